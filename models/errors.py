@@ -1,0 +1,41 @@
+"""The root of every refusal, and how a refusal becomes a sentence in the reader's language.
+
+    ProvisionError            a business rule said no: shown with what to do, never retried
+    └── one subclass per fact, next to the rule that raises it
+
+Anything that is not a ``ProvisionError`` is a breakage: retried, then put before an operator.
+"""
+
+from typing import ClassVar
+
+
+def N_(text: str) -> str:  # noqa: N802  (the name that gettext tools look for)
+    """Mark *text* for the message catalogues; it is translated where it is shown."""
+    return text
+
+
+class ProvisionError(Exception):
+    """A business rule said no: tell the person, never retry.
+
+    A subclass sets ``says``, an English sentence with ``%(fact)s`` placeholders: what is so, with
+    the value, then what to do. Its constructor hands its arguments unchanged to
+    ``super().__init__`` and keeps each as an attribute, so that an error survives pickling by
+    Prefect and its sentence can be made in any language (``tasks.texts.explain``).
+    """
+
+    status: ClassVar[int] = 409
+    says: ClassVar[str] = "The request was refused."
+
+    def __str__(self) -> str:
+        return self.says % vars(self)
+
+
+class NotFound(ProvisionError):
+    """The thing asked for is not there, or not for this reader."""
+
+    status = 404
+    says = N_("%(what)s was not found: check the address or go back to the overview.")
+
+    def __init__(self, what: str) -> None:
+        super().__init__(what)
+        self.what = what

@@ -1,0 +1,97 @@
+"""Every setting of the product, read once from the environment (prefix ``PROVISION_``)."""
+
+import base64
+import os
+import secrets
+from contextlib import suppress
+from datetime import timedelta
+from functools import cache
+from pathlib import Path
+from typing import Literal
+
+from pydantic import EmailStr, SecretStr
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class Settings(BaseSettings):
+    """What a provider may set. The defaults run everything on one machine without any service."""
+
+    model_config = SettingsConfigDict(env_prefix="PROVISION_", env_file=".env", extra="ignore")
+
+    data: Path = Path("var")
+    """Folder of the embedded default: databases, secret, caught mails."""
+    database_url: str = ""
+    """SQLAlchemy address of the product's database; empty: SQLite in ``data``."""
+    secret: SecretStr = SecretStr("")
+    """Key from which links and form tokens are derived; empty: made once and kept in ``data``."""
+    webhook_secret: SecretStr = SecretStr("")
+    """Standard Webhooks secret (``whsec_…``); several separated by spaces while rotating; empty: made once."""
+    base_url: str = "http://127.0.0.1:8080"
+    """Where people reach the web pages; stands in every mail."""
+
+    provider_name: str = "Convent IT"
+    provider_address: str = "Musterstraße 1, 10115 Berlin"
+    provider_email: EmailStr = "service@convent-it.example"
+    """Whom people ask, and the sender of every mail."""
+    provider_phone: str = "+49 30 5550100"
+    product_name: str = "Provision"
+    account_name: str = "Convent IT Account"
+
+    smtp_host: str = "127.0.0.1"
+    smtp_port: int = 8025
+    smtp_security: Literal["none", "starttls", "tls"] = "none"
+    smtp_user: str = ""
+    smtp_password: SecretStr = SecretStr("")
+    smtp_timeout: float = 30
+    """Seconds that one answer of the mail server may take."""
+    mail_catcher: bool = True
+    """Show caught mails at /mail; only ever with the embedded catcher."""
+    mails_at_once: int = 50
+    """Mails that one pass takes over one connection."""
+
+    fetch_private: bool = False
+    """Let the logo fetcher reach private and loopback addresses: tests and the demo only."""
+    rate_limit_storage: str = "memory://"
+    """Where rate limits are counted, as the library *limits* writes it (``redis://…`` for several web processes)."""
+    link_days: int = 14
+    """Days that a registration or invitation link is good for."""
+    time_shift: timedelta = timedelta()
+    """Added to the clock, so that a rehearsal can live through weeks in seconds."""
+
+    @property
+    def database(self) -> str:
+        return self.database_url or f"sqlite:///{self.data / 'provision.db'}"
+
+    @property
+    def secret_key(self) -> bytes:
+        return (self.secret.get_secret_value() or self._kept("secret")).encode()
+
+    @property
+    def webhook_keys(self) -> list[str]:
+        return (self.webhook_secret.get_secret_value() or self._kept("webhook-secret")).split()
+
+    @property
+    def mail_folder(self) -> Path:
+        """Where the embedded mail catcher keeps what it caught, one ``.eml`` file each."""
+        return self.data / "mails"
+
+    def _kept(self, name: str) -> str:
+        """A secret made at first use and kept readable to this user only."""
+        file = self.data / name
+        if not file.exists():
+            self.data.mkdir(parents=True, exist_ok=True)
+            made = base64.b64encode(secrets.token_bytes(32)).decode()
+            made = f"whsec_{made}" if name == "webhook-secret" else made
+            fresh = self.data / f".{name}.{secrets.token_hex(4)}"
+            fresh.touch(mode=0o600)
+            fresh.write_text(made)
+            with suppress(FileExistsError):  # Of two processes that start at once, one wins.
+                os.link(fresh, file)
+            fresh.unlink()
+        return file.read_text().strip()
+
+
+@cache
+def settings() -> Settings:
+    """The settings of this process; tests call ``settings.cache_clear()`` after a change."""
+    return Settings()
