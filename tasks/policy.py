@@ -1,0 +1,50 @@
+"""When a task is worth another try."""
+
+import os
+from collections.abc import Callable
+from typing import Any, ParamSpec, TypeVar, overload
+
+from prefect import Task, task
+from prefect.cache_policies import NO_CACHE
+from prefect.client.schemas.objects import State, TaskRun
+from prefect.tasks import exponential_backoff
+
+from models.errors import ProvisionError
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+FIRST_PAUSE = float(os.environ.get("PROVISION_RETRY_SECONDS", "2"))
+"""Seconds before the first repeat; each further pause is twice as long. Tests set 0 and never sleep."""
+
+
+@overload
+def side_effect(fn: Callable[P, R]) -> Task[P, R]: ...
+@overload
+def side_effect(*, name: str) -> Callable[[Callable[P, R]], Task[P, R]]: ...
+def side_effect(
+    fn: Callable[P, R] | None = None, *, name: str | None = None
+) -> Task[P, R] | Callable[[Callable[P, R]], Task[P, R]]:
+    """Make a task of *fn*, which changes something and is safe to repeat.
+
+    What breaks is tried five times more over about a minute, with jitter; a ``ProvisionError`` ends it at once.
+    *name* is what the operator reads in the run's timeline; without it, the function's name.
+    """
+
+    def decorate(fn: Callable[P, R]) -> Task[P, R]:
+        return task(
+            name=name,
+            retries=5,
+            retry_delay_seconds=exponential_backoff(backoff_factor=FIRST_PAUSE),
+            retry_jitter_factor=0.5,
+            retry_condition_fn=_not_refused,
+            cache_policy=NO_CACHE,  # The database remembers what was done, not Prefect.
+            persist_result=False,
+        )(fn)
+
+    return decorate if fn is None else decorate(fn)
+
+
+def _not_refused(_task: Task[..., Any], _run: TaskRun, state: State[Any]) -> bool:
+    """Retry what the world broke; never retry what a rule refused."""
+    return not isinstance(state.result(raise_on_failure=False), ProvisionError)

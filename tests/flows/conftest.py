@@ -1,0 +1,14 @@
+import os
+
+import pytest
+
+os.environ.setdefault("PROVISION_RETRY_SECONDS", "0")  # Read when tasks are defined: repeats do not sleep here.
+
+
+@pytest.fixture(autouse=True, scope="session")
+def prefect_backend():
+    """One throw-away Prefect server for all flow tests: 10 s once."""
+    from prefect.testing.utilities import prefect_test_harness
+
+    with prefect_test_harness(server_startup_timeout=120):
+        yield
