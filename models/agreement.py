@@ -1,0 +1,119 @@
+"""The agreement between firm and provider: sent, read, signed, countersigned. Each version is a row and stays."""
+
+from datetime import datetime
+from enum import StrEnum
+from typing import Self
+
+from sqlalchemy import CheckConstraint, ForeignKey, String, UniqueConstraint, select
+from sqlalchemy.orm import Mapped, Session, mapped_column
+
+from models.db import Base, Instant, Key
+from models.errors import N_, ProvisionError
+from models.person import Language
+
+
+class SignedHow(StrEnum):
+    """The way in which the signature came back."""
+
+    PAGE = "page"
+    UPLOAD = "upload"
+    WEBHOOK = "webhook"
+
+
+class SignatureMissing(ProvisionError):
+    status = 422
+    says = N_("Your name is missing: type your full name to sign.")
+
+
+class NotSentYet(ProvisionError):
+    says = N_("The agreement has not been sent yet: it cannot be signed or declined.")
+
+
+class DeclinedAlready(ProvisionError):
+    says = N_("This agreement was declined: we will talk to you and send a new one.")
+
+
+class SignedAlready(ProvisionError):
+    says = N_("This agreement is signed already: nothing was changed.")
+
+
+class NotSigned(ProvisionError):
+    says = N_("The firm has not signed this agreement: it cannot be countersigned.")
+
+
+class Agreement(Base):
+    """One version of a firm's agreement."""
+
+    __tablename__ = "agreements"
+    __table_args__ = (
+        UniqueConstraint("onboarding_id", "version"),
+        CheckConstraint("signed_at IS NULL OR declined_at IS NULL", name="signed_or_declined"),
+        CheckConstraint("countersigned_at IS NULL OR signed_at IS NOT NULL", name="countersigned_after_signed"),
+        CheckConstraint("(signed_at IS NULL) = (signer IS NULL)", name="signed_by_somebody"),
+    )
+
+    id: Mapped[Key]
+    onboarding_id: Mapped[int] = mapped_column(ForeignKey("onboardings.id"))
+    version: Mapped[int]
+    language: Mapped[Language]
+    document_id: Mapped[int] = mapped_column(ForeignKey("documents.id"))
+    sent_at: Mapped[Instant]
+    opened_at: Mapped[Instant | None]
+    """When the signer first opened it."""
+    signed_at: Mapped[Instant | None]
+    signed_how: Mapped[SignedHow | None]
+    signer: Mapped[str | None] = mapped_column(String(200))
+    signer_ip: Mapped[str | None] = mapped_column(String(45))
+    signer_agent: Mapped[str | None] = mapped_column(String(300))
+    uploaded_id: Mapped[int | None] = mapped_column(ForeignKey("documents.id"))
+    """The file that came back, where the signature came as a file."""
+    declined_at: Mapped[Instant | None]
+    decline_reason: Mapped[str | None] = mapped_column(String(2000))
+    countersigned_at: Mapped[Instant | None]
+    countersigned_by: Mapped[str | None] = mapped_column(String(254))
+    final_id: Mapped[int | None] = mapped_column(ForeignKey("documents.id"))
+
+    @classmethod
+    def latest(cls, session: Session, case_id: int) -> Self | None:
+        return session.scalars(
+            select(cls).where(cls.onboarding_id == case_id).order_by(cls.version.desc()).limit(1)
+        ).one_or_none()
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it still can be signed or declined."""
+        return self.signed_at is None and self.declined_at is None
+
+    def sign(self, signer: str, how: SignedHow, now: datetime, *, ip: str = "", agent: str = "") -> bool:
+        """The firm has signed; False if it had before."""
+        if self.declined_at is not None:
+            raise DeclinedAlready
+        if self.signed_at is not None:
+            return False
+        if not signer.strip():
+            raise SignatureMissing
+        self.signer, self.signed_how, self.signed_at = signer.strip()[:200], how, now
+        self.signer_ip, self.signer_agent = ip[:45], agent[:300]
+        return True
+
+    def decline(self, reason: str, now: datetime) -> bool:
+        """The firm says no; False if it had before."""
+        if self.signed_at is not None:
+            raise SignedAlready
+        if self.declined_at is not None:
+            return False
+        self.declined_at, self.decline_reason = now, reason.strip()[:2000]
+        return True
+
+    def countersign(self, by: str, final_id: int, now: datetime) -> bool:
+        """The provider has signed as well; False if it had before."""
+        if self.signed_at is None:
+            raise NotSigned
+        if self.countersigned_at is not None:
+            return False
+        self.countersigned_by, self.final_id, self.countersigned_at = by[:254], final_id, now
+        return True
+
+    def reopen(self) -> None:
+        """The signature was not accepted: the firm is asked again."""
+        self.signed_at = self.signed_how = self.signer = self.signer_ip = self.signer_agent = self.uploaded_id = None

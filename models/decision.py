@@ -1,0 +1,133 @@
+"""What only an operator can decide. A row; the form in the Prefect UI and the board are two ways to answer it."""
+
+from datetime import datetime
+from enum import StrEnum
+from typing import Self
+
+from sqlalchemy import CheckConstraint, ForeignKey, Index, String, select, text
+from sqlalchemy.orm import Mapped, Session, mapped_column
+
+from models.db import Base, Facts, Instant, Key
+from models.errors import N_, NotFound, ProvisionError
+
+
+class DecisionKind(StrEnum):
+    """The facts that each kind carries, and what can be answered."""
+
+    ADVICE = "advice"  # question
+    COMPANY_ID = "company_id"  # number, alternatives
+    COUNTERSIGN = "countersign"  # agreement_id, signer
+    SIGNED_COPY = "signed_copy"  # agreement_id, document_id, file name: a signed copy came back as a file
+    DECLINED = "declined"  # agreement_id, signer, reason
+    BAD_ADDRESS = "bad_address"  # person_id, address, fault
+
+
+class Verdict(StrEnum):
+    """The answers there are; ``VERDICTS`` says which ones fit which kind."""
+
+    AGREED = "agreed"
+    GRANT = "grant"
+    REFUSE = "refuse"
+    COUNTERSIGN = "countersign"
+    ACCEPT = "accept"
+    RESEND = "resend"
+    STOP = "stop"
+    CORRECT = "correct"
+
+
+VERDICTS: dict[DecisionKind, list[Verdict]] = {
+    DecisionKind.ADVICE: [Verdict.AGREED],
+    DecisionKind.COMPANY_ID: [Verdict.GRANT, Verdict.REFUSE],
+    DecisionKind.COUNTERSIGN: [Verdict.COUNTERSIGN, Verdict.REFUSE],
+    DecisionKind.SIGNED_COPY: [Verdict.ACCEPT, Verdict.REFUSE],
+    DecisionKind.DECLINED: [Verdict.RESEND, Verdict.STOP],
+    DecisionKind.BAD_ADDRESS: [Verdict.CORRECT],
+}
+
+
+class AnsweredAlready(ProvisionError):
+    says = N_("This was decided already (%(verdict)s, by %(by)s): nothing was changed.")
+
+    def __init__(self, verdict: str, by: str) -> None:
+        super().__init__(verdict, by)
+        self.verdict = verdict
+        self.by = by
+
+
+class VerdictUnfit(ProvisionError):
+    status = 422
+    says = N_("“%(verdict)s” does not answer this question: choose one of %(choices)s.")
+
+    def __init__(self, verdict: str, choices: str) -> None:
+        super().__init__(verdict, choices)
+        self.verdict = verdict
+        self.choices = choices
+
+
+class Decision(Base):
+    """One question to an operator. The first answer wins."""
+
+    __tablename__ = "decisions"
+    __table_args__ = (
+        CheckConstraint("(verdict IS NULL) = (answered_at IS NULL)", name="answered_has_verdict"),
+        Index(
+            "ix_decisions_open",
+            "id",
+            sqlite_where=text("answered_at IS NULL"),
+            postgresql_where=text("answered_at IS NULL"),
+        ),
+    )
+
+    id: Mapped[Key]
+    onboarding_id: Mapped[int] = mapped_column(ForeignKey("onboardings.id"), index=True)
+    key: Mapped[str] = mapped_column(String(200), unique=True)
+    kind: Mapped[DecisionKind]
+    facts: Mapped[Facts]
+    opened_at: Mapped[Instant]
+    answered_at: Mapped[Instant | None]
+    answered_by: Mapped[str | None] = mapped_column(String(254))
+    verdict: Mapped[Verdict | None]
+    answer: Mapped[Facts | None]
+    """What was said besides the verdict: note, plan, interval, number, address."""
+    form_run_id: Mapped[str | None] = mapped_column(String(40))
+    """The Prefect run that shows the form; disposable."""
+    form_attempt: Mapped[int] = mapped_column(default=0)
+    form_asked_at: Mapped[Instant | None]
+
+    @classmethod
+    def ask(cls, session: Session, case_id: int, kind: DecisionKind, key: str, now: datetime, **facts: object) -> bool:
+        """Put the question; False if it was put before (answered or not)."""
+        if session.scalars(select(cls.id).where(cls.key == key)).first() is not None:
+            return False
+        session.add(cls(onboarding_id=case_id, kind=kind, key=key, facts=facts, opened_at=now))
+        session.flush()
+        return True
+
+    @classmethod
+    def get(cls, session: Session, decision_id: int) -> Self:
+        row = session.scalars(select(cls).where(cls.id == decision_id).with_for_update()).one_or_none()
+        if row is None:
+            raise NotFound(f"Decision {decision_id}")
+        return row
+
+    @classmethod
+    def by_key(cls, session: Session, key: str) -> Self | None:
+        return session.scalars(select(cls).where(cls.key == key)).one_or_none()
+
+    @classmethod
+    def pending(cls, session: Session, case_id: int | None = None) -> list[Self]:
+        """The open questions, oldest first."""
+        query = select(cls).where(cls.answered_at.is_(None)).order_by(cls.id)
+        return list(session.scalars(query if case_id is None else query.where(cls.onboarding_id == case_id)))
+
+    @property
+    def choices(self) -> list[Verdict]:
+        return VERDICTS[self.kind]
+
+    def settle(self, verdict: str, by: str, now: datetime, answer: Facts) -> None:
+        """Answer it. Raises AnsweredAlready or VerdictUnfit and changes nothing then."""
+        if self.verdict is not None:
+            raise AnsweredAlready(self.verdict.value, self.answered_by or "")
+        if verdict not in [choice.value for choice in self.choices]:
+            raise VerdictUnfit(verdict[:40], ", ".join(choice.value for choice in self.choices))
+        self.verdict, self.answered_by, self.answered_at, self.answer = Verdict(verdict), by[:254], now, answer

@@ -1,0 +1,39 @@
+"""Files we keep: agreements as sent, signed and countersigned. Content never changes; it is known by its SHA-256."""
+
+from hashlib import sha256
+from typing import Self
+
+from sqlalchemy import LargeBinary, String, select
+from sqlalchemy.orm import Mapped, Session, mapped_column
+
+from models.db import Base, Instant, Key
+from models.schedule import now
+
+
+class Document(Base):
+    """One file; the same content is kept once."""
+
+    __tablename__ = "documents"
+
+    id: Mapped[Key]
+    sha256: Mapped[str] = mapped_column(String(64), unique=True)
+    name: Mapped[str] = mapped_column(String(200))
+    media_type: Mapped[str] = mapped_column(String(100))
+    size: Mapped[int]
+    """Bytes."""
+    content: Mapped[bytes] = mapped_column(LargeBinary, deferred=True)
+    created_at: Mapped[Instant]
+
+    @classmethod
+    def keep(cls, session: Session, content: bytes, name: str, media_type: str) -> Self:
+        """The document with this content, made if it is new."""
+        digest = sha256(content).hexdigest()
+        known = session.scalars(select(cls).where(cls.sha256 == digest)).one_or_none()
+        if known is not None:
+            return known
+        made = cls(
+            sha256=digest, name=name, media_type=media_type, size=len(content), content=content, created_at=now()
+        )
+        session.add(made)
+        session.flush()
+        return made

@@ -1,0 +1,119 @@
+"""What leaves the house and what comes in, each row written in the same transaction as its reason or before its effect.
+
+Outbox: mails waiting to leave. The row says what to say to whom; the text is made when it leaves (``tasks.delivery``).
+Inbox: events from outside, stored once under their sender's id, handled afterwards (``flows.receive``).
+"""
+
+from datetime import datetime, timedelta
+from enum import StrEnum
+from hashlib import sha256
+from typing import Self
+
+from sqlalchemy import ForeignKey, Index, String, UniqueConstraint, select
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.orm import Mapped, Session, mapped_column
+
+from models.db import Base, Facts, Instant, Key
+from models.person import AddressForm, Language
+from models.settings import settings
+
+
+class MailKind(StrEnum):
+    """Every mail there is; each has a template of this name in ``tasks/templates/mail``.
+
+    The facts in a row of each kind, besides what every mail knows (recipient, provider, firm, link):
+    """
+
+    WELCOME = "welcome"  # To the contact person: what will happen, link to the progress page.
+    REGISTER = "register"  # To organiser or caseworker: role, count (reminders sent so far).
+    AGREEMENT = "agreement"  # To the organiser, PDF attached, link to read and sign: count.
+    AGREEMENT_DONE = "agreement_done"  # To both sides, countersigned PDF attached: signer, countersigned_at.
+    AGREEMENT_DECLINED = "agreement_declined"  # To the provider: signer, reason.
+    YOUR_TURN = "your_turn"  # To the organiser: step (details|logo|caseworkers|clients), count.
+    COMPANY_ID = "company_id"  # To the organiser: granted (bool), preferred, alternatives (list), note.
+    INVITATION = "invitation"  # To a client, under the firm's name and logo: message, invited_by, count.
+    CLIENT_ACTIVE = "client_active"  # To the organiser: client (name).
+    RESET_PASSWORD = "reset_password"  # To an account.  # noqa: S105
+
+
+class Outgoing(Base):
+    """One mail to one person. ``key`` says what it is; there is one of each.
+
+    Claimed with a lease, so that any number of senders can work at once; a sender that dies loses only its lease.
+    """
+
+    __tablename__ = "outbox"
+    __table_args__ = (Index("ix_outbox_due", "due_at"),)
+
+    id: Mapped[Key]
+    key: Mapped[str] = mapped_column(String(200), unique=True)
+    kind: Mapped[MailKind]
+    onboarding_id: Mapped[int | None] = mapped_column(ForeignKey("onboardings.id"))
+    person_id: Mapped[int | None] = mapped_column(ForeignKey("persons.id"), index=True)
+    to_name: Mapped[str] = mapped_column(String(200))
+    to_address: Mapped[str] = mapped_column(String(254))
+    language: Mapped[Language]
+    address_form: Mapped[AddressForm]
+    facts: Mapped[Facts]
+    link_id: Mapped[int | None] = mapped_column(ForeignKey("links.id"))
+    document_id: Mapped[int | None] = mapped_column(ForeignKey("documents.id"))
+    created_at: Mapped[Instant]
+    due_at: Mapped[Instant | None]
+    """When to try next; none: delivered or given up."""
+    attempts: Mapped[int] = mapped_column(default=0)
+    delivered_at: Mapped[Instant | None]
+    failed_at: Mapped[Instant | None]
+    """Given up: the server refused for good (5xx), or too many tries."""
+    fault: Mapped[str | None] = mapped_column(String(500))
+    """What the mail server last said."""
+
+    @property
+    def message_id(self) -> str:
+        """Stays the same for the same mail, so that a copy sent twice can be told."""
+        return f"<{sha256(self.key.encode()).hexdigest()[:32]}@{settings().provider_email.rpartition('@')[2]}>"
+
+    @classmethod
+    def due(cls, session: Session, now: datetime, limit: int, lease: timedelta) -> list[Self]:
+        """Claim up to *limit* mails whose time has come; they are ours until *lease* is over."""
+        rows = session.scalars(
+            select(cls).where(cls.due_at <= now).order_by(cls.due_at).limit(limit).with_for_update(skip_locked=True)
+        ).all()
+        for row in rows:
+            row.due_at = now + lease
+            row.attempts += 1
+        return list(rows)
+
+
+class Incoming(Base):
+    """One event from outside. The same id from the same source is the same event."""
+
+    __tablename__ = "inbox"
+    __table_args__ = (
+        UniqueConstraint("source", "external_id"),
+        Index("ix_inbox_waiting", "handled_at", "id"),
+    )
+
+    id: Mapped[Key]
+    source: Mapped[str] = mapped_column(String(40))
+    """``webhook`` or ``prefect`` (an answered form)."""
+    external_id: Mapped[str] = mapped_column(String(200))
+    type: Mapped[str] = mapped_column(String(60))
+    payload: Mapped[Facts]
+    received_at: Mapped[Instant]
+    handled_at: Mapped[Instant | None]
+    refusal: Mapped[str | None] = mapped_column(String(1000))
+    """Why a rule said no; the event counts as handled."""
+    attempts: Mapped[int] = mapped_column(default=0)
+    """How often handling broke down; after too many it waits for an operator."""
+
+    @classmethod
+    def store(cls, session: Session, source: str, external_id: str, kind: str, payload: Facts, now: datetime) -> bool:
+        """Keep the event; False if it was there already, in which case nothing changes."""
+        insert = sqlite.insert if session.get_bind().dialect.name == "sqlite" else postgresql.insert
+        result = session.execute(
+            insert(cls)
+            .values(source=source, external_id=external_id, type=kind, payload=payload, received_at=now, attempts=0)
+            .on_conflict_do_nothing(index_elements=["source", "external_id"])
+            .returning(cls.id)
+        )
+        return result.first() is not None

@@ -1,0 +1,121 @@
+"""Personal links in mails: unguessable, one active per purpose, dead when the goal is reached.
+
+The token is derived from the product's secret and never stored: the database keeps its SHA-256, and a mail is
+written with the token only at the moment it leaves. So neither a copy of the database nor an operator can open
+a person's link, and a mail that is sent again after a crash carries the same link.
+"""
+
+import hmac
+from base64 import urlsafe_b64encode
+from datetime import datetime, timedelta
+from enum import StrEnum
+from hashlib import sha256
+from typing import Self
+
+from sqlalchemy import ForeignKey, String, UniqueConstraint, select
+from sqlalchemy.orm import Mapped, Session, mapped_column
+
+from models.db import Base, Instant, Key
+from models.errors import N_, ProvisionError
+from models.settings import settings
+
+
+class Purpose(StrEnum):
+    """What a link is for; it opens nothing else."""
+
+    REGISTER = "register"
+    ACTIVATE = "activate"
+    AGREEMENT = "agreement"
+    PROGRESS = "progress"
+    RESET_PASSWORD = "reset_password"  # noqa: S105
+
+
+PATHS = {
+    Purpose.REGISTER: "/auth/register?business_member={}",
+    Purpose.ACTIVATE: "/auth/activate/{}",
+    Purpose.AGREEMENT: "/agreement/{}",
+    Purpose.PROGRESS: "/progress/{}",
+    Purpose.RESET_PASSWORD: "/auth/reset/{}",
+}
+HOURS = {Purpose.RESET_PASSWORD: 1, Purpose.PROGRESS: 24 * 365, Purpose.AGREEMENT: 24 * 90}
+"""Life of a link in hours where it differs from ``settings().link_days``."""
+
+
+class LinkUnknown(ProvisionError):
+    status = 404
+    says = N_("This link is not known: open the newest mail from us and follow the link there.")
+
+
+class LinkUsed(ProvisionError):
+    status = 410
+    says = N_("This link has done its work: sign in with your e-mail address and password.")
+
+
+class LinkExpired(ProvisionError):
+    """Shown before any form; the page offers a new link, sent to the stored address only."""
+
+    status = 410
+    says = N_("This link has expired: ask for a new one, we will send it to the address that we know.")
+
+    def __init__(self, link_id: int) -> None:
+        super().__init__(link_id)
+        self.link_id = link_id
+
+
+class Link(Base):
+    """One person's way to one goal. Making it anew (resend, changed address) kills the link sent before."""
+
+    __tablename__ = "links"
+    __table_args__ = (UniqueConstraint("person_id", "purpose"), UniqueConstraint("account_id", "purpose"))
+
+    id: Mapped[Key]
+    purpose: Mapped[Purpose]
+    person_id: Mapped[int | None] = mapped_column(ForeignKey("persons.id"))
+    account_id: Mapped[int | None] = mapped_column(ForeignKey("accounts.id"))
+    generation: Mapped[int] = mapped_column(default=1)
+    token_sha256: Mapped[str] = mapped_column(String(64), unique=True)
+    made_at: Mapped[Instant]
+    expires_at: Mapped[Instant]
+    used_at: Mapped[Instant | None]
+
+    @classmethod
+    def to(
+        cls, session: Session, purpose: Purpose, now: datetime, *, person: int | None = None, account: int | None = None
+    ) -> Self:
+        """A fresh link; the one made before for this purpose dies."""
+        owner = cls.person_id == person if person else cls.account_id == account
+        link = session.scalars(select(cls).where(owner, cls.purpose == purpose).with_for_update()).one_or_none()
+        if link is None:
+            link = cls(purpose=purpose, person_id=person, account_id=account, generation=0, token_sha256="-")  # noqa: S106
+        link.generation += 1
+        link.made_at, link.used_at = now, None
+        link.expires_at = now + timedelta(hours=HOURS.get(purpose, 24 * settings().link_days))
+        if link.id is None:
+            link.token_sha256 = sha256(f"{purpose}{person}{account}{now}".encode()).hexdigest()
+            session.add(link)
+            session.flush()
+        link.token_sha256 = sha256(link.token.encode()).hexdigest()
+        return link
+
+    @classmethod
+    def open(cls, session: Session, token: str, purpose: Purpose, now: datetime) -> Self:
+        """The living link with this token, or a refusal that says what to do. Opening changes nothing."""
+        digest = sha256(token.encode()).hexdigest()
+        link = session.scalars(select(cls).where(cls.token_sha256 == digest, cls.purpose == purpose)).one_or_none()
+        if link is None:
+            raise LinkUnknown
+        if link.used_at is not None:
+            raise LinkUsed
+        if link.expires_at <= now:
+            raise LinkExpired(link.id)
+        return link
+
+    @property
+    def token(self) -> str:
+        """256 bits, the same each time it is asked for; ends with the next generation."""
+        seed = f"link:{self.id}:{self.generation}:{self.purpose}".encode()
+        return urlsafe_b64encode(hmac.digest(settings().secret_key, seed, "sha256")).decode().rstrip("=")
+
+    @property
+    def url(self) -> str:
+        return settings().base_url + PATHS[self.purpose].format(self.token)

@@ -1,0 +1,30 @@
+"""Bringing a database to the present shape of the tables."""
+
+from importlib import import_module
+from pathlib import Path
+from pkgutil import iter_modules
+
+from alembic import command
+from alembic.config import Config
+
+import models
+from models.settings import settings
+
+
+def register_tables() -> None:
+    """Import every module of ``models``, so that ``Base.metadata`` and every foreign key are whole."""
+    for module in iter_modules(models.__path__):
+        if module.name not in {"migrate", "migrations"}:
+            import_module(f"models.{module.name}")
+
+
+def config() -> Config:
+    made = Config()
+    made.set_main_option("script_location", str(Path(__file__).with_name("migrations")))
+    return made
+
+
+def upgrade() -> None:
+    """Make or update the database that the settings name; nothing happens if it is up to date."""
+    settings().data.mkdir(parents=True, exist_ok=True)
+    command.upgrade(config(), "head")

@@ -1,0 +1,249 @@
+"""The case: what a firm must have done before it is live on Provision, in what order, and whose turn it is.
+
+Start reading here. A case has seven steps. Each is *blocked* (an earlier one must come first), *waiting* for somebody,
+or *done*; a step that waits for an operator has an open decision. ``GATES`` says what
+must be done before a step begins.
+"""
+
+from datetime import datetime
+from enum import StrEnum
+from typing import Self
+
+from sqlalchemy import CheckConstraint, ForeignKey, Index, String, UniqueConstraint, select
+from sqlalchemy.orm import Mapped, Session, contains_eager, mapped_column, relationship
+
+from models.db import Base, Instant, Key
+from models.errors import N_, NotFound, ProvisionError
+from models.firm import Firm
+from models.person import Person
+from models.schedule import reminder_due
+
+
+class StepName(StrEnum):
+    """The seven steps, in reading order."""
+
+    SUBSCRIPTION = "subscription"
+    DETAILS = "details"
+    LOGO = "logo"
+    ORGANISER = "organiser"
+    AGREEMENT = "agreement"
+    CASEWORKERS = "caseworkers"
+    CLIENTS = "clients"
+
+    @property
+    def number(self) -> int:
+        return list(StepName).index(self) + 1
+
+
+class StepState(StrEnum):
+    BLOCKED = "blocked"
+    WAITING = "waiting"
+    DONE = "done"
+
+
+class Party(StrEnum):
+    """Whose turn it is."""
+
+    PROVISION = "provision"  # The product itself, in its next pass.
+    OPERATOR = "operator"
+    ORGANISER = "organiser"
+    CASEWORKER = "caseworker"
+    CLIENT = "client"
+
+
+GATES: dict[StepName, set[StepName]] = {
+    StepName.SUBSCRIPTION: set(),
+    StepName.DETAILS: set(),
+    StepName.LOGO: set(),
+    StepName.ORGANISER: set(),
+    StepName.AGREEMENT: {StepName.SUBSCRIPTION, StepName.DETAILS, StepName.ORGANISER},
+    StepName.CASEWORKERS: {StepName.AGREEMENT},
+    StepName.CLIENTS: {StepName.AGREEMENT},  # The sixth step is open then, and need not be finished.
+}
+
+
+class AgreementFirst(ProvisionError):
+    """Nobody but the organiser gets an account before the agreement is countersigned."""
+
+    says = N_(
+        "Further accounts come after the agreement: as soon as %(firm)s and we have signed it, all can be invited."
+    )
+
+    def __init__(self, firm: str) -> None:
+        super().__init__(firm)
+        self.firm = firm
+
+
+class Step(Base):
+    """One of the seven steps of one case."""
+
+    __tablename__ = "steps"
+    __table_args__ = (
+        UniqueConstraint("onboarding_id", "name"),
+        CheckConstraint("(state = 'done') = (done_at IS NOT NULL)", name="done_has_time"),
+        CheckConstraint("(state = 'waiting') = (waiting_for IS NOT NULL)", name="waiting_for_somebody"),
+    )
+
+    id: Mapped[Key]
+    onboarding_id: Mapped[int] = mapped_column(ForeignKey("onboardings.id"))
+    name: Mapped[StepName]
+    state: Mapped[StepState] = mapped_column(default=StepState.BLOCKED)
+    waiting_for: Mapped[Party | None]
+    since: Mapped[Instant]
+    """When it came to be in this state, for this party."""
+    done_at: Mapped[Instant | None]
+
+
+class Onboarding(Base):
+    """One firm on its way to going live. ``version`` guards every change against another pass at the same time."""
+
+    __tablename__ = "onboardings"
+    __table_args__ = (Index("ix_onboardings_pass_due", "pass_due_at"),)
+
+    id: Mapped[Key]
+    firm_id: Mapped[int] = mapped_column(ForeignKey("firms.id"), unique=True)
+    request_key: Mapped[str] = mapped_column(String(200), unique=True)
+    """Where it came from (``webhook:…``, ``run:…``); the same request opens one case."""
+    opened_at: Mapped[Instant]
+    finished_at: Mapped[Instant | None]
+    stopped_at: Mapped[Instant | None]
+    pass_due_at: Mapped[Instant | None]
+    """Something happened: the next pass should look at the case from this moment on. None: nothing to do."""
+    version: Mapped[int] = mapped_column()
+
+    firm: Mapped[Firm] = relationship(lazy="raise")
+    steps: Mapped[list[Step]] = relationship(lazy="selectin", order_by=Step.id)
+
+    __mapper_args__ = {"version_id_col": version}  # noqa: RUF012  (SQLAlchemy's own form)
+
+    @classmethod
+    def open(cls, session: Session, firm: Firm, request_key: str, now: datetime) -> Self:
+        """A new case with its seven steps, due for its first pass."""
+        case = cls(firm=firm, request_key=request_key, opened_at=now, pass_due_at=now)
+        case.steps = [Step(name=name, since=now) for name in StepName]
+        for name in StepName:
+            if not GATES[name]:
+                case.wait(name, Party.PROVISION, now)
+        session.add(case)
+        session.flush()
+        return case
+
+    @classmethod
+    def get(cls, session: Session, case_id: int) -> Self:
+        """The case with its firm, locked for this transaction; raises NotFound."""
+        case = session.scalars(
+            select(cls)
+            .where(cls.id == case_id)
+            .join(cls.firm)
+            .options(contains_eager(cls.firm))
+            .with_for_update(of=cls)
+        ).one_or_none()
+        if case is None:
+            raise NotFound(f"Onboarding {case_id}")
+        return case
+
+    @classmethod
+    def of_firm(cls, session: Session, firm_id: int) -> Self:
+        case_id = session.scalars(select(cls.id).where(cls.firm_id == firm_id)).one_or_none()
+        return cls.get(session, case_id or 0)
+
+    def step(self, name: StepName) -> Step:
+        return next(step for step in self.steps if step.name is name)
+
+    def is_done(self, name: StepName) -> bool:
+        return self.step(name).state is StepState.DONE
+
+    def may_begin(self, name: StepName) -> bool:
+        """Whether everything that must come before this step is done."""
+        return all(self.is_done(gate) for gate in GATES[name])
+
+    def wait(self, name: StepName, party: Party, now: datetime) -> bool:
+        """It is this party's turn now; False if it was already, or the step is done."""
+        step = self.step(name)
+        if step.state is StepState.DONE or step.waiting_for is party:
+            return False
+        step.state, step.waiting_for, step.since = StepState.WAITING, party, now
+        return True
+
+    def finish(self, name: StepName, now: datetime) -> bool:
+        """The step is done for good; False if it was already. The last one finishes the case."""
+        step = self.step(name)
+        if step.state is StepState.DONE:
+            return False
+        step.state, step.waiting_for, step.since, step.done_at = StepState.DONE, None, now, now
+        for later in StepName:
+            if self.step(later).state is StepState.BLOCKED and self.may_begin(later):
+                self.wait(later, Party.PROVISION, now)
+        if all(step.state is StepState.DONE for step in self.steps):
+            self.finished_at = now
+        return True
+
+    def require_agreement(self) -> None:
+        """The gate before every account but the organiser's."""
+        if not self.is_done(StepName.AGREEMENT):
+            raise AgreementFirst(self.firm.name)
+
+    def touch(self, now: datetime) -> None:
+        """Something happened: a pass should look at the case."""
+        self.pass_due_at = now
+
+    def passed(self, due: datetime | None) -> None:
+        """A pass that began when the case was *due* has seen everything, unless it was touched since."""
+        if self.pass_due_at == due:
+            self.pass_due_at = None
+
+    @property
+    def is_live(self) -> bool:
+        return self.finished_at is not None
+
+    @property
+    def current(self) -> Step | None:
+        """The first step that is not done: where the case stands."""
+        return next((step for step in self.steps if step.state is not StepState.DONE), None)
+
+
+class Reminder(Base):
+    """A wait for a person, with the moment at which they are to be reminded. Ends when the wait ends."""
+
+    __tablename__ = "reminders"
+    __table_args__ = (
+        UniqueConstraint("person_id", "step"),
+        Index("ix_reminders_due", "due_at"),
+        CheckConstraint("sent >= 0", name="sent"),
+    )
+
+    id: Mapped[Key]
+    onboarding_id: Mapped[int] = mapped_column(ForeignKey("onboardings.id"), index=True)
+    person_id: Mapped[int] = mapped_column(ForeignKey("persons.id"))
+    step: Mapped[StepName]
+    since: Mapped[Instant]
+    sent: Mapped[int] = mapped_column(default=0)
+    due_at: Mapped[Instant | None]
+    """When the next one is due; None: the wait is over, or the last one was sent."""
+    ended_at: Mapped[Instant | None]
+
+    @classmethod
+    def begin(cls, session: Session, case: Onboarding, person: Person, step: StepName, now: datetime) -> bool:
+        """Start to wait for this person; False if we do already or did before."""
+        known = session.scalars(select(cls.id).where(cls.person_id == person.id, cls.step == step)).first()
+        if known is not None:
+            return False
+        due_at = reminder_due(now, 0, person.land, person.time_zone)
+        session.add(cls(onboarding_id=case.id, person_id=person.id, step=step, since=now, due_at=due_at))
+        session.flush()
+        return True
+
+    @classmethod
+    def end(
+        cls, session: Session, step: StepName, now: datetime, *, case: int | None = None, person: int | None = None
+    ) -> None:
+        """The wait is over: for one person, or for everybody of a case who was waited for in this step."""
+        whose = cls.person_id == person if person else cls.onboarding_id == case
+        for row in session.scalars(select(cls).where(whose, cls.step == step, cls.ended_at.is_(None))):
+            row.ended_at, row.due_at = now, None
+
+    def count(self, person: Person) -> int:
+        """One more was sent; returns how many that makes and sets the time of the next."""
+        self.sent += 1
+        self.due_at = reminder_due(self.since, self.sent, person.land, person.time_zone)
+        return self.sent

@@ -1,0 +1,286 @@
+"""People and their accounts.
+
+A *person* is somebody as one firm knows them: name, address, role, language. An *account* is a login; the same
+human being may be a caseworker of one firm and a client of another with one account.
+"""
+
+from datetime import datetime, timedelta
+from enum import StrEnum
+from functools import cache
+from hashlib import sha256
+from secrets import token_urlsafe
+from typing import Self
+
+from argon2 import PasswordHasher
+from argon2.exceptions import InvalidHashError, VerificationError
+from email_validator import EmailNotValidError, validate_email
+from sqlalchemy import CheckConstraint, ForeignKey, Index, String, UniqueConstraint, select, text
+from sqlalchemy.orm import Mapped, Session, mapped_column
+from zxcvbn import zxcvbn
+
+from models.db import Base, Instant, Key
+from models.errors import N_, ProvisionError
+from models.schedule import Land
+
+PASSWORD_MIN, PASSWORD_MAX = 15, 200
+SESSION_LIFE = timedelta(hours=12)
+
+
+class Language(StrEnum):
+    GERMAN = "de"
+    FRENCH = "fr"
+    ENGLISH = "en"
+
+
+class AddressForm(StrEnum):
+    """How a German speaker is addressed."""
+
+    SIE = "sie"
+    DU = "du"
+
+
+class Role(StrEnum):
+    """What a person is to the firm. The same human being in two roles is two persons with one account."""
+
+    ORGANISER = "organiser"
+    CONTACT = "contact"
+    CASEWORKER = "caseworker"
+    CLIENT = "client"
+
+
+class AddressInvalid(ProvisionError):
+    status = 422
+    says = N_("“%(address)s” is not an e-mail address that can receive mail: check it for typing errors.")
+
+    def __init__(self, address: str) -> None:
+        super().__init__(address)
+        self.address = address
+
+
+class NameMissing(ProvisionError):
+    status = 422
+    says = N_("The name for %(address)s is missing: give at least a family name.")
+
+    def __init__(self, address: str) -> None:
+        super().__init__(address)
+        self.address = address
+
+
+class PasswordTooShort(ProvisionError):
+    status = 422
+    says = N_("The password has %(length)s characters: use at least %(least)s, a sentence is easiest to remember.")
+
+    def __init__(self, length: int) -> None:
+        super().__init__(length)
+        self.length = length
+        self.least = PASSWORD_MIN
+
+
+class PasswordTooLong(ProvisionError):
+    status = 422
+    says = N_("The password has %(length)s characters: use at most %(most)s.")
+
+    def __init__(self, length: int) -> None:
+        super().__init__(length)
+        self.length = length
+        self.most = PASSWORD_MAX
+
+
+class PasswordGuessable(ProvisionError):
+    """Common, or made of what everybody knows about the person or the firm."""
+
+    status = 422
+    says = N_("This password is easy to guess, because it is common or contains your name: choose another one.")
+
+
+class AccountExists(ProvisionError):
+    says = N_("There is already an account for %(address)s: sign in with its password.")
+
+    def __init__(self, address: str) -> None:
+        super().__init__(address)
+        self.address = address
+
+
+class SignInRefused(ProvisionError):
+    """Says the same whether the address or the password is wrong."""
+
+    status = 403
+    says = N_("E-mail address or password are not right: check both, or have the password reset.")
+
+
+def email_address(written: str) -> str:
+    """The address as it is stored and compared; raises AddressInvalid."""
+    try:
+        return validate_email(written.strip(), check_deliverability=False, test_environment=True).normalized.lower()
+    except EmailNotValidError as error:
+        raise AddressInvalid(written.strip()[:254]) from error
+
+
+def split_name(name: str) -> tuple[str, str]:
+    """Given and family name of “Erika Maria Muster”; a comma puts the family name first."""
+    clean = " ".join(name.split())
+    if "," in clean:
+        family, _, given = (part.strip() for part in clean.partition(","))
+        return given, family
+    given, _, family = clean.rpartition(" ")
+    return given, family
+
+
+@cache
+def _hasher() -> PasswordHasher:
+    return PasswordHasher()  # argon2id; parameters of RFC 9106, low-memory profile.
+
+
+def check_password(password: str, *context: str) -> None:
+    """Refuse a password that is too short, common, or built from *context* (names, address, firm)."""
+    if len(password) < PASSWORD_MIN:
+        raise PasswordTooShort(len(password))
+    if len(password) > PASSWORD_MAX:
+        raise PasswordTooLong(len(password))
+    words = [word for known in context for word in (known, *known.replace("@", " ").replace(".", " ").split())]
+    if zxcvbn(password[:72], user_inputs=words)["score"] < 3:  # It reads 72 characters at most.
+        raise PasswordGuessable
+
+
+class Account(Base):
+    """A login: one address, one password."""
+
+    __tablename__ = "accounts"
+
+    id: Mapped[Key]
+    email: Mapped[str] = mapped_column(String(254), unique=True)
+    password_hash: Mapped[str | None] = mapped_column(String(200))
+    """None: a foreign identity provider keeps the password, or none was set yet."""
+    external_id: Mapped[str | None] = mapped_column(String(200), unique=True)
+    is_operator: Mapped[bool] = mapped_column(default=False)
+    confirmed_at: Mapped[Instant | None]
+    """When the address was proven to be this person's."""
+    created_at: Mapped[Instant]
+
+    @classmethod
+    def by_email(cls, session: Session, email: str) -> Self | None:
+        return session.scalars(select(cls).where(cls.email == email)).one_or_none()
+
+    def set_password(self, session: Session, password: str, *context: str) -> None:
+        """Check and keep; every session of this account ends."""
+        check_password(password, self.email, *context)
+        self.password_hash = _hasher().hash(password)
+        if self.id is not None:
+            for row in session.scalars(select(SignIn).where(SignIn.account_id == self.id)):
+                session.delete(row)
+
+    @classmethod
+    def sign_in(cls, session: Session, email: str, password: str, now: datetime) -> tuple[Self, str]:
+        """The account and a session token; SignInRefused takes the same time for both reasons."""
+        account = cls.by_email(session, email.strip().lower())
+        known = account.password_hash if account is not None else None
+        try:
+            _hasher().verify(known or _nobody(), password[:PASSWORD_MAX])
+        except (VerificationError, InvalidHashError) as error:
+            raise SignInRefused from error
+        if account is None or known is None:
+            raise SignInRefused
+        return account, SignIn.start(session, account, now)
+
+
+@cache
+def _nobody() -> str:
+    """Hash of a password nobody has, to spend the same time on unknown addresses."""
+    return _hasher().hash(token_urlsafe(32))
+
+
+class SignIn(Base):
+    """One browser that is signed in; deleting the row signs it out."""
+
+    __tablename__ = "sign_ins"
+
+    id: Mapped[Key]
+    account_id: Mapped[int] = mapped_column(ForeignKey("accounts.id"), index=True)
+    token_sha256: Mapped[str] = mapped_column(String(64), unique=True)
+    expires_at: Mapped[Instant]
+
+    @classmethod
+    def start(cls, session: Session, account: Account, now: datetime) -> str:
+        """The token for the browser's cookie."""
+        token = token_urlsafe(32)
+        session.add(
+            cls(
+                account_id=account.id,
+                token_sha256=sha256(token.encode()).hexdigest(),
+                expires_at=now + SESSION_LIFE,
+            )
+        )
+        return token
+
+    @classmethod
+    def find(cls, session: Session, token: str, now: datetime) -> Self | None:
+        digest = sha256(token.encode()).hexdigest()
+        return session.scalars(select(cls).where(cls.token_sha256 == digest, cls.expires_at > now)).one_or_none()
+
+
+class Person(Base):
+    """Somebody in one role at one firm."""
+
+    __tablename__ = "persons"
+    __table_args__ = (
+        UniqueConstraint("firm_id", "role", "email"),
+        CheckConstraint("family_name <> ''", name="named"),
+        # A firm has one organiser and one contact person at a time.
+        Index(
+            "uq_persons_one_organiser",
+            "firm_id",
+            unique=True,
+            sqlite_where=text("role = 'organiser'"),
+            postgresql_where=text("role = 'organiser'"),
+        ),
+    )
+
+    id: Mapped[Key]
+    firm_id: Mapped[int] = mapped_column(ForeignKey("firms.id"))
+    role: Mapped[Role]
+    email: Mapped[str] = mapped_column(String(254))
+    given_name: Mapped[str] = mapped_column(String(100), default="")
+    family_name: Mapped[str] = mapped_column(String(100))
+    language: Mapped[Language] = mapped_column(default=Language.GERMAN)
+    address_form: Mapped[AddressForm] = mapped_column(default=AddressForm.SIE)
+    land: Mapped[Land | None]
+    time_zone: Mapped[str] = mapped_column(String(60), default="Europe/Berlin")
+    account_id: Mapped[int | None] = mapped_column(ForeignKey("accounts.id"), index=True)
+    added_at: Mapped[Instant]
+    invited_at: Mapped[Instant | None]
+    registered_at: Mapped[Instant | None]
+    bounced_at: Mapped[Instant | None]
+    """Mail to this address came back for good; nothing more is sent until it is corrected."""
+
+    @property
+    def name(self) -> str:
+        return f"{self.given_name} {self.family_name}".strip()
+
+    @classmethod
+    def of(cls, session: Session, firm_id: int, role: Role) -> list[Self]:
+        """The firm's people in this role, in the order in which they were added."""
+        return list(session.scalars(select(cls).where(cls.firm_id == firm_id, cls.role == role).order_by(cls.id)))
+
+    @classmethod
+    def one(cls, session: Session, firm_id: int, role: Role) -> Self | None:
+        return next(iter(cls.of(session, firm_id, role)), None)
+
+    def register(self, session: Session, password: str, firm_name: str, now: datetime) -> Account:
+        """Make or join the account of this address, whose holder has followed a link sent to it.
+
+        Registering again changes nothing. An address that has an account keeps its password; the right one joins.
+        """
+        account = Account.by_email(session, self.email)
+        if account is None:
+            account = Account(email=self.email, created_at=now)
+            account.set_password(session, password, self.name, firm_name)
+            session.add(account)
+            session.flush()
+        elif account.password_hash is None and account.external_id is None:
+            account.set_password(session, password, self.name, firm_name)
+        elif self.account_id is None:
+            Account.sign_in(session, self.email, password, now)
+        account.confirmed_at = account.confirmed_at or now
+        self.account_id = account.id
+        self.registered_at = self.registered_at or now
+        return account
