@@ -1,0 +1,383 @@
+"""Fetching from a stranger's website without being led astray.
+
+    AddressRefused     it does not lead to the public web: never fetched
+    RobotsRefused      the site asks not to be fetched there
+    Unreachable        the site is not there, or answers that the page is not
+    TooMuch            it is larger, or takes more requests, than a logo may
+    Faltered           not a refusal: it may work later, the caller tries again
+
+One ``Fetcher`` serves one site: its requests and its seconds are counted together.
+"""
+
+import ipaddress
+import queue
+import re
+import socket
+import ssl
+import threading
+import time
+import zlib
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Self
+from urllib.parse import urljoin
+
+import httpcore
+import httpx
+
+from models.errors import N_, ProvisionError
+from models.settings import settings
+from tasks.logos.robots import Robots
+
+SECONDS = 20.0
+"""For everything that one site is asked, name look-ups included."""
+SECONDS_SILENT = 8.0
+"""For one answer to begin or go on."""
+REQUESTS = 25
+REDIRECTS = 5
+PAGE_BYTES = 3_000_000
+PICTURE_BYTES = 5_000_000
+ROBOTS_BYTES = 500_000
+PORTS = frozenset({80, 443, 8000, 8080, 8443})
+PRODUCT = "ProvisionLogo"
+
+_NOT_PUBLIC = tuple(
+    ipaddress.ip_network(block)
+    for block in (
+        # `is_global` is True for all of these in Python 3.11, but they reach a private IPv4 address or many machines.
+        "64:ff9b::/96",
+        "64:ff9b:1::/48",
+        "2001::/32",
+        "2002::/16",
+        "::/96",
+        "192.88.99.0/24",
+        "fec0::/10",
+    )
+)
+
+
+class AddressRefused(ProvisionError):
+    """Also when only one of several addresses of a name is not public: it would be a matter of luck."""
+
+    status = 422
+    says = N_("%(address)s does not lead to the public web: give the address under which everybody sees the website.")
+
+    def __init__(self, address: str) -> None:
+        super().__init__(address)
+        self.address = address
+
+
+class RobotsRefused(ProvisionError):
+    says = N_("The website asks programs not to fetch %(address)s: ask the firm for its logo as a file.")
+
+    def __init__(self, address: str) -> None:
+        super().__init__(address)
+        self.address = address
+
+
+class Unreachable(ProvisionError):
+    status = 422
+    says = N_("%(address)s could not be opened (%(reason)s): check the address of the website.")
+
+    def __init__(self, address: str, reason: str) -> None:
+        super().__init__(address, reason)
+        self.address = address
+        self.reason = reason
+
+
+class TooMuch(ProvisionError):
+    status = 422
+    says = N_("%(address)s needs more than a logo may (%(limit)s): ask the firm for its logo as a file.")
+
+    def __init__(self, address: str, limit: str) -> None:
+        super().__init__(address, limit)
+        self.address = address
+        self.limit = limit
+
+
+class Faltered(ConnectionError):
+    """The site did not answer as it should, but may do so later."""
+
+
+@dataclass(frozen=True)
+class Fetched:
+    """What came back, from which address in the end."""
+
+    url: str
+    content: bytes
+    media_type: str
+    """Lower case, as the site says, which may be wrong; empty if it says nothing."""
+    charset: str | None
+
+
+def is_public(address: str) -> bool:
+    """Whether an IP address belongs to the public internet, whatever way it is written."""
+    ip = ipaddress.ip_address(address.partition("%")[0])
+    if isinstance(ip, ipaddress.IPv6Address) and ip.ipv4_mapped:
+        ip = ip.ipv4_mapped
+    return ip.is_global and not ip.is_multicast and not any(ip in block for block in _NOT_PUBLIC)
+
+
+class _Deadline:
+    """When the time for one site is up."""
+
+    def __init__(self, seconds: float) -> None:
+        self._ends = time.monotonic() + seconds
+
+    @property
+    def seconds_left(self) -> float:
+        return self._ends - time.monotonic()
+
+    @property
+    def patience(self) -> float:
+        """Seconds that the next sign of life may take."""
+        if self.seconds_left <= 0:
+            raise httpcore.ReadTimeout
+        return min(SECONDS_SILENT, self.seconds_left)
+
+
+class Fetcher:
+    """Fetches from one site within the limits above; use it as a context manager."""
+
+    def __init__(self, *, seconds: float = SECONDS, requests: int = REQUESTS) -> None:
+        self._deadline = _Deadline(seconds)
+        self._requests_left = requests
+        self._robots: dict[str, Robots] = {}
+        self._client = httpx.Client(
+            transport=_Transport(_PinnedNetwork(self._deadline)),
+            follow_redirects=False,
+            trust_env=False,  # A proxy from the environment would resolve the name itself.
+            timeout=SECONDS_SILENT,
+            headers={
+                "User-Agent": f"{PRODUCT}/1.0 (fetches the logo of a firm with its permission; {_contact()})",
+                "Accept": "text/html, image/*, */*;q=0.5",
+                "Accept-Encoding": "gzip",
+                "Accept-Language": "de, en;q=0.5",
+            },
+        )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self._client.close()
+
+    @property
+    def is_late(self) -> bool:
+        """The site's seconds are used up."""
+        return self._deadline.seconds_left <= 0
+
+    def get(self, url: str, *, most: int = PICTURE_BYTES) -> Fetched:
+        """Fetch *url*, following redirects; every hop is checked anew. At most *most* decoded bytes."""
+        return self._follow(url, most, ask_robots=True)
+
+    def _follow(self, url: str, most: int, *, ask_robots: bool) -> Fetched:
+        for _ in range(REDIRECTS + 1):
+            address = _web_address(url)
+            if ask_robots and not self._robots_of(address).allow(address.raw_path.decode("ascii")):
+                raise RobotsRefused(str(address))
+            fetched, moved_to = self._once(address, most)
+            if moved_to is None:
+                return fetched
+            url = urljoin(str(address), moved_to)
+        raise TooMuch(url, f"{REDIRECTS} redirects")
+
+    def _once(self, address: httpx.URL, most: int) -> tuple[Fetched, str | None]:
+        """One request: what came, or where it moved to."""
+        if self._requests_left <= 0:
+            raise TooMuch(str(address), f"{REQUESTS} requests")
+        self._requests_left -= 1
+        with _failures_of(str(address)), self._client.stream("GET", address) as response:
+            moved_to = response.headers.get("location")
+            if response.is_redirect and moved_to:
+                return Fetched(str(address), b"", "", None), moved_to
+            if response.status_code >= 500 or response.status_code == 429:
+                raise Faltered(f"{address} answers with status {response.status_code}: try again later.")
+            if response.status_code != 200:
+                raise Unreachable(str(address), f"status {response.status_code}")
+            media_type = response.headers.get("content-type", "").partition(";")[0].strip().lower()
+            content = b"".join(self._decoded(response, most))
+            return Fetched(str(address), content, media_type, response.charset_encoding), None
+
+    def _decoded(self, response: httpx.Response, most: int) -> Iterator[bytes]:
+        """The body, unpacked by us: httpx would unpack a bomb before anyone could count."""
+        packing = response.headers.get("content-encoding", "identity").strip().lower()
+        if packing not in {"", "identity", "gzip", "x-gzip"}:
+            raise Unreachable(str(response.url), f"content encoding {packing[:20]}")
+        unpack = zlib.decompressobj(wbits=31) if "gzip" in packing else None
+        left = most
+        for chunk in response.iter_raw():
+            if self.is_late:
+                raise Faltered(f"{response.url} takes longer than {SECONDS:.0f} seconds: try again later.")
+            try:
+                piece = unpack.decompress(chunk, left + 1) if unpack else chunk
+            except zlib.error as error:
+                raise Unreachable(str(response.url), "damaged content encoding") from error
+            left -= len(piece)
+            if left < 0:
+                raise TooMuch(str(response.url), f"{most // 1_000_000 or 1} MB")
+            yield piece
+
+    def _robots_of(self, address: httpx.URL) -> Robots:
+        """Rules of the site; without a robots.txt everything is allowed, a broken one forbids (RFC 9309)."""
+        site = f"{address.scheme}://{address.netloc.decode('ascii')}"
+        if site not in self._robots:
+            try:
+                text = self._follow(f"{site}/robots.txt", ROBOTS_BYTES, ask_robots=False).content
+                self._robots[site] = Robots.read(text.decode("utf-8", "replace"), PRODUCT)
+            except (Unreachable, TooMuch):
+                self._robots[site] = Robots()
+        return self._robots[site]
+
+
+def _contact() -> str:
+    return re.sub(r"[^\x21-\x7e]", "", settings().provider_email)
+
+
+def _web_address(url: str) -> httpx.URL:
+    """The address if it is one of the web that may be asked at all."""
+    try:
+        address = httpx.URL(url.strip()).copy_with(fragment=None)
+    except (httpx.InvalidURL, ValueError, UnicodeError) as error:
+        raise AddressRefused(url[:300]) from error
+    port = address.port or (443 if address.scheme == "https" else 80)
+    if address.scheme not in {"http", "https"} or not address.host or address.userinfo:
+        raise AddressRefused(str(address)[:300])
+    if port not in PORTS and not settings().fetch_private:
+        raise AddressRefused(str(address)[:300])
+    return address
+
+
+@contextmanager
+def _failures_of(address: str) -> Iterator[None]:
+    """Say in our words what the network says in its own."""
+    try:
+        yield
+    except (httpx.TimeoutException, httpcore.TimeoutException) as error:
+        raise Faltered(f"{address} does not answer in time: try again later.") from error
+    except (httpx.HTTPError, httpcore.NetworkError, httpcore.ProtocolError, OSError) as error:
+        if isinstance(error, Faltered):
+            raise
+        if isinstance(error.__context__, ssl.SSLCertVerificationError) or "CERTIFICATE_VERIFY" in str(error):
+            raise Unreachable(address, "its certificate is not valid") from error
+        raise Faltered(f"{address} does not answer as it should ({error}): try again later.") from error
+
+
+class _PinnedNetwork(httpcore.NetworkBackend):
+    """Looks a name up once, refuses what is not public, and connects to exactly the address that it checked."""
+
+    def __init__(self, deadline: _Deadline) -> None:
+        self._deadline = deadline
+        self._wire = httpcore.SyncBackend()
+
+    def connect_tcp(
+        self,
+        host: str,
+        port: int,
+        timeout: float | None = None,  # noqa: ARG002
+        local_address: str | None = None,
+        socket_options: Iterable[httpcore.SOCKET_OPTION] | None = None,
+    ) -> httpcore.NetworkStream:
+        failed: Exception = httpcore.ConnectError(f"{host} has no address")
+        for address in self._resolve(host, port):
+            try:
+                stream = self._wire.connect_tcp(address, port, self._deadline.patience, local_address, socket_options)
+            except (httpcore.ConnectError, httpcore.ConnectTimeout) as error:
+                failed = error
+            else:
+                return _Stream(stream, self._deadline)
+        raise failed
+
+    def _resolve(self, host: str, port: int) -> list[str]:
+        """Every address of the name, all of them public. The system's look-up knows no time limit, so it gets one."""
+        answer: queue.SimpleQueue[list[str] | OSError | UnicodeError] = queue.SimpleQueue()
+
+        def look_up() -> None:
+            try:
+                found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+                answer.put(list(dict.fromkeys(str(entry[4][0]) for entry in found)))
+            except (OSError, UnicodeError) as error:
+                answer.put(error)
+
+        threading.Thread(target=look_up, daemon=True).start()
+        try:
+            addresses = answer.get(timeout=self._deadline.patience)
+        except queue.Empty as error:
+            raise httpcore.ConnectTimeout(host) from error
+        if isinstance(addresses, UnicodeError):
+            raise AddressRefused(host[:300])
+        if isinstance(addresses, OSError):
+            if getattr(addresses, "errno", None) == socket.EAI_AGAIN:
+                raise httpcore.ConnectError(str(addresses))
+            raise Unreachable(host, "the name is not known") from addresses
+        if not settings().fetch_private and not all(map(is_public, addresses)):
+            raise AddressRefused(host)
+        return addresses
+
+
+class _Stream(httpcore.NetworkStream):
+    """A connection on which no single byte may come later than the whole site's time is up."""
+
+    def __init__(self, stream: httpcore.NetworkStream, deadline: _Deadline) -> None:
+        self._stream = stream
+        self._deadline = deadline
+
+    def read(self, max_bytes: int, timeout: float | None = None) -> bytes:  # noqa: ARG002
+        return self._stream.read(max_bytes, self._deadline.patience)
+
+    def write(self, buffer: bytes, timeout: float | None = None) -> None:  # noqa: ARG002
+        self._stream.write(buffer, self._deadline.patience)
+
+    def close(self) -> None:
+        self._stream.close()
+
+    def start_tls(
+        self,
+        ssl_context: ssl.SSLContext,
+        server_hostname: str | None = None,
+        timeout: float | None = None,  # noqa: ARG002
+    ) -> httpcore.NetworkStream:
+        secured = self._stream.start_tls(ssl_context, server_hostname, self._deadline.patience)
+        return _Stream(secured, self._deadline)
+
+    def get_extra_info(self, info: str) -> object:
+        return self._stream.get_extra_info(info)
+
+
+class _Transport(httpx.BaseTransport):
+    """httpx over our own network: Host and TLS name stay the site's, the socket goes to the checked address."""
+
+    def __init__(self, network: httpcore.NetworkBackend) -> None:
+        self._pool = httpcore.ConnectionPool(
+            ssl_context=httpx.create_ssl_context(trust_env=False),
+            network_backend=network,
+            max_connections=4,
+        )
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        url = request.url
+        response = self._pool.handle_request(
+            httpcore.Request(
+                method=request.method,
+                url=httpcore.URL(scheme=url.raw_scheme, host=url.raw_host, port=url.port, target=url.raw_path),
+                headers=request.headers.raw,
+                content=b"",
+            )
+        )
+        return httpx.Response(response.status, headers=response.headers, stream=_Body(response))
+
+    def close(self) -> None:
+        self._pool.close()
+
+
+class _Body(httpx.SyncByteStream):
+    def __init__(self, response: httpcore.Response) -> None:
+        self._response = response
+
+    def __iter__(self) -> Iterator[bytes]:
+        yield from self._response.iter_stream()
+
+    def close(self) -> None:
+        self._response.close()
