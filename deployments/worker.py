@@ -1,0 +1,226 @@
+"""The long-lived worker: asks its work pool for runs that are due and runs them in threads of its own process.
+
+Prefect's own workers start a process per run, which takes seconds; here a run begins within half a second of being
+asked for. Any number of these may serve one pool, on any number of machines: Prefect gives each run to one of them.
+
+    python -m deployments.worker
+
+Stopping (SIGTERM, Ctrl-C) takes no new runs and gives those at work time to end; what has not ended by then is marked
+crashed, and the sweep goes on with its case. What a killed worker left running, another one marks crashed once the
+dead one's heartbeat is missed. A run that waits can be cancelled; a run at work is a short pass and ends by itself.
+"""
+
+import asyncio
+import contextvars
+import logging
+import os
+import signal
+import socket
+import threading
+from collections.abc import Coroutine
+from datetime import UTC, datetime
+from time import monotonic
+from typing import Any
+from uuid import UUID, uuid4
+
+import httpx
+from prefect import Flow
+from prefect.client.orchestration import SyncPrefectClient, get_client
+from prefect.client.schemas.filters import (
+    FlowRunFilter,
+    FlowRunFilterState,
+    FlowRunFilterStateType,
+    WorkPoolFilter,
+    WorkPoolFilterName,
+)
+from prefect.client.schemas.objects import FlowRun, State, StateType, WorkerStatus
+from prefect.exceptions import Abort, ObjectNotFound, Pause, PrefectHTTPStatusError
+from prefect.flow_engine import run_flow
+from prefect.settings import PREFECT_CLIENT_MAX_RETRIES, temporary_settings
+from prefect.states import Cancelled, Crashed, Pending
+from prefect.utilities.engine import propose_state_sync
+
+from deployments.catalogue import POOL, load_flow
+
+log = logging.getLogger(__name__)
+
+TAKEN_BY = "Taken by "
+POLL = 0.3
+"""Seconds between two questions for due runs."""
+HEARTBEAT = 5
+"""Seconds between two signs of life; Prefect calls a worker dead after missing three."""
+HEAL = 15
+"""Seconds between two looks for runs that a dead worker left behind."""
+AWAY = (httpx.TransportError, PrefectHTTPStatusError, ObjectNotFound, OSError)
+"""What Prefect's client raises while the server is away, starting or without our work pool."""
+
+
+class Worker:
+    """Serves *pool* until ``stop`` is set, at most *at_once* runs at a time."""
+
+    def __init__(self, pool: str = POOL, at_once: int = 4, patience: float = 20) -> None:
+        self.pool = pool
+        self.at_once = at_once
+        self.patience = patience
+        """Seconds that runs at work get to end after ``stop``."""
+        self.name = f"{socket.gethostname()}-{uuid4().hex[:6]}"
+        self.stop = threading.Event()
+        self._working: dict[UUID, FlowRun] = {}
+        self._entrypoints: dict[UUID, str] = {}
+        self._next_heartbeat = 0.0
+        self._next_heal = monotonic() + HEAL
+        self._away = False
+        self._context = contextvars.copy_context()
+
+    def serve(self) -> bool:
+        """Work until told to stop; whether everything that was taken also ended."""
+        # Prefect's client would wait up to a minute before it asks a restarted server again; runs keep that patience.
+        with temporary_settings({PREFECT_CLIENT_MAX_RETRIES: 0}), get_client(sync_client=True) as prefect:
+            while not self.stop.is_set():
+                self._once(prefect)
+                self.stop.wait(POLL)
+            return self._drain(prefect)
+
+    def _once(self, prefect: SyncPrefectClient) -> None:
+        try:
+            if monotonic() >= self._next_heartbeat:
+                prefect.send_worker_heartbeat(self.pool, self.name, heartbeat_interval_seconds=HEARTBEAT)
+                self._next_heartbeat = monotonic() + HEARTBEAT
+            if monotonic() >= self._next_heal:
+                self._heal(prefect)
+                self._next_heal = monotonic() + HEAL
+            for run in self._due(prefect):
+                self._take(prefect, run)
+        except AWAY as error:
+            if not self._away:
+                log.warning("Waiting for Prefect and its work pool %r: %s", self.pool, str(error).splitlines()[0])
+            self._away = True
+        else:
+            if self._away:
+                log.info("Prefect is back")
+                self._next_heal = monotonic() + HEAL  # Time for the other workers to give a sign of life.
+            self._away = False
+
+    def _due(self, prefect: SyncPrefectClient) -> list[FlowRun]:
+        """Due runs for which there is room, oldest first; of a schedule's missed runs only the latest."""
+        if len(self._working) >= self.at_once:
+            return []
+        found = prefect.get_scheduled_flow_runs_for_work_pool(self.pool, scheduled_before=datetime.now(UTC))
+        due = {response.flow_run.id: response.flow_run for response in found}
+        latest = {run.deployment_id: run.id for run in due.values() if run.auto_scheduled}
+        busy = {run.deployment_id for run in list(self._working.values()) if run.auto_scheduled}
+        for run in list(due.values()):
+            if run.auto_scheduled and (run.id != latest[run.deployment_id] or run.deployment_id in busy):
+                skipped = State(
+                    type=StateType.CANCELLED, name="Skipped", message="Another run of this schedule did it."
+                )
+                prefect.set_flow_run_state(run.id, skipped)
+                del due[run.id]
+        return list(due.values())[: self.at_once - len(self._working)]
+
+    def _take(self, prefect: SyncPrefectClient, run: FlowRun) -> None:
+        """Claim *run* and start it; nothing if another worker was quicker or it was cancelled meanwhile."""
+        try:
+            state = propose_state_sync(prefect, Pending(message=TAKEN_BY + self.name), run.id)
+        except (Abort, Pause):
+            return
+        if not state.is_pending():
+            return
+        run.state, run.state_type, run.state_name = state, state.type, state.name
+        self._working[run.id] = run
+        try:
+            flow = load_flow(self._entrypoint(prefect, run))
+        except Exception as error:
+            log.exception("Run %s cannot be loaded", run.id)
+            prefect.set_flow_run_state(run.id, Crashed(message=f"The flow cannot be loaded: {error!r}"), force=True)
+            del self._working[run.id]
+            return
+        # Each run in a copy of the context that the worker was made in: the settings, not our hasty client.
+        threading.Thread(
+            target=self._context.copy().run, args=(self._run, flow, run), name=f"run-{run.id}", daemon=True
+        ).start()
+
+    def _entrypoint(self, prefect: SyncPrefectClient, run: FlowRun) -> str:
+        if run.deployment_id is None:
+            msg = "it belongs to no deployment"
+            raise LookupError(msg)
+        if run.deployment_id not in self._entrypoints:
+            self._entrypoints[run.deployment_id] = prefect.read_deployment(run.deployment_id).entrypoint or ""
+        return self._entrypoints[run.deployment_id]
+
+    def _run(self, flow: Flow[..., Any], run: FlowRun) -> None:
+        try:
+            running = run_flow(flow, flow_run=run, return_type="state")
+            if isinstance(running, Coroutine):
+                asyncio.run(running)
+        except (Abort, Pause):
+            log.info("Run %s was suspended or withdrawn", run.id)
+        except Exception:
+            # The engine has written the state of a flow that failed; this is the engine itself, or Prefect is away.
+            log.exception("Run %s broke", run.id)
+        finally:
+            del self._working[run.id]
+
+    def _heal(self, prefect: SyncPrefectClient) -> None:
+        """Mark crashed what dead workers left behind, and take them off the list."""
+        mine = set(self._working)  # Before asking: a run that ends meanwhile was ours.
+        left = prefect.read_flow_runs(
+            work_pool_filter=WorkPoolFilter(name=WorkPoolFilterName(any_=[self.pool])),
+            flow_run_filter=FlowRunFilter(
+                state=FlowRunFilterState(
+                    type=FlowRunFilterStateType(any_=[StateType.PENDING, StateType.RUNNING, StateType.CANCELLING])
+                )
+            ),
+        )
+        workers = prefect.read_workers_for_work_pool(self.pool)
+        alive = {worker.name for worker in workers if worker.status is WorkerStatus.ONLINE}
+        for run in left:
+            if run.id in mine:
+                continue
+            history = sorted(prefect.read_flow_run_states(run.id), key=lambda state: state.timestamp)
+            takers = [str(state.message) for state in history if (state.message or "").startswith(TAKEN_BY)]
+            # Runs that Prefect's own workers took are theirs to heal.
+            if takers and takers[-1].removeprefix(TAKEN_BY) not in alive:
+                end = Cancelled if run.state_type is StateType.CANCELLING else Crashed
+                prefect.set_flow_run_state(run.id, end(message="Its worker died; the sweep goes on."), force=True)
+        for worker in workers:
+            if worker.name not in alive:
+                self._forget(prefect, worker.name)
+
+    def _forget(self, prefect: SyncPrefectClient, worker: str) -> None:
+        prefect.request(
+            "DELETE",
+            "/work_pools/{work_pool_name}/workers/{name}",
+            path_params={"work_pool_name": self.pool, "name": worker},
+        )
+
+    def _drain(self, prefect: SyncPrefectClient) -> bool:
+        deadline = monotonic() + self.patience
+        while self._working and monotonic() < deadline:
+            threading.Event().wait(0.05)
+        left = list(self._working)
+        try:
+            for run in left:
+                prefect.set_flow_run_state(
+                    run, Crashed(message="Its worker was stopped; the sweep goes on."), force=True
+                )
+            self._forget(prefect, self.name)
+        except AWAY as error:
+            log.info("Prefect was gone before the worker: %s", str(error).splitlines()[0])
+        return not left
+
+
+def main() -> None:
+    """Serve the product's pool; exit status 1 if a run had to be left behind."""
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    logging.getLogger("httpx").setLevel(logging.WARNING)
+    worker = Worker(at_once=int(os.environ.get("PROVISION_RUNS_AT_ONCE", "4")))
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: worker.stop.set())
+    log.info("Worker %s serves pool %s, %d runs at once", worker.name, worker.pool, worker.at_once)
+    if not worker.serve():
+        os._exit(1)  # Their threads would hold up the exit.
+
+
+if __name__ == "__main__":
+    main()
