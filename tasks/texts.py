@@ -1,0 +1,334 @@
+"""Where text meets language: catalogues, the reader, templates, and how a refusal is told.
+
+Messages are English sentences in the code (``N_``, ``_``, ``{% trans %}``). Their translations lie in
+``tasks/templates/locale/<catalogue>/*.po`` and are read as they are; nothing needs to be compiled. ``de_du`` holds
+only what differs from ``de``; what is not translated appears in English.
+"""
+
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import date, datetime
+from enum import StrEnum
+from functools import cache
+from io import BytesIO
+from pathlib import Path
+from typing import Any, Self
+from zoneinfo import ZoneInfo
+
+from babel.core import Locale
+from babel.dates import format_date, format_time
+from babel.lists import format_list
+from babel.messages.catalog import Catalog
+from babel.messages.extract import extract
+from babel.messages.mofile import write_mo
+from babel.messages.pofile import read_po
+from babel.numbers import format_currency
+from babel.support import NullTranslations, Translations
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
+
+from models.client import ClientKind
+from models.decision import DecisionKind, Verdict
+from models.errors import N_, ProvisionError
+from models.firm import LineOfBusiness
+from models.onboarding import Party, StepName, StepState
+from models.person import AddressForm, Language, Role
+from models.schedule import Land
+from models.subscription import Interval, Plan
+
+CATALOGUES = Path(__file__).with_name("templates") / "locale"
+MAILS = Path(__file__).with_name("templates") / "mail"
+TIME_ZONE = ZoneInfo("Europe/Berlin")
+LOCALES = {Language.GERMAN: "de_DE", Language.FRENCH: "fr_FR", Language.ENGLISH: "en_GB"}
+
+LABELS: dict[type[StrEnum], dict[Any, str]] = {
+    StepName: {
+        StepName.SUBSCRIPTION: N_("The right subscription"),
+        StepName.DETAILS: N_("Your details"),
+        StepName.LOGO: N_("Your logo"),
+        StepName.ORGANISER: N_("Organiser"),
+        StepName.AGREEMENT: N_("Our agreement"),
+        StepName.CASEWORKERS: N_("Caseworkers"),
+        StepName.CLIENTS: N_("Bringing your clients aboard"),
+    },
+    StepState: {
+        StepState.BLOCKED: N_("not yet its turn"),
+        StepState.WAITING: N_("in progress"),
+        StepState.DONE: N_("done"),
+    },
+    Party: {
+        Party.PROVISION: N_("automatic processing"),
+        Party.OPERATOR: N_("provider"),
+        Party.ORGANISER: N_("organiser"),
+        Party.CASEWORKER: N_("caseworkers"),
+        Party.CLIENT: N_("clients"),
+    },
+    Role: {
+        Role.ORGANISER: N_("organiser"),
+        Role.CONTACT: N_("contact person"),
+        Role.CASEWORKER: N_("caseworker"),
+        Role.CLIENT: N_("client"),
+    },
+    LineOfBusiness: {
+        LineOfBusiness.TAX: N_("tax office"),
+        LineOfBusiness.AUDIT: N_("audit firm"),
+        LineOfBusiness.LAW: N_("law firm"),
+        LineOfBusiness.OTHER: N_("another line of business"),
+    },
+    Plan: {Plan.BASIC: N_("Basic"), Plan.PLUS: N_("Plus"), Plan.PREMIUM: N_("Premium")},
+    Interval: {
+        Interval.MONTHLY: N_("monthly"),
+        Interval.QUARTERLY: N_("quarterly"),
+        Interval.HALF_YEARLY: N_("half-yearly"),
+        Interval.YEARLY: N_("yearly"),
+    },
+    ClientKind: {ClientKind.INDIVIDUAL: N_("individual"), ClientKind.COMPANY: N_("company")},
+    DecisionKind: {
+        DecisionKind.ADVICE: N_("Advice on the subscription"),
+        DecisionKind.COMPANY_ID: N_("Preferred company ID"),
+        DecisionKind.COUNTERSIGN: N_("Countersign the agreement"),
+        DecisionKind.SIGNED_COPY: N_("Check the signed copy"),
+        DecisionKind.DECLINED: N_("Agreement declined"),
+        DecisionKind.BAD_ADDRESS: N_("Mail address that bounces"),
+    },
+    Verdict: {
+        Verdict.AGREED: N_("agreed"),
+        Verdict.GRANT: N_("grant"),
+        Verdict.REFUSE: N_("refuse"),
+        Verdict.COUNTERSIGN: N_("countersign"),
+        Verdict.ACCEPT: N_("accept"),
+        Verdict.RESEND: N_("send again"),
+        Verdict.STOP: N_("stop"),
+        Verdict.CORRECT: N_("correct"),
+    },
+    Language: {Language.GERMAN: N_("German"), Language.FRENCH: N_("French"), Language.ENGLISH: N_("English")},
+    AddressForm: {AddressForm.SIE: N_("formal"), AddressForm.DU: N_("informal")},
+    Land: {
+        Land.BADEN_WUERTTEMBERG: N_("Baden-Württemberg"),
+        Land.BAVARIA: N_("Bavaria"),
+        Land.BERLIN: N_("Berlin"),
+        Land.BRANDENBURG: N_("Brandenburg"),
+        Land.BREMEN: N_("Bremen"),
+        Land.HAMBURG: N_("Hamburg"),
+        Land.HESSE: N_("Hesse"),
+        Land.MECKLENBURG_VORPOMMERN: N_("Mecklenburg-Western Pomerania"),
+        Land.LOWER_SAXONY: N_("Lower Saxony"),
+        Land.NORTH_RHINE_WESTPHALIA: N_("North Rhine-Westphalia"),
+        Land.RHINELAND_PALATINATE: N_("Rhineland-Palatinate"),
+        Land.SAARLAND: N_("Saarland"),
+        Land.SAXONY: N_("Saxony"),
+        Land.SAXONY_ANHALT: N_("Saxony-Anhalt"),
+        Land.SCHLESWIG_HOLSTEIN: N_("Schleswig-Holstein"),
+        Land.THURINGIA: N_("Thuringia"),
+    },
+}
+"""What people read where the code says an enum's member."""
+
+FIELDS = {
+    "street": N_("street and number"),
+    "postcode": N_("postcode"),
+    "city": N_("town"),
+    "land": N_("federal state"),
+}
+"""What people read for the fields that a firm's details may lack."""
+
+
+@dataclass(frozen=True)
+class Reader:
+    """Somebody who reads: their language, and how they are addressed in German."""
+
+    language: Language = Language.GERMAN
+    form: AddressForm = AddressForm.SIE
+
+    @classmethod
+    def accepting(cls, header: str | None) -> Self:
+        """The reader behind an ``Accept-Language`` header; German where it names none of our languages."""
+        offers = []
+        for position, part in enumerate((header or "")[:500].split(",")):
+            tag, _, quality = part.partition(";")
+            weight = re.fullmatch(r"\s*q\s*=\s*([01](?:\.\d{0,3})?)\s*", quality)
+            offers.append((-float(weight[1]) if weight else -1.0, position, tag.strip().lower()[:2]))
+        known = [Language(code) for weight, _, code in sorted(offers) if weight < 0 and code in set(Language)]
+        return cls(next(iter(known), Language.GERMAN))
+
+    @property
+    def locale(self) -> Locale:
+        return Locale.parse(LOCALES[self.language])
+
+    @property
+    def catalogue(self) -> str:
+        """Name of the catalogue, ``de_du`` where German is spoken informally."""
+        informal = self.language is Language.GERMAN and self.form is AddressForm.DU
+        return "de_du" if informal else self.language.value
+
+    @property
+    def translations(self) -> NullTranslations:
+        return translations(self.catalogue)
+
+    def gettext(self, message: str) -> str:
+        return str(self.translations.ugettext(message))
+
+    def ngettext(self, one: str, many: str, count: int) -> str:
+        return str(self.translations.ungettext(one, many, count))
+
+    def fill(self, message: str, facts: dict[str, Any]) -> str:
+        """The message in this language with its ``%(placeholders)s`` filled in, enums and lists made readable."""
+        return self.gettext(message) % {name: self.readable(value) for name, value in facts.items()}
+
+    def label(self, member: StrEnum) -> str:
+        """What the reader calls this member of an enum."""
+        return self.gettext(LABELS.get(type(member), {}).get(member, member.value))
+
+    def readable(self, value: Any) -> Any:
+        """Enums, moments and lists as words; anything else unchanged."""
+        match value:
+            case StrEnum():
+                return self.label(value)
+            case datetime():
+                return self.moment(value)
+            case date():
+                return self.date(value)
+            case list() | tuple() | set() | frozenset():
+                return self.listed(value)
+        return value
+
+    def listed(self, values: Iterable[Any]) -> str:
+        """“a, b and c”."""
+        return str(format_list([str(self.readable(value)) for value in values], locale=self.locale))
+
+    def date(self, value: date | datetime) -> str:
+        """“3. März 2027”, in Berlin's time."""
+        day = value.astimezone(TIME_ZONE).date() if isinstance(value, datetime) else value
+        return str(format_date(day, "long", locale=self.locale))
+
+    def time(self, value: datetime) -> str:
+        """“14:05”, in Berlin's time."""
+        return str(format_time(value, "short", tzinfo=TIME_ZONE, locale=self.locale))
+
+    def moment(self, value: datetime) -> str:
+        """Date and time of day."""
+        return self.gettext(N_("%(date)s, %(time)s")) % {"date": self.date(value), "time": self.time(value)}
+
+    def money(self, cents: int, currency: str = "EUR") -> str:
+        """“1.234,50 €” from an amount in cents."""
+        return str(format_currency(cents / 100, currency, locale=self.locale))
+
+
+def explain(error: ProvisionError, reader: Reader) -> str:
+    """What is so, and what to do, in the reader's language."""
+    return reader.fill(error.says, vars(error))
+
+
+def render(folder: Path, template: str, reader: Reader, **values: Any) -> str:
+    """The template of this folder, filled in for this reader. Any number of threads may do so at once."""
+    return environment(reader, folder).get_template(template).render(values)
+
+
+@cache
+def environment(reader: Reader, *folders: Path) -> Environment:
+    """Templates for one reader; knows ``reader`` and the filters ``date time moment money label listed``.
+
+    One environment a reader, so that nothing in it changes while others use it.
+    """
+    made = Environment(
+        loader=FileSystemLoader(folders),
+        autoescape=select_autoescape(["html", "xml", "svg"]),
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+        extensions=["jinja2.ext.i18n", "jinja2.ext.do"],
+    )
+    made.policies["ext.i18n.trimmed"] = True
+    made.install_gettext_translations(reader.translations, newstyle=True)  # type: ignore[attr-defined]
+    made.globals["reader"] = reader
+    for name in ("date", "time", "moment", "money", "label", "listed"):
+        made.filters[name] = getattr(reader, name)
+    return made
+
+
+@cache
+def translations(catalogue: str) -> NullTranslations:
+    """All ``.po`` files of a catalogue as one, with its fallback behind it."""
+    whole = Catalog(locale=catalogue[:2])
+    for file in sorted((CATALOGUES / catalogue).glob("*.po")):
+        for message in _read(file):
+            whole[message.id] = message
+    compiled = BytesIO()
+    write_mo(compiled, whole)
+    compiled.seek(0)
+    made = Translations(compiled)
+    if catalogue == "de_du":
+        made.add_fallback(translations("de"))
+    return made
+
+
+def _read(file: Path) -> Catalog:
+    with file.open("rb") as opened:
+        return read_po(opened, locale=file.parent.name[:2])
+
+
+@dataclass(frozen=True)
+class Message:
+    """One message where it stands in code or template, or in a catalogue."""
+
+    file: str
+    line: int
+    id: str | tuple[str, ...]
+
+
+def messages(root: Path) -> Iterator[Message]:
+    """Every message that code and templates under *root* show to people."""
+    reading = environment(Reader(Language.ENGLISH))
+    for folder in ("models", "tasks", "flows", "deployments"):
+        for file in sorted((root / folder).rglob("*")):
+            name = str(file.relative_to(root))
+            if file.suffix == ".py":
+                with file.open("rb") as source:
+                    keywords = {"_": None, "N_": None, "gettext": None, "ngettext": (1, 2)}
+                    for line, message, _, _ in extract("python", source, keywords):
+                        yield Message(name, line, message)
+            elif "templates" in file.parts and file.suffix in {".html", ".txt", ".xml", ".svg"}:
+                for line, call, found in reading.extract_translations(file.read_text()):  # type: ignore[attr-defined]
+                    texts = [text for text in ([found] if isinstance(found, str) else found) if text]
+                    if texts:
+                        yield Message(name, line, tuple(texts[:2]) if call == "ngettext" else texts[0])
+
+
+def missing_messages(root: Path, catalogue: str) -> list[str]:
+    """What this catalogue owes the reader, a line each: not translated, stale, contradictory, other placeholders."""
+    wanted = {message.id: message for message in messages(root)}
+    known: dict[Any, tuple[str, Any]] = {}
+    faults = []
+    for file in sorted((CATALOGUES / catalogue).glob("*.po")):
+        name = f"{catalogue}/{file.name}"
+        book = _read(file)
+        faults += [f"{name}: obsolete: {message!r}" for message in book.obsolete]
+        for entry in book:
+            if not entry.id:
+                continue
+            if entry.fuzzy or not all(_forms(entry.string)):
+                faults.append(f"{name}:{entry.lineno}: not translated: {entry.id!r}")
+            elif entry.id not in wanted:
+                faults.append(f"{name}:{entry.lineno}: nobody says this any more: {entry.id!r}")
+            elif known.get(entry.id, ("", entry.string))[1] != entry.string:
+                faults.append(f"{name}:{entry.lineno}: translated otherwise in {known[entry.id][0]}: {entry.id!r}")
+            else:
+                faults += [f"{name}:{entry.lineno}: other placeholders than {entry.id!r}"] * _differ(entry)
+                known[entry.id] = (name, entry.string)
+    if catalogue != "de_du":
+        faults += [f"{m.file}:{m.line}: not in {catalogue}: {m.id!r}" for m in wanted.values() if m.id not in known]
+    return faults
+
+
+def _differ(entry: Any) -> bool:
+    """Whether a translation needs other facts than its message."""
+    said, told = (
+        {frozenset(re.findall(r"%\(\w+\)s", text)) for text in _forms(texts)[-1:]} for texts in (entry.id, entry.string)
+    )
+    return said != told
+
+
+def _forms(text: Any) -> list[str]:
+    """A message as the list of its forms, one for each grammatical number."""
+    return [text] if isinstance(text, str) else list(text or [""])
