@@ -1,0 +1,309 @@
+"""Pictures made of pixels: decoded by allow-list, freed of a flat background, trimmed, measured.
+
+Everything here is arithmetic on whole pictures inside Pillow, so that it takes tenths of a second without more
+libraries. It runs in the limited process of ``tasks.logos.render``.
+"""
+
+import re
+import warnings
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from io import BytesIO
+
+from PIL import Image, ImageChops, ImageCms, ImageMath, ImageOps
+
+from tasks.logos.refusal import CannotShape, Refusal
+
+FORMATS = ["PNG", "JPEG", "GIF", "WEBP", "AVIF", "ICO", "BMP", "TIFF"]
+PIXELS = 25_000_000
+WORK_WIDTH = 1200
+"""Pixels on the longer side at which backgrounds are removed: enough for a result of 800."""
+WIDTH_TARGET, WIDTH_LEAST, WIDTH_MOST = 600, 300, 800
+HEIGHT_MOST = 1200
+SIDE_LEAST = 16
+RATIO_MOST = 40
+VISIBLE = 16
+"""Alpha from which a pixel counts as part of the logo."""
+
+
+def decode(content: bytes) -> Image.Image:
+    """RGBA pixels in sRGB, upright; the first picture of an animation, the largest of an icon."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # Damaged metadata is not our concern; sizes are checked right below.
+            picture = Image.open(BytesIO(content), formats=FORMATS)
+            _check_pixels(picture)  # Only the header has been read so far.
+            picture.load()
+            return _to_srgb(ImageOps.exif_transpose(picture))
+    except (MemoryError, CannotShape):
+        raise
+    except Exception as error:  # Pillow's decoders raise OSError, SyntaxError, ValueError, struct.error and more.
+        raise CannotShape(Refusal.NOT_A_PICTURE) from error
+
+
+def _check_pixels(picture: Image.Image) -> None:
+    if picture.width * picture.height > PIXELS:
+        raise CannotShape(Refusal.TOO_MANY_PIXELS, *picture.size)
+
+
+def _to_srgb(picture: Image.Image) -> Image.Image:
+    if picture.mode.startswith("I") or picture.mode == "F":  # 16 bit grey: convert() would clip instead of scale.
+        wide = picture.convert("F")
+        low, high = wide.getextrema()
+        scale = 255 / (65535 if isinstance(high, float) and high > 255 else 255)
+        picture = wide.point(lambda value: value * scale).convert("L") if low != high else wide.convert("L")
+    profile = picture.info.get("icc_profile")
+    if profile and picture.mode in {"RGB", "RGBA", "CMYK", "L"}:
+        try:
+            alpha = picture.getchannel("A") if picture.mode == "RGBA" else None
+            source = ImageCms.ImageCmsProfile(BytesIO(profile))
+            plain = picture.convert("RGB") if alpha else picture
+            turned = ImageCms.profileToProfile(plain, source, ImageCms.createProfile("sRGB"), outputMode="RGB")
+            if turned is not None:
+                if alpha:
+                    turned.putalpha(alpha)
+                elif "transparency" in picture.info:
+                    turned.putalpha(picture.convert("RGBA").getchannel("A"))
+                picture = turned
+        except (ImageCms.PyCMSError, OSError, ValueError):
+            pass  # A profile that does not fit the picture is ignored, as browsers do.
+    return picture.convert("RGBA")
+
+
+def has_transparency(picture: Image.Image) -> bool:
+    """An alpha channel that is used, not merely present."""
+    return transparent_share(picture) >= 0.005
+
+
+def transparent_share(picture: Image.Image) -> float:
+    """Share of the pixels through which the page shows, 0 to 1."""
+    return sum(picture.getchannel("A").histogram()[:128]) / (picture.width * picture.height)
+
+
+def coloured_share(picture: Image.Image) -> float:
+    """Share of the visible pixels whose colour is more than a shade of grey, 0 to 1."""
+    red, green, blue, alpha = picture.split()
+    brightest = ImageChops.lighter(ImageChops.lighter(red, green), blue)
+    darkest = ImageChops.darker(ImageChops.darker(red, green), blue)
+    visible = alpha.point(lambda value: 255 * (value >= 128))
+    chroma = ImageChops.subtract(brightest, darkest).histogram(visible)
+    return sum(chroma[32:]) / max(1, sum(chroma))
+
+
+def visible_box(picture: Image.Image) -> tuple[int, int, int, int]:
+    """Where the logo is in the picture; refuses a picture that shows nothing."""
+    box = picture.getchannel("A").point(lambda value: 255 * (value >= VISIBLE)).getbbox()
+    if box is None:
+        raise CannotShape(Refusal.EMPTY)
+    return box
+
+
+def check_shape(width: float, height: float) -> None:
+    if not 1 / RATIO_MOST <= width / height <= RATIO_MOST:
+        raise CannotShape(Refusal.ODD_SHAPE)
+
+
+def fitting(width: float, height: float, target: int = WIDTH_TARGET) -> tuple[int, int]:
+    """Size at *target* pixels wide, less for a tall logo, in the same proportions."""
+    wide = round(min(target, max(WIDTH_LEAST, HEIGHT_MOST * width / height)))
+    return wide, max(1, round(wide * height / width))
+
+
+def shrink(picture: Image.Image) -> Image.Image:
+    """At most 800 pixels wide and not too tall; what fits is left as it is, nothing is enlarged."""
+    tall = picture.height > HEIGHT_MOST and picture.width > WIDTH_LEAST
+    if picture.width <= WIDTH_MOST and not tall:
+        return picture
+    return picture.resize(fitting(picture.width, picture.height), Image.Resampling.LANCZOS)
+
+
+def without_background(picture: Image.Image) -> Image.Image | None:
+    """The logo on true alpha, if it stands on one flat colour and can be cut out cleanly; None if not.
+
+    What is joined to the edge of the picture is background, and so are the counters of letters; a white letter in a
+    blue square is not. Pixels at the border between logo and background are unmixed into logo colour and alpha.
+    """
+    if max(picture.size) > WORK_WIDTH:
+        picture = picture.copy()
+        picture.thumbnail((WORK_WIDTH, WORK_WIDTH), Image.Resampling.LANCZOS)
+    rgb = picture.convert("RGB")
+    ground = _flat_border(rgb)
+    if ground is None:
+        return None
+    distance = _distance(rgb, ground.colour)
+    flat = distance.point(lambda value: 255 * (value <= ground.tolerance))
+    removed = _background(flat)
+    near = ImageChops.subtract(_grown(removed, 2), removed)
+    # What the logo's own colour is, a pixel at its edge learns from its most different neighbour.
+    strongest = _grown(distance, 2)
+    if _soft_share(strongest, near) > 0.3:
+        return None  # A shadow or glow fades into the background: cutting it would leave a halo.
+    alpha = ImageMath.lambda_eval(
+        lambda a: a["convert"](a["min"](a["float"](a["d"]) * 255 / a["max"](a["float"](a["s"]), 1), 255), "L"),
+        d=distance,
+        s=strongest,
+    )
+    alpha = ImageChops.lighter(alpha, near.point(lambda value: 255 - value))
+    alpha = ImageChops.subtract(alpha, removed)
+    channels = [_unmixed(channel, alpha, level) for channel, level in zip(rgb.split(), ground.colour, strict=True)]
+    return Image.merge("RGBA", [*channels, alpha])
+
+
+def _unmixed(channel: Image.Image, alpha: Image.Image, level: int) -> Image.Image:
+    """One channel of the logo's colour where it was mixed with the background."""
+    unmixed: Image.Image = ImageMath.lambda_eval(
+        lambda a: a["convert"](
+            a["max"](a["min"]((a["float"](a["c"]) - level) * 255 / a["max"](a["float"](a["a"]), 1) + level, 255), 0),
+            "L",
+        ),
+        c=channel,
+        a=alpha,
+    )
+    return unmixed
+
+
+@dataclass(frozen=True)
+class _Ground:
+    colour: tuple[int, int, int]
+    tolerance: int
+
+
+def _flat_border(rgb: Image.Image) -> _Ground | None:
+    """The colour that nearly all of the outermost pixels have; a tightly cut logo may touch the edge."""
+    width, height = rgb.size
+    ring = Image.new("RGB", (2 * (width + height), 1))
+    at = 0
+    for box in ((0, 0, width, 1), (0, height - 1, width, height), (0, 0, 1, height), (width - 1, 0, width, height)):
+        strip = rgb.crop(box)
+        strip = strip if strip.height == 1 else strip.transpose(Image.Transpose.ROTATE_90)
+        ring.paste(strip, (at, 0))
+        at += strip.width
+    commonest = max(ring.getcolors(ring.width) or [], default=None)
+    if commonest is None or not isinstance(commonest[1], tuple):
+        return None
+    red, green, blue = commonest[1]
+    histogram = _distance(ring, (red, green, blue)).histogram()
+    if sum(histogram[:25]) < 0.8 * ring.width:
+        return None
+    noise = max((level for level in range(25) if sum(histogram[level:25]) > 0.02 * ring.width), default=0)
+    return _Ground((red, green, blue), min(24, noise + 6))
+
+
+def _distance(rgb: Image.Image, colour: tuple[int, int, int]) -> Image.Image:
+    """How far each pixel is from *colour*, in its most different channel."""
+    red, green, blue = ImageChops.difference(rgb, Image.new("RGB", rgb.size, colour)).split()
+    return ImageChops.lighter(ImageChops.lighter(red, green), blue)
+
+
+def _grown(mask: Image.Image, by: int) -> Image.Image:
+    """The largest value within *by* pixels; shifted copies, as Pillow's own filter leaves the edges out."""
+    for _ in range(by):
+        wide = mask.copy()
+        for move in ((1, 0), (-1, 0), (0, 1), (0, -1)):
+            moved = Image.new("L", mask.size)
+            moved.paste(mask, move)
+            wide = ImageChops.lighter(wide, moved)
+        mask = wide
+    return mask
+
+
+def _soft_share(strongest: Image.Image, near: Image.Image) -> float:
+    """Share of the border pixels that have nothing definite beside them."""
+    histogram = strongest.histogram(near)
+    return sum(histogram[:64]) / max(1, sum(histogram))
+
+
+@dataclass
+class _Region:
+    """Pixels of one kind that hang together, as runs of (row, first, behind last)."""
+
+    runs: list[tuple[int, int, int]] = field(default_factory=list)
+    area: int = 0
+    left: int = 1 << 30
+    right: int = 0
+
+    def add(self, run: tuple[int, int, int]) -> None:
+        self.runs.append(run)
+        self.area += run[2] - run[1]
+        self.left, self.right = min(self.left, run[1]), max(self.right, run[2])
+
+    @property
+    def top(self) -> int:
+        return self.runs[0][0]
+
+    @property
+    def bottom(self) -> int:
+        return self.runs[-1][0] + 1
+
+    @property
+    def box_area(self) -> int:
+        return (self.right - self.left) * (self.bottom - self.top)
+
+    def encloses(self, other: "_Region") -> bool:
+        return (
+            self.left < other.left and other.right < self.right and self.top < other.top and other.bottom < self.bottom
+        )
+
+
+def _background(flat: Image.Image) -> Image.Image:
+    """The part of the flat-coloured pixels that is background, as a mask."""
+    width, height = flat.size
+    outside: list[_Region] = []
+    holes: list[_Region] = []
+    for region in _regions(flat, diagonal=False):
+        touches = region.left == 0 or region.top == 0 or region.right == width or region.bottom == height
+        (outside if touches else holes).append(region)
+    holes = [hole for hole in holes if hole.area >= 4]
+    background = Image.new("L", flat.size)
+    for region in [*outside, *(_counters(flat, holes) if len(holes) <= 400 else [])]:
+        for row, first, last in region.runs:
+            background.paste(255, (first, row, last, row + 1))
+    return background
+
+
+def _counters(flat: Image.Image, holes: list[_Region]) -> Iterator[_Region]:
+    """Holes such as those of O, A and B: at most two in one shape, and compact. Writing in a box is neither."""
+    shapes = sorted(_regions(ImageChops.invert(flat), diagonal=True), key=lambda shape: shape.box_area)
+    shapes = [shape for shape in shapes if shape.area >= 8]
+    held: dict[int, list[_Region]] = {}
+    for hole in holes:
+        around = next((number for number, shape in enumerate(shapes) if shape.encloses(hole)), None)
+        if around is not None:
+            held.setdefault(around, []).append(hole)
+    for inside in held.values():
+        if len(inside) <= 2:
+            yield from (hole for hole in inside if hole.area >= 0.45 * hole.box_area)
+
+
+def _regions(mask: Image.Image, *, diagonal: bool) -> list[_Region]:
+    """White pixels that hang together, joined run by run from row to row."""
+    width, height = mask.size
+    pixels = mask.tobytes()
+    runs: list[tuple[int, int, int]] = []
+    parent: list[int] = []
+
+    def root(number: int) -> int:
+        while parent[number] != number:
+            parent[number] = parent[parent[number]]
+            number = parent[number]
+        return number
+
+    above: list[tuple[int, int, int]] = []
+    above_start = 0
+    for row in range(height):
+        start = len(runs)
+        for found in re.finditer(rb"\xff+", pixels[row * width : (row + 1) * width]):
+            number = len(runs)
+            runs.append((row, found.start(), found.end()))
+            parent.append(number)
+            reach = int(diagonal)
+            first = bisect_right(above, found.start() - reach, key=lambda run: run[2])
+            last = bisect_left(above, found.end() + reach, key=lambda run: run[1])
+            for neighbour in range(above_start + first, above_start + last):
+                parent[root(neighbour)] = root(number)
+        above, above_start = runs[start:], start
+    regions: dict[int, _Region] = {}
+    for number, run in enumerate(runs):
+        regions.setdefault(root(number), _Region()).add(run)
+    return list(regions.values())

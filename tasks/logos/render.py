@@ -1,0 +1,176 @@
+"""The process in which strangers' pictures are opened: without secrets, with little memory and time.
+
+``prepared`` is asked by the product and starts ``python -m tasks.logos.render``, which takes a file on standard input
+and answers with one line of JSON and a PNG. The answer is plain data: even a process that a picture has taken over
+can hand back nothing but a wrong picture.
+"""
+
+import json
+import os
+import resource
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from io import BytesIO
+from pathlib import Path
+from xml.etree import ElementTree as ET
+
+from PIL import Image, ImageChops
+
+from tasks.logos import raster, svg
+from tasks.logos.refusal import CannotShape, Refusal
+
+CPU_SECONDS = 8
+WALL_SECONDS = 15
+MEMORY = 1 << 30
+"""Bytes of address space."""
+ANSWER_MOST = 20_000_000
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A logo in shape, and what was measured on it and on the file that it came from."""
+
+    png: bytes
+    svg: str | None
+    width: int
+    height: int
+    coloured: float
+    transparent: float
+    given_width: int
+    given_opaque: bool
+
+
+def prepared(content: bytes) -> Prepared:
+    """Bring a file into shape in a process of its own; raises CannotShape."""
+    try:
+        done = subprocess.run(
+            [sys.executable, "-m", "tasks.logos.render"],
+            input=content,
+            capture_output=True,
+            timeout=WALL_SECONDS,
+            check=False,
+            cwd=Path(__file__).parents[2],
+            env={"PATH": os.environ.get("PATH", os.defpath), "HOME": os.environ.get("HOME", "/"), "LANG": "C.UTF-8"},
+        )
+    except subprocess.TimeoutExpired as error:
+        raise CannotShape(Refusal.TOO_COSTLY) from error
+    head, _, png = done.stdout.partition(b"\n")
+    if done.returncode or not head or len(done.stdout) > ANSWER_MOST:
+        if b"ModuleNotFoundError" in done.stderr:
+            raise RuntimeError(done.stderr.decode(errors="replace"))  # Ours to mend, not the picture's fault.
+        raise CannotShape(Refusal.TOO_COSTLY)
+    answer = json.loads(head)
+    if "refusal" in answer:
+        raise CannotShape(Refusal(answer["refusal"]), *answer["facts"])
+    return Prepared(png=png, **answer)
+
+
+def prepare(content: bytes) -> Prepared:
+    """Bring a file into shape here and now: for the limited process, which calls it once."""
+    if svg.is_svg(content):
+        root = svg.clean(content, raster.decode)
+        embedded = svg.only_picture(root)
+        return _prepare_vector(root) if embedded is None else _prepare_pixels(embedded)
+    return _prepare_pixels(content)
+
+
+def _prepare_vector(root: ET.Element) -> Prepared:
+    given_opaque = False
+    root = _trimmed(root)
+    if not raster.has_transparency(_drawn(root)):
+        given_opaque = True
+        root = _without_ground(root)
+    picture = _drawn(root)
+    return _finish(picture, svg.markup(root), picture.width, given_opaque=given_opaque)
+
+
+def _drawn(root: ET.Element) -> Image.Image:
+    _, _, width, height = svg.view_box(root)
+    raster.check_shape(width, height)
+    return svg.draw(root, *raster.fitting(width, height))
+
+
+def _trimmed(root: ET.Element) -> ET.Element:
+    """With a viewBox around what is visible: twice, as a small logo on a large sheet is found roughly at first."""
+    for _ in range(2):
+        picture = _drawn(root)
+        left, top, width, height = svg.view_box(root)
+        box = raster.visible_box(picture)
+        if box == (0, 0, *picture.size):
+            break
+        across, down = width / picture.width, height / picture.height
+        svg.set_view_box(
+            root, left + box[0] * across, top + box[1] * down, (box[2] - box[0]) * across, (box[3] - box[1]) * down
+        )
+    return root
+
+
+def _without_ground(root: ET.Element) -> ET.Element:
+    """Without the shape that only paints the background, if there is one and the rest looks the same without it."""
+    before = _drawn(root)
+    colour = before.getpixel((0, 0))
+    for candidate in svg.without_first_shapes(root):
+        after = _drawn(candidate)
+        if after.getchannel("A").getbbox() is None:
+            continue
+        on_colour = Image.alpha_composite(Image.new("RGBA", after.size, colour), after)
+        difference = ImageChops.difference(before.convert("RGB"), on_colour.convert("RGB")).convert("L")
+        if difference.point(lambda value: 255 * (value > 24)).getbbox() is None and raster.has_transparency(after):
+            return _trimmed(candidate)
+    return root
+
+
+def _prepare_pixels(content: bytes) -> Prepared:
+    picture = raster.decode(content)
+    given_width = picture.width
+    raster.check_shape(*picture.size)
+    if min(picture.size) < raster.SIDE_LEAST:
+        raise CannotShape(Refusal.TOO_SMALL, *picture.size)
+    given_opaque = not raster.has_transparency(picture)
+    if given_opaque:
+        picture = raster.without_background(picture) or picture
+    picture = picture.crop(raster.visible_box(picture))
+    raster.check_shape(*picture.size)
+    return _finish(raster.shrink(picture), None, given_width, given_opaque=given_opaque)
+
+
+def _finish(picture: Image.Image, markup: str | None, given_width: int, *, given_opaque: bool) -> Prepared:
+    if min(picture.size) < raster.SIDE_LEAST // 2:
+        raise CannotShape(Refusal.TOO_SMALL, *picture.size)
+    raster.visible_box(picture)
+    packed = BytesIO()
+    picture.save(packed, "PNG", optimize=True)
+    return Prepared(
+        packed.getvalue(),
+        markup,
+        *picture.size,
+        coloured=round(raster.coloured_share(picture), 4),
+        transparent=round(raster.transparent_share(picture), 4),
+        given_width=given_width,
+        given_opaque=given_opaque,
+    )
+
+
+def _answer(work: Callable[[bytes], Prepared], content: bytes) -> bytes:
+    """One line of JSON, then the PNG."""
+    try:
+        done = work(content)
+    except CannotShape as refused:
+        return json.dumps({"refusal": refused.refusal, "facts": refused.facts}).encode() + b"\n"
+    except (MemoryError, RecursionError):
+        return json.dumps({"refusal": Refusal.TOO_COSTLY, "facts": []}).encode() + b"\n"
+    return json.dumps({key: value for key, value in asdict(done).items() if key != "png"}).encode() + b"\n" + done.png
+
+
+def _limit() -> None:
+    resource.setrlimit(resource.RLIMIT_CPU, (CPU_SECONDS, CPU_SECONDS + 1))
+    resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+
+
+if __name__ == "__main__":
+    _limit()
+    sys.stdout.buffer.write(_answer(prepare, sys.stdin.buffer.read()))

@@ -1,0 +1,454 @@
+"""A stranger's SVG, cleaned by allow-list and drawn.
+
+What is not known to be harmless is left out: scripts, handlers, foreign objects, references to anything outside the
+file, style sheets (their declarations move to the elements). What would cost too much to draw is refused before it is
+drawn. This module runs in the limited process of ``tasks.logos.render``; it trusts neither input nor renderer.
+"""
+
+import base64
+import binascii
+import re
+from collections.abc import Callable, Iterator
+from io import BytesIO
+from itertools import islice
+from typing import Any
+from urllib.parse import unquote_to_bytes
+from xml.etree import ElementTree as ET
+
+import cssselect2  # type: ignore[import-untyped]
+import tinycss2  # type: ignore[import-untyped]
+from lxml import etree  # type: ignore[import-untyped]
+from PIL import Image
+
+from tasks.logos.refusal import CannotShape, Refusal
+
+BYTES = 2_000_000
+ELEMENTS = 10_000
+DEPTH = 64
+RULES = 500
+ENTITIES = 32
+IMAGES = 16
+DRAWN = 60_000
+"""Elements that are drawn in the end, when every reference is followed."""
+
+NAMESPACE = "http://www.w3.org/2000/svg"
+_XLINK = "http://www.w3.org/1999/xlink"
+_XML = "http://www.w3.org/XML/1998/namespace"
+ET.register_namespace("", NAMESPACE)
+
+
+def _words(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
+_SHAPES = _words("path rect circle ellipse line polyline polygon text use")
+_ELEMENTS = _SHAPES | _words(
+    """
+    svg g defs symbol title desc tspan textPath image linearGradient radialGradient stop clipPath mask pattern marker
+    filter feBlend feColorMatrix feComponentTransfer feComposite feDropShadow feFlood feFuncA feFuncB feFuncG feFuncR
+    feGaussianBlur feMerge feMergeNode feOffset
+    """
+)
+_CONTAINERS = frozenset({"a", "switch"})  # Their content is drawn, they themselves become groups.
+_PROPERTIES = _words(
+    """
+    alignment-baseline baseline-shift clip-path clip-rule color color-interpolation color-interpolation-filters display
+    dominant-baseline fill fill-opacity fill-rule filter flood-color flood-opacity font-family font-size font-stretch
+    font-style font-variant font-weight letter-spacing marker-end marker-mid marker-start mask opacity overflow
+    paint-order shape-rendering stop-color stop-opacity stroke stroke-dasharray stroke-dashoffset stroke-linecap
+    stroke-linejoin stroke-miterlimit stroke-opacity stroke-width text-anchor text-decoration text-rendering transform
+    vector-effect visibility word-spacing
+    """
+)
+_ATTRIBUTES = _PROPERTIES | _words(
+    """
+    id class style href x y x1 y1 x2 y2 cx cy r rx ry fx fy fr dx dy d points width height viewBox preserveAspectRatio
+    pathLength rotate textLength lengthAdjust startOffset offset gradientUnits gradientTransform spreadMethod
+    patternUnits patternContentUnits patternTransform clipPathUnits maskUnits maskContentUnits markerUnits markerWidth
+    markerHeight orient refX refY filterUnits primitiveUnits in in2 result mode type values stdDeviation operator k1 k2
+    k3 k4 tableValues slope intercept amplitude exponent
+    """
+)
+_FUNCTIONS = _words(
+    "url rgb rgba hsl hsla matrix translate translatex translatey scale scalex scaley rotate skewx skewy"
+)
+_INNER_URL = re.compile(r"""url\(\s*(["']?)#([^"'()\s\\]+)\1\s*\)""", re.IGNORECASE)
+_ID = re.compile(r"[^\s\"'()<>\\#]{1,200}")
+_LENGTH = re.compile(r"\s*([0-9]*\.?[0-9]+(?:e[+-]?[0-9]+)?)\s*(px|pt|pc|mm|cm|in)?\s*", re.IGNORECASE)
+_PIXELS = {"": 1.0, "px": 1.0, "pt": 4 / 3, "pc": 16.0, "mm": 96 / 25.4, "cm": 96 / 2.54, "in": 96.0}
+
+
+def is_svg(content: bytes) -> bool:
+    """Whether the bytes mean to be an SVG, whatever name and media type they came with."""
+    head = content[:4096].lstrip(b"\xef\xbb\xbf\xff\xfe \t\r\n").replace(b"\x00", b"")
+    return (
+        head.startswith(b"<") and re.search(rb"<(\w+:)?svg[\s>/]", content[:100_000].replace(b"\x00", b"")) is not None
+    )
+
+
+def clean(content: bytes, decode: Callable[[bytes], Image.Image]) -> ET.Element:
+    """The drawing as a tree of known elements with a viewBox; embedded pictures are decoded and packed anew."""
+    if len(content) > BYTES:
+        raise CannotShape(Refusal.FILE_TOO_LARGE, len(content), BYTES)
+    collector = _Collector()
+    parser = etree.XMLParser(
+        target=collector, recover=True, resolve_entities=False, no_network=True, load_dtd=False, remove_comments=True
+    )
+    try:
+        parser.feed(_without_doctype(_text(content)).encode())
+        parser.close()
+    except (etree.XMLSyntaxError, ValueError, AssertionError) as error:
+        raise CannotShape(Refusal.NOT_A_PICTURE) from error
+    root = collector.root
+    if root is None:
+        raise CannotShape(Refusal.NOT_A_PICTURE)
+    _move_styles(root, collector.styles)
+    _check_references(root)
+    _repack_images(root, decode)
+    _give_view_box(root)
+    return root
+
+
+def markup(root: ET.Element) -> str:
+    return ET.tostring(root, encoding="unicode")
+
+
+def view_box(root: ET.Element) -> tuple[float, float, float, float]:
+    left, top, width, height = (float(number) for number in root.get("viewBox", "").split())
+    return left, top, width, height
+
+
+def set_view_box(root: ET.Element, left: float, top: float, width: float, height: float) -> None:
+    root.set("viewBox", f"{left:.6g} {top:.6g} {width:.6g} {height:.6g}")
+    root.set("width", f"{width:.6g}")
+    root.set("height", f"{height:.6g}")
+
+
+def draw(root: ET.Element, width: int, height: int) -> Image.Image:
+    """The drawing as RGBA pixels, filling *width* x *height*."""
+    import cairosvg
+
+    try:
+        png = cairosvg.svg2png(markup(root).encode(), output_width=width, output_height=height)
+        return Image.open(BytesIO(png), formats=["PNG"]).convert("RGBA")
+    except MemoryError:
+        raise
+    except Exception as error:  # CairoSVG raises whatever its parsers happen to raise.
+        raise CannotShape(Refusal.NOT_A_PICTURE) from error
+
+
+def without_first_shapes(root: ET.Element) -> Iterator[ET.Element]:
+    """The drawing without its first shape, without its second: one of them may be nothing but background."""
+    for number in range(2):
+        copy = ET.fromstring(markup(root))  # noqa: S314  (our own, cleaned markup)
+        painted = [
+            (parent, child)
+            for parent in _painted(copy)
+            for child in parent
+            if _local(child) in _SHAPES - {"text", "use"}
+        ]
+        if number < len(painted) - 1:
+            parent, child = painted[number]
+            parent.remove(child)
+            yield copy
+
+
+def only_picture(root: ET.Element) -> bytes | None:
+    """The embedded picture, if the drawing is nothing but a wrapper around it."""
+    images = [node for node in root.iter() if _local(node) == "image"]
+    if len(images) != 1 or any(_local(node) in _SHAPES - {"use"} for parent in _painted(root) for node in parent):
+        return None
+    return base64.b64decode(images[0].get("href", "").partition(",")[2])
+
+
+def _painted(root: ET.Element) -> Iterator[ET.Element]:
+    """Groups in the order in which they are painted, without definitions."""
+    yield root
+    for child in root:
+        if _local(child) in {"g", "svg"}:
+            yield from _painted(child)
+
+
+def _local(node: ET.Element) -> str:
+    return node.tag.rpartition("}")[2]
+
+
+def _text(content: bytes) -> str:
+    """The markup as text, by its byte order mark or its own declaration."""
+    try:
+        if content.startswith((b"\xff\xfe", b"\xfe\xff")):
+            return content.decode("utf-16")
+        declared = re.match(rb"""\s*<\?xml[^>]{0,200}?encoding\s*=\s*["']([A-Za-z0-9._-]{1,40})""", content)
+        text = content.decode(declared[1].decode() if declared else "utf-8-sig", "replace")
+    except (UnicodeError, LookupError) as error:
+        raise CannotShape(Refusal.NOT_A_PICTURE) from error
+    return re.sub(r"[\x00-\x08\x0b\x0c\x0e-\x1f]", "", text)
+
+
+def _without_doctype(text: str) -> str:
+    """Drop declaration and DOCTYPE. Plain text entities, which old drawing programs write, are filled in."""
+    text = re.sub(r"^\ufeff?\s*<\?xml.*?\?>", "", text, count=1, flags=re.DOTALL)
+    found = re.search(r"<!DOCTYPE[^\[>]*(\[(.*?)\]\s*)?>", text, re.DOTALL | re.IGNORECASE)
+    if not found:
+        return text if "<!ENTITY" not in text else _refuse_entities()
+    body = text[: found.start()] + text[found.end() :]
+    subset = re.sub(r"<!--.*?-->", "", found[2] or "", flags=re.DOTALL)
+    entities = re.findall(r"""<!ENTITY\s+([\w.-]+)\s+(?:"([^"]*)"|'([^']*)')\s*>""", subset)
+    if subset.upper().count("<!ENTITY") != len(entities) or len(entities) > ENTITIES or "<!ENTITY" in body:
+        _refuse_entities()
+    for name, double, single in entities:
+        value = double or single
+        if re.search(r"[&%<>]", value) or len(value) > 200:
+            _refuse_entities()
+        if len(body) + body.count(f"&{name};") * len(value) > BYTES:
+            raise CannotShape(Refusal.TOO_COMPLEX)
+        body = body.replace(f"&{name};", value.replace('"', "&quot;"))
+    return body
+
+
+def _refuse_entities() -> str:
+    raise CannotShape(Refusal.ENTITIES)
+
+
+class _Collector:
+    """Takes the parser's events and keeps what is allowed, counting as it goes."""
+
+    def __init__(self) -> None:
+        self.root: ET.Element | None = None
+        self.styles: list[str] = []
+        self._open: list[ET.Element] = []
+        self._skipping = 0
+        self._in_style = False
+        self._count = 0
+        self._depth = 0
+
+    def start(self, tag: str, attributes: Any) -> None:
+        self._count += 1
+        self._depth += 1
+        if self._count > ELEMENTS or self._depth > DEPTH:
+            raise CannotShape(Refusal.TOO_COMPLEX)
+        if self._skipping:
+            self._skipping += 1
+            return
+        name = _svg_name(tag)
+        if name == "style" and self._open:
+            self._in_style = True
+            self.styles.append("")
+            self._skipping = 1
+        elif name not in _ELEMENTS | _CONTAINERS or (not self._open and (name != "svg" or self.root is not None)):
+            self._skipping = 1
+        else:
+            node = ET.Element(f"{{{NAMESPACE}}}{'g' if name in _CONTAINERS else name}")
+            for key, value in attributes.items():
+                self._keep(node, name, key, value)
+            if self._open:
+                self._open[-1].append(node)
+            else:
+                self.root = node
+            self._open.append(node)
+
+    def end(self, _tag: str) -> None:
+        self._depth -= 1
+        if self._skipping:
+            self._skipping -= 1
+            self._in_style = self._in_style and self._skipping > 0
+        elif self._open:
+            self._open.pop()
+
+    def data(self, text: str) -> None:
+        if self._in_style:
+            self.styles[-1] += text
+        elif (
+            not self._skipping
+            and self._open
+            and _local(self._open[-1]) in {"text", "tspan", "textPath", "title", "desc"}
+        ):
+            node = self._open[-1]
+            if len(node):
+                node[-1].tail = (node[-1].tail or "") + text
+            else:
+                node.text = (node.text or "") + text
+
+    def close(self) -> ET.Element | None:
+        return self.root
+
+    def _keep(self, node: ET.Element, element: str, key: str, value: str) -> None:
+        key = key.replace(f"{{{_XLINK}}}", "").removeprefix("xlink:").replace(f"{{{_XML}}}", "xml:")
+        if key == "xml:space":
+            node.set(f"{{{_XML}}}space", "preserve" if value == "preserve" else "default")
+        elif key == "href":
+            if element not in _CONTAINERS and (safe := _safe_reference(element, value)):
+                node.set("href", safe)
+        elif key == "id":
+            if _ID.fullmatch(value):
+                node.set("id", value)
+        elif key in {"class", "style"}:
+            node.set(key, value)  # Both are gone when the styles have been moved.
+        elif key in _ATTRIBUTES and (safe := _safe_value(value)) is not None:
+            node.set(key, safe)
+
+
+def _svg_name(tag: str) -> str:
+    """The local name of an SVG element; empty for elements of other vocabularies."""
+    namespace, _, name = tag.rpartition("}")
+    if namespace.strip("{") not in {"", NAMESPACE}:
+        return ""
+    return name.removeprefix("svg:")
+
+
+def _safe_reference(element: str, value: str) -> str | None:
+    value = value.strip()
+    if value.startswith("#") and _ID.fullmatch(value[1:]):
+        return value
+    if element == "image" and re.match(r"data:image/(png|jpe?g|gif|webp)[;,]", value, re.IGNORECASE):
+        return value
+    return None
+
+
+def _safe_value(value: str) -> str | None:
+    """The value, references only to the same file; None if it could reach anything else."""
+    if "\\" in value or "@" in value:
+        return None
+    value = _INNER_URL.sub(lambda found: f"url(#{found[2]})", value.strip())
+    functions = {name.lower() for name in re.findall(r"([\w-]+)\s*\(", value)}
+    if not functions <= _FUNCTIONS or len(re.findall(r"url\s*\(", value, re.IGNORECASE)) != value.count("url(#"):
+        return None
+    return "currentColor" if value.lower() == "currentcolor" else value
+
+
+def _declarations(source: Any) -> Iterator[tuple[str, str, bool]]:
+    """Allowed properties with their values, and whether they are important."""
+    for item in tinycss2.parse_declaration_list(source, skip_comments=True, skip_whitespace=True):
+        if item.type != "declaration":
+            continue
+        value = re.sub(
+            r"var\(\s*--[\w-]+\s*,\s*([^()]*(?:\([^()]*\))?)\)", r"\1", tinycss2.serialize(item.value).strip()
+        )
+        name = item.lower_name
+        if name == "transform":  # In CSS it has units, as an attribute it has none.
+            value = re.sub(r"(?<=[\d.])(px|deg)\b", "", value)
+        for part in (f"marker-{end}" for end in ("start", "mid", "end")) if name == "marker" else (name,):
+            if part in _PROPERTIES and (safe := _safe_value(value)) is not None:
+                yield part, safe, item.important
+
+
+def _move_styles(root: ET.Element, sheets: list[str]) -> None:
+    """Turn style sheets and style attributes into attributes, in the order in which CSS lets them win."""
+    matcher = cssselect2.Matcher()
+    rules = 0
+    for rule in islice(_rules(sheets), RULES + 1):
+        rules += 1
+        if rules > RULES:
+            raise CannotShape(Refusal.TOO_COMPLEX)
+        declarations = list(_declarations(rule.content))
+        try:
+            for selector in cssselect2.compile_selector_list(rule.prelude):
+                matcher.add_selector(selector, declarations)
+        except cssselect2.SelectorError:
+            continue
+    matched: dict[ET.Element, list[tuple[str, str, bool]]] = {}
+    if rules:
+        for wrapper in cssselect2.ElementWrapper.from_xml_root(root).iter_subtree():
+            found = [declaration for match in matcher.match(wrapper) for declaration in match[-1]]
+            if found:
+                matched[wrapper.etree_element] = found
+    for node in root.iter():
+        own = list(_declarations(node.attrib.pop("style"))) if "style" in node.attrib else []
+        node.attrib.pop("class", None)
+        for name, value, _ in sorted([*matched.get(node, []), *own], key=lambda declaration: declaration[2]):
+            node.set(name, value)
+
+
+def _rules(sheets: list[str]) -> Iterator[Any]:
+    for sheet in sheets:
+        for rule in tinycss2.parse_stylesheet(sheet, skip_comments=True, skip_whitespace=True):
+            if rule.type == "qualified-rule":
+                yield rule
+
+
+def _check_references(root: ET.Element) -> None:
+    """Refuse what refers to itself, or draws more than a logo needs once every reference is followed.
+
+    Renderers have no such limit for patterns, masks and markers, and a late one for ``use``.
+    """
+    by_id = {node.get("id"): node for node in root.iter() if node.get("id")}
+    drawn: dict[ET.Element, int] = {}
+    following: set[ET.Element] = set()
+
+    def weigh(node: ET.Element) -> int:
+        if node in drawn:
+            return drawn[node]
+        if node in following or len(following) > 4 * DEPTH:
+            raise CannotShape(Refusal.TOO_COMPLEX)
+        following.add(node)
+        total = 1 + sum(weigh(child) for child in node)
+        for name, value in node.attrib.items():
+            for target in _targets(name, value):
+                if target in by_id:
+                    times = _vertices(node) if name.startswith("marker-") else 1
+                    total += times * weigh(by_id[target])
+        following.discard(node)
+        if total > DRAWN:
+            raise CannotShape(Refusal.TOO_COMPLEX)
+        drawn[node] = total
+        return total
+
+    weigh(root)
+
+
+def _targets(name: str, value: str) -> list[str]:
+    if name == "href":
+        return [value[1:]] if value.startswith("#") else []
+    return [found[2] for found in _INNER_URL.finditer(value)]
+
+
+def _vertices(node: ET.Element) -> int:
+    """At least as many as the line has corners; a group hands its markers down to all its lines."""
+    return max(1, sum(len(re.findall(r"\d+", inner.get("d", "") + inner.get("points", ""))) for inner in node.iter()))
+
+
+def _repack_images(root: ET.Element, decode: Callable[[bytes], Image.Image]) -> None:
+    images = [(parent, node) for parent in root.iter() for node in parent if _local(node) == "image"]
+    if len(images) > IMAGES:
+        raise CannotShape(Refusal.TOO_COMPLEX)
+    for parent, node in images:
+        content = data_uri(node.get("href", ""))
+        if content is None:
+            parent.remove(node)
+            continue
+        packed = BytesIO()
+        decode(content).save(packed, "PNG")
+        node.set("href", "data:image/png;base64," + base64.b64encode(packed.getvalue()).decode())
+
+
+def data_uri(value: str) -> bytes | None:
+    """What a ``data:`` address holds; None if it is none or is damaged."""
+    head, comma, body = value.partition(",")
+    if not comma or not head.lower().startswith("data:"):
+        return None
+    if not head.lower().endswith(";base64"):
+        return unquote_to_bytes(body)
+    try:
+        packed = re.sub(rb"\s", b"", unquote_to_bytes(body))
+        return base64.b64decode(packed + b"=" * (-len(packed) % 4), altchars=None, validate=True)
+    except (binascii.Error, ValueError):
+        return None
+
+
+def _give_view_box(root: ET.Element) -> None:
+    """Work out what part of the plane is shown, as a browser would, and say it in the viewBox alone."""
+    width, height = _pixels(root.get("width")), _pixels(root.get("height"))
+    try:
+        left, top, wide, high = (float(number) for number in re.split(r"[\s,]+", root.get("viewBox", "").strip()))
+    except ValueError:
+        left, top, wide, high = 0.0, 0.0, width or 300.0, height or 150.0
+    if not (0 < wide < 1e7 and 0 < high < 1e7 and abs(left) < 1e7 and abs(top) < 1e7):
+        raise CannotShape(Refusal.ODD_SHAPE)
+    for name in ("x", "y", "preserveAspectRatio", "overflow", "transform"):
+        root.attrib.pop(name, None)
+    set_view_box(root, left, top, wide, high)
+
+
+def _pixels(length: str | None) -> float | None:
+    found = _LENGTH.fullmatch(length or "")
+    return float(found[1]) * _PIXELS[(found[2] or "").lower()] if found else None
