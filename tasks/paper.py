@@ -1,0 +1,249 @@
+"""The agreement on paper: from a firm's data to a PDF, its parts for reading, and the sheet that records signatures.
+
+Pure functions on frozen data: no database, no network, no clock. The same data gives the same bytes, so that a document
+is known by its SHA-256 and may be rendered twice. The texts lie in ``templates/agreement/<language>/``, one file a part.
+"""
+
+import hashlib
+import re
+import tomllib
+import unicodedata
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from functools import cache
+from io import BytesIO
+from pathlib import Path
+from typing import Any, Literal
+from zoneinfo import ZoneInfo
+
+from babel.dates import format_date, format_datetime
+from babel.numbers import format_currency, format_decimal, get_currency_precision
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+from pypdf import PdfReader, PdfWriter
+from weasyprint import HTML
+from weasyprint.urls import FatalURLFetchingError, URLFetcher, URLFetcherResponse
+
+Language = Literal["de", "fr", "en"]
+LineOfBusiness = Literal["tax", "audit", "law", "other"]
+Billing = Literal["monthly", "quarterly", "half_yearly", "yearly"]
+Way = Literal["page", "upload", "webhook", "countersigned"]
+
+TEXTS = Path(__file__).parent / "templates" / "agreement"
+LOCALES: dict[Language, str] = {"de": "de_DE", "fr": "fr_FR", "en": "en_GB"}
+LOCAL_TIME = ZoneInfo("Europe/Berlin")
+LOGO_ADDRESS = "agreement:logo"
+LONGEST_NAME = 180
+"""Bytes of a file name before ``.pdf``; file systems allow 255 and mail programs add to it."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class AgreementData:
+    """Everything that an agreement says about its two parties, the subscription and itself."""
+
+    number: str
+    version: str
+    """Names the wording of the texts."""
+    language: Language
+    date: date
+    product: str
+
+    provider_name: str
+    provider_address: tuple[str, ...]
+    provider_email: str
+
+    firm_name: str
+    company_id: str
+    line_of_business: LineOfBusiness
+    line_of_business_label: str
+    address: tuple[str, ...]
+    website: str = ""
+    organiser_name: str
+    organiser_email: str
+    contact_person: str = ""
+
+    plan: str
+    billing: Billing
+    price_cents: int
+    """Price of one billing interval without VAT, in the hundredth part of the currency."""
+    currency: str = "EUR"
+
+    logo: bytes | None = None
+    """A PNG."""
+
+
+@dataclass(frozen=True)
+class Part:
+    """A part of the agreement as an HTML fragment without its title, safe to put into a page."""
+
+    key: str
+    title: str
+    html: Markup
+
+
+@dataclass(frozen=True, kw_only=True)
+class Signature:
+    """Who signed for a party, when and in which way; ``ip`` and ``user_agent`` as far as they are known."""
+
+    party_name: str
+    signer_name: str
+    role: str = ""
+    email: str = ""
+    signed_at: datetime
+    how: Way
+    ip: str = ""
+    user_agent: str = ""
+
+
+def render_agreement(data: AgreementData) -> bytes:
+    """The agreement as an A4 document in PDF/A-3b, tagged, with embedded fonts and bookmarks.
+
+    Equal data give equal bytes as long as WeasyPrint, Pango and the installed fonts stay the same: keep the bytes that
+    were shown, do not count on rendering them again next year.
+    """
+    words = _words(data.language)
+    parts, headings = [], {}
+    for part in agreement_parts(data):
+        html, headings[part.key] = _with_anchors(part)
+        parts.append(Part(part.key, part.title, html))
+    heading = words["heading"] % {"product": data.product}
+    html = (
+        _texts()
+        .get_template("agreement.html")
+        .render(
+            _facts(data),
+            words=words,
+            heading=heading,
+            title=words["title"] % {"heading": heading, "firm": data.firm_name},
+            parts=parts,
+            headings=headings,
+            logo_address=LOGO_ADDRESS,
+        )
+    )
+    return _pdf(html, data.logo, tagged=True)
+
+
+def agreement_parts(data: AgreementData) -> list[Part]:
+    """The parts in their order: ``cover``, ``terms``, ``processing`` and, where the profession asks for it, ``secrecy``."""
+    files = {"cover": "cover", "terms": "terms", "processing": "processing"}
+    if _has_secrecy(data):
+        files["secrecy"] = f"secrecy_{data.line_of_business}"
+    titles, facts = _words(data.language)["parts"], _facts(data)
+    return [
+        Part(key, titles[file], Markup(_texts().get_template(f"{data.language}/{file}.html").render(facts)))  # noqa: S704
+        for key, file in files.items()
+    ]
+
+
+def sign_off(pdf: bytes, signatures: Sequence[Signature], language: Language) -> bytes:
+    """*pdf* with a sheet appended that records its SHA-256 and who signed it, how, from where and when.
+
+    The sheet is added as an incremental update: the result begins with the very bytes of *pdf*, so that anybody can
+    check the sum by cutting the file there. Level: simple electronic signatures, and the sheet says so; nothing here
+    is sealed. PDF/A-3b: the sheet itself conforms and the mark, output intent and metadata of *pdf* stay in force, but
+    no validator has confirmed the joined file.
+    """
+    original = PdfReader(BytesIO(pdf))
+    words = _words(language)["certificate"]
+    html = (
+        _texts()
+        .get_template("certificate.html")
+        .render(
+            words=words,
+            locale=LOCALES[language],
+            document=(original.metadata and original.metadata.title) or words["untitled"],
+            made_at=max(signature.signed_at for signature in signatures).astimezone(UTC),
+            pages=len(original.pages),
+            bytes=len(pdf),
+            size=format_decimal(len(pdf), locale=LOCALES[language]),
+            sha256=hashlib.sha256(pdf).hexdigest(),
+            signatures=[(signature, _moment(signature.signed_at, language)) for signature in signatures],
+        )
+    )
+    writer = PdfWriter(BytesIO(pdf), incremental=True)
+    writer.append(BytesIO(_pdf(html, tagged=False)), import_outline=False)
+    result = BytesIO()
+    writer.write(result)
+    return result.getvalue()
+
+
+def agreement_filename(firm_name: str, language: Language, product: str = "Provision") -> str:
+    """A readable name for the file that every system takes; umlauts and ``&`` stay."""
+    firm = unicodedata.normalize("NFC", firm_name).translate(str.maketrans('<>:"/\\|', "()-'---", "?*"))
+    # Control and format characters: among them the one that turns the reading direction and so disguises a name.
+    firm = "".join(" " if letter.isspace() else letter for letter in firm if letter.isspace() or letter.isprintable())
+    name = _words(language)["file"] % {"product": product, "firm": " ".join(firm.split())}
+    name = name.encode()[:LONGEST_NAME].decode(errors="ignore")
+    return f"{name.rstrip(' .–')}.pdf"
+
+
+def _facts(data: AgreementData) -> dict[str, Any]:
+    """What the texts may use."""
+    words, locale = _words(data.language), LOCALES[data.language]
+    price = Decimal(data.price_cents) / 100
+    return {
+        "data": data,
+        "locale": locale,
+        "date": format_date(data.date, "long", locale=locale),
+        "price": format_currency(price, data.currency, locale=locale),
+        "billing": words["billing"][data.billing],
+        "period": words["period"][data.billing],
+        "has_secrecy": _has_secrecy(data),
+    }
+
+
+def _has_secrecy(data: AgreementData) -> bool:
+    return data.line_of_business != "other"
+
+
+def _moment(at: datetime, language: Language) -> str:
+    return format_datetime(at, "long", tzinfo=LOCAL_TIME, locale=LOCALES[language])
+
+
+@cache
+def _texts() -> Environment:
+    return Environment(
+        loader=FileSystemLoader(TEXTS),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+
+
+@cache
+def _words(language: Language) -> dict[str, Any]:
+    return tomllib.loads((TEXTS / language / "words.toml").read_text(encoding="utf-8"))
+
+
+def _with_anchors(part: Part) -> tuple[Markup, list[tuple[str, Markup]]]:
+    """The part with an id on every ``<h2>``, and these ids with their headings for the table of contents."""
+    found: list[tuple[str, Markup]] = []
+
+    def anchored(match: re.Match[str]) -> str:
+        found.append((f"{part.key}-{len(found) + 1}", Markup(match[1])))  # noqa: S704
+        return f'<h2 id="{found[-1][0]}">{match[1]}</h2>'
+
+    return Markup(re.sub(r"<h2>(.*?)</h2>", anchored, part.html, flags=re.DOTALL)), found  # noqa: S704
+
+
+class _OnlyTheLogo(URLFetcher):  # type: ignore[misc]
+    """Reads nothing from network or disk: a document is made of what it was given."""
+
+    def __init__(self, logo: bytes | None) -> None:
+        super().__init__()
+        self._logo = logo
+
+    def fetch(self, url: str, headers: dict[str, str] | None = None) -> URLFetcherResponse:  # noqa: ARG002
+        if url == LOGO_ADDRESS and self._logo:
+            return URLFetcherResponse(url, self._logo, {"Content-Type": "image/png"})
+        msg = f"an agreement fetches nothing, and {url!r} was asked for"
+        raise FatalURLFetchingError(msg)
+
+
+def _pdf(html: str, logo: bytes | None = None, *, tagged: bool) -> bytes:
+    document = HTML(string=html, url_fetcher=_OnlyTheLogo(logo))
+    pdf: bytes = document.write_pdf(pdf_variant="pdf/a-3b", pdf_tags=tagged)
+    return pdf
