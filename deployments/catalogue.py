@@ -6,8 +6,8 @@
 """
 
 import importlib
-import logging
-import os
+import sys
+import time
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -21,12 +21,13 @@ from prefect.client.schemas.filters import WorkPoolFilter, WorkPoolFilterName
 from prefect.client.schemas.responses import DeploymentResponse
 from prefect.client.schemas.schedules import CronSchedule, IntervalSchedule
 from prefect.exceptions import ObjectNotFound
+from prefect.settings import get_current_settings
 from prefect.utilities.callables import parameter_schema
-
-log = logging.getLogger(__name__)
 
 POOL = "provision"
 """The work pool of every deployment."""
+PATIENCE = 90
+"""Seconds that the server may take to start."""
 ROOT = Path(__file__).resolve().parent.parent
 """Entrypoints are relative to it, and it is on the import path of every process."""
 
@@ -125,7 +126,6 @@ def register(catalogue: tuple[Deployment, ...] = CATALOGUE) -> None:
         kept = {_register(prefect, deployment, deployment.name not in paused) for deployment in catalogue}
         for removed in known.keys() - kept:
             prefect.delete_deployment(removed)
-    log.info("%d deployments registered", len(catalogue))
 
 
 def _make_pool(prefect: SyncPrefectClient) -> None:
@@ -167,10 +167,17 @@ def _register(prefect: SyncPrefectClient, deployment: Deployment, active: bool) 
 
 
 def main() -> None:
-    """Register the catalogue with the server at PREFECT_API_URL."""
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
-    os.chdir(ROOT)
+    """Register the catalogue with the server at PREFECT_API_URL, once it answers."""
+    for deployment in CATALOGUE:
+        load_flow(deployment.entrypoint)  # While the server is still starting.
+    deadline = time.monotonic() + PATIENCE
+    with get_client(sync_client=True) as prefect:
+        while (problem := prefect.api_healthcheck()) and time.monotonic() < deadline:
+            time.sleep(0.2)
+    if problem:
+        sys.exit(f"Prefect does not answer at {get_current_settings().api.url}: {problem}")
     register()
+    print(f"{len(CATALOGUE)} deployments registered")  # noqa: T201
 
 
 if __name__ == "__main__":

@@ -1,0 +1,323 @@
+"""The whole product on one machine: one command starts it, one Ctrl-C ends it.
+
+database and Prefect server, side by side     then catalogue, mail catcher, worker and web pages
+each process writes its own log in ``<data>/logs``; if one dies, all end
+"""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import httpx
+
+from deployments.catalogue import POOL, ROOT
+from models.errors import N_, ProvisionError
+from models.settings import settings
+
+PATIENCE = 120
+"""Seconds that the whole start may take."""
+GRACE = 25
+"""Seconds that a process gets to end by itself; the worker needs up to 20 for the runs it has begun."""
+LONGEST_LOG = 10_000_000
+"""Bytes from which a log is set aside at the next start."""
+QUIET = {
+    "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+    "DO_NOT_TRACK": "1",
+    "PREFECT_SERVER_UI_SHOW_PROMOTIONAL_CONTENT": "false",
+    "PREFECT_SERVER_UI_V2_ENABLED": "false",
+    "PREFECT_SERVER_EPHEMERAL_ENABLED": "false",
+    "PREFECT_SERVER_SERVICES_DB_VACUUM_ENABLED": "events,flow_runs",
+    "PREFECT_SERVER_SERVICES_DB_VACUUM_RETENTION_PERIOD": "2592000",  # 30 days of ended runs; cases are ours.
+    "PREFECT_CLI_PROMPT": "false",
+    "PYTHONUNBUFFERED": "1",
+}
+"""Nothing is sent anywhere, nothing grows without end."""
+
+
+class PortTaken(ProvisionError):
+    """Two programs cannot listen on one port."""
+
+    says = N_("Port %(port)s for %(purpose)s is taken: stop what listens there, or choose another with %(option)s.")
+
+    def __init__(self, port: int, purpose: str, option: str) -> None:
+        super().__init__(port, purpose, option)
+        self.port = port
+        self.purpose = purpose
+        self.option = option
+
+
+class ProcessDied(ProvisionError):
+    """Half a product is worse than none: when one process ends, all do."""
+
+    status = 500
+    says = N_("%(name)s ended with exit status %(code)s. Its last lines, from %(log)s:\n%(lines)s")
+
+    def __init__(self, name: str, code: int | None, log: str, lines: str) -> None:
+        super().__init__(name, code, log, lines)
+        self.name = name
+        self.code = code
+        self.log = log
+        self.lines = lines
+
+
+class StartTooSlow(ProvisionError):
+    """Something that was started does not answer."""
+
+    status = 500
+    says = N_("%(name)s did not answer within %(seconds)s seconds: its log is %(log)s.")
+
+    def __init__(self, name: str, seconds: int, log: str) -> None:
+        super().__init__(name, seconds, log)
+        self.name = name
+        self.seconds = seconds
+        self.log = log
+
+
+@dataclass
+class Child:
+    """One process of the product, in a group of its own, so that Ctrl-C reaches it through us."""
+
+    name: str
+    log: Path
+    process: subprocess.Popen[bytes]
+
+    def check(self) -> None:
+        """Raise ``ProcessDied`` if it has ended."""
+        if (code := self.process.poll()) is not None:
+            raise self.death(code)
+
+    def death(self, code: int) -> ProcessDied:
+        lines = self.log.read_text(errors="replace").splitlines()[-15:]
+        return ProcessDied(self.name, code, str(self.log), "\n".join(f"    {line}" for line in lines))
+
+    def end(self, grace: float) -> None:
+        """Ask it to end, and end it after *grace* seconds; its own children too."""
+        self._signal(signal.SIGTERM)
+        with suppress(subprocess.TimeoutExpired):
+            self.process.wait(grace)
+        self._signal(signal.SIGKILL)
+        self.process.wait()
+
+    def _signal(self, number: int) -> None:
+        with suppress(ProcessLookupError, PermissionError):
+            os.killpg(self.process.pid, number)
+
+
+@dataclass
+class Endpoints:
+    """Where the running product is reached."""
+
+    web: str
+    prefect: str
+    smtp: str
+    """``host:port``"""
+    logs: Path
+    children: list[Child] = field(default_factory=list, repr=False)
+    """In the order in which they were started."""
+
+    def watch(self, stop: threading.Event) -> None:
+        """Return when *stop* is set; raise ``ProcessDied`` as soon as a process ends."""
+        while not stop.wait(0.3):
+            for child in self.children:
+                child.check()
+
+
+@contextmanager
+def running(
+    data: Path,
+    web_port: int = 8080,
+    prefect_port: int = 4200,
+    smtp_port: int = 8025,
+    environment: Mapping[str, str] | None = None,
+    stop: threading.Event | None = None,
+) -> Iterator[Endpoints]:
+    """The product on loopback with all it keeps in *data*, ready when the block begins, gone when it has ended.
+
+    *environment* adds to that of the processes. *stop*, set from elsewhere, gives up a start half way. Raises
+    ``PortTaken``, ``ProcessDied`` or ``StartTooSlow``.
+    """
+    data = data.absolute()
+    logs = data / "logs"
+    logs.mkdir(parents=True, exist_ok=True)
+    catches_mail = settings().mail_catcher
+    wanted = [(web_port, "the web pages", "--port"), (prefect_port, "Prefect", "--prefect-port")]
+    wanted += [(smtp_port, "the mail catcher", "--smtp-port")] if catches_mail else []
+    for port, purpose, option in wanted:
+        if not _is_free(port):
+            raise PortTaken(port, purpose, option)
+    made = Endpoints(
+        web=f"http://127.0.0.1:{web_port}",
+        prefect=f"http://127.0.0.1:{prefect_port}",
+        smtp=f"127.0.0.1:{smtp_port}" if catches_mail else f"{settings().smtp_host}:{settings().smtp_port}",
+        logs=logs,
+    )
+    starter = _Starter(made, _environment(made, data, catches_mail, environment or {}), stop or threading.Event())
+    try:
+        starter.start()
+        yield made
+    finally:
+        starter.end()
+
+
+def up(data: Path | None = None, port: int = 8080, prefect_port: int = 4200, smtp_port: int = 8025) -> int:
+    """Run the product until Ctrl-C; exit status 0, or 1 after one line that says what went wrong."""
+    stop = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(number) is not signal.SIG_IGN:  # nohup
+            signal.signal(number, lambda *_: stop.set())
+    began = time.monotonic()
+    print("Starting …", flush=True)  # noqa: T201
+    try:
+        with running(data or settings().data, port, prefect_port, smtp_port, stop=stop) as made:
+            if not stop.is_set():
+                print(_welcome(made, time.monotonic() - began), flush=True)  # noqa: T201
+            made.watch(stop)
+            print("Ending …", flush=True)  # noqa: T201
+    except ProvisionError as problem:
+        print(problem, file=sys.stderr)  # noqa: T201
+        return 1
+    return 0
+
+
+def _welcome(made: Endpoints, seconds: float) -> str:
+    mail = f"  Caught mail     {made.web}/mail\n" if settings().mail_catcher else ""
+    return (
+        f"Ready after {seconds:.0f} s.\n"
+        f"  Web pages       {made.web}\n"
+        f"{mail}"
+        f"  Prefect         {made.prefect}\n"
+        f"  Logs            {made.logs}\n"
+        "Ctrl-C ends everything."
+    )
+
+
+def _is_free(port: int) -> bool:
+    with socket.socket() as trial:
+        trial.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            trial.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+    return True
+
+
+def _environment(made: Endpoints, data: Path, catches_mail: bool, extra: Mapping[str, str]) -> dict[str, str]:
+    """Ours, then what the caller adds; never another Prefect server or profile of this user."""
+    host, _, smtp_port = made.smtp.rpartition(":")
+    mail = {"PROVISION_SMTP_HOST": host, "PROVISION_SMTP_PORT": smtp_port} if catches_mail else {}
+    address = {} if "base_url" in settings().model_fields_set else {"PROVISION_BASE_URL": made.web}
+    inherited = {name: value for name, value in os.environ.items() if name != "PREFECT_PROFILE"}
+    path = os.pathsep.join(part for part in (str(ROOT), os.environ.get("PYTHONPATH", "")) if part)
+    return {
+        **QUIET,
+        **inherited,
+        **mail,
+        **address,
+        "PROVISION_DATA": str(data),
+        "PREFECT_HOME": str(data / "prefect"),
+        "PREFECT_API_URL": f"{made.prefect}/api",
+        "PYTHONPATH": path,
+        **extra,
+    }
+
+
+class _Starter:
+    """Starts the processes in an order that takes the least time, and ends them in the reverse."""
+
+    def __init__(self, made: Endpoints, environment: dict[str, str], stop: threading.Event) -> None:
+        self.made = made
+        self.environment = environment
+        self.stop = stop
+        self.deadline = time.monotonic() + PATIENCE
+
+    def start(self) -> None:
+        web_port, prefect_port = (address.rpartition(":")[2] for address in (self.made.web, self.made.prefect))
+        prefect = self._keep(
+            "prefect", "-m", "prefect", "server", "start", "--host", "127.0.0.1", "--port", prefect_port
+        )
+        migration = self._spawn("database", "-c", "from models.migrate import upgrade; upgrade()")
+        self._finish(migration)
+        mail = self._keep("mail", "-m", "deployments.catcher") if self._catches_mail() else None
+        worker = self._keep("worker", "-m", "deployments.worker")
+        web = self._keep("web", "-m", "uvicorn", "deployments.web.app:app", "--host", "127.0.0.1", "--port", web_port)
+        catalogue = self._spawn("catalogue", "-m", "deployments.catalogue")
+        self._until(prefect, lambda: _answers(f"{self.made.prefect}/api/health"))
+        self._finish(catalogue)
+        self._until(worker, lambda: _has_worker(self.made.prefect))
+        self._until(web, lambda: _answers(f"{self.made.web}/"))
+        if mail is not None:
+            self._until(mail, lambda: _listens(self.made.smtp))
+
+    def end(self) -> None:
+        for child in reversed(self.made.children):
+            child.end(GRACE)
+
+    def _catches_mail(self) -> bool:
+        return settings().mail_catcher
+
+    def _keep(self, name: str, *arguments: str) -> Child:
+        child = self._spawn(name, *arguments)
+        self.made.children.append(child)
+        return child
+
+    def _spawn(self, name: str, *arguments: str) -> Child:
+        log = self.made.logs / f"{name}.log"
+        if log.exists() and log.stat().st_size > LONGEST_LOG:
+            log.replace(log.with_suffix(".log.1"))
+        with log.open("ab") as lines:
+            process = subprocess.Popen(  # noqa: S603
+                [sys.executable, *arguments],
+                env=self.environment,
+                stdin=subprocess.DEVNULL,
+                stdout=lines,
+                stderr=subprocess.STDOUT,
+                process_group=0,
+            )
+        return Child(name, log, process)
+
+    def _finish(self, child: Child) -> None:
+        """Wait for a process that does one thing and ends."""
+        try:
+            self._until(child, lambda: child.process.poll() is not None, lasting=False)
+        finally:
+            child.end(0)
+        if child.process.returncode and not self.stop.is_set():
+            raise child.death(child.process.returncode)
+
+    def _until(self, child: Child, ready: Callable[[], bool], lasting: bool = True) -> None:
+        while not self.stop.is_set():
+            if ready():
+                return
+            for other in [*self.made.children, *([child] if lasting else [])]:
+                other.check()
+            if time.monotonic() > self.deadline:
+                raise StartTooSlow(child.name, PATIENCE, str(child.log))
+            self.stop.wait(0.1)
+
+
+def _answers(address: str) -> bool:
+    with suppress(httpx.TransportError):
+        return httpx.get(address, timeout=5).status_code < 500
+    return False
+
+
+def _has_worker(prefect: str) -> bool:
+    with suppress(httpx.TransportError, ValueError):
+        found = httpx.post(f"{prefect}/api/work_pools/{POOL}/workers/filter", json={}, timeout=5)
+        return found.is_success and any(worker["status"] == "ONLINE" for worker in found.json())
+    return False
+
+
+def _listens(address: str) -> bool:
+    host, _, port = address.rpartition(":")
+    with suppress(OSError), socket.create_connection((host, int(port)), timeout=5):
+        return True
+    return False
