@@ -23,6 +23,8 @@ WIDTH_TARGET, WIDTH_LEAST, WIDTH_MOST = 600, 300, 800
 HEIGHT_MOST = 1200
 SIDE_LEAST = 16
 RATIO_MOST = 40
+NOISE = 24
+"""Difference from the background, of 255, that a lossy format may add to it."""
 VISIBLE = 16
 """Alpha from which a pixel counts as part of the logo."""
 
@@ -133,12 +135,15 @@ def without_background(picture: Image.Image) -> Image.Image | None:
         return None
     distance = _distance(rgb, ground.colour)
     flat = distance.point(lambda value: 255 * (value <= ground.tolerance))
+    # What hardly differs from the background, or only little beside what differs much, is noise of a lossy format.
+    strongest = _grown(distance, 4)
+    definite = ImageChops.subtract(distance, strongest.point(lambda value: max(NOISE, value // 8)))
+    flat = ImageChops.lighter(flat, definite.point(lambda value: 255 * (value == 0)))
     removed = _background(flat)
     near = ImageChops.subtract(_grown(removed, 2), removed)
-    # What the logo's own colour is, a pixel at its edge learns from its most different neighbour.
-    strongest = _grown(distance, 2)
     if _soft_share(strongest, near) > 0.3:
         return None  # A shadow or glow fades into the background: cutting it would leave a halo.
+    # What the logo's own colour is, a pixel at its edge learns from its most different neighbour.
     alpha = ImageMath.lambda_eval(
         lambda a: a["convert"](a["min"](a["float"](a["d"]) * 255 / a["max"](a["float"](a["s"]), 1), 255), "L"),
         d=distance,
@@ -184,10 +189,10 @@ def _flat_border(rgb: Image.Image) -> _Ground | None:
         return None
     red, green, blue = commonest[1]
     histogram = _distance(ring, (red, green, blue)).histogram()
-    if sum(histogram[:25]) < 0.8 * ring.width:
+    if sum(histogram[: NOISE + 1]) < 0.8 * ring.width:
         return None
-    noise = max((level for level in range(25) if sum(histogram[level:25]) > 0.02 * ring.width), default=0)
-    return _Ground((red, green, blue), min(24, noise + 6))
+    noise = max((level for level in range(NOISE + 1) if sum(histogram[level:25]) > 0.02 * ring.width), default=0)
+    return _Ground((red, green, blue), min(NOISE, noise + 6))
 
 
 def _distance(rgb: Image.Image, colour: tuple[int, int, int]) -> Image.Image:
@@ -263,7 +268,11 @@ def _background(flat: Image.Image) -> Image.Image:
 
 
 def _counters(flat: Image.Image, holes: list[_Region]) -> Iterator[_Region]:
-    """Holes such as those of O, A and B: at most two in one shape, and compact. Writing in a box is neither."""
+    """Holes such as those of letters, and of letters that touch.
+
+    A hole stays when it may be a drawing on a plate, white writing in a blue square: the shape around it is solid,
+    and the holes in it are many or not compact.
+    """
     shapes = sorted(_regions(ImageChops.invert(flat), diagonal=True), key=lambda shape: shape.box_area)
     shapes = [shape for shape in shapes if shape.area >= 8]
     held: dict[int, list[_Region]] = {}
@@ -271,9 +280,12 @@ def _counters(flat: Image.Image, holes: list[_Region]) -> Iterator[_Region]:
         around = next((number for number, shape in enumerate(shapes) if shape.encloses(hole)), None)
         if around is not None:
             held.setdefault(around, []).append(hole)
-    for inside in held.values():
-        if len(inside) <= 2:
-            yield from (hole for hole in inside if hole.area >= 0.45 * hole.box_area)
+    for number, inside in held.items():
+        shape = shapes[number]
+        solid = shape.area + sum(hole.area for hole in inside) >= 0.7 * shape.box_area
+        compact = all(hole.area >= 0.6 * hole.box_area for hole in inside if hole.area >= 12)
+        if not solid or (len(inside) <= 2 and compact):
+            yield from inside
 
 
 def _regions(mask: Image.Image, *, diagonal: bool) -> list[_Region]:

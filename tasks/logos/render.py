@@ -6,6 +6,7 @@ can hand back nothing but a wrong picture.
 """
 
 import json
+import logging
 import os
 import resource
 import subprocess
@@ -21,10 +22,14 @@ from PIL import Image, ImageChops
 from tasks.logos import raster, svg
 from tasks.logos.refusal import CannotShape, Refusal
 
+log = logging.getLogger(__name__)
+
 CPU_SECONDS = 8
 WALL_SECONDS = 15
 MEMORY = 1 << 30
 """Bytes of address space."""
+FILE = 1 << 20
+"""Bytes of a file it may write; cairo's binding needs a page of one to start."""
 ANSWER_MOST = 20_000_000
 
 
@@ -57,9 +62,10 @@ def prepared(content: bytes) -> Prepared:
     except subprocess.TimeoutExpired as error:
         raise CannotShape(Refusal.TOO_COSTLY) from error
     head, _, png = done.stdout.partition(b"\n")
+    if done.returncode == 1:  # A Python error that nobody foresaw; may be the picture's fault or ours.
+        log.error("the picture process failed:\n%s", done.stderr.decode(errors="replace")[-2000:])
+        raise CannotShape(Refusal.NOT_A_PICTURE)
     if done.returncode or not head or len(done.stdout) > ANSWER_MOST:
-        if b"ModuleNotFoundError" in done.stderr:
-            raise RuntimeError(done.stderr.decode(errors="replace"))  # Ours to mend, not the picture's fault.
         raise CannotShape(Refusal.TOO_COSTLY)
     answer = json.loads(head)
     if "refusal" in answer:
@@ -167,7 +173,7 @@ def _answer(work: Callable[[bytes], Prepared], content: bytes) -> bytes:
 def _limit() -> None:
     resource.setrlimit(resource.RLIMIT_CPU, (CPU_SECONDS, CPU_SECONDS + 1))
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
-    resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (FILE, FILE))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
 
 
