@@ -1,0 +1,112 @@
+"""The web application: pages for people, webhooks for other systems.
+
+    uvicorn deployments.web.app:app --no-access-log
+
+Errors become pages here. A ``ProvisionError`` is shown as its sentence; anything else as an apology with a reference
+that stands in the log beside the traceback.
+"""
+
+import logging
+from importlib import import_module
+from importlib.util import find_spec
+from secrets import token_hex
+from urllib.parse import quote
+
+from fastapi import FastAPI, Request
+from fastapi.exception_handlers import http_exception_handler, request_validation_exception_handler
+from fastapi.exceptions import RequestValidationError
+from starlette.datastructures import MutableHeaders
+from starlette.exceptions import HTTPException
+from starlette.responses import JSONResponse, Response
+from starlette.staticfiles import StaticFiles
+
+from deployments.web.pages import account, agreement, firm, portal
+from deployments.web.security import BodyCap, SecureHeaders, SignInFirst, TooManyAttempts, WithoutTokens, secure, sign
+from deployments.web.visit import STATIC, visit_of
+from models.errors import N_, ProvisionError
+from models.link import LinkExpired, LinkUsed
+from tasks.texts import explain
+
+log = logging.getLogger(__name__)
+logging.getLogger("uvicorn.access").addFilter(WithoutTokens())
+
+app = FastAPI(title="Provision", docs_url=None, redoc_url=None, openapi_url="/openapi.json")
+app.add_middleware(BodyCap)
+app.add_middleware(SecureHeaders)
+app.mount("/static", StaticFiles(directory=STATIC), name="static")
+for page in (account, firm, agreement, portal):
+    app.include_router(page.router, include_in_schema=False)
+for name in ("deployments.web.pages.mail", "deployments.web.pages.board"):
+    if find_spec(name):
+        app.include_router(import_module(name).router, include_in_schema=False)
+if find_spec("deployments.web.webhooks"):
+    app.include_router(import_module("deployments.web.webhooks").router)
+
+
+HTTP_SAYS = {
+    400: N_("The browser sent something that could not be read: go back and try again."),
+    404: N_("There is no page at this address: check it for typing errors, or begin at the start page."),
+    405: N_("This address only takes forms: open the page before it and send the form again."),
+    413: N_("That was too large: a file may have up to 20 MB, everything else far less."),
+}
+
+
+@app.exception_handler(ProvisionError)
+def refuse(request: Request, refusal: ProvisionError) -> Response:
+    """A refusal as a page, with what the person can do next."""
+    visit = visit_of(request)
+    if _is_machine(request):
+        return JSONResponse({"detail": str(refusal)}, refusal.status)
+    if isinstance(refusal, SignInFirst):
+        return visit.go(f"/auth/login?next={quote(visit.place)}")
+    if isinstance(refusal, LinkExpired):
+        key = sign(str(refusal.link_id), "renew")
+        return visit.page("expired.html", status=refusal.status, says=explain(refusal, visit.reader), key=key)
+    response = visit.page(
+        "error.html",
+        status=refusal.status,
+        says=explain(refusal, visit.reader),
+        signs_in=isinstance(refusal, LinkUsed) and visit.guest,
+    )
+    if isinstance(refusal, TooManyAttempts):
+        response.headers["Retry-After"] = str(refusal.seconds)
+    return response
+
+
+@app.exception_handler(HTTPException)
+async def fail(request: Request, error: HTTPException) -> Response:
+    """What the web itself refuses: no such page, too large, unreadable."""
+    if _is_machine(request):
+        return await http_exception_handler(request, error)
+    visit = visit_of(request)
+    says = visit.reader.gettext(HTTP_SAYS.get(error.status_code, HTTP_SAYS[400]))
+    response = visit.page("error.html", status=error.status_code, says=says, signs_in=False)
+    response.headers.update(error.headers or {})
+    return response
+
+
+@app.exception_handler(RequestValidationError)
+async def misread(request: Request, error: RequestValidationError) -> Response:
+    """A page's address with letters where a number belongs is an address that does not exist."""
+    if _is_machine(request):
+        return await request_validation_exception_handler(request, error)
+    return await fail(request, HTTPException(404))
+
+
+@app.exception_handler(Exception)
+def break_down(request: Request, error: Exception) -> Response:
+    """Our fault: a calm page, and a reference by which we find the cause."""
+    reference = token_hex(4).upper()
+    route = getattr(request.scope.get("route"), "path", "?")  # The pattern, never the address: it may hold a token.
+    log.error("%s %s failed, reference %s", request.method, route, reference, exc_info=error)
+    if _is_machine(request):
+        response: Response = JSONResponse({"detail": f"Internal error, reference {reference}"}, 500)
+    else:
+        response = visit_of(request).page("broken.html", status=500, reference=reference)
+    secure(MutableHeaders(raw=response.raw_headers))  # This one is made outside the middleware.
+    return response
+
+
+def _is_machine(request: Request) -> bool:
+    """Whether another system asks, which reads JSON."""
+    return request.url.path.startswith(("/webhooks", "/openapi.json"))

@@ -1,0 +1,210 @@
+"""What stands between the pages and the world: headers, sizes, cookies, form tokens, rate limits."""
+
+import hmac
+import logging
+import re
+from datetime import timedelta
+from functools import cache
+from time import time
+
+from fastapi import Request
+from itsdangerous import BadSignature, URLSafeSerializer
+from limits import RateLimitItem, parse
+from limits.storage import storage_from_string
+from limits.strategies import MovingWindowRateLimiter
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.exceptions import HTTPException
+from starlette.responses import Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from models.errors import N_, ProvisionError
+from models.schedule import now
+from models.settings import settings
+
+HEADERS = {
+    "Content-Security-Policy": (
+        "default-src 'self'; base-uri 'none'; object-src 'none'; form-action 'self'; frame-ancestors 'none'"
+    ),
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Permissions-Policy": "camera=(), geolocation=(), microphone=(), payment=()",
+    "Referrer-Policy": "no-referrer",  # Personal links stand in the address.
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    "Cache-Control": "no-store",
+}
+"""On every response that does not say otherwise itself."""
+
+UPLOAD_MOST, FORM_MOST = 20 * 2**20, 2**20
+"""Bytes that the body of a request may have: on the pages that take a file, and everywhere else."""
+_TAKES_FILES = re.compile(r"/firm/\d+/logo|/agreement/[^/]+/upload")
+_TOKEN = re.compile(r"[\w-]{20,}")
+
+SIGN_IN = parse("10 per 15 minutes")
+RESEND = parse("3 per 10 minutes")
+UPLOAD = parse("20 per hour")
+
+
+class SignInFirst(ProvisionError):
+    """The page is for people who are signed in; shown as the sign-in page."""
+
+    status = 401
+    says = N_("Sign in to see this page.")
+
+
+class NotForYou(ProvisionError):
+    status = 403
+    says = N_("This is for the organiser of %(firm)s: ask the organiser to do it.")
+
+    def __init__(self, firm: str) -> None:
+        super().__init__(firm)
+        self.firm = firm
+
+
+class FormForeign(ProvisionError):
+    """The form does not carry the token that this browser was given."""
+
+    status = 403
+    says = N_("This form was opened in another browser or too long ago: open the page again and repeat your entry.")
+
+
+class TooManyAttempts(ProvisionError):
+    status = 429
+    says = N_("That was tried too often in a short time: please try again after %(until)s.")
+
+    def __init__(self, seconds: int) -> None:
+        super().__init__(seconds)
+        self.seconds = seconds
+        self.until = now() + timedelta(seconds=seconds + 60)  # Shown to the minute, so rounded up.
+
+
+class BodyTooLarge(HTTPException):
+    """More was sent than the page takes; raised while it is being read."""
+
+    def __init__(self) -> None:
+        super().__init__(413)
+
+
+class SecureHeaders:
+    """ASGI middleware: the headers above, and HSTS where the pages are reached by https."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        async def send_secured(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                secure(MutableHeaders(scope=message))
+            await send(message)
+
+        await self.app(scope, receive, send_secured if scope["type"] == "http" else send)
+
+
+def secure(headers: MutableHeaders) -> None:
+    """Add the headers that are not there yet."""
+    for name, value in HEADERS.items():
+        headers.setdefault(name, value)
+    if is_https():
+        headers.setdefault("Strict-Transport-Security", "max-age=31536000; includeSubDomains")
+
+
+class BodyCap:
+    """ASGI middleware: stops reading a body that is larger than the page takes, whatever its header claims."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            return await self.app(scope, receive, send)
+        most = UPLOAD_MOST if _TAKES_FILES.fullmatch(scope["path"]) else FORM_MOST
+        declared = Headers(scope=scope).get("content-length", "0")
+        read = int(declared) if declared.isdecimal() and int(declared) > most else 0
+
+        async def receive_capped() -> Message:
+            nonlocal read
+            if read > most:
+                raise BodyTooLarge
+            message = await receive()
+            read += len(message.get("body", b""))
+            if read > most:
+                raise BodyTooLarge
+            return message
+
+        return await self.app(scope, receive_capped, send)
+
+
+def is_https() -> bool:
+    return settings().base_url.startswith("https:")
+
+
+def cookie(request: Request, name: str) -> str | None:
+    return request.cookies.get(_cookie_name(name))
+
+
+def set_cookie(response: Response, name: str, value: str, seconds: int | None = None) -> None:
+    """Keep a value in the browser, out of reach of scripts; without *seconds* until the browser is closed."""
+    response.set_cookie(
+        _cookie_name(name), value, max_age=seconds, path="/", httponly=True, samesite="lax", secure=is_https()
+    )
+
+
+def drop_cookie(response: Response, name: str) -> None:
+    response.delete_cookie(_cookie_name(name), path="/", httponly=True, samesite="lax", secure=is_https())
+
+
+def _cookie_name(name: str) -> str:
+    """Over https with the prefix that keeps neighbouring domains from setting it."""
+    return f"__Host-{name}" if is_https() else name
+
+
+def sign(value: str, purpose: str) -> str:
+    """The value with a signature that only this product can make, good for one purpose."""
+    return str(URLSafeSerializer(settings().secret_key, salt=purpose).dumps(value))
+
+
+def signed(token: str, purpose: str) -> str | None:
+    """The value that was signed for this purpose, or None."""
+    try:
+        value = URLSafeSerializer(settings().secret_key, salt=purpose).loads(token)
+    except BadSignature:
+        return None
+    return value if isinstance(value, str) else None
+
+
+def check_form(token: str, browser: str | None) -> None:
+    """Refuse a form that was not given to this browser; raises FormForeign."""
+    value = signed(token, "form")
+    if value is None or browser is None or not hmac.compare_digest(value.encode(), browser.encode()):
+        raise FormForeign
+
+
+@cache
+def _limiter(storage: str) -> MovingWindowRateLimiter:
+    return MovingWindowRateLimiter(storage_from_string(storage))
+
+
+def limit(rate: RateLimitItem, *who: str) -> None:
+    """Count one attempt by *who*; raises TooManyAttempts when that is more than the rate allows."""
+    limiter = _limiter(settings().rate_limit_storage)
+    if not limiter.hit(rate, *who):
+        again_at = limiter.get_window_stats(rate, *who).reset_time
+        raise TooManyAttempts(max(1, int(again_at - time())))
+
+
+def ip(request: Request) -> str:
+    return request.client.host if request.client else ""
+
+
+def limit_uploads(request: Request) -> None:
+    """Dependency of the routes that take a file; asked before the body is read."""
+    limit(UPLOAD, "upload", ip(request))
+
+
+class WithoutTokens(logging.Filter):
+    """Blots personal links out of the access log."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        if isinstance(record.args, tuple):
+            record.args = tuple(_TOKEN.sub("…", arg) if isinstance(arg, str) else arg for arg in record.args)
+        return True

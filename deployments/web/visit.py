@@ -1,0 +1,284 @@
+"""One request by one person: who they are, how they are spoken to, what they sent, what they are shown.
+
+A route asks for a ``Visiting`` (GET) or a ``Submitting`` (POST); the latter has checked the form's token, so that a
+route can get at a form in no other way.
+"""
+
+from collections.abc import AsyncIterator, Mapping
+from functools import cache
+from hashlib import sha256
+from pathlib import Path
+from secrets import token_urlsafe
+from typing import Annotated, Any
+
+from fastapi import Depends, Request
+from starlette.background import BackgroundTask
+from starlette.datastructures import FormData, UploadFile
+from starlette.responses import HTMLResponse, RedirectResponse, Response
+
+from deployments.web.security import (
+    NotForYou,
+    SignInFirst,
+    check_form,
+    cookie,
+    drop_cookie,
+    set_cookie,
+    sign,
+)
+from models.company_id import NumberInvalid
+from models.errors import NotFound, ProvisionError
+from models.person import (
+    SESSION_LIFE,
+    AddressForm,
+    AddressInvalid,
+    Language,
+    NameMissing,
+    PasswordGuessable,
+    PasswordTooLong,
+    PasswordTooShort,
+    Person,
+    Role,
+)
+from models.settings import settings
+from tasks import accounts, cases
+from tasks.texts import Reader, environment, explain
+
+TEMPLATES = Path(__file__).with_name("templates")
+STATIC = Path(__file__).with_name("static")
+YEAR = 365 * 24 * 3600
+
+FIELDS: dict[type[ProvisionError], str] = {
+    PasswordTooShort: "password",
+    PasswordTooLong: "password",
+    PasswordGuessable: "password",
+    NameMissing: "family_name",
+    AddressInvalid: "email",
+    NumberInvalid: "company_id",
+}
+"""At which field of a form a refusal is shown, unless the page says otherwise; any other stands above the form."""
+
+
+class Form:
+    """What a form shows: the values in its fields and the sentences at those that were refused."""
+
+    def __init__(self, values: Mapping[str, Any] | None = None, errors: dict[str, str] | None = None) -> None:
+        self.values = {name: "" if value is None else str(value) for name, value in (values or {}).items()}
+        self.errors = errors or {}
+
+    def value(self, name: str) -> str:
+        return self.values.get(name, "")
+
+    def error(self, name: str) -> str:
+        return self.errors.get(name, "")
+
+
+class Visit:
+    """A request, the person behind it as far as known, and the pages made for them."""
+
+    def __init__(self, request: Request, visitor: accounts.Visitor | None = None) -> None:
+        self.request = request
+        self.visitor = visitor
+        self.browser = cookie(request, "browser") or token_urlsafe(16)
+        """Random name of this browser, to which its forms are bound."""
+        self._chosen = next((one for one in Language if one == cookie(request, "language")), None)
+        self.reader = _remembered(request)
+        if self._chosen:
+            self.reader = Reader(self._chosen, self.reader.form)
+        if visitor:
+            self.speak_to(visitor)
+        request.state.visit = self
+
+    def speak_to(self, person: Person | accounts.Visitor) -> None:
+        """From here on in this person's language (unless another was chosen), Sie or Du as they like it."""
+        self.reader = Reader(self._chosen or person.language, person.address_form)
+
+    # ---- who may see what
+
+    @property
+    def guest(self) -> bool:
+        return self.visitor is None
+
+    def signed_in(self) -> accounts.Visitor:
+        """The visitor; raises SignInFirst."""
+        if self.visitor is None:
+            raise SignInFirst
+        return self.visitor
+
+    def require_operator(self) -> accounts.Visitor:
+        """The visitor, who works for the provider; raises SignInFirst or NotFound."""
+        visitor = self.signed_in()
+        if not visitor.is_operator:
+            raise NotFound(self.reader.gettext("The page"))
+        return visitor
+
+    def roles(self, firm_id: int) -> set[Role]:
+        """What the visitor is to this firm; empty for strangers."""
+        return {one.role for one in self.signed_in().memberships if one.firm_id == firm_id}
+
+    def require(self, firm_id: int, *roles: Role) -> accounts.Visitor:
+        """The visitor, who has one of the roles at the firm, or is an operator who only looks.
+
+        Raises SignInFirst; NotFound for strangers, who do not learn whether there is such a firm; NotForYou for
+        people of the firm in other roles.
+        """
+        visitor = self.signed_in()
+        held = self.roles(firm_id)
+        looks_only = visitor.is_operator and self.request.method == "GET"
+        if held & set(roles) or looks_only:
+            return visitor
+        if not held:
+            raise NotFound(self.reader.gettext("The page"))
+        raise NotForYou(next(one.firm_name for one in visitor.memberships if one.firm_id == firm_id))
+
+    # ---- what they are shown
+
+    def page(self, template: str, *, status: int = 200, case: int | None = None, **values: Any) -> HTMLResponse:
+        """The template, filled in. *case*: something happened there, ask for a pass once the page is on its way."""
+        values.setdefault("form", Form())
+        made = environment(self.reader, TEMPLATES).get_template(template)
+        text = made.render(
+            visit=self, settings=settings(), static=static, form_token=sign(self.browser, "form"), **values
+        )
+        response = HTMLResponse(text, status, background=_kick(case))
+        self._remember(response)
+        return response
+
+    def go(self, path: str, *, case: int | None = None) -> RedirectResponse:
+        """See the next page there."""
+        response = RedirectResponse(path, 303, background=_kick(case))
+        self._remember(response)
+        return response
+
+    def again(
+        self,
+        template: str,
+        refusal: ProvisionError,
+        *,
+        fields: dict[type[ProvisionError], str] | None = None,
+        values: Mapping[str, Any] | None = None,
+        **shown: Any,
+    ) -> HTMLResponse:
+        """The form as it was sent, with the refusal at its field; passwords are never shown again.
+
+        A refusal that no entry can mend (a dead link, a missing page, too many attempts) is raised on.
+        """
+        if refusal.status in {401, 404, 410, 429}:
+            raise refusal
+        field = {**FIELDS, **(fields or {})}.get(type(refusal), "")
+        kept = {name: value for name, value in (values or {}).items() if "password" not in name}
+        form = Form(kept, {field: explain(refusal, self.reader)})
+        return self.page(template, status=refusal.status, form=form, **shown)
+
+    def enter(self, path: str, session_token: str, *, case: int | None = None) -> RedirectResponse:
+        """Sign this browser in and go on there. It gets a new name, so that forms opened before are void."""
+        response = self.go(path, case=case)
+        set_cookie(response, "session", session_token, int(SESSION_LIFE.total_seconds()))
+        set_cookie(response, "browser", token_urlsafe(16))
+        return response
+
+    def leave(self, path: str) -> RedirectResponse:
+        """Sign this browser out and go on there."""
+        response = self.go(path)
+        for name in ("session", "browser"):
+            drop_cookie(response, name)
+        return response
+
+    def _remember(self, response: Response) -> None:
+        """So that the next page, even one that knows nobody, speaks the same way and takes the forms of this one."""
+        if cookie(self.request, "browser") != self.browser:
+            set_cookie(response, "browser", self.browser)
+        if cookie(self.request, "reader") != self.reader.catalogue:
+            set_cookie(response, "reader", self.reader.catalogue)
+
+    @property
+    def place(self) -> str:
+        """Path and query of this page, to come back to."""
+        url = self.request.url
+        return f"{url.path}?{url.query}" if url.query else url.path
+
+
+class Submission(Visit):
+    """A form that was sent, its token checked."""
+
+    def __init__(self, request: Request, visitor: accounts.Visitor | None, sent: FormData) -> None:
+        super().__init__(request, visitor)
+        self._sent = sent
+
+    def text(self, name: str) -> str:
+        """What was typed into this field, without blanks around it; empty if nothing was."""
+        return self.secret(name).strip()
+
+    def secret(self, name: str) -> str:
+        """What was typed, to the letter."""
+        return _text(self._sent.get(name))
+
+    def texts(self, name: str) -> list[str]:
+        """Of a field that the form has several times."""
+        return [_text(value).strip() for value in self._sent.getlist(name)]
+
+    def ticked(self, name: str) -> bool:
+        return bool(self.text(name))
+
+    def file(self, name: str) -> tuple[str, bytes]:
+        """Name and content of the file that was chosen; empty if none was."""
+        value = self._sent.get(name)
+        if not isinstance(value, UploadFile):
+            return "", b""
+        return value.filename or "", value.file.read()
+
+    @property
+    def values(self) -> dict[str, str]:
+        return {name: _text(value) for name, value in self._sent.items()}
+
+
+def visit(request: Request) -> Visit:
+    token = cookie(request, "session")
+    return Visit(request, accounts.signed_in(token) if token else None)
+
+
+Visiting = Annotated[Visit, Depends(visit)]
+
+
+async def submission(request: Request, opened: Visiting) -> AsyncIterator[Submission]:
+    """The form behind a POST; raises FormForeign."""
+    async with request.form(max_files=1, max_fields=400) as sent:
+        check_form(_text(sent.get("form_token")), cookie(request, "browser"))
+        yield Submission(request, opened.visitor, sent)
+
+
+Submitting = Annotated[Submission, Depends(submission)]
+
+
+def visit_of(request: Request) -> Visit:
+    """The visit of a request that failed; knows the visitor only if that was found out before."""
+    known: Visit | None = getattr(request.state, "visit", None)
+    return known or Visit(request)
+
+
+def local(path: str, otherwise: str = "/") -> str:
+    """The path if it stays on these pages; an address that leads elsewhere is not followed."""
+    stays = path.startswith("/") and not path.startswith(("//", "/\\")) and path.isprintable()
+    return path if stays else otherwise
+
+
+@cache
+def static(name: str) -> str:
+    """Address of a file of ours that changes with its content, so that browsers may keep it."""
+    return f"/static/{name}?{sha256((STATIC / name).read_bytes()).hexdigest()[:8]}"
+
+
+def _text(value: object) -> str:
+    return value.replace("\0", "").replace("\r\n", "\n") if isinstance(value, str) else ""
+
+
+def _remembered(request: Request) -> Reader:
+    """How this browser was last spoken to, else what it asks for."""
+    name = cookie(request, "reader") or ""
+    known = (Reader(language, form) for language in Language for form in AddressForm)
+    return next(
+        (one for one in known if one.catalogue == name), Reader.accepting(request.headers.get("accept-language"))
+    )
+
+
+def _kick(case: int | None) -> BackgroundTask | None:
+    return None if case is None else BackgroundTask(cases.kick, case)
