@@ -271,6 +271,7 @@ class _PinnedNetwork(httpcore.NetworkBackend):
     def __init__(self, deadline: _Deadline) -> None:
         self._deadline = deadline
         self._wire = httpcore.SyncBackend()
+        self._known: dict[str, list[str]] = {}
 
     def connect_tcp(
         self,
@@ -281,7 +282,7 @@ class _PinnedNetwork(httpcore.NetworkBackend):
         socket_options: Iterable[httpcore.SOCKET_OPTION] | None = None,
     ) -> httpcore.NetworkStream:
         failed: Exception = httpcore.ConnectError(f"{host} has no address")
-        for address in self._resolve(host, port):
+        for address in self._addresses(host):
             try:
                 stream = self._wire.connect_tcp(address, port, self._deadline.patience, local_address, socket_options)
             except (httpcore.ConnectError, httpcore.ConnectTimeout) as error:
@@ -290,13 +291,22 @@ class _PinnedNetwork(httpcore.NetworkBackend):
                 return _Stream(stream, self._deadline)
         raise failed
 
-    def _resolve(self, host: str, port: int) -> list[str]:
-        """Every address of the name, all of them public. The system's look-up knows no time limit, so it gets one."""
+    def _addresses(self, host: str) -> list[str]:
+        """Every address of the name, all of them public; asked once, so that a later answer cannot differ."""
+        if host not in self._known:
+            addresses = self._look_up(host)
+            if not settings().fetch_private and not all(map(is_public, addresses)):
+                raise AddressRefused(host)
+            self._known[host] = addresses
+        return self._known[host]
+
+    def _look_up(self, host: str) -> list[str]:
+        """What the system's resolver says; it knows no time limit, so it gets one."""
         answer: queue.SimpleQueue[list[str] | OSError | UnicodeError] = queue.SimpleQueue()
 
         def look_up() -> None:
             try:
-                found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+                found = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)
                 answer.put(list(dict.fromkeys(str(entry[4][0]) for entry in found)))
             except (OSError, UnicodeError) as error:
                 answer.put(error)
@@ -309,11 +319,9 @@ class _PinnedNetwork(httpcore.NetworkBackend):
         if isinstance(addresses, UnicodeError):
             raise AddressRefused(host[:300])
         if isinstance(addresses, OSError):
-            if getattr(addresses, "errno", None) == socket.EAI_AGAIN:
+            if addresses.errno == socket.EAI_AGAIN:
                 raise httpcore.ConnectError(str(addresses))
             raise Unreachable(host, "the name is not known") from addresses
-        if not settings().fetch_private and not all(map(is_public, addresses)):
-            raise AddressRefused(host)
         return addresses
 
 

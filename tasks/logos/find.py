@@ -235,9 +235,10 @@ class _Page:
         domain = _folded(self.site.rpartition(".")[0]).replace(" ", "")
         return any(word in text.split() for word in self.name_words) or (len(domain) > 3 and domain in joined)
 
-    def traps(self, text: str) -> Iterator[str]:
-        """What else than the logo the folded text speaks of, leaving out words of the firm's own name."""
-        others = " ".join(word for word in text.split() if word not in self._own_words)
+    def traps(self, own: str, around: list[str]) -> Iterator[str]:
+        """What else than the logo the folded texts speak of; a firm may well have “Partner” in its name."""
+        named = " ".join(word for word in own.split() if word not in self._own_words)
+        others = " ".join([named, *(text for text in around if not self.says_name(text))])
         for what, words in self._traps.items():
             if words.search(others):
                 yield what
@@ -426,7 +427,7 @@ def _judge(page: _Page, tag: Tag, file_name: str) -> Iterator[tuple[int, str]]:
     if page.says_name(own):
         yield 20, "its own words name the firm"
     headings = [] if home or in_header else list(_headings(around))
-    for what in page.traps(" ".join([own, *places[:5], *headings])):
+    for what in page.traps(own, [*places[:5], *headings]):
         yield -60, f"its words speak of something else: {what}"
 
 

@@ -1,0 +1,279 @@
+"""Nobody leads the fetcher into the private network, and nobody keeps it busy."""
+
+import gzip
+import pickle
+import socket
+import time
+import zlib
+
+import pytest
+
+from tasks.logos.fetch import (
+    REQUESTS,
+    AddressRefused,
+    Faltered,
+    Fetcher,
+    RobotsRefused,
+    TooMuch,
+    Unreachable,
+    is_public,
+)
+from tasks.logos.robots import Robots
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://127.0.0.1/",
+        "http://2130706433/",
+        "http://0x7f000001/",
+        "http://0x7f.1/",
+        "http://0177.0.0.1/",
+        "http://127.1/",
+        "http://0/",
+        "http://localhost/",
+        "http://10.0.0.1/",
+        "http://172.16.0.1/",
+        "http://192.168.1.1/",
+        "http://169.254.169.254/latest/meta-data/",
+        "http://100.64.0.1/",
+        "http://198.18.0.1/",
+        "http://192.0.2.1/",
+        "http://192.88.99.1/",
+        "http://224.0.0.1/",
+        "http://255.255.255.255/",
+        "http://[::1]/",
+        "http://[::]/",
+        "http://[::ffff:127.0.0.1]/",
+        "http://[::ffff:a9fe:a9fe]/",
+        "http://[::127.0.0.1]/",
+        "http://[64:ff9b::7f00:1]/",
+        "http://[2002:7f00:1::]/",
+        "http://[2001::1]/",
+        "http://[fc00::1]/",
+        "http://[fe80::1]/",
+        "http://[fec0::1]/",
+        "http://[ff02::1]/",
+        "https://127.0.0.1/",
+        "http://8.8.8.8:25/",
+        "http://somebody:secret@8.8.8.8/",
+        "http:///nowhere",
+        "file:///etc/passwd",
+        "ftp://8.8.8.8/",
+        "gopher://8.8.8.8/",
+        "data:text/plain,x",
+        "javascript:alert(1)",
+        "//8.8.8.8/",
+        "",
+    ],
+)
+def test_only_addresses_of_the_public_web_are_fetched(public_only, url):
+    with Fetcher() as fetcher, pytest.raises(AddressRefused):
+        fetcher.get(url)
+
+
+@pytest.mark.parametrize("address", ["8.8.8.8", "2a00:1450:4001:82a::200e", "::ffff:8.8.8.8"])
+def test_public_addresses_are_public(address):
+    assert is_public(address)
+
+
+def test_a_name_with_one_private_address_among_public_ones_is_refused(public_only):
+    public_only.setattr(socket, "getaddrinfo", lambda *_, **__: [_entry("8.8.8.8"), _entry("10.0.0.1")])
+
+    with Fetcher() as fetcher, pytest.raises(AddressRefused):
+        fetcher.get("http://kanzlei.example/")
+
+
+def test_a_name_that_changes_its_address_is_reached_where_it_was_checked(site, public_only):
+    """DNS rebinding: the first look-up answers with a public address, every later one with a private one."""
+    answers = [[_entry("93.184.216.34")], [_entry("127.0.0.1")], [_entry("127.0.0.1")]]
+    dialled = []
+
+    def dial(address, *_, **__):
+        dialled.append(address)
+        return _connected_to(site)
+
+    public_only.setattr(socket, "getaddrinfo", lambda *_, **__: answers.pop(0))
+    public_only.setattr(socket, "create_connection", dial)
+    site.pages["/"] = b"welcome"
+
+    with Fetcher() as fetcher:
+        fetched = fetcher.get("http://kanzlei.example/")
+
+    assert fetched.content == b"welcome"
+    assert {host for host, _ in dialled} == {"93.184.216.34"}
+    assert {headers["Host"] for _, headers in site.asked} == {"kanzlei.example"}
+
+
+def test_a_redirect_into_the_private_network_is_refused(site, public_only):
+    resolve = socket.getaddrinfo
+    public_only.setattr(
+        socket,
+        "getaddrinfo",
+        lambda host, *rest, **more: (
+            [_entry("93.184.216.34")] if host == "kanzlei.example" else resolve(host, *rest, **more)
+        ),
+    )
+    public_only.setattr(socket, "create_connection", lambda *_, **__: _connected_to(site))
+    site.pages["/"] = (302, {"Location": "http://localhost:8080/admin"}, b"")
+    site.pages["/admin"] = b"secret"
+
+    with Fetcher() as fetcher, pytest.raises(AddressRefused):
+        fetcher.get("http://kanzlei.example/")
+    assert "/admin" not in site.paths
+
+
+def test_a_proxy_from_the_environment_is_not_used(site, monkeypatch):
+    monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:9")
+    site.pages["/"] = b"direct"
+
+    with Fetcher() as fetcher:
+        assert fetcher.get(f"{site.url}/").content == b"direct"
+
+
+def test_redirects_are_followed_and_their_end_is_told(site):
+    site.pages["/"] = (301, {"Location": "/de/"}, b"")
+    site.pages["/de/"] = (200, {"Content-Type": "text/html; charset=iso-8859-1"}, b"<p>M\xfcller")
+
+    with Fetcher() as fetcher:
+        fetched = fetcher.get(f"{site.url}/")
+
+    assert (fetched.url, fetched.media_type, fetched.charset) == (f"{site.url}/de/", "text/html", "iso-8859-1")
+
+
+def test_a_loop_of_redirects_ends(site):
+    site.pages["/"] = (302, {"Location": "/"}, b"")
+
+    with Fetcher() as fetcher, pytest.raises(TooMuch):
+        fetcher.get(f"{site.url}/")
+
+
+def test_a_redirect_to_another_scheme_is_refused(site):
+    site.pages["/"] = (302, {"Location": "file:///etc/passwd"}, b"")
+
+    with Fetcher() as fetcher, pytest.raises(AddressRefused):
+        fetcher.get(f"{site.url}/")
+
+
+def test_one_site_gets_a_limited_number_of_requests(site):
+    site.pages["/"] = b"x"
+
+    with Fetcher() as fetcher:
+        for _ in range(REQUESTS - 1):  # One was for robots.txt.
+            fetcher.get(f"{site.url}/")
+        with pytest.raises(TooMuch):
+            fetcher.get(f"{site.url}/")
+    assert len(site.asked) == REQUESTS
+
+
+def test_large_answers_are_cut_off(site):
+    site.pages["/"] = b"x" * 2_000_001
+
+    with Fetcher() as fetcher, pytest.raises(TooMuch):
+        fetcher.get(f"{site.url}/", most=2_000_000)
+
+
+def test_a_compressed_bomb_is_counted_unpacked(site):
+    site.pages["/"] = (200, {"Content-Encoding": "gzip"}, gzip.compress(bytes(300_000_000), 1))
+    started = time.monotonic()
+
+    with Fetcher() as fetcher, pytest.raises(TooMuch):
+        fetcher.get(f"{site.url}/", most=1_000_000)
+    assert time.monotonic() - started < 5
+
+
+@pytest.mark.parametrize("packing", ["gzip, gzip", "br", "deflate"])
+def test_packings_that_we_did_not_ask_for_are_refused(site, packing):
+    site.pages["/"] = (200, {"Content-Encoding": packing}, zlib.compress(b"x"))
+
+    with Fetcher() as fetcher, pytest.raises(Unreachable):
+        fetcher.get(f"{site.url}/")
+
+
+def test_compressed_answers_are_read(site):
+    site.pages["/"] = (200, {"Content-Encoding": "gzip"}, gzip.compress(b"hello" * 1000))
+
+    with Fetcher() as fetcher:
+        assert fetcher.get(f"{site.url}/").content == b"hello" * 1000
+
+
+def test_a_site_that_drips_is_left_when_its_time_is_up(site):
+    listener = socket.create_server(("127.0.0.1", 0))
+    port = listener.getsockname()[1]
+    started = time.monotonic()
+
+    with Fetcher(seconds=1) as fetcher, pytest.raises(Faltered):
+        fetcher.get(f"http://127.0.0.1:{port}/")
+    listener.close()
+    assert time.monotonic() - started < 3
+
+
+def test_a_missing_page_is_a_refusal_and_a_broken_site_is_not(site):
+    site.pages["/broken"] = (503, {}, b"")
+
+    with Fetcher() as fetcher:
+        with pytest.raises(Unreachable, match="status 404"):
+            fetcher.get(f"{site.url}/missing")
+        with pytest.raises(Faltered):
+            fetcher.get(f"{site.url}/broken")
+
+
+def test_refusals_survive_pickling():
+    error = Unreachable("http://kanzlei.example/", "status 404")
+
+    assert str(pickle.loads(pickle.dumps(error))) == str(error)
+
+
+def test_we_say_truthfully_who_we_are_and_why(site):
+    site.pages["/"] = b"x"
+
+    with Fetcher() as fetcher:
+        fetcher.get(f"{site.url}/")
+
+    agent = site.asked[-1][1]["User-Agent"]
+    assert agent.startswith("ProvisionLogo/1.0 (fetches the logo of a firm with its permission; ")
+
+
+def test_robots_txt_is_honoured(site):
+    site.pages["/robots.txt"] = b"User-agent: *\nDisallow: /intern/\n"
+    site.pages["/intern/logo.png"] = b"x"
+    site.pages["/logo.png"] = b"x"
+
+    with Fetcher() as fetcher:
+        assert fetcher.get(f"{site.url}/logo.png").content == b"x"
+        with pytest.raises(RobotsRefused):
+            fetcher.get(f"{site.url}/intern/logo.png")
+    assert site.paths == ["/robots.txt", "/logo.png"]
+
+
+@pytest.mark.parametrize(
+    ("rules", "path", "allowed"),
+    [
+        ("", "/", True),
+        ("User-agent: *\nDisallow:", "/a", True),
+        ("User-agent: *\nDisallow: /", "/a", False),
+        ("User-agent: other\nDisallow: /", "/a", True),
+        ("User-agent: other\nUser-agent: *\nDisallow: /", "/a", False),
+        ("User-agent: *\nDisallow: /\n\nUser-agent: ProvisionLogo\nDisallow: /x", "/a", True),
+        ("User-agent: *\nDisallow: /wp-content/\nAllow: /wp-content/uploads/", "/wp-content/uploads/l.png", True),
+        ("User-agent: *\nDisallow: /*.svg$", "/a/logo.svg", False),
+        ("User-agent: *\nDisallow: /*.svg$", "/a/logo.svg?v=2", True),
+        ("User-agent: *\nDisallow: /*?id=", "/a?id=3", False),
+        ("User-agent: *\nDisallow: /a # not b", "/b", True),
+        ("User-agent: *\nDisallow: /%C3%BC", "/ü", False),
+        ("User-agent: *\nDisallow: /" + "*a" * 400 + "$", "/" + "a" * 300, True),
+        ("<html><body>Not found: nothing</body></html>", "/", True),
+    ],
+)
+def test_robots_txt_is_read_as_its_standard_says(rules, path, allowed):
+    assert Robots.read(rules, "ProvisionLogo").allow(path) is allowed
+
+
+def _entry(address):
+    return (socket.AF_INET, socket.SOCK_STREAM, 6, "", (address, 80))
+
+
+def _connected_to(site):
+    made = socket.socket()
+    made.connect(("127.0.0.1", site.port))
+    return made
