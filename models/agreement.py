@@ -7,7 +7,7 @@ from typing import Self
 from sqlalchemy import CheckConstraint, ForeignKey, String, UniqueConstraint, select
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
-from models.db import Base, Instant, Key
+from models.db import Base, Facts, Instant, Key
 from models.errors import N_, ProvisionError
 from models.person import Language
 
@@ -50,12 +50,15 @@ class Agreement(Base):
         CheckConstraint("signed_at IS NULL OR declined_at IS NULL", name="signed_or_declined"),
         CheckConstraint("countersigned_at IS NULL OR signed_at IS NOT NULL", name="countersigned_after_signed"),
         CheckConstraint("(signed_at IS NULL) = (signer IS NULL)", name="signed_by_somebody"),
+        CheckConstraint("final_id IS NULL OR countersigned_at IS NOT NULL", name="final_after_countersigned"),
     )
 
     id: Mapped[Key]
     onboarding_id: Mapped[int] = mapped_column(ForeignKey("onboardings.id"))
     version: Mapped[int]
     language: Mapped[Language]
+    data: Mapped[Facts]
+    """What it says of both parties, so that the page shows what the document says even if the firm changes later."""
     document_id: Mapped[int] = mapped_column(ForeignKey("documents.id"))
     sent_at: Mapped[Instant]
     opened_at: Mapped[Instant | None]
@@ -72,6 +75,7 @@ class Agreement(Base):
     countersigned_at: Mapped[Instant | None]
     countersigned_by: Mapped[str | None] = mapped_column(String(254))
     final_id: Mapped[int | None] = mapped_column(ForeignKey("documents.id"))
+    """Original, signatures and certificate page in one file; both sides have it."""
 
     @classmethod
     def latest(cls, session: Session, case_id: int) -> Self | None:
@@ -105,13 +109,18 @@ class Agreement(Base):
         self.declined_at, self.decline_reason = now, reason.strip()[:2000]
         return True
 
-    def countersign(self, by: str, final_id: int, now: datetime) -> bool:
-        """The provider has signed as well; False if it had before."""
+    def accept_copy(self, document_id: int, signer: str, now: datetime) -> bool:
+        """The signed file that came back is accepted as the firm's signature; False if it had signed before."""
+        self.uploaded_id = document_id
+        return self.sign(signer, SignedHow.UPLOAD, now)
+
+    def countersign(self, by: str, now: datetime) -> bool:
+        """The provider signs as well; False if it had before. The final document is made by the next pass."""
         if self.signed_at is None:
             raise NotSigned
         if self.countersigned_at is not None:
             return False
-        self.countersigned_by, self.final_id, self.countersigned_at = by[:254], final_id, now
+        self.countersigned_by, self.countersigned_at = by[:254], now
         return True
 
     def reopen(self) -> None:

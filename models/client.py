@@ -37,3 +37,5 @@ class ClientContact(Base):
     login: Mapped[bool] = mapped_column(default=True)
     message: Mapped[str] = mapped_column(String(1000), default="")
     """The personal words of the invitation, plain text."""
+    invited_by: Mapped[str] = mapped_column(String(200), default="")
+    """Name of who invites, as the invitation says it."""

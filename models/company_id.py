@@ -42,7 +42,12 @@ class CompanyIdPool(Base):
 
     @classmethod
     def locked(cls, session: Session) -> Self:
-        return session.scalars(select(cls).where(cls.id == 1).with_for_update()).one()
+        pool = session.scalars(select(cls).where(cls.id == 1).with_for_update()).one_or_none()
+        if pool is None:
+            pool = cls(id=1, free=LAST - FIRST + 1)
+            session.add(pool)
+            session.flush()
+        return pool
 
     def draw(self, session: Session) -> int:
         """A free number, each equally likely; it is taken from now on."""

@@ -100,6 +100,6 @@ def reading() -> Iterator[Session]:
         engine(settings().database).execution_options(provision_reading=True),
         expire_on_commit=False,
         autoflush=False,
+        info={"reading": True},
     ) as session:
-        yield session
-        session.rollback()
+        yield session  # Closing rolls back.

@@ -92,7 +92,6 @@ class Decision(Base):
     form_run_id: Mapped[str | None] = mapped_column(String(40))
     """The Prefect run that shows the form; disposable."""
     form_attempt: Mapped[int] = mapped_column(default=0)
-    form_asked_at: Mapped[Instant | None]
 
     @classmethod
     def ask(cls, session: Session, case_id: int, kind: DecisionKind, key: str, now: datetime, **facts: object) -> bool:
@@ -118,6 +117,12 @@ class Decision(Base):
     def pending(cls, session: Session, case_id: int | None = None) -> list[Self]:
         """The open questions, oldest first."""
         query = select(cls).where(cls.answered_at.is_(None)).order_by(cls.id)
+        return list(session.scalars(query if case_id is None else query.where(cls.onboarding_id == case_id)))
+
+    @classmethod
+    def settled_with_form(cls, session: Session, case_id: int | None = None) -> list[Self]:
+        """Answered questions whose form still stands in the Prefect UI."""
+        query = select(cls).where(cls.answered_at.is_not(None), cls.form_run_id.is_not(None))
         return list(session.scalars(query if case_id is None else query.where(cls.onboarding_id == case_id)))
 
     @property

@@ -4,9 +4,9 @@ Outbox: mails waiting to leave. The row says what to say to whom; the text is ma
 Inbox: events from outside, stored once under their sender's id, handled afterwards (``flows.receive``).
 """
 
+import hmac
 from datetime import datetime, timedelta
 from enum import StrEnum
-from hashlib import sha256
 from typing import Self
 
 from sqlalchemy import ForeignKey, Index, String, UniqueConstraint, select
@@ -14,8 +14,12 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from models.db import Base, Facts, Instant, Key
-from models.person import AddressForm, Language
+from models.link import Link
+from models.person import AddressForm, Language, Person
 from models.settings import settings
+
+MOST_ATTEMPTS = 20
+"""After so many breakdowns an event is left to an operator."""
 
 
 class MailKind(StrEnum):
@@ -47,6 +51,8 @@ class Outgoing(Base):
 
     id: Mapped[Key]
     key: Mapped[str] = mapped_column(String(200), unique=True)
+    message_id: Mapped[str] = mapped_column(String(120), unique=True)
+    """Stays the same for the same mail, so that a copy sent twice can be told, and a bounce be matched."""
     kind: Mapped[MailKind]
     onboarding_id: Mapped[int | None] = mapped_column(ForeignKey("onboardings.id"))
     person_id: Mapped[int | None] = mapped_column(ForeignKey("persons.id"), index=True)
@@ -67,10 +73,59 @@ class Outgoing(Base):
     fault: Mapped[str | None] = mapped_column(String(500))
     """What the mail server last said."""
 
-    @property
-    def message_id(self) -> str:
-        """Stays the same for the same mail, so that a copy sent twice can be told."""
-        return f"<{sha256(self.key.encode()).hexdigest()[:32]}@{settings().provider_email.rpartition('@')[2]}>"
+    @classmethod
+    def post(
+        cls,
+        session: Session,
+        kind: MailKind,
+        key: str,
+        to: Person | None,
+        now: datetime,
+        *,
+        address: str = "",
+        case_id: int | None = None,
+        link: Link | None = None,
+        document_id: int | None = None,
+        **facts: object,
+    ) -> bool:
+        """Put a mail in the outbox; False if one with this key was put there before.
+
+        *to* None is the provider itself; *address* is where it goes if not to the person's own. Nothing is written
+        to a person whose address does not work.
+        """
+        if to is not None and to.bounced_at is not None:
+            return False
+        if session.scalars(select(cls.id).where(cls.key == key)).first() is not None:
+            return False
+        session.add(
+            cls(
+                key=key,
+                message_id=_message_id(key),
+                kind=kind,
+                onboarding_id=case_id,
+                person_id=to and to.id,
+                to_name=to.name if to else "" if address else settings().provider_name,
+                to_address=address or (to.email if to else settings().provider_email),
+                language=to.language if to else Language.GERMAN,
+                address_form=to.address_form if to else AddressForm.SIE,
+                facts=facts,
+                link_id=link and link.id,
+                document_id=document_id,
+                created_at=now,
+                due_at=now,
+            )
+        )
+        session.flush()
+        return True
+
+    def readdress(self, address: str, now: datetime) -> None:
+        """Send it again, to another address."""
+        self.to_address, self.due_at, self.attempts = address, now, 0
+        self.failed_at = self.delivered_at = self.fault = None
+
+    def bounce(self, fault: str, now: datetime) -> None:
+        """It came back for good."""
+        self.failed_at, self.fault, self.due_at = now, fault[:500], None
 
     @classmethod
     def due(cls, session: Session, now: datetime, limit: int, lease: timedelta) -> list[Self]:
@@ -82,6 +137,12 @@ class Outgoing(Base):
             row.due_at = now + lease
             row.attempts += 1
         return list(rows)
+
+
+def _message_id(key: str) -> str:
+    """Unguessable from the key, so that nobody can forge a bounce of a mail that he did not get."""
+    digest = hmac.digest(settings().secret_key, f"mail:{key}".encode(), "sha256").hex()
+    return f"<{digest[:32]}@{settings().provider_email.rpartition('@')[2]}>"
 
 
 class Incoming(Base):
@@ -105,6 +166,16 @@ class Incoming(Base):
     """Why a rule said no; the event counts as handled."""
     attempts: Mapped[int] = mapped_column(default=0)
     """How often handling broke down; after too many it waits for an operator."""
+
+    @classmethod
+    def waiting(cls, session: Session, limit: int) -> list[Self]:
+        """Events not handled yet, oldest first; those whose handling broke down too often wait for an operator."""
+        query = select(cls).where(cls.handled_at.is_(None), cls.attempts < MOST_ATTEMPTS).order_by(cls.id)
+        return list(session.scalars(query.limit(limit)))
+
+    @classmethod
+    def by_external_id(cls, session: Session, source: str, external_id: str) -> Self:
+        return session.scalars(select(cls).where(cls.source == source, cls.external_id == external_id)).one()
 
     @classmethod
     def store(cls, session: Session, source: str, external_id: str, kind: str, payload: Facts, now: datetime) -> bool:

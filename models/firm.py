@@ -5,7 +5,7 @@ from enum import StrEnum
 from typing import Self
 from urllib.parse import urlsplit
 
-from sqlalchemy import CheckConstraint, String, select
+from sqlalchemy import JSON, CheckConstraint, String, select
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from models.company_id import FIRST, LAST, CompanyIdPool
@@ -51,6 +51,23 @@ class PostcodeInvalid(ProvisionError):
         self.postcode = postcode
 
 
+class NumberNotOffered(ProvisionError):
+    status = 422
+    says = N_("%(number)s was not offered: choose one of the numbers shown.")
+
+    def __init__(self, number: int) -> None:
+        super().__init__(number)
+        self.number = number
+
+
+class NumberTaken(ProvisionError):
+    says = N_("%(number)s has been taken in the meantime: choose another number, or let us assign one.")
+
+    def __init__(self, number: int) -> None:
+        super().__init__(number)
+        self.number = number
+
+
 class Firm(Base):
     """One firm. ``company_id`` is what its clients find it by."""
 
@@ -74,6 +91,8 @@ class Firm(Base):
     land: Mapped[Land | None]
     company_id: Mapped[int | None] = mapped_column(unique=True)
     preferred_number: Mapped[int | None] = mapped_column(unique=True)
+    offered_numbers: Mapped[list[int] | None] = mapped_column(JSON(none_as_null=True))
+    """Free numbers offered instead of a preferred one that could not be granted; the organiser chooses."""
     created_at: Mapped[Instant]
 
     @classmethod
@@ -85,8 +104,9 @@ class Firm(Base):
 
     @property
     def missing(self) -> list[str]:
-        """The fields without which no agreement can be written."""
-        return [field for field in ("street", "postcode", "city", "land") if not getattr(self, field)]
+        """What the organiser still has to tell before an agreement can be written: names of fields."""
+        unsaid = [field for field in ("street", "postcode", "city", "land") if not getattr(self, field)]
+        return unsaid if self.offered_numbers is None else [*unsaid, "company_id"]
 
     @property
     def address(self) -> list[str]:
@@ -103,9 +123,7 @@ class Firm(Base):
     ) -> None:
         """Fill in what is given; what is not given stays. Refuses what cannot be."""
         if postcode is not None:
-            if postcode and not re.fullmatch(r"\d{5}", postcode.strip(), re.ASCII):
-                raise PostcodeInvalid(postcode.strip()[:20])
-            self.postcode = postcode.strip()
+            self.postcode = german_postcode(postcode)
         if website is not None:
             self.website = website_address(website)
         if street is not None:
@@ -119,26 +137,46 @@ class Firm(Base):
         """Give the firm a company ID if it has none; False if it has one."""
         if self.company_id is not None:
             return False
-        self.company_id = CompanyIdPool.locked(session).draw(session)
+        self.company_id, self.offered_numbers = CompanyIdPool.locked(session).draw(session), None
         return True
 
     def reserve(self, session: Session, number: int) -> bool:
-        """Hold a preferred number while an operator decides; False if somebody has it."""
-        if not CompanyIdPool.locked(session).take(session, number):
+        """Hold a preferred number while an operator decides; if somebody has it, offer the nearest free ones."""
+        pool = CompanyIdPool.locked(session)
+        if pool.take(session, number):
+            self.preferred_number = number
+            return True
+        self.offered_numbers = pool.nearest_free(session, number)
+        return False
+
+    def grant_preference(self, session: Session) -> bool:
+        """Turn the held number into the company ID; False if none is held or the firm has one."""
+        number, self.preferred_number = self.preferred_number, None
+        session.flush()  # The number leaves one unique column before it enters the other.
+        if number is None or self.company_id is not None:
             return False
-        self.preferred_number = number
+        self.company_id = number
         return True
 
-    def settle_preference(self, session: Session, *, granted: bool) -> None:
-        """Turn the held number into the company ID, or let it go."""
+    def refuse_preference(self, session: Session) -> list[int]:
+        """Let the held number go and offer the free ones nearest to it."""
         number, self.preferred_number = self.preferred_number, None
-        if number is None:
+        if number is not None:
+            pool = CompanyIdPool.locked(session)
+            # Looked up before the number goes back, so that it is not among what is offered instead of it.
+            self.offered_numbers = pool.nearest_free(session, number)
+            pool.put_back(session, number)
+        return self.offered_numbers or []
+
+    def choose_number(self, session: Session, number: int) -> None:
+        """Take one of the offered numbers; refused if somebody was faster."""
+        if self.company_id is not None:
             return
-        session.flush()
-        if granted and self.company_id is None:
-            self.company_id = number
-        else:
-            CompanyIdPool.locked(session).put_back(session, number)
+        if self.offered_numbers is None or number not in self.offered_numbers:
+            raise NumberNotOffered(number)
+        if not CompanyIdPool.locked(session).take(session, number):
+            raise NumberTaken(number)
+        self.company_id, self.offered_numbers = number, None
 
 
 def firm_name(written: str) -> str:
@@ -147,6 +185,14 @@ def firm_name(written: str) -> str:
     if not name:
         raise FirmNameMissing
     return name
+
+
+def german_postcode(written: str) -> str:
+    """The five digits, or empty; raises PostcodeInvalid."""
+    digits = written.strip()
+    if digits and not re.fullmatch(r"\d{5}", digits, re.ASCII):
+        raise PostcodeInvalid(digits[:20])
+    return digits
 
 
 def website_address(written: str) -> str:

@@ -170,6 +170,9 @@ class LogoPermission(Base):
     person_id: Mapped[int | None] = mapped_column(ForeignKey("persons.id"))
     granted_at: Mapped[Instant]
     withdrawn_at: Mapped[Instant | None]
+    searched_at: Mapped[Instant | None]
+    """When the website was searched; ``outcome`` says in a sentence why no logo came of it."""
+    outcome: Mapped[str] = mapped_column(String(500), default="")
 
     @classmethod
     def of(cls, session: Session, firm_id: int) -> Self | None:

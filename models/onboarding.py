@@ -5,7 +5,8 @@ or *done*; a step that waits for an operator has an open decision. ``GATES`` say
 must be done before a step begins.
 """
 
-from datetime import datetime
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Self
 
@@ -16,7 +17,7 @@ from models.db import Base, Instant, Key
 from models.errors import N_, NotFound, ProvisionError
 from models.firm import Firm
 from models.person import Person
-from models.schedule import reminder_due
+from models.schedule import next_slot, reminder_due
 
 
 class StepName(StrEnum):
@@ -60,6 +61,24 @@ GATES: dict[StepName, set[StepName]] = {
     StepName.CASEWORKERS: {StepName.AGREEMENT},
     StepName.CLIENTS: {StepName.AGREEMENT},  # The sixth step is open then, and need not be finished.
 }
+
+
+FIRST_LEASE, LONGEST_LEASE = timedelta(minutes=5), timedelta(hours=6)
+"""How long a pass may take before another one looks at the case, and the most that failures add to it."""
+SHORTEST_GAP = timedelta(days=2)
+"""Between two reminders to the same person about the same step."""
+STUCK_AFTER = 4
+"""Attempts without an end that make a case stuck, for an operator to look at."""
+
+
+@dataclass(frozen=True)
+class Standing:
+    """Where one step stands: done, waiting for somebody since a moment, or blocked by an earlier step."""
+
+    step: StepName
+    state: StepState
+    waiting_for: Party | None
+    since: datetime
 
 
 class AgreementFirst(ProvisionError):
@@ -107,8 +126,13 @@ class Onboarding(Base):
     opened_at: Mapped[Instant]
     finished_at: Mapped[Instant | None]
     stopped_at: Mapped[Instant | None]
+    """Ended without going live: the firm declined the agreement and does not want another."""
+    no_caseworkers_at: Mapped[Instant | None]
+    """When the organiser said that nobody else works with it."""
     pass_due_at: Mapped[Instant | None]
-    """Something happened: the next pass should look at the case from this moment on. None: nothing to do."""
+    """From this moment on a pass should look at the case. None: nothing to do until something happens."""
+    attempts: Mapped[int] = mapped_column(default=0)
+    """Passes begun since the last one that came to its end; many mean that the case is stuck."""
     version: Mapped[int] = mapped_column()
 
     firm: Mapped[Firm] = relationship(lazy="raise")
@@ -130,14 +154,11 @@ class Onboarding(Base):
 
     @classmethod
     def get(cls, session: Session, case_id: int) -> Self:
-        """The case with its firm, locked for this transaction; raises NotFound."""
-        case = session.scalars(
-            select(cls)
-            .where(cls.id == case_id)
-            .join(cls.firm)
-            .options(contains_eager(cls.firm))
-            .with_for_update(of=cls)
-        ).one_or_none()
+        """The case with its firm, locked for this transaction (not while only reading); raises NotFound."""
+        query = select(cls).where(cls.id == case_id).join(cls.firm).options(contains_eager(cls.firm))
+        if not session.info.get("reading"):
+            query = query.with_for_update(of=cls)
+        case = session.scalars(query).one_or_none()
         if case is None:
             raise NotFound(f"Onboarding {case_id}")
         return case
@@ -180,21 +201,33 @@ class Onboarding(Base):
 
     def require_agreement(self) -> None:
         """The gate before every account but the organiser's."""
-        if not self.is_done(StepName.AGREEMENT):
+        if not self.agreement_done:
             raise AgreementFirst(self.firm.name)
 
     def touch(self, now: datetime) -> None:
         """Something happened: a pass should look at the case."""
         self.pass_due_at = now
 
-    def passed(self, due: datetime | None) -> None:
-        """A pass that began when the case was *due* has seen everything, unless it was touched since."""
-        if self.pass_due_at == due:
+    def begin_pass(self, now: datetime) -> datetime:
+        """A pass looks at the case; should it die, the next one is due at the moment returned, later each time."""
+        self.attempts += 1
+        self.pass_due_at = now + min(FIRST_LEASE * 2 ** (self.attempts - 1), LONGEST_LEASE)
+        return self.pass_due_at
+
+    def end_pass(self, lease: datetime) -> None:
+        """The pass that began with this *lease* has seen everything, unless the case was touched since."""
+        self.attempts = 0
+        if self.pass_due_at == lease:
             self.pass_due_at = None
 
+    def standing(self, name: StepName) -> Standing:
+        step = self.step(name)
+        return Standing(name, step.state, step.waiting_for, step.since)
+
     @property
-    def is_live(self) -> bool:
-        return self.finished_at is not None
+    def agreement_done(self) -> bool:
+        """Both sides have signed: everybody may have an account now."""
+        return self.is_done(StepName.AGREEMENT)
 
     @property
     def current(self) -> Step | None:
@@ -223,15 +256,15 @@ class Reminder(Base):
     ended_at: Mapped[Instant | None]
 
     @classmethod
-    def begin(cls, session: Session, case: Onboarding, person: Person, step: StepName, now: datetime) -> bool:
-        """Start to wait for this person; False if we do already or did before."""
-        known = session.scalars(select(cls.id).where(cls.person_id == person.id, cls.step == step)).first()
-        if known is not None:
-            return False
-        due_at = reminder_due(now, 0, person.land, person.time_zone)
-        session.add(cls(onboarding_id=case.id, person_id=person.id, step=step, since=now, due_at=due_at))
+    def begin(cls, session: Session, case: Onboarding, person: Person, step: StepName, now: datetime) -> None:
+        """Wait for this person from now on; a wait that began before starts anew."""
+        row = session.scalars(select(cls).where(cls.person_id == person.id, cls.step == step)).one_or_none()
+        if row is None:
+            row = cls(onboarding_id=case.id, person_id=person.id, step=step)
+            session.add(row)
+        row.since, row.sent, row.ended_at = now, 0, None
+        row.due_at = reminder_due(now, 0, person.land, person.time_zone)
         session.flush()
-        return True
 
     @classmethod
     def end(
@@ -242,8 +275,10 @@ class Reminder(Base):
         for row in session.scalars(select(cls).where(whose, cls.step == step, cls.ended_at.is_(None))):
             row.ended_at, row.due_at = now, None
 
-    def count(self, person: Person) -> int:
-        """One more was sent; returns how many that makes and sets the time of the next."""
+    def count(self, person: Person, now: datetime) -> int:
+        """One more is sent now; returns how many that makes. The next keeps its distance from this one."""
         self.sent += 1
         self.due_at = reminder_due(self.since, self.sent, person.land, person.time_zone)
+        if self.due_at is not None and self.due_at < now + SHORTEST_GAP:
+            self.due_at = next_slot(now + SHORTEST_GAP, person.land, person.time_zone)
         return self.sent

@@ -2,9 +2,10 @@
 
 from datetime import datetime
 from enum import StrEnum
+from typing import Self
 
-from sqlalchemy import CheckConstraint, ForeignKey, String
-from sqlalchemy.orm import Mapped, mapped_column
+from sqlalchemy import CheckConstraint, ForeignKey, String, select
+from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from models.db import Base, Instant, Key
 
@@ -55,6 +56,10 @@ class Subscription(Base):
     advice: Mapped[str] = mapped_column(String(2000), default="")
     """What was said in answer."""
     confirmed_at: Mapped[Instant | None]
+
+    @classmethod
+    def of(cls, session: Session, firm_id: int) -> Self:
+        return session.scalars(select(cls).where(cls.firm_id == firm_id)).one()
 
     def confirm(self, plan: Plan, interval: Interval, now: datetime) -> bool:
         """Agree on plan and interval; False if that was done before."""

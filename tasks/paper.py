@@ -1,13 +1,15 @@
 """The agreement on paper: from a firm's data to a PDF, its parts for reading, and the sheet that records signatures.
 
-Pure functions on frozen data: no database, no network, no clock. The same data gives the same bytes, so that a document
-is known by its SHA-256 and may be rendered twice. The texts lie in ``templates/agreement/<language>/``, one file a part.
+Pure functions on frozen data: no database, no network, no clock. The same data gives the same bytes, so that a
+document is known by its SHA-256 and may be rendered twice. The texts lie in ``templates/agreement/<language>/``, one
+file a part.
 """
 
 import hashlib
 import re
 import tomllib
 import unicodedata
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
@@ -18,8 +20,8 @@ from pathlib import Path
 from typing import Any, Literal
 from zoneinfo import ZoneInfo
 
-from babel.dates import format_date, format_datetime
-from babel.numbers import format_currency, format_decimal, get_currency_precision
+from babel.dates import format_date
+from babel.numbers import format_currency, format_decimal
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 from pypdf import PdfReader, PdfWriter
@@ -106,8 +108,8 @@ def render_agreement(data: AgreementData) -> bytes:
     words = _words(data.language)
     parts, headings = [], {}
     for part in agreement_parts(data):
-        html, headings[part.key] = _with_anchors(part)
-        parts.append(Part(part.key, part.title, html))
+        anchored, headings[part.key] = _with_anchors(part)
+        parts.append(Part(part.key, part.title, anchored))
     heading = words["heading"] % {"product": data.product}
     html = (
         _texts()
@@ -126,7 +128,7 @@ def render_agreement(data: AgreementData) -> bytes:
 
 
 def agreement_parts(data: AgreementData) -> list[Part]:
-    """The parts in their order: ``cover``, ``terms``, ``processing`` and, where the profession asks for it, ``secrecy``."""
+    """In order: ``cover``, ``terms``, ``processing`` and, where the profession asks for it, ``secrecy``."""
     files = {"cover": "cover", "terms": "terms", "processing": "processing"}
     if _has_secrecy(data):
         files["secrecy"] = f"secrecy_{data.line_of_business}"
@@ -146,7 +148,7 @@ def sign_off(pdf: bytes, signatures: Sequence[Signature], language: Language) ->
     no validator has confirmed the joined file.
     """
     original = PdfReader(BytesIO(pdf))
-    words = _words(language)["certificate"]
+    words, sha256 = _words(language)["certificate"], hashlib.sha256(pdf).hexdigest()
     html = (
         _texts()
         .get_template("certificate.html")
@@ -158,12 +160,14 @@ def sign_off(pdf: bytes, signatures: Sequence[Signature], language: Language) ->
             pages=len(original.pages),
             bytes=len(pdf),
             size=format_decimal(len(pdf), locale=LOCALES[language]),
-            sha256=hashlib.sha256(pdf).hexdigest(),
+            sha256=sha256,
             signatures=[(signature, _moment(signature.signed_at, language)) for signature in signatures],
         )
     )
     writer = PdfWriter(BytesIO(pdf), incremental=True)
     writer.append(BytesIO(_pdf(html, tagged=False)), import_outline=False)
+    # A changed entry also makes pypdf repeat the reference to the information, without which the title would be lost.
+    writer.add_metadata({"/OriginalSHA256": sha256, "/OriginalBytes": str(len(pdf))})
     result = BytesIO()
     writer.write(result)
     return result.getvalue()
@@ -176,7 +180,7 @@ def agreement_filename(firm_name: str, language: Language, product: str = "Provi
     firm = "".join(" " if letter.isspace() else letter for letter in firm if letter.isspace() or letter.isprintable())
     name = _words(language)["file"] % {"product": product, "firm": " ".join(firm.split())}
     name = name.encode()[:LONGEST_NAME].decode(errors="ignore")
-    return f"{name.rstrip(' .–')}.pdf"
+    return name.rstrip(" .\N{EN DASH}") + ".pdf"
 
 
 def _facts(data: AgreementData) -> dict[str, Any]:
@@ -199,7 +203,10 @@ def _has_secrecy(data: AgreementData) -> bool:
 
 
 def _moment(at: datetime, language: Language) -> str:
-    return format_datetime(at, "long", tzinfo=LOCAL_TIME, locale=LOCALES[language])
+    """In the provider's time with its distance from UTC, then in UTC."""
+    local = at.astimezone(LOCAL_TIME)
+    day = format_date(local, "long", locale=LOCALES[language])
+    return f"{day}, {local:%H:%M:%S} (UTC{local.isoformat()[-6:]}) = {at.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
 
 
 @cache
@@ -245,5 +252,7 @@ class _OnlyTheLogo(URLFetcher):  # type: ignore[misc]
 
 def _pdf(html: str, logo: bytes | None = None, *, tagged: bool) -> bytes:
     document = HTML(string=html, url_fetcher=_OnlyTheLogo(logo))
-    pdf: bytes = document.write_pdf(pdf_variant="pdf/a-3b", pdf_tags=tagged)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ResourceWarning)  # WeasyPrint leaves its colour profile to be closed by Python.
+        pdf: bytes = document.write_pdf(pdf_variant="pdf/a-3b", pdf_tags=tagged)
     return pdf

@@ -196,6 +196,10 @@ class Reader:
         """“a, b and c”."""
         return str(format_list([str(self.readable(value)) for value in values], locale=self.locale))
 
+    def fields(self, codes: Iterable[str]) -> str:
+        """The fields of a firm's details that these codes name."""
+        return self.listed(self.gettext(FIELDS.get(code, code)) for code in codes)
+
     def date(self, value: date | datetime) -> str:
         """“3. März 2027”, in Berlin's time."""
         day = value.astimezone(TIME_ZONE).date() if isinstance(value, datetime) else value
@@ -226,7 +230,7 @@ def render(folder: Path, template: str, reader: Reader, **values: Any) -> str:
 
 @cache
 def environment(reader: Reader, *folders: Path) -> Environment:
-    """Templates for one reader; knows ``reader`` and the filters ``date time moment money label listed``.
+    """Templates for one reader; knows ``reader`` and the filters ``date time moment money label listed fields``.
 
     One environment a reader, so that nothing in it changes while others use it.
     """
@@ -242,7 +246,7 @@ def environment(reader: Reader, *folders: Path) -> Environment:
     made.policies["ext.i18n.trimmed"] = True
     made.install_gettext_translations(reader.translations, newstyle=True)  # type: ignore[attr-defined]
     made.globals["reader"] = reader
-    for name in ("date", "time", "moment", "money", "label", "listed"):
+    for name in ("date", "time", "moment", "money", "label", "listed", "fields"):
         made.filters[name] = getattr(reader, name)
     return made
 

@@ -1,29 +1,29 @@
 """Step 3: the firm's logo, supplied or taken from its website by permission."""
 
+from sqlalchemy.orm import Session
+
 from models.audit import record
 from models.db import reading, transaction
 from models.errors import ProvisionError
 from models.firm import website_address
 from models.logo import Logo, LogoPermission, LogoSource
-from models.onboarding import Onboarding, Party, Reminder, StepName
+from models.onboarding import Onboarding, Party, Reminder, Standing, StepName
 from models.person import Person, Role
 from models.schedule import now
-from sqlalchemy.orm import Session
 from tasks.logos.find import take_from
 from tasks.logos.shape import ShapedLogo, shape
 from tasks.policy import side_effect
 
 
 @side_effect(name="3 Logo")
-def publish_logo(case_id: int) -> None:
+def publish_logo(case_id: int) -> Standing:
     """Take the logo from the firm's website if it allowed that, else wait for the firm to supply one.
 
     Repeating it changes nothing: a website is searched once per permission, and a firm that has a logo keeps it.
     """
     with reading() as session:
-        case = session.get_one(Onboarding, case_id)
-        permission = LogoPermission.of(session, case.firm_id)
-        name = Firm.name_of(session, case.firm_id)
+        case = Onboarding.get(session, case_id)
+        name, permission = case.firm.name, LogoPermission.of(session, case.firm_id)
         has_logo = Logo.of(session, case.firm_id) is not None
     search = permission is not None and permission.searched_at is None and not has_logo
     found, outcome = _search(permission.website, name) if search and permission else (None, "")
@@ -39,10 +39,11 @@ def publish_logo(case_id: int) -> None:
         if Logo.of(session, case.firm_id) is not None:
             case.finish(StepName.LOGO, at)
             Reminder.end(session, StepName.LOGO, at, case=case.id)
-            return
+            return case.standing(StepName.LOGO)
         organiser = Person.one(session, case.firm_id, Role.ORGANISER)
         if case.wait(StepName.LOGO, Party.ORGANISER, at) and organiser is not None:
             Reminder.begin(session, case, organiser, StepName.LOGO, at)
+        return case.standing(StepName.LOGO)
 
 
 def _search(website: str, name: str) -> tuple[tuple[str, ShapedLogo] | None, str]:

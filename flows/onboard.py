@@ -1,0 +1,34 @@
+"""Bringing a firm onto Provision, start to finish: start reading here."""
+
+from prefect import flow
+
+from tasks.accounts import ask_organiser
+from tasks.agreements import conclude_agreement
+from tasks.artifacts import show_case
+from tasks.company_ids import settle_details
+from tasks.invitations import invite_caseworkers, invite_clients
+from tasks.logos.publish import publish_logo
+from tasks.passes import begin_pass, end_pass
+from tasks.subscriptions import confirm_subscription
+
+
+@flow(name="onboard", flow_run_name="onboard-{case_id}", retries=0)
+async def onboard(case_id: int) -> None:
+    """Take the case as far as it can get today.
+
+    Runs again from the top whenever something happened: a form was sent, an account made, a signature given, a
+    question answered. Steps already taken return at once; a step whose turn has not come does nothing.
+    """
+    lease = begin_pass(case_id)
+
+    logo = publish_logo.submit(case_id)  # Looking at a website takes time; nobody needs to wait for it.
+    confirm_subscription(case_id)
+    settle_details(case_id)
+    ask_organiser(case_id)
+    conclude_agreement(case_id)
+    invite_caseworkers(case_id)
+    invite_clients(case_id)
+    logo.result()
+
+    end_pass(case_id, lease)
+    await show_case(case_id)

@@ -1,0 +1,14 @@
+"""The guarantee behind every kick: whatever got lost is found here."""
+
+from prefect import flow
+
+from tasks.inbox import handle_events
+from tasks.passes import show_all_decisions, start_due_passes
+
+
+@flow(name="sweep", retries=0)
+async def sweep() -> None:
+    """Handle events left over, ask for passes that are due, and put lost forms back."""
+    handle_events()
+    start_due_passes()
+    show_all_decisions()

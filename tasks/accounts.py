@@ -1,0 +1,365 @@
+"""Accounts: asking people to register, registering, signing in, setting passwords."""
+
+from dataclasses import dataclass, field
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from models.audit import record
+from models.db import reading, transaction
+from models.errors import NotFound
+from models.exchange import MailKind, Outgoing
+from models.firm import Firm
+from models.link import Link, Purpose
+from models.onboarding import Onboarding, Party, Reminder, Standing, StepName
+from models.person import Account, AddressForm, Language, NameMissing, Person, Role, SignIn, email_address, split_name
+from models.request import Named
+from models.schedule import now
+from tasks.agreements import mail_agreement
+from tasks.cases import add_person, letterhead
+from tasks.policy import side_effect
+
+STEP_OF = {
+    Role.ORGANISER: StepName.ORGANISER,
+    Role.CASEWORKER: StepName.CASEWORKERS,
+    Role.CLIENT: StepName.CLIENTS,
+}
+"""The step in which we wait for a person in this role to register."""
+
+
+@side_effect(name="4 Organiser")
+def ask_organiser(case_id: int) -> Standing:
+    """Ask the organiser to make an account, and tell the contact person where the firm stands.
+
+    Repeating it changes nothing: who was invited is not invited again, and the outbox holds one mail per link.
+    """
+    with transaction() as session:
+        case = Onboarding.get(session, case_id)
+        organiser = Person.one(session, case.firm_id, Role.ORGANISER)
+        if organiser is None:
+            raise NotFound("Organiser")
+        if organiser.registered_at is not None:
+            case.finish(StepName.ORGANISER, organiser.registered_at)
+            return case.standing(StepName.ORGANISER)
+        case.wait(StepName.ORGANISER, Party.ORGANISER, now())
+        if organiser.invited_at is None:
+            invite(session, case, organiser)
+        contact = Person.one(session, case.firm_id, Role.CONTACT)
+        if contact is not None and contact.invited_at is None and contact.email != organiser.email:
+            welcome(session, case, contact)
+        return case.standing(StepName.ORGANISER)
+
+
+def invite(
+    session: Session, case: Onboarding, person: Person, *, message: str = "", by: str = "", count: int = 0
+) -> None:
+    """Send this person a fresh link to an account; a link sent before dies. Counted as reminder number *count*."""
+    at = now()
+    client = person.role is Role.CLIENT
+    purpose = Purpose.ACTIVATE if client else Purpose.REGISTER
+    link = Link.to(session, purpose, at, person=person.id)
+    Outgoing.post(
+        session,
+        MailKind.INVITATION if client else MailKind.REGISTER,
+        f"{purpose}:{person.id}:{link.generation}",
+        person,
+        at,
+        case_id=case.id,
+        link=link,
+        **letterhead(session, case.firm),
+        role=person.role,
+        count=count,
+        message=message,
+        invited_by=by,
+    )
+    person.invited_at = person.invited_at or at
+    if count == 0:
+        Reminder.begin(session, case, person, STEP_OF[person.role], at)
+    record(session, case.id, at, "person.invited", by or "provision", person=person.id, role=person.role, count=count)
+
+
+def welcome(session: Session, case: Onboarding, contact: Person) -> None:
+    """Tell the contact person what will happen, with a link to the progress page."""
+    at = now()
+    link = Link.to(session, Purpose.PROGRESS, at, person=contact.id)
+    key = f"welcome:{contact.id}:{link.generation}"
+    about = letterhead(session, case.firm)
+    Outgoing.post(session, MailKind.WELCOME, key, contact, at, case_id=case.id, link=link, **about)
+    contact.invited_at = at
+
+
+@dataclass(frozen=True)
+class Invited:
+    """Who holds a link, and what is known about them."""
+
+    person: Person
+    firm: Firm
+    case_id: int
+    has_account: bool
+    """The address has an account with a password: the same password joins."""
+
+
+def opened(token: str, purpose: Purpose) -> Invited:
+    """Look behind a link; nothing changes, however often a mail scanner opens it."""
+    with reading() as session:
+        return _invited(session, Link.open(session, token, purpose, now()))
+
+
+def _invited(session: Session, link: Link) -> Invited:
+    person = session.get_one(Person, link.person_id)
+    account = Account.by_email(session, person.email)
+    return Invited(
+        person=person,
+        firm=session.get_one(Firm, person.firm_id),
+        case_id=session.scalars(select(Onboarding.id).where(Onboarding.firm_id == person.firm_id)).one(),
+        has_account=account is not None and account.password_hash is not None,
+    )
+
+
+def register(
+    token: str,
+    purpose: Purpose,
+    password: str,
+    *,
+    given_name: str,
+    family_name: str,
+    language: Language,
+    address_form: AddressForm,
+    contact: Named | None = None,
+) -> tuple[str, int]:
+    """Make the account of the person who holds the link; returns a session token and the case's id.
+
+    *contact* is whom the organiser names for correspondence; None: the organiser.
+    """
+    with transaction() as session:
+        at = now()
+        link = Link.open(session, token, purpose, at)
+        person = session.get_one(Person, link.person_id)
+        case = Onboarding.of_firm(session, person.firm_id)
+        if not family_name.strip():
+            raise NameMissing(person.email)
+        person.given_name, person.family_name = given_name.strip()[:100], family_name.strip()[:100]
+        person.language, person.address_form = language, address_form
+        account = person.register(session, password, case.firm.name, at)
+        link.used_at = at
+        if person.role is Role.ORGANISER:
+            name_contact(session, case, person, contact)
+        _registered(session, case, person, account.email)
+        return SignIn.start(session, account, at), case.id
+
+
+def name_contact(session: Session, case: Onboarding, organiser: Person, contact: Named | None) -> None:
+    """Set whom we write to; None: the organiser. Somebody new is welcomed."""
+    named = contact or Named(name=organiser.name, email=organiser.email)
+    known = Person.one(session, case.firm_id, Role.CONTACT)
+    if known is not None and known.email == email_address(named.email):
+        return
+    person = known or add_person(session, case.firm, Role.CONTACT, named, organiser)
+    if person is None:
+        return
+    person.email = email_address(named.email)
+    person.given_name, person.family_name = split_name(named.name)
+    if person.email != organiser.email:
+        welcome(session, case, person)
+
+
+def _registered(session: Session, case: Onboarding, person: Person, actor: str) -> None:
+    """What follows when somebody has an account now."""
+    at = now()
+    Reminder.end(session, STEP_OF[person.role], at, person=person.id)
+    record(session, case.id, at, "person.registered", actor, person=person.id, role=person.role)
+    if person.role is Role.CLIENT:
+        for staff in (p for r in (Role.ORGANISER, Role.CASEWORKER) for p in Person.of(session, case.firm_id, r)):
+            if staff.registered_at is not None:
+                Outgoing.post(
+                    session,
+                    MailKind.CLIENT_ACTIVE,
+                    f"client_active:{person.id}:{staff.id}",
+                    staff,
+                    at,
+                    case_id=case.id,
+                    **letterhead(session, case.firm),
+                    client=person.name,
+                )
+    case.touch(at)
+
+
+def registered_elsewhere(email: str, external_id: str, given_name: str, family_name: str) -> list[int]:
+    """A foreign identity provider says that this address has an account; returns the cases that it moves.
+
+    The address counts as confirmed. Every firm that has invited it gains a registered person.
+    """
+    with transaction() as session:
+        at, address = now(), email_address(email)
+        account = Account.by_email(session, address)
+        if account is None:
+            account = Account(email=address, created_at=at)
+            session.add(account)
+        account.external_id, account.confirmed_at = external_id, account.confirmed_at or at
+        session.flush()
+        invited = select(Person).where(Person.email == address, Person.invited_at.is_not(None))
+        moved = []
+        for person in session.scalars(invited.where(Person.registered_at.is_(None), Person.role != Role.CONTACT)).all():
+            case = Onboarding.of_firm(session, person.firm_id)
+            person.account_id, person.registered_at = account.id, at
+            person.given_name, person.family_name = given_name or person.given_name, family_name or person.family_name
+            for link in session.scalars(select(Link).where(Link.person_id == person.id, Link.used_at.is_(None))):
+                if link.purpose in {Purpose.REGISTER, Purpose.ACTIVATE}:
+                    link.used_at = at
+            _registered(session, case, person, f"account:{external_id}")
+            moved.append(case.id)
+        return moved
+
+
+def ask_for_link(company_id: str, email: str) -> None:
+    """Somebody at the bare registration page: if the firm has invited this address, it gets a fresh link.
+
+    Says nothing either way, so that nobody learns who works where.
+    """
+    with transaction() as session:
+        digits = "".join(company_id.split())
+        if not (digits.isascii() and digits.isdigit() and len(digits) == 6):
+            return
+        firm = session.scalars(select(Firm).where(Firm.company_id == int(digits))).one_or_none()
+        if firm is None:
+            return
+        here = select(Person).where(Person.firm_id == firm.id, Person.email == email.strip().lower())
+        for person in session.scalars(here.where(Person.registered_at.is_(None), Person.role != Role.CONTACT)).all():
+            if person.invited_at is not None:
+                invite(session, Onboarding.of_firm(session, firm.id), person)
+
+
+def renew_link(link_id: int) -> int:
+    """An expired link was opened: a new one goes to the address that we know. Returns the case's id."""
+    with transaction() as session:
+        link = session.get(Link, link_id)
+        if link is None or link.person_id is None or link.expires_at > now():
+            raise NotFound("Link")
+        person = session.get_one(Person, link.person_id)
+        case = Onboarding.of_firm(session, person.firm_id)
+        if link.purpose in {Purpose.REGISTER, Purpose.ACTIVATE} and person.registered_at is None:
+            invite(session, case, person)
+        elif link.purpose is Purpose.PROGRESS:
+            welcome(session, case, person)
+        elif link.purpose is Purpose.AGREEMENT:
+            mail_agreement(session, case, person)
+        return case.id
+
+
+@dataclass(frozen=True)
+class Membership:
+    """One role that the visitor has at one firm."""
+
+    person_id: int
+    firm_id: int
+    firm_name: str
+    company_id: int | None
+    role: Role
+    name: str
+    case_id: int
+
+
+@dataclass(frozen=True)
+class Visitor:
+    """Who is signed in."""
+
+    account_id: int
+    email: str
+    is_operator: bool
+    language: Language = Language.GERMAN
+    address_form: AddressForm = AddressForm.SIE
+    memberships: list[Membership] = field(default_factory=list)
+
+    def may(self, firm_id: int, *roles: Role) -> bool:
+        """Whether the visitor has one of these roles at this firm."""
+        return any(m.firm_id == firm_id and m.role in roles for m in self.memberships)
+
+
+def sign_in(email: str, password: str) -> str:
+    """A session token; raises SignInRefused."""
+    with transaction() as session:
+        return Account.sign_in(session, email, password, now())[1]
+
+
+def sign_out(token: str) -> None:
+    with transaction() as session:
+        found = SignIn.find(session, token, now())
+        if found is not None:
+            session.delete(found)
+
+
+def signed_in(token: str) -> Visitor | None:
+    """Who holds this session token; None if it is not known or over."""
+    with reading() as session:
+        found = SignIn.find(session, token, now())
+        if found is None:
+            return None
+        account = session.get_one(Account, found.account_id)
+        rows = session.execute(
+            select(Person, Firm, Onboarding.id)
+            .join(Firm, Firm.id == Person.firm_id)
+            .join(Onboarding, Onboarding.firm_id == Firm.id)
+            .where(Person.account_id == account.id)
+            .order_by(Person.id)
+        ).all()
+        people = [person for person, _, _ in rows]
+        return Visitor(
+            account_id=account.id,
+            email=account.email,
+            is_operator=account.is_operator,
+            language=people[0].language if people else Language.GERMAN,
+            address_form=people[0].address_form if people else AddressForm.SIE,
+            memberships=[
+                Membership(
+                    person_id=person.id,
+                    firm_id=firm.id,
+                    firm_name=firm.name,
+                    company_id=firm.company_id,
+                    role=person.role,
+                    name=person.name,
+                    case_id=case_id,
+                )
+                for person, firm, case_id in rows
+            ],
+        )
+
+
+def ask_for_reset(email: str) -> None:
+    """Send a link to set a new password, if the address has an account; silent otherwise."""
+    with transaction() as session:
+        account = Account.by_email(session, email.strip().lower())
+        if account is None or account.external_id is not None:
+            return
+        at = now()
+        person = session.scalars(select(Person).where(Person.account_id == account.id).limit(1)).one_or_none()
+        link = Link.to(session, Purpose.RESET_PASSWORD, at, account=account.id)
+        Outgoing.post(
+            session,
+            MailKind.RESET_PASSWORD,
+            f"reset_password:{account.id}:{link.generation}",
+            person,
+            at,
+            address=account.email,
+            link=link,
+            firm="",
+            company_id=None,
+            logo=False,
+        )
+
+
+def reset_opened(token: str) -> str:
+    """The address whose password the link sets."""
+    with reading() as session:
+        return session.get_one(Account, Link.open(session, token, Purpose.RESET_PASSWORD, now()).account_id).email
+
+
+def reset_password(token: str, password: str) -> str:
+    """Set the password; every session ends, a new one begins. Returns its token."""
+    with transaction() as session:
+        at = now()
+        link = Link.open(session, token, Purpose.RESET_PASSWORD, at)
+        account = session.get_one(Account, link.account_id)
+        account.set_password(session, password)
+        account.confirmed_at = account.confirmed_at or at
+        link.used_at = at
+        return SignIn.start(session, account, at)

@@ -1,0 +1,422 @@
+"""Step 5: the agreement: written, sent, read, signed or declined, countersigned, copied to both sides."""
+
+from dataclasses import asdict, dataclass
+from datetime import UTC, date
+from io import BytesIO
+
+from pypdf import PdfReader
+from pypdf.errors import PyPdfError
+from sqlalchemy.orm import Session
+
+from models.agreement import Agreement, SignedAlready, SignedHow
+from models.audit import record
+from models.db import reading, transaction
+from models.decision import Decision, DecisionKind, Verdict
+from models.document import Document
+from models.errors import N_, NotFound, ProvisionError
+from models.exchange import MailKind, Outgoing
+from models.firm import Firm, LineOfBusiness
+from models.link import Link, Purpose
+from models.logo import Logo
+from models.onboarding import Onboarding, Party, Reminder, Standing, StepName
+from models.person import Person, Role
+from models.schedule import now
+from models.settings import settings
+from models.subscription import Subscription
+from tasks.cases import letterhead
+from tasks.paper import AgreementData, Part, Signature, agreement_filename, agreement_parts, render_agreement, sign_off
+from tasks.policy import side_effect
+from tasks.texts import Reader
+
+TEXTS_VERSION = "2026-11"
+"""Names the wording of ``templates/agreement``; raise it with every change of the texts."""
+LARGEST_UPLOAD = 20_000_000
+MOST_PAGES = 200
+
+
+class NotAPdf(ProvisionError):
+    status = 422
+    says = N_("“%(name)s” is not a PDF file: scan the signed agreement as PDF and send that.")
+
+    def __init__(self, name: str) -> None:
+        super().__init__(name)
+        self.name = name
+
+
+class PdfLocked(ProvisionError):
+    status = 422
+    says = N_("“%(name)s” is protected by a password: send it without one.")
+
+    def __init__(self, name: str) -> None:
+        super().__init__(name)
+        self.name = name
+
+
+class UploadTooLarge(ProvisionError):
+    status = 413
+    says = N_("“%(name)s” is larger than %(most)s MB: scan it with a lower resolution.")
+
+    def __init__(self, name: str) -> None:
+        super().__init__(name)
+        self.name = name
+        self.most = LARGEST_UPLOAD // 1_000_000
+
+
+@side_effect(name="5 Agreement")
+def conclude_agreement(case_id: int) -> Standing:
+    """Send the agreement once organiser and details are there, and put the signed one before an operator.
+
+    Repeating it changes nothing: each version is rendered from facts that do not change, kept under its SHA-256 and
+    mailed under one key; a signature raises one question; the final copy is made once.
+    """
+    with reading() as session:
+        case = Onboarding.get(session, case_id)
+        agreement = Agreement.latest(session, case_id)
+        again = agreement is not None and _to_be_sent_again(session, agreement)
+    if case.may_begin(StepName.AGREEMENT) and not case.agreement_done and case.stopped_at is None:
+        if agreement is None or again:
+            _send(case_id, 1 if agreement is None else agreement.version + 1)
+        elif agreement.countersigned_at is not None:
+            _complete(case_id)
+        else:
+            _await(case_id)
+    with reading() as session:
+        return Onboarding.get(session, case_id).standing(StepName.AGREEMENT)
+
+
+def _to_be_sent_again(session: Session, agreement: Agreement) -> bool:
+    decision = Decision.by_key(session, f"declined:{agreement.id}")
+    return decision is not None and decision.verdict is Verdict.RESEND
+
+
+def _send(case_id: int, version: int) -> None:
+    """Write the next version and mail it to the organiser."""
+    with reading() as session:
+        case = Onboarding.get(session, case_id)
+        data = agreement_data(session, case, version)
+    pdf = render_agreement(data)
+    with transaction() as session:
+        case, at = Onboarding.get(session, case_id), now()
+        latest = Agreement.latest(session, case.id)
+        if latest is not None and latest.version >= version:
+            return  # Another pass was faster.
+        organiser = _organiser(session, case.firm_id)
+        document = Document.keep(
+            session, pdf, agreement_filename(case.firm.name, organiser.language.value), "application/pdf"
+        )
+        agreement = Agreement(
+            onboarding_id=case.id,
+            version=version,
+            language=organiser.language,
+            data={**asdict(data), "date": data.date.isoformat(), "logo": None},
+            document_id=document.id,
+            sent_at=at,
+        )
+        session.add(agreement)
+        session.flush()
+        record(session, case.id, at, "agreement.sent", version=version, sha256=document.sha256)
+        mail_agreement(session, case, organiser)
+        Reminder.begin(session, case, organiser, StepName.AGREEMENT, at)
+        case.wait(StepName.AGREEMENT, Party.ORGANISER, at)
+
+
+def mail_agreement(session: Session, case: Onboarding, organiser: Person, count: int = 0) -> None:
+    """Mail the open agreement with a fresh link to read and sign it; the link before dies."""
+    agreement = Agreement.latest(session, case.id)
+    if agreement is None or not agreement.is_open:
+        return
+    link = Link.to(session, Purpose.AGREEMENT, now(), person=organiser.id)
+    Outgoing.post(
+        session,
+        MailKind.AGREEMENT,
+        f"agreement:{agreement.id}:{link.generation}",
+        organiser,
+        now(),
+        case_id=case.id,
+        link=link,
+        document_id=agreement.document_id,
+        **letterhead(session, case.firm),
+        count=count,
+    )
+
+
+def _await(case_id: int) -> None:
+    """Ask for the signature, for a decision about it, or for one about a refusal."""
+    with transaction() as session:
+        case, at = Onboarding.get(session, case_id), now()
+        agreement = _latest(session, case.id)
+        organiser = _organiser(session, case.firm_id)
+        if agreement.declined_at is not None:
+            facts = {"agreement_id": agreement.id, "signer": organiser.name, "reason": agreement.decline_reason}
+            if Decision.ask(session, case.id, DecisionKind.DECLINED, f"declined:{agreement.id}", at, **facts):
+                Outgoing.post(
+                    session,
+                    MailKind.AGREEMENT_DECLINED,
+                    f"agreement_declined:{agreement.id}",
+                    None,
+                    at,
+                    case_id=case.id,
+                    **letterhead(session, case.firm),
+                    signer=organiser.name,
+                    reason=agreement.decline_reason,
+                )
+            case.wait(StepName.AGREEMENT, Party.OPERATOR, at)
+        elif agreement.signed_at is not None:
+            key = f"countersign:{agreement.id}:{agreement.signed_at.isoformat()}"
+            facts = {"agreement_id": agreement.id, "signer": agreement.signer}
+            Decision.ask(session, case.id, DecisionKind.COUNTERSIGN, key, at, **facts)
+            case.wait(StepName.AGREEMENT, Party.OPERATOR, at)
+        elif agreement.uploaded_id is not None:
+            case.wait(StepName.AGREEMENT, Party.OPERATOR, at)
+        else:
+            if case.wait(StepName.AGREEMENT, Party.ORGANISER, at):  # A signature was not accepted.
+                mail_agreement(session, case, organiser)
+                Reminder.begin(session, case, organiser, StepName.AGREEMENT, at)
+            return
+        Reminder.end(session, StepName.AGREEMENT, at, case=case.id)
+
+
+def _complete(case_id: int) -> None:
+    """Make the final document and send it to both sides; the next steps open."""
+    with reading() as session:
+        firm = Onboarding.get(session, case_id).firm
+        agreement = _latest(session, case_id)
+        signed = session.get_one(Document, agreement.uploaded_id or agreement.document_id)
+        organiser = _organiser(session, firm.id)
+        signatures = _signatures(agreement, firm, organiser)
+        final = sign_off(signed.content, signatures, agreement.language.value)
+        name = signed.name
+    with transaction() as session:
+        case, at = Onboarding.get(session, case_id), now()
+        agreement = _latest(session, case.id)
+        if case.is_done(StepName.AGREEMENT):
+            return
+        document = Document.keep(session, final, name, "application/pdf")
+        agreement.final_id = document.id
+        organiser, contact = _organiser(session, case.firm_id), Person.one(session, case.firm_id, Role.CONTACT)
+        copies = (
+            [organiser, None] if contact is None or contact.email == organiser.email else [organiser, contact, None]
+        )
+        for reader in copies:
+            Outgoing.post(
+                session,
+                MailKind.AGREEMENT_DONE,
+                f"agreement_done:{agreement.id}:{reader.id if reader else 'provider'}",
+                reader,
+                at,
+                case_id=case.id,
+                document_id=document.id,
+                **letterhead(session, case.firm),
+                signer=agreement.signer,
+                countersigned_at=agreement.countersigned_at and agreement.countersigned_at.isoformat(),
+            )
+        case.finish(StepName.AGREEMENT, at)
+        record(session, case.id, at, "agreement.completed", version=agreement.version, sha256=document.sha256)
+
+
+def _signatures(agreement: Agreement, firm: Firm, organiser: Person) -> list[Signature]:
+    assert agreement.signed_at is not None and agreement.countersigned_at is not None  # noqa: PT018
+    return [
+        Signature(
+            party_name=firm.name,
+            signer_name=agreement.signer or "",
+            email=organiser.email,
+            signed_at=agreement.signed_at,
+            how=(agreement.signed_how or SignedHow.PAGE).value,
+            ip=agreement.signer_ip or "",
+            user_agent=agreement.signer_agent or "",
+        ),
+        Signature(
+            party_name=settings().provider_name,
+            signer_name=agreement.countersigned_by or "",
+            signed_at=agreement.countersigned_at.astimezone(UTC),
+            how="countersigned",
+        ),
+    ]
+
+
+def agreement_data(session: Session, case: Onboarding, version: int) -> AgreementData:
+    """What the agreement says, from the case as it is now."""
+    firm = case.firm
+    organiser, contact = _organiser(session, firm.id), Person.one(session, firm.id, Role.CONTACT)
+    subscription = Subscription.of(session, firm.id)
+    logo = Logo.of(session, firm.id)
+    reader = Reader(organiser.language, organiser.address_form)
+    assert subscription.plan is not None and subscription.interval is not None  # noqa: PT018  (step 1 is done)
+    return AgreementData(
+        number=f"{firm.company_id}-{version}",
+        version=TEXTS_VERSION,
+        language=organiser.language.value,
+        date=(organiser.registered_at or case.opened_at).date(),
+        product=settings().product_name,
+        provider_name=settings().provider_name,
+        provider_address=tuple(line.strip() for line in settings().provider_address.split(",")),
+        provider_email=settings().provider_email,
+        firm_name=firm.name,
+        company_id=str(firm.company_id),
+        line_of_business=firm.line_of_business.value,
+        line_of_business_label=(
+            firm.business if firm.line_of_business is LineOfBusiness.OTHER else reader.label(firm.line_of_business)
+        ),
+        address=tuple(firm.address),
+        website=firm.website,
+        organiser_name=organiser.name,
+        organiser_email=organiser.email,
+        contact_person=contact.name if contact else "",
+        plan=reader.label(subscription.plan),
+        billing=subscription.interval.value,
+        price_cents=subscription.price_cents,
+        currency=subscription.currency,
+        logo=logo.png if logo else None,
+    )
+
+
+@dataclass(frozen=True)
+class Shown:
+    """The agreement as its signer sees it."""
+
+    agreement: Agreement
+    firm: Firm
+    person: Person
+    parts: list[Part]
+    name: str
+    case_id: int
+
+
+def opened(token: str) -> Shown:
+    """The agreement behind a link. Looking changes nothing."""
+    with reading() as session:
+        case, person = _behind(session, token)
+        agreement = _latest(session, case.id)
+        said = {**agreement.data, "date": date.fromisoformat(agreement.data["date"])}
+        parts = agreement_parts(AgreementData(**said))
+        document = session.get_one(Document, agreement.document_id)
+        return Shown(agreement, case.firm, person, parts, document.name, case.id)
+
+
+def pdf(token: str) -> tuple[str, bytes]:
+    """File name and content of the agreement as it was sent."""
+    with reading() as session:
+        case, _ = _behind(session, token)
+        document = session.get_one(Document, _latest(session, case.id).document_id)
+        return document.name, document.content
+
+
+def final_pdf(firm_id: int) -> tuple[str, bytes]:
+    """File name and content of the agreement that both sides have signed."""
+    with reading() as session:
+        case_id = Onboarding.of_firm(session, firm_id).id
+        agreement = Agreement.latest(session, case_id)
+        if agreement is None or agreement.final_id is None:
+            raise NotFound("Agreement")
+        document = session.get_one(Document, agreement.final_id)
+        return document.name, document.content
+
+
+def sign(token: str, name: str, *, ip: str, agent: str) -> int:
+    """The organiser signs on the page; returns the case's id. Signing again changes nothing."""
+    with transaction() as session:
+        case, person = _behind(session, token)
+        return _sign(session, case, name, SignedHow.PAGE, person.email, ip=ip, agent=agent)
+
+
+def sign_by_notice(company_id: int, version: int, signer: str) -> int:
+    """Another system says that the agreement was signed there; returns the case's id."""
+    with transaction() as session:
+        case = Onboarding.of_firm(session, Firm.by_company_id(session, company_id).id)
+        _require_version(session, case, version)
+        return _sign(session, case, signer, SignedHow.WEBHOOK, "webhook")
+
+
+def _sign(
+    session: Session, case: Onboarding, name: str, how: SignedHow, actor: str, ip: str = "", agent: str = ""
+) -> int:
+    agreement, at = _latest(session, case.id), now()
+    if agreement.sign(name, how, at, ip=ip, agent=agent):
+        document = session.get_one(Document, agreement.document_id)
+        facts = {"signer": agreement.signer, "how": how, "ip": ip, "agent": agent[:300], "sha256": document.sha256}
+        record(session, case.id, at, "agreement.signed", actor, **facts)
+        case.touch(at)
+    return case.id
+
+
+def decline(token: str, reason: str) -> int:
+    """The organiser says no and why; an operator decides how to go on. Returns the case's id."""
+    with transaction() as session:
+        case, person = _behind(session, token)
+        return _decline(session, case, reason, person.email)
+
+
+def decline_by_notice(company_id: int, version: int, reason: str) -> int:
+    """Another system says that the agreement was declined there; returns the case's id."""
+    with transaction() as session:
+        case = Onboarding.of_firm(session, Firm.by_company_id(session, company_id).id)
+        _require_version(session, case, version)
+        return _decline(session, case, reason, "webhook")
+
+
+def _decline(session: Session, case: Onboarding, reason: str, actor: str) -> int:
+    if _latest(session, case.id).decline(reason, now()):
+        record(session, case.id, now(), "agreement.declined", actor, reason=reason.strip()[:2000])
+        case.touch(now())
+    return case.id
+
+
+def upload(token: str, content: bytes, name: str, *, ip: str, agent: str) -> int:
+    """A signed copy comes back as a file; an operator looks at it before it counts. Returns the case's id."""
+    if len(content) > LARGEST_UPLOAD:
+        raise UploadTooLarge(name)
+    _require_pdf(content, name)
+    with transaction() as session:
+        case, person = _behind(session, token)
+        agreement, at = _latest(session, case.id), now()
+        if not agreement.is_open:
+            raise SignedAlready
+        document = Document.keep(session, content, name[:200], "application/pdf")
+        agreement.uploaded_id = document.id
+        facts = {"agreement_id": agreement.id, "document_id": document.id, "name": document.name, "signer": person.name}
+        key = f"signed_copy:{agreement.id}:{document.sha256}"
+        if Decision.ask(session, case.id, DecisionKind.SIGNED_COPY, key, at, **facts):
+            trail = {"sha256": document.sha256, "ip": ip, "agent": agent[:300]}
+            record(session, case.id, at, "agreement.uploaded", person.email, **trail)
+        case.touch(at)
+        return case.id
+
+
+def _require_pdf(content: bytes, name: str) -> None:
+    """Refuse what cannot be opened and kept as a signed copy."""
+    try:
+        if not content.startswith(b"%PDF-"):
+            raise NotAPdf(name)
+        reader = PdfReader(BytesIO(content))
+        if reader.is_encrypted:
+            raise PdfLocked(name)
+        if not 1 <= len(reader.pages) <= MOST_PAGES:
+            raise NotAPdf(name)
+    except (PyPdfError, ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
+        raise NotAPdf(name) from error
+
+
+def _behind(session: Session, token: str) -> tuple[Onboarding, Person]:
+    link = Link.open(session, token, Purpose.AGREEMENT, now())
+    person = session.get_one(Person, link.person_id)
+    return Onboarding.of_firm(session, person.firm_id), person
+
+
+def _require_version(session: Session, case: Onboarding, version: int) -> None:
+    if _latest(session, case.id).version != version:
+        raise NotFound(f"Agreement version {version}")
+
+
+def _latest(session: Session, case_id: int) -> Agreement:
+    agreement = Agreement.latest(session, case_id)
+    if agreement is None:
+        raise NotFound("Agreement")
+    return agreement
+
+
+def _organiser(session: Session, firm_id: int) -> Person:
+    person = Person.one(session, firm_id, Role.ORGANISER)
+    if person is None:
+        raise NotFound("Organiser")
+    return person

@@ -1,0 +1,48 @@
+"""Mail that comes back: nothing more goes to the address until an operator has corrected it."""
+
+from datetime import datetime
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from models.audit import record
+from models.db import Facts, transaction
+from models.decision import Decision, DecisionKind
+from models.exchange import Outgoing
+from models.person import Person, email_address
+from models.schedule import now
+
+
+def note_bounce(said: Facts) -> list[int]:
+    """A mail provider says that mail came back; returns the cases concerned. A soft bounce changes nothing.
+
+    *said* names the mail by ``message_id``, or everybody with this ``address``.
+    """
+    if said.get("kind") == "soft":
+        return []
+    with transaction() as session:
+        mails = select(Outgoing).where(Outgoing.person_id.is_not(None)).order_by(Outgoing.id.desc())
+        if said.get("message_id"):
+            found = session.scalars(mails.where(Outgoing.message_id == said["message_id"])).all()
+        else:
+            found = session.scalars(mails.where(Outgoing.to_address == email_address(said["address"]))).all()
+        newest = {mail.person_id: mail for mail in reversed(found)}
+        for mail in newest.values():
+            bounced(session, mail, str(said.get("diagnostic", "")), now())
+        return sorted({mail.onboarding_id for mail in newest.values() if mail.onboarding_id is not None})
+
+
+def bounced(session: Session, mail: Outgoing, fault: str, at: datetime) -> None:
+    """The mail came back for good: hold further mail to the person and ask an operator for the right address."""
+    mail.bounce(fault, at)
+    if mail.person_id is None or mail.onboarding_id is None:
+        return
+    person = session.get_one(Person, mail.person_id)
+    if person.email != mail.to_address:
+        return  # The address was corrected since.
+    person.bounced_at = person.bounced_at or at
+    facts = {"person_id": person.id, "address": mail.to_address, "fault": fault[:500]}
+    if Decision.ask(
+        session, mail.onboarding_id, DecisionKind.BAD_ADDRESS, f"bad_address:{mail.id}:{mail.to_address}", at, **facts
+    ):
+        record(session, mail.onboarding_id, at, "mail.bounced", person=person.id, fault=fault[:500])

@@ -1,0 +1,234 @@
+"""A case from outside: opening it, asking for its next pass, answering the questions it raises."""
+
+from pydantic import ValidationError
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from models.agreement import Agreement
+from models.audit import record
+from models.company_id import company_number
+from models.db import Facts, transaction
+from models.decision import Decision, DecisionKind, Verdict
+from models.errors import N_, ProvisionError
+from models.exchange import MailKind, Outgoing
+from models.firm import Firm, firm_name
+from models.link import Link
+from models.logo import Logo, LogoPermission
+from models.onboarding import Onboarding, Reminder, StepName
+from models.person import Person, Role, email_address, split_name
+from models.request import Named, OnboardingRequest, parse_people
+from models.schedule import now
+from models.subscription import Interval, Plan, Subscription
+from tasks.passes import kick
+from tasks.policy import side_effect
+
+
+class PlanMissing(ProvisionError):
+    status = 422
+    says = N_("Advice ends with a plan and a billing interval: choose both.")
+
+
+class FormInvalid(ProvisionError):
+    status = 422
+    says = N_("The field %(field)s cannot be “%(value)s”: %(reason)s.")
+
+    def __init__(self, field: str, value: str, reason: str) -> None:
+        super().__init__(field, value, reason)
+        self.field = field
+        self.value = value
+        self.reason = reason
+
+
+@side_effect(name="open the case")
+def open_case(request_key: str, form: Facts, caseworkers: str) -> int:
+    """Open a case from an operator's form, *caseworkers* one a line; returns the case's id and asks for its pass.
+
+    Repeating it changes nothing: the same *request_key* is the same case.
+    """
+    people = parse_people(caseworkers)
+    try:
+        request = OnboardingRequest.model_validate({**form, "caseworkers": people})
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise FormInvalid(".".join(map(str, first["loc"])), str(first["input"])[:100], first["msg"]) from error
+    case_id = start_case(request, request_key, "operator")
+    kick(case_id)
+    return case_id
+
+
+def start_case(request: OnboardingRequest, request_key: str, actor: str) -> int:
+    """Open a case for the firm and return its id; the same *request_key* again returns the same case."""
+    request.check()
+    with transaction() as session:
+        known = session.scalars(select(Onboarding.id).where(Onboarding.request_key == request_key)).one_or_none()
+        if known is not None:
+            return known
+        at = now()
+        firm = Firm(
+            name=firm_name(request.firm_name),
+            line_of_business=request.line_of_business,
+            business=request.business,
+            created_at=at,
+        )
+        firm.describe(
+            street=request.street,
+            postcode=request.postcode,
+            city=request.city,
+            land=request.land,
+            website=request.website,
+        )
+        session.add(firm)
+        session.flush()
+        preferred = company_number(request.preferred_number) if request.preferred_number else None
+        taken = preferred is not None and not firm.reserve(session, preferred)
+        case = Onboarding.open(session, firm, request_key, at)
+        subscription = Subscription(firm_id=firm.id, question=request.question)
+        session.add(subscription)
+        if request.plan is not None and request.interval is not None:
+            subscription.confirm(request.plan, request.interval, at)
+        for role, people in {
+            Role.ORGANISER: [request.organiser],
+            Role.CONTACT: [request.contact or request.organiser],
+            Role.CASEWORKER: request.caseworkers,
+        }.items():
+            for named in people:
+                add_person(session, firm, role, named, request)
+        if request.logo_permission_by:
+            session.add(
+                LogoPermission(
+                    firm_id=firm.id, website=firm.website, granted_by=request.logo_permission_by, granted_at=at
+                )
+            )
+        record(session, case.id, at, "case.opened", actor, request=request.model_dump(mode="json"))
+        if taken:
+            _tell_of_number(session, case, f"taken:{case.id}", preferred, granted=False)
+        return case.id
+
+
+def add_person(
+    session: Session, firm: Firm, role: Role, named: Named, manners: OnboardingRequest | Person
+) -> Person | None:
+    """Somebody in this role, spoken to in the *manners* of the request or of who names them; None if they are there."""
+    email = email_address(named.email)
+    taken = select(Person.id).where(Person.firm_id == firm.id, Person.role == role, Person.email == email)
+    if session.scalars(taken).first() is not None:
+        return None
+    given, family = split_name(named.name)
+    person = Person(
+        firm_id=firm.id,
+        role=role,
+        email=email,
+        given_name=given[:100],
+        family_name=family[:100],
+        language=manners.language,
+        address_form=manners.address_form,
+        land=firm.land,
+        added_at=now(),
+    )
+    session.add(person)
+    session.flush()
+    return person
+
+
+def letterhead(session: Session, firm: Firm) -> Facts:
+    """What every mail of a firm's case says of the firm."""
+    return {"firm": firm.name, "company_id": firm.company_id, "logo": Logo.of(session, firm.id) is not None}
+
+
+def answer_decision(decision_id: int, verdict: str, by: str, **answer: str) -> int:
+    """Settle an open question and do what follows from it; returns the case's id. The first answer wins.
+
+    *answer* holds what was said besides the verdict: ``note``, ``plan`` and ``interval`` (advice), ``number`` (an
+    offered company ID), ``address`` (a corrected one). Whatever is wrong with it leaves the question open.
+    """
+    with transaction() as session:
+        decision = Decision.get(session, decision_id)
+        case = Onboarding.get(session, decision.onboarding_id)
+        at = now()
+        decision.settle(verdict, by, at, {name: text for name, text in answer.items() if text})
+        _CONSEQUENCES[decision.kind](session, case, decision)
+        facts = {"kind": decision.kind.value, "verdict": decision.verdict, "answer": decision.answer}
+        record(session, case.id, at, "decision.answered", by, **facts)
+        case.touch(at)
+        return case.id
+
+
+def _advised(session: Session, case: Onboarding, decision: Decision) -> None:
+    said = decision.answer or {}
+    if said.get("plan") not in list(Plan) or said.get("interval") not in list(Interval):
+        raise PlanMissing
+    subscription = Subscription.of(session, case.firm_id)
+    subscription.advice = str(said.get("note", ""))[:2000]
+    subscription.confirm(Plan(said["plan"]), Interval(said["interval"]), now())
+
+
+def _number_decided(session: Session, case: Onboarding, decision: Decision) -> None:
+    preferred, granted = case.firm.preferred_number, decision.verdict is Verdict.GRANT
+    if granted:
+        case.firm.grant_preference(session)
+    else:
+        case.firm.refuse_preference(session)
+    note = str((decision.answer or {}).get("note", ""))
+    _tell_of_number(session, case, f"decided:{decision.id}", preferred, granted=granted, note=note)
+
+
+def _tell_of_number(
+    session: Session, case: Onboarding, key: str, preferred: int | None, *, granted: bool, note: str = ""
+) -> None:
+    """Mail the organiser what became of the preferred number, with free ones near it if it was refused."""
+    Outgoing.post(
+        session,
+        MailKind.COMPANY_ID,
+        f"company_id:{key}",
+        Person.one(session, case.firm_id, Role.ORGANISER),
+        now(),
+        case_id=case.id,
+        **letterhead(session, case.firm),
+        granted=granted,
+        preferred=preferred,
+        alternatives=case.firm.offered_numbers or [],
+        note=note,
+    )
+
+
+def _signature_judged(session: Session, case: Onboarding, decision: Decision) -> None:
+    """Yes: we sign as well, and the next pass does the paper work. No: the firm is asked for its signature again."""
+    agreement = Agreement.latest(session, case.id)
+    assert agreement is not None
+    if decision.verdict is Verdict.REFUSE:
+        agreement.reopen()
+        return
+    if decision.kind is DecisionKind.SIGNED_COPY:
+        agreement.accept_copy(decision.facts["document_id"], decision.facts["signer"], now())
+    agreement.countersign(decision.answered_by or "", now())
+
+
+def _declined(session: Session, case: Onboarding, decision: Decision) -> None:
+    """Resend: the next pass writes a new version. Stop: the case ends here."""
+    if decision.verdict is Verdict.STOP:
+        case.stopped_at = now()
+        for step in StepName:
+            Reminder.end(session, step, now(), case=case.id)
+
+
+def _address_corrected(session: Session, case: Onboarding, decision: Decision) -> None:
+    """What came back goes to the new address, with new links; those sent to the old one are dead."""
+    person = session.get_one(Person, decision.facts["person_id"])
+    person.email = email_address((decision.answer or {}).get("address", ""))
+    person.bounced_at = None
+    mails = session.scalars(select(Outgoing).where(Outgoing.person_id == person.id, Outgoing.failed_at.is_not(None)))
+    for mail in mails.all():
+        if mail.link_id is not None:
+            Link.to(session, session.get_one(Link, mail.link_id).purpose, now(), person=person.id)
+        mail.readdress(person.email, now())
+    record(session, case.id, now(), "address.corrected", decision.answered_by or "", person=person.id)
+
+
+_CONSEQUENCES = {
+    DecisionKind.ADVICE: _advised,
+    DecisionKind.COMPANY_ID: _number_decided,
+    DecisionKind.COUNTERSIGN: _signature_judged,
+    DecisionKind.SIGNED_COPY: _signature_judged,
+    DecisionKind.DECLINED: _declined,
+    DecisionKind.BAD_ADDRESS: _address_corrected,
+}

@@ -1,0 +1,39 @@
+"""Step 2: the firm's details and its company ID."""
+
+from models.audit import record
+from models.company_id import CompanyIdPool
+from models.db import transaction
+from models.decision import Decision, DecisionKind
+from models.onboarding import Onboarding, Party, Reminder, Standing, StepName
+from models.person import Person, Role
+from models.schedule import now
+from tasks.policy import side_effect
+
+
+@side_effect(name="2 Details and company ID")
+def settle_details(case_id: int) -> Standing:
+    """Assign the company ID and find out what the firm still has to tell.
+
+    A preferred number is held while an operator decides; one that is taken is answered with free ones near it.
+    Repeating it changes nothing: a firm with an ID keeps it, and question and mail exist once.
+    """
+    with transaction() as session:
+        case = Onboarding.get(session, case_id)
+        firm, at = case.firm, now()
+        organiser = Person.one(session, firm.id, Role.ORGANISER)
+        if firm.preferred_number is not None:
+            alternatives = CompanyIdPool.locked(session).nearest_free(session, firm.preferred_number)
+            key = f"company_id:{case.id}:{firm.preferred_number}"
+            facts = {"number": firm.preferred_number, "alternatives": alternatives}
+            Decision.ask(session, case.id, DecisionKind.COMPANY_ID, key, at, **facts)
+            case.wait(StepName.DETAILS, Party.OPERATOR, at)
+            return case.standing(StepName.DETAILS)
+        if firm.company_id is None and firm.offered_numbers is None:
+            firm.receive_number(session)
+            record(session, case.id, at, "company_id.assigned", number=firm.company_id)
+        if not firm.missing:
+            case.finish(StepName.DETAILS, at)
+            Reminder.end(session, StepName.DETAILS, at, case=case.id)
+        elif case.wait(StepName.DETAILS, Party.ORGANISER, at) and organiser is not None:
+            Reminder.begin(session, case, organiser, StepName.DETAILS, at)
+        return case.standing(StepName.DETAILS)

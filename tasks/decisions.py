@@ -1,0 +1,101 @@
+"""An open question as a typed form in the Prefect UI, and the way of its answer back into the case."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+from prefect.input import RunInput
+from pydantic import Field, create_model
+
+from models.db import reading, transaction
+from models.decision import Decision, DecisionKind
+from models.exchange import Incoming
+from models.firm import Firm
+from models.onboarding import Onboarding
+from models.schedule import now
+from models.settings import settings
+from models.subscription import Interval, Plan
+from tasks.inbox import handle
+from tasks.policy import side_effect
+
+QUESTIONS = {
+    DecisionKind.ADVICE: "Die Kanzlei wünscht Beratung zum Abonnement",
+    DecisionKind.COMPANY_ID: "Wunschkennung vergeben?",
+    DecisionKind.COUNTERSIGN: "Vertrag gegenzeichnen?",
+    DecisionKind.SIGNED_COPY: "Unterschriebene Fassung prüfen",
+    DecisionKind.DECLINED: "Der Vertrag wurde abgelehnt",
+    DecisionKind.BAD_ADDRESS: "E-Mail-Adresse berichtigen",
+}
+"""What the form is headed with. Operators read German; names stay on the board, since everyone sees the Prefect UI."""
+
+
+@dataclass(frozen=True)
+class Form:
+    """What to ask in the Prefect UI: the fields and the words above them."""
+
+    model: type[RunInput]
+    description: str
+
+
+@side_effect(name="write the form")
+def form_of(decision_id: int, problem: str = "") -> Form | None:
+    """The form of an open question; None once it is answered."""
+    with reading() as session:
+        decision = session.get(Decision, decision_id)
+        if decision is None or decision.verdict is not None:
+            return None
+        case = session.get_one(Onboarding, decision.onboarding_id)
+        company_id = session.get_one(Firm, case.firm_id).company_id
+    lines = [f"## {QUESTIONS[decision.kind]}", f"**{problem}**" if problem else "", *_told(decision)]
+    board = f"{settings().base_url}/board/cases/{decision.onboarding_id}"
+    about = f"Vorgang {decision.onboarding_id}" + (f", Unternehmenskennung {company_id}" if company_id else "")
+    lines.append(f"[{about}: alles Weitere auf der Vorgangsseite]({board})")
+    return Form(_model(decision), "\n\n".join(filter(None, lines)))
+
+
+def _told(decision: Decision) -> list[str]:
+    """What must be known to decide, without names and addresses."""
+    if decision.kind is DecisionKind.COMPANY_ID:
+        free = ", ".join(map(str, decision.facts["alternatives"]))
+        return [f"Gewünscht: **{decision.facts['number']}**, reserviert bis zur Entscheidung. Nächste freie: {free}."]
+    if decision.kind in {DecisionKind.COUNTERSIGN, DecisionKind.SIGNED_COPY}:
+        return ["Das Dokument und die Angaben zur Unterschrift stehen auf der Vorgangsseite."]
+    return []
+
+
+def _model(decision: Decision) -> type[RunInput]:
+    verdict = StrEnum("verdict", {choice.name: choice.value for choice in decision.choices})  # type: ignore[misc]
+    fields: dict[str, Any] = {
+        "verdict": (verdict, Field(description="Ihre Entscheidung.", json_schema_extra={"title": "Entscheidung"}))
+    }
+    if decision.kind is DecisionKind.ADVICE:
+        fields["plan"] = (Plan, Field(description="Vereinbarte Variante.", json_schema_extra={"title": "Variante"}))
+        fields["interval"] = (
+            Interval,
+            Field(description="Vereinbarte Abrechnung.", json_schema_extra={"title": "Abrechnung"}),
+        )
+    if decision.kind is DecisionKind.BAD_ADDRESS:
+        fields["address"] = (str, Field(description="Die richtige Adresse.", json_schema_extra={"title": "E-Mail"}))
+    note = "Anmerkung; bei der Kennung steht sie in der Nachricht an die Kanzlei."
+    fields["note"] = (str, Field("", description=note, json_schema_extra={"title": "Anmerkung"}))
+    for position, (_, field) in enumerate(fields.values()):
+        field.json_schema_extra["position"] = position
+    return create_model("Answer", __base__=RunInput, **fields)
+
+
+@side_effect(name="take the answer")
+def take_answer(decision_id: int, key: str, answer: dict[str, str]) -> str:
+    """Put the answer into the inbox and act on it; returns why it was refused, empty if it was not.
+
+    The same *key* again is the same answer and has the same outcome.
+    """
+    with transaction() as session:
+        Incoming.store(session, "prefect", key, "decision.answered", {"decision_id": decision_id, **answer}, now())
+    with reading() as session:
+        event_id = Incoming.by_external_id(session, "prefect", key).id
+    with transaction() as session:
+        # The form has done its work and goes by itself; nobody needs to cancel it.
+        Decision.get(session, decision_id).form_run_id = None
+    handle(event_id)
+    with reading() as session:
+        return Incoming.by_external_id(session, "prefect", key).refusal or ""

@@ -1,0 +1,95 @@
+"""The firm's own view of its case, and what it tells us on the way."""
+
+from dataclasses import dataclass
+
+from models.agreement import Agreement
+from models.audit import record
+from models.db import reading, transaction
+from models.firm import Firm
+from models.link import Link, Purpose
+from models.logo import Logo, LogoPermission
+from models.onboarding import Onboarding, Step
+from models.person import Person, Role
+from models.schedule import Land, now
+from models.subscription import Subscription
+
+
+@dataclass(frozen=True)
+class FirmOverview:
+    """Where a firm stands: what the progress page shows."""
+
+    case_id: int
+    firm: Firm
+    steps: list[Step]
+    current: Step | None
+    subscription: Subscription
+    organiser: Person | None
+    contact: Person | None
+    caseworkers: list[Person]
+    clients: list[Person]
+    agreement: Agreement | None
+    logo: Logo | None
+    permission: LogoPermission | None
+    agreement_done: bool
+    finished: bool
+    stopped: bool
+
+
+def overview(firm_id: int) -> FirmOverview:
+    with reading() as session:
+        case = Onboarding.of_firm(session, firm_id)
+        people = {role: Person.of(session, firm_id, role) for role in Role}
+        return FirmOverview(
+            case_id=case.id,
+            firm=case.firm,
+            steps=case.steps,
+            current=case.current,
+            subscription=Subscription.of(session, firm_id),
+            organiser=next(iter(people[Role.ORGANISER]), None),
+            contact=next(iter(people[Role.CONTACT]), None),
+            caseworkers=people[Role.CASEWORKER],
+            clients=people[Role.CLIENT],
+            agreement=Agreement.latest(session, case.id),
+            logo=Logo.of(session, firm_id),
+            permission=LogoPermission.of(session, firm_id),
+            agreement_done=case.agreement_done,
+            finished=case.finished_at is not None,
+            stopped=case.stopped_at is not None,
+        )
+
+
+def by_progress_link(token: str) -> FirmOverview:
+    """The overview behind the contact person's link."""
+    with reading() as session:
+        link = Link.open(session, token, Purpose.PROGRESS, now())
+        firm_id = session.get_one(Person, link.person_id).firm_id
+    return overview(firm_id)
+
+
+def complete_details(
+    firm_id: int, by: str, *, street: str, postcode: str, city: str, land: Land | None, website: str
+) -> int:
+    """The firm tells its address; returns the case's id."""
+    with transaction() as session:
+        case, at = Onboarding.of_firm(session, firm_id), now()
+        before = [case.firm.street, case.firm.postcode, case.firm.city, case.firm.land, case.firm.website]
+        case.firm.describe(street=street, postcode=postcode, city=city, land=land, website=website)
+        after = [case.firm.street, case.firm.postcode, case.firm.city, case.firm.land, case.firm.website]
+        for person in (p for role in Role if role is not Role.CLIENT for p in Person.of(session, firm_id, role)):
+            person.land = person.land or land
+        record(session, case.id, at, "details.told", by, before=before, after=after)
+        case.touch(at)
+        return case.id
+
+
+def choose_number(firm_id: int, by: str, number: int | None) -> int:
+    """One of the offered company IDs, or None for any; returns the case's id."""
+    with transaction() as session:
+        case, at = Onboarding.of_firm(session, firm_id), now()
+        if number is None:
+            case.firm.receive_number(session)
+        else:
+            case.firm.choose_number(session, number)
+        record(session, case.id, at, "company_id.chosen", by, number=case.firm.company_id)
+        case.touch(at)
+        return case.id

@@ -1,0 +1,96 @@
+"""Events from outside, stored by the web or by a form, and what each of them does."""
+
+from collections.abc import Callable
+
+from prefect.logging import get_logger
+
+from models.db import Facts, reading, transaction
+from models.errors import ProvisionError
+from models.exchange import Incoming
+from models.request import OnboardingRequest
+from models.schedule import now
+from tasks.accounts import registered_elsewhere
+from tasks.agreements import decline_by_notice, sign_by_notice
+from tasks.bounces import note_bounce
+from tasks.cases import answer_decision, start_case
+from tasks.passes import kick
+from tasks.policy import side_effect
+
+EVENTS_AT_ONCE = 200
+
+
+@side_effect(name="handle events")
+def handle_events() -> int:
+    """Do what the stored events say, oldest first; returns how many were handled.
+
+    An event that a rule refuses is handled, with the reason. One that breaks down is tried again in the next run and
+    holds nobody else up. Handling one twice changes nothing: every act knows what was done.
+    """
+    with reading() as session:
+        waiting = [event.id for event in Incoming.waiting(session, EVENTS_AT_ONCE)]
+    return sum(handle(event_id) for event_id in waiting)
+
+
+def handle(event_id: int) -> bool:
+    """Handle one event; False if it broke down and is to be tried again."""
+    with transaction() as session:
+        event = session.get_one(Incoming, event_id)
+        if event.handled_at is not None:
+            return True
+        event.attempts += 1
+    cases, refusal = [], None
+    try:
+        cases = _HANDLERS[event.type](event)
+    except ProvisionError as error:
+        refusal = str(error)[:1000]
+    except Exception:  # noqa: BLE001  (one event must not hold up the others; it is tried again)
+        get_logger(__name__).exception("Event %s (%s) broke down", event_id, event.type)
+        return False
+    with transaction() as session:
+        event = session.get_one(Incoming, event_id)
+        event.handled_at, event.refusal = now(), refusal
+    for case_id in cases:
+        kick(case_id)
+    return True
+
+
+def _requested(event: Incoming) -> list[int]:
+    request = OnboardingRequest.model_validate(event.payload)
+    return [start_case(request, f"{event.source}:{event.external_id}", event.source)]
+
+
+def _registered(event: Incoming) -> list[int]:
+    said = event.payload
+    return registered_elsewhere(
+        said["email"], said["external_id"], said.get("given_name", ""), said.get("family_name", "")
+    )
+
+
+def _signed(event: Incoming) -> list[int]:
+    said = event.payload
+    return [sign_by_notice(int(said["company_id"]), int(said["version"]), said["signer"])]
+
+
+def _declined(event: Incoming) -> list[int]:
+    said = event.payload
+    return [decline_by_notice(int(said["company_id"]), int(said["version"]), said.get("reason", ""))]
+
+
+def _bounced(event: Incoming) -> list[int]:
+    return note_bounce(event.payload)
+
+
+def _answered(event: Incoming) -> list[int]:
+    said: Facts = dict(event.payload)
+    decision_id, verdict = int(said.pop("decision_id")), str(said.pop("verdict"))
+    return [answer_decision(decision_id, verdict, "operator", **said)]
+
+
+_HANDLERS: dict[str, Callable[[Incoming], list[int]]] = {
+    "onboarding.requested": _requested,
+    "account.registered": _registered,
+    "agreement.signed": _signed,
+    "agreement.declined": _declined,
+    "mail.bounced": _bounced,
+    "decision.answered": _answered,
+}

@@ -1,0 +1,194 @@
+"""Steps 6 and 7: caseworkers and clients are named, invited, and register."""
+
+from datetime import datetime, timedelta
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from models.audit import record
+from models.client import Client, ClientContact
+from models.db import transaction
+from models.errors import N_, NotFound, ProvisionError
+from models.link import Link, Purpose
+from models.onboarding import Onboarding, Party, Reminder, Standing, StepName
+from models.person import Person, Role
+from models.request import Named
+from models.schedule import now
+from tasks.accounts import invite
+from tasks.agreements import mail_agreement
+from tasks.cases import add_person
+from tasks.policy import side_effect
+
+RESEND_PAUSE = timedelta(minutes=10)
+MESSAGE_MOST = 1000
+
+
+class NobodyNamed(ProvisionError):
+    status = 422
+    says = N_("Nobody is named: give at least one name with an e-mail address.")
+
+
+class MessageTooLong(ProvisionError):
+    status = 422
+    says = N_("The personal message has %(length)s characters: shorten it to %(most)s.")
+
+    def __init__(self, length: int) -> None:
+        super().__init__(length)
+        self.length = length
+        self.most = MESSAGE_MOST
+
+
+class SentJustNow(ProvisionError):
+    status = 429
+    says = N_("%(name)s was written to a few minutes ago: wait until %(until)s before sending another link.")
+
+    def __init__(self, name: str, until: datetime) -> None:
+        super().__init__(name, until)
+        self.name = name
+        self.until = until
+
+
+class RegisteredAlready(ProvisionError):
+    says = N_("%(name)s has an account already: nothing was sent.")
+
+    def __init__(self, name: str) -> None:
+        super().__init__(name)
+        self.name = name
+
+
+@side_effect(name="6 Caseworkers")
+def invite_caseworkers(case_id: int) -> Standing:
+    """Invite every caseworker who was named and not yet invited; done when all of them have registered.
+
+    Repeating it changes nothing: whoever was invited is not invited again.
+    """
+    with transaction() as session:
+        case, at = Onboarding.get(session, case_id), now()
+        if not case.may_begin(StepName.CASEWORKERS) or case.stopped_at is not None:
+            return case.standing(StepName.CASEWORKERS)
+        people = Person.of(session, case.firm_id, Role.CASEWORKER)
+        for person in people:
+            if person.invited_at is None:
+                invite(session, case, person)
+        _wait_for(session, case, StepName.CASEWORKERS, Party.CASEWORKER, people)
+        registered = all(person.registered_at is not None for person in people)
+        if registered and (people or case.no_caseworkers_at is not None):
+            case.finish(StepName.CASEWORKERS, at)
+            Reminder.end(session, StepName.CASEWORKERS, at, case=case.id)
+        return case.standing(StepName.CASEWORKERS)
+
+
+@side_effect(name="7 Clients")
+def invite_clients(case_id: int) -> Standing:
+    """Invite every client who was named and not yet invited; done when the first one is active.
+
+    Repeating it changes nothing: whoever was invited is not invited again.
+    """
+    with transaction() as session:
+        case, at = Onboarding.get(session, case_id), now()
+        if not case.may_begin(StepName.CLIENTS) or case.stopped_at is not None:
+            return case.standing(StepName.CLIENTS)
+        rows = session.execute(
+            select(Person, ClientContact.message, ClientContact.invited_by)
+            .join(ClientContact, ClientContact.person_id == Person.id)
+            .where(Person.firm_id == case.firm_id, Person.role == Role.CLIENT)
+            .order_by(Person.id)
+        ).all()
+        for person, message, by in rows:
+            if person.invited_at is None:
+                invite(session, case, person, message=message, by=by)
+        people = [person for person, _, _ in rows]
+        _wait_for(session, case, StepName.CLIENTS, Party.CLIENT, people)
+        if any(person.registered_at is not None for person in people):
+            case.finish(StepName.CLIENTS, at)
+            organiser = Person.one(session, case.firm_id, Role.ORGANISER)
+            if organiser is not None:
+                Reminder.end(session, StepName.CLIENTS, at, person=organiser.id)
+        return case.standing(StepName.CLIENTS)
+
+
+def _wait_for(session: Session, case: Onboarding, step: StepName, party: Party, people: list[Person]) -> None:
+    """Wait for the people named, or for the organiser to name somebody."""
+    at = now()
+    organiser = Person.one(session, case.firm_id, Role.ORGANISER)
+    if case.wait(step, party if people else Party.ORGANISER, at) and organiser is not None:
+        if people:
+            Reminder.end(session, step, at, person=organiser.id)
+        else:
+            Reminder.begin(session, case, organiser, step, at)
+
+
+def add_caseworkers(firm_id: int, by: str, people: list[Named]) -> int:
+    """Name caseworkers; the next pass invites them. Who is named already stays as he is. Returns the case's id."""
+    with transaction() as session:
+        case = Onboarding.of_firm(session, firm_id)
+        case.require_agreement()
+        _add(session, case, Role.CASEWORKER, by, people)
+        return case.id
+
+
+def no_caseworkers(firm_id: int, by: str) -> int:
+    """The organiser says that nobody else works with it; people may still be added later. Returns the case's id."""
+    with transaction() as session:
+        case, at = Onboarding.of_firm(session, firm_id), now()
+        case.require_agreement()
+        case.no_caseworkers_at = case.no_caseworkers_at or at
+        record(session, case.id, at, "caseworkers.none", by)
+        case.touch(at)
+        return case.id
+
+
+def add_clients(firm_id: int, by: str, people: list[Named], message: str = "") -> int:
+    """Name clients with the words that go with their invitations; the next pass sends them. Returns the case's id."""
+    text = message.strip().replace("\r\n", "\n")
+    if len(text) > MESSAGE_MOST:
+        raise MessageTooLong(len(text))
+    with transaction() as session:
+        case, at = Onboarding.of_firm(session, firm_id), now()
+        case.require_agreement()
+        for person in _add(session, case, Role.CLIENT, by, people):
+            client = Client(firm_id=firm_id, name=person.name, created_at=at)
+            session.add(client)
+            session.flush()
+            session.add(ClientContact(client_id=client.id, person_id=person.id, message=text, invited_by=by))
+        return case.id
+
+
+def _add(session: Session, case: Onboarding, role: Role, by: str, people: list[Named]) -> list[Person]:
+    if not people:
+        raise NobodyNamed
+    organiser = Person.one(session, case.firm_id, Role.ORGANISER)
+    if organiser is None:
+        raise NotFound("Organiser")
+    for named in people:
+        named.check()
+    added = [person for named in people if (person := add_person(session, case.firm, role, named, organiser))]
+    record(session, case.id, now(), f"{role.value}s.named", by, persons=[person.id for person in added])
+    case.touch(now())
+    return added
+
+
+def resend(person_id: int, by: str) -> int:
+    """Send a person a new link; the old one dies, and reminders count anew. At most every ten minutes.
+
+    Returns the case's id.
+    """
+    with transaction() as session:
+        person = session.get(Person, person_id)
+        if person is None:
+            raise NotFound(f"Person {person_id}")
+        case = Onboarding.of_firm(session, person.firm_id)
+        if person.registered_at is not None and case.is_done(StepName.AGREEMENT):
+            raise RegisteredAlready(person.name)
+        signer = person.role is Role.ORGANISER and person.registered_at is not None
+        purpose = Purpose.AGREEMENT if signer else Purpose.ACTIVATE if person.role is Role.CLIENT else Purpose.REGISTER
+        last = session.scalars(select(Link).where(Link.person_id == person_id, Link.purpose == purpose)).one_or_none()
+        if last is not None and last.made_at + RESEND_PAUSE > now():
+            raise SentJustNow(person.name, last.made_at + RESEND_PAUSE)
+        if signer:
+            mail_agreement(session, case, person)
+        else:
+            contact = session.scalars(select(ClientContact).where(ClientContact.person_id == person_id)).first()
+            invite(session, case, person, message=contact.message if contact else "", by=by)
+        record(session, case.id, now(), "link.resent", by, person=person_id, purpose=purpose)
+        return case.id

@@ -1,0 +1,191 @@
+"""Writing a mail: from a row of the outbox to the message that a mail server takes.
+
+A template says everything once, in HTML. Its title is the subject, its paragraphs are the text part, and its styles
+are set on every element, because many mail programs read no style sheet.
+"""
+
+import re
+from datetime import datetime
+from email.headerregistry import Address
+from email.message import EmailMessage
+from email.policy import SMTP
+from email.utils import format_datetime
+from typing import Any
+
+from bs4 import BeautifulSoup, NavigableString, PageElement, Tag
+from email_validator import EmailNotValidError, validate_email
+
+from models.document import Document
+from models.errors import N_
+from models.exchange import MailKind, Outgoing
+from models.link import Link
+from models.onboarding import StepName
+from models.person import AddressForm, Language, split_name
+from models.schedule import now
+from models.settings import settings
+from tasks.texts import MAILS, Reader, render
+
+SUBJECT_MOST = 200
+SANS = "-apple-system,'Segoe UI',Roboto,'Helvetica Neue',Arial,sans-serif"
+STYLES = {
+    ".ground": "margin:0;padding:0;background:#f2f4f6",
+    ".frame": "width:100%;border-collapse:collapse",
+    ".edge": "padding:24px 12px",
+    ".card": "width:100%;max-width:600px;margin:0 auto;border-collapse:separate;border-spacing:0;background:#ffffff;"
+    f"border:1px solid #dde2e7;border-radius:10px;color:#1c2126;font:16px/1.55 {SANS};text-align:left",
+    ".head": "padding:26px 36px 0",
+    ".body": "padding:22px 36px 10px",
+    ".foot": "padding:0 36px 22px",
+    ".plate": "display:inline-block;margin:0 0 12px;padding:8px;border-radius:6px;background:#ffffff",
+    ".logo": "display:block;height:auto;max-width:100%;max-height:72px;border:0",
+    ".name": "font-size:18px;font-weight:600;color:#1c2126",
+    "p": "margin:0 0 16px",
+    "h2": f"margin:24px 0 8px;font:600 17px/1.4 {SANS};color:#1c2126",
+    "ol, ul": "margin:0 0 16px;padding:0 0 0 26px",
+    "li": "margin:0 0 8px",
+    "dl": "margin:0 0 20px;padding:14px 18px 4px;border-left:4px solid #0b5cad;border-radius:4px;background:#f2f6fa",
+    "dt": "margin:0;font-size:14px;color:#55606a",
+    "dd": "margin:0 0 10px",
+    "blockquote": "margin:0 0 20px;padding:14px 18px;border-left:4px solid #9aa7b4;border-radius:4px;"
+    "background:#f5f6f8",
+    ".by": "color:#55606a",
+    "a": "color:#0b5cad",
+    "a.button": "display:inline-block;padding:13px 24px;border-radius:6px;background:#0b5cad;color:#ffffff;"
+    "font-weight:600;text-decoration:none",
+    ".action": "margin:24px 0",
+    ".number": "margin:0 0 16px;font-size:30px;font-weight:600;letter-spacing:3px",
+    ".quiet": "font-size:14px;line-height:1.5;color:#55606a",
+    "div.quiet": "padding-top:16px;border-top:1px solid #dde2e7;font-size:13px;line-height:1.5;color:#55606a",
+    "div.quiet p": "margin:0 0 8px",
+}
+
+
+def write(outgoing: Outgoing, link: Link | None = None, attachment: Document | None = None) -> EmailMessage:
+    """The message for this row. Written again it says the same under the same Message-ID."""
+    reader = Reader(Language(outgoing.language), AddressForm(outgoing.address_form))
+    facts = {name: _moment(value) if name.endswith("_at") else value for name, value in outgoing.facts.items()}
+    html = BeautifulSoup(
+        render(MAILS, f"{outgoing.kind}.html", reader, **_values(outgoing, link, facts)), "html.parser"
+    )
+
+    message = EmailMessage(policy=SMTP)
+    message["Message-ID"] = outgoing.message_id
+    message["Date"] = format_datetime(now())
+    message["From"] = Address(_sender(outgoing, reader), addr_spec=ascii_address(settings().provider_email))
+    message["To"] = Address(_line(outgoing.to_name), addr_spec=ascii_address(outgoing.to_address))
+    if outgoing.facts.get("reply_to"):
+        name = _line(outgoing.facts.get("invited_by") or outgoing.facts["firm"])
+        message["Reply-To"] = Address(name, addr_spec=ascii_address(outgoing.facts["reply_to"]))
+    message["Subject"] = _line(html.title.get_text() if html.title else "", SUBJECT_MOST)
+    message["Content-Language"] = reader.language.value
+    message["Auto-Submitted"] = "auto-generated"
+    message["X-Auto-Response-Suppress"] = "All"
+    message.set_content(as_text(html), cte="quoted-printable")
+    message.add_alternative(_styled(html), subtype="html", cte="quoted-printable")
+    if attachment is not None:
+        main, _, sub = attachment.media_type.partition("/")
+        name = _line(attachment.name).replace("/", "-").replace("\\", "-")
+        message.add_attachment(attachment.content, maintype=main, subtype=sub or "octet-stream", filename=name)
+    return message
+
+
+def ascii_address(address: str) -> str:
+    """The address as every mail server takes it: a domain with umlauts in its ASCII form."""
+    try:
+        found = validate_email(address, check_deliverability=False, test_environment=True)
+    except EmailNotValidError:
+        return _line(address)  # Kept before rules became stricter: let the mail server judge.
+    return found.ascii_email or found.normalized
+
+
+def _values(outgoing: Outgoing, link: Link | None, facts: dict[str, Any]) -> dict[str, Any]:
+    """What a template may say: the row's facts and what every mail knows."""
+    provider = settings()
+    person = outgoing.to_name not in {"", provider.provider_name, outgoing.to_address}
+    informal = outgoing.language == Language.GERMAN and outgoing.address_form == AddressForm.DU
+    return {
+        "count": 0,
+        "firm": "",
+        "company_id": None,
+        "logo": False,
+        **facts,
+        "kind": outgoing.kind.value,
+        "name": (split_name(outgoing.to_name)[0] if informal else outgoing.to_name) if person else "",
+        "to_address": outgoing.to_address,
+        "to_provider": outgoing.person_id is None,
+        "provider": provider,
+        "step_names": StepName,
+        "link": link and link.url,
+        "valid_until": link and link.expires_at,
+    }
+
+
+def _sender(outgoing: Outgoing, reader: Reader) -> str:
+    """Whose name stands above the mail: an invitation comes from the firm, everything else from the provider."""
+    if outgoing.kind is not MailKind.INVITATION:
+        return _line(settings().provider_name)
+    facts = {"firm": outgoing.facts["firm"], "product": settings().product_name}
+    return _line(reader.fill(N_("%(firm)s via %(product)s"), facts))
+
+
+def _line(text: str, most: int = SUBJECT_MOST) -> str:
+    """One line without control characters, at most so many characters: what a header may hold."""
+    clean = " ".join("".join(letter if letter.isprintable() else " " for letter in text).split())
+    return clean if len(clean) <= most else clean[: most - 1].rstrip() + "…"
+
+
+def _moment(value: Any) -> Any:
+    return datetime.fromisoformat(value) if isinstance(value, str) else value
+
+
+def _styled(html: BeautifulSoup) -> str:
+    """The page with every style on its element; later rules win."""
+    for selector, style in STYLES.items():
+        for element in html.select(selector):
+            element["style"] = style
+    for table in html.find_all("table"):
+        table["border"], table["cellpadding"], table["cellspacing"] = "0", "0", "0"
+    for card in html.select("table.card"):
+        card["align"], card["width"] = "center", "600"
+    return str(html)
+
+
+def as_text(html: BeautifulSoup) -> str:
+    """The mail for those who read plain text: the same words in the same order, links written out."""
+    body, foot = (re.sub(r"\n{3,}", "\n\n", _plain(part)).strip() for part in html.select(".body, .foot"))
+    return f"{body}\n\n-- \n{foot}\n"
+
+
+_AROUND = dict.fromkeys(("p", "h2", "ol", "ul", "dl", "div", "td", "blockquote"), ("\n\n", "\n\n")) | {
+    "dt": ("\n", ":"),
+    "dd": (" ", "\n"),
+}
+"""What stands before and after an element in plain text."""
+
+
+def _plain(node: PageElement) -> str:
+    if isinstance(node, NavigableString):
+        between = node.isspace() and "\n" in node
+        return "" if between else re.sub(r"[ \t\r\n]+", " ", node)  # A non-breaking blank stays.
+    if not isinstance(node, Tag):
+        return ""
+    inner = "".join(_plain(child) for child in node.children)
+    if node.name in _AROUND:
+        inner = "\n".join(line.strip(" ") for line in inner.strip(" \n").split("\n"))
+    match node.name:
+        case "br":
+            inner = "\n"
+        case "a" if node["href"] != f"mailto:{inner}":
+            inner = f"{inner}:\n{node['href']}"
+        case "ol" | "ul":
+            inner = "\n".join(_item(node, number, item) for number, item in enumerate(node.find_all("li"), 1))
+        case "blockquote":
+            inner = "\n".join(f"> {line}".rstrip() for line in inner.split("\n"))
+    before, after = _AROUND.get(node.name, ("", ""))
+    return before + inner + after
+
+
+def _item(parent: Tag, number: int, item: Tag) -> str:
+    bullet = f"{number}. " if parent.name == "ol" else "\u2013 "
+    lines = "".join(_plain(child) for child in item.children).strip().split("\n")
+    return bullet + ("\n" + " " * len(bullet)).join(line.strip(" ") for line in lines)

@@ -1,0 +1,104 @@
+"""Passes over cases: when one is due, where it begins and ends, and what it hands to others.
+
+A pass takes a case as far as it can get today. It may be killed, lost, doubled or run twice at once: a case that is due
+stays due until a pass has come to its end, and everything that a pass does is safe to repeat.
+"""
+
+from datetime import datetime
+
+from sqlalchemy import func, select
+
+from models.db import reading, transaction
+from models.decision import Decision
+from models.exchange import Outgoing
+from models.onboarding import Onboarding
+from models.schedule import now
+from tasks.policy import side_effect
+from tasks.runs import cancel_run, is_open, start_run
+
+PASSES_AT_ONCE = 200
+"""Cases that one sweep asks passes for; what is left is due in the next one."""
+
+
+@side_effect(name="begin the pass")
+def begin_pass(case_id: int) -> str:
+    """Take the case for a while; returns the lease with which the pass ends."""
+    with transaction() as session:
+        return Onboarding.get(session, case_id).begin_pass(now()).isoformat()
+
+
+@side_effect(name="end the pass")
+def end_pass(case_id: int, lease: str) -> None:
+    """Nothing is due any more, unless something happened meanwhile; then mails and questions go their ways."""
+    with transaction() as session:
+        Onboarding.get(session, case_id).end_pass(datetime.fromisoformat(lease))
+    show_decisions(case_id)
+    kick(case_id)
+
+
+@side_effect(name="ask for passes that are due")
+def start_due_passes() -> int:
+    """Ask Prefect for a pass over every case that is due; returns how many."""
+    with reading() as session:
+        due = session.execute(
+            select(Onboarding.id, Onboarding.pass_due_at)
+            .where(Onboarding.pass_due_at <= now())
+            .order_by(Onboarding.pass_due_at)
+            .limit(PASSES_AT_ONCE)
+        ).all()
+    return sum(_start_pass(case_id, at) for case_id, at in due if at is not None)
+
+
+def _start_pass(case_id: int, due: datetime) -> bool:
+    # Asked for again in the next minute: a run that was lost must not keep its key for ever.
+    key = f"onboard-{case_id}-{due.isoformat()}-{now():%H%M}"
+    return start_run("onboard/onboard", {"case_id": case_id}, key=key) is not None
+
+
+def kick(case_id: int) -> None:
+    """Ask now for what the case needs. It only saves time: the sweep finds whatever is due."""
+    with reading() as session:
+        due = session.scalars(select(Onboarding.pass_due_at).where(Onboarding.id == case_id)).one_or_none()
+    if due is not None and due <= now():
+        _start_pass(case_id, due)
+    kick_mail()
+
+
+def kick_mail() -> None:
+    """Ask now for the delivery of mails that wait."""
+    with reading() as session:
+        newest = session.scalars(select(func.max(Outgoing.id)).where(Outgoing.due_at <= now())).one()
+    if newest is not None:
+        start_run("deliver/deliver", {}, key=f"deliver-{newest}")
+
+
+def show_decisions(case_id: int | None = None) -> int:
+    """Make a form in the Prefect UI for each open question that has none, take away those of answered ones.
+
+    A form is disposable: lost or cancelled, it is made again here. Returns how many were made.
+    """
+    with reading() as session:
+        pending = Decision.pending(session, case_id)
+        settled = Decision.settled_with_form(session, case_id)
+    for decision in settled:
+        if cancel_run(decision.form_run_id or ""):
+            with transaction() as session:
+                Decision.get(session, decision.id).form_run_id = None
+    made = 0
+    for decision in pending:
+        if decision.form_run_id is not None and is_open(decision.form_run_id) is not False:
+            continue
+        attempt = decision.form_attempt + 1
+        run_id = start_run("decide/decide", {"decision_id": decision.id}, key=f"decide-{decision.id}-{attempt}")
+        if run_id is not None:
+            with transaction() as session:
+                row = Decision.get(session, decision.id)
+                row.form_run_id, row.form_attempt = run_id, attempt
+            made += 1
+    return made
+
+
+@side_effect(name="show open decisions")
+def show_all_decisions() -> int:
+    """Every open question has its form; returns how many had to be made."""
+    return show_decisions()

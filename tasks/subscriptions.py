@@ -1,0 +1,25 @@
+"""Step 1: the subscription."""
+
+from models.db import transaction
+from models.decision import Decision, DecisionKind
+from models.onboarding import Onboarding, Party, Standing, StepName
+from models.schedule import now
+from models.subscription import Subscription
+from tasks.policy import side_effect
+
+
+@side_effect(name="1 Subscription")
+def confirm_subscription(case_id: int) -> Standing:
+    """Take the plan that the firm chose; a firm that wants advice first becomes an operator's task.
+
+    Repeating it changes nothing: the question is put once, and a confirmed subscription stays as it is.
+    """
+    with transaction() as session:
+        case = Onboarding.get(session, case_id)
+        subscription = Subscription.of(session, case.firm_id)
+        if subscription.confirmed_at is not None:
+            case.finish(StepName.SUBSCRIPTION, now())
+            return case.standing(StepName.SUBSCRIPTION)
+        Decision.ask(session, case.id, DecisionKind.ADVICE, f"advice:{case.id}", now(), question=subscription.question)
+        case.wait(StepName.SUBSCRIPTION, Party.OPERATOR, now())
+        return case.standing(StepName.SUBSCRIPTION)

@@ -1,0 +1,157 @@
+"""A case at any point of its way, made by the product's own acts."""
+
+from sqlalchemy import select
+
+from models.agreement import Agreement
+from models.db import transaction
+from models.decision import Decision
+from models.exchange import Outgoing
+from models.link import Link, Purpose
+from models.onboarding import Onboarding
+from models.person import Account, AddressForm, Language, Person, Role
+from models.request import Named, OnboardingRequest
+from models.schedule import now
+from tasks import accounts, agreements, cases, company_ids, invitations, subscriptions
+from tasks.logos import publish
+
+PASSWORD = "drei grüne Füchse tanzen"
+
+
+def request(**changes) -> OnboardingRequest:
+    """A whole, right request; *changes* replace fields."""
+    facts = {
+        "firm_name": "Anwaltskanzlei Freitag & Kollegen",
+        "line_of_business": "law",
+        "street": "Lindenweg 7",
+        "postcode": "80331",
+        "city": "München",
+        "land": "BY",
+        "plan": "plus",
+        "interval": "quarterly",
+        "organiser": {"name": "Erika Muster", "email": "erika@freitag.example"},
+    }
+    return OnboardingRequest.model_validate(facts | changes)
+
+
+def opened(key: str = "test:1", **changes) -> int:
+    """A case just opened; returns its id."""
+    return cases.start_case(request(**changes), key, "test")
+
+
+def advance(case_id: int) -> None:
+    """One pass, without Prefect."""
+    for step in (
+        subscriptions.confirm_subscription,
+        company_ids.settle_details,
+        publish.publish_logo,
+        accounts.ask_organiser,
+        agreements.conclude_agreement,
+        invitations.invite_caseworkers,
+        invitations.invite_clients,
+    ):
+        step.fn(case_id)
+
+
+def token(email: str, purpose: Purpose) -> str:
+    """What stands in the link of the newest mail to this address, for this purpose."""
+    with transaction() as session:
+        link = session.scalars(
+            select(Link).join(Person, Person.id == Link.person_id).where(Person.email == email, Link.purpose == purpose)
+        ).one()
+        return link.token
+
+
+def registered(email: str = "erika@freitag.example", purpose: Purpose = Purpose.REGISTER, **manners) -> str:
+    """The invited person makes an account; returns a session token."""
+    with transaction() as session:
+        person = session.scalars(
+            select(Person).where(Person.email == email, Person.role != Role.CONTACT).order_by(Person.id.desc())
+        ).first()
+    facts = {
+        "given_name": person.given_name,
+        "family_name": person.family_name,
+        "language": Language.GERMAN,
+        "address_form": AddressForm.SIE,
+    }
+    return accounts.register(token(email, purpose), purpose, PASSWORD, **facts | manners)[0]
+
+
+def with_organiser(**changes) -> int:
+    """The organiser has an account; the agreement is on its way."""
+    case_id = opened(**changes)
+    advance(case_id)
+    registered()
+    advance(case_id)
+    return case_id
+
+
+def signed(**changes) -> int:
+    """The firm has signed; the provider has not."""
+    case_id = with_organiser(**changes)
+    link = token("erika@freitag.example", Purpose.AGREEMENT)
+    agreements.sign(link, "Erika Muster", ip="127.0.0.1", agent="test")
+    advance(case_id)
+    return case_id
+
+
+def countersigned(**changes) -> int:
+    """Both have signed: everybody may be invited."""
+    case_id = signed(**changes)
+    decide(case_id, "countersign")
+    advance(case_id)
+    return case_id
+
+
+def decide(case_id: int, verdict: str, **answer) -> None:
+    """Answer the only open question of the case."""
+    with transaction() as session:
+        (decision,) = Decision.pending(session, case_id)
+    cases.answer_decision(decision.id, verdict, "operator@convent-it.example", **answer)
+
+
+def with_client(**changes) -> int:
+    """One client is invited."""
+    case_id = countersigned(**changes)
+    people = [Named(name="Max Beispiel", email="max@beispiel.example")]
+    invitations.add_clients(firm_of(case_id), "erika@freitag.example", people, "Willkommen!")
+    advance(case_id)
+    return case_id
+
+
+def operator(email: str = "operator@convent-it.example") -> str:
+    """An operator who is signed in; returns the session token."""
+    with transaction() as session:
+        account = Account(email=email, is_operator=True, created_at=now(), confirmed_at=now())
+        account.set_password(session, PASSWORD)
+        session.add(account)
+    return accounts.sign_in(email, PASSWORD)
+
+
+def firm_of(case_id: int) -> int:
+    with transaction() as session:
+        return session.get_one(Onboarding, case_id).firm_id
+
+
+def case(case_id: int) -> Onboarding:
+    with transaction() as session:
+        return Onboarding.get(session, case_id)
+
+
+def agreement(case_id: int) -> Agreement:
+    with transaction() as session:
+        return Agreement.latest(session, case_id)
+
+
+def outbox(kind: str | None = None) -> list[str]:
+    """The keys of all mails, or of those of one kind, in the order in which they were written."""
+    with transaction() as session:
+        rows = session.scalars(select(Outgoing).order_by(Outgoing.id)).all()
+    return [row.key for row in rows if kind is None or row.kind == kind]
+
+
+def standing(case_id: int) -> dict[str, str]:
+    """State and party per step, as ``waiting:organiser``."""
+    return {
+        step.name.value: step.state.value + (f":{step.waiting_for.value}" if step.waiting_for else "")
+        for step in case(case_id).steps
+    }
