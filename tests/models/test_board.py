@@ -1,0 +1,321 @@
+import json
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from sqlalchemy import event
+
+from models.agreement import Agreement, SignedHow
+from models.audit import record
+from models.board import CaseState, as_json, board, case_detail, case_document, case_of, folded, open_decisions
+from models.db import Base, engine, reading, transaction
+from models.decision import Decision, DecisionKind
+from models.document import Document
+from models.errors import NotFound
+from models.exchange import MailKind, Outgoing
+from models.firm import Firm, LineOfBusiness
+from models.link import Link, Purpose
+from models.migrate import register_tables
+from models.onboarding import Onboarding, Party, StepName
+from models.person import Language, Person, Role
+from models.settings import settings
+from models.subscription import Interval, Plan, Subscription
+
+MONDAY = datetime(2026, 3, 2, 9, tzinfo=UTC)
+
+
+@pytest.fixture(autouse=True)
+def database(tmp_path, monkeypatch):
+    monkeypatch.setenv("PROVISION_DATA", str(tmp_path))
+    settings.cache_clear()
+    register_tables()
+    Base.metadata.create_all(engine(settings().database))
+    yield
+    engine(settings().database).dispose()
+    settings.cache_clear()
+
+
+def opened(name="Kanzlei Freitag", company_id=None, days=0, **firm):
+    """A case in its first minute."""
+    with transaction() as session:
+        at = MONDAY + timedelta(days=days)
+        made = Firm(
+            name=name, line_of_business=firm.pop("line_of_business", LineOfBusiness.LAW), company_id=company_id,
+            created_at=at, **firm,
+        )  # fmt: skip
+        return Onboarding.open(session, made, f"test:{name}:{company_id}", at).id
+
+
+def advance(case_id, *done, **waits):
+    with transaction() as session:
+        case = Onboarding.get(session, case_id)
+        for name in done:
+            case.finish(name, MONDAY)
+        for name, party in waits.items():
+            case.wait(StepName(name), party, MONDAY + timedelta(days=1))
+
+
+def names(**wanted):
+    with reading() as session:
+        return [case.firm for case in board(session, **wanted).cases]
+
+
+def queries(read):
+    """How many queries it takes."""
+    asked = []
+    bound = engine(settings().database)
+
+    def count(_connection, _cursor, statement, *_rest):
+        if not statement.startswith("BEGIN"):
+            asked.append(statement)
+
+    event.listen(bound, "before_cursor_execute", count)
+    with reading() as session:
+        read(session)
+    event.remove(bound, "before_cursor_execute", count)
+    return len(asked)
+
+
+def test_a_case_stands_at_its_first_step_that_is_not_done():
+    case_id = opened(company_id=861272)
+    advance(case_id, StepName.SUBSCRIPTION, StepName.LOGO, details=Party.ORGANISER, organiser=Party.ORGANISER)
+
+    with reading() as session:
+        case = board(session).cases[0]
+
+    assert (case.step, case.step_number, case.waiting_for) == (StepName.DETAILS, 2, Party.ORGANISER)
+    assert case.since == MONDAY + timedelta(days=1)
+    assert [(wait.step, wait.waiting_for) for wait in case.waits] == [
+        (StepName.DETAILS, Party.ORGANISER),
+        (StepName.ORGANISER, Party.ORGANISER),
+    ]
+    assert (case.state, case.company_id, case.open_decisions) == (CaseState.OPEN, 861272, 0)
+
+
+def test_a_case_that_ended_stands_nowhere_and_comes_after_the_open_ones():
+    finished, stopped, _ = opened("Fertig"), opened("Beendet"), opened("Offen")
+    advance(finished, *StepName)
+    with transaction() as session:
+        Onboarding.get(session, stopped).stopped_at = MONDAY
+
+    with reading() as session:
+        cases = board(session).cases
+
+    assert [(case.firm, case.state.value, case.step) for case in cases] == [
+        ("Offen", "open", StepName.SUBSCRIPTION),
+        ("Beendet", "stopped", None),
+        ("Fertig", "finished", None),
+    ]
+    assert names(state=CaseState.STOPPED) == ["Beendet"]
+
+
+@pytest.mark.parametrize(
+    "search",
+    [
+        "MÜLLER",
+        "müller",
+        "Mueller",
+        "mueller söhne",
+        "SOEHNE",
+        "straße",
+        "STRASSE",
+        "strasse",
+        "café",
+        "CAFE",
+        "Łuk",
+        "&",
+    ],
+)
+def test_a_firm_is_found_however_its_umlauts_are_written(search):
+    opened("Müller & Söhne Straßenrecht Café Łukasz")
+    opened("Meier")
+
+    assert names(search=search) == ["Müller & Söhne Straßenrecht Café Łukasz"]
+
+
+@pytest.mark.parametrize("search", ["%", "_", "' OR 1=1 --", "\\", "Müllerin", "87", "9" * 30, "²"])
+def test_what_is_not_there_is_not_found(search):
+    opened("Müller", company_id=861272)
+
+    assert names(search=search) == []
+
+
+@pytest.mark.parametrize("search", ["861272", "86", "861272 freitag", " Freitag  86 "])
+def test_a_firm_is_found_by_its_company_id_or_how_it_begins(search):
+    opened("Freitag", company_id=861272)
+    opened("Sonntag", company_id=961272)
+
+    assert names(search=search) == ["Freitag"]
+
+
+def test_cases_are_found_by_line_of_business_and_by_the_firms_own_words_for_it():
+    opened("Amtmann", line_of_business=LineOfBusiness.TAX)
+    opened("Beyer", line_of_business=LineOfBusiness.OTHER, business="Lohnbüro")
+
+    assert names(line_of_business=LineOfBusiness.TAX) == ["Amtmann"]
+    assert names(search="lohnbuero") == ["Beyer"]
+
+
+def test_cases_are_counted_by_step_and_found_by_step_and_by_whom_they_wait_for():
+    early, late, done = opened("Früh"), opened("Spät"), opened("Fertig")
+    advance(early, subscription=Party.OPERATOR, details=Party.ORGANISER)
+    advance(late, StepName.SUBSCRIPTION, StepName.DETAILS, StepName.LOGO, organiser=Party.ORGANISER)
+    advance(done, *StepName)
+
+    with reading() as session:
+        counts = board(session, step=StepName.ORGANISER).by_step
+
+    assert {name.value: count for name, count in counts.items() if count} == {"subscription": 1, "organiser": 1}
+    assert list(counts) == list(StepName)
+    assert names(step=StepName.ORGANISER) == ["Spät"]
+    assert names(waiting_for=Party.OPERATOR) == ["Früh"]
+    assert names(waiting_for=Party.ORGANISER) == ["Spät", "Früh"]
+
+
+def test_pages_are_even_and_a_page_too_far_is_the_last_one():
+    for number in range(5):
+        opened(f"Firma {number}")
+
+    with reading() as session:
+        first, last, beyond = (board(session, page=page, size=2) for page in (1, 3, 99))
+        before = board(session, page=-3, size=2)
+
+    assert [case.firm for case in first.cases] == ["Firma 4", "Firma 3"] == [case.firm for case in before.cases]
+    assert (last.total, last.pages, [case.firm for case in last.cases]) == (5, 3, ["Firma 0"])
+    assert beyond == last
+
+
+def test_many_cases_take_no_more_queries_than_few():
+    def search(session):
+        return board(session, search="a")
+
+    for number in range(5):
+        opened(f"Firma {number}")
+    few = queries(board), queries(search), queries(open_decisions)
+    for number in range(45):
+        case_id = opened(f"Kanzlei {number}")
+        with transaction() as session:
+            Decision.ask(session, case_id, DecisionKind.ADVICE, f"advice:{case_id}", MONDAY, question="?")
+    many = queries(board), queries(search), queries(open_decisions)
+
+    assert few == many == (4, 5, 1)
+
+
+def full_case(people=1):
+    """A case with something of everything."""
+    case_id = opened("Kanzlei Freitag & Söhne", 861272, website="https://freitag.example")
+    with transaction() as session:
+        case = Onboarding.get(session, case_id)
+        firm = case.firm
+        session.add(Subscription(firm_id=firm.id, question="Was passt zu uns?"))
+        for number in range(people):
+            person = Person(
+                firm_id=firm.id, role=Role.CASEWORKER if number else Role.ORGANISER, email=f"p{number}@freitag.example",
+                given_name="Frieda", family_name=f"Freitag {number}", added_at=MONDAY,
+            )  # fmt: skip
+            session.add(person)
+            session.flush()
+            link = Link.to(session, Purpose.REGISTER, MONDAY, person=person.id)
+            Outgoing.post(session, MailKind.REGISTER, f"register:{number}", person, MONDAY, case_id=case_id, link=link)
+            record(session, case_id, MONDAY, "person.invited", person=person.id)
+        document = Document.keep(session, b"%PDF sent", "Vertrag.pdf", "application/pdf")
+        scan = Document.keep(session, b"%PDF scan", "Scan.pdf", "application/pdf")
+        session.add(
+            Agreement(
+                onboarding_id=case_id,
+                version=1,
+                language=Language.GERMAN,
+                document_id=document.id,
+                sent_at=MONDAY,
+                signed_at=MONDAY,
+                signer="Frieda Freitag",
+                signed_how=SignedHow.PAGE,
+                data={},
+            )
+        )
+        Decision.ask(session, case_id, DecisionKind.ADVICE, "a", MONDAY, question="Was passt zu uns?")
+        Decision.ask(session, case_id, DecisionKind.SIGNED_COPY, "b", MONDAY, document_id=scan.id, signer="F. Freitag")
+        advice = Decision.by_key(session, "a")
+        advice.settle("agreed", "op@provider.example", MONDAY, {"note": "Plus"})
+        return case_id, document.id, scan.id, link.token
+
+
+def test_the_whole_case_is_told_and_can_be_written_as_json():
+    case_id, *_ = full_case()
+    with transaction() as session:
+        Subscription.of(session, Onboarding.get(session, case_id).firm_id).confirm(Plan.PLUS, Interval.YEARLY, MONDAY)
+
+    with reading() as session:
+        told = json.loads(json.dumps(as_json(case_detail(session, case_id))))
+
+    assert told["case"]["firm"] == "Kanzlei Freitag & Söhne"
+    assert told["case"]["opened_at"] == "2026-03-02T09:00:00+00:00"
+    assert [step["number"] for step in told["steps"]] == [1, 2, 3, 4, 5, 6, 7]
+    assert [(person["role"], person["name"]) for person in told["people"]] == [("organiser", "Frieda Freitag 0")]
+    assert (told["subscription"]["plan"], told["subscription"]["price_cents"]) == ("plus", 12 * 5900)
+    assert [(one["version"], one["signed_how"]) for one in told["agreements"]] == [(1, "page")]
+    assert [(one["kind"], one["verdict"], one["choices"]) for one in told["decisions"]] == [
+        ("signed_copy", None, ["accept", "refuse"]),
+        ("advice", "agreed", ["agreed"]),
+    ]
+    assert [(mail["kind"], mail["to_address"], mail["state"]) for mail in told["mails"]] == [
+        ("register", "p0@freitag.example", "waiting")
+    ]
+    assert [(act["number"], act["action"]) for act in told["audit"]] == [(1, "person.invited")]
+
+
+def test_nobodys_link_is_told():
+    case_id, _, _, token = full_case()
+
+    with reading() as session:
+        told = json.dumps(as_json(case_detail(session, case_id)))
+
+    assert "p0@freitag.example" in told
+    assert token not in told
+
+
+def test_a_mail_waits_is_delivered_or_failed():
+    case_id, *_ = full_case(3)
+    with transaction() as session:
+        rows = Outgoing.due(session, MONDAY, 10, timedelta(minutes=1))
+        rows[0].delivered_at, rows[0].due_at = MONDAY, None
+        rows[1].bounce("550 unknown", MONDAY)
+
+    with reading() as session:
+        mails = case_detail(session, case_id).mails
+
+    assert [mail.state.value for mail in mails] == ["waiting", "failed", "delivered"]
+
+
+def test_a_large_case_takes_no_more_queries_than_a_small_one():
+    small, (large, *_) = opened("Klein"), full_case(30)
+
+    counts = [queries(lambda session, case=case: case_detail(session, case)) for case in (small, large)]
+
+    assert counts[0] == counts[1] < 15
+
+
+def test_a_file_is_given_only_with_its_own_case():
+    case_id, sent, scan, _ = full_case()
+    other = opened("Andere")
+
+    with reading() as session:
+        assert case_document(session, case_id, sent).content == b"%PDF sent"
+        assert case_document(session, case_id, scan).content == b"%PDF scan"
+        for case, document in ((other, sent), (case_id, 999), (999, sent)):
+            with pytest.raises(NotFound):
+                case_document(session, case, document)
+
+
+def test_a_case_is_found_by_its_company_id():
+    case_id = opened(company_id=861272)
+
+    with reading() as session:
+        assert case_of(session, 861272) == case_id
+        with pytest.raises(NotFound, match="123456"):
+            case_of(session, 123456)
+        with pytest.raises(NotFound):
+            case_detail(session, 999)
+
+
+def test_letters_are_folded_whatever_way_they_are_encoded():
+    assert folded("ÄÖÜ a\u0308 ß ẞ Éàő Ł") == "aeoeue ae ss ss eao ł"
