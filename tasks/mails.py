@@ -157,7 +157,7 @@ def as_text(html: BeautifulSoup) -> str:
 
 
 _AROUND = dict.fromkeys(("p", "h2", "ol", "ul", "dl", "div", "td", "blockquote"), ("\n\n", "\n\n")) | {
-    "dt": ("\n", ":"),
+    "dt": ("\n", ""),
     "dd": (" ", "\n"),
 }
 """What stands before and after an element in plain text."""
@@ -170,13 +170,13 @@ def _plain(node: PageElement) -> str:
     if not isinstance(node, Tag):
         return ""
     inner = "".join(_plain(child) for child in node.children)
-    if node.name in _AROUND:
+    if node.name in {"p", "h2", "dt", "dd", "blockquote"}:
         inner = "\n".join(line.strip(" ") for line in inner.strip(" \n").split("\n"))
     match node.name:
         case "br":
             inner = "\n"
         case "a" if node["href"] != f"mailto:{inner}":
-            inner = f"{inner}:\n{node['href']}"
+            inner = f"{inner}\n\u2192 {node['href']}"
         case "ol" | "ul":
             inner = "\n".join(_item(node, number, item) for number, item in enumerate(node.find_all("li"), 1))
         case "blockquote":
