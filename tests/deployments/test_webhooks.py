@@ -21,21 +21,13 @@ NEW = "whsec_" + base64.b64encode(b"the key that has come into use..").decode()
 
 
 @pytest.fixture
-def kicks(tmp_path, monkeypatch):
-    """A database of its own, two keys, and the runs that were asked for."""
-    monkeypatch.setenv("PROVISION_DATA", str(tmp_path))
-    monkeypatch.setenv("PROVISION_DATABASE_URL", f"sqlite:///{tmp_path / 'product.db'}")
+def kicks(product, monkeypatch):
+    """Two keys, as while a secret is rotated; and the runs that were asked for."""
     monkeypatch.setenv("PROVISION_WEBHOOK_SECRET", f"{NEW} {OLD}")
     settings.cache_clear()
-    from models.db import Base, engine
-    from models.migrate import register_tables
-
-    register_tables()
-    Base.metadata.create_all(engine(settings().database))
     asked = []
     monkeypatch.setattr(webhooks, "start_run", lambda deployment, parameters, key: asked.append((deployment, key)))
-    yield asked
-    settings.cache_clear()
+    return asked
 
 
 class Client:

@@ -7,31 +7,19 @@ from sqlalchemy import event
 from models.agreement import Agreement, SignedHow
 from models.audit import record
 from models.board import CaseState, as_json, board, case_detail, case_document, case_of, folded, open_decisions
-from models.db import Base, engine, reading, transaction
+from models.db import engine, reading, transaction
 from models.decision import Decision, DecisionKind
 from models.document import Document
 from models.errors import NotFound
 from models.exchange import MailKind, Outgoing
 from models.firm import Firm, LineOfBusiness
 from models.link import Link, Purpose
-from models.migrate import register_tables
 from models.onboarding import Onboarding, Party, StepName
 from models.person import Language, Person, Role
 from models.settings import settings
 from models.subscription import Interval, Plan, Subscription
 
 MONDAY = datetime(2026, 3, 2, 9, tzinfo=UTC)
-
-
-@pytest.fixture(autouse=True)
-def database(tmp_path, monkeypatch):
-    monkeypatch.setenv("PROVISION_DATA", str(tmp_path))
-    settings.cache_clear()
-    register_tables()
-    Base.metadata.create_all(engine(settings().database))
-    yield
-    engine(settings().database).dispose()
-    settings.cache_clear()
 
 
 def opened(name="Kanzlei Freitag", company_id=None, days=0, **firm):
