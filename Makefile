@@ -1,0 +1,48 @@
+# make demo and make test do all set-up themselves; Python 3.11 and git are enough to begin with.
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+BIN := .venv/bin
+READY := .venv/ready
+
+.PHONY: help demo up test check format bench lock clean
+help:  ## this list
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | sort
+
+demo: $(READY)  ## set up, run the whole way of one firm on sample data, and show the result
+	@$(BIN)/provision demo
+
+up: $(READY)  ## start the product on this machine; Ctrl-C ends it
+	@$(BIN)/provision up
+
+test: $(READY) .venv/ready-tests check  ## set up and run everything that must hold
+	$(BIN)/pytest
+
+check: $(READY)  ## format, lint, types, and whether the migrations match the tables
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+
+format: $(READY)  ## put the code into its format
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+bench: $(READY) .venv/ready-tests  ## measure: figures, not tests
+	$(BIN)/pytest tests/benchmarks -m benchmark -q -s
+
+lock:  ## choose newer versions of the dependencies (needs uv)
+	uv pip compile pyproject.toml --extra test --upgrade --generate-hashes --python-version 3.11 --no-annotate --no-emit-index-url -o requirements.lock
+
+$(READY): requirements.lock pyproject.toml deployments/install
+	@sh deployments/install
+	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	@$(BIN)/python -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' || { echo "Python 3.11 is needed: make PYTHON=/path/to/python3.11"; exit 1; }
+	@echo "Installing the Python packages (a minute or two the first time)"
+	@$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	@$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
+
+.venv/ready-tests: $(READY)
+	@sh deployments/install tests
+	@touch $@
+
+clean:  ## remove what was made here
+	rm -rf .venv var .pytest_cache .mypy_cache .ruff_cache .hypothesis
