@@ -79,6 +79,8 @@ async def fail(request: Request, error: HTTPException) -> Response:
     if _is_machine(request):
         return await http_exception_handler(request, error)
     visit = visit_of(request)
+    if error.status_code == 405 and request.method == "GET":  # A form's address, opened as a page.
+        return visit.go(request.url.path.rpartition("/")[0] or "/")
     says = visit.reader.gettext(HTTP_SAYS.get(error.status_code, HTTP_SAYS[400]))
     response = visit.page("error.html", status=error.status_code, says=says, signs_in=False)
     response.headers.update(error.headers or {})

@@ -26,7 +26,7 @@ from deployments.web.security import (
     sign,
 )
 from models.company_id import NumberInvalid
-from models.errors import NotFound, ProvisionError
+from models.errors import N_, NotFound, ProvisionError
 from models.person import (
     SESSION_LIFE,
     AddressForm,
@@ -47,6 +47,12 @@ TEMPLATES = Path(__file__).with_name("templates")
 STATIC = Path(__file__).with_name("static")
 YEAR = 365 * 24 * 3600
 
+
+class FileMissing(ProvisionError):
+    status = 422
+    says = N_("No file was chosen, or it is empty: choose one and send the form again.")
+
+
 FIELDS: dict[type[ProvisionError], str] = {
     PasswordTooShort: "password",
     PasswordTooLong: "password",
@@ -54,8 +60,29 @@ FIELDS: dict[type[ProvisionError], str] = {
     NameMissing: "family_name",
     AddressInvalid: "email",
     NumberInvalid: "company_id",
+    FileMissing: "file",
 }
 """At which field of a form a refusal is shown, unless the page says otherwise; any other stands above the form."""
+
+
+SAID = {
+    "registered": N_("Welcome! Your account is ready."),
+    "signed_out": N_("You are signed out."),
+    "reset": N_("Your new password is set, and you are signed in."),
+    "reset_expired": N_("That link has expired: ask for a new one here."),
+    "details": N_("Your details are saved."),
+    "number": N_("Your company ID is chosen."),
+    "logo": N_("Thank you, we have your logo."),
+    "permission": N_("Thank you. We will look for your logo on your website in the next minutes."),
+    "caseworkers": N_("Saved. The invitations go out in the next minutes."),
+    "no_caseworkers": N_("Noted: for now nobody else works with it. You can still add people at any time."),
+    "clients": N_("Saved. The invitations go out in the next minutes."),
+    "resent": N_("A new link is on its way; the one sent before no longer works."),
+    "signed": N_("Thank you for your signature."),
+    "declined": N_("You have declined the agreement. We will get in touch with you."),
+    "uploaded": N_("Thank you, the signed copy has arrived. We will look at it."),
+}
+"""What a page says about what was just done, by the word in its address."""
 
 
 class Form:
@@ -152,22 +179,25 @@ class Visit:
     def again(
         self,
         template: str,
-        refusal: ProvisionError,
+        refusal: ProvisionError | dict[str, ProvisionError],
         *,
         fields: dict[type[ProvisionError], str] | None = None,
         values: Mapping[str, Any] | None = None,
         **shown: Any,
     ) -> HTMLResponse:
-        """The form as it was sent, with the refusal at its field; passwords are never shown again.
+        """The form as it was sent, each refusal at its field; passwords are never shown again.
 
         A refusal that no entry can mend (a dead link, a missing page, too many attempts) is raised on.
         """
-        if refusal.status in {401, 404, 410, 429}:
-            raise refusal
-        field = {**FIELDS, **(fields or {})}.get(type(refusal), "")
+        if isinstance(refusal, ProvisionError):
+            if refusal.status in {401, 404, 410, 429}:
+                raise refusal
+            places = {**FIELDS, **(fields or {})}
+            refusal = {next((places[kind] for kind in type(refusal).__mro__ if kind in places), ""): refusal}
         kept = {name: value for name, value in (values or {}).items() if "password" not in name}
-        form = Form(kept, {field: explain(refusal, self.reader)})
-        return self.page(template, status=refusal.status, form=form, **shown)
+        errors = {field: explain(one, self.reader) for field, one in refusal.items()}
+        status = next(iter(refusal.values())).status
+        return self.page(template, status=status, form=Form(kept, errors), **shown)
 
     def enter(self, path: str, session_token: str, *, case: int | None = None) -> RedirectResponse:
         """Sign this browser in and go on there. It gets a new name, so that forms opened before are void."""
@@ -189,6 +219,12 @@ class Visit:
             set_cookie(response, "browser", self.browser)
         if cookie(self.request, "reader") != self.reader.catalogue:
             set_cookie(response, "reader", self.reader.catalogue)
+
+    @property
+    def said(self) -> str:
+        """The sentence on what was just done, where the page before asked for it."""
+        sentence = SAID.get(self.request.query_params.get("said", ""))
+        return self.reader.gettext(sentence) if sentence else ""
 
     @property
     def place(self) -> str:
@@ -220,11 +256,12 @@ class Submission(Visit):
         return bool(self.text(name))
 
     def file(self, name: str) -> tuple[str, bytes]:
-        """Name and content of the file that was chosen; empty if none was."""
+        """Name and content of the file that was chosen; raises FileMissing."""
         value = self._sent.get(name)
-        if not isinstance(value, UploadFile):
-            return "", b""
-        return value.filename or "", value.file.read()
+        content = value.file.read() if isinstance(value, UploadFile) else b""
+        if not isinstance(value, UploadFile) or not content:
+            raise FileMissing
+        return value.filename or "", content
 
     @property
     def values(self) -> dict[str, str]:

@@ -1,3 +1,235 @@
+"""Getting in: registration, activation, sign-in, passwords, language."""
+
+from typing import Any
+
 from fastapi import APIRouter
+from starlette.background import BackgroundTask
+from starlette.responses import RedirectResponse, Response
+
+from deployments.web.security import RESEND, SIGN_IN, FormForeign, cookie, ip, limit, set_cookie, signed
+from deployments.web.visit import YEAR, Submission, Submitting, Visit, Visiting, local
+from models.errors import N_, NotFound, ProvisionError
+from models.link import LinkExpired, Purpose
+from models.person import AddressForm, AddressInvalid, Language, Role, SignInRefused, email_address
+from models.request import Named
+from tasks import accounts, firms
+from tasks.accounts import Invited, Visitor
 
 router = APIRouter()
+
+
+class ContactMissing(ProvisionError):
+    status = 422
+    says = N_("The contact person's name is missing: give it, or be the contact person yourself.")
+
+
+@router.get("/")
+def welcome(visit: Visiting) -> Response:
+    if visit.visitor is not None:
+        return visit.go(home(visit.visitor))
+    return visit.page("welcome.html")
+
+
+def home(visitor: Visitor) -> str:
+    """Where this person most likely wants to go after signing in."""
+    if visitor.is_operator:
+        return "/board"
+    firm_ids = {one.firm_id for one in visitor.memberships}
+    if len(firm_ids) == 1 and any(one.role in {Role.ORGANISER, Role.CASEWORKER} for one in visitor.memberships):
+        return f"/firm/{firm_ids.pop()}"
+    return "/portal"
+
+
+# ---- registration of organisers and caseworkers, activation of clients
+
+
+@router.get("/auth/register")
+def ask_to_register(visit: Visiting, business_member: str = "") -> Response:
+    """With a token the form of whoever was invited; without one, a way to get a new link."""
+    if not business_member:
+        return visit.page("register_ask.html")
+    return _form(visit, business_member, Purpose.REGISTER)
+
+
+@router.post("/auth/register")
+def register(visit: Submitting, business_member: str = "") -> Response:
+    if business_member:
+        return _register(visit, business_member, Purpose.REGISTER)
+    company_id, email = visit.text("company_id"), visit.text("email")
+    limit(RESEND, "register", email.lower(), ip(visit.request))
+    try:
+        email_address(email)
+    except ProvisionError as refusal:
+        return visit.again("register_ask.html", refusal, values=visit.values)
+    response = visit.page("sent.html")
+    # Looked up once the answer is on its way, so that not even its time tells who works where.
+    response.background = BackgroundTask(accounts.ask_for_link, company_id, email)
+    return response
+
+
+@router.get("/auth/activate/{token}")
+def ask_to_activate(visit: Visiting, token: str) -> Response:
+    return _form(visit, token, Purpose.ACTIVATE)
+
+
+@router.post("/auth/activate/{token}")
+def activate(visit: Submitting, token: str) -> Response:
+    return _register(visit, token, Purpose.ACTIVATE)
+
+
+def _form(visit: Visit, token: str, purpose: Purpose) -> Response:
+    invited = accounts.opened(token, purpose)
+    visit.speak_to(invited.person)
+    return visit.page("register.html", **_shown(invited))
+
+
+def _shown(invited: Invited) -> dict[str, Any]:
+    """What the registration form knows before anything is typed."""
+    known = firms.overview(invited.firm.id)
+    contact = known.contact
+    other = contact is not None and contact.email != invited.person.email
+    return {
+        "invited": invited,
+        "person": invited.person,
+        "firm": invited.firm,
+        "logo": known.logo,
+        "contact": contact if other else None,
+    }
+
+
+def _register(visit: Submission, token: str, purpose: Purpose) -> Response:
+    invited = accounts.opened(token, purpose)
+    if visit.text("language") in set(Language):
+        invited.person.language = Language(visit.text("language"))
+    if visit.text("address_form") in set(AddressForm):
+        invited.person.address_form = AddressForm(visit.text("address_form"))
+    visit.speak_to(invited.person)
+    limit(SIGN_IN, "register", invited.person.email, ip(visit.request))  # It may ask for an account's password.
+    try:
+        session, case = accounts.register(
+            token,
+            purpose,
+            visit.secret("password"),
+            given_name=visit.text("given_name"),
+            family_name=visit.text("family_name"),
+            language=invited.person.language,
+            address_form=invited.person.address_form,
+            contact=_contact(visit),
+        )
+    except ProvisionError as refusal:
+        fields: dict[type[ProvisionError], str] = {
+            SignInRefused: "password",
+            ContactMissing: "contact_name",
+            AddressInvalid: "contact_email",
+        }
+        return visit.again("register.html", refusal, fields=fields, values=visit.values, **_shown(invited))
+    client = invited.person.role is Role.CLIENT
+    return visit.enter(f"{'/portal' if client else f'/firm/{invited.firm.id}'}?said=registered", session, case=case)
+
+
+def _contact(visit: Submission) -> Named | None:
+    """Whom the organiser names for correspondence; None: the organiser."""
+    if visit.text("contact") != "other":
+        return None
+    name, email = visit.text("contact_name"), visit.text("contact_email")
+    email_address(email)
+    if not name:
+        raise ContactMissing
+    return Named(name=name[:200], email=email)
+
+
+@router.post("/auth/renew")
+def renew(visit: Submitting) -> Response:
+    """The button on the page of an expired link."""
+    link_id = signed(visit.text("key"), "renew")
+    if link_id is None:
+        raise FormForeign
+    limit(RESEND, "renew", link_id)
+    try:
+        case = accounts.renew_link(int(link_id))
+    except NotFound:  # Pressed twice: the link was renewed a moment ago.
+        return visit.page("sent.html")
+    return visit.page("sent.html", case=case)
+
+
+# ---- sign-in and passwords
+
+
+@router.get("/auth")
+def auth(visit: Visiting) -> Response:
+    return visit.go("/auth/login")
+
+
+@router.get("/auth/login")
+def ask_to_sign_in(visit: Visiting) -> Response:
+    if visit.visitor is not None and not visit.said:
+        return visit.go(home(visit.visitor))
+    return visit.page("login.html")
+
+
+@router.post("/auth/login")
+def sign_in(visit: Submitting, next: str = "") -> Response:  # noqa: A002  (stands in the address)
+    email = visit.text("email")
+    limit(SIGN_IN, "sign-in", email.lower(), ip(visit.request))
+    try:
+        session = accounts.sign_in(email, visit.secret("password"))
+    except ProvisionError as refusal:
+        return visit.again("login.html", refusal, fields={SignInRefused: "email"}, values=visit.values)
+    return visit.enter(local(next), session)
+
+
+@router.post("/auth/logout")
+def sign_out(visit: Submitting) -> Response:
+    token = cookie(visit.request, "session")
+    if token:
+        accounts.sign_out(token)
+    return visit.leave("/auth/login?said=signed_out")
+
+
+@router.get("/auth/forgot")
+def forgot(visit: Visiting) -> Response:
+    return visit.page("forgot.html")
+
+
+@router.post("/auth/forgot")
+def ask_for_reset(visit: Submitting) -> Response:
+    email = visit.text("email")
+    limit(RESEND, "forgot", email.lower(), ip(visit.request))
+    try:
+        email_address(email)
+    except ProvisionError as refusal:
+        return visit.again("forgot.html", refusal, values=visit.values)
+    response = visit.page("sent.html")
+    response.background = BackgroundTask(accounts.ask_for_reset, email)
+    return response
+
+
+@router.get("/auth/reset/{token}")
+def ask_for_password(visit: Visiting, token: str) -> Response:
+    try:
+        email = accounts.reset_opened(token)
+    except LinkExpired:
+        return visit.go("/auth/forgot?said=reset_expired")
+    return visit.page("reset.html", email=email)
+
+
+@router.post("/auth/reset/{token}")
+def reset(visit: Submitting, token: str) -> Response:
+    try:
+        email = accounts.reset_opened(token)
+    except LinkExpired:
+        return visit.go("/auth/forgot?said=reset_expired")
+    try:
+        session = accounts.reset_password(token, visit.secret("password"))
+    except ProvisionError as refusal:
+        return visit.again("reset.html", refusal, email=email)
+    return visit.enter("/portal?said=reset", session)
+
+
+@router.post("/language")
+def choose_language(visit: Submitting) -> Response:
+    """Keep the language in a cookie and show the page again."""
+    response = RedirectResponse(local(visit.text("next")), 303)
+    if visit.text("language") in set(Language):
+        set_cookie(response, "language", visit.text("language"), YEAR)
+    return response

@@ -1,3 +1,294 @@
-from fastapi import APIRouter
+"""A firm's own pages: where it stands, and what it tells us on the way."""
+
+from typing import Any
+from urllib.parse import quote
+
+from fastapi import APIRouter, Depends
+from starlette.responses import Response
+
+from deployments.web.security import RESEND, limit, limit_uploads
+from deployments.web.visit import Submission, Submitting, Visit, Visiting
+from models.company_id import company_number
+from models.db import reading
+from models.errors import N_, NotFound, ProvisionError
+from models.firm import Firm, NumberNotOffered, NumberTaken, PostcodeInvalid, WebsiteInvalid
+from models.logo import Logo, LogoRefused
+from models.onboarding import AgreementFirst
+from models.person import NameMissing, Role, email_address
+from models.request import Named, WebsiteMissing, parse_people
+from models.schedule import Land
+from tasks import agreements, firms, invitations
+from tasks.invitations import MessageTooLong, NobodyNamed
+from tasks.logos.publish import permit_logo, supply_logo
+from tasks.texts import FIELDS as FIELD_LABELS
 
 router = APIRouter()
+
+ROWS = 5
+"""How many people the form takes at once by rows; the list below them takes any number."""
+
+
+class StillMissing(ProvisionError):
+    status = 422
+    says = N_("“%(field)s” is still missing: please fill it in, the agreement needs it.")
+
+    def __init__(self, field: str) -> None:
+        super().__init__(field)
+        self.field = field
+
+
+class PermissionMissing(ProvisionError):
+    status = 422
+    says = N_("Your permission is missing: tick the box if we may take the logo from your website.")
+
+
+class GrantorMissing(ProvisionError):
+    status = 422
+    says = N_("Your name is missing: we write down who gave the permission.")
+
+
+# ---- where the firm stands
+
+
+@router.get("/firm/{firm_id}")
+def progress(visit: Visiting, firm_id: int) -> Response:
+    visit.require(firm_id, Role.ORGANISER, Role.CASEWORKER)
+    return visit.page("firm/progress.html", **_shown(visit, firm_id))
+
+
+@router.get("/progress/{token}")
+def progress_by_link(visit: Visiting, token: str) -> Response:
+    """For the contact person, who has no account: to read only."""
+    overview = firms.by_progress_link(token)
+    if overview.contact is not None:
+        visit.speak_to(overview.contact)
+    return visit.page("firm/progress.html", overview=overview, firm=overview.firm, acts=False, tabs=[], tab="")
+
+
+@router.post("/firm/{firm_id}/resend")
+def resend(visit: Submitting, firm_id: int) -> Response:
+    """A new link for one of the firm's people, or the agreement once more for the organiser."""
+    by = visit.require(firm_id, Role.ORGANISER).email
+    overview = firms.overview(firm_id)
+    people = [*([overview.organiser] if overview.organiser else []), *overview.caseworkers, *overview.clients]
+    person = next((one for one in people if str(one.id) == visit.text("person")), None)
+    if person is None:
+        raise NotFound(visit.reader.gettext("The person"))
+    limit(RESEND, "resend", str(person.id))
+    page = {Role.CASEWORKER: "/caseworkers", Role.CLIENT: "/clients"}.get(person.role, "")
+    return visit.go(f"/firm/{firm_id}{page}?said=resent", case=invitations.resend(person.id, by))
+
+
+@router.get("/firm/{firm_id}/agreement.pdf")
+def agreement(visit: Visiting, firm_id: int) -> Response:
+    visit.require(firm_id, Role.ORGANISER)
+    return attachment(*agreements.final_pdf(firm_id))
+
+
+# ---- details
+
+
+@router.get("/firm/{firm_id}/details")
+def details(visit: Visiting, firm_id: int) -> Response:
+    visit.require(firm_id, Role.ORGANISER)
+    return visit.page("firm/details.html", **_shown(visit, firm_id))
+
+
+@router.post("/firm/{firm_id}/details")
+def complete_details(visit: Submitting, firm_id: int) -> Response:
+    by = visit.require(firm_id, Role.ORGANISER).email
+    land = next((one for one in Land if one == visit.text("land")), None)
+    told = {name: visit.text(name) for name in ("street", "postcode", "city")}
+    label = visit.reader.gettext
+    missing: dict[str, ProvisionError] = {
+        name: StillMissing(label(FIELD_LABELS[name])) for name, value in {**told, "land": land}.items() if not value
+    }
+    if missing:
+        return visit.again("firm/details.html", missing, values=visit.values, **_shown(visit, firm_id))
+    try:
+        case = firms.complete_details(firm_id, by, **told, land=land, website=visit.text("website"))
+    except ProvisionError as refusal:
+        fields: dict[type[ProvisionError], str] = {PostcodeInvalid: "postcode", WebsiteInvalid: "website"}
+        return visit.again("firm/details.html", refusal, fields=fields, values=visit.values, **_shown(visit, firm_id))
+    return visit.go(f"/firm/{firm_id}?said=details", case=case)
+
+
+@router.post("/firm/{firm_id}/details/number")
+def choose_number(visit: Submitting, firm_id: int) -> Response:
+    by = visit.require(firm_id, Role.ORGANISER).email
+    chosen = visit.text("company_id")
+    try:
+        case = firms.choose_number(firm_id, by, None if chosen == "any" else company_number(chosen))
+    except ProvisionError as refusal:
+        fields: dict[type[ProvisionError], str] = {NumberNotOffered: "company_id", NumberTaken: "company_id"}
+        return visit.again("firm/details.html", refusal, fields=fields, **_shown(visit, firm_id))
+    return visit.go(f"/firm/{firm_id}?said=number", case=case)
+
+
+# ---- logo
+
+
+@router.get("/firm/{firm_id}/logo")
+def logo(visit: Visiting, firm_id: int) -> Response:
+    visit.require(firm_id, Role.ORGANISER)
+    return visit.page("firm/logo.html", **_shown(visit, firm_id))
+
+
+@router.post("/firm/{firm_id}/logo", dependencies=[Depends(limit_uploads)])
+def supply(visit: Submitting, firm_id: int) -> Response:
+    by = visit.require(firm_id, Role.ORGANISER).email
+    try:
+        case = supply_logo(firm_id, by, visit.file("file")[1])
+    except ProvisionError as refusal:
+        return visit.again("firm/logo.html", refusal, fields={LogoRefused: "file"}, **_shown(visit, firm_id))
+    return visit.go(f"/firm/{firm_id}/logo?said=logo", case=case)
+
+
+@router.post("/firm/{firm_id}/logo/permission")
+def permit(visit: Submitting, firm_id: int) -> Response:
+    by = visit.require(firm_id, Role.ORGANISER).email
+    try:
+        if not visit.text("website"):
+            raise WebsiteMissing
+        if not visit.text("granted_by"):
+            raise GrantorMissing
+        if not visit.ticked("permission"):
+            raise PermissionMissing
+        case = permit_logo(firm_id, by, visit.text("granted_by")[:200], visit.text("website"))
+    except ProvisionError as refusal:
+        fields: dict[type[ProvisionError], str] = {
+            WebsiteMissing: "website",
+            WebsiteInvalid: "website",
+            GrantorMissing: "granted_by",
+            PermissionMissing: "permission",
+        }
+        return visit.again("firm/logo.html", refusal, fields=fields, values=visit.values, **_shown(visit, firm_id))
+    return visit.go(f"/firm/{firm_id}/logo?said=permission", case=case)
+
+
+@router.get("/firm/{firm_id}/logo.png")
+def logo_of_firm(visit: Visiting, firm_id: int) -> Response:
+    """The logo for the firm's own people, also before the firm has a company ID."""
+    visit.require(firm_id, *Role)
+    with reading() as session:
+        found = Logo.of(session, firm_id)
+        if found is None:
+            raise NotFound(visit.reader.gettext("The logo"))
+        return Response(found.png, media_type="image/png")
+
+
+@router.get("/logos/{company_id}.png")
+def public_png(visit: Visiting, company_id: int) -> Response:
+    return _public(visit, company_id, svg=False)
+
+
+@router.get("/logos/{company_id}.svg")
+def public_svg(visit: Visiting, company_id: int) -> Response:
+    return _public(visit, company_id, svg=True)
+
+
+def _public(visit: Visit, company_id: int, *, svg: bool) -> Response:
+    """The logo for everybody: it stands in mails and on the pages for clients."""
+    with reading() as session:
+        found = Logo.of(session, Firm.by_company_id(session, company_id).id)
+        content = None if found is None else found.svg if svg else found.png
+    if content is None:
+        raise NotFound(visit.reader.gettext("The logo"))
+    headers = {"Cache-Control": "public, max-age=300", "Cross-Origin-Resource-Policy": "cross-origin"}
+    if svg:  # Opened by itself it is a document, which must not do anything.
+        headers["Content-Security-Policy"] = "default-src 'none'; style-src 'unsafe-inline'; sandbox"
+    return Response(content, media_type="image/svg+xml" if svg else "image/png", headers=headers)
+
+
+# ---- people
+
+
+@router.get("/firm/{firm_id}/caseworkers")
+def caseworkers(visit: Visiting, firm_id: int) -> Response:
+    visit.require(firm_id, Role.ORGANISER)
+    return visit.page("firm/caseworkers.html", **_shown(visit, firm_id))
+
+
+@router.post("/firm/{firm_id}/caseworkers")
+def add_caseworkers(visit: Submitting, firm_id: int) -> Response:
+    by = visit.require(firm_id, Role.ORGANISER).email
+    people, wrong = _people(visit)
+    if wrong:
+        return visit.again("firm/caseworkers.html", wrong, values=visit.values, **_shown(visit, firm_id))
+    try:
+        case = invitations.add_caseworkers(firm_id, by, people)
+    except (NobodyNamed, AgreementFirst) as refusal:
+        shown = _shown(visit, firm_id)
+        return visit.again("firm/caseworkers.html", {"name-0": refusal}, values=visit.values, **shown)
+    return visit.go(f"/firm/{firm_id}/caseworkers?said=caseworkers", case=case)
+
+
+@router.post("/firm/{firm_id}/caseworkers/none")
+def no_caseworkers(visit: Submitting, firm_id: int) -> Response:
+    by = visit.require(firm_id, Role.ORGANISER).email
+    return visit.go(f"/firm/{firm_id}?said=no_caseworkers", case=invitations.no_caseworkers(firm_id, by))
+
+
+@router.get("/firm/{firm_id}/clients")
+def clients(visit: Visiting, firm_id: int) -> Response:
+    visit.require(firm_id, Role.ORGANISER, Role.CASEWORKER)
+    return visit.page("firm/clients.html", **_shown(visit, firm_id))
+
+
+@router.post("/firm/{firm_id}/clients")
+def add_clients(visit: Submitting, firm_id: int) -> Response:
+    by = visit.require(firm_id, Role.ORGANISER).email
+    people, wrong = _people(visit)
+    if wrong:
+        return visit.again("firm/clients.html", wrong, values=visit.values, **_shown(visit, firm_id))
+    try:
+        case = invitations.add_clients(firm_id, by, people, visit.text("message"))
+    except (NobodyNamed, AgreementFirst) as refusal:
+        shown = _shown(visit, firm_id)
+        return visit.again("firm/clients.html", {"name-0": refusal}, values=visit.values, **shown)
+    except MessageTooLong as refusal:
+        return visit.again("firm/clients.html", {"message": refusal}, values=visit.values, **_shown(visit, firm_id))
+    return visit.go(f"/firm/{firm_id}/clients?said=clients", case=case)
+
+
+def _people(visit: Submission) -> tuple[list[Named], dict[str, ProvisionError]]:
+    """Who is named in the rows and in the list, and what is wrong at which field."""
+    people: list[Named] = []
+    wrong: dict[str, ProvisionError] = {}
+    for row in range(ROWS):
+        name, email = visit.text(f"name-{row}"), visit.text(f"email-{row}")
+        if not name and not email:
+            continue
+        try:
+            address = email_address(email)
+            if name:
+                people.append(Named(name=name[:200], email=address))
+            else:
+                wrong[f"name-{row}"] = NameMissing(address)
+        except ProvisionError as refusal:
+            wrong[f"email-{row}"] = refusal
+    try:
+        people += parse_people(visit.text("list"))
+    except ProvisionError as refusal:
+        wrong["list"] = refusal
+    return people, wrong
+
+
+def _rights(visit: Visit, firm_id: int) -> dict[str, Any]:
+    """What the visitor may do here, and between which pages to go to and fro."""
+    roles = visit.roles(firm_id)
+    all_pages = Role.ORGANISER in roles or visit.signed_in().is_operator
+    tabs = ["", "details", "logo", "caseworkers", "clients"] if all_pages else ["", "clients"]
+    tab = visit.request.url.path.removeprefix(f"/firm/{firm_id}").strip("/").partition("/")[0]
+    return {"acts": Role.ORGANISER in roles, "tabs": tabs, "tab": tab}
+
+
+def _shown(visit: Visit, firm_id: int) -> dict[str, Any]:
+    overview = firms.overview(firm_id)
+    return {"overview": overview, "firm": overview.firm, "lands": list(Land), "rows": ROWS, **_rights(visit, firm_id)}
+
+
+def attachment(name: str, content: bytes) -> Response:
+    """A PDF to be kept, under its name with umlauts and all."""
+    headers = {"Content-Disposition": f"attachment; filename*=utf-8''{quote(name)}"}
+    return Response(content, media_type="application/pdf", headers=headers)

@@ -1,3 +1,31 @@
+"""What everybody who is signed in may see, and the pages that everybody may read."""
+
 from fastapi import APIRouter
+from starlette.responses import Response
+
+from deployments.web.visit import Visiting
+from models.db import reading
+from models.logo import Logo
+from models.person import Role
 
 router = APIRouter()
+
+
+@router.get("/portal")
+def portal(visit: Visiting) -> Response:
+    """The firms that the visitor belongs to; a client's home."""
+    visitor = visit.signed_in()
+    firms = [one for one in visitor.memberships if one.role is not Role.CONTACT]
+    with reading() as session:
+        logos = {one.firm_id for one in firms if Logo.of(session, one.firm_id) is not None}
+    return visit.page("portal.html", firms=firms, logos=logos)
+
+
+@router.get("/imprint")
+def imprint(visit: Visiting) -> Response:
+    return visit.page("imprint.html")
+
+
+@router.get("/privacy")
+def privacy(visit: Visiting) -> Response:
+    return visit.page("privacy.html")
