@@ -93,6 +93,17 @@ def coloured_share(picture: Image.Image) -> float:
     return sum(chroma[32:]) / max(1, sum(chroma))
 
 
+def is_paper(colour: tuple[int, ...]) -> bool:
+    """Whether a ground of this colour is mere background; one in a strong colour is a part of the logo."""
+    return max(colour[:3]) - min(colour[:3]) <= 60
+
+
+def shows_on_white(picture: Image.Image) -> bool:
+    """Whether most of the logo can still be seen on a white page; white writing cannot."""
+    brightness = picture.convert("L").histogram(picture.getchannel("A").point(lambda value: 255 * (value >= 128)))
+    return sum(brightness[:215]) >= 0.5 * sum(brightness) > 0
+
+
 def visible_box(picture: Image.Image) -> tuple[int, int, int, int]:
     """Where the logo is in the picture; refuses a picture that shows nothing."""
     box = picture.getchannel("A").point(lambda value: 255 * (value >= VISIBLE)).getbbox()
@@ -124,14 +135,15 @@ def without_background(picture: Image.Image) -> Image.Image | None:
     """The logo on true alpha, if it stands on one flat colour and can be cut out cleanly; None if not.
 
     What is joined to the edge of the picture is background, and so are the counters of letters; a white letter in a
-    blue square is not. Pixels at the border between logo and background are unmixed into logo colour and alpha.
+    blue square is not. Pixels at the border between logo and background are unmixed into logo colour and alpha. A
+    dark ground stays if the logo could not be seen on white without it.
     """
     if max(picture.size) > WORK_WIDTH:
         picture = picture.copy()
         picture.thumbnail((WORK_WIDTH, WORK_WIDTH), Image.Resampling.LANCZOS)
     rgb = picture.convert("RGB")
     ground = _flat_border(rgb)
-    if ground is None:
+    if ground is None or not is_paper(ground.colour):
         return None
     distance = _distance(rgb, ground.colour)
     flat = distance.point(lambda value: 255 * (value <= ground.tolerance))
@@ -152,7 +164,8 @@ def without_background(picture: Image.Image) -> Image.Image | None:
     alpha = ImageChops.lighter(alpha, near.point(lambda value: 255 - value))
     alpha = ImageChops.subtract(alpha, removed)
     channels = [_unmixed(channel, alpha, level) for channel, level in zip(rgb.split(), ground.colour, strict=True)]
-    return Image.merge("RGBA", [*channels, alpha])
+    cut = Image.merge("RGBA", [*channels, alpha])
+    return cut if shows_on_white(cut) or cut.getchannel("A").getbbox() is None else None
 
 
 def _unmixed(channel: Image.Image, alpha: Image.Image, level: int) -> Image.Image:

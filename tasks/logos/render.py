@@ -117,13 +117,16 @@ def _without_ground(root: ET.Element) -> ET.Element:
     """Without the shape that only paints the background, if there is one and the rest looks the same without it."""
     before = _drawn(root)
     colour = before.getpixel((0, 0))
+    if not isinstance(colour, tuple) or not raster.is_paper(colour):
+        return root
     for candidate in svg.without_first_shapes(root):
         after = _drawn(candidate)
         if after.getchannel("A").getbbox() is None:
             continue
         on_colour = Image.alpha_composite(Image.new("RGBA", after.size, colour), after)
         difference = ImageChops.difference(before.convert("RGB"), on_colour.convert("RGB")).convert("L")
-        if difference.point(lambda value: 255 * (value > 24)).getbbox() is None and raster.has_transparency(after):
+        same = difference.point(lambda value: 255 * (value > raster.NOISE)).getbbox() is None
+        if same and raster.has_transparency(after) and raster.shows_on_white(after):
             return _trimmed(candidate)
     return root
 

@@ -95,7 +95,7 @@ def clean(content: bytes, decode: Callable[[bytes], Image.Image]) -> ET.Element:
         target=collector, recover=True, resolve_entities=False, no_network=True, load_dtd=False, remove_comments=True
     )
     try:
-        parser.feed(_without_doctype(_text(content)).encode())
+        parser.feed(_quoted(_without_doctype(_text(content))).encode())
         parser.close()
     except (etree.XMLSyntaxError, ValueError, AssertionError) as error:
         raise CannotShape(Refusal.NOT_A_PICTURE) from error
@@ -204,6 +204,18 @@ def _without_doctype(text: str) -> str:
             raise CannotShape(Refusal.TOO_COMPLEX)
         body = body.replace(f"&{name};", value.replace('"', "&quot;"))
     return body
+
+
+def _quoted(text: str) -> str:
+    """With quotes around the attributes that a page, being HTML, may have written without."""
+    if not re.search(r"""<[a-zA-Z][^<>]*\s[\w:-]+=[^"'\s<>][^<>]*>""", text):
+        return text
+    attribute = re.compile(r"""([\w:.-]+)\s*=\s*("[^"]*"|'[^']*'|[^\s"'>]*[^\s"'>/])""")
+
+    def quote(tag: re.Match[str]) -> str:
+        return attribute.sub(lambda found: f'{found[1]}="{found[2]}"' if found[2][0] not in "\"'" else found[0], tag[0])
+
+    return re.sub(r"<[a-zA-Z][^<>]*>", quote, text)
 
 
 def _refuse_entities() -> str:
