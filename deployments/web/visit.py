@@ -40,7 +40,8 @@ from models.person import (
     Role,
 )
 from models.settings import settings
-from tasks import accounts, cases
+from tasks import accounts
+from tasks.passes import kick
 from tasks.texts import Reader, environment, explain
 
 TEMPLATES = Path(__file__).with_name("templates")
@@ -318,4 +319,4 @@ def _remembered(request: Request) -> Reader:
 
 
 def _kick(case: int | None) -> BackgroundTask | None:
-    return None if case is None else BackgroundTask(cases.kick, case)
+    return None if case is None else BackgroundTask(kick, case)
