@@ -74,7 +74,7 @@ class Case:
     waiting_for: Party | None
     since: datetime | None
     waits: list[Wait]
-    """Everything that waits, in the order of the steps; the first is usually ``step``."""
+    """Every step that waits, in their order; several may at once."""
     open_decisions: int
 
 
@@ -88,7 +88,7 @@ class Board:
     page: int
     pages: int
     by_step: dict[StepName, int]
-    """How many open cases stand at each step, of those that were looked for at any step."""
+    """In how many open cases each step waits for somebody, whatever *step* and *waiting_for* were looked for."""
 
 
 @dataclass(frozen=True)
@@ -244,10 +244,10 @@ def board(
 ) -> Board:
     """The cases that fit all that is given; open ones first, then the newest.
 
-    *search* is looked for in the firm's name and line of business, and as the beginning of its company ID.
-    A page beyond the last one is the last one.
+    *search* is looked for in the firm's name and its own words for what it does, and as the beginning of its company
+    ID. With *step* or *waiting_for*, the open cases in which this step waits, for this party. A page beyond the last
+    one is the last one.
     """
-    current = _current().subquery()
     wanted = []
     if search.strip():
         wanted.append(_searched(session, search))
@@ -255,22 +255,22 @@ def board(
         wanted.append(Firm.line_of_business == line_of_business)
     if state is not None:
         wanted.append(_state == state.value)
+    waiting = Step.state == StepState.WAITING, _state == CaseState.OPEN.value
     counted = dict(
         session.execute(
             select(Step.name, func.count())
             .select_from(Onboarding)
             .join(Firm, Firm.id == Onboarding.firm_id)
-            .join(current, current.c.onboarding_id == Onboarding.id)
-            .join(Step, Step.id == current.c.step_id)
-            .where(*wanted, _state == CaseState.OPEN.value)
+            .join(Step, Step.onboarding_id == Onboarding.id)
+            .where(*wanted, *waiting)
             .group_by(Step.name)
         ).all()
     )
-    if step is not None:
-        wanted += [Step.name == step, _state == CaseState.OPEN.value]
-    if waiting_for is not None:
-        waiting = select(Step.onboarding_id).where(Step.waiting_for == waiting_for).scalar_subquery()
-        wanted += [Onboarding.id.in_(waiting), _state == CaseState.OPEN.value]
+    if step is not None or waiting_for is not None:
+        found = select(Step.id).where(Step.onboarding_id == Onboarding.id, *waiting).correlate(Onboarding)
+        found = found if step is None else found.where(Step.name == step)
+        found = found if waiting_for is None else found.where(Step.waiting_for == waiting_for)
+        wanted.append(found.exists())
     total = session.scalar(_cases(func.count()).where(*wanted)) or 0
     pages = max(1, -(-total // size))
     page = min(max(1, page), pages)

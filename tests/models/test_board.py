@@ -143,7 +143,7 @@ def test_cases_are_found_by_line_of_business_and_by_the_firms_own_words_for_it()
     assert names(search="lohnbuero") == ["Beyer"]
 
 
-def test_cases_are_counted_by_step_and_found_by_step_and_by_whom_they_wait_for():
+def test_cases_are_counted_and_found_by_the_steps_that_wait_and_by_whom_they_wait_for():
     early, late, done = opened("Früh"), opened("Spät"), opened("Fertig")
     advance(early, subscription=Party.OPERATOR, details=Party.ORGANISER)
     advance(late, StepName.SUBSCRIPTION, StepName.DETAILS, StepName.LOGO, organiser=Party.ORGANISER)
@@ -152,11 +152,15 @@ def test_cases_are_counted_by_step_and_found_by_step_and_by_whom_they_wait_for()
     with reading() as session:
         counts = board(session, step=StepName.ORGANISER).by_step
 
-    assert {name.value: count for name, count in counts.items() if count} == {"subscription": 1, "organiser": 1}
+    assert {name.value: count for name, count in counts.items()} == {
+        "subscription": 1, "details": 1, "logo": 1, "organiser": 2, "agreement": 0, "caseworkers": 0, "clients": 0,
+    }  # fmt: skip
     assert list(counts) == list(StepName)
-    assert names(step=StepName.ORGANISER) == ["Spät"]
-    assert names(waiting_for=Party.OPERATOR) == ["Früh"]
+    assert names(step=StepName.ORGANISER) == ["Spät", "Früh"]
+    assert names(step=StepName.SUBSCRIPTION) == names(waiting_for=Party.OPERATOR) == ["Früh"]
     assert names(waiting_for=Party.ORGANISER) == ["Spät", "Früh"]
+    assert names(step=StepName.ORGANISER, waiting_for=Party.ORGANISER) == ["Spät"]
+    assert names(step=StepName.AGREEMENT) == []
 
 
 def test_pages_are_even_and_a_page_too_far_is_the_last_one():

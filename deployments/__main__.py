@@ -1,0 +1,259 @@
+"""The command line: ``provision --help``, or ``python -m deployments --help``.
+
+Tables are for people; with ``--json`` nothing but JSON is on the standard output. A refusal is one sentence on the
+standard error and exit status 1.
+"""
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:  # Loading the product takes a second, which --help should not.
+    from rich.table import Table
+
+    from models.board import Board, CaseDetail
+    from tasks.texts import Reader
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_show_locals=False,  # They may hold secrets.
+    help="Bring firms and their clients aboard: start the product, look at its cases, look after it.",
+)
+audit = typer.Typer(no_args_is_help=True, help="Look after the audit trail.")
+app.add_typer(audit, name="audit")
+
+Json = Annotated[bool, typer.Option("--json", help="For machines: JSON and nothing else.")]
+CompanyId = Annotated[str, typer.Argument(metavar="COMPANY_ID", help="The firm's company ID, six digits.")]
+
+
+@app.command()
+def up(
+    data: Annotated[Path | None, typer.Option(help="Folder for databases, mails and logs.", show_default="var")] = None,
+    port: Annotated[int, typer.Option(help="Where the web pages listen.")] = 8080,
+    prefect_port: Annotated[int, typer.Option(help="Where Prefect and its UI listen.")] = 4200,
+    smtp_port: Annotated[int, typer.Option(help="Where the mail catcher listens.")] = 8025,
+) -> None:
+    """Start all on this machine: database, Prefect with its UI, worker, web pages, mail catcher. Ctrl-C ends all."""
+    from deployments.up import up
+
+    raise typer.Exit(up(data, port, prefect_port, smtp_port))
+
+
+@app.command()
+def demo() -> None:
+    """Show the seven steps: start everything in a folder of its own, bring a sample firm aboard, tell how it went."""
+    from deployments.demo import main
+
+    raise typer.Exit(main())
+
+
+@app.command()
+def migrate() -> None:
+    """Make or update the database that PROVISION_DATABASE_URL names (none: SQLite in the data folder)."""
+    from models.migrate import upgrade
+
+    with _told():
+        upgrade()
+        typer.echo("The database is up to date.")
+
+
+@app.command()
+def status(company_id: CompanyId, as_json: Json = False) -> None:
+    """Tell where a firm stands: its steps, who must act, open decisions, mails."""
+    from models import board
+    from models.company_id import company_number
+    from models.db import reading
+
+    with _told(), reading() as session:
+        told = board.case_detail(session, board.case_of(session, company_number(company_id)))
+        _print_json(told) if as_json else _print_detail(told)
+
+
+@app.command()
+def cases(
+    search: Annotated[str, typer.Option(help="Words of the firm's name, or the beginning of its company ID.")] = "",
+    page: Annotated[int, typer.Option(help="Which page, 50 cases each.", min=1)] = 1,
+    as_json: Json = False,
+) -> None:
+    """List the cases: where each stands, for whom it waits, since when; open ones first, then the newest."""
+    from models.board import board
+    from models.db import reading
+
+    with _told(), reading() as session:
+        told = board(session, search=search, page=page)
+        _print_json(told) if as_json else _print_board(told)
+
+
+@app.command()
+def operator(email: Annotated[str, typer.Argument(help="The operator's e-mail address.")]) -> None:
+    """Let somebody work as an operator, and print the link with which they set their password, good for one hour."""
+    from models.db import transaction
+    from models.link import Link, Purpose
+    from models.person import Account, email_address
+    from models.schedule import now
+
+    with _told(), transaction() as session:
+        address = email_address(email)
+        account = Account.by_email(session, address)
+        if account is None:
+            account = Account(email=address, created_at=now())
+            session.add(account)
+        account.is_operator = True
+        session.flush()
+        link = Link.to(session, Purpose.RESET_PASSWORD, now(), account=account.id).url
+    typer.echo(link)
+    _note(f"{address} is an operator. Open the link within one hour to set a password; it works once.")
+
+
+@app.command()
+def webhook_secret() -> None:
+    """Print the key with which other systems sign their events. It is a password: hand it over as one."""
+    from models.settings import settings
+
+    kept = not settings().webhook_secret.get_secret_value()
+    place = settings().data.absolute() / "webhook-secret" if kept else "the setting PROVISION_WEBHOOK_SECRET"
+    for key in settings().webhook_keys:
+        typer.echo(key)
+    _note(f"From {place}. Senders sign with it, see {settings().base_url}/docs. Whoever has it can open cases.")
+
+
+@audit.command()
+def verify(company_id: Annotated[str, typer.Argument(help="One firm only.", show_default="all")] = "") -> None:
+    """Check that no entry was changed, removed or added afterwards; exit status 1 if one was."""
+    from sqlalchemy import select
+
+    from models import board
+    from models.audit import Entry, first_broken, trail
+    from models.company_id import company_number
+    from models.db import reading
+
+    with _told(), reading() as session:
+        if company_id:
+            checked = [board.case_of(session, company_number(company_id))]
+        else:
+            checked = list(session.scalars(select(Entry.case_id).distinct().order_by(Entry.case_id)))
+        entries = broken = 0
+        for case_id in checked:
+            found = trail(session, case_id)
+            entries += len(found)
+            number = first_broken(found)
+            if number is not None:
+                broken += 1
+                typer.echo(f"Case {case_id}: broken at entry {number} of {len(found)}.")
+            session.expunge_all()
+    typer.echo(f"{len(checked)} cases, {entries} entries: {f'{broken} broken' if broken else 'unbroken'}.")
+    raise typer.Exit(1 if broken else 0)
+
+
+@contextmanager
+def _told() -> Iterator[None]:
+    """A refusal as a sentence; so is a database that is not there, which is the commonest mistake of all."""
+    from sqlalchemy.exc import OperationalError, ProgrammingError
+
+    from models.errors import NotFound, ProvisionError
+
+    try:
+        yield
+    except NotFound as missing:
+        _note(f"{missing.what} was not found.")
+        raise typer.Exit(1) from missing
+    except ProvisionError as refusal:
+        _note(str(refusal))
+        raise typer.Exit(1) from refusal
+    except (OperationalError, ProgrammingError) as error:
+        _note(
+            f"The database cannot be read ({error.orig}): name it by PROVISION_DATABASE_URL, or run: provision migrate"
+        )
+        raise typer.Exit(1) from error
+
+
+def _note(sentence: str) -> None:
+    typer.echo(sentence, err=True)
+
+
+def _print_json(told: Any) -> None:
+    from models.board import as_json
+
+    typer.echo(json.dumps(as_json(told), ensure_ascii=False, indent=2))
+
+
+def _reader() -> "Reader":
+    from models.person import Language
+    from tasks.texts import Reader
+
+    return Reader(Language.ENGLISH)
+
+
+def _table(*headings: str, title: str | None = None) -> "Table":
+    from rich import box
+    from rich.table import Table
+
+    made = Table(title=title, title_justify="left", title_style="bold", box=box.SIMPLE_HEAD, pad_edge=False)
+    for heading in headings:
+        made.add_column(heading, overflow="fold")
+    return made
+
+
+def _add(table: "Table", *cells: object) -> None:
+    from rich.text import Text
+
+    table.add_row(*(Text("" if cell is None else str(cell)) for cell in cells))  # Text: a name is no markup.
+
+
+def _print(*tables: "Table | str") -> None:
+    from rich.console import Console
+    from rich.text import Text
+
+    console = Console(highlight=False)
+    for table in tables:
+        console.print(Text(table) if isinstance(table, str) else table)
+
+
+def _print_board(told: "Board") -> None:
+    reader = _reader()
+    table = _table("Company ID", "Firm", "Line of business", "Step", "Waiting for", "Since", "To decide")
+    for case in told.cases:
+        steps = [f"{wait.step.number} {reader.label(wait.step)}" for wait in case.waits]
+        _add(
+            table,
+            case.company_id or "–",
+            case.firm,
+            case.business or reader.label(case.line_of_business),
+            "\n".join(steps) or case.state.value,
+            "\n".join(reader.label(wait.waiting_for) for wait in case.waits),
+            "\n".join(reader.date(wait.since) for wait in case.waits),
+            case.open_decisions or "",
+        )
+    _print(table, f"{told.total} cases, page {told.page} of {told.pages}.")
+
+
+def _print_detail(told: "CaseDetail") -> None:
+    reader = _reader()
+    case = told.case
+    steps = _table("", "Step", "State", "Waiting for", "Since", title="The seven steps")
+    for step in told.steps:
+        waits = reader.label(step.waiting_for) if step.waiting_for else ""
+        _add(steps, step.number, reader.label(step.name), reader.label(step.state), waits, reader.moment(step.since))
+    people = _table("Role", "Name", "Address", "Invited", "Registered", title="People")
+    for person in told.people:
+        moments = (at and reader.date(at) for at in (person.invited_at, person.registered_at))
+        _add(people, reader.label(person.role), person.name, person.email, *moments)
+    decisions = _table("", "Question", "Asked", title="To decide")
+    for one in told.decisions:
+        if one.answered_at is None:
+            _add(decisions, one.decision_id, reader.label(one.kind), reader.moment(one.opened_at))
+    mails = _table("Mail", "To", "State", "Last word of the mail server", title="Mails")
+    for mail in told.mails:
+        _add(mails, mail.kind.value, mail.to_address, mail.state.value, mail.fault)
+    line = case.business or reader.label(case.line_of_business)
+    _print(f"{case.firm} ({line}), company ID {case.company_id or '–'}, {case.state.value}", steps, people)
+    _print(*(table for table in (decisions, mails) if table.row_count))
+
+
+if __name__ == "__main__":
+    app()

@@ -1,0 +1,188 @@
+import json
+import re
+import subprocess
+import sys
+
+import pytest
+from typer.testing import CliRunner
+
+from deployments.__main__ import app
+from models.audit import Entry
+from models.board import as_json, board, case_detail
+from models.db import Base, engine, reading, transaction
+from models.link import Purpose
+from models.person import Account
+from models.settings import settings
+from tasks import accounts
+from tests import factories
+
+
+def run(*arguments, status=0):
+    """What the command wrote to the standard output and to the standard error."""
+    ended = CliRunner().invoke(app, arguments, env={"COLUMNS": "160"})
+    assert ended.exit_code == status, (ended.output, ended.exception)
+    return ended.stdout, ended.stderr
+
+
+def company_id(case_id):
+    with reading() as session:
+        return str(case_detail(session, case_id).case.company_id)
+
+
+@pytest.fixture
+def two_cases():
+    """One that wants advice from us, one just opened."""
+    advised = factories.opened(plan=None, interval=None, question="Was passt zu uns?")
+    factories.advance(advised)
+    factories.opened(
+        "test:2", firm_name="[red]Steuerbüro[/red] Über & Söhne", line_of_business="tax",
+        organiser={"name": "Max Muster", "email": "max@ueber.example"},
+    )  # fmt: skip
+    return advised
+
+
+def test_every_command_explains_itself():
+    commands = {
+        command.name or command.callback.__name__.replace("_", "-"): command for command in app.registered_commands
+    }
+
+    assert set(commands) == {"up", "demo", "migrate", "status", "cases", "operator", "webhook-secret"}
+    for name in (*commands, "audit", "audit verify"):
+        said, _ = run(*name.split(), "--help")
+        assert re.search(r"[A-Z][^│]{20,}\.", said), name
+
+
+def test_help_does_not_wait_for_the_product_to_load():
+    loaded = subprocess.run(
+        [sys.executable, "-c", "import sys, deployments.__main__; print(*sys.modules)"],
+        check=True, capture_output=True, text=True,
+    ).stdout.split()  # fmt: skip
+
+    assert not {"sqlalchemy", "prefect", "fastapi", "models.db", "tasks"} & set(loaded)
+
+
+def test_the_cases_are_told_to_machines_as_the_board_has_them(two_cases):
+    said, noted = run("cases", "--json")
+
+    with reading() as session:
+        assert json.loads(said) == as_json(board(session))
+    assert noted == ""
+    assert [one["open_decisions"] for one in json.loads(said)["cases"]] == [0, 1]
+
+
+def test_the_cases_are_told_to_people_by_their_names(two_cases):
+    said, _ = run("cases")
+
+    assert "[red]Steuerbüro[/red] Über & Söhne" in said  # A name is shown, never obeyed.
+    assert re.search(r"1 The right subscription +provider", said)
+    assert "2 cases, page 1 of 1." in said
+
+
+def test_cases_are_searched(two_cases):
+    found = json.loads(run("cases", "--json", "--search", "ueber soehne")[0])
+
+    assert [case["line_of_business"] for case in found["cases"]] == ["tax"]
+
+
+def test_a_firm_is_told_to_machines_as_the_board_has_it(two_cases):
+    said, _ = run("status", company_id(two_cases), "--json")
+
+    with reading() as session:
+        assert json.loads(said) == as_json(case_detail(session, two_cases))
+
+
+def test_a_firm_is_told_to_people_with_its_steps_and_what_is_to_be_decided(two_cases):
+    said, _ = run("status", company_id(two_cases))
+
+    for words in (
+        "Anwaltskanzlei Freitag & Kollegen",
+        "Our agreement",
+        "Advice on the subscription",
+        "erika@freitag.example",
+    ):
+        assert words in said
+    assert factories.token("erika@freitag.example", Purpose.REGISTER) not in said
+
+
+@pytest.mark.parametrize(
+    ("number", "says"), [("123456", "123456 was not found"), ("12", "six digits"), ("x", "“x” cannot be")]
+)
+def test_a_company_id_that_is_nobodys_is_refused_in_one_sentence(number, says):
+    for how in ([], ["--json"]):
+        said, noted = run("status", number, *how, status=1)
+        assert says in noted
+        assert (said, noted.count("\n")) == ("", 1)
+
+
+def test_a_database_that_is_not_there_is_told_in_one_sentence():
+    Base.metadata.drop_all(engine(settings().database))
+
+    for command in (["cases"], ["status", "123456"], ["audit", "verify"], ["operator", "op@convent-it.example"]):
+        said, noted = run(*command, status=1)
+        assert "provision migrate" in noted
+        assert said == ""
+
+
+def test_migrate_makes_the_database_and_may_be_repeated():
+    Base.metadata.drop_all(engine(settings().database))
+
+    run("migrate")
+    run("migrate")
+
+    assert json.loads(run("cases", "--json")[0])["total"] == 0
+
+
+def test_an_operator_sets_a_password_with_the_link_once():
+    said, noted = run("operator", " Op@Convent-IT.example ")
+
+    assert said.startswith(settings().base_url + "/auth/reset/")
+    assert "op@convent-it.example is an operator" in noted
+    session_token = accounts.reset_password(said.strip().rpartition("/")[2], factories.PASSWORD)
+    assert accounts.signed_in(session_token).is_operator
+    with pytest.raises(Exception, match="done its work"):
+        accounts.reset_password(said.strip().rpartition("/")[2], factories.PASSWORD)
+
+
+def test_somebody_who_has_an_account_becomes_an_operator_with_the_same_account():
+    factories.with_organiser()
+
+    run("operator", "erika@freitag.example")
+    run("operator", "erika@freitag.example")
+
+    with reading() as session:
+        account = Account.by_email(session, "erika@freitag.example")
+    assert account.is_operator
+    assert account.password_hash is not None
+
+
+def test_an_operators_address_must_be_one():
+    assert "is not an e-mail address" in run("operator", "nobody", status=1)[1]
+
+
+def test_the_webhook_secret_is_told_with_where_it_lies(tmp_path, monkeypatch):
+    kept = run("webhook-secret")
+    monkeypatch.setenv("PROVISION_WEBHOOK_SECRET", "whsec_bmV3 whsec_b2xk")
+    settings.cache_clear()
+    given = run("webhook-secret")
+
+    assert kept[0].strip() == (tmp_path / "webhook-secret").read_text()
+    assert str(tmp_path / "webhook-secret") in kept[1]
+    assert given[0].split() == ["whsec_bmV3", "whsec_b2xk"]
+    assert "PROVISION_WEBHOOK_SECRET" in given[1]
+
+
+def test_a_whole_audit_trail_is_verified(two_cases):
+    said, _ = run("audit", "verify")
+
+    assert re.fullmatch(r"2 cases, \d+ entries: unbroken\.\n", said)
+    assert run("audit", "verify", company_id(two_cases))[0].startswith("1 cases")
+
+
+def test_a_forged_audit_trail_is_told_and_the_status_is_1(two_cases):
+    with transaction() as session:
+        session.query(Entry).filter(Entry.case_id == two_cases, Entry.number == 2).update({"actor": "nobody"})
+
+    said, _ = run("audit", "verify", status=1)
+
+    assert f"Case {two_cases}: broken at entry 2 of" in said
+    assert said.endswith("1 broken.\n")
