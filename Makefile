@@ -29,7 +29,7 @@ bench: $(READY) .venv/ready-tests  ## measure: figures, not tests
 	$(BIN)/pytest tests/benchmarks -m benchmark -q -s
 
 lock:  ## choose newer versions of the dependencies (needs uv)
-	uv pip compile pyproject.toml --extra test --upgrade --generate-hashes --python-version 3.11 --no-annotate --no-emit-index-url -o requirements.lock
+	uv pip compile pyproject.toml --extra test --upgrade --generate-hashes --python-version 3.11 --no-annotate --no-strip-extras --no-emit-index-url -o requirements.lock
 
 $(READY): requirements.lock pyproject.toml deployments/install
 	@sh deployments/install
