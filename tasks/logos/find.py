@@ -128,7 +128,7 @@ def _is_plausible(candidate: Candidate, logo: ShapedLogo) -> bool:
 
 def gather(page: Fetched, firm_name: str) -> list[Candidate]:
     """Everything on *page* that may be the logo of *firm_name*, the likeliest first."""
-    if page.media_type.startswith("image/") or svg.is_svg(page.content[:300]):
+    if page.media_type.startswith("image/") or svg.is_svg(page.content):
         return [Candidate(Kind.URL, page.url, 100, ("the address is that of a picture",))]
     reader = _Page(page, firm_name)
     points: dict[str, dict[str, int]] = {}
@@ -199,7 +199,7 @@ class _Page:
 
     def __init__(self, page: Fetched, firm_name: str) -> None:
         known = [page.charset] if page.charset else []
-        text = UnicodeDammit(page.content, override_encodings=known, is_html=True).unicode_markup or ""
+        text = UnicodeDammit(page.content, known_definite_encodings=known, is_html=True).unicode_markup or ""
         self.soup = BeautifulSoup(text, "html.parser")
         self._lines = re.split(r"(?<=\n)", text)
         base = self.soup.find("base", href=True)

@@ -25,7 +25,7 @@ from tasks.logos.refusal import CannotShape, Refusal
 log = logging.getLogger(__name__)
 
 CPU_SECONDS = 8
-WALL_SECONDS = 15
+WALL_SECONDS = 12
 MEMORY = 1 << 30
 """Bytes of address space."""
 FILE = 1 << 20
@@ -84,11 +84,10 @@ def prepare(content: bytes) -> Prepared:
 
 def _prepare_vector(root: ET.Element) -> Prepared:
     given_opaque = False
-    root = _trimmed(root)
-    if not raster.has_transparency(_drawn(root)):
+    picture = _trimmed(root)
+    if not raster.has_transparency(picture):
         given_opaque = True
-        root = _without_ground(root)
-    picture = _drawn(root)
+        root, picture = _without_ground(root, picture)
     return _finish(picture, svg.markup(root), picture.width, given_opaque=given_opaque)
 
 
@@ -98,37 +97,37 @@ def _drawn(root: ET.Element) -> Image.Image:
     return svg.draw(root, *raster.fitting(width, height))
 
 
-def _trimmed(root: ET.Element) -> ET.Element:
-    """With a viewBox around what is visible: twice, as a small logo on a large sheet is found roughly at first."""
+def _trimmed(root: ET.Element) -> Image.Image:
+    """Put the viewBox around what is visible; a small logo on a large sheet is found roughly first, then exactly."""
+    picture = _drawn(root)
     for _ in range(2):
-        picture = _drawn(root)
-        left, top, width, height = svg.view_box(root)
         box = raster.visible_box(picture)
         if box == (0, 0, *picture.size):
             break
+        left, top, width, height = svg.view_box(root)
         across, down = width / picture.width, height / picture.height
         svg.set_view_box(
             root, left + box[0] * across, top + box[1] * down, (box[2] - box[0]) * across, (box[3] - box[1]) * down
         )
-    return root
+        was = picture.width * picture.height
+        picture = _drawn(root)
+        if (box[2] - box[0]) * (box[3] - box[1]) > was / 4:
+            break
+    return picture
 
 
-def _without_ground(root: ET.Element) -> ET.Element:
+def _without_ground(root: ET.Element, before: Image.Image) -> tuple[ET.Element, Image.Image]:
     """Without the shape that only paints the background, if there is one and the rest looks the same without it."""
-    before = _drawn(root)
     colour = before.getpixel((0, 0))
-    if not isinstance(colour, tuple) or not raster.is_paper(colour):
-        return root
-    for candidate in svg.without_first_shapes(root):
-        after = _drawn(candidate)
-        if after.getchannel("A").getbbox() is None:
-            continue
-        on_colour = Image.alpha_composite(Image.new("RGBA", after.size, colour), after)
-        difference = ImageChops.difference(before.convert("RGB"), on_colour.convert("RGB")).convert("L")
-        same = difference.point(lambda value: 255 * (value > raster.NOISE)).getbbox() is None
-        if same and raster.has_transparency(after) and raster.shows_on_white(after):
-            return _trimmed(candidate)
-    return root
+    if isinstance(colour, tuple) and raster.is_paper(colour):
+        for candidate in svg.without_first_shapes(root):
+            after = _drawn(candidate)
+            on_colour = Image.alpha_composite(Image.new("RGBA", after.size, colour), after)
+            difference = ImageChops.difference(before.convert("RGB"), on_colour.convert("RGB")).convert("L")
+            same = difference.point(lambda value: 255 * (value > raster.NOISE)).getbbox() is None
+            if same and raster.has_transparency(after) and raster.shows_on_white(after):
+                return candidate, _trimmed(candidate)
+    return root, before
 
 
 def _prepare_pixels(content: bytes) -> Prepared:

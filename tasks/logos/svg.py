@@ -73,17 +73,20 @@ _FUNCTIONS = _words(
     "url rgb rgba hsl hsla matrix translate translatex translatey scale scalex scaley rotate skewx skewy"
 )
 _INNER_URL = re.compile(r"""url\(\s*(["']?)#([^"'()\s\\]+)\1\s*\)""", re.IGNORECASE)
+_PROLOGUE = re.compile(
+    rb"\s*(<\?.*?\?>|<!--.*?-->|<!DOCTYPE\s+(svg:)?svg\b[^\[>]*(\[.*?\]\s*)?>)\s*", re.DOTALL | re.IGNORECASE
+)
 _ID = re.compile(r"[^\s\"'()<>\\#]{1,200}")
 _LENGTH = re.compile(r"\s*([0-9]*\.?[0-9]+(?:e[+-]?[0-9]+)?)\s*(px|pt|pc|mm|cm|in)?\s*", re.IGNORECASE)
 _PIXELS = {"": 1.0, "px": 1.0, "pt": 4 / 3, "pc": 16.0, "mm": 96 / 25.4, "cm": 96 / 2.54, "in": 96.0}
 
 
 def is_svg(content: bytes) -> bool:
-    """Whether the bytes mean to be an SVG, whatever name and media type they came with."""
-    head = content[:4096].lstrip(b"\xef\xbb\xbf\xff\xfe \t\r\n").replace(b"\x00", b"")
-    return (
-        head.startswith(b"<") and re.search(rb"<(\w+:)?svg[\s>/]", content[:100_000].replace(b"\x00", b"")) is not None
-    )
+    """Whether the first element of the bytes is an SVG, whatever name and media type they came with."""
+    head = content[:100_000].replace(b"\x00", b"").lstrip(b"\xef\xbb\xbf\xff\xfe \t\r\n")
+    while found := _PROLOGUE.match(head):
+        head = head[found.end() :]
+    return re.match(rb"<(svg:)?svg[\s>/]", head) is not None
 
 
 def clean(content: bytes, decode: Callable[[bytes], Image.Image]) -> ET.Element:
