@@ -8,11 +8,12 @@ import re
 import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from typing import Annotated, Any, Literal, TypeVar
 
 from fastapi import APIRouter, BackgroundTasks, Request
 from fastapi.concurrency import run_in_threadpool
-from fastapi.responses import JSONResponse
+from fastapi.responses import JSONResponse, Response
 from pydantic import (
     AfterValidator,
     AwareDatetime,
@@ -26,6 +27,7 @@ from pydantic import (
 from standardwebhooks.webhooks import Webhook, WebhookVerificationError
 from starlette.datastructures import Headers
 
+from deployments.web.visit import Visiting
 from models.company_id import FIRST, LAST
 from models.db import transaction
 from models.errors import ProvisionError
@@ -417,3 +419,52 @@ def _store(message_id: str, event: Event) -> bool:
     payload = event.data.model_dump(mode="json")
     with transaction() as session:
         return Incoming.store(session, "webhook", message_id, event.type, payload, now())
+
+
+@router.get("/docs", include_in_schema=False)
+def documentation(visit: Visiting) -> Response:
+    """How to send events, for those who write the sender; in English as their trade is."""
+    return visit.page(
+        "docs.html",
+        address=f"{settings().base_url}/webhooks",
+        headers=HEADERS,
+        most=BODY_MOST,
+        tolerance=TOLERANCE,
+        events=_documented(),
+    )
+
+
+@cache
+def _documented() -> list[dict[str, Any]]:
+    """Each event's type, meaning, example and fields, read off the models."""
+    schemas = {one["properties"]["type"]["const"]: one for one in _inlined(EVENT.json_schema())["oneOf"]}
+    return [
+        {
+            "type": kind,
+            "told": schemas[kind]["description"],
+            "example": json.dumps(example(kind), ensure_ascii=False, indent=2),
+            "fields": list(_fields(schemas[kind]["properties"]["data"])),
+        }
+        for kind in EXAMPLES
+    ]
+
+
+def _fields(schema: dict[str, Any], within: str = "") -> Iterator[dict[str, Any]]:
+    for name, field in schema["properties"].items():
+        one = next((part for part in field.get("anyOf", []) if part.get("type") != "null"), field)
+        many = one.get("type") == "array"
+        inner = one["items"] if many else one
+        if many:
+            kind = "list"
+        elif "enum" in inner or "const" in inner:
+            kind = " | ".join(json.dumps(value) for value in inner.get("enum", [inner.get("const")]))
+        else:
+            kind = inner.get("format", inner["type"])
+        yield {
+            "name": within + name,
+            "kind": kind,
+            "required": name in schema.get("required", []),
+            "told": field.get("description", ""),
+        }
+        if "properties" in inner:
+            yield from _fields(inner, f"{within}{name}{'[]' if many else ''}.")

@@ -2,7 +2,9 @@ import asyncio
 import base64
 import hashlib
 import hmac
+import html
 import json
+import re
 import time
 
 import pytest
@@ -52,7 +54,7 @@ class Client:
 
 @pytest.fixture
 def client(kicks):
-    app = FastAPI()
+    app = FastAPI(docs_url=None)
     app.include_router(webhooks.router)
     return Client(app)
 
@@ -307,3 +309,51 @@ def test_nothing_is_answered_202_that_was_not_stored(client):
 
     with pytest.raises(Exception, match="inbox"):
         send(client, example("mail.bounced"))
+
+
+def page(client):
+    answer = client.get("/docs")
+    assert answer.status_code == 200
+    return answer.text
+
+
+def test_the_signing_example_of_the_docs_signs_what_we_accept(client):
+    source = html.unescape(re.search(r'<code id="signing">(.*?)</code>', page(client), re.DOTALL)[1])
+    namespace = {}
+    exec(source, namespace)
+    body, headers = namespace["signed"](NEW, example("mail.bounced"))
+    again, headers_again = namespace["signed"](OLD, example("mail.bounced"), headers["webhook-id"])
+
+    answers = [client.post("/webhooks", content=body, headers=headers)]
+    answers.append(client.post("/webhooks", content=again, headers=headers_again))
+
+    assert [answer.json() for answer in answers] == [
+        {"status": "accepted", "new": True},
+        {"status": "accepted", "new": False},
+    ]
+
+
+def test_every_example_of_the_docs_is_accepted(client):
+    examples = re.findall(r'<code class="example">(.*?)</code>', page(client), re.DOTALL)
+
+    answers = [send(client, html.unescape(text).encode(), message_id=f"m{n}") for n, text in enumerate(examples)]
+
+    assert [answer.status_code for answer in answers] == [202] * len(EXAMPLES)
+
+
+def test_the_docs_name_every_field_once_and_load_nothing_from_elsewhere(client):
+    text = page(client)
+
+    for name in ("caseworkers[].email", "organiser.name", "email_verified", "signed_at", "message_id", "diagnostic"):
+        assert text.count(f"<dt><code>{name}</code></dt>") == 1
+    assert not re.search(r"<script|<style| style=|<[^a>][^>]*(src|href)=.https?:", text)
+
+
+def test_the_description_for_machines_has_an_example_of_every_event_and_every_answer(client):
+    described = client.get("/openapi.json").json()["paths"]
+
+    assert list(described) == ["/webhooks"]
+    post = described["/webhooks"]["post"]
+    assert set(post["requestBody"]["content"]["application/json"]["examples"]) == set(EXAMPLES)
+    assert set(post["responses"]) == {"202", "400", "401", "413", "422"}
+    assert [header["name"] for header in post["parameters"]] == ["webhook-id", "webhook-timestamp", "webhook-signature"]
