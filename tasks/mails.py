@@ -73,9 +73,10 @@ def write(outgoing: Outgoing, link: Link | None = None, attachment: Document | N
     message["Date"] = format_datetime(now())
     message["From"] = Address(_sender(outgoing, reader), addr_spec=ascii_address(settings().provider_email))
     message["To"] = Address(_line(outgoing.to_name), addr_spec=ascii_address(outgoing.to_address))
-    if outgoing.facts.get("reply_to"):
-        name = _line(outgoing.facts.get("invited_by") or outgoing.facts["firm"])
-        message["Reply-To"] = Address(name, addr_spec=ascii_address(outgoing.facts["reply_to"]))
+    inviter = _inviter(outgoing.facts)
+    if inviter["reply_to"]:
+        name = _line(inviter["invited_by"] or outgoing.facts["firm"])
+        message["Reply-To"] = Address(name, addr_spec=ascii_address(inviter["reply_to"]))
     message["Subject"] = _line(html.title.get_text() if html.title else "", SUBJECT_MOST)
     message["Content-Language"] = reader.language.value
     message["Auto-Submitted"] = "auto-generated"
@@ -109,15 +110,23 @@ def _values(outgoing: Outgoing, link: Link | None, facts: dict[str, Any]) -> dic
         "company_id": None,
         "logo": False,
         **facts,
+        **_inviter(facts),
         "kind": outgoing.kind.value,
         "name": (split_name(outgoing.to_name)[0] if informal else outgoing.to_name) if person else "",
         "to_address": outgoing.to_address,
         "to_provider": outgoing.person_id is None,
         "provider": provider,
         "step_names": StepName,
-        "link": link and link.url,
+        "link": link.url if link else provider.base_url + facts["path"] if "path" in facts else None,
         "valid_until": link and link.expires_at,
     }
+
+
+def _inviter(facts: dict[str, Any]) -> dict[str, str]:
+    """Name and address of the person at the firm who invites, as far as they are known."""
+    by = facts.get("invited_by") or ""
+    name, address = ("", by) if "@" in by else (by, "")
+    return {"invited_by": name, "reply_to": facts.get("reply_to") or address}
 
 
 def _sender(outgoing: Outgoing, reader: Reader) -> str:

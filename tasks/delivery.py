@@ -1,0 +1,315 @@
+"""Emptying the outbox: every mail leaves once, by however many senders and however often this runs.
+
+A sender claims rows for the time of a lease, lets go of the database, sends over one connection and writes down each
+outcome at once. If it dies, the rest of its rows are due again when the lease ends; only the mail that was under way
+can leave twice, under the same Message-ID.
+"""
+
+import logging
+import random
+import smtplib
+import ssl
+import time
+from collections import Counter
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from email.message import EmailMessage
+from enum import StrEnum
+from typing import Self
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session, undefer
+
+from models.db import reading, transaction
+from models.document import Document
+from models.exchange import Outgoing
+from models.link import Link
+from models.person import Person
+from models.schedule import now
+from models.settings import settings
+from tasks.bounces import bounced
+from tasks.mails import ascii_address, write
+from tasks.policy import side_effect
+
+log = logging.getLogger(__name__)
+
+LEASE = timedelta(minutes=10)
+"""How long claimed mails are a sender's own; it stops before, by what one mail may take at most."""
+FIRST_PAUSE, LONGEST_PAUSE = timedelta(minutes=1), timedelta(hours=4)
+TRIES_MOST = 10
+AGE_MOST = timedelta(days=3)
+"""A mail that was refused for the time being is given up after so many tries or at this age."""
+LOSSES_MOST = 3
+"""After so many lost connections in a row the mail server is left alone until the next pass."""
+
+
+class Outcome(StrEnum):
+    """What became of one mail in one pass."""
+
+    DELIVERED = "delivered"
+    POSTPONED = "postponed"
+    FAILED = "failed"
+    DROPPED = "dropped"
+
+
+@dataclass(frozen=True)
+class Delivered:
+    """How many mails of a pass were taken by the mail server, will be tried again, were given up, had no use."""
+
+    delivered: int = 0
+    postponed: int = 0
+    failed: int = 0
+    dropped: int = 0
+
+    def __add__(self, other: Self) -> "Delivered":
+        return Delivered(
+            self.delivered + other.delivered,
+            self.postponed + other.postponed,
+            self.failed + other.failed,
+            self.dropped + other.dropped,
+        )
+
+    @property
+    def total(self) -> int:
+        return self.delivered + self.postponed + self.failed + self.dropped
+
+
+@side_effect(name="deliver mails")
+def deliver_outbox() -> Delivered:
+    """Send everything that is due. Repeating it sends nothing twice."""
+    done = Delivered()
+    while (batch := deliver_due()).total:
+        done += batch
+    return done
+
+
+def deliver_due(limit: int | None = None) -> Delivered:
+    """Send up to *limit* mails that are due (none: as many as the settings say) over one connection."""
+    until = time.monotonic() + LEASE.total_seconds() - 6 * settings().smtp_timeout
+    mails = _claim(limit or settings().mails_at_once)
+    counts: Counter[Outcome] = Counter()
+    with _MailServer() as server:
+        for mail in mails:
+            if not server.answers or time.monotonic() > until:
+                verdict = _Verdict(Outcome.POSTPONED, server.fault, tried=False)
+            else:
+                verdict = _deliver(mail, server)
+            _record(mail, verdict)
+            counts[verdict.outcome] += 1
+    done = Delivered(**{outcome.value: count for outcome, count in counts.items()})
+    if mails:
+        log.info("Outbox: %s", done)
+    if not server.answers:
+        log.error("The mail server %s:%s does not answer: mails wait", settings().smtp_host, settings().smtp_port)
+    return done
+
+
+@dataclass(frozen=True)
+class _Mail:
+    """A claimed row with what it needs to be written."""
+
+    row: Outgoing
+    leased_until: datetime
+    link: Link | None
+    attachment: Document | None
+    address_is_bad: bool
+
+
+@dataclass(frozen=True)
+class _Verdict:
+    outcome: Outcome
+    fault: str = ""
+    bad_address: bool = False
+    tried: bool = True
+
+
+def _claim(limit: int) -> list[_Mail]:
+    at = now()
+    with transaction() as session:
+        rows = Outgoing.due(session, at, limit, LEASE)
+    if not rows:
+        return []
+    with reading() as session:
+        links = {
+            link.id: link for link in session.scalars(select(Link).where(Link.id.in_({row.link_id for row in rows})))
+        }
+        wanted = select(Document).where(Document.id.in_({row.document_id for row in rows}))
+        documents = {file.id: file for file in session.scalars(wanted.options(undefer(Document.content)))}
+        known = select(Person.id).where(Person.id.in_({row.person_id for row in rows}), Person.bounced_at.is_not(None))
+        bounced = set(session.scalars(known))
+    return [
+        _Mail(
+            row,
+            at + LEASE,
+            links.get(row.link_id or 0),
+            documents.get(row.document_id or 0),
+            row.person_id in bounced,
+        )
+        for row in rows
+    ]
+
+
+def _deliver(mail: _Mail, server: "_MailServer") -> _Verdict:
+    """Write and send one mail. Whatever goes wrong with it is its own matter: the others go on."""
+    if useless := _useless(mail):
+        return useless
+    try:
+        message = write(mail.row, mail.link, mail.attachment)
+    except Exception as error:  # One mail that cannot be written must not stop the others.
+        log.exception("Mail %s (%s) cannot be written", mail.row.id, mail.row.kind)
+        return _Verdict(Outcome.POSTPONED, f"cannot be written: {type(error).__name__}")
+    try:
+        server.send(message, mail.row.to_address)
+    except _Unreachable as error:
+        return _Verdict(Outcome.POSTPONED, str(error), tried=False)
+    except OSError as error:  # Every SMTPException is one.
+        return _judge(error)
+    return _Verdict(Outcome.DELIVERED)
+
+
+def _useless(mail: _Mail) -> _Verdict | None:
+    """Why this mail should not leave, if so."""
+    if mail.link is not None and mail.link.used_at is not None:
+        return _Verdict(Outcome.DROPPED, "goal reached")
+    if mail.link is not None and mail.link.expires_at <= now():
+        return _Verdict(Outcome.DROPPED, "link expired")
+    if mail.address_is_bad:  # Sent when an operator has corrected it.
+        return _Verdict(Outcome.FAILED, "address known to be bad")
+    return None
+
+
+def _judge(error: OSError) -> _Verdict:
+    """What follows from what the mail server said, or did not say."""
+    match error:
+        case smtplib.SMTPRecipientsRefused():
+            code, text = next(iter(error.recipients.values()))
+            return _refused(code, text, bad_address=True)
+        case smtplib.SMTPNotSupportedError():  # The address needs what this server cannot do.
+            return _Verdict(Outcome.FAILED, str(error), bad_address=True)
+        case smtplib.SMTPSenderRefused():  # Not this mail's fault, and an operator can mend it.
+            return _Verdict(Outcome.POSTPONED, _said(error.smtp_code, error.smtp_error))
+        case smtplib.SMTPResponseException():
+            return _refused(error.smtp_code, error.smtp_error, bad_address=_names_address(error.smtp_error))
+    return _Verdict(Outcome.POSTPONED, f"{type(error).__name__}: {error}")  # Lost on the way, or no answer in time.
+
+
+def _refused(code: int, text: bytes | str, *, bad_address: bool) -> _Verdict:
+    """5xx is for good, anything else for the time being (RFC 5321, 4.2.1)."""
+    for_good = 500 <= code < 600
+    outcome = Outcome.FAILED if for_good else Outcome.POSTPONED
+    return _Verdict(outcome, _said(code, text), bad_address=for_good and bad_address)
+
+
+def _said(code: int, text: bytes | str) -> str:
+    return f"{code} {text.decode(errors='replace') if isinstance(text, bytes) else text}"
+
+
+def _names_address(text: bytes | str) -> bool:
+    """Whether a refusal of the whole mail speaks of its address: 5.1.x (RFC 3463)."""
+    return (text if isinstance(text, bytes) else text.encode()).lstrip().startswith(b"5.1.")
+
+
+def _record(mail: _Mail, verdict: _Verdict) -> None:
+    """Write down what became of it, unless another sender has taken it over in the meantime."""
+    at = now()
+    with transaction() as session:
+        row = session.get_one(Outgoing, mail.row.id, with_for_update=True)
+        if row.due_at != mail.leased_until and verdict.outcome is not Outcome.DELIVERED:
+            return
+        row.fault = verdict.fault[:500] or None
+        if verdict.outcome is Outcome.DELIVERED:
+            row.delivered_at, row.due_at, row.failed_at = at, None, None
+        elif verdict.outcome is Outcome.DROPPED:
+            row.due_at = None
+        elif verdict.outcome is Outcome.FAILED:
+            row.failed_at, row.due_at = at, None
+            if verdict.bad_address:
+                _bounce(session, row, at)
+        elif not verdict.tried:
+            row.attempts -= 1
+            row.due_at = at + _pause(1)
+        elif row.attempts >= TRIES_MOST or (row.attempts > 1 and at - row.created_at > AGE_MOST):
+            row.failed_at, row.due_at = at, None
+        else:
+            row.due_at = at + _pause(row.attempts)
+
+
+def _pause(attempts: int) -> timedelta:
+    """Twice as long after each try, with jitter, so that mails refused together do not come back together."""
+    pause: timedelta = min(FIRST_PAUSE * 2 ** min(attempts - 1, 20), LONGEST_PAUSE)
+    return pause * random.uniform(0.8, 1.0)  # noqa: S311  (nothing secret about it)
+
+
+def _bounce(session: Session, row: Outgoing, at: datetime) -> None:
+    """The address does not work: hold further mail to the person and ask an operator, once."""
+    person = session.get(Person, row.person_id) if row.person_id else None
+    if person is not None and person.bounced_at is None:
+        bounced(session, row, row.fault or "", at)
+
+
+class _Unreachable(Exception):
+    """No connection, no encryption or no login: nothing was tried with any mail."""
+
+
+class _MailServer:
+    """One connection, opened with the first mail, opened anew if it gets lost."""
+
+    def __init__(self) -> None:
+        self._smtp: smtplib.SMTP | None = None
+        self._losses = 0
+        self.fault = ""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._smtp is not None:
+            try:
+                self._smtp.quit()
+            except (smtplib.SMTPException, OSError):
+                self._smtp.close()
+
+    @property
+    def answers(self) -> bool:
+        """False once it could not be reached, or lost the connection too often in a row."""
+        return not self.fault
+
+    def send(self, message: EmailMessage, address: str) -> None:
+        """Raises what smtplib raises, or _Unreachable."""
+        smtp = self._smtp = self._smtp or self._connect()
+        try:
+            smtp.send_message(message, settings().provider_email, [ascii_address(address)])
+        except (smtplib.SMTPServerDisconnected, TimeoutError, ConnectionError) as error:
+            smtp.close()
+            self._losses += 1
+            if self._losses >= LOSSES_MOST:
+                self.fault = f"{type(error).__name__}: {error}"
+            raise
+        else:
+            self._losses = 0
+        finally:
+            if smtp.sock is None:  # Closed by us, or by smtplib after a 421.
+                self._smtp = None
+
+    def _connect(self) -> smtplib.SMTP:
+        wanted = settings()
+        try:
+            if wanted.smtp_security == "tls":
+                context = ssl.create_default_context()
+                smtp: smtplib.SMTP = smtplib.SMTP_SSL(
+                    wanted.smtp_host, wanted.smtp_port, timeout=wanted.smtp_timeout, context=context
+                )
+            else:
+                smtp = smtplib.SMTP(wanted.smtp_host, wanted.smtp_port, timeout=wanted.smtp_timeout)
+            try:
+                if wanted.smtp_security == "starttls":
+                    smtp.starttls(context=ssl.create_default_context())
+                if wanted.smtp_user:
+                    smtp.login(wanted.smtp_user, wanted.smtp_password.get_secret_value())
+            except (OSError, ValueError):
+                smtp.close()
+                raise
+        except (OSError, ValueError) as error:  # smtplib refuses a password that is not ASCII with a ValueError.
+            self.fault = f"{type(error).__name__}: {error}"
+            raise _Unreachable(self.fault) from error
+        return smtp
