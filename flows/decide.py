@@ -3,7 +3,7 @@
 from itertools import count
 
 from prefect import flow
-from prefect.flow_runs import suspend_flow_run
+from prefect.flow_runs import asuspend_flow_run
 from prefect.runtime import flow_run
 
 from tasks.decisions import form_of, take_answer
@@ -20,7 +20,7 @@ async def decide(decision_id: int) -> None:
         form = form_of(decision_id, problem)
         if form is None:
             return
-        answer = await suspend_flow_run(
+        answer = await asuspend_flow_run(
             wait_for_input=form.model.with_initial_data(description=form.description),
             key=f"decision-{decision_id}-{attempt}",
         )

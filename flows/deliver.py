@@ -4,7 +4,7 @@ from prefect import flow
 from tasks.delivery import deliver_outbox
 
 
-@flow(name="deliver", retries=0)
+@flow(name="deliver", flow_run_name="deliver", retries=0)
 async def deliver() -> None:
     """Hand every mail that is due to the mail server."""
     deliver_outbox()

@@ -5,7 +5,7 @@ from prefect import flow
 from tasks.inbox import handle_events
 
 
-@flow(name="receive", retries=0)
+@flow(name="receive", flow_run_name="receive", retries=0)
 async def receive() -> None:
     """Handle the stored events, oldest first; the cases that they move get their passes."""
     handle_events()

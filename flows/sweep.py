@@ -6,7 +6,7 @@ from tasks.inbox import handle_events
 from tasks.passes import show_all_decisions, start_due_passes
 
 
-@flow(name="sweep", retries=0)
+@flow(name="sweep", flow_run_name="sweep", retries=0)
 async def sweep() -> None:
     """Handle events left over, ask for passes that are due, and put lost forms back."""
     handle_events()

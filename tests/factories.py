@@ -1,5 +1,8 @@
 """A case at any point of its way, made by the product's own acts."""
 
+from io import BytesIO
+
+from PIL import Image, ImageDraw
 from sqlalchemy import select
 
 from models.agreement import Agreement
@@ -116,6 +119,15 @@ def with_client(**changes) -> int:
     invitations.add_clients(firm_of(case_id), "erika@freitag.example", people, "Willkommen!")
     advance(case_id)
     return case_id
+
+
+def give_logo(case_id: int) -> None:
+    """The organiser supplies a logo."""
+    picture = BytesIO()
+    drawn = Image.new("RGBA", (480, 120))
+    ImageDraw.Draw(drawn).rounded_rectangle((10, 10, 470, 110), 30, fill=(15, 76, 92, 255))
+    drawn.save(picture, "PNG")
+    publish.supply_logo(firm_of(case_id), "erika@freitag.example", picture.getvalue())
 
 
 def operator(email: str = "operator@convent-it.example") -> str:
