@@ -17,6 +17,7 @@ import os
 import signal
 import socket
 import threading
+import time
 from collections.abc import Coroutine
 from datetime import UTC, datetime
 from time import monotonic
@@ -83,9 +84,7 @@ class Worker:
 
     def _once(self, prefect: SyncPrefectClient) -> None:
         try:
-            if monotonic() >= self._next_heartbeat:
-                prefect.send_worker_heartbeat(self.pool, self.name, heartbeat_interval_seconds=HEARTBEAT)
-                self._next_heartbeat = monotonic() + HEARTBEAT
+            self._beat(prefect)
             if monotonic() >= self._next_heal:
                 self._heal(prefect)
                 self._next_heal = monotonic() + HEAL
@@ -100,6 +99,11 @@ class Worker:
                 log.info("Prefect is back")
                 self._next_heal = monotonic() + HEAL  # Time for the other workers to give a sign of life.
             self._away = False
+
+    def _beat(self, prefect: SyncPrefectClient) -> None:
+        if monotonic() >= self._next_heartbeat:
+            prefect.send_worker_heartbeat(self.pool, self.name, heartbeat_interval_seconds=HEARTBEAT)
+            self._next_heartbeat = monotonic() + HEARTBEAT
 
     def _due(self, prefect: SyncPrefectClient) -> list[FlowRun]:
         """Due runs for which there is room, oldest first; of a schedule's missed runs only the latest."""
@@ -120,21 +124,21 @@ class Worker:
 
     def _take(self, prefect: SyncPrefectClient, run: FlowRun) -> None:
         """Claim *run* and start it; nothing if another worker was quicker or it was cancelled meanwhile."""
+        entrypoint = self._entrypoint(prefect, run)
         try:
             state = propose_state_sync(prefect, Pending(message=TAKEN_BY + self.name), run.id)
         except (Abort, Pause):
             return
         if not state.is_pending():
             return
-        run.state, run.state_type, run.state_name = state, state.type, state.name
-        self._working[run.id] = run
         try:
-            flow = load_flow(self._entrypoint(prefect, run))
+            flow = load_flow(entrypoint)
         except Exception as error:
             log.exception("Run %s cannot be loaded", run.id)
             prefect.set_flow_run_state(run.id, Crashed(message=f"The flow cannot be loaded: {error!r}"), force=True)
-            del self._working[run.id]
             return
+        run.state, run.state_type, run.state_name = state, state.type, state.name
+        self._working[run.id] = run
         # Each run in a copy of the context that the worker was made in: the settings, not our hasty client.
         threading.Thread(
             target=self._context.copy().run, args=(self._run, flow, run), name=f"run-{run.id}", daemon=True
@@ -142,8 +146,7 @@ class Worker:
 
     def _entrypoint(self, prefect: SyncPrefectClient, run: FlowRun) -> str:
         if run.deployment_id is None:
-            msg = "it belongs to no deployment"
-            raise LookupError(msg)
+            return ""
         if run.deployment_id not in self._entrypoints:
             self._entrypoints[run.deployment_id] = prefect.read_deployment(run.deployment_id).entrypoint or ""
         return self._entrypoints[run.deployment_id]
@@ -180,9 +183,9 @@ class Worker:
             history = sorted(prefect.read_flow_run_states(run.id), key=lambda state: state.timestamp)
             takers = [str(state.message) for state in history if (state.message or "").startswith(TAKEN_BY)]
             # Runs that Prefect's own workers took are theirs to heal.
-            if takers and takers[-1].removeprefix(TAKEN_BY) not in alive:
+            if takers and takers[-1].removeprefix(TAKEN_BY) not in alive - {self.name}:
                 end = Cancelled if run.state_type is StateType.CANCELLING else Crashed
-                prefect.set_flow_run_state(run.id, end(message="Its worker died; the sweep goes on."), force=True)
+                prefect.set_flow_run_state(run.id, end(message="Its worker died; the sweep goes on."))
         for worker in workers:
             if worker.name not in alive:
                 self._forget(prefect, worker.name)
@@ -196,18 +199,16 @@ class Worker:
 
     def _drain(self, prefect: SyncPrefectClient) -> bool:
         deadline = monotonic() + self.patience
-        while self._working and monotonic() < deadline:
-            threading.Event().wait(0.05)
-        left = list(self._working)
         try:
-            for run in left:
-                prefect.set_flow_run_state(
-                    run, Crashed(message="Its worker was stopped; the sweep goes on."), force=True
-                )
+            while self._working and monotonic() < deadline:
+                self._beat(prefect)
+                time.sleep(0.05)
+            for run in list(self._working):
+                prefect.set_flow_run_state(run, Crashed(message="Its worker was stopped; the sweep goes on."))
             self._forget(prefect, self.name)
         except AWAY as error:
             log.info("Prefect was gone before the worker: %s", str(error).splitlines()[0])
-        return not left
+        return not self._working
 
 
 def main() -> None:

@@ -5,6 +5,7 @@ Nothing here raises when Prefect is away. Whoever asks has first written down wh
 
 import logging
 import ssl
+import time
 from typing import Any
 
 import httpx
@@ -13,6 +14,8 @@ from prefect.settings import get_current_settings
 log = logging.getLogger(__name__)
 
 SECONDS_TO_ANSWER = 3.0
+PAUSES = (0.1, 0.3, 0.6)
+"""Seconds before asking again a server whose SQLite is busy; every question here may be asked twice."""
 ENDED = {"COMPLETED", "FAILED", "CRASHED", "CANCELLED"}
 
 
@@ -68,7 +71,12 @@ def _ask(method: str, path: str, body: dict[str, Any] | None = None) -> Any:
             verify=ssl.create_default_context(cafile=api.ssl_cert_file) if checked else False,
             timeout=SECONDS_TO_ANSWER,
         ) as server:
-            return server.request(method, path, json=body).raise_for_status().json()
+            for pause in PAUSES:
+                answer = server.request(method, path, json=body)
+                if answer.status_code != httpx.codes.SERVICE_UNAVAILABLE:
+                    break
+                time.sleep(pause)
+            return answer.raise_for_status().json()
     except (httpx.HTTPError, ValueError) as error:
-        log.warning("Prefect did not take it, left to the sweep: %s", error)
+        log.warning("Prefect did not take it, left to the sweep: %s", str(error).splitlines()[0])
         return None
