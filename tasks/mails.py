@@ -28,34 +28,34 @@ from tasks.texts import MAILS, Reader, render
 SUBJECT_MOST = 200
 SANS = "-apple-system,'Segoe UI',Roboto,'Helvetica Neue',Arial,sans-serif"
 STYLES = {
-    ".ground": "margin:0;padding:0;background:#f2f4f6",
+    ".ground": "margin:0;padding:0;background:#f5f6f5",
     ".frame": "width:100%;border-collapse:collapse",
     ".edge": "padding:24px 12px",
     ".card": "width:100%;max-width:600px;margin:0 auto;border-collapse:separate;border-spacing:0;background:#ffffff;"
-    f"border:1px solid #dde2e7;border-radius:10px;color:#1c2126;font:16px/1.55 {SANS};text-align:left",
+    f"border:1px solid #d5dcde;border-radius:10px;color:#1c2528;font:16px/1.55 {SANS};text-align:left",
     ".head": "padding:26px 36px 0",
     ".body": "padding:22px 36px 10px",
     ".foot": "padding:0 36px 22px",
     ".plate": "display:inline-block;margin:0 0 12px;padding:8px;border-radius:6px;background:#ffffff",
     ".logo": "display:block;height:auto;max-width:100%;max-height:72px;border:0",
-    ".name": "font-size:18px;font-weight:600;color:#1c2126",
+    ".name": "font-size:18px;font-weight:600;color:#1c2528",
     "p": "margin:0 0 16px",
-    "h2": f"margin:24px 0 8px;font:600 17px/1.4 {SANS};color:#1c2126",
+    "h2": f"margin:24px 0 8px;font:600 17px/1.4 {SANS};color:#1c2528",
     "ol, ul": "margin:0 0 16px;padding:0 0 0 26px",
     "li": "margin:0 0 8px",
-    "dl": "margin:0 0 20px;padding:14px 18px 4px;border-left:4px solid #0b5cad;border-radius:4px;background:#f2f6fa",
-    "dt": "margin:0;font-size:14px;color:#55606a",
+    "dl": "margin:0 0 20px;padding:14px 18px 4px;border-left:4px solid #0f4c5c;border-radius:4px;background:#e3eef0",
+    "dt": "margin:0;font-size:14px;color:#55636a",
     "dd": "margin:0 0 10px",
-    "blockquote": "margin:0 0 20px;padding:14px 18px;border-left:4px solid #9aa7b4;border-radius:4px;"
-    "background:#f5f6f8",
-    ".by": "color:#55606a",
-    "a": "color:#0b5cad",
-    "a.button": "display:inline-block;padding:13px 24px;border-radius:6px;background:#0b5cad;color:#ffffff;"
+    "blockquote": "margin:0 0 20px;padding:14px 18px;border-left:4px solid #7b888e;border-radius:4px;"
+    "background:#eef1f1",
+    ".by": "color:#55636a",
+    "a": "color:#0f4c5c",
+    "a.button": "display:inline-block;padding:13px 24px;border-radius:6px;background:#0f4c5c;color:#ffffff;"
     "font-weight:600;text-decoration:none",
     ".action": "margin:24px 0",
     ".number": "margin:0 0 16px;font-size:30px;font-weight:600;letter-spacing:3px",
-    ".quiet": "font-size:14px;line-height:1.5;color:#55606a",
-    "div.quiet": "padding-top:16px;border-top:1px solid #dde2e7;font-size:13px;line-height:1.5;color:#55606a",
+    ".quiet": "font-size:14px;line-height:1.5;color:#55636a",
+    "div.quiet": "padding-top:16px;border-top:1px solid #d5dcde;font-size:13px;line-height:1.5;color:#55636a",
     "div.quiet p": "margin:0 0 8px",
 }
 

@@ -42,17 +42,17 @@ class MailServer:
         self.pause = 0.0
         self.encrypted = self.logged_in = False
 
-    async def handle_EHLO(self, server: SMTP, session: Session, envelope: Envelope, hostname: str, answers: list[str]):
+    async def handle_EHLO(self, server: SMTP, session: Session, envelope: Envelope, hostname: str, answers: list[str]):  # noqa: N802
         session.host_name = hostname
         return answers
 
-    async def handle_RCPT(self, server: SMTP, session: Session, envelope: Envelope, address: str, options: list[str]):
+    async def handle_RCPT(self, server: SMTP, session: Session, envelope: Envelope, address: str, options: list[str]):  # noqa: N802
         answer = self.at_recipient.pop(0) if self.at_recipient else ""
         if not answer:
             envelope.rcpt_tos.append(address)
         return answer or "250 OK"
 
-    async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope):
+    async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope):  # noqa: N802
         answer = self.at_data.pop(0) if self.at_data else ""
         await asyncio.sleep(self.pause)
         if answer == "drop":
@@ -251,7 +251,7 @@ def test_many_senders_at_once_send_nothing_twice(mail_server):
     for sender in senders:
         sender.join()
 
-    assert sum((part.delivered for part in done)) == 60
+    assert sum(part.delivered for part in done) == 60
     assert len(mail_server.taken) == 60
     assert len(set(mail_server.ids)) == 60
 
