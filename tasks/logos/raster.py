@@ -25,6 +25,10 @@ SIDE_LEAST = 16
 RATIO_MOST = 40
 NOISE = 24
 """Difference from the background, of 255, that a lossy format may add to it."""
+SPECK = 8
+"""Pixels."""
+HOLES = 2000
+"""Enclosed spots of background colour that are looked at; more is a texture."""
 VISIBLE = 16
 """Alpha from which a pixel counts as part of the logo."""
 
@@ -151,6 +155,7 @@ def without_background(picture: Image.Image) -> Image.Image | None:
     strongest = _grown(distance, 4)
     definite = ImageChops.subtract(distance, strongest.point(lambda value: max(NOISE, value // 8)))
     flat = ImageChops.lighter(flat, definite.point(lambda value: 255 * (value == 0)))
+    _fill_specks(flat, distance)
     removed = _background(flat)
     near = ImageChops.subtract(_grown(removed, 2), removed)
     if _soft_share(strongest, near) > 0.3:
@@ -272,12 +277,20 @@ def _background(flat: Image.Image) -> Image.Image:
     for region in _regions(flat, diagonal=False):
         touches = region.left == 0 or region.top == 0 or region.right == width or region.bottom == height
         (outside if touches else holes).append(region)
-    holes = [hole for hole in holes if hole.area >= 4]
     background = Image.new("L", flat.size)
-    for region in [*outside, *(_counters(flat, holes) if len(holes) <= 400 else [])]:
+    for region in [*outside, *(_counters(flat, holes) if len(holes) <= HOLES else [])]:
         for row, first, last in region.runs:
             background.paste(255, (first, row, last, row + 1))
     return background
+
+
+def _fill_specks(flat: Image.Image, distance: Image.Image) -> None:
+    """Make background of what lossy formats sprinkle around writing: a few pale pixels with nothing beside them."""
+    for region in _regions(ImageChops.invert(flat), diagonal=True):
+        if region.area <= SPECK:
+            box = (region.left, region.top, region.right, region.bottom)
+            if not any(distance.crop(box).histogram()[64:]):
+                flat.paste(255, box)
 
 
 def _counters(flat: Image.Image, holes: list[_Region]) -> Iterator[_Region]:
@@ -296,8 +309,9 @@ def _counters(flat: Image.Image, holes: list[_Region]) -> Iterator[_Region]:
     for number, inside in held.items():
         shape = shapes[number]
         solid = shape.area + sum(hole.area for hole in inside) >= 0.7 * shape.box_area
-        compact = all(hole.area >= 0.6 * hole.box_area for hole in inside if hole.area >= 12)
-        if not solid or (len(inside) <= 2 and compact):
+        large = [hole for hole in inside if hole.area >= 12]
+        compact = all(hole.area >= 0.6 * hole.box_area for hole in large)
+        if not solid or (len(large) <= 2 and compact):
             yield from inside
 
 

@@ -74,7 +74,7 @@ _FUNCTIONS = _words(
 )
 _INNER_URL = re.compile(r"""url\(\s*(["']?)#([^"'()\s\\]+)\1\s*\)""", re.IGNORECASE)
 _PROLOGUE = re.compile(
-    rb"\s*(<\?.*?\?>|<!--.*?-->|<!DOCTYPE\s+(svg:)?svg\b[^\[>]*(\[.*?\]\s*)?>)\s*", re.DOTALL | re.IGNORECASE
+    rb"\s*(<\?.*?\?>|<!--.*?-->|<!DOCTYPE\s+(\w+:)?svg\b[^\[>]*(\[.*?\]\s*)?>)\s*", re.DOTALL | re.IGNORECASE
 )
 _ID = re.compile(r"[^\s\"'()<>\\#]{1,200}")
 _LENGTH = re.compile(r"\s*([0-9]*\.?[0-9]+(?:e[+-]?[0-9]+)?)\s*(px|pt|pc|mm|cm|in)?\s*", re.IGNORECASE)
@@ -86,7 +86,7 @@ def is_svg(content: bytes) -> bool:
     head = content[:100_000].replace(b"\x00", b"").lstrip(b"\xef\xbb\xbf\xff\xfe \t\r\n")
     while found := _PROLOGUE.match(head):
         head = head[found.end() :]
-    return re.match(rb"<(svg:)?svg[\s>/]", head) is not None
+    return re.match(rb"<(\w+:)?svg[\s>/]", head) is not None
 
 
 def clean(content: bytes, decode: Callable[[bytes], Image.Image]) -> ET.Element:
