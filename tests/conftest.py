@@ -1,29 +1,82 @@
-"""Each test has a database of its own, migrated from nothing: SQLite here, PostgreSQL with ``--postgres``."""
+"""Each test has empty tables of its own.
 
+Tests of models and tasks that use the database run twice: on SQLite and on PostgreSQL. All others run on SQLite.
+"""
+
+import shutil
 import socket
+from contextlib import contextmanager
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from sqlalchemy import event, text
 
 from models.db import Base, engine
 from models.migrate import register_tables
 from models.settings import settings
+from tests import postgres
 
 register_tables()
 
 LOOPBACK = {"127.0.0.1", "::1", "localhost"}
+TWICE = {Path(__file__).with_name("models"), Path(__file__).with_name("tasks")}
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc):
+    used = {getattr(value, "__module__", getattr(value, "__name__", "")) for value in vars(metafunc.module).values()}
+    if Path(metafunc.module.__file__).parent in TWICE and used & {"models.db", "tests.factories"}:
+        metafunc.parametrize("product", ["sqlite", "postgresql"], indirect=True)
+
+
+@pytest.fixture(scope="session")
+def empty_sqlite(tmp_path_factory: pytest.TempPathFactory):
+    """A file with all tables and no rows."""
+    file = tmp_path_factory.mktemp("empty") / "provision.db"
+    made = engine(f"sqlite:///{file}")
+    Base.metadata.create_all(made)
+    made.dispose()
+    return file
+
+
+@pytest.fixture(scope="session")
+def postgres_server():
+    """The address of a PostgreSQL server that lives as long as the test run."""
+    with postgres.server() as address:
+        yield address
+
+
+@pytest.fixture(scope="session")
+def empty_postgres(postgres_server: str):
+    """Gives the address of a database with all tables, each time without rows."""
+    address = postgres.make_database(postgres_server, "provision")
+    made = engine(address)
+    Base.metadata.create_all(made)
+    tables = ", ".join(table.name for table in Base.metadata.sorted_tables)
+
+    def emptied() -> str:
+        with made.begin() as connection:
+            connection.execute(text("SET LOCAL lock_timeout = '5s'"))
+            connection.execute(text(f"TRUNCATE {tables} RESTART IDENTITY"))
+        return address
+
+    yield emptied
+    made.dispose()
 
 
 @pytest.fixture(autouse=True)
-def product(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    """Settings and database of this test alone."""
+def product(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """Settings and database of this test alone; gives the database's kind."""
+    kind = getattr(request, "param", "sqlite")
     monkeypatch.setenv("PROVISION_DATA", str(tmp_path))
     monkeypatch.setenv("PROVISION_SECRET", "a secret for tests only")
+    if kind == "postgresql":
+        monkeypatch.setenv("PROVISION_DATABASE_URL", request.getfixturevalue("empty_postgres")())
+    else:
+        shutil.copy(request.getfixturevalue("empty_sqlite"), tmp_path)
     settings.cache_clear()
-    database = engine(settings().database)
-    Base.metadata.create_all(database)
-    yield
-    database.dispose()
+    yield kind
+    engine(settings().database).dispose()
     engine.cache_clear()
     settings.cache_clear()
 
@@ -31,8 +84,6 @@ def product(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch):
     """Move the product's clock: ``clock(days=3)``; moves add up."""
-    from datetime import timedelta
-
     shift = timedelta()
 
     def move(**by: float) -> None:
@@ -42,6 +93,28 @@ def clock(monkeypatch: pytest.MonkeyPatch):
         settings.cache_clear()
 
     return move
+
+
+@pytest.fixture
+def statements():
+    """What is asked of the database: ``with statements() as asked``, then ``len(asked)``."""
+
+    @contextmanager
+    def watched():
+        asked: list[str] = []
+        bound = engine(settings().database)
+
+        def note(_connection, _cursor, statement, *_rest):
+            if not statement.startswith("BEGIN"):
+                asked.append(statement)
+
+        event.listen(bound, "before_cursor_execute", note)
+        try:
+            yield asked
+        finally:
+            event.remove(bound, "before_cursor_execute", note)
+
+    return watched
 
 
 @pytest.fixture(autouse=True)

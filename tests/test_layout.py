@@ -1,0 +1,95 @@
+"""The shape of the code base: who may know whom, and what must not be in it."""
+
+import ast
+import re
+import subprocess
+import sys
+from importlib.metadata import packages_distributions
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+RINGS = ["models", "tasks", "flows", "deployments"]
+MODULES = [path.relative_to(ROOT) for ring in RINGS for path in sorted((ROOT / ring).rglob("*.py"))]
+
+
+def of(ring: str) -> list[Path]:
+    return [path for path in MODULES if path.parts[0] == ring]
+
+
+def tracked() -> list[Path]:
+    listed = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, check=True, capture_output=True, text=True).stdout
+    return [ROOT / name for name in filter(None, listed.split("\0")) if (ROOT / name).is_file()]
+
+
+def tree(path: Path) -> ast.Module:
+    return ast.parse((ROOT / path).read_text())
+
+
+def known_to(path: Path) -> set[str]:
+    """First names of all modules that this one imports, anywhere in it."""
+    names = set()
+    for node in ast.walk(tree(path)):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            names.add("." if node.level else node.module or "")
+    return {name.split(".")[0] for name in names}
+
+
+def called_in(path: Path) -> set[str]:
+    calls = (node for node in ast.walk(tree(path)) if isinstance(node, ast.Call))
+    return {call.func.attr for call in calls if isinstance(call.func, ast.Attribute)}
+
+
+@pytest.mark.parametrize("path", MODULES, ids=str)
+def test_imports_point_inwards_and_are_absolute(path):
+    outer = RINGS[RINGS.index(path.parts[0]) + 1 :]
+
+    assert known_to(path).isdisjoint([*outer, "tests", ""])
+
+
+@pytest.mark.parametrize("path", of("models"), ids=str)
+def test_the_rules_know_nothing_of_engine_network_or_pages(path):
+    assert known_to(path).isdisjoint({"prefect", "httpx", "fastapi", "starlette", "jinja2", "smtplib", "urllib3"})
+
+
+@pytest.mark.parametrize("path", [p for p in MODULES if p.parts[1] != "migrations"], ids=str)
+def test_only_the_database_module_ends_transactions(path):
+    if path != Path("models/db.py"):
+        assert called_in(path).isdisjoint({"commit", "rollback", "begin_nested"})
+
+
+@pytest.mark.parametrize("path", of("flows"), ids=str)
+def test_a_flow_file_hides_no_other_module(path):
+    """Prefect puts the folder of a flow first on the path when it loads ``flows/x.py:y``."""
+    taken = {*sys.stdlib_module_names, *packages_distributions(), *RINGS, "tests"}
+
+    assert path.stem == "__init__" or path.stem not in taken
+
+
+@pytest.mark.parametrize("path", of("flows"), ids=str)
+def test_flow_files_define_flows_only(path):
+    """A flow file loaded by its path is a second module beside the imported one: its classes would be two."""
+    assert not [node for node in tree(path).body if isinstance(node, ast.ClassDef)]
+
+
+def test_packages_are_empty():
+    assert [path for path in tracked() if path.name == "__init__.py" and path.read_text()] == []
+
+
+def test_the_top_level_is_what_was_asked_for():
+    folders = {path.relative_to(ROOT).parts[0] for path in tracked() if path.parent != ROOT}
+
+    assert {name for name in folders if not name.startswith(".")} == {*RINGS, "tests"}
+
+
+def test_nothing_tells_of_one_machine():
+    """No home or working folder of anybody, no package registry but the usual one."""
+    machine = re.compile(
+        rb"/(?:root|home|work|Users|workspace)/\w|--(?:index-url|extra-index-url|trusted-host)[ =]\S|PIP_INDEX_URL|artifactory"
+    )
+    told = [path for path in tracked() if path != Path(__file__) and machine.search(path.read_bytes())]
+
+    assert told == []
