@@ -157,7 +157,12 @@ def without_background(picture: Image.Image) -> Image.Image | None:
     flat = ImageChops.lighter(flat, definite.point(lambda value: 255 * (value == 0)))
     _fill_specks(flat, distance)
     removed = _background(flat)
-    near = ImageChops.subtract(_grown(removed, 2), removed)
+    # Colours of a lossy format bleed further than two pixels, but then they are pale beside what they come from.
+    pale = ImageChops.subtract(strongest.point(lambda value: value // 3), distance).point(
+        lambda value: 255 * (value > 0)
+    )
+    bleeding = ImageChops.darker(_grown(removed, 5), pale)
+    near = ImageChops.subtract(ImageChops.lighter(_grown(removed, 2), bleeding), removed)
     if _soft_share(strongest, near) > 0.3:
         return None  # A shadow or glow fades into the background: cutting it would leave a halo.
     # What the logo's own colour is, a pixel at its edge learns from its most different neighbour.

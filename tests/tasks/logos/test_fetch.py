@@ -3,10 +3,13 @@
 import gzip
 import pickle
 import socket
+import ssl
 import time
 import zlib
 
+import httpx
 import pytest
+import trustme
 
 from tasks.logos.fetch import (
     REQUESTS,
@@ -103,6 +106,27 @@ def test_a_name_that_changes_its_address_is_reached_where_it_was_checked(site, p
     assert fetched.content == b"welcome"
     assert {host for host, _ in dialled} == {"93.184.216.34"}
     assert {headers["Host"] for _, headers in site.asked} == {"kanzlei.example"}
+
+
+def test_the_certificate_is_that_of_the_name_though_the_address_is_dialled(site, public_only):
+    authority = trustme.CA()
+    server_side = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert("kanzlei.example").configure_cert(server_side)
+    asked_for = []
+    server_side.sni_callback = lambda _socket, name, _context: asked_for.append(name)
+    site.server.socket = server_side.wrap_socket(site.server.socket, server_side=True)
+    site.pages["/"] = b"welcome"
+    trusting = ssl.create_default_context()
+    authority.configure_trust(trusting)
+    public_only.setattr(httpx, "create_ssl_context", lambda **_: trusting)
+    public_only.setattr(socket, "getaddrinfo", lambda *_, **__: [_entry("93.184.216.34")])
+    public_only.setattr(socket, "create_connection", lambda *_, **__: _connected_to(site))
+
+    with Fetcher() as fetcher:
+        assert fetcher.get("https://kanzlei.example/").content == b"welcome"
+        with pytest.raises(Unreachable, match="certificate"):
+            fetcher.get("https://andere.example/")
+    assert set(asked_for) == {"kanzlei.example", "andere.example"}
 
 
 def test_a_redirect_into_the_private_network_is_refused(site, public_only):

@@ -428,6 +428,15 @@ def test_writing_on_a_plate_stays_and_counters_of_letters_go():
     assert whites == 0
 
 
+def test_a_lossy_format_leaves_no_specks_around_small_writing():
+    picture = Image.new("RGB", (320, 110), WHITE)
+    ImageDraw.Draw(picture).text((6, 10), "Kanzlei Brandt", font=ImageFont.load_default(38), fill=BLUE)
+    logo = pixels(shape(packed(picture, "JPEG", quality=75)))
+
+    pale = [pixel for pixel in logo.get_flattened_data() if pixel[3] > 128 and min(pixel[:3]) > 190]
+    assert pale == []
+
+
 def test_a_shadow_that_fades_into_the_background_keeps_it():
     picture = Image.new("L", (600, 300), 255)
     for step in range(100):
