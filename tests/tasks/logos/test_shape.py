@@ -428,13 +428,15 @@ def test_writing_on_a_plate_stays_and_counters_of_letters_go():
     assert whites == 0
 
 
-def test_a_lossy_format_leaves_no_specks_around_small_writing():
+@pytest.mark.parametrize(("quality", "most"), [(90, 0), (75, 0), (60, 0.03)])
+def test_a_lossy_format_leaves_few_specks_around_small_writing(quality, most):
     picture = Image.new("RGB", (320, 110), WHITE)
     ImageDraw.Draw(picture).text((6, 10), "Kanzlei Brandt", font=ImageFont.load_default(38), fill=BLUE)
-    logo = pixels(shape(packed(picture, "JPEG", quality=75)))
+    logo = pixels(shape(packed(picture, "JPEG", quality=quality)))
 
-    pale = [pixel for pixel in logo.get_flattened_data() if pixel[3] > 128 and min(pixel[:3]) > 190]
-    assert pale == []
+    visible = [pixel for pixel in logo.get_flattened_data() if pixel[3] > 128]
+    pale = [pixel for pixel in visible if min(pixel[:3]) > 190]
+    assert len(pale) <= most * len(visible)
 
 
 def test_a_shadow_that_fades_into_the_background_keeps_it():
