@@ -1,0 +1,74 @@
+"""What can be started is said three times, in code, in prefect.yaml and by the flows: always the same."""
+
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+import yaml
+from prefect.utilities.callables import parameter_schema
+
+from deployments.catalogue import CATALOGUE, POOL, Deployment, load_flow
+from tests.deployments.toy import greet
+
+HERE = Path(__file__).resolve().parents[2] / "deployments"
+FLOWS = pytest.mark.parametrize("deployment", CATALOGUE, ids=[deployment.name for deployment in CATALOGUE])
+
+
+def test_prefect_yaml_says_the_same_as_the_catalogue():
+    def schedules(deployment: Deployment) -> list[dict[str, object]]:
+        if deployment.every:
+            return [{"interval": deployment.every / timedelta(seconds=1), "timezone": "Europe/Berlin"}]
+        return [{"cron": deployment.cron, "timezone": "Europe/Berlin"}] if deployment.cron else []
+
+    written = yaml.safe_load((HERE / "prefect.yaml").read_text())["deployments"]
+
+    assert written == [
+        {
+            "name": one.name,
+            "entrypoint": one.entrypoint,
+            "tags": list(one.tags),
+            "work_pool": {"name": POOL},
+            **({"schedules": found} if (found := schedules(one)) else {}),
+        }
+        for one in CATALOGUE
+    ]
+
+
+def test_every_process_in_compose_comes_after_what_it_needs():
+    services = yaml.safe_load((HERE / "compose.yaml").read_text())["services"]
+
+    assert set(services["worker"]["depends_on"]) == set(services["web"]["depends_on"]) == {"prepare"}
+    assert set(services["prepare"]["depends_on"]) == {"prefect"}
+    assert {name for service in services.values() for name in service.get("depends_on", ())} <= set(services)
+
+
+@FLOWS
+def test_a_deployment_is_called_as_its_flow(deployment):
+    assert load_flow(deployment.entrypoint).name == deployment.name
+
+
+@FLOWS
+def test_no_flow_costs_a_second_at_its_end(deployment):
+    assert load_flow(deployment.entrypoint).isasync  # A sync flow waits for its heartbeat thread.
+
+
+@FLOWS
+def test_every_field_of_a_form_has_a_type_that_the_ui_can_draw(deployment):
+    schema = parameter_schema(load_flow(deployment.entrypoint)).model_dump()
+
+    assert all("anyOf" not in field for field in schema["properties"].values())  # An awkward switch of types.
+
+
+def test_labels_descriptions_and_order_of_a_signature_reach_the_form():
+    assert parameter_schema(greet).properties["case_id"] == {
+        "title": "Vorgang",
+        "description": "Which one",
+        "default": 0,
+        "position": 0,
+        "type": "integer",
+    }
+
+
+def test_what_is_not_a_flow_cannot_be_started():
+    with pytest.raises(TypeError, match="is not a flow"):
+        load_flow("deployments/catalogue.py:register")

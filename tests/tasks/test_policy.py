@@ -1,0 +1,50 @@
+"""A side effect is repeated when the world broke, never when a rule refused."""
+
+import importlib
+
+from prefect.cache_policies import NO_CACHE
+from prefect.states import Failed
+
+from models.errors import NotFound
+from tasks import policy
+from tasks.policy import side_effect
+
+
+@side_effect
+def send(case_id: int) -> int:
+    return case_id
+
+
+@side_effect(name="3 Logo")
+def fetch() -> None: ...
+
+
+def test_a_task_shows_by_the_name_it_was_given():
+    assert (send.name, fetch.name) == ("send", "3 Logo")
+
+
+def test_a_breakage_is_tried_again_and_a_refusal_is_not():
+    def tries_again(error: Exception) -> bool:
+        return send.retry_condition_fn(send, None, Failed(data=error))
+
+    assert tries_again(ConnectionError("away"))
+    assert not tries_again(NotFound("case 7"))
+
+
+def test_each_pause_is_twice_as_long_as_the_one_before(monkeypatch):
+    monkeypatch.setenv("PROVISION_RETRY_SECONDS", "2")
+    pauses = importlib.reload(policy).side_effect(lambda: None).retry_delay_seconds
+
+    monkeypatch.undo()
+    importlib.reload(policy)
+
+    assert pauses == [2, 4, 8, 16, 32]
+
+
+def test_nothing_is_served_from_cache_and_no_result_is_kept():
+    assert send.cache_policy == NO_CACHE
+    assert send.persist_result is False
+
+
+def test_it_can_be_called_without_prefect():
+    assert send.fn(7) == 7
