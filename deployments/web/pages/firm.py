@@ -18,13 +18,13 @@ from models.person import NameMissing, Role, email_address
 from models.request import Named, WebsiteMissing, parse_people
 from models.schedule import Land
 from tasks import agreements, firms, invitations
-from tasks.invitations import MessageTooLong, NobodyNamed
+from tasks.invitations import MessageTooLong, NobodyNamed, RegisteredAlready, SentJustNow
 from tasks.logos.publish import permit_logo, supply_logo
 from tasks.texts import FIELDS as FIELD_LABELS
 
 router = APIRouter()
 
-ROWS = 5
+ROWS = 3
 """How many people the form takes at once by rows; the list below them takes any number."""
 
 
@@ -62,7 +62,8 @@ def progress_by_link(visit: Visiting, token: str) -> Response:
     overview = firms.by_progress_link(token)
     if overview.contact is not None:
         visit.speak_to(overview.contact)
-    return visit.page("firm/progress.html", overview=overview, firm=overview.firm, acts=False, tabs=[], tab="")
+    missing = _missing(visit, overview.firm)
+    return visit.page("firm/progress.html", overview=overview, missing=missing, acts=False, tabs=[], tab="")
 
 
 @router.post("/firm/{firm_id}/resend")
@@ -75,8 +76,12 @@ def resend(visit: Submitting, firm_id: int) -> Response:
     if person is None:
         raise NotFound(visit.reader.gettext("The person"))
     limit(RESEND, "resend", str(person.id))
-    page = {Role.CASEWORKER: "/caseworkers", Role.CLIENT: "/clients"}.get(person.role, "")
-    return visit.go(f"/firm/{firm_id}{page}?said=resent", case=invitations.resend(person.id, by))
+    page = {Role.CASEWORKER: "caseworkers", Role.CLIENT: "clients"}.get(person.role, "")
+    try:
+        case = invitations.resend(person.id, by)
+    except (SentJustNow, RegisteredAlready) as refusal:
+        return visit.again(f"firm/{page or 'progress'}.html", {"": refusal}, **_shown(visit, firm_id) | {"tab": page})
+    return visit.go(f"/firm/{firm_id}/{page}?said=resent" if page else f"/firm/{firm_id}?said=resent", case=case)
 
 
 @router.get("/firm/{firm_id}/agreement.pdf")
@@ -285,7 +290,14 @@ def _rights(visit: Visit, firm_id: int) -> dict[str, Any]:
 
 def _shown(visit: Visit, firm_id: int) -> dict[str, Any]:
     overview = firms.overview(firm_id)
-    return {"overview": overview, "firm": overview.firm, "lands": list(Land), "rows": ROWS, **_rights(visit, firm_id)}
+    about = {"lands": list(Land), "rows": ROWS, "missing": _missing(visit, overview.firm)}
+    return {"overview": overview, "firm": overview.firm, **about, **_rights(visit, firm_id)}
+
+
+def _missing(visit: Visit, firm: Firm) -> list[str]:
+    """What the firm still has to tell, in the visitor's language."""
+    labels = FIELD_LABELS | {"company_id": N_("Company ID")}
+    return [visit.reader.gettext(labels[field]) for field in firm.missing]
 
 
 def attachment(name: str, content: bytes) -> Response:
