@@ -1,0 +1,282 @@
+"""The operator's board: all cases, one case with what there is to decide, and a form to open one."""
+
+from enum import StrEnum
+from secrets import token_urlsafe
+from typing import Any, TypeVar
+from urllib.parse import quote, urlencode
+
+from fastapi import APIRouter
+from pydantic import ValidationError
+from starlette.responses import Response
+
+from deployments.web.visit import Submission, Submitting, Visit, Visiting
+from models import board
+from models.board import Act, CaseState, MailState
+from models.company_id import NumberInvalid
+from models.db import reading
+from models.decision import Decision, DecisionKind, Verdict
+from models.errors import N_, ProvisionError
+from models.exchange import MailKind
+from models.firm import BusinessMissing, FirmNameMissing, LineOfBusiness, PostcodeInvalid, WebsiteInvalid
+from models.onboarding import Party, StepName
+from models.person import AddressForm, AddressInvalid, Language, NameMissing, email_address
+from models.request import IntervalMissing, Named, OnboardingRequest, WebsiteMissing, parse_people
+from models.schedule import Land
+from models.subscription import Interval, Plan
+from tasks import cases
+from tasks.cases import FormInvalid, PlanMissing
+from tasks.texts import Reader
+
+router = APIRouter()
+
+T = TypeVar("T", bound=StrEnum)
+
+PLACES: dict[type[ProvisionError], str] = {
+    FirmNameMissing: "firm_name",
+    WebsiteInvalid: "website",
+    WebsiteMissing: "website",
+    PostcodeInvalid: "postcode",
+    NumberInvalid: "preferred_number",
+    IntervalMissing: "interval",
+}
+"""The field of the form in which each refusal lies."""
+TEXTS = (
+    *("firm_name", "line_of_business", "business", "website", "street", "postcode", "city"),
+    *("preferred_number", "question", "logo_permission_by", "language", "address_form"),
+)
+"""The fields of the form that are taken as they were typed."""
+STATES = {CaseState.OPEN: N_("open"), CaseState.FINISHED: N_("live"), CaseState.STOPPED: N_("stopped")}
+MAIL_STATES = {
+    MailState.WAITING: N_("waiting"),
+    MailState.DELIVERED: N_("delivered"),
+    MailState.FAILED: N_("came back"),
+}
+MAILS = {
+    MailKind.WELCOME: N_("Welcome"),
+    MailKind.REGISTER: N_("Request to register"),
+    MailKind.AGREEMENT: N_("Agreement to be signed"),
+    MailKind.AGREEMENT_DONE: N_("Agreement signed by both sides"),
+    MailKind.AGREEMENT_DECLINED: N_("Notice that the agreement was declined"),
+    MailKind.YOUR_TURN: N_("Notice whose turn it is"),
+    MailKind.COMPANY_ID: N_("Decision on the company ID"),
+    MailKind.INVITATION: N_("Invitation of a client"),
+    MailKind.CLIENT_ACTIVE: N_("Notice that a client is active"),
+    MailKind.RESET_PASSWORD: N_("New password"),
+}
+ANSWERS = {
+    (DecisionKind.ADVICE, Verdict.AGREED): N_("Record what was agreed"),
+    (DecisionKind.COMPANY_ID, Verdict.GRANT): N_("Grant the number"),
+    (DecisionKind.COMPANY_ID, Verdict.REFUSE): N_("Refuse and offer the others"),
+    (DecisionKind.COUNTERSIGN, Verdict.COUNTERSIGN): N_("Countersign"),
+    (DecisionKind.COUNTERSIGN, Verdict.REFUSE): N_("Do not accept the signature"),
+    (DecisionKind.SIGNED_COPY, Verdict.ACCEPT): N_("Accept and countersign"),
+    (DecisionKind.SIGNED_COPY, Verdict.REFUSE): N_("Do not accept the signed copy"),
+    (DecisionKind.DECLINED, Verdict.RESEND): N_("Send a new version"),
+    (DecisionKind.DECLINED, Verdict.STOP): N_("End the case"),
+    (DecisionKind.BAD_ADDRESS, Verdict.CORRECT): N_("Correct and send again"),
+}
+"""What stands on the button of each answer."""
+ACTIONS = {
+    "case.opened": N_("Case opened"),
+    "person.invited": N_("Asked to register"),
+    "person.registered": N_("Registered"),
+    "link.resent": N_("New link sent"),
+    "details.told": N_("Details completed"),
+    "company_id.assigned": N_("Company ID assigned"),
+    "company_id.chosen": N_("Company ID chosen"),
+    "logo.permitted": N_("Taking the logo from the website permitted"),
+    "logo.chosen": N_("Logo taken over"),
+    "agreement.sent": N_("Agreement sent"),
+    "agreement.uploaded": N_("Signed copy uploaded"),
+    "agreement.signed": N_("Agreement signed by the firm"),
+    "agreement.declined": N_("Agreement declined"),
+    "agreement.completed": N_("Agreement signed by both sides"),
+    "caseworkers.named": N_("Caseworkers named"),
+    "caseworkers.none": N_("No caseworkers wanted"),
+    "clients.named": N_("Clients named"),
+    "decision.answered": N_("Decided"),
+    "mail.bounced": N_("Mail came back"),
+    "address.corrected": N_("Address corrected"),
+}
+"""What people read for the acts of the audit trail."""
+ACTORS = {"provision": N_("automatic processing"), "operator": N_("provider"), "webhook": N_("another system")}
+SAID = {"answered": N_("Your decision is recorded. What follows from it happens in the next minutes.")}
+
+
+@router.get("/board")
+def show_board(visit: Visiting) -> Response:
+    """All cases; what is looked for stands in the address, so that it can be kept and passed on."""
+    visit.require_operator()
+    asked = visit.request.query_params
+    looked_for = {
+        "search": asked.get("search", "").strip()[:200],
+        "line_of_business": _member(LineOfBusiness, asked.get("line_of_business", "")),
+        "state": _member(CaseState, asked.get("state", "")),
+        "step": _member(StepName, asked.get("step", "")),
+        "waiting_for": _member(Party, asked.get("waiting_for", "")),
+    }
+    page = asked.get("page", "")
+    with reading() as session:
+        found = board.board(session, **looked_for, page=int(page) if page.isdecimal() and len(page) < 9 else 1)  # type: ignore[arg-type]
+        decisions = board.open_decisions(session)
+
+    def address(**changed: object) -> str:
+        """The same page with something else looked for."""
+        kept = {name: value for name, value in {**looked_for, **changed}.items() if value}
+        return f"/board?{urlencode(kept)}" if kept else "/board"
+
+    return visit.page(
+        "board/cases.html",
+        found=found,
+        decisions=decisions,
+        looked_for=looked_for,
+        address=address,
+        states=[(one.value, visit.reader.gettext(text)) for one, text in STATES.items()],
+        state_names=STATES,
+        lines=_options(visit, LineOfBusiness),
+        parties=_options(visit, Party),
+    )
+
+
+@router.get("/board/cases/{case_id}")
+def show_case(visit: Visiting, case_id: int) -> Response:
+    visit.require_operator()
+    return visit.page("board/case.html", **_shown(visit, case_id))
+
+
+@router.get("/board/cases/{case_id}/documents/{document_id}")
+def show_document(visit: Visiting, case_id: int, document_id: int) -> Response:
+    """A file of the case, to be kept: what was uploaded should not be opened among our pages."""
+    visit.require_operator()
+    with reading() as session:
+        document = board.case_document(session, case_id, document_id)
+        headers = {"Content-Disposition": f"attachment; filename*=utf-8''{quote(document.name)}"}
+        return Response(document.content, media_type=document.media_type, headers=headers)
+
+
+@router.post("/board/decisions/{decision_id}")
+def answer(visit: Submitting, decision_id: int) -> Response:
+    by = visit.require_operator().email
+    field = f"d{decision_id}-"
+    said = {name: visit.text(field + name) for name in ("note", "plan", "interval", "address")}
+    try:
+        case_id = cases.answer_decision(decision_id, visit.text("verdict"), by, **said)
+    except ProvisionError as refusal:
+        with reading() as session:
+            case_id = Decision.get(session, decision_id).onboarding_id
+        places: dict[type[ProvisionError], str] = {PlanMissing: f"{field}plan", AddressInvalid: f"{field}address"}
+        return visit.again("board/case.html", refusal, fields=places, values=visit.values, **_shown(visit, case_id))
+    return visit.go(f"/board/cases/{case_id}?said=answered", case=case_id)
+
+
+def _shown(visit: Visit, case_id: int) -> dict[str, Any]:
+    with reading() as session:
+        detail = board.case_detail(session, case_id)
+    names = {person.person_id: person.name for person in detail.people}
+    return {
+        "detail": detail,
+        "names": names,
+        "about": {act.number: _about(act, names, visit.reader) for act in detail.audit},
+        "said": SAID.get(visit.request.query_params.get("said", ""), ""),
+        "states": STATES,
+        "mail_states": MAIL_STATES,
+        "mails": MAILS,
+        "answers": ANSWERS,
+        "actions": ACTIONS,
+        "actors": ACTORS,
+        "plans": _options(visit, Plan),
+        "intervals": _options(visit, Interval),
+    }
+
+
+def _about(act: Act, names: dict[int, str], reader: Reader) -> str:
+    """What an act was about, where that can be said in a word or two."""
+    facts = act.facts
+    match act.action:
+        case "decision.answered":
+            return f"{reader.label(DecisionKind(facts['kind']))} – {reader.label(Verdict(facts['verdict']))}"
+        case "company_id.assigned" | "company_id.chosen":
+            return str(facts["number"])
+        case "agreement.declined":
+            return str(facts["reason"])
+    people = [names[one] for one in (facts.get("person"), *facts.get("persons", [])) if one in names]
+    if people:
+        return reader.listed(people)
+    return reader.gettext(N_("version %(number)s")) % {"number": facts["version"]} if "version" in facts else ""
+
+
+def _options(visit: Visit, kind: type[StrEnum]) -> list[tuple[str, str]]:
+    """The members of an enum as a form offers them."""
+    return [(one.value, visit.reader.label(one)) for one in kind]
+
+
+@router.get("/board/start")
+def ask_to_start(visit: Visiting) -> Response:
+    visit.require_operator()
+    return visit.page("board/start.html", **_choices(visit), request_key=token_urlsafe(16))
+
+
+@router.post("/board/start")
+def start(visit: Submitting) -> Response:
+    """Open a case; the form sent twice opens one."""
+    by = visit.require_operator().email
+    key = visit.text("request_key")[:100] or token_urlsafe(16)
+    try:
+        case_id = cases.start_case(_request(visit), f"board:{key}", by)
+    except ProvisionError as refusal:
+        faults = {_place(visit, refusal): refusal}
+        return visit.again("board/start.html", faults, values=visit.values, **_choices(visit), request_key=key)
+    return visit.go(f"/board/cases/{case_id}", case=case_id)
+
+
+def _choices(visit: Visit) -> dict[str, Any]:
+    return {
+        "lines": _options(visit, LineOfBusiness),
+        "laender": _options(visit, Land),
+        "plans": _options(visit, Plan),
+        "intervals": _options(visit, Interval),
+        "languages": _options(visit, Language),
+        "address_forms": _options(visit, AddressForm),
+    }
+
+
+def _request(visit: Submission) -> OnboardingRequest:
+    """What the form says; raises what is wrong with it."""
+    if not visit.text("line_of_business"):
+        raise BusinessMissing
+    people = {}
+    for who in ("organiser", "contact"):
+        name, email = visit.text(f"{who}_name"), visit.text(f"{who}_email")
+        if who == "organiser" or name or email:
+            email_address(email)
+            if not name:
+                raise NameMissing(email)
+            people[who] = Named(name=name[:200], email=email)
+    said = {name: visit.text(name) for name in TEXTS}
+    chosen = {name: visit.text(name) or None for name in ("land", "plan", "interval")}
+    workers = parse_people(visit.text("caseworkers"))
+    try:
+        return OnboardingRequest.model_validate({**said, **chosen, **people, "caseworkers": workers})
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise FormInvalid(str(first["loc"][0]), str(first["input"])[:100], first["msg"]) from error
+
+
+def _place(visit: Submission, refusal: ProvisionError) -> str:
+    """The field of the form in which the fault lies."""
+    match refusal:
+        case FormInvalid():
+            return refusal.field
+        case BusinessMissing():
+            return "business" if visit.text("line_of_business") else "line_of_business"
+        case AddressInvalid() | NameMissing():
+            kind = "email" if isinstance(refusal, AddressInvalid) else "name"
+            owners = (who for who in ("organiser", "contact") if visit.text(f"{who}_email")[:254] == refusal.address)
+            who = next(owners, None)
+            return f"{who}_{kind}" if who else "caseworkers"
+    return PLACES.get(type(refusal), "")
+
+
+def _member(kind: type[T], text: str) -> T | None:
+    """The member of this value; None for anything else."""
+    return next((one for one in kind if one.value == text), None)
