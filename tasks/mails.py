@@ -36,7 +36,7 @@ STYLES = {
     ".head": "padding:26px 36px 0",
     ".body": "padding:22px 36px 10px",
     ".foot": "padding:0 36px 22px",
-    ".plate": "display:inline-block;margin:0 0 12px;padding:8px;border-radius:6px;background:#ffffff",
+    ".plate": "display:inline-block;margin:0 0 14px;border-radius:6px;background:#ffffff",
     ".logo": "display:block;height:auto;max-width:100%;max-height:72px;border:0",
     ".name": "font-size:18px;font-weight:600;color:#1c2528",
     "p": "margin:0 0 16px",
@@ -52,7 +52,7 @@ STYLES = {
     "a": "color:#0f4c5c",
     "a.button": "display:inline-block;padding:13px 24px;border-radius:6px;background:#0f4c5c;color:#ffffff;"
     "font-weight:600;text-decoration:none",
-    ".action": "margin:24px 0",
+    ".action": "margin:24px 0 12px",
     ".number": "margin:0 0 16px;font-size:30px;font-weight:600;letter-spacing:3px",
     ".quiet": "font-size:14px;line-height:1.5;color:#55636a",
     "div.quiet": "padding-top:16px;border-top:1px solid #d5dcde;font-size:13px;line-height:1.5;color:#55636a",
@@ -151,7 +151,7 @@ def _styled(html: BeautifulSoup) -> str:
     """The page with every style on its element; later rules win."""
     for selector, style in STYLES.items():
         for element in html.select(selector):
-            element["style"] = style
+            element["style"] = f"{element['style']};{style}" if element.has_attr("style") else style
     for table in html.find_all("table"):
         table["border"], table["cellpadding"], table["cellspacing"] = "0", "0", "0"
     for card in html.select("table.card"):

@@ -294,7 +294,7 @@ def messages(root: Path) -> Iterator[Message]:
                         yield Message(name, line, message)
             elif "templates" in file.parts and file.suffix in {".html", ".txt", ".xml", ".svg"}:
                 for line, call, found in reading.extract_translations(file.read_text()):  # type: ignore[attr-defined]
-                    texts = [text for text in ([found] if isinstance(found, str) else found) if text]
+                    texts = [text for text in ([found] if isinstance(found, str) else found or []) if text]
                     if texts:
                         yield Message(name, line, tuple(texts[:2]) if call == "ngettext" else texts[0])
 
