@@ -117,12 +117,12 @@ class Demo:
         operator = self.browser().open(made).submit(password=PASSWORD)
 
         def question() -> Browser | None:
-            page = operator.open("/board")
-            found = page.page.select_one("a[href*='/board/decisions/']")
-            return page.open(str(found["href"])) if found else None
+            found = operator.open("/board").page.select_one("a[href*='#decision-']")
+            return operator.open(str(found["href"])) if found else None
 
-        until("the question on the board", question).submit("", verdict="countersign")
-        self.mail(ORGANISER, attachment=True, word="countersigned")
+        page = until("the question on the board", question)
+        form = page.page.select_one("form[action*='/board/decisions/']")
+        page.submit(str(form["action"]) if form else "", verdict="countersign")
 
     def register_caseworker(self) -> None:
         say("The caseworker, named in the request and invited now, registers at the same link.")
@@ -181,7 +181,7 @@ class Demo:
         """What the command line says of the demo's data."""
         environment = {**os.environ, "PROVISION_DATA": str(self.folder), "PROVISION_BASE_URL": self.product.web}
         command = [sys.executable, "-m", "deployments", *arguments]
-        return subprocess.run(command, env=environment, check=True, stdout=subprocess.PIPE, text=True).stdout  # noqa: S603
+        return subprocess.run(command, env=environment, check=True, capture_output=True, text=True).stdout  # noqa: S603
 
 
 def show(steps: list[dict[str, Any]]) -> None:

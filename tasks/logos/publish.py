@@ -1,5 +1,7 @@
 """Step 3: the firm's logo, supplied or taken from its website by permission."""
 
+from datetime import timedelta
+
 from sqlalchemy.orm import Session
 
 from models.audit import record
@@ -9,10 +11,15 @@ from models.firm import website_address
 from models.logo import Logo, LogoPermission, LogoSource
 from models.onboarding import Onboarding, Party, Reminder, Standing, StepName
 from models.person import Person, Role
+from models.request import WebsiteMissing
 from models.schedule import now
+from tasks.logos.fetch import Faltered
 from tasks.logos.find import take_from
 from tasks.logos.shape import ShapedLogo, shape
 from tasks.policy import side_effect
+
+PATIENCE = timedelta(hours=2)
+"""A website that does not answer is tried again for so long; then the firm is asked for a file."""
 
 
 @side_effect(name="3 Logo")
@@ -26,7 +33,7 @@ def publish_logo(case_id: int) -> Standing:
         name, permission = case.firm.name, LogoPermission.of(session, case.firm_id)
         has_logo = Logo.of(session, case.firm_id) is not None
     search = permission is not None and permission.searched_at is None and not has_logo
-    found, outcome = _search(permission.website, name) if search and permission else (None, "")
+    found, outcome = _search(permission, name) if search and permission else (None, "")
 
     with transaction() as session:
         case, at = Onboarding.get(session, case_id), now()
@@ -46,16 +53,20 @@ def publish_logo(case_id: int) -> Standing:
         return case.standing(StepName.LOGO)
 
 
-def _search(website: str, name: str) -> tuple[tuple[str, ShapedLogo] | None, str]:
-    """What was found where, or why nothing was. A website that refuses us is an answer, not a breakage."""
+def _search(permission: LogoPermission, name: str) -> tuple[tuple[str, ShapedLogo] | None, str]:
+    """What was found where, or why nothing was. A website that is down may come back."""
     try:
-        taken = take_from(website, name)
+        taken = take_from(permission.website, name)
     except ProvisionError as error:
+        return None, str(error)
+    except Faltered as error:
+        if now() < permission.granted_at + PATIENCE:
+            raise
         return None, str(error)
     if taken is None:
         return None, "No usable logo was found."
     candidate, logo = taken
-    return (candidate.source if candidate.kind == "url" else website, logo), ""
+    return (candidate.source if candidate.kind == "url" else permission.website, logo), ""
 
 
 def keep_logo(
@@ -102,7 +113,9 @@ def permit_logo(firm_id: int, by: str, granted_by: str, website: str) -> int:
     with transaction() as session:
         case, at = Onboarding.of_firm(session, firm_id), now()
         address = website_address(website)
-        permission = LogoPermission(firm_id=firm_id, website=address, granted_by=granted_by, granted_at=at)
+        if not address:
+            raise WebsiteMissing
+        permission = LogoPermission(firm_id=firm_id, website=address, granted_by=granted_by[:200], granted_at=at)
         session.add(permission)
         case.firm.website = case.firm.website or address
         record(session, case.id, at, "logo.permitted", by, granted_by=granted_by, website=address)
