@@ -1,0 +1,128 @@
+"""The operator's form as a flow, and the scheduled flows, on a real Prefect server."""
+
+import asyncio
+import io
+
+import pytest
+from PIL import Image
+from prefect.client.orchestration import get_client
+from sqlalchemy import select
+
+from deployments.rehearsal import until
+from flows.deliver import deliver
+from flows.onboard import onboard
+from flows.remind import remind
+from flows.start import start
+from models.db import transaction
+from models.logo import Logo
+from models.onboarding import Onboarding
+from models.person import Person, Role
+from tests import factories
+
+# Prefect's own client leaves sockets to the garbage collector when an event loop ends.
+pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+
+FORM = {
+    "firm_name": "Müller „Steuer“ & Töchter",
+    "organiser_name": "Erika Muster",
+    "organiser_email": "erika@freitag.example",
+    "plan": "basic",
+    "interval": "yearly",
+    "caseworkers": "Zoë Lange <zoe@freitag.example>\nKim Roth; kim@freitag.example",
+}
+
+
+def filled_in(**changes: str):
+    return asyncio.run(start(**FORM | changes, return_state=True))
+
+
+def artifacts(key: str) -> list[str]:
+    async def ask():
+        async with get_client() as client:
+            return [one.data for one in await client.read_artifacts() if one.key == key]
+
+    return asyncio.run(ask())
+
+
+def cases() -> int:
+    with transaction() as session:
+        return len(session.scalars(select(Onboarding.id)).all())
+
+
+def test_the_form_opens_a_case_with_everything_that_was_typed():
+    state = filled_in()
+
+    assert state.is_completed()
+    firm = factories.case(1).firm
+    with transaction() as session:
+        caseworkers = Person.of(session, firm.id, Role.CASEWORKER)
+    assert firm.name == "Müller „Steuer“ & Töchter"
+    assert [person.name for person in caseworkers] == ["Zoë Lange", "Kim Roth"]
+
+
+@pytest.mark.parametrize(
+    ("changes", "says"),
+    [
+        ({"organiser_email": "erika@"}, "“erika@” is not an e-mail address"),
+        ({"preferred_number": "12345"}, "“12345” cannot be a company ID"),
+        ({"line_of_business": "other"}, "line of business is missing"),
+        ({"interval": ""}, "needs a billing interval"),
+        ({"caseworkers": "Zoë Lange <zoe>"}, "is not an e-mail address"),
+        ({"firm_name": "x" * 300}, "firm_name"),
+        ({"website": "file:///etc/passwd"}, "is not the address of a website"),
+    ],
+)
+def test_what_is_wrong_is_told_in_one_sentence_and_nothing_is_opened(changes, says):
+    state = filled_in(**changes)
+
+    assert state.is_failed()
+    assert says in state.message
+    assert cases() == 0
+
+
+def test_the_run_leaves_the_steps_as_a_table_that_names_nobody():
+    filled_in()
+
+    (table,) = until("the table", lambda: artifacts("case-1")[-1:])
+    assert "Das passende Abonnement" in table
+    assert "Muster" not in table
+    assert "Töchter" not in table
+
+
+def test_a_logo_is_shown_as_a_picture():
+    case_id = factories.with_organiser()
+    factories.give_logo(case_id)
+    with transaction() as session:
+        logo = Logo.of(session, factories.firm_of(case_id))
+        picture = Image.open(io.BytesIO(logo.png))
+
+    asyncio.run(onboard(case_id))
+
+    assert picture.mode == "RGBA"
+    (address,) = until("the picture", lambda: artifacts(f"logo-{case_id}")[-1:])
+    assert address.endswith(f"/logos/{factories.case(case_id).firm.company_id}.png")
+
+
+def test_a_reminder_goes_out_when_it_is_due(clock):
+    case_id = factories.opened()
+    factories.advance(case_id)
+
+    asyncio.run(remind())
+    assert len(factories.outbox()) == 1
+    clock(days=3)
+    clock(hours=24 * 4)  # Past any weekend; the hour of the day may still forbid it.
+    for _ in range(3):
+        asyncio.run(remind())
+        clock(hours=8)
+
+    assert len(factories.outbox("register")) == 2
+
+
+def test_mail_that_no_server_takes_stays_in_the_outbox(monkeypatch):
+    factories.advance(factories.opened())
+    monkeypatch.setenv("PROVISION_SMTP_PORT", "9")
+
+    state = asyncio.run(deliver(return_state=True))
+
+    assert state.is_completed()
+    assert len(factories.outbox()) == 1
