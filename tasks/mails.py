@@ -6,10 +6,11 @@ are set on every element, because many mail programs read no style sheet.
 
 import re
 from datetime import datetime
+from email.header import Header
 from email.headerregistry import Address
 from email.message import EmailMessage
-from email.policy import SMTP
-from email.utils import format_datetime
+from email.policy import EmailPolicy
+from email.utils import format_datetime, formataddr
 from typing import Any
 
 from bs4 import BeautifulSoup, NavigableString, PageElement, Tag
@@ -60,6 +61,28 @@ STYLES = {
 }
 
 
+class _Policy(EmailPolicy):
+    """Leaves names and subjects as they are: Python's own folding sets blanks beside encoded words (3.11)."""
+
+    def fold(self, name: str, value: Any) -> str:
+        if self.utf8 or name not in {"Subject", "From", "To", "Reply-To"}:
+            return str(super().fold(name, value))
+        folded = Header(header_name=name, maxlinelen=76)
+        if name == "Subject":
+            folded.append(str(value))
+        else:
+            (address,) = value.addresses
+            if address.display_name.isascii():
+                folded.append(formataddr((address.display_name, address.addr_spec)))
+            else:
+                folded.append(address.display_name, "utf-8")
+                folded.append(f"<{address.addr_spec}>", "us-ascii")
+        return f"{name}: {folded.encode(linesep=self.linesep)}{self.linesep}"
+
+    def fold_binary(self, name: str, value: Any) -> bytes:
+        return self.fold(name, value).encode("utf-8" if self.utf8 else "ascii", "surrogateescape")
+
+
 def write(outgoing: Outgoing, link: Link | None = None, attachment: Document | None = None) -> EmailMessage:
     """The message for this row. Written again it says the same under the same Message-ID."""
     reader = Reader(Language(outgoing.language), AddressForm(outgoing.address_form))
@@ -68,7 +91,7 @@ def write(outgoing: Outgoing, link: Link | None = None, attachment: Document | N
         render(MAILS, f"{outgoing.kind}.html", reader, **_values(outgoing, link, facts)), "html.parser"
     )
 
-    message = EmailMessage(policy=SMTP)
+    message = EmailMessage(policy=_Policy(linesep="\r\n"))
     message["Message-ID"] = outgoing.message_id
     message["Date"] = format_datetime(now())
     message["From"] = Address(_sender(outgoing, reader), addr_spec=ascii_address(settings().provider_email))
@@ -92,11 +115,15 @@ def write(outgoing: Outgoing, link: Link | None = None, attachment: Document | N
 
 def ascii_address(address: str) -> str:
     """The address as every mail server takes it: a domain with umlauts in its ASCII form."""
-    try:
-        found = validate_email(address, check_deliverability=False, test_environment=True)
-    except EmailNotValidError:
-        return _line(address)  # Kept before rules became stricter: let the mail server judge.
+    found = validate_email(address, check_deliverability=False, test_environment=True)
     return found.ascii_email or found.normalized
+
+
+def _is_address(text: str) -> bool:
+    try:
+        return bool(ascii_address(text))
+    except EmailNotValidError:
+        return False
 
 
 def _values(outgoing: Outgoing, link: Link | None, facts: dict[str, Any]) -> dict[str, Any]:
@@ -125,8 +152,8 @@ def _values(outgoing: Outgoing, link: Link | None, facts: dict[str, Any]) -> dic
 def _inviter(facts: dict[str, Any]) -> dict[str, str]:
     """Name and address of the person at the firm who invites, as far as they are known."""
     by = facts.get("invited_by") or ""
-    name, address = ("", by) if "@" in by else (by, "")
-    return {"invited_by": name, "reply_to": facts.get("reply_to") or address}
+    reply_to = facts.get("reply_to") or by
+    return {"invited_by": "" if "@" in by else by, "reply_to": reply_to if _is_address(reply_to) else ""}
 
 
 def _sender(outgoing: Outgoing, reader: Reader) -> str:

@@ -1,0 +1,233 @@
+"""Every mail in every language and form: whole, safe, and saying what it must."""
+
+import re
+from datetime import timedelta
+from email import message_from_bytes, policy
+from types import SimpleNamespace
+
+import pytest
+from bs4 import BeautifulSoup
+from hypothesis import given
+from hypothesis import strategies as st
+
+from models.document import Document
+from models.exchange import MailKind, Outgoing
+from models.link import Link, Purpose
+from models.person import AddressForm, Language
+from models.schedule import now
+from models.settings import settings
+from tasks.mails import write
+
+FIRM = "Anwaltskanzlei Freitag & Kollegen"
+CASES = [
+    ("welcome", {}),
+    *[("register", {"role": role, "count": count}) for role in ("organiser", "caseworker") for count in range(4)],
+    *[("agreement", {"count": count}) for count in range(4)],
+    ("agreement_done", {"signer": "Erika Muster", "countersigned_at": "2026-11-20T13:05:00+00:00"}),
+    ("agreement_declined", {"signer": "Erika Muster", "reason": "Zu lang."}),
+    ("agreement_declined", {"signer": "Erika Muster", "reason": ""}),
+    *[
+        ("your_turn", {"step": step, "missing": ["street", "land"], "count": count, "path": "/firm/1"})
+        for step in ("details", "logo", "caseworkers", "clients")
+        for count in range(4)
+    ],
+    ("company_id", {"granted": True, "preferred": 861272, "alternatives": [], "note": ""}),
+    ("company_id", {"granted": False, "preferred": 123456, "alternatives": [123457, 123465], "note": "Vergeben."}),
+    *[("invitation", {"message": "Guten Tag!", "invited_by": "e@freitag.example", "count": n}) for n in range(4)],
+    ("client_active", {"client": "Max Beispiel"}),
+    ("reset_password", {"firm": ""}),
+]
+READERS = [("de", "sie"), ("de", "du"), ("fr", "sie"), ("en", "sie")]
+TAKES_LINK = {"welcome", "register", "agreement", "invitation", "reset_password"}
+
+
+def link(purpose: Purpose = Purpose.REGISTER) -> Link:
+    return Link(id=1, purpose=purpose, generation=1, expires_at=now() + timedelta(days=14))
+
+
+def row(kind: str, facts: dict, language: str = "de", form: str = "sie", **changes) -> Outgoing:
+    columns = {
+        "message_id": "<1234@convent-it.example>",
+        "kind": MailKind(kind),
+        "person_id": None if kind == "agreement_declined" else 1,
+        "to_name": "Erika Muster",
+        "to_address": "erika@freitag.example",
+        "language": Language(language),
+        "address_form": AddressForm(form),
+        "facts": {"firm": FIRM, "company_id": 861272, "logo": True, **facts},
+    }
+    return Outgoing(**columns | changes)
+
+
+def mail(kind: str, facts: dict, language: str = "de", form: str = "sie", **changes) -> SimpleNamespace:
+    """The mail as it arrives: sent through bytes and read again."""
+    written = write(row(kind, facts, language, form, **changes), link() if kind in TAKES_LINK else None)
+    message = message_from_bytes(written.as_bytes(), policy=policy.default)
+    return SimpleNamespace(
+        message=message,
+        subject=message["Subject"],
+        text=message.get_body(("plain",)).get_content().replace("\r\n", "\n"),
+        html=BeautifulSoup(message.get_body(("html",)).get_content(), "html.parser"),
+    )
+
+
+def test_every_kind_of_mail_is_tried_here():
+    assert {kind for kind, _ in CASES} == set(MailKind)
+
+
+@pytest.mark.parametrize(("language", "form"), READERS)
+@pytest.mark.parametrize(("kind", "facts"), CASES)
+def test_every_mail_is_whole(kind, facts, language, form):
+    sent = mail(kind, facts, language, form)
+
+    assert 10 < len(sent.subject) <= 200
+    assert " ".join(sent.html.title.get_text().split()) == sent.subject
+    assert sent.html.html["lang"] == language
+    assert settings().provider_name in sent.text
+    assert "erika@freitag.example" in sent.text  # Why it came, and whom to tell if it was not meant.
+    assert "%(" not in sent.text
+    assert "{{" not in sent.text
+    assert not re.search(r"\bNone\b|Undefined|&amp;|<", sent.text)
+    if kind in TAKES_LINK:
+        assert link().url in sent.text
+        assert sent.html.select_one("a.button")["href"] == link().url
+
+
+@pytest.mark.parametrize(("language", "form"), READERS)
+@pytest.mark.parametrize(("kind", "facts"), CASES)
+def test_no_mail_tells_on_its_reader_or_loads_from_elsewhere(kind, facts, language, form):
+    sent = mail(kind, facts, language, form)
+
+    pictures = [image["src"] for image in sent.html.find_all("img")]
+    logo = [f"{settings().base_url}/logos/861272.png"] if kind == "invitation" else []
+    assert pictures == logo
+    assert sent.html.find_all(["script", "link", "iframe", "form"]) == []
+    assert "url(" not in str(sent.html)
+
+
+@pytest.mark.parametrize(("kind", "facts"), CASES)
+def test_sie_and_du_are_never_mixed(kind, facts):
+    formal, informal = mail(kind, facts, "de", "sie"), mail(kind, facts, "de", "du")
+
+    words = r"\b(du|dir|dich|dein\w*|Du|Dein\w*)\b"
+    assert not re.search(words, formal.text + formal.subject)
+    assert not re.search(r"\b(Ihnen|Ihr\w*|können Sie|Sie)\b", informal.text.replace("Sie bleibt", ""))
+
+
+@pytest.mark.parametrize(
+    ("kind", "facts"), [case for case in CASES if case[1].get("count", 0) > 0 and case[0] != "invitation"]
+)
+def test_a_reminder_says_what_is_missing_why_how_long_and_whom_to_ask(kind, facts):
+    sent = mail(kind, facts)
+
+    assert sent.subject.startswith("Erinnerung:")
+    for part in ("Was fehlt:", "Wozu es gebraucht wird:", "Wie lange es dauert:", settings().provider_phone[-7:]):
+        assert part in sent.text
+
+
+def test_reminders_change_their_tone():
+    tones = {mail("agreement", {"count": count}).text.split("\n")[2] for count in (1, 2, 3)}
+
+    assert len(tones) == 3
+
+
+def test_the_welcome_names_provider_product_and_the_seven_steps():
+    text = mail("welcome", {"company_id": None}).text
+
+    assert settings().provider_name in text
+    assert settings().product_name in text
+    assert re.findall(r"^(\d)\. ", text, re.MULTILINE) == list("1234567")
+
+
+def test_the_organiser_is_asked_to_wait_with_other_accounts_and_the_caseworker_is_not():
+    assert "noch keine weiteren Accounts" in mail("register", {"role": "organiser", "count": 0}).text
+    assert "keine weiteren" not in mail("register", {"role": "caseworker", "count": 0}).text
+
+
+def test_an_invitation_comes_from_the_firm_and_answers_go_to_who_invites():
+    sent = mail("invitation", {"message": "", "invited_by": "erika@freitag.example", "count": 0})
+
+    (sender,) = sent.message["From"].addresses
+    assert sender.display_name == f"{FIRM} über Provision"
+    assert sender.addr_spec == settings().provider_email
+    (answer,) = sent.message["Reply-To"].addresses
+    assert answer.addr_spec == "erika@freitag.example"
+
+
+def test_the_personal_message_is_plain_text():
+    message = "Zeile eins\nhttp://böse.example <a href='http://x.example'>klick</a> <img src=x>"
+    sent = mail("invitation", {"message": message, "invited_by": "Erika Muster", "count": 0})
+
+    quote = sent.html.blockquote
+    assert quote.find_all(["a", "img"]) == []
+    assert "<a href='http://x.example'>klick</a>" in quote.get_text()
+    assert "> Zeile eins\n> http://böse.example" in sent.text
+
+
+@pytest.mark.parametrize(
+    ("name", "form", "greeting"),
+    [
+        ("Erika Muster", "sie", "Guten Tag Erika Muster,"),
+        ("Erika Muster", "du", "Hallo Erika,"),
+        ("Muster", "sie", "Guten Tag Muster,"),
+        ("Muster", "du", "Hallo,"),
+        ("", "sie", "Guten Tag,"),
+        ("", "du", "Hallo,"),
+    ],
+)
+def test_people_are_greeted_by_the_name_that_is_known(name, form, greeting):
+    sent = mail("client_active", {"client": "Max"}, "de", form, to_name=name)
+
+    assert sent.text.startswith(greeting)
+
+
+def test_headers_mark_the_mail_as_sent_by_a_program():
+    message = mail("client_active", {"client": "Max"}).message
+
+    assert message["Message-ID"] == "<1234@convent-it.example>"
+    assert message["Auto-Submitted"] == "auto-generated"
+    assert message["X-Auto-Response-Suppress"] == "All"
+    assert message["Date"].datetime is not None
+    assert message["List-Unsubscribe"] is None
+
+
+NAMES = st.text(st.characters(codec="utf-8", exclude_categories=["Cs"]), max_size=200)
+
+
+@given(name=NAMES, firm=NAMES)
+def test_no_name_can_break_out_of_a_header(name, firm):
+    outgoing = row("invitation", {"firm": firm, "message": name, "invited_by": name, "count": 0}, to_name=name)
+    message = message_from_bytes(write(outgoing, link()).as_bytes(), policy=policy.default)
+
+    assert message["Bcc"] is None
+    assert [address.addr_spec for address in message["To"].addresses] == ["erika@freitag.example"]
+    assert [address.addr_spec for address in message["From"].addresses] == [settings().provider_email]
+    assert len(message["Subject"]) <= 200
+    assert message.get_content_type() == "multipart/alternative"
+
+
+@pytest.mark.parametrize("name", ['Müller & "Söhne", GmbH', "Evil\r\nBcc: all@elsewhere.example", "日本 <x@y.example>"])
+def test_strange_names_arrive_as_they_are_on_one_line(name):
+    message = mail("client_active", {"client": "Max"}, to_name=name).message
+
+    (to,) = message["To"].addresses
+    assert to.display_name == " ".join(name.split())
+    assert message["Bcc"] is None
+
+
+def test_an_address_with_umlauts_in_its_domain_is_written_as_mail_servers_take_it():
+    message = mail("client_active", {"client": "Max"}, to_address="info@müller.example").message
+
+    (to,) = message["To"].addresses
+    assert to.addr_spec == "info@xn--mller-kva.example"
+
+
+@pytest.mark.parametrize("name", ["Vertrag Müller & Söhne „neu“.pdf", 'a"b\r\nX: y.pdf', "../../etc/passwd"])
+def test_the_attachment_keeps_its_name_and_content(name):
+    document = Document(name=name, media_type="application/pdf", content=b"%PDF-1.7")
+    written = write(row("agreement", {"count": 0}), link(), document)
+    (attachment,) = message_from_bytes(written.as_bytes(), policy=policy.default).iter_attachments()
+
+    assert attachment.get_content() == b"%PDF-1.7"
+    assert attachment.get_content_type() == "application/pdf"
+    assert attachment.get_filename() == " ".join(name.split()).replace("/", "-")
