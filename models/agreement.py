@@ -1,5 +1,6 @@
 """The agreement between firm and provider: sent, read, signed, countersigned. Each version is a row and stays."""
 
+from collections.abc import Collection
 from datetime import datetime
 from enum import StrEnum
 from typing import Self
@@ -79,9 +80,13 @@ class Agreement(Base):
 
     @classmethod
     def latest(cls, session: Session, case_id: int) -> Self | None:
-        return session.scalars(
-            select(cls).where(cls.onboarding_id == case_id).order_by(cls.version.desc()).limit(1)
-        ).one_or_none()
+        return cls.latest_of(session, [case_id]).get(case_id)
+
+    @classmethod
+    def latest_of(cls, session: Session, case_ids: Collection[int]) -> dict[int, Self]:
+        """The newest version of each of these cases that has one, in one query."""
+        versions = select(cls).where(cls.onboarding_id.in_(case_ids)).order_by(cls.version)
+        return {agreement.onboarding_id: agreement for agreement in session.scalars(versions)}
 
     @property
     def is_open(self) -> bool:

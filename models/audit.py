@@ -1,10 +1,11 @@
 """Who did what, when: one row per act, in a hash chain per case, outliving what it tells of."""
 
 import json
-from datetime import datetime
+from collections.abc import Mapping
+from datetime import UTC, datetime
 from hashlib import sha256
 
-from sqlalchemy import String, UniqueConstraint, select
+from sqlalchemy import String, UniqueConstraint, func, select, tuple_
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from models.db import Base, Facts, Instant, Key
@@ -41,19 +42,30 @@ def record(
     session: Session, case_id: int, now: datetime, action: str, actor: str = "provision", **facts: object
 ) -> None:
     """Write down an act in the transaction that does it. *facts* are plain JSON values."""
+    record_each(session, {case_id: facts}, now, action, actor)
+
+
+def record_each(
+    session: Session, facts: Mapping[int, Facts], now: datetime, action: str, actor: str = "provision"
+) -> None:
+    """Write down an act that concerns several cases: *facts* by case, in as many statements for many as for one."""
     session.flush()
-    last = session.scalars(select(Entry).where(Entry.case_id == case_id).order_by(Entry.number.desc()).limit(1)).first()
-    entry = Entry(
-        case_id=case_id,
-        number=1 if last is None else last.number + 1,
-        at=now,
-        actor=actor[:200],
-        action=action,
-        facts=facts,
-        previous=START if last is None else last.hash,
-    )
-    entry.hash = entry.computed_hash()
-    session.add(entry)
+    newest = select(Entry.case_id, func.max(Entry.number)).where(Entry.case_id.in_(facts)).group_by(Entry.case_id)
+    found = select(Entry).where(tuple_(Entry.case_id, Entry.number).in_(newest))
+    last = {entry.case_id: entry for entry in session.scalars(found)}
+    for case_id, told in facts.items():
+        before = last.get(case_id)
+        entry = Entry(
+            case_id=case_id,
+            number=1 if before is None else before.number + 1,
+            at=now.astimezone(UTC),
+            actor=actor[:200],
+            action=action,
+            facts=told,
+            previous=START if before is None else before.hash,
+        )
+        entry.hash = entry.computed_hash()
+        session.add(entry)
     session.flush()
 
 

@@ -10,6 +10,7 @@ from secrets import randbelow
 from typing import Self
 
 from sqlalchemy import CheckConstraint, select
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from models.db import Base
@@ -42,11 +43,13 @@ class CompanyIdPool(Base):
 
     @classmethod
     def locked(cls, session: Session) -> Self:
-        pool = session.scalars(select(cls).where(cls.id == 1).with_for_update()).one_or_none()
+        """The pool, for this transaction alone; the first who asks for it makes it."""
+        locked = select(cls).where(cls.id == 1).with_for_update()
+        pool = session.scalars(locked).one_or_none()
         if pool is None:
-            pool = cls(id=1, free=LAST - FIRST + 1)
-            session.add(pool)
-            session.flush()
+            insert = sqlite.insert if session.get_bind().dialect.name == "sqlite" else postgresql.insert
+            session.execute(insert(cls).values(id=1, free=LAST - FIRST + 1).on_conflict_do_nothing())
+            pool = session.scalars(locked).one()
         return pool
 
     def draw(self, session: Session) -> int:

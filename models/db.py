@@ -96,8 +96,10 @@ def transaction() -> Iterator[Session]:
 @contextmanager
 def reading() -> Iterator[Session]:
     """One consistent look at the database, never in the way of a writer; changes are not kept."""
+    bound = engine(settings().database)
+    options = {"provision_reading": True} if bound.dialect.name == "sqlite" else {"isolation_level": "REPEATABLE READ"}
     with Session(
-        engine(settings().database).execution_options(provision_reading=True),
+        bound.execution_options(**options),
         expire_on_commit=False,
         autoflush=False,
         info={"reading": True},

@@ -129,10 +129,16 @@ class Decision(Base):
     def choices(self) -> list[Verdict]:
         return VERDICTS[self.kind]
 
-    def settle(self, verdict: str, by: str, now: datetime, answer: Facts) -> None:
-        """Answer it. Raises AnsweredAlready or VerdictUnfit and changes nothing then."""
+    def settle(self, verdict: str, by: str, now: datetime, answer: Facts) -> bool:
+        """Answer it; False if this very answer was given before.
+
+        Raises AnsweredAlready or VerdictUnfit and changes nothing then.
+        """
+        if (self.verdict, self.answered_by, self.answer) == (verdict, by[:254], answer):
+            return False
         if self.verdict is not None:
             raise AnsweredAlready(self.verdict.value, self.answered_by or "")
         if verdict not in [choice.value for choice in self.choices]:
             raise VerdictUnfit(verdict[:40], ", ".join(choice.value for choice in self.choices))
         self.verdict, self.answered_by, self.answered_at, self.answer = Verdict(verdict), by[:254], now, answer
+        return True

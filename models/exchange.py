@@ -5,9 +5,10 @@ Inbox: events from outside, stored once under their sender's id, handled afterwa
 """
 
 import hmac
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Self
+from typing import Any, Self
 
 from sqlalchemy import ForeignKey, Index, String, UniqueConstraint, select
 from sqlalchemy.dialects import postgresql, sqlite
@@ -74,9 +75,8 @@ class Outgoing(Base):
     """What the mail server last said."""
 
     @classmethod
-    def post(
+    def draft(
         cls,
-        session: Session,
         kind: MailKind,
         key: str,
         to: Person | None,
@@ -87,36 +87,44 @@ class Outgoing(Base):
         link: Link | None = None,
         document_id: int | None = None,
         **facts: object,
-    ) -> bool:
-        """Put a mail in the outbox; False if one with this key was put there before.
+    ) -> Self:
+        """A mail, not yet in the outbox.
 
-        *to* None is the provider itself; *address* is where it goes if not to the person's own. Nothing is written
-        to a person whose address does not work.
+        *to* None is the provider itself; *address* is where it goes if not to the person's own.
         """
-        if to is not None and to.bounced_at is not None:
-            return False
-        if session.scalars(select(cls.id).where(cls.key == key)).first() is not None:
-            return False
-        session.add(
-            cls(
-                key=key,
-                message_id=_message_id(key),
-                kind=kind,
-                onboarding_id=case_id,
-                person_id=to and to.id,
-                to_name=to.name if to else "" if address else settings().provider_name,
-                to_address=address or (to.email if to else settings().provider_email),
-                language=to.language if to else Language.GERMAN,
-                address_form=to.address_form if to else AddressForm.SIE,
-                facts=facts,
-                link_id=link and link.id,
-                document_id=document_id,
-                created_at=now,
-                due_at=now,
-            )
+        return cls(
+            key=key,
+            message_id=_message_id(key),
+            kind=kind,
+            onboarding_id=case_id,
+            person_id=to and to.id,
+            to_name=(to.name if to else "" if address else settings().provider_name)[:200],
+            to_address=address or (to.email if to else settings().provider_email),
+            language=to.language if to else Language.GERMAN,
+            address_form=to.address_form if to else AddressForm.SIE,
+            facts=facts,
+            link_id=link and link.id,
+            document_id=document_id,
+            created_at=now,
+            due_at=now,
         )
+
+    @classmethod
+    def post(cls, session: Session, kind: MailKind, key: str, to: Person | None, now: datetime, **content: Any) -> bool:
+        """Put a mail in the outbox, written as ``draft`` says; False if one with this key was put there before."""
+        return cls.post_all(session, [cls.draft(kind, key, to, now, **content)]) == 1
+
+    @classmethod
+    def post_all(cls, session: Session, mails: Sequence[Self]) -> int:
+        """Put in the outbox what was not put there before; returns how many that is.
+
+        Mail to a person whose address does not work is held and goes out when it is corrected.
+        """
+        known = set(session.scalars(select(cls.key).where(cls.key.in_([mail.key for mail in mails]))))
+        fresh = [mail for mail in mails if mail.key not in known]
+        session.add_all(fresh)
         session.flush()
-        return True
+        return len(fresh)
 
     def readdress(self, address: str, now: datetime) -> None:
         """Send it again, to another address."""

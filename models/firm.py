@@ -152,8 +152,10 @@ class Firm(Base):
     def grant_preference(self, session: Session) -> bool:
         """Turn the held number into the company ID; False if none is held or the firm has one."""
         number, self.preferred_number = self.preferred_number, None
-        session.flush()  # The number leaves one unique column before it enters the other.
-        if number is None or self.company_id is not None:
+        if number is None:
+            return False
+        if self.company_id is not None:
+            CompanyIdPool.locked(session).put_back(session, number)
             return False
         self.company_id = number
         return True
@@ -164,7 +166,8 @@ class Firm(Base):
         if number is not None:
             pool = CompanyIdPool.locked(session)
             # Looked up before the number goes back, so that it is not among what is offered instead of it.
-            self.offered_numbers = pool.nearest_free(session, number)
+            if self.company_id is None:
+                self.offered_numbers = pool.nearest_free(session, number)
             pool.put_back(session, number)
         return self.offered_numbers or []
 

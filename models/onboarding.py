@@ -5,6 +5,7 @@ or *done*; a step that waits for an operator has an open decision. ``GATES`` say
 must be done before a step begins.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -157,7 +158,8 @@ class Onboarding(Base):
         """The case with its firm, locked for this transaction (not while only reading); raises NotFound."""
         query = select(cls).where(cls.id == case_id).join(cls.firm).options(contains_eager(cls.firm))
         if not session.info.get("reading"):
-            query = query.with_for_update(of=cls)
+            # The firm as well: whoever waited for the lock would otherwise see it as it was before.
+            query = query.with_for_update(of=(cls, Firm), key_share=True).execution_options(populate_existing=True)
         case = session.scalars(query).one_or_none()
         if case is None:
             raise NotFound(f"Onboarding {case_id}")
@@ -211,7 +213,7 @@ class Onboarding(Base):
     def begin_pass(self, now: datetime) -> datetime:
         """A pass looks at the case; should it die, the next one is due at the moment returned, later each time."""
         self.attempts += 1
-        self.pass_due_at = now + min(FIRST_LEASE * 2 ** (self.attempts - 1), LONGEST_LEASE)
+        self.pass_due_at = now + min(FIRST_LEASE * 2 ** min(self.attempts - 1, 20), LONGEST_LEASE)
         return self.pass_due_at
 
     def end_pass(self, lease: datetime) -> None:
@@ -258,12 +260,19 @@ class Reminder(Base):
     @classmethod
     def begin(cls, session: Session, case: Onboarding, person: Person, step: StepName, now: datetime) -> None:
         """Wait for this person from now on; a wait that began before starts anew."""
-        row = session.scalars(select(cls).where(cls.person_id == person.id, cls.step == step)).one_or_none()
-        if row is None:
-            row = cls(onboarding_id=case.id, person_id=person.id, step=step)
-            session.add(row)
-        row.since, row.sent, row.ended_at = now, 0, None
-        row.due_at = reminder_due(now, 0, person.land, person.time_zone)
+        cls.begin_each(session, step, [(case, person)], now)
+
+    @classmethod
+    def begin_each(
+        cls, session: Session, step: StepName, awaited: Sequence[tuple[Onboarding, Person]], now: datetime
+    ) -> None:
+        """Wait for these people from now on, in as many statements for many as for one."""
+        known = select(cls).where(cls.person_id.in_([person.id for _, person in awaited]), cls.step == step)
+        rows = {row.person_id: row for row in session.scalars(known)}
+        for case, person in awaited:
+            row = rows.setdefault(person.id, cls(onboarding_id=case.id, person_id=person.id, step=step))
+            row.start_anew(person, now)
+        session.add_all(rows.values())
         session.flush()
 
     @classmethod
@@ -274,6 +283,11 @@ class Reminder(Base):
         whose = cls.person_id == person if person else cls.onboarding_id == case
         for row in session.scalars(select(cls).where(whose, cls.step == step, cls.ended_at.is_(None))):
             row.ended_at, row.due_at = now, None
+
+    def start_anew(self, person: Person, now: datetime) -> None:
+        """The wait begins now."""
+        self.since, self.sent, self.ended_at = now, 0, None
+        self.due_at = reminder_due(now, 0, person.land, person.time_zone)
 
     def count(self, person: Person, now: datetime) -> int:
         """One more is sent now; returns how many that makes. The next keeps its distance from this one."""

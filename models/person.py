@@ -10,6 +10,7 @@ from functools import cache
 from hashlib import sha256
 from secrets import token_urlsafe
 from typing import Self
+from unicodedata import normalize
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
@@ -163,8 +164,8 @@ class Account(Base):
 
     def set_password(self, session: Session, password: str, *context: str) -> None:
         """Check and keep; every session of this account ends."""
-        check_password(password, self.email, *context)
-        self.password_hash = _hasher().hash(password)
+        check_password(_typed(password), self.email, *context)
+        self.password_hash = _hasher().hash(_typed(password))
         if self.id is not None:
             for row in session.scalars(select(SignIn).where(SignIn.account_id == self.id)):
                 session.delete(row)
@@ -172,15 +173,23 @@ class Account(Base):
     @classmethod
     def sign_in(cls, session: Session, email: str, password: str, now: datetime) -> tuple[Self, str]:
         """The account and a session token; SignInRefused takes the same time for both reasons."""
-        account = cls.by_email(session, email.strip().lower())
-        known = account.password_hash if account is not None else None
+        account = cls.by_email(session, email.strip().lower()) or cls()
+        account.verify(password)
+        return account, SignIn.start(session, account, now)
+
+    def verify(self, password: str) -> None:
+        """Raise SignInRefused unless it is the right one; an account without one takes the same time."""
         try:
-            _hasher().verify(known or _nobody(), password[:PASSWORD_MAX])
+            _hasher().verify(self.password_hash or _nobody(), _typed(password)[:PASSWORD_MAX])
         except (VerificationError, InvalidHashError) as error:
             raise SignInRefused from error
-        if account is None or known is None:
+        if self.password_hash is None:
             raise SignInRefused
-        return account, SignIn.start(session, account, now)
+
+
+def _typed(password: str) -> str:
+    """The same password from every keyboard: some systems write “ü” as two characters."""
+    return normalize("NFC", password)
 
 
 @cache
@@ -279,7 +288,7 @@ class Person(Base):
         elif account.password_hash is None and account.external_id is None:
             account.set_password(session, password, self.name, firm_name)
         elif self.account_id is None:
-            Account.sign_in(session, self.email, password, now)
+            account.verify(password)
         account.confirmed_at = account.confirmed_at or now
         self.account_id = account.id
         self.registered_at = self.registered_at or now

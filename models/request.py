@@ -7,7 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from models.company_id import company_number
 from models.errors import N_, ProvisionError
 from models.firm import BusinessMissing, LineOfBusiness, firm_name, german_postcode, website_address
-from models.person import AddressForm, Language, NameMissing, email_address
+from models.person import AddressForm, Language, NameMissing, email_address, split_name
 from models.schedule import Land
 from models.subscription import Interval, Plan
 
@@ -36,7 +36,8 @@ class Named(BaseModel):
 
     def check(self) -> None:
         email_address(self.email)
-        if not self.name.strip():
+        _, family = split_name(self.name)
+        if not family:
             raise NameMissing(self.email)
 
 

@@ -1,22 +1,25 @@
 """Accounts: asking people to register, registering, signing in, setting passwords."""
 
+from collections import defaultdict
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from models.audit import record
+from models.audit import record, record_each
+from models.client import ClientContact
 from models.db import reading, transaction
 from models.errors import NotFound
 from models.exchange import MailKind, Outgoing
 from models.firm import Firm
-from models.link import Link, Purpose
+from models.link import Link, LinkUsed, Purpose
 from models.onboarding import Onboarding, Party, Reminder, Standing, StepName
 from models.person import Account, AddressForm, Language, NameMissing, Person, Role, SignIn, email_address, split_name
 from models.request import Named
 from models.schedule import now
 from tasks.agreements import mail_agreement
-from tasks.cases import add_person, letterhead
+from tasks.cases import Turn, add_people, letterhead, letterheads
 from tasks.policy import side_effect
 
 STEP_OF = {
@@ -25,6 +28,13 @@ STEP_OF = {
     Role.CLIENT: StepName.CLIENTS,
 }
 """The step in which we wait for a person in this role to register."""
+PURPOSE_OF = {
+    Role.ORGANISER: Purpose.REGISTER,
+    Role.CASEWORKER: Purpose.REGISTER,
+    Role.CLIENT: Purpose.ACTIVATE,
+    Role.CONTACT: Purpose.PROGRESS,
+}
+"""What the link in the first mail to a person in this role is for."""
 
 
 @side_effect(name="4 Organiser")
@@ -43,39 +53,69 @@ def ask_organiser(case_id: int) -> Standing:
             return case.standing(StepName.ORGANISER)
         case.wait(StepName.ORGANISER, Party.ORGANISER, now())
         if organiser.invited_at is None:
-            invite(session, case, organiser)
+            invite(session, [Turn(case, organiser)])
         contact = Person.one(session, case.firm_id, Role.CONTACT)
         if contact is not None and contact.invited_at is None and contact.email != organiser.email:
             welcome(session, case, contact)
         return case.standing(StepName.ORGANISER)
 
 
-def invite(
-    session: Session, case: Onboarding, person: Person, *, message: str = "", by: str = "", count: int = 0
-) -> None:
-    """Send this person a fresh link to an account; a link sent before dies. Counted as reminder number *count*."""
+def invite(session: Session, turns: Sequence[Turn], by: str = "provision") -> None:
+    """Send each of these people a fresh link to an account; a link sent before dies.
+
+    From now on we wait for them, unless this is a reminder. It takes as many statements for many as for one.
+    """
     at = now()
-    client = person.role is Role.CLIENT
-    purpose = Purpose.ACTIVATE if client else Purpose.REGISTER
-    link = Link.to(session, purpose, at, person=person.id)
-    Outgoing.post(
-        session,
-        MailKind.INVITATION if client else MailKind.REGISTER,
-        f"{purpose}:{person.id}:{link.generation}",
-        person,
-        at,
-        case_id=case.id,
-        link=link,
-        **letterhead(session, case.firm),
-        role=person.role,
-        count=count,
-        message=message,
-        invited_by=by,
-    )
-    person.invited_at = person.invited_at or at
-    if count == 0:
-        Reminder.begin(session, case, person, STEP_OF[person.role], at)
-    record(session, case.id, at, "person.invited", by or "provision", person=person.id, role=person.role, count=count)
+    about = letterheads(session, [turn.case.firm for turn in turns])
+    for role, step in STEP_OF.items():
+        asked = [turn for turn in turns if turn.person.role is role]
+        if not asked:
+            continue
+        people = [turn.person.id for turn in asked]
+        purpose, client = PURPOSE_OF[role], role is Role.CLIENT
+        kind = MailKind.INVITATION if client else MailKind.REGISTER
+        contacts = select(ClientContact).where(ClientContact.person_id.in_(people))
+        words = {c.person_id: (c.message, c.invited_by) for c in session.scalars(contacts)} if client else {}
+        links = Link.to_each(session, purpose, at, people)
+        mails = []
+        for case, person, count in asked:
+            message, invited_by = words.get(person.id, ("", ""))
+            link = links[person.id]
+            mails.append(
+                Outgoing.draft(
+                    kind,
+                    f"{purpose}:{person.id}:{link.generation}",
+                    person,
+                    at,
+                    case_id=case.id,
+                    link=link,
+                    **about[case.firm_id],
+                    role=role,
+                    count=count,
+                    message=message,
+                    invited_by=invited_by,
+                )
+            )
+            person.invited_at = person.invited_at or at
+        Outgoing.post_all(session, mails)
+        fresh = [(case, person) for case, person, count in asked if count == 0]
+        if fresh:
+            Reminder.begin_each(session, step, fresh, at)
+            record_people(session, fresh, "person.invited", by, role=role)
+
+
+def record_people(
+    session: Session,
+    concerned: Sequence[tuple[Onboarding, Person]],
+    action: str,
+    by: str = "provision",
+    **facts: object,
+) -> None:
+    """Write down once for each case what was done about several people of it."""
+    ids: dict[int, list[int]] = defaultdict(list)
+    for case, person in concerned:
+        ids[case.id].append(person.id)
+    record_each(session, {case_id: {"persons": people, **facts} for case_id, people in ids.items()}, now(), action, by)
 
 
 def welcome(session: Session, case: Onboarding, contact: Person) -> None:
@@ -136,6 +176,11 @@ def register(
         link = Link.open(session, token, purpose, at)
         person = session.get_one(Person, link.person_id)
         case = Onboarding.of_firm(session, person.firm_id)
+        session.refresh(link)
+        if link.used_at is not None:  # Somebody was faster while we waited for the case.
+            raise LinkUsed
+        if person.role is not Role.ORGANISER:
+            case.require_agreement()
         if not family_name.strip():
             raise NameMissing(person.email)
         person.given_name, person.family_name = given_name.strip()[:100], family_name.strip()[:100]
@@ -154,11 +199,10 @@ def name_contact(session: Session, case: Onboarding, organiser: Person, contact:
     known = Person.one(session, case.firm_id, Role.CONTACT)
     if known is not None and known.email == email_address(named.email):
         return
-    person = known or add_person(session, case.firm, Role.CONTACT, named, organiser)
-    if person is None:
-        return
-    person.email = email_address(named.email)
-    person.given_name, person.family_name = split_name(named.name)
+    named.check()
+    person = known or add_people(session, case.firm, Role.CONTACT, [named], organiser)[0]
+    given, family = split_name(named.name)
+    person.email, person.given_name, person.family_name = email_address(named.email), given[:100], family[:100]
     if person.email != organiser.email:
         welcome(session, case, person)
 
@@ -169,18 +213,22 @@ def _registered(session: Session, case: Onboarding, person: Person, actor: str) 
     Reminder.end(session, STEP_OF[person.role], at, person=person.id)
     record(session, case.id, at, "person.registered", actor, person=person.id, role=person.role)
     if person.role is Role.CLIENT:
-        for staff in (p for r in (Role.ORGANISER, Role.CASEWORKER) for p in Person.of(session, case.firm_id, r)):
-            if staff.registered_at is not None:
-                Outgoing.post(
-                    session,
-                    MailKind.CLIENT_ACTIVE,
-                    f"client_active:{person.id}:{staff.id}",
-                    staff,
-                    at,
-                    case_id=case.id,
-                    **letterhead(session, case.firm),
-                    client=person.name,
-                )
+        about = letterhead(session, case.firm)
+        staff = (p for r in (Role.ORGANISER, Role.CASEWORKER) for p in Person.of(session, case.firm_id, r))
+        mails = [
+            Outgoing.draft(
+                MailKind.CLIENT_ACTIVE,
+                f"client_active:{person.id}:{one.id}",
+                one,
+                at,
+                case_id=case.id,
+                **about,
+                client=person.name,
+            )
+            for one in staff
+            if one.registered_at is not None
+        ]
+        Outgoing.post_all(session, mails)
     case.touch(at)
 
 
@@ -201,6 +249,9 @@ def registered_elsewhere(email: str, external_id: str, given_name: str, family_n
         moved = []
         for person in session.scalars(invited.where(Person.registered_at.is_(None), Person.role != Role.CONTACT)).all():
             case = Onboarding.of_firm(session, person.firm_id)
+            session.refresh(person)
+            if person.registered_at is not None:  # They registered here while we waited for the case.
+                continue
             person.account_id, person.registered_at = account.id, at
             person.given_name, person.family_name = given_name or person.given_name, family_name or person.family_name
             for link in session.scalars(select(Link).where(Link.person_id == person.id, Link.used_at.is_(None))):
@@ -226,7 +277,7 @@ def ask_for_link(company_id: str, email: str) -> None:
         here = select(Person).where(Person.firm_id == firm.id, Person.email == email.strip().lower())
         for person in session.scalars(here.where(Person.registered_at.is_(None), Person.role != Role.CONTACT)).all():
             if person.invited_at is not None:
-                invite(session, Onboarding.of_firm(session, firm.id), person)
+                invite(session, [Turn(Onboarding.of_firm(session, firm.id), person)])
 
 
 def renew_link(link_id: int) -> int:
@@ -238,11 +289,11 @@ def renew_link(link_id: int) -> int:
         person = session.get_one(Person, link.person_id)
         case = Onboarding.of_firm(session, person.firm_id)
         if link.purpose in {Purpose.REGISTER, Purpose.ACTIVATE} and person.registered_at is None:
-            invite(session, case, person)
+            invite(session, [Turn(case, person)])
         elif link.purpose is Purpose.PROGRESS:
             welcome(session, case, person)
         elif link.purpose is Purpose.AGREEMENT:
-            mail_agreement(session, case, person)
+            mail_agreement(session, [Turn(case, person)])
         return case.id
 
 

@@ -1,5 +1,6 @@
 """Step 5: the agreement: written, sent, read, signed or declined, countersigned, copied to both sides."""
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, date
 from io import BytesIO
@@ -23,7 +24,7 @@ from models.person import Person, Role
 from models.schedule import now
 from models.settings import settings
 from models.subscription import Subscription
-from tasks.cases import letterhead
+from tasks.cases import Turn, letterhead, letterheads
 from tasks.paper import AgreementData, Part, Signature, agreement_filename, agreement_parts, render_agreement, sign_off
 from tasks.policy import side_effect
 from tasks.texts import Reader
@@ -115,29 +116,37 @@ def _send(case_id: int, version: int) -> None:
         session.add(agreement)
         session.flush()
         record(session, case.id, at, "agreement.sent", version=version, sha256=document.sha256)
-        mail_agreement(session, case, organiser)
+        mail_agreement(session, [Turn(case, organiser)])
         Reminder.begin(session, case, organiser, StepName.AGREEMENT, at)
         case.wait(StepName.AGREEMENT, Party.ORGANISER, at)
 
 
-def mail_agreement(session: Session, case: Onboarding, organiser: Person, count: int = 0) -> None:
-    """Mail the open agreement with a fresh link to read and sign it; the link before dies."""
-    agreement = Agreement.latest(session, case.id)
-    if agreement is None or not agreement.is_open:
-        return
-    link = Link.to(session, Purpose.AGREEMENT, now(), person=organiser.id)
-    Outgoing.post(
-        session,
-        MailKind.AGREEMENT,
-        f"agreement:{agreement.id}:{link.generation}",
-        organiser,
-        now(),
-        case_id=case.id,
-        link=link,
-        document_id=agreement.document_id,
-        **letterhead(session, case.firm),
-        count=count,
-    )
+def mail_agreement(session: Session, turns: Sequence[Turn]) -> None:
+    """Mail each organiser the open agreement with a fresh link to read and sign it; the link before dies.
+
+    It takes as many statements for many as for one.
+    """
+    newest = Agreement.latest_of(session, [turn.case.id for turn in turns])
+    about = letterheads(session, [turn.case.firm for turn in turns])
+    signers = [turn for turn in turns if turn.case.id in newest and newest[turn.case.id].is_open]
+    links = Link.to_each(session, Purpose.AGREEMENT, now(), [turn.person.id for turn in signers])
+    mails = []
+    for case, organiser, count in signers:
+        agreement, link = newest[case.id], links[organiser.id]
+        mails.append(
+            Outgoing.draft(
+                MailKind.AGREEMENT,
+                f"agreement:{agreement.id}:{link.generation}",
+                organiser,
+                now(),
+                case_id=case.id,
+                link=link,
+                document_id=agreement.document_id,
+                **about[case.firm_id],
+                count=count,
+            )
+        )
+    Outgoing.post_all(session, mails)
 
 
 def _await(case_id: int) -> None:
@@ -170,7 +179,7 @@ def _await(case_id: int) -> None:
             case.wait(StepName.AGREEMENT, Party.OPERATOR, at)
         else:
             if case.wait(StepName.AGREEMENT, Party.ORGANISER, at):  # A signature was not accepted.
-                mail_agreement(session, case, organiser)
+                mail_agreement(session, [Turn(case, organiser)])
                 Reminder.begin(session, case, organiser, StepName.AGREEMENT, at)
             return
         Reminder.end(session, StepName.AGREEMENT, at, case=case.id)
@@ -373,9 +382,11 @@ def upload(token: str, content: bytes, name: str, *, ip: str, agent: str) -> int
         if not agreement.is_open:
             raise SignedAlready
         document = Document.keep(session, content, name[:200], "application/pdf")
+        if agreement.uploaded_id == document.id:
+            return case.id  # The same file is being looked at.
         agreement.uploaded_id = document.id
         facts = {"agreement_id": agreement.id, "document_id": document.id, "name": document.name, "signer": person.name}
-        key = f"signed_copy:{agreement.id}:{document.sha256}"
+        key = f"signed_copy:{agreement.id}:{at.isoformat()}"
         if Decision.ask(session, case.id, DecisionKind.SIGNED_COPY, key, at, **facts):
             trail = {"sha256": document.sha256, "ip": ip, "agent": agent[:300]}
             record(session, case.id, at, "agreement.uploaded", person.email, **trail)

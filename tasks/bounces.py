@@ -9,6 +9,7 @@ from models.audit import record
 from models.db import Facts, transaction
 from models.decision import Decision, DecisionKind
 from models.exchange import Outgoing
+from models.onboarding import Onboarding
 from models.person import Person, email_address
 from models.schedule import now
 
@@ -40,6 +41,7 @@ def bounced(session: Session, mail: Outgoing, fault: str, at: datetime) -> None:
     person = session.get_one(Person, mail.person_id)
     if person.email != mail.to_address:
         return  # The address was corrected since.
+    Onboarding.get(session, mail.onboarding_id)  # One after the other: the audit trail has an order.
     person.bounced_at = person.bounced_at or at
     facts = {"person_id": person.id, "address": mail.to_address, "fault": fault[:500]}
     if Decision.ask(

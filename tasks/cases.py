@@ -1,7 +1,10 @@
 """A case from outside: opening it, asking for its next pass, answering the questions it raises."""
 
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
+
 from pydantic import ValidationError
-from sqlalchemy import select
+from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
 
 from models.agreement import Agreement
@@ -37,6 +40,14 @@ class FormInvalid(ProvisionError):
         self.field = field
         self.value = value
         self.reason = reason
+
+
+class AddressTaken(ProvisionError):
+    says = N_("%(address)s belongs to somebody else in the same role at this firm: check whom the mail was for.")
+
+    def __init__(self, address: str) -> None:
+        super().__init__(address)
+        self.address = address
 
 
 @side_effect(name="open the case")
@@ -91,8 +102,7 @@ def start_case(request: OnboardingRequest, request_key: str, actor: str) -> int:
             Role.CONTACT: [request.contact or request.organiser],
             Role.CASEWORKER: request.caseworkers,
         }.items():
-            for named in people:
-                add_person(session, firm, role, named, request)
+            add_people(session, firm, role, people, request)
         if request.logo_permission_by:
             session.add(
                 LogoPermission(
@@ -105,34 +115,53 @@ def start_case(request: OnboardingRequest, request_key: str, actor: str) -> int:
         return case.id
 
 
-def add_person(
-    session: Session, firm: Firm, role: Role, named: Named, manners: OnboardingRequest | Person
-) -> Person | None:
-    """Somebody in this role, spoken to in the *manners* of the request or of who names them; None if they are there."""
-    email = email_address(named.email)
-    taken = select(Person.id).where(Person.firm_id == firm.id, Person.role == role, Person.email == email)
-    if session.scalars(taken).first() is not None:
-        return None
-    given, family = split_name(named.name)
-    person = Person(
-        firm_id=firm.id,
-        role=role,
-        email=email,
-        given_name=given[:100],
-        family_name=family[:100],
-        language=manners.language,
-        address_form=manners.address_form,
-        land=firm.land,
-        added_at=now(),
-    )
-    session.add(person)
+def add_people(
+    session: Session, firm: Firm, role: Role, people: Sequence[Named], manners: OnboardingRequest | Person
+) -> list[Person]:
+    """Add who is not there yet in this role, spoken to in the *manners* of the request or of who names them."""
+    named = {email_address(one.email): one for one in reversed(people)}  # Of two with one address the first counts.
+    here = select(Person.email).where(Person.firm_id == firm.id, Person.role == role, Person.email.in_(named))
+    known = set(session.scalars(here))
+    added = []
+    for email in reversed(named):
+        if email not in known:
+            given, family = split_name(named[email].name)
+            person = Person(
+                firm_id=firm.id,
+                role=role,
+                email=email,
+                given_name=given[:100],
+                family_name=family[:100],
+                language=manners.language,
+                address_form=manners.address_form,
+                land=firm.land,
+                added_at=now(),
+            )
+            added.append(person)
+    session.add_all(added)
     session.flush()
-    return person
+    return added
+
+
+class Turn(NamedTuple):
+    """Somebody whose turn it is in a case; *reminders* counts this one and those before."""
+
+    case: Onboarding
+    person: Person
+    reminders: int = 0
 
 
 def letterhead(session: Session, firm: Firm) -> Facts:
     """What every mail of a firm's case says of the firm."""
-    return {"firm": firm.name, "company_id": firm.company_id, "logo": Logo.of(session, firm.id) is not None}
+    return letterheads(session, [firm])[firm.id]
+
+
+def letterheads(session: Session, firms: Iterable[Firm]) -> dict[int, Facts]:
+    """The letterhead of each firm, by the firm's id, in one query."""
+    heads = {firm.id: {"firm": firm.name, "company_id": firm.company_id, "logo": False} for firm in firms}
+    for firm_id in session.scalars(select(Logo.firm_id).where(Logo.firm_id.in_(heads)).distinct()):
+        heads[firm_id]["logo"] = True
+    return heads
 
 
 def answer_decision(decision_id: int, verdict: str, by: str, **answer: str) -> int:
@@ -145,7 +174,8 @@ def answer_decision(decision_id: int, verdict: str, by: str, **answer: str) -> i
         decision = Decision.get(session, decision_id)
         case = Onboarding.get(session, decision.onboarding_id)
         at = now()
-        decision.settle(verdict, by, at, {name: text for name, text in answer.items() if text})
+        if not decision.settle(verdict, by, at, {name: text for name, text in answer.items() if text}):
+            return case.id
         _CONSEQUENCES[decision.kind](session, case, decision)
         facts = {"kind": decision.kind.value, "verdict": decision.verdict, "answer": decision.answer}
         record(session, case.id, at, "decision.answered", by, **facts)
@@ -194,7 +224,8 @@ def _tell_of_number(
 def _signature_judged(session: Session, case: Onboarding, decision: Decision) -> None:
     """Yes: we sign as well, and the next pass does the paper work. No: the firm is asked for its signature again."""
     agreement = Agreement.latest(session, case.id)
-    assert agreement is not None
+    if agreement is None or agreement.id != decision.facts["agreement_id"] or agreement.countersigned_at is not None:
+        return  # Meanwhile it was signed by another way, or another version was sent.
     if decision.verdict is Verdict.REFUSE:
         agreement.reopen()
         return
@@ -214,13 +245,23 @@ def _declined(session: Session, case: Onboarding, decision: Decision) -> None:
 def _address_corrected(session: Session, case: Onboarding, decision: Decision) -> None:
     """What came back goes to the new address, with new links; those sent to the old one are dead."""
     person = session.get_one(Person, decision.facts["person_id"])
-    person.email = email_address((decision.answer or {}).get("address", ""))
-    person.bounced_at = None
-    mails = session.scalars(select(Outgoing).where(Outgoing.person_id == person.id, Outgoing.failed_at.is_not(None)))
-    for mail in mails.all():
-        if mail.link_id is not None:
-            Link.to(session, session.get_one(Link, mail.link_id).purpose, now(), person=person.id)
+    address, before = email_address((decision.answer or {}).get("address", "")), person.email
+    same = (Person.firm_id == person.firm_id, Person.role == person.role, Person.email == address)
+    if session.scalars(select(Person.id).where(*same, Person.id != person.id)).first() is not None:
+        raise AddressTaken(address)
+    person.email, person.bounced_at = address, None
+    held = select(Outgoing).where(Outgoing.person_id == person.id, Outgoing.to_address == before)
+    held = held.where(or_(Outgoing.failed_at.is_not(None), Outgoing.due_at.is_not(None)))
+    links = {link.id: link for link in session.scalars(select(Link).where(Link.person_id == person.id))}
+    for mail in session.scalars(held.order_by(Outgoing.id)).all():
+        if mail.link_id is not None and links[mail.link_id].used_at is not None:
+            continue  # What it asks for was done.
         mail.readdress(person.email, now())
+    for link in links.values():
+        if link.used_at is None:
+            link.renew(now())
+    for wait in session.scalars(select(Reminder).where(Reminder.person_id == person.id, Reminder.ended_at.is_(None))):
+        wait.start_anew(person, now())
     record(session, case.id, now(), "address.corrected", decision.answered_by or "", person=person.id)
 
 

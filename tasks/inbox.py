@@ -48,7 +48,8 @@ def handle(event_id: int) -> bool:
         return False
     with transaction() as session:
         event = session.get_one(Incoming, event_id)
-        event.handled_at, event.refusal = now(), refusal
+        if event.handled_at is None:
+            event.handled_at, event.refusal = now(), refusal
     for case_id in cases:
         kick(case_id)
     return True

@@ -14,11 +14,13 @@ from models.onboarding import Onboarding, Party, Reminder, Standing, StepName
 from models.person import Person, Role
 from models.request import Named
 from models.schedule import now
-from tasks.accounts import invite
+from tasks.accounts import PURPOSE_OF, invite, welcome
 from tasks.agreements import mail_agreement
-from tasks.cases import add_person
+from tasks.cases import Turn, add_people
 from tasks.policy import side_effect
 
+INVITATIONS_AT_ONCE = 500
+"""So many are written with the same few statements."""
 RESEND_PAUSE = timedelta(minutes=10)
 MESSAGE_MOST = 1000
 
@@ -67,9 +69,7 @@ def invite_caseworkers(case_id: int) -> Standing:
         if not case.may_begin(StepName.CASEWORKERS) or case.stopped_at is not None:
             return case.standing(StepName.CASEWORKERS)
         people = Person.of(session, case.firm_id, Role.CASEWORKER)
-        for person in people:
-            if person.invited_at is None:
-                invite(session, case, person)
+        _invite_new(session, case, people)
         _wait_for(session, case, StepName.CASEWORKERS, Party.CASEWORKER, people)
         registered = all(person.registered_at is not None for person in people)
         if registered and (people or case.no_caseworkers_at is not None):
@@ -88,16 +88,8 @@ def invite_clients(case_id: int) -> Standing:
         case, at = Onboarding.get(session, case_id), now()
         if not case.may_begin(StepName.CLIENTS) or case.stopped_at is not None:
             return case.standing(StepName.CLIENTS)
-        rows = session.execute(
-            select(Person, ClientContact.message, ClientContact.invited_by)
-            .join(ClientContact, ClientContact.person_id == Person.id)
-            .where(Person.firm_id == case.firm_id, Person.role == Role.CLIENT)
-            .order_by(Person.id)
-        ).all()
-        for person, message, by in rows:
-            if person.invited_at is None:
-                invite(session, case, person, message=message, by=by)
-        people = [person for person, _, _ in rows]
+        people = Person.of(session, case.firm_id, Role.CLIENT)
+        _invite_new(session, case, people)
         _wait_for(session, case, StepName.CLIENTS, Party.CLIENT, people)
         if any(person.registered_at is not None for person in people):
             case.finish(StepName.CLIENTS, at)
@@ -105,6 +97,12 @@ def invite_clients(case_id: int) -> Standing:
             if organiser is not None:
                 Reminder.end(session, StepName.CLIENTS, at, person=organiser.id)
         return case.standing(StepName.CLIENTS)
+
+
+def _invite_new(session: Session, case: Onboarding, people: list[Person]) -> None:
+    new = [Turn(case, person) for person in people if person.invited_at is None]
+    for start in range(0, len(new), INVITATIONS_AT_ONCE):
+        invite(session, new[start : start + INVITATIONS_AT_ONCE])
 
 
 def _wait_for(session: Session, case: Onboarding, step: StepName, party: Party, people: list[Person]) -> None:
@@ -146,11 +144,14 @@ def add_clients(firm_id: int, by: str, people: list[Named], message: str = "") -
     with transaction() as session:
         case, at = Onboarding.of_firm(session, firm_id), now()
         case.require_agreement()
-        for person in _add(session, case, Role.CLIENT, by, people):
-            client = Client(firm_id=firm_id, name=person.name, created_at=at)
-            session.add(client)
-            session.flush()
-            session.add(ClientContact(client_id=client.id, person_id=person.id, message=text, invited_by=by))
+        added = _add(session, case, Role.CLIENT, by, people)
+        clients = [Client(firm_id=firm_id, name=person.name, created_at=at) for person in added]
+        session.add_all(clients)
+        session.flush()
+        session.add_all(
+            ClientContact(client_id=client.id, person_id=person.id, message=text, invited_by=by[:200])
+            for client, person in zip(clients, added, strict=True)
+        )
         return case.id
 
 
@@ -162,7 +163,7 @@ def _add(session: Session, case: Onboarding, role: Role, by: str, people: list[N
         raise NotFound("Organiser")
     for named in people:
         named.check()
-    added = [person for named in people if (person := add_person(session, case.firm, role, named, organiser))]
+    added = add_people(session, case.firm, role, people, organiser)
     record(session, case.id, now(), f"{role.value}s.named", by, persons=[person.id for person in added])
     case.touch(now())
     return added
@@ -178,17 +179,21 @@ def resend(person_id: int, by: str) -> int:
         if person is None:
             raise NotFound(f"Person {person_id}")
         case = Onboarding.of_firm(session, person.firm_id)
+        session.refresh(person)  # They may have registered while we waited for the case.
         if person.registered_at is not None and case.is_done(StepName.AGREEMENT):
             raise RegisteredAlready(person.name)
+        if person.role in {Role.CASEWORKER, Role.CLIENT}:
+            case.require_agreement()
         signer = person.role is Role.ORGANISER and person.registered_at is not None
-        purpose = Purpose.AGREEMENT if signer else Purpose.ACTIVATE if person.role is Role.CLIENT else Purpose.REGISTER
+        purpose = Purpose.AGREEMENT if signer else PURPOSE_OF[person.role]
         last = session.scalars(select(Link).where(Link.person_id == person_id, Link.purpose == purpose)).one_or_none()
         if last is not None and last.made_at + RESEND_PAUSE > now():
             raise SentJustNow(person.name, last.made_at + RESEND_PAUSE)
         if signer:
-            mail_agreement(session, case, person)
+            mail_agreement(session, [Turn(case, person)])
+        elif person.role is Role.CONTACT:
+            welcome(session, case, person)
         else:
-            contact = session.scalars(select(ClientContact).where(ClientContact.person_id == person_id)).first()
-            invite(session, case, person, message=contact.message if contact else "", by=by)
+            invite(session, [Turn(case, person)], by)
         record(session, case.id, now(), "link.resent", by, person=person_id, purpose=purpose)
         return case.id

@@ -1,17 +1,18 @@
 """Reminding whoever is waited for, at an hour at which he can be reached."""
 
-from sqlalchemy import select
-from sqlalchemy.orm import Session
+from collections import defaultdict
 
-from models.client import ClientContact
+from sqlalchemy import select
+from sqlalchemy.orm import Session, contains_eager
+
 from models.db import transaction
 from models.exchange import MailKind, Outgoing
 from models.onboarding import Onboarding, Reminder, StepName
-from models.person import Person, Role
+from models.person import Person
 from models.schedule import next_slot, now
-from tasks.accounts import STEP_OF, invite
+from tasks.accounts import STEP_OF, invite, record_people
 from tasks.agreements import mail_agreement
-from tasks.cases import letterhead
+from tasks.cases import Turn, letterheads
 from tasks.passes import kick_mail
 from tasks.policy import side_effect
 
@@ -33,47 +34,60 @@ def send_reminders() -> int:
 
 
 def _send_batch() -> int:
+    """Write up to REMINDERS_AT_ONCE of them, in as many statements for many as for one."""
     with transaction() as session:
         at = now()
         rows = session.execute(
-            select(Reminder, Person)
+            select(Reminder, Person, Onboarding)
             .join(Person, Person.id == Reminder.person_id)
+            .join(Onboarding, Onboarding.id == Reminder.onboarding_id)
+            .join(Onboarding.firm)
+            .options(contains_eager(Onboarding.firm))
             .where(Reminder.due_at <= at)
             .order_by(Reminder.due_at)
             .limit(REMINDERS_AT_ONCE)
-            .with_for_update(of=Reminder, skip_locked=True)
+            # A case that a pass is looking at is left to the next run: what we wait for may just be happening.
+            .with_for_update(of=(Reminder, Onboarding), key_share=True, skip_locked=True)
         ).all()
-        for reminder, person in rows:
+        turns: dict[StepName, list[Turn]] = defaultdict(list)
+        for reminder, person, case in rows:
             slot = next_slot(at, person.land, person.time_zone)
             if slot > at:
                 reminder.due_at = slot
             elif person.bounced_at is not None:
-                reminder.due_at = None  # An operator is asked for the right address; correcting it sends again.
+                reminder.due_at = None  # An operator is asked for the right address; with it the wait begins anew.
             else:
-                reminder.count(person, at)
-                _remind(session, Onboarding.get(session, reminder.onboarding_id), person, reminder)
+                turns[reminder.step].append(Turn(case, person, reminder.count(person, at)))
+        for step, asked in turns.items():
+            _remind(session, step, asked)
         return len(rows)
 
 
-def _remind(session: Session, case: Onboarding, person: Person, reminder: Reminder) -> None:
+def _remind(session: Session, step: StepName, turns: list[Turn]) -> None:
     """The same mail as the first time, with a fresh link, as reminder number so and so."""
-    if STEP_OF.get(person.role) is reminder.step:
-        contact = session.scalars(select(ClientContact).where(ClientContact.person_id == person.id)).first()
-        message, by = (contact.message, contact.invited_by) if contact else ("", "")
-        invite(session, case, person, message=message, by=by, count=reminder.sent)
-    elif reminder.step is StepName.AGREEMENT:
-        mail_agreement(session, case, person, count=reminder.sent)
-    elif person.role is Role.ORGANISER:
-        Outgoing.post(
-            session,
+    if step is StepName.AGREEMENT:
+        mail_agreement(session, turns)
+    else:
+        invite(session, [turn for turn in turns if STEP_OF[turn.person.role] is step])
+        _ask_organisers(session, step, [turn for turn in turns if STEP_OF[turn.person.role] is not step])
+    record_people(session, [(case, person) for case, person, _ in turns], "person.reminded", step=step)
+
+
+def _ask_organisers(session: Session, step: StepName, turns: list[Turn]) -> None:
+    at, about = now(), letterheads(session, [turn.case.firm for turn in turns])
+    mails = [
+        Outgoing.draft(
             MailKind.YOUR_TURN,
-            f"your_turn:{reminder.id}:{reminder.since:%Y%m%d%H%M%S}:{reminder.sent}",
+            f"your_turn:{person.id}:{step}:{at:%Y-%m-%d}",
             person,
-            now(),
+            at,
             case_id=case.id,
-            **letterhead(session, case.firm),
-            step=reminder.step,
-            count=reminder.sent,
+            **about[case.firm_id],
+            step=step,
+            count=count,
             missing=case.firm.missing,
             path=f"/firm/{case.firm_id}",
         )
+        for case, person, count in turns
+    ]
+    Outgoing.post_all(session, mails)

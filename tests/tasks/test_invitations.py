@@ -1,0 +1,261 @@
+import pytest
+from sqlalchemy import select
+
+from models.audit import first_broken, trail
+from models.client import ClientContact
+from models.db import reading
+from models.errors import ProvisionError
+from models.exchange import Outgoing
+from models.link import LinkUnknown, Purpose
+from models.onboarding import AgreementFirst, Reminder, StepName
+from models.person import Person, Role
+from models.request import Named
+from tasks import accounts
+from tasks.invitations import (
+    MessageTooLong,
+    NobodyNamed,
+    RegisteredAlready,
+    SentJustNow,
+    add_caseworkers,
+    add_clients,
+    invite_caseworkers,
+    invite_clients,
+    no_caseworkers,
+    resend,
+)
+from tests.factories import (
+    advance,
+    case,
+    countersigned,
+    firm_of,
+    opened,
+    outbox,
+    registered,
+    standing,
+    token,
+    with_client,
+    with_organiser,
+)
+
+ERIKA = "erika@freitag.example"
+MAX = "max@beispiel.example"
+STAFF = [{"name": "Jan Fleiß", "email": "jan@freitag.example"}, {"name": "Ute Özgür", "email": "ute@freitag.example"}]
+
+
+def people(count, start=0):
+    return [Named(name=f"Person {n}", email=f"person{n}@beispiel.example") for n in range(start, start + count)]
+
+
+def person(email, role=Role.CLIENT):
+    with reading() as session:
+        return session.scalars(select(Person).where(Person.email == email, Person.role == role)).one()
+
+
+def acts(case_id):
+    with reading() as session:
+        return [entry.action for entry in trail(session, case_id)]
+
+
+def test_nobody_but_the_organiser_is_invited_before_the_agreement_is_countersigned():
+    case_id = with_organiser(caseworkers=STAFF)
+
+    invite_caseworkers.fn(case_id)
+    invite_clients.fn(case_id)
+
+    assert standing(case_id)["caseworkers"] == standing(case_id)["clients"] == "blocked"
+    assert outbox("register") == ["register:1:1"]
+
+
+def test_nobody_but_the_organiser_can_be_named_or_written_to_before_it_is():
+    case_id = with_organiser(caseworkers=STAFF)
+
+    for act in (
+        lambda: add_caseworkers(firm_of(case_id), ERIKA, people(1)),
+        lambda: add_clients(firm_of(case_id), ERIKA, people(1)),
+        lambda: no_caseworkers(firm_of(case_id), ERIKA),
+        lambda: resend(person("jan@freitag.example", Role.CASEWORKER).id, ERIKA),
+    ):
+        with pytest.raises(AgreementFirst, match="Freitag & Kollegen"):
+            act()
+
+    assert outbox("register") == ["register:1:1"]
+
+
+def test_caseworkers_named_at_the_start_are_invited_once_however_often_we_try():
+    case_id = countersigned(caseworkers=STAFF)
+    before = outbox(), acts(case_id)
+
+    for _ in range(3):
+        assert invite_caseworkers.fn(case_id).waiting_for == "caseworker"
+
+    assert (outbox(), acts(case_id)) == before
+    assert len(outbox("register")) == 3
+
+
+def test_caseworkers_are_done_when_all_of_them_have_registered():
+    case_id = countersigned(caseworkers=STAFF)
+
+    registered("jan@freitag.example")
+    advance(case_id)
+    assert standing(case_id)["caseworkers"] == "waiting:caseworker"
+
+    registered("ute@freitag.example")
+    advance(case_id)
+    assert standing(case_id)["caseworkers"] == "done"
+
+
+def test_without_caseworkers_the_organiser_is_asked_and_may_say_that_there_are_none():
+    case_id = countersigned()
+    assert standing(case_id)["caseworkers"] == "waiting:organiser"
+
+    no_caseworkers(firm_of(case_id), ERIKA)
+    advance(case_id)
+
+    assert standing(case_id)["caseworkers"] == "done"
+
+
+def test_who_is_named_twice_is_one_person():
+    case_id = countersigned()
+
+    add_clients(firm_of(case_id), ERIKA, [*people(1), Named(name="Other Name", email="PERSON0@Beispiel.example")])
+    add_clients(firm_of(case_id), ERIKA, people(2))
+
+    with reading() as session:
+        assert [p.name for p in Person.of(session, firm_of(case_id), Role.CLIENT)] == ["Person 0", "Person 1"]
+        assert len(session.scalars(select(ClientContact)).all()) == 2
+
+
+def test_a_client_gets_an_invitation_with_the_words_of_who_invites():
+    case_id = countersigned()
+
+    add_clients(firm_of(case_id), ERIKA, people(1), "Guten Tag,\r\nschön, dass Sie „dabei“ sind & bleiben.")
+    advance(case_id)
+
+    with reading() as session:
+        (mail,) = session.scalars(select(Outgoing).where(Outgoing.kind == "invitation"))
+    assert mail.facts["message"] == "Guten Tag,\nschön, dass Sie „dabei“ sind & bleiben."
+    assert mail.facts["invited_by"] == ERIKA
+    assert mail.facts["firm"] == "Anwaltskanzlei Freitag & Kollegen"
+
+
+def test_clients_are_invited_once_however_often_we_try():
+    case_id = with_client()
+    before = outbox(), acts(case_id)
+
+    for _ in range(3):
+        assert invite_clients.fn(case_id).waiting_for == "client"
+
+    assert (outbox(), acts(case_id)) == before
+    assert len(outbox("invitation")) == 1
+
+
+def test_the_first_active_client_finishes_the_case_and_the_staff_is_told():
+    case_id = with_client()
+    no_caseworkers(firm_of(case_id), ERIKA)
+
+    registered(MAX, Purpose.ACTIVATE)
+    advance(case_id)
+
+    assert set(standing(case_id).values()) <= {"done", "waiting:organiser"}
+    assert standing(case_id)["clients"] == "done"
+    assert len(outbox("client_active")) == 1
+
+
+def test_clients_added_later_are_invited_as_well():
+    case_id = with_client()
+    registered(MAX, Purpose.ACTIVATE)
+    advance(case_id)
+
+    add_clients(firm_of(case_id), ERIKA, people(1))
+    advance(case_id)
+
+    assert len(outbox("invitation")) == 2
+
+
+def test_a_message_too_long_or_an_empty_list_changes_nothing():
+    case_id = countersigned()
+
+    with pytest.raises(MessageTooLong, match="1001"):
+        add_clients(firm_of(case_id), ERIKA, people(1), "x" * 1001)
+    with pytest.raises(NobodyNamed):
+        add_clients(firm_of(case_id), ERIKA, [])
+    with pytest.raises(ProvisionError):
+        add_clients(firm_of(case_id), ERIKA, [*people(1), Named(name=",", email="x@beispiel.example")])
+
+    with reading() as session:
+        assert Person.of(session, firm_of(case_id), Role.CLIENT) == []
+
+
+def test_a_link_sent_again_kills_the_one_before(clock):
+    with_client()
+    old = token(MAX, Purpose.ACTIVATE)
+    clock(minutes=11)
+
+    resend(person(MAX).id, ERIKA)
+
+    with pytest.raises(LinkUnknown):
+        accounts.opened(old, Purpose.ACTIVATE)
+    assert accounts.opened(token(MAX, Purpose.ACTIVATE), Purpose.ACTIVATE).person.email == MAX
+    assert len(outbox("invitation")) == 2
+
+
+def test_a_link_is_sent_again_at_most_every_ten_minutes_and_never_to_who_has_an_account(clock):
+    with_client()
+    with pytest.raises(SentJustNow, match="Max Beispiel"):
+        resend(person(MAX).id, ERIKA)
+
+    registered(MAX, Purpose.ACTIVATE)
+    clock(minutes=11)
+
+    with pytest.raises(RegisteredAlready):
+        resend(person(MAX).id, ERIKA)
+    assert len(outbox("invitation")) == 1
+
+
+def test_the_contact_person_is_sent_the_way_to_the_progress_page_again(clock):
+    case_id = opened(contact={"name": "Karl Kontakt", "email": "karl@freitag.example"})
+    advance(case_id)
+    clock(minutes=11)
+
+    resend(person("karl@freitag.example", Role.CONTACT).id, ERIKA)
+
+    assert len(outbox("welcome")) == 2
+
+
+def test_a_link_sent_again_starts_the_reminders_anew(clock):
+    with_client()
+    clock(days=5)
+
+    resend(person(MAX).id, ERIKA)
+
+    with reading() as session:
+        (row,) = session.scalars(select(Reminder).where(Reminder.step == StepName.CLIENTS, Reminder.ended_at.is_(None)))
+    assert row.sent == 0
+    assert row.due_at > row.since
+
+
+@pytest.mark.parametrize("act", [add_caseworkers, add_clients])
+def test_fifty_people_take_as_many_statements_as_five(product, statements, act):
+    case_id = countersigned()
+    asked = []
+    for count, start in ((5, 0), (50, 100)):
+        with statements() as said:
+            act(firm_of(case_id), ERIKA, people(count, start))
+            invite_caseworkers.fn(case_id)
+            invite_clients.fn(case_id)
+        # SQLAlchemy inserts row by row into SQLite, which costs no way over a network.
+        asked.append([line for line in said if product == "postgresql" or not line.startswith("INSERT")])
+
+    assert len(asked[1]) <= len(asked[0])
+
+
+def test_twelve_hundred_clients_are_each_invited_once():
+    case_id = countersigned()
+    add_clients(firm_of(case_id), ERIKA, people(1200))
+
+    invite_clients.fn(case_id)
+
+    assert len(set(outbox("invitation"))) == 1200
+    with reading() as session:
+        assert first_broken(trail(session, case_id)) is None
+    assert case(case_id).step(StepName.CLIENTS).waiting_for == "client"
