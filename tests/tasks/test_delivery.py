@@ -95,19 +95,6 @@ def serving(server: MailServer, monkeypatch, **options):
 
 
 @pytest.fixture
-def clock(monkeypatch):
-    shift = timedelta()
-
-    def move(**by: float) -> None:
-        nonlocal shift
-        shift += timedelta(**by)
-        monkeypatch.setenv("PROVISION_TIME_SHIFT", f"PT{shift.total_seconds():.0f}S")
-        settings.cache_clear()
-
-    return move
-
-
-@pytest.fixture
 def mail_server(monkeypatch):
     with serving(MailServer(), monkeypatch) as server:
         yield server
