@@ -120,7 +120,7 @@ def clock(monkeypatch: pytest.MonkeyPatch):
 
 @pytest.fixture
 def statements():
-    """Watches what is asked of the database while ``with statements() as asked`` lasts."""
+    """A context that lists what is asked of the database while it lasts."""
 
     @contextmanager
     def watched():

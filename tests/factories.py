@@ -1,12 +1,14 @@
 """A case at any point of its way, made by the product's own acts."""
 
+from concurrent.futures import ThreadPoolExecutor
 from io import BytesIO
+from threading import Barrier
 
 from PIL import Image, ImageDraw
 from sqlalchemy import select
 
 from models.agreement import Agreement
-from models.db import transaction
+from models.db import Base, reading, transaction
 from models.decision import Decision
 from models.exchange import Outgoing
 from models.link import Link, Purpose
@@ -167,3 +169,24 @@ def standing(case_id: int) -> dict[str, str]:
         step.name.value: step.state.value + (f":{step.waiting_for.value}" if step.waiting_for else "")
         for step in case(case_id).steps
     }
+
+
+def at_once(*acts) -> list:
+    """Do all of it at the same moment, each in a thread; gives results, or what was raised, in order."""
+    start = Barrier(len(acts))
+
+    def run(act):
+        start.wait()
+        try:
+            return act()
+        except Exception as error:  # noqa: BLE001
+            return error
+
+    with ThreadPoolExecutor(len(acts)) as pool:
+        return [done.result() for done in [pool.submit(run, act) for act in acts]]
+
+
+def everything() -> str:
+    """All rows of all tables, as one text."""
+    with reading() as session:
+        return repr([session.execute(select(table)).all() for table in Base.metadata.sorted_tables])
