@@ -1,6 +1,7 @@
 """Mail: what lies in the outbox leaves."""
 
 from prefect import flow
+
 from tasks.delivery import deliver_outbox
 
 

@@ -211,6 +211,8 @@ def _registered(session: Session, case: Onboarding, person: Person, actor: str) 
     """What follows when somebody has an account now."""
     at = now()
     Reminder.end(session, STEP_OF[person.role], at, person=person.id)
+    if person.role is Role.ORGANISER:  # At once, so that the page they see next is right.
+        case.finish(StepName.ORGANISER, at)
     record(session, case.id, at, "person.registered", actor, person=person.id, role=person.role)
     if person.role is Role.CLIENT:
         about = letterhead(session, case.firm)

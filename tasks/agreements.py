@@ -345,6 +345,7 @@ def _sign(
         document = session.get_one(Document, agreement.document_id)
         facts = {"signer": agreement.signer, "how": how, "ip": ip, "agent": agent[:300], "sha256": document.sha256}
         record(session, case.id, at, "agreement.signed", actor, **facts)
+        case.wait(StepName.AGREEMENT, Party.OPERATOR, at)
         case.touch(at)
     return case.id
 

@@ -43,10 +43,6 @@ def publish_logo(case_id: int) -> Standing:
             if found is not None and Logo.of(session, case.firm_id) is None and permission.withdrawn_at is None:
                 source, logo = found
                 keep_logo(session, case, logo, LogoSource.WEBSITE, source, permission, "provision")
-        if Logo.of(session, case.firm_id) is not None:
-            case.finish(StepName.LOGO, at)
-            Reminder.end(session, StepName.LOGO, at, case=case.id)
-            return case.standing(StepName.LOGO)
         organiser = Person.one(session, case.firm_id, Role.ORGANISER)
         if case.wait(StepName.LOGO, Party.ORGANISER, at) and organiser is not None:
             Reminder.begin(session, case, organiser, StepName.LOGO, at)
@@ -95,6 +91,8 @@ def keep_logo(
         )
     )
     session.flush()
+    case.finish(StepName.LOGO, at)
+    Reminder.end(session, StepName.LOGO, at, case=case.id)
     record(session, case.id, at, "logo.chosen", by, source=source, url=url, score=logo.report.score)
     case.touch(at)
 
