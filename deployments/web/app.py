@@ -7,8 +7,6 @@ that stands in the log beside the traceback.
 """
 
 import logging
-from importlib import import_module
-from importlib.util import find_spec
 from secrets import token_hex
 from urllib.parse import quote
 
@@ -20,7 +18,8 @@ from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, Response
 from starlette.staticfiles import StaticFiles
 
-from deployments.web.pages import account, agreement, firm, portal
+from deployments.web import webhooks
+from deployments.web.pages import account, agreement, board, firm, mail, portal
 from deployments.web.security import BodyCap, SecureHeaders, SignInFirst, TooManyAttempts, WithoutTokens, secure, sign
 from deployments.web.visit import STATIC, visit_of
 from models.errors import N_, ProvisionError
@@ -34,13 +33,9 @@ app = FastAPI(title="Provision", docs_url=None, redoc_url=None, openapi_url="/op
 app.add_middleware(BodyCap)
 app.add_middleware(SecureHeaders)
 app.mount("/static", StaticFiles(directory=STATIC), name="static")
-for page in (account, firm, agreement, portal):
+for page in (account, firm, agreement, portal, board, mail):
     app.include_router(page.router, include_in_schema=False)
-for name in ("deployments.web.pages.mail", "deployments.web.pages.board"):
-    if find_spec(name):
-        app.include_router(import_module(name).router, include_in_schema=False)
-if find_spec("deployments.web.webhooks"):
-    app.include_router(import_module("deployments.web.webhooks").router)
+app.include_router(webhooks.router)
 
 
 HTTP_SAYS = {

@@ -1,0 +1,72 @@
+"""A browser without JavaScript and without a network: keeps cookies, reads pages, fills in forms."""
+
+import asyncio
+
+import httpx
+from bs4 import BeautifulSoup
+
+from deployments.web.app import app
+from models.settings import settings
+
+
+class Wire(httpx.BaseTransport):
+    """Hands each request to the application in this process."""
+
+    def __init__(self, *, raises: bool) -> None:
+        self._application = httpx.ASGITransport(app, raise_app_exceptions=raises)
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        sent = httpx.Request(request.method, request.url, headers=request.headers, content=request.read())
+
+        async def answered() -> httpx.Response:
+            answer = await self._application.handle_async_request(sent)
+            return httpx.Response(answer.status_code, headers=answer.headers, content=await answer.aread())
+
+        return asyncio.run(answered())
+
+
+class Browser(httpx.Client):
+    """Signed in with *session*, if one is given."""
+
+    def __init__(self, session: str = "", *, follow: bool = True, raises: bool = True, **headers: str) -> None:
+        super().__init__(
+            transport=Wire(raises=raises), base_url=settings().base_url, follow_redirects=follow, headers=headers
+        )
+        if session:
+            self.cookies.set("session", session, domain=httpx.URL(settings().base_url).host)
+
+    def read(self, path: str) -> BeautifulSoup:
+        return BeautifulSoup(self.get(path).text, "lxml")
+
+    def send_form(self, page: str, to: str = "", files: dict | None = None, **fields: str) -> httpx.Response:
+        """Open a page, fill in one of its forms and send it; fields that are not named keep what stands in them."""
+        forms = self.read(page).select("main form")
+        form = next(form for form in forms if form.get("action", page) == (to or page))
+        return self.post(to or page, data=entries(form) | fields, files=files)
+
+    def form_token(self, path: str = "/auth/login") -> str:
+        """The token that the forms of this browser carry."""
+        return self.read(path).select_one("[name=form_token]")["value"]
+
+
+def entries(form) -> dict[str, str]:
+    """What a browser would send of this form if nothing were changed."""
+    values = {}
+    for field in form.select("input[name], textarea[name], select[name]"):
+        if field.name == "select":
+            chosen = field.select_one("option[selected]") or field.select_one("option")
+            values[field["name"]] = chosen["value"]
+        elif field.name == "textarea":
+            values[field["name"]] = field.text
+        elif field.get("type") in {"radio", "checkbox"}:
+            if field.has_attr("checked"):
+                values[field["name"]] = field["value"]
+        elif field.get("type") != "file":
+            values[field["name"]] = field.get("value", "")
+    return values
+
+
+def errors(answer: httpx.Response) -> dict[str, str]:
+    """The refused fields and their sentences, as the summary above the form links them."""
+    soup = BeautifulSoup(answer.text, "lxml")
+    return {link["href"].removeprefix("#"): link.text for link in soup.select(".summary a")}

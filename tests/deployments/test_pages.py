@@ -1,0 +1,661 @@
+from io import BytesIO
+
+import pytest
+from bs4 import BeautifulSoup
+from PIL import Image, ImageDraw
+from sqlalchemy import select
+
+from deployments.web import security
+from models.audit import trail
+from models.db import reading
+from models.link import Link, Purpose
+from models.person import Person, Role
+from models.request import Named
+from tasks.accounts import sign_in
+from tasks.invitations import add_caseworkers
+from tasks.logos.publish import supply_logo
+from tests.deployments.browser import Browser, entries, errors
+from tests.factories import (
+    PASSWORD,
+    advance,
+    agreement,
+    case,
+    countersigned,
+    decide,
+    firm_of,
+    opened,
+    operator,
+    outbox,
+    registered,
+    standing,
+    token,
+    with_client,
+    with_organiser,
+)
+
+ERIKA = "erika@freitag.example"
+MAX = "max@beispiel.example"
+
+
+@pytest.fixture(autouse=True)
+def quiet(monkeypatch):
+    """Limits begin anew, and nobody asks Prefect for runs."""
+    security._limiter.cache_clear()
+    monkeypatch.setattr("tasks.passes.start_run", lambda *_, **__: None)
+
+
+def people(firm_id: int, role: Role) -> list[Person]:
+    with reading() as session:
+        return Person.of(session, firm_id, role)
+
+
+def picture() -> bytes:
+    drawn = Image.new("RGBA", (520, 160), (0, 0, 0, 0))
+    ImageDraw.Draw(drawn).ellipse((10, 10, 150, 150), fill=(160, 30, 50, 255))
+    file = BytesIO()
+    drawn.save(file, "PNG")
+    return file.getvalue()
+
+
+def register_path(email: str = ERIKA) -> str:
+    return f"/auth/register?business_member={token(email, Purpose.REGISTER)}"
+
+
+@pytest.fixture
+def invited() -> int:
+    """A case whose organiser has the link and no account."""
+    case_id = opened(contact={"name": "Paula Berg", "email": "paula@freitag.example"})
+    advance(case_id)
+    return case_id
+
+
+# ---- accounts
+
+
+def test_the_organiser_registers_names_a_contact_person_and_is_signed_in(invited):
+    client = Browser()
+    contact = {"contact": "other", "contact_name": "Dr. Otto Neu", "contact_email": "otto@freitag.example"}
+
+    answer = client.send_form(register_path(), password=PASSWORD, **contact)
+
+    assert answer.url.path == f"/firm/{firm_of(invited)}"
+    assert "Ihr Konto ist bereit" in answer.text
+    assert [person.name for person in people(firm_of(invited), Role.CONTACT)] == ["Dr. Otto Neu"]
+    assert people(firm_of(invited), Role.ORGANISER)[0].registered_at is not None
+
+
+def test_the_registration_form_knows_whoever_was_invited(invited):
+    page = Browser().read(register_path())
+
+    assert "Anwaltskanzlei Freitag & Kollegen" in page.main.text
+    form = entries(page.select_one("main form"))
+    assert (form["given_name"], form["family_name"], form["language"]) == ("Erika", "Muster", "de")
+    assert (form["contact"], form["contact_email"]) == ("other", "paula@freitag.example")
+
+
+def test_a_refused_password_is_explained_at_its_field_and_never_shown_again(invited):
+    answer = Browser().send_form(register_path(), password="zu kurz", given_name="Erika Maria")
+
+    assert answer.status_code == 422
+    assert list(errors(answer)) == ["password"]
+    page = BeautifulSoup(answer.text, "lxml")
+    assert page.select_one("#given_name")["value"] == "Erika Maria"
+    assert page.select_one("#password")["aria-invalid"] == "true"
+    assert "password-error" in page.select_one("#password")["aria-describedby"]
+    assert "zu kurz" not in answer.text
+
+
+def test_each_refusal_stands_at_the_field_it_is_about(invited):
+    client = Browser()
+
+    no_name = client.send_form(register_path(), password=PASSWORD, family_name="")
+    no_contact = client.send_form(register_path(), password=PASSWORD, contact="other", contact_email="otto@")
+
+    assert list(errors(no_name)) == ["family_name"]
+    assert list(errors(no_contact)) == ["contact_email"]
+
+
+def test_whoever_is_addressed_with_du_is_refused_with_du():
+    case_id = opened(address_form="du")
+    advance(case_id)
+
+    answer = Browser().send_form(register_path(), password="kurz")
+
+    assert "Verwende mindestens" in answer.text
+    assert "Verwenden Sie" not in answer.text
+
+
+def test_looking_at_a_link_does_not_use_it_up(invited):
+    scanner = Browser()
+    for _ in range(3):
+        scanner.get(register_path())
+
+    answer = Browser().send_form(register_path(), password=PASSWORD)
+
+    assert "Ihr Konto ist bereit" in answer.text
+
+
+def test_a_used_link_leads_to_the_sign_in_page(invited):
+    path = register_path()
+    registered()
+
+    answer = Browser().get(path)
+
+    assert answer.status_code == 410
+    assert 'href="/auth/login"' in answer.text
+
+
+def test_an_expired_link_offers_a_new_one_before_any_form(invited, clock):
+    path = register_path()
+    clock(days=15)
+    client = Browser()
+    page = client.get(path)
+    before = outbox("register")
+
+    form = entries(BeautifulSoup(page.text, "lxml").select_one("main form"))
+    first = client.post("/auth/renew", data=form)
+    again = client.post("/auth/renew", data=form)
+
+    assert page.status_code == 410
+    assert "password" not in page.text
+    assert first.status_code == again.status_code == 200
+    assert len(outbox("register")) == len(before) + 1
+    assert client.get(path).status_code == 404  # The old link is dead.
+    assert client.get(register_path()).status_code == 200
+
+
+def test_the_bare_registration_page_answers_the_same_to_everybody(invited):
+    client, before, company_id = Browser(), outbox("register"), str(_number(invited))
+
+    known = client.send_form("/auth/register?business_member", company_id=company_id, email=ERIKA)
+    after_known = outbox("register")
+    unknown = client.send_form("/auth/register?business_member", company_id=company_id, email="nobody@freitag.example")
+
+    assert _main(known) == _main(unknown)
+    assert len(after_known) == len(before) + 1
+    assert outbox("register") == after_known
+
+
+def _number(case_id: int) -> int:
+    return case(case_id).firm.company_id
+
+
+def _main(answer) -> str:
+    return BeautifulSoup(answer.text, "lxml").main.text
+
+
+def test_a_client_activates_and_comes_home_to_the_portal():
+    case_id = with_client()
+    client = Browser()
+
+    answer = client.send_form(f"/auth/activate/{token(MAX, Purpose.ACTIVATE)}", password=PASSWORD)
+
+    assert answer.url.path == "/portal"
+    assert "Ihr Zugang ist aktiv" in answer.text
+    assert people(firm_of(case_id), Role.CLIENT)[0].registered_at is not None
+
+
+def test_somebody_with_an_account_joins_a_second_firm_with_its_password():
+    with_client()
+    registered(MAX, Purpose.ACTIVATE)
+    second = opened("test:2", firm_name="Kanzlei Zwei", organiser={"name": "Max Beispiel", "email": MAX})
+    advance(second)
+    client, path = Browser(), register_path(MAX)
+
+    wrong = client.send_form(path, password="ein anderer langer Satz")
+    right = client.send_form(path, password=PASSWORD)
+
+    assert list(errors(wrong)) == ["password"]
+    assert right.url.path == f"/firm/{firm_of(second)}"
+    page = client.read("/portal").main.text
+    assert "Kanzlei Zwei" in page
+    assert "Freitag" in page
+
+
+def test_sign_in_leads_back_to_the_page_that_was_asked_for(invited):
+    registered()
+    client = Browser()
+    asked = client.get(f"/firm/{firm_of(invited)}/details")
+
+    form = entries(BeautifulSoup(asked.text, "lxml").select_one("main form"))
+    answer = client.post(str(asked.url), data=form | {"email": ERIKA.upper(), "password": PASSWORD})
+
+    assert asked.url.path == "/auth/login"
+    assert answer.url.path == f"/firm/{firm_of(invited)}/details"
+
+
+def test_a_wrong_password_keeps_the_address_and_tells_nothing_else(invited):
+    registered()
+
+    wrong = Browser().send_form("/auth/login", email=ERIKA, password="falsch")
+    unknown = Browser().send_form("/auth/login", email="nobody@x.example", password="falsch")
+
+    assert wrong.status_code == unknown.status_code == 403
+    assert BeautifulSoup(wrong.text, "lxml").select_one("#email")["value"] == ERIKA
+    assert errors(wrong) == errors(unknown)
+    assert "falsch" not in wrong.text
+
+
+def test_a_forgotten_password_is_set_anew_by_a_link_in_a_mail(invited):
+    registered()
+    client = Browser()
+
+    asked = client.send_form("/auth/forgot", email=ERIKA)
+    silent = client.send_form("/auth/forgot", email="nobody@x.example")
+    with reading() as session:
+        link = session.scalars(select(Link).where(Link.purpose == Purpose.RESET_PASSWORD)).one().token
+    short = client.send_form(f"/auth/reset/{link}", password="kurz")
+    done = client.send_form(f"/auth/reset/{link}", password="vier blaue Vögel singen")
+
+    assert _main(asked) == _main(silent)
+    assert list(errors(short)) == ["password"]
+    assert done.url.path == "/portal"
+    assert Browser().send_form("/auth/login", email=ERIKA, password=PASSWORD).status_code == 403
+
+
+def test_an_expired_link_to_a_new_password_leads_to_where_one_can_be_asked_for(invited, clock):
+    registered()
+    client = Browser()
+    client.send_form("/auth/forgot", email=ERIKA)
+    with reading() as session:
+        link = session.scalars(select(Link).where(Link.purpose == Purpose.RESET_PASSWORD)).one().token
+    clock(hours=2)
+
+    answer = client.get(f"/auth/reset/{link}")
+
+    assert answer.url.path == "/auth/forgot"
+
+
+# ---- language
+
+
+def test_a_page_speaks_the_language_of_the_browser_then_of_the_person_then_the_chosen_one():
+    case_id = opened(language="fr")
+    advance(case_id)
+    client = Browser(**{"accept-language": "en-GB,en;q=0.8"})
+
+    browsers = client.read("/auth/login").html["lang"]
+    persons = client.read(register_path()).html["lang"]
+    remembered = client.read("/auth/login").html["lang"]
+    form = next(form for form in client.read("/auth/login").select("footer form"))
+    client.post("/language", data=entries(form) | {"language": "de"})
+    chosen = client.read(register_path()).html["lang"]
+
+    assert (browsers, persons, remembered, chosen) == ("en", "fr", "fr", "de")
+
+
+def test_without_a_hint_pages_are_german():
+    assert Browser().read("/").html["lang"] == "de"
+
+
+# ---- the firm
+
+
+def test_the_progress_page_says_where_it_stands_and_whose_turn_it_is():
+    case_id = with_organiser()
+    client = Browser(session_of_organiser())
+
+    page = client.read(f"/firm/{firm_of(case_id)}")
+
+    steps = page.select("ol.steps > li")
+    assert len(steps) == 7
+    assert "Sie sind an der Reihe" in steps[4].text
+    assert "noch nicht an der Reihe" in steps[5].text
+    assert "service@convent-it.example" in page.select_one("aside").text
+
+
+def session_of_organiser() -> str:
+    return sign_in(ERIKA, PASSWORD)
+
+
+def test_the_contact_persons_link_shows_the_progress_and_offers_nothing_to_do(invited):
+    page = Browser().read(f"/progress/{token('paula@freitag.example', Purpose.PROGRESS)}")
+
+    assert len(page.select("ol.steps > li")) == 7
+    assert "Erika Muster (Organisator)" in page.main.text
+    assert not page.select("main form, main a.button")
+
+
+def test_the_details_are_saved_or_refused_field_by_field():
+    case_id = opened(street="", postcode="", city="", land=None)
+    advance(case_id)
+    client, firm_id = Browser(registered()), firm_of(case_id)
+
+    empty = client.send_form(f"/firm/{firm_id}/details", street="Lindenweg 7")
+    odd = client.send_form(f"/firm/{firm_id}/details", street="Weg 1", postcode="123", city="Ulm", land="BW")
+    right = client.send_form(f"/firm/{firm_id}/details", street="Weg 1", postcode="89073", city="Ulm", land="BW")
+    advance(case_id)
+
+    assert list(errors(empty)) == ["postcode", "city", "land"]
+    assert BeautifulSoup(empty.text, "lxml").select_one("#street")["value"] == "Lindenweg 7"
+    assert list(errors(odd)) == ["postcode"]
+    assert "Ihre Angaben sind gespeichert" in right.text
+    assert standing(case_id)["details"] == "done"
+
+
+def test_a_refused_preferred_number_is_replaced_by_one_of_those_offered():
+    case_id = opened(preferred_number="861272")
+    advance(case_id)
+    decide(case_id, "refuse")
+    client, firm_id = Browser(registered()), firm_of(case_id)
+    page = f"/firm/{firm_id}/details"
+
+    offered = [field["value"] for field in client.read(page).select("[name=company_id]")]
+    foreign = client.send_form(page, to=f"{page}/number", company_id="111111")
+    client.send_form(page, to=f"{page}/number", company_id=offered[1])
+
+    assert offered[-1] == "any"
+    assert list(errors(foreign)) == ["company_id"]
+    assert _number(case_id) == int(offered[1])
+
+
+def test_a_logo_is_sent_measured_and_shown_to_the_world():
+    case_id = with_organiser()
+    client, firm_id = Browser(session_of_organiser()), firm_of(case_id)
+    page = f"/firm/{firm_id}/logo"
+
+    nothing = client.send_form(page)
+    not_a_picture = client.send_form(page, files={"file": ("logo.png", b"hello")})
+    answer = client.send_form(page, files={"file": ("logo.png", picture())})
+    public = Browser().get(f"/logos/{_number(case_id)}.png")
+
+    assert list(errors(nothing)) == list(errors(not_a_picture)) == ["file"]
+    criteria = BeautifulSoup(answer.text, "lxml").select(".criteria li")
+    assert [item["class"][0] for item in criteria] == ["met", "unmet", "met", "unmet"]
+    assert public.headers["content-type"] == "image/png"
+    assert Image.open(BytesIO(public.content)).mode == "RGBA"
+    assert Browser().get(f"/logos/{_number(case_id)}.svg").status_code == 404
+
+
+def test_a_public_svg_can_do_nothing_when_it_is_opened_by_itself():
+    case_id = with_organiser()
+    supply_logo(
+        firm_of(case_id),
+        ERIKA,
+        b'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 400 100">'
+        b'<rect width="200" height="100" fill="#a01e32"/></svg>',
+    )
+
+    answer = Browser().get(f"/logos/{_number(case_id)}.svg")
+
+    assert answer.headers["content-type"].startswith("image/svg+xml")
+    assert "sandbox" in answer.headers["content-security-policy"]
+
+
+def test_permission_to_take_the_logo_is_recorded_with_name_and_address():
+    case_id = with_organiser()
+    client, firm_id = Browser(session_of_organiser()), firm_of(case_id)
+    page, to = f"/firm/{firm_id}/logo", f"/firm/{firm_id}/logo/permission"
+
+    unticked = client.send_form(page, to=to, website="www.freitag.example", granted_by="Erika Muster")
+    nameless = client.send_form(page, to=to, website="www.freitag.example", granted_by="", permission="yes")
+    nowhere = client.send_form(page, to=to, website="", granted_by="Erika Muster", permission="yes")
+    given = client.send_form(page, to=to, website="www.freitag.example", granted_by="Erika Muster", permission="yes")
+
+    assert [list(errors(one)) for one in (unticked, nameless, nowhere)] == [["permission"], ["granted_by"], ["website"]]
+    assert "für https://www.freitag.example genehmigt" in given.text
+    with reading() as session:
+        assert "logo.permitted" in [entry.action for entry in trail(session, case_id)]
+
+
+# ---- the agreement
+
+
+def agreement_path() -> str:
+    return f"/agreement/{token(ERIKA, Purpose.AGREEMENT)}"
+
+
+def test_the_agreement_is_read_part_by_part_and_taken_along_as_pdf():
+    with_organiser()
+    client = Browser()
+
+    page = client.read(agreement_path())
+    pdf = client.get(f"{agreement_path()}/pdf")
+
+    targets = [link["href"].removeprefix("#") for link in page.select(".contents ol a")]
+    assert len(targets) >= 4
+    assert all(page.find(id=target) for target in targets)
+    assert pdf.content.startswith(b"%PDF-")
+    assert "Freitag" in pdf.headers["content-disposition"]
+
+
+def test_signing_takes_a_name_and_consent_and_shows_itself_as_done():
+    case_id = with_organiser()
+    client, path = Browser(**{"user-agent": "a browser"}), agreement_path()
+
+    unticked = client.send_form(path, to=f"{path}/sign", name="Erika Muster")
+    nameless = client.send_form(path, to=f"{path}/sign", name=" ", consent="yes")
+    done = client.send_form(path, to=f"{path}/sign", name="Erika Muster", consent="yes")
+
+    assert list(errors(unticked)) == ["consent"]
+    assert BeautifulSoup(unticked.text, "lxml").select_one("#name")["value"] == "Erika Muster"
+    assert list(errors(nameless)) == ["name"]
+    assert "Unterzeichnet von Erika Muster" in done.text
+    assert not BeautifulSoup(done.text, "lxml").select("main form")
+    kept = agreement(case_id)
+    assert (kept.signer, kept.signer_ip, kept.signer_agent) == ("Erika Muster", "127.0.0.1", "a browser")
+
+
+def test_declining_needs_a_reason():
+    case_id = with_organiser()
+    client, path = Browser(), agreement_path()
+
+    silent = client.send_form(path, to=f"{path}/decline", reason="")
+    client.send_form(path, to=f"{path}/decline", reason="Der Preis ist zu hoch.")
+
+    assert list(errors(silent)) == ["reason"]
+    assert agreement(case_id).decline_reason == "Der Preis ist zu hoch."
+
+
+def test_a_signed_copy_comes_back_as_pdf_and_nothing_else():
+    case_id = with_organiser()
+    client, path = Browser(), agreement_path()
+    pdf = client.get(f"{path}/pdf").content + b"\n% signed by hand"
+
+    wrong = client.send_form(path, to=f"{path}/upload", files={"file": ("scan.docx", b"PK no pdf")})
+    right = client.send_form(path, to=f"{path}/upload", files={"file": ("scan.pdf", pdf)})
+
+    assert list(errors(wrong)) == ["file"]
+    assert "angekommen" in right.text
+    assert agreement(case_id).uploaded_id is not None
+    assert agreement(case_id).signed_at is None
+
+
+# ---- people
+
+
+def test_caseworkers_are_named_in_rows_and_in_a_list_at_once():
+    case_id = countersigned()
+    client, firm_id = Browser(session_of_organiser()), firm_of(case_id)
+
+    answer = client.send_form(
+        f"/firm/{firm_id}/caseworkers",
+        **{
+            "name-0": "Anna Amsel",
+            "email-0": "anna@freitag.example",
+            "list": "Bodo Bär; bodo@freitag.example\nCarla Cox <carla@freitag.example>",
+        },
+    )
+
+    assert "Die Einladungen gehen" in answer.text
+    assert [one.name for one in people(firm_id, Role.CASEWORKER)] == ["Anna Amsel", "Bodo Bär", "Carla Cox"]
+
+
+def test_what_is_wrong_with_a_person_stands_in_the_row_and_nobody_is_added():
+    case_id = countersigned()
+    client, firm_id = Browser(session_of_organiser()), firm_of(case_id)
+    typed = {"name-0": "Anna Amsel", "email-0": "anna@", "email-1": "bodo@freitag.example", "list": "carla"}
+
+    answer = client.send_form(f"/firm/{firm_id}/caseworkers", **typed)
+    nobody = client.send_form(f"/firm/{firm_id}/caseworkers")
+
+    assert list(errors(answer)) == ["email-0", "name-1", "list"]
+    assert BeautifulSoup(answer.text, "lxml").select_one("#name-0")["value"] == "Anna Amsel"
+    assert list(errors(nobody)) == ["name-0"]
+    assert people(firm_id, Role.CASEWORKER) == []
+
+
+def test_the_organiser_says_that_nobody_else_works_with_it():
+    case_id = countersigned()
+    firm_id = firm_of(case_id)
+
+    Browser(session_of_organiser()).send_form(f"/firm/{firm_id}/caseworkers", to=f"/firm/{firm_id}/caseworkers/none")
+    advance(case_id)
+
+    assert standing(case_id)["caseworkers"] == "done"
+
+
+def test_before_the_agreement_nobody_can_be_invited():
+    case_id = with_organiser()
+    client, firm_id = Browser(session_of_organiser()), firm_of(case_id)
+    page = client.read(f"/firm/{firm_id}/clients")
+    token_only = entries(page.select_one("header form"))
+
+    answer = client.post(f"/firm/{firm_id}/clients", data=token_only | {"name-0": "Max", "email-0": MAX})
+
+    assert not page.select("main form")
+    assert answer.status_code == 409
+    assert people(firm_id, Role.CLIENT) == []
+
+
+def test_clients_are_invited_with_personal_words_and_sent_a_new_link(clock):
+    case_id = countersigned()
+    client, firm_id = Browser(session_of_organiser()), firm_of(case_id)
+    page = f"/firm/{firm_id}/clients"
+
+    client.send_form(page, **{"name-0": "Max Beispiel", "email-0": MAX, "message": "Schön, dass Sie da sind."})
+    advance(case_id)
+    early = client.send_form(page, to=f"/firm/{firm_id}/resend")
+    clock(minutes=11)
+    late = client.send_form(page, to=f"/firm/{firm_id}/resend")
+
+    assert early.status_code == 429
+    assert "Max Beispiel" in BeautifulSoup(early.text, "lxml").select_one(".summary").text
+    assert "Ein neuer Link ist unterwegs" in late.text
+    assert len(outbox("invitation")) == 2
+
+
+def test_people_of_another_firm_cannot_be_sent_links():
+    with_client()
+    other = opened("test:2", organiser={"name": "Fritz Fremd", "email": "fritz@fremd.example"})
+    advance(other)
+    client = Browser(registered("fritz@fremd.example"))
+    token_only = entries(client.read("/portal").select_one("header form"))
+    with reading() as session:
+        stranger = session.scalars(select(Person.id).where(Person.email == MAX)).one()
+
+    answer = client.post(f"/firm/{firm_of(other)}/resend", data=token_only | {"person": str(stranger)})
+
+    assert answer.status_code == 404
+
+
+# ---- who sees what
+
+
+@pytest.fixture
+def everybody():
+    """A session of each kind of person; the case has a client, a caseworker and a logo."""
+    case_id = with_client()
+    firm_id = firm_of(case_id)
+    add_caseworkers(firm_id, ERIKA, [Named(name="Anna Amsel", email="anna@freitag.example")])
+    supply_logo(firm_id, ERIKA, picture())
+    advance(case_id)
+    stranger = opened("test:2", organiser={"name": "Fritz Fremd", "email": "fritz@fremd.example"})
+    advance(stranger)
+    return firm_id, {
+        "organiser": session_of_organiser(),
+        "caseworker": registered("anna@freitag.example"),
+        "client": registered(MAX, Purpose.ACTIVATE),
+        "operator": operator(),
+        "stranger": registered("fritz@fremd.example"),
+        "guest": "",
+    }
+
+
+MATRIX = {  # organiser, caseworker, client, operator, stranger, guest
+    "": (200, 200, 403, 200, 404, 303),
+    "/details": (200, 403, 403, 200, 404, 303),
+    "/logo": (200, 403, 403, 200, 404, 303),
+    "/logo.png": (200, 200, 200, 200, 404, 303),
+    "/caseworkers": (200, 403, 403, 200, 404, 303),
+    "/clients": (200, 200, 403, 200, 404, 303),
+    "/agreement.pdf": (200, 403, 403, 200, 404, 303),
+}
+ACTS = [
+    "/details",
+    "/details/number",
+    "/logo",
+    "/logo/permission",
+    "/caseworkers",
+    "/caseworkers/none",
+    "/clients",
+    "/resend",
+]
+
+
+def test_everybody_sees_what_is_theirs_and_nothing_else(everybody):
+    firm_id, sessions = everybody
+
+    seen = {
+        page: tuple(
+            Browser(session).get(f"/firm/{firm_id}{page}", follow_redirects=False).status_code
+            for session in sessions.values()
+        )
+        for page in MATRIX
+    }
+
+    assert seen == MATRIX
+
+
+def test_only_the_organiser_acts_for_a_firm(everybody):
+    firm_id, sessions = everybody
+    outcomes = {}
+    for who in ("caseworker", "client", "operator", "stranger"):
+        client = Browser(sessions[who])
+        token_only = entries(client.read("/portal").select_one("header form"))
+        outcomes[who] = {client.post(f"/firm/{firm_id}{act}", data=token_only).status_code for act in ACTS}
+
+    assert outcomes == {"caseworker": {403}, "client": {403}, "operator": {404}, "stranger": {404}}
+
+
+def test_whoever_only_reads_is_offered_nothing_to_do(everybody):
+    firm_id, sessions = everybody
+
+    for who in ("caseworker", "operator"):
+        for page in ("", "/clients"):
+            soup = Browser(sessions[who]).read(f"/firm/{firm_id}{page}")
+            assert not soup.select("main form"), (who, page)
+
+
+def test_every_page_is_built_for_keyboards_screen_readers_and_a_strict_browser(everybody):
+    firm_id, sessions = everybody
+    agreement_of = opened("test:3", organiser={"name": "Gerd Groß", "email": "gerd@gross.example"})
+    advance(agreement_of)
+    registered("gerd@gross.example")
+    advance(agreement_of)
+    paths = [
+        *("/", "/auth/login", "/auth/forgot", "/auth/register?business_member", "/imprint", "/privacy", "/nowhere"),
+        f"/agreement/{token('gerd@gross.example', Purpose.AGREEMENT)}",
+    ]
+    visits = [("", path) for path in paths]
+    visits += [(sessions["organiser"], f"/firm/{firm_id}{page}") for page in MATRIX if "." not in page]
+    visits += [(sessions["client"], "/portal")]
+
+    for session, path in visits:
+        for language in ("de", "fr", "en"):
+            client = Browser(session, **{"accept-language": language})
+            client.cookies.set("language", language, domain="127.0.0.1")
+            page = client.read(path)
+            where = f"{path} in {language}"
+            assert page.html["lang"] == language, where
+            assert len(page.select("h1")) == 1, where
+            assert page.title.text.strip(), where
+            assert page.select_one("a.skip")["href"] == "#main", where
+            assert not page.select("script, style, [style], [onclick]"), where
+            assert not [x for x in page.select("[src], link[href]") if "//" in (x.get("src") or x.get("href"))], where
+            for field in page.select("input:not([type=hidden]), select, textarea"):
+                assert page.select_one(f"label[for='{field['id']}']"), f"{field} on {where}"
+            ids = [tag["id"] for tag in page.select("[id]")]
+            assert len(ids) == len(set(ids)), where
+            for form in page.select("form[method=post]"):
+                assert form.select_one("[name=form_token]"), where

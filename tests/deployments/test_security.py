@@ -1,0 +1,248 @@
+import logging
+import re
+
+import pytest
+
+from deployments.web import security
+from deployments.web.app import app
+from deployments.web.security import FORM_MOST, WithoutTokens, sign
+from models.link import Purpose
+from models.settings import settings
+from tests.deployments.browser import Browser
+from tests.factories import PASSWORD, advance, firm_of, opened, registered, token, with_organiser
+
+CSP = "default-src 'self'; base-uri 'none'; object-src 'none'; form-action 'self'; frame-ancestors 'none'"
+
+
+@pytest.fixture(autouse=True)
+def asked(monkeypatch):
+    """Limits begin anew, and nobody asks Prefect for runs."""
+    security._limiter.cache_clear()
+    monkeypatch.setattr("tasks.passes.start_run", lambda *_, **__: None)
+
+
+def browser(session: str = "") -> Browser:
+    return Browser(session, follow=False, raises=False)
+
+
+def all_routes(routes):
+    """The routes with their paths, those of included routers as well."""
+    for route in routes:
+        if hasattr(route, "effective_candidates"):
+            yield from all_routes(route.effective_candidates())
+        elif getattr(route, "methods", None):
+            yield route
+
+
+POSTS = sorted({route.path for route in all_routes(app.routes) if "POST" in route.methods} - {"/webhooks"})
+
+
+def test_the_walk_over_the_routes_finds_the_forms():
+    assert {"/auth/login", "/firm/{firm_id}/clients", "/agreement/{token}/sign", "/language"} <= set(POSTS)
+
+
+@pytest.mark.parametrize("path", POSTS)
+def test_no_form_is_taken_without_its_token(path):
+    client = browser()
+    client.form_token()
+
+    answer = client.post(re.sub(r"{\w+(:\w+)?}", "1", path), data={"email": "a@b.example", "password": PASSWORD})
+
+    assert answer.status_code == 403
+    assert "in einem anderen Browser" in answer.text
+
+
+def test_a_form_is_good_only_for_the_browser_it_was_given_to():
+    stolen = browser().form_token()
+    victim = browser()
+    victim.form_token()
+
+    answer = victim.post("/language", data={"form_token": stolen, "language": "fr"})
+
+    assert answer.status_code == 403
+
+
+def test_a_signature_for_one_purpose_is_not_good_for_another():
+    client = browser()
+    client.form_token()
+
+    answer = client.post("/language", data={"form_token": sign(client.cookies["browser"], "renew"), "language": "fr"})
+
+    assert answer.status_code == 403
+
+
+@pytest.mark.parametrize(
+    "path", ["/", "/nowhere", "/firm/abc", "/static/style.css", "/auth/activate/unknown", "/openapi.json"]
+)
+def test_every_answer_carries_the_headers_that_keep_a_page_to_itself(path):
+    headers = browser().get(path).headers
+
+    assert headers["content-security-policy"] == CSP
+    assert headers["referrer-policy"] == "no-referrer"
+    assert headers["x-content-type-options"] == "nosniff"
+    assert headers["x-frame-options"] == "DENY"
+    assert "strict-transport-security" not in headers
+
+
+def test_over_https_cookies_are_secure_and_the_browser_is_told_to_stay_there(monkeypatch):
+    monkeypatch.setenv("PROVISION_BASE_URL", "https://provision.example")
+    settings.cache_clear()
+    case_id = opened()
+    advance(case_id)
+    registered()
+    client = browser()
+
+    answer = client.post(
+        "/auth/login",
+        data={"form_token": client.form_token(), "email": "erika@freitag.example", "password": PASSWORD},
+    )
+
+    assert "max-age=31536000" in answer.headers["strict-transport-security"]
+    cookies = answer.headers.get_list("set-cookie")
+    assert any(cookie.startswith("__Host-session=") for cookie in cookies)
+    for cookie in cookies:
+        assert {"HttpOnly", "Secure", "SameSite=lax", "Path=/"} <= {part.strip() for part in cookie.split(";")}
+
+
+def test_a_page_that_breaks_apologises_with_a_reference_and_tells_nothing_else(monkeypatch, caplog):
+    def burst(*_):
+        raise RuntimeError("the inside of the machine")
+
+    monkeypatch.setattr("tasks.accounts.opened", burst)
+    secret = "s" * 43
+
+    answer = browser().get(f"/auth/activate/{secret}")
+
+    reference = re.search(r"<strong class=\"number\">([0-9A-F]{8})<", answer.text)[1]
+    assert answer.status_code == 500
+    assert answer.headers["content-security-policy"] == CSP
+    assert "inside" not in answer.text
+    assert "RuntimeError" not in answer.text
+    said = [record.getMessage() for record in caplog.records if record.name == "deployments.web.app"]
+    assert said == [f"GET /auth/activate/{{token}} failed, reference {reference}"]
+
+
+def test_the_eleventh_sign_in_within_a_quarter_of_an_hour_is_refused_for_this_address_only():
+    client = browser()
+    data = {"form_token": client.form_token(), "email": "erika@freitag.example", "password": "wrong"}
+
+    answers = [client.post("/auth/login", data=data) for _ in range(11)]
+    other = client.post("/auth/login", data=data | {"email": "somebody@else.example"})
+
+    assert [answer.status_code for answer in answers] == [403] * 10 + [429]
+    assert 0 < int(answers[-1].headers["retry-after"]) <= 15 * 60
+    assert "zu oft versucht" in answers[-1].text
+    assert other.status_code == 403
+
+
+@pytest.mark.parametrize("path", ["/auth/forgot", "/auth/register?business_member"])
+def test_the_fourth_request_for_a_link_within_ten_minutes_is_refused(path):
+    client = browser()
+    data = {"form_token": client.form_token(), "email": "erika@freitag.example", "company_id": "123456"}
+
+    answers = [client.post(path, data=data).status_code for _ in range(4)]
+
+    assert answers == [200, 200, 200, 429]
+
+
+def test_the_twenty_first_file_within_an_hour_is_refused():
+    client = browser()
+
+    answers = [client.post("/firm/1/logo", files={"file": ("a.png", b"x")}).status_code for _ in range(21)]
+
+    assert answers == [403] * 20 + [429]
+
+
+def test_a_form_that_is_too_large_is_refused_whether_it_says_so_or_not():
+    client = browser()
+
+    def chunks():
+        for _ in range(20):
+            yield b"x" * 2**16
+
+    declared = client.post("/auth/login", content=b"a=" + b"x" * FORM_MOST, headers=FORM)
+    undeclared = client.post("/auth/login", content=chunks(), headers=FORM)
+
+    assert declared.status_code == undeclared.status_code == 413
+    assert "bis zu 20\u00a0MB" in declared.text
+
+
+FORM = {"content-type": "application/x-www-form-urlencoded"}
+
+
+def test_a_page_that_takes_files_takes_more_than_others_but_not_everything():
+    client = browser(registered_organiser())
+    path = f"/firm/{firm_of(1)}/logo"
+    data = {"form_token": client.form_token(path)}
+
+    five = client.post(path, data=data, files={"file": ("logo.png", b"x" * 5 * 2**20)})
+    many = client.post(path, data=data, files={"file": ("logo.png", b"x" * 21 * 2**20)})
+
+    assert five.status_code == 422
+    assert many.status_code == 413
+
+
+def registered_organiser() -> str:
+    case_id = opened()
+    advance(case_id)
+    return registered()
+
+
+def test_the_access_log_shows_no_personal_link():
+    secret = token_like = "Zk3-" + "x9_" * 13
+    path = f"/auth/register?business_member={secret}"
+    record = logging.LogRecord("uvicorn.access", 20, "", 0, '%s - "%s %s"', ("127.0.0.1:5", "GET", path), None)
+
+    assert WithoutTokens().filter(record)
+    assert token_like not in record.getMessage()
+    assert "/auth/register?business_member=…" in record.getMessage()
+
+
+@pytest.mark.parametrize("elsewhere", ["//evil.example", "https://evil.example", "/\\evil.example", "evil", "/\t/evil"])
+def test_nobody_is_led_elsewhere_after_signing_in(elsewhere):
+    registered_organiser()
+    client = browser()
+
+    answer = client.post(
+        "/auth/login",
+        params={"next": elsewhere},
+        data={"form_token": client.form_token(), "email": "erika@freitag.example", "password": PASSWORD},
+    )
+
+    assert answer.headers["location"] == "/"
+
+
+def test_signing_in_gives_the_browser_a_new_name_so_that_older_forms_are_void():
+    registered_organiser()
+    client = browser()
+    old = client.form_token()
+    client.post("/auth/login", data={"form_token": old, "email": "erika@freitag.example", "password": PASSWORD})
+
+    answer = client.post("/auth/logout", data={"form_token": old})
+
+    assert answer.status_code == 403
+
+
+def test_signing_out_ends_the_session_on_the_server_too():
+    client = browser(registered_organiser())
+    session = client.cookies["session"]
+
+    client.post("/auth/logout", data={"form_token": client.form_token("/portal")})
+
+    assert browser(session).get("/portal").headers["location"] == "/auth/login?next=/portal"
+
+
+def test_a_new_link_for_another_persons_link_cannot_be_asked_for_by_number():
+    client = browser()
+
+    answer = client.post("/auth/renew", data={"form_token": client.form_token(), "key": "1"})
+
+    assert answer.status_code == 403
+
+
+def test_a_link_opens_nothing_but_what_it_is_for():
+    with_organiser()
+    agreement = token("erika@freitag.example", Purpose.AGREEMENT)
+
+    for path in (f"/auth/register?business_member={agreement}", f"/progress/{agreement}", f"/auth/reset/{agreement}"):
+        assert browser().get(path).status_code == 404
