@@ -1,0 +1,190 @@
+from unicodedata import normalize
+
+import pytest
+from sqlalchemy import func, select
+from sqlalchemy.exc import IntegrityError
+
+from models import person
+from models.db import reading, transaction
+from models.person import (
+    Account,
+    AddressInvalid,
+    PasswordGuessable,
+    PasswordTooLong,
+    PasswordTooShort,
+    Person,
+    Role,
+    SignIn,
+    SignInRefused,
+    check_password,
+    email_address,
+    split_name,
+)
+from models.schedule import now
+from tests.factories import PASSWORD, firm_of, opened
+
+LEO = "leo@freitag.example"
+
+
+@pytest.fixture
+def account():
+    with transaction() as session:
+        made = Account(email=LEO, created_at=now())
+        made.set_password(session, PASSWORD)
+        session.add(made)
+
+
+def sign_in(email, password):
+    with transaction() as session:
+        return Account.sign_in(session, email, password, now())[1]
+
+
+SENTENCES = [
+    "drei grüne Füchse tanzen", "   viel Platz   davor", "山上有一只红狐狸在月光下跳舞唱歌", "кот на крыше поёт ночью",
+    "a🦊b🐻c🦉d🐢e🦋f🐝g🐙h🦔",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("password", SENTENCES)
+def test_a_sentence_in_any_script_with_spaces_is_a_password(password):
+    check_password(password, LEO, "Leo Muster")
+
+
+@pytest.mark.parametrize(
+    ("password", "refusal"),
+    [
+        ("vierzehn Zeich", PasswordTooShort),
+        ("ü" * 14, PasswordTooShort),
+        ("a" * 201, PasswordTooLong),
+        ("aaaaaaaaaaaaaaaa", PasswordGuessable),
+        ("passwordpassword", PasswordGuessable),
+        ("123456789012345", PasswordGuessable),
+        ("leo@freitag.example", PasswordGuessable),
+        ("KanzleiFreitagKanzleiFreitag", PasswordGuessable),
+    ],
+)
+def test_a_password_too_short_too_long_or_guessable_is_refused(password, refusal):
+    with pytest.raises(refusal):
+        check_password(password, LEO, "Leo Muster", "Kanzlei Freitag")
+
+
+def test_passwords_are_kept_as_argon2id_only(account):
+    with reading() as session:
+        kept = session.scalars(select(Account.password_hash)).one()
+
+    assert kept.startswith("$argon2id$")
+    assert PASSWORD not in kept
+
+
+def test_the_same_password_signs_in_from_every_keyboard(account):
+    apart = normalize("NFD", PASSWORD)
+    assert apart != PASSWORD
+
+    assert sign_in(f" {LEO.upper()} ", apart)
+
+
+@pytest.mark.parametrize(("email", "password"), [(LEO, "falsch" * 4), ("nobody@freitag.example", PASSWORD), ("", "")])
+def test_a_wrong_address_and_a_wrong_password_are_told_alike(account, email, password):
+    with pytest.raises(SignInRefused) as refusal:
+        sign_in(email, password)
+
+    assert str(refusal.value) == SignInRefused.says
+
+
+def test_an_unknown_address_costs_as_much_as_a_wrong_password(account, monkeypatch):
+    checked = []
+
+    class Counting:
+        def verify(self, known, _password):
+            checked.append(known)
+            raise person.VerificationError
+
+    monkeypatch.setattr(person, "_nobody", lambda: "somebody's hash")
+    monkeypatch.setattr(person, "_hasher", Counting)
+    for email in (LEO, "nobody@freitag.example"):
+        with pytest.raises(SignInRefused):
+            sign_in(email, PASSWORD)
+
+    assert len(checked) == 2
+
+
+def test_an_account_kept_elsewhere_has_no_password_to_sign_in_with():
+    with transaction() as session:
+        session.add(Account(email=LEO, external_id="idp|1", created_at=now()))
+
+    with pytest.raises(SignInRefused):
+        sign_in(LEO, PASSWORD)
+
+
+def test_a_new_password_ends_every_session_and_a_session_ends_by_itself(account, clock):
+    token = sign_in(LEO, PASSWORD)
+    with transaction() as session:
+        assert SignIn.find(session, token, now())
+        Account.by_email(session, LEO).set_password(session, "sieben rote Vögel singen")
+    with reading() as session:
+        assert SignIn.find(session, token, now()) is None
+
+    token = sign_in(LEO, "sieben rote Vögel singen")
+    clock(hours=13)
+    with reading() as session:
+        assert SignIn.find(session, token, now()) is None
+
+
+def test_no_session_token_lies_in_the_database(account):
+    token = sign_in(LEO, PASSWORD)
+
+    with reading() as session:
+        assert token not in repr(session.execute(select(SignIn.__table__)).all())
+
+
+def test_who_has_an_account_joins_with_its_password_only(account):
+    with pytest.raises(SignInRefused):
+        joined("eine ganz andere Losung 7")
+
+    assert joined(PASSWORD)
+    with reading() as session:
+        assert session.scalar(select(func.count()).select_from(Account)) == 1
+        assert session.scalar(select(func.count()).select_from(SignIn)) == 0
+
+
+def joined(password):
+    firm_id = firm_of(opened("test:join"))
+    with transaction() as session:
+        one = Person(firm_id=firm_id, role=Role.CASEWORKER, email=LEO, family_name="Muster", added_at=now())
+        session.add(one)
+        session.flush()
+        return one.register(session, password, "Kanzlei", now()).id
+
+
+def test_a_firm_has_one_organiser():
+    firm_id = firm_of(opened())
+
+    with pytest.raises(IntegrityError), transaction() as session:
+        session.add(Person(firm_id=firm_id, role=Role.ORGANISER, email=LEO, family_name="Leo", added_at=now()))
+
+
+@pytest.mark.parametrize(
+    ("written", "kept"),
+    [(" Leo@Freitag.Example ", "leo@freitag.example"), ("jörg@müller.example", "jörg@müller.example")],
+)
+def test_an_address_is_kept_in_one_form(written, kept):
+    assert email_address(written) == kept
+
+
+@pytest.mark.parametrize("written", ["", "leo", "leo@", "@x.example", "a b@x.example", "a@x.example\nBcc: b@x.example"])
+def test_what_cannot_receive_mail_is_refused(written):
+    with pytest.raises(AddressInvalid):
+        email_address(written)
+
+
+@pytest.mark.parametrize(
+    ("name", "parts"),
+    [
+        ("Erika Maria Muster", ("Erika Maria", "Muster")),
+        ("Muster, Erika", ("Erika", "Muster")),
+        ("Muster", ("", "Muster")),
+        ("  Erika   Muster ", ("Erika", "Muster")),
+    ],
+)
+def test_a_name_has_a_given_and_a_family_part(name, parts):
+    assert split_name(name) == parts

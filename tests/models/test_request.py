@@ -1,0 +1,93 @@
+import pickle
+from importlib import import_module
+from inspect import signature
+from pathlib import Path
+
+import pytest
+from pydantic import ValidationError
+
+from models.errors import ProvisionError
+from models.person import NameMissing
+from models.request import parse_people
+from tests.factories import request
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "Erika Muster <erika@freitag.example>",
+        "Erika Muster; erika@freitag.example",
+        "Erika Muster\terika@freitag.example",
+        "  Erika   Muster  <Erika@Freitag.example> ",
+    ],
+)
+def test_people_are_read_one_a_line(line):
+    (one,) = parse_people(f"\n{line}\n\n")
+
+    assert one.email == "erika@freitag.example"
+    assert " ".join(one.name.split()) == "Erika Muster"
+
+
+def test_a_line_that_names_nobody_is_told():
+    with pytest.raises(NameMissing, match=r"erika@freitag\.example"):
+        parse_people("erika@freitag.example")
+    with pytest.raises(ProvisionError, match="Erika"):
+        parse_people("Erika Muster")
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"firm_name": "  "},
+        {"line_of_business": "other"},
+        {"website": "nowhere"},
+        {"postcode": "1"},
+        {"preferred_number": "12"},
+        {"interval": None},
+        {"logo_permission_by": "Erika Muster"},
+        {"organiser": {"name": ",", "email": "erika@freitag.example"}},
+        {"organiser": {"name": "Erika", "email": "nowhere"}},
+        {"contact": {"name": "Karl", "email": "nowhere"}},
+        {"caseworkers": [{"name": "Jan", "email": "nowhere"}]},
+    ],
+)
+def test_a_request_that_cannot_be_is_refused_in_a_sentence(changes):
+    with pytest.raises(ProvisionError) as refusal:
+        request(**changes).check()
+
+    assert refusal.value.status == 422
+    assert str(refusal.value).endswith((".", "”."))
+
+
+def test_what_is_not_known_is_refused_and_not_ignored():
+    with pytest.raises(ValidationError):
+        request(firma="x")
+
+
+def refusals():
+    for ring in ("models", "tasks", "deployments"):
+        for file in sorted((ROOT / ring).rglob("*.py")):
+            if "ProvisionError" in file.read_text() and "migrations" not in file.parts and file.stem != "__main__":
+                import_module(".".join(file.relative_to(ROOT).with_suffix("").parts))
+    found, waiting = [], [ProvisionError]
+    while waiting:
+        for kind in waiting.pop().__subclasses__():
+            found.append(kind)
+            waiting.append(kind)
+    return sorted(set(found), key=lambda kind: kind.__qualname__)
+
+
+@pytest.mark.parametrize("kind", refusals())
+def test_a_refusal_survives_the_way_through_prefect_and_says_its_sentence(kind):
+    own = kind.__init__ is not Exception.__init__
+    wanted = [p for p in signature(kind).parameters.values() if p.kind is p.POSITIONAL_OR_KEYWORD] if own else []
+    error = kind(*[7 if "int" in str(p.annotation) else "Müller & Söhne „100 %“" for p in wanted])
+
+    back = pickle.loads(pickle.dumps(error))
+
+    assert (type(back), back.args, str(back)) == (kind, error.args, str(error))
+    assert vars(back) == vars(error)
+    assert "%(" not in str(error)
+    assert 400 <= kind.status <= 500
