@@ -179,8 +179,8 @@ def agreement_filename(firm_name: str, language: Language, product: str = "Provi
     # Control and format characters: among them the one that turns the reading direction and so disguises a name.
     firm = "".join(" " if letter.isspace() else letter for letter in firm if letter.isspace() or letter.isprintable())
     name = _words(language)["file"] % {"product": product, "firm": " ".join(firm.split())}
-    name = name.encode()[:LONGEST_NAME].decode(errors="ignore")
-    return name.rstrip(" .\N{EN DASH}") + ".pdf"
+    short: str = name.encode()[:LONGEST_NAME].decode(errors="ignore")
+    return short.rstrip(" .\N{EN DASH}") + ".pdf"
 
 
 def _facts(data: AgreementData) -> dict[str, Any]:
@@ -202,11 +202,11 @@ def _has_secrecy(data: AgreementData) -> bool:
     return data.line_of_business != "other"
 
 
-def _moment(at: datetime, language: Language) -> str:
-    """In the provider's time with its distance from UTC, then in UTC."""
+def _moment(at: datetime, language: Language) -> tuple[str, str]:
+    """In the provider's time with its distance from UTC, and in UTC."""
     local = at.astimezone(LOCAL_TIME)
     day = format_date(local, "long", locale=LOCALES[language])
-    return f"{day}, {local:%H:%M:%S} (UTC{local.isoformat()[-6:]}) = {at.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
+    return f"{day}, {local:%H:%M:%S} (UTC{local.isoformat()[-6:]})", f"{at.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
 
 
 @cache
