@@ -1,0 +1,337 @@
+import asyncio
+import html
+import re
+from pathlib import Path
+
+import pytest
+from httpx import ASGITransport, AsyncClient
+from sqlalchemy import select
+
+from deployments.web.app import app
+from deployments.web.pages import board as pages
+from models.audit import Entry
+from models.board import CaseState, MailState, case_detail
+from models.db import reading, transaction
+from models.decision import VERDICTS, Decision
+from models.exchange import MailKind, Outgoing
+from models.link import Link
+from models.onboarding import Onboarding
+from models.person import Role
+from models.schedule import now
+from tasks.bounces import bounced
+from tests import factories
+
+BASE = "http://provision.example"
+
+
+class Browser:
+    """Keeps cookies, fills in forms, runs no scripts."""
+
+    def __init__(self, session=None):
+        self.cookies = {"session": session} if session else {}
+
+    def ask(self, method, path, **what):
+        async def asked():
+            async with AsyncClient(transport=ASGITransport(app), base_url=BASE, cookies=self.cookies) as http:
+                answer = await http.request(method, path, **what)
+                self.cookies = dict(http.cookies)
+                return answer
+
+        return asyncio.run(asked())
+
+    def get(self, path):
+        return self.ask("GET", path)
+
+    def send(self, page, path, **fields):
+        """Send the form with this address that *page* shows, filled in."""
+        shown = self.get(page).text
+        form = re.search(rf'<form method="post" action="{re.escape(path)}".*?</form>', shown, re.DOTALL)[0]
+        hidden = dict(re.findall(r'<input type="hidden" name="(\w+)" value="([^"]*)"', form))
+        return self.ask("POST", path, data=hidden | fields)
+
+
+def text(answer):
+    """What a person reads on the page."""
+    return " ".join(html.unescape(re.sub(r"<[^>]+>", " ", answer.text)).split())
+
+
+@pytest.fixture(autouse=True)
+def no_runs(monkeypatch):
+    monkeypatch.setattr("tasks.passes.start_run", lambda *_, **__: None)
+
+
+@pytest.fixture
+def operator():
+    return Browser(factories.operator())
+
+
+def advised():
+    case_id = factories.opened(plan=None, interval=None, question="Reicht „Basic“ für <vier> Personen?")
+    factories.advance(case_id)
+    return case_id
+
+
+def open_decision(case_id):
+    with reading() as session:
+        (decision,) = Decision.pending(session, case_id)
+        return decision.id
+
+
+@pytest.mark.parametrize("path", ["/board", "/board/start", "/board/cases/1", "/board/cases/1/documents/1"])
+def test_the_board_is_for_operators_only(path):
+    factories.with_organiser()
+    stranger, organiser = Browser(), Browser(factories.accounts.sign_in("erika@freitag.example", factories.PASSWORD))
+
+    assert stranger.get(path).headers["location"] == f"/auth/login?next={path}"
+    assert organiser.get(path).status_code == 404
+
+
+@pytest.mark.parametrize("path", ["/board/start", "/board/decisions/1"])
+def test_nothing_is_sent_to_the_board_by_others_or_from_elsewhere(path, operator):
+    case_id = advised()
+    token = {"form_token": re.search(r'name="form_token" value="([^"]+)"', operator.get("/board/start").text)[1]}
+
+    assert operator.ask("POST", path, data={}).status_code == 403
+    assert Browser().ask("POST", path, data=token).status_code == 403
+    assert open_decision(case_id)
+
+
+def test_the_board_shows_what_is_to_be_decided_and_where_each_case_stands(operator):
+    case_id = advised()
+
+    told = text(operator.get("/board"))
+
+    assert "Zu entscheiden 1" in told
+    assert "Beratung zum Abonnement Anwaltskanzlei Freitag & Kollegen" in told
+    assert "1 Das passende Abonnement – Anbieter, seit" in told
+    assert f"/board/cases/{case_id}#decision-{open_decision(case_id)}" in operator.get("/board").text
+
+
+def test_an_empty_board_says_so(operator):
+    assert "Nichts wartet auf Ihre Entscheidung." in text(operator.get("/board"))
+    assert "Es gibt noch keinen Vorgang." in text(operator.get("/board"))
+
+
+@pytest.mark.parametrize(
+    ("query", "found"),
+    [
+        ("search=FREITAG", True),
+        ("search=nobody", False),
+        ("line_of_business=law", True),
+        ("line_of_business=tax", False),
+        ("waiting_for=operator", True),
+        ("waiting_for=client", False),
+        ("step=subscription&search=freitag", True),
+        ("step=agreement", False),
+        ("state=open&page=99", True),
+        ("state=stopped", False),
+        ("state=nonsense&step=%00&page=-1&line_of_business=", True),
+        ("page=" + "9" * 30, True),
+        ("page=%C2%B2", True),
+    ],
+)
+def test_what_is_looked_for_stands_in_the_address(operator, query, found):
+    advised()
+
+    answer = operator.get(f"/board?{query}")
+
+    assert answer.status_code == 200
+    assert ("1 Vorgang" in text(answer)) is found
+
+
+def test_a_case_shows_people_documents_mails_and_what_happened_but_nobodys_link(operator):
+    case_id = factories.with_client(website="www.freitag.example", logo_permission_by="Erika Muster")
+
+    answer = operator.get(f"/board/cases/{case_id}")
+
+    told = text(answer)
+    for words in (
+        *("Max Beispiel", "Erika Muster", "Unterschrieben von Erika Muster", "Einladung eines Mandanten", "wartet"),
+        *("Vertrag vom Unternehmen unterschrieben", "Mandanten benannt: Max Beispiel", "https://www.freitag.example"),
+        "Vertrag gegenzeichnen – ",
+    ):
+        assert words.replace(" :", ":") in told.replace(" :", ":"), words
+    with transaction() as session:
+        for link in session.scalars(select(Link)):
+            assert link.token not in answer.text
+
+
+def test_the_agreement_of_a_case_can_be_read(operator):
+    case_id = factories.signed()
+
+    (path,) = set(re.findall(r'href="(/board/cases/\d+/documents/\d+)"', operator.get(f"/board/cases/{case_id}").text))
+    answer = operator.get(path)
+
+    assert answer.content.startswith(b"%PDF")
+    assert answer.headers["content-disposition"].startswith("attachment; filename*=utf-8''")
+    assert operator.get(f"/board/cases/{case_id}/documents/999").status_code == 404
+    assert operator.get("/board/cases/999").status_code == 404
+
+
+def test_advice_is_written_down_and_confirms_the_plan_once(operator):
+    case_id = advised()
+    page, path, field = (
+        f"/board/cases/{case_id}",
+        f"/board/decisions/{open_decision(case_id)}",
+        f"d{open_decision(case_id)}-",
+    )
+    shown = operator.get(page)
+    said = {f"{field}plan": "premium", f"{field}interval": "yearly", f"{field}note": "Für vier genügt Premium."}
+    token = {"form_token": re.search(r'name="form_token" value="([^"]+)"', shown.text)[1]}
+
+    incomplete = operator.send(page, path, verdict="agreed", **{f"{field}note": "Noch offen"})
+    answered = operator.send(page, path, verdict="agreed", **said)
+    again = operator.ask("POST", path, data=token | said | {"verdict": "agreed", f"{field}plan": "basic"})
+
+    assert "Reicht „Basic“ für <vier> Personen?" in text(shown)
+    assert (incomplete.status_code, "Noch offen" in incomplete.text) == (422, True)
+    assert f'href="#{field}plan"' in incomplete.text
+    assert (answered.status_code, answered.headers["location"]) == (303, f"{page}?said=answered")
+    assert again.status_code == 409
+    assert "bereits entschieden" in text(again)
+    with reading() as session:
+        told = case_detail(session, case_id)
+    assert (told.subscription.plan, told.subscription.advice) == ("premium", "Für vier genügt Premium.")
+    assert [one.answered_by for one in told.decisions] == ["operator@convent-it.example"]
+    assert "Ihre Entscheidung ist festgehalten." in text(operator.get(answered.headers["location"]))
+
+
+def test_an_answer_that_does_not_fit_the_question_changes_nothing(operator):
+    case_id = advised()
+    page = f"/board/cases/{case_id}"
+
+    for verdict in ("grant", "", "x" * 5000):
+        answer = operator.send(page, f"/board/decisions/{open_decision(case_id)}", verdict=verdict)
+        assert answer.status_code == 422
+
+
+def test_a_preferred_number_is_shown_with_alternatives_and_granted(operator):
+    case_id = factories.opened(preferred_number="861272")
+    factories.advance(case_id)
+    page = f"/board/cases/{case_id}"
+
+    told = text(operator.get(page))
+    operator.send(page, f"/board/decisions/{open_decision(case_id)}", verdict="grant")
+
+    assert "wünscht sich 861272 ." in told
+    assert "861271" in told
+    with reading() as session:
+        assert case_detail(session, case_id).case.company_id == 861272
+
+
+def test_a_bad_address_is_corrected_and_a_wrong_one_told_at_its_field(operator):
+    case_id = factories.opened()
+    factories.advance(case_id)
+    with transaction() as session:
+        bounced(session, session.scalars(select(Outgoing)).first(), "550 <unknown>", now())
+    page, path, field = (
+        f"/board/cases/{case_id}",
+        f"/board/decisions/{open_decision(case_id)}",
+        f"d{open_decision(case_id)}-",
+    )
+
+    told = text(operator.get(page))
+    wrong = operator.send(page, path, verdict="correct", **{f"{field}address": "erika@"})
+    operator.send(page, path, verdict="correct", **{f"{field}address": "erika.muster@freitag.example"})
+
+    assert "Der Mailserver meldet: 550 <unknown>" in told
+    assert (wrong.status_code, f'href="#{field}address"' in wrong.text) == (422, True)
+    with reading() as session:
+        people = case_detail(session, case_id).people
+    assert [one.email for one in people if one.role is Role.ORGANISER] == ["erika.muster@freitag.example"]
+
+
+WHOLE = {
+    "firm_name": "Steuerbüro „Über“ & Söhne",
+    "line_of_business": "tax",
+    "website": "www.ueber.example",
+    "postcode": "80331",
+    "land": "BY",
+    "plan": "plus",
+    "interval": "quarterly",
+    "organiser_name": "Erika Muster",
+    "organiser_email": "erika@ueber.example",
+    "contact_name": "Otto Sommer",
+    "contact_email": "otto@ueber.example",
+    "caseworkers": "Mira Kowalski; mira@ueber.example\nJan Vogel <jan@ueber.example>",
+    "logo_permission_by": "Erika Muster",
+    "language": "fr",
+    "address_form": "du",
+}
+
+
+def test_an_operator_opens_a_case_with_all_there_is_to_say(operator):
+    answer = operator.send("/board/start", "/board/start", **WHOLE)
+
+    assert answer.status_code == 303
+    with reading() as session:
+        told = case_detail(session, int(answer.headers["location"].rpartition("/")[2]))
+        actor = session.scalars(select(Entry.actor).where(Entry.action == "case.opened")).one()
+    assert (told.case.firm, told.website, told.land) == ("Steuerbüro „Über“ & Söhne", "https://www.ueber.example", "BY")
+    assert [(one.role.value, one.name, one.language.value) for one in told.people] == [
+        ("organiser", "Erika Muster", "fr"),
+        ("contact", "Otto Sommer", "fr"),
+        ("caseworker", "Mira Kowalski", "fr"),
+        ("caseworker", "Jan Vogel", "fr"),
+    ]
+    assert told.logo_permission.granted_by == "Erika Muster"
+    assert actor == "operator@convent-it.example"
+
+
+def test_a_double_click_opens_one_case(operator):
+    shown = operator.get("/board/start").text
+    hidden = dict(re.findall(r'<input type="hidden" name="(form_token|request_key)" value="([^"]*)"', shown))
+
+    answers = [operator.ask("POST", "/board/start", data=hidden | WHOLE) for _ in range(3)]
+
+    assert len({answer.headers["location"] for answer in answers}) == 1
+    with reading() as session:
+        assert len(session.scalars(select(Onboarding)).all()) == 1
+
+
+@pytest.mark.parametrize(
+    ("changes", "field"),
+    [
+        ({"firm_name": " "}, "firm_name"),
+        ({"firm_name": "x" * 201}, "firm_name"),
+        ({"line_of_business": ""}, "line_of_business"),
+        ({"line_of_business": "fishing"}, "line_of_business"),
+        ({"line_of_business": "other"}, "business"),
+        ({"website": "htp:/x"}, "website"),
+        ({"website": ""}, "website"),
+        ({"postcode": "8033"}, "postcode"),
+        ({"land": "XX"}, "land"),
+        ({"preferred_number": "12"}, "preferred_number"),
+        ({"interval": ""}, "interval"),
+        ({"organiser_name": ""}, "organiser_name"),
+        ({"organiser_email": "erika"}, "organiser_email"),
+        ({"contact_name": ""}, "contact_name"),
+        ({"contact_email": ""}, "contact_email"),
+        ({"caseworkers": "Mira Kowalski"}, "caseworkers"),
+        ({"caseworkers": "mira@ueber.example"}, "caseworkers"),
+        ({"question": "x" * 2001}, "question"),
+    ],
+)
+def test_what_is_wrong_is_told_at_its_field_and_nothing_typed_is_lost(operator, changes, field):
+    answer = operator.send("/board/start", "/board/start", **(WHOLE | changes))
+
+    assert answer.status_code == 422
+    assert f'href="#{field}"' in answer.text
+    assert "otto@ueber.example" in answer.text or "contact_email" in changes
+    assert "Bitte prüfen" in answer.text
+    with reading() as session:
+        assert session.scalars(select(Onboarding)).all() == []
+
+
+def test_every_kind_of_thing_has_words():
+    assert set(pages.MAILS) == set(MailKind)
+    assert set(pages.STATES) == set(CaseState)
+    assert set(pages.MAIL_STATES) == set(MailState)
+    assert set(pages.ANSWERS) == {(kind, verdict) for kind, verdicts in VERDICTS.items() for verdict in verdicts}
+    recorded = {
+        action
+        for file in Path(__file__).parents[2].glob("tasks/**/*.py")
+        for action in re.findall(r'record\([^")]*(?:\([^)]*\))?[^")]*"([a-z_]+\.[a-z_]+)"', file.read_text())
+    }
+    assert len(recorded) > 15
+    assert recorded <= set(pages.ACTIONS)
