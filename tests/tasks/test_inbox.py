@@ -1,0 +1,171 @@
+import pytest
+from sqlalchemy import func, select
+
+from models.db import reading, transaction
+from models.decision import Decision
+from models.exchange import MOST_ATTEMPTS, Incoming
+from models.onboarding import Onboarding, StepName
+from models.person import Account
+from models.schedule import now
+from tasks import inbox
+from tasks.inbox import handle, handle_events
+from tests.factories import (
+    advance,
+    agreement,
+    at_once,
+    case,
+    everything,
+    opened,
+    request,
+    signed,
+    with_organiser,
+)
+
+
+def store(kind, payload, external_id="1", source="webhook"):
+    with transaction() as session:
+        Incoming.store(session, source, external_id, kind, payload, now())
+    return event(external_id, source).id
+
+
+def event(external_id="1", source="webhook"):
+    with reading() as session:
+        return Incoming.by_external_id(session, source, external_id)
+
+
+def cases():
+    with reading() as session:
+        return session.scalar(select(func.count()).select_from(Onboarding))
+
+
+def test_the_same_event_is_handled_once():
+    for _ in range(3):
+        store("onboarding.requested", request().model_dump(mode="json"))
+        handle_events.fn()
+
+    assert cases() == 1
+    assert event().refusal is None
+
+
+def test_the_same_event_at_the_same_moment_is_handled_once():
+    event_id = store("onboarding.requested", request().model_dump(mode="json"))
+
+    at_once(*[lambda: handle(event_id)] * 4)
+
+    assert cases() == 1
+    assert event().handled_at is not None
+
+
+def test_handled_again_after_a_crash_nothing_changes():
+    event_id = store("onboarding.requested", request().model_dump(mode="json"))
+    handle(event_id)
+    with transaction() as session:
+        session.get_one(Incoming, event_id).handled_at = None
+
+    assert handle(event_id)
+
+    assert cases() == 1
+
+
+def test_a_refusal_is_written_down_and_not_tried_again():
+    store("agreement.signed", {"company_id": "861272", "version": 1, "signer": "Erika Muster"})
+
+    assert handle_events.fn() == 1
+    assert handle_events.fn() == 0
+
+    assert "861272" in event().refusal
+
+
+def test_a_breakdown_is_tried_again_and_holds_nobody_up(monkeypatch):
+    def broken(_event):
+        raise OSError("disk full")
+
+    works = inbox._HANDLERS["account.registered"]
+    monkeypatch.setitem(inbox._HANDLERS, "account.registered", broken)
+    store("account.registered", {"email": "x@x.example", "external_id": "idp|1", "family_name": "X"}, "1")
+    store("onboarding.requested", request().model_dump(mode="json"), "2")
+
+    assert handle_events.fn() == 1
+    assert cases() == 1
+    assert event("1").handled_at is None
+
+    monkeypatch.setitem(inbox._HANDLERS, "account.registered", works)
+    assert handle_events.fn() == 1
+    assert event("1").attempts == 2
+
+
+def test_what_breaks_down_for_ever_waits_for_an_operator():
+    store("no.such.type", {})
+
+    for _ in range(MOST_ATTEMPTS + 3):
+        handle_events.fn()
+
+    assert event().attempts == MOST_ATTEMPTS
+    assert event().handled_at is None
+
+
+def test_the_first_answer_to_a_question_wins_and_the_second_is_told():
+    case_id = opened(preferred_number="777777")
+    advance(case_id)
+    with reading() as session:
+        (question,) = Decision.pending(session, case_id)
+    for number, verdict in enumerate(("grant", "refuse", "grant")):
+        store("decision.answered", {"decision_id": question.id, "verdict": verdict, "note": ""}, str(number), "prefect")
+
+    assert handle_events.fn() == 3
+
+    assert event("0", "prefect").refusal is None
+    assert "grant" in event("1", "prefect").refusal
+    assert event("2", "prefect").refusal is None  # The same answer again is no other answer.
+    advance(case_id)
+    assert case(case_id).firm.company_id == 777_777
+
+
+def test_an_account_made_elsewhere_moves_the_case_once():
+    case_id = opened()
+    advance(case_id)
+    said = {"email": "Erika@freitag.example", "external_id": "idp|5", "given_name": "Erika", "family_name": "Müster"}
+    for number in range(3):
+        store("account.registered", said, str(number))
+        handle_events.fn()
+    advance(case_id)
+
+    assert case(case_id).is_done(StepName.ORGANISER)
+    assert agreement(case_id).data["organiser_name"] == "Erika Müster"
+    with reading() as session:
+        account = session.scalars(select(Account)).one()
+    assert (account.external_id, account.password_hash) == ("idp|5", None)
+
+
+def test_a_signature_given_elsewhere_counts_once():
+    case_id = with_organiser()
+    said = {"company_id": str(case(case_id).firm.company_id), "version": 1, "signer": "Erika Muster"}
+    for number in range(2):
+        store("agreement.signed", said, str(number))
+        handle_events.fn()
+
+    assert agreement(case_id).signed_how == "webhook"
+    store("agreement.declined", said | {"reason": "doch nicht"}, "9")
+    handle_events.fn()
+    assert "signed already" in event("9").refusal
+
+
+def test_a_notice_about_another_version_is_refused():
+    case_id = with_organiser()
+    store("agreement.declined", {"company_id": str(case(case_id).firm.company_id), "version": 7, "reason": "x"})
+
+    handle_events.fn()
+
+    assert "version 7" in event().refusal
+    assert agreement(case_id).is_open
+
+
+@pytest.mark.parametrize("kind", ["soft", "hard"])
+def test_a_bounce_of_a_mail_nobody_wrote_changes_nothing(kind):
+    signed()
+    before = everything()
+    store("mail.bounced", {"message_id": "<x@x.example>", "kind": kind})
+    handle_events.fn()
+
+    assert len(everything()) - len(before) < 1000
+    assert event().refusal is None
