@@ -278,10 +278,10 @@ HEADERS = [
         f"Names the event, at most {ID_MOST} characters; stays the same when the event is sent again.",
         "msg_2KWPBgLlAfxdpx2AI54pPJ85f4W",
     ),
-    _header("webhook-timestamp", f"Seconds since 1970, at most {TOLERANCE} off our clock.", "1772698500"),
+    _header("webhook-timestamp", f"Seconds since 1970, at most {TOLERANCE} seconds off our clock.", "1772698500"),
     _header(
         "webhook-signature",
-        "`v1,` and the base64 of HMAC-SHA256 over `id.timestamp.body`; several separated by spaces.",
+        "`v1`, a comma, the base64 of HMAC-SHA256 over `id.timestamp.body`; several are separated by spaces.",
         "v1,K5oZfzN95Z9UVu1EsfQmfVNQhnkZ2pj9o9NDN/H/pI4=",
     ),
 ]
