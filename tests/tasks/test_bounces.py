@@ -4,7 +4,7 @@ from sqlalchemy import select
 from models.db import reading
 from models.decision import Decision
 from models.exchange import Outgoing
-from models.link import LinkUnknown, Purpose
+from models.link import LinkUnknown, LinkUsed, Purpose
 from models.person import AddressInvalid, Person
 from tasks import accounts
 from tasks.bounces import note_bounce
@@ -120,8 +120,6 @@ def test_a_link_that_was_used_stays_dead():
         case_id = session.scalars(select(Outgoing.onboarding_id)).first()
 
     decide(case_id, "correct", address=NEW)
-
-    from models.link import LinkUsed
 
     with pytest.raises(LinkUsed):
         accounts.opened(used, Purpose.REGISTER)

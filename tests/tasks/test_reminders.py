@@ -11,7 +11,7 @@ from models.onboarding import Onboarding, Reminder, StepName
 from models.person import Person, Role
 from models.request import Named
 from models.schedule import now
-from tasks import accounts
+from tasks import accounts, agreements
 from tasks.bounces import note_bounce
 from tasks.invitations import add_caseworkers, add_clients
 from tasks.reminders import REMINDERS_AT_ONCE, send_reminders
@@ -35,7 +35,7 @@ MAX = "max@beispiel.example"
 @pytest.fixture(autouse=True)
 def monday_morning(clock):
     """Every test begins on a Monday at ten in Berlin, weeks before any holiday."""
-    clock(seconds=round((datetime(2027, 2, 8, 9, tzinfo=UTC) - datetime.now(UTC)).total_seconds()))
+    clock(seconds=round((datetime(2027, 2, 8, 9, 1, tzinfo=UTC) - datetime.now(UTC)).total_seconds()))
 
 
 def waits(step=None):
@@ -156,8 +156,6 @@ def test_a_client_is_reminded_with_the_words_of_the_invitation(clock):
 
 def test_reminders_stop_with_the_case(clock):
     case_id = with_organiser()
-    from tasks import agreements
-
     agreements.decline(token(ERIKA, Purpose.AGREEMENT), "zu teuer")
     advance(case_id)
     decide(case_id, "stop")

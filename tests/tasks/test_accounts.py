@@ -1,0 +1,278 @@
+from urllib.parse import quote
+
+import pytest
+from sqlalchemy import select
+
+from models.audit import trail
+from models.db import reading, transaction
+from models.errors import NotFound
+from models.exchange import Outgoing
+from models.link import Link, LinkExpired, LinkUnknown, LinkUsed, Purpose
+from models.onboarding import AgreementFirst, StepName
+from models.person import Account, AddressForm, Language, NameMissing, PasswordTooShort, Person, Role, SignInRefused
+from models.request import Named
+from models.schedule import now
+from tasks import accounts
+from tests.factories import (
+    PASSWORD,
+    advance,
+    at_once,
+    case,
+    countersigned,
+    everything,
+    opened,
+    outbox,
+    registered,
+    standing,
+    token,
+    with_client,
+    with_organiser,
+)
+
+ERIKA, KARL, MAX = "erika@freitag.example", "karl@freitag.example", "max@beispiel.example"
+KONTAKT = {"name": "Karl Kontakt", "email": KARL}
+MANNERS = {
+    "given_name": "Erika", "family_name": "Müster", "language": Language.FRENCH, "address_form": AddressForm.DU,
+}  # fmt: skip
+
+
+def register(password=PASSWORD, link=None, **facts):
+    return accounts.register(link or token(ERIKA, Purpose.REGISTER), Purpose.REGISTER, password, **MANNERS | facts)
+
+
+def person(email, role):
+    with reading() as session:
+        return session.scalars(select(Person).where(Person.email == email, Person.role == role)).one()
+
+
+def counted(table):
+    with reading() as session:
+        return len(session.scalars(select(table)).all())
+
+
+def test_the_organiser_is_asked_and_the_contact_welcomed_once_however_often_we_try():
+    case_id = opened(contact=KONTAKT)
+    advance(case_id)
+    before = everything()
+
+    for _ in range(3):
+        assert accounts.ask_organiser.fn(case_id).waiting_for == "organiser"
+
+    assert everything() == before
+    assert [key.split(":")[0] for key in outbox()] == ["register", "welcome"]
+
+
+def test_two_passes_at_the_same_moment_ask_once():
+    case_id = opened(contact=KONTAKT)
+
+    at_once(*[lambda: accounts.ask_organiser.fn(case_id)] * 4)
+
+    assert [key.split(":")[0] for key in outbox()] == ["register", "welcome"]
+
+
+def test_looking_behind_a_link_changes_nothing():
+    advance(opened())
+    before = everything()
+
+    shown = accounts.opened(token(ERIKA, Purpose.REGISTER), Purpose.REGISTER)
+
+    assert everything() == before
+    assert (shown.person.email, shown.has_account) == (ERIKA, False)
+
+
+def test_registering_confirms_the_address_signs_in_and_uses_up_the_link():
+    case_id = opened()
+    advance(case_id)
+
+    session_token, moved = register()
+
+    assert moved == case_id
+    visitor = accounts.signed_in(session_token)
+    assert (visitor.email, visitor.language, visitor.memberships[0].name) == (ERIKA, Language.FRENCH, "Erika Müster")
+    assert visitor.may(case(case_id).firm_id, Role.ORGANISER)
+    assert not visitor.is_operator
+    with pytest.raises(LinkUsed):
+        register()
+    assert case(case_id).pass_due_at is not None
+
+
+def test_of_two_clicks_at_the_same_moment_one_registers():
+    case_id = opened()
+    advance(case_id)
+    link = token(ERIKA, Purpose.REGISTER)
+
+    said = at_once(*[lambda: register(link=link)] * 2)
+
+    assert sorted(type(one).__name__ for one in said) == ["LinkUsed", "tuple"]
+    with reading() as session:
+        assert [entry.action for entry in trail(session, case_id)].count("person.registered") == 1
+
+
+@pytest.mark.parametrize(
+    ("changes", "refusal"), [({"password": "kurz"}, PasswordTooShort), ({"family_name": " "}, NameMissing)]
+)
+def test_what_is_wrong_with_the_form_leaves_everything_as_it_was(changes, refusal):
+    advance(opened())
+    before = everything()
+
+    with pytest.raises(refusal):
+        register(**changes)
+
+    assert everything() == before
+
+
+def test_the_organiser_may_name_somebody_else_for_correspondence():
+    case_id = opened()
+    advance(case_id)
+
+    register(contact=Named(**KONTAKT))
+
+    assert person(KARL, Role.CONTACT).name == "Karl Kontakt"
+    assert len(outbox("welcome")) == 1
+    advance(case_id)
+    assert len(outbox("welcome")) == 1
+
+
+def test_without_a_name_the_organiser_is_the_contact():
+    advance(opened(contact=KONTAKT))
+
+    register(contact=None)
+
+    assert person(ERIKA, Role.CONTACT)
+
+
+def test_a_caseworkers_link_opens_no_account_before_the_agreement_is_countersigned():
+    case_id = with_organiser(caseworkers=[KONTAKT])
+    with transaction() as session:
+        link = Link.to(session, Purpose.REGISTER, now(), person=person(KARL, Role.CASEWORKER).id)
+
+    with pytest.raises(AgreementFirst):
+        register(link=link.token)
+    assert not case(case_id).is_done(StepName.AGREEMENT)
+
+
+def test_one_human_being_in_two_roles_has_one_account():
+    case_id = countersigned(caseworkers=[{"name": "Erika Muster", "email": ERIKA}])
+    link = token_of(person(ERIKA, Role.CASEWORKER))
+
+    with pytest.raises(SignInRefused):
+        register("eine ganz andere Losung 7", link=link)
+    visitor = accounts.signed_in(register(link=link)[0])
+
+    assert {member.role for member in visitor.memberships} == {Role.ORGANISER, Role.CASEWORKER}
+    assert counted(Account) == 1
+    advance(case_id)
+    assert standing(case_id)["caseworkers"] == "done"
+
+
+def token_of(one):
+    with reading() as session:
+        found = select(Link).where(Link.person_id == one.id, Link.purpose == Purpose.REGISTER)
+        return session.scalars(found).one().token
+
+
+def test_an_expired_link_gives_a_new_one_to_the_known_address_once(clock):
+    advance(opened())
+    old = token(ERIKA, Purpose.REGISTER)
+    clock(days=15)
+    with pytest.raises(LinkExpired) as refusal:
+        accounts.opened(old, Purpose.REGISTER)
+
+    accounts.renew_link(refusal.value.link_id)
+
+    with pytest.raises(NotFound):
+        accounts.renew_link(refusal.value.link_id)
+    with pytest.raises(LinkUnknown):
+        accounts.opened(old, Purpose.REGISTER)
+    assert len(outbox("register")) == 2
+
+
+@pytest.mark.parametrize(
+    ("company_id", "email", "mails"),
+    [
+        ("{}", f" {ERIKA.upper()} ", 2),
+        ("{}", "nobody@x.example", 1),
+        ("999999", ERIKA, 1),
+        ("x", ERIKA, 1),
+        ("", "", 1),
+    ],
+)
+def test_who_asks_for_a_link_gets_one_only_if_invited_and_is_told_nothing(company_id, email, mails):
+    case_id = opened()
+    advance(case_id)
+
+    assert accounts.ask_for_link(company_id.format(case(case_id).firm.company_id), email) is None
+
+    assert len(outbox("register")) == mails
+
+
+def test_a_client_sets_a_password_and_the_staff_is_told_once():
+    case_id = with_client()
+
+    registered(MAX, Purpose.ACTIVATE)
+    advance(case_id)
+
+    with reading() as session:
+        (mail,) = [m for m in session.scalars(select(Outgoing)) if m.kind == "client_active"]
+    assert (mail.to_address, mail.facts["client"]) == (ERIKA, "Max Beispiel")
+
+
+def test_a_forgotten_password_is_set_by_a_link_and_every_session_ends(clock):
+    advance(opened())
+    before, _ = register()
+    accounts.ask_for_reset(ERIKA.upper())
+    with reading() as session:
+        link = session.scalars(select(Link).where(Link.purpose == Purpose.RESET_PASSWORD)).one().token
+    assert accounts.reset_opened(link) == ERIKA
+
+    after = accounts.reset_password(link, "sieben rote Vögel singen")
+
+    assert accounts.signed_in(before) is None
+    assert accounts.signed_in(after).email == ERIKA
+    with pytest.raises(LinkUsed):
+        accounts.reset_password(link, PASSWORD)
+    with pytest.raises(SignInRefused):
+        accounts.sign_in(ERIKA, PASSWORD)
+    assert accounts.sign_in(ERIKA, "sieben rote Vögel singen")
+
+
+def test_a_link_to_set_a_password_lasts_an_hour(clock):
+    advance(opened())
+    register()
+    accounts.ask_for_reset(ERIKA)
+    with reading() as session:
+        link = session.scalars(select(Link).where(Link.purpose == Purpose.RESET_PASSWORD)).one().token
+
+    clock(hours=1)
+
+    with pytest.raises(LinkExpired):
+        accounts.reset_opened(link)
+
+
+def test_an_unknown_address_gets_no_reset_and_nobody_learns_it():
+    before = everything()
+
+    assert accounts.ask_for_reset("nobody@x.example") is None
+
+    assert everything() == before
+
+
+def test_signing_out_ends_the_session():
+    advance(opened())
+    session_token, _ = register()
+
+    accounts.sign_out(session_token)
+    accounts.sign_out(session_token)
+
+    assert accounts.signed_in(session_token) is None
+
+
+def test_no_token_of_a_link_or_session_lies_in_the_database():
+    with_client()
+    tokens = [token(ERIKA, Purpose.REGISTER), token(ERIKA, Purpose.AGREEMENT), token(MAX, Purpose.ACTIVATE)]
+    tokens += [accounts.sign_in(ERIKA, PASSWORD), registered(MAX, Purpose.ACTIVATE)]
+
+    rows = everything()
+
+    assert all(one not in rows and quote(one) not in rows for one in tokens)
+    assert PASSWORD not in rows

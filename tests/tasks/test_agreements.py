@@ -1,0 +1,287 @@
+from datetime import date
+from io import BytesIO
+
+import pytest
+from pypdf import PdfWriter
+from sqlalchemy import select
+
+from models.agreement import DeclinedAlready, SignedAlready
+from models.audit import trail
+from models.db import reading
+from models.decision import Decision
+from models.document import Document
+from models.exchange import Outgoing
+from models.link import LinkUnknown, Purpose
+from models.onboarding import StepName
+from models.request import Named
+from tasks import agreements
+from tasks.agreements import LARGEST_UPLOAD, NotAPdf, PdfLocked, UploadTooLarge, conclude_agreement
+from tasks.cases import answer_decision
+from tests.factories import (
+    advance,
+    agreement,
+    at_once,
+    case,
+    countersigned,
+    decide,
+    everything,
+    opened,
+    outbox,
+    registered,
+    signed,
+    standing,
+    token,
+    with_organiser,
+)
+
+ERIKA = "erika@freitag.example"
+
+
+def link():
+    return token(ERIKA, Purpose.AGREEMENT)
+
+
+def sign(name="Erika Muster"):
+    return agreements.sign(link(), name, ip="127.0.0.1", agent="Browser „X“")
+
+
+def scan(pages=1, password=None):
+    writer, file = PdfWriter(), BytesIO()
+    for _ in range(pages):
+        writer.add_blank_page(100, 100)
+    if password:
+        writer.encrypt(password, algorithm="RC4-128")
+    writer.write(file)
+    return file.getvalue()
+
+
+def upload(content, name="Vertrag – Müller & Söhne.pdf"):
+    return agreements.upload(link(), content, name, ip="127.0.0.1", agent="x")
+
+
+def questions(case_id):
+    with reading() as session:
+        return [decision.kind.value for decision in Decision.pending(session, case_id)]
+
+
+def acts(case_id):
+    with reading() as session:
+        return [entry.action for entry in trail(session, case_id)]
+
+
+def test_there_is_no_agreement_before_the_organiser_has_an_account():
+    case_id = opened()
+    advance(case_id)
+
+    conclude_agreement.fn(case_id)
+
+    assert agreement(case_id) is None
+    assert standing(case_id)["agreement"] == "blocked"
+
+
+@pytest.mark.parametrize("stage", [with_organiser, signed, countersigned])
+def test_repeating_the_step_changes_nothing(stage):
+    case_id = stage()
+    before = everything()
+
+    for _ in range(3):
+        conclude_agreement.fn(case_id)
+
+    assert everything() == before
+
+
+@pytest.mark.parametrize("stage", ["send", "sign", "countersign"])
+def test_two_passes_at_the_same_moment_do_it_once(stage):
+    if stage == "send":
+        case_id = opened()
+        advance(case_id)
+        registered()
+    else:
+        case_id = with_organiser()
+        sign()
+    if stage == "countersign":
+        advance(case_id)
+        decide(case_id, "countersign")
+
+    at_once(*[lambda: conclude_agreement.fn(case_id)] * 3)
+    conclude_agreement.fn(case_id)
+
+    assert agreement(case_id).version == 1
+    assert len(outbox("agreement")) == 1
+    assert len(outbox("agreement_done")) == (2 if stage == "countersign" else 0)
+    assert questions(case_id) == (["countersign"] if stage == "sign" else [])
+
+
+def test_it_goes_to_the_organiser_as_a_document_with_a_link():
+    case_id = with_organiser()
+
+    with reading() as session:
+        (mail,) = session.scalars(select(Outgoing).where(Outgoing.kind == "agreement"))
+        document = session.get_one(Document, mail.document_id)
+    assert (mail.to_address, document.id) == (ERIKA, agreement(case_id).document_id)
+    assert "Freitag & Kollegen" in document.name
+    assert standing(case_id)["agreement"] == "waiting:organiser"
+
+
+def test_looking_at_it_changes_nothing():
+    with_organiser()
+    before = everything()
+
+    shown, (_, content) = agreements.opened(link()), agreements.pdf(link())
+
+    assert everything() == before
+    assert shown.firm.name == "Anwaltskanzlei Freitag & Kollegen"
+    assert shown.parts
+    assert content.startswith(b"%PDF-")
+
+
+def test_a_signature_counts_once_however_often_it_is_given():
+    case_id = with_organiser()
+
+    at_once(sign, sign)
+    sign("Somebody Else")
+    advance(case_id)
+
+    assert acts(case_id).count("agreement.signed") == 1
+    assert agreement(case_id).signer == "Erika Muster"
+    assert questions(case_id) == ["countersign"]
+    assert standing(case_id)["agreement"] == "waiting:operator"
+
+
+def test_both_sides_get_a_copy_and_everybody_may_come():
+    case_id = opened()
+    advance(case_id)
+    registered(contact=Named(name="Karl Kontakt", email="karl@freitag.example"))
+    advance(case_id)
+    sign()
+    advance(case_id)
+    decide(case_id, "countersign")
+    advance(case_id)
+
+    with reading() as session:
+        to = [m.to_address for m in session.scalars(select(Outgoing)) if m.kind == "agreement_done"]
+    assert to == [ERIKA, "karl@freitag.example", "service@convent-it.example"]
+    name, content = agreements.final_pdf(case(case_id).firm_id)
+    assert content.startswith(b"%PDF-")
+    assert "Freitag & Kollegen" in name
+    assert standing(case_id)["agreement"] == "done"
+
+
+def test_a_signature_not_accepted_asks_the_firm_again_with_a_new_link():
+    case_id = signed()
+    old = link()
+
+    decide(case_id, "refuse")
+    advance(case_id)
+
+    assert standing(case_id)["agreement"] == "waiting:organiser"
+    with pytest.raises(LinkUnknown):
+        agreements.opened(old)
+    sign()
+    advance(case_id)
+    assert questions(case_id) == ["countersign"]
+
+
+def test_declined_it_cannot_be_signed_and_signed_it_cannot_be_declined():
+    case_id = with_organiser()
+    agreements.decline(link(), " zu teuer ")
+    agreements.decline(link(), "again")
+
+    with pytest.raises(DeclinedAlready):
+        sign()
+    assert agreement(case_id).decline_reason == "zu teuer"
+    assert acts(case_id).count("agreement.declined") == 1
+
+
+def test_after_signing_it_cannot_be_declined():
+    with_organiser()
+    sign()
+
+    with pytest.raises(SignedAlready):
+        agreements.decline(link(), "doch nicht")
+
+
+def test_an_upload_waits_for_an_operator_and_is_then_the_signed_document():
+    case_id = with_organiser()
+    for _ in range(3):
+        upload(scan())
+    advance(case_id)
+    assert questions(case_id) == ["signed_copy"]
+    assert standing(case_id)["agreement"] == "waiting:operator"
+
+    decide(case_id, "accept")
+    advance(case_id)
+
+    assert standing(case_id)["agreement"] == "done"
+    assert agreement(case_id).signed_how == "upload"
+
+
+def test_a_copy_refused_can_be_sent_again_even_the_same_one():
+    case_id = with_organiser()
+    upload(scan())
+    advance(case_id)
+    decide(case_id, "refuse")
+    advance(case_id)
+    assert standing(case_id)["agreement"] == "waiting:organiser"
+
+    upload(scan())
+    advance(case_id)
+
+    assert questions(case_id) == ["signed_copy"]
+
+
+@pytest.mark.parametrize("late", ["accept", "refuse"])
+def test_an_answer_about_a_second_copy_does_not_undo_what_is_signed(late):
+    case_id = with_organiser()
+    upload(scan(1))
+    upload(scan(2))
+    with reading() as session:
+        first, second = Decision.pending(session, case_id)
+    answer_decision(first.id, "accept", "operator")
+    advance(case_id)
+    kept = agreement(case_id).uploaded_id, agreement(case_id).final_id
+
+    answer_decision(second.id, late, "operator")
+    advance(case_id)
+
+    assert (agreement(case_id).uploaded_id, agreement(case_id).final_id) == kept
+    assert case(case_id).is_done(StepName.AGREEMENT)
+
+
+@pytest.mark.parametrize(
+    ("content", "refusal"),
+    [
+        (b"", NotAPdf),
+        (b"PK\x03\x04", NotAPdf),
+        (b"%PDF-1.7 nothing else", NotAPdf),
+        (b"%PDF-" + b"x" * LARGEST_UPLOAD, UploadTooLarge),
+    ],
+    ids=["empty", "zip", "broken", "large"],
+)
+def test_what_is_no_signed_copy_is_refused(content, refusal):
+    with_organiser()
+    before = everything()
+
+    with pytest.raises(refusal):
+        upload(content)
+
+    assert everything() == before
+
+
+def test_a_locked_copy_or_one_of_too_many_pages_is_refused():
+    with_organiser()
+
+    with pytest.raises(PdfLocked):
+        upload(scan(password="geheim"))
+    with pytest.raises(NotAPdf):
+        upload(scan(pages=201))
+
+
+def test_the_agreement_says_what_the_firm_said():
+    case_id = with_organiser(line_of_business="other", business="Lohnbüro & mehr")
+
+    said = agreement(case_id).data
+    assert said["line_of_business_label"] == "Lohnbüro & mehr"
+    assert said["price_cents"] == 17700
+    assert said["number"].endswith("-1")
+    assert date.fromisoformat(said["date"])

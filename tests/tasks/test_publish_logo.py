@@ -1,0 +1,153 @@
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from io import BytesIO
+from threading import Thread
+
+import pytest
+from PIL import Image, ImageDraw
+from sqlalchemy import select
+
+from models.db import reading
+from models.logo import Logo, LogoPermission, LogoRefused
+from models.request import WebsiteMissing
+from models.settings import settings
+from tasks.logos.publish import permit_logo, publish_logo, supply_logo
+from tests.factories import advance, at_once, everything, firm_of, opened, standing
+
+ERIKA = "erika@freitag.example"
+
+
+def drawn(side=400):
+    picture, file = Image.new("RGBA", (side, side // 2)), BytesIO()
+    ImageDraw.Draw(picture).rounded_rectangle((20, 20, side - 20, side // 2 - 20), 30, fill=(120, 20, 60, 255))
+    picture.save(file, "PNG")
+    return file.getvalue()
+
+
+@pytest.fixture
+def website(monkeypatch):
+    """The firm's website, on this machine; counts its visitors."""
+    monkeypatch.setenv("PROVISION_FETCH_PRIVATE", "true")
+    settings.cache_clear()
+    pages = {
+        "/": ("text/html", b'<header><a href="/"><img class="logo" alt="Logo Freitag" src="/logo.png"></a></header>'),
+        "/logo.png": ("image/png", drawn()),
+    }
+
+    class Site(BaseHTTPRequestHandler):
+        visits = 0
+
+        def do_GET(self):
+            kind, content = pages.get(self.path, (None, b""))
+            type(self).visits += self.path == "/"
+            self.send_response(200 if kind else 404)
+            self.send_header("Content-Type", kind or "text/plain")
+            self.send_header("Content-Length", str(len(content)))
+            self.end_headers()
+            self.wfile.write(content)
+
+        def log_message(self, *_):
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Site)
+    thread = Thread(target=server.serve_forever, args=(0.05,))
+    thread.start()
+    Site.pages, Site.address = pages, f"http://127.0.0.1:{server.server_port}/"
+    yield Site
+    server.shutdown()
+    server.server_close()
+    thread.join()
+
+
+def logos():
+    with reading() as session:
+        return session.scalars(select(Logo)).all()
+
+
+def outcome():
+    with reading() as session:
+        return session.scalars(select(LogoPermission)).one().outcome
+
+
+def test_a_logo_is_taken_by_permission_once_however_often_we_try(website):
+    case_id = opened(website=website.address, logo_permission_by="Erika Muster")
+    publish_logo.fn(case_id)
+    before = everything()
+
+    for _ in range(3):
+        assert publish_logo.fn(case_id).state == "done"
+
+    assert everything() == before
+    (logo,) = logos()
+    assert (logo.source, logo.source_url) == ("website", f"{website.address}logo.png")
+    assert website.visits == 1
+
+
+def test_two_passes_at_the_same_moment_take_one_logo(website):
+    case_id = opened(website=website.address, logo_permission_by="Erika Muster")
+
+    at_once(*[lambda: publish_logo.fn(case_id)] * 2)
+
+    assert len(logos()) == 1
+
+
+def test_without_permission_nobody_visits_the_website(website):
+    case_id = opened(website=website.address)
+
+    publish_logo.fn(case_id)
+
+    assert website.visits == 0
+    assert standing(case_id)["logo"] == "waiting:organiser"
+
+
+def test_a_website_without_a_logo_is_searched_once_and_the_organiser_asked(website):
+    website.pages["/"] = ("text/html", b"<p>Willkommen</p>")
+    case_id = opened(website=website.address, logo_permission_by="Erika Muster")
+
+    for _ in range(3):
+        publish_logo.fn(case_id)
+
+    assert website.visits == 1
+    assert outcome() == "No usable logo was found."
+    assert standing(case_id)["logo"] == "waiting:organiser"
+
+
+def test_a_permission_given_later_is_used(website):
+    case_id = opened()
+    publish_logo.fn(case_id)
+
+    permit_logo(firm_of(case_id), ERIKA, "Erika Muster", website.address)
+
+    assert publish_logo.fn(case_id).state == "done"
+
+
+def test_a_permission_names_a_website():
+    case_id = opened()
+    before = everything()
+
+    with pytest.raises(WebsiteMissing):
+        permit_logo(firm_of(case_id), ERIKA, "Erika Muster", " ")
+
+    assert everything() == before
+
+
+def test_a_supplied_file_is_the_logo_and_a_later_one_replaces_it():
+    case_id = opened()
+    supply_logo(firm_of(case_id), ERIKA, drawn())
+    advance(case_id)
+    assert standing(case_id)["logo"] == "done"
+
+    supply_logo(firm_of(case_id), ERIKA, drawn(600))
+
+    with reading() as session:
+        assert Logo.of(session, firm_of(case_id)).id == max(logo.id for logo in logos())
+    assert len(logos()) == 2
+
+
+def test_a_file_that_is_no_picture_changes_nothing():
+    case_id = opened()
+    before = everything()
+
+    with pytest.raises(LogoRefused):
+        supply_logo(firm_of(case_id), ERIKA, b"no picture")
+
+    assert everything() == before
