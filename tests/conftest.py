@@ -12,7 +12,7 @@ from functools import cache
 from pathlib import Path
 
 import pytest
-from sqlalchemy import event, text
+from sqlalchemy import event
 
 from models.db import Base, engine
 from models.migrate import register_tables
@@ -56,12 +56,14 @@ def empty_postgres(postgres_server: str):
     address = postgres.make_database(postgres_server, "provision")
     made = engine(address)
     Base.metadata.create_all(made)
-    tables = ", ".join(table.name for table in Base.metadata.sorted_tables)
+    # TRUNCATE would make new files for all tables, which takes thirty times as long.
+    empty = ["SET LOCAL lock_timeout = '5s'", "SET LOCAL session_replication_role = replica"]
+    empty += [f"DELETE FROM {table.name}" for table in Base.metadata.sorted_tables]
+    empty += ["SELECT setval(sequencename::regclass, 1, false) FROM pg_sequences"]
 
     def emptied() -> str:
         with made.begin() as connection:
-            connection.execute(text("SET LOCAL lock_timeout = '5s'"))
-            connection.execute(text(f"TRUNCATE {tables} RESTART IDENTITY"))
+            connection.exec_driver_sql("; ".join(empty))
         return address
 
     yield emptied
