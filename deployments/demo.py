@@ -39,7 +39,8 @@ def main() -> int:
     web, prefect, smtp = (_free_port() for _ in range(3))
     began = time.monotonic()
     say("Starting database, Prefect with its UI, worker, web pages and mail catcher …")
-    environment = {"PROVISION_FETCH_PRIVATE": "true"}  # The sample website is on this machine.
+    # The sample website is on this machine; and a real database that happens to be set is none of ours.
+    environment = {"PROVISION_FETCH_PRIVATE": "true", "PROVISION_DATABASE_URL": ""}
     with Website(FIRM) as site, running(folder, web, prefect, smtp, environment) as product:
         say(f"Ready. Web pages {product.web}, mails {product.web}/mail, Prefect {product.prefect}")
         run = Demo(product, folder)
@@ -179,7 +180,9 @@ class Demo:
 
     def provision(self, *arguments: str) -> str:
         """What the command line says of the demo's data."""
-        environment = {**os.environ, "PROVISION_DATA": str(self.folder), "PROVISION_BASE_URL": self.product.web}
+        environment = {**os.environ, "PROVISION_DATA": str(self.folder), "PROVISION_BASE_URL": self.product.web} | {
+            "PROVISION_DATABASE_URL": ""
+        }
         command = [sys.executable, "-m", "deployments", *arguments]
         return subprocess.run(command, env=environment, check=True, capture_output=True, text=True).stdout  # noqa: S603
 

@@ -66,7 +66,7 @@ async def start(
     ),
     caseworkers: str = Field(
         "",
-        description="Je Zeile eine Person: Erika Muster <erika@kanzlei.example>. Eingeladen nach dem Vertrag.",
+        description="Je Zeile eine Person: `Erika Muster <erika@kanzlei.example>`. Eingeladen nach dem Vertrag.",
         json_schema_extra={"title": "Sachbearbeiter"},
     ),
     language: Language = Field(Language.GERMAN, description="de, fr oder en.", json_schema_extra={"title": "Sprache"}),

@@ -12,8 +12,10 @@ from functools import cache
 from pathlib import Path
 
 import pytest
+from argon2 import PasswordHasher
 from sqlalchemy import event
 
+from models import person
 from models.db import Base, engine
 from models.migrate import register_tables
 from models.settings import settings
@@ -99,11 +101,12 @@ def _signed_off(pdf: bytes, language: str) -> bytes:
 
 
 @pytest.fixture(autouse=True)
-def paper(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch):
-    """Writing an agreement takes a second: tests of models and tasks share real ones that differ in the number only."""
+def quick(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch):
+    """Tests of models and tasks share real agreements that differ in the number only, and hash passwords cheaply."""
     if Path(request.fspath).parent in TWICE:
         monkeypatch.setattr(agreements, "render_agreement", lambda d: _written(replace(d, number="", company_id="")))
         monkeypatch.setattr(agreements, "sign_off", lambda pdf, _, language: _signed_off(pdf, language))
+        monkeypatch.setattr(person, "_hasher", lambda: PasswordHasher(time_cost=1, memory_cost=8, parallelism=1))
 
 
 @pytest.fixture

@@ -89,7 +89,9 @@ class Registration(_Data):
     email_verified: Literal[True] = Field(description="That the sender has proven the address.")
     given_name: str = Field("", max_length=100)
     family_name: str = Field(min_length=1, max_length=100)
-    company_id: CompanyNumber | None = Field(None, description="Needed where the address was invited by several firms.")
+    company_id: CompanyNumber | None = Field(
+        None, description="For your own records: every firm that has invited the address gains a registered person."
+    )
 
 
 class Signature(_Data):

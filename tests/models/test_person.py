@@ -16,6 +16,7 @@ from models.person import (
     Role,
     SignIn,
     SignInRefused,
+    _hasher,
     check_password,
     email_address,
     split_name,
@@ -188,3 +189,9 @@ def test_what_cannot_receive_mail_is_refused(written):
 )
 def test_a_name_has_a_given_and_a_family_part(name, parts):
     assert split_name(name) == parts
+
+
+def test_production_hashes_as_rfc_9106_advises():
+    made = _hasher()
+
+    assert (made.type.name, made.time_cost, made.memory_cost) == ("ID", 3, 65536)
