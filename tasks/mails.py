@@ -13,7 +13,8 @@ from email.policy import EmailPolicy
 from email.utils import format_datetime, formataddr
 from typing import Any
 
-from bs4 import BeautifulSoup, NavigableString, PageElement, Tag
+from bs4 import BeautifulSoup
+from bs4.element import NavigableString, PageElement, Tag
 from email_validator import EmailNotValidError, validate_email
 
 from models.document import Document

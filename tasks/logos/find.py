@@ -293,7 +293,7 @@ def _json_ld(page: _Page) -> Iterator[_Evidence]:
 
 
 def _microdata(page: _Page) -> Iterator[_Evidence]:
-    for tag in page.soup.find_all(attrs={"itemprop": re.compile(r"\blogo\b")}):
+    for tag in page.soup.find_all(itemprop=re.compile(r"\blogo\b")):
         image = tag if tag.name in {"img", "meta", "link", "a"} else tag.find("img") or tag
         for name in ("src", "content", "href"):
             if isinstance(image, Tag) and (source := page.absolute(_attribute(image, name))):
