@@ -8,7 +8,9 @@ os.environ.setdefault("PROVISION_RETRY_SECONDS", "0")  # Read when tasks are def
 @pytest.fixture(autouse=True, scope="session")
 def prefect_backend():
     """One throw-away Prefect server for all flow tests: 10 s once."""
+    from prefect.events.worker import EventsWorker
     from prefect.testing.utilities import prefect_test_harness
 
+    EventsWorker.drain_all(timeout=5)  # One that was started by tests of the worker still talks to their server.
     with prefect_test_harness(server_startup_timeout=120):
         yield
