@@ -18,8 +18,9 @@ import signal
 import socket
 import threading
 import time
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from datetime import UTC, datetime
+from functools import partial
 from time import monotonic
 from typing import Any
 from uuid import UUID, uuid4
@@ -52,6 +53,8 @@ HEARTBEAT = 5
 """Seconds between two signs of life; Prefect calls a worker dead after missing three."""
 HEAL = 15
 """Seconds between two looks for runs that a dead worker left behind."""
+INSIST = 3.0
+"""Seconds for which a leaving worker repeats what Prefect was too busy to take."""
 AWAY = (httpx.TransportError, PrefectHTTPStatusError, ObjectNotFound, OSError)
 """What Prefect's client raises while the server is away, starting or without our work pool."""
 
@@ -204,11 +207,27 @@ class Worker:
                 self._beat(prefect)
                 time.sleep(0.05)
             for run in list(self._working):
-                prefect.set_flow_run_state(run, Crashed(message="Its worker was stopped; the sweep goes on."))
-            self._forget(prefect, self.name)
+                stopped: State[Any] = Crashed(message="Its worker was stopped; the sweep goes on.")
+                _insist(partial(prefect.set_flow_run_state, run, stopped))
+            _insist(partial(self._forget, prefect, self.name))
         except AWAY as error:
             log.info("Prefect was gone before the worker: %s", str(error).splitlines()[0])
         return not self._working
+
+
+def _insist(act: Callable[[], object]) -> None:
+    """Do it again for a few seconds while Prefect's database is busy: on the way out nobody comes back for it."""
+    deadline = monotonic() + INSIST
+    while True:
+        try:
+            act()
+        except PrefectHTTPStatusError as error:
+            busy = error.response.status_code == httpx.codes.SERVICE_UNAVAILABLE
+            if not busy or monotonic() > deadline:
+                raise
+            time.sleep(0.2)
+        else:
+            return
 
 
 def main() -> None:

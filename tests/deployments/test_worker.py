@@ -169,9 +169,6 @@ def test_what_does_not_end_in_time_is_marked_crashed(prefect, serving):
     until(lambda: state(prefect, run) == "Crashed")
 
 
-@pytest.mark.xfail(
-    reason="a last heartbeat sometimes comes after the leave-taking; the next worker tidies up", strict=False
-)
 def test_a_stopped_worker_leaves_the_list_of_workers(prefect, serving):
     def names() -> list[str]:
         return [worker["name"] for worker in prefect.post(f"/work_pools/{POOL}/workers/filter", json={}).json()]

@@ -83,13 +83,11 @@ def test_what_is_wrong_is_told_in_one_sentence_and_nothing_is_opened(changes, sa
 def test_the_run_leaves_the_steps_as_a_table_that_names_nobody():
     filled_in()
 
-    (table,) = until("the table", lambda: artifacts("case-1")[-1:])
-    assert "Das passende Abonnement" in table
-    assert "Muster" not in table
-    assert "Töchter" not in table
+    tables = until("the table", lambda: artifacts("case-1"))
+    assert all("Das passende Abonnement" in table for table in tables)
+    assert not any(name in table for table in tables for name in ("Muster", "Töchter", "Freitag"))
 
 
-@pytest.mark.xfail(reason="fails in a whole run only: the address of the picture is not the expected one", strict=False)
 def test_a_logo_is_shown_as_a_picture():
     case_id = factories.with_organiser()
     factories.give_logo(case_id)
@@ -100,8 +98,9 @@ def test_a_logo_is_shown_as_a_picture():
     asyncio.run(onboard(case_id))
 
     assert picture.mode == "RGBA"
-    (address,) = until("the picture", lambda: artifacts(f"logo-{case_id}")[-1:])
-    assert address.endswith(f"/logos/{factories.case(case_id).firm.company_id}.png")
+    # Every test's first case is number 1; the company ID tells this one's picture from those of others.
+    address = f"/logos/{factories.case(case_id).firm.company_id}.png"
+    assert until("the picture", lambda: [one for one in artifacts(f"logo-{case_id}") if one.endswith(address)])
 
 
 def test_a_reminder_goes_out_when_it_is_due(clock):
