@@ -1,3 +1,4 @@
+import gc
 import os
 
 import pytest
@@ -5,12 +6,20 @@ import pytest
 os.environ.setdefault("PROVISION_RETRY_SECONDS", "0")  # Read when tasks are defined: repeats do not sleep here.
 
 
-@pytest.fixture(autouse=True, scope="session")
+@pytest.fixture(autouse=True, scope="package")
 def prefect_backend():
-    """One throw-away Prefect server for all flow tests: 10 s once."""
+    """One throw-away Prefect server for all flow tests: 10 s once; nothing of it outlives them."""
     from prefect.events.worker import EventsWorker
     from prefect.testing.utilities import prefect_test_harness
 
     EventsWorker.drain_all(timeout=5)  # One that was started by tests of the worker still talks to their server.
     with prefect_test_harness(server_startup_timeout=120):
         yield
+        EventsWorker.drain_all(timeout=5)
+
+
+@pytest.fixture(autouse=True)
+def swept():
+    """Prefect leaves sockets to the garbage collector; it comes here, where that is allowed, not in a later test."""
+    yield
+    gc.collect()
