@@ -3,6 +3,7 @@
 Tests of models and tasks that use the database run twice: on SQLite and on PostgreSQL. All others run on SQLite.
 """
 
+import os
 import shutil
 import socket
 from contextlib import contextmanager
@@ -10,6 +11,8 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from pathlib import Path
+
+os.environ["PROVISION_RETRY_SECONDS"] = "0"  # Read when tasks are defined: repeats do not sleep here.
 
 import pytest
 from argon2 import PasswordHasher

@@ -1,9 +1,6 @@
 import gc
-import os
 
 import pytest
-
-os.environ.setdefault("PROVISION_RETRY_SECONDS", "0")  # Read when tasks are defined: repeats do not sleep here.
 
 
 @pytest.fixture(autouse=True, scope="package")
