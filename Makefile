@@ -35,7 +35,7 @@ lock:  ## choose newer versions of the dependencies (needs uv)
 	uv pip compile pyproject.toml --extra test --upgrade --generate-hashes --python-version 3.11 --no-annotate --no-strip-extras --no-emit-index-url -o requirements.lock
 
 $(READY): requirements.lock pyproject.toml deployments/install
-	@sh deployments/install
+	@PYTHON=$(PYTHON) sh deployments/install
 	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	@$(BIN)/python -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' || { echo "Python 3.11 is needed: make PYTHON=/path/to/python3.11"; exit 1; }
 	@# The lock is whole, so pip need not resolve anything; older pips stumble over extras when they do.
