@@ -62,8 +62,6 @@ class Agreement(Base):
     """What it says of both parties, so that the page shows what the document says even if the firm changes later."""
     document_id: Mapped[int] = mapped_column(ForeignKey("documents.id"))
     sent_at: Mapped[Instant]
-    opened_at: Mapped[Instant | None]
-    """When the signer first opened it."""
     signed_at: Mapped[Instant | None]
     signed_how: Mapped[SignedHow | None]
     signer: Mapped[str | None] = mapped_column(String(200))

@@ -21,10 +21,10 @@ from models.db import Facts
 from models.decision import VERDICTS, Decision, DecisionKind, Verdict
 from models.document import Document
 from models.errors import NotFound
-from models.exchange import MailKind, Outgoing
+from models.exchange import Incoming, MailKind, Outgoing
 from models.firm import Firm, LineOfBusiness
 from models.logo import Logo, LogoPermission, LogoSource
-from models.onboarding import Onboarding, Party, Step, StepName, StepState
+from models.onboarding import STUCK_AFTER, Onboarding, Party, Step, StepName, StepState
 from models.person import Language, Person, Role
 from models.schedule import Land
 from models.subscription import Interval, Plan, Subscription
@@ -76,6 +76,17 @@ class Case:
     waits: list[Wait]
     """Every step that waits, in their order; several may at once."""
     open_decisions: int
+    stuck: bool
+    """Its passes break down again and again: an operator should look at the runs in Prefect."""
+
+
+@dataclass(frozen=True)
+class BrokenEvent:
+    """An event from outside whose handling broke down so often that it waits for an operator."""
+
+    event_id: int
+    type: str
+    received_at: datetime
 
 
 @dataclass(frozen=True)
@@ -151,7 +162,6 @@ class AgreementLine:
     version: int
     language: Language
     sent_at: datetime
-    opened_at: datetime | None
     signed_at: datetime | None
     signed_how: SignedHow | None
     signer: str | None
@@ -282,6 +292,11 @@ def open_decisions(session: Session) -> list[DecisionLine]:
     return _decisions(session, Decision.answered_at.is_(None))
 
 
+def broken_events(session: Session) -> list[BrokenEvent]:
+    """Events that nobody tries any more, oldest first."""
+    return [BrokenEvent(one.id, one.type, one.received_at) for one in Incoming.given_up(session)]
+
+
 def case_detail(session: Session, case_id: int) -> CaseDetail:
     """The case; raises NotFound."""
     lines = _lines(session, [Onboarding.id == case_id], 1, 0)
@@ -391,7 +406,7 @@ def _lines(session: Session, wanted: Sequence[ColumnElement[bool]], limit: int, 
         .scalar_subquery()
     )
     found = session.execute(
-        _cases(Onboarding.id, Onboarding.opened_at, _state, Firm, Step, undecided)
+        _cases(Onboarding.id, Onboarding.opened_at, Onboarding.attempts, _state, Firm, Step, undecided)
         .where(*wanted)
         .order_by(case((_state == CaseState.OPEN.value, 0), else_=1), Onboarding.id.desc())
         .limit(limit)
@@ -403,7 +418,7 @@ def _lines(session: Session, wanted: Sequence[ColumnElement[bool]], limit: int, 
         assert one.waiting_for is not None
         waits[one.onboarding_id].append(Wait(one.name, one.waiting_for, one.since))
     made = []
-    for case_id, opened_at, said, firm, step, decisions in found:
+    for case_id, opened_at, attempts, said, firm, step, decisions in found:
         state = CaseState(said)
         stands = step if state is CaseState.OPEN else None
         made.append(
@@ -421,6 +436,7 @@ def _lines(session: Session, wanted: Sequence[ColumnElement[bool]], limit: int, 
                 since=stands and stands.since,
                 waits=waits[case_id] if stands else [],
                 open_decisions=decisions,
+                stuck=attempts >= STUCK_AFTER,
             )
         )
     return made

@@ -182,6 +182,22 @@ class Incoming(Base):
         return list(session.scalars(query.limit(limit)))
 
     @classmethod
+    def given_up(cls, session: Session) -> list[Self]:
+        """Events whose handling broke down too often, oldest first."""
+        return list(
+            session.scalars(select(cls).where(cls.handled_at.is_(None), cls.attempts >= MOST_ATTEMPTS).order_by(cls.id))
+        )
+
+    @classmethod
+    def try_again(cls, session: Session, event_id: int) -> bool:
+        """Give up no longer; False if the event does not wait for that."""
+        event = session.get(cls, event_id)
+        if event is None or event.handled_at is not None or event.attempts < MOST_ATTEMPTS:
+            return False
+        event.attempts = 0
+        return True
+
+    @classmethod
     def by_external_id(cls, session: Session, source: str, external_id: str) -> Self:
         return session.scalars(select(cls).where(cls.source == source, cls.external_id == external_id)).one()
 

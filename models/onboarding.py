@@ -122,7 +122,7 @@ class Onboarding(Base):
 
     id: Mapped[Key]
     firm_id: Mapped[int] = mapped_column(ForeignKey("firms.id"), unique=True)
-    request_key: Mapped[str] = mapped_column(String(200), unique=True)
+    request_key: Mapped[str] = mapped_column(String(260), unique=True)
     """Where it came from (``webhook:…``, ``run:…``); the same request opens one case."""
     opened_at: Mapped[Instant]
     finished_at: Mapped[Instant | None]

@@ -15,7 +15,7 @@ from unicodedata import normalize
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 from email_validator import EmailNotValidError, validate_email
-from sqlalchemy import CheckConstraint, ForeignKey, Index, String, UniqueConstraint, select, text
+from sqlalchemy import CheckConstraint, ForeignKey, Index, String, UniqueConstraint, delete, select, text
 from sqlalchemy.orm import Mapped, Session, mapped_column
 from zxcvbn import zxcvbn
 
@@ -99,6 +99,17 @@ class AccountExists(ProvisionError):
 
     def __init__(self, address: str) -> None:
         super().__init__(address)
+        self.address = address
+
+
+class AccountElsewhere(ProvisionError):
+    """The identity provider's account belongs to another address here."""
+
+    says = N_("The account %(external_id)s is known under another address than %(address)s: correct one of the two.")
+
+    def __init__(self, external_id: str, address: str) -> None:
+        super().__init__(external_id, address)
+        self.external_id = external_id
         self.address = address
 
 
@@ -210,7 +221,8 @@ class SignIn(Base):
 
     @classmethod
     def start(cls, session: Session, account: Account, now: datetime) -> str:
-        """The token for the browser's cookie."""
+        """The token for the browser's cookie. What has expired of this account goes."""
+        session.execute(delete(cls).where(cls.account_id == account.id, cls.expires_at <= now))
         token = token_urlsafe(32)
         session.add(
             cls(

@@ -15,7 +15,18 @@ from models.exchange import MailKind, Outgoing
 from models.firm import Firm
 from models.link import Link, LinkUsed, Purpose
 from models.onboarding import Onboarding, Party, Reminder, Standing, StepName
-from models.person import Account, AddressForm, Language, NameMissing, Person, Role, SignIn, email_address, split_name
+from models.person import (
+    Account,
+    AccountElsewhere,
+    AddressForm,
+    Language,
+    NameMissing,
+    Person,
+    Role,
+    SignIn,
+    email_address,
+    split_name,
+)
 from models.request import Named
 from models.schedule import now
 from tasks.agreements import mail_agreement
@@ -242,6 +253,9 @@ def registered_elsewhere(email: str, external_id: str, given_name: str, family_n
     with transaction() as session:
         at, address = now(), email_address(email)
         account = Account.by_email(session, address)
+        holder = session.scalars(select(Account.email).where(Account.external_id == external_id)).one_or_none()
+        if holder not in {None, address}:
+            raise AccountElsewhere(external_id, address)
         if account is None:
             account = Account(email=address, created_at=at)
             session.add(account)

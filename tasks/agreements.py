@@ -329,21 +329,34 @@ def sign(token: str, name: str, *, ip: str, agent: str) -> int:
         return _sign(session, case, name, SignedHow.PAGE, person.email, ip=ip, agent=agent)
 
 
-def sign_by_notice(company_id: int, version: int, signer: str) -> int:
-    """Another system says that the agreement was signed there; returns the case's id."""
+def sign_by_notice(company_id: int, version: int, signer: str, told_at: str = "") -> int:
+    """Another system says that the agreement was signed there, at a time that we write down but did not see.
+
+    Returns the case's id.
+    """
     with transaction() as session:
         case = Onboarding.of_firm(session, Firm.by_company_id(session, company_id).id)
         _require_version(session, case, version)
-        return _sign(session, case, signer, SignedHow.WEBHOOK, "webhook")
+        return _sign(session, case, signer, SignedHow.WEBHOOK, "webhook", told_at=told_at)
 
 
 def _sign(
-    session: Session, case: Onboarding, name: str, how: SignedHow, actor: str, ip: str = "", agent: str = ""
+    session: Session,
+    case: Onboarding,
+    name: str,
+    how: SignedHow,
+    actor: str,
+    *,
+    ip: str = "",
+    agent: str = "",
+    told_at: str = "",
 ) -> int:
     agreement, at = _latest(session, case.id), now()
     if agreement.sign(name, how, at, ip=ip, agent=agent):
         document = session.get_one(Document, agreement.document_id)
         facts = {"signer": agreement.signer, "how": how, "ip": ip, "agent": agent[:300], "sha256": document.sha256}
+        if told_at:
+            facts["told_at"] = told_at
         record(session, case.id, at, "agreement.signed", actor, **facts)
         case.wait(StepName.AGREEMENT, Party.OPERATOR, at)
         case.touch(at)

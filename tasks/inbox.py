@@ -15,6 +15,7 @@ from tasks.bounces import note_bounce
 from tasks.cases import answer_decision, start_case
 from tasks.passes import kick
 from tasks.policy import side_effect
+from tasks.runs import start_run
 
 EVENTS_AT_ONCE = 200
 
@@ -29,6 +30,15 @@ def handle_events() -> int:
     with reading() as session:
         waiting = [event.id for event in Incoming.waiting(session, EVENTS_AT_ONCE)]
     return sum(handle(event_id) for event_id in waiting)
+
+
+def handle_again(event_id: int) -> bool:
+    """An operator wants an event tried once more that nobody tries any longer; False if there is no such event."""
+    with transaction() as session:
+        asked = Incoming.try_again(session, event_id)
+    if asked:
+        start_run("receive/receive", {}, key=f"receive-again-{event_id}-{now().isoformat()}")
+    return asked
 
 
 def handle(event_id: int) -> bool:
@@ -69,7 +79,8 @@ def _registered(event: Incoming) -> list[int]:
 
 def _signed(event: Incoming) -> list[int]:
     said = event.payload
-    return [sign_by_notice(int(said["company_id"]), int(said["version"]), said["signer"])]
+    company_id, version = int(said["company_id"]), int(said["version"])
+    return [sign_by_notice(company_id, version, said["signer"], str(said.get("signed_at", "")))]
 
 
 def _declined(event: Incoming) -> list[int]:

@@ -41,6 +41,8 @@ _TAKES_FILES = re.compile(r"/firm/\d+/logo|/agreement/[^/]+/upload")
 _TOKEN = re.compile(r"[\w-]{20,}")
 
 SIGN_IN = parse("10 per 15 minutes")
+SIGN_IN_FROM = parse("100 per 15 minutes")
+"""From one network address, whatever the accounts: an office shares one, a guesser of many passwords does as well."""
 RESEND = parse("3 per 10 minutes")
 UPLOAD = parse("20 per hour")
 

@@ -13,7 +13,7 @@ from models.audit import Entry
 from models.board import CaseState, MailState, case_detail
 from models.db import reading, transaction
 from models.decision import VERDICTS, Decision
-from models.exchange import MailKind, Outgoing
+from models.exchange import MOST_ATTEMPTS, Incoming, MailKind, Outgoing
 from models.link import Link
 from models.onboarding import Onboarding
 from models.person import Role
@@ -335,3 +335,15 @@ def test_every_kind_of_thing_has_words():
     }
     assert len(recorded) > 15
     assert recorded <= set(pages.ACTIONS)
+
+
+def test_an_operator_has_a_given_up_event_tried_again():
+    with transaction() as session:
+        Incoming.store(session, "webhook", "evt_given_up", "agreement.signed", {}, now())
+        Incoming.by_external_id(session, "webhook", "evt_given_up").attempts = MOST_ATTEMPTS
+    operator = Browser(factories.operator())
+    assert "Nicht verarbeitet 1" in text(operator.get("/board"))
+
+    operator.send("/board", "/board/events/1")
+
+    assert "Nicht verarbeitet" not in text(operator.get("/board"))

@@ -14,8 +14,9 @@ from models.errors import NotFound
 from models.exchange import MailKind, Outgoing
 from models.firm import Firm, LineOfBusiness
 from models.link import Link, Purpose
-from models.onboarding import Onboarding, Party, StepName
+from models.onboarding import STUCK_AFTER, Onboarding, Party, StepName
 from models.person import Language, Person, Role
+from models.schedule import now
 from models.settings import settings
 from models.subscription import Interval, Plan, Subscription
 
@@ -311,3 +312,15 @@ def test_a_case_is_found_by_its_company_id():
 
 def test_letters_are_folded_whatever_way_they_are_encoded():
     assert folded("ÄÖÜ a\u0308 ß ẞ Éàő Ł") == "aeoeue ae ss ss eao ł"
+
+
+def test_a_case_whose_passes_break_down_again_and_again_is_shown_as_stuck():
+    broken, _ = opened("Kanzlei Freitag"), opened("Kanzlei Montag")
+    with transaction() as session:
+        for _ in range(STUCK_AFTER):
+            Onboarding.get(session, broken).begin_pass(now())
+
+    with reading() as session:
+        stuck = {case.firm: case.stuck for case in board(session).cases}
+
+    assert stuck == {"Kanzlei Freitag": True, "Kanzlei Montag": False}

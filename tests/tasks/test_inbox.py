@@ -8,7 +8,8 @@ from models.onboarding import Onboarding, StepName
 from models.person import Account
 from models.schedule import now
 from tasks import inbox
-from tasks.inbox import handle, handle_events
+from tasks.inbox import handle, handle_again, handle_events
+from tests import factories
 from tests.factories import (
     advance,
     agreement,
@@ -169,3 +170,44 @@ def test_a_bounce_of_a_mail_nobody_wrote_changes_nothing(kind):
 
     assert len(everything()) - len(before) < 1000
     assert event().refusal is None
+
+
+def test_an_event_that_nobody_tries_any_more_is_tried_again_when_an_operator_says_so():
+    with transaction() as session:
+        Incoming.store(session, "webhook", "evt_given_up", "agreement.signed", {"company_id": "x"}, now())
+    for _ in range(MOST_ATTEMPTS + 1):
+        handle_events.fn()
+    with transaction() as session:
+        (event,) = Incoming.given_up(session)
+
+    assert handle_again(event.id)
+
+    with transaction() as session:
+        assert Incoming.given_up(session) == []
+        assert [one.id for one in Incoming.waiting(session, 10)] == [event.id]
+    assert not handle_again(event.id)
+
+
+def test_the_longest_event_id_opens_a_case():
+    body = factories.request().model_dump(mode="json")
+    with transaction() as session:
+        Incoming.store(session, "webhook", "e" * 200, "onboarding.requested", body, now())
+
+    assert handle_events.fn() == 1
+
+    with transaction() as session:
+        assert session.scalars(select(Onboarding.request_key)).one() == f"webhook:{'e' * 200}"
+
+
+def test_an_account_that_is_known_under_another_address_is_refused_not_retried():
+    first = {"email": "a@freitag.example", "external_id": "idp-1"}
+    for number, said in enumerate([first, first | {"email": "b@freitag.example"}]):
+        with transaction() as session:
+            Incoming.store(session, "webhook", f"evt_{number}", "account.registered", said, now())
+
+    assert handle_events.fn() == 2
+
+    with transaction() as session:
+        refusals = session.scalars(select(Incoming.refusal).order_by(Incoming.id)).all()
+    assert refusals[0] is None
+    assert "idp-1 is known under another address than b@freitag.example" in refusals[1]

@@ -7,7 +7,7 @@ from fastapi import APIRouter
 from starlette.background import BackgroundTask
 from starlette.responses import RedirectResponse, Response
 
-from deployments.web.security import RESEND, SIGN_IN, FormForeign, cookie, ip, limit, set_cookie, signed
+from deployments.web.security import RESEND, SIGN_IN, SIGN_IN_FROM, FormForeign, cookie, ip, limit, set_cookie, signed
 from deployments.web.visit import YEAR, Submission, Submitting, Visit, Visiting, local
 from models.errors import N_, NotFound, ProvisionError
 from models.link import LinkExpired, Purpose
@@ -179,6 +179,7 @@ def ask_to_sign_in(visit: Visiting) -> Response:
 def sign_in(visit: Submitting, next: str = "") -> Response:  # noqa: A002  (stands in the address)
     email = visit.text("email")
     limit(SIGN_IN, "sign-in", email.lower(), ip(visit.request))
+    limit(SIGN_IN_FROM, "sign-in-from", ip(visit.request))
     try:
         session = accounts.sign_in(email, visit.secret("password"))
     except ProvisionError as refusal:

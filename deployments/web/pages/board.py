@@ -25,6 +25,7 @@ from models.schedule import Land
 from models.subscription import Interval, Plan
 from tasks import cases
 from tasks.cases import FormInvalid, PlanMissing
+from tasks.inbox import handle_again
 from tasks.texts import Reader
 
 router = APIRouter()
@@ -100,7 +101,10 @@ ACTIONS = {
 }
 """What people read for the acts of the audit trail."""
 ACTORS = {"provision": N_("automatic processing"), "operator": N_("provider"), "webhook": N_("another system")}
-SAID = {"answered": N_("Your decision is recorded. What follows from it happens in the next minutes.")}
+SAID = {
+    "answered": N_("Your decision is recorded. What follows from it happens in the next minutes."),
+    "again": N_("The event is being handled once more."),
+}
 
 
 @router.get("/board")
@@ -119,6 +123,7 @@ def show_board(visit: Visiting) -> Response:
     with reading() as session:
         found = board.board(session, **looked_for, page=int(page) if page.isdecimal() and len(page) < 9 else 1)  # type: ignore[arg-type]
         decisions = board.open_decisions(session)
+        broken = board.broken_events(session)
 
     def address(**changed: object) -> str:
         """The same page with something else looked for."""
@@ -129,6 +134,8 @@ def show_board(visit: Visiting) -> Response:
         "board/cases.html",
         found=found,
         decisions=decisions,
+        broken=broken,
+        said=SAID.get(asked.get("said", ""), ""),
         looked_for=looked_for,
         address=address,
         states=[(one.value, visit.reader.gettext(text)) for one, text in STATES.items()],
@@ -167,6 +174,12 @@ def answer(visit: Submitting, decision_id: int) -> Response:
         places: dict[type[ProvisionError], str] = {PlanMissing: f"{field}plan", AddressInvalid: f"{field}address"}
         return visit.again("board/case.html", refusal, fields=places, values=visit.values, **_shown(visit, case_id))
     return visit.go(f"/board/cases/{case_id}?said=answered", case=case_id)
+
+
+@router.post("/board/events/{event_id}")
+def try_again(visit: Submitting, event_id: int) -> Response:
+    visit.require_operator()
+    return visit.go("/board?said=again" if handle_again(event_id) else "/board")
 
 
 def _shown(visit: Visit, case_id: int) -> dict[str, Any]:

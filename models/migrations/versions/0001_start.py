@@ -2,7 +2,7 @@
 
 Revision ID: 0001
 Revises:
-Create Date: 2026-11-24 08:57:52.410234
+Create Date: 2026-11-24 12:30:41.729669
 
 """
 
@@ -170,7 +170,7 @@ def upgrade() -> None:
         "onboardings",
         sa.Column("id", sa.Integer(), nullable=False),
         sa.Column("firm_id", sa.Integer(), nullable=False),
-        sa.Column("request_key", sa.String(length=200), nullable=False),
+        sa.Column("request_key", sa.String(length=260), nullable=False),
         sa.Column("opened_at", models.db.UTCDateTime(), nullable=False),
         sa.Column("finished_at", models.db.UTCDateTime(), nullable=True),
         sa.Column("stopped_at", models.db.UTCDateTime(), nullable=True),
@@ -297,7 +297,6 @@ def upgrade() -> None:
         sa.Column("data", sa.JSON(), nullable=False),
         sa.Column("document_id", sa.Integer(), nullable=False),
         sa.Column("sent_at", models.db.UTCDateTime(), nullable=False),
-        sa.Column("opened_at", models.db.UTCDateTime(), nullable=True),
         sa.Column("signed_at", models.db.UTCDateTime(), nullable=True),
         sa.Column(
             "signed_how",
