@@ -218,6 +218,7 @@ def _tell_of_number(
         preferred=preferred,
         alternatives=case.firm.offered_numbers or [],
         note=note,
+        path=f"/firm/{case.firm_id}" if granted else f"/firm/{case.firm_id}/details",
     )
 
 
