@@ -237,6 +237,7 @@ def _registered(session: Session, case: Onboarding, person: Person, actor: str) 
                 case_id=case.id,
                 **about,
                 client=person.name,
+                path=f"/firm/{case.firm_id}/clients",
             )
             for one in staff
             if one.registered_at is not None

@@ -218,6 +218,8 @@ def _complete(case_id: int) -> None:
                 **letterhead(session, case.firm),
                 signer=agreement.signer,
                 countersigned_at=agreement.countersigned_at and agreement.countersigned_at.isoformat(),
+                # Only who can sign in is led to a page behind the sign-in.
+                **({"path": f"/firm/{case.firm_id}"} if reader is organiser else {}),
             )
         case.finish(StepName.AGREEMENT, at)
         record(session, case.id, at, "agreement.completed", version=agreement.version, sha256=document.sha256)

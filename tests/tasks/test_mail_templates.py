@@ -9,7 +9,9 @@ import pytest
 from bs4 import BeautifulSoup
 from hypothesis import given
 from hypothesis import strategies as st
+from sqlalchemy import select
 
+from models.db import reading
 from models.document import Document
 from models.exchange import MailKind, Outgoing
 from models.link import Link, Purpose
@@ -17,6 +19,7 @@ from models.person import AddressForm, Language
 from models.schedule import now
 from models.settings import settings
 from tasks.mails import write
+from tests import factories
 
 FIRM = "Anwaltskanzlei Freitag & Kollegen"
 CASES = [
@@ -231,3 +234,20 @@ def test_the_attachment_keeps_its_name_and_content(name):
     assert attachment.get_content() == b"%PDF-1.7"
     assert attachment.get_content_type() == "application/pdf"
     assert attachment.get_filename() == " ".join(name.split()).replace("/", "-")
+
+
+def test_a_mail_that_asks_or_tells_something_of_a_page_leads_there():
+    """Without a link of its own it needs the page's path, or its button is not drawn."""
+    case_id = factories.with_client()
+    factories.registered("max@beispiel.example", Purpose.ACTIVATE)
+    wish = factories.opened("test:2", preferred_number="861272")
+    factories.advance(wish)
+    factories.decide(wish, "refuse")
+    with reading() as session:
+        mails = session.scalars(select(Outgoing).where(Outgoing.link_id.is_(None), Outgoing.person_id.is_not(None)))
+        pages = {mail.kind: write(mail).get_body(("html",)).get_content() for mail in mails}
+
+    firm, wisher = (f'href="{settings().base_url}/firm/{factories.firm_of(one)}' for one in (case_id, wish))
+    assert f'{firm}"' in pages[MailKind.AGREEMENT_DONE]
+    assert f'{firm}/clients"' in pages[MailKind.CLIENT_ACTIVE]
+    assert f'{wisher}/details"' in pages[MailKind.COMPANY_ID]
