@@ -19,7 +19,7 @@ from xml.etree import ElementTree as ET
 
 from PIL import Image, ImageChops
 
-from tasks.logos import raster, svg
+from tasks.logos import drawing, raster, svg
 from tasks.logos.refusal import CannotShape, Refusal
 
 log = logging.getLogger(__name__)
@@ -94,7 +94,7 @@ def _prepare_vector(root: ET.Element) -> Prepared:
 def _drawn(root: ET.Element) -> Image.Image:
     _, _, width, height = svg.view_box(root)
     raster.check_shape(width, height)
-    return svg.draw(root, *raster.fitting(width, height))
+    return drawing.draw(root, *raster.fitting(width, height))
 
 
 def _trimmed(root: ET.Element) -> Image.Image:

@@ -1,4 +1,4 @@
-"""A stranger's SVG, cleaned by allow-list and drawn.
+"""A stranger's SVG, cleaned by allow-list.
 
 What is not known to be harmless is left out: scripts, handlers, foreign objects, references to anything outside the
 file, style sheets (their declarations move to the elements). What would cost too much to draw is refused before it is
@@ -34,6 +34,7 @@ DRAWN = 60_000
 NAMESPACE = "http://www.w3.org/2000/svg"
 _XLINK = "http://www.w3.org/1999/xlink"
 _XML = "http://www.w3.org/XML/1998/namespace"
+_PLACE = "left-out"
 ET.register_namespace("", NAMESPACE)
 
 
@@ -41,8 +42,8 @@ def _words(text: str) -> frozenset[str]:
     return frozenset(text.split())
 
 
-_SHAPES = _words("path rect circle ellipse line polyline polygon text use")
-_ELEMENTS = _SHAPES | _words(
+SHAPES = _words("path rect circle ellipse line polyline polygon text use")
+_ELEMENTS = SHAPES | _words(
     """
     svg g defs symbol title desc tspan textPath image linearGradient radialGradient stop clipPath mask pattern marker
     filter feBlend feColorMatrix feComponentTransfer feComposite feDropShadow feFlood feFuncA feFuncB feFuncG feFuncR
@@ -54,10 +55,10 @@ _PROPERTIES = _words(
     """
     alignment-baseline baseline-shift clip-path clip-rule color color-interpolation color-interpolation-filters display
     dominant-baseline fill fill-opacity fill-rule filter flood-color flood-opacity font-family font-size font-stretch
-    font-style font-variant font-weight letter-spacing marker-end marker-mid marker-start mask opacity overflow
-    paint-order shape-rendering stop-color stop-opacity stroke stroke-dasharray stroke-dashoffset stroke-linecap
-    stroke-linejoin stroke-miterlimit stroke-opacity stroke-width text-anchor text-decoration text-rendering transform
-    vector-effect visibility word-spacing
+    font-style font-variant font-weight letter-spacing marker-end marker-mid marker-start mask mask-type opacity
+    overflow paint-order shape-rendering stop-color stop-opacity stroke stroke-dasharray stroke-dashoffset
+    stroke-linecap stroke-linejoin stroke-miterlimit stroke-opacity stroke-width text-anchor text-decoration
+    text-rendering transform vector-effect visibility word-spacing
     """
 )
 _ATTRIBUTES = _PROPERTIES | _words(
@@ -78,6 +79,7 @@ _PROLOGUE = re.compile(
 )
 _ID = re.compile(r"[^\s\"'()<>\\#]{1,200}")
 _LENGTH = re.compile(r"\s*([0-9]*\.?[0-9]+(?:e[+-]?[0-9]+)?)\s*(px|pt|pc|mm|cm|in)?\s*", re.IGNORECASE)
+_FONT = re.compile(r"((?:[a-z0-9-]+\s+){0,4}?)([0-9.]+[a-z%]+)(?:\s*/\s*[0-9.a-z%]+)?\s+(\S.{0,200})", re.IGNORECASE)
 _PIXELS = {"": 1.0, "px": 1.0, "pt": 4 / 3, "pc": 16.0, "mm": 96 / 25.4, "cm": 96 / 2.54, "in": 96.0}
 
 
@@ -106,6 +108,7 @@ def clean(content: bytes, decode: Callable[[bytes], Image.Image]) -> ET.Element:
     if root is None:
         raise CannotShape(Refusal.NOT_A_PICTURE)
     _move_styles(root, collector.styles)
+    _close_places(root)
     _check_references(root)
     _repack_images(root, decode)
     _give_view_box(root)
@@ -127,28 +130,12 @@ def set_view_box(root: ET.Element, left: float, top: float, width: float, height
     root.set("height", f"{height:.6g}")
 
 
-def draw(root: ET.Element, width: int, height: int) -> Image.Image:
-    """The drawing as RGBA pixels, filling *width* x *height*."""
-    import cairosvg
-
-    try:
-        png = cairosvg.svg2png(markup(root).encode(), output_width=width, output_height=height)
-        return Image.open(BytesIO(png), formats=["PNG"]).convert("RGBA")
-    except MemoryError:
-        raise
-    except Exception as error:  # CairoSVG raises whatever its parsers happen to raise.
-        raise CannotShape(Refusal.NOT_A_PICTURE) from error
-
-
 def without_first_shapes(root: ET.Element) -> Iterator[ET.Element]:
     """The drawing without its first shape, without its second: one of them may be nothing but background."""
     for number in range(2):
         copy = ET.fromstring(markup(root))  # noqa: S314  (our own, cleaned markup)
         painted = [
-            (parent, child)
-            for parent in _painted(copy)
-            for child in parent
-            if _local(child) in _SHAPES - {"text", "use"}
+            (parent, child) for parent in _painted(copy) for child in parent if local(child) in SHAPES - {"text", "use"}
         ]
         if number < len(painted) - 1:
             parent, child = painted[number]
@@ -158,8 +145,8 @@ def without_first_shapes(root: ET.Element) -> Iterator[ET.Element]:
 
 def only_picture(root: ET.Element) -> bytes | None:
     """The embedded picture, if the drawing is nothing but a wrapper around it."""
-    images = [node for node in root.iter() if _local(node) == "image"]
-    if len(images) != 1 or any(_local(node) in _SHAPES - {"use"} for parent in _painted(root) for node in parent):
+    images = [node for node in root.iter() if local(node) == "image"]
+    if len(images) != 1 or any(local(node) in SHAPES - {"use"} for parent in _painted(root) for node in parent):
         return None
     return base64.b64decode(images[0].get("href", "").partition(",")[2])
 
@@ -168,11 +155,11 @@ def _painted(root: ET.Element) -> Iterator[ET.Element]:
     """Groups in the order in which they are painted, without definitions."""
     yield root
     for child in root:
-        if _local(child) in {"g", "svg"}:
+        if local(child) in {"g", "svg"}:
             yield from _painted(child)
 
 
-def _local(node: ET.Element) -> str:
+def local(node: ET.Element) -> str:
     return node.tag.rpartition("}")[2]
 
 
@@ -246,12 +233,13 @@ class _Collector:
             self._skipping += 1
             return
         name = _svg_name(tag)
-        if name == "style" and self._open:
-            self._in_style = True
-            self.styles.append("")
+        if name not in _ELEMENTS | _CONTAINERS or (not self._open and (name != "svg" or self.root is not None)):
             self._skipping = 1
-        elif name not in _ELEMENTS | _CONTAINERS or (not self._open and (name != "svg" or self.root is not None)):
-            self._skipping = 1
+            if self._open:  # Selectors count it among its siblings, so its place is kept until they have matched.
+                self._open[-1].append(ET.Element(_PLACE))
+            if name == "style" and self._open:
+                self._in_style = True
+                self.styles.append("")
         else:
             node = ET.Element(f"{{{NAMESPACE}}}{'g' if name in _CONTAINERS else name}")
             for key, value in attributes.items():
@@ -262,13 +250,15 @@ class _Collector:
                 self.root = node
             self._open.append(node)
 
-    def end(self, _tag: str) -> None:
+    def end(self, tag: str) -> None:
         self._depth -= 1
         if self._skipping:
             self._skipping -= 1
             self._in_style = self._in_style and self._skipping > 0
         elif self._open:
-            self._open.pop()
+            node = self._open.pop()
+            if _svg_name(tag) == "switch":  # Only one of its parts is drawn: the first that we know at all.
+                node[:] = [child for child in node if child.tag != _PLACE][:1]
 
     def data(self, text: str) -> None:
         if self._in_style:
@@ -276,11 +266,12 @@ class _Collector:
         elif (
             not self._skipping
             and self._open
-            and _local(self._open[-1]) in {"text", "tspan", "textPath", "title", "desc"}
+            and local(self._open[-1]) in {"text", "tspan", "textPath", "title", "desc"}
         ):
             node = self._open[-1]
-            if len(node):
-                node[-1].tail = (node[-1].tail or "") + text
+            written = [child for child in node if child.tag != _PLACE]
+            if written:
+                written[-1].tail = (written[-1].tail or "") + text
             else:
                 node.text = (node.text or "") + text
 
@@ -342,9 +333,21 @@ def _declarations(source: Any) -> Iterator[tuple[str, str, bool]]:
         name = item.lower_name
         if name == "transform":  # In CSS it has units, as an attribute it has none.
             value = re.sub(r"(?<=[\d.])(px|deg)\b", "", value)
-        for part in (f"marker-{end}" for end in ("start", "mid", "end")) if name == "marker" else (name,):
-            if part in _PROPERTIES and (safe := _safe_value(value)) is not None:
+        for part, told in _longhands(name, value):
+            if part in _PROPERTIES and (safe := _safe_value(told)) is not None:
                 yield part, safe, item.important
+
+
+def _longhands(name: str, value: str) -> list[tuple[str, str]]:
+    """What a property stands for, in words that may also stand in attributes."""
+    if name == "marker":
+        return [(f"marker-{end}", value) for end in ("start", "mid", "end")]
+    found = _FONT.fullmatch(value) if name == "font" else None
+    if found is None:
+        return [(name, value)]
+    words = {"italic": "font-style", "oblique": "font-style", "bold": "font-weight"}
+    told = [(words.get(word, "font-weight"), word) for word in found[1].split() if word in words or word.isdecimal()]
+    return [*told, ("font-size", found[2]), ("font-family", found[3])]
 
 
 def _move_styles(root: ET.Element, sheets: list[str]) -> None:
@@ -372,6 +375,12 @@ def _move_styles(root: ET.Element, sheets: list[str]) -> None:
         node.attrib.pop("class", None)
         for name, value, _ in sorted([*matched.get(node, []), *own], key=lambda declaration: declaration[2]):
             node.set(name, value)
+
+
+def _close_places(root: ET.Element) -> None:
+    for parent in list(root.iter()):
+        for place in [child for child in parent if child.tag == _PLACE]:
+            parent.remove(place)
 
 
 def _rules(sheets: list[str]) -> Iterator[Any]:
@@ -423,7 +432,7 @@ def _vertices(node: ET.Element) -> int:
 
 
 def _repack_images(root: ET.Element, decode: Callable[[bytes], Image.Image]) -> None:
-    images = [(parent, node) for parent in root.iter() for node in parent if _local(node) == "image"]
+    images = [(parent, node) for parent in root.iter() for node in parent if local(node) == "image"]
     if len(images) > IMAGES:
         raise CannotShape(Refusal.TOO_COMPLEX)
     for parent, node in images:
@@ -459,8 +468,23 @@ def _give_view_box(root: ET.Element) -> None:
         left, top, wide, high = 0.0, 0.0, width or 300.0, height or 150.0
     if not (0 < wide < 1e7 and 0 < high < 1e7 and abs(left) < 1e7 and abs(top) < 1e7):
         raise CannotShape(Refusal.ODD_SHAPE)
+    fit = root.get("preserveAspectRatio", "")
     for name in ("x", "y", "preserveAspectRatio", "overflow", "transform"):
         root.attrib.pop(name, None)
+    if width and height and fit.startswith("none"):
+        stretched = ET.Element(f"{{{NAMESPACE}}}g", {"transform": f"scale({width / wide:.6g} {height / high:.6g})"})
+        stretched.extend(root)
+        root[:] = [stretched]
+        left, top, wide, high = left * width / wide, top * height / high, width, height
+    elif width and height and "slice" not in fit:  # Beside the viewBox there is room, in which more may be seen.
+        around_wide, around_high = max(wide, high * width / height), max(high, wide * height / width)
+        for side, word in ((0, "xM"), (1, "YM")):
+            share = 0.0 if f"{word}in" in fit else 1.0 if f"{word}ax" in fit else 0.5
+            if side == 0:
+                left -= (around_wide - wide) * share
+            else:
+                top -= (around_high - high) * share
+        wide, high = around_wide, around_high
     set_view_box(root, left, top, wide, high)
 
 

@@ -1,0 +1,182 @@
+"""A cleaned drawing as pixels: drawn by CairoSVG, with what it is known to draw wrongly put right.
+
+It takes a mask's opacity for its brightness, lets the shapes of one clip path cancel each other, reads no colours of
+newer syntax, and puts the parts of a filter in the wrong places. So colours are rewritten, manifold clip paths become
+masks, masks are painted here, and filters are left out: a logo is drawn without its shadow. How near this comes to
+another renderer is measured in the tests.
+"""
+
+import copy
+import re
+from io import BytesIO
+from typing import Any
+from xml.etree import ElementTree as ET
+
+import cairosvg.bounding_box
+import cairosvg.helpers
+import cairosvg.surface
+import tinycss2.color4  # type: ignore[import-untyped]
+from PIL import Image, ImageChops
+
+from tasks.logos import svg
+from tasks.logos.refusal import CannotShape, Refusal
+
+_COLOURS = ("fill", "stroke", "stop-color", "color")
+_OPACITIES = ("opacity", "fill-opacity", "stroke-opacity", "stop-opacity")
+_NUMBERS = (*_OPACITIES, "stroke-miterlimit")
+_BRIGHTNESS = (0.2125, 0.7154, 0.0721, 0)
+"""What the SVG standard weighs red, green and blue with in a mask."""
+
+
+def draw(root: ET.Element, width: int, height: int) -> Image.Image:
+    """The drawing as RGBA pixels, filling *width* x *height*."""
+    try:
+        png = cairosvg.svg2png(_rewritten(root).encode(), output_width=width, output_height=height)
+        return Image.open(BytesIO(png), formats=["PNG"]).convert("RGBA")
+    except MemoryError:
+        raise
+    except Exception as error:  # CairoSVG raises whatever its parsers happen to raise.
+        raise CannotShape(Refusal.NOT_A_PICTURE) from error
+
+
+def _rewritten(root: ET.Element) -> str:
+    """The drawing's markup in the part of SVG that CairoSVG reads rightly."""
+    plain = copy.deepcopy(root)
+    for node in plain.iter():
+        node.attrib.pop("filter", None)
+        for name in _COLOURS:
+            if name in node.attrib:
+                node.set(name, _colour(node.attrib[name]))
+        for name in _NUMBERS:
+            if name in node.attrib and (number := _number(node.attrib.pop(name))) is not None:
+                node.set(name, number)
+    _stroke_first(plain)
+    _clip_by_masks(plain)
+    return svg.markup(plain)
+
+
+def _colour(value: str) -> str:
+    colour = None if value.lower() == "currentcolor" else tinycss2.color4.parse_color(value)
+    if colour is None or isinstance(colour, str):
+        return value  # A reference, a keyword, or nothing that we know better.
+    try:
+        red, green, blue = (round(255 * min(1, max(0, part)), 2) for part in colour.to("srgb").coordinates)
+    except NotImplementedError:
+        return value
+    return f"rgba({red:g},{green:g},{blue:g},{colour.alpha:g})"
+
+
+def _number(value: str) -> str | None:
+    found = re.fullmatch(r"\s*([+-]?[0-9]*\.?[0-9]+(?:e[+-]?[0-9]+)?)\s*(%?)\s*", value, re.IGNORECASE)
+    return f"{float(found[1]) / (100 if found[2] else 1):g}" if found else None
+
+
+def _stroke_first(root: ET.Element) -> None:
+    """What is to be stroked before it is filled is drawn twice."""
+    for parent in list(root.iter()):
+        for place, node in enumerate(parent):
+            order = node.attrib.pop("paint-order", "")
+            if order.startswith("stroke") and svg.local(node) in svg.SHAPES:
+                both = ET.Element(f"{{{svg.NAMESPACE}}}g")
+                for name in ("opacity", "mask", "clip-path", "transform"):
+                    if name in node.attrib:
+                        both.set(name, node.attrib.pop(name))
+                both.append(copy.deepcopy(node))
+                both.append(node)
+                both[0].set("fill", "none")
+                both[1].set("stroke", "none")
+                parent[place] = both
+
+
+def _clip_by_masks(root: ET.Element) -> None:
+    """Clip paths of several shapes, with holes, or in the measure of what they clip, become masks."""
+    made = {node.get("id", "") for node in root.iter() if svg.local(node) == "clipPath" and _is_manifold(node)}
+    parents = {child: parent for parent in root.iter() for child in parent}
+    for node in list(root.iter()):
+        if svg.local(node) == "clipPath" and node.get("id") in made:
+            _become_mask(node)
+        target = re.fullmatch(r"url\(#(.+)\)", node.get("clip-path", ""))
+        if target is None or target[1] not in made:
+            continue
+        del node.attrib["clip-path"]
+        if "mask" not in node.attrib:
+            node.set("mask", f"url(#{target[1]})")
+        elif node in parents:  # Both at once: the clip goes around it, and with it what moves them.
+            around = ET.Element(f"{{{svg.NAMESPACE}}}g", {"mask": f"url(#{target[1]})"})
+            if "transform" in node.attrib:
+                around.set("transform", node.attrib.pop("transform"))
+            siblings = parents[node]
+            siblings[list(siblings).index(node)] = around
+            around.append(node)
+
+
+def _is_manifold(clip: ET.Element) -> bool:
+    return (
+        len(clip) != 1
+        or svg.local(clip[0]) in {"g", "use", "text"}
+        or clip.get("clipPathUnits") == "objectBoundingBox"
+        or any("clip-path" in node.attrib or node.get("clip-rule") == "evenodd" for node in clip.iter())
+    )
+
+
+def _become_mask(clip: ET.Element) -> None:
+    rule = clip.attrib.pop("clip-rule", "nonzero")
+    clip.tag = f"{{{svg.NAMESPACE}}}mask"
+    clip.set("maskContentUnits", clip.attrib.pop("clipPathUnits", "userSpaceOnUse"))
+    clip.set("mask-type", "alpha")
+    for node in clip.iter():
+        if node is not clip:
+            node.set("fill", "#fff")
+            node.set("stroke", "none")
+            node.set("fill-rule", node.get("clip-rule", rule))
+            for name in (*_OPACITIES, "mask"):
+                node.attrib.pop(name, None)
+
+
+def _paint_mask(surface: Any, node: Any, name: str, opacity: float) -> None:
+    """Paint what was just drawn through a mask, which is drawn in the same place and read by its brightness."""
+    context, mask = surface.context, surface.masks[name]
+    painted = context.get_source()
+    context.save()
+    context.push_group()
+    box = cairosvg.bounding_box.calculate_bounding_box(surface, node)
+    _clip_to_region(surface, mask, box)
+    if mask.get("maskContentUnits") == "objectBoundingBox" and box:
+        context.translate(*box[:2])
+        context.scale(*box[2:])
+    tag, mask.tag = mask.tag, "g"
+    surface.draw(mask)
+    mask.tag = tag
+    pattern = context.pop_group()
+    _to_opacity(pattern.get_surface(), opacity, by_alpha=mask.get("mask-type") == "alpha")
+    context.restore()
+    context.set_source(painted)
+    context.mask(pattern)
+
+
+def _clip_to_region(surface: Any, mask: Any, box: Any) -> None:
+    """Where the mask lets anything through at all; by itself a little more than what is masked."""
+    names = (("x", "x", "-10%"), ("y", "y", "-10%"), ("width", "x", "120%"), ("height", "y", "120%"))
+    if mask.get("maskUnits") == "userSpaceOnUse":
+        region = [cairosvg.helpers.size(surface, mask.get(name, default), along) for name, along, default in names]
+    elif box and any(name in mask for name, _, _ in names):
+        x, y, width, height = (cairosvg.helpers.size(surface, mask.get(name, default), 1) for name, _, default in names)
+        region = [box[0] + x * box[2], box[1] + y * box[3], width * box[2], height * box[3]]
+    else:
+        return
+    surface.context.rectangle(*region)
+    surface.context.clip()
+
+
+def _to_opacity(drawn: Any, opacity: float, *, by_alpha: bool) -> None:
+    """Make pixels as opaque as they are bright; cairo keeps colours multiplied by their opacity already."""
+    drawn.flush()
+    size, data = (drawn.get_width(), drawn.get_height()), drawn.get_data()
+    pixels = Image.frombuffer("RGBA", size, bytes(data), "raw", "BGRA", drawn.get_stride(), 1)
+    bright = pixels.getchannel("A") if by_alpha else pixels.convert("RGB").convert("L", _BRIGHTNESS)
+    bright = bright.point(lambda value: round(value * opacity))
+    data[:] = Image.merge("RGBA", [ImageChops.constant(bright, 0)] * 3 + [bright]).tobytes("raw", "BGRA")
+    drawn.mark_dirty()
+
+
+cairosvg.surface.paint_mask = _paint_mask
