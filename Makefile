@@ -3,7 +3,7 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
 READY := .venv/ready
 
-.PHONY: help demo up test check format browser bench lock clean
+.PHONY: help demo up test check format bench lock clean
 help:  ## this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | sort
 
@@ -24,9 +24,6 @@ check: $(READY)  ## format, lint, types, and whether the migrations match the ta
 format: $(READY)  ## put the code into its format
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
-
-browser: $(READY) .venv/ready-tests  ## run the tests in a real browser, which are not yet part of make test
-	$(BIN)/pytest tests/browser -m browser
 
 bench: $(READY) .venv/ready-tests  ## measure: figures, not tests
 	$(BIN)/pytest tests/benchmarks -m benchmark -q -s

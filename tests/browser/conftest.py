@@ -1,7 +1,7 @@
 """The running product, and people with a browser each.
 
 One product serves all tests here; every test brings a firm of its own aboard. A page that asks for anything outside
-this machine fails its test.
+this machine, or that breaks its own content security policy, fails its test.
 """
 
 import os
@@ -9,31 +9,33 @@ import re
 import shutil
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 from urllib.parse import urlsplit
+from uuid import uuid4
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, Route, sync_playwright
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser, BrowserContext, Locator, Page, Request, expect, sync_playwright
 
 from deployments.catcher import read_mails
-from deployments.rehearsal import until
+from deployments.rehearsal import send_event
 from deployments.up import Endpoints, running
 from tests.deployments.conftest import free_port
 
+T = TypeVar("T")
+
 LOOPBACK = {"127.0.0.1", "localhost"}
 PASSWORD = "drei grüne Füchse tanzen"
+PHONE, DESKTOP = {"width": 390, "height": 844}, {"width": 1280, "height": 900}
 SWITCHES = [
     *("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync"),
     *("--disable-background-networking", "--disable-component-update"),
+    "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1, EXCLUDE localhost",
 ]
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]):
-    for item in items:
-        if Path(item.fspath).parent == Path(__file__).parent:
-            item.add_marker(pytest.mark.browser)
 
 
 @dataclass
@@ -43,14 +45,29 @@ class Running:
     at: Endpoints
     folder: Path
 
-    def operator(self, email: str) -> str:
-        """A link with which a new operator sets a password."""
+    def provision(self, *arguments: str) -> str:
+        """What the command prints."""
         environment = os.environ | {"PROVISION_DATA": str(self.folder), "PROVISION_BASE_URL": self.at.web}
-        command = [sys.executable, "-m", "deployments", "operator", email]
-        said = subprocess.run(command, env=environment, check=True, capture_output=True, text=True).stdout
-        return said.split()[-1]
+        command = [sys.executable, "-m", "deployments", *arguments]
+        return subprocess.run(command, env=environment, check=True, capture_output=True, text=True).stdout.strip()
 
-    def mail(self, email: str, path: str = "", word: str = "") -> str:
+    def ask_for(self, firm: str, organiser: str, **data: object) -> None:
+        """Another system asks for a firm to come aboard."""
+        wanted = {
+            "firm_name": firm,
+            "line_of_business": "tax",
+            "plan": "plus",
+            "interval": "yearly",
+            "street": "Marktplatz 1",
+            "postcode": "80331",
+            "city": "München",
+            "land": "BY",
+            "organiser": {"name": "Erika Muster", "email": organiser},
+        }
+        secret = self.provision("webhook-secret")
+        assert send_event(self.at.web, secret, "onboarding.requested", wanted | data).status_code == 202
+
+    def mail(self, page: Page, email: str, path: str = "", word: str = "") -> str:
         """The page of the newest caught mail to this address that has this word, and a link with this path."""
 
         def find() -> str | None:
@@ -58,7 +75,7 @@ class Running:
             fitting = [m for m in mails if word in m.subject + m.text and (not path or any(path in x for x in m.links))]
             return f"{self.at.web}/mail/{fitting[-1].name}" if fitting else None
 
-        return until(f"a mail to {email} with {path} {word}", find)
+        return until(page, f"a mail to {email} with {path} {word}", find)
 
 
 @pytest.fixture(scope="session")
@@ -79,23 +96,25 @@ def chromium():
 
 
 @pytest.fixture
-def person(chromium: Browser):
+def person(chromium: Browser, live: Running):
     """Gives a new empty profile of a browser; its options are Playwright's."""
     opened: list[BrowserContext] = []
     foreign: list[str] = []
+    broken: list[str] = []
 
-    def guard(route: Route):
-        address = urlsplit(route.request.url)
+    def watch(request: Request):
+        address = urlsplit(request.url)
         if address.scheme in {"http", "https", "ws", "wss"} and address.hostname not in LOOPBACK:
-            foreign.append(route.request.url)
-            route.abort()
-        else:
-            route.continue_()
+            foreign.append(request.url)
 
     def new(locale: str = "de-DE", **options) -> Page:
-        context = chromium.new_context(locale=locale, color_scheme=options.pop("color_scheme", "light"), **options)
+        context = chromium.new_context(locale=locale, reduced_motion="reduce", **({"viewport": DESKTOP} | options))
         context.set_default_timeout(20_000)
-        context.route("**/*", guard)
+        context.on("request", watch)
+        context.on(
+            "console",
+            lambda said: broken.append(said.text) if "Content Security Policy" in said.text else None,
+        )
         opened.append(context)
         return context.new_page()
 
@@ -103,6 +122,18 @@ def person(chromium: Browser):
     for context in opened:
         context.close()
     assert foreign == []
+    assert broken == []
+
+
+@pytest.fixture
+def operator(live: Running, person) -> Page:
+    """An operator who is signed in to the board."""
+    page = person()
+    page.goto(live.provision("operator", f"operator-{uuid4().hex[:6]}@convent-it.example").split()[-1])
+    page.get_by_label("Neues Passwort").fill(PASSWORD)
+    page.get_by_role("button", name="Passwort speichern").click()
+    page.goto(f"{live.at.web}/board")
+    return page
 
 
 @pytest.fixture
@@ -110,7 +141,7 @@ def follow(live: Running) -> Callable[..., Page]:
     """Reads a mail in the browser and clicks its link; gives the page that opens."""
 
     def click(page: Page, email: str, path: str, word: str = "") -> Page:
-        page.goto(live.mail(email, path, word))
+        page.goto(live.mail(page, email, path, word))
         link = page.frame_locator("iframe").locator(f"a[href*='{path}']").first
         with page.context.expect_page() as opened:
             link.click()
@@ -120,13 +151,57 @@ def follow(live: Running) -> Callable[..., Page]:
     return click
 
 
-def field(page: Page, label: str, kind: str = "textarea"):
-    """What is filled in under this label of a form in the Prefect UI."""
-    return page.get_by_text(re.compile(rf"^{re.escape(label)}( \(Optional\))?$")).first.locator(
-        f"xpath=following::{kind}[1]"
+def until(page: Page, what: str, ask: Callable[[], T | None], seconds: float = 60) -> T:
+    """What *ask* returns once it returns something. The browser goes on meanwhile, which a plain sleep would stop."""
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        if answer := ask():
+            return answer
+        page.wait_for_timeout(200)
+    pytest.fail(f"Waited {seconds:.0f} seconds for {what}.")
+
+
+def sound(page: Page) -> None:
+    """The page is accessible by the measure of axe, light and dark, and fits on a phone and a desktop."""
+    size = page.viewport_size
+    for scheme in ("light", "dark"):
+        page.emulate_media(color_scheme=scheme)
+        for viewport in (PHONE, DESKTOP):
+            page.set_viewport_size(viewport)
+            wide = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
+            assert wide <= 0, f"{page.url} is {wide} px too wide at {viewport['width']} px"
+        found = Axe().run(page)
+        assert found.violations_count == 0, f"{page.url} {scheme}: {found.generate_report()}"
+    page.emulate_media(color_scheme="light")
+    page.set_viewport_size(size)
+
+
+def field(page: Page, label: str) -> Locator:
+    """The place of this field in a form of the Prefect UI, whose labels are not tied to what they name."""
+    shown = page.locator(".schema-form-property__label").filter(
+        has_text=re.compile(rf"^{re.escape(label)}( \(Optional\))?$")
     )
+    return shown.locator("xpath=ancestor::*[contains(concat(' ', @class, ' '), ' schema-form-property ')][1]")
 
 
-def choose(page: Page, label: str, value: str):
-    field(page, label, "button[contains(@class, 'p-select-button')]").click()
+def fill(page: Page, label: str, value: str) -> None:
+    field(page, label).locator("textarea, input").first.fill(value)
+
+
+def choose(page: Page, label: str, value: str) -> None:
+    field(page, label).locator(".p-select-button__control").press("ArrowDown")
     page.locator(".p-select-option").get_by_text(value, exact=True).click()
+
+
+def register(page: Page) -> None:
+    """Choose a password on the page of an invitation."""
+    page.get_by_label("Passwort wählen").fill(PASSWORD)
+    page.get_by_role("button", name=re.compile("Konto erstellen|Zugang aktivieren")).click()
+
+
+def sign(page: Page, name: str) -> None:
+    """Read the agreement on its page and sign it."""
+    page.get_by_label("Ihr vollständiger Name").fill(name)
+    page.get_by_label(re.compile("Ich habe den Vertrag mit allen Teilen gelesen")).check()
+    page.get_by_role("button", name="Vertrag unterzeichnen").click()
+    expect(page.get_by_text(f"Unterzeichnet von {name}")).to_be_visible()
