@@ -32,7 +32,7 @@ class MailKind(StrEnum):
     WELCOME = "welcome"  # To the contact person: what will happen, link to the progress page.
     REGISTER = "register"  # To organiser or caseworker: role, count (reminders sent so far).
     AGREEMENT = "agreement"  # To the organiser, PDF attached, link to read and sign: count.
-    AGREEMENT_DONE = "agreement_done"  # To both sides, countersigned PDF attached: signer, countersigned_at.
+    AGREEMENT_DONE = "agreement_done"  # To both sides, countersigned PDF attached: signer, countersigned_at, sha256.
     AGREEMENT_DECLINED = "agreement_declined"  # To the provider: signer, reason.
     YOUR_TURN = "your_turn"  # To the organiser: step (details|logo|caseworkers|clients), count.
     COMPANY_ID = "company_id"  # To the organiser: granted (bool), preferred, alternatives (list), note.

@@ -3,6 +3,7 @@
 import base64
 import os
 import secrets
+from collections.abc import Callable
 from contextlib import suppress
 from datetime import timedelta
 from functools import cache
@@ -49,6 +50,14 @@ class Settings(BaseSettings):
     mails_at_once: int = 50
     """Mails that one pass takes over one connection."""
 
+    seal_pkcs12: Path | None = None
+    """PKCS#12 file with the key and certificates that seal signed agreements; empty: made once and kept in ``data``."""
+    seal_password: SecretStr = SecretStr("")
+    tsa_url: str = ""
+    """Time-stamp authority (RFC 3161) that attests when a document was sealed; empty: none."""
+    tsa_roots: Path | None = None
+    """PEM file with the certificates that the authority's own lead to; empty: those that the Web trusts."""
+
     fetch_private: bool = False
     """Let the logo fetcher reach private and loopback addresses: tests and the demo only."""
     rate_limit_storage: str = "memory://"
@@ -64,31 +73,35 @@ class Settings(BaseSettings):
 
     @property
     def secret_key(self) -> bytes:
-        return (self.secret.get_secret_value() or self._kept("secret")).encode()
+        return (self.secret.get_secret_value() or self.kept("secret", _random_key)).encode()
 
     @property
     def webhook_keys(self) -> list[str]:
-        return (self.webhook_secret.get_secret_value() or self._kept("webhook-secret")).split()
+        return (
+            self.webhook_secret.get_secret_value() or self.kept("webhook-secret", lambda: f"whsec_{_random_key()}")
+        ).split()
 
     @property
     def mail_folder(self) -> Path:
         """Where the embedded mail catcher keeps what it caught, one ``.eml`` file each."""
         return self.data / "mails"
 
-    def _kept(self, name: str) -> str:
-        """A secret made at first use and kept readable to this user only."""
+    def kept(self, name: str, make: Callable[[], str]) -> str:
+        """A secret in the data folder, made at first use and kept readable to this user only."""
         file = self.data / name
         if not file.exists():
             self.data.mkdir(parents=True, exist_ok=True)
-            made = base64.b64encode(secrets.token_bytes(32)).decode()
-            made = f"whsec_{made}" if name == "webhook-secret" else made
             fresh = self.data / f".{name}.{secrets.token_hex(4)}"
             fresh.touch(mode=0o600)
-            fresh.write_text(made)
+            fresh.write_text(make())
             with suppress(FileExistsError):  # Of two processes that start at once, one wins.
                 os.link(fresh, file)
             fresh.unlink()
         return file.read_text().strip()
+
+
+def _random_key() -> str:
+    return base64.b64encode(secrets.token_bytes(32)).decode()
 
 
 @cache

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from datetime import UTC, date
+from datetime import date
 from io import BytesIO
 
 from pypdf import PdfReader
@@ -25,7 +25,8 @@ from models.schedule import now
 from models.settings import settings
 from models.subscription import Subscription
 from tasks.cases import Turn, letterhead, letterheads
-from tasks.paper import AgreementData, Part, Signature, agreement_filename, agreement_parts, render_agreement, sign_off
+from tasks.completion import complete_agreement
+from tasks.paper import AgreementData, Part, agreement_filename, agreement_parts, render_agreement
 from tasks.policy import side_effect
 from tasks.texts import Reader
 
@@ -78,7 +79,7 @@ def conclude_agreement(case_id: int) -> Standing:
         if agreement is None or again:
             _send(case_id, 1 if agreement is None else agreement.version + 1)
         elif agreement.countersigned_at is not None:
-            _complete(case_id)
+            complete_agreement(case_id)
         else:
             _await(case_id)
     with reading() as session:
@@ -183,67 +184,6 @@ def _await(case_id: int) -> None:
                 Reminder.begin(session, case, organiser, StepName.AGREEMENT, at)
             return
         Reminder.end(session, StepName.AGREEMENT, at, case=case.id)
-
-
-def _complete(case_id: int) -> None:
-    """Make the final document and send it to both sides; the next steps open."""
-    with reading() as session:
-        firm = Onboarding.get(session, case_id).firm
-        agreement = _latest(session, case_id)
-        signed = session.get_one(Document, agreement.uploaded_id or agreement.document_id)
-        organiser = _organiser(session, firm.id)
-        signatures = _signatures(agreement, firm, organiser)
-        final = sign_off(signed.content, signatures, agreement.language.value)
-        name = signed.name
-    with transaction() as session:
-        case, at = Onboarding.get(session, case_id), now()
-        agreement = _latest(session, case.id)
-        if case.is_done(StepName.AGREEMENT):
-            return
-        document = Document.keep(session, final, name, "application/pdf")
-        agreement.final_id = document.id
-        organiser, contact = _organiser(session, case.firm_id), Person.one(session, case.firm_id, Role.CONTACT)
-        copies = (
-            [organiser, None] if contact is None or contact.email == organiser.email else [organiser, contact, None]
-        )
-        for reader in copies:
-            Outgoing.post(
-                session,
-                MailKind.AGREEMENT_DONE,
-                f"agreement_done:{agreement.id}:{reader.id if reader else 'provider'}",
-                reader,
-                at,
-                case_id=case.id,
-                document_id=document.id,
-                **letterhead(session, case.firm),
-                signer=agreement.signer,
-                countersigned_at=agreement.countersigned_at and agreement.countersigned_at.isoformat(),
-                # Only who can sign in is led to a page behind the sign-in.
-                **({"path": f"/firm/{case.firm_id}"} if reader is organiser else {}),
-            )
-        case.finish(StepName.AGREEMENT, at)
-        record(session, case.id, at, "agreement.completed", version=agreement.version, sha256=document.sha256)
-
-
-def _signatures(agreement: Agreement, firm: Firm, organiser: Person) -> list[Signature]:
-    assert agreement.signed_at is not None and agreement.countersigned_at is not None  # noqa: PT018
-    return [
-        Signature(
-            party_name=firm.name,
-            signer_name=agreement.signer or "",
-            email=organiser.email,
-            signed_at=agreement.signed_at,
-            how=(agreement.signed_how or SignedHow.PAGE).value,
-            ip=agreement.signer_ip or "",
-            user_agent=agreement.signer_agent or "",
-        ),
-        Signature(
-            party_name=settings().provider_name,
-            signer_name=agreement.countersigned_by or "",
-            signed_at=agreement.countersigned_at.astimezone(UTC),
-            how="countersigned",
-        ),
-    ]
 
 
 def agreement_data(session: Session, case: Onboarding, version: int) -> AgreementData:

@@ -24,6 +24,9 @@ from babel.dates import format_date
 from babel.numbers import format_currency, format_decimal
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
+from pyhanko.pdf_utils.embed import EmbeddedFileObject, EmbeddedFileParams, FileSpec, embed_file
+from pyhanko.pdf_utils.generic import pdf_name
+from pyhanko.pdf_utils.incremental_writer import IncrementalPdfFileWriter
 from pypdf import PdfReader, PdfWriter
 from weasyprint import HTML
 from weasyprint.urls import FatalURLFetchingError, URLFetcher, URLFetcherResponse
@@ -171,6 +174,25 @@ def sign_off(pdf: bytes, signatures: Sequence[Signature], language: Language) ->
     result = BytesIO()
     writer.write(result)
     return result.getvalue()
+
+
+def attach(pdf: bytes, content: bytes, name: str) -> bytes:
+    """*pdf* with a PDF file attached byte for byte, as PDF/A-3 permits it; an incremental update."""
+    writer = IncrementalPdfFileWriter(BytesIO(pdf))
+    embedded = EmbeddedFileObject.from_file_data(
+        writer, content, params=EmbeddedFileParams(), mime_type="application/pdf"
+    )
+    spec = FileSpec("signed.pdf", file_name=name, embedded_data=embedded, af_relationship=pdf_name("/Supplement"))
+    embed_file(writer, spec)
+    result = BytesIO()
+    writer.write(result)  # type: ignore[no-untyped-call]
+    return result.getvalue()
+
+
+def seal_reason(language: Language) -> str:
+    """Why the provider seals, as validators show it."""
+    reason: str = _words(language)["certificate"]["seal_reason"]
+    return reason
 
 
 def agreement_filename(firm_name: str, language: Language, product: str = "Provision") -> str:

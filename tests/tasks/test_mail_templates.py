@@ -26,7 +26,10 @@ CASES = [
     ("welcome", {}),
     *[("register", {"role": role, "count": count}) for role in ("organiser", "caseworker") for count in range(4)],
     *[("agreement", {"count": count}) for count in range(4)],
-    ("agreement_done", {"signer": "Erika Muster", "countersigned_at": "2026-11-20T13:05:00+00:00"}),
+    (
+        "agreement_done",
+        {"signer": "Erika Muster", "countersigned_at": "2026-11-20T13:05:00+00:00", "sha256": "0123abcd" * 8},
+    ),
     ("agreement_declined", {"signer": "Erika Muster", "reason": "Zu lang."}),
     ("agreement_declined", {"signer": "Erika Muster", "reason": ""}),
     *[

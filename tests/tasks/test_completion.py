@@ -1,0 +1,115 @@
+from io import BytesIO
+
+import pytest
+from pyhanko.pdf_utils.incremental_writer import IncrementalPdfFileWriter
+from pyhanko.pdf_utils.misc import PdfError
+from pyhanko.pdf_utils.reader import PdfFileReader
+from pyhanko.sign.signers import PdfSignatureMetadata, PdfSigner, SimpleSigner
+from pyhanko.sign.validation import SignatureCoverageLevel, validate_pdf_signature
+from pyhanko_certvalidator import ValidationContext
+from pyhanko_certvalidator.registry import SimpleCertificateStore
+from pypdf import PdfReader
+
+from models.audit import trail
+from models.db import reading
+from models.document import Document
+from models.exchange import Outgoing
+from models.link import Purpose
+from models.settings import settings
+from tasks import agreements, completion, paper, seal
+from tests.factories import advance, agreement, at_once, countersigned, decide, signed, token, with_organiser
+from tests.tasks.test_paper import scan
+
+
+@pytest.fixture(autouse=True)
+def for_real(monkeypatch, quick):
+    """Certificate pages and seals are made for each case anew."""
+    monkeypatch.setattr(completion, "sign_off", paper.sign_off)
+    monkeypatch.setattr(completion, "seal", seal.seal)
+
+
+def final(case_id) -> bytes:
+    with reading() as session:
+        return session.get_one(Document, agreement(case_id).final_id).content
+
+
+def signed_by_the_firm() -> bytes:
+    """A PDF with a digital signature in it."""
+    own = seal.own_seal()
+    signer = SimpleSigner(own.certificate, own.key, SimpleCertificateStore.from_certs([own.certificate]))
+    writer = IncrementalPdfFileWriter(BytesIO(scan()), strict=False)
+    return PdfSigner(PdfSignatureMetadata(field_name="Firm"), signer).sign_pdf(writer).getvalue()
+
+
+def returned(content: bytes) -> int:
+    """The case of an agreement that came back as a file and was accepted."""
+    case_id = with_organiser()
+    link = token("erika@freitag.example", Purpose.AGREEMENT)
+    agreements.upload(link, content, "Unterschrieben – Müller.pdf", ip="", agent="")
+    advance(case_id)
+    decide(case_id, "accept")
+    advance(case_id)
+    return case_id
+
+
+def test_the_final_document_is_sealed_and_begins_with_the_original():
+    case_id = countersigned()
+    with reading() as session:
+        original = session.get_one(Document, agreement(case_id).document_id).content
+
+    reader = PdfFileReader(BytesIO(final(case_id)))
+    trusted = ValidationContext(trust_roots=[seal.own_seal().certificate])
+    status = validate_pdf_signature(reader.embedded_signatures[0], trusted)
+    assert status.bottom_line
+    assert status.coverage is SignatureCoverageLevel.ENTIRE_FILE
+    assert reader.embedded_signatures[0].sig_object["/Reason"].startswith("Von beiden Seiten unterzeichnet")
+    assert reader.embedded_signatures[0].sig_object["/Name"] == settings().provider_name
+    assert final(case_id).startswith(original)
+
+
+def test_two_passes_at_once_keep_one_document_and_everybody_gets_that_one():
+    case_id = signed()
+    decide(case_id, "countersign")
+
+    at_once(*[lambda: agreements.conclude_agreement.fn(case_id)] * 3)
+
+    with reading() as session:
+        kept = session.get_one(Document, agreement(case_id).final_id)
+        mails = [mail for mail in session.query(Outgoing) if mail.kind == "agreement_done"]
+        (told,) = [entry.facts for entry in trail(session, case_id) if entry.action == "agreement.completed"]
+        assert {mail.document_id for mail in mails} == {kept.id}
+        assert {mail.facts["sha256"] for mail in mails} == {kept.sha256} == {told["sha256"]}
+
+
+def test_a_scan_that_came_back_is_what_people_see():
+    case_id = returned(scan())
+
+    assert final(case_id).startswith(scan())
+    assert len(PdfReader(BytesIO(final(case_id))).pages) == 2
+
+
+def test_a_copy_signed_digitally_is_attached_as_it_came_and_its_signature_stays_good():
+    copy = signed_by_the_firm()
+
+    reader = PdfReader(BytesIO(final(returned(copy))))
+
+    assert reader.attachments["Unterschrieben – Müller.pdf"] == [copy]
+    assert len(reader.pages) > 8
+    inner = PdfFileReader(BytesIO(reader.attachments["Unterschrieben – Müller.pdf"][0]), strict=False)
+    trusted = ValidationContext(trust_roots=[seal.own_seal().certificate])
+    assert validate_pdf_signature(inner.embedded_signatures[0], trusted).bottom_line
+
+
+def test_a_copy_that_cannot_be_written_on_is_attached(monkeypatch):
+    written = completion.seal
+
+    def picky(pdf, reason):
+        if pdf.startswith(scan()):
+            raise PdfError("damaged")
+        return written(pdf, reason)
+
+    monkeypatch.setattr(completion, "seal", picky)
+
+    reader = PdfReader(BytesIO(final(returned(scan()))))
+
+    assert reader.attachments["Unterschrieben – Müller.pdf"] == [scan()]
