@@ -17,6 +17,7 @@ from decimal import Decimal
 from functools import cache
 from io import BytesIO
 from pathlib import Path
+from threading import Lock
 from typing import Any, Literal
 from zoneinfo import ZoneInfo
 
@@ -40,6 +41,8 @@ TEXTS = Path(__file__).parent / "templates" / "agreement"
 LOCALES: dict[Language, str] = {"de": "de_DE", "fr": "fr_FR", "en": "en_GB"}
 LOCAL_TIME = ZoneInfo("Europe/Berlin")
 LOGO_ADDRESS = "agreement:logo"
+_ONE_AT_A_TIME = Lock()
+"""Neither Pango nor Python's list of muted warnings is made for threads."""
 LONGEST_NAME = 180
 """Bytes of a file name before ``.pdf``; file systems allow 255 and mail programs add to it."""
 
@@ -274,7 +277,7 @@ class _OnlyTheLogo(URLFetcher):  # type: ignore[misc]
 
 def _pdf(html: str, logo: bytes | None = None, *, tagged: bool) -> bytes:
     document = HTML(string=html, url_fetcher=_OnlyTheLogo(logo))
-    with warnings.catch_warnings():
+    with _ONE_AT_A_TIME, warnings.catch_warnings():
         warnings.simplefilter("ignore", ResourceWarning)  # WeasyPrint leaves its colour profile to be closed by Python.
         pdf: bytes = document.write_pdf(pdf_variant="pdf/a-3b", pdf_tags=tagged)
     return pdf
