@@ -1,5 +1,6 @@
 """The end of step 5: the document that both sides have signed is made, sealed and sent to both."""
 
+from dataclasses import replace
 from datetime import UTC
 from io import BytesIO
 
@@ -9,20 +10,19 @@ from pypdf.errors import PyPdfError
 from sqlalchemy.orm import Session
 
 from models.agreement import Agreement, SignedHow
-from models.audit import record
+from models.audit import record, trail
 from models.db import reading, transaction
 from models.document import Document
 from models.errors import NotFound
 from models.exchange import MailKind, Outgoing
-from models.firm import Firm
 from models.onboarding import Onboarding, StepName
 from models.person import Person, Role
 from models.schedule import now
 from models.settings import settings
 from tasks.cases import letterhead
-from tasks.paper import Language as Told
-from tasks.paper import Signature, attach, seal_reason, sign_off
-from tasks.seal import seal
+from tasks.paper import Language, Proof, Signature, attach, seal_reason, sign_off
+from tasks.seal import own_seal, seal
+from tasks.texts import Reader
 
 
 def complete_agreement(case_id: int) -> None:
@@ -31,14 +31,15 @@ def complete_agreement(case_id: int) -> None:
     Two passes at once make two documents, since a seal tells its time; the first one kept is the document.
     """
     with reading() as session:
-        firm = Onboarding.get(session, case_id).firm
+        case = Onboarding.get(session, case_id)
         agreement = _latest(session, case_id)
         original = session.get_one(Document, agreement.document_id)
         returned = session.get(Document, agreement.uploaded_id) if agreement.uploaded_id else None
         content, name = original.content, original.name
         copy = (returned.content, returned.name) if returned else None
-        signatures = _signatures(agreement, firm, _organiser(session, firm.id))
-    final = _final(content, copy, signatures, agreement.language.value)
+        signatures = _signatures(session, case, agreement, _organiser(session, case.firm_id))
+        proof = _proof(session, case_id, agreement)
+    final = _final(content, copy, signatures, proof, agreement.language.value)
     with transaction() as session:
         case, at = Onboarding.get(session, case_id), now()
         agreement = _latest(session, case.id)
@@ -70,19 +71,24 @@ def complete_agreement(case_id: int) -> None:
         record(session, case.id, at, "agreement.completed", version=agreement.version, sha256=document.sha256)
 
 
-def _final(original: bytes, copy: tuple[bytes, str] | None, signatures: list[Signature], told: Told) -> bytes:
+def _final(
+    original: bytes, copy: tuple[bytes, str] | None, signatures: list[Signature], proof: Proof, language: Language
+) -> bytes:
     """The copy that came back, or the original, with the certificate page and the seal.
 
     Pages added to a copy that was signed digitally would void the signature in it. Such a copy goes into the file as
     an attachment, byte for byte; so does one that cannot be written on.
     """
-    if copy is not None and not _is_signed(copy[0]):
+    reason = seal_reason(language)
+    if copy is None:
+        return seal(sign_off(original, signatures, language, proof), reason)
+    if not _is_signed(copy[0]):
         try:
-            return seal(sign_off(copy[0], signatures, told), seal_reason(told))
+            return seal(sign_off(copy[0], signatures, language, proof), reason)
         except (PdfError, PyPdfError):
             pass
-    signed = sign_off(original, signatures, told)
-    return seal(signed if copy is None else attach(signed, *copy), seal_reason(told))
+    signatures = [replace(signatures[0], how="attached"), *signatures[1:]]
+    return seal(attach(sign_off(original, signatures, language, proof), *copy), reason)
 
 
 def _is_signed(pdf: bytes) -> bool:
@@ -92,17 +98,25 @@ def _is_signed(pdf: bytes) -> bool:
         return False
 
 
-def _signatures(agreement: Agreement, firm: Firm, organiser: Person) -> list[Signature]:
+def _signatures(session: Session, case: Onboarding, agreement: Agreement, organiser: Person) -> list[Signature]:
     assert agreement.signed_at is not None and agreement.countersigned_at is not None  # noqa: PT018
+    how, acts = agreement.signed_how or SignedHow.PAGE, trail(session, case.id)
+    by_signer = [act for act in acts if act.actor == organiser.email and act.action.startswith("agreement.")]
+    visits = [(agreement.signer_ip or "", agreement.signer_agent or "")]
+    visits += [(str(act.facts.get("ip", "")), str(act.facts.get("agent", ""))) for act in by_signer]
+    opened = [act.at for act in by_signer if act.action == "agreement.opened" and act.at >= agreement.sent_at]
     return [
         Signature(
-            party_name=firm.name,
+            party_name=case.firm.name,
             signer_name=agreement.signer or "",
+            role=Reader(agreement.language).label(Role.ORGANISER),
             email=organiser.email,
+            authentication=("service",) if how is SignedHow.WEBHOOK else ("mail_link",),
+            sent_at=agreement.sent_at,
+            viewed_at=min(opened, default=None),
             signed_at=agreement.signed_at,
-            how=(agreement.signed_how or SignedHow.PAGE).value,
-            ip=agreement.signer_ip or "",
-            user_agent=agreement.signer_agent or "",
+            how=how.value,
+            visits=tuple(dict.fromkeys(visit for visit in visits if visit[0])),
         ),
         Signature(
             party_name=settings().provider_name,
@@ -111,6 +125,19 @@ def _signatures(agreement: Agreement, firm: Firm, organiser: Person) -> list[Sig
             how="countersigned",
         ),
     ]
+
+
+def _proof(session: Session, case_id: int, agreement: Agreement) -> Proof:
+    newest, own = trail(session, case_id)[-1], own_seal()
+    return Proof(
+        document_id=agreement.data["number"],
+        trail_entries=newest.number,
+        trail_head=newest.hash,
+        seal_level=own.level,
+        seal_holder=own.holder,
+        seal_fingerprint=own.fingerprint,
+        seal_is_self_made=own.is_self_made,
+    )
 
 
 def _latest(session: Session, case_id: int) -> Agreement:

@@ -10,7 +10,7 @@ import re
 import tomllib
 import unicodedata
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from decimal import Decimal
@@ -35,12 +35,13 @@ from weasyprint.urls import FatalURLFetchingError, URLFetcher, URLFetcherRespons
 Language = Literal["de", "fr", "en"]
 LineOfBusiness = Literal["tax", "audit", "law", "other"]
 Billing = Literal["monthly", "quarterly", "half_yearly", "yearly"]
-Way = Literal["page", "upload", "webhook", "countersigned"]
+Way = Literal["page", "upload", "attached", "webhook", "countersigned"]
+Authentication = Literal["mail_link", "mail_code", "service"]
 
 TEXTS = Path(__file__).parent / "templates" / "agreement"
 LOCALES: dict[Language, str] = {"de": "de_DE", "fr": "fr_FR", "en": "en_GB"}
 LOCAL_TIME = ZoneInfo("Europe/Berlin")
-LOGO_ADDRESS = "agreement:logo"
+LOGO_ADDRESS, DRAWING_ADDRESS = "agreement:logo", "agreement:drawing-"
 _ONE_AT_A_TIME = Lock()
 """Neither Pango nor Python's list of muted warnings is made for threads."""
 LONGEST_NAME = 180
@@ -93,16 +94,36 @@ class Part:
 
 @dataclass(frozen=True, kw_only=True)
 class Signature:
-    """Who signed for a party, when and in which way; ``ip`` and ``user_agent`` as far as they are known."""
+    """Who signed for a party, when, in which way, and how we know; whatever is not known stays empty."""
 
     party_name: str
     signer_name: str
     role: str = ""
     email: str = ""
+    authentication: tuple[Authentication, ...] = ()
+    sent_at: datetime | None = None
+    viewed_at: datetime | None = None
+    """When the signer first opened the agreement."""
     signed_at: datetime
     how: Way
-    ip: str = ""
-    user_agent: str = ""
+    visits: tuple[tuple[str, str], ...] = ()
+    """IP address and browser of each place from which the signer acted."""
+    drawing: bytes | None = None
+    """The signature as it was drawn, a PNG or SVG."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Proof:
+    """What the certificate page tells beside the signatures, so that later changes show."""
+
+    document_id: str
+    trail_entries: int
+    trail_head: str
+    """Hash of the newest entry of the case's audit trail: whoever has the page sees if entries are cut off later."""
+    seal_level: str
+    seal_holder: str
+    seal_fingerprint: str
+    seal_is_self_made: bool
 
 
 def render_agreement(data: AgreementData) -> bytes:
@@ -130,7 +151,7 @@ def render_agreement(data: AgreementData) -> bytes:
             logo_address=LOGO_ADDRESS,
         )
     )
-    return _pdf(html, data.logo, tagged=True)
+    return _pdf(html, {LOGO_ADDRESS: data.logo} if data.logo else {}, tagged=True)
 
 
 def agreement_parts(data: AgreementData) -> list[Part]:
@@ -145,16 +166,17 @@ def agreement_parts(data: AgreementData) -> list[Part]:
     ]
 
 
-def sign_off(pdf: bytes, signatures: Sequence[Signature], language: Language) -> bytes:
-    """*pdf* with a sheet appended that records its SHA-256 and who signed it, how, from where and when.
+def sign_off(pdf: bytes, signatures: Sequence[Signature], language: Language, proof: Proof) -> bytes:
+    """*pdf* with a certificate page appended: its SHA-256, who signed it, how, from where and when, and *proof*.
 
-    The sheet is added as an incremental update: the result begins with the very bytes of *pdf*, so that anybody can
-    check the sum by cutting the file there. Level: simple electronic signatures, and the sheet says so; nothing here
-    is sealed. PDF/A-3b: the sheet itself conforms and the mark, output intent and metadata of *pdf* stay in force, but
-    no validator has confirmed the joined file.
+    The page is added as an incremental update: the result begins with the very bytes of *pdf*, so that anybody can
+    check the sum by cutting the file there. Level: simple electronic signatures, and the page says so. PDF/A-3b: the
+    page itself conforms and the mark, output intent and metadata of *pdf* stay in force, but no validator has
+    confirmed the joined file. The head of the trail also stands in the information, for ``anchored_head``.
     """
     original = PdfReader(BytesIO(pdf))
     words, sha256 = _words(language)["certificate"], hashlib.sha256(pdf).hexdigest()
+    drawings = {f"{DRAWING_ADDRESS}{at}": one.drawing for at, one in enumerate(signatures) if one.drawing}
     html = (
         _texts()
         .get_template("certificate.html")
@@ -162,21 +184,39 @@ def sign_off(pdf: bytes, signatures: Sequence[Signature], language: Language) ->
             words=words,
             locale=LOCALES[language],
             document=(original.metadata and original.metadata.title) or words["untitled"],
+            proof=proof,
             made_at=max(signature.signed_at for signature in signatures).astimezone(UTC),
             pages=len(original.pages),
             bytes=len(pdf),
             size=format_decimal(len(pdf), locale=LOCALES[language]),
             sha256=sha256,
-            signatures=[(signature, _moment(signature.signed_at, language)) for signature in signatures],
+            signatures=signatures,
+            drawing_address=DRAWING_ADDRESS,
+            moment=lambda at: _moment(at, language),
         )
     )
     writer = PdfWriter(BytesIO(pdf), incremental=True)
-    writer.append(BytesIO(_pdf(html, tagged=False)), import_outline=False)
+    writer.append(BytesIO(_pdf(html, drawings, tagged=False)), import_outline=False)
     # A changed entry also makes pypdf repeat the reference to the information, without which the title would be lost.
-    writer.add_metadata({"/OriginalSHA256": sha256, "/OriginalBytes": str(len(pdf))})
+    writer.add_metadata(
+        {
+            "/OriginalSHA256": sha256,
+            "/OriginalBytes": str(len(pdf)),
+            "/AuditEntries": str(proof.trail_entries),
+            "/AuditHead": proof.trail_head,
+        }
+    )
     result = BytesIO()
     writer.write(result)
     return result.getvalue()
+
+
+def anchored_head(pdf: bytes) -> tuple[int, str] | None:
+    """Number of entries and head of the audit trail, as *pdf* tells them on its certificate page; None without one."""
+    told = PdfReader(BytesIO(pdf)).metadata
+    if told is None or "/AuditHead" not in told:
+        return None
+    return int(str(told["/AuditEntries"])), str(told["/AuditHead"])
 
 
 def attach(pdf: bytes, content: bytes, name: str) -> bytes:
@@ -261,22 +301,24 @@ def _with_anchors(part: Part) -> tuple[Markup, list[tuple[str, Markup]]]:
     return Markup(re.sub(r"<h2>(.*?)</h2>", anchored, part.html, flags=re.DOTALL)), found  # noqa: S704
 
 
-class _OnlyTheLogo(URLFetcher):  # type: ignore[misc]
+class _OnlyGiven(URLFetcher):  # type: ignore[misc]
     """Reads nothing from network or disk: a document is made of what it was given."""
 
-    def __init__(self, logo: bytes | None) -> None:
+    def __init__(self, pictures: Mapping[str, bytes]) -> None:
         super().__init__()
-        self._logo = logo
+        self._pictures = pictures
 
     def fetch(self, url: str, headers: dict[str, str] | None = None) -> URLFetcherResponse:  # noqa: ARG002
-        if url == LOGO_ADDRESS and self._logo:
-            return URLFetcherResponse(url, self._logo, {"Content-Type": "image/png"})
+        if url in self._pictures:
+            picture = self._pictures[url]
+            kind = "image/png" if picture.startswith(b"\x89PNG") else "image/svg+xml"
+            return URLFetcherResponse(url, picture, {"Content-Type": kind})
         msg = f"an agreement fetches nothing, and {url!r} was asked for"
         raise FatalURLFetchingError(msg)
 
 
-def _pdf(html: str, logo: bytes | None = None, *, tagged: bool) -> bytes:
-    document = HTML(string=html, url_fetcher=_OnlyTheLogo(logo))
+def _pdf(html: str, pictures: Mapping[str, bytes] | None = None, *, tagged: bool) -> bytes:
+    document = HTML(string=html, url_fetcher=_OnlyGiven(pictures or {}))
     with _ONE_AT_A_TIME, warnings.catch_warnings():
         warnings.simplefilter("ignore", ResourceWarning)  # WeasyPrint leaves its colour profile to be closed by Python.
         pdf: bytes = document.write_pdf(pdf_variant="pdf/a-3b", pdf_tags=tagged)

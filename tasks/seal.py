@@ -11,6 +11,7 @@ from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from io import BytesIO
 from pathlib import Path
+from typing import Any
 
 import certifi
 import httpx
@@ -82,7 +83,10 @@ class Seal:
 
     @property
     def holder(self) -> str:
-        return str(self.certificate.subject.human_friendly)
+        """Whose certificate it is, as people write it."""
+        names: dict[str, Any] = self.certificate.subject.native
+        told = [names[part] for part in ("common_name", "organization_name") if part in names]
+        return ", ".join(dict.fromkeys(str(one) for one in told)) or str(self.certificate.subject.human_friendly)
 
     @property
     def is_self_made(self) -> bool:

@@ -23,7 +23,7 @@ from models.db import Base, engine
 from models.migrate import register_tables
 from models.settings import settings
 from tasks import agreements, completion
-from tasks.paper import AgreementData, Signature, render_agreement, sign_off
+from tasks.paper import AgreementData, Proof, Signature, render_agreement, sign_off
 from tasks.seal import seal
 from tests import postgres
 
@@ -101,7 +101,11 @@ def _written(data: AgreementData) -> bytes:
 @cache
 def _signed_off(pdf: bytes, language: str) -> bytes:
     party = Signature(party_name="A", signer_name="B", signed_at=datetime(2026, 3, 2, 9, tzinfo=UTC), how="page")
-    return seal(sign_off(pdf, [party, replace(party, how="countersigned")], language), "test")
+    proof = Proof(
+        document_id="1", trail_entries=1, trail_head="0" * 64,
+        seal_level="", seal_holder="", seal_fingerprint="", seal_is_self_made=True,
+    )  # fmt: skip
+    return seal(sign_off(pdf, [party, replace(party, how="countersigned")], language, proof), "test")
 
 
 @pytest.fixture(autouse=True)
@@ -109,7 +113,7 @@ def quick(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch):
     """Tests of models and tasks share real agreements that differ in the number only, and hash passwords cheaply."""
     if Path(request.fspath).parent in TWICE:
         monkeypatch.setattr(agreements, "render_agreement", lambda d: _written(replace(d, number="", company_id="")))
-        monkeypatch.setattr(completion, "sign_off", lambda pdf, _, language: _signed_off(pdf, language))
+        monkeypatch.setattr(completion, "sign_off", lambda pdf, _, language, __: _signed_off(pdf, language))
         monkeypatch.setattr(completion, "seal", lambda pdf, _: pdf)
         monkeypatch.setattr(person, "_hasher", lambda: PasswordHasher(time_cost=1, memory_cost=8, parallelism=1))
 

@@ -67,6 +67,19 @@ def test_the_final_document_is_sealed_and_begins_with_the_original():
     assert final(case_id).startswith(original)
 
 
+def test_the_certificate_tells_what_is_known_and_anchors_the_trail():
+    case_id = countersigned()
+    number, head = paper.anchored_head(final(case_id))
+    sheet = " ".join(PdfReader(BytesIO(final(case_id))).pages[-1].extract_text().split())
+
+    with reading() as session:
+        entries = trail(session, case_id)
+    assert (entries[number - 1].hash, entries[number].action) == (head, "agreement.completed")
+    for fact in (head, seal.own_seal().fingerprint, "Erika Muster, Organisator", "erika@freitag.example", "127.0.0.1"):
+        assert fact in sheet
+    assert agreement(case_id).data["number"] in sheet
+
+
 def test_two_passes_at_once_keep_one_document_and_everybody_gets_that_one():
     case_id = signed()
     decide(case_id, "countersign")

@@ -21,7 +21,15 @@ from pypdfium2.raw import FPDF_PAGEOBJ_IMAGE
 from weasyprint.urls import FatalURLFetchingError
 
 from tasks import paper
-from tasks.paper import AgreementData, Signature, agreement_filename, agreement_parts, render_agreement, sign_off
+from tasks.paper import (
+    AgreementData,
+    Proof,
+    Signature,
+    agreement_filename,
+    agreement_parts,
+    anchored_head,
+    render_agreement,
+)
 
 LANGUAGES = ("de", "fr", "en")
 FIRM = "Anwaltskanzlei Freitag & Kollegen"
@@ -129,6 +137,14 @@ def pictures(pdf: bytes) -> list[list[tuple[int, int]]]:
     found = [[picture.get_px_size() for picture in page.get_objects(filter=[FPDF_PAGEOBJ_IMAGE])] for page in document]
     document.close()
     return found
+
+
+def render(pdf: bytes, page: int) -> bytes:
+    """The page as pixels."""
+    document = pypdfium2.PdfDocument(pdf)
+    drawn = document[page].render(scale=1).to_pil().tobytes()
+    document.close()
+    return drawn
 
 
 def edges(pdf: bytes) -> tuple[float, float, float, float]:
@@ -388,8 +404,10 @@ def signatures() -> list[Signature]:
             email="ute.freitag@freitag.example",
             signed_at=datetime(2026, 7, 24, 7, 15, 3, tzinfo=UTC),
             how="page",
-            ip="203.0.113.7",
-            user_agent="Mozilla/5.0 <i>(X11; Linux)</i>",
+            authentication=("mail_link", "mail_code"),
+            sent_at=datetime(2026, 7, 20, 6, 0, 1, tzinfo=UTC),
+            viewed_at=datetime(2026, 7, 24, 7, 2, 2, tzinfo=UTC),
+            visits=(("203.0.113.7", "Mozilla/5.0 <i>(X11; Linux)</i>"), ("2001:db8::7", "")),
         ),
         Signature(
             party_name="Convent IT",
@@ -398,6 +416,21 @@ def signatures() -> list[Signature]:
             how="countersigned",
         ),
     ]
+
+
+PROOF = Proof(
+    document_id="861272-1",
+    trail_entries=12,
+    trail_head="ab12" * 16,
+    seal_level="PAdES B-B",
+    seal_holder="Convent IT 2026, Convent IT",
+    seal_fingerprint="cd34" * 16,
+    seal_is_self_made=True,
+)
+
+
+def sign_off(pdf, signatures, language, proof=PROOF) -> bytes:
+    return paper.sign_off(pdf, signatures, language, proof)
 
 
 def test_signing_off_keeps_the_original_byte_for_byte_and_adds_one_page():
@@ -432,9 +465,13 @@ def test_the_sheet_tells_who_signed_how_when_and_what(language, level):
         "<i>(X11; Linux)</i>",
     ):
         assert fact in sheet
-    assert "09:15:03 (UTC+02:00) 2026-07-24 07:15:03 UTC" in sheet
+    assert "09:15:03 (UTC+02:00) · 2026-07-24 07:15:03 UTC" in sheet
+    assert "09:02:02 (UTC+02:00) · 2026-07-24 07:02:02 UTC" in sheet
+    assert "08:00:01 (UTC+02:00) · 2026-07-20 06:00:01 UTC" in sheet
     assert "Max Muster" in sheet
-    assert "13:30:00 (UTC+01:00) 2026-11-24 12:30:00 UTC" in sheet
+    assert "13:30:00 (UTC+01:00) · 2026-11-24 12:30:00 UTC" in sheet
+    for fact in ("861272-1", "2001:db8::7", "ab12" * 16, "cd34" * 16, "PAdES B-B", "Convent IT 2026"):
+        assert fact in sheet
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
@@ -442,10 +479,9 @@ def test_every_way_of_signing_has_words_in_every_language(language):
     ways = paper._words(language)["certificate"]["ways"]
     assert set(ways) == set(get_args(paper.Way))
 
-    sheet = " ".join(pages(sign_off(scan(), [replace(signatures()[0], how=how) for how in ways], language)))
-
-    for words in ways.values():
-        assert plain(words) in sheet
+    for how, words in ways.items():
+        sheet = last_page(sign_off(scan(), [replace(signatures()[0], how=how)], language))
+        assert "".join(words.split()) in "".join(sheet.split())
 
 
 def test_the_joined_file_keeps_the_mark_of_pdf_a_title_bookmarks_and_embedded_fonts():
@@ -458,6 +494,41 @@ def test_the_joined_file_keeps_the_mark_of_pdf_a_title_bookmarks_and_embedded_fo
     assert reader.metadata["/OriginalSHA256"] == hashlib.sha256(rendered()).hexdigest()
     assert len(reader.outline) == len(PdfReader(BytesIO(rendered())).outline)
     assert all(embedded_fonts(signed).values())
+
+
+def test_the_head_of_the_audit_trail_can_be_read_back():
+    assert anchored_head(sign_off(scan(), signatures(), "de")) == (12, "ab12" * 16)
+    assert anchored_head(scan()) is None
+
+
+@pytest.mark.parametrize("kind", ["png", "svg"])
+def test_a_drawn_signature_is_shown(kind):
+    drawn = (
+        logo()
+        if kind == "png"
+        else b'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 9 3"><path d="M1 1L8 2"/></svg>'
+    )
+    plainly = sign_off(scan(), signatures(), "de")
+
+    shown = sign_off(scan(), [replace(signatures()[0], drawing=drawn), signatures()[1]], "de")
+
+    assert pictures(shown)[1] == ([(600, 160)] if kind == "png" else [])
+    assert render(shown, 1) != render(plainly, 1)
+
+
+def test_a_drawing_fetches_nothing(caplog):
+    spying = b'<svg xmlns="http://www.w3.org/2000/svg"><image href="file:///etc/passwd" width="9" height="9"/></svg>'
+
+    signed = sign_off(scan(), [replace(signatures()[0], drawing=spying)], "de")
+
+    assert "Failed to render SVG image" in caplog.text
+    assert not any(pictures(signed)[1:])
+
+
+def test_a_seal_that_somebody_issued_is_not_called_self_made():
+    assert "selbst ausgestellt" in last_page(sign_off(scan(), signatures(), "de"))
+    issued = sign_off(scan(), signatures(), "de", replace(PROOF, seal_is_self_made=False))
+    assert "selbst ausgestellt" not in last_page(issued)
 
 
 def test_signing_off_twice_gives_the_same_bytes():
