@@ -62,8 +62,7 @@ def test_there_are_many_attacks_and_none_took_much_memory(capsys):
     peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * 1024
     number = len(REFUSED) + len(HARMLESS) + len(ENDING)
     with capsys.disabled():
-        print(f"
-{number} hostile files; the processes took at most {peak / 1e6:.0f} MB")
+        print(f"\n{number} hostile files; the processes took at most {peak / 1e6:.0f} MB")
 
     assert number >= 60
     assert peak < MEMORY
