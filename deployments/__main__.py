@@ -150,6 +150,35 @@ def verify(company_id: Annotated[str, typer.Argument(help="One firm only.", show
     raise typer.Exit(1 if broken else 0)
 
 
+@app.command()
+def logo(
+    where: Annotated[str, typer.Argument(metavar="URL|FILE", help="A website, the address of a picture, or a file.")],
+    firm: Annotated[str, typer.Option(help="The firm's name, which helps to tell its logo from others.")] = "",
+    out: Annotated[Path | None, typer.Option(help="Folder for the logo in shape; made if need be.")] = None,
+    as_json: Json = False,
+    allow_private: Annotated[bool, typer.Option("--allow-private", help="For tests: fetch from this machine.")] = False,
+) -> None:
+    """Find the logo on a website and tell why it is the one; or take one from a file. Exit status 3: there is none."""
+    import os
+
+    from models.settings import settings
+    from tasks.logos.fetch import Faltered
+
+    if allow_private:
+        os.environ["PROVISION_FETCH_PRIVATE"] = "true"
+        settings.cache_clear()
+    with _told():
+        from deployments import logo
+
+        try:
+            done = logo.search(where, firm, out)
+        except (Faltered, OSError) as error:
+            _note(str(error))
+            raise typer.Exit(1) from error
+        typer.echo(logo.as_json(done)) if as_json else _print("\n".join(logo.lines(done, _reader())))
+        raise typer.Exit(0 if done.found.choice else 3)
+
+
 @contextmanager
 def _told() -> Iterator[None]:
     """A refusal as a sentence; so is a database that is not there, which is the commonest mistake of all."""

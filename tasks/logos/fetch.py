@@ -6,7 +6,7 @@
     TooMuch            it is larger, or takes more requests, than a logo may
     Faltered           not a refusal: it may work later, the caller tries again
 
-One ``Fetcher`` serves one site: its requests and its seconds are counted together.
+One ``Fetcher`` serves one site: its requests and its seconds are counted together, also from several threads.
 """
 
 import ipaddress
@@ -43,16 +43,17 @@ ROBOTS_BYTES = 500_000
 PORTS = frozenset({80, 443, 8000, 8080, 8443})
 PRODUCT = "ProvisionLogo"
 
-_UNICAST = ipaddress.ip_network("2000::/3")
-"""All that is given out of IPv6; what lies outside leads to IPv4, to one network, or nowhere."""
 _NOT_PUBLIC = tuple(
     ipaddress.ip_network(block)
     for block in (
         # `is_global` is True for all of these in Python 3.11, but they reach a private IPv4 address or many machines.
+        "64:ff9b::/96",
+        "64:ff9b:1::/48",
         "2001::/32",
         "2002::/16",
-        "3fff::/20",
+        "::/96",
         "192.88.99.0/24",
+        "fec0::/10",
     )
 )
 
@@ -116,8 +117,6 @@ def is_public(address: str) -> bool:
     ip = ipaddress.ip_address(address.partition("%")[0])
     if isinstance(ip, ipaddress.IPv6Address) and ip.ipv4_mapped:
         ip = ip.ipv4_mapped
-    if isinstance(ip, ipaddress.IPv6Address) and ip not in _UNICAST:
-        return False
     return ip.is_global and not ip.is_multicast and not any(ip in block for block in _NOT_PUBLIC)
 
 
@@ -146,6 +145,8 @@ class Fetcher:
         self._deadline = _Deadline(seconds)
         self._requests_left = requests
         self._robots: dict[str, Robots] = {}
+        self._counting = threading.Lock()
+        self._asking_robots = threading.Lock()
         self._client = httpx.Client(
             transport=_Transport(_PinnedNetwork(self._deadline)),
             follow_redirects=False,
@@ -172,24 +173,25 @@ class Fetcher:
 
     def get(self, url: str, *, most: int = PICTURE_BYTES) -> Fetched:
         """Fetch *url*, following redirects; every hop is checked anew. At most *most* decoded bytes."""
-        return self._follow(url, most)
+        return self._follow(url, most, ask_robots=True)
 
-    def _follow(self, url: str, most: int, *, for_robots: bool = False) -> Fetched:
+    def _follow(self, url: str, most: int, *, ask_robots: bool) -> Fetched:
         for _ in range(REDIRECTS + 1):
             address = _web_address(url)
-            if not for_robots and not self._robots_of(address).allow(address.raw_path.decode("ascii")):
+            if ask_robots and not self._robots_of(address).allow(address.raw_path.decode("ascii")):
                 raise RobotsRefused(str(address))
-            fetched, moved_to = self._once(address, most, cut=for_robots)
+            fetched, moved_to = self._once(address, most)
             if moved_to is None:
                 return fetched
             url = urljoin(str(address), moved_to)
         raise TooMuch(url, f"{REDIRECTS} redirects")
 
-    def _once(self, address: httpx.URL, most: int, *, cut: bool) -> tuple[Fetched, str | None]:
+    def _once(self, address: httpx.URL, most: int) -> tuple[Fetched, str | None]:
         """One request: what came, or where it moved to."""
-        if self._requests_left <= 0:
-            raise TooMuch(str(address), f"{REQUESTS} requests")
-        self._requests_left -= 1
+        with self._counting:
+            if self._requests_left <= 0:
+                raise TooMuch(str(address), f"{REQUESTS} requests")
+            self._requests_left -= 1
         with _failures_of(str(address)), self._client.stream("GET", address) as response:
             moved_to = response.headers.get("location")
             if response.is_redirect and moved_to:
@@ -199,11 +201,11 @@ class Fetcher:
             if response.status_code != 200:
                 raise Unreachable(str(address), f"status {response.status_code}")
             media_type = response.headers.get("content-type", "").partition(";")[0].strip().lower()
-            content = b"".join(self._decoded(response, most, cut=cut))
+            content = b"".join(self._decoded(response, most))
             return Fetched(str(address), content, media_type, response.charset_encoding), None
 
-    def _decoded(self, response: httpx.Response, most: int, *, cut: bool) -> Iterator[bytes]:
-        """The body, unpacked by us: httpx would unpack a bomb before anyone could count. Too long, it is *cut*."""
+    def _decoded(self, response: httpx.Response, most: int) -> Iterator[bytes]:
+        """The body, unpacked by us: httpx would unpack a bomb before anyone could count."""
         packing = response.headers.get("content-encoding", "identity").strip().lower()
         if packing not in {"", "identity", "gzip", "x-gzip"}:
             raise Unreachable(str(response.url), f"content encoding {packing[:20]}")
@@ -217,26 +219,21 @@ class Fetcher:
             except zlib.error as error:
                 raise Unreachable(str(response.url), "damaged content encoding") from error
             left -= len(piece)
-            if left < 0 and cut:
-                yield piece[:left]
-                return
             if left < 0:
                 raise TooMuch(str(response.url), f"{most // 1_000_000 or 1} MB")
             yield piece
 
     def _robots_of(self, address: httpx.URL) -> Robots:
-        """Rules of the site (RFC 9309): without a robots.txt everything is allowed, of a long one the beginning counts.
-
-        A site too broken to tell its rules is asked nothing else, nor is one whose rules lie where we do not go.
-        """
+        """Rules of the site; without a robots.txt everything is allowed, a broken one forbids (RFC 9309)."""
         site = f"{address.scheme}://{address.netloc.decode('ascii')}"
-        if site not in self._robots:
-            try:
-                text = self._follow(f"{site}/robots.txt", ROBOTS_BYTES, for_robots=True).content
-                self._robots[site] = Robots.read(text.decode("utf-8", "replace"), PRODUCT)
-            except (Unreachable, TooMuch):
-                self._robots[site] = Robots()
-        return self._robots[site]
+        with self._asking_robots:
+            if site not in self._robots:
+                try:
+                    text = self._follow(f"{site}/robots.txt", ROBOTS_BYTES, ask_robots=False).content
+                    self._robots[site] = Robots.read(text.decode("utf-8", "replace"), PRODUCT)
+                except (Unreachable, TooMuch):
+                    self._robots[site] = Robots()
+            return self._robots[site]
 
 
 def _contact() -> str:
@@ -249,7 +246,7 @@ def _web_address(url: str) -> httpx.URL:
         address = httpx.URL(url.strip()).copy_with(fragment=None)
     except (httpx.InvalidURL, ValueError, UnicodeError) as error:
         raise AddressRefused(url[:300]) from error
-    port = (443 if address.scheme == "https" else 80) if address.port is None else address.port
+    port = address.port or (443 if address.scheme == "https" else 80)
     if address.scheme not in {"http", "https"} or not address.host or address.userinfo:
         raise AddressRefused(str(address)[:300])
     if port not in PORTS and not settings().fetch_private:
@@ -262,8 +259,6 @@ def _failures_of(address: str) -> Iterator[None]:
     """Say in our words what the network says in its own."""
     try:
         yield
-    except httpx.InvalidURL as error:  # Where it moved to; httpx looks at that by itself.
-        raise AddressRefused(address) from error
     except (httpx.TimeoutException, httpcore.TimeoutException) as error:
         raise Faltered(f"{address} does not answer in time: try again later.") from error
     except (httpx.HTTPError, httpcore.NetworkError, httpcore.ProtocolError, OSError) as error:

@@ -1,81 +1,103 @@
-"""Which picture on a website is the firm's logo: evidence is gathered from the page, adds up, and ranks.
+"""Which picture on a website is the firm's logo: what the pages say, what the pictures look like, and how sure we are.
 
-``gather`` reads one page and is pure; ``find`` fetches the page first; ``take_from`` goes on to fetch and shape the
-best candidates until one is usable. A mechanism is a function that yields evidence; a new one is one more function.
+``find`` visits the site: it enters it as a reader would, through refreshes, splash pages and frames, gathers
+candidates, looks at the pictures of the likeliest, and asks a second page if the first leaves doubts.
 """
 
-import json
+import math
 import re
-from collections.abc import Iterator
-from dataclasses import dataclass
-from enum import StrEnum
-from functools import cached_property
-from typing import Any
-from urllib.parse import unquote, urljoin, urlsplit
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
+from urllib.parse import urlsplit
 
-from bs4 import BeautifulSoup, Tag
-from bs4.dammit import UnicodeDammit
+from lxml import etree  # type: ignore[import-untyped]
 
-from models.logo import LogoRefused
+from models.errors import ProvisionError
 from tasks.logos import svg
-from tasks.logos.fetch import PAGE_BYTES, Faltered, Fetched, Fetcher, RobotsRefused, TooMuch, Unreachable
-from tasks.logos.shape import ShapedLogo, shape
+from tasks.logos.evidence import Reason, Sign, reason
+from tasks.logos.fetch import PAGE_BYTES, PICTURE_BYTES, Faltered, Fetched, Fetcher, Unreachable
+from tasks.logos.gather import Candidate, Kind, gather, manifest_icons, merged, scripted, stem
+from tasks.logos.look import Look, look
+from tasks.logos.page import Element, Page, as_xml, attribute, folded, site_of
+from tasks.logos.styles import Styles, imports
 
-SCORE_LEAST = 1
-"""What has more against it than for it is never taken."""
-SIDE_LEAST = 48
-"""Pixels on the longer side that a picture found by ourselves must have."""
-INLINE_MOST = 300_000
-"""Characters of an SVG within the page."""
+CONFIDENT = 0.7
+"""From here on a logo is taken without asking anybody."""
+LEAST = 0.3
+"""Below this, the answer is that there is no logo."""
+AT_ONCE = 3
+"""Requests that one site gets at the same moment."""
+LOOKED_AT = 6
+SHEETS = 5
+SHEET_BYTES = 1_500_000
+SCRIPT_BYTES = 4_000_000
 
-
-class Kind(StrEnum):
-    URL = "url"
-    INLINE_SVG = "inline-svg"
-    DATA_URI = "data-uri"
-
-
-@dataclass(frozen=True)
-class Candidate:
-    """A picture that may be the logo; ``reasons`` are English notes for an operator, the weightiest first."""
-
-    kind: Kind
-    source: str
-    """The absolute address, the SVG's markup as found, or the data URI."""
-    score: int
-    reasons: tuple[str, ...]
+__all__ = ["CONFIDENT", "LEAST", "Candidate", "Found", "Kind", "find"]
 
 
 @dataclass(frozen=True)
-class _Evidence:
-    source: str
-    points: int
-    reason: str
+class Found:
+    """What the search of one site came to."""
+
+    candidates: list[Candidate]
+    """The likeliest first."""
+    pictures: dict[str, bytes] = field(default_factory=dict, repr=False)
+    """By a candidate's source: what was fetched, of the likeliest only."""
+
+    @property
+    def choice(self) -> Candidate | None:
+        """The logo; None if there is none, which is an answer."""
+        first = next(iter(self.candidates), None)
+        return first if first is not None and first.confidence >= LEAST else None
 
 
-def take_from(website: str, firm_name: str) -> tuple[Candidate, ShapedLogo] | None:
-    """The firm's logo from its website, in shape; None if there is none that is good enough to be shown.
+def find(website: str, firm_name: str = "") -> Found:
+    """The firm's logo on its website, and what else it may be.
 
     Raises the refusals of ``tasks.logos.fetch`` for the website as a whole, and Faltered if it may work later.
     """
     with Fetcher() as fetcher:
-        page = _open(fetcher, website)
-        for candidate in gather(page, firm_name):
-            if candidate.score < SCORE_LEAST or fetcher.is_late:
-                return None
-            try:
-                logo = shape(_content(fetcher, candidate))
-            except (LogoRefused, Unreachable, RobotsRefused, TooMuch, Faltered):
-                continue  # This picture is not to be had; the next may be.
-            if _is_plausible(candidate, logo):
-                return candidate, logo
-    return None
+        visit = _Visit(fetcher)
+        first = _open(fetcher, website)
+        if first.media_type.startswith("image/") or svg.is_svg(first.content):
+            return Found([Candidate.given(first.url)], {first.url: first.content})
+        pages = _enter(visit, Page(first, firm_name))
+        candidates = _gathered(visit, pages)
+        candidates = _confirmed(visit, pages, candidates)
+        candidates, pictures = _looked_at(visit, pages[-1], candidates)
+        return Found(candidates, pictures)
 
 
-def find(website: str, firm_name: str) -> list[Candidate]:
-    """Everything on the website's first page that may be the logo, the likeliest first."""
-    with Fetcher() as fetcher:
-        return gather(_open(fetcher, website), firm_name)
+class _Visit:
+    """Fetches what the search can do without: what cannot be had is None, and a dead host is asked once."""
+
+    def __init__(self, fetcher: Fetcher) -> None:
+        self._fetcher = fetcher
+        self._dead: set[str] = set()
+        self._had: dict[str, Fetched | None] = {}
+
+    def get(self, url: str, most: int = PICTURE_BYTES) -> Fetched | None:
+        host = site_of(url)
+        if url in self._had:
+            return self._had[url]
+        if not url or host in self._dead or self._fetcher.is_late:
+            return None
+        try:
+            self._had[url] = self._fetcher.get(url, most=most)
+        except (ProvisionError, Faltered) as error:
+            self._had[url] = None
+            if isinstance(error, Faltered) or "name is not known" in str(error):
+                self._dead.add(host)
+        return self._had[url]
+
+    def all(self, urls: Iterable[str], most: int = PICTURE_BYTES) -> list[Fetched | None]:
+        """Several at the same moment, but not more than a reader's browser would ask for."""
+        with ThreadPoolExecutor(AT_ONCE) as pool:
+            return list(pool.map(lambda url: self.get(url, most), urls))
+
+
+# Entering the site.
 
 
 def _open(fetcher: Fetcher, website: str) -> Fetched:
@@ -90,367 +112,379 @@ def _open(fetcher: Fetcher, website: str) -> Fetched:
     failed: Exception | None = None
     for attempt in attempts:
         try:
-            page = fetcher.get(attempt, most=PAGE_BYTES)
-            moved = _refreshed(page)
-            return fetcher.get(moved, most=PAGE_BYTES) if moved else page
+            return fetcher.get(attempt, most=PAGE_BYTES)
         except (Unreachable, Faltered) as error:
             failed = failed or error
     raise failed or Unreachable(website, "no address")
 
 
-def _refreshed(page: Fetched) -> str | None:
+def _enter(visit: _Visit, page: Page) -> list[Page]:
+    """The pages that a reader sees before and on the home page, the home page last; frames are pages of their own."""
+    pages = [page]
+    for _ in range(4):
+        onward = _refreshed(page) or _scripted_move(page) or _door(page)
+        known = {one.url for one in pages}
+        fetched = visit.get(onward, PAGE_BYTES) if onward and onward not in known else None
+        if fetched is None or fetched.url in known or not _is_page(fetched):
+            break
+        page = Page(fetched, page.firm_name, [one.url for one in pages])
+        pages.append(page)
+    homes = [one.url for one in pages]
+    for address in _frames(page)[:4]:
+        fetched = visit.get(address, PAGE_BYTES)
+        if fetched is not None and _is_page(fetched):
+            pages.append(Page(fetched, page.firm_name, [*homes, *_frames(page)]))
+    return pages
+
+
+def _is_page(fetched: Fetched) -> bool:
+    return not fetched.media_type.startswith(("image/", "application/pdf")) and b"<" in fetched.content[:5000]
+
+
+def _refreshed(page: Page) -> str:
     """Where a page moves its readers to by itself."""
-    found = re.search(
-        rb"""<meta[^>]{0,100}http-equiv\s*=\s*["']?refresh["']?[^>]{0,100}content\s*=\s*["']\s*[0-5]\s*;\s*url=['"]?([^"'>\s]+)""",
-        page.content[:20_000],
-        re.IGNORECASE,
+    for meta in page.all("meta"):
+        if attribute(meta, "http-equiv").lower() == "refresh" and not any(True for _ in meta.iterancestors("noscript")):
+            found = re.match(
+                r"""\s*(\d+)?[\d.]*\s*[;,]?\s*(?:url\s*=)?\s*['"]?([^'"]+)""", attribute(meta, "content"), re.IGNORECASE
+            )
+            if found and int(found[1] or 0) <= 15 and not found[2].strip().isdigit():
+                address = page.absolute(found[2])
+                return address if address != page.url else ""
+    return ""
+
+
+def _scripted_move(page: Page) -> str:
+    if not _is_thin(page):
+        return ""
+    for script in page.all("script"):
+        text = script.text or ""
+        pattern = r"""location(?:\.href)?\s*=\s*["']([^"']+)["']|location\.(?:replace|assign)\(\s*["']([^"']+)["']"""
+        if len(text) < 5000 and (found := re.search(pattern, text)):
+            return page.absolute(found[1] or found[2])
+    return ""
+
+
+def _text(page: Page) -> str:
+    body = page.all("body")
+    return " ".join(" ".join(text for one in body for text in _shown(one)).split())
+
+
+def _shown(element: Element) -> Iterator[str]:
+    if isinstance(element.tag, str) and element.tag not in {"script", "style", "noscript", "svg", "template"}:
+        yield element.text or ""
+        for child in element:
+            yield from _shown(child)
+            yield child.tail or ""
+
+
+def _is_thin(page: Page) -> bool:
+    """Hardly anything to read: an entrance, or a page that a script draws."""
+    return (
+        len(page.all("a")) <= 12 and len(page.all("img")) <= 10 and len(page.elements) < 150 and len(_text(page)) < 700
     )
-    return urljoin(page.url, found[1].decode("utf-8", "replace")) if found else None
 
 
-def _content(fetcher: Fetcher, candidate: Candidate) -> bytes:
-    match candidate.kind:
-        case Kind.URL:
-            return fetcher.get(candidate.source).content
-        case Kind.INLINE_SVG:
-            return candidate.source.encode()
-        case Kind.DATA_URI:
-            return svg.data_uri(candidate.source) or b""
+_ENTER = re.compile(
+    r"\b(weiter|eintreten|enter|eingang|zur (website|webseite|homepage|startseite|seite)|startseite|start|home|intro"
+    r"|ueberspringen|skip|willkommen|hier klicken|hier geht|deutsch|german|de)\b"
+)
 
 
-def _is_plausible(candidate: Candidate, logo: ShapedLogo) -> bool:
-    """The picture itself must not speak against it: too small to be shown, or a large opaque photograph."""
-    if max(logo.width, logo.height) < SIDE_LEAST:
+def _door(page: Page) -> str:
+    """The way in from a splash page or a choice of languages, in German if there is a choice."""
+    if not _is_thin(page) or page.all("frame") or page.all("nav"):
+        return ""
+    inner: dict[str, str] = {}
+    for link in page.all("a", "area"):
+        target = page.absolute(attribute(link, "href"))
+        if target and page.is_own(target) and target.rstrip("/") != page.url.rstrip("/") and not _is_file(target):
+            words = folded("".join(link.itertext()), attribute(link, "hreflang"), attribute(link, "title"))
+            words += " " + folded(*(attribute(image, "alt") for image in link.iter("img")))
+            inner.setdefault(target, words + " " + folded(urlsplit(target).path))
+    legal = re.compile(r"impressum|datenschutz|kontakt|imprint|privacy|agb|contact|barriere")
+    inner = {target: words for target, words in inner.items() if not legal.search(words)}
+    german = [target for target, words in inner.items() if re.search(r"\b(de|deutsch|german|dt)\b", words)]
+    entering = [target for target, words in inner.items() if _ENTER.search(words)]
+    if german and len(inner) <= 8:
+        return german[0]
+    return entering[0] if entering and len(inner) <= 4 else next(iter(inner)) if len(inner) == 1 else ""
+
+
+def _is_file(address: str) -> bool:
+    return (
+        re.search(r"\.(pdf|docx?|zip|jpe?g|png|gif|svg|webp|vcf|mp4)$", urlsplit(address).path, re.IGNORECASE)
+        is not None
+    )
+
+
+def _frames(page: Page) -> list[str]:
+    frames = page.all("frame") or (page.all("iframe") if _is_thin(page) else [])
+    addresses = [page.absolute(attribute(frame, "src")) for frame in frames]
+    own = [address for address in addresses if address and not _is_file(address)]
+    if not page.all("frame"):
+        own = [address for address in own if page.is_own(address)][:1] or own[:1]
+    head = re.compile(r"top|kopf|head|logo|banner|oben|titel|nav|menu|links")
+    return sorted(own, key=lambda address: head.search(address.lower()) is None)
+
+
+# Gathering.
+
+
+def _gathered(visit: _Visit, pages: list[Page]) -> list[Candidate]:
+    """The candidates of all pages; style sheets and scripts are asked only where the pages leave doubts."""
+    found = []
+    for page in pages:
+        candidates = gather(page)
+        if not candidates or candidates[0].score < 85 or _takes_colours(candidates[0]):
+            sheets = _sheets(visit, page)
+            candidates = gather(page, Styles(page, sheets)) if sheets else candidates
+        if len(pages) > 1 and page is not pages[-1] and not page.all("frame"):
+            candidates = [_at_the_entrance(one) for one in candidates]
+        if pages[0].all("frame") and page is not pages[0]:
+            candidates = [_in_a_frame(one, page) for one in candidates]
+        found.append(candidates)
+    candidates = merged(found)
+    last = pages[-1]
+    if _is_thin(last) and (not candidates or candidates[0].score < 45):
+        candidates = merged([candidates, *(scripted(last, text, base) for base, text in _scripts(visit, last))])
+    if not candidates or candidates[0].score < 60:
+        candidates = merged([candidates, _manifest(visit, last)])
+    return candidates
+
+
+def _takes_colours(candidate: Candidate) -> bool:
+    """Whether it is a drawing whose colours may stand in a style sheet."""
+    if candidate.kind is not Kind.INLINE_SVG:
         return False
-    is_photograph = logo.report.transparent == 0 and logo.report.given_width >= 700
-    return not is_photograph or candidate.score >= 70
+    return re.search(r"class=|currentColor|var\(", candidate.source) is not None or "fill" not in candidate.source
 
 
-def gather(page: Fetched, firm_name: str) -> list[Candidate]:
-    """Everything on *page* that may be the logo of *firm_name*, the likeliest first."""
-    if page.media_type.startswith("image/") or svg.is_svg(page.content):
-        return [Candidate(Kind.URL, page.url, 100, ("the address is that of a picture",))]
-    reader = _Page(page, firm_name)
-    points: dict[str, dict[str, int]] = {}
-    for mechanism in (_json_ld, _microdata, _shared, _images, _inline_drawings, _icons):
-        for evidence in mechanism(reader):
-            reasons = points.setdefault(evidence.source, {})
-            reasons[evidence.reason] = max(evidence.points, reasons.get(evidence.reason, evidence.points))
-    candidates = [
-        Candidate(
-            _kind(source),
-            source,
-            sum(reasons.values()),
-            tuple(
-                f"{reason} ({gained:+d})" for reason, gained in sorted(reasons.items(), key=lambda item: -abs(item[1]))
-            ),
-        )
-        for source, reasons in points.items()
+def _at_the_entrance(candidate: Candidate) -> Candidate:
+    kept = tuple(each for each in candidate.reasons if each.sign is not Sign.INNER_LINK)
+    entered = candidate.has(Sign.INNER_LINK, Sign.HOME_LINK) or candidate.has(Sign.LOGO_WORD, Sign.NAME)
+    return replace(candidate, reasons=kept).with_reasons(*([reason(Sign.ENTRANCE)] if entered else []))
+
+
+def _in_a_frame(candidate: Candidate, page: Page) -> Candidate:
+    head = re.search(r"top|kopf|head|logo|banner|oben|titel", page.url.lower().rpartition("/")[2]) is not None
+    return candidate.with_reasons(*([reason(Sign.HEADER)] if head and candidate.has(Sign.TOP) else []))
+
+
+_NOT_OURS = re.compile(r"fonts\.g|fontawesome|font-awesome|gstatic|typekit|cdnjs|jsdelivr|unpkg|maps\.", re.IGNORECASE)
+_LIBRARY = re.compile(
+    r"plugins/|wp-includes|jquery|bootstrap|slick|swiper|dashicons|fonts?[./]|print|cookie|borlabs|lightbox|fancybox|icons?[./]",
+    re.IGNORECASE,
+)
+
+
+def _sheets(visit: _Visit, page: Page) -> list[tuple[str, str]]:
+    addresses = [
+        page.absolute(attribute(link, "href"))
+        for link in page.all("link")
+        if "stylesheet" in attribute(link, "rel").lower() and "print" not in attribute(link, "media")
     ]
-    return sorted(candidates, key=lambda candidate: -candidate.score)
+    for style in page.all("style"):
+        addresses += imports("".join(style.itertext()), page.base)
+    wanted = [address for address in dict.fromkeys(addresses) if address and not _NOT_OURS.search(address)]
+    wanted.sort(key=lambda address: _LIBRARY.search(address) is not None)
+    found: list[tuple[str, str]] = []
+    for _ in range(2):
+        fetched = visit.all(wanted[: SHEETS - len(found)], SHEET_BYTES)
+        new = [(one.url, one.content.decode(one.charset or "utf-8", "replace")) for one in fetched if one is not None]
+        found += new
+        wanted = [address for base, text in new for address in imports(text, base)]
+    return found
 
 
-def _kind(source: str) -> Kind:
-    if source.startswith("data:"):
-        return Kind.DATA_URI
-    return Kind.INLINE_SVG if source.startswith("<") else Kind.URL
+def _scripts(visit: _Visit, page: Page) -> list[tuple[str, str]]:
+    """The scripts that draw the page, by their names."""
+    addresses = [page.absolute(attribute(script, "src")) for script in page.all("script") if script.get("src")]
+    addresses += [
+        page.absolute(attribute(link, "href")) for link in page.all("link") if "modulepreload" in attribute(link, "rel")
+    ]
+    own = [one for one in dict.fromkeys(addresses) if one and page.is_own(one)]
+    own.sort(key=lambda one: re.search(r"main|app|index|bundle|layout|header", one) is None)
+    return [(one.url, one.content.decode("utf-8", "replace")) for one in visit.all(own[:3], SCRIPT_BYTES) if one]
 
 
-# What words tell. All matching is done on folded text: lower case, umlauts written out, words separated by spaces.
-
-_LOGO = re.compile(r"(?<![a-z])logo(?!paed|ped|s[a-z])|logo(?![a-z])|(?<![a-z])(signet|wortmarke|bildmarke)(?![a-z])")
-_HEADER = re.compile(r"\b(header|navbar|nav|masthead|topbar|site branding|branding|brand|kopf\w*)\b")
-_FOOTER = re.compile(r"\b(footer|fuss\w*|colophon)\b")
-_TRAPS = {
-    "a partner's or client's": r"partner|kunden?|clients?|customers?|referenz\w*|references?|sponsor\w*|mandanten",
-    "a seal or an association's": r"badges?|siegel|zertifi\w*|certifi\w*|awards?|auszeichnung\w*|datev|tuev|kammer\w*"
-    r"|verband\w*|mitglied\w*|trusted|provenexpert|iso",
-    "a social network's": r"facebook|instagram|linkedin|xing|twitter|youtube|whatsapp|tiktok|pinterest|kununu|social",
-    "of a cookie notice": r"cookies?|consent|borlabs|usercentrics|cookiebot|cmplz|ccm",
-    "a means of payment": r"paypal|visa|mastercard|klarna|sepa|payment|zahlung\w*|giropay",
-    "a large picture": r"hero|slider|slides?|banner|carousel|teaser|background|stage|titelbild",
-    "a portrait": r"team|portrait|portraet|avatar|mitarbeiter\w*|kolleg\w*",
-    "a sign for a function": r"burger|hamburger|menu|search|suche|chevron|arrow|pfeil|cart|warenkorb|phone|flags?|play"
-    r"|close|spinner|loader|loading|placeholder",
-    "the builder's own": r"wordpress|joomla|typo3|jimdo|wix|webdesign|agentur|powered",
-}
-_COMMONPLACE = set(
-    """
-    gmbh mbh mbb ggmbh partg partgmbb und and der die das von kanzlei steuerkanzlei anwaltskanzlei rechtsanwaltskanzlei
-    steuerbuero steuerberater steuerberaterin steuerberatung steuerberatungsgesellschaft rechtsanwalt rechtsanwaelte
-    rechtsanwaeltin wirtschaftspruefer wirtschaftspruefung wirtschaftspruefungsgesellschaft partner partnerschaft
-    kollegen notar notare buero gesellschaft logo
-    """.split()  # noqa: SIM905
-)
-_HOME_PATHS = re.compile(
-    r"/?((index|default|home|start|startseite|willkommen)(\.\w{2,5})?|[a-z]{2}(-[a-z]{2})?)?/?", re.IGNORECASE
-)
+def _manifest(visit: _Visit, page: Page) -> list[Candidate]:
+    for link in page.all("link"):
+        if "manifest" in attribute(link, "rel").lower():
+            fetched = visit.get(page.absolute(attribute(link, "href")), SHEET_BYTES)
+            if fetched is not None:
+                return manifest_icons(fetched.content.decode("utf-8", "replace"), fetched.url, page)
+    return []
 
 
-def _folded(*texts: str) -> str:
-    text = " ".join(texts).lower()
-    for umlaut, written in (("ä", "ae"), ("ö", "oe"), ("ü", "ue"), ("ß", "ss")):
-        text = text.replace(umlaut, written)
-    return re.sub(r"[^a-z0-9]+", " ", text).strip()
+# A second page.
 
 
-class _Page:
-    """One page, and what can be asked of it."""
+def _confirmed(visit: _Visit, pages: list[Page], candidates: list[Candidate]) -> list[Candidate]:
+    """What stands at the top of another page, too, is rather a logo than what does not."""
+    placed = [one for one in candidates if one.has(Sign.HEADER, Sign.TOP)]
+    margin = candidates[0].score - candidates[1].score if len(candidates) > 1 else 100
+    if not placed or (candidates[0].score >= 95 and margin >= 25):
+        return candidates
+    address = _another(pages[-1])
+    fetched = visit.get(address, PAGE_BYTES) if address else None
+    if fetched is None or not _is_page(fetched):
+        return candidates
+    other = gather(Page(fetched, pages[-1].firm_name, [page.url for page in pages]))
+    there = {name for one in other if one.has(Sign.HEADER, Sign.TOP) for name in (one.source, stem(one.source)) if name}
+    if not any(one.source in there or stem(one.source) in there for one in placed):
+        return candidates  # Another template altogether tells nothing.
 
-    def __init__(self, page: Fetched, firm_name: str) -> None:
-        known = [page.charset] if page.charset else []
-        text = UnicodeDammit(page.content, known_definite_encodings=known, is_html=True).unicode_markup or ""
-        self.soup = BeautifulSoup(text, "html.parser")
-        self._lines = re.split(r"(?<=\n)", text)
-        base = self.soup.find("base", href=True)
-        self.url = page.url
-        self.base = urljoin(page.url, _attribute(base, "href")) if isinstance(base, Tag) else page.url
-        self.site = _site(page.url)
-        self.name_words = {word for word in _folded(firm_name).split() if len(word) > 2} - _COMMONPLACE
-        self._own_words = set(_folded(firm_name, self.site).split())
+    def confirmed(one: Candidate) -> Candidate:
+        if not one.has(Sign.HEADER, Sign.TOP):
+            return one
+        is_there = one.source in there or (stem(one.source) or "-") in there
+        return one.with_reasons(reason(Sign.OTHER_PAGE if is_there else Sign.ONLY_HERE))
 
-    def absolute(self, address: str) -> str:
-        """The address as one of the web; empty for what cannot be fetched."""
-        address = re.sub(r"[\r\n\t]", "", address.strip())
-        if address.startswith("data:image/"):
-            return address
-        try:
-            whole = urljoin(self.base, address.replace(" ", "%20")).partition("#")[0]
-            return whole if urlsplit(whole).scheme in {"http", "https"} and address else ""
-        except ValueError:
-            return ""
-
-    def leads_home(self, link: Tag) -> bool:
-        target = self.absolute(_attribute(link, "href")) or self.url
-        try:
-            parts = urlsplit(target)
-        except ValueError:
-            return False
-        same = urlsplit(self.url).path == parts.path and not parts.query
-        return _site(target) == self.site and (same or _HOME_PATHS.fullmatch(parts.path) is not None)
-
-    def says_name(self, text: str) -> bool:
-        """Whether the folded text has the firm's name or the name of its domain in it."""
-        joined = text.replace(" ", "")
-        domain = _folded(self.site.rpartition(".")[0]).replace(" ", "")
-        return any(word in text.split() for word in self.name_words) or (len(domain) > 3 and domain in joined)
-
-    def traps(self, own: str, around: list[str]) -> Iterator[str]:
-        """What else than the logo the folded texts speak of; a firm may well have “Partner” in its name."""
-        named = " ".join(word for word in own.split() if word not in self._own_words)
-        others = " ".join([named, *(text for text in around if not self.says_name(text))])
-        for what, words in self._traps.items():
-            if words.search(others):
-                yield what
-
-    _traps = {what: re.compile(rf"\b({words})\b") for what, words in _TRAPS.items()}  # noqa: RUF012
-
-    def markup(self, tag: Tag) -> str:
-        """The element as it is written in the page, with the case of its names, which HTML parsers lose."""
-        if tag.sourceline is None or tag.sourcepos is None:
-            return ""
-        first = self._lines[tag.sourceline - 1][tag.sourcepos :]
-        text = first + "".join(self._lines[tag.sourceline :])
-        text = text[: INLINE_MOST + 1]
-        depth = 0
-        for found in re.finditer(rf"<(/?){re.escape(tag.name)}\b[^>]*?(/?)>", text, re.IGNORECASE):
-            depth += -1 if found[1] else 0 if found[2] else 1
-            if depth <= 0:
-                return text[: found.end()]
-        return ""
-
-    @cached_property
-    def drawings(self) -> dict[str, Tag]:
-        """Parts of drawings that others on the page may refer to, by id."""
-        return {
-            _attribute(tag, "id"): tag
-            for tag in self.soup.find_all(["symbol", "g", "path", "lineargradient", "clippath", "svg"], id=True)
-        }
+    return sorted(map(confirmed, candidates), key=lambda one: -one.score)
 
 
-def _attribute(tag: Tag, name: str) -> str:
-    value = tag.get(name)
-    return " ".join(value) if isinstance(value, list) else value or ""
+_TELLING = ("impressum", "kontakt", "kanzlei", "ueber", "leistung", "datenschutz", "team", "karriere", "aktuell")
 
 
-def _site(url: str) -> str:
-    try:
-        return (urlsplit(url).hostname or "").removeprefix("www.")
-    except ValueError:
-        return ""
+def _another(page: Page) -> str:
+    """An inner page of the site that is likely to look like the first."""
+    inner: dict[str, str] = {}
+    for link in page.all("a"):
+        target = page.absolute(attribute(link, "href"))
+        if target and page.is_own(target) and not page.leads_home(link) and not _is_file(target):
+            inner.setdefault(target, folded("".join(link.itertext()), urlsplit(target).path))
+    for word in _TELLING:
+        for target, words in inner.items():
+            if word in words:
+                return target
+    return next(iter(inner), "")
 
 
-def _json_ld(page: _Page) -> Iterator[_Evidence]:
-    for script in page.soup.find_all("script", type=re.compile("ld\\+json", re.IGNORECASE)):
-        text = re.sub(r"^\s*(<!--|//\s*<!\[CDATA\[)|(-->|//\s*\]\]>)\s*$", "", script.get_text())
-        try:
-            data = json.loads(text, strict=False)
-        except (ValueError, RecursionError):
+# Looking at the pictures.
+
+
+def _looked_at(visit: _Visit, page: Page, candidates: list[Candidate]) -> tuple[list[Candidate], dict[str, bytes]]:
+    if not candidates:
+        return [], {}
+    best = candidates[0].score
+    wanted = [one for one in candidates if one.score > max(0, best - 60)][:LOOKED_AT]
+    had = [_content(visit, page, one) for one in wanted] if len(wanted) == 1 else _at_once(visit, page, wanted)
+    looks = look([content for content in had if content])
+    seen = iter(looks)
+    looked = {one.source: next(seen) if content else None for one, content in zip(wanted, had, strict=True)}
+    fetched = {one.source for one, content in zip(wanted, had, strict=True) if content}
+    judged = [
+        one.with_reasons(*_appearance(one, looked[one.source], had=one.source in fetched))
+        if one.source in looked
+        else one
+        for one in candidates
+    ]
+    judged = _twins(judged, looked)
+    judged.sort(key=lambda one: -one.score)
+    pictures = {one.source: content for one, content in zip(wanted, had, strict=True) if content}
+    return _with_confidence(judged, looked), pictures
+
+
+def _at_once(visit: _Visit, page: Page, wanted: list[Candidate]) -> list[bytes | None]:
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        work: Callable[[Candidate], bytes | None] = lambda one: _content(visit, page, one)  # noqa: E731
+        return list(pool.map(work, wanted))
+
+
+def _content(visit: _Visit, page: Page, candidate: Candidate) -> bytes | None:
+    """The picture in the best version that is to be had."""
+    if candidate.kind is Kind.INLINE_SVG:
+        return _with_outer_parts(visit, page, candidate.drawing or candidate.source).encode()
+    for address in candidate.versions[:3] or (candidate.source,):
+        if address.startswith("data:"):
+            return svg.data_uri(address)
+        fetched = visit.get(address)
+        if (
+            fetched is not None
+            and fetched.content
+            and not fetched.content[:200].lstrip()[:9].lower().startswith((b"<!doctype", b"<html"))
+        ):
+            return fetched.content
+        if fetched is not None and svg.is_svg(fetched.content):
+            return fetched.content
+    return None
+
+
+def _with_outer_parts(visit: _Visit, page: Page, drawing: str) -> str:
+    """The drawing with the symbols that it takes from other files."""
+    for address, name in dict.fromkeys(re.findall(r'href="([^"#]+)#([\w.:-]+)"', drawing)):
+        fetched = visit.get(page.absolute(address.replace("&amp;", "&")))
+        if fetched is None or len(fetched.content) > PAGE_BYTES:
             continue
-        for address in _json_logos(data, 0):
-            if source := page.absolute(address):
-                yield _Evidence(source, 60, "declared as logo in JSON-LD")
+        parser = etree.HTMLParser(encoding="utf-8", remove_comments=True, remove_pis=True, huge_tree=True)
+        try:
+            root = etree.fromstring(fetched.content, parser)
+        except etree.XMLSyntaxError:
+            continue
+        part = next((one for one in (root.iter() if root is not None else ()) if one.get("id") == name), None)
+        if part is not None:
+            defs = f"<defs>{as_xml(part)}</defs>"
+            drawing = drawing.replace(f'href="{address}#{name}"', f'href="#{name}"')
+            drawing = drawing.removesuffix("</svg>") + defs + "</svg>"
+    return drawing
 
 
-def _microdata(page: _Page) -> Iterator[_Evidence]:
-    for tag in page.soup.find_all(itemprop=re.compile(r"\blogo\b")):
-        image = tag if tag.name in {"img", "meta", "link", "a"} else tag.find("img") or tag
-        for name in ("src", "content", "href"):
-            if isinstance(image, Tag) and (source := page.absolute(_attribute(image, name))):
-                yield _Evidence(source, 60, "declared as logo in microdata")
-                break
-
-
-def _shared(page: _Page) -> Iterator[_Evidence]:
-    """What the page offers to social networks."""
-    for tag in page.soup.find_all("meta"):
-        name = (_attribute(tag, "property") or _attribute(tag, "name")).lower()
-        source = page.absolute(_attribute(tag, "content")) if name in {"og:logo", "og:image", "og:image:url"} else ""
-        if source and name == "og:logo":
-            yield _Evidence(source, 55, "declared as og:logo")
-        elif source and _LOGO.search(_folded(_file_name(source))):
-            yield _Evidence(source, 20, "a shared picture (og:image) whose file name says logo")
-
-
-def _json_logos(data: Any, depth: int) -> Iterator[str]:
-    """The ``logo`` of every organisation in the data; not that of its partners, publishers of reviews or offers."""
-    if depth > 8:
+def _appearance(candidate: Candidate, seen: Look | None, *, had: bool) -> Iterator[Reason]:
+    """What the picture itself says."""
+    if seen is None:
+        yield reason(Sign.NO_PICTURE, points=-20) if had else reason(Sign.MISSING)
         return
-    if isinstance(data, list):
-        for item in data[:200]:
-            yield from _json_logos(item, depth + 1)
-    elif isinstance(data, dict):
-        logo = data.get("logo")
-        for one in logo if isinstance(logo, list) else [logo]:
-            address = one.get("contentUrl") or one.get("url") or one.get("@id") if isinstance(one, dict) else one
-            if isinstance(address, str):
-                yield address
-        for key, value in data.items():
-            if key not in {"logo", "sponsor", "member", "memberOf", "review", "affiliation", "award", "client"}:
-                yield from _json_logos(value, depth + 1)
+    icon = not candidate.has(Sign.HOME_LINK, Sign.HEADER, Sign.TOP, Sign.LOGO_WORD)
+    longest = max(seen.width, seen.height)
+    if not seen.vector and longest < 40:
+        yield reason(Sign.TOO_SMALL)
+    elif seen.is_photograph:
+        yield reason(
+            Sign.PHOTO, points=-25 if candidate.has(Sign.HOME_LINK) and candidate.has(Sign.LOGO_WORD) else None
+        )
+    elif not 0.3 <= seen.ratio <= 12:
+        yield reason(Sign.ODD_SHAPE)
+    elif seen.flat >= 0.45 and (longest >= 60 or seen.vector) and not (icon and longest < 120):
+        yield reason(Sign.LOGO_SHAPE)
+    if seen.is_white:
+        yield reason(Sign.WHITE)
 
 
-def _images(page: _Page) -> Iterator[_Evidence]:
-    first = True
-    for image in page.soup.find_all("img"):
-        sources = [source for written in _sources(image) if (source := page.absolute(written))]
-        if not sources:
+def _twins(candidates: list[Candidate], looked: dict[str, Look | None]) -> list[Candidate]:
+    """Before a white picture, its coloured twin is preferred."""
+    raised: dict[str, int] = {}
+    for white in candidates[:LOOKED_AT]:
+        seen = looked.get(white.source)
+        if seen is None or not seen.is_white:
             continue
-        files = [_file_name(source) for source in sources if not source.startswith("data:")]
-        judged = list(_judge(page, image, _folded(*files)))
-        if not any(points > 0 for points, _ in judged):
-            continue
-        if first:
-            judged.append((5, "the first such picture of the page"))
-            first = False
-        for place, source in enumerate(sources[:2]):
-            for points, reason in judged:
-                yield _Evidence(source, points, reason)
-            if place:
-                yield _Evidence(source, -2, "there is a better version of the same picture")
+        for twin in candidates[:LOOKED_AT]:
+            other = looked.get(twin.source)
+            if other is not None and not other.is_white and _same_outline(seen, other) and twin.score <= white.score:
+                raised[twin.source] = max(raised.get(twin.source, 0), white.score - twin.score + 2)
+    return [
+        one.with_reasons(reason(Sign.COLOURED_TWIN, points=raised[one.source])) if one.source in raised else one
+        for one in candidates
+    ]
 
 
-def _sources(image: Tag) -> list[str]:
-    """Addresses under which the picture is to be had, the best first."""
-    sized: list[tuple[float, str]] = []
-    alternatives = []
-    if image.parent is not None and image.parent.name == "picture":
-        alternatives = [tag for tag in image.parent.find_all("source") if "dark" not in _attribute(tag, "media")]
-    for tag in [*alternatives, image]:
-        for name in ("srcset", "data-srcset", "data-lazy-srcset"):
-            for address, size, unit in re.findall(
-                r"(\S+?)(?:\s+([\d.]+)([wx]))?\s*(?:,\s+|,?$)", _attribute(tag, name)
-            ):
-                sized.append((float(size or 1) * (300 if unit != "w" else 1), address))
-    plain = [_attribute(image, name) for name in ("data-src", "data-lazy-src", "data-original", "data-lazy", "src")]
-    plain = [address for address in plain if address]
-    real = [address for address in plain if not address.startswith("data:") or len(address) > 800]
-    largest = [address for _, address in sorted(sized, key=lambda item: -item[0])]
-    drawn = [address for address in [*largest, *real] if urlsplit(address).path.lower().endswith(".svg")]
-    return list(dict.fromkeys([*drawn, *largest, *(real or plain)]))
+def _same_outline(one: Look, other: Look) -> bool:
+    differing = (int(one.outline[1:], 16) ^ int(other.outline[1:], 16)).bit_count()
+    return one.outline[0] == other.outline[0] and differing <= 10 and abs(one.ratio / other.ratio - 1) < 0.12
 
 
-def _file_name(source: str) -> str:
-    try:
-        return unquote(urlsplit(source).path.rpartition("/")[2].partition(".")[0])
-    except ValueError:
-        return ""
+def _with_confidence(candidates: list[Candidate], looked: dict[str, Look | None]) -> list[Candidate]:
+    """From its own score, and from how far it is ahead of the next different picture."""
+    judged = []
+    for place, one in enumerate(candidates):
+        rivals = (other for other in candidates if other is not one and not _is_same(one, other, looked))
+        rival = max((other.score for other in rivals), default=-100)
+        likely = 1 / (1 + math.exp(-(one.score - 38) / 13))
+        ahead = 1 / (1 + math.exp(-(one.score - rival + 8) / 9))
+        judged.append(replace(one, confidence=round(likely * ahead * (1 if place == 0 else 0.9), 3)))
+    return judged
 
 
-def _inline_drawings(page: _Page) -> Iterator[_Evidence]:
-    for drawing in page.soup.find_all("svg"):
-        if drawing.find_parent("svg") is not None:
-            continue
-        judged = list(_judge(page, drawing, ""))
-        if sum(points for points, _ in judged) < 30:
-            continue
-        markup = _with_references(page, page.markup(drawing))
-        if markup:
-            for points, reason in judged:
-                yield _Evidence(markup, points, reason)
-            yield _Evidence(markup, 5, "a drawing within the page")
-
-
-def _with_references(page: _Page, markup: str) -> str:
-    """The drawing with the parts that it takes from elsewhere in the page."""
-    for name in re.findall(r"""href\s*=\s*["']#([^"']+)""", markup)[:10]:
-        part = page.drawings.get(name)
-        if part is not None and not re.search(rf"""\bid\s*=\s*["']?{re.escape(name)}["'\s>]""", markup):
-            markup = f"{markup.rstrip().removesuffix('</svg>')}<defs>{page.markup(part)}</defs></svg>"
-    return markup
-
-
-def _judge(page: _Page, tag: Tag, file_name: str) -> Iterator[tuple[int, str]]:
-    """What place and words say for and against a picture."""
-    own = _folded(file_name, *(_attribute(tag, name) for name in ("alt", "title", "class", "id", "aria-label")))
-    if tag.name == "svg":
-        own = _folded(own, *(title.get_text() for title in tag.find_all("title", limit=1)))
-    around = [parent for parent in tag.parents if parent.name not in {"html", "body", "[document]"}]
-    places = [_folded(parent.name, _attribute(parent, "class"), _attribute(parent, "id")) for parent in around]
-    link = next((parent for parent in around if parent.name == "a" and parent.get("href")), None)
-    home = link is not None and page.leads_home(link)
-    in_header = any(parent.name in {"header", "nav"} for parent in around) or any(map(_HEADER.search, places[:5]))
-    in_footer = any(parent.name == "footer" for parent in around) or any(map(_FOOTER.search, places))
-
-    if home:
-        yield 35, "links to the home page"
-    elif link is not None and _site(page.absolute(_attribute(link, "href"))) not in {page.site, ""}:
-        yield -40, "links to another website"
-    if in_footer:
-        yield -20, "in the footer"
-    elif in_header:
-        yield 25, "in the header"
-    if _LOGO.search(own):
-        yield 30, "its own words say logo"
-    elif any(map(_LOGO.search, places[:3])) or (link is not None and _LOGO.search(_folded(_attribute(link, "title")))):
-        yield 20, "the words around it say logo"
-    if page.says_name(own):
-        yield 20, "its own words name the firm"
-    headings = [] if home or in_header else list(_headings(around))
-    for what in page.traps(own, [*places[:5], *headings]):
-        yield -60, f"its words speak of something else: {what}"
-
-
-def _headings(around: list[Tag]) -> Iterator[str]:
-    """The headings under which a picture stands."""
-    for parent in around[:4]:
-        heading = parent.find(["h2", "h3", "h4"])
-        if isinstance(heading, Tag):
-            yield _folded(heading.get_text()[:100])
-            return
-
-
-def _icons(page: _Page) -> Iterator[_Evidence]:
-    for link in page.soup.find_all("link", href=True):
-        kind = _attribute(link, "rel").lower()
-        source = page.absolute(_attribute(link, "href"))
-        if not source or "icon" not in kind or "mask-icon" in kind:
-            continue
-        width = max((int(size) for size in re.findall(r"(\d{1,4})x\d", _attribute(link, "sizes").lower())), default=0)
-        if "apple-touch-icon" in kind:
-            yield _Evidence(source, 15 + min(width, 500) // 100, "an icon for phones")
-        elif urlsplit(source).path.lower().endswith(".svg"):
-            yield _Evidence(source, 14, "an icon, drawn")
-        else:
-            yield _Evidence(source, 4 + min(width, 512) // 64, "an icon")
-    yield _Evidence(urljoin(page.url, "/favicon.ico"), 2, "where icons usually are")
+def _is_same(one: Candidate, other: Candidate, looked: dict[str, Look | None]) -> bool:
+    seen, seen_other = looked.get(one.source), looked.get(other.source)
+    return seen is not None and seen_other is not None and _same_outline(seen, seen_other)

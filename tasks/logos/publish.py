@@ -14,7 +14,7 @@ from models.person import Person, Role
 from models.request import WebsiteMissing
 from models.schedule import now
 from tasks.logos.fetch import Faltered
-from tasks.logos.find import take_from
+from tasks.logos.find import Kind, find
 from tasks.logos.shape import ShapedLogo, shape
 from tasks.policy import side_effect
 
@@ -52,17 +52,18 @@ def publish_logo(case_id: int) -> Standing:
 def _search(permission: LogoPermission, name: str) -> tuple[tuple[str, ShapedLogo] | None, str]:
     """What was found where, or why nothing was. A website that is down may come back."""
     try:
-        taken = take_from(permission.website, name)
+        found = find(permission.website, name)
+        picture = found.pictures.get(found.choice.source) if found.choice else None
+        logo = shape(picture) if picture else None
     except ProvisionError as error:
         return None, str(error)
     except Faltered as error:
         if now() < permission.granted_at + PATIENCE:
             raise
         return None, str(error)
-    if taken is None:
+    if found.choice is None or logo is None:
         return None, "No usable logo was found."
-    candidate, logo = taken
-    return (candidate.source if candidate.kind == "url" else permission.website, logo), ""
+    return (found.choice.source if found.choice.kind is Kind.URL else permission.website, logo), ""
 
 
 def keep_logo(

@@ -46,7 +46,7 @@ def test_every_command_explains_itself():
         command.name or command.callback.__name__.replace("_", "-"): command for command in app.registered_commands
     }
 
-    assert set(commands) == {"up", "demo", "migrate", "status", "cases", "operator", "webhook-secret"}
+    assert set(commands) == {"up", "demo", "migrate", "status", "cases", "operator", "webhook-secret", "logo"}
     for name in (*commands, "audit", "audit verify"):
         said, _ = run(*name.split(), "--help")
         assert re.search(r"[A-Z][^│]{20,}\.", said), name

@@ -122,7 +122,7 @@ def test_a_step_that_breaks_down_leaves_the_case_due_and_the_others_done(monkeyp
     def broken(*_):
         raise OSError("disk full")
 
-    monkeypatch.setattr("tasks.logos.publish.take_from", broken)
+    monkeypatch.setattr("tasks.logos.publish.find", broken)
     state = run(case_id)
 
     assert state.is_failed()

@@ -6,7 +6,10 @@ import pytest
 from PIL import Image, ImageDraw
 
 from tasks.logos.fetch import AddressRefused, Fetched, RobotsRefused, Unreachable
-from tasks.logos.find import Kind, find, gather, take_from
+from tasks.logos.find import find
+from tasks.logos.gather import Candidate, Kind, gather
+from tasks.logos.page import Page
+from tasks.logos.shape import shape
 
 FIRM = "Steuerkanzlei Mustermann & Partner"
 HOME = "https://www.mustermann-steuer.example/"
@@ -18,10 +21,20 @@ def page(body: str, head: str = "", url: str = HOME) -> Fetched:
     return Fetched(url, html.encode(), "text/html", "utf-8")
 
 
+def first(body: str, head: str = "", firm: str = FIRM) -> Candidate:
+    return gather(Page(page(body, head), firm))[0]
+
+
 def best(body: str, head: str = "", firm: str = FIRM) -> str:
-    """What is taken, without the address of the site; empty if nothing would be."""
-    first = gather(page(body, head), firm)[0]
-    return first.source.removeprefix(HOME) if first.score > 2 else ""
+    """What the page speaks for most, without the address of the site; empty if it does not speak for it enough."""
+    likeliest = first(body, head, firm)
+    return likeliest.source.removeprefix(HOME) if likeliest.score >= 20 else ""
+
+
+def taken(site) -> str:
+    """What is chosen on a site, without its address; empty if nothing is."""
+    choice = find(site.url, FIRM).choice
+    return choice.source.removeprefix(site.url) if choice else ""
 
 
 def picture(size: tuple[int, int] = (400, 160), colour: tuple[int, int, int] = (0, 90, 160)) -> bytes:
@@ -47,9 +60,8 @@ def picture(size: tuple[int, int] = (400, 160), colour: tuple[int, int, int] = (
             "",
             "a.png",
         ),
-        ('<a href="/"><img src="s.png" srcset="m.png 1x, l.png 2x"></a>', "", "l.png"),
-        ('<a href="/"><img src="s.png" srcset="m.png 300w, l.png 900w"></a>', "", "l.png"),
-        ('<a href="/"><picture><source srcset="v.svg"><img src="s.png"></picture></a>', "", "v.svg"),
+        ('<a href="/"><img srcset="m.png 300w, l.png 900w"></a>', "", "l.png"),
+        ('<a href="/"><picture><source data-srcset="v.svg"><img></picture></a>', "", "v.svg"),
         ('<a href="/"><img src="a.png"></a>', '<base href="/assets/">', "assets/a.png"),
         ("", '<script type="application/ld+json">{"@type":"Organization","logo":"/l.png"}</script>', "l.png"),
         (
@@ -57,7 +69,7 @@ def picture(size: tuple[int, int] = (400, 160), colour: tuple[int, int, int] = (
             '<script type="application/ld+json">{"@graph":[{"publisher":{"logo":{"url":"/l.png"}}}]}</script>',
             "l.png",
         ),
-        ("", '<script type="application/ld+json">{"logo": "/broken.png"</script>', ""),
+        ("", '<script type="application/ld+json">{"logo": "/broken.png"</script>', "broken.png"),
         ('<div itemscope><img itemprop="logo" src="m.png"></div>', "", "m.png"),
         ("", '<meta property="og:logo" content="/og.png">', "og.png"),
         ("", '<link rel="apple-touch-icon" sizes="180x180" href="t.png"><link rel="icon" href="i.png">', "t.png"),
@@ -97,17 +109,18 @@ def test_a_firm_may_have_a_word_of_a_trap_in_its_name():
 
 
 def test_evidence_adds_up_and_is_kept():
-    first = gather(page('<header><a href="/"><img src="logo.png" alt="Mustermann"></a></header>'), FIRM)[0]
+    likeliest = first('<header><a href="/"><img src="logo.png" alt="Mustermann"></a></header>')
 
-    assert first.score == 35 + 25 + 30 + 20 + 5
-    assert first.reasons[0] == "links to the home page (+35)"
+    assert likeliest.score == sum(reason.points for reason in likeliest.reasons)
+    assert [reason.sign for reason in likeliest.reasons] == ["home_link", "logo_word", "header", "name", "top", "first"]
+    assert str(likeliest.reasons[0]) == "It leads to the home page."
 
 
 def test_a_drawing_in_the_page_is_found_as_it_is_written():
     drawn = '<svg viewBox="0 0 40 20"><linearGradient id="Verlauf"/><path d="M0 0h40"/></svg>'
-    first = gather(page(f'<header>\n\u2028\r\n<a href="/">{drawn}</a></header>'), FIRM)[0]
+    likeliest = first(f'<header>\n\u2028\r\n<a href="/">{drawn}</a></header>')
 
-    assert (first.kind, first.source) == (Kind.INLINE_SVG, drawn)
+    assert (likeliest.kind, likeliest.source) == (Kind.INLINE_SVG, drawn)
 
 
 def test_a_drawing_gets_the_parts_that_it_takes_from_elsewhere_in_the_page():
@@ -116,7 +129,26 @@ def test_a_drawing_gets_the_parts_that_it_takes_from_elsewhere_in_the_page():
         '<svg hidden><symbol id="marke" viewBox="0 0 9 9"><path d="M0 0h9v9z"/></symbol></svg>'
     )
 
-    assert '<defs><symbol id="marke" viewBox="0 0 9 9"><path d="M0 0h9v9z"/></symbol></defs>' in best(body)
+    assert (
+        '<defs><symbol id="marke" viewBox="0 0 9 9"><path d="M0 0h9v9z"></path></symbol></defs>' in first(body).drawing
+    )
+
+
+@pytest.mark.parametrize(
+    ("image", "versions"),
+    [
+        ('<img src="s.png" srcset="m.png 1x, l.png 2x">', ["l.png", "m.png", "s.png"]),
+        ('<img src="s.png" srcset="m.png 300w, l.png 900w">', ["l.png", "m.png", "s.png"]),
+        ('<picture><source srcset="v.svg"><img src="s.png"></picture>', ["v.svg", "s.png"]),
+        ('<img src="s.png" data-retina="big.png">', ["big.png", "s.png"]),
+        ('<img src="/_next/image?url=%2Fs.png&amp;w=640&amp;q=75">', ["s.png", "_next/image?url=%2Fs.png&w=640&q=75"]),
+    ],
+)
+def test_a_picture_is_named_as_the_page_names_it_and_taken_in_its_best_version(image, versions):
+    likeliest = first(f'<a href="/">{image}</a>')
+
+    assert likeliest.source == HOME + versions[-1]
+    assert [address.removeprefix(HOME) for address in likeliest.versions] == versions
 
 
 def test_a_picture_in_a_data_address_is_a_candidate():
@@ -128,54 +160,79 @@ def test_a_picture_in_a_data_address_is_a_candidate():
 def test_umlauts_are_read_in_the_encoding_of_the_page():
     html = '<html><body><img src="l.png" alt="Kanzlei Müller"></body></html>'.encode("iso-8859-1")
 
-    assert gather(Fetched(HOME, html, "text/html", "iso-8859-1"), "Kanzlei Müller")[0].source == f"{HOME}l.png"
+    assert gather(Page(Fetched(HOME, html, "text/html", "iso-8859-1"), "Kanzlei Müller"))[0].source == f"{HOME}l.png"
 
 
-def test_the_logo_is_taken_from_a_website_in_shape(site):
+def test_the_logo_is_found_on_a_website_with_a_picture_that_can_be_shaped(site):
     site.pages["/"] = b'<header><a href="/"><img src="/logo.svg"></a></header>'
     site.pages["/logo.svg"] = ROUND.encode()
 
-    candidate, logo = take_from(site.url, FIRM)
+    found = find(site.url, FIRM)
+    logo = shape(found.pictures[found.choice.source])
 
-    assert (candidate.kind, candidate.source) == ("url", f"{site.url}/logo.svg")
+    assert (found.choice.kind, found.choice.source) == ("url", f"{site.url}/logo.svg")
     assert (logo.width, logo.height, logo.report.score) == (600, 600, 4)
 
 
-def test_what_cannot_be_had_or_used_gives_way_to_the_next(site):
+def test_what_is_no_picture_gives_way_to_what_is(site):
     site.pages["/"] = (
         b'<a href="/"><img src="/logo.png"></a><img src="/logo-broken.png" class="logo" alt="Mustermann"></a>'
-        b'<link rel="apple-touch-icon" href="/touch.png">'
     )
     site.pages["/logo-broken.png"] = b"<html>not a picture</html>"
-    site.pages["/touch.png"] = picture((180, 180))
+    site.pages["/logo.png"] = picture()
 
-    candidate, logo = take_from(site.url, FIRM)
+    assert taken(site) == "/logo.png"
 
-    assert candidate.source == f"{site.url}/touch.png"
-    assert logo.width == 180
+
+def test_a_picture_that_cannot_be_had_at_the_moment_may_still_be_the_logo(site):
+    site.pages["/"] = b'<header><a href="/"><img src="https://cdn.nowhere.invalid/logo.png"></a></header>'
+
+    found = find(site.url, FIRM)
+
+    assert found.choice.source == "https://cdn.nowhere.invalid/logo.png"
+    assert found.pictures == {}
 
 
 def test_no_logo_is_an_answer(site):
-    site.pages["/"] = b'<h1>Willkommen</h1><img src="/dot.png" class="logo"><section class="partner"><img src="/p.png">'
+    site.pages["/"] = b'<h1>Willkommen</h1><img src="/dot.png"><section class="partner"><img src="/p.png">'
     site.pages["/dot.png"] = picture((20, 20))
     site.pages["/p.png"] = picture()
 
-    assert take_from(site.url, FIRM) is None
+    assert taken(site) == ""
 
 
 def test_a_large_photograph_is_no_logo_on_weak_evidence(site):
     file = BytesIO()
-    Image.effect_noise((1200, 700), 90).convert("RGB").save(file, "JPEG")
+    bands = [Image.effect_noise((40, 25), 120).resize((1200, 700), Image.Resampling.BICUBIC) for _ in range(3)]
+    Image.merge("RGB", bands).save(file, "JPEG")
     site.pages["/"] = b'<header><img src="/kopf.jpg"></header>'
     site.pages["/kopf.jpg"] = file.getvalue()
 
-    assert take_from(site.url, FIRM) is None
+    assert taken(site) == ""
+
+
+def test_a_white_logo_gives_way_to_its_coloured_twin(site):
+    site.pages["/"] = (
+        b'<header><a href="/"><img class="logo" alt="Mustermann" src="/a.png"><img src="/b.png"></a></header>'
+    )
+    site.pages["/a.png"] = picture(colour=(255, 255, 255))
+    site.pages["/b.png"] = picture()
+
+    assert taken(site) == "/b.png"
+
+
+def test_a_white_logo_without_a_twin_is_still_the_logo(site):
+    site.pages["/"] = b'<header><a href="/"><img class="logo" src="/a.png"></a></header>'
+    site.pages["/a.png"] = picture(colour=(255, 255, 255))
+
+    assert taken(site) == "/a.png"
 
 
 def test_a_site_full_of_candidates_costs_a_limited_number_of_requests(site):
     site.pages["/"] = b"".join(b'<img src="/logo%d.png">' % number for number in range(200))
 
-    assert take_from(site.url, FIRM) is None
+    find(site.url, FIRM)
+
     assert len(site.asked) <= 25
 
 
@@ -184,15 +241,16 @@ def test_redirects_and_refreshes_are_followed_to_the_page_with_the_logo(site):
     site.pages["/start/"] = (302, {"Location": "/de/"}, b"")
     site.pages["/de/"] = b'<a href="/de/"><img src="l.png"></a>'
 
-    assert find(site.url, FIRM)[0].source == f"{site.url}/de/l.png"
+    assert find(site.url, FIRM).candidates[0].source == f"{site.url}/de/l.png"
 
 
 def test_an_address_of_a_picture_is_taken_as_it_is(site):
     site.pages["/l"] = (200, {"Content-Type": "image/png"}, picture())
 
-    candidate, _ = take_from(f"{site.url}/l", FIRM)
+    found = find(f"{site.url}/l", FIRM)
 
-    assert candidate.source == f"{site.url}/l"
+    assert found.choice.source == f"{site.url}/l"
+    assert found.pictures[f"{site.url}/l"] == picture()
 
 
 def test_a_site_that_asks_to_be_left_alone_is_left_alone(site):
@@ -200,23 +258,23 @@ def test_a_site_that_asks_to_be_left_alone_is_left_alone(site):
     site.pages["/robots.txt"] = b"User-agent: *\nDisallow: /\n"
 
     with pytest.raises(RobotsRefused):
-        take_from(site.url, FIRM)
+        find(site.url, FIRM)
     assert site.paths == ["/robots.txt"]
 
 
 def test_a_missing_site_is_told(site):
     with pytest.raises(Unreachable):
-        take_from(site.url, FIRM)
+        find(site.url, FIRM)
 
 
 def test_a_private_address_is_refused(public_only):
     with pytest.raises(AddressRefused):
-        take_from("http://localhost/", FIRM)
+        find("http://localhost/", FIRM)
 
 
-def test_a_candidate_cannot_lead_into_the_private_network(site, monkeypatch):
-    """The page itself is reached, its picture would lie on the metadata address of a cloud."""
+def test_a_candidate_cannot_lead_into_the_private_network(site):
+    """The page itself is reached, its pictures would lie on this machine's disk."""
     site.pages["/"] = b'<a href="/"><img src="file:///etc/logo.png"></a><img src="ftp://127.0.0.1/logo.png">'
 
-    assert take_from(site.url, FIRM) is None
-    assert site.paths == ["/robots.txt", "/", "/favicon.ico"]
+    assert taken(site) == ""
+    assert set(site.paths) <= {"/robots.txt", "/", "/favicon.ico"}

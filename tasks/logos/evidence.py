@@ -1,0 +1,434 @@
+"""What speaks for and against a picture being the firm's logo, and how much; all of it adds up.
+
+A ``Sign`` is a kind of evidence with its weight and its sentence. ``judge`` looks at one picture in its place in the
+page; signs that need the picture itself or other pages are added by ``tasks.logos.find``.
+"""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+
+from models.errors import N_
+from tasks.logos.page import Element, Page, attribute, folded
+
+
+class Sign(StrEnum):
+    """Kinds of evidence. The values are for machines and stay as they are."""
+
+    GIVEN = "given"
+    HOME_LINK = "home_link"
+    ENTRANCE = "entrance"
+    HEADER = "header"
+    TOP = "top"
+    LOGO_WORD = "logo_word"
+    LOGO_NEAR = "logo_near"
+    BRAND_WORD = "brand_word"
+    NAME = "name"
+    INITIALS = "initials"
+    FIRST = "first"
+    REPEATED = "repeated"
+    OTHER_PAGE = "other_page"
+    JSON_LD = "json_ld"
+    MICRODATA = "microdata"
+    OG_LOGO = "og_logo"
+    SHARED = "shared"
+    TOUCH_ICON = "touch_icon"
+    DRAWN_ICON = "drawn_icon"
+    ICON = "icon"
+    IN_SCRIPT = "in_script"
+    DRAWING = "drawing"
+    LOGO_SHAPE = "logo_shape"
+    COLOURED_TWIN = "coloured_twin"
+    OTHER_LINK = "other_link"
+    INNER_LINK = "inner_link"
+    FOOTER = "footer"
+    LATE = "late"
+    ROW = "row"
+    TRAP_NEAR = "trap_near"
+    TRAP = "trap"
+    FUNCTION = "function"
+    TEXT_BRAND = "text_brand"
+    TINY = "tiny"
+    HUGE = "huge"
+    BACKDROP = "backdrop"
+    HIDDEN = "hidden"
+    VARIANT = "variant"
+    ONLY_HERE = "only_here"
+    PHOTO = "photo"
+    TOO_SMALL = "too_small"
+    ODD_SHAPE = "odd_shape"
+    WHITE = "white"
+    MISSING = "missing"
+    NO_PICTURE = "no_picture"
+
+    @property
+    def points(self) -> int:
+        return _SIGNS[self][0]
+
+    @property
+    def says(self) -> str:
+        """A sentence, marked for translation; some name a detail."""
+        return _SIGNS[self][1]
+
+
+_SIGNS = {
+    Sign.GIVEN: (100, N_("It is the picture whose address was given.")),
+    Sign.HOME_LINK: (35, N_("It leads to the home page.")),
+    Sign.ENTRANCE: (15, N_("It stands on the page before the home page.")),
+    Sign.HEADER: (25, N_("It stands in the head of the page.")),
+    Sign.TOP: (8, N_("It is among the first things of the page.")),
+    Sign.LOGO_WORD: (30, N_("It is called a logo.")),
+    Sign.LOGO_NEAR: (20, N_("What surrounds it is called a logo.")),
+    Sign.BRAND_WORD: (12, N_("It is called a brand or sign.")),
+    Sign.NAME: (18, N_("It bears the name of the firm or its domain.")),
+    Sign.INITIALS: (8, N_("It bears the initials of the firm.")),
+    Sign.FIRST: (5, N_("It is the first such picture of the page.")),
+    Sign.REPEATED: (8, N_("It stands in several places of the page.")),
+    Sign.OTHER_PAGE: (12, N_("It stands at the top of another page of the site, too.")),
+    Sign.JSON_LD: (42, N_("The page declares it as the logo (JSON-LD).")),
+    Sign.MICRODATA: (42, N_("The page declares it as the logo (microdata).")),
+    Sign.OG_LOGO: (40, N_("The page declares it as the logo (og:logo).")),
+    Sign.SHARED: (6, N_("The page offers it to social networks.")),
+    Sign.TOUCH_ICON: (26, N_("It is the sign of the site on phones.")),
+    Sign.DRAWN_ICON: (22, N_("It is a drawn icon of the site.")),
+    Sign.ICON: (8, N_("It is an icon of the site.")),
+    Sign.IN_SCRIPT: (6, N_("A script of the page names it.")),
+    Sign.DRAWING: (4, N_("It is a drawing.")),
+    Sign.LOGO_SHAPE: (10, N_("It has few colours and the proportions of a logo.")),
+    Sign.COLOURED_TWIN: (2, N_("It is the version in colour of a likely picture.")),
+    Sign.OTHER_LINK: (-40, N_("It leads to another website.")),
+    Sign.INNER_LINK: (-12, N_("It leads to another page of the site.")),
+    Sign.FOOTER: (-20, N_("It stands in the foot of the page.")),
+    Sign.LATE: (-10, N_("It stands far down the page.")),
+    Sign.ROW: (-35, N_("It is one of a row of similar pictures.")),
+    Sign.TRAP_NEAR: (-45, N_("What surrounds it speaks of something else: %(detail)s.")),
+    Sign.TRAP: (-60, N_("It is called something else: %(detail)s.")),
+    Sign.FUNCTION: (-40, N_("It is a sign for a function, such as a menu or a telephone.")),
+    Sign.TEXT_BRAND: (-14, N_("The head of the page writes the name of the firm in letters.")),
+    Sign.TINY: (-25, N_("It is shown very small.")),
+    Sign.HUGE: (-15, N_("It is shown very large.")),
+    Sign.BACKDROP: (-40, N_("It lies behind other content.")),
+    Sign.HIDDEN: (-6, N_("It is hidden at first.")),
+    Sign.VARIANT: (-5, N_("It is a version for another ground or size.")),
+    Sign.ONLY_HERE: (-12, N_("Another page of the site does not have it.")),
+    Sign.PHOTO: (-45, N_("It looks like a photograph.")),
+    Sign.TOO_SMALL: (-40, N_("It has too few pixels for a logo.")),
+    Sign.ODD_SHAPE: (-20, N_("It has unusual proportions for a logo.")),
+    Sign.WHITE: (-14, N_("It is white and cannot be seen on paper.")),
+    Sign.MISSING: (-4, N_("It could not be fetched.")),
+    Sign.NO_PICTURE: (-80, N_("It is no picture that can be read.")),
+}
+
+
+@dataclass(frozen=True)
+class Reason:
+    """One piece of evidence about one picture."""
+
+    sign: Sign
+    points: int
+    detail: str = ""
+
+    def __str__(self) -> str:
+        return self.sign.says % {"detail": self.detail}
+
+
+def reason(sign: Sign, detail: str = "", points: int | None = None) -> Reason:
+    return Reason(sign, sign.points if points is None else points, detail)
+
+
+# Words. All matching is done on folded text: lower case, umlauts written out, words separated by spaces.
+
+_LOGO = re.compile(
+    r"(?<![a-z])logo(?!paed|ped|ut|gut|ther|graph|s[a-z]|s(?![a-z]))|logo(?![a-z])|logo(link|bild|img|image|wrap|box)"
+    r"|(?<![a-z])(signet|wortmarke|bildmarke|wortbildmarke|firmenzeichen|schriftzug|logotype|wordmark)(?![a-z])"
+)
+_BRAND = re.compile(r"\b(brand|branding|site ?brand\w*|navbar brand|site title|site name|marke|emblem|firmenlogo)\b")
+_HEADER = re.compile(
+    r"\b(header|navbar|nav|navigation|masthead|topbar|top ?bar|site ?head\w*|site branding|branding|kopf\w*|top|head"
+    r"|\w*header)\b"
+)
+_INNER_HEADER = re.compile(
+    r"\b(entry|post|article|card|modal|section|panel|widget|dialog|popup|accordion|tab|box|content|table|list|comment)"
+    r" ?header\b|\b(sub|inner)header\b"
+)
+_FOOTER = re.compile(r"\b(\w*footer|fuss\w*|colophon|impressum)\b")
+_VARIANT = re.compile(
+    r"\b(white|weiss\w*|negativ\w*|inverse|inverted|invertiert|invers|sticky|mobile?|retina|dark|dunkel|hell|light"
+    r"|print|druck|small|klein|scrolled?|alternate|offcanvas)\b|(?<=logo)(weiss|white|negativ)\b"
+)
+_ICONS = re.compile(
+    r"\b(fa|fas|far|fab|fa [a-z]+|svg inline fa|icons?|icon \w+|bi|feather|lucide|dashicons|glyphicon|material icons"
+    r"|elementor icon|e font icon svg|svg icon|heroicon|ti|uk icon)\b"
+)
+_FUNCTIONS = re.compile(
+    r"\b(burger|hamburger|menu|menue|menutoggle|toggle\w*|search|suche|lupe|chevron\w*|arrow\w*|pfeil\w*|caret|cart"
+    r"|warenkorb|phone|telefon|tel|mail|email|envelope|brief|fax|flags?|flagge|fahne|sprache|language|play|close"
+    r"|schliessen|spinner|loader|loading|preloader|placeholder|spacer|blank|pixel|trenner|linie|bullet|haus|home ?icon"
+    r"|icon home|home|user|login|lock|clock|uhr|calendar|kalender|download|pdf|print|drucken|up|totop|quote\w*|karte"
+    r"|map|maps|googlemaps?|marker|pin|anfahrt|lageplan|standort|accessibility|eye ?able|barrierefrei\w*|whatsapp)\b"
+)
+_COOKIES = N_("a cookie notice")
+_TRAPS = {
+    N_("a partner or client"): r"partner\w*|kunden?\w*|clients?|customers?|referenz\w*|references?|sponsor\w*"
+    r"|mandanten\w*|netzwerk\w*|kooperation\w*|koop|logos|logo ?wall|logo ?slider|logo ?carousel|logo ?grid|bekannt aus"
+    r"|medien|presse|as seen|brands|herstellern?|marken",
+    N_("a seal, an award or an association"): r"badges?|\w*siegel\w*|zertifi\w*|certifi\w*|awards?|auszeichnung\w*"
+    r"|ausgezeichnet\w*|datev\w*|tuev\w*|dekra|\w*kammer|\w*verband|\w*verein|verbaende|kammern|mitglied\w*|members?"
+    r"|memberships?|trusted\w*|proven ?expert|ekomi|iso|iso ?\d+|bewertung\w*|ratings?|reviews?|kununu|jameda"
+    r"|trustpilot|anwalt de|top ?\w* ?(kanzlei|steuerberater|arbeitgeber|anwalt|rechtsanwalt)|handelsblatt|focus"
+    r"|brand eins|juve|legal ?500|best ?lawyers|chambers|excellent\w*|exzellen\w*|digitale? ?(kanzlei|dst)|bstbk|stbk"
+    r"|wpk|idw|brak|dstv|dav|elster|lexoffice|lexware|sevdesk|addison|agenda|great place to work|qualitaet\w*|audit"
+    r"|familienfreundlich\w*|efre|gefoerdert\w*|foerder\w*|ausbildungsbetrieb",
+    N_("a social network"): r"facebook|instagram|linkedin|xing|twitter|youtube|whatsapp|tiktok|pinterest|social\w*"
+    r"|vimeo|threads|mastodon|bluesky",
+    _COOKIES: r"cookies?|consent|borlabs\w*|usercentrics|cookiebot|cmplz|ccm|cookie\w+|onetrust|didomi"
+    r"|klaro|complianz|real ?cookie ?banner|rcb|gdpr|dsgvo",
+    N_("a means of payment"): r"paypal|visa|mastercard|klarna|sepa|payment\w*|zahlung\w*|giropay|amex|apple pay"
+    r"|google pay|sofort",
+    N_("a large picture"): r"hero\w*|slider\w*|slides?|slideshow|banner|carousel\w*|teaser\w*|background|bg|stage"
+    r"|titelbild|headerbild|header ?image|header ?bild|kopfbild|keyvisual|swiper \w+|rev slide\w*|parallax|gallery"
+    r"|galerie|thumbnail|cover|skyline|panorama",
+    N_("a portrait"): r"team\w*|portraits?|portraet\w*|avatars?|mitarbeiter\w*|kolleg\w*|author|autor|foto|photo"
+    r"|testimonials?|gruppenbild|ansprechpartner\w*|gravatar",
+    N_("the builder of the site"): r"wordpress|joomla|typo3|jimdo|wix|webdesign\w*|webagentur|werbeagentur|agentur\w*"
+    r"|powered|avada|elementor|divi|enfold|squarespace|strato|ionos|webflow|shopify|drupal|contao|betheme|themeforest"
+    r"|designed by|made by|umsetzung|realisierung",
+    N_(
+        "an app or a portal"
+    ): r"app ?store|google ?play|play ?store|teamviewer|anydesk|meine ?kanzlei|unternehmen online"
+    r"|fastviewer|zoom|teams",
+}
+_TRAP_WORDS = {what: re.compile(rf"\b({words})\b") for what, words in _TRAPS.items()}
+_SOFT_AROUND = re.compile(r"\b(banner|bg|background|stage|cover|brands?|marken|zoom|members?|app|iso)\b")
+"""Words that around a picture may also mean the head of a page, or the firm itself."""
+
+
+def says_logo(text: str) -> bool:
+    return _LOGO.search(text) is not None
+
+
+def traps(text: str) -> Iterator[str]:
+    """What else than the logo the folded text speaks of."""
+    for what, words in _TRAP_WORDS.items():
+        if words.search(text):
+            yield what
+
+
+def own_words(element: Element, *more: str) -> str:
+    """The words of an element itself."""
+    names = ("alt", "title", "class", "id", "aria-label", "name", "data-testid", "data-testid", "data-name")
+    texts = [attribute(element, name) for name in names]
+    if element.tag == "svg":
+        texts += ["".join(title.itertext()) for title in element.iter("title", "desc")][:2]
+        label = attribute(element, "aria-labelledby")
+        texts += [label] if label else []
+    return folded(*more, *texts)
+
+
+def place_words(element: Element) -> str:
+    names = ("class", "id", "role", "aria-label", "title", "data-elementor-type", "itemprop", "data-testid")
+    return folded(
+        element.tag if element.tag in {"header", "nav", "footer", "aside"} else "",
+        *(attribute(element, name) for name in names),
+    )
+
+
+@dataclass(frozen=True)
+class _Place:
+    """Where in the page a picture stands."""
+
+    element: Element
+    around: list[Element]
+    """The elements that it is in, the nearest first."""
+    words: list[str]
+    """What these are called, folded."""
+    link: Element | None
+    home: bool
+    """It leads to the home page."""
+    footer: bool
+    header: bool
+
+    @classmethod
+    def of(cls, page: Page, element: Element) -> "_Place":
+        around = [
+            one for one in element.iterancestors() if isinstance(one.tag, str) and one.tag not in {"html", "body"}
+        ]
+        words = [place_words(one) for one in around]
+        link = next((one for one in (element, *around) if one.tag == "a" and one.get("href") is not None), None)
+        home = link is not None and page.leads_home(link)
+        footer = any(_FOOTER.search(place) for place in words)
+        header = not footer and _is_in_header(around, words, home=home)
+        return cls(element, around, words, link, home, footer, header)
+
+
+def judge(page: Page, element: Element, own: str, address: str = "") -> Iterator[Reason]:
+    """What the place and the words of one picture say. *own* are its own words, folded."""
+    place = _Place.of(page, element)
+    logo = says_logo(own)
+    yield from _judge_place(page, place)
+    yield from _judge_names(page, place, own, logo=logo)
+    yield from _judge_words(page, place, own, logo=logo)
+    if _VARIANT.search(own):
+        yield reason(Sign.VARIANT)
+    yield from _judge_size(element, address)
+    if any(_is_hidden(one) for one in (element, *place.around[:6])):
+        yield reason(Sign.HIDDEN)
+    if not place.home and (number := _row(element, place.around)) >= 3:
+        yield reason(Sign.ROW, points=Sign.ROW.points if number >= 4 or not place.header else Sign.ROW.points // 2)
+
+
+def _judge_place(page: Page, place: _Place) -> Iterator[Reason]:
+    if place.home:
+        yield reason(Sign.HOME_LINK)
+    elif place.link is not None:
+        yield from _judge_link(page, place.link)
+    number = page.order[place.element]
+    if place.footer:
+        yield reason(Sign.FOOTER)
+    elif place.header:
+        yield reason(Sign.HEADER)
+    elif number > 0.6 * len(page.elements) > 48:
+        yield reason(Sign.LATE)
+    if not place.footer and (number < 0.12 * len(page.elements) or number < 40):
+        yield reason(Sign.TOP)
+
+
+def _judge_names(page: Page, place: _Place, own: str, *, logo: bool) -> Iterator[Reason]:
+    near = [*place.words[:4], *([place_words(place.link)] if place.link is not None else [])]
+    if logo:
+        yield reason(Sign.LOGO_WORD)
+    elif any(map(says_logo, near)):
+        yield reason(Sign.LOGO_NEAR)
+    elif _BRAND.search(own) or any(map(_BRAND.search, near)):
+        yield reason(Sign.BRAND_WORD)
+    text = folded("".join(place.link.itertext()))[:200] if place.home and place.link is not None else ""
+    if page.says_name(own) or (text and page.says_name(text)):
+        yield reason(Sign.NAME)
+    elif page.initials and page.initials in own.split():
+        yield reason(Sign.INITIALS)
+
+
+def _judge_link(page: Page, link: Element) -> Iterator[Reason]:
+    target = page.absolute(attribute(link, "href"))
+    if not target:
+        return
+    if not page.is_own(target):
+        yield reason(Sign.OTHER_LINK)
+    else:
+        yield reason(Sign.INNER_LINK)
+
+
+def _judge_words(page: Page, place: _Place, own: str, *, logo: bool) -> Iterator[Reason]:
+    """What else it may be, by its own words and those around it."""
+    own_traps = list(traps(page.foreign(own)))  # A firm may well have “Partner” in its name.
+    for what in own_traps[:2]:
+        soft = place.home and (place.header or logo)
+        yield reason(Sign.TRAP, what, Sign.TRAP.points // 2 if soft else None)
+    headings = [] if place.home or place.header else list(_headings(place.around))
+    near = [] if place.home and place.header else [*place.words[:6], *headings]
+    text = " | ".join(_SOFT_AROUND.sub(" ", words) for words in near if not page.says_name(words))
+    for what in [trap for trap in traps(text) if trap not in own_traps][:2]:
+        yield reason(Sign.TRAP_NEAR, what)
+    if any(_TRAP_WORDS[_COOKIES].search(words) for words in place.words):
+        yield reason(Sign.TRAP_NEAR, _COOKIES)
+    yield from _judge_function(page, place, own, logo=logo)
+
+
+def _judge_function(page: Page, place: _Place, own: str, *, logo: bool) -> Iterator[Reason]:
+    """Whether it is a sign to be pressed, not one to be known by."""
+    called = _LOGO.sub(" ", page.foreign(own))
+    pressed = any(one.tag in {"button", "summary", "label"} for one in place.around[:3])
+    if (pressed and not logo) or (_FUNCTIONS.search(called) and not (place.home and logo)):
+        yield reason(Sign.FUNCTION, points=-20 if place.home and place.header and not pressed else None)
+    elif place.element.tag in {"svg", "i", "span"} and _ICONS.search(own) and not logo:
+        yield reason(Sign.FUNCTION)
+    elif not logo and _is_icon_sheet(place.element) and not any(map(says_logo, place.words[:3])):
+        yield reason(Sign.FUNCTION, points=-25)
+
+
+def _is_icon_sheet(drawing: Element) -> bool:
+    """Whether it is drawn on the small square sheet that sets of icons use."""
+    sheet = re.split(r"[\s,]+", attribute(drawing, "viewbox").strip()) if drawing.tag == "svg" else []
+    shapes = sum(1 for one in drawing.iter() if one.tag in {"path", "rect", "circle", "polygon", "line", "polyline"})
+    sides = {"16", "18", "20", "24", "32", "48", "512", "448", "640", "576", "384", "320", "1000", "1024"}
+    return len(sheet) == 4 and sheet[2] in sides and sheet[3] in sides and shapes <= 4
+
+
+def _is_in_header(around: list[Element], places: list[str], *, home: bool) -> bool:
+    """In the head of the page, not in that of an article or a dialogue."""
+    for one, place in zip(around, places, strict=True):
+        if one.tag in {"article", "main", "aside", "dialog"} and not home:
+            return False
+        if _INNER_HEADER.search(place) and not home:
+            return False
+        if one.tag == "header" or "banner" in attribute(one, "role"):
+            inner = any(two.tag in {"article", "section", "main"} for two in one.iterancestors())
+            if home or not inner:
+                return True
+        elif one.tag == "nav" or _HEADER.search(place):
+            return True
+    return False
+
+
+def _headings(around: list[Element]) -> Iterator[str]:
+    """The headings under which a picture stands."""
+    for one in around[:6]:
+        for heading in one.iter("h1", "h2", "h3", "h4", "strong", "b"):
+            yield folded("".join(heading.itertext())[:100])
+            return
+
+
+def _judge_size(element: Element, address: str) -> Iterator[Reason]:
+    width, height = _length(element, "width"), _length(element, "height")
+    if element.tag == "svg" and not (width or height):
+        return
+    named = re.search(r"[-_](\d{2,4})x(\d{2,4})\.\w+$", address)
+    if not width and not height and named and element.tag == "img":
+        width, height = int(named[1]), int(named[2])
+    if 0 < max(width, height) <= 32 or (0 < width <= 2 or 0 < height <= 2):
+        yield reason(Sign.TINY)
+    elif width > 850 and height > 160:
+        yield reason(Sign.HUGE)
+
+
+def _length(element: Element, name: str) -> float:
+    """Pixels that are written on the element; 0 if none are."""
+    told = re.search(rf"(?:^|[;\s]){name}\s*:\s*([\d.]+)px", attribute(element, "style"))
+    found = re.fullmatch(r"\s*([\d.]+)(px)?\s*", attribute(element, name))
+    try:
+        return float(told[1]) if told else float(found[1]) if found else 0
+    except ValueError:
+        return 0
+
+
+def _is_hidden(element: Element) -> bool:
+    style = attribute(element, "style").replace(" ", "").lower()
+    return element.get("hidden") is not None or "display:none" in style or "visibility:hidden" in style
+
+
+def _row(element: Element, around: list[Element]) -> int:
+    """How many pictures stand in the same way beside this one."""
+    path = [element.tag]
+    most = 1
+    for above, child in zip(around[:5], [element, *around], strict=False):
+        if above.tag in {"header", "main", "nav", "footer"} and len(path) > 4:
+            break
+        alike = 0
+        for sibling in above:
+            if isinstance(sibling.tag, str) and sibling.tag == child.tag:
+                alike += _has_path(sibling, path)
+                if alike > 3:
+                    return alike
+        most = max(most, alike)
+        path.insert(0, above.tag)
+    return most
+
+
+def _has_path(element: Element, path: list[str]) -> bool:
+    """Whether the element has a picture at the end of the same way down."""
+    if element.tag != path[0]:
+        return False
+    if len(path) == 1:
+        return True
+    return any(_has_path(child, path[1:]) for child in element if isinstance(child.tag, str))

@@ -1,0 +1,327 @@
+"""One web page: its elements, its addresses and its words. What they speak for is judged elsewhere."""
+
+import json
+import re
+from collections.abc import Iterable, Iterator
+from functools import cached_property
+from html import escape
+from typing import Any, TypeAlias
+from urllib.parse import urljoin, urlsplit
+
+from bs4.dammit import UnicodeDammit
+from lxml import etree  # type: ignore[import-untyped]
+
+from tasks.logos.fetch import Fetched
+
+INLINE_MOST = 300_000
+"""Characters of an SVG within the page."""
+_NUMBER = "data-drawing-number"
+
+Element: TypeAlias = Any
+"""An element of lxml, which has no types."""
+
+
+def words(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
+_COMMONPLACE = words(
+    """
+    gmbh mbh mbb ggmbh partg partgmbb und and der die das von fuer mit bei the kanzlei steuerkanzlei
+    anwaltskanzlei rechtsanwaltskanzlei steuerbuero steuerberater steuerberaterin steuerberatung
+    steuerberatungsgesellschaft steuerberatungs rechtsanwalt rechtsanwaelte rechtsanwaeltin anwalt anwaelte
+    anwaltsbuero fachanwalt wirtschaftspruefer wirtschaftspruefung wirtschaftspruefungsgesellschaft partner
+    partnerschaft partnerschaftsgesellschaft kollegen notar notare notariat buero gesellschaft logo home
+    startseite willkommen tax law legal steuern recht group gruppe www web site website
+    """
+)
+_HOME_PATHS = re.compile(
+    r"/?((index|default|home|start|startseite|willkommen|main)(\.\w{2,5})?|[a-z]{2}(-[a-z]{2})?)?/?", re.IGNORECASE
+)
+_SECOND_LEVELS = frozenset({"co", "com", "org", "net", "ac", "gov", "gv", "or"})
+_DOTS = re.compile(r"(?<=[a-z0-9])(?=[A-Z][a-z])|(?<=[a-z])(?=[A-Z])")
+
+
+def folded(*texts: str) -> str:
+    """Lower case, umlauts written out, words apart; what is written inOneWord also as several."""
+    text = " ".join(texts)
+    for umlaut, written in (("ä", "ae"), ("ö", "oe"), ("ü", "ue"), ("ß", "ss"), ("Ä", "Ae"), ("Ö", "Oe"), ("Ü", "Ue")):
+        text = text.replace(umlaut, written)
+    words: list[str] = []
+    for word in re.findall(r"[A-Za-z0-9]+", text):
+        parts = _DOTS.sub(" ", word)
+        words.append(word.lower())
+        if parts != word:
+            words += parts.lower().split()
+    return " ".join(words)
+
+
+def attribute(element: Element | None, name: str) -> str:
+    return "" if element is None else str(element.get(name) or "")
+
+
+def site_of(url: str) -> str:
+    """The host without ``www``; empty if there is none."""
+    try:
+        return (urlsplit(url).hostname or "").lower().removeprefix("www.")
+    except ValueError:
+        return ""
+
+
+def domain_of(host: str) -> str:
+    """The part of a host that its owner registered, nearly always."""
+    labels = host.split(".")
+    if host.replace(".", "").isdigit() or ":" in host:
+        return host
+    return ".".join(labels[-3:] if len(labels) > 2 and labels[-2] in _SECOND_LEVELS else labels[-2:])
+
+
+def file_name(source: str) -> str:
+    """The last part of an address without its ending; empty for data."""
+    try:
+        parts = urlsplit(source)
+    except ValueError:
+        return ""
+    if parts.scheme == "data":
+        return ""
+    path = parts.path
+    inner = re.search(r"(?:^|&)(?:url|src|image)=([^&]+)", parts.query)  # A service that scales pictures.
+    if inner and "." not in path.rpartition("/")[2]:
+        path = inner[1].replace("%2F", "/").replace("%2f", "/")
+    return _unquoted(path.rpartition("/")[2].rpartition(".")[0] or path.rpartition("/")[2])
+
+
+def _unquoted(text: str) -> str:
+    from urllib.parse import unquote
+
+    return unquote(text)
+
+
+class Page:
+    """One page, and what can be asked of it."""
+
+    def __init__(self, page: Fetched, firm_name: str, homes: Iterable[str] = ()) -> None:
+        known = [page.charset] if page.charset else []
+        decoded = UnicodeDammit(page.content, known_definite_encodings=known, is_html=True).unicode_markup
+        self.text = (decoded or page.content.decode("utf-8", "replace")).replace("\x00", "")
+        self._drawn_at: list[int] = []
+
+        def numbered(found: re.Match[str]) -> str:
+            self._drawn_at.append(found.start())
+            return f'{found[0]} {_NUMBER}="{len(self._drawn_at) - 1}"'
+
+        marked = re.sub(r"<svg(?=[\s>/])", numbered, self.text, flags=re.IGNORECASE)
+        # The parser does not know these elements, which have no end.
+        marked = re.sub(r"<(source|track|wbr)\b([^<>]*?)/?>", r"<\1\2/>", marked, flags=re.IGNORECASE)
+        self.root = _parsed(marked)
+        self.elements: list[Element] = [element for element in self.root.iter() if isinstance(element.tag, str)]
+        self.order = {element: number for number, element in enumerate(self.elements)}
+        self.url = page.url
+        base = next((attribute(one, "href") for one in self.all("base") if one.get("href")), "")
+        self.base = _joined(page.url, base) or page.url
+        self.site = site_of(page.url)
+        self.firm_name = firm_name
+        self._homes = {_without_end(home) for home in (page.url, *homes)}
+        self.name_words = self._names()
+        self._own_words = set(folded(firm_name, self.site).split()) | self.name_words
+
+    def all(self, *tags: str) -> list[Element]:
+        return [element for element in self.elements if element.tag in tags]
+
+    # Addresses.
+
+    def absolute(self, address: str, base: str = "") -> str:
+        """The address as one of the web, or as data; empty for what cannot be fetched."""
+        address = re.sub(r"[\r\n\t]", "", address.strip())
+        if address[:11].lower() == "data:image/":
+            return address
+        whole = _joined(base or self.base, address.replace(" ", "%20")).partition("#")[0]
+        return whole if whole.startswith(("http://", "https://")) and address and address[0] != "#" else ""
+
+    @cached_property
+    def domains(self) -> set[str]:
+        """Domains under which the site calls itself: its own, and those of its canonical address and its base."""
+        named = [self.url, self.base]
+        named += [attribute(one, "href") for one in self.all("link") if "canonical" in attribute(one, "rel").lower()]
+        named += [attribute(one, "content") for one in self.all("meta") if attribute(one, "property") == "og:url"]
+        return {domain_of(host) for host in map(site_of, named) if host}
+
+    def is_own(self, url: str) -> bool:
+        """Whether an address belongs to the firm's site."""
+        return domain_of(site_of(url)) in self.domains
+
+    def leads_home(self, link: Element) -> bool:
+        href = attribute(link, "href").strip()
+        if "home" in attribute(link, "rel").lower().split():
+            return True
+        if href.startswith("#"):
+            return href.lower() in {"#", "#top", "#home", "#start", "#oben", "#page", "#page-top", "#wrapper", "#hero"}
+        if re.match(r"(mailto|tel|javascript|whatsapp|data):", href, re.IGNORECASE):
+            return False
+        target = _joined(self.base, href) if href else self.url
+        if _without_end(target) in self._homes:
+            return True
+        try:
+            parts = urlsplit(target)
+        except ValueError:
+            return False
+        is_page = re.fullmatch(r"|(id|page_id|p)=(0|1|home|start|startseite)|lang?=\w\w|L=\d", parts.query) is not None
+        return self.is_own(target) and is_page and _HOME_PATHS.fullmatch(parts.path) is not None
+
+    # Words.
+
+    def _names(self) -> set[str]:
+        """Words by which the firm is known: of its name, or else of what the site calls itself."""
+        if self.firm_name:
+            words = set(folded(self.firm_name).split())
+        else:
+            called = [attribute(one, "content") for one in self.all("meta") if _called(one) in _SITE_NAMES]
+            called += self.organisation_names
+            words = set(folded(*called).split())
+            domain = folded(*(domain.rpartition(".")[0] for domain in self.domains)).replace(" ", "")
+            title = next(("".join(one.itertext()) for one in self.all("title")), "")
+            words |= {word for word in folded(title).split() if len(word) > 3 and word in domain}
+        return {word for word in words if len(word) > 2 and not word.isdigit()} - _COMMONPLACE
+
+    @cached_property
+    def organisation_names(self) -> list[str]:
+        return [
+            str(node["name"]) for node in _nodes(self.declared) if "logo" in node and isinstance(node.get("name"), str)
+        ]
+
+    @cached_property
+    def initials(self) -> str:
+        """Of the firm's name, as firms abbreviate themselves; empty if they are too few to tell anything."""
+        words = [word for word in re.findall(r"[^\W\d_]+", self.firm_name) if folded(word) not in _LEGAL_FORMS]
+        return folded("".join(word[0] for word in words)) if len(words) > 2 else ""
+
+    def says_name(self, text: str) -> bool:
+        """Whether the folded text has the firm's name or the name of its domain in it."""
+        words = text.split()
+        joined = text.replace(" ", "")
+        if any(word in words or (len(word) > 4 and word in joined) for word in self.name_words):
+            return True
+        for domain in self.domains:
+            name = folded(domain.rpartition(".")[0]).replace(" ", "")
+            if len(name) > 3 and not name.isdigit() and name not in _COMMONPLACE and name in joined:
+                return True
+        return False
+
+    def foreign(self, text: str) -> str:
+        """The folded text without the words that belong to the firm itself."""
+        return " ".join(word for word in text.split() if word not in self._own_words)
+
+    # What the page declares about itself.
+
+    @cached_property
+    def declared(self) -> list[Any]:
+        """The JSON-LD of the page, as far as it can be read."""
+        read = []
+        for script in self.all("script"):
+            if "ld+json" in attribute(script, "type").lower():
+                text = re.sub(r"^\s*(<!--|//\s*<!\[CDATA\[)|(-->|//\s*\]\]>)\s*$", "", script.text or "")
+                try:
+                    read.append(json.loads(text, strict=False))
+                except (ValueError, RecursionError):
+                    read.append(text)  # Broken, but a reader with patience may still find the logo in it.
+        return read
+
+    # Drawings.
+
+    def markup(self, drawing: Element) -> str:
+        """The drawing as it is written in the page; empty if it is too long or never ends."""
+        number = attribute(drawing, _NUMBER)
+        if not number.isdigit() or int(number) >= len(self._drawn_at):
+            return ""
+        start = self._drawn_at[int(number)]
+        text = self.text[start : start + INLINE_MOST + 1]
+        depth = 0
+        for found in re.finditer(r"<(/?)svg\b[^>]*?(/?)>", text, re.IGNORECASE):
+            depth += -1 if found[1] else 0 if found[2] else 1
+            if depth <= 0:
+                return text[: found.end()]
+        return ""
+
+    @cached_property
+    def by_id(self) -> dict[str, Element]:
+        return {attribute(element, "id"): element for element in reversed(self.elements) if element.get("id")}
+
+
+def _parsed(text: str) -> Element:
+    parser = etree.HTMLParser(encoding="utf-8", remove_comments=True, remove_pis=True, huge_tree=True)
+    try:
+        root = etree.fromstring(text.encode("utf-8", "replace"), parser)
+    except etree.XMLSyntaxError:
+        root = None
+    return etree.fromstring(b"<html><body></body></html>", etree.HTMLParser()) if root is None else root
+
+
+def _joined(base: str, address: str) -> str:
+    try:
+        return urljoin(base, address)
+    except ValueError:
+        return ""
+
+
+def _without_end(url: str) -> str:
+    return url.partition("#")[0].rstrip("/")
+
+
+_SITE_NAMES = frozenset({"og:site_name", "application-name", "apple-mobile-web-app-title"})
+_LEGAL_FORMS = frozenset({"gmbh", "mbh", "mbb", "partg", "partgmbb", "und", "and", "kg", "ag", "gbr", "co"})
+
+
+def _called(meta: Element) -> str:
+    return (attribute(meta, "property") or attribute(meta, "name")).lower()
+
+
+def _nodes(data: Any, depth: int = 0) -> Iterator[dict[str, Any]]:
+    """Every object in the data."""
+    if depth > 10:
+        return
+    if isinstance(data, list):
+        for item in data[:300]:
+            yield from _nodes(item, depth + 1)
+    elif isinstance(data, dict):
+        yield data
+        for value in data.values():
+            yield from _nodes(value, depth + 1)
+
+
+nodes = _nodes
+
+_CASED = {
+    name.lower(): name
+    for name in words(
+        """
+        viewBox preserveAspectRatio gradientUnits gradientTransform spreadMethod patternUnits
+        patternContentUnits patternTransform clipPathUnits maskUnits maskContentUnits markerUnits markerWidth
+        markerHeight refX refY filterUnits primitiveUnits stdDeviation tableValues pathLength textLength
+        lengthAdjust startOffset linearGradient radialGradient clipPath textPath foreignObject feBlend
+        feColorMatrix feComponentTransfer feComposite feDropShadow feFlood feFuncA feFuncB feFuncG feFuncR
+        feGaussianBlur feMerge feMergeNode feOffset
+        """
+    )
+}
+
+
+def as_xml(element: Element, styles: dict[Element, str] | None = None, inner: str = "") -> str:
+    """A drawing out of the page as a file of its own: names in their case, styles on the elements, parts added."""
+    tag = _CASED.get(element.tag, element.tag)
+    if ":" in tag or tag == "script":
+        return ""
+    style = ";".join(filter(None, ((styles or {}).get(element, ""), attribute(element, "style"))))
+    written = {"style": style} if style else {}
+    for given, value in element.attrib.items():
+        name = "href" if given == "xlink:href" else _CASED.get(given, given)
+        if re.fullmatch(r"[A-Za-z][\w-]*", name) and name not in {"style", _NUMBER, "xmlns"}:
+            written[name] = value
+    if tag == "svg":
+        written["xmlns"] = "http://www.w3.org/2000/svg"
+    attributes = "".join(f' {name}="{escape(value)}"' for name, value in written.items())
+    text = (element.text or "").replace("<![CDATA[", "").replace("]]>", "")
+    content = escape(text, quote=False) + inner
+    for child in element:
+        if isinstance(child.tag, str):
+            content += as_xml(child, styles) + escape(child.tail or "", quote=False)
+    return f"<{tag}{attributes}>{content}</{tag}>"

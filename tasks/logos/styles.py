@@ -1,0 +1,229 @@
+"""Style sheets, read for two things only: the pictures that they put on elements, and the colours of drawings."""
+
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from urllib.parse import urljoin
+
+import cssselect2  # type: ignore[import-untyped]
+
+from tasks.logos.page import Element, Page, attribute, words
+
+RULES = 20_000
+_PICTURED = re.compile(r"background|content|mask|list-style|border-image|--")
+_COLOURS = words(
+    """
+    fill fill-opacity fill-rule stroke stroke-width stroke-opacity opacity color stop-color stop-opacity display
+    visibility clip-path clip-rule mask transform stroke-linecap stroke-linejoin
+    """
+)
+
+
+@dataclass(frozen=True)
+class Rule:
+    """What a style sheet says of the elements that one selector means."""
+
+    selector: str
+    declarations: dict[str, str]
+    media: str
+    """The conditions around it, as written."""
+    base: str
+    """The address of the sheet, to which its own addresses are relative."""
+
+
+@dataclass(frozen=True)
+class Painted:
+    """A picture that a style puts on an element."""
+
+    element: Element
+    address: str
+    base: str
+    said: str
+    """The selector, whose words may tell what it is; empty for a style attribute."""
+    declarations: dict[str, str]
+    how: str
+    """background, mask or content."""
+
+
+class Styles:
+    """All style sheets of one page that were to be had."""
+
+    def __init__(self, page: Page, sheets: Iterable[tuple[str, str]] = ()) -> None:
+        """*sheets* are linked ones: address and text; those within the page are read from it."""
+        self._page = page
+        inner = ["".join(style.itertext()) for style in page.all("style") if style.getparent().tag != "svg"]
+        self.rules: list[Rule] = []
+        for base, text in [*((page.base, text) for text in inner), *sheets]:
+            self.rules += rules(text, base)
+        del self.rules[RULES:]
+        self._values: dict[str, tuple[str, str]] = {}
+        for rule in self.rules:
+            for name, value in rule.declarations.items():
+                if name.startswith("--"):
+                    self._values[name] = (value, rule.base)
+
+    def pictures(self) -> Iterator[Painted]:
+        for element in self._page.elements:
+            if style := attribute(element, "style"):
+                told = declarations(style)
+                for how, address, base in self._addresses(told, self._page.base):
+                    yield Painted(element, address, base, "", told, how)
+        pictured = [rule for rule in self.rules if any(True for _ in self._addresses(rule.declarations, rule.base))]
+        seen = set()
+        for element, rule in self._matches(self._page.elements, pictured):
+            for how, address, base in self._addresses(rule.declarations, rule.base):
+                if (element, address) not in seen:
+                    seen.add((element, address))
+                    yield Painted(element, address, base, rule.selector, rule.declarations, how)
+
+    def colours(self, drawing: Element) -> dict[Element, str]:
+        """What the page's style sheets say of a drawing's colours, by element, so that it keeps them elsewhere."""
+        above = [element for element in drawing.iterancestors() if isinstance(element.tag, str)]
+        inside = [element for element in drawing.iter() if isinstance(element.tag, str)]
+        names = {word for one in [*above, *inside] for word in (one.tag, *_names(one))}
+        wanted = [
+            rule
+            for rule in self.rules
+            if not _COLOURS.isdisjoint(rule.declarations)
+            and "print" not in rule.media
+            and "dark" not in rule.media
+            and not names.isdisjoint(re.findall(r"[\w-]+", rule.selector))
+        ]
+        told: dict[Element, dict[str, str]] = {}
+        for element, rule in self._matches([*reversed(above), *inside], wanted):
+            told.setdefault(element, {}).update(
+                {name: self._value(value) for name, value in rule.declarations.items() if name in _COLOURS}
+            )
+        for element in inside:
+            if style := attribute(element, "style"):
+                values = {name: self._value(value) for name, value in declarations(style).items() if "var(" in value}
+                told.setdefault(element, {}).update(values)
+        inherited = {name: value for one in reversed(above) for name, value in self._handed_down(told, one)}
+        told[drawing] = inherited | told.get(drawing, {})
+        return {
+            one: ";".join(f"{name}:{value}" for name, value in values.items() if value != "inherit")
+            for one, values in told.items()
+            if one in inside
+        }
+
+    def _handed_down(self, told: dict[Element, dict[str, str]], element: Element) -> list[tuple[str, str]]:
+        own = told.get(element, {}) | {
+            name: self._value(value) for name, value in declarations(attribute(element, "style")).items()
+        }
+        return [
+            (name, value) for name, value in own.items() if name in {"color", "fill", "stroke"} and value != "inherit"
+        ]
+
+    def _matches(self, elements: list[Element], wanted: list[Rule]) -> Iterator[tuple[Element, Rule]]:
+        """Elements with the rules that mean them, the strongest rule last."""
+        if not wanted:
+            return
+        matcher = cssselect2.Matcher()
+        for rule in wanted:
+            try:
+                for selector in cssselect2.compile_selector_list(_static(rule.selector)):
+                    matcher.add_selector(selector, rule)
+            except (cssselect2.SelectorError, ValueError, RecursionError):
+                continue
+        asked = set(elements)
+        for wrapper in cssselect2.ElementWrapper.from_html_root(self._page.root).iter_subtree():
+            if wrapper.etree_element in asked:
+                for *_, rule in matcher.match(wrapper):
+                    yield wrapper.etree_element, rule
+
+    def _addresses(self, told: dict[str, str], base: str) -> Iterator[tuple[str, str, str]]:
+        for name, value in told.items():
+            if name.startswith("--") or not _PICTURED.search(name):
+                continue
+            how = "mask" if "mask" in name else "content" if name == "content" else "background"
+            found = [(address, base) for address in urls(value)]
+            for variable in re.findall(r"var\(\s*(--[\w-]+)", value):
+                told_as, where = (told[variable], base) if variable in told else self._values.get(variable, ("", base))
+                found += [(address, where) for address in urls(told_as)]
+            for address, where in found:
+                yield how, address, where
+
+    def _value(self, value: str, depth: int = 0) -> str:
+        """With the page's own variables filled in."""
+
+        def filled(found: re.Match[str]) -> str:
+            known = self._values.get(found[1])
+            return known[0] if known else (found[2] or "inherit")
+
+        value = value.replace("!important", "").strip()
+        if "var(" in value and depth < 5:
+            return self._value(re.sub(r"var\(\s*(--[\w-]+)\s*(?:,\s*([^()]*))?\)", filled, value), depth + 1)
+        return value
+
+
+def rules(text: str, base: str) -> Iterator[Rule]:
+    """Every rule that a style sheet has, also those within conditions."""
+    masked, kept = _masked(text)
+    open_blocks: list[str] = []
+    for found in re.finditer(r"([^{}]*)([{}])", masked):
+        if found[2] == "{":
+            open_blocks.append(found[1].rpartition(";")[2].strip())
+        elif open_blocks:
+            selector = open_blocks.pop()
+            if selector and not selector.startswith("@"):
+                media = " ".join(block for block in open_blocks if block.startswith("@"))
+                yield Rule(_restored(selector, kept), _read(found[1], kept), _restored(media, kept), base)
+
+
+def declarations(text: str) -> dict[str, str]:
+    """Property and value of a style attribute."""
+    masked, kept = _masked(text)
+    return _read(masked, kept)
+
+
+def imports(text: str, base: str) -> list[str]:
+    """Addresses of the sheets that a sheet begins with."""
+    text = re.sub(r"/\*.*?\*/", "", text[:100_000], flags=re.DOTALL)
+    found = re.findall(r"""@import\s+(?:url\(\s*)?["']?([^"'()\s;]+)["']?\s*\)?([^;{}]*);""", text)
+    return [urljoin(base, address) for address, media in found if "print" not in media][:5]
+
+
+def urls(value: str) -> list[str]:
+    """Addresses of pictures in a value; of several for several screens all of them."""
+    found = re.findall(r"""url\(\s*(?:"([^"]*)"|'([^']*)'|([^)"']*))\s*\)""", value)
+    named = ["".join(parts).strip().replace("\\", "") for parts in found]
+    if "image-set(" in value:
+        named += re.findall(r"""["']([^"']+\.(?:svg|png|webp|jpe?g|gif))["']""", value)
+    return list(dict.fromkeys(address for address in named if address and not address.startswith("#")))
+
+
+def _masked(text: str) -> tuple[str, list[str]]:
+    """The text with what may hold braces and semicolons put aside."""
+    kept: list[str] = []
+
+    def keep(found: re.Match[str]) -> str:
+        if found[0].startswith("/*"):
+            return " "
+        kept.append(found[0])
+        return f"\x01{len(kept) - 1}\x01"
+
+    pattern = r"""/\*.*?\*/|url\(\s*(?:"[^"]*"|'[^']*'|[^)"']*)\s*\)|"(?:[^"\\\n]|\\.)*"|'(?:[^'\\\n]|\\.)*'"""
+    return re.sub(pattern, keep, text.replace("\x01", ""), flags=re.DOTALL | re.IGNORECASE), kept
+
+
+def _restored(text: str, kept: list[str]) -> str:
+    return re.sub(r"\x01(\d+)\x01", lambda found: kept[int(found[1])], text) if "\x01" in text else text
+
+
+def _read(text: str, kept: list[str]) -> dict[str, str]:
+    told = {}
+    for part in text.split(";"):
+        name, colon, value = part.partition(":")
+        if colon:
+            name = name.strip().lower().removeprefix("-webkit-")
+            told[name] = _restored(value.strip(), kept)
+    return told
+
+
+def _static(selector: str) -> str:
+    """The selector without states that a page read by a program never has."""
+    return re.sub(r":(?:link|any-link)\b", "", selector)
+
+
+def _names(element: Element) -> list[str]:
+    return [*attribute(element, "class").split(), attribute(element, "id")]
