@@ -43,17 +43,16 @@ ROBOTS_BYTES = 500_000
 PORTS = frozenset({80, 443, 8000, 8080, 8443})
 PRODUCT = "ProvisionLogo"
 
+_UNICAST = ipaddress.ip_network("2000::/3")
+"""All that is given out of IPv6; what lies outside leads to IPv4, to one network, or nowhere."""
 _NOT_PUBLIC = tuple(
     ipaddress.ip_network(block)
     for block in (
         # `is_global` is True for all of these in Python 3.11, but they reach a private IPv4 address or many machines.
-        "64:ff9b::/96",
-        "64:ff9b:1::/48",
         "2001::/32",
         "2002::/16",
-        "::/96",
+        "3fff::/20",
         "192.88.99.0/24",
-        "fec0::/10",
     )
 )
 
@@ -117,6 +116,8 @@ def is_public(address: str) -> bool:
     ip = ipaddress.ip_address(address.partition("%")[0])
     if isinstance(ip, ipaddress.IPv6Address) and ip.ipv4_mapped:
         ip = ip.ipv4_mapped
+    if isinstance(ip, ipaddress.IPv6Address) and ip not in _UNICAST:
+        return False
     return ip.is_global and not ip.is_multicast and not any(ip in block for block in _NOT_PUBLIC)
 
 
@@ -173,20 +174,20 @@ class Fetcher:
 
     def get(self, url: str, *, most: int = PICTURE_BYTES) -> Fetched:
         """Fetch *url*, following redirects; every hop is checked anew. At most *most* decoded bytes."""
-        return self._follow(url, most, ask_robots=True)
+        return self._follow(url, most)
 
-    def _follow(self, url: str, most: int, *, ask_robots: bool) -> Fetched:
+    def _follow(self, url: str, most: int, *, for_robots: bool = False) -> Fetched:
         for _ in range(REDIRECTS + 1):
             address = _web_address(url)
-            if ask_robots and not self._robots_of(address).allow(address.raw_path.decode("ascii")):
+            if not for_robots and not self._robots_of(address).allow(address.raw_path.decode("ascii")):
                 raise RobotsRefused(str(address))
-            fetched, moved_to = self._once(address, most)
+            fetched, moved_to = self._once(address, most, cut=for_robots)
             if moved_to is None:
                 return fetched
             url = urljoin(str(address), moved_to)
         raise TooMuch(url, f"{REDIRECTS} redirects")
 
-    def _once(self, address: httpx.URL, most: int) -> tuple[Fetched, str | None]:
+    def _once(self, address: httpx.URL, most: int, *, cut: bool) -> tuple[Fetched, str | None]:
         """One request: what came, or where it moved to."""
         with self._counting:
             if self._requests_left <= 0:
@@ -201,11 +202,11 @@ class Fetcher:
             if response.status_code != 200:
                 raise Unreachable(str(address), f"status {response.status_code}")
             media_type = response.headers.get("content-type", "").partition(";")[0].strip().lower()
-            content = b"".join(self._decoded(response, most))
+            content = b"".join(self._decoded(response, most, cut=cut))
             return Fetched(str(address), content, media_type, response.charset_encoding), None
 
-    def _decoded(self, response: httpx.Response, most: int) -> Iterator[bytes]:
-        """The body, unpacked by us: httpx would unpack a bomb before anyone could count."""
+    def _decoded(self, response: httpx.Response, most: int, *, cut: bool) -> Iterator[bytes]:
+        """The body, unpacked by us: httpx would unpack a bomb before anyone could count. Too long, it is *cut*."""
         packing = response.headers.get("content-encoding", "identity").strip().lower()
         if packing not in {"", "identity", "gzip", "x-gzip"}:
             raise Unreachable(str(response.url), f"content encoding {packing[:20]}")
@@ -219,17 +220,23 @@ class Fetcher:
             except zlib.error as error:
                 raise Unreachable(str(response.url), "damaged content encoding") from error
             left -= len(piece)
+            if left < 0 and cut:
+                yield piece[:left]
+                return
             if left < 0:
                 raise TooMuch(str(response.url), f"{most // 1_000_000 or 1} MB")
             yield piece
 
     def _robots_of(self, address: httpx.URL) -> Robots:
-        """Rules of the site; without a robots.txt everything is allowed, a broken one forbids (RFC 9309)."""
+        """Rules of the site (RFC 9309): without a robots.txt everything is allowed, of a long one the beginning counts.
+
+        A site too broken to tell its rules is asked nothing else, nor is one whose rules lie where we do not go.
+        """
         site = f"{address.scheme}://{address.netloc.decode('ascii')}"
         with self._asking_robots:
             if site not in self._robots:
                 try:
-                    text = self._follow(f"{site}/robots.txt", ROBOTS_BYTES, ask_robots=False).content
+                    text = self._follow(f"{site}/robots.txt", ROBOTS_BYTES, for_robots=True).content
                     self._robots[site] = Robots.read(text.decode("utf-8", "replace"), PRODUCT)
                 except (Unreachable, TooMuch):
                     self._robots[site] = Robots()
@@ -246,7 +253,7 @@ def _web_address(url: str) -> httpx.URL:
         address = httpx.URL(url.strip()).copy_with(fragment=None)
     except (httpx.InvalidURL, ValueError, UnicodeError) as error:
         raise AddressRefused(url[:300]) from error
-    port = address.port or (443 if address.scheme == "https" else 80)
+    port = (443 if address.scheme == "https" else 80) if address.port is None else address.port
     if address.scheme not in {"http", "https"} or not address.host or address.userinfo:
         raise AddressRefused(str(address)[:300])
     if port not in PORTS and not settings().fetch_private:
@@ -259,6 +266,8 @@ def _failures_of(address: str) -> Iterator[None]:
     """Say in our words what the network says in its own."""
     try:
         yield
+    except httpx.InvalidURL as error:  # Where it moved to; httpx looks at that by itself.
+        raise AddressRefused(address) from error
     except (httpx.TimeoutException, httpcore.TimeoutException) as error:
         raise Faltered(f"{address} does not answer in time: try again later.") from error
     except (httpx.HTTPError, httpcore.NetworkError, httpcore.ProtocolError, OSError) as error:

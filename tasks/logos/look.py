@@ -6,7 +6,6 @@ answers with a line of JSON for each. A picture that brings the process down cos
 
 import json
 import os
-import resource
 import struct
 import subprocess
 import sys
@@ -17,11 +16,9 @@ from pathlib import Path
 from PIL import Image, ImageChops
 
 from tasks.logos import drawing, raster, svg
+from tasks.logos.confinement import confine
 
-CPU_SECONDS = 6
 WALL_SECONDS = 8.0
-MEMORY = 1 << 30
-FILE = 1 << 20
 SIDE = 160
 """Pixels on the longer side at which a picture is judged."""
 
@@ -151,15 +148,8 @@ def _answer(content: bytes) -> str:
         return "null"
 
 
-def _limit() -> None:
-    resource.setrlimit(resource.RLIMIT_CPU, (CPU_SECONDS, CPU_SECONDS + 1))
-    resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
-    resource.setrlimit(resource.RLIMIT_FSIZE, (FILE, FILE))
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-
-
 if __name__ == "__main__":
-    _limit()
+    confine()
     given = sys.stdin.buffer
     while head := given.read(4):
         print(_answer(given.read(struct.unpack(">I", head)[0])), flush=True)  # noqa: T201

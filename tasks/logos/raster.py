@@ -37,9 +37,9 @@ def decode(content: bytes) -> Image.Image:
     """RGBA pixels in sRGB, upright; the first picture of an animation, the largest of an icon."""
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # Damaged metadata is not our concern; sizes are checked right below.
-            picture = Image.open(BytesIO(content), formats=FORMATS)
-            _check_pixels(picture)  # Only the header has been read so far.
+            warnings.simplefilter("ignore")  # Damaged metadata is not our concern.
+            warnings.simplefilter("error", Image.DecompressionBombWarning)
+            picture = _opened(content)
             picture.load()
             return _to_srgb(ImageOps.exif_transpose(picture))
     except (MemoryError, CannotShape):
@@ -48,9 +48,20 @@ def decode(content: bytes) -> Image.Image:
         raise CannotShape(Refusal.NOT_A_PICTURE) from error
 
 
-def _check_pixels(picture: Image.Image) -> None:
-    if picture.width * picture.height > PIXELS:
-        raise CannotShape(Refusal.TOO_MANY_PIXELS, *picture.size)
+def _opened(content: bytes) -> Image.Image:
+    """The picture, of which only the header has been read; Pillow looks at the sizes of pictures within it as well."""
+    try:
+        return Image.open(BytesIO(content), formats=FORMATS)
+    except (Image.DecompressionBombWarning, Image.DecompressionBombError) as bomb:
+        Image.MAX_IMAGE_PIXELS = None
+        try:
+            size = Image.open(BytesIO(content), formats=FORMATS).size
+        finally:
+            Image.MAX_IMAGE_PIXELS = PIXELS
+        raise CannotShape(Refusal.TOO_MANY_PIXELS, *size) from bomb
+
+
+Image.MAX_IMAGE_PIXELS = PIXELS
 
 
 def _to_srgb(picture: Image.Image) -> Image.Image:

@@ -8,29 +8,30 @@ can hand back nothing but a wrong picture.
 import json
 import logging
 import os
-import resource
+import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from io import BytesIO
 from pathlib import Path
+from tempfile import TemporaryFile
 from xml.etree import ElementTree as ET
 
 from PIL import Image, ImageChops
 
 from tasks.logos import drawing, raster, svg
+from tasks.logos.confinement import confine
 from tasks.logos.refusal import CannotShape, Refusal
 
 log = logging.getLogger(__name__)
 
-CPU_SECONDS = 8
 WALL_SECONDS = 12
-MEMORY = 1 << 30
-"""Bytes of address space."""
-FILE = 1 << 20
-"""Bytes of a file it may write; cairo's binding needs a page of one to start."""
-ANSWER_MOST = 20_000_000
+AT_ONCE = 4
+"""Processes; whoever comes later waits for one of them, so that many pictures do not need much memory."""
+_turn = threading.BoundedSemaphore(AT_ONCE)
 
 
 @dataclass(frozen=True)
@@ -49,28 +50,47 @@ class Prepared:
 
 def prepared(content: bytes) -> Prepared:
     """Bring a file into shape in a process of its own; raises CannotShape."""
-    try:
-        done = subprocess.run(
-            [sys.executable, "-m", "tasks.logos.render"],
-            input=content,
-            capture_output=True,
-            timeout=WALL_SECONDS,
-            check=False,
-            cwd=Path(__file__).parents[2],
-            env={"PATH": os.environ.get("PATH", os.defpath), "HOME": os.environ.get("HOME", "/"), "LANG": "C.UTF-8"},
-        )
-    except subprocess.TimeoutExpired as error:
-        raise CannotShape(Refusal.TOO_COSTLY) from error
-    head, _, png = done.stdout.partition(b"\n")
-    if done.returncode == 1:  # A Python error that nobody foresaw; may be the picture's fault or ours.
-        log.error("the picture process failed:\n%s", done.stderr.decode(errors="replace")[-2000:])
+    code, said, complained = _asked(content)
+    head, _, png = said.partition(b"\n")
+    if code == 1:  # A Python error that nobody foresaw; may be the picture's fault or ours.
+        log.error("the picture process failed:\n%s", complained.decode(errors="replace"))
         raise CannotShape(Refusal.NOT_A_PICTURE)
-    if done.returncode or not head or len(done.stdout) > ANSWER_MOST:
+    if code or not head:
         raise CannotShape(Refusal.TOO_COSTLY)
     answer = json.loads(head)
     if "refusal" in answer:
         raise CannotShape(Refusal(answer["refusal"]), *answer["facts"])
     return Prepared(png=png, **answer)
+
+
+def _asked(content: bytes) -> tuple[int, bytes, bytes]:
+    """Exit status of the process, what it answered and the end of what it complained of, all through files.
+
+    A file has a limit of size, a pipe has none. The process leads a group of its own, and the group ends with it.
+    """
+    with _turn, TemporaryFile() as given, TemporaryFile() as said, TemporaryFile() as complained:
+        given.write(content)
+        given.seek(0)
+        process = subprocess.Popen(
+            [sys.executable, "-m", "tasks.logos.render"],
+            stdin=given,
+            stdout=said,
+            stderr=complained,
+            start_new_session=True,
+            cwd=Path(__file__).parents[2],
+            env={"PATH": os.environ.get("PATH", os.defpath), "HOME": os.environ.get("HOME", "/"), "LANG": "C.UTF-8"},
+        )
+        try:
+            code = process.wait(WALL_SECONDS)
+        except subprocess.TimeoutExpired:
+            code = -signal.SIGKILL
+        finally:
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+        said.seek(0)
+        complained.seek(max(0, complained.seek(0, os.SEEK_END) - 2000))
+        return code, said.read(), complained.read()
 
 
 def prepare(content: bytes) -> Prepared:
@@ -172,13 +192,6 @@ def _answer(work: Callable[[bytes], Prepared], content: bytes) -> bytes:
     return json.dumps({key: value for key, value in asdict(done).items() if key != "png"}).encode() + b"\n" + done.png
 
 
-def _limit() -> None:
-    resource.setrlimit(resource.RLIMIT_CPU, (CPU_SECONDS, CPU_SECONDS + 1))
-    resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
-    resource.setrlimit(resource.RLIMIT_FSIZE, (FILE, FILE))
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-
-
 if __name__ == "__main__":
-    _limit()
+    confine()
     sys.stdout.buffer.write(_answer(prepare, sys.stdin.buffer.read()))

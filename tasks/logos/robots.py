@@ -20,11 +20,12 @@ class Robots:
         groups: dict[str, list[tuple[str, bool]]] = {}
         agents: list[str] = []
         in_rules = False
-        for line in text.splitlines()[:MOST_RULES]:
+        for line in text.removeprefix("\ufeff").splitlines()[:MOST_RULES]:
             key, _, value = (part.strip() for part in line.partition("#")[0].partition(":"))
             match key.lower():
                 case "user-agent":
-                    agents = [*([] if in_rules else agents), value.lower()]
+                    token = re.match(r"\*|[a-z_-]*", value.lower())  # A version may follow the name.
+                    agents = [*([] if in_rules else agents), token[0] if token else ""]
                     in_rules = False
                     groups.setdefault(agents[-1], [])
                 case "allow" | "disallow":

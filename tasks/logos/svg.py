@@ -7,10 +7,10 @@ drawn. This module runs in the limited process of ``tasks.logos.render``; it tru
 
 import base64
 import binascii
+import codecs
 import re
 from collections.abc import Callable, Iterator
 from io import BytesIO
-from itertools import islice
 from typing import Any
 from urllib.parse import unquote_to_bytes
 from xml.etree import ElementTree as ET
@@ -26,15 +26,24 @@ BYTES = 2_000_000
 ELEMENTS = 10_000
 DEPTH = 64
 RULES = 500
+LENGTH = 20_000
+"""Characters of an attribute that is neither a path nor a picture."""
 ENTITIES = 32
 IMAGES = 16
+IMAGE_SIDE = 1600
+"""Pixels of an embedded picture; a larger one is made smaller."""
 DRAWN = 60_000
 """Elements that are drawn in the end, when every reference is followed."""
+PATH, MASK = 50, 30
+"""As much as one more element cost so many characters of a path; a mask costs as much as so many elements."""
+LETTERS = 10_000
 
 NAMESPACE = "http://www.w3.org/2000/svg"
 _XLINK = "http://www.w3.org/1999/xlink"
 _XML = "http://www.w3.org/XML/1998/namespace"
 _PLACE = "left-out"
+_ENCODINGS = frozenset({"iso8859-1", "iso8859-15", "cp1252", "ascii"})
+"""Besides UTF-8 and UTF-16; Python knows others that are no encodings of text."""
 ET.register_namespace("", NAMESPACE)
 
 
@@ -77,6 +86,7 @@ _INNER_URL = re.compile(r"""url\(\s*(["']?)#([^"'()\s\\]+)\1\s*\)""", re.IGNOREC
 _PROLOGUE = re.compile(
     rb"\s*(<\?.*?\?>|<!--.*?-->|<!DOCTYPE\s+(\w+:)?svg\b[^\[>]*(\[.*?\]\s*)?>)\s*", re.DOTALL | re.IGNORECASE
 )
+_DOCTYPE = re.compile(r"<!DOCTYPE[^\[>]*+(\[(.*?)\]\s*)?>", re.DOTALL | re.IGNORECASE)
 _ID = re.compile(r"[^\s\"'()<>\\#]{1,200}")
 _LENGTH = re.compile(r"\s*([0-9]*\.?[0-9]+(?:e[+-]?[0-9]+)?)\s*(px|pt|pc|mm|cm|in)?\s*", re.IGNORECASE)
 _FONT = re.compile(r"((?:[a-z0-9-]+\s+){0,4}?)([0-9.]+[a-z%]+)(?:\s*/\s*[0-9.a-z%]+)?\s+(\S.{0,200})", re.IGNORECASE)
@@ -169,7 +179,8 @@ def _text(content: bytes) -> str:
         if content.startswith((b"\xff\xfe", b"\xfe\xff")):
             return content.decode("utf-16")
         declared = re.match(rb"""\s*<\?xml[^>]{0,200}?encoding\s*=\s*["']([A-Za-z0-9._-]{1,40})""", content)
-        text = content.decode(declared[1].decode() if declared else "utf-8-sig", "replace")
+        named = codecs.lookup(declared[1].decode()).name if declared else ""
+        text = content.decode(named if named in _ENCODINGS else "utf-8-sig", "replace")
     except (UnicodeError, LookupError) as error:
         raise CannotShape(Refusal.NOT_A_PICTURE) from error
     return re.sub(r"[\x00-\x08\x0b\x0c\x0e-\x1f]", "", text)
@@ -178,9 +189,10 @@ def _text(content: bytes) -> str:
 def _without_doctype(text: str) -> str:
     """Drop declaration and DOCTYPE. Plain text entities, which old drawing programs write, are filled in."""
     text = re.sub(r"^\ufeff?\s*<\?xml.*?\?>", "", text, count=1, flags=re.DOTALL)
-    found = re.search(r"<!DOCTYPE[^\[>]*(\[(.*?)\]\s*)?>", text, re.DOTALL | re.IGNORECASE)
+    begins = text.upper().find("<!DOCTYPE")
+    found = _DOCTYPE.match(text, begins) if begins >= 0 else None
     if not found:
-        return text if "<!ENTITY" not in text else _refuse_entities()
+        return text if begins < 0 and "<!ENTITY" not in text else _refuse_entities()
     body = text[: found.start()] + text[found.end() :]
     subset = re.sub(r"<!--.*?-->", "", found[2] or "", flags=re.DOTALL)
     entities = re.findall(r"""<!ENTITY\s+([\w.-]+)\s+(?:"([^"]*)"|'([^']*)')\s*>""", subset)
@@ -200,7 +212,7 @@ def _quoted(text: str) -> str:
     """With quotes around the attributes that a page, being HTML, may have written without."""
     if not re.search(r"""<[a-zA-Z][^<>]*\s[\w:-]+=[^"'\s<>][^<>]*>""", text):
         return text
-    attribute = re.compile(r"""([\w:.-]+)\s*=\s*("[^"]*"|'[^']*'|[^\s"'>]*[^\s"'>/])""")
+    attribute = re.compile(r"""(?<![\w:.-])([\w:.-]++)\s*+=\s*+("[^"]*+"|'[^']*+'|[^\s"'>]*[^\s"'>/])""")
 
     def quote(tag: re.Match[str]) -> str:
         return attribute.sub(lambda found: f'{found[1]}="{found[2]}"' if found[2][0] not in "\"'" else found[0], tag[0])
@@ -222,6 +234,7 @@ class _Collector:
         self._skipping = 0
         self._in_style = False
         self._count = 0
+        self._letters = 0
         self._depth = 0
 
     def start(self, tag: str, attributes: Any) -> None:
@@ -268,6 +281,9 @@ class _Collector:
             and self._open
             and local(self._open[-1]) in {"text", "tspan", "textPath", "title", "desc"}
         ):
+            self._letters += len(text)
+            if self._letters > LETTERS:
+                raise CannotShape(Refusal.TOO_COMPLEX)
             node = self._open[-1]
             written = [child for child in node if child.tag != _PLACE]
             if written:
@@ -279,6 +295,8 @@ class _Collector:
         return self.root
 
     def _keep(self, node: ET.Element, element: str, key: str, value: str) -> None:
+        if len(value) > LENGTH and key not in {"d", "points"} and element != "image":
+            return
         key = key.replace(f"{{{_XLINK}}}", "").removeprefix("xlink:").replace(f"{{{_XML}}}", "xml:")
         if key == "xml:space":
             node.set(f"{{{_XML}}}space", "preserve" if value == "preserve" else "default")
@@ -354,8 +372,8 @@ def _move_styles(root: ET.Element, sheets: list[str]) -> None:
     """Turn style sheets and style attributes into attributes, in the order in which CSS lets them win."""
     matcher = cssselect2.Matcher()
     rules = 0
-    for rule in islice(_rules(sheets), RULES + 1):
-        rules += 1
+    for rule in _rules(sheets):
+        rules += 1 + sum(part == "," for part in rule.prelude)
         if rules > RULES:
             raise CannotShape(Refusal.TOO_COMPLEX)
         declarations = list(_declarations(rule.content))
@@ -405,12 +423,12 @@ def _check_references(root: ET.Element) -> None:
         if node in following or len(following) > 4 * DEPTH:
             raise CannotShape(Refusal.TOO_COMPLEX)
         following.add(node)
-        total = 1 + sum(weigh(child) for child in node)
+        total = 1 + len(node.get("d", "") + node.get("points", "")) // PATH + sum(weigh(child) for child in node)
         for name, value in node.attrib.items():
             for target in _targets(name, value):
                 if target in by_id:
                     times = _vertices(node) if name.startswith("marker-") else 1
-                    total += times * weigh(by_id[target])
+                    total += times * weigh(by_id[target]) + (MASK if name == "mask" else 0)
         following.discard(node)
         if total > DRAWN:
             raise CannotShape(Refusal.TOO_COMPLEX)
@@ -440,8 +458,18 @@ def _repack_images(root: ET.Element, decode: Callable[[bytes], Image.Image]) -> 
         if content is None:
             parent.remove(node)
             continue
-        packed = BytesIO()
-        decode(content).save(packed, "PNG")
+        try:
+            picture, packed = decode(content), BytesIO()
+        except CannotShape as refused:
+            if refused.refusal is not Refusal.NOT_A_PICTURE:
+                raise
+            parent.remove(node)  # Browsers leave it out as well.
+            continue
+        if max(picture.size) > IMAGE_SIDE:
+            for name, side in (("width", picture.width), ("height", picture.height)):
+                node.attrib.setdefault(name, str(side))
+            picture.thumbnail((IMAGE_SIDE, IMAGE_SIDE))
+        picture.save(packed, "PNG")
         node.set("href", "data:image/png;base64," + base64.b64encode(packed.getvalue()).decode())
 
 

@@ -4,12 +4,6 @@ import base64
 import gzip
 import pickle
 import re
-import resource
-import struct
-import subprocess
-import sys
-import time
-import zlib
 from io import BytesIO
 
 import pytest
@@ -18,15 +12,12 @@ from PIL import Image, ImageChops, ImageDraw, ImageFont
 from tasks.logos import render
 from tasks.logos import shape as shape_module
 from tasks.logos.shape import (
-    DrawingTooComplex,
-    DrawingWithEntities,
     FileTooLarge,
     LogoRefused,
     NotAPicture,
     PictureEmpty,
     PictureOddlyShaped,
     PictureTooCostly,
-    PictureTooLarge,
     PictureTooSmall,
     shape,
 )
@@ -157,125 +148,6 @@ def test_pictures_within_a_drawing_are_packed_anew():
     assert pixels(logo).getpixel((20, 20)) == (*RED, 255)
 
 
-ATTACKS = {
-    "script": "<script>alert(1)</script>",
-    "script in another namespace": '<x:script xmlns:x="http://www.w3.org/1999/xhtml">alert(1)</x:script>',
-    "handler": '<rect width="9" height="9" onclick="alert(1)" onload="alert(1)"/>',
-    "handler on a group": '<g onmouseover="alert(1)"/>',
-    "foreign object": '<foreignObject><body xmlns="http://www.w3.org/1999/xhtml"><iframe src="https://evil.example"/></body></foreignObject>',
-    "iframe": '<iframe src="https://evil.example"/>',
-    "javascript link": '<a href="javascript:alert(1)"><path d="M0 0h9v9z"/></a>',
-    "animated link": '<a><set attributeName="href" to="javascript:alert(1)"/><path d="M0 0h9v9z"/></a>',
-    "outer image": '<image href="https://evil.example/a.png" width="9" height="9"/>',
-    "outer image by xlink": '<image xlink:href="http://evil.example/a.png" width="9" height="9"/>',
-    "image from a file": '<image href="file:///etc/passwd" width="9" height="9"/>',
-    "svg in a data address": '<image href="data:image/svg+xml,&lt;svg onload=alert(1)&gt;" width="9" height="9"/>',
-    "html in a data address": '<use href="data:text/html,evil.example"/>',
-    "outer use": '<use href="https://evil.example/a.svg#x"/>',
-    "filter image": '<filter id="f"><feImage href="https://evil.example/a.png"/></filter>',
-    "outer fill": '<rect width="9" height="9" fill="url(https://evil.example/a.svg#g)"/>',
-    "escaped outer fill": '<rect width="9" height="9" fill="\\75rl(https://evil.example/a.svg)"/>',
-    "commented outer fill": '<rect width="9" height="9" style="fill:url(/**/https://evil.example/a)"/>',
-    "outer url in style": '<rect width="9" height="9" style="mask:url(\'//evil.example/m\')"/>',
-    "image-set": '<rect width="9" height="9" style="fill:image-set(\'https://evil.example/a\' 1x)"/>',
-    "import": "<style>@import 'https://evil.example/a.css';</style>",
-    "font face": "<style>@font-face{font-family:x;src:url(https://evil.example/f.woff)}</style>",
-    "style escaping its element": "<style><![CDATA[</style><script>alert(1)</script>]]></style>",
-    "processing instruction": '<?xml-stylesheet href="https://evil.example/a.css"?>',
-    "base": '<base xmlns="http://www.w3.org/1999/xhtml" href="https://evil.example/"/>',
-    "xml base": '<g xml:base="https://evil.example/"><path d="M0 0h9v9z"/></g>',
-    "xinclude": '<xi:include xmlns:xi="http://www.w3.org/2001/XInclude" href="file:///etc/passwd"/>',
-    "expression": '<rect width="9" height="9" style="width:expression(alert(1))"/>',
-    "title with markup": "<title>&lt;script&gt;alert(1)&lt;/script&gt;</title>",
-}
-
-
-@pytest.mark.parametrize("attack", ATTACKS.values(), ids=ATTACKS.keys())
-def test_what_could_act_or_reach_outside_is_left_out(attack):
-    logo = shape(drawing(f'<circle cx="200" cy="100" r="80" fill="#06c"/>{attack}'))
-
-    assert not re.search(
-        r"<script|alert\(1\)\"|javascript|evil|passwd|\son\w+=|foreignObject|iframe|import|<\?|style|data:text",
-        logo.svg,
-    )
-    assert pixels(logo).getpixel((logo.width // 2, logo.height // 2))[3] == 255
-
-
-def _doubling(element: str, body: str, levels: int = 24) -> str:
-    return "".join(
-        f'<{element} id="n{level}" {{0}}>{body.format(level + 1)}</{element}>'.format(
-            'width="1" height="1" patternUnits="userSpaceOnUse" viewBox="0 0 9 9"'
-        )
-        for level in range(levels)
-    )
-
-
-BOMBS = {
-    "use": "<defs>"
-    + _doubling("g", '<use href="#n{0}"/>' * 2)
-    + '<rect id="n24" width="9" height="9"/></defs><use href="#n0"/>',
-    "pattern": _doubling("pattern", '<rect width="9" height="9" fill="url(#n{0})"/>' * 3)
-    + '<rect width="400" height="200" fill="url(#n0)"/>',
-    "mask": _doubling("mask", '<rect width="9" height="9" mask="url(#n{0})"/>' * 3)
-    + '<rect width="400" height="200" mask="url(#n0)"/>',
-    "clip path": _doubling("clipPath", '<rect width="9" height="9" clip-path="url(#n{0})"/>' * 3)
-    + '<rect width="400" height="200" clip-path="url(#n0)"/>',
-    "marker": "".join(
-        f'<marker id="n{level}"><path d="{"M0 0L1 1" * 30}" marker-mid="url(#n{level + 1})"/></marker>'
-        for level in range(6)
-    )
-    + f'<path d="{"M0 0L1 1" * 30}" marker-mid="url(#n0)"/>',
-    "pattern by style sheet": "<style>"
-    + "".join(f".c{level}{{fill:url(#n{level})}}" for level in range(25))
-    + "</style>"
-    + "".join(
-        f'<pattern id="n{level}">' + f'<rect class="c{level + 1}" width="9" height="9"/>' * 3 + "</pattern>"
-        for level in range(24)
-    )
-    + '<rect class="c0" width="400" height="200"/>',
-    "use of itself": '<g id="a"><use href="#a"/></g>',
-    "use in a circle": '<g id="a"><use href="#b"/></g><g id="b"><use href="#a"/></g>',
-    "pattern in a circle": '<pattern id="p"><rect width="9" height="9" fill="url(#p)"/></pattern>',
-    "gradient in a circle": '<linearGradient id="g" href="#h"/><linearGradient id="h" href="#g"/>',
-    "deep nesting": "<g>" * 20_000 + "</g>" * 20_000,
-    "deep nesting of the unknown": "<x>" * 20_000 + "</x>" * 20_000,
-    "many elements": '<rect width="1" height="1"/>' * 60_000,
-    "many unknown elements": "<x/>" * 60_000,
-    "many rules": "<style>" + "".join(f".a{number} .b{{fill:red}}" for number in range(5000)) + "</style>",
-}
-
-
-@pytest.mark.parametrize("bomb", BOMBS.values(), ids=BOMBS.keys())
-def test_bombs_are_refused_before_they_are_drawn(bomb):
-    started = time.monotonic()
-
-    with pytest.raises(DrawingTooComplex):
-        shape(drawing(bomb))
-    assert time.monotonic() - started < 4
-
-
-ENTITIES = {
-    "billion laughs": '<!DOCTYPE svg [<!ENTITY a "ha"><!ENTITY b "&a;&a;&a;"><!ENTITY c "&b;&b;&b;">]>',
-    "external file": '<!DOCTYPE svg [<!ENTITY a SYSTEM "file:///etc/passwd">]>',
-    "external address": '<!DOCTYPE svg [<!ENTITY a PUBLIC "x" "https://evil.example/">]>',
-    "parameter": '<!DOCTYPE svg [<!ENTITY % p SYSTEM "https://evil.example/x.dtd"> %p;]>',
-    "markup": "<!DOCTYPE svg [<!ENTITY a '<script>alert(1)</script>'>]>",
-}
-
-
-@pytest.mark.parametrize("doctype", ENTITIES.values(), ids=ENTITIES.keys())
-def test_entities_that_could_hide_something_are_refused(doctype):
-    with pytest.raises(DrawingWithEntities):
-        shape(doctype.encode() + drawing("<text>&a;&c;</text>"))
-
-
-def test_an_entity_that_swells_the_file_is_refused():
-    doctype = f'<!DOCTYPE svg [<!ENTITY a "{"x" * 200}">]>'
-
-    with pytest.raises(DrawingTooComplex):
-        shape(doctype.encode() + drawing(f"<text>{'&a;' * 20_000}</text>"))
-
-
 @pytest.mark.parametrize(
     ("source", "refusal"),
     [
@@ -326,43 +198,7 @@ def test_a_drawing_that_takes_too_long_is_given_up(monkeypatch):
         shape(drawing('<circle cx="200" cy="100" r="80"/>'))
 
 
-def test_the_process_that_opens_pictures_has_little_memory():
-    code = "from tasks.logos import render; render._limit(); bytearray(2 << 30)"
-    asked = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
-
-    assert "MemoryError" in asked.stderr
-    before = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
-    assert before < 1 << 20  # Kilobytes: no picture of this file took more than a gigabyte.
-
-
 # Pictures of pixels
-
-
-def _large_png(width: int, height: int) -> bytes:
-    """A small file of a very large picture."""
-
-    def chunk(kind: bytes, body: bytes) -> bytes:
-        return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
-
-    rows = zlib.compress(bytes((width // 8 + 1) * height), 9)
-    head = struct.pack(">IIBBBBB", width, height, 1, 0, 0, 0, 0)
-    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + chunk(b"IDAT", rows) + chunk(b"IEND", b"")
-
-
-def test_a_picture_with_very_many_pixels_is_refused_before_it_is_unpacked():
-    started = time.monotonic()
-
-    with pytest.raises(PictureTooLarge):
-        shape(_large_png(12_000, 12_000))
-    assert time.monotonic() - started < 2
-
-
-def test_so_is_one_within_an_icon():
-    png = _large_png(12_000, 12_000)
-    icon = struct.pack("<HHH", 0, 1, 1) + struct.pack("<BBBBHHII", 0, 0, 0, 0, 1, 32, len(png), 22) + png
-
-    with pytest.raises(LogoRefused):
-        shape(icon)
 
 
 def test_nothing_of_the_original_bytes_is_kept():

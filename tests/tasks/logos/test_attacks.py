@@ -1,0 +1,103 @@
+"""Hostile files and sites: all refused or made harmless, soon, and in little memory."""
+
+import re
+import resource
+import subprocess
+import sys
+import time
+from contextlib import suppress
+from io import BytesIO
+
+import pytest
+from PIL import Image
+
+from tasks.logos.confinement import MEMORY
+from tasks.logos.shape import LogoRefused, shape
+from tests.tasks.logos.attacks import ENDING, HARMLESS, REFUSED
+
+FORBIDDEN = re.compile(
+    r"<script|alert\(1\)[\"/*]|javascript|evil|passwd|\son\w+=|foreignObject|iframe|import|<\?|<style|style=|data:text"
+    r"|<!|xmlns:|<a\b|animate|<set|expression|binding|behavior|feImage",
+    re.IGNORECASE,
+)
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_it_is_refused_in_time(name):
+    attack = REFUSED[name]
+    content = attack.content()
+    started = time.monotonic()
+
+    with pytest.raises(attack.refused):
+        shape(content)
+    assert time.monotonic() - started < attack.seconds
+
+
+@pytest.mark.parametrize("name", HARMLESS)
+def test_it_becomes_a_logo_and_nothing_else(name):
+    attack = HARMLESS[name]
+    content = attack.content()
+    started = time.monotonic()
+
+    logo = shape(content)
+
+    assert time.monotonic() - started < attack.seconds
+    assert not FORBIDDEN.search(logo.svg or "")
+    assert b"alert" not in logo.png
+    picture = Image.open(BytesIO(logo.png))
+    assert picture.getpixel((picture.width // 2, picture.height // 2))[3] == 255
+
+
+@pytest.mark.parametrize("name", ENDING)
+def test_it_comes_to_an_end(name):
+    content = ENDING[name]()
+    started = time.monotonic()
+
+    with suppress(LogoRefused):
+        shape(content)
+    assert time.monotonic() - started < 14
+
+
+def test_there_are_many_attacks_and_none_took_much_memory(capsys):
+    peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * 1024
+    number = len(REFUSED) + len(HARMLESS) + len(ENDING)
+    with capsys.disabled():
+        print(f"\n{number} hostile files; the processes took at most {peak / 1e6:.0f} MB")
+
+    assert number >= 60
+    assert peak < MEMORY
+
+
+CONFINED = {
+    "memory": ("bytearray(2 << 30)", "MemoryError"),
+    "a large file": ("open(sys.argv[1], 'wb').write(bytes(21_000_000))", "File too large|^$"),
+    "many files": ("kept = [open('/dev/null') for _ in range(99)]", "Too many open files"),
+    "a connection": ("import socket; socket.create_connection(('127.0.0.1', 9))", "not permitted"),
+    "a listener": ("import socket; socket.socket(socket.AF_UNIX)", "not permitted"),
+    "another program": ("import os; os.execv('/bin/true', ['true'])", "not permitted"),
+    "a child": ("import os; os.posix_spawn('/bin/true', ['true'], {})", "not permitted"),
+    "another process": ("import os; os.kill(os.getppid(), 9)", "not permitted"),
+}
+
+
+@pytest.mark.parametrize("name", CONFINED)
+def test_the_process_that_opens_pictures_gets_no(name, tmp_path):
+    act, complaint = CONFINED[name]
+    if "not permitted" in complaint and sys.platform != "linux":
+        pytest.skip("the kernel has no filter for system calls")
+
+    code = f"import sys; from tasks.logos.confinement import confine; confine(); {act}"
+    asked = subprocess.run([sys.executable, "-c", code, tmp_path / "file"], capture_output=True, text=True, check=False)
+
+    assert asked.returncode != 0
+    assert re.search(complaint, asked.stderr)
+
+
+def test_nor_more_time_than_it_has():
+    code = "from tasks.logos import confinement; confinement.CPU_SECONDS = 1; confinement.confine()\nwhile True: pass"
+    started = time.monotonic()
+
+    asked = subprocess.run([sys.executable, "-c", code], check=False)
+
+    assert asked.returncode < 0
+    assert time.monotonic() - started < 6
