@@ -26,6 +26,8 @@ app = typer.Typer(
 )
 audit = typer.Typer(no_args_is_help=True, help="Look after the audit trail.")
 app.add_typer(audit, name="audit")
+agreement = typer.Typer(no_args_is_help=True, help="Look after the texts of agreements, and take signed ones out.")
+app.add_typer(agreement, name="agreement")
 
 Json = Annotated[bool, typer.Option("--json", help="For machines: JSON and nothing else.")]
 CompanyId = Annotated[str, typer.Argument(metavar="COMPANY_ID", help="The firm's company ID, six digits.")]
@@ -177,6 +179,36 @@ def logo(
             raise typer.Exit(1) from error
         typer.echo(logo.as_json(done)) if as_json else _print("\n".join(logo.lines(done, _reader())))
         raise typer.Exit(0 if done.found.choice else 3)
+
+
+@agreement.command()
+def check(
+    folder: Annotated[
+        Path | None, typer.Argument(metavar="DIR", help="Folder of texts.", show_default="those in use")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Tell what the texts lack of what Art. 28 GDPR and the secrecy of the professions ask; exit status 1 if anything.
+
+    It looks for words and for what the author declares (data-covers="…"); whether a text is good law, a lawyer says.
+    """
+    from tasks.completeness import check_texts
+
+    with _told():
+        checked = check_texts(folder)
+    if as_json:
+        _print_json([{**vars(one), "lacks": [item.key for item in one.lacks]} for one in checked])
+    else:
+        table = _table("Text", "Found", "Only declared", "Lacks")
+        for one in checked:
+            found = len(one.findings) - len(one.lacks)
+            lacks = one.fault or "\n".join(f"{item.key}: {item.item}, {item.law}" for item in one.lacks) or "–"
+            declared = "\n".join(item.key for item in one.declared) or "–"
+            _add(table, one.file, "–" if one.fault else f"{found} of {len(one.findings)}", declared, lacks)
+        _print(table)
+        if any(one.is_sample for one in checked):
+            _note("These are samples, in part or all: let a lawyer check them, or name your own texts: PROVISION_TEXTS")
+    raise typer.Exit(0 if all(one.is_whole for one in checked) else 1)
 
 
 @contextmanager

@@ -28,7 +28,7 @@ class Document(Base):
     def keep(cls, session: Session, content: bytes, name: str, media_type: str) -> Self:
         """The document with this content, made if it is new."""
         digest = sha256(content).hexdigest()
-        known = session.scalars(select(cls).where(cls.sha256 == digest)).one_or_none()
+        known = cls.by_sha256(session, digest)
         if known is not None:
             return known
         made = cls(
@@ -37,3 +37,7 @@ class Document(Base):
         session.add(made)
         session.flush()
         return made
+
+    @classmethod
+    def by_sha256(cls, session: Session, digest: str) -> Self | None:
+        return session.scalars(select(cls).where(cls.sha256 == digest)).one_or_none()

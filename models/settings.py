@@ -50,6 +50,8 @@ class Settings(BaseSettings):
     mails_at_once: int = 50
     """Mails that one pass takes over one connection."""
 
+    texts: Path | None = None
+    """Folder with the provider's own texts of the agreement; empty: the samples that come with the product."""
     seal_pkcs12: Path | None = None
     """PKCS#12 file with the key and certificates that seal signed agreements; empty: made once and kept in ``data``."""
     seal_password: SecretStr = SecretStr("")

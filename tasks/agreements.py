@@ -29,9 +29,8 @@ from tasks.completion import complete_agreement
 from tasks.paper import AgreementData, Part, agreement_filename, agreement_parts, render_agreement
 from tasks.policy import side_effect
 from tasks.texts import Reader
+from tasks.wording import Texts, current_texts
 
-TEXTS_VERSION = "2026-11"
-"""Names the wording of ``templates/agreement``; raise it with every change of the texts."""
 LARGEST_UPLOAD = 20_000_000
 MOST_PAGES = 200
 
@@ -95,14 +94,16 @@ def _send(case_id: int, version: int) -> None:
     """Write the next version and mail it to the organiser."""
     with reading() as session:
         case = Onboarding.get(session, case_id)
-        data = agreement_data(session, case, version)
-    pdf = render_agreement(data)
+        texts = current_texts(_organiser(session, case.firm_id).language.value)
+        data = agreement_data(session, case, version, texts)
+    pdf = render_agreement(data, texts)
     with transaction() as session:
         case, at = Onboarding.get(session, case_id), now()
         latest = Agreement.latest(session, case.id)
         if latest is not None and latest.version >= version:
             return  # Another pass was faster.
         organiser = _organiser(session, case.firm_id)
+        Document.keep(session, texts.bundle, f"texts-{texts.language}.json", "application/json")
         document = Document.keep(
             session, pdf, agreement_filename(case.firm.name, organiser.language.value), "application/pdf"
         )
@@ -116,7 +117,7 @@ def _send(case_id: int, version: int) -> None:
         )
         session.add(agreement)
         session.flush()
-        record(session, case.id, at, "agreement.sent", version=version, sha256=document.sha256)
+        record(session, case.id, at, "agreement.sent", to=organiser.email, version=version, sha256=document.sha256)
         mail_agreement(session, [Turn(case, organiser)])
         Reminder.begin(session, case, organiser, StepName.AGREEMENT, at)
         case.wait(StepName.AGREEMENT, Party.ORGANISER, at)
@@ -186,7 +187,7 @@ def _await(case_id: int) -> None:
         Reminder.end(session, StepName.AGREEMENT, at, case=case.id)
 
 
-def agreement_data(session: Session, case: Onboarding, version: int) -> AgreementData:
+def agreement_data(session: Session, case: Onboarding, version: int, texts: Texts) -> AgreementData:
     """What the agreement says, from the case as it is now."""
     firm = case.firm
     organiser, contact = _organiser(session, firm.id), Person.one(session, firm.id, Role.CONTACT)
@@ -196,7 +197,8 @@ def agreement_data(session: Session, case: Onboarding, version: int) -> Agreemen
     assert subscription.plan is not None and subscription.interval is not None  # noqa: PT018  (step 1 is done)
     return AgreementData(
         number=f"{firm.company_id}-{version}",
-        version=TEXTS_VERSION,
+        version=texts.sha256[:12],
+        texts_sha256=texts.sha256,
         language=organiser.language.value,
         date=(organiser.registered_at or case.opened_at).date(),
         product=settings().product_name,
@@ -240,9 +242,15 @@ def opened(token: str) -> Shown:
         case, person = _behind(session, token)
         agreement = _latest(session, case.id)
         said = {**agreement.data, "date": date.fromisoformat(agreement.data["date"])}
-        parts = agreement_parts(AgreementData(**said))
+        parts = agreement_parts(AgreementData(**said), _texts_of(session, agreement))
         document = session.get_one(Document, agreement.document_id)
         return Shown(agreement, case.firm, person, parts, document.name, case.id)
+
+
+def _texts_of(session: Session, agreement: Agreement) -> Texts | None:
+    """The texts with which it was written, whatever the texts on the disk say by now."""
+    kept = Document.by_sha256(session, agreement.data.get("texts_sha256", ""))
+    return Texts.from_bundle(kept.content) if kept else None
 
 
 def pdf(token: str) -> tuple[str, bytes]:

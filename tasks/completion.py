@@ -20,9 +20,10 @@ from models.person import Person, Role
 from models.schedule import now
 from models.settings import settings
 from tasks.cases import letterhead
-from tasks.paper import Language, Proof, Signature, attach, seal_reason, sign_off
+from tasks.paper import Proof, Signature, attach, seal_reason, sign_off
 from tasks.seal import own_seal, seal
 from tasks.texts import Reader
+from tasks.wording import Language
 
 
 def complete_agreement(case_id: int) -> None:

@@ -1,29 +1,24 @@
 """The agreement on paper: from a firm's data to a PDF, its parts for reading, and the sheet that records signatures.
 
-Pure functions on frozen data: no database, no network, no clock. The same data gives the same bytes, so that a
-document is known by its SHA-256 and may be rendered twice. The texts lie in ``templates/agreement/<language>/``, one
-file a part.
+Pure functions on frozen data: no database, no network, no clock. The same data and texts give the same bytes, so that
+a document is known by its SHA-256 and may be rendered twice. The texts come from ``wording``.
 """
 
 import hashlib
 import re
-import tomllib
 import unicodedata
 import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from decimal import Decimal
-from functools import cache
 from io import BytesIO
-from pathlib import Path
 from threading import Lock
 from typing import Any, Literal
 from zoneinfo import ZoneInfo
 
 from babel.dates import format_date
 from babel.numbers import format_currency, format_decimal
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 from pyhanko.pdf_utils.embed import EmbeddedFileObject, EmbeddedFileParams, FileSpec, embed_file
 from pyhanko.pdf_utils.generic import pdf_name
@@ -32,13 +27,13 @@ from pypdf import PdfReader, PdfWriter
 from weasyprint import HTML
 from weasyprint.urls import FatalURLFetchingError, URLFetcher, URLFetcherResponse
 
-Language = Literal["de", "fr", "en"]
+from tasks.wording import Language, TextBroken, Texts, current_texts
+
 LineOfBusiness = Literal["tax", "audit", "law", "other"]
 Billing = Literal["monthly", "quarterly", "half_yearly", "yearly"]
 Way = Literal["page", "upload", "attached", "webhook", "countersigned"]
 Authentication = Literal["mail_link", "mail_code", "service"]
 
-TEXTS = Path(__file__).parent / "templates" / "agreement"
 LOCALES: dict[Language, str] = {"de": "de_DE", "fr": "fr_FR", "en": "en_GB"}
 LOCAL_TIME = ZoneInfo("Europe/Berlin")
 LOGO_ADDRESS, DRAWING_ADDRESS = "agreement:logo", "agreement:drawing-"
@@ -54,7 +49,8 @@ class AgreementData:
 
     number: str
     version: str
-    """Names the wording of the texts."""
+    """Names the wording of the texts: the first digits of their SHA-256."""
+    texts_sha256: str = ""
     language: Language
     date: date
     product: str
@@ -126,42 +122,45 @@ class Proof:
     seal_is_self_made: bool
 
 
-def render_agreement(data: AgreementData) -> bytes:
+def render_agreement(data: AgreementData, texts: Texts | None = None) -> bytes:
     """The agreement as an A4 document in PDF/A-3b, tagged, with embedded fonts and bookmarks.
+
+    Without *texts* it is made of those that lie on the disk now.
 
     Equal data give equal bytes as long as WeasyPrint, Pango and the installed fonts stay the same: keep the bytes that
     were shown, do not count on rendering them again next year.
     """
-    words = _words(data.language)
+    texts = texts or current_texts(data.language)
+    words = texts.words
     parts, headings = [], {}
-    for part in agreement_parts(data):
+    for part in agreement_parts(data, texts):
         anchored, headings[part.key] = _with_anchors(part)
         parts.append(Part(part.key, part.title, anchored))
     heading = words["heading"] % {"product": data.product}
-    html = (
-        _texts()
-        .get_template("agreement.html")
-        .render(
-            _facts(data),
-            words=words,
-            heading=heading,
-            title=words["title"] % {"heading": heading, "firm": data.firm_name},
-            parts=parts,
-            headings=headings,
-            logo_address=LOGO_ADDRESS,
-        )
-    )
-    return _pdf(html, {LOGO_ADDRESS: data.logo} if data.logo else {}, tagged=True)
+    facts = _facts(data, texts) | {
+        "words": words,
+        "heading": heading,
+        "title": words["title"] % {"heading": heading, "firm": data.firm_name},
+        "parts": parts,
+        "headings": headings,
+        "logo_address": LOGO_ADDRESS,
+    }
+    html = texts.render("agreement.html", facts)
+    try:
+        return _pdf(html, {LOGO_ADDRESS: data.logo} if data.logo else {}, tagged=True)
+    except FatalURLFetchingError as error:
+        raise TextBroken(data.language, str(error)) from error
 
 
-def agreement_parts(data: AgreementData) -> list[Part]:
+def agreement_parts(data: AgreementData, texts: Texts | None = None) -> list[Part]:
     """In order: ``cover``, ``terms``, ``processing`` and, where the profession asks for it, ``secrecy``."""
+    texts = texts or current_texts(data.language)
     files = {"cover": "cover", "terms": "terms", "processing": "processing"}
     if _has_secrecy(data):
         files["secrecy"] = f"secrecy_{data.line_of_business}"
-    titles, facts = _words(data.language)["parts"], _facts(data)
+    titles, facts = texts.words["parts"], _facts(data, texts)
     return [
-        Part(key, titles[file], Markup(_texts().get_template(f"{data.language}/{file}.html").render(facts)))  # noqa: S704
+        Part(key, titles[file], Markup(texts.render(f"{data.language}/{file}.html", facts)))  # noqa: S704
         for key, file in files.items()
     ]
 
@@ -175,26 +174,24 @@ def sign_off(pdf: bytes, signatures: Sequence[Signature], language: Language, pr
     confirmed the joined file. The head of the trail also stands in the information, for ``anchored_head``.
     """
     original = PdfReader(BytesIO(pdf))
-    words, sha256 = _words(language)["certificate"], hashlib.sha256(pdf).hexdigest()
+    texts = current_texts(language)
+    words, sha256 = texts.words["certificate"], hashlib.sha256(pdf).hexdigest()
     drawings = {f"{DRAWING_ADDRESS}{at}": one.drawing for at, one in enumerate(signatures) if one.drawing}
-    html = (
-        _texts()
-        .get_template("certificate.html")
-        .render(
-            words=words,
-            locale=LOCALES[language],
-            document=(original.metadata and original.metadata.title) or words["untitled"],
-            proof=proof,
-            made_at=max(signature.signed_at for signature in signatures).astimezone(UTC),
-            pages=len(original.pages),
-            bytes=len(pdf),
-            size=format_decimal(len(pdf), locale=LOCALES[language]),
-            sha256=sha256,
-            signatures=signatures,
-            drawing_address=DRAWING_ADDRESS,
-            moment=lambda at: _moment(at, language),
-        )
-    )
+    facts = {
+        "words": words,
+        "locale": LOCALES[language],
+        "document": (original.metadata and original.metadata.title) or words["untitled"],
+        "proof": proof,
+        "made_at": max(signature.signed_at for signature in signatures).astimezone(UTC),
+        "pages": len(original.pages),
+        "bytes": len(pdf),
+        "size": format_decimal(len(pdf), locale=LOCALES[language]),
+        "sha256": sha256,
+        "signatures": signatures,
+        "drawing_address": DRAWING_ADDRESS,
+        "moment": lambda at: _moment(at, language),
+    }
+    html = texts.render("certificate.html", facts)
     writer = PdfWriter(BytesIO(pdf), incremental=True)
     writer.append(BytesIO(_pdf(html, drawings, tagged=False)), import_outline=False)
     # A changed entry also makes pypdf repeat the reference to the information, without which the title would be lost.
@@ -234,7 +231,7 @@ def attach(pdf: bytes, content: bytes, name: str) -> bytes:
 
 def seal_reason(language: Language) -> str:
     """Why the provider seals, as validators show it."""
-    reason: str = _words(language)["certificate"]["seal_reason"]
+    reason: str = current_texts(language).words["certificate"]["seal_reason"]
     return reason
 
 
@@ -243,14 +240,14 @@ def agreement_filename(firm_name: str, language: Language, product: str = "Provi
     firm = unicodedata.normalize("NFC", firm_name).translate(str.maketrans('<>:"/\\|', "()-'---", "?*"))
     # Control and format characters: among them the one that turns the reading direction and so disguises a name.
     firm = "".join(" " if letter.isspace() else letter for letter in firm if letter.isspace() or letter.isprintable())
-    name = _words(language)["file"] % {"product": product, "firm": " ".join(firm.split())}
+    name = current_texts(language).words["file"] % {"product": product, "firm": " ".join(firm.split())}
     short: str = name.encode()[:LONGEST_NAME].decode(errors="ignore")
     return short.rstrip(" .\N{EN DASH}") + ".pdf"
 
 
-def _facts(data: AgreementData) -> dict[str, Any]:
+def _facts(data: AgreementData, texts: Texts) -> dict[str, Any]:
     """What the texts may use."""
-    words, locale = _words(data.language), LOCALES[data.language]
+    words, locale = texts.words, LOCALES[data.language]
     price = Decimal(data.price_cents) / 100
     return {
         "data": data,
@@ -274,31 +271,15 @@ def _moment(at: datetime, language: Language) -> tuple[str, str]:
     return f"{day}, {local:%H:%M:%S} (UTC{local.isoformat()[-6:]})", f"{at.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
 
 
-@cache
-def _texts() -> Environment:
-    return Environment(
-        loader=FileSystemLoader(TEXTS),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-
-
-@cache
-def _words(language: Language) -> dict[str, Any]:
-    return tomllib.loads((TEXTS / language / "words.toml").read_text(encoding="utf-8"))
-
-
 def _with_anchors(part: Part) -> tuple[Markup, list[tuple[str, Markup]]]:
     """The part with an id on every ``<h2>``, and these ids with their headings for the table of contents."""
     found: list[tuple[str, Markup]] = []
 
     def anchored(match: re.Match[str]) -> str:
-        found.append((f"{part.key}-{len(found) + 1}", Markup(match[1])))  # noqa: S704
-        return f'<h2 id="{found[-1][0]}">{match[1]}</h2>'
+        found.append((f"{part.key}-{len(found) + 1}", Markup(match[2])))  # noqa: S704
+        return f'<h2 id="{found[-1][0]}"{match[1] or ""}>{match[2]}</h2>'
 
-    return Markup(re.sub(r"<h2>(.*?)</h2>", anchored, part.html, flags=re.DOTALL)), found  # noqa: S704
+    return Markup(re.sub(r"<h2(\s[^>]*)?>(.*?)</h2>", anchored, part.html, flags=re.DOTALL)), found  # noqa: S704
 
 
 class _OnlyGiven(URLFetcher):  # type: ignore[misc]

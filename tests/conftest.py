@@ -112,7 +112,7 @@ def _signed_off(pdf: bytes, language: str) -> bytes:
 def quick(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch):
     """Tests of models and tasks share real agreements that differ in the number only, and hash passwords cheaply."""
     if Path(request.fspath).parent in TWICE:
-        monkeypatch.setattr(agreements, "render_agreement", lambda d: _written(replace(d, number="", company_id="")))
+        monkeypatch.setattr(agreements, "render_agreement", lambda d, _: _written(replace(d, number="", company_id="")))
         monkeypatch.setattr(completion, "sign_off", lambda pdf, _, language, __: _signed_off(pdf, language))
         monkeypatch.setattr(completion, "seal", lambda pdf, _: pdf)
         monkeypatch.setattr(person, "_hasher", lambda: PasswordHasher(time_cost=1, memory_cost=8, parallelism=1))

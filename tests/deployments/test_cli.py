@@ -1,5 +1,6 @@
 import json
 import re
+import shutil
 import subprocess
 import sys
 
@@ -14,6 +15,7 @@ from models.link import Purpose
 from models.person import Account
 from models.settings import settings
 from tasks import accounts
+from tasks.wording import SAMPLES
 from tests import factories
 
 
@@ -47,7 +49,7 @@ def test_every_command_explains_itself():
     }
 
     assert set(commands) == {"up", "demo", "migrate", "status", "cases", "operator", "webhook-secret", "logo"}
-    for name in (*commands, "audit", "audit verify"):
+    for name in (*commands, "audit", "audit verify", "agreement", "agreement check"):
         said, _ = run(*name.split(), "--help")
         assert re.search(r"[A-Z][^│]{20,}\.", said), name
 
@@ -186,3 +188,25 @@ def test_a_forged_audit_trail_is_told_and_the_status_is_1(two_cases):
 
     assert f"Case {two_cases}: broken at entry 2 of" in said
     assert said.endswith("1 broken.\n")
+
+
+def test_the_sample_texts_lack_nothing_and_are_called_samples():
+    said, noted = run("agreement", "check")
+
+    assert re.search(r"de/processing.html +16 of 16 +– +–", said)
+    assert "samples" in noted
+
+
+def test_what_texts_lack_is_told_and_the_status_is_1(tmp_path):
+    own = tmp_path / "own"
+    shutil.copytree(SAMPLES, own)
+    text = (own / "de" / "processing.html").read_text()
+    (own / "de" / "processing.html").write_text(re.sub(r"<h2[^>]*>12\..*?</p>", "", text, flags=re.DOTALL))
+    (own / "fr" / "secrecy_law.html").unlink()
+
+    said, _ = run("agreement", "check", str(own), status=1)
+    told = json.loads(run("agreement", "check", str(own), "--json", status=1)[0])
+
+    assert re.search(r"de/processing.html +15 of 16 .*art28-3-g: erasure or return", said)
+    assert re.search(r"fr/processing.html .*fr/secrecy_law.html is missing", said)
+    assert [one["lacks"] for one in told if one["file"] == "de/processing.html"] == [["art28-3-g"]]

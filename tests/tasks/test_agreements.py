@@ -1,3 +1,4 @@
+import shutil
 from datetime import date
 from io import BytesIO
 
@@ -14,9 +15,11 @@ from models.exchange import Outgoing
 from models.link import LinkUnknown, Purpose
 from models.onboarding import StepName
 from models.request import Named
+from models.settings import settings
 from tasks import agreements
 from tasks.agreements import LARGEST_UPLOAD, NotAPdf, PdfLocked, UploadTooLarge, conclude_agreement
 from tasks.cases import answer_decision
+from tasks.wording import SAMPLES
 from tests.factories import (
     advance,
     agreement,
@@ -285,3 +288,20 @@ def test_the_agreement_says_what_the_firm_said():
     assert said["price_cents"] == 17700
     assert said["number"].endswith("-1")
     assert date.fromisoformat(said["date"])
+
+
+def test_the_page_shows_the_texts_that_were_sent_however_they_change(tmp_path, monkeypatch):
+    own = tmp_path / "own"
+    shutil.copytree(SAMPLES, own)
+    monkeypatch.setenv("PROVISION_TEXTS", str(own))
+    settings.cache_clear()
+    case_id = with_organiser()
+    before = [part.html for part in agreements.opened(link()).parts]
+
+    (own / "de" / "terms.html").write_text("<p>Neue Bedingungen</p>")
+
+    assert [part.html for part in agreements.opened(link()).parts] == before
+    with reading() as session:
+        kept = Document.by_sha256(session, agreement(case_id).data["texts_sha256"])
+        assert kept.media_type == "application/json"
+        assert agreement(case_id).data["version"] == kept.sha256[:12]

@@ -30,6 +30,7 @@ from tasks.paper import (
     anchored_head,
     render_agreement,
 )
+from tasks.wording import current_texts
 
 LANGUAGES = ("de", "fr", "en")
 FIRM = "Anwaltskanzlei Freitag & Kollegen"
@@ -476,7 +477,7 @@ def test_the_sheet_tells_who_signed_how_when_and_what(language, level):
 
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_every_way_of_signing_has_words_in_every_language(language):
-    ways = paper._words(language)["certificate"]["ways"]
+    ways = current_texts(language).words["certificate"]["ways"]
     assert set(ways) == set(get_args(paper.Way))
 
     for how, words in ways.items():
