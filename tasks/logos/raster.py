@@ -8,8 +8,10 @@ import re
 import warnings
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from io import BytesIO
+from typing import Any
 
 from PIL import Image, ImageChops, ImageCms, ImageMath, ImageOps
 
@@ -17,6 +19,8 @@ from tasks.logos.refusal import CannotShape, Refusal
 
 FORMATS = ["PNG", "JPEG", "GIF", "WEBP", "AVIF", "ICO", "BMP", "TIFF"]
 PIXELS = 25_000_000
+FRAMES, FRAME_PIXELS = 60, 60_000_000
+"""Pictures of an animation that are looked at, and the pixels they may have together."""
 WORK_WIDTH = 1200
 """Pixels on the longer side at which backgrounds are removed: enough for a result of 800."""
 WIDTH_TARGET, WIDTH_LEAST, WIDTH_MOST = 600, 300, 800
@@ -34,13 +38,12 @@ VISIBLE = 16
 
 
 def decode(content: bytes) -> Image.Image:
-    """RGBA pixels in sRGB, upright; the first picture of an animation, the largest of an icon."""
+    """RGBA pixels in sRGB, upright; of an animation the first whole picture, of an icon the largest."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # Damaged metadata is not our concern.
             warnings.simplefilter("error", Image.DecompressionBombWarning)
-            picture = _opened(content)
-            picture.load()
+            picture = _first_whole(_opened(content))
             return _to_srgb(ImageOps.exif_transpose(picture))
     except (MemoryError, CannotShape):
         raise
@@ -64,28 +67,70 @@ def _opened(content: bytes) -> Image.Image:
 Image.MAX_IMAGE_PIXELS = PIXELS
 
 
+def _first_whole(picture: Image.Image) -> Image.Image:
+    """Of an animation that builds up or fades in, the first picture on which nearly everything is there."""
+    frames = min(getattr(picture, "n_frames", 1), FRAMES, FRAME_PIXELS // (picture.width * picture.height))
+    if picture.format not in {"GIF", "PNG", "WEBP", "AVIF"} or frames < 2:
+        picture.load()
+        return picture
+    shown: list[tuple[int, Image.Image]] = []
+    with suppress(EOFError, OSError, SyntaxError, ValueError):  # What is damaged farther on does not count.
+        for number in range(frames):
+            picture.seek(number)
+            frame = picture.copy()
+            shown.append((_ink(frame), frame))
+    if not shown:
+        picture.seek(0)
+        picture.load()
+        return picture
+    most = max(ink for ink, _ in shown)
+    return next(frame for ink, frame in shown if ink >= 0.9 * most)
+
+
+def _ink(frame: Image.Image) -> int:
+    """How much there is to be seen beside the colour of the first corner."""
+    small = frame.convert("RGBA")
+    small.thumbnail((64, 64))
+    corner = small.getpixel((0, 0))
+    ground = corner if isinstance(corner, tuple) and corner[3] >= VISIBLE else (255, 255, 255, 255)
+    flat = Image.alpha_composite(Image.new("RGBA", small.size, ground), small).convert("RGB")
+    red, green, blue = ImageChops.difference(flat, Image.new("RGB", small.size, ground[:3])).split()
+    histogram = ImageChops.lighter(ImageChops.lighter(red, green), blue).histogram()
+    return sum(value * number for value, number in enumerate(histogram[NOISE:], NOISE))
+
+
 def _to_srgb(picture: Image.Image) -> Image.Image:
-    if picture.mode.startswith("I") or picture.mode == "F":  # 16 bit grey: convert() would clip instead of scale.
-        wide = picture.convert("F")
-        low, high = wide.getextrema()
-        scale = 255 / (65535 if isinstance(high, float) and high > 255 else 255)
-        picture = wide.point(lambda value: value * scale).convert("L") if low != high else wide.convert("L")
     profile = picture.info.get("icc_profile")
-    if profile and picture.mode in {"RGB", "RGBA", "CMYK", "L"}:
-        try:
-            alpha = picture.getchannel("A") if picture.mode == "RGBA" else None
-            source = ImageCms.ImageCmsProfile(BytesIO(profile))
-            plain = picture.convert("RGB") if alpha else picture
-            turned = ImageCms.profileToProfile(plain, source, ImageCms.createProfile("sRGB"), outputMode="RGB")
-            if turned is not None:
-                if alpha:
-                    turned.putalpha(alpha)
-                elif "transparency" in picture.info:
-                    turned.putalpha(picture.convert("RGBA").getchannel("A"))
-                picture = turned
-        except (ImageCms.PyCMSError, OSError, ValueError):
-            pass  # A profile that does not fit the picture is ignored, as browsers do.
-    return picture.convert("RGBA")
+    if picture.mode.startswith("I") or picture.mode == "F":
+        picture = _in_eight_bits(picture)
+    if picture.mode in {"P", "PA"} or "transparency" in picture.info:
+        picture = picture.convert("LA" if picture.mode == "L" else "RGBA")
+    plain = picture.convert(picture.mode.removesuffix("A")) if picture.mode in {"RGBA", "LA"} else picture
+    if picture.mode == "LAB":
+        plain = _turned(plain, ImageCms.createProfile("LAB")) or plain
+    elif profile and plain.mode in {"RGB", "CMYK", "L"}:
+        plain = _turned(plain, BytesIO(profile)) or plain
+    plain = plain.convert("RGBA")
+    if picture.mode in {"RGBA", "LA"}:
+        plain.putalpha(picture.getchannel("A"))
+    return plain
+
+
+def _turned(picture: Image.Image, profile: Any) -> Image.Image | None:
+    """The picture in sRGB; None if the profile does not fit it, which is then ignored, as browsers do."""
+    try:
+        source = ImageCms.ImageCmsProfile(profile)
+        return ImageCms.profileToProfile(picture, source, ImageCms.createProfile("sRGB"), outputMode="RGB")
+    except (ImageCms.PyCMSError, OSError, ValueError, TypeError):
+        return None
+
+
+def _in_eight_bits(picture: Image.Image) -> Image.Image:
+    """Deep grey, scaled; convert() would clip it."""
+    wide = picture.convert("F")
+    _, high = wide.getextrema()
+    deep = picture.mode.startswith("I;16") or (isinstance(high, float) and high > 255)
+    return wide.point(lambda value: value * (255 / 65535 if deep else 1.0)).convert("L")
 
 
 def has_transparency(picture: Image.Image) -> bool:
