@@ -13,9 +13,10 @@ from prefect.settings import get_current_settings
 
 log = logging.getLogger(__name__)
 
-SECONDS_TO_ANSWER = 3.0
-PAUSES = (0.1, 0.3, 0.6)
-"""Seconds before asking again a server whose SQLite is busy; every question here may be asked twice."""
+SECONDS_TO_ANSWER = 10.0
+PAUSES = (0.1, 0.3, 0.6, 1, 2, 4)
+"""Seconds before asking again a server whose SQLite is busy; every question here may be asked twice. Nobody waits for
+it: a page asks after it was sent. What is not taken waits for the sweep, up to a minute."""
 ENDED = {"COMPLETED", "FAILED", "CRASHED", "CANCELLED"}
 
 
@@ -56,7 +57,7 @@ def is_open(flow_run_id: str) -> bool | None:
 
 def _ask(method: str, path: str, body: dict[str, Any] | None = None) -> Any:
     """The server's answer, or ``None`` and one line in the log."""
-    # Prefect's own client waits and repeats for a minute; a person is waiting behind our web request.
+    # Prefect's own client would wait and repeat for a minute, also where Prefect is away.
     api = get_current_settings().api
     if api.url is None:
         log.info("No Prefect server is set (PREFECT_API_URL): %s %s left to the sweep", method, path)

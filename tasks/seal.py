@@ -6,6 +6,7 @@ document left this installation unchanged, to whoever compares the certificate's
 """
 
 import ssl
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
@@ -133,6 +134,12 @@ def seal(pdf: bytes, reason: str) -> bytes:
     Raises pyHanko's ``PdfError`` for a file that cannot be sealed; what an authority or its network breaks is raised
     as it comes.
     """
+    # pyHanko begins an event loop of its own, which no thread can that has one: and a pass is such a thread.
+    with ThreadPoolExecutor(1) as alone:
+        return alone.submit(_sealed, pdf, reason).result()
+
+
+def _sealed(pdf: bytes, reason: str) -> bytes:
     own = own_seal()
     writer = IncrementalPdfFileWriter(BytesIO(pdf), strict=False)
     is_first = not PdfFileReader(BytesIO(pdf), strict=False).embedded_signatures

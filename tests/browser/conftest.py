@@ -10,13 +10,14 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 from urllib.parse import urlsplit
 from uuid import uuid4
 
+import httpx
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, BrowserContext, Locator, Page, Request, expect, sync_playwright
@@ -151,7 +152,7 @@ def follow(live: Running) -> Callable[..., Page]:
     return click
 
 
-def until(page: Page, what: str, ask: Callable[[], T | None], seconds: float = 60) -> T:
+def until(page: Page, what: str, ask: Callable[[], T | None], seconds: float = 120) -> T:
     """What *ask* returns once it returns something. The browser goes on meanwhile, which a plain sleep would stop."""
     end = time.monotonic() + seconds
     while time.monotonic() < end:
@@ -205,3 +206,17 @@ def sign(page: Page, name: str) -> None:
     page.get_by_label(re.compile("Ich habe den Vertrag mit allen Teilen gelesen")).check()
     page.get_by_role("button", name="Vertrag unterzeichnen").click()
     expect(page.get_by_text(f"Unterzeichnet von {name}")).to_be_visible()
+
+
+def runs(live: Running, flow: str, state: str) -> list[dict]:
+    wanted = {"flow_runs": {"state": {"type": {"any_": [state]}}}, "flows": {"name": {"any_": [flow]}}}
+    return httpx.post(f"{live.at.prefect}/api/flow_runs/filter", json=wanted, timeout=30).raise_for_status().json()
+
+
+def first_run(page: Page, live: Running, flow: str, state: str, besides: Collection[str] = ()) -> str:
+    """The id of a run of this flow in this state, as soon as there is one besides those known."""
+
+    def found() -> str | None:
+        return next((run["id"] for run in runs(live, flow, state) if run["id"] not in besides), None)
+
+    return until(page, f"a run of {flow} that is {state}", found)

@@ -2,11 +2,10 @@
 
 import re
 
-import httpx
 from playwright.sync_api import Page, expect
 
 from deployments.rehearsal import Website
-from tests.browser.conftest import Running, choose, fill, register, sign, sound, until
+from tests.browser.conftest import Running, choose, fill, first_run, register, sign, sound, until
 
 FIRM = "Anwaltskanzlei Freitag & Kollegen"
 NUMBER = "861272"
@@ -16,15 +15,6 @@ STEPS = [
     *("1 Subscription", "2 Details and company ID", "3 Logo", "4 Organiser"),
     *("5 Agreement", "6 Caseworkers", "7 Clients"),
 ]
-
-
-def runs(live: Running, flow: str, state: str) -> list[dict]:
-    wanted = {"flow_runs": {"state": {"type": {"any_": [state]}}}, "flows": {"name": {"any_": [flow]}}}
-    return httpx.post(f"{live.at.prefect}/api/flow_runs/filter", json=wanted, timeout=30).raise_for_status().json()
-
-
-def first_run(page: Page, live: Running, flow: str, state: str) -> dict:
-    return until(page, f"a run of {flow} that is {state}", lambda: next(iter(runs(live, flow, state)), None))
 
 
 def open_case(page: Page, live: Running, website: str):
@@ -52,7 +42,7 @@ def open_case(page: Page, live: Running, website: str):
 
 def see_steps(page: Page, live: Running):
     """The run of the case names its steps, and shows where the case stands and the logo."""
-    run = first_run(page, live, "onboard", "COMPLETED")["id"]
+    run = first_run(page, live, "onboard", "COMPLETED")
     page.goto(f"{live.at.prefect}/runs/flow-run/{run}")
     page.get_by_role("listitem").get_by_text("Task Runs", exact=True).click()
     for step in STEPS:
@@ -62,7 +52,7 @@ def see_steps(page: Page, live: Running):
 
 
 def grant(page: Page, live: Running):
-    page.goto(f"{live.at.prefect}/runs/flow-run/{first_run(page, live, 'decide', 'PAUSED')['id']}")
+    page.goto(f"{live.at.prefect}/runs/flow-run/{first_run(page, live, 'decide', 'PAUSED')}")
     page.get_by_role("button", name="Resume").click()
     choose(page, "Entscheidung", "grant")
     page.get_by_role("button", name="Submit").click()
@@ -70,7 +60,7 @@ def grant(page: Page, live: Running):
 
 def countersign(prefect: Page, operator: Page, live: Running):
     """Answer on the board while the form is open in Prefect: it disappears there."""
-    question = first_run(prefect, live, "decide", "PAUSED")["id"]
+    question = first_run(prefect, live, "decide", "PAUSED")
     prefect.goto(f"{live.at.prefect}/runs/flow-run/{question}")
     expect(prefect.get_by_role("button", name="Resume")).to_be_visible()
     operator.reload()

@@ -330,6 +330,6 @@ def test_what_is_no_pdf_is_not_sealed():
 
 def test_sealing_works_where_an_event_loop_runs():
     async def inside():
-        return await asyncio.to_thread(seal, signed_off(), "Grund")
+        return seal(signed_off(), "Grund")
 
     assert judged(asyncio.run(inside())).bottom_line

@@ -1,0 +1,189 @@
+"""What goes wrong on the way, by hand: everybody is told what to do, and the case goes on."""
+
+import re
+from io import BytesIO
+
+import pytest
+from PIL import Image
+from playwright.sync_api import Page, expect
+
+from tests.browser.conftest import PASSWORD, Running, choose, fill, first_run, register, runs, sign, sound, until
+
+
+@pytest.fixture
+def organiser(live: Running, person, follow, request):
+    """The organiser of a new firm, signed in, on the progress page; her address."""
+    email = f"erika.{abs(hash(request.node.name)) % 10**6}@muster.example"
+    live.ask_for(f"Steuerbüro {email.partition('@')[0]}", email)
+    page = follow(person(), email, "/auth/register")
+    register(page)
+    return page, email
+
+
+def scan() -> bytes:
+    """One page of paper as a scanner makes it."""
+    file = BytesIO()
+    Image.new("RGB", (620, 877), "#f4f2ec").save(file, "PDF")
+    return file.getvalue()
+
+
+def resume(page: Page, live: Running, run: str, **answers: str):
+    """Answer a question in the Prefect UI."""
+    page.goto(f"{live.at.prefect}/runs/flow-run/{run}")
+    page.get_by_role("button", name="Resume").click()
+    choose(page, "Entscheidung", answers.pop("Entscheidung"))
+    for label, said in answers.items():
+        fill(page, label, said)
+    page.get_by_role("button", name="Submit").click()
+    expect(page.get_by_text("Flow run resumed").first).to_be_visible(timeout=30_000)
+
+
+def open_question(operator: Page, live: Running, email: str, button: str):
+    """On the board, search the firm of this organiser and wait for a question with this answer."""
+    operator.goto(f"{live.at.web}/board")
+    operator.get_by_role("searchbox").fill(email.partition("@")[0])
+    operator.get_by_role("searchbox").press("Enter")
+    operator.get_by_role("main").get_by_role("link", name=re.compile(email.partition("@")[0])).first.click()
+
+    def asked() -> bool:
+        operator.reload()
+        return operator.get_by_role("button", name=button).count() > 0
+
+    until(operator, f"the answer {button}", asked)
+
+
+def newest_link(page: Page, live: Running, email: str) -> str | None:
+    page.goto(live.mail(page, email, "/agreement/"))
+    return page.frame_locator("iframe").locator("a[href*='/agreement/']").first.get_attribute("href")
+
+
+def test_a_refused_number_is_replaced_by_one_near_to_it(live, person, follow):
+    email, prefect = "nora@nummer.example", person()
+    others = {run["id"] for run in runs(live, "decide", "PAUSED")}
+    live.ask_for("Kanzlei Nummer", email, preferred_number="555555")
+    resume(
+        prefect,
+        live,
+        first_run(prefect, live, "decide", "PAUSED", others),
+        Entscheidung="refuse",
+        Anmerkung="Diese Nummer ist versprochen.",
+    )
+
+    page = follow(person(), email, "/auth/register")
+    register(page)
+    told = follow(page, email, "/details", "versprochen")
+    sound(told)
+    told.get_by_label("555556").check()
+    told.get_by_role("button", name="Diese Kennung nehmen").click()
+
+    expect(told.get_by_text("555556").first).to_be_visible()
+    live.mail(page, email, word="555556")
+
+
+def test_a_password_that_is_too_short_costs_only_the_password(live, person, follow):
+    live.ask_for("Kanzlei Kurz", "kurt@kurz.example")
+    page = follow(person(), "kurt@kurz.example", "/auth/register")
+    page.get_by_label("Vorname").fill("Kürt")
+    page.get_by_label("Passwort wählen").fill("zu kurz")
+    page.get_by_role("button", name="Konto erstellen").click()
+
+    expect(page.get_by_role("alert")).to_contain_text("Das Passwort hat 7 Zeichen")
+    expect(page.get_by_label("Vorname")).to_have_value("Kürt")
+    expect(page.get_by_label("Passwort wählen")).to_have_value("")
+    sound(page)
+    register(page)
+    expect(page).to_have_url(re.compile("/firm/"))
+
+
+def test_a_wrong_password_tells_nothing_and_a_forgotten_one_is_replaced(live, person, follow, organiser):
+    _, email = organiser
+    page = person()
+    page.goto(f"{live.at.web}/auth/login")
+    sound(page)
+    page.get_by_label("E-Mail-Adresse").fill(email)
+    page.get_by_label("Passwort").fill("das war es nicht, leider")
+    page.get_by_role("button", name="Anmelden").click()
+    refused = page.get_by_role("alert").inner_text()
+    page.get_by_label("E-Mail-Adresse").fill("niemand@muster.example")
+    page.get_by_label("Passwort").fill("das war es nicht, leider")
+    page.get_by_role("button", name="Anmelden").click()
+    assert page.get_by_role("alert").inner_text() == refused
+    sound(page)
+
+    page.goto(f"{live.at.web}/auth/forgot")
+    sound(page)
+    page.get_by_label("E-Mail-Adresse").fill(email)
+    page.get_by_role("main").get_by_role("button").click()
+    sound(page)
+    new = follow(page, email, "/auth/reset/")
+    sound(new)
+    new.get_by_label("Neues Passwort").fill("noch ein Satz mit Füchsen")
+    new.get_by_role("button", name="Passwort speichern").click()
+    page = person()
+    page.goto(f"{live.at.web}/auth/login")
+    page.get_by_label("E-Mail-Adresse").fill(email)
+    page.get_by_label("Passwort").fill("noch ein Satz mit Füchsen")
+    page.get_by_role("button", name="Anmelden").click()
+    expect(page).to_have_url(re.compile("/firm/"))
+
+
+def test_a_declined_agreement_is_sent_again_and_the_old_link_says_so(live, person, operator, follow, organiser):
+    page, email = organiser
+    agreement = follow(page, email, "/agreement/")
+    old = agreement.url
+    agreement.get_by_text("Vertrag ablehnen").click()
+    agreement.get_by_label("Was sagt Ihnen nicht zu?").fill("Der Preis stimmt nicht.")
+    agreement.get_by_role("button", name="Ablehnen").click()
+    expect(agreement.get_by_text(re.compile("^Am .* abgelehnt"))).to_be_visible()
+    sound(agreement)
+
+    open_question(operator, live, email, "Neue Fassung senden")
+    expect(operator.get_by_role("main")).to_contain_text("Der Preis stimmt nicht.")
+    operator.get_by_role("button", name="Neue Fassung senden").click()
+
+    until(page, "the next version", lambda: newest_link(page, live, email) != old)
+    agreement.goto(old)
+    sound(agreement)
+    again = follow(page, email, "/agreement/")
+    sign(again, "Erika Muster")
+
+
+def test_a_signed_copy_comes_back_as_a_file_and_an_operator_looks_at_it(live, person, operator, follow, organiser):
+    page, email = organiser
+    agreement = follow(page, email, "/agreement/")
+    agreement.get_by_text(re.compile("Lieber auf Papier")).click()
+    agreement.get_by_label("Unterzeichnetes Exemplar").set_input_files(
+        {"name": "brief.pdf", "mimeType": "application/pdf", "buffer": b"Das ist kein PDF."}
+    )
+    agreement.get_by_role("button", name="Unterzeichnetes Exemplar senden").click()
+    expect(agreement.get_by_role("alert")).to_contain_text("„brief.pdf“")
+    sound(agreement)
+    agreement.get_by_label("Unterzeichnetes Exemplar").set_input_files(
+        {"name": "vertrag.pdf", "mimeType": "application/pdf", "buffer": scan()}
+    )
+    agreement.get_by_role("button", name="Unterzeichnetes Exemplar senden").click()
+    expect(agreement.get_by_text(re.compile("^Ihr unterzeichnetes Exemplar"))).to_be_visible()
+
+    open_question(operator, live, email, "Annehmen und gegenzeichnen")
+    sound(operator)
+    operator.get_by_role("button", name="Annehmen und gegenzeichnen").click()
+    live.mail(page, email, word="Beiderseits")
+
+
+def test_what_is_not_there_or_not_yours_is_a_page_that_helps(live, person, organiser):
+    page, _ = organiser
+    for path in ("/nirgends", "/firm/999999", "/board", "/agreement/nichts", "/auth/register?business_member=nichts"):
+        page.goto(live.at.web + path)
+        sound(page)
+    stranger = person()
+    stranger.goto(page.url)
+    expect(stranger.get_by_role("heading", level=1)).to_be_visible()
+
+
+def test_signed_out_means_signed_out(live, organiser):
+    page, _ = organiser
+    page.get_by_role("button", name="Abmelden").click()
+    page.go_back()
+    page.reload()
+    expect(page).to_have_url(re.compile("/auth/login"))
+    assert PASSWORD not in page.content()
