@@ -125,31 +125,46 @@ def webhook_secret() -> None:
 
 
 @audit.command()
-def verify(company_id: Annotated[str, typer.Argument(help="One firm only.", show_default="all")] = "") -> None:
-    """Check that no entry was changed, removed or added afterwards; exit status 1 if one was."""
-    from sqlalchemy import select
+def verify(
+    company_id: Annotated[str, typer.Argument(help="One firm only.", show_default="all")] = "",
+    heads: Annotated[Path | None, typer.Option(help="A list that provision audit heads printed earlier.")] = None,
+) -> None:
+    """Check that no entry was changed, removed or added afterwards; exit status 1 if one was.
 
+    Compared are the entries among themselves, with the certificate pages of signed agreements, and with the list.
+    """
     from models import board
-    from models.audit import Entry, first_broken, trail
+    from models.audit import Head
     from models.company_id import company_number
+    from models.db import reading
+    from tasks import evidence
+
+    with _told():
+        known = [Head(**json.loads(line)) for line in heads.read_text().splitlines()] if heads else []
+        with reading() as session:
+            only = board.case_of(session, company_number(company_id)) if company_id else None
+        cases = entries = broken = 0
+        for one in evidence.verify(known, only):
+            cases, entries, broken = cases + 1, entries + one.entries, broken + (not one.is_whole)
+            if one.broken is not None and one.broken > one.entries:
+                typer.echo(f"Case {one.case_id}: entry {one.broken} is missing, there are {one.entries}.")
+            elif one.broken is not None:
+                typer.echo(f"Case {one.case_id}: broken at entry {one.broken} of {one.entries}.")
+            for version in one.files:
+                typer.echo(f"Case {one.case_id}: version {version} of the agreement is not the file that was signed.")
+    typer.echo(f"{cases} cases, {entries} entries: {f'{broken} broken' if broken else 'unbroken'}.")
+    raise typer.Exit(1 if broken else 0)
+
+
+@audit.command("heads")
+def audit_heads() -> None:
+    """Print the newest entry of every case, a line each: kept elsewhere, it proves that no end was cut off."""
+    from models.audit import heads
     from models.db import reading
 
     with _told(), reading() as session:
-        if company_id:
-            checked = [board.case_of(session, company_number(company_id))]
-        else:
-            checked = list(session.scalars(select(Entry.case_id).distinct().order_by(Entry.case_id)))
-        entries = broken = 0
-        for case_id in checked:
-            found = trail(session, case_id)
-            entries += len(found)
-            number = first_broken(found)
-            if number is not None:
-                broken += 1
-                typer.echo(f"Case {case_id}: broken at entry {number} of {len(found)}.")
-            session.expunge_all()
-    typer.echo(f"{len(checked)} cases, {entries} entries: {f'{broken} broken' if broken else 'unbroken'}.")
-    raise typer.Exit(1 if broken else 0)
+        for head in heads(session):
+            typer.echo(json.dumps(head._asdict()))
 
 
 @app.command()
@@ -179,6 +194,20 @@ def logo(
             raise typer.Exit(1) from error
         typer.echo(logo.as_json(done)) if as_json else _print("\n".join(logo.lines(done, _reader())))
         raise typer.Exit(0 if done.found.choice else 3)
+
+
+@agreement.command("export")
+def export_agreements(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="Where to; made if need be. May be repeated.")],
+) -> None:
+    """Write all signed agreements, each with its audit trail (JSON and CSV), and a list of them."""
+    from tasks.evidence import export
+
+    with _told():
+        done = [0, 0]
+        for one in export(folder):
+            done[one.is_new] += 1
+    typer.echo(f"{sum(done)} agreements in {folder}: {done[1]} written, {done[0]} there already.")
 
 
 @agreement.command()

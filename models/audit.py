@@ -1,9 +1,10 @@
 """Who did what, when: one row per act, in a hash chain per case, outliving what it tells of."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from hashlib import sha256
+from typing import NamedTuple, Self
 
 from sqlalchemy import String, UniqueConstraint, func, select, tuple_
 from sqlalchemy.orm import Mapped, Session, mapped_column
@@ -11,6 +12,14 @@ from sqlalchemy.orm import Mapped, Session, mapped_column
 from models.db import Base, Facts, Instant, Key
 
 START = "0" * 64
+
+
+class Head(NamedTuple):
+    """The newest entry of a case at some moment."""
+
+    case_id: int
+    number: int
+    hash: str
 
 
 class Entry(Base):
@@ -31,6 +40,21 @@ class Entry(Base):
     facts: Mapped[Facts]
     previous: Mapped[str] = mapped_column(String(64))
     hash: Mapped[str] = mapped_column(String(64))
+
+    @classmethod
+    def after(cls, before: Self | None, case_id: int, at: datetime, actor: str, action: str, facts: Facts) -> Self:
+        """The entry that follows *before*; without one, the first."""
+        made = cls(
+            case_id=case_id,
+            number=1 if before is None else before.number + 1,
+            at=at.astimezone(UTC),
+            actor=actor[:200],
+            action=action,
+            facts=facts,
+            previous=START if before is None else before.hash,
+        )
+        made.hash = made.computed_hash()
+        return made
 
     def computed_hash(self) -> str:
         content = [self.case_id, self.number, self.at.isoformat(), self.actor, self.action, self.facts]
@@ -54,18 +78,7 @@ def record_each(
     found = select(Entry).where(tuple_(Entry.case_id, Entry.number).in_(newest))
     last = {entry.case_id: entry for entry in session.scalars(found)}
     for case_id, told in facts.items():
-        before = last.get(case_id)
-        entry = Entry(
-            case_id=case_id,
-            number=1 if before is None else before.number + 1,
-            at=now.astimezone(UTC),
-            actor=actor[:200],
-            action=action,
-            facts=told,
-            previous=START if before is None else before.hash,
-        )
-        entry.hash = entry.computed_hash()
-        session.add(entry)
+        session.add(Entry.after(last.get(case_id), case_id, now, actor, action, told))
     session.flush()
 
 
@@ -74,11 +87,31 @@ def trail(session: Session, case_id: int) -> list[Entry]:
     return list(session.scalars(select(Entry).where(Entry.case_id == case_id).order_by(Entry.number)))
 
 
-def first_broken(entries: list[Entry]) -> int | None:
-    """Number of the first entry that does not follow from the one before; None if the chain holds."""
+def heads(session: Session) -> Iterator[Head]:
+    """Of every case the newest entry, to be kept where whoever changes this database cannot reach."""
+    newest = select(Entry.case_id, func.max(Entry.number)).group_by(Entry.case_id)
+    found = select(Entry.case_id, Entry.number, Entry.hash)
+    for row in session.execute(found.where(tuple_(Entry.case_id, Entry.number).in_(newest)).order_by(Entry.case_id)):
+        yield Head(*row)
+
+
+def first_broken(entries: Sequence[Entry], known: Iterable[Head] = ()) -> int | None:
+    """Number of the first entry that is missing or not what it was; None if the chain holds.
+
+    The chain alone does not tell whether its end was cut off, or whether everything from a changed entry on was
+    computed anew. Heads that are *known* from elsewhere (a certificate page, a list kept outside) tell it: of two
+    faults that both show, the first one is told.
+    """
+    faults = []
     previous = START
     for number, entry in enumerate(entries, 1):
         if entry.number != number or entry.previous != previous or entry.hash != entry.computed_hash():
-            return number
+            faults.append(number)
+            break
         previous = entry.hash
-    return None
+    for head in known:
+        if head.number > len(entries):
+            faults.append(len(entries) + 1)
+        elif entries[head.number - 1].hash != head.hash:
+            faults.append(head.number)
+    return min(faults, default=None)

@@ -24,6 +24,7 @@ from pyhanko.pdf_utils.embed import EmbeddedFileObject, EmbeddedFileParams, File
 from pyhanko.pdf_utils.generic import pdf_name
 from pyhanko.pdf_utils.incremental_writer import IncrementalPdfFileWriter
 from pypdf import PdfReader, PdfWriter
+from pypdf.errors import PyPdfError
 from weasyprint import HTML
 from weasyprint.urls import FatalURLFetchingError, URLFetcher, URLFetcherResponse
 
@@ -210,10 +211,11 @@ def sign_off(pdf: bytes, signatures: Sequence[Signature], language: Language, pr
 
 def anchored_head(pdf: bytes) -> tuple[int, str] | None:
     """Number of entries and head of the audit trail, as *pdf* tells them on its certificate page; None without one."""
-    told = PdfReader(BytesIO(pdf)).metadata
-    if told is None or "/AuditHead" not in told:
+    try:
+        told: Mapping[str, Any] = PdfReader(BytesIO(pdf)).metadata or {}
+        return int(str(told["/AuditEntries"])), str(told["/AuditHead"])
+    except (PyPdfError, KeyError, ValueError, TypeError, AttributeError, RecursionError):
         return None
-    return int(str(told["/AuditEntries"])), str(told["/AuditHead"])
 
 
 def attach(pdf: bytes, content: bytes, name: str) -> bytes:

@@ -49,7 +49,7 @@ def test_every_command_explains_itself():
     }
 
     assert set(commands) == {"up", "demo", "migrate", "status", "cases", "operator", "webhook-secret", "logo"}
-    for name in (*commands, "audit", "audit verify", "agreement", "agreement check"):
+    for name in (*commands, "audit", "audit verify", "audit heads", "agreement", "agreement check", "agreement export"):
         said, _ = run(*name.split(), "--help")
         assert re.search(r"[A-Z][^│]{20,}\.", said), name
 
@@ -210,3 +210,22 @@ def test_what_texts_lack_is_told_and_the_status_is_1(tmp_path):
     assert re.search(r"de/processing.html +15 of 16 .*art28-3-g: erasure or return", said)
     assert re.search(r"fr/processing.html .*fr/secrecy_law.html is missing", said)
     assert [one["lacks"] for one in told if one["file"] == "de/processing.html"] == [["art28-3-g"]]
+
+
+def test_a_trail_cut_off_is_told_from_a_list_that_was_kept(two_cases, tmp_path):
+    (tmp_path / "heads").write_text(run("audit", "heads")[0])
+    with transaction() as session:
+        last = session.query(Entry).filter(Entry.case_id == two_cases).count()
+        session.query(Entry).filter(Entry.case_id == two_cases, Entry.number == last).delete()
+
+    said, _ = run("audit", "verify", "--heads", str(tmp_path / "heads"), status=1)
+
+    assert f"Case {two_cases}: entry {last} is missing, there are {last - 1}." in said
+
+
+def test_signed_agreements_are_taken_out(tmp_path):
+    factories.countersigned()
+
+    assert run("agreement", "export", str(tmp_path / "out"))[0].endswith("out: 1 written, 0 there already.\n")
+    assert "0 written, 1 there already" in run("agreement", "export", str(tmp_path / "out"))[0]
+    assert len(list((tmp_path / "out").glob("*/agreement.pdf"))) == 1

@@ -1,0 +1,187 @@
+"""Evidence: audit trails proven, and signed agreements with their trails written out for somebody else to keep."""
+
+import csv
+import io
+import json
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from models.agreement import Agreement
+from models.audit import Entry, Head, first_broken, trail
+from models.db import reading
+from models.document import Document
+from models.onboarding import Onboarding
+from tasks.paper import anchored_head
+
+COMPLETED = "agreement.completed"
+HOW_TO_CHECK = (
+    "hash is the SHA-256, in hexadecimal digits, of previous followed by the JSON array [case_id, number, at, actor,"
+    " action, facts] in UTF-8, without spaces, keys sorted; previous is the hash of the entry before, 64 zeros at first"
+)
+
+
+@dataclass(frozen=True)
+class Verified:
+    """What became of one case's trail."""
+
+    case_id: int
+    entries: int
+    broken: int | None = None
+    """The first entry that is not what it was; ``entries + 1`` where the end is cut off."""
+    files: tuple[int, ...] = ()
+    """Versions of the agreement whose signed file is not the one that the trail tells of, or is gone."""
+
+    @property
+    def is_whole(self) -> bool:
+        return self.broken is None and not self.files
+
+
+def verify(known: Iterable[Head] = (), only: int | None = None) -> Iterator[Verified]:
+    """Prove the trail of each case, or of *only* one, against every head that stands somewhere else.
+
+    These are the heads on the certificate pages of its signed agreements, and those *known* from a list that was kept
+    outside the database. A case that is there, or known, and has no entries at all, is broken at entry 1.
+    """
+    anchors: dict[int, list[Head]] = {}
+    for head in known:
+        anchors.setdefault(head.case_id, []).append(head)
+    with reading() as session:
+        told = {*session.scalars(select(Entry.case_id).distinct()), *session.scalars(select(Onboarding.id)), *anchors}
+    for case_id in sorted(told) if only is None else [only]:
+        with reading() as session:
+            yield _verified(session, case_id, anchors.get(case_id, []))
+
+
+def _verified(session: Session, case_id: int, known: Sequence[Head]) -> Verified:
+    entries, heads = trail(session, case_id), list(known)
+    recorded = {entry.facts["version"]: entry.facts["sha256"] for entry in entries if entry.action == COMPLETED}
+    wrong = set(recorded)
+    signed = (
+        select(Agreement.version, Document)
+        .join(Document, Document.id == Agreement.final_id)
+        .where(Agreement.onboarding_id == case_id)
+    )
+    for version, document in session.execute(signed):
+        is_kept = document.sha256 == sha256(document.content).hexdigest()
+        if is_kept and document.sha256 == recorded.get(version):
+            wrong.discard(version)
+        else:
+            wrong.add(version)
+        anchor = anchored_head(document.content) if is_kept else None
+        heads += [Head(case_id, *anchor)] if anchor else []
+    broken = first_broken(entries, heads) if entries else 1
+    return Verified(case_id, len(entries), broken, tuple(sorted(wrong)))
+
+
+@dataclass(frozen=True)
+class Exported:
+    """One agreement in its folder."""
+
+    number: str
+    folder: Path
+    is_new: bool
+    """False if the same files lay there already."""
+
+
+def export(folder: Path) -> Iterator[Exported]:
+    """Write every signed agreement with its trail into *folder*, and a list of them; one at a time, so memory stays.
+
+    It may be broken off and repeated: what is there is left, each file appears whole or not at all, and files that are
+    not ours are not touched. Only digits make up the names of folders; what people are called stands in the list.
+    """
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    after, listed = 0, folder / ".agreements.csv.part"
+    with listed.open("w", encoding="utf-8-sig", newline="") as file:  # Spreadsheets take it for UTF-8 by its mark.
+        rows = csv.writer(file)
+        rows.writerow(
+            ["number", "firm", "company_id", "signer", "signed_at", "countersigned_by", "countersigned_at", "sha256"]
+        )
+        while True:
+            with reading() as session:
+                agreement = session.scalars(
+                    select(Agreement)
+                    .where(Agreement.final_id.is_not(None), Agreement.id > after)
+                    .order_by(Agreement.id)
+                    .limit(1)
+                ).one_or_none()
+                if agreement is None:
+                    break
+                after = agreement.id
+                document = session.get_one(Document, agreement.final_id)
+                rows.writerow([_cell(value) for value in _line(agreement, document)])
+                yield _export_one(session, folder, agreement, document)
+    os.replace(listed, folder / "agreements.csv")  # noqa: PTH105
+
+
+def _export_one(session: Session, folder: Path, agreement: Agreement, document: Document) -> Exported:
+    number = f"{int(agreement.data['company_id'])}-{agreement.version}"
+    own = folder / number
+    own.mkdir(exist_ok=True, mode=0o700)
+    entries = trail(session, agreement.onboarding_id)
+    told = {
+        "number": number,
+        "sha256": document.sha256,
+        "case_id": agreement.onboarding_id,
+        "unbroken": first_broken(entries) is None,
+        "how_to_check": HOW_TO_CHECK,
+        "entries": [_told(entry) for entry in entries],
+    }
+    is_new = not _is_there(own / "agreement.pdf", document.sha256)
+    if is_new:
+        _write(own / "agreement.pdf", document.content)
+    _write(own / "trail.json", json.dumps(told, ensure_ascii=False, indent=1).encode())
+    _write(own / "trail.csv", _table(entries))
+    return Exported(number, own, is_new)
+
+
+def _line(agreement: Agreement, document: Document) -> list[Any]:
+    said = agreement.data
+    return [
+        said["number"],
+        said["firm_name"],
+        said["company_id"],
+        agreement.signer,
+        agreement.signed_at and agreement.signed_at.isoformat(),
+        agreement.countersigned_by,
+        agreement.countersigned_at and agreement.countersigned_at.isoformat(),
+        document.sha256,
+    ]
+
+
+def _told(entry: Entry) -> dict[str, Any]:
+    columns = ("number", "actor", "action", "facts", "previous", "hash")
+    return {"at": entry.at.isoformat(), **{column: getattr(entry, column) for column in columns}}
+
+
+def _table(entries: Sequence[Entry]) -> bytes:
+    file = io.StringIO(newline="")
+    rows = csv.writer(file)
+    rows.writerow(["number", "at", "actor", "action", "facts", "previous", "hash"])
+    for entry in entries:
+        facts = json.dumps(entry.facts, ensure_ascii=False, sort_keys=True)
+        said = [entry.number, entry.at.isoformat(), entry.actor, entry.action, facts, entry.previous, entry.hash]
+        rows.writerow([_cell(value) for value in said])
+    return file.getvalue().encode("utf-8-sig")
+
+
+def _cell(value: Any) -> str:
+    """As text that no spreadsheet takes for a formula."""
+    text = "" if value is None else str(value)
+    return f"'{text}" if text.startswith(("=", "+", "-", "@", "\t", "\r")) else text
+
+
+def _is_there(file: Path, digest: str) -> bool:
+    return file.is_file() and sha256(file.read_bytes()).hexdigest() == digest
+
+
+def _write(file: Path, content: bytes) -> None:
+    fresh = file.with_name(f".{file.name}.part")
+    fresh.write_bytes(content)
+    os.replace(fresh, file)  # noqa: PTH105
