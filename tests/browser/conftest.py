@@ -190,8 +190,15 @@ def fill(page: Page, label: str, value: str) -> None:
 
 
 def choose(page: Page, label: str, value: str) -> None:
-    field(page, label).locator(".p-select-button__control").press("ArrowDown")
-    page.locator(".p-select-option").get_by_text(value, exact=True).click()
+    option = page.locator(".p-select-option").get_by_text(value, exact=True)
+
+    def opened() -> bool:
+        field(page, label).locator(".p-select-button__control").press("ArrowDown")
+        page.wait_for_timeout(200)
+        return option.count() > 0
+
+    until(page, f"the options of {label}", opened)  # While the form is still being drawn it hears no keys.
+    option.click()
 
 
 def register(page: Page) -> None:
