@@ -64,6 +64,14 @@ class Advice:
         return self.says % self.facts
 
 
+class Shown(StrEnum):
+    """How a logo is shown on light or on dark pages, so that it can be seen there."""
+
+    AS_IT_IS = "as_it_is"
+    LIGHTENED = "lightened"
+    ON_A_PLATE = "on_a_plate"
+
+
 @dataclass(frozen=True)
 class LogoReport:
     """What was measured on one logo; findings, score and advice follow from it."""
@@ -79,6 +87,11 @@ class LogoReport:
     """Pixels, as it came; of a vector graphic the same as ``width``."""
     given_opaque: bool
     """It came without a transparent background; if ``transparent`` is above 0, we took the background away."""
+    lost_on_light: float = 0.0
+    """Share of the visible pixels that cannot be seen on a white page, 0 to 1."""
+    lost_on_dark: float = 0.0
+    on_light: Shown = Shown.AS_IT_IS
+    on_dark: Shown = Shown.AS_IT_IS
 
     @property
     def findings(self) -> list[Finding]:
@@ -136,7 +149,9 @@ class LogoReport:
 
     @classmethod
     def from_json(cls, facts: Facts) -> Self:
-        return cls(**{field.name: facts[field.name] for field in fields(cls)})
+        """Of a logo that was measured before something was, that is taken for harmless."""
+        known = {field.name: facts[field.name] for field in fields(cls) if field.name in facts}
+        return cls(**known | {name: Shown(known[name]) for name in ("on_light", "on_dark") if name in known})
 
 
 class LogoRefused(ProvisionError):
@@ -214,6 +229,10 @@ class Logo(Base):
     png: Mapped[bytes] = mapped_column(LargeBinary, deferred=True)
     svg: Mapped[str | None] = mapped_column(Text, deferred=True)
     """Cleaned; the master of the PNG where there is one."""
+    png_light: Mapped[bytes | None] = mapped_column(LargeBinary, deferred=True)
+    """The version for light pages, where the PNG itself would be lost: white ink, on a plate."""
+    png_dark: Mapped[bytes | None] = mapped_column(LargeBinary, deferred=True)
+    """The version for dark pages, where the PNG itself would be lost: lightened, or on a plate."""
     width: Mapped[int]
     height: Mapped[int]
     report: Mapped[Facts]
@@ -224,6 +243,16 @@ class Logo(Base):
         """The firm's current logo, without its pictures until they are asked for."""
         newest = select(cls).where(cls.firm_id == firm_id).order_by(cls.id.desc()).limit(1)
         return session.scalars(newest).one_or_none()
+
+    @property
+    def for_light(self) -> bytes:
+        """The PNG for white paper, light pages and mails."""
+        return self.png_light or self.png
+
+    @property
+    def for_dark(self) -> bytes:
+        """The PNG for dark pages."""
+        return self.png_dark or self.png
 
     @property
     def measured(self) -> LogoReport:

@@ -220,7 +220,7 @@ def agreement_data(session: Session, case: Onboarding, version: int, texts: Text
         billing=subscription.interval.value,
         price_cents=subscription.price_cents,
         currency=subscription.currency,
-        logo=logo.png if logo else None,
+        logo=logo.for_light if logo else None,
     )
 
 

@@ -85,6 +85,8 @@ def keep_logo(
             permission_id=permission and permission.id,
             png=logo.png,
             svg=logo.svg,
+            png_light=logo.png_light,
+            png_dark=logo.png_dark,
             width=logo.width,
             height=logo.height,
             report=logo.report.to_json(),

@@ -33,6 +33,8 @@ SPECK = 8
 """Pixels."""
 HOLES = 2000
 """Enclosed spots of background colour that are looked at; more is a texture."""
+TRANSPARENT_LEAST = 0.005
+"""Share of the pixels from which an alpha channel is used, not merely present."""
 VISIBLE = 16
 """Alpha from which a pixel counts as part of the logo."""
 
@@ -134,8 +136,7 @@ def _in_eight_bits(picture: Image.Image) -> Image.Image:
 
 
 def has_transparency(picture: Image.Image) -> bool:
-    """An alpha channel that is used, not merely present."""
-    return transparent_share(picture) >= 0.005
+    return transparent_share(picture) >= TRANSPARENT_LEAST
 
 
 def transparent_share(picture: Image.Image) -> float:
@@ -208,7 +209,7 @@ def without_background(picture: Image.Image) -> Image.Image | None:
     distance = _distance(rgb, ground.colour)
     flat = distance.point(lambda value: 255 * (value <= ground.tolerance))
     # What hardly differs from the background, or only little beside what differs much, is noise of a lossy format.
-    strongest = _grown(distance, 4)
+    strongest = grown(distance, 4)
     definite = ImageChops.subtract(distance, strongest.point(lambda value: max(NOISE, value // 8)))
     flat = ImageChops.lighter(flat, definite.point(lambda value: 255 * (value == 0)))
     _fill_specks(flat, distance)
@@ -217,8 +218,8 @@ def without_background(picture: Image.Image) -> Image.Image | None:
     pale = ImageChops.subtract(strongest.point(lambda value: value // 3), distance).point(
         lambda value: 255 * (value > 0)
     )
-    bleeding = ImageChops.darker(_grown(removed, 5), pale)
-    near = ImageChops.subtract(ImageChops.lighter(_grown(removed, 2), bleeding), removed)
+    bleeding = ImageChops.darker(grown(removed, 5), pale)
+    near = ImageChops.subtract(ImageChops.lighter(grown(removed, 2), bleeding), removed)
     if _soft_share(strongest, near) > 0.3:
         return None  # A shadow or glow fades into the background: cutting it would leave a halo.
     # What the logo's own colour is, a pixel at its edge learns from its most different neighbour.
@@ -280,7 +281,7 @@ def _distance(rgb: Image.Image, colour: tuple[int, int, int]) -> Image.Image:
     return ImageChops.lighter(ImageChops.lighter(red, green), blue)
 
 
-def _grown(mask: Image.Image, by: int) -> Image.Image:
+def grown(mask: Image.Image, by: int) -> Image.Image:
     """The largest value within *by* pixels; shifted copies, as Pillow's own filter leaves the edges out."""
     for _ in range(by):
         wide = mask.copy()
@@ -299,7 +300,7 @@ def _soft_share(strongest: Image.Image, near: Image.Image) -> float:
 
 
 @dataclass
-class _Region:
+class Region:
     """Pixels of one kind that hang together, as runs of (row, first, behind last)."""
 
     runs: list[tuple[int, int, int]] = field(default_factory=list)
@@ -324,7 +325,7 @@ class _Region:
     def box_area(self) -> int:
         return (self.right - self.left) * (self.bottom - self.top)
 
-    def encloses(self, other: "_Region") -> bool:
+    def encloses(self, other: "Region") -> bool:
         return (
             self.left < other.left and other.right < self.right and self.top < other.top and other.bottom < self.bottom
         )
@@ -333,9 +334,9 @@ class _Region:
 def _background(flat: Image.Image) -> Image.Image:
     """The part of the flat-coloured pixels that is background, as a mask."""
     width, height = flat.size
-    outside: list[_Region] = []
-    holes: list[_Region] = []
-    for region in _regions(flat, diagonal=False):
+    outside: list[Region] = []
+    holes: list[Region] = []
+    for region in regions(flat, diagonal=False):
         touches = region.left == 0 or region.top == 0 or region.right == width or region.bottom == height
         (outside if touches else holes).append(region)
     background = Image.new("L", flat.size)
@@ -347,22 +348,22 @@ def _background(flat: Image.Image) -> Image.Image:
 
 def _fill_specks(flat: Image.Image, distance: Image.Image) -> None:
     """Make background of what lossy formats sprinkle around writing: a few pale pixels with nothing beside them."""
-    for region in _regions(ImageChops.invert(flat), diagonal=True):
+    for region in regions(ImageChops.invert(flat), diagonal=True):
         if region.area <= SPECK:
             box = (region.left, region.top, region.right, region.bottom)
             if not any(distance.crop(box).histogram()[64:]):
                 flat.paste(255, box)
 
 
-def _counters(flat: Image.Image, holes: list[_Region]) -> Iterator[_Region]:
+def _counters(flat: Image.Image, holes: list[Region]) -> Iterator[Region]:
     """Holes such as those of letters, and of letters that touch.
 
     A hole stays when it may be a drawing on a plate, white writing in a blue square: the shape around it is solid,
     and the holes in it are many or not compact.
     """
-    shapes = sorted(_regions(ImageChops.invert(flat), diagonal=True), key=lambda shape: shape.box_area)
+    shapes = sorted(regions(ImageChops.invert(flat), diagonal=True), key=lambda shape: shape.box_area)
     shapes = [shape for shape in shapes if shape.area >= 8]
-    held: dict[int, list[_Region]] = {}
+    held: dict[int, list[Region]] = {}
     for hole in holes:
         around = next((number for number, shape in enumerate(shapes) if shape.encloses(hole)), None)
         if around is not None:
@@ -376,7 +377,7 @@ def _counters(flat: Image.Image, holes: list[_Region]) -> Iterator[_Region]:
             yield from inside
 
 
-def _regions(mask: Image.Image, *, diagonal: bool) -> list[_Region]:
+def regions(mask: Image.Image, *, diagonal: bool) -> list[Region]:
     """White pixels that hang together, joined run by run from row to row."""
     width, height = mask.size
     pixels = mask.tobytes()
@@ -403,7 +404,7 @@ def _regions(mask: Image.Image, *, diagonal: bool) -> list[_Region]:
             for neighbour in range(above_start + first, above_start + last):
                 parent[root(neighbour)] = root(number)
         above, above_start = runs[start:], start
-    regions: dict[int, _Region] = {}
+    regions: dict[int, Region] = {}
     for number, run in enumerate(runs):
-        regions.setdefault(root(number), _Region()).add(run)
+        regions.setdefault(root(number), Region()).add(run)
     return list(regions.values())

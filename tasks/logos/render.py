@@ -22,7 +22,7 @@ from xml.etree import ElementTree as ET
 
 from PIL import Image, ImageChops
 
-from tasks.logos import drawing, raster, svg
+from tasks.logos import drawing, grounds, raster, svg
 from tasks.logos.confinement import confine
 from tasks.logos.refusal import CannotShape, Refusal
 
@@ -46,12 +46,21 @@ class Prepared:
     transparent: float
     given_width: int
     given_opaque: bool
+    lost_on_light: float
+    lost_on_dark: float
+    on_light: str
+    on_dark: str
+    png_light: bytes | None
+    png_dark: bytes | None
+
+
+PICTURES = ("png", "png_light", "png_dark")
 
 
 def prepared(content: bytes) -> Prepared:
     """Bring a file into shape in a process of its own; raises CannotShape."""
     code, said, complained = _asked(content)
-    head, _, png = said.partition(b"\n")
+    head, _, rest = said.partition(b"\n")
     if code == 1:  # A Python error that nobody foresaw; may be the picture's fault or ours.
         log.error("the picture process failed:\n%s", complained.decode(errors="replace"))
         raise CannotShape(Refusal.NOT_A_PICTURE)
@@ -60,7 +69,10 @@ def prepared(content: bytes) -> Prepared:
     answer = json.loads(head)
     if "refusal" in answer:
         raise CannotShape(Refusal(answer["refusal"]), *answer["facts"])
-    return Prepared(png=png, **answer)
+    for name in PICTURES:
+        size = answer[name]
+        answer[name], rest = (None, rest) if size is None else (rest[:size], rest[size:])
+    return Prepared(**answer)
 
 
 def _asked(content: bytes) -> tuple[int, bytes, bytes]:
@@ -168,28 +180,41 @@ def _finish(picture: Image.Image, markup: str | None, given_width: int, *, given
     if min(picture.size) < raster.SIDE_LEAST // 2:
         raise CannotShape(Refusal.TOO_SMALL, *picture.size)
     raster.visible_box(picture)
-    packed = BytesIO()
-    picture.save(packed, "PNG", optimize=True)
+    light, dark = grounds.on_light(picture), grounds.on_dark(picture)
     return Prepared(
-        packed.getvalue(),
+        _packed(picture),
         markup,
         *picture.size,
         coloured=round(raster.coloured_share(picture), 4),
         transparent=round(raster.transparent_share(picture), 4),
         given_width=given_width,
         given_opaque=given_opaque,
+        lost_on_light=round(light.lost, 4),
+        lost_on_dark=round(dark.lost, 4),
+        on_light=light.shown,
+        on_dark=dark.shown,
+        png_light=None if light.picture is None else _packed(light.picture),
+        png_dark=None if dark.picture is None else _packed(dark.picture),
     )
 
 
+def _packed(picture: Image.Image) -> bytes:
+    packed = BytesIO()
+    picture.save(packed, "PNG", optimize=True)
+    return packed.getvalue()
+
+
 def _answer(work: Callable[[bytes], Prepared], content: bytes) -> bytes:
-    """One line of JSON, then the PNG."""
+    """One line of JSON, in which each picture is its size, then the pictures."""
     try:
         done = work(content)
     except CannotShape as refused:
         return json.dumps({"refusal": refused.refusal, "facts": refused.facts}).encode() + b"\n"
     except (MemoryError, RecursionError):
         return json.dumps({"refusal": Refusal.TOO_COSTLY, "facts": []}).encode() + b"\n"
-    return json.dumps({key: value for key, value in asdict(done).items() if key != "png"}).encode() + b"\n" + done.png
+    facts, pictures = asdict(done), [getattr(done, name) for name in PICTURES]
+    facts |= {name: picture and len(picture) for name, picture in zip(PICTURES, pictures, strict=True)}
+    return json.dumps(facts).encode() + b"\n" + b"".join(picture or b"" for picture in pictures)
 
 
 if __name__ == "__main__":

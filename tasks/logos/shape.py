@@ -3,13 +3,13 @@
 from dataclasses import dataclass
 
 from models.errors import N_
-from models.logo import LogoRefused, LogoReport
+from models.logo import LogoRefused, LogoReport, Shown
 from tasks.logos.refusal import CannotShape, Refusal
 from tasks.logos.render import prepared
 
 __all__ = ["LogoRefused", "ShapedLogo", "shape"]
 
-FILE_MOST = 10_000_000
+FILE_MOST = 20_000_000
 """Bytes of a supplied file."""
 
 
@@ -74,6 +74,10 @@ class ShapedLogo:
     width: int
     height: int
     report: LogoReport
+    png_light: bytes | None = None
+    """The version for light pages, if the PNG itself would be lost there."""
+    png_dark: bytes | None = None
+    """The version for dark pages, if the PNG itself would be lost there."""
 
 
 def shape(content: bytes) -> ShapedLogo:
@@ -91,8 +95,12 @@ def shape(content: bytes) -> ShapedLogo:
         vector=done.svg is not None,
         given_width=done.given_width,
         given_opaque=done.given_opaque,
+        lost_on_light=done.lost_on_light,
+        lost_on_dark=done.lost_on_dark,
+        on_light=Shown(done.on_light),
+        on_dark=Shown(done.on_dark),
     )
-    return ShapedLogo(done.png, done.svg, done.width, done.height, report)
+    return ShapedLogo(done.png, done.svg, done.width, done.height, report, done.png_light, done.png_dark)
 
 
 _REFUSED: dict[Refusal, type[LogoRefused]] = {

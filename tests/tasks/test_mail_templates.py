@@ -107,6 +107,8 @@ def test_no_mail_tells_on_its_reader_or_loads_from_elsewhere(kind, facts, langua
     pictures = [image["src"] for image in sent.html.find_all("img")]
     logo = [f"{settings().base_url}/logos/861272.png"] if kind == "invitation" else []
     assert pictures == logo
+    for_dark = [source["srcset"] for source in sent.html.find_all("source")]
+    assert for_dark == [address.replace(".png", "-dark.png") for address in logo]
     assert sent.html.find_all(["script", "link", "iframe", "form"]) == []
     assert "url(" not in str(sent.html)
 

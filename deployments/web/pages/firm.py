@@ -1,5 +1,6 @@
 """A firm's own pages: where it stands, and what it tells us on the way."""
 
+from collections.abc import Callable
 from typing import Any
 from urllib.parse import quote
 
@@ -171,38 +172,42 @@ def permit(visit: Submitting, firm_id: int) -> Response:
     return visit.go(f"/firm/{firm_id}/logo?said=permission", case=case)
 
 
-@router.get("/firm/{firm_id}/logo.png")
-def logo_of_firm(visit: Visiting, firm_id: int) -> Response:
+LOGO_FILES: dict[str, Callable[[Logo], bytes | str | None]] = {
+    ".png": lambda logo: logo.for_light,
+    "-dark.png": lambda logo: logo.for_dark,
+    ".svg": lambda logo: logo.svg,
+}
+"""What a logo's address may end with: the version for light pages, that for dark ones, and the drawing itself."""
+
+
+@router.get("/firm/{firm_id:int}/logo{ending:path}")
+def logo_of_firm(visit: Visiting, firm_id: int, ending: str) -> Response:
     """The logo for the firm's own people, also before the firm has a company ID."""
     visit.require(firm_id, *Role)
-    with reading() as session:
-        found = Logo.of(session, firm_id)
-        if found is None:
-            raise NotFound(visit.reader.gettext("The logo"))
-        return Response(found.png, media_type="image/png")
+    return _logo(visit, firm_id, ending)
 
 
-@router.get("/logos/{company_id}.png")
-def public_png(visit: Visiting, company_id: int) -> Response:
-    return _public(visit, company_id, svg=False)
-
-
-@router.get("/logos/{company_id}.svg")
-def public_svg(visit: Visiting, company_id: int) -> Response:
-    return _public(visit, company_id, svg=True)
-
-
-def _public(visit: Visit, company_id: int, *, svg: bool) -> Response:
+@router.get("/logos/{company_id:int}{ending:path}")
+def public_logo(visit: Visiting, company_id: int, ending: str) -> Response:
     """The logo for everybody: it stands in mails and on the pages for clients."""
     with reading() as session:
-        found = Logo.of(session, Firm.by_company_id(session, company_id).id)
-        content = None if found is None else found.svg if svg else found.png
+        firm_id = Firm.by_company_id(session, company_id).id
+    response = _logo(visit, firm_id, ending)
+    response.headers.update({"Cache-Control": "public, max-age=300", "Cross-Origin-Resource-Policy": "cross-origin"})
+    return response
+
+
+def _logo(visit: Visit, firm_id: int, ending: str) -> Response:
+    with reading() as session:
+        logo = Logo.of(session, firm_id)
+        content = LOGO_FILES[ending](logo) if logo is not None and ending in LOGO_FILES else None
     if content is None:
         raise NotFound(visit.reader.gettext("The logo"))
-    headers = {"Cache-Control": "public, max-age=300", "Cross-Origin-Resource-Policy": "cross-origin"}
-    if svg:  # Opened by itself it is a document, which must not do anything.
-        headers["Content-Security-Policy"] = "default-src 'none'; style-src 'unsafe-inline'; sandbox"
-    return Response(content, media_type="image/svg+xml" if svg else "image/png", headers=headers)
+    if ending != ".svg":
+        return Response(content, media_type="image/png")
+    # Opened by itself it is a document, which must not do anything.
+    policy = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; sandbox"
+    return Response(content, media_type="image/svg+xml", headers={"Content-Security-Policy": policy})
 
 
 # ---- people

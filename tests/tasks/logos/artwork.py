@@ -56,7 +56,7 @@ def _wordmark() -> Image.Image:
 def _small_writing() -> Image.Image:
     pen = _Pen()
     pen.text(NAVY, (40, 40), "Brandt, Geiger & Partner mbB", 36)
-    pen.text((90, 90, 90), (40, 100), "Wirtschaftsprüfer · Steuerberater · Rechtsanwälte", 18)
+    pen.text((90, 90, 90), (40, 100), "Steuerberater - Rechtsanwalt - Notarin a. D.", 18)
     pen.box(RED, (40, 140, 600, 142))
     return pen.done
 
@@ -154,7 +154,7 @@ def left_alone() -> dict[str, Image.Image]:
     soft = Image.composite(
         Image.new("RGB", SIZE, "#222"), Image.new("RGB", SIZE, "#fff"), shadow.filter(ImageFilter.GaussianBlur(18))
     )
-    strong = on(NAVY, _white_writing())
+    strong = on(NAVY, white_writing())
     return {
         "a ground of a gradient": Image.composite(
             Image.new("RGB", SIZE, NAVY), sky, ARTWORK["wordmark"].getchannel("A")
@@ -166,9 +166,9 @@ def left_alone() -> dict[str, Image.Image]:
     }
 
 
-def _white_writing() -> Image.Image:
+def white_writing() -> Image.Image:
     pen = _Pen()
-    pen.text(WHITE, (60, 70), "Weiß & Partner", 70)
+    pen.text(WHITE, (60, 70), "Hell & Partner", 70)
     return pen.done
 
 

@@ -348,7 +348,7 @@ REFUSED: dict[str, Attack] = {
     ),
     "a packed drawing": Attack(lambda: _zipped(drawing(""), 300, gzip=True), (NotAPicture,)),
     "a drawing of two megabytes of nothing": Attack(lambda: drawing("") + b" " * 2_000_000, (FileTooLarge,)),
-    "a file of eleven megabytes": Attack(lambda: bytes(11_000_000), (FileTooLarge,)),
+    "a file of 21 megabytes": Attack(lambda: bytes(21_000_000), (FileTooLarge,)),
     "a picture of 144 million pixels": Attack(lambda: large_png(12_000, 12_000), (PictureTooLarge,), 2),
     "a picture of 4000 million pixels": Attack(lambda: large_png(65_000, 65_000), (PictureTooLarge,), 2),
     "a picture of 144 million pixels in an icon": Attack(lambda: _icon(large_png(12_000, 12_000)), (LogoRefused,), 2),

@@ -163,7 +163,7 @@ def test_pictures_within_a_drawing_are_packed_anew():
         (b"<svg", NotAPicture),
         (b"", NotAPicture),
         (b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n", NotAPicture),
-        (b"x" * 10_000_001, FileTooLarge),
+        (b"x" * 20_000_001, FileTooLarge),
         (packed(wordmark())[:3000], NotAPicture),
         (packed(Image.new("RGB", (1, 1), RED)), PictureTooSmall),
         (packed(Image.new("RGB", (400, 200), WHITE)), PictureEmpty),
