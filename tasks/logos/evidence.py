@@ -26,6 +26,7 @@ class Sign(StrEnum):
     BRAND_WORD = "brand_word"
     NAME = "name"
     INITIALS = "initials"
+    ONLY = "only"
     FIRST = "first"
     REPEATED = "repeated"
     OTHER_PAGE = "other_page"
@@ -83,6 +84,7 @@ _SIGNS = {
     Sign.BRAND_WORD: (12, N_("It is called a brand or sign.")),
     Sign.NAME: (18, N_("It bears the name of the firm or its domain.")),
     Sign.INITIALS: (8, N_("It bears the initials of the firm.")),
+    Sign.ONLY: (14, N_("It is the only picture of the page.")),
     Sign.FIRST: (5, N_("It is the first such picture of the page.")),
     Sign.REPEATED: (8, N_("It stands in several places of the page.")),
     Sign.OTHER_PAGE: (12, N_("It stands at the top of another page of the site, too.")),
@@ -112,7 +114,7 @@ _SIGNS = {
     Sign.HIDDEN: (-6, N_("It is hidden at first.")),
     Sign.VARIANT: (-5, N_("It is a version for another ground or size.")),
     Sign.ONLY_HERE: (-12, N_("Another page of the site does not have it.")),
-    Sign.PHOTO: (-45, N_("It looks like a photograph.")),
+    Sign.PHOTO: (-85, N_("It looks like a photograph.")),
     Sign.TOO_SMALL: (-40, N_("It has too few pixels for a logo.")),
     Sign.ODD_SHAPE: (-20, N_("It has unusual proportions for a logo.")),
     Sign.WHITE: (-14, N_("It is white and cannot be seen on paper.")),
@@ -146,7 +148,7 @@ _LOGO = re.compile(
 _BRAND = re.compile(r"\b(brand|branding|site ?brand\w*|navbar brand|site title|site name|marke|emblem|firmenlogo)\b")
 _HEADER = re.compile(
     r"\b(header|navbar|nav|navigation|masthead|topbar|top ?bar|site ?head\w*|site branding|branding|kopf\w*|top|head"
-    r"|\w*header)\b"
+    r"|\w*header\w*|head(area|wrap|line|bar|inner|row)|hdr)\b"
 )
 _INNER_HEADER = re.compile(
     r"\b(entry|post|article|card|modal|section|panel|widget|dialog|popup|accordion|tab|box|content|table|list|comment)"
@@ -256,6 +258,7 @@ class _Place:
         ]
         words = [place_words(one) for one in around]
         link = next((one for one in (element, *around) if one.tag == "a" and one.get("href") is not None), None)
+        link = link if link is not None else page.area_home(element)
         home = link is not None and page.leads_home(link)
         footer = any(_FOOTER.search(place) for place in words)
         header = not footer and _is_in_header(around, words, home=home)
@@ -324,7 +327,8 @@ def _judge_words(page: Page, place: _Place, own: str, *, logo: bool) -> Iterator
     own_traps = list(traps(page.foreign(own)))  # A firm may well have “Partner” in its name.
     for what in own_traps[:2]:
         soft = place.home and (place.header or logo)
-        yield reason(Sign.TRAP, what, Sign.TRAP.points // 2 if soft else None)
+        named = (place.home or place.header) and page.says_name(own)  # Such a text may say all sorts of things.
+        yield reason(Sign.TRAP, what, Sign.TRAP.points // (4 if named else 2 if soft else 1))
     headings = [] if place.home or place.header else list(_headings(place.around))
     near = [] if place.home and place.header else [*place.words[:6], *headings]
     text = " | ".join(_SOFT_AROUND.sub(" ", words) for words in near if not page.says_name(words))
@@ -338,6 +342,8 @@ def _judge_words(page: Page, place: _Place, own: str, *, logo: bool) -> Iterator
 def _judge_function(page: Page, place: _Place, own: str, *, logo: bool) -> Iterator[Reason]:
     """Whether it is a sign to be pressed, not one to be known by."""
     called = _LOGO.sub(" ", page.foreign(own))
+    if place.home and place.element.tag == "img":
+        called = re.sub(r"\bhome( page| link)?\b", " ", called)
     pressed = any(one.tag in {"button", "summary", "label"} for one in place.around[:3])
     if (pressed and not logo) or (_FUNCTIONS.search(called) and not (place.home and logo)):
         yield reason(Sign.FUNCTION, points=-20 if place.home and place.header and not pressed else None)

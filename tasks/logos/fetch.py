@@ -172,16 +172,19 @@ class Fetcher:
         """The site's seconds are used up."""
         return self._deadline.seconds_left <= 0
 
-    def get(self, url: str, *, most: int = PICTURE_BYTES) -> Fetched:
-        """Fetch *url*, following redirects; every hop is checked anew. At most *most* decoded bytes."""
-        return self._follow(url, most)
+    def get(self, url: str, *, most: int = PICTURE_BYTES, cut: bool = False) -> Fetched:
+        """Fetch *url*, following redirects; every hop is checked anew. At most *most* decoded bytes.
 
-    def _follow(self, url: str, most: int, *, for_robots: bool = False) -> Fetched:
+        What is longer is refused, or *cut* where its beginning is of use.
+        """
+        return self._follow(url, most, cut=cut)
+
+    def _follow(self, url: str, most: int, *, cut: bool = False, for_robots: bool = False) -> Fetched:
         for _ in range(REDIRECTS + 1):
             address = _web_address(url)
             if not for_robots and not self._robots_of(address).allow(address.raw_path.decode("ascii")):
                 raise RobotsRefused(str(address))
-            fetched, moved_to = self._once(address, most, cut=for_robots)
+            fetched, moved_to = self._once(address, most, cut=cut or for_robots)
             if moved_to is None:
                 return fetched
             url = urljoin(str(address), moved_to)

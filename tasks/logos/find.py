@@ -77,14 +77,18 @@ class _Visit:
         self._dead: set[str] = set()
         self._had: dict[str, Fetched | None] = {}
 
-    def get(self, url: str, most: int = PICTURE_BYTES) -> Fetched | None:
+    def page(self, url: str) -> Fetched | None:
+        fetched = self.get(url, PAGE_BYTES, cut=True)
+        return fetched if fetched is not None and _is_page(fetched) else None
+
+    def get(self, url: str, most: int = PICTURE_BYTES, *, cut: bool = False) -> Fetched | None:
         host = site_of(url)
         if url in self._had:
             return self._had[url]
         if not url or host in self._dead or self._fetcher.is_late:
             return None
         try:
-            self._had[url] = self._fetcher.get(url, most=most)
+            self._had[url] = self._fetcher.get(url, most=most, cut=cut)
         except (ProvisionError, Faltered) as error:
             self._had[url] = None
             if isinstance(error, Faltered) or "name is not known" in str(error):
@@ -112,7 +116,7 @@ def _open(fetcher: Fetcher, website: str) -> Fetched:
     failed: Exception | None = None
     for attempt in attempts:
         try:
-            return fetcher.get(attempt, most=PAGE_BYTES)
+            return fetcher.get(attempt, most=PAGE_BYTES, cut=True)
         except (Unreachable, Faltered) as error:
             failed = failed or error
     raise failed or Unreachable(website, "no address")
@@ -124,15 +128,15 @@ def _enter(visit: _Visit, page: Page) -> list[Page]:
     for _ in range(4):
         onward = _refreshed(page) or _scripted_move(page) or _door(page)
         known = {one.url for one in pages}
-        fetched = visit.get(onward, PAGE_BYTES) if onward and onward not in known else None
-        if fetched is None or fetched.url in known or not _is_page(fetched):
+        fetched = visit.page(onward) if onward and onward not in known else None
+        if fetched is None or fetched.url in known:
             break
         page = Page(fetched, page.firm_name, [one.url for one in pages])
         pages.append(page)
     homes = [one.url for one in pages]
     for address in _frames(page)[:4]:
-        fetched = visit.get(address, PAGE_BYTES)
-        if fetched is not None and _is_page(fetched):
+        fetched = visit.page(address)
+        if fetched is not None:
             pages.append(Page(fetched, page.firm_name, [*homes, *_frames(page)]))
     return pages
 
@@ -327,8 +331,8 @@ def _confirmed(visit: _Visit, pages: list[Page], candidates: list[Candidate]) ->
     if not placed or (candidates[0].score >= 95 and margin >= 25):
         return candidates
     address = _another(pages[-1])
-    fetched = visit.get(address, PAGE_BYTES) if address else None
-    if fetched is None or not _is_page(fetched):
+    fetched = visit.page(address) if address else None
+    if fetched is None:
         return candidates
     other = gather(Page(fetched, pages[-1].firm_name, [page.url for page in pages]))
     there = {name for one in other if one.has(Sign.HEADER, Sign.TOP) for name in (one.source, stem(one.source)) if name}

@@ -16,7 +16,7 @@ from urllib.parse import parse_qs, urljoin, urlsplit
 from tasks.logos import page as pages
 from tasks.logos.evidence import Reason, Sign, judge, own_words, reason, says_logo, traps
 from tasks.logos.page import Element, Page, attribute, file_name, folded
-from tasks.logos.styles import Painted, Styles
+from tasks.logos.styles import Painted, Styles, urls
 
 CANDIDATES = 40
 PICTURES = 600
@@ -140,12 +140,11 @@ def stem(source: str) -> str:
     name = file_name(source).lower()
     name = re.sub(r"^cropped-", "", name)
     name = re.sub(r"([-_]\d{2,4}x\d{2,4}|@[234]x|[-_](scaled|min|retina|2x|e\d{9,}|\d{2,4}w))+$", "", name)
-    return f"{pages.domain_of(pages.site_of(source))} {name}" if len(name) > 3 and not _EVERYDAY.fullmatch(name) else ""
+    folder = _path(source).rpartition("/")[0]
+    return f"{pages.site_of(source)}{folder} {name}" if name and not _EVERYDAY.fullmatch(name) else ""
 
 
-_EVERYDAY = re.compile(
-    r"(image|img|bild|default|index|icon|favicon|header|sprite|sprites|file|original|preview|apple-touch-icon)\d*"
-)
+_EVERYDAY = re.compile(r"(image|default|index|sprites?|file|original|preview|fill|w|h)?\d*")
 
 
 def _candidate(page: Page, styles: Styles, together: list[Sighting]) -> Candidate:
@@ -218,6 +217,7 @@ _EMPTY = re.compile(
 
 def _images(page: Page, _styles: Styles) -> Iterator[Sighting]:
     first = True
+    sightings: list[Sighting] = []
     for image in page.all("img", "amp-img", "image-element", "input", "ion-img", "v-img")[:PICTURES]:
         if image.tag == "input" and attribute(image, "type").lower() != "image":
             continue
@@ -230,7 +230,10 @@ def _images(page: Page, _styles: Styles) -> Iterator[Sighting]:
         if first and sum(each.points for each in reasons) > 20:
             reasons.append(reason(Sign.FIRST))
             first = False
-        yield Sighting(source, reasons, known, image)
+        sightings.append(Sighting(source, reasons, known, image))
+    if len({one.source for one in sightings}) == 1 and all(each.points > 0 for each in sightings[0].reasons):
+        sightings[0].reasons.append(reason(Sign.ONLY))
+    yield from sightings
 
 
 def addresses(image: Element) -> tuple[str, list[str]]:
@@ -383,26 +386,39 @@ def _embedded(page: Page, _styles: Styles) -> Iterator[Sighting]:
             yield Sighting(source, reasons, [], element)
 
 
+_LAZY_GROUNDS = ("data-bg", "data-background", "data-background-image", "data-bg-image", "data-lazy-bg", "data-src")
+
+
 def _backgrounds(page: Page, styles: Styles) -> Iterator[Sighting]:
+    for element in page.elements:
+        for name in _LAZY_GROUNDS if element.tag not in {"img", "source", "iframe", "video", "script"} else ():
+            if written := attribute(element, name):
+                written = next(iter(urls(written)), written)
+                if written.startswith("data:image/") or _PICTURE.search(_path(written)):
+                    yield from _background(page, Painted(element, written, page.base, "", {}, "background"))
     for painted in styles.pictures():
-        source = page.absolute(painted.address, painted.base)
-        if not source or (source.startswith("data:") and len(source) < 200):
-            continue
-        said = folded(painted.said)
-        own = own_words(painted.element, file_name(source), _last(painted.said))
-        reasons = list(judge(page, painted.element, own, source))
-        if _is_backdrop(painted):
-            reasons.append(reason(Sign.BACKDROP))
-        elif any(each.sign is Sign.HOME_LINK for each in reasons) or says_logo(said):
-            hidden_text = (
-                painted.declarations.get("text-indent", "").startswith("-")
-                or painted.declarations.get("font-size") == "0"
-            )
-            if hidden_text and not any(each.sign in {Sign.LOGO_WORD, Sign.LOGO_NEAR} for each in reasons):
-                reasons.append(reason(Sign.BRAND_WORD))
-        else:
-            reasons.append(Reason(Sign.BACKDROP, -20))
-        yield Sighting(source, reasons, [], painted.element)
+        yield from _background(page, painted)
+
+
+def _background(page: Page, painted: Painted) -> Iterator[Sighting]:
+    """One picture that a style puts on an element."""
+    source = page.absolute(painted.address, painted.base)
+    if not source or (source.startswith("data:") and len(source) < 200):
+        return
+    said = folded(painted.said)
+    own = own_words(painted.element, file_name(source), _last(painted.said))
+    reasons = list(judge(page, painted.element, own, source))
+    if _is_backdrop(painted):
+        reasons.append(reason(Sign.BACKDROP))
+    elif any(each.sign is Sign.HOME_LINK for each in reasons) or says_logo(said):
+        hidden_text = (
+            painted.declarations.get("text-indent", "").startswith("-") or painted.declarations.get("font-size") == "0"
+        )
+        if hidden_text and not any(each.sign in {Sign.LOGO_WORD, Sign.LOGO_NEAR} for each in reasons):
+            reasons.append(reason(Sign.BRAND_WORD))
+    else:
+        reasons.append(Reason(Sign.BACKDROP, -20))
+    yield Sighting(source, reasons, [], painted.element)
 
 
 def _last(selector: str) -> str:
@@ -576,6 +592,11 @@ _IN_SCRIPT = re.compile(
 )
 
 
+_DATA_IN_SCRIPT = re.compile(r"""["'`](data:image/(?:svg\+xml|png|webp)[;,][^"'`\s]{300,200000})["'`]""")
+SCRIPT_MOST = 4_000_000
+"""Characters of a script that are read."""
+
+
 def _named_in_scripts(page: Page, _styles: Styles) -> Iterator[Sighting]:
     for script in page.all("script"):
         if not script.get("src") and "ld+json" not in attribute(script, "type").lower():
@@ -584,18 +605,34 @@ def _named_in_scripts(page: Page, _styles: Styles) -> Iterator[Sighting]:
 
 def in_script(page: Page, text: str, base: str) -> Iterator[Sighting]:
     """Pictures that a script names and whose names say what they are."""
+    text = text[:SCRIPT_MOST]
     seen: set[str] = set()
-    for written in _IN_SCRIPT.findall(text[:2_000_000]):
-        address = written.replace("\\u002F", "/").replace("\\/", "/")
-        name = folded(file_name(address))
-        if address in seen or not says_logo(name) or len(seen) > 20:
+    for found in (*_IN_SCRIPT.finditer(text), *_DATA_IN_SCRIPT.finditer(text)):
+        address = found[1].replace("\\u002F", "/").replace("\\/", "/")
+        called = folded(file_name(address)) if not address.startswith("data:") else _called_in_script(text, found)
+        if address in seen or not says_logo(called) or len(seen) > 20:
             continue
         seen.add(address)
-        source = page.absolute(address, base)
+        bundled = re.match(r"(static|assets|img|images|media)/", address) is not None  # As seen from the home page.
+        source = page.absolute(address, page.base if bundled else base)
         if source:
-            found = _declaration(page, source, Sign.IN_SCRIPT)
-            found.reasons.append(Reason(Sign.LOGO_WORD, 26))
-            yield found
+            sighting = _declaration(page, source, Sign.IN_SCRIPT)
+            sighting.reasons.append(Reason(Sign.LOGO_WORD, 26))
+            if page.says_name(called):
+                sighting.reasons.append(reason(Sign.NAME, points=10))
+            yield sighting
+
+
+def _called_in_script(text: str, found: re.Match[str]) -> str:
+    """The words beside a picture in a script, and beside the uses of the name that is given to it there."""
+    around = text[max(0, found.start() - 60) : found.start()] + " " + text[found.end() : found.end() + 60]
+    given = re.search(r"([\w$]+)\s*[=:]\s*$", text[max(0, found.start() - 40) : found.start()])
+    if given:
+        uses = re.finditer(rf"(?<![\w$])src:\s*{re.escape(given[1])}(?![\w$])", text)
+        around += "".join(
+            text[max(0, use.start() - 80) : use.end() + 80] for _, use in zip(range(5), uses, strict=False)
+        )
+    return folded(re.sub(r"data:[^\"'`\s]*", " ", around))
 
 
 def scripted(page: Page, text: str, base: str) -> list[Candidate]:

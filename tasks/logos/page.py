@@ -36,7 +36,9 @@ _COMMONPLACE = words(
     """
 )
 _HOME_PATHS = re.compile(
-    r"/?((index|default|home|start|startseite|willkommen|main)(\.\w{2,5})?|[a-z]{2}(-[a-z]{2})?)?/?", re.IGNORECASE
+    r"(/(content|cms|web|www|html|site|index(_\w+)?|default|home(page)?|start(seite)?|willkommen|welcome|main"
+    r"|hauptseite|de|en|fr|deutsch|german|[a-z]{2}-[a-z]{2}|[a-z]{2})(\.\w{2,5})?)*/?",
+    re.IGNORECASE,
 )
 _SECOND_LEVELS = frozenset({"co", "com", "org", "net", "ac", "gov", "gv", "or"})
 _DOTS = re.compile(r"(?<=[a-z0-9])(?=[A-Z][a-z])|(?<=[a-z])(?=[A-Z])")
@@ -140,11 +142,29 @@ class Page:
 
     @cached_property
     def domains(self) -> set[str]:
-        """Domains under which the site calls itself: its own, and those of its canonical address and its base."""
+        """Domains under which the site calls itself: its own, that of its canonical address, and that of most links."""
         named = [self.url, self.base]
         named += [attribute(one, "href") for one in self.all("link") if "canonical" in attribute(one, "rel").lower()]
         named += [attribute(one, "content") for one in self.all("meta") if attribute(one, "property") == "og:url"]
+        paths: dict[str, set[str]] = {}
+        for link in self.all("a"):
+            target = _joined(self.base, attribute(link, "href"))
+            if target.startswith("http"):
+                paths.setdefault(domain_of(site_of(target)), set()).add(urlsplit(target).path)
+        most = max(paths.items(), key=lambda item: len(item[1]), default=("", set()))
+        if len(most[1]) >= 5 and 2 * len(most[1]) > sum(map(len, paths.values())):
+            named.append(f"http://{most[0]}/")
         return {domain_of(host) for host in map(site_of, named) if host}
+
+    def area_home(self, image: Element) -> Element | None:
+        """The part of a picture that leads home, if it is a map of links."""
+        name = attribute(image, "usemap").lstrip("#")
+        areas = [
+            one
+            for one in self.all("area")
+            if name and name in {attribute(one.getparent(), key) for key in ("name", "id")}
+        ]
+        return next((area for area in areas if self.leads_home(area)), None)
 
     def is_own(self, url: str) -> bool:
         """Whether an address belongs to the firm's site."""
@@ -161,10 +181,7 @@ class Page:
         target = _joined(self.base, href) if href else self.url
         if _without_end(target) in self._homes:
             return True
-        try:
-            parts = urlsplit(target)
-        except ValueError:
-            return False
+        parts = urlsplit(target)
         is_page = re.fullmatch(r"|(id|page_id|p)=(0|1|home|start|startseite)|lang?=\w\w|L=\d", parts.query) is not None
         return self.is_own(target) and is_page and _HOME_PATHS.fullmatch(parts.path) is not None
 
@@ -264,7 +281,7 @@ def _joined(base: str, address: str) -> str:
 
 
 def _without_end(url: str) -> str:
-    return url.partition("#")[0].rstrip("/")
+    return re.sub(r"/((index|default)\.\w{2,5})?$", "", url.partition("#")[0])
 
 
 _SITE_NAMES = frozenset({"og:site_name", "application-name", "apple-mobile-web-app-title"})

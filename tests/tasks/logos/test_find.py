@@ -28,7 +28,7 @@ def first(body: str, head: str = "", firm: str = FIRM) -> Candidate:
 def best(body: str, head: str = "", firm: str = FIRM) -> str:
     """What the page speaks for most, without the address of the site; empty if it does not speak for it enough."""
     likeliest = first(body, head, firm)
-    return likeliest.source.removeprefix(HOME) if likeliest.score >= 20 else ""
+    return likeliest.source.removeprefix(HOME) if likeliest.score >= 24 else ""
 
 
 def taken(site) -> str:
@@ -109,7 +109,7 @@ def test_a_firm_may_have_a_word_of_a_trap_in_its_name():
 
 
 def test_evidence_adds_up_and_is_kept():
-    likeliest = first('<header><a href="/"><img src="logo.png" alt="Mustermann"></a></header>')
+    likeliest = first('<header><a href="/"><img src="logo.png" alt="Mustermann"></a></header><img src="b.jpg">')
 
     assert likeliest.score == sum(reason.points for reason in likeliest.reasons)
     assert [reason.sign for reason in likeliest.reasons] == ["home_link", "logo_word", "header", "name", "top", "first"]

@@ -1,0 +1,106 @@
+"""Websites that were written before their results were looked at: what they say is nearer to the truth."""
+
+from tests.websites import parts
+from tests.websites.drawn import (
+    BLUE,
+    GREEN,
+    GREY,
+    RED,
+    WHITE,
+    badge,
+    banner,
+    data_svg,
+    icon,
+    logo,
+    logo_svg,
+    portrait,
+)  # fmt: skip
+from tests.websites.making import common, document, website
+from tests.websites.model import Website
+
+
+def first() -> list[Website]:
+    return [
+        website(
+            "Home link deep in a content system", "www.achat-stb.example", "Achat Steuerberatung GmbH",
+            f'<div class="pagewrap"><div class="header_outer"><a id="brandlink" href="/content/home/index_ger.html"><img src="/content/design/achat/kopf/achat_cmyk.svg" alt="Achat Steuerberatung"></a><div class="metanav"><a href="/content/kontakt/index_ger.html"><img src="/content/design/tel.svg" alt=""></a></div><ul class="mainnav">{parts.menu(101)}</ul></div></div>',
+            "/content/design/achat/kopf/achat_cmyk.svg", files={"/content/design/achat/kopf/achat_cmyk.svg": logo_svg("achat", GREEN), "/content/design/tel.svg": logo_svg("t", GREY)},
+        ),
+        website(
+            "Alt text full of other words", "bernstein-kanzlei.example", "Kanzlei Bernstein",
+            f'<header><div class="container"><a href="/"><img src="/wp-content/uploads/2020/09/bernstein_4c_web.jpg" alt="Kanzlei Bernstein – Ihr Partner für Steuern, Mitglied der Steuerberaterkammer, Team aus 12 Kollegen"></a></div><nav><ul>{parts.menu(102)}</ul></nav></header>',
+            "/wp-content/uploads/2020/09/bernstein_4c_web.jpg", files={"/wp-content/uploads/2020/09/bernstein_4c_web.jpg": logo("bernstein", RED, (500, 140), "JPEG")},
+        ),
+        website(
+            "Image map on the head of the page", "www.citrin-recht.example", "Citrin Rechtsanwälte",
+            '<div align="center"><img src="gfx/kopf01.jpg" width="780" height="120" border="0" usemap="#kopf"><map name="kopf"><area shape="rect" coords="0,0,300,120" href="index.htm" alt="Startseite"><area shape="rect" coords="600,0,780,120" href="kontakt.htm"></map></div><table width="780"><tr><td><a href="kanzlei.htm"><img src="gfx/b1.gif" alt="Kanzlei"></a><a href="team.htm"><img src="gfx/b2.gif" alt="Team"></a><a href="recht.htm"><img src="gfx/b3.gif" alt="Recht"></a><a href="kontakt.htm"><img src="gfx/b4.gif" alt="Kontakt"></a></td></tr></table>',
+            "/gfx/kopf01.jpg", rest="<p>Willkommen auf unseren Seiten.</p><img src=bilder/hero.jpg width=500>",
+            files={"/gfx/kopf01.jpg": banner("citrin"), **{f"/gfx/b{at}.gif": logo("knopf", GREY, (120, 30), "GIF") for at in range(1, 5)}},
+        ),
+        website(
+            "Lazy background in an attribute", "www.diamant-wp.example", "Diamant Wirtschaftsprüfung",
+            f'<header class="hdr"><div class="hdr-in"><a class="hdr-brand lazyload" href="/" data-bg="/static/diamant-brand.png" aria-label="Diamant Wirtschaftsprüfung"></a><ul>{parts.menu(103)}</ul></div></header>',
+            "/static/diamant-brand.png", files={"/static/diamant-brand.png": logo("diamant")},
+        ),
+        website(
+            "Coming soon: one picture", "www.flint-law.example", "Flint Law", '<div style="text-align:center;margin-top:20vh"><img src="/images/FL_final_web2.png"><h2>Hier entsteht unsere neue Website.</h2></div>', "/images/FL_final_web2.png", rest="<p>Telefon 030 5550199</p>", files={"/images/FL_final_web2.png": logo("flint", RED)},
+        ),
+        website(
+            "All addresses of another domain that the site has, too", "www.granat.example", "Granat und Partner Rechtsanwälte",
+            f'<div class="site-container"><div class="t-section"><a href="https://www.granat-partner-recht.example/"><img src="https://www.granat-partner-recht.example/wp-content/uploads/gp_quer.png" class="attachment-medium" alt=""></a></div><ul>{parts.menu(104, prefix="https://www.granat-partner-recht.example/")}</ul></div>',
+            "https://www.granat-partner-recht.example/wp-content/uploads/gp_quer.png", rest="".join(f'<p><a href="https://www.granat-partner-recht.example/thema/{at}/">Thema {at}</a></p>' for at in range(12)),
+        ),
+        website(
+            "Two pictures of the same file name", "jade-tax.example", "Jade Tax Advisors",
+            f'<div class="strip"><a href="https://www.netz.example/"><img src="/typo3conf/ext/netz/Resources/Public/logo.png" alt="Netz"></a></div><header><a href="/"><img src="/fileadmin/layout/logo.png" alt="Jade"></a><ul>{parts.menu(105)}</ul></header>',
+            "/fileadmin/layout/logo.png", files={"/fileadmin/layout/logo.png": logo("jade", GREEN), "/typo3conf/ext/netz/Resources/Public/logo.png": logo("netz", RED)},
+        ),
+        website(
+            "Uikit with a drawing in the navbar and one off canvas", "www.koralle-recht.example", "Koralle Recht",
+            f'<div class="tm-page"><div class="tm-header-mobile uk-hidden@m"><nav class="uk-navbar"><div class="uk-navbar-center"><a class="uk-navbar-item uk-logo" href="/"><img src="/templates/yootheme/cache/koralle-m.svg" width="120" alt="Koralle Recht"></a></div><div class="uk-navbar-left"><a class="uk-navbar-toggle" href="#tm-mobile"><div uk-navbar-toggle-icon></div></a></div></nav></div><div class="tm-header uk-visible@m"><div class="uk-navbar-container"><a class="uk-navbar-item uk-logo" href="/" aria-label="Zurück zur Startseite"><img src="/templates/yootheme/cache/koralle.svg" width="220" alt="Koralle Recht"><img class="uk-logo-inverse" src="/templates/yootheme/cache/koralle-inv.svg" width="220" alt=""></a><ul class="uk-navbar-nav">{parts.menu(106)}</ul></div></div></div>',
+            "/templates/yootheme/cache/koralle.svg", "/templates/yootheme/cache/koralle-m.svg", files={"/templates/yootheme/cache/koralle.svg": logo_svg("koralle", RED), "/templates/yootheme/cache/koralle-m.svg": logo_svg("kor", RED), "/templates/yootheme/cache/koralle-inv.svg": logo_svg("koralle", WHITE)},
+        ),
+        website(
+            "Jubilee badge linked home beside the logo", "www.lapis-stb.example", "Lapis Steuerberater",
+            f'<header class="page-header-top"><div class="jub"><a href="/"><img src="/img/30-jahre.png" alt="30 Jahre"></a></div><div class="lg"><a href="/"><img src="/img/lapis_web.png" alt="Lapis Steuerberater"></a></div><ul>{parts.menu(107)}</ul></header>',
+            "/img/lapis_web.png", files={"/img/30-jahre.png": badge(3), "/img/lapis_web.png": logo("lapis")},
+        ),
+        website(
+            "Vite application with the logo inlined in its script", "app.malachit.example", "Malachit Steuern", '<div id="app"></div>', "data:" + data_svg("malachit", GREEN)[30:120], rest="",
+            head='<script type="module" crossorigin src="/assets/index-4f2.js"></script><link rel="icon" href="/vite.svg" type="image/svg+xml">',
+            files={"/assets/index-4f2.js": f'const a="{data_svg("malachit", GREEN)}",b="/assets/hero-3.jpg";const logo=a;h("img",{{src:a,alt:"Malachit Logo"}})', "/vite.svg": logo_svg("v", "#646cff")},
+        ),
+        website(
+            "No logo: lettering with an icon font, stock photographs", "www.onyx-ra.example", "Onyx Rechtsanwaltskanzlei",
+            f'<nav class="navbar navbar-expand-lg"><a class="navbar-brand" href="/"><i class="fas fa-balance-scale"></i> Onyx Rechtsanwaltskanzlei</a><button class="navbar-toggler">{parts.fa(3, "bars")}</button><ul class="navbar-nav">{parts.menu(108)}</ul></nav>',
+        ),
+        website(
+            "No logo: sole lawyer, portrait linked home", "www.pyrit-ra.example", "Rechtsanwältin Paula Pyrit",
+            f'<header><a href="/"><img class="round" src="/uploads/paula_web.jpg" alt="Rechtsanwältin Paula Pyrit"></a><div class="title">Rechtsanwältin Paula Pyrit</div><ul>{parts.menu(109)}</ul></header>', files={"/uploads/paula_web.jpg": portrait(4)},
+        ),
+        website(
+            "Flexbox header without any telling word", "www.quarz-audit.example", "Quarz Audit",
+            f'<div class="css-1xk"><div class="css-9a2"><a class="css-77" href="https://www.quarz-audit.example:%PORT%"><img class="css-p0" src="/cdn/4821.webp" alt=""></a><div class="css-3d">{"".join(f"<a class=css-l href=/{at}/>Punkt {at}</a>" for at in range(6))}</div></div></div>',
+            "/cdn/4821.webp", files={"/cdn/4821.webp": logo("quarz", RED, (400, 100), "WEBP")},
+        ),
+        website(
+            "Inline drawing without a link, drawn words as title", "www.rubin-recht.example", "Rubin Recht",
+            f'<div class="sqs-block-html"><div class="masthead__inner"><span class="masthead__sign"><svg viewBox="0 0 180 40" width="180"><title>Rubin Recht</title><path d="M0 0h40v40H0z" fill="#9a1030"/><path d="M60 8h20v24H60zM90 8h20v24H90z"/></svg></span><ul>{parts.menu(110)}</ul></div></div>', "svg:<title>Rubin Recht</title>",
+        ),
+        website(
+            "Touch icon of the firm, header in letters with a link", "www.saphir-stb.example", "Saphir Steuerberatung",
+            f'<header><a class="wordmark" href="/">Saphir Steuerberatung</a><ul>{parts.menu(111)}</ul></header>', "/wp-content/uploads/cropped-saphir-logo-180x180.png", "/wp-content/uploads/cropped-saphir-logo-192x192.png", "/wp-content/uploads/cropped-saphir-logo-32x32.png", "/wp-content/uploads/cropped-saphir-logo-270x270.png",
+            head='<link rel="icon" href="/wp-content/uploads/cropped-saphir-logo-32x32.png" sizes="32x32"><link rel="icon" href="/wp-content/uploads/cropped-saphir-logo-192x192.png" sizes="192x192"><link rel="apple-touch-icon" href="/wp-content/uploads/cropped-saphir-logo-180x180.png"><meta name="msapplication-TileImage" content="/wp-content/uploads/cropped-saphir-logo-270x270.png">',
+            files={f"/wp-content/uploads/cropped-saphir-logo-{side}x{side}.png": icon(side) for side in (32, 180, 192, 270)},
+        ),
+        website(
+            "Certificate called a logo, in the header, bigger than the logo", "www.topas-wp.example", "Topas WP",
+            f'<header id="head"><div><a href="/"><img src="/i/topas.gif" width="180" height="48"></a></div><div class="cert"><img src="/i/logo_wpk_qualitaet.png" width="300" alt="Logo Qualitätskontrolle"></div><ul>{parts.menu(112)}</ul></header>', "/i/topas.gif", files={"/i/topas.gif": logo("topas", BLUE, (180, 48), "GIF"), "/i/logo_wpk_qualitaet.png": logo("wpk", GREEN)},
+        ),
+        Website("Framed by an old hoster, menu frame at the left with the logo", "www.zirkon.example", "Kanzlei Zirkon", common(113) | {"/": '<html><head><title>Zirkon</title></head><frameset cols="200,*"><frame src="/links.htm" name="navi"><frame src="/inhalt.htm" name="inhalt"></frameset></html>', "/links.htm": '<html><body bgcolor="#003366"><img src="zirkon.jpg" width="180"><br>' + "".join(f'<a href="s{at}.htm" target="inhalt"><img src="knopf{at}.gif" border=0></a><br>' for at in range(6)) + "</body></html>", "/inhalt.htm": "<html><body><p>Willkommen</p><img src=bilder/hero.jpg></body></html>", "/zirkon.jpg": logo("zirkon", RED, (180, 90), "JPEG"), **{f"/knopf{at}.gif": logo("knopf", GREY, (120, 24), "GIF") for at in range(6)}}, ("/zirkon.jpg",)),
+        Website("Very large page", "www.turmalin.example", "Turmalin Rechtsanwälte", common(114) | {"/": document("<style>" + ".x{color:red}" * 60_000 + "</style>", f'<header><a href="/"><img src="/t.svg" alt="Turmalin"></a><ul>{parts.menu(114)}</ul></header>' + parts.body(114, "Turmalin") + "<script>var warm='" + "a" * 3_000_000 + "'</script>", title="Turmalin"), "/t.svg": logo_svg("turmalin", RED)}, ("/t.svg",)),
+    ]  # fmt: skip
+
+
+def heldout() -> list[Website]:
+    return first()

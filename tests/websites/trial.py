@@ -1,0 +1,73 @@
+"""Finding the logo of every website, to be counted."""
+
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from statistics import quantiles
+
+from tasks.logos.find import CONFIDENT, find
+from tests.websites.baselines import declared_first, first_called_logo
+from tests.websites.model import Web, Website, served
+
+
+@dataclass
+class Result:
+    site: Website
+    right: bool
+    said: str | None
+    confidence: float
+    seconds: float
+    requests: int
+    declared_first_right: bool
+    first_called_logo_right: bool
+
+
+def tried(sites: list[Website], at_once: int = 2) -> list[Result]:
+    """Every site is searched once; *at_once* of them at the same moment."""
+    with served(sites) as web, ThreadPoolExecutor(at_once) as pool:
+        return list(pool.map(lambda site: _tried(web, site), sites))
+
+
+def _tried(web: Web, site: Website) -> Result:
+    home, page = web.home(site), web.page(site)
+    hosts = {site.host, *site.others}
+    began = time.perf_counter()
+    found = find(home, site.firm)
+    seconds = time.perf_counter() - began
+    said = found.choice.source if found.choice else None
+    return Result(
+        site,
+        site.is_right(said, home),
+        said,
+        found.candidates[0].confidence if found.candidates else 0.0,
+        seconds,
+        sum(1 for asked in web.asked if asked.partition("/")[0] in hosts),
+        site.is_right(declared_first(page, home), home),
+        site.is_right(first_called_logo(page, home), home),
+    )
+
+
+def told(name: str, results: list[Result]) -> Iterator[str]:
+    """The figures, a line each, and what went wrong."""
+    count = len(results)
+    figures = {
+        "ours": sum(each.right for each in results),
+        "declared first (rule order of metascraper-logo)": sum(each.declared_first_right for each in results),
+        "first image that says logo": sum(each.first_called_logo_right for each in results),
+    }
+    for who, right in figures.items():
+        yield f"{name}: {who}: {right} of {count} right ({right / count:.0%})"
+    sure = [each for each in results if each.confidence >= CONFIDENT]
+    yield (
+        f"{name}: of {len(sure)} taken without asking (confidence {CONFIDENT} and more)"
+        f" {sum(each.right for each in sure)} are right; {count - len(sure)} go to an operator or have none"
+    )
+    seconds = quantiles([each.seconds for each in results], n=20)
+    yield (
+        f"{name}: {seconds[9]:.2f} s a site in the median, {seconds[18]:.2f} s at 95 %;"
+        f" at most {max(each.requests for each in results)} requests"
+    )
+    for each in results:
+        if not each.right:
+            yield f"{name}: wrong: {each.site.name}: {(each.said or 'none')[:90]} ({each.confidence:.2f})"
