@@ -23,7 +23,7 @@ def first() -> list[Website]:
     return [
         website(
             "Home link deep in a content system", "www.achat-stb.example", "Achat Steuerberatung GmbH",
-            f'<div class="pagewrap"><div class="header_outer"><a id="brandlink" href="/content/home/index_ger.html"><img src="/content/design/achat/kopf/achat_cmyk.svg" alt="Achat Steuerberatung"></a><div class="metanav"><a href="/content/kontakt/index_ger.html"><img src="/content/design/tel.svg" alt=""></a></div><ul class="mainnav">{parts.menu(101)}</ul></div></div>',
+            f'<div class="pagewrap"><div class="header_outer"><a id="brandlink" href="/content/start/index_ger.html"><img src="/content/design/achat/kopf/achat_cmyk.svg" alt="Achat Steuerberatung"></a><div class="metanav"><a href="/content/kontakt/index_ger.html"><img src="/content/design/tel.svg" alt=""></a></div><ul class="mainnav">{parts.menu(101)}</ul></div></div>',
             "/content/design/achat/kopf/achat_cmyk.svg", files={"/content/design/achat/kopf/achat_cmyk.svg": logo_svg("achat", GREEN), "/content/design/tel.svg": logo_svg("t", GREY)},
         ),
         website(

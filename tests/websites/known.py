@@ -295,7 +295,7 @@ def doors() -> list[Website]:
         + parts.body(42, "Primel Steuerberater")
     )
     rose = '<table width="100%" border="0"><tr><td><a href="start.html" target="main"><img src="img/rose.gif" border="0" width="280" height="75" alt="Kanzlei Rose"></a></td><td><img src="img/linie.gif" width="400" height="2"></td></tr></table>'
-    sites = [
+    return [
         Website("Meta refresh", "www.kanzlei-nelke.example", "Kanzlei Nelke", common(40) | {"/": document('<meta http-equiv="refresh" content="0; URL=/start.html">', "", title="Nelke"), "/start.html": document("", inner, title="Nelke"), "/img/nelke.gif": logo("nelke", RED, (260, 70), "GIF")}, ("/img/nelke.gif",)),
         Website("Moved by a script", "www.orchidee-law.example", "Orchidee Law", common(41) | {"/": document('<script>window.location.replace("/web/");</script>', "<p>Sie werden weitergeleitet …</p>", title="Orchidee"), "/web/": document("", f'<header><a href="/web/"><img src="/img/orchidee.png" alt="Orchidee Law"></a><ul>{parts.menu(41, prefix="/web/")}</ul></header>' + parts.body(41, "Orchidee Law"), title="Orchidee"), "/img/orchidee.png": logo("orchidee")}, ("/img/orchidee.png",)),
         Website("Choice of languages", "www.primel-stb.example", "Primel Steuerberater", common(42) | {"/": document("", '<div class="center"><p>Bitte wählen Sie Ihre Sprache / Please choose your language</p><a href="/de/" hreflang="de"><img src="/img/flag-de.png" alt="Deutsch" width="40"></a> <a href="/en/" hreflang="en"><img src="/img/flag-en.png" alt="English" width="40"></a></div>', title="Primel"), "/de/": document("", german, title="Primel"), "/img/primel.png": logo("primel", GREEN), "/img/flag-de.png": icon(64, RED), "/img/flag-en.png": icon(64, BLUE)}, ("/img/primel.png",)),
@@ -303,7 +303,6 @@ def doors() -> list[Website]:
         Website("Frames", "www.kanzlei-rose.example", "Kanzlei Rose", common(44) | {"/": '<html><head><title>Kanzlei Rose</title></head><frameset rows="110,*" frameborder="0"><frame src="oben.html" name="oben" scrolling="no"><frame src="start.html" name="main"><noframes><body>Ihr Browser zeigt keine Rahmen.</body></noframes></frameset></html>', "/oben.html": f"<html><body bgcolor=white>{rose}</body></html>", "/start.html": "<html><body><h1>Willkommen</h1><img src=bilder/hero.jpg width=600><p>Ihre Kanzlei in Musterstadt.</p></body></html>", "/img/rose.gif": logo("rose", RED, (280, 75), "GIF"), "/img/linie.gif": dot()}, ("/img/rose.gif",)),
         Website("The whole site in an inner frame", "www.salbei-tax.example", "Salbei Tax", common(45) | {"/": '<html><head><title>Salbei Tax</title></head><body style="margin:0"><iframe src="http://kunden.hoster.example:%PORT%/salbei/" width="100%" height="100%" frameborder="0"></iframe></body></html>'}, ("http://kunden.hoster.example:%PORT%/salbei/logo.png",), {"kunden.hoster.example": {"/salbei/": document("", f'<header><a href="/salbei/"><img src="logo.png" alt="Salbei Tax"></a><ul>{parts.menu(45)}</ul></header><p>Willkommen</p>', title="Salbei"), "/salbei/logo.png": logo("salbei", GREEN)}}),
     ]  # fmt: skip
-    return sites
 
 
 def handmade() -> list[Website]:
