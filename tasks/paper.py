@@ -38,6 +38,11 @@ Authentication = Literal["mail_link", "mail_code", "service"]
 LOCALES: dict[Language, str] = {"de": "de_DE", "fr": "fr_FR", "en": "en_GB"}
 LOCAL_TIME = ZoneInfo("Europe/Berlin")
 LOGO_ADDRESS, DRAWING_ADDRESS = "agreement:logo", "agreement:drawing-"
+_TOGETHER = re.compile(
+    r"(?:§|\b(?:[Aa]rts?|[Aa]bs|Nr|no|par|al)\.|\b(?:Satz|Anlage|Nummer|[Aa]nnexe?|[Nn]umber|numéro|bis|to|à)) (?=\d)"
+    r"|\b(?:lit\.|point) (?=[a-z]\b)|\d (?=(?:bis|to|à) \d|Uhr\b)"
+)
+"""Citations and numbers that would fall apart at the end of a line."""
 _ONE_AT_A_TIME = Lock()
 """Neither Pango nor Python's list of muted warnings is made for threads."""
 LONGEST_NAME = 180
@@ -161,9 +166,14 @@ def agreement_parts(data: AgreementData, texts: Texts | None = None) -> list[Par
         files["secrecy"] = f"secrecy_{data.line_of_business}"
     titles, facts = texts.words["parts"], _facts(data, texts)
     return [
-        Part(key, titles[file], Markup(texts.render(f"{data.language}/{file}.html", facts)))  # noqa: S704
+        Part(key, titles[file], Markup(_TOGETHER.sub(_unbroken, html)))  # noqa: S704
         for key, file in files.items()
+        for html in [texts.render(f"{data.language}/{file}.html", facts)]
     ]
+
+
+def _unbroken(match: re.Match[str]) -> str:
+    return match[0][:-1] + "\N{NO-BREAK SPACE}"
 
 
 def sign_off(pdf: bytes, signatures: Sequence[Signature], language: Language, proof: Proof) -> bytes:

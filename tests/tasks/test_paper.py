@@ -1,5 +1,6 @@
 import hashlib
 import os
+import re
 import subprocess
 import sys
 from dataclasses import replace
@@ -391,6 +392,14 @@ def test_what_is_read_on_the_page_is_what_the_paper_says(language):
     for part in agreement_parts(data(language))[1:]:
         for block in BeautifulSoup(part.html, "html.parser").find_all("h2"):
             assert "".join(block.get_text().split()).replace("-", "") in document
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_no_citation_falls_apart_at_the_end_of_a_line(language):
+    for part in agreement_parts(data(language))[1:]:
+        text = BeautifulSoup(part.html, "html.parser").get_text()
+        assert not re.search(r"(§|[Aa]rts?\.|Abs\.|Nr\.|lit\.|par\.) [\da-h]\b", text)
+        assert "§\N{NO-BREAK SPACE}" in text or part.key == "processing"
 
 
 # The sheet that records the signatures.
