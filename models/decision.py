@@ -17,7 +17,9 @@ class DecisionKind(StrEnum):
     ADVICE = "advice"  # question
     COMPANY_ID = "company_id"  # number, alternatives
     COUNTERSIGN = "countersign"  # agreement_id, signer
-    SIGNED_COPY = "signed_copy"  # agreement_id, document_id, file name: a signed copy came back as a file
+    SIGNED_COPY = (
+        "signed_copy"  # agreement_id, signer, name, document_id, original_id, and what the file was found to be
+    )
     DECLINED = "declined"  # agreement_id, signer, reason
     BAD_ADDRESS = "bad_address"  # person_id, address, fault
 

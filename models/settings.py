@@ -66,6 +66,8 @@ class Settings(BaseSettings):
     """Where rate limits are counted, as the library *limits* writes it (``redis://…`` for several web processes)."""
     link_days: int = 14
     """Days that a registration or invitation link is good for."""
+    trust_roots: Path | None = None
+    """Folder with certificates (PEM or DER) of those whose signatures are trusted; without it an operator looks."""
     time_shift: timedelta = timedelta()
     """Added to the clock, so that a rehearsal can live through weeks in seconds."""
 

@@ -3,10 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import date
-from io import BytesIO
 
-from pypdf import PdfReader
-from pypdf.errors import PyPdfError
 from sqlalchemy.orm import Session
 
 from models.agreement import Agreement, SignedAlready, SignedHow
@@ -14,7 +11,7 @@ from models.audit import record
 from models.db import reading, transaction
 from models.decision import Decision, DecisionKind, Verdict
 from models.document import Document
-from models.errors import N_, NotFound, ProvisionError
+from models.errors import NotFound
 from models.exchange import MailKind, Outgoing
 from models.firm import Firm, LineOfBusiness
 from models.link import Link, Purpose
@@ -28,39 +25,9 @@ from tasks.cases import Turn, letterhead, letterheads
 from tasks.completion import complete_agreement
 from tasks.paper import AgreementData, Part, agreement_filename, agreement_parts, render_agreement
 from tasks.policy import side_effect
+from tasks.returned import inspect
 from tasks.texts import Reader
 from tasks.wording import Texts, current_texts
-
-LARGEST_UPLOAD = 20_000_000
-MOST_PAGES = 200
-
-
-class NotAPdf(ProvisionError):
-    status = 422
-    says = N_("“%(name)s” is not a PDF file: scan the signed agreement as PDF and send that.")
-
-    def __init__(self, name: str) -> None:
-        super().__init__(name)
-        self.name = name
-
-
-class PdfLocked(ProvisionError):
-    status = 422
-    says = N_("“%(name)s” is protected by a password: send it without one.")
-
-    def __init__(self, name: str) -> None:
-        super().__init__(name)
-        self.name = name
-
-
-class UploadTooLarge(ProvisionError):
-    status = 413
-    says = N_("“%(name)s” is larger than %(most)s MB: scan it with a lower resolution.")
-
-    def __init__(self, name: str) -> None:
-        super().__init__(name)
-        self.name = name
-        self.most = LARGEST_UPLOAD // 1_000_000
 
 
 @side_effect(name="5 Agreement")
@@ -336,10 +303,19 @@ def _decline(session: Session, case: Onboarding, reason: str, actor: str) -> int
 
 
 def upload(token: str, content: bytes, name: str, *, ip: str, agent: str) -> int:
-    """A signed copy comes back as a file; an operator looks at it before it counts. Returns the case's id."""
-    if len(content) > LARGEST_UPLOAD:
-        raise UploadTooLarge(name)
-    _require_pdf(content, name)
+    """A signed copy comes back as a file; returns the case's id.
+
+    A digital signature without any doubt counts at once; whatever else is an agreement, an operator looks at. Raises
+    a ReturnRefused and changes nothing for all other files.
+    """
+    with reading() as session:
+        case, person = _behind(session, token)
+        agreement = _latest(session, case.id)
+        if not agreement.is_open:
+            raise SignedAlready
+        original = session.get_one(Document, agreement.document_id).content
+        signers = _signers(session, case.firm_id, person)
+    returned = inspect(content, name[:200], original, signers)
     with transaction() as session:
         case, person = _behind(session, token)
         agreement, at = _latest(session, case.id), now()
@@ -349,27 +325,22 @@ def upload(token: str, content: bytes, name: str, *, ip: str, agent: str) -> int
         if agreement.uploaded_id == document.id:
             return case.id  # The same file is being looked at.
         agreement.uploaded_id = document.id
-        facts = {"agreement_id": agreement.id, "document_id": document.id, "name": document.name, "signer": person.name}
+        told = {"document_id": document.id, "name": document.name, **returned.facts}
+        trail = {"sha256": document.sha256, "ip": ip, "agent": agent[:300], **returned.facts}
+        record(session, case.id, at, "agreement.uploaded", person.email, **trail)
+        if returned.counts:
+            return _sign(session, case, returned.signer, SignedHow.UPLOAD, person.email, ip=ip, agent=agent)
         key = f"signed_copy:{agreement.id}:{at.isoformat()}"
-        if Decision.ask(session, case.id, DecisionKind.SIGNED_COPY, key, at, **facts):
-            trail = {"sha256": document.sha256, "ip": ip, "agent": agent[:300]}
-            record(session, case.id, at, "agreement.uploaded", person.email, **trail)
+        told |= {"agreement_id": agreement.id, "original_id": agreement.document_id, "signer": person.name}
+        Decision.ask(session, case.id, DecisionKind.SIGNED_COPY, key, at, **told)
         case.touch(at)
         return case.id
 
 
-def _require_pdf(content: bytes, name: str) -> None:
-    """Refuse what cannot be opened and kept as a signed copy."""
-    try:
-        if not content.startswith(b"%PDF-"):
-            raise NotAPdf(name)
-        reader = PdfReader(BytesIO(content))
-        if reader.is_encrypted:
-            raise PdfLocked(name)
-        if not 1 <= len(reader.pages) <= MOST_PAGES:
-            raise NotAPdf(name)
-    except (PyPdfError, ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
-        raise NotAPdf(name) from error
+def _signers(session: Session, firm_id: int, holder: Person) -> list[str]:
+    """Whose signature is expected: who holds the link, the organiser, the contact person."""
+    people = [holder, Person.one(session, firm_id, Role.ORGANISER), Person.one(session, firm_id, Role.CONTACT)]
+    return list({person.name: None for person in people if person is not None})
 
 
 def _behind(session: Session, token: str) -> tuple[Onboarding, Person]:

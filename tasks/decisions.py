@@ -12,11 +12,14 @@ from models.decision import Decision, DecisionKind
 from models.exchange import Incoming
 from models.firm import Firm
 from models.onboarding import Onboarding
+from models.person import Language
 from models.schedule import now
 from models.settings import settings
 from models.subscription import Interval, Plan
 from tasks.inbox import handle
 from tasks.policy import side_effect
+from tasks.returned import Doubt
+from tasks.texts import Reader
 
 QUESTIONS = {
     DecisionKind.ADVICE: "Die Kanzlei wünscht Beratung zum Abonnement",
@@ -58,7 +61,13 @@ def _told(decision: Decision) -> list[str]:
     if decision.kind is DecisionKind.COMPANY_ID:
         free = ", ".join(map(str, decision.facts["alternatives"]))
         return [f"Gewünscht: **{decision.facts['number']}**, reserviert bis zur Entscheidung. Nächste freie: {free}."]
-    if decision.kind in {DecisionKind.COUNTERSIGN, DecisionKind.SIGNED_COPY}:
+    if decision.kind is DecisionKind.SIGNED_COPY:
+        facts, german = decision.facts, Reader(Language.GERMAN)
+        doubts = [f"- {german.label(Doubt(one))}" for one in facts.get("doubts", [])]
+        pages = f"{facts['pages']} Seiten, das Original hat {facts['original_pages']}." if "pages" in facts else ""
+        signatures = f"Digitale Signaturen: {len(facts.get('signatures', []))}."
+        return ["Warum jemand hinsehen muss:", "\n".join(doubts), pages, signatures]
+    if decision.kind is DecisionKind.COUNTERSIGN:
         return ["Das Dokument und die Angaben zur Unterschrift stehen auf der Vorgangsseite."]
     return []
 

@@ -237,7 +237,7 @@ def attach(pdf: bytes, content: bytes, name: str) -> bytes:
     spec = FileSpec("signed.pdf", file_name=name, embedded_data=embedded, af_relationship=pdf_name("/Supplement"))
     embed_file(writer, spec)
     result = BytesIO()
-    writer.write(result)  # type: ignore[no-untyped-call]
+    writer.write(result)
     return result.getvalue()
 
 

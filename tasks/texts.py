@@ -35,6 +35,7 @@ from models.onboarding import Party, StepName, StepState
 from models.person import AddressForm, Language, Role
 from models.schedule import Land
 from models.subscription import Interval, Plan
+from tasks.returned import Doubt
 
 CATALOGUES = Path(__file__).with_name("templates") / "locale"
 MAILS = Path(__file__).with_name("templates") / "mail"
@@ -100,6 +101,18 @@ LABELS: dict[type[StrEnum], dict[Any, str]] = {
         Verdict.RESEND: N_("send again"),
         Verdict.STOP: N_("stop"),
         Verdict.CORRECT: N_("correct"),
+    },
+    Doubt: {
+        Doubt.NO_SIGNATURE: N_("It bears no digital signature: it is a scan, a print or a drawing."),
+        Doubt.PAGES_MISSING: N_("It has fewer pages than the agreement that was sent."),
+        Doubt.UNVERIFIED: N_("A signature in it is of a kind that cannot be checked here."),
+        Doubt.SIGNER_UNKNOWN: N_("No certificate in it names one of the people who were expected to sign."),
+        Doubt.ISSUER_UNCHECKED: N_("Who issued the certificate was not checked: no trust roots are set."),
+        Doubt.ISSUER_UNTRUSTED: N_("The certificate leads to none of the trust roots, or it is not valid now."),
+        Doubt.COVERS_PART: N_("The signature covers only a part of the file."),
+        Doubt.REWRITTEN: N_("The file was built anew when it was signed; its pages look like those of the original."),
+        Doubt.MARKED: N_("Notes, drawings, fields or links were put on the pages or taken from them."),
+        Doubt.COVERED: N_("A visible signature covers something that stands on the page."),
     },
     Language: {Language.GERMAN: N_("German"), Language.FRENCH: N_("French"), Language.ENGLISH: N_("English")},
     AddressForm: {AddressForm.SIE: N_("formal"), AddressForm.DU: N_("informal")},

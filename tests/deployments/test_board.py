@@ -1,10 +1,12 @@
 import asyncio
 import html
 import re
+from io import BytesIO
 from pathlib import Path
 
 import pytest
 from httpx import ASGITransport, AsyncClient
+from PIL import Image
 from sqlalchemy import select
 
 from deployments.web.app import app
@@ -13,13 +15,15 @@ from models.audit import Entry
 from models.board import CaseState, MailState, case_detail
 from models.db import reading, transaction
 from models.decision import VERDICTS, Decision
+from models.document import Document
 from models.exchange import MOST_ATTEMPTS, Incoming, MailKind, Outgoing
-from models.link import Link
+from models.link import Link, Purpose
 from models.onboarding import Onboarding
 from models.person import Role
 from models.schedule import now
 from tasks.bounces import bounced
 from tests import factories
+from tests.signing import digitally_signed, scanned
 
 BASE = "http://provision.example"
 
@@ -347,3 +351,80 @@ def test_an_operator_has_a_given_up_event_tried_again():
     operator.send("/board", "/board/events/1")
 
     assert "Nicht verarbeitet" not in text(operator.get("/board"))
+
+
+# ---- a signed copy beside the original
+
+
+def copy_came_back(content):
+    case_id = factories.with_organiser()
+    link = factories.token("erika@freitag.example", Purpose.AGREEMENT)
+    factories.agreements.upload(link, content, "Scan <1>.pdf", ip="127.0.0.1", agent="x")
+    factories.advance(case_id)
+    return case_id
+
+
+def test_a_scan_is_shown_page_by_page_beside_the_original(operator):
+    case_id = copy_came_back(scanned(2))
+
+    shown = operator.get(f"/board/cases/{case_id}")
+
+    assert "Sie trägt keine digitale Signatur" in text(shown)
+    assert "Sie hat weniger Seiten" in text(shown)
+    assert "Eine Seite 3 kam nicht zurück." in text(shown)
+    pictures = re.findall(r'<img src="([^"]+/pages/[^"]+)" alt="([^"]+)" width="640"', shown.text)
+    assert [alt for _, alt in pictures][:3] == [
+        "Zurückgekommen: Seite 1 von 2",
+        "Original: Seite 1 von 10",
+        "Zurückgekommen: Seite 2 von 2",
+    ]
+    assert shown.text.count('loading="lazy"') == len(pictures) == 12
+    picture = operator.get(pictures[0][0])
+    assert picture.headers["content-type"] == "image/png"
+    assert "immutable" in picture.headers["cache-control"]
+    assert Image.open(BytesIO(picture.content)).width == 640
+    assert Image.open(BytesIO(operator.get(f"{pictures[1][0]}?width=99999").content)).width == 1600
+
+
+def test_a_digital_signature_in_doubt_is_shown_with_what_its_certificate_says(operator):
+    case_id = factories.with_organiser()
+    with reading() as session:
+        content = session.get_one(Document, factories.agreement(case_id).document_id).content
+    link = factories.token("erika@freitag.example", Purpose.AGREEMENT)
+    copy = digitally_signed(content, "Karl <Anders>")
+    factories.agreements.upload(link, copy, "Vertrag.pdf", ip="127.0.0.1", agent="x")
+
+    told = text(operator.get(f"/board/cases/{case_id}"))
+
+    assert "Kein Zertifikat darin nennt eine der Personen" in told
+    assert "Karl <Anders>" in told
+    assert "Musterzertifikate CA" in told
+    assert "Aussteller nicht geprüft" in told
+    assert "Zeit vom Rechner" in told
+
+
+def test_pictures_of_pages_are_for_operators_and_for_documents_of_the_case_only(operator):
+    case_id = copy_came_back(scanned(1))
+    document = factories.agreement(case_id).uploaded_id
+    path = f"/board/cases/{case_id}/documents/{document}/pages/1.png"
+    organiser = Browser(factories.accounts.sign_in("erika@freitag.example", factories.PASSWORD))
+
+    assert operator.get(path).status_code == 200
+    assert Browser().get(path).status_code == 303
+    assert organiser.get(path).status_code == 404
+    assert operator.get(path.replace("pages/1", "pages/2")).status_code == 404
+    assert operator.get(path.replace("pages/1", "pages/x")).status_code == 404
+    assert operator.get(path.replace(f"documents/{document}", "documents/99")).status_code == 404
+
+
+@pytest.mark.parametrize("verdict", ["accept", "refuse"])
+def test_a_copy_is_accepted_or_refused_with_a_note(verdict, operator):
+    case_id = copy_came_back(scanned(1))
+    number = open_decision(case_id)
+
+    path = f"/board/decisions/{number}"
+    operator.send(f"/board/cases/{case_id}", path, verdict=verdict, **{f"d{number}-note": "Seite 3 fehlt."})
+
+    with reading() as session:
+        assert session.get_one(Decision, number).answer == {"note": "Seite 3 fehlt."}
+    assert (factories.agreement(case_id).signed_at is not None) == (verdict == "accept")

@@ -11,6 +11,7 @@ from models.db import reading
 from models.link import Link, Purpose
 from models.person import Person, Role
 from models.request import Named
+from models.settings import settings
 from tasks.accounts import sign_in
 from tasks.invitations import add_caseworkers
 from tasks.logos.publish import supply_logo
@@ -32,6 +33,8 @@ from tests.factories import (
     with_client,
     with_organiser,
 )
+from tests.pdfs import pdf
+from tests.signing import digitally_signed, scanned, trust_roots
 
 ERIKA = "erika@freitag.example"
 MAX = "max@beispiel.example"
@@ -450,15 +453,46 @@ def test_declining_needs_a_reason():
 def test_a_signed_copy_comes_back_as_pdf_and_nothing_else():
     case_id = with_organiser()
     client, path = Browser(), agreement_path()
-    pdf = client.get(f"{path}/pdf").content + b"\n% signed by hand"
-
     wrong = client.send_form(path, to=f"{path}/upload", files={"file": ("scan.docx", b"PK no pdf")})
-    right = client.send_form(path, to=f"{path}/upload", files={"file": ("scan.pdf", pdf)})
+    right = client.send_form(path, to=f"{path}/upload", files={"file": ("scan.pdf", scanned())})
 
     assert list(errors(wrong)) == ["file"]
     assert "angekommen" in right.text
     assert agreement(case_id).uploaded_id is not None
     assert agreement(case_id).signed_at is None
+
+
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        (pdf(catalog=b"/OpenAction<</S/JavaScript/JS(1)>>"), "„x.pdf“ enthält ein Programm (JavaScript)"),
+        (pdf()[:200], "„x.pdf“ ist beschädigt"),
+        (digitally_signed(pdf()), "Der Text, der in „x.pdf“ signiert ist, ist nicht der Vertrag"),
+    ],
+    ids=["script", "damaged", "other text"],
+)
+def test_a_file_that_cannot_be_taken_says_why_at_its_field(content, says):
+    case_id = with_organiser()
+    client, path = Browser(), agreement_path()
+
+    answer = client.send_form(path, to=f"{path}/upload", files={"file": ("x.pdf", content)})
+
+    assert answer.status_code == 422
+    assert errors(answer)["file"].startswith(says)
+    assert agreement(case_id).uploaded_id is None
+
+
+def test_a_digitally_signed_copy_is_taken_at_once(monkeypatch, tmp_path):
+    monkeypatch.setenv("PROVISION_TRUST_ROOTS", str(trust_roots(tmp_path / "roots")))
+    settings.cache_clear()
+    case_id = with_organiser()
+    client, path = Browser(), agreement_path()
+    copy = digitally_signed(client.get(f"{path}/pdf").content)
+
+    answer = client.send_form(path, to=f"{path}/upload", files={"file": ("Vertrag.pdf", copy)})
+
+    assert "Unterzeichnet von Erika Muster" in answer.text
+    assert agreement(case_id).signed_how == "upload"
 
 
 # ---- people

@@ -1,9 +1,8 @@
 import shutil
 from datetime import date
-from io import BytesIO
+from hashlib import sha256
 
 import pytest
-from pypdf import PdfWriter
 from sqlalchemy import select
 
 from models.agreement import DeclinedAlready, SignedAlready
@@ -17,8 +16,10 @@ from models.onboarding import StepName
 from models.request import Named
 from models.settings import settings
 from tasks import agreements
-from tasks.agreements import LARGEST_UPLOAD, NotAPdf, PdfLocked, UploadTooLarge, conclude_agreement
+from tasks.agreements import conclude_agreement
 from tasks.cases import answer_decision
+from tasks.decisions import form_of
+from tasks.returned import LARGEST, FileTooLarge, FileWithScript, NotAPdf, NothingSigned, OtherTextSigned
 from tasks.wording import SAMPLES
 from tests.factories import (
     advance,
@@ -36,6 +37,8 @@ from tests.factories import (
     token,
     with_organiser,
 )
+from tests.pdfs import pdf
+from tests.signing import digitally_signed, scanned, trust_roots
 
 ERIKA = "erika@freitag.example"
 
@@ -46,16 +49,6 @@ def link():
 
 def sign(name="Erika Muster"):
     return agreements.sign(link(), name, ip="127.0.0.1", agent="Browser „X“")
-
-
-def scan(pages=1, password=None):
-    writer, file = PdfWriter(), BytesIO()
-    for _ in range(pages):
-        writer.add_blank_page(100, 100)
-    if password:
-        writer.encrypt(password, algorithm="RC4-128")
-    writer.write(file)
-    return file.getvalue()
 
 
 def upload(content, name="Vertrag – Müller & Söhne.pdf"):
@@ -207,7 +200,7 @@ def test_after_signing_it_cannot_be_declined():
 def test_an_upload_waits_for_an_operator_and_is_then_the_signed_document():
     case_id = with_organiser()
     for _ in range(3):
-        upload(scan())
+        upload(scanned())
     advance(case_id)
     assert questions(case_id) == ["signed_copy"]
     assert standing(case_id)["agreement"] == "waiting:operator"
@@ -221,13 +214,13 @@ def test_an_upload_waits_for_an_operator_and_is_then_the_signed_document():
 
 def test_a_copy_refused_can_be_sent_again_even_the_same_one():
     case_id = with_organiser()
-    upload(scan())
+    upload(scanned())
     advance(case_id)
     decide(case_id, "refuse")
     advance(case_id)
     assert standing(case_id)["agreement"] == "waiting:organiser"
 
-    upload(scan())
+    upload(scanned())
     advance(case_id)
 
     assert questions(case_id) == ["signed_copy"]
@@ -236,8 +229,8 @@ def test_a_copy_refused_can_be_sent_again_even_the_same_one():
 @pytest.mark.parametrize("late", ["accept", "refuse"])
 def test_an_answer_about_a_second_copy_does_not_undo_what_is_signed(late):
     case_id = with_organiser()
-    upload(scan(1))
-    upload(scan(2))
+    upload(scanned(1))
+    upload(scanned(2))
     with reading() as session:
         first, second = Decision.pending(session, case_id)
     answer_decision(first.id, "accept", "operator")
@@ -251,33 +244,91 @@ def test_an_answer_about_a_second_copy_does_not_undo_what_is_signed(late):
     assert case(case_id).is_done(StepName.AGREEMENT)
 
 
+@pytest.fixture
+def roots(tmp_path, monkeypatch):
+    monkeypatch.setenv("PROVISION_TRUST_ROOTS", str(trust_roots(tmp_path / "roots")))
+    settings.cache_clear()
+
+
+def sent(case_id):
+    with reading() as session:
+        return session.get_one(Document, agreement(case_id).document_id).content
+
+
+@pytest.mark.parametrize("name", ["Erika Muster", "Karl Kontakt"])
+def test_a_digital_signature_of_one_of_the_firm_counts_at_once(name, roots):
+    case_id = opened()
+    advance(case_id)
+    registered(contact=Named(name="Karl Kontakt", email="karl@freitag.example"))
+    advance(case_id)
+    signed_copy = digitally_signed(sent(case_id), name)
+
+    upload(signed_copy)
+    advance(case_id)
+
+    kept = agreement(case_id)
+    assert (kept.signer, kept.signed_how, kept.signer_ip) == (name, "upload", "127.0.0.1")
+    assert questions(case_id) == ["countersign"]
+    assert acts(case_id)[-2:] == ["agreement.uploaded", "agreement.signed"]
+    with reading() as session:
+        facts = trail(session, case_id)[-2].facts
+    assert facts["sha256"] == sha256(signed_copy).hexdigest()
+    assert facts["doubts"] == []
+    assert facts["signatures"][0]["subject"] == f"Common Name: {name}, Country: DE"
+    assert facts["signatures"][0]["serial"]
+    assert facts["signatures"][0]["signed_at"]
+    decide(case_id, "countersign")
+    advance(case_id)
+    assert standing(case_id)["agreement"] == "done"
+
+
+def test_a_digital_signature_in_doubt_waits_for_an_operator_with_the_reasons():
+    case_id = with_organiser()
+
+    upload(digitally_signed(sent(case_id), "Karl Anders"))
+    advance(case_id)
+
+    assert agreement(case_id).signed_at is None
+    with reading() as session:
+        (question,) = Decision.pending(session, case_id)
+    assert question.kind == "signed_copy"
+    assert question.facts["doubts"] == ["signer_unknown", "issuer_unchecked"]
+    form = form_of.fn(question.id).description
+    assert "nennt eine der Personen" in form
+    assert "Wer das Zertifikat ausgestellt hat, wurde nicht geprüft" in form
+    assert "Digitale Signaturen: 1." in form
+    assert not [name for name in ("Anders", "Erika", "Freitag", "Vertrag –") if name in form]
+
+
+def test_two_uploads_of_the_same_signed_file_count_once(roots):
+    case_id = with_organiser()
+    copy = digitally_signed(sent(case_id))
+
+    done = at_once(lambda: upload(copy), lambda: upload(copy))
+
+    assert acts(case_id).count("agreement.signed") == 1
+    assert case_id in done
+
+
 @pytest.mark.parametrize(
     ("content", "refusal"),
     [
-        (b"", NotAPdf),
-        (b"PK\x03\x04", NotAPdf),
-        (b"%PDF-1.7 nothing else", NotAPdf),
-        (b"%PDF-" + b"x" * LARGEST_UPLOAD, UploadTooLarge),
+        (lambda _: b"PK\x03\x04", NotAPdf),
+        (lambda _: b"%PDF-" + b"x" * LARGEST, FileTooLarge),
+        (lambda _: pdf(catalog=b"/OpenAction<</S/JavaScript/JS(1)>>"), FileWithScript),
+        (lambda _: digitally_signed(pdf()), OtherTextSigned),
+        (lambda ours: ours, NothingSigned),
     ],
-    ids=["empty", "zip", "broken", "large"],
+    ids=["zip", "large", "script", "other text", "unsigned"],
 )
-def test_what_is_no_signed_copy_is_refused(content, refusal):
-    with_organiser()
-    before = everything()
+def test_what_is_no_signed_copy_is_refused_and_leaves_the_case_as_it_was(content, refusal):
+    case_id = with_organiser()
+    copy, before = content(sent(case_id)), everything()
 
     with pytest.raises(refusal):
-        upload(content)
+        upload(copy)
 
     assert everything() == before
-
-
-def test_a_locked_copy_or_one_of_too_many_pages_is_refused():
-    with_organiser()
-
-    with pytest.raises(PdfLocked):
-        upload(scan(password="geheim"))
-    with pytest.raises(NotAPdf):
-        upload(scan(pages=201))
 
 
 def test_the_agreement_says_what_the_firm_said():

@@ -9,6 +9,7 @@ from deployments.web.visit import Submission, Submitting, Visiting
 from models.agreement import SignatureMissing
 from models.errors import N_, ProvisionError
 from tasks import agreements
+from tasks.returned import ReturnRefused
 
 router = APIRouter()
 
@@ -64,7 +65,8 @@ def upload(visit: Submitting, token: str) -> Response:
         case = agreements.upload(token, content, name, ip=ip(visit.request), agent=_agent(visit))
     except ProvisionError as refusal:
         return _again(visit, token, refusal)
-    return visit.go(f"/agreement/{token}?said=uploaded", case=case)
+    said = "uploaded" if agreements.opened(token).agreement.is_open else "signed"
+    return visit.go(f"/agreement/{token}?said={said}", case=case)
 
 
 def _again(visit: Submission, token: str, refusal: ProvisionError) -> Response:
@@ -74,9 +76,7 @@ def _again(visit: Submission, token: str, refusal: ProvisionError) -> Response:
         SignatureMissing: "name",
         ConsentMissing: "consent",
         ReasonMissing: "reason",
-        agreements.NotAPdf: "file",
-        agreements.PdfLocked: "file",
-        agreements.UploadTooLarge: "file",
+        ReturnRefused: "file",
     }
     return visit.again(
         "agreement.html", refusal, fields=fields, values=visit.values, shown=shown, firm=shown.firm, token=token

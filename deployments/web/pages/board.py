@@ -1,5 +1,6 @@
 """The operator's board: all cases, one case with what there is to decide, and a form to open one."""
 
+from datetime import datetime
 from enum import StrEnum
 from secrets import token_urlsafe
 from typing import Any, TypeVar
@@ -13,9 +14,9 @@ from deployments.web.visit import Submission, Submitting, Visit, Visiting
 from models import board
 from models.board import Act, CaseState, MailState
 from models.company_id import NumberInvalid
-from models.db import reading
+from models.db import Facts, reading
 from models.decision import Decision, DecisionKind, Verdict
-from models.errors import N_, ProvisionError
+from models.errors import N_, NotFound, ProvisionError
 from models.exchange import MailKind
 from models.firm import BusinessMissing, FirmNameMissing, LineOfBusiness, PostcodeInvalid, WebsiteInvalid
 from models.onboarding import Party, StepName
@@ -23,7 +24,7 @@ from models.person import AddressForm, AddressInvalid, Language, NameMissing, em
 from models.request import IntervalMissing, Named, OnboardingRequest, WebsiteMissing, parse_people
 from models.schedule import Land
 from models.subscription import Interval, Plan
-from tasks import cases
+from tasks import cases, returned
 from tasks.cases import FormInvalid, PlanMissing
 from tasks.inbox import handle_again
 from tasks.texts import Reader
@@ -31,6 +32,9 @@ from tasks.texts import Reader
 router = APIRouter()
 
 T = TypeVar("T", bound=StrEnum)
+
+PAGE_WIDTH = 640
+"""Pixels of a picture of a page, unless the address asks for another width."""
 
 PLACES: dict[type[ProvisionError], str] = {
     FirmNameMissing: "firm_name",
@@ -161,6 +165,19 @@ def show_document(visit: Visiting, case_id: int, document_id: int) -> Response:
         return Response(document.content, media_type=document.media_type, headers=headers)
 
 
+@router.get("/board/cases/{case_id}/documents/{document_id}/pages/{page}.png")
+def show_page(visit: Visiting, case_id: int, document_id: int, page: int, width: int = PAGE_WIDTH) -> Response:
+    """A page of a file of the case as a picture, which can do nothing to who looks at it."""
+    visit.require_operator()
+    with reading() as session:
+        content = board.case_document(session, case_id, document_id).content
+    png = returned.picture(content, page, max(width, 1))
+    if png is None:
+        raise NotFound(f"Page {page}")
+    # Documents never change, and the browser is an operator's own.
+    return Response(png, media_type="image/png", headers={"Cache-Control": "private, max-age=86400, immutable"})
+
+
 @router.post("/board/decisions/{decision_id}")
 def answer(visit: Submitting, decision_id: int) -> Response:
     by = visit.require_operator().email
@@ -186,9 +203,11 @@ def _shown(visit: Visit, case_id: int) -> dict[str, Any]:
     with reading() as session:
         detail = board.case_detail(session, case_id)
     names = {person.person_id: person.name for person in detail.people}
+    copies = [one for one in detail.decisions if one.kind is DecisionKind.SIGNED_COPY and "pages" in one.facts]
     return {
         "detail": detail,
         "names": names,
+        "copies": {one.decision_id: _copy_that_came_back(one.facts, visit.reader) for one in copies},
         "about": {act.number: _about(act, names, visit.reader) for act in detail.audit},
         "said": SAID.get(visit.request.query_params.get("said", ""), ""),
         "states": STATES,
@@ -200,6 +219,16 @@ def _shown(visit: Visit, case_id: int) -> dict[str, Any]:
         "plans": _options(visit, Plan),
         "intervals": _options(visit, Interval),
     }
+
+
+def _copy_that_came_back(facts: Facts, reader: Reader) -> dict[str, Any]:
+    """The facts with reasons and times as people read them."""
+    signatures = [
+        {**one, "signed_at": one["signed_at"] and datetime.fromisoformat(one["signed_at"])}
+        for one in facts["signatures"]
+    ]
+    doubts = [reader.label(returned.Doubt(one)) for one in facts["doubts"]]
+    return {**facts, "doubts": doubts, "signatures": signatures}
 
 
 def _about(act: Act, names: dict[int, str], reader: Reader) -> str:

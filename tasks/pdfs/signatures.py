@@ -1,0 +1,147 @@
+"""The digital signatures in a PDF, as pyHanko verifies them."""
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from asn1crypto import x509
+from pyhanko.pdf_utils.reader import PdfFileReader
+from pyhanko.sign.diff_analysis import ModificationLevel
+from pyhanko.sign.fields import enumerate_sig_fields
+from pyhanko.sign.general import ValueErrorWithMessage
+from pyhanko.sign.validation import (
+    EmbeddedPdfSignature,
+    SignatureCoverageLevel,
+    validate_pdf_signature,
+    validate_pdf_timestamp,
+)
+from pyhanko_certvalidator import ValidationContext
+
+from tasks.pdfs.reader import entry
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Found:
+    """One signature. Where it could not be verified, the names are those that it claims."""
+
+    name: str
+    subject: str
+    issuer: str
+    serial: str
+    signed_at: str | None
+    """ISO 8601 in UTC: as a time-stamp authority says it, else as the signer's computer did."""
+    timestamped: bool
+    trusted: bool | None
+    """Whether the certificate leads to one of the trust roots; None without any."""
+    verified: bool
+    """False: it is of a kind that cannot be checked here; the next three then mean nothing."""
+    intact: bool
+    covers: bool
+    """Whether it covers all that was in the file when it was made, and nothing hangs on at the end."""
+    changed: str
+    """What was done to the file afterwards: ``nothing``, ``allowed`` or ``other``."""
+
+    @property
+    def is_broken(self) -> bool:
+        """Whether the file is not, or no longer, what was signed."""
+        return self.verified and (not self.intact or (self.covers and self.changed == "other"))
+
+
+def signatures_in(reader: PdfFileReader, roots: Sequence[x509.Certificate], at: datetime) -> list[Found]:
+    """All signatures of persons and firms, in the order in which they were made, as they stand at that time.
+
+    Time-stamps over the whole file count as changes that are allowed if they are intact. Nobody is asked whether a
+    certificate was revoked, since nothing here reaches the network.
+    """
+    supported = {one.fq_name: one for one in reader.embedded_signatures}
+    found = []
+    for field, value, _ in enumerate_sig_fields(reader, filled_status=True):
+        one = supported.get(field)
+        if one is None:
+            log.info("a signature of the kind %s", entry(value.get_object(), "/SubFilter"))
+            found.append((0, _unverified("", "", "", "")))
+        elif one.sig_object_type != "/DocTimeStamp":
+            found.append((one.signed_revision, _verified(one, roots, at)))
+        elif not validate_pdf_timestamp(one, _context(roots, at), skip_diff=True).intact:
+            found.append((one.signed_revision, _unverified("", "", "", "")))
+    return [one for _, one in sorted(found, key=lambda pair: pair[0])]
+
+
+def _verified(one: EmbeddedPdfSignature, roots: Sequence[x509.Certificate], at: datetime) -> Found:
+    certificate = one.signer_cert
+    claims = (
+        _common_name(certificate.subject),
+        certificate.subject.human_friendly,
+        certificate.issuer.human_friendly,
+        f"{certificate.serial_number:x}",
+    )
+    try:
+        status = validate_pdf_signature(one, _context(roots, at))
+    except ValueErrorWithMessage as error:  # An algorithm or a kind that is unknown or forbidden.
+        log.info("a signature cannot be verified: %s", error)
+        return _unverified(*claims)
+    stamp = status.timestamp_validity
+    is_stamped = stamp is not None and stamp.intact and stamp.valid
+    signed_at = stamp.timestamp if stamp is not None and is_stamped else status.signer_reported_dt
+    level = status.modification_level
+    allowed = status.docmdp_ok is not False and level in {ModificationLevel.LTA_UPDATES, ModificationLevel.FORM_FILLING}
+    return Found(
+        *claims,
+        signed_at=signed_at.astimezone(UTC).isoformat(timespec="seconds") if signed_at else None,
+        timestamped=is_stamped,
+        trusted=status.trusted if roots else None,
+        verified=True,
+        intact=status.intact and status.valid and (stamp is None or is_stamped),
+        covers=status.coverage in _covering(one) and _is_contiguous(one),
+        changed="nothing" if level is ModificationLevel.NONE else "allowed" if allowed else "other",
+    )
+
+
+def _unverified(name: str, subject: str, issuer: str, serial: str) -> Found:
+    return Found(
+        name,
+        subject,
+        issuer,
+        serial,
+        signed_at=None,
+        timestamped=False,
+        trusted=None,
+        verified=False,
+        intact=False,
+        covers=False,
+        changed="other",
+    )
+
+
+def _covering(one: EmbeddedPdfSignature) -> set[SignatureCoverageLevel]:
+    """The newest signature has to cover the file to its last byte."""
+    is_last = one.signed_revision == one.reader.total_revisions - 1
+    older = set() if is_last else {SignatureCoverageLevel.ENTIRE_REVISION}
+    return {SignatureCoverageLevel.ENTIRE_FILE, *older}
+
+
+def _is_contiguous(one: EmbeddedPdfSignature) -> bool:
+    """Whether the gap in what is signed holds the signature and nothing else."""
+    start, before, after, _ = one.byte_range
+    return bool(start == 0 and after - before == 2 * len(one.pkcs7_content) + 2)
+
+
+def _context(roots: Sequence[x509.Certificate], at: datetime) -> ValidationContext:
+    return ValidationContext(trust_roots=list(roots), moment=at, allow_fetching=False)
+
+
+def _common_name(name: x509.Name) -> str:
+    """Whom a certificate names: given and family name where they are told, else the common name; no pseudonym."""
+    parts = name.native
+    if "pseudonym" in parts:
+        return ""
+    if "given_name" in parts and "surname" in parts:
+        return f"{_text(parts['given_name'])} {_text(parts['surname'])}"
+    return _text(parts.get("common_name", ""))
+
+
+def _text(part: str | list[str]) -> str:
+    return part if isinstance(part, str) else " ".join(part)

@@ -1,0 +1,285 @@
+"""An agreement that came back as a file: what it is, whose signature it bears, and why a person may have to look.
+
+The file is a stranger's. It is opened in a process of its own (``tasks.sandbox``) and never here.
+"""
+
+import base64
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from functools import cache
+from pathlib import Path
+from re import findall
+from typing import Any
+
+from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding
+
+from models.board import folded
+from models.errors import N_, ProvisionError
+from models.schedule import now
+from models.settings import settings
+from tasks.sandbox import Failed, TooCostly, ask
+
+LARGEST = 20_000_000
+"""Bytes of a file."""
+MOST_PAGES = 200
+WIDEST_PICTURE = 1600
+"""Pixels."""
+
+
+class ReturnRefused(ProvisionError):
+    """The file cannot be taken as the firm's signed agreement; the case stays as it was."""
+
+    status = 422
+
+    def __init__(self, name: str) -> None:
+        super().__init__(name)
+        self.name = name
+
+
+class NotAPdf(ReturnRefused):
+    says = N_("“%(name)s” is not a PDF file: scan the signed agreement as PDF and send that.")
+
+
+class FileTooLarge(ReturnRefused):
+    status = 413
+    says = N_("“%(name)s” is larger than %(most)s MB: scan it with a lower resolution.")
+
+    def __init__(self, name: str) -> None:
+        super().__init__(name)
+        self.most = LARGEST // 1_000_000
+
+
+class FileLocked(ReturnRefused):
+    says = N_("“%(name)s” is protected by a password: send it without one.")
+
+
+class FileDamaged(ReturnRefused):
+    says = N_("“%(name)s” is damaged: save or scan the signed agreement as PDF once more and send that.")
+
+
+class TooManyPages(ReturnRefused):
+    says = N_("“%(name)s” has more than %(most)s pages: send the signed agreement alone.")
+
+    def __init__(self, name: str) -> None:
+        super().__init__(name)
+        self.most = MOST_PAGES
+
+
+class FileTooCostly(ReturnRefused):
+    says = N_("“%(name)s” takes more time or memory than an agreement may: print it and scan it with a low resolution.")
+
+
+class FileWithScript(ReturnRefused):
+    says = N_("“%(name)s” contains a program (JavaScript) or acts by itself: print it to a new PDF and send that.")
+
+
+class FileLaunches(ReturnRefused):
+    says = N_("“%(name)s” would start another program: print it to a new PDF and send that.")
+
+
+class FileWithFiles(ReturnRefused):
+    says = N_("“%(name)s” has other files inside: send the signed agreement without attachments.")
+
+
+class FileReachesOut(ReturnRefused):
+    says = N_("“%(name)s” would open or load something from elsewhere: print it to a new PDF and send that.")
+
+
+class FileSends(ReturnRefused):
+    says = N_("“%(name)s” contains a form that sends data: print it to a new PDF and send that.")
+
+
+class FileWithXfa(ReturnRefused):
+    says = N_("“%(name)s” is an XFA form, whose content can change: print it to a new PDF and send that.")
+
+
+class FileWithMedia(ReturnRefused):
+    says = N_("“%(name)s” contains film, sound or 3D: print it to a new PDF and send that.")
+
+
+class NothingSigned(ReturnRefused):
+    says = N_("“%(name)s” is the agreement as we sent it, without a signature: sign it and send it then.")
+
+
+class SignatureBroken(ReturnRefused):
+    says = N_(
+        "The digital signature in “%(name)s” is broken, because the file was changed after it was signed: "
+        "sign the agreement once more and send it unchanged."
+    )
+
+
+class OtherTextSigned(ReturnRefused):
+    says = N_(
+        "The text that is signed in “%(name)s” is not the agreement that we sent: "
+        "download it here once more, sign that file and send it."
+    )
+
+
+_FORBIDDEN: dict[str, type[ReturnRefused]] = {
+    "locked": FileLocked,
+    "script": FileWithScript,
+    "launch": FileLaunches,
+    "files": FileWithFiles,
+    "reaches_out": FileReachesOut,
+    "sends": FileSends,
+    "xfa": FileWithXfa,
+    "media": FileWithMedia,
+}
+"""By ``tasks.pdfs.forbidden.Forbidden``, which lives in the other process."""
+
+
+class Doubt(StrEnum):
+    """Why a person has to look before the file counts; ``tasks.texts`` has the sentences."""
+
+    NO_SIGNATURE = "no_signature"
+    PAGES_MISSING = "pages_missing"
+    UNVERIFIED = "unverified"
+    SIGNER_UNKNOWN = "signer_unknown"
+    ISSUER_UNCHECKED = "issuer_unchecked"
+    ISSUER_UNTRUSTED = "issuer_untrusted"
+    COVERS_PART = "covers_part"
+    REWRITTEN = "rewritten"
+    MARKED = "marked"
+    COVERED = "covered"
+
+
+@dataclass(frozen=True)
+class Signature:
+    """A digital signature, and who made it as the certificate says."""
+
+    name: str
+    subject: str
+    issuer: str
+    serial: str
+    """Hexadecimal."""
+    signed_at: str | None
+    """ISO 8601 in UTC."""
+    timestamped: bool
+    """Whether a time-stamp authority says so, and not the signer's computer alone."""
+    trusted: bool | None
+    """Whether the certificate leads to a trust root; None: there are none to compare with."""
+    verified: bool
+    """Whether it is of a kind that can be checked."""
+
+
+@dataclass(frozen=True)
+class Returned:
+    """A file that may be the firm's signed agreement."""
+
+    pages: int
+    original_pages: int
+    signatures: tuple[Signature, ...]
+    signer: str
+    """The name in the certificate of one of the expected signers; empty if there is none."""
+    doubts: tuple[Doubt, ...]
+
+    @property
+    def counts(self) -> bool:
+        """Whether it counts as the firm's signature without anybody looking at it."""
+        return not self.doubts
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        """The same in plain values, to be kept with the case."""
+        return {
+            "pages": self.pages,
+            "original_pages": self.original_pages,
+            "signatures": [vars(one) for one in self.signatures],
+            "doubts": [one.value for one in self.doubts],
+        }
+
+
+def inspect(content: bytes, name: str, original: bytes, signers: Sequence[str]) -> Returned:
+    """What came back as *name*, in answer to *original*; *signers* may sign for the firm.
+
+    Raises a ReturnRefused for what is hostile, damaged, unsigned though unchanged, broken, or signed over another
+    text. Who issued a certificate is checked against the trust roots of the settings; whether it was revoked is not.
+    """
+    if len(content) > LARGEST:
+        raise FileTooLarge(name)
+    if not content.startswith(b"%PDF-"):
+        raise NotAPdf(name)
+    asked = {
+        "pages_most": MOST_PAGES,
+        "at": now().isoformat(),
+        "roots": [] if settings().trust_roots is None else _roots(settings().trust_roots),
+    }
+    try:
+        seen, _ = ask("tasks.pdfs.check", asked, content, original)
+    except TooCostly as error:
+        raise FileTooCostly(name) from error
+    except Failed as error:
+        raise FileDamaged(name) from error
+    if "forbidden" in seen:
+        raise _FORBIDDEN[seen["forbidden"]](name)
+    if "costly" in seen:
+        raise FileTooCostly(name)
+    if "damaged" in seen:
+        raise FileDamaged(name)
+    if seen["pages"] > MOST_PAGES:
+        raise TooManyPages(name)
+    return _judged(name, seen, signers)
+
+
+def _judged(name: str, seen: dict[str, Any], signers: Sequence[str]) -> Returned:
+    found = seen["signatures"]
+    if not found:
+        if seen["same"] and not seen["marked"] and not seen["covered"]:
+            raise NothingSigned(name)
+        doubts = {Doubt.NO_SIGNATURE: True, Doubt.PAGES_MISSING: seen["pages"] < seen["original_pages"]}
+        return Returned(seen["pages"], seen["original_pages"], (), "", _those(doubts))
+    if any(one["is_broken"] for one in found):
+        raise SignatureBroken(name)
+    if not seen["alike"]:
+        raise OtherTextSigned(name)
+    signatures = tuple(Signature(**{field: one[field] for field in Signature.__dataclass_fields__}) for one in found)
+    ours = [one for one in signatures if one.verified and any(_names(one.name, signer) for signer in signers)]
+    best = next((one for one in ours if one.trusted), ours[0] if ours else None)
+    judged = best or signatures[0]
+    doubts = {
+        Doubt.UNVERIFIED: any(not one.verified for one in signatures),
+        Doubt.SIGNER_UNKNOWN: best is None,
+        Doubt.ISSUER_UNCHECKED: judged.verified and judged.trusted is None,
+        Doubt.ISSUER_UNTRUSTED: judged.verified and judged.trusted is False,
+        Doubt.COVERS_PART: any(one["verified"] and not one["covers"] for one in found),
+        Doubt.REWRITTEN: not seen["same"],
+        Doubt.MARKED: seen["marked"],
+        Doubt.COVERED: seen["covered"],
+    }
+    return Returned(seen["pages"], seen["original_pages"], signatures, best.name if best else "", _those(doubts))
+
+
+def _those(doubts: dict[Doubt, bool]) -> tuple[Doubt, ...]:
+    return tuple(doubt for doubt, holds in doubts.items() if holds)
+
+
+def _names(certificate: str, person: str) -> bool:
+    """Whether the certificate names this person: every part of the name is there, in any order, at least two."""
+    theirs, ours = (set(findall(r"\w+", folded(name))) for name in (certificate, person))
+    return len(ours) >= 2 and ours <= theirs
+
+
+def picture(content: bytes, page: int, width: int) -> bytes | None:
+    """A page (from 1) as a PNG *width* pixels wide, at most WIDEST_PICTURE; None if it cannot be drawn."""
+    try:
+        told, png = ask("tasks.pdfs.draw", {"page": page - 1, "width": min(width, WIDEST_PICTURE)}, content)
+    except (TooCostly, Failed):
+        return None
+    return png if told["drawn"] else None
+
+
+@cache
+def _roots(folder: Path) -> list[str]:
+    """The certificates in the files of the folder (PEM or DER), as base64 of DER; broken ones break loudly."""
+    files: Iterable[Path] = sorted(one for one in folder.iterdir() if one.suffix in {".pem", ".crt", ".cer", ".der"})
+    made = []
+    for file in files:
+        content = file.read_bytes()
+        if b"-----BEGIN" in content:
+            found = x509.load_pem_x509_certificates(content)
+        else:
+            found = [x509.load_der_x509_certificate(content)]
+        made += [base64.b64encode(one.public_bytes(Encoding.DER)).decode() for one in found]
+    return made

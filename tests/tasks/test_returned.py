@@ -1,0 +1,389 @@
+"""What comes back as a signed agreement: the firm's signature, something to look at, or a clear refusal soon."""
+
+import resource
+import time
+from functools import cache
+from io import BytesIO
+
+import pytest
+from PIL import Image
+from pyhanko.pdf_utils import generic
+from pyhanko.pdf_utils.generic import pdf_name
+from pyhanko.pdf_utils.incremental_writer import IncrementalPdfFileWriter
+from pyhanko.pdf_utils.writer import copy_into_new_writer
+from pypdf import PdfWriter
+
+from models.settings import settings
+from tasks import returned, sandbox
+from tasks.pdfs.forbidden import Forbidden
+from tasks.pdfs.reader import Reader
+from tasks.returned import (
+    Doubt,
+    FileDamaged,
+    FileLaunches,
+    FileLocked,
+    FileReachesOut,
+    FileSends,
+    FileTooCostly,
+    FileTooLarge,
+    FileWithFiles,
+    FileWithMedia,
+    FileWithScript,
+    FileWithXfa,
+    NotAPdf,
+    NothingSigned,
+    OtherTextSigned,
+    ReturnRefused,
+    SignatureBroken,
+    TooManyPages,
+    inspect,
+)
+from tests.pdfs import flate, pdf, stream, updated
+from tests.signing import digitally_signed, scanned, trust_roots
+from tests.tasks.test_paper import rendered as original
+
+ERIKA = ["Erika Muster"]
+SECONDS_MOST, MEMORY_MOST = 25, 1_100_000
+"""What one file may take, in kB of memory; the machine that tests may be busy."""
+
+
+@pytest.fixture
+def roots(tmp_path, monkeypatch):
+    monkeypatch.setenv("PROVISION_TRUST_ROOTS", str(trust_roots(tmp_path / "roots")))
+    settings.cache_clear()
+
+
+def looked_at(content, signers=ERIKA, against=None):
+    return inspect(content, "Vertrag.pdf", against or original(), signers)
+
+
+def encrypted() -> bytes:
+    writer, made = PdfWriter(BytesIO(pdf())), BytesIO()
+    writer.encrypt("", "geheim", algorithm="AES-128")
+    writer.write(made)
+    return made.getvalue()
+
+
+def in_loop() -> bytes:
+    """A table of contents that names itself as the one before."""
+    whole = pdf()
+    start = int(whole.rpartition(b"startxref")[2].split()[0])
+    return whole.replace(b"/Root 1 0 R", b"/Root 1 0 R/Prev %010d" % start)
+
+
+SCRIPT = b"<</S/JavaScript/JS(app.alert\\(1\\))>>"
+NOTE = b"/Annots[<</Type/Annot/Subtype/%s/Rect[0 0 9 9]%s>>]"
+LINK = b"/Annots[<</Type/Annot/Subtype/Link/Rect[0 0 9 9]/A<</S/%s>>>>]"
+KIDS = {
+    2: b"<</Type/Pages/Kids[5 0 R 5 0 R]/Count 9>>",
+    5: b"<</Type/Pages/Kids[6 0 R 6 0 R]>>",
+    6: b"<</Kids[3 0 R]>>",
+}
+HOSTILE = {
+    "a script when it is opened": (lambda: pdf(catalog=b"/OpenAction" + SCRIPT), FileWithScript),
+    "a script by name": (lambda: pdf(catalog=b"/Names<</JavaScript<</Names[(a)5 0 R]>>>>"), FileWithScript),
+    "a script spelled with escapes": (lambda: pdf(page=LINK % b"J#61vaScript/J#53(1)"), FileWithScript),
+    "a script spelled elsewhere": (lambda: pdf({5: b"/JavaScript"}, page=LINK[:-8] + b" 5 0 R>>>>]"), FileWithScript),
+    "a script when a page is turned": (lambda: pdf(page=b"/AA<</O<</S/Named/N/Print>>>>"), FileWithScript),
+    "a script that no page leads to": (lambda: pdf({5: SCRIPT}), FileWithScript),
+    "a script among packed objects": (lambda: pdf(packed={7: b"<<>>", 8: SCRIPT}), FileWithScript),
+    "a script that was replaced": (lambda: updated(pdf({5: SCRIPT}), {5: b"<<>>"}), FileWithScript),
+    "a script that was added": (lambda: updated(pdf(), {5: SCRIPT}), FileWithScript),
+    "a drawing in PostScript": (lambda: pdf({5: stream(b"", b"/Subtype/PS")}), FileWithScript),
+    "another program": (lambda: pdf(page=LINK % b"Launch/F(calc.exe)"), FileLaunches),
+    "an attached file": (lambda: pdf({5: stream(b"MZ", b"/Type/EmbeddedFile")}), FileWithFiles),
+    "attached files by name": (lambda: pdf(catalog=b"/Names<</EmbeddedFiles<</Names[]>>>>"), FileWithFiles),
+    "a file on a page": (lambda: pdf(page=NOTE % (b"FileAttachment", b"/FS<</EF<</F 5 0 R>>>>")), FileWithFiles),
+    "a portfolio": (lambda: pdf(catalog=b"/Collection<<>>"), FileWithFiles),
+    "a link into an attached file": (lambda: pdf(page=LINK % b"GoToE/T<</R/C/N(x)>>"), FileWithFiles),
+    "a link into another file": (lambda: pdf(page=LINK % b"GoToR/F(\\\\\\\\host\\\\share)/D[0/Fit]"), FileReachesOut),
+    "a link to a local file": (lambda: pdf(page=LINK % b"URI/URI(file:///etc/passwd)"), FileReachesOut),
+    "a link that is a script": (lambda: pdf(page=LINK % b"URI/URI(javascript:alert)"), FileReachesOut),
+    "an address opened at once": (lambda: pdf(catalog=b"/OpenAction<</S/URI/URI(https://x.example)>>"), FileReachesOut),
+    "content from elsewhere": (lambda: pdf({4: stream(b"", b"/F(http://x.example/a)")}), FileReachesOut),
+    "a page of another file": (lambda: pdf({5: stream(b"", b"/Subtype/Form/Ref<</F(x)>>")}), FileReachesOut),
+    "a form that sends": (lambda: pdf(page=LINK % b"SubmitForm/F(https://x.example)"), FileSends),
+    "a form that fetches data": (lambda: pdf(page=LINK % b"ImportData/F(x.fdf)"), FileSends),
+    "an XFA form": (lambda: pdf(catalog=b"/AcroForm<</Fields[]/XFA 4 0 R>>"), FileWithXfa),
+    "rich media": (lambda: pdf(page=NOTE % (b"RichMedia", b"")), FileWithMedia),
+    "a film": (lambda: pdf(page=LINK % b"Rendition/OP 0"), FileWithMedia),
+    "a 3D drawing": (lambda: pdf(page=NOTE % (b"3D", b"")), FileWithMedia),
+    "a password": (encrypted, FileLocked),
+    "nothing": (lambda: b"", NotAPdf),
+    "an archive": (lambda: b"PK\x03\x04", NotAPdf),
+    "something before it": (lambda: b"MZ" + pdf(), NotAPdf),
+    "a beginning only": (lambda: b"%PDF-1.7 nothing else", FileDamaged),
+    "half of the agreement": (lambda: original()[:50_000], FileDamaged),
+    "no pages": (lambda: pdf({2: b"<</Type/Pages/Kids[]/Count 0>>"}), FileDamaged),
+    "pages in a circle": (lambda: pdf({2: b"<</Type/Pages/Kids[2 0 R]/Count 1>>"}), FileDamaged),
+    "pages that multiply": (lambda: pdf(KIDS), FileDamaged),
+    "a table in a circle": (in_loop, FileDamaged),
+    "a length in a circle": (lambda: pdf({4: b"<</Length 4 0 R>>stream\n\nendstream"}), FileTooCostly),
+    "a list of lists of lists": (lambda: pdf({5: b"[" * 100_000 + b"]" * 100_000}), FileTooCostly),
+    "a bomb": (lambda: pdf({5: flate(bytes(1 << 24), 3)}), FileTooCostly),
+    "many small bombs": (lambda: pdf({n: flate(bytes(1 << 26)) for n in range(5, 25)}), FileTooCostly),
+    "a bomb of packed objects": (lambda: pdf(packed={8: b"(" + bytes(1 << 27) + b")"}), FileTooCostly),
+    "too many pages": (lambda: pdf(pages=201), TooManyPages),
+    "too many bytes": (lambda: pdf({5: stream(bytes(returned.LARGEST))}), FileTooLarge),
+}
+
+
+@pytest.mark.parametrize("what", HOSTILE)
+def test_a_hostile_file_is_refused_soon_with_what_is_wrong(what):
+    make, refusal = HOSTILE[what]
+    content, begun = make(), time.monotonic()
+
+    with pytest.raises(ReturnRefused) as refused:
+        looked_at(content)
+
+    assert refused.type is refusal
+    assert "Vertrag.pdf" in str(refused.value)
+    assert time.monotonic() - begun < SECONDS_MOST
+    assert resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss < MEMORY_MOST
+
+
+def test_every_kind_of_danger_has_its_sentence():
+    assert set(returned._FORBIDDEN) == set(Forbidden)
+
+
+def test_the_agreement_itself_with_an_attachment_of_ours_passes():
+    """PDF/A-3 may carry files; ours are known, and others are not."""
+    writer, made = PdfWriter(BytesIO(original())), BytesIO()
+    writer.add_attachment("daten.json", b"{}")
+    writer.write(made)
+    ours = made.getvalue()
+
+    assert looked_at(digitally_signed(ours), against=ours).signatures
+    with pytest.raises(FileWithFiles):
+        looked_at(digitally_signed(ours))
+
+
+# ---- digital signatures
+
+
+def changed(pdf: bytes, *, page: int = 0, was: bytes = b"", now: bytes = b"0 0 200 200 re f\n") -> bytes:
+    """The file with an update that puts something onto a page."""
+    writer = IncrementalPdfFileWriter(BytesIO(pdf))
+    ref, _ = writer.find_page_for_modification(page)
+    holder = ref.get_object()
+    content = holder["/Contents"].data
+    assert was in content
+    new = content.replace(was, now, 1) if was else content + now
+    holder["/Contents"] = writer.add_object(generic.StreamObject(stream_data=new))
+    writer.update_container(holder)
+    out = BytesIO()
+    writer.write(out)
+    return out.getvalue()
+
+
+@cache
+def rebuilt(pdf: bytes) -> bytes:
+    """The same document as other software would write it: other numbers, other order, other packing."""
+    out = BytesIO()
+    copy_into_new_writer(Reader(BytesIO(pdf))).write(out)
+    return out.getvalue()
+
+
+def noted(pdf: bytes) -> bytes:
+    """With a note that covers a part of the first page."""
+    writer = IncrementalPdfFileWriter(BytesIO(pdf))
+    ref, _ = writer.find_page_for_modification(0)
+    note = {
+        "/Type": pdf_name("/Annot"),
+        "/Subtype": pdf_name("/FreeText"),
+        "/Rect": generic.ArrayObject(map(generic.NumberObject, (100, 500, 300, 600))),
+        "/Contents": generic.pdf_string("1 €"),
+    }
+    note = writer.add_object(generic.DictionaryObject({pdf_name(name): value for name, value in note.items()}))
+    ref.get_object()[pdf_name("/Annots")] = generic.ArrayObject([note])
+    writer.update_container(ref.get_object())
+    out = BytesIO()
+    writer.write(out)
+    return out.getvalue()
+
+
+def test_the_agreement_signed_by_one_of_the_firm_counts_at_once(roots):
+    found = looked_at(digitally_signed(original(), "Dr. Muster, Erika Maria"))
+
+    assert found.counts
+    assert found.signer == "Dr. Muster, Erika Maria"
+    (signature,) = found.signatures
+    assert (signature.trusted, signature.timestamped) == (True, False)
+    assert "Musterzertifikate CA" in signature.issuer
+    assert signature.serial
+    assert signature.signed_at.endswith("+00:00")
+
+
+def test_without_trust_roots_it_says_that_nobody_checked_the_issuer():
+    found = looked_at(digitally_signed(original()))
+
+    assert found.doubts == (Doubt.ISSUER_UNCHECKED,)
+    assert found.signatures[0].trusted is None
+
+
+def test_a_certificate_of_another_issuer_is_for_a_person_to_judge(roots):
+    assert looked_at(digitally_signed(original(), issuer="Fremde CA")).doubts == (Doubt.ISSUER_UNTRUSTED,)
+
+
+@pytest.mark.parametrize("name", ["Karl Anders", "Erika", "Erika Musterfrau", "Anwaltskanzlei Freitag & Kollegen", "–"])
+def test_a_signature_by_somebody_else_is_for_a_person_to_judge(name, roots):
+    found = looked_at(digitally_signed(original(), name))
+
+    assert found.doubts == (Doubt.SIGNER_UNKNOWN,)
+    assert found.signer == ""
+
+
+@pytest.mark.parametrize(
+    ("certificate", "person"),
+    [
+        ("Erika Muster", "Erika Muster"),
+        ("MUSTER ERIKA", "Erika Muster"),
+        ("Prof. Dr. Jürgen Groß-Müller", "Juergen Gross-Mueller"),
+        ("René Lefèvre", "Rene Lefevre"),
+    ],
+)
+def test_names_are_the_same_however_they_are_spelled(certificate, person, roots):
+    assert looked_at(digitally_signed(original(), certificate), [person]).counts
+
+
+def test_a_family_name_alone_is_nobody_in_particular(roots):
+    assert looked_at(digitally_signed(original()), ["Muster"]).doubts == (Doubt.SIGNER_UNKNOWN,)
+
+
+@pytest.mark.parametrize("names", [("Erika Muster", "Karl Kontakt"), ("Karl Kontakt", "Erika Muster")])
+def test_of_two_signatures_one_has_to_be_expected(names, roots):
+    once = digitally_signed(original(), names[0])
+    found = looked_at(digitally_signed(once, names[1], field="Zweite"))
+
+    assert found.counts
+    assert [one.name for one in found.signatures] == list(names)
+    assert found.signer == "Erika Muster"
+
+
+@pytest.mark.parametrize("place", [1_000, 60_000, -30_000, -2_000])
+def test_one_changed_byte_is_found(place, roots):
+    content = bytearray(digitally_signed(original()))
+    content[place] ^= 1
+
+    with pytest.raises((SignatureBroken, FileDamaged)):
+        looked_at(bytes(content))
+
+
+@pytest.mark.parametrize("change", [changed, noted])
+def test_what_is_changed_after_signing_is_found(change, roots):
+    with pytest.raises(SignatureBroken):
+        looked_at(change(digitally_signed(original())))
+
+
+def test_another_text_that_is_signed_is_refused(roots):
+    for other in (original(line_of_business="tax"), original("fr"), scanned(10), pdf()):
+        with pytest.raises((OtherTextSigned, FileDamaged)):
+            looked_at(digitally_signed(other, strict=False))
+
+
+def test_a_text_changed_before_it_was_signed_is_refused_although_the_file_begins_with_ours(roots):
+    with pytest.raises(OtherTextSigned):
+        looked_at(digitally_signed(changed(original(), page=9)))
+
+
+def test_the_agreement_built_anew_before_signing_is_ours_all_the_same(roots):
+    again = rebuilt(original())
+    assert not again.startswith(original()[:5_000])
+
+    assert looked_at(digitally_signed(again)).counts
+
+
+def test_pages_drawn_otherwise_that_look_the_same_are_for_a_person_to_judge(roots):
+    same = changed(original(), now=b"\nq Q\n")
+
+    assert looked_at(digitally_signed(same)).doubts == (Doubt.REWRITTEN,)
+
+
+def test_a_note_on_a_page_is_for_a_person_to_judge(roots):
+    assert looked_at(digitally_signed(noted(original()))).doubts == (Doubt.MARKED,)
+
+
+def test_a_visible_signature_may_stand_where_nothing_is_written(roots):
+    assert looked_at(digitally_signed(original(), box=(300, 70, 480, 120))).counts
+
+
+def test_a_visible_signature_over_the_text_is_for_a_person_to_judge(roots):
+    assert looked_at(digitally_signed(original(), box=(100, 500, 480, 640), page=2)).doubts == (Doubt.COVERED,)
+
+
+def test_bytes_that_no_signature_covers_are_for_a_person_to_judge(roots):
+    assert looked_at(digitally_signed(original()) + b"% more\n").doubts == (Doubt.COVERS_PART,)
+
+
+# ---- what bears no digital signature
+
+
+def test_a_scan_is_for_a_person_to_look_at():
+    found = looked_at(scanned(10))
+
+    assert found.doubts == (Doubt.NO_SIGNATURE,)
+    assert (found.pages, found.original_pages, found.signatures) == (10, 10, ())
+    assert not found.counts
+
+
+def test_a_scan_that_lacks_pages_says_so():
+    assert looked_at(scanned(2)).doubts == (Doubt.NO_SIGNATURE, Doubt.PAGES_MISSING)
+
+
+def test_the_agreement_without_any_signature_is_refused():
+    for unsigned in (original(), rebuilt(original())):
+        with pytest.raises(NothingSigned):
+            looked_at(unsigned)
+
+
+def test_the_agreement_with_a_drawn_signature_is_for_a_person_to_look_at():
+    assert looked_at(noted(original())).doubts == (Doubt.NO_SIGNATURE,)
+    assert looked_at(changed(original(), page=9)).doubts == (Doubt.NO_SIGNATURE,)
+
+
+# ---- pictures
+
+
+def test_pages_become_pictures_of_bounded_size():
+    png = returned.picture(original(), 1, 640)
+    large = returned.picture(original(), 10, 1_000_000)
+
+    assert Image.open(BytesIO(png)).size == (640, 906)
+    assert Image.open(BytesIO(large)).width == returned.WIDEST_PICTURE
+    assert returned.picture(original(), 11, 640) is None
+    assert returned.picture(original(), 0, 640) is None
+
+
+def test_a_visible_signature_is_in_the_picture():
+    signed = digitally_signed(original(), box=(300, 70, 480, 120))
+
+    assert returned.picture(original(), 10, 640) != returned.picture(signed, 10, 640)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        pdf({4: flate(bytes(1 << 28), 2)}),
+        pdf({3: b"<</Type/Page/Parent 2 0 R/MediaBox[0 0 1e9 1]/Contents 4 0 R>>"}),
+        pdf({4: stream(b"0 0 9 9 re f " * 1_500_000)}),
+        b"%PDF-1.7 nothing",
+    ],
+    ids=["bomb", "stripe", "busy", "broken"],
+)
+def test_a_page_that_is_hard_to_draw_ends_soon(content):
+    begun = time.monotonic()
+
+    returned.picture(content, 1, 640)
+
+    assert time.monotonic() - begun < SECONDS_MOST
+    assert resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss < MEMORY_MOST
+
+
+# ---- the process
+
+
+def test_the_process_has_no_secrets_and_ends_with_its_time(monkeypatch):
+    monkeypatch.setattr(sandbox, "WALL_SECONDS", 0.05)
+
+    with pytest.raises(FileTooCostly):
+        looked_at(original())
