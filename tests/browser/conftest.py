@@ -152,6 +152,16 @@ def follow(live: Running) -> Callable[..., Page]:
     return click
 
 
+@pytest.fixture
+def organiser(live: Running, person, follow, request):
+    """The organiser of a new firm, signed in, on the progress page; her address."""
+    email = f"erika.{abs(hash(request.node.name)) % 10**6}@muster.example"
+    live.ask_for(f"Steuerbüro {email.partition('@')[0]}", email)
+    page = follow(person(), email, "/auth/register")
+    register(page)
+    return page, email
+
+
 def until(page: Page, what: str, ask: Callable[[], T | None], seconds: float = 120) -> T:
     """What *ask* returns once it returns something. The browser goes on meanwhile, which a plain sleep would stop."""
     end = time.monotonic() + seconds

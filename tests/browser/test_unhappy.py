@@ -3,21 +3,10 @@
 import re
 from io import BytesIO
 
-import pytest
 from PIL import Image
 from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import PASSWORD, Running, choose, fill, first_run, register, runs, sign, sound, until
-
-
-@pytest.fixture
-def organiser(live: Running, person, follow, request):
-    """The organiser of a new firm, signed in, on the progress page; her address."""
-    email = f"erika.{abs(hash(request.node.name)) % 10**6}@muster.example"
-    live.ask_for(f"Steuerbüro {email.partition('@')[0]}", email)
-    page = follow(person(), email, "/auth/register")
-    register(page)
-    return page, email
 
 
 def scan() -> bytes:
