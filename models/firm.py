@@ -124,6 +124,7 @@ class Firm(Base):
         """Fill in what is given; what is not given stays. Refuses what cannot be."""
         if postcode is not None:
             self.postcode = german_postcode(postcode)
+            self.land = self.land or Land.of_postcode(self.postcode)
         if website is not None:
             self.website = website_address(website)
         if street is not None:

@@ -18,7 +18,7 @@ from models.db import Base, Instant, Key
 from models.errors import N_, NotFound, ProvisionError
 from models.firm import Firm
 from models.person import Person
-from models.schedule import next_slot, reminder_due
+from models.schedule import next_reachable
 
 
 class StepName(StrEnum):
@@ -66,6 +66,8 @@ GATES: dict[StepName, set[StepName]] = {
 
 FIRST_LEASE, LONGEST_LEASE = timedelta(minutes=5), timedelta(hours=6)
 """How long a pass may take before another one looks at the case, and the most that failures add to it."""
+REMINDER_DAYS = (3, 7, 12)
+"""Days after the wait began on which a reminder falls due; after the last one a person takes over."""
 SHORTEST_GAP = timedelta(days=2)
 """Between two reminders to the same person about the same step."""
 STUCK_AFTER = 4
@@ -284,15 +286,27 @@ class Reminder(Base):
         for row in session.scalars(select(cls).where(whose, cls.step == step, cls.ended_at.is_(None))):
             row.ended_at, row.due_at = now, None
 
+    @classmethod
+    def replan(cls, session: Session, people: Sequence[Person], now: datetime) -> None:
+        """These people can be reached at other hours than before."""
+        known = {person.id: person for person in people}
+        for wait in session.scalars(select(cls).where(cls.person_id.in_(known), cls.due_at.is_not(None))):
+            wait.plan(known[wait.person_id], now)
+
     def start_anew(self, person: Person, now: datetime) -> None:
         """The wait begins now."""
         self.since, self.sent, self.ended_at = now, 0, None
-        self.due_at = reminder_due(now, 0, person.land, person.time_zone)
+        self.plan(person, now)
 
     def count(self, person: Person, now: datetime) -> int:
         """One more is sent now; returns how many that makes. The next keeps its distance from this one."""
         self.sent += 1
-        self.due_at = reminder_due(self.since, self.sent, person.land, person.time_zone)
-        if self.due_at is not None and self.due_at < now + SHORTEST_GAP:
-            self.due_at = next_slot(now + SHORTEST_GAP, person.land, person.time_zone)
+        self.plan(person, now + SHORTEST_GAP)
         return self.sent
+
+    def plan(self, person: Person, earliest: datetime) -> None:
+        """Set when the next one is due, not before *earliest*; nothing is due after the last one."""
+        self.due_at = None
+        if self.sent < len(REMINDER_DAYS):
+            day = max(self.since + timedelta(days=REMINDER_DAYS[self.sent]), earliest)
+            self.due_at = next_reachable(day, timedelta(), person)

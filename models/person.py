@@ -21,7 +21,7 @@ from zxcvbn import zxcvbn
 
 from models.db import Base, Instant, Key
 from models.errors import N_, ProvisionError
-from models.schedule import Land
+from models.schedule import WORKING_HOURS, Hours, HoursColumn, Land
 
 PASSWORD_MIN, PASSWORD_MAX = 15, 200
 SESSION_LIFE = timedelta(hours=12)
@@ -266,6 +266,8 @@ class Person(Base):
     address_form: Mapped[AddressForm] = mapped_column(default=AddressForm.SIE)
     land: Mapped[Land | None]
     time_zone: Mapped[str] = mapped_column(String(60), default="Europe/Berlin")
+    hours: Mapped[Hours] = mapped_column(HoursColumn, default=WORKING_HOURS)
+    """When this person can be reached, by their own clock."""
     account_id: Mapped[int | None] = mapped_column(ForeignKey("accounts.id"), index=True)
     added_at: Mapped[Instant]
     invited_at: Mapped[Instant | None]

@@ -28,7 +28,7 @@ from models.person import (
     split_name,
 )
 from models.request import Named
-from models.schedule import now
+from models.schedule import Hours, Land, now, time_zone
 from tasks.agreements import mail_agreement
 from tasks.cases import Turn, add_people, letterhead, letterheads
 from tasks.policy import side_effect
@@ -390,6 +390,24 @@ def signed_in(token: str) -> Visitor | None:
                 for person, firm, case_id in rows
             ],
         )
+
+
+def reach_of(account_id: int) -> Person | None:
+    """When and how the holder of this account can be reached; None: no firm knows them."""
+    with reading() as session:
+        return session.scalars(select(Person).where(Person.account_id == account_id).order_by(Person.id)).first()
+
+
+def set_reach(
+    account_id: int, *, hours: Hours, zone: str, land: Land | None, language: Language, address_form: AddressForm
+) -> None:
+    """Write to the holder of this account so from now on, at whichever firm; what is due falls in these hours."""
+    with transaction() as session:
+        people = session.scalars(select(Person).where(Person.account_id == account_id).order_by(Person.id)).all()
+        for person in people:
+            person.hours, person.time_zone, person.land = hours, time_zone(zone), land
+            person.language, person.address_form = language, address_form
+        Reminder.replan(session, people, now())
 
 
 def ask_for_reset(email: str) -> None:

@@ -1,6 +1,7 @@
 """Reminding whoever is waited for, at an hour at which he can be reached."""
 
 from collections import defaultdict
+from datetime import timedelta
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session, contains_eager
@@ -9,7 +10,7 @@ from models.db import transaction
 from models.exchange import MailKind, Outgoing
 from models.onboarding import Onboarding, Reminder, StepName
 from models.person import Person
-from models.schedule import next_slot, now
+from models.schedule import next_reachable, now
 from tasks.accounts import STEP_OF, invite, record_people
 from tasks.agreements import mail_agreement
 from tasks.cases import Turn, letterheads
@@ -51,7 +52,7 @@ def _send_batch() -> int:
         ).all()
         turns: dict[StepName, list[Turn]] = defaultdict(list)
         for reminder, person, case in rows:
-            slot = next_slot(at, person.land, person.time_zone)
+            slot = next_reachable(at, timedelta(), person)
             if slot > at:
                 reminder.due_at = slot
             elif person.bounced_at is not None:

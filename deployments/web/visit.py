@@ -72,6 +72,7 @@ SAID = {
     "reset": N_("Your new password is set, and you are signed in."),
     "reset_expired": N_("That link has expired: ask for a new one here."),
     "details": N_("Your details are saved."),
+    "profile": N_("Saved. We write to you accordingly from now on."),
     "number": N_("Your company ID is chosen."),
     "logo": N_("Thank you, we have your logo."),
     "permission": N_("Thank you. We will look for your logo on your website in the next minutes."),

@@ -141,7 +141,7 @@ def test_the_organiser_is_reminded_of_what_is_missing(clock):
 
     with reading() as session:
         told = {m.facts["step"]: m.facts["missing"] for m in session.scalars(select(Outgoing)) if m.kind == "your_turn"}
-    assert told == {"details": ["street", "land"], "logo": ["street", "land"]}
+    assert told == {"details": ["street"], "logo": ["street"]}
 
 
 def test_a_client_is_reminded_with_the_words_of_the_invitation(clock):

@@ -1,7 +1,9 @@
 """Getting in: registration, activation, sign-in, passwords, language."""
 
+import re
 from collections.abc import Callable
 from typing import Any
+from zoneinfo import available_timezones
 
 from fastapi import APIRouter
 from starlette.background import BackgroundTask
@@ -13,6 +15,7 @@ from models.errors import N_, NotFound, ProvisionError
 from models.link import LinkExpired, Purpose
 from models.person import AddressForm, AddressInvalid, Language, Role, SignInRefused, email_address
 from models.request import Named
+from models.schedule import DAYS, EXAMPLE, Hours, HoursEmpty, HoursUnreadable, Land, ZoneUnknown, short_days
 from tasks import accounts, firms
 from tasks.accounts import Invited, Visitor
 from tasks.passes import kick_mail
@@ -233,6 +236,70 @@ def reset(visit: Submitting, token: str) -> Response:
     except ProvisionError as refusal:
         return visit.again("reset.html", refusal, email=email)
     return visit.enter("/portal?said=reset", session)
+
+
+# ---- when and how people may be written to
+
+
+@router.get("/profile")
+def profile(visit: Visiting) -> Response:
+    return visit.page("profile.html", **_reach(visit))
+
+
+@router.post("/profile")
+def save_profile(visit: Submitting) -> Response:
+    account_id = visit.signed_in().account_id
+    shown = _reach(visit)
+    language = next((one for one in Language if one == visit.text("language")), Language.GERMAN)
+    try:
+        if visit.text("hours_text") != visit.text("hours_was"):
+            hours = Hours.parse(visit.text("hours_text"), visit.reader.language)
+        else:
+            shown["marked"] = _marked(visit)
+            hours = Hours.of(shown["marked"])
+        accounts.set_reach(
+            account_id,
+            hours=hours,
+            zone=visit.text("time_zone"),
+            land=next((one for one in Land if one == visit.text("land")), None),
+            language=language,
+            address_form=AddressForm.DU if visit.text("address_form") == "du" else AddressForm.SIE,
+        )
+    except ProvisionError as refusal:
+        fields: dict[type[ProvisionError], str] = {
+            HoursUnreadable: "hours_text",
+            HoursEmpty: "hours",
+            ZoneUnknown: "time_zone",
+        }
+        return visit.again("profile.html", refusal, fields=fields, values=visit.values, **shown)
+    response = visit.go("/profile?said=profile")
+    set_cookie(response, "language", language, YEAR)
+    return response
+
+
+def _marked(visit: Submission) -> set[tuple[int, int]]:
+    """The hours that are ticked; what is no hour of a week is not."""
+    cells = (re.fullmatch(r"([0-6])-(1?\d|2[0-3])", one, re.ASCII) for one in visit.texts("hour"))
+    return {(int(cell[1]), int(cell[2])) for cell in cells if cell}
+
+
+def _reach(visit: Visit) -> dict[str, Any]:
+    """What the page of a person's reachability knows; raises NotFound for those whom no firm knows."""
+    person = accounts.reach_of(visit.signed_in().account_id)
+    if person is None:
+        raise NotFound(visit.reader.gettext("The page"))
+    language = visit.reader.language
+    zones = sorted(zone for zone in available_timezones() if "/" in zone and not zone.startswith(("Etc/", "SystemV/")))
+    return {
+        "person": person,
+        "hours": person.hours,
+        "marked": person.hours,
+        "example": Hours.parse(EXAMPLE).text(language),
+        "days": DAYS[language],
+        "short": short_days(language),
+        "zones": [(zone, zone.replace("_", " ")) for zone in sorted(zones, key=lambda zone: zone[:7] != "Europe/")],
+        "laender": [(one.value, visit.reader.label(one)) for one in Land],
+    }
 
 
 @router.post("/language")

@@ -1,0 +1,122 @@
+import pytest
+from sqlalchemy import select
+
+from deployments.web import security
+from models.db import reading
+from models.onboarding import Reminder
+from models.person import Person, Role
+from models.schedule import Hours, Land
+from tasks.accounts import sign_in
+from tests.deployments.browser import Browser, entries, errors
+from tests.factories import PASSWORD, opened, with_organiser
+
+
+@pytest.fixture(autouse=True)
+def quiet(monkeypatch):
+    security._limiter.cache_clear()
+    monkeypatch.setattr("tasks.passes.start_run", lambda *_, **__: None)
+
+
+@pytest.fixture
+def erika():
+    with_organiser()
+    with reading() as session:
+        return session.scalars(select(Person).where(Person.role == Role.ORGANISER)).one()
+
+
+@pytest.fixture
+def client(erika):
+
+    return Browser(sign_in(erika.email, PASSWORD))
+
+
+def save(client, hours=None, **changed):
+    """Send the form of the page, with these hours ticked."""
+    form = client.read("/profile").select_one("form.profile")
+    ticked = [box["value"] for box in form.select("[name=hour][checked]")] if hours is None else hours
+    return client.post("/profile", data=entries(form) | {"hour": ticked} | changed)
+
+
+def kept():
+    with reading() as session:
+        return session.scalars(select(Person).where(Person.role == Role.ORGANISER)).one()
+
+
+def test_the_page_shows_the_working_hours_of_who_has_said_nothing(client):
+    page = client.read("/profile")
+
+    assert page.select_one("#hours_text")["value"] == "Mo–Fr 8–18"
+    ticked = {box["value"] for box in page.select("[name=hour][checked]")}
+    assert ticked == {f"{day}-{hour}" for day in range(5) for hour in range(8, 18)}
+    assert len(page.select("[name=hour]")) == 168
+
+
+def test_hours_are_ticked_without_a_script(client):
+    answer = save(client, ["5-9", "5-10"])
+
+    assert answer.status_code == 200
+    assert "Gespeichert" in answer.text
+    assert kept().hours == Hours.parse("Sa 9–11")
+
+
+def test_hours_are_written_as_text_in_the_language_of_the_reader(client):
+    save(client, hours_text="Mo–Do 8-12, 13-17 Uhr; Freitag 8 bis 12")
+
+    assert kept().hours.text() == "Mo–Do 8–12, 13–17; Fr 8–12"
+
+
+def test_saving_without_a_change_changes_nothing(client):
+    before = kept().hours
+
+    save(client)
+
+    assert kept().hours == before
+
+
+def test_zone_land_language_and_address_form_are_kept_and_spoken_at_once(client):
+    answer = save(client, time_zone="Europe/Paris", land="", language="fr")
+
+    assert "enregistré" in answer.text
+    assert (kept().time_zone, kept().land, kept().language) == ("Europe/Paris", None, "fr")
+    save(client, language="de", address_form="du", land="BE")
+    assert (kept().address_form, kept().land) == ("du", Land.BERLIN)
+    assert "Deine Zeiten" in client.get("/profile").text
+
+
+@pytest.mark.parametrize(
+    ("changed", "field"),
+    [
+        ({"hour": []}, "hours"),
+        ({"hours_text": "Mo 18–8"}, "hours_text"),
+        ({"hours_text": ""}, "hours"),
+        ({"time_zone": "Mars/Olympus"}, "time_zone"),
+    ],
+)
+def test_what_cannot_be_kept_is_refused_at_its_field(client, changed, field):
+    before = kept().hours
+
+    answer = save(client, changed.pop("hour", None), **changed)
+
+    assert answer.status_code == 422
+    assert list(errors(answer)) == [field]
+    assert kept().hours == before
+
+
+def test_reminders_that_wait_follow_the_new_hours(client):
+    save(client, hours_text="Sa 9–10")
+
+    with reading() as session:
+        (wait,) = session.scalars(select(Reminder).where(Reminder.due_at.is_not(None), Reminder.step == "agreement"))
+    assert wait.due_at.weekday() == 5
+
+
+def test_what_is_no_hour_of_a_week_is_not_taken(client):
+    save(client, ["9-9", "0-24", "0-08", "x", "1-8"])
+
+    assert kept().hours == Hours.parse("Di 8–9")
+
+
+def test_strangers_are_asked_to_sign_in():
+    opened()
+
+    assert Browser().get("/profile").url.path == "/auth/login"
