@@ -47,7 +47,7 @@ STYLES = {
     "li": "margin:0 0 8px",
     "dl": "margin:0 0 20px;padding:14px 18px 4px;border-left:4px solid #0f4c5c;border-radius:4px;background:#e3eef0",
     "dt": "margin:0;font-size:14px;color:#55636a",
-    "dd": "margin:0 0 10px",
+    "dd": "margin:0 0 10px;word-break:break-word",
     "blockquote": "margin:0 0 20px;padding:14px 18px;border-left:4px solid #7b888e;border-radius:4px;"
     "background:#eef1f1",
     ".by": "color:#55636a",
