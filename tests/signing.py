@@ -21,7 +21,7 @@ ISSUER = "Musterzertifikate CA"
 
 
 def _name(common: str) -> x509.Name:
-    return x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, common), x509.NameAttribute(NameOID.COUNTRY_NAME, "DE")])
+    return x509.Name([x509.NameAttribute(NameOID.COUNTRY_NAME, "DE"), x509.NameAttribute(NameOID.COMMON_NAME, common)])
 
 
 def _certificate(subject, issuer, key, issuers_key, *, is_authority: bool) -> x509.Certificate:

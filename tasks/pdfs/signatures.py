@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from asn1crypto import x509
+from asn1crypto.parser import peek
 from pyhanko.pdf_utils.reader import PdfFileReader
 from pyhanko.sign.diff_analysis import ModificationLevel
 from pyhanko.sign.fields import enumerate_sig_fields
@@ -21,6 +22,18 @@ from pyhanko_certvalidator import ValidationContext
 from tasks.pdfs.reader import entry
 
 log = logging.getLogger(__name__)
+
+SHORT = {
+    "common_name": "CN",
+    "organization_name": "O",
+    "organizational_unit_name": "OU",
+    "given_name": "GN",
+    "surname": "SN",
+    "serial_number": "serialNumber",
+    "organization_identifier": "organizationIdentifier",
+    "country_name": "C",
+}
+"""How certificates abbreviate the parts of a name."""
 
 
 @dataclass(frozen=True)
@@ -73,9 +86,9 @@ def signatures_in(reader: PdfFileReader, roots: Sequence[x509.Certificate], at: 
 def _verified(one: EmbeddedPdfSignature, roots: Sequence[x509.Certificate], at: datetime) -> Found:
     certificate = one.signer_cert
     claims = (
-        _common_name(certificate.subject),
-        certificate.subject.human_friendly,
-        certificate.issuer.human_friendly,
+        _person(certificate.subject),
+        _distinguished(certificate.subject),
+        _distinguished(certificate.issuer),
         f"{certificate.serial_number:x}",
     )
     try:
@@ -94,7 +107,7 @@ def _verified(one: EmbeddedPdfSignature, roots: Sequence[x509.Certificate], at: 
         timestamped=is_stamped,
         trusted=status.trusted if roots else None,
         verified=True,
-        intact=status.intact and status.valid and (stamp is None or is_stamped),
+        intact=status.intact and status.valid and (stamp is None or is_stamped) and _is_padded_with_nothing(one),
         covers=status.coverage in _covering(one) and _is_contiguous(one),
         changed="nothing" if level is ModificationLevel.NONE else "allowed" if allowed else "other",
     )
@@ -129,11 +142,16 @@ def _is_contiguous(one: EmbeddedPdfSignature) -> bool:
     return bool(start == 0 and after - before == 2 * len(one.pkcs7_content) + 2)
 
 
+def _is_padded_with_nothing(one: EmbeddedPdfSignature) -> bool:
+    """No signature covers the room that was left for itself; nothing may be hidden there."""
+    return not any(one.pkcs7_content[peek(one.pkcs7_content) :])
+
+
 def _context(roots: Sequence[x509.Certificate], at: datetime) -> ValidationContext:
     return ValidationContext(trust_roots=list(roots), moment=at, allow_fetching=False)
 
 
-def _common_name(name: x509.Name) -> str:
+def _person(name: x509.Name) -> str:
     """Whom a certificate names: given and family name where they are told, else the common name; no pseudonym."""
     parts = name.native
     if "pseudonym" in parts:
@@ -141,6 +159,12 @@ def _common_name(name: x509.Name) -> str:
     if "given_name" in parts and "surname" in parts:
         return f"{_text(parts['given_name'])} {_text(parts['surname'])}"
     return _text(parts.get("common_name", ""))
+
+
+def _distinguished(name: x509.Name) -> str:
+    """As ``CN=Erika Muster, C=DE``, the most specific part first."""
+    parts = [part.native for level in name.chosen for part in level]
+    return ", ".join(f"{SHORT.get(part['type'], part['type'])}={_text(part['value'])}" for part in reversed(parts))
 
 
 def _text(part: str | list[str]) -> str:

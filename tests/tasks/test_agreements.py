@@ -274,7 +274,7 @@ def test_a_digital_signature_of_one_of_the_firm_counts_at_once(name, roots):
         facts = trail(session, case_id)[-2].facts
     assert facts["sha256"] == sha256(signed_copy).hexdigest()
     assert facts["doubts"] == []
-    assert facts["signatures"][0]["subject"] == f"Common Name: {name}, Country: DE"
+    assert facts["signatures"][0]["subject"] == f"CN={name}, C=DE"
     assert facts["signatures"][0]["serial"]
     assert facts["signatures"][0]["signed_at"]
     decide(case_id, "countersign")
