@@ -345,8 +345,10 @@ def case_document(session: Session, case_id: int, document_id: int) -> Document:
     """A file of this case with its content; raises NotFound for any other."""
     agreements = session.scalars(select(Agreement).where(Agreement.onboarding_id == case_id))
     known = {number for one in agreements for number in (one.document_id, one.uploaded_id, one.final_id)}
-    facts = session.scalars(select(Decision.facts).where(Decision.onboarding_id == case_id))
-    if document_id not in known | {one.get("document_id") for one in facts}:
+    for facts in session.scalars(select(Decision.facts).where(Decision.onboarding_id == case_id)):
+        known.add(facts.get("document_id"))
+        known |= {one["documents"]["png"] for one in facts.get("candidates", [])}
+    if document_id not in known:
         raise NotFound(f"Document {document_id}")
     return session.get_one(Document, document_id, options=[undefer(Document.content)])
 

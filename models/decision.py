@@ -22,6 +22,7 @@ class DecisionKind(StrEnum):
     )
     DECLINED = "declined"  # agreement_id, signer, reason
     BAD_ADDRESS = "bad_address"  # person_id, address, fault
+    LOGO = "logo"  # permission_id, website, candidates: what was found there, none of it beyond doubt
 
 
 class Verdict(StrEnum):
@@ -44,6 +45,7 @@ VERDICTS: dict[DecisionKind, list[Verdict]] = {
     DecisionKind.SIGNED_COPY: [Verdict.ACCEPT, Verdict.REFUSE],
     DecisionKind.DECLINED: [Verdict.RESEND, Verdict.STOP],
     DecisionKind.BAD_ADDRESS: [Verdict.CORRECT],
+    DecisionKind.LOGO: [Verdict.ACCEPT, Verdict.REFUSE],
 }
 
 
@@ -90,7 +92,7 @@ class Decision(Base):
     answered_by: Mapped[str | None] = mapped_column(String(254))
     verdict: Mapped[Verdict | None]
     answer: Mapped[Facts | None]
-    """What was said besides the verdict: note, plan, interval, number, address."""
+    """What was said besides the verdict: note, plan, interval, number, address, choice."""
     form_run_id: Mapped[str | None] = mapped_column(String(40))
     """The Prefect run that shows the form; disposable."""
     form_attempt: Mapped[int] = mapped_column(default=0)

@@ -167,6 +167,13 @@ class LogoPermissionMissing(ProvisionError):
     says = N_("The firm did not allow that its logo is taken from its website: ask it for permission or for a file.")
 
 
+class LogoChoiceMissing(ProvisionError):
+    """An operator accepted one of several pictures without saying which."""
+
+    status = 422
+    says = N_("It is not said which picture is the logo: choose one of them, or say that none is.")
+
+
 class LogoPermission(Base):
     """A firm's word that its logo may be taken from one website: who allowed it, and when."""
 

@@ -22,6 +22,7 @@ from models.person import Person, Role, email_address, split_name
 from models.request import Named, OnboardingRequest, parse_people
 from models.schedule import now
 from models.subscription import Interval, Plan, Subscription
+from tasks.logos.publish import logo_chosen
 from tasks.passes import kick
 from tasks.policy import side_effect
 
@@ -168,7 +169,8 @@ def answer_decision(decision_id: int, verdict: str, by: str, **answer: str) -> i
     """Settle an open question and do what follows from it; returns the case's id. The first answer wins.
 
     *answer* holds what was said besides the verdict: ``note``, ``plan`` and ``interval`` (advice), ``number`` (an
-    offered company ID), ``address`` (a corrected one). Whatever is wrong with it leaves the question open.
+    offered company ID), ``address`` (a corrected one), ``choice`` (the number of a picture). Whatever is wrong
+    with it leaves the question open.
     """
     with transaction() as session:
         decision = Decision.get(session, decision_id)
@@ -273,4 +275,5 @@ _CONSEQUENCES = {
     DecisionKind.SIGNED_COPY: _signature_judged,
     DecisionKind.DECLINED: _declined,
     DecisionKind.BAD_ADDRESS: _address_corrected,
+    DecisionKind.LOGO: logo_chosen,
 }

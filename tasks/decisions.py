@@ -28,6 +28,7 @@ QUESTIONS = {
     DecisionKind.SIGNED_COPY: "Unterschriebene Fassung prüfen",
     DecisionKind.DECLINED: "Der Vertrag wurde abgelehnt",
     DecisionKind.BAD_ADDRESS: "E-Mail-Adresse berichtigen",
+    DecisionKind.LOGO: "Welches Bild ist das Logo?",
 }
 """What the form is headed with. Operators read German; names stay on the board, since everyone sees the Prefect UI."""
 
@@ -69,6 +70,9 @@ def _told(decision: Decision) -> list[str]:
         return ["Warum jemand hinsehen muss:", "\n".join(doubts), pages, signatures]
     if decision.kind is DecisionKind.COUNTERSIGN:
         return ["Das Dokument und die Angaben zur Unterschrift stehen auf der Vorgangsseite."]
+    if decision.kind is DecisionKind.LOGO:
+        found = [f"- Bild {one['number']}: {one['confidence']:.0%}" for one in decision.facts["candidates"]]
+        return ["Auf der Website ist kein Bild zweifelsfrei das Logo. Die Bilder stehen auf der Vorgangsseite.", *found]
     return []
 
 
@@ -85,6 +89,9 @@ def _model(decision: Decision) -> type[RunInput]:
         )
     if decision.kind is DecisionKind.BAD_ADDRESS:
         fields["address"] = (str, Field(description="Die richtige Adresse.", json_schema_extra={"title": "E-Mail"}))
+    if decision.kind is DecisionKind.LOGO:
+        description = "Nummer des Bildes, das das Logo ist; ohne Bedeutung, wenn es keines ist."
+        fields["choice"] = (int, Field(1, description=description, json_schema_extra={"title": "Bild"}))
     note = "Anmerkung; bei der Kennung steht sie in der Nachricht an die Kanzlei."
     fields["note"] = (str, Field("", description=note, json_schema_extra={"title": "Anmerkung"}))
     for position, (_, field) in enumerate(fields.values()):

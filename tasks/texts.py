@@ -91,6 +91,7 @@ LABELS: dict[type[StrEnum], dict[Any, str]] = {
         DecisionKind.SIGNED_COPY: N_("Check the signed copy"),
         DecisionKind.DECLINED: N_("Agreement declined"),
         DecisionKind.BAD_ADDRESS: N_("Mail address that bounces"),
+        DecisionKind.LOGO: N_("Choose the logo"),
     },
     Verdict: {
         Verdict.AGREED: N_("agreed"),

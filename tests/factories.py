@@ -123,13 +123,18 @@ def with_client(**changes) -> int:
     return case_id
 
 
-def give_logo(case_id: int) -> None:
-    """The organiser supplies a logo."""
-    picture = BytesIO()
+def picture() -> bytes:
+    """A logo as a PNG file."""
+    file = BytesIO()
     drawn = Image.new("RGBA", (480, 120))
     ImageDraw.Draw(drawn).rounded_rectangle((10, 10, 470, 110), 30, fill=(15, 76, 92, 255))
-    drawn.save(picture, "PNG")
-    publish.supply_logo(firm_of(case_id), "erika@freitag.example", picture.getvalue())
+    drawn.save(file, "PNG")
+    return file.getvalue()
+
+
+def give_logo(case_id: int) -> None:
+    """The organiser supplies a logo."""
+    publish.supply_logo(firm_of(case_id), "erika@freitag.example", picture())
 
 
 def operator(email: str = "operator@convent-it.example") -> str:

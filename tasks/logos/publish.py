@@ -1,69 +1,170 @@
 """Step 3: the firm's logo, supplied or taken from its website by permission."""
 
+from dataclasses import dataclass
 from datetime import timedelta
 
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, undefer
 
 from models.audit import record
-from models.db import reading, transaction
+from models.db import Facts, reading, transaction
+from models.decision import Decision, DecisionKind, Verdict
+from models.document import Document
 from models.errors import ProvisionError
 from models.firm import website_address
-from models.logo import Logo, LogoPermission, LogoSource
+from models.logo import Logo, LogoChoiceMissing, LogoPermission, LogoRefused, LogoReport, LogoSource
 from models.onboarding import Onboarding, Party, Reminder, Standing, StepName
 from models.person import Person, Role
 from models.request import WebsiteMissing
 from models.schedule import now
 from tasks.logos.fetch import Faltered
-from tasks.logos.find import Kind, find
+from tasks.logos.find import CONFIDENT, Candidate, Kind, find
 from tasks.logos.shape import ShapedLogo, shape
 from tasks.policy import side_effect
 
 PATIENCE = timedelta(hours=2)
 """A website that does not answer is tried again for so long; then the firm is asked for a file."""
+PROPOSED = 0.05
+"""What is less likely than this is not even put before an operator."""
+PROPOSALS = 4
+
+
+@dataclass(frozen=True)
+class _Proposal:
+    """A picture from the website that may be the logo, in shape."""
+
+    candidate: Candidate
+    logo: ShapedLogo
 
 
 @side_effect(name="3 Logo")
 def publish_logo(case_id: int) -> Standing:
     """Take the logo from the firm's website if it allowed that, else wait for the firm to supply one.
 
-    Repeating it changes nothing: a website is searched once per permission, and a firm that has a logo keeps it.
+    If nothing on the website is the logo beyond doubt, an operator chooses. Repeating it changes nothing: a website is
+    searched once per permission, a question is put once, and a firm that has a logo keeps it.
     """
     with reading() as session:
         case = Onboarding.get(session, case_id)
         name, permission = case.firm.name, LogoPermission.of(session, case.firm_id)
         has_logo = Logo.of(session, case.firm_id) is not None
     search = permission is not None and permission.searched_at is None and not has_logo
-    found, outcome = _search(permission, name) if search and permission else (None, "")
+    proposals, outcome = _search(permission, name) if search and permission else ([], "")
 
     with transaction() as session:
         case, at = Onboarding.get(session, case_id), now()
         if search and permission is not None:
             permission = session.get_one(LogoPermission, permission.id)
             permission.searched_at, permission.outcome = at, outcome[:500]
-            if found is not None and Logo.of(session, case.firm_id) is None and permission.withdrawn_at is None:
-                source, logo = found
-                keep_logo(session, case, logo, LogoSource.WEBSITE, source, permission, "provision")
+            if proposals and Logo.of(session, case.firm_id) is None and permission.withdrawn_at is None:
+                _take_or_ask(session, case, permission, proposals)
+        if _question(session, permission) is not None:
+            case.wait(StepName.LOGO, Party.OPERATOR, at)
+            return case.standing(StepName.LOGO)
         organiser = Person.one(session, case.firm_id, Role.ORGANISER)
         if case.wait(StepName.LOGO, Party.ORGANISER, at) and organiser is not None:
             Reminder.begin(session, case, organiser, StepName.LOGO, at)
         return case.standing(StepName.LOGO)
 
 
-def _search(permission: LogoPermission, name: str) -> tuple[tuple[str, ShapedLogo] | None, str]:
-    """What was found where, or why nothing was. A website that is down may come back."""
+def _search(permission: LogoPermission, name: str) -> tuple[list[_Proposal], str]:
+    """What may be the logo, the likeliest first, or why there is nothing. A website that is down may come back."""
     try:
         found = find(permission.website, name)
-        picture = found.pictures.get(found.choice.source) if found.choice else None
-        logo = shape(picture) if picture else None
     except ProvisionError as error:
-        return None, str(error)
+        return [], str(error)
     except Faltered as error:
         if now() < permission.granted_at + PATIENCE:
             raise
-        return None, str(error)
-    if found.choice is None or logo is None:
-        return None, "No usable logo was found."
-    return (found.choice.source if found.choice.kind is Kind.URL else permission.website, logo), ""
+        return [], str(error)
+    proposals: list[_Proposal] = []
+    for candidate in found.candidates:
+        if candidate.confidence >= PROPOSED and candidate.source in found.pictures and len(proposals) < PROPOSALS:
+            try:
+                proposals.append(_Proposal(candidate, shape(found.pictures[candidate.source])))
+            except LogoRefused:
+                continue  # Of this picture no logo can be made; the next one may do.
+            if proposals[0].candidate.confidence >= CONFIDENT:
+                break
+    return proposals, "" if proposals else "No usable logo was found."
+
+
+def _take_or_ask(session: Session, case: Onboarding, permission: LogoPermission, proposals: list[_Proposal]) -> None:
+    """Take the first if there is no doubt, else put it and the others before an operator."""
+    first = proposals[0]
+    if first.candidate.confidence >= CONFIDENT:
+        address = _address(first.candidate, permission)
+        keep_logo(session, case, first.logo, LogoSource.WEBSITE, address, permission, "provision")
+        return
+    candidates = [_told(session, number, one, permission) for number, one in enumerate(proposals, start=1)]
+    facts = {"permission_id": permission.id, "website": permission.website, "candidates": candidates}
+    Decision.ask(session, case.id, DecisionKind.LOGO, _key(permission), now(), **facts)
+
+
+def _told(session: Session, number: int, one: _Proposal, permission: LogoPermission) -> Facts:
+    """A proposal as the facts of a decision; its pictures are kept as documents."""
+    versions = {"png": one.logo.png, "png_light": one.logo.png_light, "png_dark": one.logo.png_dark}
+    documents = {
+        name: Document.keep(session, content, f"logo-{number}.png", "image/png").id
+        for name, content in versions.items()
+        if content is not None
+    }
+    if one.logo.svg is not None:
+        documents["svg"] = Document.keep(session, one.logo.svg.encode(), f"logo-{number}.svg", "image/svg+xml").id
+    return {
+        "number": number,
+        "address": _address(one.candidate, permission),
+        "confidence": one.candidate.confidence,
+        "reasons": [
+            {"sign": each.sign.value, "points": each.points, "detail": each.detail} for each in one.candidate.reasons
+        ],
+        "width": one.logo.width,
+        "height": one.logo.height,
+        "report": one.logo.report.to_json(),
+        "documents": documents,
+    }
+
+
+def _address(candidate: Candidate, permission: LogoPermission) -> str:
+    """Where it was found: the picture's address, or the website's if the picture is part of the page."""
+    return candidate.source if candidate.kind is Kind.URL else permission.website
+
+
+def _key(permission: LogoPermission) -> str:
+    return f"logo:{permission.id}"
+
+
+def _question(session: Session, permission: LogoPermission | None) -> Decision | None:
+    """The open question which picture it is."""
+    asked = Decision.by_key(session, _key(permission)) if permission is not None else None
+    return asked if asked is not None and asked.verdict is None else None
+
+
+def logo_chosen(session: Session, case: Onboarding, decision: Decision) -> None:
+    """An operator said which picture is the logo, or that none is; then the next pass asks the firm for a file."""
+    permission = session.get_one(LogoPermission, decision.facts["permission_id"])
+    if decision.verdict is Verdict.REFUSE:
+        permission.outcome = "No usable logo was found."
+        return
+    said = str((decision.answer or {}).get("choice", ""))
+    chosen = next((one for one in decision.facts["candidates"] if str(one["number"]) == said), None)
+    if chosen is None:
+        raise LogoChoiceMissing
+    if Logo.of(session, case.firm_id) is not None or permission.withdrawn_at is not None:
+        return  # Meanwhile the firm has sent one itself, or does not want us to take it any more.
+    kept = {
+        name: session.get_one(Document, number, options=[undefer(Document.content)]).content
+        for name, number in chosen["documents"].items()
+    }
+    logo = ShapedLogo(
+        kept["png"],
+        kept["svg"].decode() if "svg" in kept else None,
+        chosen["width"],
+        chosen["height"],
+        LogoReport.from_json(chosen["report"]),
+        kept.get("png_light"),
+        kept.get("png_dark"),
+    )
+    keep_logo(session, case, logo, LogoSource.WEBSITE, chosen["address"], permission, decision.answered_by or "")
 
 
 def keep_logo(
@@ -106,6 +207,9 @@ def supply_logo(firm_id: int, by: str, content: bytes) -> int:
     with transaction() as session:
         case = Onboarding.of_firm(session, firm_id)
         keep_logo(session, case, logo, LogoSource.SUPPLIED, None, None, by)
+        question = _question(session, LogoPermission.of(session, firm_id))
+        if question is not None:
+            question.settle(Verdict.REFUSE, "provision", now(), {"note": "The firm sent a file."})
         return case.id
 
 

@@ -14,10 +14,11 @@ from deployments.web.pages import board as pages
 from models.audit import Entry
 from models.board import CaseState, MailState, case_detail
 from models.db import reading, transaction
-from models.decision import VERDICTS, Decision
+from models.decision import VERDICTS, Decision, DecisionKind
 from models.document import Document
 from models.exchange import MOST_ATTEMPTS, Incoming, MailKind, Outgoing
 from models.link import Link, Purpose
+from models.logo import Logo, LogoPermission, LogoReport
 from models.onboarding import Onboarding
 from models.person import Role
 from models.schedule import now
@@ -428,3 +429,40 @@ def test_a_copy_is_accepted_or_refused_with_a_note(verdict, operator):
     with reading() as session:
         assert session.get_one(Decision, number).answer == {"note": "Seite 3 fehlt."}
     assert (factories.agreement(case_id).signed_at is not None) == (verdict == "accept")
+
+
+def test_an_operator_chooses_the_logo_from_pictures(operator):
+    case_id = factories.opened(website="http://freitag.example/", logo_permission_by="Erika Muster")
+    with transaction() as session:
+        permission = LogoPermission.of(session, Onboarding.get(session, case_id).firm_id)
+        png = Document.keep(session, factories.picture(), "logo-1.png", "image/png")
+        reasons = [{"sign": "trap", "points": -60, "detail": "a portrait"}]
+        report = LogoReport(0.5, 300, 0.5, vector=False, given_width=300, given_opaque=False).to_json()
+        one = {"number": 1, "address": "http://freitag.example/1.png", "confidence": 0.424, "reasons": reasons}
+        one |= {"width": 300, "height": 100, "report": report, "documents": {"png": png.id}}
+        facts = {"permission_id": permission.id, "website": permission.website, "candidates": [one]}
+        Decision.ask(session, case_id, DecisionKind.LOGO, "logo:1", now(), **facts)
+        picture = f"/board/cases/{case_id}/documents/{png.id}"
+    decision_id = open_decision(case_id)
+    page = operator.get(f"/board/cases/{case_id}")
+
+    assert "Bild 1, zu 42 % wahrscheinlich" in text(page)
+    assert "Es heißt nach etwas anderem: ein Porträt." in text(page)
+    assert operator.get(picture).headers["Content-Type"] == "image/png"
+
+    refused = operator.send(
+        f"/board/cases/{case_id}",
+        f"/board/decisions/{decision_id}",
+        verdict="accept",
+        **{f"d{decision_id}-choice": "7"},
+    )
+    assert "Es ist nicht gesagt, welches Bild das Logo ist" in text(refused)
+
+    operator.send(
+        f"/board/cases/{case_id}",
+        f"/board/decisions/{decision_id}",
+        verdict="accept",
+        **{f"d{decision_id}-choice": "1"},
+    )
+    with reading() as session:
+        assert Logo.of(session, permission.firm_id).source_url == "http://freitag.example/1.png"

@@ -7,9 +7,11 @@ from PIL import Image, ImageDraw
 from sqlalchemy import select
 
 from models.db import reading
-from models.logo import Logo, LogoPermission, LogoRefused
+from models.decision import Decision
+from models.logo import Logo, LogoChoiceMissing, LogoPermission, LogoRefused
 from models.request import WebsiteMissing
 from models.settings import settings
+from tasks.cases import answer_decision
 from tasks.logos.publish import permit_logo, publish_logo, supply_logo
 from tests.factories import advance, at_once, everything, firm_of, opened, standing
 
@@ -151,3 +153,67 @@ def test_a_file_that_is_no_picture_changes_nothing():
         supply_logo(firm_of(case_id), ERIKA, b"no picture")
 
     assert everything() == before
+
+
+UNSURE = b'<img src="/bild1.png"><img src="/bild2.png" alt="Freitag">'
+
+
+def questions():
+    with reading() as session:
+        return Decision.pending(session)
+
+
+@pytest.fixture
+def unsure(website):
+    """A website on which nothing is the logo beyond doubt, already searched; the case."""
+    website.pages["/"] = ("text/html", UNSURE)
+    website.pages["/bild1.png"] = ("image/png", drawn(420))
+    website.pages["/bild2.png"] = ("image/png", drawn(400))
+    case_id = opened(website=website.address, logo_permission_by="Erika Muster")
+    for _ in range(3):
+        publish_logo.fn(case_id)
+    return case_id
+
+
+def test_what_is_not_beyond_doubt_is_put_before_an_operator_once(unsure, website):
+    (question,) = questions()
+
+    assert question.kind == "logo"
+    assert [one["address"] for one in question.facts["candidates"]] == [
+        f"{website.address}bild2.png",
+        f"{website.address}bild1.png",
+    ]
+    assert logos() == []
+    assert standing(unsure)["logo"] == "waiting:operator"
+
+
+def test_the_picture_that_an_operator_chooses_is_the_logo(unsure, website):
+    answer_decision(questions()[0].id, "accept", "op@provider.example", choice="2")
+
+    assert publish_logo.fn(unsure).state == "done"
+    (logo,) = logos()
+    assert (logo.source, logo.source_url, logo.width) == ("website", f"{website.address}bild1.png", 381)
+
+
+def test_which_picture_must_be_said(unsure):
+    for said in ({}, {"choice": "9"}):
+        with pytest.raises(LogoChoiceMissing):
+            answer_decision(questions()[0].id, "accept", "op@provider.example", **said)
+
+    assert len(questions()) == 1
+
+
+def test_if_no_picture_is_the_logo_the_organiser_is_asked(unsure):
+    answer_decision(questions()[0].id, "refuse", "op@provider.example")
+
+    publish_logo.fn(unsure)
+
+    assert logos() == []
+    assert standing(unsure)["logo"] == "waiting:organiser"
+
+
+def test_a_file_that_the_firm_sends_meanwhile_settles_the_question(unsure):
+    supply_logo(firm_of(unsure), ERIKA, drawn())
+
+    assert questions() == []
+    assert [logo.source for logo in logos()] == ["supplied"]

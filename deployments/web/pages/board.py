@@ -10,6 +10,7 @@ from fastapi import APIRouter
 from pydantic import ValidationError
 from starlette.responses import Response
 
+from deployments.logo import told_reason
 from deployments.web.visit import Submission, Submitting, Visit, Visiting
 from models import board
 from models.board import Act, CaseState, MailState
@@ -19,6 +20,7 @@ from models.decision import Decision, DecisionKind, Verdict
 from models.errors import N_, NotFound, ProvisionError
 from models.exchange import MailKind
 from models.firm import BusinessMissing, FirmNameMissing, LineOfBusiness, PostcodeInvalid, WebsiteInvalid
+from models.logo import LogoChoiceMissing
 from models.onboarding import Party, StepName
 from models.person import AddressForm, AddressInvalid, Language, NameMissing, email_address
 from models.request import IntervalMissing, Named, OnboardingRequest, WebsiteMissing, parse_people
@@ -27,6 +29,7 @@ from models.subscription import Interval, Plan
 from tasks import cases, returned
 from tasks.cases import FormInvalid, PlanMissing
 from tasks.inbox import handle_again
+from tasks.logos.evidence import Reason, Sign
 from tasks.texts import Reader
 
 router = APIRouter()
@@ -79,6 +82,8 @@ ANSWERS = {
     (DecisionKind.DECLINED, Verdict.RESEND): N_("Send a new version"),
     (DecisionKind.DECLINED, Verdict.STOP): N_("End the case"),
     (DecisionKind.BAD_ADDRESS, Verdict.CORRECT): N_("Correct and send again"),
+    (DecisionKind.LOGO, Verdict.ACCEPT): N_("Take this picture"),
+    (DecisionKind.LOGO, Verdict.REFUSE): N_("None of them: ask the firm for a file"),
 }
 """What stands on the button of each answer."""
 ACTIONS = {
@@ -182,13 +187,17 @@ def show_page(visit: Visiting, case_id: int, document_id: int, page: int, width:
 def answer(visit: Submitting, decision_id: int) -> Response:
     by = visit.require_operator().email
     field = f"d{decision_id}-"
-    said = {name: visit.text(field + name) for name in ("note", "plan", "interval", "address")}
+    said = {name: visit.text(field + name) for name in ("note", "plan", "interval", "address", "choice")}
     try:
         case_id = cases.answer_decision(decision_id, visit.text("verdict"), by, **said)
     except ProvisionError as refusal:
         with reading() as session:
             case_id = Decision.get(session, decision_id).onboarding_id
-        places: dict[type[ProvisionError], str] = {PlanMissing: f"{field}plan", AddressInvalid: f"{field}address"}
+        places: dict[type[ProvisionError], str] = {
+            PlanMissing: f"{field}plan",
+            AddressInvalid: f"{field}address",
+            LogoChoiceMissing: f"{field}choice",
+        }
         return visit.again("board/case.html", refusal, fields=places, values=visit.values, **_shown(visit, case_id))
     return visit.go(f"/board/cases/{case_id}?said=answered", case=case_id)
 
@@ -218,6 +227,7 @@ def _shown(visit: Visit, case_id: int) -> dict[str, Any]:
         "actors": ACTORS,
         "plans": _options(visit, Plan),
         "intervals": _options(visit, Interval),
+        "reason": lambda told: told_reason(Reason(Sign(told["sign"]), told["points"], told["detail"]), visit.reader),
     }
 
 
