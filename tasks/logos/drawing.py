@@ -179,4 +179,4 @@ def _to_opacity(drawn: Any, opacity: float, *, by_alpha: bool) -> None:
     drawn.mark_dirty()
 
 
-cairosvg.surface.paint_mask = _paint_mask
+cairosvg.surface.paint_mask = _paint_mask  # Where CairoSVG looks it up.
