@@ -325,13 +325,13 @@ def upload(token: str, content: bytes, name: str, *, ip: str, agent: str) -> int
         if agreement.uploaded_id == document.id:
             return case.id  # The same file is being looked at.
         agreement.uploaded_id = document.id
-        told = {"document_id": document.id, "name": document.name, **returned.facts}
-        trail = {"sha256": document.sha256, "ip": ip, "agent": agent[:300], **returned.facts}
+        told = {"document_id": document.id, "original_id": agreement.document_id, **returned.facts}
+        trail = {"sha256": document.sha256, "ip": ip, "agent": agent[:300], **told}
         record(session, case.id, at, "agreement.uploaded", person.email, **trail)
         if returned.counts:
             return _sign(session, case, returned.signer, SignedHow.UPLOAD, person.email, ip=ip, agent=agent)
         key = f"signed_copy:{agreement.id}:{at.isoformat()}"
-        told |= {"agreement_id": agreement.id, "original_id": agreement.document_id, "signer": person.name}
+        told |= {"agreement_id": agreement.id, "name": document.name, "signer": person.name}
         Decision.ask(session, case.id, DecisionKind.SIGNED_COPY, key, at, **told)
         case.touch(at)
         return case.id

@@ -154,6 +154,8 @@ class Signature:
     issuer: str
     serial: str
     """Hexadecimal."""
+    reason: str
+    """What the signer remarked."""
     signed_at: str | None
     """ISO 8601 in UTC."""
     timestamped: bool

@@ -86,11 +86,12 @@ def digitally_signed(
     page: int = -1,
     issuer: str = ISSUER,
     strict: bool = True,
+    reason: str | None = None,
 ) -> bytes:
     """The file with a signature added as an update; visible in *box* (left, bottom, right, top in points)."""
     writer = IncrementalPdfFileWriter(BytesIO(pdf), strict=strict)
     append_signature_field(writer, SigFieldSpec(field, on_page=page, box=box))
-    out = PdfSigner(PdfSignatureMetadata(field_name=field), signer(name, issuer)).sign_pdf(writer)
+    out = PdfSigner(PdfSignatureMetadata(field_name=field, reason=reason), signer(name, issuer)).sign_pdf(writer)
     return out.getvalue()
 
 

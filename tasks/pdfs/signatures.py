@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 
 from asn1crypto import x509
 from asn1crypto.parser import peek
+from pyhanko.pdf_utils import generic
 from pyhanko.pdf_utils.reader import PdfFileReader
 from pyhanko.sign.diff_analysis import ModificationLevel
 from pyhanko.sign.fields import enumerate_sig_fields
@@ -23,6 +24,7 @@ from tasks.pdfs.reader import entry
 
 log = logging.getLogger(__name__)
 
+REMARK_MOST = 200
 SHORT = {
     "common_name": "CN",
     "organization_name": "O",
@@ -44,6 +46,8 @@ class Found:
     subject: str
     issuer: str
     serial: str
+    reason: str
+    """What the signer gave as reason, place or contact; viewers show it beside the signature."""
     signed_at: str | None
     """ISO 8601 in UTC: as a time-stamp authority says it, else as the signer's computer did."""
     timestamped: bool
@@ -75,11 +79,11 @@ def signatures_in(reader: PdfFileReader, roots: Sequence[x509.Certificate], at: 
         one = supported.get(field)
         if one is None:
             log.info("a signature of the kind %s", entry(value.get_object(), "/SubFilter"))
-            found.append((0, _unverified("", "", "", "")))
+            found.append((0, _unverified("", "", "", "", "")))
         elif one.sig_object_type != "/DocTimeStamp":
             found.append((one.signed_revision, _verified(one, roots, at)))
         elif not validate_pdf_timestamp(one, _context(roots, at), skip_diff=True).intact:
-            found.append((one.signed_revision, _unverified("", "", "", "")))
+            found.append((one.signed_revision, _unverified("", "", "", "", "")))
     return [one for _, one in sorted(found, key=lambda pair: pair[0])]
 
 
@@ -90,6 +94,7 @@ def _verified(one: EmbeddedPdfSignature, roots: Sequence[x509.Certificate], at: 
         _distinguished(certificate.subject),
         _distinguished(certificate.issuer),
         f"{certificate.serial_number:x}",
+        _remarks(one.sig_object),
     )
     try:
         status = validate_pdf_signature(one, _context(roots, at))
@@ -113,12 +118,13 @@ def _verified(one: EmbeddedPdfSignature, roots: Sequence[x509.Certificate], at: 
     )
 
 
-def _unverified(name: str, subject: str, issuer: str, serial: str) -> Found:
+def _unverified(name: str, subject: str, issuer: str, serial: str, reason: str) -> Found:
     return Found(
         name,
         subject,
         issuer,
         serial,
+        reason,
         signed_at=None,
         timestamped=False,
         trusted=None,
@@ -134,6 +140,11 @@ def _covering(one: EmbeddedPdfSignature) -> set[SignatureCoverageLevel]:
     is_last = one.signed_revision == one.reader.total_revisions - 1
     older = set() if is_last else {SignatureCoverageLevel.ENTIRE_REVISION}
     return {SignatureCoverageLevel.ENTIRE_FILE, *older}
+
+
+def _remarks(signature: generic.DictionaryObject) -> str:
+    told = (entry(signature, name) for name in ("/Reason", "/Location", "/ContactInfo"))
+    return "; ".join(str(one)[:REMARK_MOST] for one in told if one)
 
 
 def _is_contiguous(one: EmbeddedPdfSignature) -> bool:

@@ -22,9 +22,10 @@ from models.logo import Logo, LogoPermission, LogoReport
 from models.onboarding import Onboarding
 from models.person import Role
 from models.schedule import now
+from models.settings import settings
 from tasks.bounces import bounced
 from tests import factories
-from tests.signing import digitally_signed, scanned
+from tests.signing import digitally_signed, scanned, trust_roots
 
 BASE = "http://provision.example"
 
@@ -402,6 +403,25 @@ def test_a_digital_signature_in_doubt_is_shown_with_what_its_certificate_says(op
     assert "Musterzertifikate CA" in told
     assert "Aussteller nicht geprüft" in told
     assert "Zeit vom Rechner" in told
+
+
+def test_who_countersigns_sees_the_digitally_signed_copy_and_what_was_verified(operator, monkeypatch, tmp_path):
+    monkeypatch.setenv("PROVISION_TRUST_ROOTS", str(trust_roots(tmp_path / "roots")))
+    settings.cache_clear()
+    case_id = factories.with_organiser()
+    with reading() as session:
+        content = session.get_one(Document, factories.agreement(case_id).document_id).content
+    link = factories.token("erika@freitag.example", Purpose.AGREEMENT)
+    copy = digitally_signed(content, reason="Nur <mit> Vorbehalt")
+    factories.agreements.upload(link, copy, "Vertrag.pdf", ip="127.0.0.1", agent="x")
+    factories.advance(case_id)
+
+    shown = operator.get(f"/board/cases/{case_id}")
+
+    assert "Die Signatur ist gültig, sie umfasst die ganze Datei" in text(shown)
+    assert "Aussteller vertrauenswürdig" in text(shown)
+    assert "Nur <mit> Vorbehalt" in text(shown)
+    assert f"/documents/{factories.agreement(case_id).uploaded_id}/pages/10.png" in shown.text
 
 
 def test_pictures_of_pages_are_for_operators_and_for_documents_of_the_case_only(operator):

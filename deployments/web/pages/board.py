@@ -13,9 +13,9 @@ from starlette.responses import Response
 from deployments.logo import told_reason
 from deployments.web.visit import Submission, Submitting, Visit, Visiting
 from models import board
-from models.board import Act, CaseState, MailState
+from models.board import Act, CaseDetail, CaseState, DecisionLine, MailState
 from models.company_id import NumberInvalid
-from models.db import Facts, reading
+from models.db import reading
 from models.decision import Decision, DecisionKind, Verdict
 from models.errors import N_, NotFound, ProvisionError
 from models.exchange import MailKind
@@ -212,11 +212,10 @@ def _shown(visit: Visit, case_id: int) -> dict[str, Any]:
     with reading() as session:
         detail = board.case_detail(session, case_id)
     names = {person.person_id: person.name for person in detail.people}
-    copies = [one for one in detail.decisions if one.kind is DecisionKind.SIGNED_COPY and "pages" in one.facts]
     return {
         "detail": detail,
         "names": names,
-        "copies": {one.decision_id: _copy_that_came_back(one.facts, visit.reader) for one in copies},
+        "copies": {one.decision_id: _copy_that_came_back(one, detail, visit.reader) for one in detail.decisions},
         "about": {act.number: _about(act, names, visit.reader) for act in detail.audit},
         "said": SAID.get(visit.request.query_params.get("said", ""), ""),
         "states": STATES,
@@ -231,13 +230,20 @@ def _shown(visit: Visit, case_id: int) -> dict[str, Any]:
     }
 
 
-def _copy_that_came_back(facts: Facts, reader: Reader) -> dict[str, Any]:
-    """The facts with reasons and times as people read them."""
+def _copy_that_came_back(one: DecisionLine, detail: CaseDetail, reader: Reader) -> dict[str, Any] | None:
+    """What is known of the file that a decision is about, with reasons and times as people read them."""
+    facts = one.facts
+    if one.kind is DecisionKind.COUNTERSIGN:
+        ours = {line.uploaded_id for line in detail.agreements[:1]} - {None}
+        uploads = (act.facts for act in reversed(detail.audit) if act.action == "agreement.uploaded")
+        facts = next((told for told in uploads if told.get("document_id") in ours), {})
+    if "pages" not in facts:
+        return None
     signatures = [
-        {**one, "signed_at": one["signed_at"] and datetime.fromisoformat(one["signed_at"])}
-        for one in facts["signatures"]
+        {**told, "signed_at": told["signed_at"] and datetime.fromisoformat(told["signed_at"])}
+        for told in facts["signatures"]
     ]
-    doubts = [reader.label(returned.Doubt(one)) for one in facts["doubts"]]
+    doubts = [reader.label(returned.Doubt(doubt)) for doubt in facts["doubts"]]
     return {**facts, "doubts": doubts, "signatures": signatures}
 
 
