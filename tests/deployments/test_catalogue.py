@@ -1,13 +1,18 @@
 """What can be started is said three times, in code, in prefect.yaml and by the flows: always the same."""
 
+import os
+import subprocess
+import sys
 from datetime import timedelta
 from pathlib import Path
 
+import httpx
 import pytest
 import yaml
+from prefect.settings import PREFECT_API_URL, PREFECT_HOME, temporary_settings
 from prefect.utilities.callables import parameter_schema
 
-from deployments.catalogue import CATALOGUE, POOL, Deployment, load_flow
+from deployments.catalogue import CATALOGUE, POOL, Deployment, load_flow, register
 from tests.deployments.toy import greet
 
 HERE = Path(__file__).resolve().parents[2] / "deployments"
@@ -17,8 +22,12 @@ FLOWS = pytest.mark.parametrize("deployment", CATALOGUE, ids=[deployment.name fo
 def test_prefect_yaml_says_the_same_as_the_catalogue():
     def schedules(deployment: Deployment) -> list[dict[str, object]]:
         if deployment.every:
-            return [{"interval": deployment.every / timedelta(seconds=1), "timezone": "Europe/Berlin"}]
-        return [{"cron": deployment.cron, "timezone": "Europe/Berlin"}] if deployment.cron else []
+            when = {"interval": deployment.every / timedelta(seconds=1)}
+        elif deployment.cron:
+            when = {"cron": deployment.cron}
+        else:
+            return []
+        return [when | {"timezone": "Europe/Berlin", "slug": deployment.name}]
 
     written = yaml.safe_load((HERE / "prefect.yaml").read_text())["deployments"]
 
@@ -26,6 +35,7 @@ def test_prefect_yaml_says_the_same_as_the_catalogue():
         {
             "name": one.name,
             "entrypoint": one.entrypoint,
+            "description": one.description,
             "tags": list(one.tags),
             "work_pool": {"name": POOL},
             **({"schedules": found} if (found := schedules(one)) else {}),
@@ -34,10 +44,26 @@ def test_prefect_yaml_says_the_same_as_the_catalogue():
     ]
 
 
+def test_prefect_deploy_takes_over_what_the_catalogue_registered(prefect_address):
+    home, address = prefect_address
+    environment = os.environ | {"PREFECT_API_URL": address, "PREFECT_HOME": str(home)}
+    with temporary_settings({PREFECT_API_URL: address, PREFECT_HOME: home}):
+        register()
+
+    command = [sys.executable, "-m", "prefect", "--no-prompt", "deploy", "--prefect-file", "deployments/prefect.yaml"]
+    done = subprocess.run([*command, "--all"], cwd=HERE.parent, env=environment, capture_output=True, text=True)
+
+    assert done.returncode == 0, done.stdout + done.stderr
+    found = {one["name"]: one for one in httpx.post(f"{address}/deployments/filter", json={}, timeout=30).json()}
+    assert set(found) == {one.name for one in CATALOGUE}
+    assert [schedule["slug"] for schedule in found["sweep"]["schedules"]] == ["sweep"]
+
+
 def test_every_process_in_compose_comes_after_what_it_needs():
     services = yaml.safe_load((HERE / "compose.yaml").read_text())["services"]
 
-    assert set(services["worker"]["depends_on"]) == set(services["web"]["depends_on"]) == {"prepare"}
+    assert set(services["worker"]["depends_on"]) == {"prepare"}
+    assert set(services["web"]["depends_on"]) == {"prepare", "redis"}
     assert set(services["prepare"]["depends_on"]) == {"prefect"}
     assert {name for service in services.values() for name in service.get("depends_on", ())} <= set(services)
 
