@@ -87,6 +87,8 @@ class LogoReport:
     """Pixels, as it came; of a vector graphic the same as ``width``."""
     given_opaque: bool
     """It came without a transparent background; if ``transparent`` is above 0, we took the background away."""
+    written: bool = False
+    """A vector graphic with writing in it that is not drawn as paths, so that its looks depend on a font."""
     lost_on_light: float = 0.0
     """Share of the visible pixels that cannot be seen on a white page, 0 to 1."""
     lost_on_dark: float = 0.0
@@ -134,6 +136,13 @@ class LogoReport:
             )
         if not met[Criterion.COLOURED]:
             given.append(Advice(N_("The logo has no colours: if there is a version in colour, send that one."), {}))
+        if self.written:
+            given.append(
+                Advice(
+                    N_("The SVG file has writing that looks different without its font: turn the writing into paths."),
+                    {},
+                )
+            )
         if not met[Criterion.VECTOR]:
             given.append(
                 Advice(N_("The logo is made of pixels: an SVG file, if you have one, is sharp at every size."), {})

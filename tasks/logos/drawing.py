@@ -1,18 +1,20 @@
 """A cleaned drawing as pixels: drawn by CairoSVG, with what it is known to draw wrongly put right.
 
-It takes a mask's opacity for its brightness, lets the shapes of one clip path cancel each other, reads no colours of
-newer syntax, and puts the parts of a filter in the wrong places. So colours are rewritten, manifold clip paths become
-masks, masks are painted here, and filters are left out: a logo is drawn without its shadow. How near this comes to
-another renderer is measured in the tests.
+It takes a mask's opacity for its brightness, lets the shapes of one clip path cancel each other, loses patterns that
+are measured by what they fill, reads no colours of newer syntax, and puts the parts of a filter in the wrong places. So
+colours are rewritten, manifold clip paths become masks, masks and patterns are painted here, and filters are left out:
+a logo is drawn without its shadow. How near this comes to another renderer is measured in the tests.
 """
 
 import copy
+import math
 import re
 from io import BytesIO
 from typing import Any
 from xml.etree import ElementTree as ET
 
 import cairosvg.bounding_box
+import cairosvg.defs
 import cairosvg.helpers
 import cairosvg.surface
 import tinycss2.color4  # type: ignore[import-untyped]
@@ -24,6 +26,8 @@ from tasks.logos.refusal import CannotShape, Refusal
 _COLOURS = ("fill", "stroke", "stop-color", "color")
 _OPACITIES = ("opacity", "fill-opacity", "stroke-opacity", "stop-opacity")
 _NUMBERS = (*_OPACITIES, "stroke-miterlimit")
+CELL_MOST = 2000
+"""Pixels of one side of a pattern's cell."""
 _BRIGHTNESS = (0.2125, 0.7154, 0.0721, 0)
 """What the SVG standard weighs red, green and blue with in a mask."""
 
@@ -51,6 +55,7 @@ def _rewritten(root: ET.Element) -> str:
             if name in node.attrib and (number := _number(node.attrib.pop(name))) is not None:
                 node.set(name, number)
     _stroke_first(plain)
+    _fade_as_one(plain)
     _clip_by_masks(plain)
     return svg.markup(plain)
 
@@ -86,6 +91,16 @@ def _stroke_first(root: ET.Element) -> None:
                 both[0].set("fill", "none")
                 both[1].set("stroke", "none")
                 parent[place] = both
+
+
+def _fade_as_one(root: ET.Element) -> None:
+    """What is filled and stroked, or drawn by reference, fades as a whole, as a group does."""
+    for parent in list(root.iter()):
+        for place, node in enumerate(parent):
+            if svg.local(node) in svg.SHAPES and node.get("opacity", "1") != "1":
+                around = ET.Element(f"{{{svg.NAMESPACE}}}g", {"opacity": node.attrib.pop("opacity")})
+                around.append(node)
+                parent[place] = around
 
 
 def _clip_by_masks(root: ET.Element) -> None:
@@ -154,6 +169,52 @@ def _paint_mask(surface: Any, node: Any, name: str, opacity: float) -> None:
     context.mask(pattern)
 
 
+def _draw_pattern(surface: Any, node: Any, name: str, opacity: float) -> bool:
+    """Make a pattern the colour to paint with: one cell of it, drawn as large as it is seen, again and again."""
+    pattern, context = surface.patterns[name], surface.context
+    size, box = cairosvg.helpers.size, cairosvg.bounding_box.calculate_bounding_box(surface, node)
+    by_box = pattern.get("patternUnits") != "userSpaceOnUse"
+    if box is None and (by_box or pattern.get("patternContentUnits") == "objectBoundingBox"):
+        return False
+    names = (("x", "x"), ("y", "y"), ("width", "x"), ("height", "y"))
+    x, y, width, height = (size(surface, pattern.get(name, "0"), 1 if by_box else along) for name, along in names)
+    if by_box:
+        x, y, width, height = box[0] + x * box[2], box[1] + y * box[3], width * box[2], height * box[3]
+    if width <= 0 or height <= 0:
+        return False
+    cairosvg.helpers.transform(surface, pattern.get("patternTransform"))
+    seen = context.get_matrix()
+    across, down = (
+        max(1, min(CELL_MOST, math.ceil(side * math.hypot(*scale))))
+        for side, scale in ((width, (seen.xx, seen.yx)), (height, (seen.xy, seen.yy)))
+    )
+    cairo = cairosvg.surface.cairo
+    cell = cairo.ImageSurface(cairo.FORMAT_ARGB32, across, down)
+    surface.context = cairo.Context(cell)
+    surface.context.scale(across / width, down / height)
+    surface.context.translate(-x, -y)
+    if pattern.get("viewBox"):
+        left, top, wide, high = (float(part) for part in re.split(r"[\s,]+", pattern["viewBox"].strip()))
+        scale = min(width / wide, height / high)
+        surface.context.translate(x + (width - wide * scale) / 2, y + (height - high * scale) / 2)
+        surface.context.scale(scale, scale)
+        surface.context.translate(-left, -top)
+    elif pattern.get("patternContentUnits") == "objectBoundingBox":
+        surface.context.translate(*box[:2])
+        surface.context.scale(*box[2:])
+    surface.context.push_group()
+    for child in pattern.children:
+        surface.draw(child)
+    surface.context.pop_group_to_source()
+    surface.context.paint_with_alpha(opacity)
+    surface.context = context
+    colour = cairo.SurfacePattern(cell)
+    colour.set_extend(cairo.EXTEND_REPEAT)
+    colour.set_matrix(cairo.Matrix(across / width, 0, 0, down / height, -x * across / width, -y * down / height))
+    context.set_source(colour)
+    return True
+
+
 def _clip_to_region(surface: Any, mask: Any, box: Any) -> None:
     """Where the mask lets anything through at all; by itself a little more than what is masked."""
     names = (("x", "x", "-10%"), ("y", "y", "-10%"), ("width", "x", "120%"), ("height", "y", "120%"))
@@ -179,4 +240,5 @@ def _to_opacity(drawn: Any, opacity: float, *, by_alpha: bool) -> None:
     drawn.mark_dirty()
 
 
-cairosvg.surface.paint_mask = _paint_mask  # Where CairoSVG looks it up.
+cairosvg.surface.paint_mask = _paint_mask  # Where CairoSVG looks them up.
+cairosvg.defs.draw_pattern = _draw_pattern

@@ -46,6 +46,7 @@ class Prepared:
     transparent: float
     given_width: int
     given_opaque: bool
+    written: bool
     lost_on_light: float
     lost_on_dark: float
     on_light: str
@@ -120,7 +121,8 @@ def _prepare_vector(root: ET.Element) -> Prepared:
     if not raster.has_transparency(picture):
         given_opaque = True
         root, picture = _without_ground(root, picture)
-    return _finish(picture, svg.markup(root), picture.width, given_opaque=given_opaque)
+    written = svg.has_writing(root)
+    return _finish(picture, svg.markup(root), picture.width, given_opaque=given_opaque, written=written)
 
 
 def _drawn(root: ET.Element) -> Image.Image:
@@ -176,7 +178,9 @@ def _prepare_pixels(content: bytes) -> Prepared:
     return _finish(raster.shrink(picture), None, given_width, given_opaque=given_opaque)
 
 
-def _finish(picture: Image.Image, markup: str | None, given_width: int, *, given_opaque: bool) -> Prepared:
+def _finish(
+    picture: Image.Image, markup: str | None, given_width: int, *, given_opaque: bool, written: bool = False
+) -> Prepared:
     if min(picture.size) < raster.SIDE_LEAST // 2:
         raise CannotShape(Refusal.TOO_SMALL, *picture.size)
     raster.visible_box(picture)
@@ -189,6 +193,7 @@ def _finish(picture: Image.Image, markup: str | None, given_width: int, *, given
         transparent=round(raster.transparent_share(picture), 4),
         given_width=given_width,
         given_opaque=given_opaque,
+        written=written,
         lost_on_light=round(light.lost, 4),
         lost_on_dark=round(dark.lost, 4),
         on_light=light.shown,

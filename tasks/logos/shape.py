@@ -95,6 +95,7 @@ def shape(content: bytes) -> ShapedLogo:
         vector=done.svg is not None,
         given_width=done.given_width,
         given_opaque=done.given_opaque,
+        written=done.written,
         lost_on_light=done.lost_on_light,
         lost_on_dark=done.lost_on_dark,
         on_light=Shown(done.on_light),

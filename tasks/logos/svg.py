@@ -67,7 +67,7 @@ _PROPERTIES = _words(
     font-style font-variant font-weight letter-spacing marker-end marker-mid marker-start mask mask-type opacity
     overflow paint-order shape-rendering stop-color stop-opacity stroke stroke-dasharray stroke-dashoffset
     stroke-linecap stroke-linejoin stroke-miterlimit stroke-opacity stroke-width text-anchor text-decoration
-    text-rendering transform vector-effect visibility word-spacing
+    text-rendering transform transform-origin vector-effect visibility word-spacing
     """
 )
 _ATTRIBUTES = _PROPERTIES | _words(
@@ -89,6 +89,8 @@ _PROLOGUE = re.compile(
 _DOCTYPE = re.compile(r"<!DOCTYPE[^\[>]*+(\[(.*?)\]\s*)?>", re.DOTALL | re.IGNORECASE)
 _ID = re.compile(r"[^\s\"'()<>\\#]{1,200}")
 _LENGTH = re.compile(r"\s*([0-9]*\.?[0-9]+(?:e[+-]?[0-9]+)?)\s*(px|pt|pc|mm|cm|in)?\s*", re.IGNORECASE)
+_VARIABLE = re.compile(r"var\(\s*(--[\w-]+)\s*(?:,\s*([^()]*(?:\([^()]*\))?))?\)")
+_ORIGIN = re.compile(r"\s*(-?[0-9.]{1,12})(?:px)?(?:[\s,]+(-?[0-9.]{1,12})(?:px)?)?(?:[\s,]+0(?:px)?)?\s*")
 _FONT = re.compile(r"((?:[a-z0-9-]+\s+){0,4}?)([0-9.]+[a-z%]+)(?:\s*/\s*[0-9.a-z%]+)?\s+(\S.{0,200})", re.IGNORECASE)
 _PIXELS = {"": 1.0, "px": 1.0, "pt": 4 / 3, "pc": 16.0, "mm": 96 / 25.4, "cm": 96 / 2.54, "in": 96.0}
 
@@ -159,6 +161,11 @@ def only_picture(root: ET.Element) -> bytes | None:
     if len(images) != 1 or any(local(node) in SHAPES - {"use"} for parent in _painted(root) for node in parent):
         return None
     return base64.b64decode(images[0].get("href", "").partition(",")[2])
+
+
+def has_writing(root: ET.Element) -> bool:
+    """Whether anything in the drawing looks as its font lets it look."""
+    return any(local(node) in {"text", "tspan", "textPath"} and (node.text or "").strip() for node in root.iter())
 
 
 def _painted(root: ET.Element) -> Iterator[ET.Element]:
@@ -308,7 +315,7 @@ class _Collector:
                 node.set("id", value)
         elif key in {"class", "style"}:
             node.set(key, value)  # Both are gone when the styles have been moved.
-        elif key in _ATTRIBUTES and (safe := _safe_value(value)) is not None:
+        elif key in _ATTRIBUTES and (safe := _safe_value(_filled_in(value, {}))) is not None:
             node.set(key, safe)
 
 
@@ -340,20 +347,34 @@ def _safe_value(value: str) -> str | None:
     return "currentColor" if value.lower() == "currentcolor" else value
 
 
-def _declarations(source: Any) -> Iterator[tuple[str, str, bool]]:
+def _declarations(source: Any, variables: dict[str, str]) -> Iterator[tuple[str, str, bool]]:
     """Allowed properties with their values, and whether they are important."""
     for item in tinycss2.parse_declaration_list(source, skip_comments=True, skip_whitespace=True):
         if item.type != "declaration":
             continue
-        value = re.sub(
-            r"var\(\s*--[\w-]+\s*,\s*([^()]*(?:\([^()]*\))?)\)", r"\1", tinycss2.serialize(item.value).strip()
-        )
+        value = _filled_in(tinycss2.serialize(item.value).strip(), variables)
         name = item.lower_name
         if name == "transform":  # In CSS it has units, as an attribute it has none.
             value = re.sub(r"(?<=[\d.])(px|deg)\b", "", value)
         for part, told in _longhands(name, value):
             if part in _PROPERTIES and (safe := _safe_value(told)) is not None:
                 yield part, safe, item.important
+
+
+def _filled_in(value: str, variables: dict[str, str]) -> str:
+    """With what the variables stand for, or what is to be taken in their place."""
+    return _VARIABLE.sub(lambda found: variables.get(found[1], found[2] or ""), value) if "var(" in value else value
+
+
+def _variables(root: ET.Element, rules: list[Any]) -> dict[str, str]:
+    """Variables of the whole drawing, the later ones counting."""
+    sources = [rule.content for rule in rules if re.search(r":root|svg|\*", tinycss2.serialize(rule.prelude))]
+    found = {}
+    for source in [*sources, root.get("style", "")]:
+        for item in tinycss2.parse_declaration_list(source, skip_comments=True, skip_whitespace=True):
+            if item.type == "declaration" and item.name.startswith("--"):
+                found[item.name] = tinycss2.serialize(item.value).strip()
+    return found
 
 
 def _longhands(name: str, value: str) -> list[tuple[str, str]]:
@@ -371,12 +392,12 @@ def _longhands(name: str, value: str) -> list[tuple[str, str]]:
 def _move_styles(root: ET.Element, sheets: list[str]) -> None:
     """Turn style sheets and style attributes into attributes, in the order in which CSS lets them win."""
     matcher = cssselect2.Matcher()
-    rules = 0
-    for rule in _rules(sheets):
-        rules += 1 + sum(part == "," for part in rule.prelude)
-        if rules > RULES:
-            raise CannotShape(Refusal.TOO_COMPLEX)
-        declarations = list(_declarations(rule.content))
+    rules = list(_rules(sheets))
+    if sum(1 + sum(part == "," for part in rule.prelude) for rule in rules) > RULES:
+        raise CannotShape(Refusal.TOO_COMPLEX)
+    variables = _variables(root, rules)
+    for rule in rules:
+        declarations = list(_declarations(rule.content, variables))
         try:
             for selector in cssselect2.compile_selector_list(rule.prelude):
                 matcher.add_selector(selector, declarations)
@@ -389,10 +410,19 @@ def _move_styles(root: ET.Element, sheets: list[str]) -> None:
             if found:
                 matched[wrapper.etree_element] = found
     for node in root.iter():
-        own = list(_declarations(node.attrib.pop("style"))) if "style" in node.attrib else []
+        own = list(_declarations(node.attrib.pop("style"), variables)) if "style" in node.attrib else []
         node.attrib.pop("class", None)
         for name, value, _ in sorted([*matched.get(node, []), *own], key=lambda declaration: declaration[2]):
             node.set(name, value)
+        _move_origin(node)
+
+
+def _move_origin(node: ET.Element) -> None:
+    """Say where a transformation has its origin in the transformation itself, as an attribute must."""
+    origin = _ORIGIN.fullmatch(node.attrib.pop("transform-origin", ""))
+    if origin and "transform" in node.attrib:
+        x, y = float(origin[1]), float(origin[2] or origin[1])
+        node.set("transform", f"translate({x:g} {y:g}) {node.get('transform')} translate({-x:g} {-y:g})")
 
 
 def _close_places(root: ET.Element) -> None:

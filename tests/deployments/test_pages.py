@@ -366,6 +366,7 @@ def test_a_logo_is_sent_measured_and_shown_to_the_world():
     criteria = BeautifulSoup(answer.text, "lxml").select(".criteria li")
     assert [item["class"][0] for item in criteria] == ["met", "unmet", "met", "unmet"]
     assert public.headers["content-type"] == "image/png"
+    assert public.headers["x-content-type-options"] == "nosniff"
     assert Image.open(BytesIO(public.content)).mode == "RGBA"
     assert Browser().get(f"/logos/{_number(case_id)}.svg").status_code == 404
 

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from models.db import Base
 from models.firm import Firm, LineOfBusiness
-from models.logo import Criterion, Logo, LogoPermission, LogoReport, LogoSource
+from models.logo import Criterion, Logo, LogoPermission, LogoReport, LogoSource, Shown
 
 NOW = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
 
@@ -50,6 +50,19 @@ def test_each_criterion_missed_costs_one_point_and_brings_advice(changes, missed
     assert measured.score == 3
     assert met(measured) == set(Criterion) - {missed}
     assert [advice in str(one) for one in measured.advice] == [True]
+
+
+def test_writing_in_a_drawing_brings_advice_and_costs_nothing():
+    measured = report(written=True)
+
+    assert measured.score == 4
+    assert ["paths" in str(one) for one in measured.advice] == [True]
+
+
+def test_a_report_of_a_time_that_measured_less_is_read():
+    kept = {name: value for name, value in report(vector=False).to_json().items() if "on_" not in name}
+
+    assert LogoReport.from_json(kept).on_dark == Shown.AS_IT_IS
 
 
 @pytest.mark.parametrize("width", [300, 800])

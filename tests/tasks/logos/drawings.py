@@ -1,5 +1,7 @@
 """Drawn SVGs, one for each way in which logos are drawn: what is seen of them must survive our hands."""
 
+# ruff: noqa: E501  (Drawings stand in one line where they fit into the mind so.)
+
 from base64 import b64encode
 from io import BytesIO
 
@@ -261,9 +263,91 @@ DRAWINGS = {
         '<rect x="10" y="10" width="120" height="180" fill="Crimson"/><rect x="140" y="10" width="120"'
         ' height="180" fill="DarkSlateGray"/><rect x="270" y="10" width="120" height="180" fill="rgb(10%,60%,30%)"/>'
     ),
+    "a stroke of a gradient": _svg(
+        '<linearGradient id="g"><stop stop-color="#06c"/><stop offset="1" stop-color="#c06"/></linearGradient><path d="M20 100C100 0 300 200 380 100" fill="none" stroke="url(#g)" stroke-width="30"/>'
+    ),
+    "a gradient with a focus": _svg(
+        '<radialGradient id="g" cx=".5" cy=".5" r=".5" fx=".3" fy=".3"><stop stop-color="#fff"/><stop offset="1" stop-color="#c30"/></radialGradient><circle cx="200" cy="100" r="90" fill="url(#g)"/>'
+    ),
+    "a turned gradient": _svg(
+        '<linearGradient id="g" gradientTransform="rotate(45 .5 .5)"><stop stop-color="#06c"/><stop offset="1" stop-color="#fc0"/></linearGradient><rect x="50" y="20" width="300" height="160" fill="url(#g)"/>'
+    ),
+    "a gradient as design programs write it": _svg(
+        '<radialGradient id="g" cx="0" cy="0" r="1" gradientUnits="userSpaceOnUse" gradientTransform="translate(200 100) rotate(90) scale(90 180)"><stop stop-color="#06c"/><stop offset="1" stop-color="#fc0"/></radialGradient><rect x="20" y="10" width="360" height="180" fill="url(#g)"/>'
+    ),
+    "colours that are not there": _svg(
+        '<rect x="20" y="20" width="160" height="160" fill="url(#no)"/><rect x="220" y="20" width="160" height="160" fill="url(#no) #0a0"/>'
+    ),
+    "symbols of other proportions": _svg(
+        '<symbol id="s" viewBox="0 0 20 10"><rect width="20" height="10" fill="#06c"/><circle cx="10" cy="5" r="5" fill="#fff"/></symbol><use href="#s" x="10" y="10" width="180" height="180"/><use href="#s" x="210" y="10" width="180" height="60"/>'
+    ),
+    "what is used inherits": _svg(
+        '<defs><g id="s"><path d="M0 0h60v60z"/><path d="M0 70h60v60z" fill="#0a0"/></g></defs><g fill="#c06" stroke="#000"><use href="#s" x="20" y="20"/><use href="#s" x="120" y="20" fill="#06c" opacity=".5"/></g>'
+    ),
+    "a transformation about a point": _svg(
+        '<rect x="100" y="50" width="200" height="100" fill="#06c" style="transform:rotate(20deg);transform-origin:200px 100px"/>'
+    ),
+    "a picture that fills its frame": _svg(
+        f'<image x="20" y="20" width="360" height="160" preserveAspectRatio="xMidYMid slice" href="{_checker()}"/>'
+    ),
+    "a picture as design programs embed it": _svg(
+        f'<pattern id="p" width="1" height="1" patternContentUnits="objectBoundingBox"><use href="#i" transform="scale(.015625)"/></pattern><image id="i" width="64" height="64" href="{_checker()}"/><rect x="100" y="20" width="200" height="160" fill="url(#p)"/>'
+    ),
+    "arcs in few letters": _svg(
+        '<path d="M50 100a50 50 0 01100 0 50 50 0 11-100 0M200 100a60 30 30 1050-40z" fill="#06c"/>'
+    ),
+    "measures of the font": _svg(
+        '<g font-size="20"><rect x="1em" y="1em" width="8em" height="4em" rx=".5em" fill="#06c"/></g>'
+    ),
+    "a clipped group that fades": _svg(
+        '<clipPath id="c"><rect x="50" y="20" width="300" height="160" rx="30"/></clipPath><g clip-path="url(#c)" opacity=".6"><rect width="250" height="200" fill="#06c"/><rect x="150" width="250" height="200" fill="#c06"/></g>'
+    ),
+    "a clip path that is moved": _svg(
+        '<clipPath id="c" transform="translate(100 0) rotate(20)"><rect x="50" y="-20" width="160" height="120"/></clipPath><rect width="400" height="200" fill="#06c" clip-path="url(#c)"/>'
+    ),
+    "a clip path by reference": _svg(
+        '<defs><circle id="k" cx="200" cy="100" r="80"/></defs><clipPath id="c"><use href="#k"/></clipPath><rect width="400" height="200" fill="#06c" clip-path="url(#c)"/>'
+    ),
+    "a clip path of nothing": _svg(
+        '<clipPath id="c"/><rect width="200" height="200" fill="#06c" clip-path="url(#c)"/><rect x="250" y="50" width="100" height="100"/>'
+    ),
+    "a mask in box units": _svg(
+        '<mask id="m" x="0" y="0" width="1" height="1" maskContentUnits="objectBoundingBox"><rect width=".5" height="1" fill="#fff"/></mask><rect x="50" y="20" width="300" height="160" fill="#06c" mask="url(#m)"/>'
+    ),
+    "a stroke within its shape": _svg(
+        '<mask id="m" fill="#fff"><path d="M20 20h360v160H20z"/></mask><path d="M20 20h360v160H20z" fill="none" stroke="#06c" stroke-width="40" mask="url(#m)"/>'
+    ),
+    "writing cut out of a plate": _svg(
+        '<mask id="m"><path fill="#fff" d="M0 0h400v200H0z"/><text x="100" y="130" font-size="90" font-family="DejaVu Sans" fill="#000">AB</text></mask><rect width="400" height="200" fill="#124" mask="url(#m)"/>'
+    ),
+    "lines of writing": _svg(
+        '<text font-family="DejaVu Sans" font-size="40" fill="#124"><tspan x="20" y="60">Kanzlei</tspan><tspan x="20" dy="50">Brandt</tspan></text>'
+    ),
+    "arrows at both ends": _svg(
+        '<marker id="m" viewBox="0 0 10 10" refX="5" refY="5" markerWidth="5" markerHeight="5" orient="auto-start-reverse"><path d="M0 0L10 5L0 10z"/></marker><path d="M60 100H340" stroke="#333" stroke-width="6" marker-start="url(#m)" marker-end="url(#m)"/>'
+    ),
+    "a visible part of what is hidden": _svg(
+        '<g visibility="hidden"><rect width="100" height="100"/><rect x="120" width="100" height="100" visibility="visible" fill="#06c"/></g>'
+    ),
+    "variables of a style sheet": _svg(
+        '<style>:root{--a:#c06}.x{fill:var(--a,#06c)}</style><rect class="x" x="20" y="20" width="360" height="160"/>'
+    ),
+    "a drawing in a half of it": _svg(
+        '<svg x="50%" y="0" width="50%" height="100%" viewBox="0 0 100 100"><circle cx="50" cy="50" r="50" fill="#06c"/></svg><rect width="50%" height="100%" fill="#fc0"/>'
+    ),
+    "references to references": _svg(
+        '<defs><g id="a"><rect width="30" height="30" fill="#06c"/></g><g id="b"><use href="#a"/><use href="#a" x="40"/></g></defs><use href="#b" x="20" y="20"/><use href="#b" transform="translate(20 80) scale(2)"/>'
+    ),
+    "a star by even-odd": _svg(
+        '<polygon fill-rule="evenodd" points="200,10 260,190 100,80 300,80 140,190" fill="#c60"/>'
+    ),
 }
 
 TWINS = {
+    "a transformation about a point": _svg(
+        '<rect x="100" y="50" width="200" height="100" fill="#06c" transform="rotate(20 200 100)"/>'
+    ),
+    "variables of a style sheet": _svg('<rect fill="#c06" x="20" y="20" width="360" height="160"/>'),
     "text with its font in one word": _svg(
         '<text x="20" y="120" font-style="italic" font-weight="700" font-size="60" font-family="DejaVu Sans">'
         "Kanzlei</text>"

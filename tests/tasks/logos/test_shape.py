@@ -67,6 +67,13 @@ def test_a_drawing_meets_all_four_criteria():
     assert logo.report.advice == []
 
 
+def test_writing_that_is_not_drawn_as_paths_is_told():
+    logo = shape(drawing('<text y="90" font-size="80" fill="#06c">Kanzlei</text><desc>Logo</desc>'))
+
+    assert any("paths" in str(advice) for advice in logo.report.advice)
+    assert not shape(drawing('<text></text><circle cx="99" cy="99" r="9" fill="#06c"/>')).report.written
+
+
 def test_a_drawing_is_trimmed_to_what_is_visible():
     logo = shape(drawing('<rect x="5000" y="700" width="300" height="100" fill="#06c"/>', 'viewBox="0 0 20000 20000"'))
 
