@@ -8,8 +8,10 @@ from enum import StrEnum
 from functools import cache
 from typing import Annotated, Any, ClassVar
 
-from sqlalchemy import JSON, DateTime, Dialect, Engine, Enum, MetaData, create_engine, event
+from sqlalchemy import JSON, DateTime, Dialect, Engine, Enum, MetaData, create_engine, event, literal
+from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.orm import DeclarativeBase, Session, mapped_column
+from sqlalchemy.sql.functions import FunctionElement
 from sqlalchemy.types import TypeDecorator
 
 from models.settings import settings
@@ -31,6 +33,29 @@ class UTCDateTime(TypeDecorator[datetime]):
 
     def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002
         return value and value.replace(tzinfo=UTC)
+
+
+class DaysAfter(FunctionElement[datetime]):
+    """So many days after the moment in a column, in SQL."""
+
+    type = UTCDateTime()
+    inherit_cache = True
+
+    def __init__(self, moment: Any, days: int) -> None:
+        super().__init__(moment, literal(days))
+
+
+@compiles(DaysAfter, "postgresql")
+def _days_after(element: DaysAfter, compiler: Any, **how: Any) -> str:
+    moment, days = (compiler.process(one, **how) for one in element.clauses)
+    return f"({moment} + make_interval(days => {days}))"
+
+
+@compiles(DaysAfter, "sqlite")
+def _days_after_as_text(element: DaysAfter, compiler: Any, **how: Any) -> str:
+    """As SQLAlchemy writes moments down; the parts of a second go past SQLite's arithmetic, which rounds."""
+    moment, days = (compiler.process(one, **how) for one in element.clauses)
+    return f"strftime('%Y-%m-%d %H:%M:%S', substr({moment}, 1, 19), {days} || ' days') || substr({moment}, 20)"
 
 
 Key = Annotated[int, mapped_column(primary_key=True)]

@@ -1,5 +1,6 @@
 """What only an operator can decide. A row; the form in the Prefect UI and the board are two ways to answer it."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from enum import StrEnum
 from typing import Self
@@ -7,8 +8,11 @@ from typing import Self
 from sqlalchemy import CheckConstraint, ForeignKey, Index, String, select, text
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
+from models.cadence import Cadences, WaitKind
 from models.db import Base, Facts, Instant, Key
 from models.errors import N_, NotFound, ProvisionError
+from models.onboarding import Onboarding, Reminder
+from models.schedule import Reach
 
 
 class DecisionKind(StrEnum):
@@ -23,6 +27,7 @@ class DecisionKind(StrEnum):
     DECLINED = "declined"  # agreement_id, signer, reason
     BAD_ADDRESS = "bad_address"  # person_id, address, fault
     LOGO = "logo"  # permission_id, website, candidates: what was found there, none of it beyond doubt
+    SILENT = "silent"  # person_id, wait (its kind), reminders (how many were sent)
 
 
 class Verdict(StrEnum):
@@ -36,6 +41,7 @@ class Verdict(StrEnum):
     RESEND = "resend"
     STOP = "stop"
     CORRECT = "correct"
+    LEAVE = "leave"
 
 
 VERDICTS: dict[DecisionKind, list[Verdict]] = {
@@ -46,6 +52,7 @@ VERDICTS: dict[DecisionKind, list[Verdict]] = {
     DecisionKind.DECLINED: [Verdict.RESEND, Verdict.STOP],
     DecisionKind.BAD_ADDRESS: [Verdict.CORRECT],
     DecisionKind.LOGO: [Verdict.ACCEPT, Verdict.REFUSE],
+    DecisionKind.SILENT: [Verdict.RESEND, Verdict.CORRECT, Verdict.LEAVE],
 }
 
 
@@ -100,11 +107,24 @@ class Decision(Base):
     @classmethod
     def ask(cls, session: Session, case_id: int, kind: DecisionKind, key: str, now: datetime, **facts: object) -> bool:
         """Put the question; False if it was put before (answered or not)."""
-        if session.scalars(select(cls.id).where(cls.key == key)).first() is not None:
-            return False
-        session.add(cls(onboarding_id=case_id, kind=kind, key=key, facts=facts, opened_at=now))
+        return cls.ask_each(session, [cls(onboarding_id=case_id, kind=kind, key=key, facts=facts, opened_at=now)]) == 1
+
+    @classmethod
+    def ask_each(cls, session: Session, questions: Sequence[Self]) -> int:
+        """Put those that were not put before and wait for their answers; returns how many they are."""
+        known = set(session.scalars(select(cls.key).where(cls.key.in_([one.key for one in questions]))))
+        fresh = [one for one in questions if one.key not in known]
+        session.add_all(fresh)
         session.flush()
-        return True
+        asked = select(Onboarding.id, Onboarding.firm_id).where(Onboarding.id.in_({one.onboarding_id for one in fresh}))
+        cadences = Cadences(session, [(case_id, firm_id) for case_id, firm_id in session.execute(asked)])
+        for one in fresh:
+            kind = WaitKind.ADVICE if one.kind is DecisionKind.ADVICE else WaitKind.DECISION
+            wait = Reminder(onboarding_id=one.onboarding_id, decision_id=one.id, kind=kind)
+            wait.start_anew(cadences.rhythm(kind, one.onboarding_id), Reach(), one.opened_at)
+            session.add(wait)
+        session.flush()
+        return len(fresh)
 
     @classmethod
     def get(cls, session: Session, decision_id: int) -> Self:

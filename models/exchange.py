@@ -30,7 +30,7 @@ class MailKind(StrEnum):
     """
 
     WELCOME = "welcome"  # To the contact person: what will happen, link to the progress page.
-    REGISTER = "register"  # To organiser or caseworker: role, count (reminders sent so far).
+    REGISTER = "register"  # To organiser or caseworker: role, count (reminders sent so far), last (no more will come).
     AGREEMENT = "agreement"  # To the organiser, PDF attached, link to read and sign: count.
     AGREEMENT_DONE = "agreement_done"  # To both sides, countersigned PDF attached: signer, countersigned_at, sha256.
     AGREEMENT_DECLINED = "agreement_declined"  # To the provider: signer, reason.
@@ -38,6 +38,7 @@ class MailKind(StrEnum):
     COMPANY_ID = "company_id"  # To the organiser: granted (bool), preferred, alternatives (list), note.
     INVITATION = "invitation"  # To a client, under the firm's name and logo: message, invited_by, count.
     CLIENT_ACTIVE = "client_active"  # To the organiser: client (name).
+    DECISIONS_WAIT = "decisions_wait"  # To the provider: questions (kind, firm, days, path of each).
     RESET_PASSWORD = "reset_password"  # To an account.  # noqa: S105
 
 

@@ -8,6 +8,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from models.audit import record, record_each
+from models.cadence import Cadences
 from models.client import ClientContact
 from models.db import reading, transaction
 from models.errors import NotFound
@@ -89,7 +90,7 @@ def invite(session: Session, turns: Sequence[Turn], by: str = "provision") -> No
         words = {c.person_id: (c.message, c.invited_by) for c in session.scalars(contacts)} if client else {}
         links = Link.to_each(session, purpose, at, people)
         mails = []
-        for case, person, count in asked:
+        for case, person, count, last in asked:
             message, invited_by = words.get(person.id, ("", ""))
             link = links[person.id]
             mails.append(
@@ -103,13 +104,14 @@ def invite(session: Session, turns: Sequence[Turn], by: str = "provision") -> No
                     **about[case.firm_id],
                     role=role,
                     count=count,
+                    last=last,
                     message=message,
                     invited_by=invited_by,
                 )
             )
             person.invited_at = person.invited_at or at
         Outgoing.post_all(session, mails)
-        fresh = [(case, person) for case, person, count in asked if count == 0]
+        fresh = [(turn.case, turn.person) for turn in asked if turn.reminders == 0]
         if fresh:
             Reminder.begin_each(session, step, fresh, at)
             record_people(session, fresh, "person.invited", by, role=role)
@@ -392,6 +394,16 @@ def signed_in(token: str) -> Visitor | None:
         )
 
 
+def replan(session: Session, people: Sequence[Person]) -> None:
+    """These people can be reached at other hours than before: their reminders fall due accordingly."""
+    known = {person.id: person for person in people}
+    waits = select(Reminder, Onboarding.firm_id).join(Onboarding, Onboarding.id == Reminder.onboarding_id)
+    rows = session.execute(waits.where(Reminder.person_id.in_(known), Reminder.due_at.is_not(None))).all()
+    cadences = Cadences(session, {wait.onboarding_id: firm_id for wait, firm_id in rows}.items())
+    for wait, _ in rows:
+        wait.plan(cadences.rhythm(wait.kind, wait.onboarding_id), known[wait.person_id])
+
+
 def reach_of(account_id: int) -> Person | None:
     """When and how the holder of this account can be reached; None: no firm knows them."""
     with reading() as session:
@@ -407,7 +419,7 @@ def set_reach(
         for person in people:
             person.hours, person.time_zone, person.land = hours, time_zone(zone), land
             person.language, person.address_form = language, address_form
-        Reminder.replan(session, people, now())
+        replan(session, people)
 
 
 def ask_for_reset(email: str) -> None:

@@ -100,7 +100,7 @@ def mail_agreement(session: Session, turns: Sequence[Turn]) -> None:
     signers = [turn for turn in turns if turn.case.id in newest and newest[turn.case.id].is_open]
     links = Link.to_each(session, Purpose.AGREEMENT, now(), [turn.person.id for turn in signers])
     mails = []
-    for case, organiser, count in signers:
+    for case, organiser, count, last in signers:
         agreement, link = newest[case.id], links[organiser.id]
         mails.append(
             Outgoing.draft(
@@ -113,6 +113,7 @@ def mail_agreement(session: Session, turns: Sequence[Turn]) -> None:
                 document_id=agreement.document_id,
                 **about[case.firm_id],
                 count=count,
+                last=last,
             )
         )
     Outgoing.post_all(session, mails)

@@ -1,6 +1,7 @@
 """A case from outside: opening it, asking for its next pass, answering the questions it raises."""
 
 from collections.abc import Iterable, Sequence
+from datetime import timedelta
 from typing import NamedTuple
 
 from pydantic import ValidationError
@@ -9,6 +10,7 @@ from sqlalchemy.orm import Session
 
 from models.agreement import Agreement
 from models.audit import record
+from models.cadence import Cadences
 from models.company_id import company_number
 from models.db import Facts, transaction
 from models.decision import Decision, DecisionKind, Verdict
@@ -145,11 +147,12 @@ def add_people(
 
 
 class Turn(NamedTuple):
-    """Somebody whose turn it is in a case; *reminders* counts this one and those before."""
+    """Somebody whose turn it is in a case; *reminders* counts this one and those before, *last* says no more come."""
 
     case: Onboarding
     person: Person
     reminders: int = 0
+    last: bool = False
 
 
 def letterhead(session: Session, firm: Firm) -> Facts:
@@ -263,9 +266,23 @@ def _address_corrected(session: Session, case: Onboarding, decision: Decision) -
     for link in links.values():
         if link.used_at is None:
             link.renew(now())
+    cadences = Cadences(session, [(case.id, case.firm_id)])
     for wait in session.scalars(select(Reminder).where(Reminder.person_id == person.id, Reminder.ended_at.is_(None))):
-        wait.start_anew(person, now())
+        wait.start_anew(cadences.rhythm(wait.kind, case.id), person, now())
     record(session, case.id, now(), "address.corrected", decision.answered_by or "", person=person.id)
+
+
+def _silence_broken(session: Session, case: Onboarding, decision: Decision) -> None:
+    """Resend: reminders begin anew, the first one in the next hour at which the person can be reached."""
+    if decision.verdict is Verdict.LEAVE:
+        return
+    if decision.verdict is Verdict.CORRECT:
+        _address_corrected(session, case, decision)
+    person = session.get_one(Person, decision.facts["person_id"])
+    wanted = select(Reminder).where(Reminder.person_id == person.id, Reminder.step == decision.facts["step"])
+    for wait in session.scalars(wanted.where(Reminder.ended_at.is_(None))):
+        rhythm = Cadences(session, [(case.id, case.firm_id)]).rhythm(wait.kind, case.id)
+        wait.start_anew(rhythm, person, now() - timedelta(days=rhythm.day(0)))
 
 
 _CONSEQUENCES = {
@@ -276,4 +293,5 @@ _CONSEQUENCES = {
     DecisionKind.DECLINED: _declined,
     DecisionKind.BAD_ADDRESS: _address_corrected,
     DecisionKind.LOGO: logo_chosen,
+    DecisionKind.SILENT: _silence_broken,
 }

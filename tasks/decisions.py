@@ -7,6 +7,7 @@ from typing import Any
 from prefect.input import RunInput
 from pydantic import Field, create_model
 
+from models.cadence import WaitKind
 from models.db import reading, transaction
 from models.decision import Decision, DecisionKind
 from models.exchange import Incoming
@@ -29,6 +30,7 @@ QUESTIONS = {
     DecisionKind.DECLINED: "Der Vertrag wurde abgelehnt",
     DecisionKind.BAD_ADDRESS: "E-Mail-Adresse berichtigen",
     DecisionKind.LOGO: "Welches Bild ist das Logo?",
+    DecisionKind.SILENT: "Keine Antwort auf die letzte Erinnerung: Wie geht es weiter?",
 }
 """What the form is headed with. Operators read German; names stay on the board, since everyone sees the Prefect UI."""
 
@@ -73,6 +75,13 @@ def _told(decision: Decision) -> list[str]:
     if decision.kind is DecisionKind.LOGO:
         found = [f"- Bild {one['number']}: {one['confidence']:.0%}" for one in decision.facts["candidates"]]
         return ["Auf der Website ist kein Bild zweifelsfrei das Logo. Die Bilder stehen auf der Vorgangsseite.", *found]
+    if decision.kind is DecisionKind.SILENT:
+        facts, german = decision.facts, Reader(Language.GERMAN)
+        wait = german.label(WaitKind(facts["wait"]))
+        return [
+            f"Worauf wir warten: **{wait}**; Erinnerungen bisher: {facts['reminders']}.",
+            "resend: von vorn erinnern; correct: an die richtige Adresse; leave: nicht mehr erinnern.",
+        ]
     return []
 
 
@@ -92,6 +101,9 @@ def _model(decision: Decision) -> type[RunInput]:
     if decision.kind is DecisionKind.LOGO:
         description = "Nummer des Bildes, das das Logo ist; ohne Bedeutung, wenn es keines ist."
         fields["choice"] = (int, Field(1, description=description, json_schema_extra={"title": "Bild"}))
+    if decision.kind is DecisionKind.SILENT:
+        only = "Nur bei „correct“: die richtige Adresse."
+        fields["address"] = (str, Field("", description=only, json_schema_extra={"title": "E-Mail"}))
     note = "Anmerkung; bei der Kennung steht sie in der Nachricht an die Kanzlei."
     fields["note"] = (str, Field("", description=note, json_schema_extra={"title": "Anmerkung"}))
     for position, (_, field) in enumerate(fields.values()):

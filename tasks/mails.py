@@ -17,6 +17,7 @@ from bs4 import BeautifulSoup
 from bs4.element import NavigableString, PageElement, Tag
 from email_validator import EmailNotValidError, validate_email
 
+from models.decision import DecisionKind
 from models.document import Document
 from models.errors import N_
 from models.exchange import MailKind, Outgoing
@@ -134,6 +135,7 @@ def _values(outgoing: Outgoing, link: Link | None, facts: dict[str, Any]) -> dic
     informal = outgoing.language == Language.GERMAN and outgoing.address_form == AddressForm.DU
     return {
         "count": 0,
+        "last": facts.get("count", 0) > 2,
         "firm": "",
         "company_id": None,
         "logo": False,
@@ -145,6 +147,7 @@ def _values(outgoing: Outgoing, link: Link | None, facts: dict[str, Any]) -> dic
         "to_provider": outgoing.person_id is None,
         "provider": provider,
         "step_names": StepName,
+        "questions_of": DecisionKind,
         "link": link.url if link else provider.base_url + facts["path"] if "path" in facts else None,
         "valid_until": link and link.expires_at,
     }

@@ -27,6 +27,7 @@ from babel.numbers import format_currency
 from babel.support import NullTranslations, Translations
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
 
+from models.cadence import Follow, Level, WaitKind
 from models.client import ClientKind
 from models.decision import DecisionKind, Verdict
 from models.errors import N_, ProvisionError
@@ -92,6 +93,7 @@ LABELS: dict[type[StrEnum], dict[Any, str]] = {
         DecisionKind.DECLINED: N_("Agreement declined"),
         DecisionKind.BAD_ADDRESS: N_("Mail address that bounces"),
         DecisionKind.LOGO: N_("Choose the logo"),
+        DecisionKind.SILENT: N_("No answer to the last reminder"),
     },
     Verdict: {
         Verdict.AGREED: N_("agreed"),
@@ -102,6 +104,7 @@ LABELS: dict[type[StrEnum], dict[Any, str]] = {
         Verdict.RESEND: N_("send again"),
         Verdict.STOP: N_("stop"),
         Verdict.CORRECT: N_("correct"),
+        Verdict.LEAVE: N_("leave it"),
     },
     Doubt: {
         Doubt.NO_SIGNATURE: N_("It bears no digital signature: it is a scan, a print or a drawing."),
@@ -114,6 +117,22 @@ LABELS: dict[type[StrEnum], dict[Any, str]] = {
         Doubt.REWRITTEN: N_("The file was built anew when it was signed; its pages look like those of the original."),
         Doubt.MARKED: N_("Notes, drawings, fields or links were put on the pages or taken from them."),
         Doubt.COVERED: N_("A visible signature covers something that stands on the page."),
+    },
+    WaitKind: {
+        WaitKind.ORGANISER: N_("Organiser makes an account"),
+        WaitKind.TASK: N_("Organiser tells or supplies something"),
+        WaitKind.AGREEMENT: N_("Agreement comes back signed"),
+        WaitKind.CASEWORKER: N_("Caseworker makes an account"),
+        WaitKind.CLIENT: N_("Client activates the access"),
+        WaitKind.ADVICE: N_("Advice by an operator"),
+        WaitKind.DECISION: N_("Decision by an operator"),
+    },
+    Follow: {Follow.NOTHING: N_("nothing more"), Follow.OPERATOR: N_("an operator is asked how it goes on")},
+    Level: {
+        Level.PROVIDER: N_("provider"),
+        Level.FIRM: N_("firm"),
+        Level.CASE: N_("case"),
+        Level.PERSON: N_("person"),
     },
     Language: {Language.GERMAN: N_("German"), Language.FRENCH: N_("French"), Language.ENGLISH: N_("English")},
     AddressForm: {AddressForm.SIE: N_("formal"), AddressForm.DU: N_("informal")},

@@ -41,6 +41,14 @@ CASES = [
     ("company_id", {"granted": False, "preferred": 123456, "alternatives": [123457, 123465], "note": "Vergeben."}),
     *[("invitation", {"message": "Guten Tag!", "invited_by": "e@freitag.example", "count": n}) for n in range(4)],
     ("client_active", {"client": "Max Beispiel"}),
+    (
+        "decisions_wait",
+        {
+            "firm": "",
+            "path": "/board",
+            "questions": [{"kind": "silent", "firm": FIRM, "days": 3, "path": "/board/cases/1"}],
+        },
+    ),
     ("reset_password", {"firm": ""}),
 ]
 READERS = [("de", "sie"), ("de", "du"), ("fr", "sie"), ("en", "sie")]
@@ -55,7 +63,7 @@ def row(kind: str, facts: dict, language: str = "de", form: str = "sie", **chang
     columns = {
         "message_id": "<1234@convent-it.example>",
         "kind": MailKind(kind),
-        "person_id": None if kind == "agreement_declined" else 1,
+        "person_id": None if kind in {"agreement_declined", "decisions_wait"} else 1,
         "to_name": "Erika Muster",
         "to_address": "erika@freitag.example",
         "language": Language(language),

@@ -69,6 +69,7 @@ MAILS = {
     MailKind.COMPANY_ID: N_("Decision on the company ID"),
     MailKind.INVITATION: N_("Invitation of a client"),
     MailKind.CLIENT_ACTIVE: N_("Notice that a client is active"),
+    MailKind.DECISIONS_WAIT: N_("Reminder of open decisions"),
     MailKind.RESET_PASSWORD: N_("New password"),
 }
 ANSWERS = {
@@ -84,6 +85,9 @@ ANSWERS = {
     (DecisionKind.BAD_ADDRESS, Verdict.CORRECT): N_("Correct and send again"),
     (DecisionKind.LOGO, Verdict.ACCEPT): N_("Take this picture"),
     (DecisionKind.LOGO, Verdict.REFUSE): N_("None of them: ask the firm for a file"),
+    (DecisionKind.SILENT, Verdict.RESEND): N_("Remind once more"),
+    (DecisionKind.SILENT, Verdict.CORRECT): N_("Correct the address and remind"),
+    (DecisionKind.SILENT, Verdict.LEAVE): N_("No more reminders"),
 }
 """What stands on the button of each answer."""
 ACTIONS = {
@@ -107,6 +111,14 @@ ACTIONS = {
     "decision.answered": N_("Decided"),
     "mail.bounced": N_("Mail came back"),
     "address.corrected": N_("Address corrected"),
+    "person.reminded": N_("Reminded"),
+    "reminders.paused": N_("Reminders paused"),
+    "reminders.resumed": N_("Reminders resumed"),
+    "reminders.deferred": N_("Asked for peace until a day"),
+    "cadence.set": N_("Cadence set"),
+    "cadence.inherited": N_("Cadence inherited again"),
+    "mail.complained": N_("Marked as spam"),
+    "person.not_me": N_("Says that the mail is not for them"),
 }
 """What people read for the acts of the audit trail."""
 ACTORS = {"provision": N_("automatic processing"), "operator": N_("provider"), "webhook": N_("another system")}
