@@ -1,5 +1,6 @@
 """The end of step 5: the document that both sides have signed is made, sealed and sent to both."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC
 from io import BytesIO
@@ -10,7 +11,7 @@ from pypdf.errors import PyPdfError
 from sqlalchemy.orm import Session
 
 from models.agreement import Agreement, SignedHow
-from models.audit import record, trail
+from models.audit import Entry, record, trail
 from models.db import reading, transaction
 from models.document import Document
 from models.errors import NotFound
@@ -20,7 +21,7 @@ from models.person import Person, Role
 from models.schedule import now
 from models.settings import settings
 from tasks.cases import letterhead
-from tasks.paper import Proof, Signature, attach, seal_reason, sign_off
+from tasks.paper import DigitalSignature, Proof, Signature, attach, seal_reason, sign_off
 from tasks.seal import own_seal, seal
 from tasks.texts import Reader
 from tasks.wording import Language
@@ -109,6 +110,7 @@ def _signatures(session: Session, case: Onboarding, agreement: Agreement, organi
     return [
         Signature(
             party_name=case.firm.name,
+            digital=_digital(acts, agreement),
             signer_name=agreement.signer or "",
             role=Reader(agreement.language).label(Role.ORGANISER),
             email=organiser.email,
@@ -126,6 +128,16 @@ def _signatures(session: Session, case: Onboarding, agreement: Agreement, organi
             how="countersigned",
         ),
     ]
+
+
+def _digital(acts: Sequence[Entry], agreement: Agreement) -> tuple[DigitalSignature, ...]:
+    """What was found in the copy when it came back."""
+    found = [act.facts for act in acts if act.action == "agreement.uploaded"]
+    told = next((facts for facts in found if facts["document_id"] == agreement.uploaded_id), None)
+    return tuple(
+        DigitalSignature(one["subject"], one["issuer"], one["verified"], one["trusted"])
+        for one in (told["signatures"] if told else ())
+    )
 
 
 def _proof(session: Session, case_id: int, agreement: Agreement) -> Proof:

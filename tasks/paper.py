@@ -96,6 +96,18 @@ class Part:
     html: Markup
 
 
+@dataclass(frozen=True)
+class DigitalSignature:
+    """A signature inside of a copy that came back, as its certificate names the signer and who issued it."""
+
+    subject: str
+    issuer: str
+    verified: bool
+    """Whether it is of a kind that we could check, and was found whole."""
+    trusted: bool | None
+    """Whether the certificate leads to an issuer whom the provider trusts; None: nobody asked."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Signature:
     """Who signed for a party, when, in which way, and how we know; whatever is not known stays empty."""
@@ -114,6 +126,8 @@ class Signature:
     """IP address and browser of each place from which the signer acted."""
     drawing: bytes | None = None
     """The signature as it was drawn, a PNG or SVG."""
+    digital: tuple[DigitalSignature, ...] = ()
+    """Those in the copy that came back."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -113,6 +113,9 @@ def test_a_copy_signed_digitally_is_attached_as_it_came_and_its_signature_stays_
     inner = PdfFileReader(BytesIO(reader.attachments["Unterschrieben – Müller.pdf"][0]), strict=False)
     trusted = ValidationContext(trust_roots=[seal.own_seal().certificate])
     assert validate_pdf_signature(inner.embedded_signatures[0], trusted).bottom_line
+    sheet = " ".join(reader.pages[-1].extract_text().split())
+    assert f"CN={settings().provider_name}" in sheet
+    assert "Geprüft und unversehrt; der Aussteller des Zertifikats wurde nicht geprüft." in sheet
 
 
 def test_a_copy_that_cannot_be_written_on_is_attached(monkeypatch):

@@ -24,6 +24,7 @@ from weasyprint.urls import FatalURLFetchingError
 from tasks import paper
 from tasks.paper import (
     AgreementData,
+    DigitalSignature,
     Proof,
     Signature,
     agreement_filename,
@@ -533,6 +534,24 @@ def test_a_drawing_fetches_nothing(caplog):
 
     assert "Failed to render SVG image" in caplog.text
     assert not any(pictures(signed)[1:])
+
+
+@pytest.mark.parametrize(
+    ("verified", "trusted", "said"),
+    [
+        (True, True, "the provider trusts the certificate’s issuer"),
+        (True, False, "the provider does not know the certificate’s issuer"),
+        (True, None, "the certificate’s issuer was not checked"),
+        (False, None, "could not be checked"),
+    ],
+)
+def test_a_signature_in_the_copy_is_told_for_what_it_is(verified, trusted, said):
+    digital = DigitalSignature("CN=Ute Freitag", "CN=Trust Center, O=Beispiel", verified, trusted)
+
+    sheet = last_page(sign_off(scan(), [replace(signatures()[0], how="attached", digital=(digital,))], "en"))
+
+    for fact in ("CN=Ute Freitag", "Issued by: CN=Trust Center, O=Beispiel", said, "signature’s level applies"):
+        assert fact in sheet
 
 
 def test_a_seal_that_somebody_issued_is_not_called_self_made():
