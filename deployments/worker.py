@@ -42,6 +42,7 @@ from prefect.settings import PREFECT_CLIENT_MAX_RETRIES, temporary_settings
 from prefect.states import Cancelled, Crashed, Pending
 from prefect.utilities.engine import propose_state_sync
 
+from deployments import logs
 from deployments.catalogue import CATALOGUE, POOL, load_flow
 
 log = logging.getLogger(__name__)
@@ -234,7 +235,8 @@ def main() -> None:
     """Serve the product's pool; exit status 1 if a run had to be left behind."""
     for deployment in CATALOGUE:
         load_flow(deployment.entrypoint)  # Not at the first run.
-    log.setLevel(logging.INFO)  # Prefect has set up the handlers.
+    logs.set_up()  # Prefect has put up the handlers.
+    log.setLevel(logging.INFO)
     worker = Worker(at_once=int(os.environ.get("PROVISION_RUNS_AT_ONCE", "4")))
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: worker.stop.set())

@@ -92,7 +92,8 @@ class Base(DeclarativeBase):
 @cache
 def engine(url: str) -> Engine:
     """One pool per address and process."""
-    made = create_engine(url, pool_pre_ping=not url.startswith("sqlite"))
+    # What was to be written stays out of errors, and so out of logs.
+    made = create_engine(url, pool_pre_ping=not url.startswith("sqlite"), hide_parameters=True)
     if made.dialect.name == "sqlite":
         event.listen(made, "connect", _prepare_sqlite)
         event.listen(made, "begin", _begin_sqlite)

@@ -6,8 +6,11 @@ from pkgutil import iter_modules
 
 from alembic import command
 from alembic.config import Config
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
 
 import models
+from models.db import reading
 from models.settings import settings
 
 
@@ -28,3 +31,10 @@ def upgrade() -> None:
     """Make or update the database that the settings name; nothing happens if it is up to date."""
     settings().data.mkdir(parents=True, exist_ok=True)
     command.upgrade(config(), "head")
+
+
+def is_up_to_date() -> bool:
+    """Whether the database answers and has the present shape of the tables; raises what the database raises."""
+    with reading() as session:
+        here = MigrationContext.configure(session.connection()).get_current_heads()
+    return set(here) == set(ScriptDirectory.from_config(config()).get_heads())

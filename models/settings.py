@@ -64,6 +64,10 @@ class Settings(BaseSettings):
     """Let the logo fetcher reach private and loopback addresses: tests and the demo only."""
     rate_limit_storage: str = "memory://"
     """Where rate limits are counted, as the library *limits* writes it (``redis://…`` for several web processes)."""
+    metrics_token: SecretStr = SecretStr("")
+    """Who asks for /metrics sends it as bearer token; empty: this machine alone may ask."""
+    log_format: Literal["json", "text"] = "json"
+    """How web pages and worker write their logs: an object a line, or for reading by eye."""
     link_days: int = 14
     """Days that a registration or invitation link is good for."""
     trust_roots: Path | None = None

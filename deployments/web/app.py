@@ -7,6 +7,8 @@ that stands in the log beside the traceback.
 """
 
 import logging
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from secrets import token_hex
 from urllib.parse import quote
 
@@ -18,7 +20,8 @@ from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, Response
 from starlette.staticfiles import StaticFiles
 
-from deployments.web import webhooks
+from deployments import logs
+from deployments.web import watch, webhooks
 from deployments.web.pages import account, agreement, board, firm, mail, portal
 from deployments.web.security import BodyCap, SecureHeaders, SignInFirst, TooManyAttempts, WithoutTokens, secure, sign
 from deployments.web.visit import STATIC, visit_of
@@ -29,15 +32,24 @@ from tasks.texts import explain
 log = logging.getLogger(__name__)
 logging.getLogger("uvicorn.access").addFilter(WithoutTokens())
 
-app = FastAPI(title="Provision", docs_url=None, redoc_url=None, openapi_url="/openapi.json")
+
+@asynccontextmanager
+async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+    logs.set_up()  # By now the server has put up its handlers.
+    yield
+
+
+app = FastAPI(title="Provision", docs_url=None, redoc_url=None, openapi_url="/openapi.json", lifespan=lifespan)
 app.add_middleware(BodyCap)
 app.add_middleware(SecureHeaders)
 app.mount("/static", StaticFiles(directory=STATIC), name="static")
 for page in (account, firm, agreement, portal, board, mail):
     app.include_router(page.router, include_in_schema=False)
 app.include_router(webhooks.router)
+app.include_router(watch.router, include_in_schema=False)
 
 
+MACHINES = {"/health", "/ready", "/metrics"}
 HTTP_SAYS = {
     400: N_("The browser sent something that could not be read: go back and try again."),
     404: N_("There is no page at this address: check it for typing errors, or begin at the start page."),
@@ -106,4 +118,4 @@ def break_down(request: Request, error: Exception) -> Response:
 
 def _is_machine(request: Request) -> bool:
     """Whether another system asks, which reads JSON."""
-    return request.url.path.startswith(("/webhooks", "/openapi.json"))
+    return request.url.path.startswith(("/webhooks", "/openapi.json")) or request.url.path in MACHINES

@@ -1,0 +1,88 @@
+"""For machines that watch over the product: is it alive, can it work, what waits. No names in any of it."""
+
+import hmac
+import logging
+from collections.abc import Iterable, Iterator
+
+from fastapi import APIRouter, Request
+from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
+from prometheus_client.metrics_core import GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
+from sqlalchemy.exc import SQLAlchemyError
+from starlette.responses import JSONResponse, Response
+
+from deployments.web.security import ip
+from models import gauges
+from models.db import reading
+from models.errors import NotFound
+from models.gauges import Count
+from models.migrate import is_up_to_date
+from models.schedule import now
+from models.settings import settings
+
+log = logging.getLogger(__name__)
+
+router = APIRouter()
+
+LOOPBACK = {"127.0.0.1", "::1"}
+FORWARDED = {"forwarded", "x-forwarded-for", "x-real-ip"}
+"""Headers by which a proxy tells that somebody else asks."""
+
+
+@router.get("/health")
+def health() -> Response:
+    """The process lives and answers; restart it if this fails."""
+    return JSONResponse({"status": "alive"})
+
+
+@router.get("/ready")
+def ready() -> Response:
+    """It can work: 200, or 503 with what is missing; send it no visitors then."""
+    try:
+        state = "ready" if is_up_to_date() else "database not up to date"
+    except SQLAlchemyError:
+        log.warning("The database does not answer", exc_info=True)
+        state = "database away"
+    return JSONResponse({"status": state}, 200 if state == "ready" else 503)
+
+
+@router.get("/metrics")
+def metrics(request: Request) -> Response:
+    """Everything counted at this moment, as Prometheus reads it; for others the page does not exist."""
+    if not _may_ask(request):
+        raise NotFound("Page")
+    registry = CollectorRegistry()
+    registry.register(_Gauges())
+    return Response(generate_latest(registry), media_type=CONTENT_TYPE_LATEST)
+
+
+def _may_ask(request: Request) -> bool:
+    token = settings().metrics_token.get_secret_value()
+    if token:
+        sent = request.headers.get("authorization", "")
+        return hmac.compare_digest(sent.encode(), f"Bearer {token}".encode())
+    return ip(request) in LOOPBACK and FORWARDED.isdisjoint(request.headers)
+
+
+class _Gauges(Collector):
+    """Counted in the database when asked, so that every process gives the same numbers."""
+
+    def collect(self) -> Iterator[Metric]:
+        at = now()
+        with reading() as session:
+            waits, decisions = gauges.waits(session, at), gauges.decisions(session, at)
+            mails, passes = gauges.mails(session), gauges.passes(session, at)
+            events, left_over = gauges.events(session), gauges.left_over(session, at)
+        yield _gauge("waits", "Steps that wait, by how long they do", ("step", "waiting_for", "age"), waits)
+        yield _gauge("decisions_open", "Questions that wait for an operator", ("kind", "age"), decisions)
+        yield _gauge("mails", "Mails by what became of them", ("kind", "state"), mails)
+        yield _gauge("cases_open", "Open cases by what their passes do", ("state",), passes)
+        yield _gauge("events", "Events from outside by what became of them", ("source", "state"), events)
+        yield _gauge("left_over", "What was lost on its way and the next sweep will find", ("what",), left_over)
+
+
+def _gauge(name: str, text: str, labels: tuple[str, ...], counts: Iterable[Count]) -> Metric:
+    made = GaugeMetricFamily(f"provision_{name}", text, labels=labels)
+    for count in counts:
+        made.add_metric(count.sort, count.number)
+    return made

@@ -1,0 +1,107 @@
+"""Numbers about all cases at a moment, for whoever watches over the product: one grouped query each, no names."""
+
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Any, NamedTuple
+
+from sqlalchemy import ColumnElement, Select, and_, case, func, or_, select
+from sqlalchemy.orm import InstrumentedAttribute, Session
+
+from models.decision import Decision
+from models.exchange import MOST_ATTEMPTS, Incoming, Outgoing
+from models.onboarding import STUCK_AFTER, Onboarding, Step, StepState
+
+AGES = {"hour": timedelta(hours=1), "day": timedelta(days=1), "week": timedelta(days=7), "month": timedelta(days=30)}
+"""How old something is at most, by the name of the class; what is older is ``older``."""
+LEFT_AFTER = timedelta(minutes=2)
+"""What should happen at once and has not after so long was lost on its way, and a sweep finds it."""
+
+
+class Count(NamedTuple):
+    """So many of one sort; *sort* are the values of the labels."""
+
+    sort: tuple[str, ...]
+    number: int
+
+
+def waits(session: Session, now: datetime) -> list[Count]:
+    """Steps that wait in open cases: step, for whom, age."""
+    sort = Step.name, Step.waiting_for, _age(Step.since, now)
+    open_case = and_(Onboarding.finished_at.is_(None), Onboarding.stopped_at.is_(None))
+    query = select(*sort, func.count()).join(Onboarding, Onboarding.id == Step.onboarding_id)
+    return _counts(session, query.where(open_case, Step.state == StepState.WAITING).group_by(*sort))
+
+
+def decisions(session: Session, now: datetime) -> list[Count]:
+    """Open questions to operators: kind, age."""
+    sort = Decision.kind, _age(Decision.opened_at, now)
+    return _counts(session, select(*sort, func.count()).where(Decision.answered_at.is_(None)).group_by(*sort))
+
+
+def mails(session: Session) -> list[Count]:
+    """Mails: kind; ``delivered``, ``failed``, ``retrying`` or ``waiting``."""
+    state = case(
+        (Outgoing.failed_at.is_not(None), "failed"),
+        (Outgoing.delivered_at.is_not(None), "delivered"),
+        (Outgoing.attempts > 0, "retrying"),
+        else_="waiting",
+    )
+    return _counts(session, select(Outgoing.kind, state, func.count()).group_by(Outgoing.kind, state))
+
+
+def passes(session: Session, now: datetime) -> list[Count]:
+    """Open cases: ``stuck``, ``due`` for a pass, or ``idle``."""
+    state = case(
+        (Onboarding.attempts >= STUCK_AFTER, "stuck"),
+        (Onboarding.pass_due_at <= now, "due"),
+        else_="idle",
+    )
+    open_case = and_(Onboarding.finished_at.is_(None), Onboarding.stopped_at.is_(None))
+    return _counts(session, select(state, func.count()).where(open_case).group_by(state))
+
+
+def events(session: Session) -> list[Count]:
+    """Events from outside: source; ``handled``, ``refused``, ``waiting`` or ``given_up``."""
+    state = case(
+        (Incoming.refusal.is_not(None), "refused"),
+        (Incoming.handled_at.is_not(None), "handled"),
+        (Incoming.attempts >= MOST_ATTEMPTS, "given_up"),
+        else_="waiting",
+    )
+    return _counts(session, select(Incoming.source, state, func.count()).group_by(Incoming.source, state))
+
+
+def left_over(session: Session, now: datetime) -> list[Count]:
+    """What the next sweep will find: ``passes``, ``mails``, ``events`` and ``forms`` that were lost on their way."""
+    before = now - LEFT_AFTER
+    lost: dict[str, tuple[InstrumentedAttribute[int], ColumnElement[bool]]] = {
+        "passes": (Onboarding.id, Onboarding.pass_due_at <= before),
+        "mails": (Outgoing.id, Outgoing.due_at <= before),
+        "events": (
+            Incoming.id,
+            and_(Incoming.handled_at.is_(None), Incoming.attempts < MOST_ATTEMPTS, Incoming.received_at <= before),
+        ),
+        "forms": (
+            Decision.id,
+            and_(
+                Decision.opened_at <= before,
+                or_(
+                    and_(Decision.answered_at.is_(None), Decision.form_run_id.is_(None)),
+                    and_(Decision.answered_at <= before, Decision.form_run_id.is_not(None)),
+                ),
+            ),
+        ),
+    }
+    columns = [select(func.count(key)).where(is_lost).scalar_subquery() for key, is_lost in lost.values()]
+    return [Count((what,), number) for what, number in zip(lost, session.execute(select(*columns)).one(), strict=True)]
+
+
+def _age(since: InstrumentedAttribute[datetime], now: datetime) -> ColumnElement[str]:
+    return case(*((since > now - most, name) for name, most in AGES.items()), else_="older")
+
+
+def _counts(session: Session, query: Select[Any]) -> list[Count]:
+    return [
+        Count(tuple(one.value if isinstance(one, StrEnum) else str(one) for one in sort), number)
+        for *sort, number in session.execute(query)
+    ]
