@@ -8,7 +8,7 @@ import re
 import warnings
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from io import BytesIO
 from typing import Any
@@ -42,7 +42,7 @@ VISIBLE = 16
 def decode(content: bytes) -> Image.Image:
     """RGBA pixels in sRGB, upright; of an animation the first whole picture, of an icon the largest."""
     try:
-        with warnings.catch_warnings():
+        with warnings.catch_warnings(), _pixels_at_most(PIXELS):
             warnings.simplefilter("ignore")  # Damaged metadata is not our concern.
             warnings.simplefilter("error", Image.DecompressionBombWarning)
             picture = _first_whole(_opened(content))
@@ -58,15 +58,19 @@ def _opened(content: bytes) -> Image.Image:
     try:
         return Image.open(BytesIO(content), formats=FORMATS)
     except (Image.DecompressionBombWarning, Image.DecompressionBombError) as bomb:
-        Image.MAX_IMAGE_PIXELS = None
-        try:
+        with _pixels_at_most(None):
             size = Image.open(BytesIO(content), formats=FORMATS).size
-        finally:
-            Image.MAX_IMAGE_PIXELS = PIXELS
         raise CannotShape(Refusal.TOO_MANY_PIXELS, *size) from bomb
 
 
-Image.MAX_IMAGE_PIXELS = PIXELS
+@contextmanager
+def _pixels_at_most(number: int | None) -> Iterator[None]:
+    """Pillow looks at its own limit whenever it opens something, but there is only one for all."""
+    before, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, number
+    try:
+        yield
+    finally:
+        Image.MAX_IMAGE_PIXELS = before
 
 
 def _first_whole(picture: Image.Image) -> Image.Image:

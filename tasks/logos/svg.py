@@ -35,7 +35,7 @@ IMAGE_SIDE = 1600
 DRAWN = 60_000
 """Elements that are drawn in the end, when every reference is followed."""
 PATH, MASK = 50, 30
-"""As much as one more element cost so many characters of a path; a mask costs as much as so many elements."""
+"""So many characters of a path cost as much as an element; a mask or a pattern costs as much as so many elements."""
 LETTERS = 10_000
 
 NAMESPACE = "http://www.w3.org/2000/svg"
@@ -59,6 +59,7 @@ _ELEMENTS = SHAPES | _words(
     feGaussianBlur feMerge feMergeNode feOffset
     """
 )
+_COSTLY = frozenset({"mask", "pattern"})
 _CONTAINERS = frozenset({"a", "switch"})  # Their content is drawn, they themselves become groups.
 _PROPERTIES = _words(
     """
@@ -458,7 +459,7 @@ def _check_references(root: ET.Element) -> None:
             for target in _targets(name, value):
                 if target in by_id:
                     times = _vertices(node) if name.startswith("marker-") else 1
-                    total += times * weigh(by_id[target]) + (MASK if name == "mask" else 0)
+                    total += times * weigh(by_id[target]) + (MASK if local(by_id[target]) in _COSTLY else 0)
         following.discard(node)
         if total > DRAWN:
             raise CannotShape(Refusal.TOO_COMPLEX)

@@ -45,7 +45,7 @@ def test_a_hostile_site_keeps_nobody_busy(site, name):
             assert fetcher.get(f"{hostile.url}/", most=1_000_000).content == b"logo"
         took = time.monotonic() - started
 
-    assert took < 4
+    assert took < 8
     assert len(hostile.paths) <= REQUESTS
 
 
