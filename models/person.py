@@ -4,6 +4,7 @@ A *person* is somebody as one firm knows them: name, address, role, language. An
 human being may be a caseworker of one firm and a client of another with one account.
 """
 
+from collections.abc import Collection
 from datetime import datetime, timedelta
 from enum import StrEnum
 from functools import cache
@@ -162,7 +163,7 @@ class Account(Base):
     id: Mapped[Key]
     email: Mapped[str] = mapped_column(String(254), unique=True)
     password_hash: Mapped[str | None] = mapped_column(String(200))
-    """None: a foreign identity provider keeps the password, or none was set yet."""
+    """None: none was set for our pages; a foreign identity provider may keep one, which does not open them."""
     external_id: Mapped[str | None] = mapped_column(String(200), unique=True)
     is_operator: Mapped[bool] = mapped_column(default=False)
     confirmed_at: Mapped[Instant | None]
@@ -172,6 +173,12 @@ class Account(Base):
     @classmethod
     def by_email(cls, session: Session, email: str) -> Self | None:
         return session.scalars(select(cls).where(cls.email == email)).one_or_none()
+
+    @classmethod
+    def kept_elsewhere(cls, session: Session, emails: Collection[str]) -> dict[str, Self]:
+        """Of these addresses those that a foreign identity provider knows and has confirmed."""
+        known = select(cls).where(cls.email.in_(emails), cls.external_id.is_not(None), cls.confirmed_at.is_not(None))
+        return {account.email: account for account in session.scalars(known)}
 
     def set_password(self, session: Session, password: str, *context: str) -> None:
         """Check and keep; every session of this account ends."""
@@ -291,19 +298,21 @@ class Person(Base):
     def register(self, session: Session, password: str, firm_name: str, now: datetime) -> Account:
         """Make or join the account of this address, whose holder has followed a link sent to it.
 
-        Registering again changes nothing. An address that has an account keeps its password; the right one joins.
+        An address that has a password keeps it, and the right one joins. One whose password is with a foreign identity
+        provider gets one for our pages.
         """
-        account = Account.by_email(session, self.email)
-        if account is None:
-            account = Account(email=self.email, created_at=now)
+        account = Account.by_email(session, self.email) or Account(email=self.email, created_at=now)
+        if account.password_hash is None:
             account.set_password(session, password, self.name, firm_name)
-            session.add(account)
-            session.flush()
-        elif account.password_hash is None and account.external_id is None:
-            account.set_password(session, password, self.name, firm_name)
-        elif self.account_id is None:
+        else:
             account.verify(password)
+        session.add(account)
+        session.flush()
         account.confirmed_at = account.confirmed_at or now
-        self.account_id = account.id
-        self.registered_at = self.registered_at or now
+        self.join(account, now)
         return account
+
+    def join(self, account: Account, now: datetime) -> None:
+        """Open the firm to the person with this account from now on; nothing changes if one does already."""
+        self.account_id = self.account_id or account.id
+        self.registered_at = self.registered_at or now

@@ -3,6 +3,7 @@
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -75,9 +76,11 @@ def ask_organiser(case_id: int) -> Standing:
 def invite(session: Session, turns: Sequence[Turn], by: str = "provision") -> None:
     """Send each of these people a fresh link to an account; a link sent before dies.
 
-    From now on we wait for them, unless this is a reminder. It takes as many statements for many as for one.
+    From now on we wait for them, unless this is a reminder. Whoever has an account at a foreign identity provider has
+    joined with that; the link then sets a password for our pages. It takes as many statements for many as for one.
     """
     at = now()
+    elsewhere = Account.kept_elsewhere(session, {turn.person.email for turn in turns})
     about = letterheads(session, [turn.case.firm for turn in turns])
     for role, step in STEP_OF.items():
         asked = [turn for turn in turns if turn.person.role is role]
@@ -112,9 +115,16 @@ def invite(session: Session, turns: Sequence[Turn], by: str = "provision") -> No
             person.invited_at = person.invited_at or at
         Outgoing.post_all(session, mails)
         fresh = [(turn.case, turn.person) for turn in asked if turn.reminders == 0]
+        waited_for = [(case, person) for case, person in fresh if person.email not in elsewhere]
+        if waited_for:
+            Reminder.begin_each(session, step, waited_for, at)
         if fresh:
-            Reminder.begin_each(session, step, fresh, at)
             record_people(session, fresh, "person.invited", by, role=role)
+        for case, person, *_ in asked:
+            account = elsewhere.get(person.email)
+            if account is not None and person.registered_at is None:
+                person.join(account, at)
+                _registered(session, case, person, f"account:{account.external_id}")
 
 
 def record_people(
@@ -198,11 +208,15 @@ def register(
             raise NameMissing(person.email)
         person.given_name, person.family_name = given_name.strip()[:100], family_name.strip()[:100]
         person.language, person.address_form = language, address_form
+        joined = person.registered_at is not None  # By a foreign identity provider, whose password is not known here.
         account = person.register(session, password, case.firm.name, at)
         link.used_at = at
         if person.role is Role.ORGANISER:
             name_contact(session, case, person, contact)
-        _registered(session, case, person, account.email)
+        if joined:
+            record(session, case.id, at, "password.set", account.email, person=person.id)
+        else:
+            _registered(session, case, person, account.email)
         return SignIn.start(session, account, at), case.id
 
 
@@ -251,7 +265,8 @@ def _registered(session: Session, case: Onboarding, person: Person, actor: str) 
 def registered_elsewhere(email: str, external_id: str, given_name: str, family_name: str) -> list[int]:
     """A foreign identity provider says that this address has an account; returns the cases that it moves.
 
-    The address counts as confirmed. Every firm that has invited it gains a registered person.
+    The address counts as confirmed. Every firm that has invited it gains a registered person, whose link stays good
+    for setting a password for our pages.
     """
     with transaction() as session:
         at, address = now(), email_address(email)
@@ -271,14 +286,20 @@ def registered_elsewhere(email: str, external_id: str, given_name: str, family_n
             session.refresh(person)
             if person.registered_at is not None:  # They registered here while we waited for the case.
                 continue
-            person.account_id, person.registered_at = account.id, at
+            person.join(account, at)
             person.given_name, person.family_name = given_name or person.given_name, family_name or person.family_name
-            for link in session.scalars(select(Link).where(Link.person_id == person.id, Link.used_at.is_(None))):
-                if link.purpose in {Purpose.REGISTER, Purpose.ACTIVATE}:
-                    link.used_at = at
+            if account.password_hash is not None:
+                _use_up_links(session, [person], at)
             _registered(session, case, person, f"account:{external_id}")
             moved.append(case.id)
         return moved
+
+
+def _use_up_links(session: Session, people: Sequence[Person], at: datetime) -> None:
+    """Their links to an account have done their work: it exists, with a password."""
+    theirs = select(Link).where(Link.person_id.in_([person.id for person in people]), Link.used_at.is_(None))
+    for link in session.scalars(theirs.where(Link.purpose.in_([Purpose.REGISTER, Purpose.ACTIVATE]))):
+        link.used_at = at
 
 
 def ask_for_link(company_id: str, email: str) -> None:
@@ -309,6 +330,8 @@ def renew_link(link_id: int) -> int:
         case = Onboarding.of_firm(session, person.firm_id)
         if link.purpose in {Purpose.REGISTER, Purpose.ACTIVATE} and person.registered_at is None:
             invite(session, [Turn(case, person)])
+        elif link.purpose in {Purpose.REGISTER, Purpose.ACTIVATE}:
+            _mail_reset(session, Account.by_email(session, person.email))
         elif link.purpose is Purpose.PROGRESS:
             welcome(session, case, person)
         elif link.purpose is Purpose.AGREEMENT:
@@ -425,24 +448,18 @@ def set_reach(
 def ask_for_reset(email: str) -> None:
     """Send a link to set a new password, if the address has an account; silent otherwise."""
     with transaction() as session:
-        account = Account.by_email(session, email.strip().lower())
-        if account is None or account.external_id is not None:
-            return
-        at = now()
-        person = session.scalars(select(Person).where(Person.account_id == account.id).limit(1)).one_or_none()
-        link = Link.to(session, Purpose.RESET_PASSWORD, at, account=account.id)
-        Outgoing.post(
-            session,
-            MailKind.RESET_PASSWORD,
-            f"reset_password:{account.id}:{link.generation}",
-            person,
-            at,
-            address=account.email,
-            link=link,
-            firm="",
-            company_id=None,
-            logo=False,
-        )
+        _mail_reset(session, Account.by_email(session, email.strip().lower()))
+
+
+def _mail_reset(session: Session, account: Account | None) -> None:
+    if account is None:
+        return
+    at = now()
+    person = session.scalars(select(Person).where(Person.account_id == account.id).limit(1)).one_or_none()
+    link = Link.to(session, Purpose.RESET_PASSWORD, at, account=account.id)
+    key = f"reset_password:{account.id}:{link.generation}"
+    facts = {"firm": "", "company_id": None, "logo": False}
+    Outgoing.post(session, MailKind.RESET_PASSWORD, key, person, at, address=account.email, link=link, **facts)
 
 
 def reset_opened(token: str) -> str:
@@ -460,4 +477,5 @@ def reset_password(token: str, password: str) -> str:
         account.set_password(session, password)
         account.confirmed_at = account.confirmed_at or at
         link.used_at = at
+        _use_up_links(session, session.scalars(select(Person).where(Person.account_id == account.id)).all(), at)
         return SignIn.start(session, account, at)

@@ -107,6 +107,15 @@ def countersigned(**changes) -> int:
     return case_id
 
 
+def concluded(case_id: int) -> None:
+    """A case whose organiser has an account comes to an agreement that both sides have signed."""
+    advance(case_id)
+    agreements.sign(token("erika@freitag.example", Purpose.AGREEMENT), "Erika Muster", ip="127.0.0.1", agent="test")
+    advance(case_id)
+    decide(case_id, "countersign")
+    advance(case_id)
+
+
 def decide(case_id: int, verdict: str, **answer) -> None:
     """Answer the only open question of the case."""
     with transaction() as session:

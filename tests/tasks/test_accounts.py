@@ -8,18 +8,20 @@ from models.db import reading, transaction
 from models.errors import NotFound
 from models.exchange import Outgoing
 from models.link import Link, LinkExpired, LinkUnknown, LinkUsed, Purpose
-from models.onboarding import AgreementFirst, StepName
+from models.onboarding import AgreementFirst, Reminder, StepName
 from models.person import Account, AddressForm, Language, NameMissing, PasswordTooShort, Person, Role, SignInRefused
 from models.request import Named
 from models.schedule import now
-from tasks import accounts
+from tasks import accounts, invitations
 from tests.factories import (
     PASSWORD,
     advance,
     at_once,
     case,
+    concluded,
     countersigned,
     everything,
+    firm_of,
     opened,
     outbox,
     registered,
@@ -276,3 +278,101 @@ def test_no_token_of_a_link_or_session_lies_in_the_database():
 
     assert all(one not in rows and quote(one) not in rows for one in tokens)
     assert PASSWORD not in rows
+
+
+# ---- accounts that a foreign identity provider keeps
+
+
+def test_who_registered_elsewhere_sets_a_password_for_our_pages_by_the_link_in_the_mail():
+    case_id = opened()
+    advance(case_id)
+    accounts.registered_elsewhere(ERIKA, "idp|1", "Erika", "Muster")
+
+    session_token, _ = register()
+
+    assert accounts.signed_in(session_token).may(firm_of(case_id), Role.ORGANISER)
+    assert accounts.sign_in(ERIKA, PASSWORD)
+    with pytest.raises(LinkUsed):
+        register()
+    assert acts(case_id).count("person.registered") == 1
+    assert acts(case_id)[-1] == "password.set"
+
+
+def test_who_has_a_password_here_is_not_let_in_with_any_other_by_an_old_link():
+    advance(opened())
+    accounts.registered_elsewhere(ERIKA, "idp|1", "", "")
+    link = token(ERIKA, Purpose.REGISTER)
+    accounts.reset_password(reset_link(ERIKA), PASSWORD)
+
+    with pytest.raises(LinkUsed):
+        register("eine ganz andere Losung 7", link=link)
+
+
+@pytest.mark.parametrize("password_first", [True, False])
+def test_an_account_kept_elsewhere_can_have_its_password_reset(password_first):
+    advance(opened())
+    if password_first:
+        register()
+    accounts.registered_elsewhere(ERIKA, "idp|1", "", "")
+
+    accounts.reset_password(reset_link(ERIKA), "sieben rote Vögel singen")
+
+    assert accounts.sign_in(ERIKA, "sieben rote Vögel singen")
+
+
+def test_an_address_that_is_known_elsewhere_joins_as_soon_as_it_is_invited():
+    accounts.registered_elsewhere(ERIKA, "idp|1", "Erika", "Muster")
+    case_id = opened()
+
+    advance(case_id)
+
+    assert standing(case_id)["organiser"] == "done"
+    assert acts(case_id).count("person.registered") == 1
+    with reading() as session:
+        assert session.scalars(select(Reminder).where(Reminder.step == StepName.ORGANISER)).all() == []
+    assert accounts.signed_in(register()[0]).email == ERIKA
+
+
+def test_an_expired_link_of_who_registered_elsewhere_becomes_one_to_set_a_password(clock):
+    advance(opened())
+    accounts.registered_elsewhere(ERIKA, "idp|1", "", "")
+    clock(days=15)
+    with pytest.raises(LinkExpired) as refusal:
+        register()
+
+    accounts.renew_link(refusal.value.link_id)
+
+    assert len(outbox("reset_password")) == 1
+
+
+def test_a_whole_case_whose_people_register_elsewhere_comes_to_its_clients():
+    accounts.registered_elsewhere("ute@freitag.example", "idp|3", "", "")  # Before anybody has invited her.
+    staff = [{"name": "Jan", "email": "jan@freitag.example"}, {"name": "Ute", "email": "ute@freitag.example"}]
+    case_id = opened(caseworkers=staff)
+    advance(case_id)
+    accounts.registered_elsewhere(ERIKA, "idp|1", "", "")
+    concluded(case_id)
+    accounts.registered_elsewhere("jan@freitag.example", "idp|2", "", "")
+    advance(case_id)
+
+    visitor = accounts.signed_in(accounts.reset_password(reset_link(ERIKA), PASSWORD))
+    assert visitor.may(firm_of(case_id), Role.ORGANISER)
+    invitations.add_clients(firm_of(case_id), visitor.email, [Named(name="Max Beispiel", email=MAX)])
+    advance(case_id)
+    assert len(outbox("invitation")) == 1
+    accounts.registered_elsewhere(MAX, "idp|4", "", "")
+    advance(case_id)
+
+    assert set(standing(case_id).values()) == {"done", "waiting:organiser"}
+    assert [step for step, stands in standing(case_id).items() if stands != "done"] == ["logo"]
+
+
+def acts(case_id):
+    with reading() as session:
+        return [entry.action for entry in trail(session, case_id)]
+
+
+def reset_link(email):
+    accounts.ask_for_reset(email)
+    with reading() as session:
+        return session.scalars(select(Link).where(Link.purpose == Purpose.RESET_PASSWORD)).one().token

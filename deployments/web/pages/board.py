@@ -94,6 +94,7 @@ ACTIONS = {
     "case.opened": N_("Case opened"),
     "person.invited": N_("Asked to register"),
     "person.registered": N_("Registered"),
+    "password.set": N_("Password set"),
     "link.resent": N_("New link sent"),
     "details.told": N_("Details completed"),
     "company_id.assigned": N_("Company ID assigned"),
