@@ -196,6 +196,21 @@ def logo(
         raise typer.Exit(0 if done.found.choice else 3)
 
 
+@agreement.command("seal")
+def show_seal() -> None:
+    """Print what signed agreements are sealed with; the fingerprint is what firms may ask to be confirmed."""
+    from tasks.seal import own_seal
+
+    with _told():
+        own = own_seal()
+    made = "self-made" if own.is_self_made else "issued"
+    table = _table("Seal", "")
+    _add(table, "Level", own.level)
+    _add(table, "Certificate", f"{own.holder}, {made}, good until {own.good_until:%Y-%m-%d}")
+    _add(table, "SHA-256", own.fingerprint)
+    _print(table)
+
+
 @agreement.command("export")
 def export_agreements(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="Where to; made if need be. May be repeated.")],

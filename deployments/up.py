@@ -22,6 +22,7 @@ from deployments.catalogue import POOL, ROOT
 from models.errors import N_, ProvisionError
 from models.settings import settings
 from tasks.completeness import check_texts
+from tasks.seal import own_seal
 
 PATIENCE = 120
 """Seconds that the whole start may take."""
@@ -180,7 +181,7 @@ def up(data: Path | None = None, port: int = 8080, prefect_port: int = 4200, smt
         with running(data or settings().data, port, prefect_port, smtp_port, stop=stop) as made:
             if not stop.is_set():
                 print(_welcome(made, time.monotonic() - began), flush=True)  # noqa: T201
-                _warn_of_texts()
+                _warn()
             made.watch(stop)
             print("Ending …", flush=True)  # noqa: T201
     except ProvisionError as problem:
@@ -201,8 +202,12 @@ def _welcome(made: Endpoints, seconds: float) -> str:
     )
 
 
-def _warn_of_texts() -> None:
-    """The provider's own texts are the provider's responsibility: we tell what they lack and go on."""
+def _warn() -> None:
+    """Tell now what would keep agreements back in a week. What own texts lack is told too, and never refused."""
+    try:
+        own_seal()
+    except ProvisionError as problem:
+        print(problem, file=sys.stderr)  # noqa: T201
     if settings().texts is not None and not all(text.is_whole for text in check_texts(on_paper=False)):
         print("The texts of your agreement lack something: see provision agreement check", file=sys.stderr)  # noqa: T201
 

@@ -99,6 +99,11 @@ class Seal:
         return sha256(self.certificate.dump()).hexdigest()
 
     @property
+    def good_until(self) -> datetime:
+        until: datetime = self.certificate.not_valid_after
+        return until
+
+    @property
     def usage(self) -> set[str]:
         """What the certificate says it is for, as far as that fits; issuers differ in which of the two they write."""
         told = self.certificate.key_usage_value

@@ -7,6 +7,7 @@ import sys
 import pytest
 from typer.testing import CliRunner
 
+from deployments import up
 from deployments.__main__ import app
 from models.audit import Entry
 from models.board import as_json, board, case_detail
@@ -15,6 +16,7 @@ from models.link import Purpose
 from models.person import Account
 from models.settings import settings
 from tasks import accounts
+from tasks.seal import own_seal
 from tasks.wording import SAMPLES
 from tests import factories
 
@@ -49,7 +51,16 @@ def test_every_command_explains_itself():
     }
 
     assert set(commands) == {"up", "demo", "migrate", "status", "cases", "operator", "webhook-secret", "logo"}
-    for name in (*commands, "audit", "audit verify", "audit heads", "agreement", "agreement check", "agreement export"):
+    for name in (
+        *commands,
+        "audit",
+        "audit verify",
+        "audit heads",
+        "agreement",
+        "agreement check",
+        "agreement export",
+        "agreement seal",
+    ):
         said, _ = run(*name.split(), "--help")
         assert re.search(r"[A-Z][^│]{20,}\.", said), name
 
@@ -229,3 +240,25 @@ def test_signed_agreements_are_taken_out(tmp_path):
     assert run("agreement", "export", str(tmp_path / "out"))[0].endswith("out: 1 written, 0 there already.\n")
     assert "0 written, 1 there already" in run("agreement", "export", str(tmp_path / "out"))[0]
     assert len(list((tmp_path / "out").glob("*/agreement.pdf"))) == 1
+
+
+def test_the_seal_is_shown_with_its_fingerprint():
+    said, _ = run("agreement", "seal")
+
+    assert own_seal().fingerprint in said
+    assert "PAdES B-B" in said
+    assert "self-made" in said
+
+
+def test_what_would_keep_agreements_back_is_told_at_the_start(tmp_path, monkeypatch, capsys):
+    up._warn()
+    assert capsys.readouterr().err == ""
+
+    monkeypatch.setenv("PROVISION_SEAL_PKCS12", str(tmp_path / "none.p12"))
+    monkeypatch.setenv("PROVISION_TEXTS", str(tmp_path))
+    settings.cache_clear()
+    up._warn()
+
+    told = capsys.readouterr().err
+    assert "none.p12 cannot be read" in told
+    assert "provision agreement check" in told

@@ -512,6 +512,19 @@ def test_the_head_of_the_audit_trail_can_be_read_back():
     assert anchored_head(scan()) is None
 
 
+def test_what_is_attached_lies_in_the_file_as_pdf_a_3_asks():
+    attached = paper.attach(sign_off(rendered(), signatures(), "de"), scan(), "Müller – unterschrieben.pdf")
+
+    root = PdfReader(BytesIO(attached)).trailer["/Root"]
+    (spec,) = (one.get_object() for one in root["/AF"])
+    assert spec["/UF"] == "Müller – unterschrieben.pdf"
+    assert spec["/F"]
+    assert spec["/AFRelationship"] == "/Supplement"
+    assert spec["/EF"]["/F"].get_object()["/Subtype"] == "/application/pdf"
+    assert spec["/EF"]["/F"].get_object().get_data() == scan()
+    assert b'pdfaid:part="3"' in root["/Metadata"].get_data()
+
+
 @pytest.mark.parametrize("kind", ["png", "svg"])
 def test_a_drawn_signature_is_shown(kind):
     drawn = (

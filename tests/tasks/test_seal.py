@@ -45,11 +45,12 @@ from pyhanko_certvalidator import ValidationContext
 from pyhanko_certvalidator.context import CertValidationPolicySpec
 from pyhanko_certvalidator.policy_decl import CertRevTrustPolicy, RevocationCheckingPolicy
 from pyhanko_certvalidator.registry import SimpleCertificateStore, SimpleTrustManager
+from pypdf import PdfReader
 
 from models.settings import settings
 from tasks.paper import attach
 from tasks.seal import SealUnreadable, SealUnsoundError, own_seal, seal
-from tests.tasks.test_paper import embedded_fonts, pages, rendered, scan, sign_off, signatures
+from tests.tasks.test_paper import embedded_fonts, pages, plain, rendered, scan, sign_off, signatures
 
 NOW = datetime.now(UTC)
 
@@ -200,7 +201,13 @@ def test_the_file_still_claims_what_pdf_a_asks_for():
     reader = PdfFileReader(BytesIO(sealed()))
     widget = reader.embedded_signatures[0].sig_field
 
-    assert b'pdfaid:part="3"' in reader.root["/Metadata"].data
+    told = reader.root["/Metadata"].data.decode()
+    assert 'pdfaid:part="3"' in told
+    assert 'pdfaid:conformance="B"' in told
+    title = PdfReader(BytesIO(sealed())).metadata.title
+    assert plain(title.replace("&", "&amp;")) in plain(told)
+    assert reader.trailer["/ID"]
+    assert "/Encrypt" not in reader.trailer
     assert reader.root["/OutputIntents"][0]["/S"] == "/GTS_PDFA1"
     assert all(embedded_fonts(sealed()).values())
     assert widget["/Rect"] == [0, 0, 0, 0]
