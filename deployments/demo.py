@@ -22,6 +22,7 @@ from rich.table import Table
 from deployments.catcher import CaughtMail, read_mails
 from deployments.rehearsal import Browser, Website, answer_form, send_event, until
 from deployments.up import Endpoints, running
+from models.settings import settings
 
 FIRM = "Anwaltskanzlei Freitag & Kollegen"
 NUMBER = "861272"
@@ -39,9 +40,12 @@ def main() -> int:
     web, prefect, smtp = (_free_port() for _ in range(3))
     began = time.monotonic()
     say("Starting database, Prefect with its UI, worker, web pages and mail catcher …")
-    # The sample website is on this machine; and a real database that happens to be set is none of ours.
-    environment = {"PROVISION_FETCH_PRIVATE": "true", "PROVISION_DATABASE_URL": ""}
-    with Website(FIRM) as site, running(folder, web, prefect, smtp, environment) as product:
+    # A real database or mail server that happens to be set is none of ours.
+    for name in [name for name in os.environ if name.startswith(("PROVISION_", "PREFECT_"))]:
+        del os.environ[name]
+    os.environ |= {"PROVISION_ENV_FILE": "", "PROVISION_FETCH_PRIVATE": "true"}  # The sample website is on loopback.
+    settings.cache_clear()
+    with Website(FIRM) as site, running(folder, web, prefect, smtp) as product:
         say(f"Ready. Web pages {product.web}, mails {product.web}/mail, Prefect {product.prefect}")
         run = Demo(product, folder)
         run.come_aboard(site.address)
@@ -180,9 +184,7 @@ class Demo:
 
     def provision(self, *arguments: str) -> str:
         """What the command line says of the demo's data."""
-        environment = {**os.environ, "PROVISION_DATA": str(self.folder), "PROVISION_BASE_URL": self.product.web} | {
-            "PROVISION_DATABASE_URL": ""
-        }
+        environment = {**os.environ, "PROVISION_DATA": str(self.folder), "PROVISION_BASE_URL": self.product.web}
         command = [sys.executable, "-m", "deployments", *arguments]
         return subprocess.run(command, env=environment, check=True, capture_output=True, text=True).stdout  # noqa: S603
 

@@ -228,9 +228,13 @@ def _environment(made: Endpoints, data: Path, catches_mail: bool, extra: Mapping
     mail = {"PROVISION_SMTP_HOST": host, "PROVISION_SMTP_PORT": smtp_port} if catches_mail else {}
     address = {} if "base_url" in settings().model_fields_set else {"PROVISION_BASE_URL": made.web}
     inherited = {name: value for name, value in os.environ.items() if name != "PREFECT_PROFILE"}
+    # What the server asks for is what our own processes say.
+    secret = inherited.get("PREFECT_SERVER_API_AUTH_STRING")
+    known = {"PREFECT_API_AUTH_STRING": secret} if secret else {}
     path = os.pathsep.join(part for part in (str(ROOT), os.environ.get("PYTHONPATH", "")) if part)
     return {
         **QUIET,
+        **known,
         **inherited,
         **mail,
         **address,
@@ -264,7 +268,8 @@ class _Starter:
         catalogue = self._spawn("catalogue", "-m", "deployments.catalogue")
         self._until(prefect, lambda: _answers(f"{self.made.prefect}/api/health"))
         self._finish(catalogue)
-        self._until(worker, lambda: _has_worker(self.made.prefect))
+        secret = self.environment.get("PREFECT_API_AUTH_STRING", "")
+        self._until(worker, lambda: _has_worker(self.made.prefect, secret))
         self._until(web, lambda: _answers(f"{self.made.web}/"))
         if mail is not None:
             self._until(mail, lambda: _listens(self.made.smtp))
@@ -322,9 +327,11 @@ def _answers(address: str) -> bool:
     return False
 
 
-def _has_worker(prefect: str) -> bool:
+def _has_worker(prefect: str, secret: str) -> bool:
+    user, _, password = secret.partition(":")
+    auth = (user, password) if secret else None
     with suppress(httpx.TransportError, ValueError):
-        found = httpx.post(f"{prefect}/api/work_pools/{POOL}/workers/filter", json={}, timeout=5)
+        found = httpx.post(f"{prefect}/api/work_pools/{POOL}/workers/filter", json={}, timeout=5, auth=auth)
         return found.is_success and any(worker["status"] == "ONLINE" for worker in found.json())
     return False
 

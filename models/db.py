@@ -78,7 +78,7 @@ class Base(DeclarativeBase):
     )
     type_annotation_map: ClassVar[dict[Any, Any]] = {
         Facts: JSON,
-        # By value, as text with a named check, so that a new member needs no new type in PostgreSQL.
+        # By value, as text, so that a new member needs no new type in PostgreSQL; what we read is checked by the type.
         StrEnum: Enum(
             StrEnum,
             native_enum=False,
@@ -92,7 +92,7 @@ class Base(DeclarativeBase):
 @cache
 def engine(url: str) -> Engine:
     """One pool per address and process."""
-    # What was to be written stays out of errors, and so out of logs.
+    # Prefect shows everyone what an exception says: names and addresses are not to stand in it.
     made = create_engine(url, pool_pre_ping=not url.startswith("sqlite"), hide_parameters=True)
     if made.dialect.name == "sqlite":
         event.listen(made, "connect", _prepare_sqlite)

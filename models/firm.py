@@ -60,6 +60,10 @@ class NumberNotOffered(ProvisionError):
         self.number = number
 
 
+class NothingOffered(ProvisionError):
+    says = N_("There is no number to choose at the moment: your company ID stands on the page of your details.")
+
+
 class NumberTaken(ProvisionError):
     says = N_("%(number)s has been taken in the meantime: choose another number, or let us assign one.")
 
@@ -172,15 +176,23 @@ class Firm(Base):
             pool.put_back(session, number)
         return self.offered_numbers or []
 
-    def choose_number(self, session: Session, number: int) -> None:
-        """Take one of the offered numbers; refused if somebody was faster."""
-        if self.company_id is not None:
-            return
-        if self.offered_numbers is None or number not in self.offered_numbers:
+    def choose_number(self, session: Session, number: int | None) -> bool:
+        """Take one of the offered numbers (none: any free one); False if the firm has it already.
+
+        Refused if nothing was offered, another one was taken before, or somebody else was faster.
+        """
+        if self.company_id is not None and number in {None, self.company_id}:
+            return False
+        if self.offered_numbers is None:
+            raise NothingOffered
+        if number is None:
+            return self.receive_number(session)
+        if number not in self.offered_numbers:
             raise NumberNotOffered(number)
         if not CompanyIdPool.locked(session).take(session, number):
             raise NumberTaken(number)
         self.company_id, self.offered_numbers = number, None
+        return True
 
 
 def firm_name(written: str) -> str:

@@ -1,4 +1,7 @@
-"""Every setting of the product, read once from the environment (prefix ``PROVISION_``)."""
+"""Every setting of the product, read once from the environment (prefix ``PROVISION_``) and the file ``.env``.
+
+``PROVISION_ENV_FILE`` names another file, or none if it is empty.
+"""
 
 import base64
 import os
@@ -8,16 +11,16 @@ from contextlib import suppress
 from datetime import timedelta
 from functools import cache
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import EmailStr, SecretStr
+from pydantic import AfterValidator, EmailStr, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 
 class Settings(BaseSettings):
     """What a provider may set. The defaults run everything on one machine without any service."""
 
-    model_config = SettingsConfigDict(env_prefix="PROVISION_", env_file=".env", extra="ignore")
+    model_config = SettingsConfigDict(env_prefix="PROVISION_", extra="ignore")
 
     data: Path = Path("var")
     """Folder of the embedded default: databases, secret, caught mails."""
@@ -27,7 +30,7 @@ class Settings(BaseSettings):
     """Key from which links and form tokens are derived; empty: made once and kept in ``data``."""
     webhook_secret: SecretStr = SecretStr("")
     """Standard Webhooks secret (``whsec_…``); several separated by spaces while rotating; empty: made once."""
-    base_url: str = "http://127.0.0.1:8080"
+    base_url: Annotated[str, AfterValidator(lambda url: url.rstrip("/"))] = "http://127.0.0.1:8080"
     """Where people reach the web pages; stands in every mail."""
 
     provider_name: str = "Convent IT"
@@ -115,4 +118,4 @@ def _random_key() -> str:
 @cache
 def settings() -> Settings:
     """The settings of this process; tests call ``settings.cache_clear()`` after a change."""
-    return Settings()
+    return Settings(_env_file=os.environ.get("PROVISION_ENV_FILE", ".env"))

@@ -199,10 +199,9 @@ def _advised(session: Session, case: Onboarding, decision: Decision) -> None:
 
 def _number_decided(session: Session, case: Onboarding, decision: Decision) -> None:
     preferred, granted = case.firm.preferred_number, decision.verdict is Verdict.GRANT
-    if granted:
-        case.firm.grant_preference(session)
-    else:
-        case.firm.refuse_preference(session)
+    changed = case.firm.grant_preference(session) if granted else case.firm.refuse_preference(session)
+    if not changed:
+        return  # The firm has another number by now; it was told of that one.
     note = str((decision.answer or {}).get("note", ""))
     _tell_of_number(session, case, f"decided:{decision.id}", preferred, granted=granted, note=note)
 

@@ -11,7 +11,7 @@ import smtplib
 import ssl
 import time
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from email.message import EmailMessage
 from enum import StrEnum
@@ -60,6 +60,7 @@ class Delivered:
     postponed: int = 0
     failed: int = 0
     dropped: int = 0
+    server_answers: bool = field(default=True, compare=False)
 
     def __add__(self, other: Self) -> "Delivered":
         return Delivered(
@@ -67,6 +68,7 @@ class Delivered:
             self.postponed + other.postponed,
             self.failed + other.failed,
             self.dropped + other.dropped,
+            self.server_answers and other.server_answers,
         )
 
     @property
@@ -78,9 +80,10 @@ class Delivered:
 def deliver_outbox() -> Delivered:
     """Send everything that is due. Repeating it sends nothing twice."""
     done = Delivered()
-    while (batch := deliver_due()).total:
+    # A server that does not answer is left alone until the next pass: every further batch would wait for it again.
+    while (batch := deliver_due()).total and batch.server_answers:
         done += batch
-    return done
+    return done + batch
 
 
 def deliver_due(limit: int | None = None) -> Delivered:
@@ -96,7 +99,8 @@ def deliver_due(limit: int | None = None) -> Delivered:
                 verdict = _deliver(mail, server)
             _record(mail, verdict)
             counts[verdict.outcome] += 1
-    done = Delivered(**{outcome.value: count for outcome, count in counts.items()})
+    told = {outcome.value: count for outcome, count in counts.items()}
+    done = Delivered(**told, server_answers=server.answers)
     if mails:
         log.info("Outbox: %s", done)
     if not server.answers:

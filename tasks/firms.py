@@ -86,10 +86,7 @@ def choose_number(firm_id: int, by: str, number: int | None) -> int:
     """One of the offered company IDs, or None for any; returns the case's id."""
     with transaction() as session:
         case, at = Onboarding.of_firm(session, firm_id), now()
-        if number is None:
-            case.firm.receive_number(session)
-        else:
-            case.firm.choose_number(session, number)
-        record(session, case.id, at, "company_id.chosen", by, number=case.firm.company_id)
-        case.touch(at)
+        if case.firm.choose_number(session, number):
+            record(session, case.id, at, "company_id.chosen", by, number=case.firm.company_id)
+            case.touch(at)
         return case.id

@@ -18,6 +18,7 @@ from fastapi.exceptions import RequestValidationError
 from starlette.datastructures import MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, Response
+from starlette.routing import Match
 from starlette.staticfiles import StaticFiles
 
 from deployments import logs
@@ -87,7 +88,7 @@ async def fail(request: Request, error: HTTPException) -> Response:
         return await http_exception_handler(request, error)
     visit = visit_of(request)
     if error.status_code == 405 and request.method == "GET":  # A form's address, opened as a page.
-        return visit.go(request.url.path.rpartition("/")[0] or "/")
+        return visit.go(_page_above(request.url.path))
     says = visit.reader.gettext(HTTP_SAYS.get(error.status_code, HTTP_SAYS[400]))
     response = visit.page("error.html", status=error.status_code, says=says, signs_in=False)
     response.headers.update(error.headers or {})
@@ -114,6 +115,15 @@ def break_down(request: Request, error: Exception) -> Response:
         response = visit_of(request).page("broken.html", status=500, reference=reference)
     secure(MutableHeaders(raw=response.raw_headers))  # This one is made outside the middleware.
     return response
+
+
+def _page_above(path: str) -> str:
+    """The nearest page above an address that only takes forms."""
+    while path := path.rpartition("/")[0]:
+        scope = {"type": "http", "path": path, "method": "GET"}
+        if any(route.matches(scope)[0] is Match.FULL for route in app.routes):
+            return path
+    return "/"
 
 
 def _is_machine(request: Request) -> bool:

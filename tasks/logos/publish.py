@@ -23,6 +23,7 @@ from tasks.policy import side_effect
 
 PATIENCE = timedelta(hours=2)
 """A website that does not answer is tried again for so long; then the firm is asked for a file."""
+AGAIN = timedelta(minutes=5)
 PROPOSED = 0.05
 """What is less likely than this is not even put before an operator."""
 PROPOSALS = 4
@@ -48,7 +49,13 @@ def publish_logo(case_id: int) -> Standing:
         name, permission = case.firm.name, LogoPermission.of(session, case.firm_id)
         has_logo = Logo.of(session, case.firm_id) is not None
     search = permission is not None and permission.searched_at is None and not has_logo
-    proposals, outcome = _search(permission, name) if search and permission else ([], "")
+    proposals: list[_Proposal] = []
+    outcome = ""
+    try:
+        if search and permission is not None:
+            proposals, outcome = _search(permission, name)
+    except Faltered:
+        return _search_later(case_id)
 
     with transaction() as session:
         case, at = Onboarding.get(session, case_id), now()
@@ -66,8 +73,20 @@ def publish_logo(case_id: int) -> Standing:
         return case.standing(StepName.LOGO)
 
 
+def _search_later(case_id: int) -> Standing:
+    """The website does not answer: the other steps go on, and a later pass tries it again."""
+    with transaction() as session:
+        case, at = Onboarding.get(session, case_id), now()
+        case.wait(StepName.LOGO, Party.PROVISION, at)
+        case.touch(at + AGAIN)
+        return case.standing(StepName.LOGO)
+
+
 def _search(permission: LogoPermission, name: str) -> tuple[list[_Proposal], str]:
-    """What may be the logo, the likeliest first, or why there is nothing. A website that is down may come back."""
+    """What may be the logo, the likeliest first, or why there is nothing.
+
+    Raises Faltered while a website that is down may still come back.
+    """
     try:
         found = find(permission.website, name)
     except ProvisionError as error:

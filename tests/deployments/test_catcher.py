@@ -133,8 +133,17 @@ def test_no_name_leads_out_of_the_folder(browser, caught, name):
         assert "geheim" not in answer.text
 
 
+def test_a_foreign_name_that_leads_to_this_machine_opens_no_mail(browser, caught):
+    assert browser.get(f"/mail/{caught}", headers={"host": "rebinding.example"}).status_code == 404
+
+
 @pytest.mark.parametrize(
-    ("setting", "value"), [("PROVISION_MAIL_CATCHER", "false"), ("PROVISION_SMTP_HOST", "mail.provider.example")]
+    ("setting", "value"),
+    [
+        ("PROVISION_MAIL_CATCHER", "false"),
+        ("PROVISION_SMTP_HOST", "mail.provider.example"),
+        ("PROVISION_BASE_URL", "https://portal.provider.example"),
+    ],
 )
 def test_there_are_no_such_pages_with_a_real_mail_server(browser, caught, monkeypatch, setting, value):
     monkeypatch.setenv(setting, value)

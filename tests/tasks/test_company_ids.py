@@ -6,6 +6,7 @@ from models.company_id import CompanyIdPool
 from models.db import reading, transaction
 from models.decision import Decision
 from models.exchange import Outgoing
+from models.firm import Firm, NothingOffered
 from tasks.company_ids import settle_details
 from tasks.firms import choose_number
 from tests.factories import advance, at_once, case, decide, everything, firm_of, opened, outbox, standing
@@ -101,25 +102,50 @@ def test_a_preferred_number_that_is_taken_is_told_at_once():
     assert len(outbox("company_id")) == 1
 
 
-@pytest.mark.parametrize("verdict", ["grant", "refuse"])
-def test_a_firm_that_did_not_wait_for_the_operator_keeps_its_number(verdict):
+def test_while_an_operator_decides_no_other_number_is_taken():
     case_id = opened(preferred_number="777777")
     settle_details.fn(case_id)
-    choose_number(firm_of(case_id), ERIKA, None)
-    number = case(case_id).firm.company_id
+
+    with pytest.raises(NothingOffered):
+        choose_number(firm_of(case_id), ERIKA, None)
+
+    decide(case_id, "grant")
+    settle_details.fn(case_id)
+    assert case(case_id).firm.company_id == 777_777
+
+
+def test_choosing_again_changes_nothing_and_another_number_is_refused():
+    case_id = opened(preferred_number="777777")
+    settle_details.fn(case_id)
+    decide(case_id, "refuse")
+    choose_number(firm_of(case_id), ERIKA, 777_776)
+    before = everything()
+
+    choose_number(firm_of(case_id), ERIKA, 777_776)
+    with pytest.raises(NothingOffered):
+        choose_number(firm_of(case_id), ERIKA, 777_778)
+
+    assert everything() == before
+
+
+@pytest.mark.parametrize("verdict", ["grant", "refuse"])
+def test_a_firm_that_has_a_number_already_is_not_told_of_another(verdict):
+    case_id = opened(preferred_number="777777")
+    settle_details.fn(case_id)
+    with transaction() as session:
+        session.get_one(Firm, firm_of(case_id)).company_id = 500_000
 
     decide(case_id, verdict)
-    settle_details.fn(case_id)
 
-    assert case(case_id).firm.company_id == number
-    assert standing(case_id)["details"] == "done"
-    assert free(777_777) == (number != 777_777)
+    assert case(case_id).firm.company_id == 500_000
+    assert outbox("company_id") == []
+    assert free(777_777)
 
 
 def test_what_is_missing_is_asked_of_the_organiser():
-    case_id = opened(street="", land=None)
+    case_id = opened(street="", postcode="", land=None)
 
     settle_details.fn(case_id)
 
-    assert case(case_id).firm.missing == ["street", "land"]
+    assert case(case_id).firm.missing == ["street", "postcode", "land"]
     assert standing(case_id)["details"] == "waiting:organiser"

@@ -1,6 +1,7 @@
 """The outbox is emptied into a real SMTP server on loopback."""
 
 import asyncio
+import smtplib
 import ssl
 import threading
 import time
@@ -395,6 +396,19 @@ def test_a_server_that_is_down_costs_no_mail_a_try(mail_server, monkeypatch, cap
     settings.cache_clear()
     make_due()
     assert deliver_due() == Delivered(delivered=3)
+
+
+def test_a_server_that_is_down_is_asked_once_in_a_pass(mail_server, monkeypatch):
+    rows = post(7)
+    asked = []
+    monkeypatch.setenv("PROVISION_MAILS_AT_ONCE", "2")
+    monkeypatch.setattr(smtplib, "SMTP", lambda *_, **__: asked.append(1) or (_ for _ in ()).throw(OSError("down")))
+    settings.cache_clear()
+
+    assert deliver_outbox.fn() == Delivered(postponed=2)
+
+    assert len(asked) == 1
+    assert [mail(row).attempts for row in rows] == [0] * 7
 
 
 def test_a_server_that_does_not_answer_in_time_is_tried_again(mail_server, monkeypatch):

@@ -2,7 +2,7 @@ import pytest
 
 from models.audit import trail
 from models.db import reading
-from models.firm import NumberNotOffered, PostcodeInvalid
+from models.firm import NothingOffered, PostcodeInvalid
 from models.link import Purpose
 from models.person import Person, Role
 from models.schedule import Land
@@ -34,7 +34,7 @@ def test_what_cannot_be_changes_nothing():
 
     with pytest.raises(PostcodeInvalid):
         complete_details(firm_of(case_id), ERIKA, **TOLD | {"postcode": "1"})
-    with pytest.raises(NumberNotOffered):
+    with pytest.raises(NothingOffered):
         choose_number(firm_of(case_id), ERIKA, 777_777)
 
     assert everything() == before

@@ -1,3 +1,4 @@
+from datetime import timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from io import BytesIO
 from threading import Thread
@@ -9,11 +10,14 @@ from sqlalchemy import select
 from models.db import reading
 from models.decision import Decision
 from models.logo import Logo, LogoChoiceMissing, LogoPermission, LogoRefused
+from models.onboarding import Party
 from models.request import WebsiteMissing
+from models.schedule import now
 from models.settings import settings
 from tasks.cases import answer_decision
+from tasks.logos.fetch import Faltered
 from tasks.logos.publish import permit_logo, publish_logo, supply_logo
-from tests.factories import advance, at_once, everything, firm_of, opened, standing
+from tests.factories import advance, at_once, case, everything, firm_of, opened, standing
 
 ERIKA = "erika@freitag.example"
 
@@ -111,6 +115,20 @@ def test_a_website_without_a_logo_is_searched_once_and_the_organiser_asked(websi
     assert website.visits == 1
     assert outcome() == "No usable logo was found."
     assert standing(case_id)["logo"] == "waiting:organiser"
+
+
+def test_a_website_that_is_down_holds_nothing_up_and_is_tried_again_later(monkeypatch, clock):
+    case_id = opened(website="http://freitag.example", logo_permission_by="Erika Muster")
+
+    def down(*_):
+        raise Faltered("connection refused")
+
+    monkeypatch.setattr("tasks.logos.publish.find", down)
+    assert publish_logo.fn(case_id).waiting_for is Party.PROVISION
+    assert timedelta(minutes=4) < case(case_id).pass_due_at - now() <= timedelta(minutes=5)
+
+    clock(hours=3)
+    assert publish_logo.fn(case_id).waiting_for is Party.ORGANISER
 
 
 def test_a_permission_given_later_is_used(website):

@@ -235,7 +235,9 @@ def reset(visit: Submitting, token: str) -> Response:
         session = accounts.reset_password(token, visit.secret("password"))
     except ProvisionError as refusal:
         return visit.again("reset.html", refusal, email=email)
-    return visit.enter("/portal?said=reset", session)
+    visitor = accounts.signed_in(session)
+    works_here = visitor is not None and visitor.is_operator
+    return visit.enter("/board?said=reset" if works_here else "/portal?said=reset", session)
 
 
 # ---- when and how people may be written to

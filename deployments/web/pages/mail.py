@@ -1,7 +1,7 @@
 """The mails that the embedded catcher took, to be read in the browser. Not there with a real mail server."""
 
 from typing import Annotated
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 from fastapi import APIRouter, Depends, Path
 from starlette.responses import Response
@@ -23,7 +23,9 @@ FOREIGN_PAGE = {
 
 
 def with_catcher_only(visit: Visiting) -> None:
-    if not settings().mail_catcher or settings().smtp_host not in LOOPBACK:
+    """Links and codes stand in these mails: only whoever sits at this machine reads them, also behind a proxy."""
+    hosts = {settings().smtp_host, urlsplit(settings().base_url).hostname, visit.request.url.hostname}
+    if not settings().mail_catcher or not hosts <= LOOPBACK:
         raise NotFound(visit.reader.gettext("The page"))
 
 
