@@ -90,13 +90,13 @@ class Rhythm:
 
 
 DEFAULTS = {
-    WaitKind.ORGANISER: Rhythm("organiser", (3, 7, 12), 3, Follow.OPERATOR),
-    WaitKind.TASK: Rhythm("task", (3, 7, 12), 3, Follow.OPERATOR),
-    WaitKind.AGREEMENT: Rhythm("agreement", (3, 7, 12), 3, Follow.OPERATOR),
-    WaitKind.CASEWORKER: Rhythm("caseworker", (3, 7, 12), 3, Follow.OPERATOR),
-    WaitKind.CLIENT: Rhythm("client", (3, 7, 12), 3),
-    WaitKind.ADVICE: Rhythm("advice", (1, 3), 6),
-    WaitKind.DECISION: Rhythm("decision", (1, 3), 6),
+    WaitKind.ORGANISER: Rhythm("", (3, 7, 12), 3, Follow.OPERATOR),
+    WaitKind.TASK: Rhythm("", (3, 7, 12), 3, Follow.OPERATOR),
+    WaitKind.AGREEMENT: Rhythm("", (3, 7, 12), 3, Follow.OPERATOR),
+    WaitKind.CASEWORKER: Rhythm("", (3, 7, 12), 3, Follow.OPERATOR),
+    WaitKind.CLIENT: Rhythm("", (3, 7, 12), 3),
+    WaitKind.ADVICE: Rhythm("", (1, 3), 6),
+    WaitKind.DECISION: Rhythm("", (1, 3), 6),
 }
 """What comes with the product. Clients are the firm's own: nobody else is asked about a silent one."""
 

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from models.audit import record
+from models.audit import Entry, record
 from models.client import Client, ClientContact
 from models.db import transaction
 from models.errors import N_, NotFound, ProvisionError
@@ -22,6 +22,8 @@ from tasks.policy import side_effect
 INVITATIONS_AT_ONCE = 500
 """So many are written with the same few statements."""
 RESEND_PAUSE = timedelta(minutes=10)
+RESENDS_A_DAY = 3
+"""By hand, to one person within 24 hours."""
 MESSAGE_MOST = 1000
 
 
@@ -48,6 +50,17 @@ class SentJustNow(ProvisionError):
         super().__init__(name, until)
         self.name = name
         self.until = until
+
+
+class SentOften(ProvisionError):
+    status = 429
+    says = N_("%(name)s was sent %(most)s links by hand within a day: the next one may go out at %(until)s.")
+
+    def __init__(self, name: str, until: datetime) -> None:
+        super().__init__(name, until)
+        self.name = name
+        self.until = until
+        self.most = RESENDS_A_DAY
 
 
 class RegisteredAlready(ProvisionError):
@@ -170,8 +183,9 @@ def _add(session: Session, case: Onboarding, role: Role, by: str, people: list[N
 
 
 def resend(person_id: int, by: str) -> int:
-    """Send a person a new link; the old one dies, and reminders count anew. At most every ten minutes.
+    """Send a person a new link; the old one dies, and reminders count anew.
 
+    At most every ten minutes and three times a day; raises SentJustNow, SentOften.
     Returns the case's id.
     """
     with transaction() as session:
@@ -189,11 +203,22 @@ def resend(person_id: int, by: str) -> int:
         last = session.scalars(select(Link).where(Link.person_id == person_id, Link.purpose == purpose)).one_or_none()
         if last is not None and last.made_at + RESEND_PAUSE > now():
             raise SentJustNow(person.name, last.made_at + RESEND_PAUSE)
+        by_hand = _resends(session, case.id, person_id, now() - timedelta(days=1))
+        if len(by_hand) >= RESENDS_A_DAY:
+            raise SentOften(person.name, by_hand[-RESENDS_A_DAY] + timedelta(days=1))
         if signer:
             mail_agreement(session, [Turn(case, person)])
+            Reminder.begin(session, case, person, StepName.AGREEMENT, now())
         elif person.role is Role.CONTACT:
             welcome(session, case, person)
         else:
             invite(session, [Turn(case, person)], by)
         record(session, case.id, now(), "link.resent", by, person=person_id, purpose=purpose)
         return case.id
+
+
+def _resends(session: Session, case_id: int, person_id: int, since: datetime) -> list[datetime]:
+    """When this person was sent a link by hand, oldest first."""
+    told = select(Entry.at, Entry.facts).where(Entry.case_id == case_id, Entry.action == "link.resent")
+    rows = session.execute(told.where(Entry.at > since).order_by(Entry.number))
+    return [at for at, facts in rows if facts.get("person") == person_id]

@@ -6,10 +6,11 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from sqlalchemy import Row, Select, select, tuple_
+from sqlalchemy import ColumnElement, Row, Select, and_, func, or_, select, true, tuple_, update
 from sqlalchemy.orm import Session, contains_eager
 
-from models.cadence import Cadences, Level, Pause, Rhythm, WaitKind
+from models.audit import record
+from models.cadence import Cadence, Cadences, Follow, Level, Pause, Rhythm, WaitKind, days_of, most_of
 from models.db import reading, transaction
 from models.decision import Decision, DecisionKind
 from models.exchange import MailKind, Outgoing
@@ -299,3 +300,181 @@ def _foreseen(
         if follows:
             return
         wait.count(rhythm, who, at)
+
+
+# ---- cadences and pauses, as operators set them
+
+
+def set_cadence(
+    level: Level, owner_id: int, kind: WaitKind, by: str, *, name: str, days: str, most: str, follow: Follow
+) -> None:
+    """Remind by this cadence from now on, there and wherever nothing narrower is set; what is pending is planned anew.
+
+    *owner_id*: the firm or the case, 0 for the provider. Raises DaysInvalid, MostInvalid.
+    """
+    row, limit = days_of(days), most_of(most)
+    with transaction() as session:
+        at = now()
+        case_id = _case_of(session, level, owner_id)
+        cadence = Cadence.at(session, level, owner_id, kind) or Cadence(level=level, owner_id=owner_id, kind=kind)
+        cadence.name, cadence.days, cadence.most, cadence.follow = name.strip()[:80] or kind.value, row, limit, follow
+        cadence.set_at, cadence.set_by = at, by[:254]
+        session.add(cadence)
+        session.flush()
+        _replan(session, level, owner_id, case_id, kind)
+        told = {"level": level, "kind": kind, "days": row, "most": limit, "follow": follow}
+        record(session, case_id, at, "cadence.set", by, **told)
+
+
+def inherit_cadence(level: Level, owner_id: int, kind: WaitKind, by: str) -> None:
+    """Take the cadence away that is set there, so that the wider one counts again."""
+    with transaction() as session:
+        case_id = _case_of(session, level, owner_id)
+        cadence = Cadence.at(session, level, owner_id, kind)
+        if cadence is None:
+            return
+        session.delete(cadence)
+        session.flush()
+        _replan(session, level, owner_id, case_id, kind)
+        record(session, case_id, now(), "cadence.inherited", by, level=level, kind=kind)
+
+
+def pause(level: Level, owner_id: int, by: str) -> None:
+    """Remind nobody there until ``resume``; what falls due meanwhile is held."""
+    with transaction() as session:
+        case_id, at = _case_of(session, level, owner_id), now()
+        if session.scalars(_pause(level, owner_id)).one_or_none() is None:
+            session.add(Pause(level=level, owner_id=owner_id, since=at, by=by[:254]))
+            record(session, case_id, at, "reminders.paused", by, level=level, **_whom(level, owner_id))
+
+
+def resume(level: Level, owner_id: int, by: str, *, anew: bool = False) -> None:
+    """Remind there again. What fell due meanwhile gives one mail each, in the next hour in which its person is there.
+
+    *anew*: instead, every wait begins now, and with it the count.
+    """
+    with transaction() as session:
+        case_id, at = _case_of(session, level, owner_id), now()
+        paused = session.scalars(_pause(level, owner_id)).one_or_none()
+        if paused is None:
+            return
+        session.delete(paused)
+        if anew:
+            fresh = {"since": at, "sent": 0, "last_at": None, "not_before": None, "followed_at": None}
+            session.execute(update(Reminder).where(Reminder.ended_at.is_(None), _within(level, owner_id)).values(fresh))
+        for kind, rhythm in _rhythms(session, case_id).items():
+            Reminder.replan(session, rhythm, _within(level, owner_id), Reminder.kind == kind)
+        record(session, case_id, at, "reminders.resumed", by, level=level, anew=anew, **_whom(level, owner_id))
+
+
+def missed(session: Session, level: Level, owner_id: int) -> int:
+    """How many waits there have a reminder that fell due and was not sent."""
+    due = [
+        and_(Reminder.kind == kind, Reminder.planned(rhythm) <= now())
+        for kind, rhythm in _rhythms(session, _case_of(session, level, owner_id)).items()
+    ]
+    open_there = Reminder.ended_at.is_(None), _within(level, owner_id)
+    return session.scalar(select(func.count()).select_from(Reminder).where(*open_there, or_(*due))) or 0
+
+
+def _case_of(session: Session, level: Level, owner_id: int) -> int:
+    """The case concerned, whose audit trail tells of it; 0 for the provider's own. Locked; raises NotFound."""
+    if level is Level.PROVIDER:
+        return 0
+    if level is Level.CASE:
+        return Onboarding.get(session, owner_id).id
+    firm_id: int | None = owner_id
+    if level is Level.PERSON:
+        firm_id = session.scalars(select(Person.firm_id).where(Person.id == owner_id)).one_or_none()
+    return Onboarding.of_firm(session, firm_id or 0).id
+
+
+def _rhythms(session: Session, case_id: int) -> dict[WaitKind, Rhythm]:
+    """What applies in this case."""
+    firm_id = session.scalars(select(Onboarding.firm_id).where(Onboarding.id == case_id)).one()
+    cadences = Cadences(session, [(case_id, firm_id)])
+    return {kind: cadences.rhythm(kind, case_id) for kind in WaitKind}
+
+
+def _within(level: Level, owner_id: int) -> ColumnElement[bool]:
+    match level:
+        case Level.FIRM:
+            return Reminder.onboarding_id.in_(select(Onboarding.id).where(Onboarding.firm_id == owner_id))
+        case Level.CASE:
+            return Reminder.onboarding_id == owner_id
+        case Level.PERSON:
+            return Reminder.person_id == owner_id
+    return true()
+
+
+def _replan(session: Session, level: Level, owner_id: int, case_id: int, kind: WaitKind) -> None:
+    """Plan anew what this cadence, set or taken away at this level, decides about."""
+    firm_id = session.scalars(select(Onboarding.firm_id).where(Onboarding.id == case_id)).one_or_none()
+    cadences = Cadences(session, [] if firm_id is None else [(case_id, firm_id)])
+    narrower = select(Cadence.owner_id).where(Cadence.kind == kind)
+    which = [_within(level, owner_id), Reminder.kind == kind]
+    if level is not Level.CASE:
+        which.append(Reminder.onboarding_id.not_in(narrower.where(Cadence.level == Level.CASE)))
+    if level is Level.PROVIDER:
+        firms = narrower.where(Cadence.level == Level.FIRM)
+        which.append(Reminder.onboarding_id.not_in(select(Onboarding.id).where(Onboarding.firm_id.in_(firms))))
+    above = Level.CASE if level is Level.FIRM else None
+    Reminder.replan(session, cadences.rhythm(kind, case_id, above=above), *which)
+
+
+def _pause(level: Level, owner_id: int) -> Select[tuple[Pause]]:
+    return select(Pause).where(Pause.level == level, Pause.owner_id == owner_id).with_for_update()
+
+
+def _whom(level: Level, owner_id: int) -> dict[str, int]:
+    return {"person": owner_id} if level is Level.PERSON else {}
+
+
+# ---- what is waited for in a case
+
+
+@dataclass(frozen=True)
+class WaitLine:
+    """One wait as operators see it."""
+
+    kind: WaitKind
+    step: StepName | None
+    person_id: int | None
+    name: str
+    since: datetime
+    sent: int
+    most: int
+    next_at: datetime | None
+    """When the next reminder leaves, or an operator is asked; none: neither will be."""
+    asks: bool
+    """Whether an operator is asked then."""
+    held: Held | None
+    deferred_until: datetime | None
+
+
+def waits_of(session: Session, case_id: int) -> list[WaitLine]:
+    """Everybody who is waited for in this case, the soonest to be reminded first."""
+    rows = session.execute(_waits().where(Reminder.onboarding_id == case_id, Reminder.ended_at.is_(None))).all()
+    known, start, lines = _Batch(session, rows), now(), []
+    for wait, person, case, answered_at in rows:
+        held = known.held(person, case, answered_at)
+        if held is Held.OVER:
+            continue
+        rhythm, due = known.rhythm(wait), wait.due(known.rhythm(wait))
+        peace = wait.not_before if wait.not_before is not None and wait.not_before > start else None
+        lines.append(
+            WaitLine(
+                kind=wait.kind,
+                step=wait.step,
+                person_id=wait.person_id,
+                name="" if person is None else person.name,
+                since=wait.since,
+                sent=wait.sent,
+                most=rhythm.most,
+                next_at=due and next_reachable(max(due, start), timedelta(), person or Reach()),
+                asks=due is not None and wait.sent >= rhythm.most,
+                held=held,
+                deferred_until=peace,
+            )
+        )
+    return lines

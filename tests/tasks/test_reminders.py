@@ -1,9 +1,11 @@
+from collections import Counter
 from datetime import UTC, datetime, timedelta
 
 import pytest
 from sqlalchemy import insert, select, update
 
 from models.audit import first_broken, trail
+from models.cadence import Follow, Level, WaitKind
 from models.db import reading, transaction
 from models.exchange import Outgoing
 from models.link import LinkUnknown, Purpose
@@ -13,8 +15,18 @@ from models.request import Named
 from models.schedule import now
 from tasks import accounts, agreements
 from tasks.bounces import note_bounce
-from tasks.invitations import add_caseworkers, add_clients
-from tasks.reminders import REMINDERS_AT_ONCE, send_reminders
+from tasks.invitations import SentJustNow, SentOften, add_caseworkers, add_clients, resend
+from tasks.reminders import (
+    REMINDERS_AT_ONCE,
+    Held,
+    foresee,
+    inherit_cadence,
+    missed,
+    pause,
+    resume,
+    send_reminders,
+    set_cadence,
+)
 from tests.factories import (
     advance,
     at_once,
@@ -226,3 +238,199 @@ def test_a_thousand_due_reminders_of_many_firms_go_out_in_batches(clock, stateme
     assert len(outbox("invitation")) == 1000
     selects = [line for line in asked if line.startswith("SELECT")]
     assert len(selects) <= 14 * (1000 // REMINDERS_AT_ONCE + 1)
+
+
+# ---- cadences, pauses, silence
+
+
+def set_days(level, owner_id, days, most="3", follow=Follow.NOTHING, kind=WaitKind.ORGANISER):
+    set_cadence(level, owner_id, kind, "op@x.example", name="", days=days, most=most, follow=follow)
+
+
+def next_due(case_id, kind=WaitKind.ORGANISER):
+    with reading() as session:
+        return session.scalars(
+            select(Reminder.due_at).where(Reminder.onboarding_id == case_id, Reminder.kind == kind)
+        ).one()
+
+
+def days_until(case_id):
+    due = next_due(case_id)
+    return None if due is None else round((due - now()) / timedelta(days=1))
+
+
+def test_a_cadence_set_anywhere_plans_all_that_is_pending_anew(clock):
+    cases = [opened(f"test:{n}") for n in range(3)]
+    for case_id in cases:
+        advance(case_id)
+    own, firms, _ = cases
+    assert [days_until(one) for one in cases] == [3, 3, 3]
+
+    set_days(Level.CASE, own, "10")
+    set_days(Level.FIRM, firm_of(firms), "8")
+    set_days(Level.FIRM, firm_of(own), "9")
+    set_days(Level.PROVIDER, 0, "1, 2")
+
+    assert [days_until(one) for one in cases] == [10, 8, 1]
+    inherit_cadence(Level.CASE, own, WaitKind.ORGANISER, "op@x.example")
+    inherit_cadence(Level.FIRM, firm_of(firms), WaitKind.ORGANISER, "op@x.example")
+    assert [days_until(one) for one in cases] == [9, 1, 1]
+    inherit_cadence(Level.PROVIDER, 0, WaitKind.ORGANISER, "op@x.example")
+    assert [days_until(one) for one in cases] == [9, 3, 3]
+    with reading() as session:
+        acts = [entry.action for entry in trail(session, own)]
+        assert first_broken(trail(session, own)) is None
+    assert acts.count("cadence.set") == 2
+    assert acts.count("cadence.inherited") == 1
+
+
+def test_setting_a_cadence_takes_as_many_statements_for_many_waits_as_for_one(statements):
+    asked = []
+    for count in (1, 8):
+        for number in range(count):
+            advance(opened(f"test:{count}:{number}"))
+        with statements() as said:
+            set_days(Level.PROVIDER, 0, f"{count}, 9")
+        asked.append(len(said))
+
+    assert asked[0] == asked[1]
+
+
+@pytest.mark.parametrize("level", [Level.FIRM, Level.CASE, Level.PERSON])
+def test_paused_reminders_are_held_and_leave_once_when_they_go_on(clock, level):
+    case_id = opened()
+    advance(case_id)
+    with reading() as session:
+        erika = session.scalars(select(Person.id).where(Person.role == Role.ORGANISER)).one()
+    owner = {Level.FIRM: firm_of(case_id), Level.CASE: case_id, Level.PERSON: erika}[level]
+    pause(level, owner, "op@x.example")
+    pause(level, owner, "op@x.example")
+
+    held = remind(clock, days=21).held
+
+    assert held[WaitKind.ORGANISER, Held.PAUSED] == 1
+    assert len(outbox("register")) == 1
+    with reading() as session:
+        assert missed(session, level, owner) > 0
+    resume(level, owner, "op@x.example")
+    resume(level, owner, "op@x.example")
+    remind(clock, seconds=1)
+    assert len(outbox("register")) == 2
+
+
+def test_counting_anew_after_a_pause_sends_nothing_at_once(clock):
+    case_id = opened()
+    advance(case_id)
+    pause(Level.CASE, case_id, "op@x.example")
+    remind(clock, days=21)
+
+    resume(Level.CASE, case_id, "op@x.example", anew=True)
+    remind(clock, seconds=1)
+
+    assert len(outbox("register")) == 1
+    assert days_until(case_id) == 3
+
+
+def test_one_pause_holds_while_another_is_taken_away(clock):
+    case_id = opened()
+    advance(case_id)
+    pause(Level.CASE, case_id, "op@x.example")
+    pause(Level.FIRM, firm_of(case_id), "op@x.example")
+
+    resume(Level.CASE, case_id, "op@x.example")
+    remind(clock, days=3)
+
+    assert len(outbox("register")) == 1
+
+
+@pytest.mark.parametrize(
+    ("verdict", "answer", "written_to"),
+    [
+        ("resend", {}, [ERIKA]),
+        ("correct", {"address": "new@freitag.example"}, ["new@freitag.example"]),
+        ("leave", {}, []),
+    ],
+)
+def test_after_the_last_reminder_an_operator_is_asked_how_it_goes_on(clock, verdict, answer, written_to):
+    case_id = opened(website="", logo_permission_by="")
+    advance(case_id)
+    set_days(Level.PROVIDER, 0, "1", "1", Follow.OPERATOR)
+    for kind in (WaitKind.TASK, WaitKind.DECISION):
+        set_days(Level.PROVIDER, 0, "1", "0", kind=kind)
+
+    remind(clock, days=1)
+    remind(clock, days=1)
+    assert remind(clock, days=1).sent == 0
+
+    before = outbox("register")
+    decide(case_id, verdict, **answer)
+    remind(clock, days=1)
+    with reading() as session:
+        fresh = session.scalars(select(Outgoing).where(Outgoing.kind == "register", Outgoing.key.not_in(before)))
+        assert [mail.to_address for mail in fresh] == written_to
+
+
+def test_operators_are_reminded_of_all_that_waits_for_them_in_one_mail(clock):
+    for number in range(3):
+        advance(opened(f"test:{number}", plan=None, interval=None, question="Was passt?"))
+
+    remind(clock, days=1)
+
+    (key,) = outbox("decisions_wait")
+    with reading() as session:
+        mail = session.scalars(select(Outgoing).where(Outgoing.key == key)).one()
+    assert [one["kind"] for one in mail.facts["questions"]] == ["advice"] * 3
+    assert mail.person_id is None
+
+
+def test_an_answered_question_is_not_reminded_of(clock):
+    case_id = opened(plan=None, interval=None)
+    advance(case_id)
+    decide(case_id, "agreed", plan="plus", interval="yearly")
+
+    remind(clock, days=1)
+
+    assert outbox("decisions_wait") == []
+
+
+def test_what_is_foreseen_is_what_is_sent(clock):
+    advance(opened())
+    advance(opened("test:2", plan=None, interval=None, street=""))
+    began = now()
+    until = began + timedelta(days=25)
+    seen = sorted((line.at, line.kind, line.number) for line in foresee(until))
+
+    mails, asked = Counter(), Counter()
+    while now() < until:
+        done = remind(clock, hours=3)
+        mails += done.mails
+        asked += done.asked
+
+    counted = Counter((kind, number) for _, kind, number in seen if number)
+    for kind in (WaitKind.ORGANISER, WaitKind.TASK, WaitKind.ADVICE):
+        assert {n: count for (k, n), count in mails.items() if k is kind} == {
+            n: count for (k, n), count in counted.items() if k is kind
+        }
+    assert Counter(kind for _, kind, number in seen if not number) == asked
+
+
+def test_links_by_hand_are_three_a_day_and_ten_minutes_apart_and_restart_the_count(clock):
+    case_id = opened()
+    advance(case_id)
+    remind(clock, days=3)
+    with reading() as session:
+        erika = session.scalars(select(Person.id).where(Person.role == Role.ORGANISER)).one()
+
+    for _ in range(3):
+        clock(minutes=11)
+        resend(erika, "op@x.example")
+        with pytest.raises(SentJustNow):
+            resend(erika, "op@x.example")
+    clock(minutes=11)
+    with pytest.raises(SentOften):
+        resend(erika, "op@x.example")
+
+    (wait,) = waits(StepName.ORGANISER)
+    assert wait.sent == 0
+    clock(days=1)
+    resend(erika, "op@x.example")

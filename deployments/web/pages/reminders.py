@@ -1,0 +1,157 @@
+"""Reminders as operators set them: cadences, pauses, and who is reminded next."""
+
+from typing import Any
+
+from fastapi import APIRouter
+from starlette.responses import Response
+
+from deployments.web.visit import Submission, Submitting, Visit, Visiting
+from models import board
+from models.cadence import Cadences, DaysInvalid, Follow, Level, MostInvalid, Pause, WaitKind
+from models.db import reading
+from models.errors import N_, NotFound, ProvisionError
+from tasks import reminders
+
+router = APIRouter()
+
+STOPS = {
+    WaitKind.ORGANISER: N_("the organiser has an account"),
+    WaitKind.TASK: N_("the details are complete, the logo is there, somebody is named"),
+    WaitKind.AGREEMENT: N_("the agreement is signed, a signed copy is uploaded, or it is declined"),
+    WaitKind.CASEWORKER: N_("the caseworker has an account"),
+    WaitKind.CLIENT: N_("the client has activated the access"),
+    WaitKind.ADVICE: N_("an operator has written down what was agreed"),
+    WaitKind.DECISION: N_("an operator has decided, on the board or in Prefect"),
+}
+"""When the reminders of each kind end by themselves."""
+SAID = {
+    "set": N_("Saved. All that is pending was planned anew."),
+    "inherited": N_("The cadence is inherited again, and all that is pending was planned anew."),
+    "paused": N_("Paused. Nobody is reminded there until you resume."),
+    "resumed": N_("Reminders go on."),
+}
+
+
+@router.get("/board/reminders")
+def show_provider(visit: Visiting) -> Response:
+    """The provider's cadences, which hold wherever nothing narrower is set."""
+    visit.require_operator()
+    return visit.page("board/cadences.html", **_provider(visit))
+
+
+@router.get("/board/cases/{case_id}/reminders")
+def show_case(visit: Visiting, case_id: int) -> Response:
+    """Who is waited for, when they are reminded next, and by which cadence."""
+    visit.require_operator()
+    return visit.page("board/reminders.html", **_case(visit, case_id))
+
+
+@router.post("/board/reminders")
+def change_provider(visit: Submitting) -> Response:
+    return _change(visit, None)
+
+
+@router.post("/board/cases/{case_id}/reminders")
+def change_case(visit: Submitting, case_id: int) -> Response:
+    return _change(visit, case_id)
+
+
+def _change(visit: Submission, case_id: int | None) -> Response:
+    """Set a cadence, or take it away."""
+    by = visit.require_operator().email
+    kind = next((one for one in WaitKind if one == visit.text("kind")), None)
+    if kind is None:
+        raise NotFound(visit.reader.gettext("The page"))
+    level, owner_id = _place(visit, case_id)
+    try:
+        if visit.text("act") == "inherit":
+            reminders.inherit_cadence(level, owner_id, kind, by)
+        else:
+            reminders.set_cadence(
+                level,
+                owner_id,
+                kind,
+                by,
+                name=visit.text(f"{kind}-name"),
+                days=visit.text(f"{kind}-days"),
+                most=visit.text(f"{kind}-most"),
+                follow=next((one for one in Follow if one == visit.text(f"{kind}-follow")), Follow.NOTHING),
+            )
+    except ProvisionError as refusal:
+        fields: dict[type[ProvisionError], str] = {DaysInvalid: f"{kind}-days", MostInvalid: f"{kind}-most"}
+        shown = _provider(visit) if case_id is None else _case(visit, case_id)
+        template = "board/cadences.html" if case_id is None else "board/reminders.html"
+        return visit.again(template, refusal, fields=fields, values=visit.values, **shown | {"opened": kind})
+    word = "inherited" if visit.text("act") == "inherit" else "set"
+    return visit.go(f"{visit.request.url.path}?said={word}#{kind}")
+
+
+def _place(visit: Submission, case_id: int | None) -> tuple[Level, int]:
+    """For whom the form sets it."""
+    if case_id is None:
+        return Level.PROVIDER, 0
+    if visit.text("level") == Level.FIRM:
+        with reading() as session:
+            return Level.FIRM, board.case_detail(session, case_id).firm_id
+    return Level.CASE, case_id
+
+
+@router.post("/board/cases/{case_id}/reminders/pause")
+def pause(visit: Submitting, case_id: int) -> Response:
+    """Pause or resume for the case, its firm, or one of its people."""
+    by = visit.require_operator().email
+    with reading() as session:
+        detail = board.case_detail(session, case_id)
+    owners = {Level.CASE: {case_id}, Level.FIRM: {detail.firm_id}}
+    owners[Level.PERSON] = {person.person_id for person in detail.people}
+    level = next((one for one in owners if one == visit.text("level")), Level.CASE)
+    owner_id = next((one for one in owners[level] if str(one) == visit.text("owner")), None)
+    if owner_id is None:
+        raise NotFound(visit.reader.gettext("The page"))
+    match visit.text("act"):
+        case "pause":
+            reminders.pause(level, owner_id, by)
+        case "resume" | "anew":
+            reminders.resume(level, owner_id, by, anew=visit.text("act") == "anew")
+    word = "paused" if visit.text("act") == "pause" else "resumed"
+    return visit.go(f"/board/cases/{case_id}/reminders?said={word}")
+
+
+def _shared(visit: Visit) -> dict[str, Any]:
+    return {
+        "kinds": list(WaitKind),
+        "stops": STOPS,
+        "follows": [(one.value, visit.reader.label(one)) for one in Follow],
+        "said": SAID.get(visit.request.query_params.get("said", ""), ""),
+        "opened": None,
+    }
+
+
+def _provider(visit: Visit) -> dict[str, Any]:
+    with reading() as session:
+        cadences = Cadences(session, [])
+    return _shared(visit) | {"rhythms": {kind: cadences.rhythm(kind) for kind in WaitKind}}
+
+
+def _case(visit: Visit, case_id: int) -> dict[str, Any]:
+    with reading() as session:
+        detail = board.case_detail(session, case_id)
+        cadences = Cadences(session, [(case_id, detail.firm_id)])
+        waits = reminders.waits_of(session, case_id)
+        people = {wait.person_id for wait in waits if wait.person_id is not None}
+        pauses = Pause.among(session, [detail.firm_id], [case_id], people | {one.person_id for one in detail.people})
+        missed = {place: reminders.missed(session, *place) for place in pauses}
+    return _shared(visit) | {
+        "detail": detail,
+        "rhythms": {kind: cadences.rhythm(kind, case_id) for kind in WaitKind},
+        "waits": waits,
+        "places": [(Level.CASE, case_id, ""), (Level.FIRM, detail.firm_id, detail.case.firm)]
+        + [(Level.PERSON, one.person_id, one.name) for one in detail.people if one.person_id in people]
+        + [
+            (Level.PERSON, one.person_id, one.name)
+            for one in detail.people
+            if one.person_id not in people and (Level.PERSON, one.person_id) in pauses
+        ],
+        "pauses": pauses,
+        "missed": missed,
+    }

@@ -1,0 +1,102 @@
+import pytest
+
+from deployments.web import security
+from models.cadence import Cadences, Level, WaitKind
+from models.db import reading
+from tests.deployments.browser import Browser, entries, errors
+from tests.factories import advance, firm_of, opened, operator, registered
+
+
+@pytest.fixture(autouse=True)
+def quiet(monkeypatch):
+    security._limiter.cache_clear()
+    monkeypatch.setattr("tasks.passes.start_run", lambda *_, **__: None)
+
+
+@pytest.fixture
+def case_id():
+    made = opened()
+    advance(made)
+    return made
+
+
+@pytest.fixture
+def page(case_id):
+    return f"/board/cases/{case_id}/reminders"
+
+
+def change(client, page, kind="organiser", **fields):
+    """Send the form of this kind of wait."""
+    form = client.read(page).select_one(f"#{kind} form")
+    named = {name if name in {"act", "level"} else f"{kind}-{name}": value for name, value in fields.items()}
+    return client.post(page, data=entries(form) | {"act": "set"} | named)
+
+
+def rhythm(case_id, kind=WaitKind.ORGANISER):
+    with reading() as session:
+        return Cadences(session, [(case_id, firm_of(case_id))]).rhythm(kind, case_id)
+
+
+def test_a_cadence_is_set_for_a_case_its_firm_or_all_and_inherited_again(case_id, page):
+    client = Browser(operator())
+    assert "geerbt: Vorgabe des Produkts" in client.read(page).select_one("#organiser").text
+
+    assert "neu geplant" in change(client, "/board/reminders", days="5, 9").text
+    assert (rhythm(case_id).days, rhythm(case_id).level) == ((5, 9), Level.PROVIDER)
+    assert "geerbt von: Anbieter" in client.read(page).select_one("#organiser").text
+
+    change(client, page, level="firm", days="6", most="2", follow="nothing", name="Ruhig")
+    assert (rhythm(case_id).name, rhythm(case_id).level) == ("Ruhig", Level.FIRM)
+    change(client, page, level="case", days="4")
+    assert rhythm(case_id).level is Level.CASE
+    assert "festgelegt für: Vorgang" in client.read(page).select_one("#organiser").text
+
+    change(client, page, act="inherit")
+    assert rhythm(case_id).level is Level.FIRM
+
+
+@pytest.mark.parametrize(("field", "value"), [("days", "9, 3"), ("days", ""), ("most", "viele"), ("most", "99")])
+def test_what_cannot_be_is_refused_at_its_field_and_changes_nothing(case_id, page, field, value):
+    client, before = Browser(operator()), rhythm(case_id)
+
+    for place in (page, "/board/reminders"):
+        answer = change(client, place, **{field: value})
+        assert answer.status_code == 422
+        assert list(errors(answer)) == [f"organiser-{field}"]
+
+    assert rhythm(case_id) == before
+
+
+def test_reminders_are_paused_and_go_on_with_a_warning(case_id, page, clock):
+    client = Browser(operator())
+    forms = client.read(page).select("#pauses ~ ul form, section[aria-labelledby=pauses] form")
+    assert [form.select_one("[name=level]")["value"] for form in forms][:2] == ["case", "firm"]
+
+    client.post(f"{page}/pause", data=entries(forms[0]) | {"act": "pause"})
+    assert "angehalten" in client.read(page).select_one("table").text
+    clock(days=5)
+    client = Browser(operator("second@convent-it.example"))
+    shown = client.read(page)
+    assert "Erinnerungen fällig" in shown.text
+
+    form = shown.select_one("section[aria-labelledby=pauses] form")
+    assert "Es wird wieder erinnert" in client.post(f"{page}/pause", data=entries(form) | {"act": "resume"}).text
+    assert "angehalten" not in client.read(page).select_one("table").text
+
+
+def test_nobody_is_paused_who_does_not_belong_to_the_case(case_id, page):
+    client = Browser(operator())
+    form = client.read(page).select_one("section[aria-labelledby=pauses] form")
+
+    answer = client.post(f"{page}/pause", data=entries(form) | {"act": "pause", "level": "firm", "owner": "999"})
+
+    assert answer.status_code == 404
+
+
+def test_only_operators_see_and_change_them(case_id, page):
+    client = Browser(registered())
+
+    assert [client.get(one).status_code for one in (page, "/board/reminders")] == [404, 404]
+    token = client.form_token("/portal")
+    for path in (page, f"{page}/pause", "/board/reminders"):
+        assert client.post(path, data={"form_token": token, "kind": "organiser", "act": "pause"}).status_code == 404
