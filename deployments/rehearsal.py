@@ -56,6 +56,14 @@ class Browser:
         """Send the page's form whose address ends with *action*, with what stands in it and what is filled in now."""
         return self._send(action, fields, None)
 
+    def sign_agreement(self, link: str, name: str, code: Callable[[], str]) -> Self:
+        """Open the agreement, read it part by part, ask for a code and sign with what *code* finds in the mail."""
+        self.open(link).submit("/begin")
+        while "/part/" in self.address:
+            self.submit()
+        self.submit("/code")
+        return self.submit("/sign", name=name, consent="yes", code=code())
+
     def upload(self, action: str, name: str, content: bytes, media_type: str, **fields: str) -> Self:
         """Send a form with a file."""
         return self._send(action, fields, {"file": (name, content, media_type)})

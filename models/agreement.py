@@ -1,7 +1,11 @@
-"""The agreement between firm and provider: sent, read, signed, countersigned. Each version is a row and stays."""
+"""The agreement between firm and provider: sent, read, signed, countersigned. Each version is a row and stays.
 
-from collections.abc import Collection
-from datetime import datetime
+One person at a time is asked to sign: the organiser, or whom the organiser hands it to. It stays open until it is
+signed, declined, withdrawn or out of date.
+"""
+
+from collections.abc import Collection, Sequence
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Self
 
@@ -9,8 +13,10 @@ from sqlalchemy import CheckConstraint, ForeignKey, String, UniqueConstraint, se
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from models.db import Base, Facts, Instant, Key
+from models.decision import Decision, DecisionKind, Verdict
 from models.errors import N_, ProvisionError
 from models.person import Language
+from models.settings import settings
 
 
 class SignedHow(StrEnum):
@@ -38,8 +44,41 @@ class SignedAlready(ProvisionError):
     says = N_("This agreement is signed already: nothing was changed.")
 
 
+class Withdrawn(ProvisionError):
+    says = N_("This agreement was withdrawn on %(at)s and can no longer be signed: wait for a new one, or ask us.")
+
+    def __init__(self, at: datetime) -> None:
+        super().__init__(at)
+        self.at = at
+
+
+class Expired(ProvisionError):
+    says = N_("This agreement could be signed until %(at)s: ask us for a new one.")
+
+    def __init__(self, at: datetime) -> None:
+        super().__init__(at)
+        self.at = at
+
+
 class NotSigned(ProvisionError):
     says = N_("The firm has not signed this agreement: it cannot be countersigned.")
+
+
+class PartsUnread(ProvisionError):
+    says = N_("%(count)s parts of the agreement have not been read yet: read every part before you sign.")
+
+    def __init__(self, parts: Sequence[str]) -> None:
+        super().__init__(parts)
+        self.parts = list(parts)
+        self.count = len(parts)
+
+
+class HandedOver(ProvisionError):
+    says = N_("Somebody else has been asked to sign: take that back before you sign yourself.")
+
+
+class NotHandedOver(ProvisionError):
+    says = N_("Nobody else is asked to sign: there is nothing to take back.")
 
 
 class Agreement(Base):
@@ -49,6 +88,12 @@ class Agreement(Base):
     __table_args__ = (
         UniqueConstraint("onboarding_id", "version"),
         CheckConstraint("signed_at IS NULL OR declined_at IS NULL", name="signed_or_declined"),
+        CheckConstraint(
+            "withdrawn_at IS NULL OR (signed_at IS NULL AND declined_at IS NULL AND expired_at IS NULL)",
+            name="withdrawn_alone",
+        ),
+        CheckConstraint("expired_at IS NULL OR (signed_at IS NULL AND declined_at IS NULL)", name="expired_alone"),
+        CheckConstraint("(delegate_id IS NULL) = (delegated_at IS NULL)", name="delegated_to_somebody"),
         CheckConstraint("countersigned_at IS NULL OR signed_at IS NOT NULL", name="countersigned_after_signed"),
         CheckConstraint("(signed_at IS NULL) = (signer IS NULL)", name="signed_by_somebody"),
         CheckConstraint("final_id IS NULL OR countersigned_at IS NOT NULL", name="final_after_countersigned"),
@@ -62,15 +107,38 @@ class Agreement(Base):
     """What it says of both parties, so that the page shows what the document says even if the firm changes later."""
     document_id: Mapped[int] = mapped_column(ForeignKey("documents.id"))
     sent_at: Mapped[Instant]
+    expires_at: Mapped[Instant]
+    """Until when it can be signed."""
+    delegate_id: Mapped[int | None] = mapped_column(ForeignKey("persons.id"))
+    """Whom the organiser has asked to sign in the organiser's place."""
+    delegate_function: Mapped[str | None] = mapped_column(String(100))
+    """What entitles this person to sign, in the organiser's words."""
+    delegated_at: Mapped[Instant | None]
+    viewed_at: Mapped[Instant | None]
+    """When who is asked to sign first acted on the page; a mail scanner that opens the link does not count."""
+    parts_read: Mapped[Facts] = mapped_column(default=dict)
+    """By the part's key, when who is asked to sign said that it is read, in ISO 8601."""
     signed_at: Mapped[Instant | None]
     signed_how: Mapped[SignedHow | None]
     signer: Mapped[str | None] = mapped_column(String(200))
+    signer_email: Mapped[str | None] = mapped_column(String(254))
+    """To where link and code were sent."""
+    signer_function: Mapped[str | None] = mapped_column(String(100))
     signer_ip: Mapped[str | None] = mapped_column(String(45))
     signer_agent: Mapped[str | None] = mapped_column(String(300))
+    code_used: Mapped[bool] = mapped_column(default=False)
+    """The signer proved by a one-time code to read the mail of that address."""
+    drawing_id: Mapped[int | None] = mapped_column(ForeignKey("documents.id"))
+    """The signature as it was drawn, a PNG."""
     uploaded_id: Mapped[int | None] = mapped_column(ForeignKey("documents.id"))
     """The file that came back, where the signature came as a file."""
     declined_at: Mapped[Instant | None]
     decline_reason: Mapped[str | None] = mapped_column(String(2000))
+    expired_at: Mapped[Instant | None]
+    """When it was found to be out of date."""
+    withdrawn_at: Mapped[Instant | None]
+    withdrawn_by: Mapped[str | None] = mapped_column(String(254))
+    withdraw_reason: Mapped[str | None] = mapped_column(String(2000))
     countersigned_at: Mapped[Instant | None]
     countersigned_by: Mapped[str | None] = mapped_column(String(254))
     final_id: Mapped[int | None] = mapped_column(ForeignKey("documents.id"))
@@ -86,29 +154,115 @@ class Agreement(Base):
         versions = select(cls).where(cls.onboarding_id.in_(case_ids)).order_by(cls.version)
         return {agreement.onboarding_id: agreement for agreement in session.scalars(versions)}
 
+    def send(self, now: datetime) -> None:
+        """It leaves the house; from now on it can be signed, as long as the settings say."""
+        self.sent_at, self.expires_at = now, now + timedelta(days=settings().agreement_days)
+
+    # ---- open or not
+
     @property
     def is_open(self) -> bool:
-        """Whether it still can be signed or declined."""
-        return self.signed_at is None and self.declined_at is None
+        """Whether it still can be signed or declined, as far as was written down."""
+        return not (self.signed_at or self.declined_at or self.withdrawn_at or self.expired_at)
 
-    def sign(self, signer: str, how: SignedHow, now: datetime, *, ip: str = "", agent: str = "") -> bool:
-        """The firm has signed; False if it had before."""
+    @property
+    def is_being_checked(self) -> bool:
+        """A signed copy is here, and nobody has said yet whether it counts."""
+        return self.is_open and self.uploaded_id is not None
+
+    def require_open(self, now: datetime | None = None) -> None:
+        """Raise why it can no longer be signed; *now* asks as well whether its time has run out by then."""
+        if self.signed_at is not None:
+            raise SignedAlready
         if self.declined_at is not None:
             raise DeclinedAlready
+        if self.withdrawn_at is not None:
+            raise Withdrawn(self.withdrawn_at)
+        if self.expired_at is not None or (now is not None and now >= self.expires_at):
+            raise Expired(self.expires_at)
+
+    def withdraw(self, reason: str, by: str, now: datetime) -> bool:
+        """The provider takes its offer back; False if it had before."""
+        if self.withdrawn_at is not None:
+            return False
+        self.require_open()
+        self.withdrawn_at, self.withdrawn_by, self.withdraw_reason = now, by[:254], reason.strip()[:2000]
+        return True
+
+    def expire(self, now: datetime) -> bool:
+        """Its time has run out; False if not, or if it is no longer open or a signed copy is being checked."""
+        if not self.is_open or self.is_being_checked or now < self.expires_at:
+            return False
+        self.expired_at = now
+        return True
+
+    # ---- who signs, and what was read
+
+    def delegate(self, person_id: int, function: str, now: datetime) -> None:
+        """The organiser hands the signature to this person, who begins to read anew."""
+        self.require_open(now)
+        self.delegate_id, self.delegate_function, self.delegated_at = person_id, function.strip()[:100], now
+        self.viewed_at, self.parts_read = None, {}
+
+    def take_back(self) -> int:
+        """The organiser signs after all; returns who is no longer asked."""
+        self.require_open()
+        if self.delegate_id is None:
+            raise NotHandedOver
+        asked = self.delegate_id
+        self.delegate_id = self.delegate_function = self.delegated_at = None
+        self.viewed_at, self.parts_read = None, {}
+        return asked
+
+    def view(self, now: datetime) -> bool:
+        """Who is asked to sign has begun to read; False if that was known."""
+        if self.viewed_at is not None:
+            return False
+        self.viewed_at = now
+        return True
+
+    def read(self, part: str, now: datetime) -> bool:
+        """Who is asked to sign says that this part is read; False if that was said before."""
+        if part in self.parts_read:
+            return False
+        self.parts_read = {**self.parts_read, part: now.isoformat()}
+        return True
+
+    def unread(self, parts: Collection[str]) -> list[str]:
+        return [part for part in parts if part not in self.parts_read]
+
+    # ---- answers
+
+    def sign(
+        self,
+        signer: str,
+        how: SignedHow,
+        now: datetime,
+        *,
+        ip: str = "",
+        agent: str = "",
+        email: str = "",
+        code_used: bool = False,
+        drawing_id: int | None = None,
+    ) -> bool:
+        """The firm has signed; False if it had before."""
         if self.signed_at is not None:
             return False
+        self.require_open()
         if not signer.strip():
             raise SignatureMissing
+        if how is not SignedHow.UPLOAD:
+            self.uploaded_id = None  # A copy that nobody has judged yet no longer counts.
         self.signer, self.signed_how, self.signed_at = signer.strip()[:200], how, now
-        self.signer_ip, self.signer_agent = ip[:45], agent[:300]
+        self.signer_ip, self.signer_agent, self.signer_email = ip[:45], agent[:300], email[:254] or None
+        self.signer_function, self.code_used, self.drawing_id = self.delegate_function, code_used, drawing_id
         return True
 
     def decline(self, reason: str, now: datetime) -> bool:
         """The firm says no; False if it had before."""
-        if self.signed_at is not None:
-            raise SignedAlready
         if self.declined_at is not None:
             return False
+        self.require_open()
         self.declined_at, self.decline_reason = now, reason.strip()[:2000]
         return True
 
@@ -128,4 +282,46 @@ class Agreement(Base):
 
     def reopen(self) -> None:
         """The signature was not accepted: the firm is asked again."""
-        self.signed_at = self.signed_how = self.signer = self.signer_ip = self.signer_agent = self.uploaded_id = None
+        self.signed_at = self.signed_how = self.signer = self.signer_email = self.signer_function = None
+        self.signer_ip = self.signer_agent = self.drawing_id = self.uploaded_id = None
+        self.code_used = False
+
+    # ---- questions about it
+
+    def raises(self, question: Decision) -> bool:
+        """Whether this question about the agreement is still one."""
+        match question.kind:
+            case DecisionKind.COUNTERSIGN:
+                return (
+                    self.signed_at is not None
+                    and self.countersigned_at is None
+                    and question.key == self.countersign_key
+                )
+            case DecisionKind.SIGNED_COPY:
+                return self.is_being_checked and self.uploaded_id == question.facts["document_id"]
+        return True  # What to do after it has failed: until a new version is sent.
+
+    @property
+    def countersign_key(self) -> str:
+        """Names the question whether this very signature is to be countersigned."""
+        return f"countersign:{self.id}:{self.signed_at.isoformat() if self.signed_at else ''}"
+
+    def resend_asked(self, session: Session) -> Decision | None:
+        """The operator's answer by which a new version takes the place of this one, if there is one."""
+        keys = [f"{kind}:{self.id}" for kind in AFTERMATH]
+        answers = select(Decision).where(Decision.key.in_(keys), Decision.verdict == Verdict.RESEND)
+        return session.scalars(answers).first()
+
+
+AFTERMATH = (DecisionKind.DECLINED, DecisionKind.LAPSED, DecisionKind.TALK)
+"""Questions what to do about an agreement that was not signed; each is asked once, its key is kind and agreement."""
+
+
+def close_questions(session: Session, case_id: int, now: datetime) -> None:
+    """Close what was asked of an operator about the case's agreement and has been settled in another way."""
+    session.flush()
+    latest = Agreement.latest(session, case_id)
+    for question in Decision.pending(session, case_id):
+        about = question.facts.get("agreement_id")
+        if about is not None and (latest is None or latest.id != about or not latest.raises(question)):
+            question.close(now)

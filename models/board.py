@@ -162,11 +162,23 @@ class AgreementLine:
     version: int
     language: Language
     sent_at: datetime
+    expires_at: datetime
+    is_open: bool
+    delegate_id: int | None
+    delegate_function: str | None
+    viewed_at: datetime | None
+    parts_read: Facts
     signed_at: datetime | None
     signed_how: SignedHow | None
     signer: str | None
+    signer_function: str | None
+    code_used: bool
+    drawing_id: int | None
     declined_at: datetime | None
     decline_reason: str | None
+    expired_at: datetime | None
+    withdrawn_at: datetime | None
+    withdraw_reason: str | None
     countersigned_at: datetime | None
     countersigned_by: str | None
     document_id: int
@@ -344,7 +356,8 @@ def case_of(session: Session, company_id: int) -> int:
 def case_document(session: Session, case_id: int, document_id: int) -> Document:
     """A file of this case with its content; raises NotFound for any other."""
     agreements = session.scalars(select(Agreement).where(Agreement.onboarding_id == case_id))
-    known = {number for one in agreements for number in (one.document_id, one.uploaded_id, one.final_id)}
+    files = [(one.document_id, one.uploaded_id, one.final_id, one.drawing_id) for one in agreements]
+    known = {number for numbers in files for number in numbers}
     for facts in session.scalars(select(Decision.facts).where(Decision.onboarding_id == case_id)):
         known.add(facts.get("document_id"))
         known |= {one["documents"]["png"] for one in facts.get("candidates", [])}

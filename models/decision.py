@@ -25,6 +25,8 @@ class DecisionKind(StrEnum):
         "signed_copy"  # agreement_id, signer, name, document_id, original_id, and what the file was found to be
     )
     DECLINED = "declined"  # agreement_id, signer, reason
+    LAPSED = "lapsed"  # agreement_id, why (expired or withdrawn), reason: it can no longer be signed
+    TALK = "talk"  # agreement_id, signer, reason, note: somebody talks to the firm, until a way on is found
     BAD_ADDRESS = "bad_address"  # person_id, address, fault
     LOGO = "logo"  # permission_id, website, candidates: what was found there, none of it beyond doubt
     SILENT = "silent"  # person_id, wait (its kind), reminders (how many were sent)
@@ -42,6 +44,8 @@ class Verdict(StrEnum):
     STOP = "stop"
     CORRECT = "correct"
     LEAVE = "leave"
+    TALK = "talk"
+    MOOT = "moot"  # Nobody's answer: it was settled in another way.
 
 
 VERDICTS: dict[DecisionKind, list[Verdict]] = {
@@ -49,7 +53,9 @@ VERDICTS: dict[DecisionKind, list[Verdict]] = {
     DecisionKind.COMPANY_ID: [Verdict.GRANT, Verdict.REFUSE],
     DecisionKind.COUNTERSIGN: [Verdict.COUNTERSIGN, Verdict.REFUSE],
     DecisionKind.SIGNED_COPY: [Verdict.ACCEPT, Verdict.REFUSE],
-    DecisionKind.DECLINED: [Verdict.RESEND, Verdict.STOP],
+    DecisionKind.DECLINED: [Verdict.RESEND, Verdict.TALK, Verdict.STOP],
+    DecisionKind.LAPSED: [Verdict.RESEND, Verdict.TALK, Verdict.STOP],
+    DecisionKind.TALK: [Verdict.RESEND, Verdict.STOP],
     DecisionKind.BAD_ADDRESS: [Verdict.CORRECT],
     DecisionKind.LOGO: [Verdict.ACCEPT, Verdict.REFUSE],
     DecisionKind.SILENT: [Verdict.RESEND, Verdict.CORRECT, Verdict.LEAVE],
@@ -166,3 +172,8 @@ class Decision(Base):
             raise VerdictUnfit(verdict[:40], ", ".join(choice.value for choice in self.choices))
         self.verdict, self.answered_by, self.answered_at, self.answer = Verdict(verdict), by[:254], now, answer
         return True
+
+    def close(self, now: datetime) -> None:
+        """It is no question any more; whoever answers later is told so."""
+        if self.verdict is None:
+            self.verdict, self.answered_by, self.answered_at = Verdict.MOOT, "provision", now

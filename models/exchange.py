@@ -31,9 +31,12 @@ class MailKind(StrEnum):
 
     WELCOME = "welcome"  # To the contact person: what will happen, link to the progress page.
     REGISTER = "register"  # To organiser or caseworker: role, count (reminders sent so far), last (no more will come).
-    AGREEMENT = "agreement"  # To the organiser, PDF attached, link to read and sign: count.
+    AGREEMENT = "agreement"  # To who signs, PDF attached, link: count, last, note, delegated_by, function.
     AGREEMENT_DONE = "agreement_done"  # To both sides, countersigned PDF attached: signer, countersigned_at, sha256.
     AGREEMENT_DECLINED = "agreement_declined"  # To the provider: signer, reason.
+    AGREEMENT_EXPIRED = "agreement_expired"  # To the provider: sent_at, signer (who was asked).
+    AGREEMENT_WITHDRAWN = "agreement_withdrawn"  # To who was asked to sign: by (provider|organiser), who, reason.
+    SIGN_CODE = "sign_code"  # To who signs; the code itself is written as the mail leaves: code_id, generation.
     YOUR_TURN = "your_turn"  # To the organiser: step (details|logo|caseworkers|clients), count.
     COMPANY_ID = "company_id"  # To the organiser: granted (bool), preferred, alternatives (list), note.
     INVITATION = "invitation"  # To a client, under the firm's name and logo: message, invited_by, count.

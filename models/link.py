@@ -14,7 +14,7 @@ from hashlib import sha256
 from typing import Self
 
 from sqlalchemy import ForeignKey, String, UniqueConstraint, select
-from sqlalchemy.orm import Mapped, Session, mapped_column
+from sqlalchemy.orm import Mapped, Session, mapped_column, object_session
 
 from models.db import Base, Instant, Key
 from models.errors import N_, ProvisionError
@@ -38,8 +38,17 @@ PATHS = {
     Purpose.PROGRESS: "/progress/{}",
     Purpose.RESET_PASSWORD: "/auth/reset/{}",
 }
-HOURS = {Purpose.RESET_PASSWORD: 1, Purpose.PROGRESS: 24 * 365, Purpose.AGREEMENT: 24 * 90}
-"""Life of a link in hours where it differs from ``settings().link_days``."""
+
+
+def _life(purpose: Purpose) -> timedelta:
+    match purpose:
+        case Purpose.RESET_PASSWORD:
+            return timedelta(hours=1)
+        case Purpose.PROGRESS:
+            return timedelta(days=365)
+        case Purpose.AGREEMENT:  # Beyond the agreement's own time, so that the page can tell what became of it.
+            return timedelta(days=settings().agreement_days + 30)
+    return timedelta(days=settings().link_days)
 
 
 class LinkUnknown(ProvisionError):
@@ -61,6 +70,21 @@ class LinkExpired(ProvisionError):
     def __init__(self, link_id: int) -> None:
         super().__init__(link_id)
         self.link_id = link_id
+
+
+class LinkReplaced(LinkExpired):
+    """Dead since a newer one was sent, as reminders do."""
+
+    says = N_("We have sent a newer link since: follow that one, or ask for one more at the address that we know.")
+
+
+class FormerToken(Base):
+    """The token of a link that a newer one has replaced: whoever comes with it can be told so."""
+
+    __tablename__ = "former_tokens"
+
+    token_sha256: Mapped[str] = mapped_column(String(64), primary_key=True)
+    link_id: Mapped[int] = mapped_column(ForeignKey("links.id"), index=True)
 
 
 class Link(Base):
@@ -106,9 +130,12 @@ class Link(Base):
 
     def renew(self, now: datetime) -> None:
         """The next generation begins."""
+        session = object_session(self)
+        if session is not None and self.id is not None:
+            session.add(FormerToken(token_sha256=self.token_sha256, link_id=self.id))
         self.generation = (self.generation or 0) + 1
         self.made_at, self.used_at = now, None
-        self.expires_at = now + timedelta(hours=HOURS.get(self.purpose, 24 * settings().link_days))
+        self.expires_at = now + _life(self.purpose)
         self.token_sha256 = sha256(self.token.encode()).hexdigest()
 
     @classmethod
@@ -117,12 +144,21 @@ class Link(Base):
         digest = sha256(token.encode()).hexdigest()
         link = session.scalars(select(cls).where(cls.token_sha256 == digest, cls.purpose == purpose)).one_or_none()
         if link is None:
-            raise LinkUnknown
+            raise cls._refusal_of(session, digest, purpose)
         if link.used_at is not None:
             raise LinkUsed
         if link.expires_at <= now:
             raise LinkExpired(link.id)
         return link
+
+    @classmethod
+    def _refusal_of(cls, session: Session, digest: str, purpose: Purpose) -> ProvisionError:
+        """Why no living link has this token."""
+        former = select(cls).join(FormerToken, FormerToken.link_id == cls.id)
+        link = session.scalars(former.where(FormerToken.token_sha256 == digest, cls.purpose == purpose)).one_or_none()
+        if link is None:
+            return LinkUnknown()
+        return LinkUsed() if link.used_at is not None else LinkReplaced(link.id)
 
     @property
     def token(self) -> str:

@@ -62,6 +62,7 @@ class Party(StrEnum):
     PROVISION = "provision"  # The product itself, in its next pass.
     OPERATOR = "operator"
     ORGANISER = "organiser"
+    SIGNATORY = "signatory"
     CASEWORKER = "caseworker"
     CLIENT = "client"
 

@@ -46,6 +46,7 @@ class Role(StrEnum):
 
     ORGANISER = "organiser"
     CONTACT = "contact"
+    SIGNATORY = "signatory"  # Signs the agreement in the organiser's place, and has no account.
     CASEWORKER = "caseworker"
     CLIENT = "client"
 

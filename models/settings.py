@@ -71,6 +71,12 @@ class Settings(BaseSettings):
     """Who asks for /metrics sends it as bearer token; empty: this machine alone may ask."""
     log_format: Literal["json", "text"] = "json"
     """How web pages and worker write their logs: an object a line, or for reading by eye."""
+    agreement_days: int = 90
+    """Days in which an agreement that was sent can be signed."""
+    countersign: Literal["operator", "auto"] = "operator"
+    """Who signs for the provider: an operator each time, or the product itself in the name of the signatory."""
+    provider_signatory: str = ""
+    """Name and function of who signs for the provider when the product does."""
     link_days: int = 14
     """Days that a registration or invitation link is good for."""
     trust_roots: Path | None = None

@@ -65,6 +65,12 @@ class Subscription(Base):
         """Agree on plan and interval; False if that was done before."""
         if self.confirmed_at is not None:
             return False
-        self.plan, self.interval, self.confirmed_at = plan, interval, now
-        self.price_cents = plan.monthly_cents * interval.months
+        self.confirmed_at = now
+        self.amend(plan, interval)
         return True
+
+    def amend(self, plan: Plan, interval: Interval) -> None:
+        """Agree on something else; what is unchanged keeps its price."""
+        if (self.plan, self.interval) != (plan, interval):
+            self.plan, self.interval = plan, interval
+            self.price_cents = plan.monthly_cents * interval.months

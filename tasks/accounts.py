@@ -3,7 +3,7 @@
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -12,7 +12,7 @@ from models.audit import record, record_each
 from models.cadence import Cadences
 from models.client import ClientContact
 from models.db import reading, transaction
-from models.errors import NotFound
+from models.errors import N_, NotFound, ProvisionError
 from models.exchange import MailKind, Outgoing
 from models.firm import Firm
 from models.link import Link, LinkUsed, Purpose
@@ -31,7 +31,7 @@ from models.person import (
 )
 from models.request import Named
 from models.schedule import Hours, Land, now, time_zone
-from tasks.agreements import mail_agreement
+from tasks.agreements import latest, mail_agreement
 from tasks.cases import Turn, add_people, letterhead, letterheads
 from tasks.policy import side_effect
 
@@ -48,6 +48,18 @@ PURPOSE_OF = {
     Role.CONTACT: Purpose.PROGRESS,
 }
 """What the link in the first mail to a person in this role is for."""
+RESEND_PAUSE, DAY, MOST_LINKS_A_DAY = timedelta(minutes=10), timedelta(days=1), 3
+"""Between two links that somebody asks for, and how many of one kind a person is sent in a day, the first included."""
+
+
+class LinksSentToday(ProvisionError):
+    says = N_(
+        "Several links were sent today: look for the newest mail, also among unwanted mail. More after %(until)s."
+    )
+
+    def __init__(self, until: datetime) -> None:
+        super().__init__(until)
+        self.until = until
 
 
 @side_effect(name="4 Organiser")
@@ -324,10 +336,17 @@ def renew_link(link_id: int) -> int:
     """An expired link was opened: a new one goes to the address that we know. Returns the case's id."""
     with transaction() as session:
         link = session.get(Link, link_id)
-        if link is None or link.person_id is None or link.expires_at > now():
+        if link is None or link.person_id is None:
             raise NotFound("Link")
         person = session.get_one(Person, link.person_id)
-        case = Onboarding.of_firm(session, person.firm_id)
+        case, at = Onboarding.of_firm(session, person.firm_id), now()
+        session.refresh(link)
+        sent = select(Outgoing.created_at).where(Outgoing.link_id == link.id, Outgoing.created_at > at - DAY)
+        times = session.scalars(sent.order_by(Outgoing.id)).all()
+        if times and times[-1] + RESEND_PAUSE > at:
+            return case.id  # Asked for twice: the newest is on its way.
+        if len(times) >= MOST_LINKS_A_DAY:
+            raise LinksSentToday(times[0] + DAY)
         if link.purpose in {Purpose.REGISTER, Purpose.ACTIVATE} and person.registered_at is None:
             invite(session, [Turn(case, person)])
         elif link.purpose in {Purpose.REGISTER, Purpose.ACTIVATE}:
@@ -335,7 +354,9 @@ def renew_link(link_id: int) -> int:
         elif link.purpose is Purpose.PROGRESS:
             welcome(session, case, person)
         elif link.purpose is Purpose.AGREEMENT:
+            latest(session, case.id).require_open(at)
             mail_agreement(session, [Turn(case, person)])
+        record(session, case.id, at, "link.resent", person.email, person=person.id, purpose=link.purpose)
         return case.id
 
 

@@ -1,17 +1,18 @@
 """Step 5: the agreement: written, sent, read, signed or declined, countersigned, copied to both sides."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import asdict, dataclass
 from datetime import date
 
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from models.agreement import Agreement, SignedAlready, SignedHow
+from models.agreement import Agreement, HandedOver, SignedHow, close_questions
 from models.audit import record
-from models.db import reading, transaction
-from models.decision import Decision, DecisionKind, Verdict
+from models.db import Facts, reading, transaction
+from models.decision import Decision, DecisionKind
 from models.document import Document
-from models.errors import NotFound
+from models.errors import N_, NotFound, ProvisionError
 from models.exchange import MailKind, Outgoing
 from models.firm import Firm, LineOfBusiness
 from models.link import Link, Purpose
@@ -29,6 +30,15 @@ from tasks.returned import inspect
 from tasks.texts import Reader
 from tasks.wording import Texts, current_texts
 
+EXPIRIES_AT_ONCE = 200
+
+
+class NotAsked(ProvisionError):
+    """The link is of somebody who was asked to sign and no longer is."""
+
+    status = 410
+    says = N_("You are no longer asked to sign this agreement: turn to the person in your firm who named you.")
+
 
 @side_effect(name="5 Agreement")
 def conclude_agreement(case_id: int) -> Standing:
@@ -40,7 +50,7 @@ def conclude_agreement(case_id: int) -> Standing:
     with reading() as session:
         case = Onboarding.get(session, case_id)
         agreement = Agreement.latest(session, case_id)
-        again = agreement is not None and _to_be_sent_again(session, agreement)
+        again = agreement is not None and agreement.resend_asked(session) is not None
     if case.may_begin(StepName.AGREEMENT) and not case.agreement_done and case.stopped_at is None:
         if agreement is None or again:
             _send(case_id, 1 if agreement is None else agreement.version + 1)
@@ -48,13 +58,9 @@ def conclude_agreement(case_id: int) -> Standing:
             complete_agreement(case_id)
         else:
             _await(case_id)
+            _countersign_by_itself(case_id)
     with reading() as session:
         return Onboarding.get(session, case_id).standing(StepName.AGREEMENT)
-
-
-def _to_be_sent_again(session: Session, agreement: Agreement) -> bool:
-    decision = Decision.by_key(session, f"declined:{agreement.id}")
-    return decision is not None and decision.verdict is Verdict.RESEND
 
 
 def _send(case_id: int, version: int) -> None:
@@ -66,8 +72,8 @@ def _send(case_id: int, version: int) -> None:
     pdf = render_agreement(data, texts)
     with transaction() as session:
         case, at = Onboarding.get(session, case_id), now()
-        latest = Agreement.latest(session, case.id)
-        if latest is not None and latest.version >= version:
+        before = Agreement.latest(session, case.id)
+        if before is not None and before.version >= version:
             return  # Another pass was faster.
         organiser = _organiser(session, case.firm_id)
         Document.keep(session, texts.bundle, f"texts-{texts.language}.json", "application/json")
@@ -80,33 +86,38 @@ def _send(case_id: int, version: int) -> None:
             language=organiser.language,
             data={**asdict(data), "date": data.date.isoformat(), "logo": None},
             document_id=document.id,
-            sent_at=at,
         )
+        agreement.send(at)
         session.add(agreement)
         session.flush()
+        close_questions(session, case.id, at)
         record(session, case.id, at, "agreement.sent", to=organiser.email, version=version, sha256=document.sha256)
-        mail_agreement(session, [Turn(case, organiser)])
+        asked_again = before.resend_asked(session) if before is not None else None
+        note = str((asked_again.answer or {}).get("note", "")) if asked_again is not None else ""
+        mail_agreement(session, [Turn(case, organiser)], note)
         Reminder.begin(session, case, organiser, StepName.AGREEMENT, at)
         case.wait(StepName.AGREEMENT, Party.ORGANISER, at)
 
 
-def mail_agreement(session: Session, turns: Sequence[Turn]) -> None:
-    """Mail each organiser the open agreement with a fresh link to read and sign it; the link before dies.
+def mail_agreement(session: Session, turns: Sequence[Turn], note: str = "") -> None:
+    """Mail each person who is asked to sign the open agreement with a fresh link; the link before dies.
 
-    It takes as many statements for many as for one.
+    Besides the organiser only who was named instead gets one. *note* says what a new version changes. It takes as many
+    statements for many as for one.
     """
     newest = Agreement.latest_of(session, [turn.case.id for turn in turns])
     about = letterheads(session, [turn.case.firm for turn in turns])
-    signers = [turn for turn in turns if turn.case.id in newest and newest[turn.case.id].is_open]
+    signers = [turn for turn in turns if turn.case.id in newest and _may_open(turn.person, newest[turn.case.id])]
+    handed_over = _handed_over(session, signers, newest)
     links = Link.to_each(session, Purpose.AGREEMENT, now(), [turn.person.id for turn in signers])
     mails = []
-    for case, organiser, count, last in signers:
-        agreement, link = newest[case.id], links[organiser.id]
+    for case, person, count, last in signers:
+        agreement, link = newest[case.id], links[person.id]
         mails.append(
             Outgoing.draft(
                 MailKind.AGREEMENT,
-                f"agreement:{agreement.id}:{link.generation}",
-                organiser,
+                f"agreement:{agreement.id}:{person.id}:{link.generation}",
+                person,
                 now(),
                 case_id=case.id,
                 link=link,
@@ -114,19 +125,38 @@ def mail_agreement(session: Session, turns: Sequence[Turn]) -> None:
                 **about[case.firm_id],
                 count=count,
                 last=last,
+                note=note,
+                **handed_over.get(case.id, {}),
             )
         )
     Outgoing.post_all(session, mails)
+
+
+def _may_open(person: Person, agreement: Agreement) -> bool:
+    return agreement.is_open and (person.role is Role.ORGANISER or person.id == agreement.delegate_id)
+
+
+def _handed_over(session: Session, turns: Collection[Turn], newest: dict[int, Agreement]) -> dict[int, Facts]:
+    """By case, who handed the signature over and why to this person, for the mail to whom it was handed."""
+    firms = {turn.case.firm_id: turn.case.id for turn in turns if turn.person.role is Role.SIGNATORY}
+    organisers = select(Person).where(Person.firm_id.in_(firms), Person.role == Role.ORGANISER)
+    return {
+        firms[one.firm_id]: {
+            "delegated_by": one.name,
+            "function": newest[firms[one.firm_id]].delegate_function,
+        }
+        for one in (session.scalars(organisers) if firms else ())
+    }
 
 
 def _await(case_id: int) -> None:
     """Ask for the signature, for a decision about it, or for one about a refusal."""
     with transaction() as session:
         case, at = Onboarding.get(session, case_id), now()
-        agreement = _latest(session, case.id)
-        organiser = _organiser(session, case.firm_id)
+        agreement = latest(session, case.id)
+        signer = asked_to_sign(session, case, agreement)
         if agreement.declined_at is not None:
-            facts = {"agreement_id": agreement.id, "signer": organiser.name, "reason": agreement.decline_reason}
+            facts = {"agreement_id": agreement.id, "signer": signer.name, "reason": agreement.decline_reason}
             if Decision.ask(session, case.id, DecisionKind.DECLINED, f"declined:{agreement.id}", at, **facts):
                 Outgoing.post(
                     session,
@@ -136,23 +166,85 @@ def _await(case_id: int) -> None:
                     at,
                     case_id=case.id,
                     **letterhead(session, case.firm),
-                    signer=organiser.name,
+                    signer=signer.name,
                     reason=agreement.decline_reason,
+                    path=f"/board/cases/{case.id}",
+                )
+            case.wait(StepName.AGREEMENT, Party.OPERATOR, at)
+        elif agreement.expired_at is not None or agreement.withdrawn_at is not None:
+            why = "expired" if agreement.expired_at is not None else "withdrawn"
+            facts = {"agreement_id": agreement.id, "why": why, "reason": agreement.withdraw_reason or ""}
+            asked = Decision.ask(session, case.id, DecisionKind.LAPSED, f"lapsed:{agreement.id}", at, **facts)
+            if asked and agreement.expired_at is not None:
+                Outgoing.post(
+                    session,
+                    MailKind.AGREEMENT_EXPIRED,
+                    f"agreement_expired:{agreement.id}",
+                    None,
+                    at,
+                    case_id=case.id,
+                    **letterhead(session, case.firm),
+                    signer=signer.name,
+                    sent_at=agreement.sent_at.isoformat(),
+                    path=f"/board/cases/{case.id}",
                 )
             case.wait(StepName.AGREEMENT, Party.OPERATOR, at)
         elif agreement.signed_at is not None:
-            key = f"countersign:{agreement.id}:{agreement.signed_at.isoformat()}"
-            facts = {"agreement_id": agreement.id, "signer": agreement.signer}
-            Decision.ask(session, case.id, DecisionKind.COUNTERSIGN, key, at, **facts)
+            if settings().countersign == "operator":
+                facts = {"agreement_id": agreement.id, "signer": agreement.signer}
+                Decision.ask(session, case.id, DecisionKind.COUNTERSIGN, agreement.countersign_key, at, **facts)
             case.wait(StepName.AGREEMENT, Party.OPERATOR, at)
         elif agreement.uploaded_id is not None:
             case.wait(StepName.AGREEMENT, Party.OPERATOR, at)
         else:
-            if case.wait(StepName.AGREEMENT, Party.ORGANISER, at):  # A signature was not accepted.
-                mail_agreement(session, [Turn(case, organiser)])
-                Reminder.begin(session, case, organiser, StepName.AGREEMENT, at)
+            party = Party.ORGANISER if agreement.delegate_id is None else Party.SIGNATORY
+            if case.wait(StepName.AGREEMENT, party, at):  # A signature was not accepted.
+                mail_agreement(session, [Turn(case, signer)])
+                Reminder.begin(session, case, signer, StepName.AGREEMENT, at)
             return
         Reminder.end(session, StepName.AGREEMENT, at, case=case.id)
+
+
+def _countersign_by_itself(case_id: int) -> None:
+    """Sign for the provider at once, where the settings leave that to the product."""
+    if settings().countersign != "auto":
+        return
+    with transaction() as session:
+        case, at = Onboarding.get(session, case_id), now()
+        agreement, by = latest(session, case.id), settings().provider_signatory
+        if agreement.signed_at is None or not agreement.countersign(by, at):
+            return
+        facts: Facts = {"by": by, "version": agreement.version, "sha256": sha256_of(session, agreement)}
+        record(session, case.id, at, "agreement.countersigned", **facts)
+        close_questions(session, case.id, at)
+    complete_agreement(case_id)
+
+
+@side_effect(name="find agreements out of date")
+def expire_agreements() -> int:
+    """Mark every agreement whose time has run out unsigned, and have its case looked at; returns how many.
+
+    Repeating it changes nothing: what is marked is no longer open.
+    """
+    with reading() as session:
+        query = select(Agreement.onboarding_id).where(Agreement.expires_at <= now())
+        still_open = (Agreement.signed_at, Agreement.declined_at, Agreement.withdrawn_at, Agreement.expired_at)
+        query = query.where(*(column.is_(None) for column in still_open), Agreement.uploaded_id.is_(None))
+        cases = session.scalars(query.order_by(Agreement.id).limit(EXPIRIES_AT_ONCE)).all()
+    return sum(_expire(case_id) for case_id in cases)
+
+
+def _expire(case_id: int) -> bool:
+    with transaction() as session:
+        case, at = Onboarding.get(session, case_id), now()
+        agreement = latest(session, case.id)
+        if case.stopped_at is not None or not agreement.expire(at):
+            return False
+        facts: Facts = {"version": agreement.version, "sha256": sha256_of(session, agreement)}
+        record(session, case.id, at, "agreement.expired", until=agreement.expires_at.isoformat(), **facts)
+        close_questions(session, case.id, at)
+        case.touch(at)
+        return True
 
 
 def agreement_data(session: Session, case: Onboarding, version: int, texts: Texts) -> AgreementData:
@@ -202,17 +294,30 @@ class Shown:
     parts: list[Part]
     name: str
     case_id: int
+    asked: Person
+    """Who is asked to sign: the organiser, or whom the organiser has named."""
+
+    @property
+    def is_asked(self) -> bool:
+        """Whether it is the holder of the link."""
+        return self.person.id == self.asked.id
+
+    @property
+    def next_part(self) -> str | None:
+        """The first part that has not been read yet."""
+        return next(iter(self.agreement.unread([part.key for part in self.parts])), None)
 
 
 def opened(token: str) -> Shown:
     """The agreement behind a link. Looking changes nothing."""
     with reading() as session:
-        case, person = _behind(session, token)
-        agreement = _latest(session, case.id)
+        case, person = behind(session, token)
+        agreement = latest(session, case.id)
         said = {**agreement.data, "date": date.fromisoformat(agreement.data["date"])}
         parts = agreement_parts(AgreementData(**said), _texts_of(session, agreement))
         document = session.get_one(Document, agreement.document_id)
-        return Shown(agreement, case.firm, person, parts, document.name, case.id)
+        asked = asked_to_sign(session, case, agreement)
+        return Shown(agreement, case.firm, person, parts, document.name, case.id, asked)
 
 
 def _texts_of(session: Session, agreement: Agreement) -> Texts | None:
@@ -224,8 +329,8 @@ def _texts_of(session: Session, agreement: Agreement) -> Texts | None:
 def pdf(token: str) -> tuple[str, bytes]:
     """File name and content of the agreement as it was sent."""
     with reading() as session:
-        case, _ = _behind(session, token)
-        document = session.get_one(Document, _latest(session, case.id).document_id)
+        case, _ = behind(session, token)
+        document = session.get_one(Document, latest(session, case.id).document_id)
         return document.name, document.content
 
 
@@ -240,13 +345,6 @@ def final_pdf(firm_id: int) -> tuple[str, bytes]:
         return document.name, document.content
 
 
-def sign(token: str, name: str, *, ip: str, agent: str) -> int:
-    """The organiser signs on the page; returns the case's id. Signing again changes nothing."""
-    with transaction() as session:
-        case, person = _behind(session, token)
-        return _sign(session, case, name, SignedHow.PAGE, person.email, ip=ip, agent=agent)
-
-
 def sign_by_notice(company_id: int, version: int, signer: str, told_at: str = "") -> int:
     """Another system says that the agreement was signed there, at a time that we write down but did not see.
 
@@ -255,10 +353,10 @@ def sign_by_notice(company_id: int, version: int, signer: str, told_at: str = ""
     with transaction() as session:
         case = Onboarding.of_firm(session, Firm.by_company_id(session, company_id).id)
         _require_version(session, case, version)
-        return _sign(session, case, signer, SignedHow.WEBHOOK, "webhook", told_at=told_at)
+        return keep_signature(session, case, signer, SignedHow.WEBHOOK, "webhook", told_at=told_at)
 
 
-def _sign(
+def keep_signature(
     session: Session,
     case: Onboarding,
     name: str,
@@ -267,25 +365,61 @@ def _sign(
     *,
     ip: str = "",
     agent: str = "",
+    email: str = "",
+    code_used: bool = False,
+    drawing_id: int | None = None,
     told_at: str = "",
 ) -> int:
-    agreement, at = _latest(session, case.id), now()
-    if agreement.sign(name, how, at, ip=ip, agent=agent):
-        document = session.get_one(Document, agreement.document_id)
-        facts = {"signer": agreement.signer, "how": how, "ip": ip, "agent": agent[:300], "sha256": document.sha256}
+    """The firm has signed: what follows from it in the case. Returns the case's id; a second time nothing changes."""
+    agreement, at = latest(session, case.id), now()
+    proof: Facts = {"email": email, "code_used": code_used, "drawing_id": drawing_id}
+    if agreement.sign(name, how, at, ip=ip, agent=agent, **proof):
+        facts = {"signer": agreement.signer, "how": how, "ip": ip, "agent": agent[:300], "code": code_used}
+        facts["sha256"] = sha256_of(session, agreement)
+        if agreement.signer_function:
+            facts["function"] = agreement.signer_function
         if told_at:
             facts["told_at"] = told_at
         record(session, case.id, at, "agreement.signed", actor, **facts)
+        close_questions(session, case.id, at)
         case.wait(StepName.AGREEMENT, Party.OPERATOR, at)
         case.touch(at)
     return case.id
 
 
-def decline(token: str, reason: str) -> int:
-    """The organiser says no and why; an operator decides how to go on. Returns the case's id."""
+def decline(token: str, reason: str, *, ip: str = "", agent: str = "") -> int:
+    """Who is asked to sign says no and why; an operator decides how to go on. Returns the case's id."""
     with transaction() as session:
-        case, person = _behind(session, token)
-        return _decline(session, case, reason, person.email)
+        case, person = behind(session, token)
+        require_asked(person, latest(session, case.id))
+        return _decline(session, case, reason, person.email, ip=ip, agent=agent)
+
+
+def withdraw(case_id: int, reason: str, by: str) -> int:
+    """The provider takes back an agreement that is open; who was asked to sign is told why. Returns the case's id."""
+    with transaction() as session:
+        case, at = Onboarding.get(session, case_id), now()
+        agreement = latest(session, case.id)
+        if agreement.withdraw(reason, by, at):
+            signer = asked_to_sign(session, case, agreement)
+            Outgoing.post(
+                session,
+                MailKind.AGREEMENT_WITHDRAWN,
+                f"agreement_withdrawn:{agreement.id}",
+                signer,
+                at,
+                case_id=case.id,
+                **letterhead(session, case.firm),
+                by="provider",
+                who=settings().provider_name,
+                reason=reason.strip()[:2000],
+                sent_at=agreement.sent_at.isoformat(),
+            )
+            facts = {"version": agreement.version, "sha256": sha256_of(session, agreement)}
+            record(session, case.id, at, "agreement.withdrawn", by, reason=reason.strip()[:2000], **facts)
+            close_questions(session, case.id, at)
+            case.touch(at)
+        return case.id
 
 
 def decline_by_notice(company_id: int, version: int, reason: str) -> int:
@@ -296,10 +430,13 @@ def decline_by_notice(company_id: int, version: int, reason: str) -> int:
         return _decline(session, case, reason, "webhook")
 
 
-def _decline(session: Session, case: Onboarding, reason: str, actor: str) -> int:
-    if _latest(session, case.id).decline(reason, now()):
-        record(session, case.id, now(), "agreement.declined", actor, reason=reason.strip()[:2000])
-        case.touch(now())
+def _decline(session: Session, case: Onboarding, reason: str, actor: str, *, ip: str = "", agent: str = "") -> int:
+    agreement, at = latest(session, case.id), now()
+    if agreement.decline(reason, at):
+        facts = {"ip": ip, "agent": agent[:300], "sha256": sha256_of(session, agreement)}
+        record(session, case.id, at, "agreement.declined", actor, reason=reason.strip()[:2000], **facts)
+        close_questions(session, case.id, at)
+        case.touch(at)
     return case.id
 
 
@@ -310,27 +447,28 @@ def upload(token: str, content: bytes, name: str, *, ip: str, agent: str) -> int
     a ReturnRefused and changes nothing for all other files.
     """
     with reading() as session:
-        case, person = _behind(session, token)
-        agreement = _latest(session, case.id)
-        if not agreement.is_open:
-            raise SignedAlready
+        case, person = behind(session, token)
+        agreement = latest(session, case.id)
+        require_asked(person, agreement)
+        agreement.require_open(now())
         original = session.get_one(Document, agreement.document_id).content
         signers = _signers(session, case.firm_id, person)
     returned = inspect(content, name[:200], original, signers)
     with transaction() as session:
-        case, person = _behind(session, token)
-        agreement, at = _latest(session, case.id), now()
-        if not agreement.is_open:
-            raise SignedAlready
+        case, person = behind(session, token)
+        agreement, at = latest(session, case.id), now()
+        require_asked(person, agreement)
+        agreement.require_open(at)
         document = Document.keep(session, content, name[:200], "application/pdf")
         if agreement.uploaded_id == document.id:
             return case.id  # The same file is being looked at.
         agreement.uploaded_id = document.id
+        close_questions(session, case.id, at)  # About the copy that this one replaces.
         told = {"document_id": document.id, "original_id": agreement.document_id, **returned.facts}
         trail = {"sha256": document.sha256, "ip": ip, "agent": agent[:300], **told}
         record(session, case.id, at, "agreement.uploaded", person.email, **trail)
         if returned.counts:
-            return _sign(session, case, returned.signer, SignedHow.UPLOAD, person.email, ip=ip, agent=agent)
+            return keep_signature(session, case, returned.signer, SignedHow.UPLOAD, person.email, ip=ip, agent=agent)
         key = f"signed_copy:{agreement.id}:{at.isoformat()}"
         told |= {"agreement_id": agreement.id, "name": document.name, "signer": person.name}
         Decision.ask(session, case.id, DecisionKind.SIGNED_COPY, key, at, **told)
@@ -344,18 +482,48 @@ def _signers(session: Session, firm_id: int, holder: Person) -> list[str]:
     return list({person.name: None for person in people if person is not None})
 
 
-def _behind(session: Session, token: str) -> tuple[Onboarding, Person]:
+def behind(session: Session, token: str) -> tuple[Onboarding, Person]:
+    """The case and the person of a link to an agreement; raises NotAsked for who no longer signs."""
     link = Link.open(session, token, Purpose.AGREEMENT, now())
     person = session.get_one(Person, link.person_id)
-    return Onboarding.of_firm(session, person.firm_id), person
+    case = Onboarding.of_firm(session, person.firm_id)
+    if person.role is not Role.ORGANISER and latest(session, case.id).delegate_id != person.id:
+        raise NotAsked
+    return case, person
+
+
+def require_asked(person: Person, agreement: Agreement) -> None:
+    """Raise HandedOver for the organiser who has asked somebody else."""
+    if agreement.is_open and agreement.delegate_id not in {None, person.id}:
+        raise HandedOver
+
+
+def asked_to_sign(session: Session, case: Onboarding, agreement: Agreement) -> Person:
+    """The organiser, or whom the organiser has named."""
+    if agreement.delegate_id is not None:
+        return session.get_one(Person, agreement.delegate_id)
+    return _organiser(session, case.firm_id)
+
+
+def signer_of(case_id: int) -> int:
+    """Who is asked to sign the case's agreement."""
+    with reading() as session:
+        case = Onboarding.get(session, case_id)
+        return asked_to_sign(session, case, latest(session, case.id)).id
+
+
+def sha256_of(session: Session, agreement: Agreement) -> str:
+    """The hash of the document as it was sent."""
+    return session.get_one(Document, agreement.document_id).sha256
 
 
 def _require_version(session: Session, case: Onboarding, version: int) -> None:
-    if _latest(session, case.id).version != version:
+    if latest(session, case.id).version != version:
         raise NotFound(f"Agreement version {version}")
 
 
-def _latest(session: Session, case_id: int) -> Agreement:
+def latest(session: Session, case_id: int) -> Agreement:
+    """The newest version of the case's agreement; raises NotFound."""
     agreement = Agreement.latest(session, case_id)
     if agreement is None:
         raise NotFound("Agreement")

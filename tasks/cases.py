@@ -8,12 +8,13 @@ from pydantic import ValidationError
 from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
 
-from models.agreement import Agreement
+from models.agreement import Agreement, close_questions
 from models.audit import record
 from models.cadence import Cadences
 from models.company_id import company_number
 from models.db import Facts, transaction
 from models.decision import Decision, DecisionKind, Verdict
+from models.document import Document
 from models.errors import N_, ProvisionError
 from models.exchange import MailKind, Outgoing
 from models.firm import Firm, firm_name
@@ -233,14 +234,36 @@ def _signature_judged(session: Session, case: Onboarding, decision: Decision) ->
         return  # Meanwhile it was signed by another way, or another version was sent.
     if decision.verdict is Verdict.REFUSE:
         agreement.reopen()
-        return
-    if decision.kind is DecisionKind.SIGNED_COPY:
-        agreement.accept_copy(decision.facts["document_id"], decision.facts["signer"], now())
-    agreement.countersign(decision.answered_by or "", now())
+    else:
+        if decision.kind is DecisionKind.SIGNED_COPY:
+            agreement.accept_copy(decision.facts["document_id"], decision.facts["signer"], now())
+        by = decision.answered_by or ""
+        agreement.countersign(by, now())
+        facts = {
+            "by": by,
+            "version": agreement.version,
+            "sha256": session.get_one(Document, agreement.document_id).sha256,
+        }
+        record(session, case.id, now(), "agreement.countersigned", by, **facts)
+    close_questions(session, case.id, now())
 
 
-def _declined(session: Session, case: Onboarding, decision: Decision) -> None:
-    """Resend: the next pass writes a new version. Stop: the case ends here."""
+def _not_signed(session: Session, case: Onboarding, decision: Decision) -> None:
+    """Resend: the next pass writes a new version, with another plan if one was agreed. Stop: the case ends here.
+
+    Talk: the question stays, as a task, until somebody has found out how to go on.
+    """
+    said = decision.answer or {}
+    if decision.verdict is Verdict.TALK:
+        facts = {**decision.facts, "note": said.get("note", "")}
+        key = f"{DecisionKind.TALK}:{decision.facts['agreement_id']}"
+        Decision.ask(session, case.id, DecisionKind.TALK, key, now(), **facts)
+    if decision.verdict is Verdict.RESEND:
+        subscription = Subscription.of(session, case.firm_id)
+        plan = Plan(said["plan"]) if said.get("plan") in list(Plan) else subscription.plan
+        interval = Interval(said["interval"]) if said.get("interval") in list(Interval) else subscription.interval
+        if plan is not None and interval is not None:
+            subscription.amend(plan, interval)
     if decision.verdict is Verdict.STOP:
         case.stopped_at = now()
         for step in StepName:
@@ -289,7 +312,9 @@ _CONSEQUENCES = {
     DecisionKind.COMPANY_ID: _number_decided,
     DecisionKind.COUNTERSIGN: _signature_judged,
     DecisionKind.SIGNED_COPY: _signature_judged,
-    DecisionKind.DECLINED: _declined,
+    DecisionKind.DECLINED: _not_signed,
+    DecisionKind.LAPSED: _not_signed,
+    DecisionKind.TALK: _not_signed,
     DecisionKind.BAD_ADDRESS: _address_corrected,
     DecisionKind.LOGO: logo_chosen,
     DecisionKind.SILENT: _silence_broken,

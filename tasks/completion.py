@@ -21,7 +21,7 @@ from models.person import Person, Role
 from models.schedule import now
 from models.settings import settings
 from tasks.cases import letterhead
-from tasks.paper import DigitalSignature, Proof, Signature, attach, seal_reason, sign_off
+from tasks.paper import Authentication, DigitalSignature, Proof, Signature, attach, seal_reason, sign_off
 from tasks.seal import own_seal, seal
 from tasks.texts import Reader
 from tasks.wording import Language
@@ -39,7 +39,8 @@ def complete_agreement(case_id: int) -> None:
         returned = session.get(Document, agreement.uploaded_id) if agreement.uploaded_id else None
         content, name = original.content, original.name
         copy = (returned.content, returned.name) if returned else None
-        signatures = _signatures(session, case, agreement, _organiser(session, case.firm_id))
+        drawing = session.get(Document, agreement.drawing_id) if agreement.drawing_id else None
+        signatures = _signatures(session, case, agreement, drawing.content if drawing else None)
         proof = _proof(session, case_id, agreement)
     final = _final(content, copy, signatures, proof, agreement.language.value)
     with transaction() as session:
@@ -50,10 +51,9 @@ def complete_agreement(case_id: int) -> None:
         document = Document.keep(session, final, name, "application/pdf")
         agreement.final_id = document.id
         organiser, contact = _organiser(session, case.firm_id), Person.one(session, case.firm_id, Role.CONTACT)
-        copies = (
-            [organiser, None] if contact is None or contact.email == organiser.email else [organiser, contact, None]
-        )
-        for reader in copies:
+        people = [organiser, contact, session.get(Person, agreement.delegate_id) if agreement.delegate_id else None]
+        copies = {person.email: person for person in reversed(people) if person is not None}  # One to an address.
+        for reader in [*reversed(copies.values()), None]:
             Outgoing.post(
                 session,
                 MailKind.AGREEMENT_DONE,
@@ -100,26 +100,31 @@ def _is_signed(pdf: bytes) -> bool:
         return False
 
 
-def _signatures(session: Session, case: Onboarding, agreement: Agreement, organiser: Person) -> list[Signature]:
+def _signatures(session: Session, case: Onboarding, agreement: Agreement, drawing: bytes | None) -> list[Signature]:
     assert agreement.signed_at is not None and agreement.countersigned_at is not None  # noqa: PT018
     how, acts = agreement.signed_how or SignedHow.PAGE, trail(session, case.id)
-    by_signer = [act for act in acts if act.actor == organiser.email and act.action.startswith("agreement.")]
+    # Who signed on paper or elsewhere left no address here; the link was the organiser's, or of whom that one named.
+    asked = session.get(Person, agreement.delegate_id) if agreement.delegate_id else None
+    email = agreement.signer_email or (asked or _organiser(session, case.firm_id)).email
+    role = agreement.signer_function or agreement.delegate_function or Reader(agreement.language).label(Role.ORGANISER)
+    by_signer = [act for act in acts if act.actor == email and act.action.startswith("agreement.")]
     visits = [(agreement.signer_ip or "", agreement.signer_agent or "")]
     visits += [(str(act.facts.get("ip", "")), str(act.facts.get("agent", ""))) for act in by_signer]
-    opened = [act.at for act in by_signer if act.action == "agreement.opened" and act.at >= agreement.sent_at]
+    by_page: tuple[Authentication, ...] = ("mail_link", "mail_code") if agreement.code_used else ("mail_link",)
     return [
         Signature(
             party_name=case.firm.name,
             digital=_digital(acts, agreement),
             signer_name=agreement.signer or "",
-            role=Reader(agreement.language).label(Role.ORGANISER),
-            email=organiser.email,
-            authentication=("service",) if how is SignedHow.WEBHOOK else ("mail_link",),
+            role=role,
+            email=email,
+            authentication=("service",) if how is SignedHow.WEBHOOK else by_page,
             sent_at=agreement.sent_at,
-            viewed_at=min(opened, default=None),
+            viewed_at=agreement.viewed_at,
             signed_at=agreement.signed_at,
             how=how.value,
             visits=tuple(dict.fromkeys(visit for visit in visits if visit[0])),
+            drawing=drawing,
         ),
         Signature(
             party_name=settings().provider_name,

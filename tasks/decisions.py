@@ -7,6 +7,7 @@ from typing import Any
 from prefect.input import RunInput
 from pydantic import Field, create_model
 
+from models.agreement import AFTERMATH
 from models.cadence import WaitKind
 from models.db import reading, transaction
 from models.decision import Decision, DecisionKind
@@ -28,11 +29,16 @@ QUESTIONS = {
     DecisionKind.COUNTERSIGN: "Vertrag gegenzeichnen?",
     DecisionKind.SIGNED_COPY: "Unterschriebene Fassung prüfen",
     DecisionKind.DECLINED: "Der Vertrag wurde abgelehnt",
+    DecisionKind.LAPSED: "Der Vertrag kann nicht mehr unterzeichnet werden",
+    DecisionKind.TALK: "Mit der Kanzlei über den Vertrag sprechen",
     DecisionKind.BAD_ADDRESS: "E-Mail-Adresse berichtigen",
     DecisionKind.LOGO: "Welches Bild ist das Logo?",
     DecisionKind.SILENT: "Keine Antwort auf die letzte Erinnerung: Wie geht es weiter?",
 }
 """What the form is headed with. Operators read German; names stay on the board, since everyone sees the Prefect UI."""
+
+
+UNCHANGED = "unverändert"
 
 
 @dataclass(frozen=True)
@@ -96,6 +102,13 @@ def _model(decision: Decision) -> type[RunInput]:
             Interval,
             Field(description="Vereinbarte Abrechnung.", json_schema_extra={"title": "Abrechnung"}),
         )
+    if decision.kind in AFTERMATH:
+        same = [("UNCHANGED", UNCHANGED)]
+        for name, kind, title in (("plan", Plan, "Variante"), ("interval", Interval, "Abrechnung")):
+            offered = StrEnum(name, same + [(one.name, one.value) for one in kind])  # type: ignore[misc]
+            told = "Für eine neue Fassung: was sich ändert."
+            default = offered(UNCHANGED)
+            fields[name] = (offered, Field(default, description=told, json_schema_extra={"title": title}))
     if decision.kind is DecisionKind.BAD_ADDRESS:
         fields["address"] = (str, Field(description="Die richtige Adresse.", json_schema_extra={"title": "E-Mail"}))
     if decision.kind is DecisionKind.LOGO:
@@ -104,7 +117,7 @@ def _model(decision: Decision) -> type[RunInput]:
     if decision.kind is DecisionKind.SILENT:
         only = "Nur bei „correct“: die richtige Adresse."
         fields["address"] = (str, Field("", description=only, json_schema_extra={"title": "E-Mail"}))
-    note = "Anmerkung; bei der Kennung steht sie in der Nachricht an die Kanzlei."
+    note = "Anmerkung; bei der Kennung und einer neuen Fassung steht sie in der Nachricht an die Kanzlei."
     fields["note"] = (str, Field("", description=note, json_schema_extra={"title": "Anmerkung"}))
     for position, (_, field) in enumerate(fields.values()):
         field.json_schema_extra["position"] = position
@@ -117,6 +130,7 @@ def take_answer(decision_id: int, key: str, answer: dict[str, str]) -> str:
 
     The same *key* again is the same answer and has the same outcome.
     """
+    answer = {name: text for name, text in answer.items() if text != UNCHANGED}
     with transaction() as session:
         Incoming.store(session, "prefect", key, "decision.answered", {"decision_id": decision_id, **answer}, now())
     with reading() as session:

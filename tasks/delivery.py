@@ -20,9 +20,10 @@ from typing import Self
 from sqlalchemy import select
 from sqlalchemy.orm import Session, undefer
 
+from models.code import Code
 from models.db import reading, transaction
 from models.document import Document
-from models.exchange import Outgoing
+from models.exchange import MailKind, Outgoing
 from models.link import Link
 from models.person import Person
 from models.schedule import now
@@ -116,6 +117,7 @@ class _Mail:
     leased_until: datetime
     link: Link | None
     attachment: Document | None
+    code: Code | None
     address_is_bad: bool
 
 
@@ -139,6 +141,8 @@ def _claim(limit: int) -> list[_Mail]:
         }
         wanted = select(Document).where(Document.id.in_({row.document_id for row in rows}))
         documents = {file.id: file for file in session.scalars(wanted.options(undefer(Document.content)))}
+        asked = {row.id: row.facts["code_id"] for row in rows if row.kind is MailKind.SIGN_CODE}
+        codes = {code.id: code for code in session.scalars(select(Code).where(Code.id.in_(asked.values())))}
         known = select(Person.id).where(Person.id.in_({row.person_id for row in rows}), Person.bounced_at.is_not(None))
         bounced = set(session.scalars(known))
     return [
@@ -147,6 +151,7 @@ def _claim(limit: int) -> list[_Mail]:
             at + LEASE,
             links.get(row.link_id or 0),
             documents.get(row.document_id or 0),
+            codes.get(asked.get(row.id, 0)),
             row.person_id in bounced,
         )
         for row in rows
@@ -158,7 +163,7 @@ def _deliver(mail: _Mail, server: "_MailServer") -> _Verdict:
     if useless := _useless(mail):
         return useless
     try:
-        message = write(mail.row, mail.link, mail.attachment)
+        message = write(mail.row, mail.link, mail.attachment, mail.code)
     except Exception as error:  # One mail that cannot be written must not stop the others.
         log.exception("Mail %s (%s) cannot be written", mail.row.id, mail.row.kind)
         return _Verdict(Outcome.POSTPONED, f"cannot be written: {type(error).__name__}")
@@ -177,6 +182,9 @@ def _useless(mail: _Mail) -> _Verdict | None:
         return _Verdict(Outcome.DROPPED, "goal reached")
     if mail.link is not None and mail.link.expires_at <= now():
         return _Verdict(Outcome.DROPPED, "link expired")
+    code = mail.code
+    if code is not None and not (code.is_good(now()) and code.generation == mail.row.facts["generation"]):
+        return _Verdict(Outcome.DROPPED, "code no longer good")
     if mail.address_is_bad:  # Sent when an operator has corrected it.
         return _Verdict(Outcome.FAILED, "address known to be bad")
     return None

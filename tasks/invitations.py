@@ -14,14 +14,13 @@ from models.onboarding import Onboarding, Party, Reminder, Standing, StepName
 from models.person import Person, Role
 from models.request import Named
 from models.schedule import now
-from tasks.accounts import PURPOSE_OF, invite, welcome
-from tasks.agreements import mail_agreement
+from tasks.accounts import PURPOSE_OF, RESEND_PAUSE, invite, welcome
+from tasks.agreements import asked_to_sign, latest, mail_agreement
 from tasks.cases import Turn, add_people
 from tasks.policy import side_effect
 
 INVITATIONS_AT_ONCE = 500
 """So many are written with the same few statements."""
-RESEND_PAUSE = timedelta(minutes=10)
 RESENDS_A_DAY = 3
 """By hand, to one person within 24 hours."""
 MESSAGE_MOST = 1000
@@ -198,7 +197,7 @@ def resend(person_id: int, by: str) -> int:
             raise RegisteredAlready(person.name)
         if person.role in {Role.CASEWORKER, Role.CLIENT}:
             case.require_agreement()
-        signer = person.role is Role.ORGANISER and person.registered_at is not None
+        signer = person.role is Role.SIGNATORY or (person.role is Role.ORGANISER and person.registered_at is not None)
         purpose = Purpose.AGREEMENT if signer else PURPOSE_OF[person.role]
         last = session.scalars(select(Link).where(Link.person_id == person_id, Link.purpose == purpose)).one_or_none()
         if last is not None and last.made_at + RESEND_PAUSE > now():
@@ -208,7 +207,8 @@ def resend(person_id: int, by: str) -> int:
             raise SentOften(person.name, by_hand[-RESENDS_A_DAY] + timedelta(days=1))
         if signer:
             mail_agreement(session, [Turn(case, person)])
-            Reminder.begin(session, case, person, StepName.AGREEMENT, now())
+            if asked_to_sign(session, case, latest(session, case.id)).id == person.id:
+                Reminder.begin(session, case, person, StepName.AGREEMENT, now())
         elif person.role is Role.CONTACT:
             welcome(session, case, person)
         else:

@@ -17,6 +17,7 @@ from bs4 import BeautifulSoup
 from bs4.element import NavigableString, PageElement, Tag
 from email_validator import EmailNotValidError, validate_email
 
+from models.code import Code
 from models.decision import DecisionKind
 from models.document import Document
 from models.errors import N_
@@ -85,12 +86,14 @@ class _Policy(EmailPolicy):
         return self.fold(name, value).encode("utf-8" if self.utf8 else "ascii", "surrogateescape")
 
 
-def write(outgoing: Outgoing, link: Link | None = None, attachment: Document | None = None) -> EmailMessage:
+def write(
+    outgoing: Outgoing, link: Link | None = None, attachment: Document | None = None, code: Code | None = None
+) -> EmailMessage:
     """The message for this row. Written again it says the same under the same Message-ID."""
     reader = Reader(Language(outgoing.language), AddressForm(outgoing.address_form))
     facts = {name: _moment(value) if name.endswith("_at") else value for name, value in outgoing.facts.items()}
     html = BeautifulSoup(
-        render(MAILS, f"{outgoing.kind}.html", reader, **_values(outgoing, link, facts)), "html.parser"
+        render(MAILS, f"{outgoing.kind}.html", reader, **_values(outgoing, link, facts, code)), "html.parser"
     )
 
     message = EmailMessage(policy=_Policy(linesep="\r\n"))
@@ -128,7 +131,7 @@ def _is_address(text: str) -> bool:
         return False
 
 
-def _values(outgoing: Outgoing, link: Link | None, facts: dict[str, Any]) -> dict[str, Any]:
+def _values(outgoing: Outgoing, link: Link | None, facts: dict[str, Any], code: Code | None) -> dict[str, Any]:
     """What a template may say: the row's facts and what every mail knows."""
     provider = settings()
     person = outgoing.to_name not in {"", provider.provider_name, outgoing.to_address}
@@ -136,6 +139,9 @@ def _values(outgoing: Outgoing, link: Link | None, facts: dict[str, Any]) -> dic
     return {
         "count": 0,
         "last": facts.get("count", 0) > 2,
+        "note": "",
+        "delegated_by": "",
+        "function": "",
         "firm": "",
         "company_id": None,
         "logo": False,
@@ -150,6 +156,7 @@ def _values(outgoing: Outgoing, link: Link | None, facts: dict[str, Any]) -> dic
         "questions_of": DecisionKind,
         "link": link.url if link else provider.base_url + facts["path"] if "path" in facts else None,
         "valid_until": link and link.expires_at,
+        "code": code and code.digits,
     }
 
 

@@ -8,6 +8,7 @@ from PIL import Image, ImageDraw
 from sqlalchemy import select
 
 from models.agreement import Agreement
+from models.code import Code
 from models.db import Base, reading, transaction
 from models.decision import Decision
 from models.exchange import Outgoing
@@ -16,7 +17,7 @@ from models.onboarding import Onboarding
 from models.person import Account, AddressForm, Language, Person, Role
 from models.request import Named, OnboardingRequest
 from models.schedule import now
-from tasks import accounts, agreements, cases, company_ids, invitations, subscriptions
+from tasks import accounts, agreements, cases, company_ids, invitations, signing, subscriptions
 from tasks.logos import publish
 
 PASSWORD = "drei grüne Füchse tanzen"
@@ -93,10 +94,42 @@ def with_organiser(**changes) -> int:
 def signed(**changes) -> int:
     """The firm has signed; the provider has not."""
     case_id = with_organiser(**changes)
-    link = token("erika@freitag.example", Purpose.AGREEMENT)
-    agreements.sign(link, "Erika Muster", ip="127.0.0.1", agent="test")
+    sign()
     advance(case_id)
     return case_id
+
+
+FROM = {"ip": "127.0.0.1", "agent": "test"}
+"""From where people act."""
+
+
+def read_all(email: str = "erika@freitag.example") -> str:
+    """Whoever is asked to sign has read every part; returns the token of their link."""
+    link = token(email, Purpose.AGREEMENT)
+    part = signing.begin(link, **FROM)
+    while part is not None:
+        part = signing.read(link, part, **FROM)
+    return link
+
+
+def code(link: str) -> str:
+    """What stands in the newest mail with a code for the holder of this link; asks for one if there is none."""
+    if not signing.code_is_good(link):
+        signing.send_code(link, **FROM)
+    shown = agreements.opened(link)
+    with transaction() as session:
+        sent = Code.of(session, shown.agreement.id, shown.person.id)
+        assert sent is not None
+        return sent.digits
+
+
+def sign(email: str = "erika@freitag.example", name: str = "Erika Muster", **more) -> int:
+    """Read every part, ask for a code, sign with it; returns the case's id."""
+    link = token(email, Purpose.AGREEMENT)
+    if agreements.opened(link).agreement.is_open:
+        read_all(email)
+        return signing.sign(link, name, code(link), **FROM | more)
+    return signing.sign(link, name, "", **FROM | more)
 
 
 def countersigned(**changes) -> int:

@@ -81,6 +81,8 @@ SAID = {
     "clients": N_("Saved. The invitations go out in the next minutes."),
     "resent": N_("A new link is on its way; the one sent before no longer works."),
     "signed": N_("Thank you for your signature."),
+    "delegated": N_("The agreement is on its way to this person. You can take it back here until it is signed."),
+    "taken_back": N_("You sign again yourself. The other person is told, and their link no longer works."),
     "declined": N_("You have declined the agreement. We will get in touch with you."),
     "uploaded": N_("Thank you, the signed copy has arrived. We will look at it."),
 }

@@ -68,6 +68,16 @@ class Running:
         secret = self.provision("webhook-secret")
         assert send_event(self.at.web, secret, "onboarding.requested", wanted | data).status_code == 202
 
+    def code(self, page: Page, email: str) -> str:
+        """The one-time code in the newest mail to this address."""
+
+        def find() -> str | None:
+            mails = [mail for mail in read_mails(self.folder / "mails") if email in mail.to]
+            codes = [found for mail in mails for found in re.findall(r"^(\d{6})\s*$", mail.text, re.MULTILINE)]
+            return codes[-1] if codes else None
+
+        return until(page, f"a code for {email}", find)
+
     def mail(self, page: Page, email: str, path: str = "", word: str = "") -> str:
         """The page of the newest caught mail to this address that has this word, and a link with this path."""
 
@@ -217,9 +227,26 @@ def register(page: Page) -> None:
     page.get_by_role("button", name=re.compile("Konto erstellen|Zugang aktivieren")).click()
 
 
-def sign(page: Page, name: str) -> None:
-    """Read the agreement on its page and sign it."""
+def read_all(page: Page) -> None:
+    """From the agreement's first page through every part to the form to sign."""
+    press(page, "Vertrag lesen")
+    while "/part/" in page.url:
+        press(page, "Gelesen, weiter")
+
+
+def press(page: Page, button: str) -> None:
+    """A button that leads to another page."""
+    before = page.url
+    page.get_by_role("button", name=button).click()
+    page.wait_for_url(lambda url: url != before)
+
+
+def sign(page: Page, live: Running, email: str, name: str) -> None:
+    """Read the agreement part by part, ask for a code, and sign with it."""
+    read_all(page)
+    page.get_by_role("button", name="Code anfordern").click()
     page.get_by_label("Ihr vollständiger Name").fill(name)
+    page.get_by_label("Code aus der E-Mail").fill(live.code(page, email))
     page.get_by_label(re.compile("Ich habe den Vertrag mit allen Teilen gelesen")).check()
     page.get_by_role("button", name="Vertrag unterzeichnen").click()
     expect(page.get_by_text(f"Unterzeichnet von {name}")).to_be_visible()

@@ -36,10 +36,23 @@ def test_an_organiser_registers_and_signs_by_keyboard_alone(live, person, follow
     page.wait_for_url(re.compile("/firm/"))
 
     agreement = follow(page, email, "/agreement/")
+    tab_to(agreement, "Vertrag lesen")
+    agreement.keyboard.press("Enter")
+    agreement.wait_for_url(re.compile("/part/"))
+    while "/part/" in agreement.url:
+        before = agreement.url
+        tab_to(agreement, "Gelesen, weiter")
+        agreement.keyboard.press("Enter")
+        agreement.wait_for_url(lambda url, before=before: url != before)
+    tab_to(agreement, "Code anfordern")
+    agreement.keyboard.press("Enter")
+    expect(agreement.get_by_label("Ihr vollständiger Name")).to_be_visible()
     tab_to(agreement, "Ihr vollständiger Name")
     agreement.keyboard.type("Tasta Tür")
     tab_to(agreement, "Ich habe den Vertrag")
     agreement.keyboard.press("Space")
+    tab_to(agreement, "Code aus der E-Mail")
+    agreement.keyboard.type(live.code(agreement, email))
     tab_to(agreement, "Vertrag unterzeichnen")
     agreement.keyboard.press("Enter")
     expect(agreement.get_by_text("Unterzeichnet von Tasta Tür")).to_be_visible()
@@ -59,7 +72,7 @@ def test_an_organiser_registers_and_signs_on_a_phone_without_javascript(live, pe
     register(page)
     expect(page).to_have_url(re.compile("/firm/"))
     go("/agreement/")
-    sign(page, "Olga Ohne")
+    sign(page, live, email, "Olga Ohne")
 
 
 @pytest.mark.parametrize(

@@ -134,7 +134,7 @@ def test_a_declined_agreement_is_sent_again_and_the_old_link_says_so(live, perso
     agreement.goto(old)
     sound(agreement)
     again = follow(page, email, "/agreement/")
-    sign(again, "Erika Muster")
+    sign(again, live, email, "Erika Muster")
 
 
 def test_a_signed_copy_comes_back_as_a_file_and_an_operator_looks_at_it(live, person, operator, follow, organiser):

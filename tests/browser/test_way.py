@@ -100,9 +100,9 @@ def test_a_firm_comes_aboard_by_hand_from_the_form_in_prefect_to_its_first_clien
     sound(organiser)
 
     agreement = follow(organiser, ORGANISER, "/agreement/")
-    expect(agreement.get_by_role("article")).to_contain_text(FIRM)
+    expect(agreement.get_by_role("main")).to_contain_text(FIRM)
     sound(agreement)
-    sign(agreement, "Erika Muster")
+    sign(agreement, live, ORGANISER, "Erika Muster")
     sound(agreement)
 
     countersign(prefect, operator, live, first_run(prefect, live, "decide", "PAUSED", others | {preferred}))

@@ -8,6 +8,7 @@ from sqlalchemy import select
 from deployments.web import security
 from models.audit import trail
 from models.db import reading
+from models.document import Document
 from models.link import Link, Purpose
 from models.person import Person, Role
 from models.request import Named
@@ -21,12 +22,15 @@ from tests.factories import (
     advance,
     agreement,
     case,
+    code,
     countersigned,
     decide,
+    everything,
     firm_of,
     opened,
     operator,
     outbox,
+    read_all,
     registered,
     standing,
     token,
@@ -163,7 +167,9 @@ def test_an_expired_link_offers_a_new_one_before_any_form(invited, clock):
     assert "password" not in page.text
     assert first.status_code == again.status_code == 200
     assert len(outbox("register")) == len(before) + 1
-    assert client.get(path).status_code == 404  # The old link is dead.
+    old = client.get(path)  # Dead, and says so.
+    assert old.status_code == 410
+    assert "neueren Link" in old.text
     assert client.get(register_path()).status_code == 200
 
 
@@ -411,33 +417,122 @@ def agreement_path() -> str:
 
 def test_the_agreement_is_read_part_by_part_and_taken_along_as_pdf():
     with_organiser()
-    client = Browser()
+    client, path = Browser(), agreement_path()
 
-    page = client.read(agreement_path())
-    pdf = client.get(f"{agreement_path()}/pdf")
+    parts = [link["href"] for link in client.read(path).select("ol.parts a")]
+    pdf = client.get(f"{path}/pdf")
+    titles = [client.read(part).select_one("article h1").text for part in parts]
+    walked = [client.send_form(path, to=f"{path}/begin").url.path]
+    while "/part/" in walked[-1]:
+        walked.append(client.send_form(walked[-1]).url.path)
 
-    targets = [link["href"].removeprefix("#") for link in page.select(".contents ol a")]
-    assert len(targets) >= 4
-    assert all(page.find(id=target) for target in targets)
+    assert len(set(titles)) == len(parts) >= 4
+    assert walked == [*parts, f"{path}/sign"]
     assert pdf.content.startswith(b"%PDF-")
     assert "Freitag" in pdf.headers["content-disposition"]
 
 
-def test_signing_takes_a_name_and_consent_and_shows_itself_as_done():
+SIGNED = {"name": "Erika Muster", "consent": "yes", "drawing": "100,100 200,150 300,80;400,100 500,120"}
+
+
+def test_signing_takes_a_name_consent_and_a_code_and_shows_itself_as_done():
     case_id = with_organiser()
     client, path = Browser(**{"user-agent": "a browser"}), agreement_path()
+    read_all()
+    form = f"{path}/sign"
 
-    unticked = client.send_form(path, to=f"{path}/sign", name="Erika Muster")
-    nameless = client.send_form(path, to=f"{path}/sign", name=" ", consent="yes")
-    done = client.send_form(path, to=f"{path}/sign", name="Erika Muster", consent="yes")
+    asked = client.send_form(form, to=f"{path}/code")
+    unticked = client.send_form(form, **SIGNED | {"consent": ""})
+    nameless = client.send_form(form, **SIGNED | {"name": " "})
+    uncoded = client.send_form(form, **SIGNED, code="12345")
+    scribbled = client.send_form(form, **SIGNED | {"drawing": "<svg>"}, code=code(path.rpartition("/")[2]))
+    done = client.send_form(form, **SIGNED, code=f" {code(path.rpartition('/')[2])} ")
 
+    assert ERIKA in asked.text
     assert list(errors(unticked)) == ["consent"]
-    assert BeautifulSoup(unticked.text, "lxml").select_one("#name")["value"] == "Erika Muster"
+    shown = BeautifulSoup(unticked.text, "lxml")
+    assert shown.select_one("#name")["value"] == "Erika Muster"
+    assert shown.select_one("[name=drawing]")["value"] == SIGNED["drawing"]
     assert list(errors(nameless)) == ["name"]
+    assert list(errors(uncoded)) == ["code"]
+    assert list(errors(scribbled)) == ["drawing"]
     assert "Unterzeichnet von Erika Muster" in done.text
     assert not BeautifulSoup(done.text, "lxml").select("main form")
     kept = agreement(case_id)
     assert (kept.signer, kept.signer_ip, kept.signer_agent) == ("Erika Muster", "127.0.0.1", "a browser")
+    assert (kept.signer_email, kept.code_used) == (ERIKA, True)
+    with reading() as session:
+        assert session.get_one(Document, kept.drawing_id).media_type == "image/png"
+
+
+def test_asking_for_another_code_keeps_what_was_filled_in_and_tells_when_it_is_too_soon(clock):
+    with_organiser()
+    client, path = Browser(), agreement_path()
+    read_all()
+    form = f"{path}/sign"
+    client.send_form(form, to=f"{path}/code")
+
+    filled = entries(client.read(form).select_one("main form")) | SIGNED
+    soon = client.post(f"{path}/code", data=filled)
+    clock(minutes=2)
+    again = client.post(f"{path}/code", data=filled)
+
+    assert list(errors(soon)) == ["code"]
+    for answer in (soon, again):
+        assert BeautifulSoup(answer.text, "lxml").select_one("#name")["value"] == "Erika Muster"
+    assert "unterwegs" in again.text
+    assert len(outbox("sign_code")) == 2
+
+
+def test_the_form_to_sign_opens_only_when_every_part_was_read():
+    with_organiser()
+    client, path = Browser(), agreement_path()
+
+    early = client.get(f"{path}/sign")
+    forced = client.post(f"{path}/code", data=entries(BeautifulSoup(early.text, "lxml").select_one("main form")))
+
+    assert "/part/" in early.url.path
+    assert forced.url.path == path
+    assert outbox("sign_code") == []
+
+
+def test_no_page_behind_the_link_changes_anything_by_being_opened():
+    with_organiser()
+    client, path = Browser(), agreement_path()
+    parts = [link["href"] for link in client.read(path).select("ol.parts a")]
+    before = everything()
+
+    for act in ("", "/pdf", "/begin", "/code", "/sign", "/decline", "/delegate", "/take-back", "/upload"):
+        client.get(f"{path}{act}")
+    for part in parts:
+        client.get(part)
+        client.head(part)
+
+    assert everything() == before
+
+
+def test_the_organiser_hands_the_signature_over_and_takes_it_back():
+    case_id = with_organiser()
+    client, path = Browser(), agreement_path()
+    named = {"delegate_name": "Gesa Graf", "email": "gesa@freitag.example", "function": "Partnerin"}
+
+    nobody = client.send_form(path, to=f"{path}/delegate", **named | {"delegate_name": ""})
+    unentitled = client.send_form(path, to=f"{path}/delegate", **named | {"function": ""})
+    oneself = client.send_form(path, to=f"{path}/delegate", **named | {"email": ERIKA})
+    done = client.send_form(path, to=f"{path}/delegate", **named)
+    other = f"/agreement/{token('gesa@freitag.example', Purpose.AGREEMENT)}"
+    theirs = client.read(other)
+    back = client.send_form(path, to=f"{path}/take-back")
+
+    assert [list(errors(one)) for one in (nobody, unentitled, oneself)] == [["delegate_name"], ["function"], ["email"]]
+    assert "Gesa Graf (Partnerin)" in done.text
+    assert "/begin" not in done.text
+    assert theirs.select_one("form[action$='/begin']")
+    assert not theirs.select_one("form[action$='/delegate']")
+    assert "Sie unterzeichnen wieder selbst" in back.text
+    gone = client.get(other)
+    assert gone.status_code == 410
+    assert agreement(case_id).delegate_id is None
 
 
 def test_declining_needs_a_reason():

@@ -20,7 +20,7 @@ from models.onboarding import StepName
 from models.person import Person, Role
 from models.request import Named
 from models.settings import settings
-from tasks import agreements, cases, invitations
+from tasks import cases, invitations
 from tasks.delivery import deliver_due
 from tests import factories
 
@@ -35,8 +35,7 @@ def way() -> None:
         factories.registered()
     onward(case_id)
     if not factories.case(case_id).agreement_done:
-        link = factories.token("erika@freitag.example", Purpose.AGREEMENT)
-        agreements.sign(link, "Erika Muster", ip="127.0.0.1", agent="test")
+        factories.sign()
     onward(case_id)
     with transaction() as session:
         pending = Decision.pending(session, case_id)

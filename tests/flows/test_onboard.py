@@ -15,7 +15,6 @@ from models.exchange import Incoming
 from models.link import Purpose
 from models.onboarding import Onboarding, StepName
 from models.schedule import now
-from tasks import agreements
 from tests import factories
 
 # Prefect's own client leaves sockets to the garbage collector when an event loop ends.
@@ -133,7 +132,7 @@ def test_a_step_that_breaks_down_leaves_the_case_due_and_the_others_done(monkeyp
 
 def test_a_pass_that_dies_in_the_middle_is_made_up_for_and_each_mail_is_written_once(monkeypatch):
     case_id = factories.with_organiser()
-    agreements.sign(factories.token("erika@freitag.example", Purpose.AGREEMENT), "Erika Muster", ip="", agent="")
+    factories.sign()
 
     def dies(*_):
         raise SystemExit(1)

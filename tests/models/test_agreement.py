@@ -1,8 +1,18 @@
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from models.agreement import Agreement, DeclinedAlready, NotSigned, SignatureMissing, SignedAlready, SignedHow
+from models.agreement import (
+    Agreement,
+    DeclinedAlready,
+    Expired,
+    NotHandedOver,
+    NotSigned,
+    SignatureMissing,
+    SignedAlready,
+    SignedHow,
+    Withdrawn,
+)
 
 NOW = datetime(2026, 3, 2, 9, tzinfo=UTC)
 
@@ -68,3 +78,100 @@ def test_a_signature_not_accepted_leaves_the_agreement_open():
 
     assert agreement.is_open
     assert agreement.uploaded_id is None
+
+
+def sent(**facts):
+    agreement = Agreement(parts_read={}, **facts)
+    agreement.send(NOW)
+    return agreement
+
+
+def withdraw(agreement):
+    return agreement.withdraw("Ein Tippfehler", "operator@convent-it.example", NOW)
+
+
+def expire(agreement):
+    return agreement.expire(NOW + timedelta(days=90))
+
+
+@pytest.mark.parametrize(
+    ("before", "act", "outcome"),
+    [
+        ([], withdraw, True),
+        ([], expire, True),
+        ([withdraw], withdraw, False),
+        ([withdraw], expire, False),
+        ([withdraw], sign, Withdrawn),
+        ([withdraw], decline, Withdrawn),
+        ([expire], sign, Expired),
+        ([expire], decline, Expired),
+        ([expire], withdraw, Expired),
+        ([expire], expire, False),
+        ([sign], withdraw, SignedAlready),
+        ([sign], expire, False),
+        ([decline], withdraw, DeclinedAlready),
+        ([decline], expire, False),
+    ],
+)
+def test_what_is_withdrawn_or_out_of_date_cannot_be_answered(before, act, outcome):
+    agreement = sent()
+    for step in before:
+        step(agreement)
+
+    if isinstance(outcome, bool):
+        assert act(agreement) is outcome
+    else:
+        with pytest.raises(outcome):
+            act(agreement)
+
+    assert agreement.is_open is False
+
+
+def test_it_can_be_signed_for_ninety_days_and_not_a_moment_longer():
+    agreement = sent()
+
+    agreement.require_open(NOW + timedelta(days=90, seconds=-1))
+
+    assert not agreement.expire(NOW + timedelta(days=90, seconds=-1))
+    with pytest.raises(Expired):
+        agreement.require_open(NOW + timedelta(days=90))
+
+
+def test_it_does_not_run_out_while_a_copy_is_being_checked():
+    agreement = sent(uploaded_id=7)
+
+    assert not expire(agreement)
+    assert agreement.accept_copy(7, "Erika Muster", NOW + timedelta(days=100))
+
+
+def test_who_signs_instead_reads_anew():
+    agreement = sent()
+    agreement.view(NOW)
+    agreement.read("cover", NOW)
+
+    agreement.delegate(5, " Partnerin ", NOW)
+
+    assert agreement.unread(["cover", "terms"]) == ["cover", "terms"]
+    assert agreement.viewed_at is None
+    agreement.read("terms", NOW)
+    sign(agreement)
+    assert agreement.signer_function == "Partnerin"
+
+
+def test_what_was_not_handed_over_cannot_be_taken_back():
+    agreement = sent()
+    with pytest.raises(NotHandedOver):
+        agreement.take_back()
+
+    agreement.delegate(5, "Partnerin", NOW)
+
+    assert agreement.take_back() == 5
+    assert agreement.delegate_id is None
+
+
+def test_a_part_is_read_once():
+    agreement = sent()
+
+    assert agreement.read("cover", NOW)
+    assert not agreement.read("cover", NOW + timedelta(days=1))
+    assert agreement.parts_read == {"cover": NOW.isoformat()}

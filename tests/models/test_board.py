@@ -219,6 +219,7 @@ def full_case(people=1):
                 language=Language.GERMAN,
                 document_id=document.id,
                 sent_at=MONDAY,
+                expires_at=MONDAY + timedelta(days=90),
                 signed_at=MONDAY,
                 signer="Frieda Freitag",
                 signed_how=SignedHow.PAGE,

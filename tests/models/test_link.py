@@ -2,7 +2,7 @@ import pytest
 from sqlalchemy import select
 
 from models.db import reading, transaction
-from models.link import Link, LinkExpired, LinkUnknown, LinkUsed, Purpose
+from models.link import Link, LinkExpired, LinkReplaced, LinkUnknown, LinkUsed, Purpose
 from models.person import Person
 from models.schedule import now
 from models.settings import settings
@@ -39,8 +39,10 @@ def test_a_link_opens_what_it_is_for_and_nothing_else(person):
 def test_a_person_has_one_link_for_each_purpose_and_the_newest_lives(person):
     first, second, other = fresh(person).token, fresh(person).token, fresh(person, Purpose.AGREEMENT).token
 
-    with pytest.raises(LinkUnknown):
+    with pytest.raises(LinkReplaced):
         behind(first)
+    with pytest.raises(LinkUnknown):
+        behind(first, Purpose.AGREEMENT)
     assert behind(second) == behind(other, Purpose.AGREEMENT) == person
     with reading() as session:
         assert len(session.scalars(select(Link)).all()) == 2
@@ -97,5 +99,5 @@ def test_many_people_get_their_links_at_once(person):
         links = Link.to_each(session, Purpose.REGISTER, now(), people)
 
     assert {behind(link.token) for link in links.values()} == set(people)
-    with pytest.raises(LinkUnknown):
+    with pytest.raises(LinkReplaced):
         behind(first)

@@ -1,7 +1,11 @@
+from datetime import UTC, datetime
+
 import pytest
 from alembic import command
-from sqlalchemy import inspect, text
+from sqlalchemy import inspect, select, text
+from sqlalchemy.orm import Session
 
+from models.agreement import Agreement
 from models.db import Base, engine
 from models.migrate import config, upgrade
 from models.settings import settings
@@ -64,3 +68,34 @@ def test_checks_and_constraints_are_migrated_as_well(nothing):
 
     assert migrated == constraints(nothing)
     assert len(migrated) > 60
+
+
+def test_an_agreement_sent_before_codes_and_expiry_can_be_signed_for_ninety_days(nothing):
+    command.upgrade(config(), "0004")
+    with engine(nothing).begin() as connection:
+        for statement in (
+            (
+                "INSERT INTO firms (id, name, line_of_business, business, street, postcode, city, website, created_at) "
+                "VALUES (1, 'F', 'law', '', '', '', '', '', '2026-01-01')"
+            ),
+            (
+                "INSERT INTO onboardings (id, firm_id, request_key, opened_at, attempts, version) "
+                "VALUES (1, 1, 'x', '2026-01-01', 0, 1)"
+            ),
+            (
+                "INSERT INTO documents (id, sha256, name, media_type, size, content, created_at) "
+                "VALUES (1, 'x', 'x', 'x', 1, '', '2026-01-01')"
+            ),
+            (
+                "INSERT INTO agreements (id, onboarding_id, version, language, data, document_id, sent_at) "
+                "VALUES (1, 1, 1, 'de', '{}', 1, '2026-01-01 10:00:00.000000')"
+            ),
+        ):
+            connection.execute(text(statement))
+
+    upgrade()
+
+    with Session(engine(nothing)) as session:
+        found = session.scalars(select(Agreement)).one()
+        assert (found.expires_at, found.parts_read) == (datetime(2026, 4, 1, 10, tzinfo=UTC), {})
+        assert found.is_open

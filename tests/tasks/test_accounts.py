@@ -5,9 +5,8 @@ from sqlalchemy import select
 
 from models.audit import trail
 from models.db import reading, transaction
-from models.errors import NotFound
 from models.exchange import Outgoing
-from models.link import Link, LinkExpired, LinkUnknown, LinkUsed, Purpose
+from models.link import Link, LinkExpired, LinkReplaced, LinkUsed, Purpose
 from models.onboarding import AgreementFirst, Reminder, StepName
 from models.person import Account, AddressForm, Language, NameMissing, PasswordTooShort, Person, Role, SignInRefused
 from models.request import Named
@@ -182,11 +181,27 @@ def test_an_expired_link_gives_a_new_one_to_the_known_address_once(clock):
 
     accounts.renew_link(refusal.value.link_id)
 
-    with pytest.raises(NotFound):
-        accounts.renew_link(refusal.value.link_id)
-    with pytest.raises(LinkUnknown):
+    accounts.renew_link(refusal.value.link_id)
+    with pytest.raises(LinkReplaced):
         accounts.opened(old, Purpose.REGISTER)
     assert len(outbox("register")) == 2
+
+
+def test_somebody_who_asks_for_links_again_and_again_gets_three_a_day(clock):
+    advance(opened())
+    with reading() as session:
+        number = session.scalars(select(Link.id).where(Link.purpose == Purpose.REGISTER)).one()
+
+    for _ in range(2):
+        clock(minutes=11)
+        accounts.renew_link(number)
+    clock(minutes=11)
+
+    with pytest.raises(accounts.LinksSentToday):
+        accounts.renew_link(number)
+    clock(days=1)
+    accounts.renew_link(number)
+    assert len(outbox("register")) == 4
 
 
 @pytest.mark.parametrize(

@@ -8,10 +8,10 @@ from sqlalchemy import select
 from models.agreement import DeclinedAlready, SignedAlready
 from models.audit import trail
 from models.db import reading
-from models.decision import Decision
+from models.decision import AnsweredAlready, Decision
 from models.document import Document
 from models.exchange import Outgoing
-from models.link import LinkUnknown, Purpose
+from models.link import LinkReplaced, Purpose
 from models.onboarding import StepName
 from models.request import Named
 from models.settings import settings
@@ -21,6 +21,7 @@ from tasks.cases import answer_decision
 from tasks.decisions import form_of
 from tasks.returned import LARGEST, FileTooLarge, FileWithScript, NotAPdf, NothingSigned, OtherTextSigned
 from tasks.wording import SAMPLES
+from tests import factories
 from tests.factories import (
     advance,
     agreement,
@@ -48,7 +49,7 @@ def link():
 
 
 def sign(name="Erika Muster"):
-    return agreements.sign(link(), name, ip="127.0.0.1", agent="Browser „X“")
+    return factories.sign(name=name)
 
 
 def upload(content, name="Vertrag – Müller & Söhne.pdf"):
@@ -171,7 +172,7 @@ def test_a_signature_not_accepted_asks_the_firm_again_with_a_new_link():
     advance(case_id)
 
     assert standing(case_id)["agreement"] == "waiting:organiser"
-    with pytest.raises(LinkUnknown):
+    with pytest.raises(LinkReplaced):
         agreements.opened(old)
     sign()
     advance(case_id)
@@ -227,17 +228,20 @@ def test_a_copy_refused_can_be_sent_again_even_the_same_one():
 
 
 @pytest.mark.parametrize("late", ["accept", "refuse"])
-def test_an_answer_about_a_second_copy_does_not_undo_what_is_signed(late):
+def test_an_answer_about_a_copy_that_another_replaced_does_not_undo_what_is_signed(late):
     case_id = with_organiser()
     upload(scanned(1))
+    with reading() as session:
+        (first,) = Decision.pending(session, case_id)
     upload(scanned(2))
     with reading() as session:
-        first, second = Decision.pending(session, case_id)
-    answer_decision(first.id, "accept", "operator")
+        (second,) = Decision.pending(session, case_id)
+    answer_decision(second.id, "accept", "operator")
     advance(case_id)
     kept = agreement(case_id).uploaded_id, agreement(case_id).final_id
 
-    answer_decision(second.id, late, "operator")
+    with pytest.raises(AnsweredAlready):
+        answer_decision(first.id, late, "operator")
     advance(case_id)
 
     assert (agreement(case_id).uploaded_id, agreement(case_id).final_id) == kept

@@ -4,7 +4,7 @@ from sqlalchemy import select
 from models.db import reading
 from models.decision import Decision
 from models.exchange import Outgoing
-from models.link import LinkUnknown, LinkUsed, Purpose
+from models.link import LinkReplaced, LinkUsed, Purpose
 from models.person import AddressInvalid, Person
 from tasks import accounts
 from tasks.bounces import note_bounce
@@ -65,7 +65,7 @@ def test_a_corrected_address_gets_the_mail_with_a_new_link_and_the_old_one_is_de
     (mail,) = mails()
     assert mail.to_address == NEW
     assert mail.due_at is not None
-    with pytest.raises(LinkUnknown):
+    with pytest.raises(LinkReplaced):
         accounts.opened(old, Purpose.REGISTER)
     assert accounts.opened(token(NEW, Purpose.REGISTER), Purpose.REGISTER).person.bounced_at is None
 

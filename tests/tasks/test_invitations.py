@@ -6,7 +6,7 @@ from models.client import ClientContact
 from models.db import reading
 from models.errors import ProvisionError
 from models.exchange import Outgoing
-from models.link import LinkUnknown, Purpose
+from models.link import LinkReplaced, Purpose
 from models.onboarding import AgreementFirst, Reminder, StepName
 from models.person import Person, Role
 from models.request import Named
@@ -193,7 +193,7 @@ def test_a_link_sent_again_kills_the_one_before(clock):
 
     resend(person(MAX).id, ERIKA)
 
-    with pytest.raises(LinkUnknown):
+    with pytest.raises(LinkReplaced):
         accounts.opened(old, Purpose.ACTIVATE)
     assert accounts.opened(token(MAX, Purpose.ACTIVATE), Purpose.ACTIVATE).person.email == MAX
     assert len(outbox("invitation")) == 2

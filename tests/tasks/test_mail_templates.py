@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import select
 
+from models.code import Code
 from models.db import reading
 from models.document import Document
 from models.exchange import MailKind, Outgoing
@@ -26,6 +27,17 @@ CASES = [
     ("welcome", {}),
     *[("register", {"role": role, "count": count}) for role in ("organiser", "caseworker") for count in range(4)],
     *[("agreement", {"count": count}) for count in range(4)],
+    ("agreement", {"count": 0, "note": "Der Preis ist jetzt monatlich."}),
+    ("agreement", {"count": 0, "delegated_by": "Erika Muster", "function": "Geschäftsführerin"}),
+    ("agreement_expired", {"signer": "Erika Muster", "sent_at": "2026-11-20T13:05:00+00:00"}),
+    *[
+        (
+            "agreement_withdrawn",
+            {"by": by, "who": "Erika Muster", "reason": why, "sent_at": "2026-11-20T13:05:00+00:00"},
+        )
+        for by, why in (("organiser", ""), ("provider", "Ein Tippfehler im Preis."), ("provider", ""))
+    ],
+    ("sign_code", {"valid_until_at": "2026-11-20T13:05:00+00:00"}),
     (
         "agreement_done",
         {"signer": "Erika Muster", "countersigned_at": "2026-11-20T13:05:00+00:00", "sha256": "0123abcd" * 8},
@@ -63,7 +75,7 @@ def row(kind: str, facts: dict, language: str = "de", form: str = "sie", **chang
     columns = {
         "message_id": "<1234@convent-it.example>",
         "kind": MailKind(kind),
-        "person_id": None if kind in {"agreement_declined", "decisions_wait"} else 1,
+        "person_id": None if kind in {"agreement_declined", "agreement_expired", "decisions_wait"} else 1,
         "to_name": "Erika Muster",
         "to_address": "erika@freitag.example",
         "language": Language(language),
@@ -75,7 +87,8 @@ def row(kind: str, facts: dict, language: str = "de", form: str = "sie", **chang
 
 def mail(kind: str, facts: dict, language: str = "de", form: str = "sie", **changes) -> SimpleNamespace:
     """The mail as it arrives: sent through bytes and read again."""
-    written = write(row(kind, facts, language, form, **changes), link() if kind in TAKES_LINK else None)
+    code = Code(id=1, generation=1) if kind == "sign_code" else None
+    written = write(row(kind, facts, language, form, **changes), link() if kind in TAKES_LINK else None, None, code)
     message = message_from_bytes(written.as_bytes(), policy=policy.default)
     return SimpleNamespace(
         message=message,

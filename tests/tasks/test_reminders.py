@@ -8,7 +8,7 @@ from models.audit import first_broken, trail
 from models.cadence import Follow, Level, WaitKind
 from models.db import reading, transaction
 from models.exchange import Outgoing
-from models.link import LinkUnknown, Purpose
+from models.link import LinkReplaced, Purpose
 from models.onboarding import Onboarding, Reminder, StepName
 from models.person import Person, Role
 from models.request import Named
@@ -106,7 +106,7 @@ def test_a_reminder_carries_a_fresh_link_and_the_old_one_is_dead(clock):
 
     remind(clock, days=3)
 
-    with pytest.raises(LinkUnknown):
+    with pytest.raises(LinkReplaced):
         accounts.opened(old, Purpose.REGISTER)
     assert accounts.opened(token(ERIKA, Purpose.REGISTER), Purpose.REGISTER).person.email == ERIKA
 

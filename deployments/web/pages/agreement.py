@@ -1,17 +1,25 @@
-"""Reading the agreement and answering it: sign, decline, or send a signed copy."""
+"""Reading the agreement part by part and answering it: sign, decline, hand over, or send a signed copy."""
+
+from typing import Any
 
 from fastapi import APIRouter, Depends
+from limits import parse
 from starlette.responses import Response
 
 from deployments.web.pages.firm import attachment
-from deployments.web.security import ip, limit_uploads
-from deployments.web.visit import Submission, Submitting, Visiting
-from models.agreement import SignatureMissing
-from models.errors import N_, ProvisionError
-from tasks import agreements
+from deployments.web.security import ip, limit, limit_uploads
+from deployments.web.visit import Form, Submission, Submitting, Visit, Visiting
+from models.agreement import PartsUnread, SignatureMissing
+from models.code import LIFE, CodeDead, CodeSentJustNow, CodeWrong
+from models.errors import N_, NotFound, ProvisionError
+from models.person import NameMissing
+from tasks import agreements, signing
+from tasks.agreements import Shown
 from tasks.returned import ReturnRefused
 
 router = APIRouter()
+
+HAND_OVER = parse("5 per day")
 
 
 class ConsentMissing(ProvisionError):
@@ -24,11 +32,25 @@ class ReasonMissing(ProvisionError):
     says = N_("The reason is missing: tell us in a few words what does not suit you, so that we can change it.")
 
 
+FIELDS: dict[type[ProvisionError], str] = {
+    SignatureMissing: "name",
+    ConsentMissing: "consent",
+    CodeWrong: "code",
+    CodeDead: "code",
+    CodeSentJustNow: "code",
+    signing.DrawingUnreadable: "drawing",
+    ReasonMissing: "reason",
+    NameMissing: "delegate_name",
+    signing.FunctionMissing: "function",
+    signing.OwnAddress: "email",
+    ReturnRefused: "file",
+}
+
+
 @router.get("/agreement/{token}")
-def read(visit: Visiting, token: str) -> Response:
-    shown = agreements.opened(token)
-    visit.speak_to(shown.person)
-    return visit.page("agreement.html", shown=shown, firm=shown.firm, token=token)
+def show(visit: Visiting, token: str) -> Response:
+    """Where it stands, what there is to read, and every way to answer."""
+    return visit.page("agreement.html", **_shown(visit, token))
 
 
 @router.get("/agreement/{token}/pdf")
@@ -36,15 +58,115 @@ def download(visit: Visiting, token: str) -> Response:  # noqa: ARG001  (the pag
     return attachment(*agreements.pdf(token))
 
 
+# ---- reading
+
+
+@router.post("/agreement/{token}/begin")
+def begin(visit: Submitting, token: str) -> Response:
+    """The button that opens the first part; what a mail scanner cannot do."""
+    try:
+        part = signing.begin(token, **_from(visit))
+    except ProvisionError as refusal:
+        return _again(visit, token, refusal)
+    return visit.go(_onward(token, part))
+
+
+@router.get("/agreement/{token}/part/{key}")
+def show_part(visit: Visiting, token: str, key: str) -> Response:
+    return visit.page("agreement/part.html", **_part(visit, token, key))
+
+
+@router.post("/agreement/{token}/part/{key}")
+def read_part(visit: Submitting, token: str, key: str) -> Response:
+    """“Read, go on”: counts, where opening the page does not."""
+    try:
+        part = signing.read(token, key, **_from(visit))
+    except ProvisionError as refusal:
+        return _again(visit, token, refusal)
+    return visit.go(_onward(token, part))
+
+
+def _part(visit: Visit, token: str, key: str) -> dict[str, Any]:
+    values = _shown(visit, token)
+    parts = values["shown"].parts
+    number = next((number for number, part in enumerate(parts, 1) if part.key == key), 0)
+    if not number:
+        raise NotFound(visit.reader.gettext("The page"))
+    return {**values, "part": parts[number - 1], "number": number}
+
+
+def _onward(token: str, part: str | None) -> str:
+    return f"/agreement/{token}/part/{part}" if part else f"/agreement/{token}/sign"
+
+
+# ---- signing
+
+
+@router.get("/agreement/{token}/sign")
+def show_signing(visit: Visiting, token: str) -> Response:
+    """The form to sign; before every part is read, the first one that is not."""
+    values = _shown(visit, token)
+    shown: Shown = values["shown"]
+    if not _may_sign(shown):
+        return visit.go(f"/agreement/{token}")
+    if shown.next_part is not None:
+        return visit.go(_onward(token, shown.next_part))
+    return visit.page("agreement/sign.html", **values, **_code(token))
+
+
+@router.post("/agreement/{token}/code")
+def send_code(visit: Submitting, token: str) -> Response:
+    """A code by mail. What has been filled in stays."""
+    try:
+        case = signing.send_code(token, **_from(visit))
+    except PartsUnread:
+        return visit.go(f"/agreement/{token}")
+    except ProvisionError as refusal:
+        return _sign_again(visit, token, refusal)
+    values = {name: text for name, text in visit.values.items() if name != "code"}
+    shown = {**_shown(visit, token), **_code(token), "code_sent": True}
+    return visit.page("agreement/sign.html", case=case, form=Form(values), **shown)
+
+
 @router.post("/agreement/{token}/sign")
 def sign(visit: Submitting, token: str) -> Response:
     try:
+        if not visit.text("name"):
+            raise SignatureMissing
         if not visit.ticked("consent"):
             raise ConsentMissing
-        case = agreements.sign(token, visit.text("name"), ip=ip(visit.request), agent=_agent(visit))
+        strokes = visit.text("drawing")
+        case = signing.sign(token, visit.text("name"), visit.text("code"), strokes=strokes, **_from(visit))
+    except PartsUnread:
+        return visit.go(f"/agreement/{token}")
     except ProvisionError as refusal:
-        return _again(visit, token, refusal)
+        return _sign_again(visit, token, refusal)
     return visit.go(f"/agreement/{token}?said=signed", case=case)
+
+
+def _sign_again(visit: Submission, token: str, refusal: ProvisionError) -> Response:
+    shown = _shown(visit, token)
+    if not _may_sign(shown["shown"]):
+        return _again(visit, token, refusal)
+    values = {name: text for name, text in visit.values.items() if name != "code"}
+    shown |= _code(token)
+    return visit.again("agreement/sign.html", refusal, fields=FIELDS, values=values, **shown)
+
+
+def _may_sign(shown: Shown) -> bool:
+    return shown.is_asked and shown.agreement.is_open and not shown.agreement.is_being_checked
+
+
+def _code(token: str) -> dict[str, Any]:
+    return {
+        "code_is_good": signing.code_is_good(token),
+        "code_sent": False,
+        "minutes": int(LIFE.total_seconds() / 60),
+        "grid": signing.GRID,
+    }
+
+
+# ---- other answers
 
 
 @router.post("/agreement/{token}/decline")
@@ -52,36 +174,54 @@ def decline(visit: Submitting, token: str) -> Response:
     try:
         if not visit.text("reason"):
             raise ReasonMissing
-        case = agreements.decline(token, visit.text("reason"))
+        case = agreements.decline(token, visit.text("reason"), **_from(visit))
     except ProvisionError as refusal:
         return _again(visit, token, refusal)
     return visit.go(f"/agreement/{token}?said=declined", case=case)
+
+
+@router.post("/agreement/{token}/delegate")
+def delegate(visit: Submitting, token: str) -> Response:
+    name, email, function = visit.text("delegate_name"), visit.text("email"), visit.text("function")
+    try:
+        limit(HAND_OVER, "hand-over", agreements.opened(token).person.email)
+        case = signing.delegate(token, name, email, function, **_from(visit))
+    except ProvisionError as refusal:
+        return _again(visit, token, refusal)
+    return visit.go(f"/agreement/{token}?said=delegated", case=case)
+
+
+@router.post("/agreement/{token}/take-back")
+def take_back(visit: Submitting, token: str) -> Response:
+    try:
+        case = signing.take_back(token, **_from(visit))
+    except ProvisionError as refusal:
+        return _again(visit, token, refusal)
+    return visit.go(f"/agreement/{token}?said=taken_back", case=case)
 
 
 @router.post("/agreement/{token}/upload", dependencies=[Depends(limit_uploads)])
 def upload(visit: Submitting, token: str) -> Response:
     name, content = visit.file("file")
     try:
-        case = agreements.upload(token, content, name, ip=ip(visit.request), agent=_agent(visit))
+        case = agreements.upload(token, content, name, **_from(visit))
     except ProvisionError as refusal:
         return _again(visit, token, refusal)
     said = "uploaded" if agreements.opened(token).agreement.is_open else "signed"
     return visit.go(f"/agreement/{token}?said={said}", case=case)
 
 
-def _again(visit: Submission, token: str, refusal: ProvisionError) -> Response:
+def _shown(visit: Visit, token: str) -> dict[str, Any]:
     shown = agreements.opened(token)
     visit.speak_to(shown.person)
-    fields: dict[type[ProvisionError], str] = {
-        SignatureMissing: "name",
-        ConsentMissing: "consent",
-        ReasonMissing: "reason",
-        ReturnRefused: "file",
-    }
-    return visit.again(
-        "agreement.html", refusal, fields=fields, values=visit.values, shown=shown, firm=shown.firm, token=token
-    )
+    return {"shown": shown, "firm": shown.firm, "token": token, "may_sign": _may_sign(shown)}
 
 
-def _agent(visit: Submission) -> str:
-    return visit.request.headers.get("user-agent", "")
+def _again(visit: Submission, token: str, refusal: ProvisionError) -> Response:
+    shown = _shown(visit, token)
+    return visit.again("agreement.html", refusal, fields=FIELDS, values=visit.values, **shown)
+
+
+def _from(visit: Visit) -> dict[str, str]:
+    """From where somebody acts, for the audit trail."""
+    return {"ip": ip(visit.request), "agent": visit.request.headers.get("user-agent", "")}

@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from starlette.responses import Response
 
 from deployments.logo import told_reason
-from deployments.web.visit import Submission, Submitting, Visit, Visiting
+from deployments.web.visit import Form, Submission, Submitting, Visit, Visiting
 from models import board
 from models.board import Act, CaseDetail, CaseState, DecisionLine, MailState
 from models.company_id import NumberInvalid
@@ -26,13 +26,20 @@ from models.person import AddressForm, AddressInvalid, Language, NameMissing, em
 from models.request import IntervalMissing, Named, OnboardingRequest, WebsiteMissing, parse_people
 from models.schedule import Land
 from models.subscription import Interval, Plan
-from tasks import cases, returned
+from tasks import agreements, cases, invitations, returned
 from tasks.cases import FormInvalid, PlanMissing
 from tasks.inbox import handle_again
 from tasks.logos.evidence import Reason, Sign
-from tasks.texts import Reader
+from tasks.passes import kick
+from tasks.texts import Reader, explain
 
 router = APIRouter()
+
+
+class WithdrawReasonMissing(ProvisionError):
+    status = 422
+    says = N_("The reason is missing: it is told to who was asked to sign.")
+
 
 T = TypeVar("T", bound=StrEnum)
 
@@ -65,6 +72,9 @@ MAILS = {
     MailKind.AGREEMENT: N_("Agreement to be signed"),
     MailKind.AGREEMENT_DONE: N_("Agreement signed by both sides"),
     MailKind.AGREEMENT_DECLINED: N_("Notice that the agreement was declined"),
+    MailKind.AGREEMENT_EXPIRED: N_("Notice that the agreement was not signed in time"),
+    MailKind.AGREEMENT_WITHDRAWN: N_("Notice that nothing is to be signed any more"),
+    MailKind.SIGN_CODE: N_("One-time code to sign"),
     MailKind.YOUR_TURN: N_("Notice whose turn it is"),
     MailKind.COMPANY_ID: N_("Decision on the company ID"),
     MailKind.INVITATION: N_("Invitation of a client"),
@@ -81,7 +91,13 @@ ANSWERS = {
     (DecisionKind.SIGNED_COPY, Verdict.ACCEPT): N_("Accept and countersign"),
     (DecisionKind.SIGNED_COPY, Verdict.REFUSE): N_("Do not accept the signed copy"),
     (DecisionKind.DECLINED, Verdict.RESEND): N_("Send a new version"),
+    (DecisionKind.DECLINED, Verdict.TALK): N_("Talk to the firm first"),
     (DecisionKind.DECLINED, Verdict.STOP): N_("End the case"),
+    (DecisionKind.LAPSED, Verdict.RESEND): N_("Send a new version"),
+    (DecisionKind.LAPSED, Verdict.TALK): N_("Talk to the firm first"),
+    (DecisionKind.LAPSED, Verdict.STOP): N_("End the case"),
+    (DecisionKind.TALK, Verdict.RESEND): N_("Send a new version"),
+    (DecisionKind.TALK, Verdict.STOP): N_("End the case"),
     (DecisionKind.BAD_ADDRESS, Verdict.CORRECT): N_("Correct and send again"),
     (DecisionKind.LOGO, Verdict.ACCEPT): N_("Take this picture"),
     (DecisionKind.LOGO, Verdict.REFUSE): N_("None of them: ask the firm for a file"),
@@ -102,6 +118,15 @@ ACTIONS = {
     "logo.permitted": N_("Taking the logo from the website permitted"),
     "logo.chosen": N_("Logo taken over"),
     "agreement.sent": N_("Agreement sent"),
+    "agreement.opened": N_("Agreement opened by the signer"),
+    "agreement.read": N_("Part of the agreement read"),
+    "agreement.code_sent": N_("One-time code sent"),
+    "agreement.code_refused": N_("Wrong or expired code typed"),
+    "agreement.delegated": N_("Signature handed over"),
+    "agreement.taken_back": N_("Signature taken back"),
+    "agreement.expired": N_("Agreement not signed in time"),
+    "agreement.withdrawn": N_("Agreement withdrawn"),
+    "agreement.countersigned": N_("Agreement signed by the provider"),
     "agreement.uploaded": N_("Signed copy uploaded"),
     "agreement.signed": N_("Agreement signed by the firm"),
     "agreement.declined": N_("Agreement declined"),
@@ -126,6 +151,8 @@ ACTORS = {"provision": N_("automatic processing"), "operator": N_("provider"), "
 SAID = {
     "answered": N_("Your decision is recorded. What follows from it happens in the next minutes."),
     "again": N_("The event is being handled once more."),
+    "resent": N_("A new link is on its way to who is asked to sign."),
+    "withdrawn": N_("The agreement is withdrawn. Decide how to go on."),
 }
 
 
@@ -215,6 +242,63 @@ def answer(visit: Submitting, decision_id: int) -> Response:
     return visit.go(f"/board/cases/{case_id}?said=answered", case=case_id)
 
 
+@router.post("/board/cases/{case_id}/agreement/resend")
+def resend_agreement(visit: Submitting, case_id: int) -> Response:
+    """Mail who is asked to sign a new link, which no operator sees."""
+    by = visit.require_operator().email
+    try:
+        invitations.resend(agreements.signer_of(case_id), by)
+    except ProvisionError as refusal:
+        return visit.page(
+            "board/case.html",
+            status=refusal.status,
+            form=Form(errors={"": explain(refusal, visit.reader)}),
+            **_shown(visit, case_id),
+        )
+    return visit.go(f"/board/cases/{case_id}?said=resent", case=case_id)
+
+
+@router.post("/board/cases/{case_id}/agreement/withdraw")
+def withdraw_agreement(visit: Submitting, case_id: int) -> Response:
+    by = visit.require_operator().email
+    try:
+        if not visit.text("withdraw_reason"):
+            raise WithdrawReasonMissing
+        agreements.withdraw(case_id, visit.text("withdraw_reason"), by)
+    except ProvisionError as refusal:
+        places: dict[type[ProvisionError], str] = {WithdrawReasonMissing: "withdraw_reason"}
+        return visit.again("board/case.html", refusal, fields=places, values=visit.values, **_shown(visit, case_id))
+    return visit.go(f"/board/cases/{case_id}?said=withdrawn", case=case_id)
+
+
+@router.get("/board/countersign")
+def show_countersigning(visit: Visiting) -> Response:
+    """Every signature that waits for ours, to be answered together."""
+    visit.require_operator()
+    return visit.page("board/countersign.html", waiting=_to_countersign(), done=0, refused=[])
+
+
+@router.post("/board/countersign")
+def countersign(visit: Submitting) -> Response:
+    """Sign what is ticked, each in a transaction of its own, so that one refusal holds up no other."""
+    by = visit.require_operator().email
+    ticked = {int(one) for one in visit.texts("decision") if one.isdecimal() and len(one) < 10}
+    done, refused = [], []
+    for line in (one for one in _to_countersign() if one.decision_id in ticked):
+        try:
+            done.append(cases.answer_decision(line.decision_id, Verdict.COUNTERSIGN, by))
+        except ProvisionError as refusal:
+            refused.append((line.firm, explain(refusal, visit.reader)))
+    for case_id in done:
+        kick(case_id)
+    return visit.page("board/countersign.html", waiting=_to_countersign(), done=len(done), refused=refused)
+
+
+def _to_countersign() -> list[board.DecisionLine]:
+    with reading() as session:
+        return [one for one in board.open_decisions(session) if one.kind is DecisionKind.COUNTERSIGN]
+
+
 @router.post("/board/events/{event_id}")
 def try_again(visit: Submitting, event_id: int) -> Response:
     visit.require_operator()
@@ -268,8 +352,10 @@ def _about(act: Act, names: dict[int, str], reader: Reader) -> str:
             return f"{reader.label(DecisionKind(facts['kind']))} – {reader.label(Verdict(facts['verdict']))}"
         case "company_id.assigned" | "company_id.chosen":
             return str(facts["number"])
-        case "agreement.declined":
+        case "agreement.declined" | "agreement.withdrawn":
             return str(facts["reason"])
+        case "agreement.delegated":
+            return f"{facts['name']} ({facts['function']})"
     people = [names[one] for one in (facts.get("person"), *facts.get("persons", [])) if one in names]
     if people:
         return reader.listed(people)

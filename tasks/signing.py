@@ -1,0 +1,262 @@
+"""What a signer does behind the link: read part by part, ask for a code, sign, or hand the signature to somebody else.
+
+Every act is deliberate, a form that was sent: programs that open the links in mails read nothing and sign nothing.
+"""
+
+import re
+from datetime import timedelta
+from io import BytesIO
+
+from PIL import Image, ImageDraw
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from models.agreement import Agreement, HandedOver, PartsUnread, SignatureMissing, SignedHow
+from models.audit import record
+from models.code import MOST_A_DAY, Code, CodeDead, CodeSentJustNow
+from models.db import Facts, transaction
+from models.document import Document
+from models.errors import N_, NotFound, ProvisionError
+from models.exchange import MailKind, Outgoing
+from models.onboarding import Onboarding, Party, Reminder, StepName
+from models.person import NameMissing, Person, Role, email_address, split_name
+from models.request import Named
+from models.schedule import now
+from tasks.agreements import behind, keep_signature, latest, mail_agreement, opened, require_asked, sha256_of
+from tasks.cases import Turn, add_people, letterhead
+
+GRID = 1000, 300
+"""Width and height of the field in which a signature is drawn; strokes come in these units."""
+MOST_STROKES = 20_000
+"""Characters in which a drawn signature is sent."""
+INK = (16, 36, 58)
+
+
+class DrawingUnreadable(ProvisionError):
+    status = 422
+    says = N_("The drawn signature could not be read: draw it again, or leave the field empty.")
+
+
+class FunctionMissing(ProvisionError):
+    status = 422
+    says = N_("It is missing what entitles this person to sign: for example “managing director” or “partner”.")
+
+
+class OwnAddress(ProvisionError):
+    status = 422
+    says = N_("%(address)s is your own address: sign yourself, or name somebody else.")
+
+    def __init__(self, address: str) -> None:
+        super().__init__(address)
+        self.address = address
+
+
+# ---- reading
+
+
+def begin(token: str, *, ip: str, agent: str) -> str | None:
+    """Who is asked to sign begins to read; returns the part to go on with, None if all are read."""
+    with transaction() as session:
+        case, person, agreement = _asked(session, token)
+        _view(session, case, person, agreement, ip, agent)
+    return opened(token).next_part
+
+
+def read(token: str, part: str, *, ip: str, agent: str) -> str | None:
+    """Who is asked to sign says that this part is read; returns the part to go on with, None if all are read."""
+    if part not in {one.key for one in opened(token).parts}:
+        raise NotFound(part)
+    with transaction() as session:
+        case, person, agreement = _asked(session, token)
+        _view(session, case, person, agreement, ip, agent)
+        if agreement.read(part, now()):
+            record(session, case.id, now(), "agreement.read", person.email, part=part, ip=ip, agent=agent[:300])
+    return opened(token).next_part
+
+
+def _view(session: Session, case: Onboarding, person: Person, agreement: Agreement, ip: str, agent: str) -> None:
+    if agreement.view(now()):
+        facts = {"ip": ip, "agent": agent[:300], "sha256": sha256_of(session, agreement)}
+        record(session, case.id, now(), "agreement.opened", person.email, version=agreement.version, **facts)
+
+
+def _asked(session: Session, token: str) -> tuple[Onboarding, Person, Agreement]:
+    """The case, who holds the link and is asked to sign, and the agreement, which can be signed now."""
+    case, person = behind(session, token)
+    agreement = latest(session, case.id)
+    require_asked(person, agreement)
+    agreement.require_open(now())
+    return case, person, agreement
+
+
+# ---- signing
+
+
+def send_code(token: str, *, ip: str, agent: str) -> int:
+    """Mail who signs a one-time code; the one sent before dies. Returns the case's id."""
+    parts = [part.key for part in opened(token).parts]
+    with transaction() as session:
+        case, person, agreement = _asked(session, token)
+        at = now()
+        if unread := agreement.unread(parts):
+            raise PartsUnread(unread)
+        mine = select(Outgoing.created_at).where(Outgoing.kind == MailKind.SIGN_CODE, Outgoing.person_id == person.id)
+        today = session.scalars(mine.where(Outgoing.created_at > at - timedelta(days=1)).order_by(Outgoing.id)).all()
+        if len(today) >= MOST_A_DAY:
+            raise CodeSentJustNow(today[0] + timedelta(days=1))
+        code = Code.fresh(session, agreement.id, person.id, at)
+        Outgoing.post(
+            session,
+            MailKind.SIGN_CODE,
+            f"sign_code:{code.id}:{code.generation}",
+            person,
+            at,
+            case_id=case.id,
+            **letterhead(session, case.firm),
+            code_id=code.id,
+            generation=code.generation,
+            valid_until_at=code.expires_at.isoformat(),
+        )
+        record(session, case.id, at, "agreement.code_sent", person.email, to=person.email, ip=ip, agent=agent[:300])
+        return case.id
+
+
+def code_is_good(token: str) -> bool:
+    """Whether a code was sent to who holds the link, and can still be used."""
+    shown = opened(token)
+    with transaction() as session:
+        code = Code.of(session, shown.agreement.id, shown.person.id)
+        return code is not None and code.is_good(now())
+
+
+def sign(token: str, name: str, code: str, *, strokes: str = "", ip: str, agent: str) -> int:
+    """Who is asked signs on the page; returns the case's id. Signing again changes nothing.
+
+    *strokes* is the signature as it was drawn: points ``x,y`` in units of GRID, blanks between them, a semicolon
+    between two strokes. Raises PartsUnread, SignatureMissing, CodeWrong, CodeDead; a wrong code counts as a try.
+    """
+    parts, drawing = [part.key for part in opened(token).parts], draw(strokes)
+    with transaction() as session:
+        case, person = behind(session, token)
+        agreement = latest(session, case.id)
+        if agreement.signed_at is not None:
+            return case.id
+        case, person, agreement = _asked(session, token)
+        if unread := agreement.unread(parts):
+            raise PartsUnread(unread)
+        if not name.strip():
+            raise SignatureMissing
+        sent = Code.of(session, agreement.id, person.id)
+        refusal = CodeDead() if sent is None else sent.use(code, now())
+        if refusal is None:
+            kept = drawing and Document.keep(session, drawing, "signature.png", "image/png")
+            how: Facts = {"email": person.email, "code_used": True, "drawing_id": kept and kept.id}
+            keep_signature(session, case, name, SignedHow.PAGE, person.email, ip=ip, agent=agent, **how)
+        else:
+            record(session, case.id, now(), "agreement.code_refused", person.email, ip=ip, agent=agent[:300])
+    if refusal is not None:
+        raise refusal  # Only now, so that the try is kept.
+    return case.id
+
+
+def draw(strokes: str) -> bytes | None:
+    """A PNG of the drawn signature on a clear ground; None if nothing was drawn. Raises DrawingUnreadable."""
+    if not strokes.strip():
+        return None
+    if len(strokes) > MOST_STROKES or not re.fullmatch(r"[\d, ;]+", strokes, re.ASCII):
+        raise DrawingUnreadable
+    lines = [[_point(point) for point in stroke.split()] for stroke in strokes.split(";") if stroke.strip()]
+    points = [point for line in lines for point in line]
+    if not points or max(x for x, _ in points) - min(x for x, _ in points) < GRID[0] // 50:
+        return None  # A dot is no signature.
+    fine = 2
+    mask = Image.new("L", (GRID[0] * fine, GRID[1] * fine))
+    pen = ImageDraw.Draw(mask)
+    for line in lines:
+        scaled = [(x * fine, y * fine) for x, y in line]
+        pen.line(scaled, fill=255, width=4 * fine, joint="curve")
+        for x, y in (scaled[0], scaled[-1]):
+            pen.ellipse((x - 2 * fine, y - 2 * fine, x + 2 * fine, y + 2 * fine), fill=255)
+    drawn = Image.new("RGB", GRID, INK)
+    drawn.putalpha(mask.resize(GRID, Image.Resampling.LANCZOS))
+    file = BytesIO()
+    drawn.save(file, "PNG", optimize=True)
+    return file.getvalue()
+
+
+def _point(text: str) -> tuple[int, int]:
+    found = re.fullmatch(r"(\d{1,4}),(\d{1,4})", text)
+    if found is None or int(found[1]) > GRID[0] or int(found[2]) > GRID[1]:
+        raise DrawingUnreadable
+    return int(found[1]), int(found[2])
+
+
+# ---- somebody else signs
+
+
+def delegate(token: str, name: str, email: str, function: str, *, ip: str, agent: str) -> int:
+    """The organiser hands the signature to somebody who may sign for the firm; returns the case's id.
+
+    This person gets the agreement with a link of their own. Repeating it changes nothing.
+    """
+    address = email_address(email)
+    if not split_name(name)[1]:
+        raise NameMissing(address)
+    if not function.strip():
+        raise FunctionMissing
+    with transaction() as session:
+        case, organiser = behind(session, token)
+        agreement, at = latest(session, case.id), now()
+        if organiser.role is not Role.ORGANISER:
+            raise NotFound("Organiser")
+        if address == organiser.email:
+            raise OwnAddress(address)
+        here = (Person.firm_id == case.firm_id, Person.role == Role.SIGNATORY, Person.email == address)
+        person = session.scalars(select(Person).where(*here)).one_or_none()
+        if agreement.delegate_id is not None:
+            if person is not None and person.id == agreement.delegate_id:
+                return case.id
+            raise HandedOver
+        named = Named(name=name[:200], email=address)
+        person = person or add_people(session, case.firm, Role.SIGNATORY, [named], organiser)[0]
+        person.given_name, person.family_name = (part[:100] for part in split_name(name))
+        agreement.delegate(person.id, function, at)
+        session.flush()
+        case.wait(StepName.AGREEMENT, Party.SIGNATORY, at)
+        Reminder.end(session, StepName.AGREEMENT, at, case=case.id)
+        mail_agreement(session, [Turn(case, person)])
+        Reminder.begin(session, case, person, StepName.AGREEMENT, at)
+        facts = {"from": organiser.email, "to": person.email, "name": person.name, "function": function.strip()[:100]}
+        facts |= {"ip": ip, "agent": agent[:300], "sha256": sha256_of(session, agreement)}
+        record(session, case.id, at, "agreement.delegated", organiser.email, **facts)
+        return case.id
+
+
+def take_back(token: str, *, ip: str, agent: str) -> int:
+    """The organiser signs after all; returns the case's id. Whoever was asked is told, and their link is dead."""
+    with transaction() as session:
+        case, organiser = behind(session, token)
+        agreement, at = latest(session, case.id), now()
+        if organiser.role is not Role.ORGANISER:
+            raise NotFound("Organiser")
+        person, since = session.get_one(Person, agreement.take_back()), agreement.sent_at
+        session.flush()
+        case.wait(StepName.AGREEMENT, Party.ORGANISER, at)
+        Reminder.end(session, StepName.AGREEMENT, at, case=case.id)
+        Reminder.begin(session, case, organiser, StepName.AGREEMENT, at)
+        Outgoing.post(
+            session,
+            MailKind.AGREEMENT_WITHDRAWN,
+            f"agreement_withdrawn:{agreement.id}:{person.id}:{at.isoformat()}",
+            person,
+            at,
+            case_id=case.id,
+            **letterhead(session, case.firm),
+            by="organiser",
+            who=organiser.name,
+            reason="",
+            sent_at=since.isoformat(),
+        )
+        facts = {"from": person.email, "to": organiser.email, "ip": ip, "agent": agent[:300]}
+        record(session, case.id, at, "agreement.taken_back", organiser.email, **facts)
+        return case.id
