@@ -205,7 +205,8 @@ def _welcome(made: Endpoints, seconds: float) -> str:
 def _warn() -> None:
     """Tell now what would keep agreements back in a week. What own texts lack is told too, and never refused."""
     try:
-        own_seal()
+        if settings().seal_pkcs12 is not None:
+            own_seal()
     except ProvisionError as problem:
         print(problem, file=sys.stderr)  # noqa: T201
     if settings().texts is not None and not all(text.is_whole for text in check_texts(on_paper=False)):

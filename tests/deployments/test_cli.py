@@ -253,6 +253,7 @@ def test_the_seal_is_shown_with_its_fingerprint():
 def test_what_would_keep_agreements_back_is_told_at_the_start(tmp_path, monkeypatch, capsys):
     up._warn()
     assert capsys.readouterr().err == ""
+    assert not list(tmp_path.glob("seal-*"))  # The processes that seal make it, where their data are.
 
     monkeypatch.setenv("PROVISION_SEAL_PKCS12", str(tmp_path / "none.p12"))
     monkeypatch.setenv("PROVISION_TEXTS", str(tmp_path))

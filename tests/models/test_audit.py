@@ -103,6 +103,7 @@ def rechained(entries) -> list[Entry]:
     return chained([((entry.at - NOW).total_seconds(), entry.actor, entry.action, entry.facts) for entry in entries])
 
 
+@settings(deadline=None)
 @given(ACTS, st.data())
 def test_a_chain_as_written_holds_against_every_head_it_ever_had(acts, data):
     entries = chained(acts)
@@ -111,6 +112,7 @@ def test_a_chain_as_written_holds_against_every_head_it_ever_had(acts, data):
     assert first_broken(entries, data.draw(st.lists(st.sampled_from(known))) if known else []) is None
 
 
+@settings(deadline=None)
 @given(ACTS.filter(bool), st.data())
 def test_any_row_changed_is_found_and_named(acts, data):
     entries = chained(acts)
@@ -130,6 +132,7 @@ def test_any_row_changed_is_found_and_named(acts, data):
     assert first_broken(entries) == place + 1
 
 
+@settings(deadline=None)
 @given(ACTS.filter(bool), st.data())
 def test_any_row_removed_is_found_and_named_the_last_ones_by_a_known_head(acts, data):
     entries = chained(acts)
@@ -142,6 +145,7 @@ def test_any_row_removed_is_found_and_named_the_last_ones_by_a_known_head(acts, 
     assert first_broken(left, [newest]) == first + 1
 
 
+@settings(deadline=None)
 @given(ACTS.filter(lambda acts: len(acts) > 1), st.data())
 def test_any_two_rows_swapped_are_found(acts, data):
     entries = chained(acts)
@@ -152,6 +156,7 @@ def test_any_two_rows_swapped_are_found(acts, data):
     assert first_broken(entries) == one + 1
 
 
+@settings(deadline=None)
 @given(ACTS.filter(bool), st.data())
 def test_any_row_added_between_is_found(acts, data):
     entries = chained(acts)
@@ -161,6 +166,7 @@ def test_any_row_added_between_is_found(acts, data):
     assert first_broken([*entries[:place], forged, *entries[place:]]) == place + 2
 
 
+@settings(deadline=None)
 @given(ACTS.filter(bool), st.data())
 def test_a_chain_computed_anew_from_a_change_on_is_found_by_a_known_head(acts, data):
     entries = chained(acts)
