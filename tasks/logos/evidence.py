@@ -146,15 +146,23 @@ _LOGO = re.compile(
     r"|(?<![a-z])(signet|wortmarke|bildmarke|wortbildmarke|firmenzeichen|schriftzug|logotype|wordmark)(?![a-z])"
 )
 _BRAND = re.compile(r"\b(brand|branding|site ?brand\w*|navbar brand|site title|site name|marke|emblem|firmenlogo)\b")
+# Names of classes and ids, each by itself.
 _HEADER = re.compile(
-    r"\b(header|navbar|nav|navigation|masthead|topbar|top ?bar|site ?head\w*|site branding|branding|kopf\w*|top|head"
-    r"|\w*header\w*|head(area|wrap|line|bar|inner|row)|hdr)\b"
+    r"(.+[-_])?(header|masthead|navbar|top-?bar|site-?head|page-?head|branding|kopf[a-z]*|hdr)([-_].+)?"
+    r"|[a-z]*header[a-z]*|top|head|oben|nav|navigation|(main|top|page)-?nav(igation)?|head-?(area|wrap|bar|inner|row)"
 )
-_INNER_HEADER = re.compile(
-    r"\b(entry|post|article|card|modal|section|panel|widget|dialog|popup|accordion|tab|box|content|table|list|comment)"
-    r" ?header\b|\b(sub|inner)header\b"
+_NO_HEADER = re.compile(
+    r".*(entry|post|article|card|modal|section|panel|widget|dialog|popup|accordion|tab|box|table|list|comment|loop|blog"
+    r"|sub|inner|hero|title|item)[-_]?header.*|(has|with|no|is)[-_].*|header[-_]?(image|bild|video|slider|carousel).*"
 )
-_FOOTER = re.compile(r"\b(\w*footer|fuss\w*|colophon|impressum)\b")
+_FOOTER = re.compile(r"(.+[-_])?(footer|colophon)([-_].+)?|[a-z]*footer[a-z]*|fuss[a-z]*|unten|bottom")
+_NO_FOOTER = re.compile(r".*(card|modal|entry|post|article|panel|dialog|box|table)[-_]?footer.*|(has|with|no|is)[-_].*")
+_UTILITY = re.compile(
+    r".*[:\[\]/].*|(bg|text|object|focus|hover|size|attachment|align|wp|lazy[a-z]*|img|d|no|print|font|z|min|max|gap"
+    r"|col|row|order|float|rounded|shadow|border|overflow|position|sticky|fixed|top|left|right|bottom|elementor|et_pb|vc"
+    r"|wpb|av|e|swiper-lazy|fusion-(no|responsive)|has|is|entered|loaded|skip|data|jet|css|style|js)([-_].*)?"
+)
+"""Classes that say how something looks, not what it is."""
 _VARIANT = re.compile(
     r"\b(white|weiss\w*|negativ\w*|inverse|inverted|invertiert|invers|sticky|mobile?|retina|dark|dunkel|hell|light"
     r"|print|druck|small|klein|scrolled?|alternate|offcanvas)\b|(?<=logo)(weiss|white|negativ)\b"
@@ -171,6 +179,7 @@ _FUNCTIONS = re.compile(
     r"|map|maps|googlemaps?|marker|pin|anfahrt|lageplan|standort|accessibility|eye ?able|barrierefrei\w*|whatsapp)\b"
 )
 _COOKIES = N_("a cookie notice")
+_PORTAL = N_("an app or a portal")
 _TRAPS = {
     N_("a partner or client"): r"partner\w*|kunden?\w*|clients?|customers?|referenz\w*|references?|sponsor\w*"
     r"|mandanten\w*|netzwerk\w*|kooperation\w*|koop|logos|logo ?wall|logo ?slider|logo ?carousel|logo ?grid|bekannt aus"
@@ -195,10 +204,8 @@ _TRAPS = {
     r"|testimonials?|gruppenbild|ansprechpartner\w*|gravatar",
     N_("the builder of the site"): r"wordpress|joomla|typo3|jimdo|wix|webdesign\w*|webagentur|werbeagentur|agentur\w*"
     r"|powered|avada|elementor|divi|enfold|squarespace|strato|ionos|webflow|shopify|drupal|contao|betheme|themeforest"
-    r"|designed by|made by|umsetzung|realisierung",
-    N_(
-        "an app or a portal"
-    ): r"app ?store|google ?play|play ?store|teamviewer|anydesk|meine ?kanzlei|unternehmen online"
+    r"|designed by|made by|umsetzung|realisierung|pfavico|w logo|vite|react|nextjs|vercel|angular|nuxt|gatsby",
+    _PORTAL: r"app ?store|google ?play|play ?store|teamviewer|anydesk|meine ?kanzlei|unternehmen online"
     r"|fastviewer|zoom|teams",
 }
 _TRAP_WORDS = {what: re.compile(rf"\b({words})\b") for what, words in _TRAPS.items()}
@@ -219,8 +226,8 @@ def traps(text: str) -> Iterator[str]:
 
 def own_words(element: Element, *more: str) -> str:
     """The words of an element itself."""
-    names = ("alt", "title", "class", "id", "aria-label", "name", "data-testid", "data-testid", "data-name")
-    texts = [attribute(element, name) for name in names]
+    names = ("alt", "title", "id", "aria-label", "name", "data-testid", "data-name")
+    texts = [*_classes(element)[:50], *(attribute(element, name)[:500] for name in names)]
     if element.tag == "svg":
         texts += ["".join(title.itertext()) for title in element.iter("title", "desc")][:2]
         label = attribute(element, "aria-labelledby")
@@ -229,11 +236,35 @@ def own_words(element: Element, *more: str) -> str:
 
 
 def place_words(element: Element) -> str:
-    names = ("class", "id", "role", "aria-label", "title", "data-elementor-type", "itemprop", "data-testid")
-    return folded(
-        element.tag if element.tag in {"header", "nav", "footer", "aside"} else "",
-        *(attribute(element, name) for name in names),
-    )
+    """The words of an element in which others are."""
+    names = ("id", "role", "aria-label", "title", "itemprop", "data-testid")
+    return folded(*_classes(element)[:50], *(attribute(element, name)[:500] for name in names))
+
+
+def _classes(element: Element) -> list[str]:
+    """Its classes that say what it is."""
+    return [
+        name
+        for name in attribute(element, "class").split()
+        if not _UTILITY.fullmatch(name.lower()) or re.search("logo|brand", name.lower())
+    ]
+
+
+def _names(element: Element) -> list[str]:
+    """Its classes and its id, lower case, words apart."""
+    names = [*attribute(element, "class").split(), attribute(element, "id"), attribute(element, "data-elementor-type")]
+    return [re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "-", name).lower() for name in names if name]
+
+
+def _is_header(element: Element) -> bool:
+    """Whether it is the head of something, by its tag and its names."""
+    named = any(_HEADER.fullmatch(name) and not _NO_HEADER.fullmatch(name) for name in _names(element))
+    return named or element.tag in {"header", "nav"} or "banner" in attribute(element, "role")
+
+
+def _is_footer(element: Element) -> bool:
+    named = any(_FOOTER.fullmatch(name) and not _NO_FOOTER.fullmatch(name) for name in _names(element))
+    return named or element.tag == "footer" or "contentinfo" in attribute(element, "role")
 
 
 @dataclass(frozen=True)
@@ -253,15 +284,16 @@ class _Place:
 
     @classmethod
     def of(cls, page: Page, element: Element) -> "_Place":
-        around = [
-            one for one in element.iterancestors() if isinstance(one.tag, str) and one.tag not in {"html", "body"}
-        ]
-        words = [place_words(one) for one in around]
+        around = page.above(element)
+        telling = [one for one in around if not page.is_frame(one)]
         link = next((one for one in (element, *around) if one.tag == "a" and one.get("href") is not None), None)
         link = link if link is not None else page.area_home(element)
         home = link is not None and page.leads_home(link)
-        footer = any(_FOOTER.search(place) for place in words)
-        header = not footer and _is_in_header(around, words, home=home)
+        footer = any(page.remembered(_is_footer, one) for one in telling)
+        header = not footer and _is_in_header(page, telling, home=home)
+        if link is not None and header and attribute(link, "href").strip() in {"", "#"}:
+            home = True  # In a head, a link to nowhere is one to the top.
+        words = ["" if page.is_frame(one) else page.remembered(place_words, one) for one in around]
         return cls(element, around, words, link, home, footer, header)
 
 
@@ -286,19 +318,19 @@ def _judge_place(page: Page, place: _Place) -> Iterator[Reason]:
         yield reason(Sign.HOME_LINK)
     elif place.link is not None:
         yield from _judge_link(page, place.link)
-    number = page.order[place.element]
     if place.footer:
         yield reason(Sign.FOOTER)
     elif place.header:
         yield reason(Sign.HEADER)
-    elif number > 0.6 * len(page.elements) > 48:
+    elif page.place(place.element) > 0.6 * page.length > 48:
         yield reason(Sign.LATE)
-    if not place.footer and (number < 0.12 * len(page.elements) or number < 40):
+    if not place.footer and page.begins(place.element):
         yield reason(Sign.TOP)
 
 
 def _judge_names(page: Page, place: _Place, own: str, *, logo: bool) -> Iterator[Reason]:
-    near = [*place.words[:4], *([place_words(place.link)] if place.link is not None else [])]
+    few = [words for one, words in zip(place.around[:4], place.words, strict=False) if page.sizes[one][1] <= 4]
+    near = [*few, *([place_words(place.link)] if place.link is not None else [])]
     if logo:
         yield reason(Sign.LOGO_WORD)
     elif any(map(says_logo, near)):
@@ -329,7 +361,7 @@ def _judge_words(page: Page, place: _Place, own: str, *, logo: bool) -> Iterator
         soft = place.home and (place.header or logo)
         named = (place.home or place.header) and page.says_name(own)  # Such a text may say all sorts of things.
         yield reason(Sign.TRAP, what, Sign.TRAP.points // (4 if named else 2 if soft else 1))
-    headings = [] if place.home or place.header else list(_headings(place.around))
+    headings = [] if place.home or place.header else list(_headings(page, place.around))
     near = [] if place.home and place.header else [*place.words[:6], *headings]
     text = " | ".join(_SOFT_AROUND.sub(" ", words) for words in near if not page.says_name(words))
     for what in [trap for trap in traps(text) if trap not in own_traps][:2]:
@@ -348,7 +380,7 @@ def _judge_function(page: Page, place: _Place, own: str, *, logo: bool) -> Itera
     if (pressed and not logo) or (_FUNCTIONS.search(called) and not (place.home and logo)):
         yield reason(Sign.FUNCTION, points=-20 if place.home and place.header and not pressed else None)
     elif place.element.tag in {"svg", "i", "span"} and _ICONS.search(own) and not logo:
-        yield reason(Sign.FUNCTION)
+        yield reason(Sign.FUNCTION, points=-20 if place.home and place.header else None)
     elif not logo and _is_icon_sheet(place.element) and not any(map(says_logo, place.words[:3])):
         yield reason(Sign.FUNCTION, points=-25)
 
@@ -361,28 +393,31 @@ def _is_icon_sheet(drawing: Element) -> bool:
     return len(sheet) == 4 and sheet[2] in sides and sheet[3] in sides and shapes <= 4
 
 
-def _is_in_header(around: list[Element], places: list[str], *, home: bool) -> bool:
+def _is_in_header(page: Page, around: list[Element], *, home: bool) -> bool:
     """In the head of the page, not in that of an article or a dialogue."""
-    for one, place in zip(around, places, strict=True):
+    for number, one in enumerate(around):
         if one.tag in {"article", "main", "aside", "dialog"} and not home:
             return False
-        if _INNER_HEADER.search(place) and not home:
-            return False
-        if one.tag == "header" or "banner" in attribute(one, "role"):
-            inner = any(two.tag in {"article", "section", "main"} for two in one.iterancestors())
+        if page.remembered(_is_header, one):
+            inner = any(two.tag in {"article", "section", "main", "dialog"} for two in around[number + 1 :])
             if home or not inner:
                 return True
-        elif one.tag == "nav" or _HEADER.search(place):
-            return True
+        elif not home and any(_NO_HEADER.fullmatch(name) and "header" in name for name in _names(one)):
+            return False
     return False
 
 
-def _headings(around: list[Element]) -> Iterator[str]:
+def _headings(page: Page, around: list[Element]) -> Iterator[str]:
     """The headings under which a picture stands."""
     for one in around[:6]:
-        for heading in one.iter("h1", "h2", "h3", "h4", "strong", "b"):
-            yield folded("".join(heading.itertext())[:100])
+        if heading := page.remembered(_heading, one):
+            yield heading
             return
+
+
+def _heading(element: Element) -> str:
+    found = next(element.iter("h1", "h2", "h3", "h4", "strong", "b"), None)
+    return "" if found is None else folded("".join(found.itertext())[:100])
 
 
 def _judge_size(element: Element, address: str) -> Iterator[Reason]:

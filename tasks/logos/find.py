@@ -19,7 +19,7 @@ from tasks.logos.evidence import Reason, Sign, reason
 from tasks.logos.fetch import PAGE_BYTES, PICTURE_BYTES, Faltered, Fetched, Fetcher, Unreachable
 from tasks.logos.gather import Candidate, Kind, gather, manifest_icons, merged, scripted, stem
 from tasks.logos.look import Look, look
-from tasks.logos.page import Element, Page, as_xml, attribute, folded, site_of
+from tasks.logos.page import Page, as_xml, attribute, folded, site_of
 from tasks.logos.styles import Styles, imports
 
 CONFIDENT = 0.7
@@ -170,16 +170,9 @@ def _scripted_move(page: Page) -> str:
 
 
 def _text(page: Page) -> str:
-    body = page.all("body")
-    return " ".join(" ".join(text for one in body for text in _shown(one)).split())
-
-
-def _shown(element: Element) -> Iterator[str]:
-    if isinstance(element.tag, str) and element.tag not in {"script", "style", "noscript", "svg", "template"}:
-        yield element.text or ""
-        for child in element:
-            yield from _shown(child)
-            yield child.tail or ""
+    silent = {"script", "style", "noscript", "title", "svg", "template"}
+    texts = ["" if one.tag in silent else one.text or "" for one in page.elements]
+    return " ".join(" ".join([*texts, *(one.tail or "" for one in page.elements)]).split())
 
 
 def _is_thin(page: Page) -> bool:
@@ -202,7 +195,7 @@ def _door(page: Page) -> str:
     inner: dict[str, str] = {}
     for link in page.all("a", "area"):
         target = page.absolute(attribute(link, "href"))
-        if target and page.is_own(target) and target.rstrip("/") != page.url.rstrip("/") and not _is_file(target):
+        if target and page.is_own(target) and not page.is_here(target) and not _is_file(target):
             words = folded("".join(link.itertext()), attribute(link, "hreflang"), attribute(link, "title"))
             words += " " + folded(*(attribute(image, "alt") for image in link.iter("img")))
             inner.setdefault(target, words + " " + folded(urlsplit(target).path))

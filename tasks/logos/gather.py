@@ -10,6 +10,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
+from itertools import islice
 from typing import Any
 from urllib.parse import parse_qs, urljoin, urlsplit
 
@@ -19,6 +20,8 @@ from tasks.logos.page import Element, Page, attribute, file_name, folded
 from tasks.logos.styles import Painted, Styles, urls
 
 CANDIDATES = 40
+DRAWN = 6
+"""Drawings within the page that are made into files of their own."""
 PICTURES = 600
 """Pictures of one page that are looked at; a logo is among the first."""
 
@@ -97,13 +100,20 @@ def gather(page: Page, styles: Styles | None = None) -> list[Candidate]:
         for sighting in mechanism(page, styles)
         if sighting.source
     ]
-    candidates = [_candidate(page, styles, together) for together in _together(seen)]
+    candidates = [_candidate(page, together) for together in _together(seen)]
     if _writes_its_name(page):
         candidates = [
             one.with_reasons(reason(Sign.TEXT_BRAND)) if one.has(*_ICON_SIGNS) and not one.has(*_PLACED) else one
             for one in candidates
         ]
-    return sorted(candidates, key=lambda candidate: -candidate.score)[:CANDIDATES]
+    candidates = sorted(candidates, key=lambda candidate: -candidate.score)[:CANDIDATES]
+    drawn = {one.source: one.element for one in seen if one.source.startswith("<")}
+    return [
+        replace(one, drawing=drawing_of(page, styles, drawn[one.source]))
+        if one.kind is Kind.INLINE_SVG and place < DRAWN
+        else one
+        for place, one in enumerate(candidates)
+    ]
 
 
 _ICON_SIGNS = (Sign.TOUCH_ICON, Sign.DRAWN_ICON, Sign.ICON)
@@ -147,7 +157,7 @@ def stem(source: str) -> str:
 _EVERYDAY = re.compile(r"(image|default|index|sprites?|file|original|preview|fill|w|h)?\d*")
 
 
-def _candidate(page: Page, styles: Styles, together: list[Sighting]) -> Candidate:
+def _candidate(page: Page, together: list[Sighting]) -> Candidate:
     placed = [one for one in together if not one.declared]
     best = max(placed or together, key=lambda one: one.points)
     reasons = {each.sign: each for each in best.reasons}
@@ -176,7 +186,6 @@ def _candidate(page: Page, styles: Styles, together: list[Sighting]) -> Candidat
         best.source,
         _sorted(reasons.values()),
         () if is_drawing else tuple(_best_first(versions)),
-        drawing_of(page, styles, best.element) if is_drawing else "",
     )
 
 
@@ -272,7 +281,7 @@ def addresses(image: Element) -> tuple[str, list[str]]:
 
 
 def _sized(value: str) -> Iterator[tuple[float, str]]:
-    for address, size, unit in re.findall(r"(\S+?)(?:\s+([\d.]+)([wx]))?\s*(?:,\s+|,?$)", value.strip()):
+    for address, size, unit in re.findall(r"(\S+?)(?:\s+([\d.]+)([wx]))?\s*(?:,\s+|,?$)", value.strip()[:20_000]):
         if address and not address.startswith("data:"):
             try:
                 yield float(size or 1) * (300 if unit != "w" else 1), address
@@ -396,7 +405,7 @@ def _backgrounds(page: Page, styles: Styles) -> Iterator[Sighting]:
                 written = next(iter(urls(written)), written)
                 if written.startswith("data:image/") or _PICTURE.search(_path(written)):
                     yield from _background(page, Painted(element, written, page.base, "", {}, "background"))
-    for painted in styles.pictures():
+    for painted in islice(styles.pictures(), PICTURES):
         yield from _background(page, painted)
 
 
@@ -428,9 +437,9 @@ def _last(selector: str) -> str:
 def _is_backdrop(painted: Painted) -> bool:
     element = painted.element
     size = painted.declarations.get("background-size", "") + " " + painted.declarations.get("background", "")
-    inside = [one for one in element.iter() if isinstance(one.tag, str)]
+    inside = [one for one in islice(element.iter(), 40) if isinstance(one.tag, str)]
     shown = [one for one in inside if one.tag in {"img", "svg", "h2", "h3", "form", "ul", "video", "table"}]
-    text = " ".join("".join(element.itertext()).split())
+    text = " ".join("".join(islice(element.itertext(), 80)).split())
     wide = element.tag in {"body", "html", "main", "section", "header", "footer", "nav", "article"}
     if painted.how == "mask":
         return len(inside) > 5

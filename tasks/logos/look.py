@@ -9,6 +9,7 @@ import os
 import struct
 import subprocess
 import sys
+import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -54,10 +55,9 @@ class Look:
 def look(contents: Sequence[bytes], seconds: float = WALL_SECONDS) -> list[Look | None]:
     """What each picture looks like; None for what is no picture, shows nothing or costs too much to look at."""
     seen: list[Look | None] = []
-    for _ in range(3):
-        left = contents[len(seen) :]
-        if left:
-            seen += _looked(left, seconds)
+    ends = time.monotonic() + seconds
+    while len(seen) < len(contents) and time.monotonic() < ends:
+        seen += _looked(contents[len(seen) :], ends - time.monotonic())
         if len(seen) < len(contents):
             seen.append(None)  # This one brought the process down.
     return (seen + [None] * len(contents))[: len(contents)]

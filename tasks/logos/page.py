@@ -2,10 +2,11 @@
 
 import json
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import cached_property
 from html import escape
-from typing import Any, TypeAlias
+from itertools import islice
+from typing import Any, TypeAlias, TypeVar
 from urllib.parse import urljoin, urlsplit
 
 from bs4.dammit import UnicodeDammit
@@ -15,7 +16,12 @@ from tasks.logos.fetch import Fetched
 
 INLINE_MOST = 300_000
 """Characters of an SVG within the page."""
+DEPTH = 60
+"""Elements around a picture that are looked at."""
+ADDRESS_MOST = 4000
+"""Characters of an address."""
 _NUMBER = "data-drawing-number"
+Made = TypeVar("Made")
 
 Element: TypeAlias = Any
 """An element of lxml, which has no types."""
@@ -118,6 +124,8 @@ class Page:
         self.root = _parsed(marked)
         self.elements: list[Element] = [element for element in self.root.iter() if isinstance(element.tag, str)]
         self.order = {element: number for number, element in enumerate(self.elements)}
+        self._body = next((self.order[one] for one in self.elements if one.tag == "body"), 0)
+        self._remembered: dict[tuple[str, Element], Any] = {}
         self.url = page.url
         base = next((attribute(one, "href") for one in self.all("base") if one.get("href")), "")
         self.base = _joined(page.url, base) or page.url
@@ -130,6 +138,46 @@ class Page:
     def all(self, *tags: str) -> list[Element]:
         return [element for element in self.elements if element.tag in tags]
 
+    def above(self, element: Element) -> list[Element]:
+        """What the element is in, the nearest first; of what is nested without end, the nearest."""
+        above = (one for one in element.iterancestors() if one.tag not in {"html", "body"})
+        return list(islice(above, DEPTH))
+
+    def place(self, element: Element) -> int:
+        """Which element of the body it is."""
+        return self.order[element] - self._body
+
+    def begins(self, element: Element) -> bool:
+        """Whether it is among the first things of the page."""
+        return self.place(element) < max(40, 0.12 * self.length)
+
+    @property
+    def length(self) -> int:
+        """How many elements the body has."""
+        return len(self.elements) - self._body
+
+    def is_frame(self, element: Element) -> bool:
+        """Whether it holds most of the page, so that what it is called says nothing about what is in it."""
+        return self.sizes[element][0] > max(60, 0.5 * self.length)
+
+    @cached_property
+    def sizes(self) -> dict[Element, tuple[int, int]]:
+        """How many elements, and how many pictures among them, each element holds."""
+        sizes: dict[Element, tuple[int, int]] = {}
+        for element in reversed(self.elements):
+            inner = [sizes[child] for child in element if child in sizes]
+            pictures = int(element.tag in {"img", "svg"})
+            sizes[element] = (1 + sum(size for size, _ in inner), pictures + sum(count for _, count in inner))
+        return sizes
+
+    def remembered(self, what: Callable[[Element], Made], element: Element) -> Made:
+        """What a function makes of an element, made once."""
+        key = (what.__name__, element)
+        if key not in self._remembered:
+            self._remembered[key] = what(element)
+        made: Made = self._remembered[key]
+        return made
+
     # Addresses.
 
     def absolute(self, address: str, base: str = "") -> str:
@@ -137,6 +185,8 @@ class Page:
         address = re.sub(r"[\r\n\t]", "", address.strip())
         if address[:11].lower() == "data:image/":
             return address
+        if len(address) > ADDRESS_MOST:
+            return ""
         whole = _joined(base or self.base, address.replace(" ", "%20")).partition("#")[0]
         return whole if whole.startswith(("http://", "https://")) and address and address[0] != "#" else ""
 
@@ -175,15 +225,29 @@ class Page:
         if "home" in attribute(link, "rel").lower().split():
             return True
         if href.startswith("#"):
-            return href.lower() in {"#", "#top", "#home", "#start", "#oben", "#page", "#page-top", "#wrapper", "#hero"}
+            return href.lower() in {"#top", "#home", "#start", "#oben", "#page", "#page-top", "#wrapper", "#hero"}
         if re.match(r"(mailto|tel|javascript|whatsapp|data):", href, re.IGNORECASE):
             return False
         target = _joined(self.base, href) if href else self.url
-        if _without_end(target) in self._homes:
+        if _without_end(target) in self._homes or _without_end(target) in self._called_home:
             return True
         parts = urlsplit(target)
         is_page = re.fullmatch(r"|(id|page_id|p)=(0|1|home|start|startseite)|lang?=\w\w|L=\d", parts.query) is not None
         return self.is_own(target) and is_page and _HOME_PATHS.fullmatch(parts.path) is not None
+
+    def is_here(self, url: str) -> bool:
+        return _without_end(url) == _without_end(self.url)
+
+    @cached_property
+    def _called_home(self) -> set[str]:
+        """Addresses of the site to which a link leads that is called home."""
+        targets = set()
+        for link in self.all("a")[:400]:
+            text = "".join(link.itertext())[:40].strip().lower()
+            target = _joined(self.base, attribute(link, "href"))
+            if text in {"home", "startseite", "start", "zur startseite", "homepage"} and self.is_own(target):
+                targets.add(_without_end(target))
+        return targets if len(targets) == 1 else set()
 
     # Words.
 
@@ -322,10 +386,10 @@ _CASED = {
 }
 
 
-def as_xml(element: Element, styles: dict[Element, str] | None = None, inner: str = "") -> str:
+def as_xml(element: Element, styles: dict[Element, str] | None = None, inner: str = "", depth: int = 0) -> str:
     """A drawing out of the page as a file of its own: names in their case, styles on the elements, parts added."""
     tag = _CASED.get(element.tag, element.tag)
-    if ":" in tag or tag == "script":
+    if ":" in tag or tag == "script" or depth > DEPTH:
         return ""
     style = ";".join(filter(None, ((styles or {}).get(element, ""), attribute(element, "style"))))
     written = {"style": style} if style else {}
@@ -340,5 +404,5 @@ def as_xml(element: Element, styles: dict[Element, str] | None = None, inner: st
     content = escape(text, quote=False) + inner
     for child in element:
         if isinstance(child.tag, str):
-            content += as_xml(child, styles) + escape(child.tail or "", quote=False)
+            content += as_xml(child, styles, depth=depth + 1) + escape(child.tail or "", quote=False)
     return f"<{tag}{attributes}>{content}</{tag}>"

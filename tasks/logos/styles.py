@@ -1,6 +1,7 @@
 """Style sheets, read for two things only: the pictures that they put on elements, and the colours of drawings."""
 
 import re
+import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from urllib.parse import urljoin
@@ -10,6 +11,10 @@ import cssselect2  # type: ignore[import-untyped]
 from tasks.logos.page import Element, Page, attribute, words
 
 RULES = 20_000
+MATCHED = 500
+"""Rules that are compared with the elements of a page at once."""
+MATCHING_SECONDS = 2.0
+"""Style sheets made to keep us busy are left when this time is up."""
 _PICTURED = re.compile(r"background|content|mask|list-style|border-image|--")
 _COLOURS = words(
     """
@@ -118,8 +123,9 @@ class Styles:
         """Elements with the rules that mean them, the strongest rule last."""
         if not wanted:
             return
+        ends = time.monotonic() + MATCHING_SECONDS
         matcher = cssselect2.Matcher()
-        for rule in wanted:
+        for rule in wanted[:MATCHED]:
             try:
                 for selector in cssselect2.compile_selector_list(_static(rule.selector)):
                     matcher.add_selector(selector, rule)
@@ -127,6 +133,8 @@ class Styles:
                 continue
         asked = set(elements)
         for wrapper in cssselect2.ElementWrapper.from_html_root(self._page.root).iter_subtree():
+            if time.monotonic() > ends:
+                return
             if wrapper.etree_element in asked:
                 for *_, rule in matcher.match(wrapper):
                     yield wrapper.etree_element, rule
@@ -160,14 +168,15 @@ def rules(text: str, base: str) -> Iterator[Rule]:
     """Every rule that a style sheet has, also those within conditions."""
     masked, kept = _masked(text)
     open_blocks: list[str] = []
-    for found in re.finditer(r"([^{}]*)([{}])", masked):
-        if found[2] == "{":
-            open_blocks.append(found[1].rpartition(";")[2].strip())
+    pieces = re.split(r"([{}])", masked)  # Text, brace, text, brace …
+    for before, brace in zip(pieces[::2], pieces[1::2], strict=False):
+        if brace == "{":
+            open_blocks.append(before.rpartition(";")[2].strip())
         elif open_blocks:
             selector = open_blocks.pop()
             if selector and not selector.startswith("@"):
-                media = " ".join(block for block in open_blocks if block.startswith("@"))
-                yield Rule(_restored(selector, kept), _read(found[1], kept), _restored(media, kept), base)
+                media = " ".join(block for block in open_blocks[-8:] if block.startswith("@"))
+                yield Rule(_restored(selector, kept), _read(before, kept), _restored(media, kept), base)
 
 
 def declarations(text: str) -> dict[str, str]:
@@ -178,14 +187,16 @@ def declarations(text: str) -> dict[str, str]:
 
 def imports(text: str, base: str) -> list[str]:
     """Addresses of the sheets that a sheet begins with."""
-    text = re.sub(r"/\*.*?\*/", "", text[:100_000], flags=re.DOTALL)
-    found = re.findall(r"""@import\s+(?:url\(\s*)?["']?([^"'()\s;]+)["']?\s*\)?([^;{}]*);""", text)
+    text = _without_comments(text[:100_000])
+    found = re.findall(
+        r"""@import\s{1,9}(?:url\(\s{0,9})?["']?([^"'()\s;]{1,2000})["']?\s{0,9}\)?([^;{}]{0,200});""", text
+    )
     return [urljoin(base, address) for address, media in found if "print" not in media][:5]
 
 
 def urls(value: str) -> list[str]:
     """Addresses of pictures in a value; of several for several screens all of them."""
-    found = re.findall(r"""url\(\s*(?:"([^"]*)"|'([^']*)'|([^)"']*))\s*\)""", value)
+    found = re.findall(r"""url\(\s{0,9}(?:"([^"]*)"|'([^']*)'|([^)"'(]*))\s{0,9}\)""", value)
     named = ["".join(parts).strip().replace("\\", "") for parts in found]
     if "image-set(" in value:
         named += re.findall(r"""["']([^"']+\.(?:svg|png|webp|jpe?g|gif))["']""", value)
@@ -197,13 +208,28 @@ def _masked(text: str) -> tuple[str, list[str]]:
     kept: list[str] = []
 
     def keep(found: re.Match[str]) -> str:
-        if found[0].startswith("/*"):
-            return " "
         kept.append(found[0])
         return f"\x01{len(kept) - 1}\x01"
 
-    pattern = r"""/\*.*?\*/|url\(\s*(?:"[^"]*"|'[^']*'|[^)"']*)\s*\)|"(?:[^"\\\n]|\\.)*"|'(?:[^'\\\n]|\\.)*'"""
-    return re.sub(pattern, keep, text.replace("\x01", ""), flags=re.DOTALL | re.IGNORECASE), kept
+    return _KEPT.sub(keep, _without_comments(text.replace("\x01", ""))), kept
+
+
+_KEPT = re.compile(
+    r"""url\((?:\s{0,9}"[^"]{0,400000}"\s{0,9}|\s{0,9}'[^']{0,400000}'\s{0,9}|[^)"'(]{0,4000})\)"""
+    r"""|"[^"\n]{0,4000}"|'[^'\n]{0,4000}'""",
+    re.IGNORECASE,
+)
+
+
+def _without_comments(text: str) -> str:
+    pieces, at = [], 0
+    while (start := text.find("/*", at)) >= 0:
+        pieces.append(text[at:start])
+        end = text.find("*/", start + 2)
+        if end < 0:
+            return " ".join(pieces)
+        at = end + 2
+    return " ".join([*pieces, text[at:]])
 
 
 def _restored(text: str, kept: list[str]) -> str:

@@ -103,4 +103,100 @@ def first() -> list[Website]:
 
 
 def heldout() -> list[Website]:
-    return first()
+    return [*first(), *second()]
+
+
+def second() -> list[Website]:
+    section = '<section class="elementor-section elementor-top-section elementor-element elementor-section-boxed" data-element_type="section"><div class="elementor-container elementor-column-gap-default"><div class="elementor-column elementor-col-100 elementor-top-column"><div class="elementor-widget-wrap">{}</div></div></div></section>'
+    image = '<div class="elementor-element elementor-widget elementor-widget-image"><div class="elementor-widget-container"><img loading="lazy" decoding="async" width="800" height="533" src="{}" class="attachment-large size-large wp-image-{}" alt="{}"></div></div>'
+    wall = "".join(
+        section.format(image.format(f"/bilder/logo-{name}.png", at, name))
+        for at, name in enumerate(("muster-bau", "cafe-sonne", "autohaus-west"))
+    )
+    tiles = "".join(
+        f'<a href="#" class="group block"><img src="/bilder/thema-{at}.jpg" class="h-48 w-full object-cover hover:scale-105" alt=""><h3>{name}</h3></a>'
+        for at, name in enumerate(parts.topics(9))
+    )
+    return [
+        website(
+            "Elementor without any header part", "www.amsel-recht.example", "Kanzlei Amsel",
+            section.format('<div class="elementor-element elementor-widget elementor-widget-image"><div class="elementor-widget-container"><a href="http://www.amsel-recht.example:%PORT%"><img width="512" height="140" src="/wp-content/uploads/2022/11/Amsel_final_RGB-1024x280.png" class="attachment-large size-large wp-image-31" alt="" srcset="/wp-content/uploads/2022/11/Amsel_final_RGB-1024x280.png 1024w, /wp-content/uploads/2022/11/Amsel_final_RGB-300x82.png 300w"></a></div></div>' + f'<div class="elementor-widget-nav-menu"><ul>{parts.menu(201)}</ul></div>'),
+            "/wp-content/uploads/2022/11/Amsel_final_RGB-1024x280.png", "/wp-content/uploads/2022/11/Amsel_final_RGB-300x82.png",
+            rest=section.format(image.format("/bilder/hero.jpg", 40, "")) + section.format("<h2>Herzlich willkommen</h2><p>" + parts.SENTENCES[1] + "</p>") + wall + parts.footer(201, "Kanzlei Amsel"),
+            files={"/wp-content/uploads/2022/11/Amsel_final_RGB-1024x280.png": logo("amsel", RED, (1024, 280)), "/wp-content/uploads/2022/11/Amsel_final_RGB-300x82.png": logo("amsel", RED, (300, 82))},
+        ),
+        website(
+            "Tailwind, logo with utility classes that say other things", "drossel-tax.example", "Drossel Tax",
+            f'<header class="fixed inset-x-0 top-0 z-50 bg-white shadow"><nav class="mx-auto flex" aria-label="Global"><a href="/" class="-m-1.5 p-1.5 focus:outline-none focus:ring"><span class="sr-only">Drossel Tax</span><img class="h-10 w-auto bg-white object-cover print:hidden" src="/build/assets/drossel-D8s.svg" alt=""></a><ul class="hidden lg:flex">{parts.menu(202)}</ul></nav></header><main><div class="grid">{tiles}</div></main>',
+            "/build/assets/drossel-D8s.svg", files={"/build/assets/drossel-D8s.svg": logo_svg("drossel", GREEN)},
+        ),
+        website(
+            "Everything in a wrapper named after the theme", "www.elster-wp.example", "Elster Wirtschaftsprüfer",
+            f'<div class="page-wrapper agentur-theme has-header-image logo-left partner-site"><div class="l-top"><a href="/start"><img src="/files/theme/elster.png" alt="Elster WP"></a><ul class="l-nav"><li><a href="/start">Startseite</a></li>{parts.menu(203)}</ul></div>' + parts.hero(203) + parts.teasers(203) + parts.partners(203) + parts.footer(203, "Elster WP") + "</div>",
+            "/files/theme/elster.png", rest="", files={"/files/theme/elster.png": logo("elster", BLUE)},
+        ),
+        website(
+            "Gallery whose pictures lead to nowhere", "www.fink-stb.example", "Fink Steuerberater",
+            f'<div class="row"><div class="col-md-4"><img src="/images/fink_hoch.jpg" alt="Steuerkanzlei Fink" width="180"></div><div class="col-md-8"><ul>{parts.menu(204)}</ul></div></div>',
+            "/images/fink_hoch.jpg", rest="".join(f'<div class="galerie-bild"><a href="#"><img src="/bilder/thema-{at}.jpg" alt="Kanzlei Fink Raum {at}"></a></div>' for at in range(6)) + parts.footer(204, "Fink"),
+            files={"/images/fink_hoch.jpg": logo("fink", RED, (240, 160), "JPEG")},
+        ),
+        website(
+            "Two lawyers, two portraits in the head, name as a picture", "www.gimpel-haenfling.example", "Gimpel & Hänfling Rechtsanwälte",
+            f'<div id="header"><img src="pics/gimpel.jpg" width="120" alt="RA Gimpel"><a href="index.php"><img src="pics/schrift.png" alt="Gimpel &amp; Hänfling"></a><img src="pics/haenfling.jpg" width="120" alt="RAin Hänfling"></div><div id="menu"><ul>{parts.menu(205)}</ul></div>',
+            "/pics/schrift.png", files={"/pics/schrift.png": logo("gimpel", BLUE, (420, 60)), "/pics/gimpel.jpg": portrait(1), "/pics/haenfling.jpg": portrait(2)},
+        ),
+        website(
+            "Mega menu of hundreds of links before the logo", "www.habicht-legal.example", "Habicht Legal",
+            f'<div class="offcanvas" id="oc">{"".join(f"<ul>{parts.menu(at)}</ul>" for at in range(12))}</div><div class="page-header-row"><div class="col"><a class="navbar-brand" href="/"><img src="/assets/habicht-gruppe.svg" alt="Habicht Gruppe"></a></div></div>',
+            "/assets/habicht-gruppe.svg", files={"/assets/habicht-gruppe.svg": logo_svg("habicht", RED)},
+        ),
+        website(
+            "Badge widgets floating over the page, logo without words", "www.ibis-audit.example", "Ibis Audit GmbH",
+            f'<div id="pe_rating" class="pe-bottom"><a href="https://www.provenexpert.example/ibis"><img src="https://images.provenexpert.example/widget_ibis.png" alt="Erfahrungen &amp; Bewertungen zu Ibis Audit GmbH"></a></div><div class="mainbar"><a href="./"><img src="/media/a1.svg"></a><ul>{parts.menu(206)}</ul></div>',
+            "/media/a1.svg", files={"/media/a1.svg": logo_svg("ibis", GREEN)},
+        ),
+        website(
+            "Portal buttons beside the logo", "www.kiebitz-stb.example", "Kiebitz Steuerberatung",
+            f'<header class="top-area"><a href="/" class="left"><img src="/img/kiebitz_rgb_150.jpg" width="210" alt="Kiebitz"></a><div class="buttons"><a href="/portal"><img src="/img/unternehmen-online-logo.png" alt="Unternehmen online"></a><a href="/fernwartung"><img src="/img/teamviewer-logo.png" alt="TeamViewer Logo"></a></div><ul>{parts.menu(207)}</ul></header>',
+            "/img/kiebitz_rgb_150.jpg", files={"/img/kiebitz_rgb_150.jpg": logo("kiebitz", GREEN, (420, 110), "JPEG"), "/img/unternehmen-online-logo.png": logo("uo", BLUE), "/img/teamviewer-logo.png": logo("tv", BLUE)},
+        ),
+        website(
+            "Logo as a JPEG banner with a building behind it", "www.lerche-ra.example", "Rechtsanwälte Lerche",
+            f'<div id="container"><div id="banner"><a href="/"><img src="/images/banner_lerche.gif" alt="Rechtsanwälte Lerche" width="780" height="120"></a></div><div id="navi"><ul>{parts.menu(208)}</ul></div></div>',
+            "/images/banner_lerche.gif", files={"/images/banner_lerche.gif": banner("lerche", RED)},
+        ),
+        website(
+            "No logo: theme with a big hero, all pictures are content", "www.meise-recht.example", "Meise Rechtsanwältin",
+            f'<div class="site"><header class="site-header site-header--transparent"><span class="site-title"><a href="/">Meise</a></span><nav>{parts.menu(209)}</nav><button class="search">{parts.fa(1, "search")}</button></header><div class="site-header-image"><img src="/bilder/hero.jpg" alt="Meise Rechtsanwältin Kanzleiräume" width="1400" height="700"></div></div>',
+        ),
+        website(
+            "No logo: application with nothing but words", "app.nachtigall.example", "Nachtigall Steuern", '<div id="root"></div>', rest="", head='<script type="module" src="/assets/index.js"></script>',
+            files={"/assets/index.js": 'const x="/assets/hero-8.jpg",p="/assets/partner-logo-xy.png";h("h1",{},"Nachtigall")'},
+        ),
+        website(
+            "Drawing in the head as a symbol with white text, coloured by the page", "www.pirol-law.example", "Pirol Law",
+            "<style>:root{--c1:#0a4a8a}.hd{background:#fff}.hd svg .a{fill:var(--c1)}.hd svg{color:#9a1030}</style>" + f'<div class="hd" role="banner"><a href="/" title="Pirol Law Startseite"><svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 300 60"><g class="a"><path d="M5 5h50v50H5z"></path></g><path fill="currentColor" d="M80 10h30v40H80zM120 10h30v40h-30zM160 10h60v40h-60z"></path></svg></a><ul>{parts.menu(210)}</ul></div>',
+            'svg:<g class="a">',
+        ),
+        website(
+            "Microdata on the wrong picture, the logo in the head", "www.rotkehlchen.example", "Rotkehlchen Steuerberater",
+            f'<header><div class="logo"><a href="/"><img src="/img/rk.svg" alt="Rotkehlchen"></a></div><ul>{parts.menu(211)}</ul></header>', "/img/rk.svg",
+            head='<script type="application/ld+json">{"@type":"Organization","name":"Rotkehlchen","logo":"https://www.rotkehlchen.example/wp-content/themes/starter/screenshot.png"}</script>', files={"/img/rk.svg": logo_svg("rk", RED)},
+        ),
+        website(
+            "Alias domain with a canonical address", "rotmilan-neu.example", "Rotmilan Rechtsanwälte",
+            f'<header id="top"><a href="https://www.rotmilan-recht.example/"><img src="/img/rotmilan.png"></a><ul>{parts.menu(212)}</ul></header>', "/img/rotmilan.png",
+            head='<link rel="canonical" href="https://www.rotmilan-recht.example/">', files={"/img/rotmilan.png": logo("rotmilan", GREEN)},
+        ),
+        website(
+            "Logo twice: symbol and name as two pictures in one link", "www.specht-stb.example", "Specht Steuerberatung",
+            f'<header><a href="/" class="marke"><img src="/img/specht-signet.svg" alt=""><img src="/img/specht-schriftzug.svg" alt="Specht Steuerberatung"></a><ul>{parts.menu(213)}</ul></header>', "/img/specht-signet.svg", "/img/specht-schriftzug.svg",
+            files={"/img/specht-signet.svg": logo_svg("s", RED), "/img/specht-schriftzug.svg": logo_svg("specht", RED)},
+        ),
+        website(
+            "Accessibility and language tools with logos of their own", "www.zeisig-notar.example", "Notar Zeisig",
+            f'<div class="eye-able"><a href="#"><img src="/plugins/eyeable/logo.svg" alt="Eye-Able Logo"></a></div><div id="gtranslate"><img src="/plugins/gt/de.svg" width="24" alt="de"><img src="/plugins/gt/en.svg" width="24" alt="en"></div><div class="notar-kopf"><a href="/"><img src="/wappen/zeisig.png" alt="Notar Zeisig"></a></div><ul>{parts.menu(214)}</ul>',
+            "/wappen/zeisig.png", files={"/wappen/zeisig.png": logo("zeisig", BLUE), "/plugins/eyeable/logo.svg": logo_svg("eye", RED), "/plugins/gt/de.svg": logo_svg("d", RED), "/plugins/gt/en.svg": logo_svg("e", RED)},
+        ),
+    ]  # fmt: skip

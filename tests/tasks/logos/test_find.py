@@ -1,5 +1,6 @@
 """The firm's logo is found by evidence, and what is not the firm's logo is not taken for it."""
 
+import time
 from io import BytesIO
 
 import pytest
@@ -278,3 +279,45 @@ def test_a_candidate_cannot_lead_into_the_private_network(site):
 
     assert taken(site) == ""
     assert set(site.paths) <= {"/robots.txt", "/", "/favicon.ico"}
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "<header>" + "".join(f'<img src="/logo{number}.png" alt="Logo">' for number in range(5000)),
+        "<div class='header logo partner'>" * 2000 + '<img src="/logo.png">' * 600,
+        "<header>"
+        + '<a href="/"><svg viewBox="0 0 9 9"><path/></svg></a>' * 3000
+        + "<style>"
+        + ".a path{fill:red}" * 20_000,
+        "<style>" + ".a .b > .c:not(.d){background:url(x.png)}" * 20_000 + "</style>" + "<p class=a><i class=c>" * 900,
+        "<div style='background:url(a.png)'>" * 2000,
+        "<style>" + "url(" * 300_000,
+        "<style>" + "/*" * 600_000,
+        "<style>a{b:url(" + " " * 1_000_000,
+        "<section>" * 50 + "<img src=b.png>" * 600 + "<p>x</p>" * 20_000,
+        '<script type="application/ld+json">' + '{"logo":' * 100_000,
+        "<script>" + '"a/logo.png",' * 200_000,
+        '<img src="' + "a," * 1_000_000 + '" srcset="' + "a 1x, " * 300_000 + '">',
+    ],
+    ids=[
+        "images",
+        "depth",
+        "drawings",
+        "selectors",
+        "styles",
+        "urls",
+        "comments",
+        "spaces",
+        "headings",
+        "data",
+        "script",
+        "sizes",
+    ],
+)
+def test_a_page_made_to_keep_us_busy_takes_seconds(body):
+    began = time.monotonic()
+
+    first(body)
+
+    assert time.monotonic() - began < 10
