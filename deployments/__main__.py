@@ -16,6 +16,7 @@ if TYPE_CHECKING:  # Loading the product takes a second, which --help should not
     from rich.table import Table
 
     from models.board import Board, CaseDetail
+    from tasks.reminders import Foreseen
     from tasks.texts import Reader
 
 app = typer.Typer(
@@ -89,6 +90,34 @@ def cases(
     with _told(), reading() as session:
         told = board(session, search=search, page=page)
         _print_json(told) if as_json else _print_board(told)
+
+
+@app.command()
+def remind(
+    until: Annotated[
+        str, typer.Option(help="With --dry-run: up to this day, like 2027-03-31.", show_default="in 14 days")
+    ] = "",
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Send nothing: show what would go out.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Send the reminders that are due, or show what would go out, to whom, when, and why then."""
+    from dataclasses import asdict
+
+    from tasks.reminders import foresee, send_reminders, until_day
+
+    with _told():
+        if dry_run:
+            lines = sorted(foresee(until_day(until)), key=lambda line: line.at)
+            _print_json([asdict(line) for line in lines]) if as_json else _print_foreseen(lines)
+            return
+        done = send_reminders.fn()
+        held = [{"kind": kind, "why": why, "count": count} for (kind, why), count in sorted(done.held.items())]
+        if as_json:
+            _print_json({"sent": done.sent, "asked": done.asked.total(), "held": held})
+            return
+        typer.echo(f"{done.sent} reminders sent, {done.asked.total()} operators' questions asked.")
+        for one in held:
+            typer.echo(f"Held back: {one['count']} × {one['kind']} ({one['why']})")
 
 
 @app.command()
@@ -317,6 +346,21 @@ def _print(*tables: "Table | str") -> None:
     console = Console(highlight=False)
     for table in tables:
         console.print(Text(table) if isinstance(table, str) else table)
+
+
+def _print_foreseen(lines: "list[Foreseen]") -> None:
+    reader = _reader()
+    table = _table("When", "Case", "To", "Waiting for", "Reminder", "Why then")
+    for line in lines:
+        why = f"day {line.day} since {reader.date(line.since)}"
+        if line.deferred:
+            why += ", asked for later"
+        elif line.moved:
+            why += ", next hour in which they can be reached"
+        number = f"{line.number} of {line.most}" if line.number else "none: an operator is asked"
+        to = line.to or "operators"
+        _add(table, reader.moment(line.at), line.case_id, to, reader.label(line.kind), number, why)
+    _print(table, f"{len(lines)} in all, if nothing happens until then. Nothing was sent.")
 
 
 def _print_board(told: "Board") -> None:

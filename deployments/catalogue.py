@@ -96,7 +96,8 @@ CATALOGUE = (
     ),
     Deployment(
         "flows/remind.py:remind",
-        "**Erinnern.** Schreibt denen, auf die gewartet wird, zu Zeiten, zu denen sie erreichbar sind.",
+        "**Erinnern.** Schreibt denen, auf die gewartet wird, zu Zeiten, zu denen sie erreichbar sind. Ein *Probelauf* "
+        "sendet nichts und zeigt, was bis zu einem Tag hinausginge.",
         tags=("sweep",),
         cron="*/15 * * * *",
     ),

@@ -1,11 +1,27 @@
 """Reminders: whoever is waited for too long is written to."""
 
 from prefect import flow
+from pydantic import Field
 
+from tasks.artifacts import show_foreseen, show_reminded
 from tasks.reminders import send_reminders
 
 
 @flow(name="remind", flow_run_name="remind", retries=0)
-async def remind() -> None:
-    """Send the reminders that are due, each at an hour at which its person can be reached."""
-    send_reminders()
+async def remind(
+    dry_run: bool = Field(
+        False,
+        description="Nichts senden, nur zeigen, was bis zu dem Tag hinausginge, wann und warum dann.",
+        json_schema_extra={"title": "Probelauf", "position": 0},
+    ),
+    until: str = Field(
+        "",
+        description="Nur beim Probelauf: bis zu diesem Tag, z. B. 2027-03-31. Leer: die nächsten 14 Tage.",
+        json_schema_extra={"title": "Bis", "position": 1},
+    ),
+) -> None:
+    """Send the reminders that are due, each at an hour at which its person can be reached, and tell what was held."""
+    if dry_run:
+        await show_foreseen(until)
+    else:
+        await show_reminded(send_reminders())

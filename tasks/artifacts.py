@@ -3,6 +3,8 @@
 Everybody sees that UI, so nothing there names a person or an address; names stand on the board, behind a login.
 """
 
+from collections import Counter
+
 from prefect import task
 from prefect.artifacts import acreate_image_artifact, acreate_table_artifact
 from prefect.cache_policies import NO_CACHE
@@ -12,6 +14,7 @@ from models.logo import Logo
 from models.onboarding import Onboarding
 from models.person import AddressForm, Language
 from models.settings import settings
+from tasks.reminders import Foreseen, Held, Reminded, foresee, until_day
 from tasks.texts import Reader
 
 
@@ -43,3 +46,62 @@ async def show_case(case_id: int) -> None:
             key=f"logo-{case_id}",
             description=f"Logo zu Unternehmenskennung {company_id}, {logo.measured.score} von 4 Kriterien erfüllt",
         )
+
+
+HELD = {
+    Held.HOURS: "zurückgehalten: außerhalb der Zeiten der Person oder Feiertag",
+    Held.LATER: "zurückgehalten: noch nicht fällig, neu geplant",
+    Held.PAUSED: "zurückgehalten: angehalten",
+    Held.ADDRESS: "zurückgehalten: Post an die Adresse kommt zurück",
+    Held.OVER: "entfallen: hat sich erledigt",
+}
+FORESEEN_MOST = 500
+"""Lines of a dry run that the Prefect UI shows; the command line shows all."""
+
+
+@task(name="show what was sent", cache_policy=NO_CACHE)
+async def show_reminded(done: Reminded) -> None:
+    """Leave what a round of reminders sent and held back, and why; nothing if there was nothing to look at."""
+    german = Reader(Language.GERMAN)
+    rows = [(kind, f"{number}. Erinnerung gesendet", count) for (kind, number), count in sorted(done.mails.items())]
+    rows += [(kind, "Rückfrage an Mitarbeiter gestellt", count) for kind, count in sorted(done.asked.items())]
+    rows += [(kind, HELD[why], count) for (kind, why), count in sorted(done.held.items())]
+    if rows:
+        table = [
+            {"Worauf gewartet wird": german.label(kind), "Was geschah": what, "Anzahl": n} for kind, what, n in rows
+        ]
+        told = f"{done.sent} Erinnerungen gesendet, {done.held.total()} zurückgehalten."
+        await acreate_table_artifact(table, key="reminders", description=told)
+
+
+@task(name="show what would be sent", cache_policy=NO_CACHE)
+async def show_foreseen(until: str) -> None:
+    """Leave what would go out up to that day, if nothing happens until then. Names stand on the board only."""
+    german, day = Reader(Language.GERMAN), until_day(until)
+    lines = sorted(foresee(day), key=lambda line: line.at)
+    table = [
+        {
+            "Wann": german.moment(line.at),
+            "Vorgang": f"[{line.case_id}]({settings().base_url}/board/cases/{line.case_id}/reminders)",
+            "Worauf gewartet wird": german.label(line.kind),
+            "Was": f"{line.number}. von {line.most}" if line.number else "Rückfrage an Mitarbeiter",
+            "Warum dann": _why(line, german),
+        }
+        for line in lines[:FORESEEN_MOST]
+    ]
+    counted = Counter(line.kind for line in lines)
+    sums = ", ".join(f"{german.label(kind)}: {count}" for kind, count in sorted(counted.items())) or "nichts"
+    shown = f" Gezeigt sind die ersten {FORESEEN_MOST}." if len(lines) > FORESEEN_MOST else ""
+    told = f"Probelauf bis {german.moment(day)}: {sums}.{shown}"
+    await acreate_table_artifact(table, key="reminders-foreseen", description=told)
+
+
+def _why(line: Foreseen, german: Reader) -> str:
+    """The reasons for the moment, in one line."""
+    cadence = f" („{line.cadence}“)" if line.cadence else ""
+    reasons = [f"Tag {line.day}{cadence} seit {german.date(line.since)}"]
+    if line.deferred:
+        reasons.append("um Aufschub gebeten")
+    elif line.moved:
+        reasons.append("nächste Stunde, in der die Person erreichbar ist, mit Abstand zur letzten")
+    return ", ".join(reasons)

@@ -3,8 +3,9 @@
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from enum import StrEnum
+from zoneinfo import ZoneInfo
 
 from sqlalchemy import ColumnElement, Row, Select, and_, func, or_, select, true, tuple_, update
 from sqlalchemy.orm import Session, contains_eager
@@ -13,6 +14,7 @@ from models.audit import record
 from models.cadence import Cadence, Cadences, Follow, Level, Pause, Rhythm, WaitKind, days_of, most_of
 from models.db import reading, transaction
 from models.decision import Decision, DecisionKind
+from models.errors import N_, ProvisionError
 from models.exchange import MailKind, Outgoing
 from models.firm import Firm
 from models.onboarding import Onboarding, Reminder, StepName
@@ -26,6 +28,16 @@ from tasks.policy import side_effect
 
 REMINDERS_AT_ONCE = 200
 FORESEEN_AT_ONCE = 2000
+FORESEEN_DAYS = timedelta(days=14)
+
+
+class DayInvalid(ProvisionError):
+    status = 422
+    says = N_("“%(day)s” is not a day in the future: write it like 2027-03-31.")
+
+    def __init__(self, day: str) -> None:
+        super().__init__(day)
+        self.day = day
 
 
 class Held(StrEnum):
@@ -253,6 +265,16 @@ class Foreseen:
     """Whether it leaves later than on that day: at the person's hours, or at the distance from the one before."""
     deferred: bool
     """Whether the person has asked for peace until then."""
+
+
+def until_day(text: str) -> datetime:
+    """The end of this day in Berlin, written as 2027-03-31; empty: of the one in two weeks. Raises DayInvalid."""
+    berlin = ZoneInfo("Europe/Berlin")
+    try:
+        day = date.fromisoformat(text.strip()) if text.strip() else now().astimezone(berlin).date() + FORESEEN_DAYS
+    except ValueError as error:
+        raise DayInvalid(text[:40]) from error
+    return datetime.combine(day, time.max, berlin).astimezone(UTC)
 
 
 def foresee(until: datetime) -> Iterator[Foreseen]:

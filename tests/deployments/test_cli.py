@@ -50,7 +50,7 @@ def test_every_command_explains_itself():
         command.name or command.callback.__name__.replace("_", "-"): command for command in app.registered_commands
     }
 
-    assert set(commands) == {"up", "demo", "migrate", "status", "cases", "operator", "webhook-secret", "logo"}
+    assert set(commands) == {"up", "demo", "migrate", "status", "cases", "operator", "webhook-secret", "logo", "remind"}
     for name in (
         *commands,
         "audit",
@@ -263,3 +263,33 @@ def test_what_would_keep_agreements_back_is_told_at_the_start(tmp_path, monkeypa
     told = capsys.readouterr().err
     assert "none.p12 cannot be read" in told
     assert "provision agreement check" in told
+
+
+def test_a_dry_run_of_reminders_tells_whom_when_and_why_and_sends_nothing(two_cases, monkeypatch):
+    monkeypatch.setenv("PROVISION_TIME_SHIFT", "P20D")
+    settings.cache_clear()
+    before = factories.outbox()
+
+    shown, _ = run("remind", "--dry-run")
+    told = json.loads(run("remind", "--dry-run", "--json")[0])
+
+    assert "Erika Muster" in shown
+    assert "operators" in shown
+    assert "Nothing was sent" in shown
+    assert {line["kind"] for line in told} == {"organiser", "task", "advice"}
+    assert factories.outbox() == before
+
+
+def test_reminders_are_sent_from_the_command_line_as_well(two_cases, monkeypatch):
+    monkeypatch.setenv("PROVISION_TIME_SHIFT", "P20D")
+    settings.cache_clear()
+
+    told = json.loads(run("remind", "--json")[0])
+
+    assert told["sent"] + sum(one["count"] for one in told["held"]) > 0
+
+
+def test_a_day_that_is_none_is_refused(two_cases):
+    _, said = run("remind", "--dry-run", "--until", "tomorrow", status=1)
+
+    assert "“tomorrow” is not a day" in said
