@@ -296,6 +296,15 @@ class Person(Base):
     def one(cls, session: Session, firm_id: int, role: Role) -> Self | None:
         return next(iter(cls.of(session, firm_id, role)), None)
 
+    def rename(self, name: str) -> None:
+        self.given_name, self.family_name = (part[:100] for part in split_name(name))
+
+    def give_way(self, name: str, email: str) -> None:
+        """Somebody else takes this role; nothing is known of them yet but name and address."""
+        self.rename(name)
+        self.email = email
+        self.account_id = self.invited_at = self.registered_at = self.bounced_at = None
+
     def register(self, session: Session, password: str, firm_name: str, now: datetime) -> Account:
         """Make or join the account of this address, whose holder has followed a link sent to it.
 

@@ -27,12 +27,12 @@ from models.person import (
     Role,
     SignIn,
     email_address,
-    split_name,
 )
 from models.request import Named
 from models.schedule import Hours, Land, now, time_zone
 from tasks.agreements import latest, mail_agreement
 from tasks.cases import Turn, add_people, letterhead, letterheads
+from tasks.people import let_go
 from tasks.policy import side_effect
 
 STEP_OF = {
@@ -224,7 +224,7 @@ def register(
         account = person.register(session, password, case.firm.name, at)
         link.used_at = at
         if person.role is Role.ORGANISER:
-            name_contact(session, case, person, contact)
+            name_contact(session, case, person, contact, account.email)
         if joined:
             record(session, case.id, at, "password.set", account.email, person=person.id)
         else:
@@ -232,17 +232,25 @@ def register(
         return SignIn.start(session, account, at), case.id
 
 
-def name_contact(session: Session, case: Onboarding, organiser: Person, contact: Named | None) -> None:
-    """Set whom we write to; None: the organiser. Somebody new is welcomed."""
+def name_contact(session: Session, case: Onboarding, organiser: Person, contact: Named | None, by: str) -> None:
+    """Set whom we write to; None: the organiser. Somebody new is welcomed, and nothing more goes to who it was."""
     named = contact or Named(name=organiser.name, email=organiser.email)
-    known = Person.one(session, case.firm_id, Role.CONTACT)
-    if known is not None and known.email == email_address(named.email):
-        return
     named.check()
+    address, known = email_address(named.email), Person.one(session, case.firm_id, Role.CONTACT)
+    if known is not None and known.email == address and contact is None:
+        return
+    before = known and {"name": known.name, "email": known.email}
     person = known or add_people(session, case.firm, Role.CONTACT, [named], organiser)[0]
-    given, family = split_name(named.name)
-    person.email, person.given_name, person.family_name = email_address(named.email), given[:100], family[:100]
-    if person.email != organiser.email:
+    if person.email == address:
+        person.rename(named.name)
+    else:
+        let_go(session, case, person)
+        person.give_way(named.name, address)
+    after = {"name": person.name, "email": person.email}
+    if before == after:
+        return
+    record(session, case.id, now(), "contact.named", by, person=person.id, before=before, after=after)
+    if address != organiser.email and person.invited_at is None:
         welcome(session, case, person)
 
 
@@ -293,7 +301,7 @@ def registered_elsewhere(email: str, external_id: str, given_name: str, family_n
         session.flush()
         invited = select(Person).where(Person.email == address, Person.invited_at.is_not(None))
         moved = []
-        for person in session.scalars(invited.where(Person.registered_at.is_(None), Person.role != Role.CONTACT)).all():
+        for person in session.scalars(invited.where(Person.registered_at.is_(None), Person.role.in_(STEP_OF))).all():
             case = Onboarding.of_firm(session, person.firm_id)
             session.refresh(person)
             if person.registered_at is not None:  # They registered here while we waited for the case.
@@ -327,7 +335,7 @@ def ask_for_link(company_id: str, email: str) -> None:
         if firm is None:
             return
         here = select(Person).where(Person.firm_id == firm.id, Person.email == email.strip().lower())
-        for person in session.scalars(here.where(Person.registered_at.is_(None), Person.role != Role.CONTACT)).all():
+        for person in session.scalars(here.where(Person.registered_at.is_(None), Person.role.in_(STEP_OF))).all():
             if person.invited_at is not None:
                 invite(session, [Turn(Onboarding.of_firm(session, firm.id), person)])
 

@@ -143,7 +143,7 @@ def countersigned(**changes) -> int:
 def concluded(case_id: int) -> None:
     """A case whose organiser has an account comes to an agreement that both sides have signed."""
     advance(case_id)
-    agreements.sign(token("erika@freitag.example", Purpose.AGREEMENT), "Erika Muster", ip="127.0.0.1", agent="test")
+    sign()
     advance(case_id)
     decide(case_id, "countersign")
     advance(case_id)

@@ -5,13 +5,15 @@ from sqlalchemy import select
 
 from models.audit import trail
 from models.db import reading, transaction
+from models.decision import Decision
 from models.exchange import Outgoing
 from models.link import Link, LinkExpired, LinkReplaced, LinkUsed, Purpose
 from models.onboarding import AgreementFirst, Reminder, StepName
 from models.person import Account, AddressForm, Language, NameMissing, PasswordTooShort, Person, Role, SignInRefused
 from models.request import Named
 from models.schedule import now
-from tasks import accounts, invitations
+from tasks import accounts, firms, invitations
+from tasks.bounces import note_bounce
 from tests.factories import (
     PASSWORD,
     advance,
@@ -140,6 +142,37 @@ def test_without_a_name_the_organiser_is_the_contact():
     register(contact=None)
 
     assert person(ERIKA, Role.CONTACT)
+
+
+def test_mail_reaches_who_replaces_a_contact_person_whose_address_did_not_work():
+    case_id = opened(contact=KONTAKT)
+    advance(case_id)
+    note_bounce({"address": KARL, "kind": "hard"})
+    old = token(KARL, Purpose.PROGRESS)
+
+    register(contact=Named(name="Paula Berg", email="paula@freitag.example"))
+
+    assert person("paula@freitag.example", Role.CONTACT).bounced_at is None
+    with pytest.raises(LinkReplaced):
+        firms.by_progress_link(old)
+    assert firms.by_progress_link(token("paula@freitag.example", Purpose.PROGRESS)).case_id == case_id
+    with reading() as session:
+        assert Decision.pending(session, case_id) == []
+        (question,) = session.scalars(select(Decision)).all()
+        (entry,) = [one for one in trail(session, case_id) if one.action == "contact.named"]
+        due = session.scalars(select(Outgoing.to_address).where(Outgoing.due_at.is_not(None))).all()
+    assert (question.verdict, KARL in due) == ("moot", False)
+    assert (entry.facts["before"]["email"], entry.facts["after"]["email"]) == (KARL, "paula@freitag.example")
+
+
+def test_the_way_to_the_progress_page_ends_for_a_contact_person_whom_the_organiser_replaces():
+    advance(opened(contact=KONTAKT))
+    old = token(KARL, Purpose.PROGRESS)
+
+    register(contact=None)
+
+    with pytest.raises(LinkReplaced):
+        firms.by_progress_link(old)
 
 
 def test_a_caseworkers_link_opens_no_account_before_the_agreement_is_countersigned():

@@ -111,6 +111,7 @@ ACTIONS = {
     "person.invited": N_("Asked to register"),
     "person.registered": N_("Registered"),
     "password.set": N_("Password set"),
+    "contact.named": N_("Contact person named"),
     "link.resent": N_("New link sent"),
     "details.told": N_("Details completed"),
     "company_id.assigned": N_("Company ID assigned"),
