@@ -227,7 +227,7 @@ _EMPTY = re.compile(
 def _images(page: Page, _styles: Styles) -> Iterator[Sighting]:
     first = True
     sightings: list[Sighting] = []
-    for image in page.all("img", "amp-img", "image-element", "input", "ion-img", "v-img")[:PICTURES]:
+    for image in page.all("img", "amp-img", "wix-image", "image-element", "input", "ion-img", "v-img")[:PICTURES]:
         if image.tag == "input" and attribute(image, "type").lower() != "image":
             continue
         written, versions = addresses(image)

@@ -19,6 +19,7 @@ from tasks import accounts
 from tasks.seal import own_seal
 from tasks.wording import SAMPLES
 from tests import factories
+from tests.tasks.logos.conftest import site as site  # noqa: PLC0414  (a fixture)
 
 
 def run(*arguments, status=0):
@@ -293,3 +294,79 @@ def test_a_day_that_is_none_is_refused(two_cases):
     _, said = run("remind", "--dry-run", "--until", "tomorrow", status=1)
 
     assert "“tomorrow” is not a day" in said
+
+
+MARK = b'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 40 20"><circle cx="10" cy="10" r="9" fill="#06c"/></svg>'
+
+
+@pytest.fixture
+def firm_site(site, monkeypatch):
+    """A website on this machine, which only --allow-private lets us reach."""
+    monkeypatch.setenv("PROVISION_FETCH_PRIVATE", "false")
+    settings.cache_clear()
+    site.pages["/"] = b'<header><a href="/"><img class="logo" src="/l.svg"></a></header><h1>Kanzlei</h1>'
+    site.pages["/l.svg"] = MARK
+    return site
+
+
+def test_a_logo_is_told_as_one_json_object(firm_site, tmp_path):
+    out = tmp_path / "new" / "logo"
+
+    told, _ = run("logo", firm_site.url, "--firm", "Kanzlei", "--out", str(out), "--json", "--allow-private")
+
+    said = json.loads(told)
+    assert set(said) == {"choice", "candidates", "report", "files"}
+    assert (said["choice"]["kind"], said["choice"]["source"]) == ("url", f"{firm_site.url}/l.svg")
+    assert 0.7 < said["choice"]["confidence"] <= 1
+    assert {key: value for key, value in said["candidates"][0]["reasons"][0].items() if key != "text"} == {
+        "sign": "home_link",
+        "points": 35,
+    }
+    assert said["candidates"][0]["reasons"][0]["text"]["de"] == "Es führt zur Startseite."
+    assert said["report"]["score"] == 4
+    assert sorted(path.name for path in out.iterdir()) == ["logo.png", "logo.svg"]
+    assert said["files"] == {"png": str(out / "logo.png"), "svg": str(out / "logo.svg")}
+
+
+def test_a_drawing_and_a_data_address_are_told_as_the_page_has_them(firm_site):
+    drawing = '<svg viewBox="0 0 40 20"><path d="M0 0h40v20z" fill="#06c"/></svg>'
+    firm_site.pages["/"] = f'<header><a href="/" class="logo">{drawing}</a></header>'.encode()
+
+    choice = json.loads(run("logo", firm_site.url, "--json", "--allow-private")[0])["choice"]
+
+    assert (choice["kind"], choice["source"]) == ("inline-svg", drawing)
+
+
+def test_no_logo_has_an_exit_status_of_its_own(firm_site):
+    firm_site.pages["/"] = b"<h1>Kanzlei</h1>"
+
+    said = json.loads(run("logo", firm_site.url, "--json", "--allow-private", status=3)[0])
+    told, _ = run("logo", firm_site.url, "--allow-private", status=3)
+
+    assert (said["choice"]["kind"], said["choice"]["source"], said["report"], said["files"]) == ("none", None, None, {})
+    assert "No logo was found." in told
+
+
+def test_a_site_that_cannot_be_searched_is_one_sentence(firm_site):
+    for arguments in ((firm_site.url,), ("file:///etc/passwd",), ("http://127.0.0.1:9/", "--allow-private")):
+        told, noted = run("logo", *arguments, "--json", status=1)
+        assert told == ""
+        assert noted.count("\n") == 1
+
+
+def test_a_file_becomes_a_logo(tmp_path):
+    file = tmp_path / "zeichen.svg"
+    file.write_bytes(MARK)
+
+    said = json.loads(run("logo", str(file), "--out", str(tmp_path), "--json")[0])
+
+    assert said["choice"] == {"kind": "url", "source": file.as_uri(), "confidence": 1.0}
+    assert (tmp_path / "logo.png").read_bytes().startswith(b"\x89PNG")
+    assert "4 of 4 criteria" in run("logo", str(file))[0]
+
+
+def test_a_file_that_is_no_picture_is_one_sentence(tmp_path):
+    file = tmp_path / "brief.txt"
+    file.write_text("Sehr geehrte Damen und Herren")
+
+    assert "not a picture" in run("logo", str(file), "--json", status=1)[1]
