@@ -18,7 +18,7 @@ from tempfile import TemporaryFile
 from threading import BoundedSemaphore
 from typing import Any
 
-from tasks.logos.confinement import confine
+from tasks.confinement import confine
 
 log = logging.getLogger(__name__)
 

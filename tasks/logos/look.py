@@ -16,8 +16,8 @@ from pathlib import Path
 
 from PIL import Image, ImageChops
 
+from tasks.confinement import confine
 from tasks.logos import drawing, raster, svg
-from tasks.logos.confinement import confine
 
 WALL_SECONDS = 8.0
 SIDE = 160

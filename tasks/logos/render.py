@@ -1,37 +1,16 @@
-"""The process in which strangers' pictures are opened: without secrets, with little memory and time.
+"""From a stranger's picture to a logo in shape and what was measured on it, in the process of ``tasks.sandbox``."""
 
-``prepared`` is asked by the product and starts ``python -m tasks.logos.render``, which takes a file on standard input
-and answers with one line of JSON and a PNG. The answer is plain data: even a process that a picture has taken over
-can hand back nothing but a wrong picture.
-"""
-
-import json
-import logging
-import os
-import signal
-import subprocess
-import sys
-import threading
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from io import BytesIO
-from pathlib import Path
-from tempfile import TemporaryFile
+from typing import Any
 from xml.etree import ElementTree as ET
 
 from PIL import Image, ImageChops
 
 from tasks.logos import drawing, grounds, raster, svg
-from tasks.logos.confinement import confine
 from tasks.logos.refusal import CannotShape, Refusal
-
-log = logging.getLogger(__name__)
-
-WALL_SECONDS = 12
-AT_ONCE = 4
-"""Processes; whoever comes later waits for one of them, so that many pictures do not need much memory."""
-_turn = threading.BoundedSemaphore(AT_ONCE)
+from tasks.sandbox import Failed, TooCostly, answer, ask
 
 
 @dataclass(frozen=True)
@@ -60,50 +39,18 @@ PICTURES = ("png", "png_light", "png_dark")
 
 def prepared(content: bytes) -> Prepared:
     """Bring a file into shape in a process of its own; raises CannotShape."""
-    code, said, complained = _asked(content)
-    head, _, rest = said.partition(b"\n")
-    if code == 1:  # A Python error that nobody foresaw; may be the picture's fault or ours.
-        log.error("the picture process failed:\n%s", complained.decode(errors="replace"))
-        raise CannotShape(Refusal.NOT_A_PICTURE)
-    if code or not head:
-        raise CannotShape(Refusal.TOO_COSTLY)
-    answer = json.loads(head)
-    if "refusal" in answer:
-        raise CannotShape(Refusal(answer["refusal"]), *answer["facts"])
+    try:
+        told, rest = ask("tasks.logos.render", {}, content)
+    except TooCostly as error:
+        raise CannotShape(Refusal.TOO_COSTLY) from error
+    except Failed as error:
+        raise CannotShape(Refusal.NOT_A_PICTURE) from error
+    if "refusal" in told:
+        raise CannotShape(Refusal(told["refusal"]), *told["facts"])
     for name in PICTURES:
-        size = answer[name]
-        answer[name], rest = (None, rest) if size is None else (rest[:size], rest[size:])
-    return Prepared(**answer)
-
-
-def _asked(content: bytes) -> tuple[int, bytes, bytes]:
-    """Exit status of the process, what it answered and the end of what it complained of, all through files.
-
-    A file has a limit of size, a pipe has none. The process leads a group of its own, and the group ends with it.
-    """
-    with _turn, TemporaryFile() as given, TemporaryFile() as said, TemporaryFile() as complained:
-        given.write(content)
-        given.seek(0)
-        process = subprocess.Popen(
-            [sys.executable, "-m", "tasks.logos.render"],
-            stdin=given,
-            stdout=said,
-            stderr=complained,
-            start_new_session=True,
-            cwd=Path(__file__).parents[2],
-            env={"PATH": os.environ.get("PATH", os.defpath), "HOME": os.environ.get("HOME", "/"), "LANG": "C.UTF-8"},
-        )
-        try:
-            code = process.wait(WALL_SECONDS)
-        except subprocess.TimeoutExpired:
-            code = -signal.SIGKILL
-        finally:
-            with suppress(ProcessLookupError):
-                os.killpg(process.pid, signal.SIGKILL)
-            process.wait()
-        said.seek(0)
-        complained.seek(max(0, complained.seek(0, os.SEEK_END) - 2000))
-        return code, said.read(), complained.read()
+        size = told[name]
+        told[name], rest = (None, rest) if size is None else (rest[:size], rest[size:])
+    return Prepared(**told)
 
 
 def prepare(content: bytes) -> Prepared:
@@ -209,19 +156,16 @@ def _packed(picture: Image.Image) -> bytes:
     return packed.getvalue()
 
 
-def _answer(work: Callable[[bytes], Prepared], content: bytes) -> bytes:
-    """One line of JSON, in which each picture is its size, then the pictures."""
+def _told(_: dict[str, Any], files: Sequence[bytes]) -> tuple[dict[str, Any], bytes]:
+    """The facts, in which each picture is its size, and the pictures."""
     try:
-        done = work(content)
+        done = prepare(files[0])
     except CannotShape as refused:
-        return json.dumps({"refusal": refused.refusal, "facts": refused.facts}).encode() + b"\n"
-    except (MemoryError, RecursionError):
-        return json.dumps({"refusal": Refusal.TOO_COSTLY, "facts": []}).encode() + b"\n"
+        return {"refusal": refused.refusal, "facts": refused.facts}, b""
     facts, pictures = asdict(done), [getattr(done, name) for name in PICTURES]
     facts |= {name: picture and len(picture) for name, picture in zip(PICTURES, pictures, strict=True)}
-    return json.dumps(facts).encode() + b"\n" + b"".join(picture or b"" for picture in pictures)
+    return facts, b"".join(picture or b"" for picture in pictures)
 
 
 if __name__ == "__main__":
-    confine()
-    sys.stdout.buffer.write(_answer(prepare, sys.stdin.buffer.read()))
+    answer(_told)

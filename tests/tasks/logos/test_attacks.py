@@ -12,7 +12,7 @@ from io import BytesIO
 import pytest
 from PIL import Image
 
-from tasks.logos.confinement import MEMORY
+from tasks.confinement import MEMORY
 from tasks.logos.shape import LogoRefused, shape
 from tests.tasks.logos.attacks import ENDING, HARMLESS, REFUSED
 
@@ -90,7 +90,7 @@ def test_the_process_that_opens_pictures_gets_no(name, tmp_path):
     ):
         pytest.skip("the kernel has no filter for system calls")
 
-    code = f"import sys; from tasks.logos.confinement import confine; confine(); {act}"
+    code = f"import sys; from tasks.confinement import confine; confine(); {act}"
     asked = subprocess.run([sys.executable, "-c", code, tmp_path / "file"], capture_output=True, text=True, check=False)
 
     assert asked.returncode != 0
@@ -98,7 +98,7 @@ def test_the_process_that_opens_pictures_gets_no(name, tmp_path):
 
 
 def test_nor_more_time_than_it_has():
-    code = "from tasks.logos import confinement; confinement.CPU_SECONDS = 1; confinement.confine()\nwhile True: pass"
+    code = "from tasks import confinement; confinement.CPU_SECONDS = 1; confinement.confine()\nwhile True: pass"
     started = time.monotonic()
 
     asked = subprocess.run([sys.executable, "-c", code], check=False)

@@ -9,6 +9,7 @@ from io import BytesIO
 import pytest
 from PIL import Image, ImageChops, ImageDraw, ImageFont
 
+from tasks import sandbox
 from tasks.logos import render
 from tasks.logos import shape as shape_module
 from tasks.logos.shape import (
@@ -199,7 +200,7 @@ def test_every_reason_has_its_sentence():
 
 
 def test_a_drawing_that_takes_too_long_is_given_up(monkeypatch):
-    monkeypatch.setattr(render, "WALL_SECONDS", 0.05)
+    monkeypatch.setattr(sandbox, "WALL_SECONDS", 0.05)
 
     with pytest.raises(PictureTooCostly):
         shape(drawing('<circle cx="200" cy="100" r="80"/>'))

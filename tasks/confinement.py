@@ -1,4 +1,4 @@
-"""What a process that opens strangers' pictures can no longer do once it has confined itself.
+"""What a process that opens strangers' files can no longer do once it has confined itself.
 
 Time, memory and the size of files are limited on every system. On Linux, where the kernel has filters for system
 calls, it also gets no connection, starts no program and reaches no other process; elsewhere that part is left out.
@@ -27,7 +27,7 @@ _NO_NEW_PRIVILEGES, _SET_FILTER, _BY_PROGRAM = 38, 22, 2
 
 
 def confine() -> None:
-    """Give up for good what opening a picture does not need."""
+    """Give up for good what opening a file does not need."""
     resource.setrlimit(resource.RLIMIT_CPU, (CPU_SECONDS, CPU_SECONDS + 1))
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
     resource.setrlimit(resource.RLIMIT_FSIZE, (FILE_MOST, FILE_MOST))
