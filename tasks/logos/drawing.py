@@ -2,8 +2,8 @@
 
 It takes a mask's opacity for its brightness, lets the shapes of one clip path cancel each other, loses patterns that
 are measured by what they fill, reads no colours of newer syntax, and puts the parts of a filter in the wrong places. So
-colours are rewritten, manifold clip paths become masks, masks and patterns are painted here, and filters are left out:
-a logo is drawn without its shadow. How near this comes to another renderer is measured in the tests.
+colours are rewritten, manifold clip paths become masks, masks and patterns are painted here, and filters are computed
+in ``tasks.logos.filters``. How near this comes to another renderer is measured in the tests.
 """
 
 import copy
@@ -20,11 +20,11 @@ import cairosvg.surface
 import tinycss2.color4  # type: ignore[import-untyped]
 from PIL import Image, ImageChops
 
-from tasks.logos import svg
+from tasks.logos import filters, svg
 from tasks.logos.refusal import CannotShape, Refusal
 
-_COLOURS = ("fill", "stroke", "stop-color", "color")
-_OPACITIES = ("opacity", "fill-opacity", "stroke-opacity", "stop-opacity")
+_COLOURS = ("fill", "stroke", "stop-color", "flood-color", "color")
+_OPACITIES = ("opacity", "fill-opacity", "stroke-opacity", "stop-opacity", "flood-opacity")
 _NUMBERS = (*_OPACITIES, "stroke-miterlimit")
 CELL_MOST = 2000
 """Pixels of one side of a pattern's cell."""
@@ -47,7 +47,6 @@ def _rewritten(root: ET.Element) -> str:
     """The drawing's markup in the part of SVG that CairoSVG reads rightly."""
     plain = copy.deepcopy(root)
     for node in plain.iter():
-        node.attrib.pop("filter", None)
         for name in _COLOURS:
             if name in node.attrib:
                 node.set(name, _colour(node.attrib[name]))
@@ -154,7 +153,7 @@ def _paint_mask(surface: Any, node: Any, name: str, opacity: float) -> None:
     painted = context.get_source()
     context.save()
     context.push_group()
-    box = cairosvg.bounding_box.calculate_bounding_box(surface, node)
+    box = None if _has_writing(node) else cairosvg.bounding_box.calculate_bounding_box(surface, node)
     _clip_to_region(surface, mask, box)
     if mask.get("maskContentUnits") == "objectBoundingBox" and box:
         context.translate(*box[:2])
@@ -167,6 +166,11 @@ def _paint_mask(surface: Any, node: Any, name: str, opacity: float) -> None:
     context.restore()
     context.set_source(painted)
     context.mask(pattern)
+
+
+def _has_writing(node: Any) -> bool:
+    """Of writing CairoSVG does not know the box."""
+    return node.tag in {"text", "tspan", "textPath"} or any(map(_has_writing, node.children))
 
 
 def _draw_pattern(surface: Any, node: Any, name: str, opacity: float) -> bool:
@@ -233,6 +237,8 @@ def _to_opacity(drawn: Any, opacity: float, *, by_alpha: bool) -> None:
     """Make pixels as opaque as they are bright; cairo keeps colours multiplied by their opacity already."""
     drawn.flush()
     size, data = (drawn.get_width(), drawn.get_height()), drawn.get_data()
+    if 0 in size:
+        return  # All of it is clipped away.
     pixels = Image.frombuffer("RGBA", size, bytes(data), "raw", "BGRA", drawn.get_stride(), 1)
     bright = pixels.getchannel("A") if by_alpha else pixels.convert("RGB").convert("L", _BRIGHTNESS)
     bright = bright.point(lambda value: round(value * opacity))
@@ -240,5 +246,6 @@ def _to_opacity(drawn: Any, opacity: float, *, by_alpha: bool) -> None:
     drawn.mark_dirty()
 
 
+filters.install()
 cairosvg.surface.paint_mask = _paint_mask  # Where CairoSVG looks them up.
 cairosvg.defs.draw_pattern = _draw_pattern

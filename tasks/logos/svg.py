@@ -34,8 +34,8 @@ IMAGE_SIDE = 1600
 """Pixels of an embedded picture; a larger one is made smaller."""
 DRAWN = 60_000
 """Elements that are drawn in the end, when every reference is followed."""
-PATH, MASK = 50, 30
-"""So many characters of a path cost as much as an element; a mask or a pattern costs as much as so many elements."""
+PATH, MASK = 50, 100
+"""So many characters of a path cost as an element does; a mask, a pattern, a part of a filter as so many elements."""
 LETTERS = 10_000
 
 NAMESPACE = "http://www.w3.org/2000/svg"
@@ -59,7 +59,7 @@ _ELEMENTS = SHAPES | _words(
     feGaussianBlur feMerge feMergeNode feOffset
     """
 )
-_COSTLY = frozenset({"mask", "pattern"})
+_COSTLY = frozenset({"mask", "pattern", "filter"})
 _CONTAINERS = frozenset({"a", "switch"})  # Their content is drawn, they themselves become groups.
 _PROPERTIES = _words(
     """
@@ -454,7 +454,8 @@ def _check_references(root: ET.Element) -> None:
         if node in following or len(following) > 4 * DEPTH:
             raise CannotShape(Refusal.TOO_COMPLEX)
         following.add(node)
-        total = 1 + len(node.get("d", "") + node.get("points", "")) // PATH + sum(weigh(child) for child in node)
+        total = MASK if local(node).startswith("fe") else 1
+        total += len(node.get("d", "") + node.get("points", "")) // PATH + sum(weigh(child) for child in node)
         for name, value in node.attrib.items():
             for target in _targets(name, value):
                 if target in by_id:

@@ -220,13 +220,24 @@ ENDING: dict[str, Callable[[], bytes]] = {
     "large pictures within": lambda: drawing(
         f'<image width="400" height="200" href="data:image/png;base64,{_embedded(4900, 4900)}"/>' * 16
     ),
+    "a filter of very many parts": lambda: drawing(
+        '<filter id="f">' + '<feGaussianBlur stdDeviation="50"/>' * 9000 + f'</filter><g filter="url(#f)">{_ROUND}</g>'
+    ),
+    "a filter on very many shapes": lambda: drawing(
+        '<filter id="f"><feGaussianBlur stdDeviation="50"/></filter>'
+        + '<rect width="99" height="99" filter="url(#f)"/>' * 1500
+    ),
+    "a pattern in every shape": lambda: drawing(
+        '<pattern id="p" width="1" height="1"><rect width="9" height="9"/></pattern>'
+        + '<rect width="400" height="200" fill="url(#p)"/>' * 1500
+    ),
 }
 """It is not known what becomes of them, but they come to an end."""
 FEARED = {  # Strange, but a logo that can be drawn in spite of it.
     "a stroke wider than the world": lambda: drawing(f'{_ROUND}<path d="M0 0h9" stroke="#fff" stroke-width="1e30"/>'),
     "a filter without end": lambda: drawing(
         f'<filter id="f"><feGaussianBlur stdDeviation="1e9"/><feTurbulence numOctaves="9999"/></filter>'
-        f'<g filter="url(#f)">{_ROUND}</g>'
+        f'{_ROUND}<rect width="9" height="9" filter="url(#f)"/>'
     ),
     "numbers that are none": lambda: drawing(
         f'{_ROUND}<rect x="NaN" y="-Infinity" width="1e999" height="9" opacity="x" stroke-miterlimit="-"/>'

@@ -25,6 +25,13 @@ def _checker() -> str:
     return "data:image/png;base64," + b64encode(file.getvalue()).decode()
 
 
+def _filtered(parts: str, attributes: str = 'color-interpolation-filters="sRGB"') -> str:
+    return _svg(
+        f'<filter id="f" {attributes}>{parts}</filter><g filter="url(#f)"><rect x="60" y="40" width="160" height="120"'
+        ' fill="#06c"/><circle cx="260" cy="100" r="60" fill="#fa0" fill-opacity=".6"/></g>'
+    )
+
+
 DRAWINGS = {
     "plain shapes": _svg(
         '<rect x="10" y="10" width="80" height="60" fill="#06c"/><circle cx="150" cy="60" r="45" fill="crimson"/>'
@@ -340,6 +347,43 @@ DRAWINGS = {
     ),
     "a star by even-odd": _svg(
         '<polygon fill-rule="evenodd" points="200,10 260,190 100,80 300,80 140,190" fill="#c60"/>'
+    ),
+    "a filter that merges": _filtered(
+        '<feGaussianBlur in="SourceAlpha" stdDeviation="5" result="b"/><feOffset in="b" dx="8" dy="8" result="o"/>'
+        '<feMerge><feMergeNode in="o"/><feMergeNode in="SourceGraphic"/></feMerge>',
+        "",
+    ),
+    "a filter that pales": _filtered('<feColorMatrix type="saturate" values=".2"/>', ""),
+    "a filter that turns hues": _filtered('<feColorMatrix type="hueRotate" values="90"/>'),
+    "a filter of curves": _filtered(
+        '<feComponentTransfer><feFuncR type="linear" slope=".5" intercept=".3"/><feFuncG type="gamma" exponent="2"/>'
+        '<feFuncB type="table" tableValues="1 0 1"/><feFuncA type="discrete" tableValues="0 .5 1"/></feComponentTransfer>'
+    ),
+    **{
+        f"a filter that lays {how} it": _filtered(
+            '<feOffset dx="40" result="o"/><feFlood flood-color="#0a0" flood-opacity=".7" result="c"/><feComposite in="c"'
+            f' in2="o" operator="in" result="d"/><feComposite in="SourceGraphic" in2="d" operator="{how}"/>'
+        )
+        for how in ("over", "in", "out", "atop", "xor")
+    },
+    "a filter that reckons": _filtered(
+        '<feOffset dx="40" result="o"/>'
+        '<feComposite in="SourceGraphic" in2="o" operator="arithmetic" k1=".2" k2=".5" k3=".5"/>'
+    ),
+    **{
+        f"a filter that mixes by {how}": _filtered(
+            f'<feOffset dx="40" result="o"/><feBlend in="SourceGraphic" in2="o" mode="{how}"/>'
+        )
+        for how in ("multiply", "screen", "darken", "lighten")
+    },
+    "a filter of nonsense": _svg(
+        '<filter id="f"><feGaussianBlur stdDeviation="wide"/></filter><circle cx="200" cy="100" r="80" fill="#06c" filter="url(#f)"/>'
+    ),
+    "a mask where all is clipped away": _svg(
+        '<clipPath id="c"><rect width="0" height="0"/></clipPath><mask id="m"><rect width="400" height="200" fill="#fff"/></mask><g clip-path="url(#c)"><g mask="url(#m)"><rect width="99" height="99"/></g></g><circle cx="200" cy="100" r="80" fill="#06c"/>'
+    ),
+    "a shadow of writing": _svg(
+        '<filter id="f"><feDropShadow dx="4" dy="4" stdDeviation="1"/></filter><text x="20" y="120" font-family="DejaVu Sans" font-size="80" fill="#06c" filter="url(#f)">Logo</text>'
     ),
 }
 
