@@ -154,6 +154,11 @@ def test_a_signed_copy_comes_back_as_a_file_and_an_operator_looks_at_it(live, pe
     expect(agreement.get_by_text(re.compile("^Ihr unterzeichnetes Exemplar"))).to_be_visible()
 
     open_question(operator, live, email, "Annehmen und gegenzeichnen")
+    expect(operator.get_by_text("Sie trägt keine digitale Signatur")).to_be_visible()
+    for name in ("Zurückgekommen: Seite 1 von 1", "Original: Seite 1 von 9"):
+        shown = operator.get_by_role("img", name=re.compile(name.replace("9", r"\d+")))
+        shown.scroll_into_view_if_needed()
+        until(operator, name, lambda shown=shown: shown.evaluate("picture => picture.complete && picture.naturalWidth"))
     sound(operator)
     operator.get_by_role("button", name="Annehmen und gegenzeichnen").click()
     live.mail(page, email, word="Beiderseits")
