@@ -124,6 +124,7 @@ class PersonLine:
     invited_at: datetime | None
     registered_at: datetime | None
     bounced_at: datetime | None
+    withdrawn_at: datetime | None
 
 
 @dataclass(frozen=True)

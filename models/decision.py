@@ -44,6 +44,7 @@ class Verdict(StrEnum):
     STOP = "stop"
     CORRECT = "correct"
     LEAVE = "leave"
+    WITHDRAW = "withdraw"
     TALK = "talk"
     MOOT = "moot"  # Nobody's answer: it was settled in another way.
 
@@ -56,9 +57,9 @@ VERDICTS: dict[DecisionKind, list[Verdict]] = {
     DecisionKind.DECLINED: [Verdict.RESEND, Verdict.TALK, Verdict.STOP],
     DecisionKind.LAPSED: [Verdict.RESEND, Verdict.TALK, Verdict.STOP],
     DecisionKind.TALK: [Verdict.RESEND, Verdict.STOP],
-    DecisionKind.BAD_ADDRESS: [Verdict.CORRECT],
+    DecisionKind.BAD_ADDRESS: [Verdict.CORRECT, Verdict.WITHDRAW],
     DecisionKind.LOGO: [Verdict.ACCEPT, Verdict.REFUSE],
-    DecisionKind.SILENT: [Verdict.RESEND, Verdict.CORRECT, Verdict.LEAVE],
+    DecisionKind.SILENT: [Verdict.RESEND, Verdict.CORRECT, Verdict.WITHDRAW, Verdict.LEAVE],
 }
 
 

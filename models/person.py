@@ -104,6 +104,13 @@ class AccountExists(ProvisionError):
         self.address = address
 
 
+class NoLongerInvited(ProvisionError):
+    """The firm has withdrawn whom it had invited."""
+
+    status = 410
+    says = N_("This invitation has been withdrawn: ask whoever invited you if that is a mistake.")
+
+
 class AccountElsewhere(ProvisionError):
     """The identity provider's account belongs to another address here."""
 
@@ -282,6 +289,8 @@ class Person(Base):
     registered_at: Mapped[Instant | None]
     bounced_at: Mapped[Instant | None]
     """Mail to this address came back for good; nothing more is sent until it is corrected."""
+    withdrawn_at: Mapped[Instant | None]
+    """Not invited any longer; until named again this person is none of the firm's people."""
 
     @property
     def name(self) -> str:
@@ -290,7 +299,8 @@ class Person(Base):
     @classmethod
     def of(cls, session: Session, firm_id: int, role: Role) -> list[Self]:
         """The firm's people in this role, in the order in which they were added."""
-        return list(session.scalars(select(cls).where(cls.firm_id == firm_id, cls.role == role).order_by(cls.id)))
+        here = select(cls).where(cls.firm_id == firm_id, cls.role == role, cls.withdrawn_at.is_(None))
+        return list(session.scalars(here.order_by(cls.id)))
 
     @classmethod
     def one(cls, session: Session, firm_id: int, role: Role) -> Self | None:
@@ -300,10 +310,10 @@ class Person(Base):
         self.given_name, self.family_name = (part[:100] for part in split_name(name))
 
     def give_way(self, name: str, email: str) -> None:
-        """Somebody else takes this role; nothing is known of them yet but name and address."""
+        """Somebody else, or somebody anew, takes this role: nothing is known of them but name and address."""
         self.rename(name)
         self.email = email
-        self.account_id = self.invited_at = self.registered_at = self.bounced_at = None
+        self.account_id = self.invited_at = self.registered_at = self.bounced_at = self.withdrawn_at = None
 
     def register(self, session: Session, password: str, firm_name: str, now: datetime) -> Account:
         """Make or join the account of this address, whose holder has followed a link sent to it.

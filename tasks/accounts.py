@@ -23,6 +23,7 @@ from models.person import (
     AddressForm,
     Language,
     NameMissing,
+    NoLongerInvited,
     Person,
     Role,
     SignIn,
@@ -32,7 +33,7 @@ from models.request import Named
 from models.schedule import Hours, Land, now, time_zone
 from tasks.agreements import latest, mail_agreement
 from tasks.cases import Turn, add_people, letterhead, letterheads
-from tasks.people import let_go
+from tasks.people import replace
 from tasks.policy import side_effect
 
 STEP_OF = {
@@ -180,8 +181,16 @@ def opened(token: str, purpose: Purpose) -> Invited:
         return _invited(session, Link.open(session, token, purpose, now()))
 
 
-def _invited(session: Session, link: Link) -> Invited:
+def _holder(session: Session, link: Link) -> Person:
+    """Whose link this is; raises NoLongerInvited."""
     person = session.get_one(Person, link.person_id)
+    if person.withdrawn_at is not None:
+        raise NoLongerInvited
+    return person
+
+
+def _invited(session: Session, link: Link) -> Invited:
+    person = _holder(session, link)
     account = Account.by_email(session, person.email)
     return Invited(
         person=person,
@@ -209,9 +218,9 @@ def register(
     with transaction() as session:
         at = now()
         link = Link.open(session, token, purpose, at)
-        person = session.get_one(Person, link.person_id)
-        case = Onboarding.of_firm(session, person.firm_id)
+        case = Onboarding.of_firm(session, session.get_one(Person, link.person_id).firm_id)
         session.refresh(link)
+        person = _holder(session, link)
         if link.used_at is not None:  # Somebody was faster while we waited for the case.
             raise LinkUsed
         if person.role is not Role.ORGANISER:
@@ -244,8 +253,7 @@ def name_contact(session: Session, case: Onboarding, organiser: Person, contact:
     if person.email == address:
         person.rename(named.name)
     else:
-        let_go(session, case, person)
-        person.give_way(named.name, address)
+        replace(session, case, person, named.name, address)
     after = {"name": person.name, "email": person.email}
     if before == after:
         return
@@ -300,6 +308,7 @@ def registered_elsewhere(email: str, external_id: str, given_name: str, family_n
         account.external_id, account.confirmed_at = external_id, account.confirmed_at or at
         session.flush()
         invited = select(Person).where(Person.email == address, Person.invited_at.is_not(None))
+        invited = invited.where(Person.withdrawn_at.is_(None))
         moved = []
         for person in session.scalars(invited.where(Person.registered_at.is_(None), Person.role.in_(STEP_OF))).all():
             case = Onboarding.of_firm(session, person.firm_id)
@@ -335,6 +344,7 @@ def ask_for_link(company_id: str, email: str) -> None:
         if firm is None:
             return
         here = select(Person).where(Person.firm_id == firm.id, Person.email == email.strip().lower())
+        here = here.where(Person.withdrawn_at.is_(None))
         for person in session.scalars(here.where(Person.registered_at.is_(None), Person.role.in_(STEP_OF))).all():
             if person.invited_at is not None:
                 invite(session, [Turn(Onboarding.of_firm(session, firm.id), person)])
@@ -346,7 +356,7 @@ def renew_link(link_id: int) -> int:
         link = session.get(Link, link_id)
         if link is None or link.person_id is None:
             raise NotFound("Link")
-        person = session.get_one(Person, link.person_id)
+        person = _holder(session, link)
         case, at = Onboarding.of_firm(session, person.firm_id), now()
         session.refresh(link)
         sent = select(Outgoing.created_at).where(Outgoing.link_id == link.id, Outgoing.created_at > at - DAY)

@@ -39,8 +39,8 @@ def bounced(session: Session, mail: Outgoing, fault: str, at: datetime) -> None:
     if mail.person_id is None or mail.onboarding_id is None:
         return
     person = session.get_one(Person, mail.person_id)
-    if person.email != mail.to_address:
-        return  # The address was corrected since.
+    if person.email != mail.to_address or person.withdrawn_at is not None:
+        return  # The address was corrected since, or nobody waits for the person any longer.
     Onboarding.get(session, mail.onboarding_id)  # One after the other: the audit trail has an order.
     person.bounced_at = person.bounced_at or at
     facts = {"person_id": person.id, "address": mail.to_address, "fault": fault[:500]}

@@ -27,6 +27,7 @@ from models.schedule import now
 from models.subscription import Interval, Plan, Subscription
 from tasks.logos.publish import logo_chosen
 from tasks.passes import kick
+from tasks.people import stop_waiting_for
 from tasks.policy import side_effect
 
 
@@ -122,13 +123,19 @@ def start_case(request: OnboardingRequest, request_key: str, actor: str) -> int:
 def add_people(
     session: Session, firm: Firm, role: Role, people: Sequence[Named], manners: OnboardingRequest | Person
 ) -> list[Person]:
-    """Add who is not there yet in this role, spoken to in the *manners* of the request or of who names them."""
+    """Add who is not there yet in this role, spoken to in the *manners* of the request or of who names them.
+
+    Whoever was withdrawn is there again.
+    """
     named = {email_address(one.email): one for one in reversed(people)}  # Of two with one address the first counts.
-    here = select(Person.email).where(Person.firm_id == firm.id, Person.role == role, Person.email.in_(named))
-    known = set(session.scalars(here))
+    here = select(Person).where(Person.firm_id == firm.id, Person.role == role, Person.email.in_(named))
+    known = {person.email: person for person in session.scalars(here)}
     added = []
     for email in reversed(named):
-        if email not in known:
+        if email in known and known[email].withdrawn_at is not None:
+            known[email].give_way(named[email].name, email)
+            added.append(known[email])
+        elif email not in known:
             given, family = split_name(named[email].name)
             person = Person(
                 firm_id=firm.id,
@@ -271,8 +278,14 @@ def _not_signed(session: Session, case: Onboarding, decision: Decision) -> None:
 
 
 def _address_corrected(session: Session, case: Onboarding, decision: Decision) -> None:
-    """What came back goes to the new address, with new links; those sent to the old one are dead."""
+    """What came back goes to the new address, with new links; those sent to the old one are dead.
+
+    Or the person has left, and is waited for no longer.
+    """
     person = session.get_one(Person, decision.facts["person_id"])
+    if decision.verdict is Verdict.WITHDRAW:
+        stop_waiting_for(session, case, person, decision.answered_by or "")
+        return
     address, before = email_address((decision.answer or {}).get("address", "")), person.email
     same = (Person.firm_id == person.firm_id, Person.role == person.role, Person.email == address)
     if session.scalars(select(Person.id).where(*same, Person.id != person.id)).first() is not None:
@@ -298,7 +311,7 @@ def _silence_broken(session: Session, case: Onboarding, decision: Decision) -> N
     """Resend: reminders begin anew, the first one in the next hour at which the person can be reached."""
     if decision.verdict is Verdict.LEAVE:
         return
-    if decision.verdict is Verdict.CORRECT:
+    if decision.verdict in {Verdict.CORRECT, Verdict.WITHDRAW}:
         _address_corrected(session, case, decision)
     person = session.get_one(Person, decision.facts["person_id"])
     wanted = select(Reminder).where(Reminder.person_id == person.id, Reminder.step == decision.facts["step"])

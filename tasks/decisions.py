@@ -86,7 +86,7 @@ def _told(decision: Decision) -> list[str]:
         wait = german.label(WaitKind(facts["wait"]))
         return [
             f"Worauf wir warten: **{wait}**; Erinnerungen bisher: {facts['reminders']}.",
-            "resend: von vorn erinnern; correct: an die richtige Adresse; leave: nicht mehr erinnern.",
+            "resend: von vorn erinnern; leave: nicht mehr erinnern.",
         ]
     return []
 
@@ -109,13 +109,11 @@ def _model(decision: Decision) -> type[RunInput]:
             told = "Für eine neue Fassung: was sich ändert."
             default = offered(UNCHANGED)
             fields[name] = (offered, Field(default, description=told, json_schema_extra={"title": title}))
-    if decision.kind is DecisionKind.BAD_ADDRESS:
-        fields["address"] = (str, Field(description="Die richtige Adresse.", json_schema_extra={"title": "E-Mail"}))
     if decision.kind is DecisionKind.LOGO:
         description = "Nummer des Bildes, das das Logo ist; ohne Bedeutung, wenn es keines ist."
         fields["choice"] = (int, Field(1, description=description, json_schema_extra={"title": "Bild"}))
-    if decision.kind is DecisionKind.SILENT:
-        only = "Nur bei „correct“: die richtige Adresse."
+    if decision.kind in {DecisionKind.BAD_ADDRESS, DecisionKind.SILENT}:
+        only = "Nur bei „correct“: die richtige Adresse. Bei „withdraw“ wird die Person nicht mehr eingeladen."
         fields["address"] = (str, Field("", description=only, json_schema_extra={"title": "E-Mail"}))
     note = "Anmerkung; bei der Kennung und einer neuen Fassung steht sie in der Nachricht an die Kanzlei."
     fields["note"] = (str, Field("", description=note, json_schema_extra={"title": "Anmerkung"}))

@@ -11,7 +11,7 @@ from models.db import transaction
 from models.errors import N_, NotFound, ProvisionError
 from models.link import Link, Purpose
 from models.onboarding import Onboarding, Party, Reminder, Standing, StepName
-from models.person import Person, Role
+from models.person import NoLongerInvited, Person, Role
 from models.request import Named
 from models.schedule import now
 from tasks.accounts import PURPOSE_OF, RESEND_PAUSE, invite, welcome
@@ -193,6 +193,8 @@ def resend(person_id: int, by: str) -> int:
             raise NotFound(f"Person {person_id}")
         case = Onboarding.of_firm(session, person.firm_id)
         session.refresh(person)  # They may have registered while we waited for the case.
+        if person.withdrawn_at is not None:
+            raise NoLongerInvited
         if person.registered_at is not None and case.is_done(StepName.AGREEMENT):
             raise RegisteredAlready(person.name)
         if person.role in {Role.CASEWORKER, Role.CLIENT}:

@@ -3,20 +3,87 @@
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from models.audit import record
+from models.client import Client, ClientContact
+from models.db import transaction
 from models.decision import Decision
+from models.errors import N_, NotFound, ProvisionError
 from models.exchange import Outgoing
 from models.link import Link
 from models.onboarding import Onboarding, Reminder
-from models.person import Person
+from models.person import Person, Role
 from models.schedule import now
 
 
+class TakesPart(ProvisionError):
+    says = N_("%(name)s has an account already and takes part: ask us if the access is to end.")
+
+    def __init__(self, name: str) -> None:
+        super().__init__(name)
+        self.name = name
+
+
+class Needed(ProvisionError):
+    """Without an organiser and a contact person there is no case."""
+
+    status = 422
+    says = N_("%(name)s can only be replaced: name another person on the page of the case.")
+
+    def __init__(self, name: str) -> None:
+        super().__init__(name)
+        self.name = name
+
+
+def withdraw(person_id: int, by: str) -> int:
+    """Invite a caseworker or client no longer, who was named wrongly or has left; returns the case's id.
+
+    Repeating it changes nothing; naming the address again invites it anew. Raises TakesPart or Needed.
+    """
+    with transaction() as session:
+        person = session.get(Person, person_id)
+        if person is None:
+            raise NotFound(f"Person {person_id}")
+        case = Onboarding.of_firm(session, person.firm_id)
+        session.refresh(person)  # They may have registered while we waited for the case.
+        stop_waiting_for(session, case, person, by)
+        return case.id
+
+
+def stop_waiting_for(session: Session, case: Onboarding, person: Person, by: str) -> None:
+    """Withdraw a person of a case that is locked already."""
+    at = now()
+    if person.withdrawn_at is not None:
+        return
+    if person.role not in {Role.CASEWORKER, Role.CLIENT}:
+        raise Needed(person.name)
+    if person.registered_at is not None:
+        raise TakesPart(person.name)
+    let_go(session, case, person)
+    person.withdrawn_at = at
+    for contact in session.scalars(select(ClientContact).where(ClientContact.person_id == person.id)).all():
+        session.delete(contact)
+        session.flush()
+        if (
+            session.scalars(select(ClientContact.id).where(ClientContact.client_id == contact.client_id)).first()
+            is None
+        ):
+            session.delete(session.get_one(Client, contact.client_id))
+    record(session, case.id, at, "person.withdrawn", by, person=person.id, role=person.role)
+    case.touch(at)
+
+
+def replace(session: Session, case: Onboarding, person: Person, name: str, email: str) -> None:
+    """Somebody else takes the role of this person; what was sent to the one before opens nothing any more."""
+    let_go(session, case, person)
+    for link in session.scalars(select(Link).where(Link.person_id == person.id)):
+        link.renew(now())
+    person.give_way(name, email)
+
+
 def let_go(session: Session, case: Onboarding, person: Person) -> None:
-    """End what is under way with whoever this person was until now: links, reminders, unsent mail, open questions."""
+    """End what is under way with whoever this person was until now: reminders, unsent mail, open questions."""
     at = now()
     session.flush()
-    for link in session.scalars(select(Link).where(Link.person_id == person.id, Link.used_at.is_(None))):
-        link.renew(at)
     for wait in session.scalars(select(Reminder).where(Reminder.person_id == person.id, Reminder.ended_at.is_(None))):
         wait.over(at)
     for mail in session.scalars(select(Outgoing).where(Outgoing.person_id == person.id, Outgoing.due_at.is_not(None))):

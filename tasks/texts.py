@@ -109,6 +109,7 @@ LABELS: dict[type[StrEnum], dict[Any, str]] = {
         Verdict.STOP: N_("stop"),
         Verdict.CORRECT: N_("correct"),
         Verdict.LEAVE: N_("leave it"),
+        Verdict.WITHDRAW: N_("withdraw"),
         Verdict.TALK: N_("talk"),
         Verdict.MOOT: N_("settled in another way"),
     },

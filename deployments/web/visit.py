@@ -79,6 +79,7 @@ SAID = {
     "caseworkers": N_("Saved. The invitations go out in the next minutes."),
     "no_caseworkers": N_("Noted: for now nobody else works with it. You can still add people at any time."),
     "clients": N_("Saved. The invitations go out in the next minutes."),
+    "withdrawn": N_("Done: this person is no longer invited, and the link no longer works."),
     "resent": N_("A new link is on its way; the one sent before no longer works."),
     "signed": N_("Thank you for your signature."),
     "delegated": N_("The agreement is on its way to this person. You can take it back here until it is signed."),

@@ -275,6 +275,24 @@ def test_an_expired_link_to_a_new_password_leads_to_where_one_can_be_asked_for(i
     assert answer.url.path == "/auth/forgot"
 
 
+def test_the_organiser_withdraws_a_caseworker_who_was_named_wrongly():
+    case_id = countersigned(caseworkers=[{"name": "Jan Fleiß", "email": "jan@freitag.example"}])
+    page = f"/firm/{firm_of(case_id)}/caseworkers"
+    organiser = Browser(sign_in(ERIKA, PASSWORD))
+    (jan,) = people(firm_of(case_id), Role.CASEWORKER)
+
+    answer = organiser.send_form(page, to=f"/firm/{firm_of(case_id)}/withdraw")
+    advance(case_id)
+
+    assert "nicht mehr eingeladen" in answer.text
+    assert jan.email not in answer.text
+    assert "Keine weiteren Sachbearbeiter" in BeautifulSoup(answer.text, "lxml").main.text
+    again = organiser.post(
+        f"/firm/{firm_of(case_id)}/withdraw", data={"form_token": organiser.form_token(page), "person": str(jan.id)}
+    )
+    assert again.status_code == 404
+
+
 # ---- language
 
 

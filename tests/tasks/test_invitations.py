@@ -2,15 +2,17 @@ import pytest
 from sqlalchemy import select
 
 from models.audit import first_broken, trail
-from models.client import ClientContact
+from models.client import Client, ClientContact
 from models.db import reading
+from models.decision import Decision
 from models.errors import ProvisionError
 from models.exchange import Outgoing
 from models.link import LinkReplaced, Purpose
 from models.onboarding import AgreementFirst, Reminder, StepName
-from models.person import Person, Role
+from models.person import NoLongerInvited, Person, Role
 from models.request import Named
 from tasks import accounts
+from tasks.bounces import note_bounce
 from tasks.invitations import (
     MessageTooLong,
     NobodyNamed,
@@ -23,10 +25,12 @@ from tasks.invitations import (
     no_caseworkers,
     resend,
 )
+from tasks.people import Needed, TakesPart, withdraw
 from tests.factories import (
     advance,
     case,
     countersigned,
+    decide,
     firm_of,
     opened,
     outbox,
@@ -259,3 +263,82 @@ def test_twelve_hundred_clients_are_each_invited_once():
     with reading() as session:
         assert first_broken(trail(session, case_id)) is None
     assert case(case_id).step(StepName.CLIENTS).waiting_for == "client"
+
+
+# ---- people who are no longer invited
+
+
+def test_a_caseworker_who_never_registers_holds_nobody_up_once_withdrawn():
+    case_id = countersigned(caseworkers=STAFF)
+    registered("jan@freitag.example")
+    link = token("ute@freitag.example", Purpose.REGISTER)
+    ute = person("ute@freitag.example", Role.CASEWORKER)
+
+    withdraw(ute.id, ERIKA)
+    advance(case_id)
+
+    assert standing(case_id)["caseworkers"] == "done"
+    with pytest.raises(NoLongerInvited):
+        accounts.opened(link, Purpose.REGISTER)
+    with reading() as session:
+        assert (
+            session.scalars(select(Reminder).where(Reminder.person_id == ute.id, Reminder.due_at.is_not(None))).all()
+            == []
+        )
+    before = acts(case_id)
+    assert before.count("person.withdrawn") == 1
+    withdraw(ute.id, ERIKA)
+    accounts.registered_elsewhere("ute@freitag.example", "idp|1", "", "")
+    assert acts(case_id) == before
+
+
+def test_when_everybody_is_withdrawn_the_organiser_is_asked_and_may_say_that_there_are_none():
+    case_id = countersigned(caseworkers=STAFF[:1])
+
+    withdraw(person("jan@freitag.example", Role.CASEWORKER).id, ERIKA)
+    advance(case_id)
+    assert standing(case_id)["caseworkers"] == "waiting:organiser"
+
+    no_caseworkers(firm_of(case_id), ERIKA)
+    advance(case_id)
+    assert standing(case_id)["caseworkers"] == "done"
+
+
+def test_who_was_withdrawn_can_be_named_again():
+    case_id = with_client()
+    withdraw(person(MAX).id, ERIKA)
+    advance(case_id)
+    assert standing(case_id)["clients"] == "waiting:organiser"
+
+    add_clients(firm_of(case_id), ERIKA, [Named(name="Max Neu", email=MAX)], "Noch einmal")
+    advance(case_id)
+
+    assert accounts.opened(token(MAX, Purpose.ACTIVATE), Purpose.ACTIVATE).person.name == "Max Neu"
+    assert len(outbox("invitation")) == 2
+    with reading() as session:
+        assert [one.message for one in session.scalars(select(ClientContact))] == ["Noch einmal"]
+        assert [one.name for one in session.scalars(select(Client))] == ["Max Neu"]
+
+
+def test_who_has_an_account_and_the_organiser_are_not_withdrawn():
+    countersigned(caseworkers=STAFF[:1])
+    registered("jan@freitag.example")
+
+    with pytest.raises(TakesPart):
+        withdraw(person("jan@freitag.example", Role.CASEWORKER).id, ERIKA)
+    with pytest.raises(Needed):
+        withdraw(person(ERIKA, Role.ORGANISER).id, ERIKA)
+
+
+def test_an_operator_who_hears_that_somebody_has_left_answers_so_when_mail_comes_back():
+    case_id = countersigned(caseworkers=STAFF)
+    registered("jan@freitag.example")
+    note_bounce({"address": "ute@freitag.example", "kind": "hard"})
+
+    decide(case_id, "withdraw")
+    advance(case_id)
+
+    assert standing(case_id)["caseworkers"] == "done"
+    note_bounce({"address": "ute@freitag.example", "kind": "hard"})
+    with reading() as session:
+        assert Decision.pending(session, case_id) == []

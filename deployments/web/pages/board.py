@@ -99,10 +99,12 @@ ANSWERS = {
     (DecisionKind.TALK, Verdict.RESEND): N_("Send a new version"),
     (DecisionKind.TALK, Verdict.STOP): N_("End the case"),
     (DecisionKind.BAD_ADDRESS, Verdict.CORRECT): N_("Correct and send again"),
+    (DecisionKind.BAD_ADDRESS, Verdict.WITHDRAW): N_("No longer invite"),
     (DecisionKind.LOGO, Verdict.ACCEPT): N_("Take this picture"),
     (DecisionKind.LOGO, Verdict.REFUSE): N_("None of them: ask the firm for a file"),
     (DecisionKind.SILENT, Verdict.RESEND): N_("Remind once more"),
     (DecisionKind.SILENT, Verdict.CORRECT): N_("Correct the address and remind"),
+    (DecisionKind.SILENT, Verdict.WITHDRAW): N_("No longer invite"),
     (DecisionKind.SILENT, Verdict.LEAVE): N_("No more reminders"),
 }
 """What stands on the button of each answer."""
@@ -110,6 +112,7 @@ ACTIONS = {
     "case.opened": N_("Case opened"),
     "person.invited": N_("Asked to register"),
     "person.registered": N_("Registered"),
+    "person.withdrawn": N_("No longer invited"),
     "password.set": N_("Password set"),
     "contact.named": N_("Contact person named"),
     "link.resent": N_("New link sent"),

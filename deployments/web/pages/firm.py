@@ -15,18 +15,21 @@ from models.errors import N_, NotFound, ProvisionError
 from models.firm import Firm, NumberNotOffered, NumberTaken, PostcodeInvalid, WebsiteInvalid
 from models.logo import Logo, LogoRefused
 from models.onboarding import AgreementFirst
-from models.person import NameMissing, Role, email_address
+from models.person import NameMissing, Person, Role, email_address
 from models.request import Named, WebsiteMissing, parse_people
 from models.schedule import Land
-from tasks import agreements, firms, invitations
+from tasks import agreements, firms, invitations, people
 from tasks.invitations import MessageTooLong, NobodyNamed, RegisteredAlready, SentJustNow
 from tasks.logos.publish import permit_logo, supply_logo
+from tasks.people import Needed, TakesPart
 from tasks.texts import FIELDS as FIELD_LABELS
 
 router = APIRouter()
 
 ROWS = 3
 """How many people the form takes at once by rows; the list below them takes any number."""
+PAGE_OF = {Role.CASEWORKER: "caseworkers", Role.CLIENT: "clients"}
+"""Where people in a role are listed; all others on the page of the firm's progress."""
 
 
 class StillMissing(ProvisionError):
@@ -71,18 +74,37 @@ def progress_by_link(visit: Visiting, token: str) -> Response:
 def resend(visit: Submitting, firm_id: int) -> Response:
     """A new link for one of the firm's people, or the agreement once more for the organiser."""
     by = visit.require(firm_id, Role.ORGANISER).email
-    overview = firms.overview(firm_id)
-    people = [*([overview.organiser] if overview.organiser else []), *overview.caseworkers, *overview.clients]
-    person = next((one for one in people if str(one.id) == visit.text("person")), None)
-    if person is None:
-        raise NotFound(visit.reader.gettext("The person"))
+    person = _named_in(visit, firm_id)
     limit(RESEND, "resend", str(person.id))
-    page = {Role.CASEWORKER: "caseworkers", Role.CLIENT: "clients"}.get(person.role, "")
+    page = PAGE_OF.get(person.role, "")
     try:
         case = invitations.resend(person.id, by)
     except (SentJustNow, RegisteredAlready) as refusal:
         return visit.again(f"firm/{page or 'progress'}.html", {"": refusal}, **_shown(visit, firm_id) | {"tab": page})
     return visit.go(f"/firm/{firm_id}/{page}?said=resent" if page else f"/firm/{firm_id}?said=resent", case=case)
+
+
+@router.post("/firm/{firm_id}/withdraw")
+def withdraw(visit: Submitting, firm_id: int) -> Response:
+    """Invite a caseworker or client no longer."""
+    by = visit.require(firm_id, Role.ORGANISER).email
+    person = _named_in(visit, firm_id)
+    page = PAGE_OF.get(person.role, "")
+    try:
+        case = people.withdraw(person.id, by)
+    except (TakesPart, Needed) as refusal:
+        return visit.again(f"firm/{page or 'progress'}.html", {"": refusal}, **_shown(visit, firm_id) | {"tab": page})
+    return visit.go(f"/firm/{firm_id}/{page}?said=withdrawn", case=case)
+
+
+def _named_in(visit: Submission, firm_id: int) -> Person:
+    """Which of the firm's people the form is about; raises NotFound."""
+    overview = firms.overview(firm_id)
+    known = [*([overview.organiser] if overview.organiser else []), *overview.caseworkers, *overview.clients]
+    person = next((one for one in known if str(one.id) == visit.text("person")), None)
+    if person is None:
+        raise NotFound(visit.reader.gettext("The person"))
+    return person
 
 
 @router.get("/firm/{firm_id}/agreement.pdf")
@@ -222,11 +244,11 @@ def caseworkers(visit: Visiting, firm_id: int) -> Response:
 @router.post("/firm/{firm_id}/caseworkers")
 def add_caseworkers(visit: Submitting, firm_id: int) -> Response:
     by = visit.require(firm_id, Role.ORGANISER).email
-    people, wrong = _people(visit)
+    named, wrong = _people(visit)
     if wrong:
         return visit.again("firm/caseworkers.html", wrong, values=visit.values, **_shown(visit, firm_id))
     try:
-        case = invitations.add_caseworkers(firm_id, by, people)
+        case = invitations.add_caseworkers(firm_id, by, named)
     except (NobodyNamed, AgreementFirst) as refusal:
         shown = _shown(visit, firm_id)
         return visit.again("firm/caseworkers.html", {"name-0": refusal}, values=visit.values, **shown)
@@ -248,11 +270,11 @@ def clients(visit: Visiting, firm_id: int) -> Response:
 @router.post("/firm/{firm_id}/clients")
 def add_clients(visit: Submitting, firm_id: int) -> Response:
     by = visit.require(firm_id, Role.ORGANISER).email
-    people, wrong = _people(visit)
+    named, wrong = _people(visit)
     if wrong:
         return visit.again("firm/clients.html", wrong, values=visit.values, **_shown(visit, firm_id))
     try:
-        case = invitations.add_clients(firm_id, by, people, visit.text("message"))
+        case = invitations.add_clients(firm_id, by, named, visit.text("message"))
     except (NobodyNamed, AgreementFirst) as refusal:
         shown = _shown(visit, firm_id)
         return visit.again("firm/clients.html", {"name-0": refusal}, values=visit.values, **shown)
@@ -263,7 +285,7 @@ def add_clients(visit: Submitting, firm_id: int) -> Response:
 
 def _people(visit: Submission) -> tuple[list[Named], dict[str, ProvisionError]]:
     """Who is named in the rows and in the list, and what is wrong at which field."""
-    people: list[Named] = []
+    named: list[Named] = []
     wrong: dict[str, ProvisionError] = {}
     for row in range(ROWS):
         name, email = visit.text(f"name-{row}"), visit.text(f"email-{row}")
@@ -272,16 +294,16 @@ def _people(visit: Submission) -> tuple[list[Named], dict[str, ProvisionError]]:
         try:
             address = email_address(email)
             if name:
-                people.append(Named(name=name[:200], email=address))
+                named.append(Named(name=name[:200], email=address))
             else:
                 wrong[f"name-{row}"] = NameMissing(address)
         except ProvisionError as refusal:
             wrong[f"email-{row}"] = refusal
     try:
-        people += parse_people(visit.text("list"))
+        named += parse_people(visit.text("list"))
     except ProvisionError as refusal:
         wrong["list"] = refusal
-    return people, wrong
+    return named, wrong
 
 
 def _rights(visit: Visit, firm_id: int) -> dict[str, Any]:
