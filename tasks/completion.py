@@ -105,7 +105,8 @@ def _signatures(session: Session, case: Onboarding, agreement: Agreement, drawin
     how, acts = agreement.signed_how or SignedHow.PAGE, trail(session, case.id)
     # Who signed on paper or elsewhere left no address here; the link was the organiser's, or of whom that one named.
     asked = session.get(Person, agreement.delegate_id) if agreement.delegate_id else None
-    email = agreement.signer_email or (asked or _organiser(session, case.firm_id)).email
+    organiser = _organiser(session, case.firm_id)
+    email = agreement.signer_email or (asked or organiser).email
     role = agreement.signer_function or agreement.delegate_function or Reader(agreement.language).label(Role.ORGANISER)
     by_signer = [act for act in acts if act.actor == email and act.action.startswith("agreement.")]
     visits = [(agreement.signer_ip or "", agreement.signer_agent or "")]
@@ -118,6 +119,8 @@ def _signatures(session: Session, case: Onboarding, agreement: Agreement, drawin
             signer_name=agreement.signer or "",
             role=role,
             email=email,
+            delegated_by=f"{organiser.name}, {organiser.email}" if asked else "",
+            delegated_at=agreement.delegated_at,
             authentication=("service",) if how is SignedHow.WEBHOOK else by_page,
             sent_at=agreement.sent_at,
             viewed_at=agreement.viewed_at,

@@ -116,6 +116,9 @@ class Signature:
     signer_name: str
     role: str = ""
     email: str = ""
+    delegated_by: str = ""
+    """Who was asked first and handed the signature over to the signer, at ``delegated_at``."""
+    delegated_at: datetime | None = None
     authentication: tuple[Authentication, ...] = ()
     sent_at: datetime | None = None
     viewed_at: datetime | None = None

@@ -16,9 +16,20 @@ from models.document import Document
 from models.exchange import Outgoing
 from models.link import Purpose
 from models.settings import settings
-from tasks import agreements, completion, paper, seal
-from tests.factories import advance, agreement, at_once, countersigned, decide, signed, token, with_organiser
-from tests.tasks.test_paper import scan
+from tasks import agreements, completion, paper, seal, signing
+from tests.factories import (
+    FROM,
+    advance,
+    agreement,
+    at_once,
+    countersigned,
+    decide,
+    sign,
+    signed,
+    token,
+    with_organiser,
+)
+from tests.tasks.test_paper import pictures, scan
 
 
 @pytest.fixture(autouse=True)
@@ -78,6 +89,30 @@ def test_the_certificate_tells_what_is_known_and_anchors_the_trail():
     for fact in (head, seal.own_seal().fingerprint, "Erika Muster, Organisator", "erika@freitag.example", "127.0.0.1"):
         assert fact in sheet
     assert agreement(case_id).data["number"] in sheet
+
+
+def test_who_signs_for_the_organiser_is_told_with_code_and_drawing():
+    case_id = with_organiser()
+    link = token("erika@freitag.example", Purpose.AGREEMENT)
+    signing.delegate(link, "Frieda Freitag", "frieda@freitag.example", "Partnerin", **FROM)
+    advance(case_id)
+    sign("frieda@freitag.example", "Frieda Freitag", strokes="10,60 60,10 110,60;120,40 300,40")
+    advance(case_id)
+    decide(case_id, "countersign")
+    advance(case_id)
+
+    pdf = final(case_id)
+
+    sheet = " ".join(PdfReader(BytesIO(pdf)).pages[-1].extract_text().split())
+    for fact in (
+        "Frieda Freitag, Partnerin",
+        "Beauftragt von Erika Muster, erika@freitag.example",
+        "Erstmals geöffnet",
+    ):
+        assert fact in sheet
+    for fact in ("Persönlicher Link, gesendet an diese", "Einmalcode, gesendet an diese", "127.0.0.1 test"):
+        assert fact in sheet
+    assert len(pictures(pdf)[-1]) == 1
 
 
 def test_two_passes_at_once_keep_one_document_and_everybody_gets_that_one():
