@@ -16,7 +16,7 @@ up: $(READY)  ## start the product on this machine; Ctrl-C ends it
 test: $(READY) .venv/ready-tests check  ## set up and run everything that must hold
 	$(BIN)/pytest
 
-check: $(READY)  ## format, lint, types, and whether the migrations match the tables
+check: $(READY)  ## format, lint and types
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy

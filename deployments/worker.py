@@ -44,6 +44,7 @@ from prefect.utilities.engine import propose_state_sync
 
 from deployments import logs
 from deployments.catalogue import CATALOGUE, POOL, load_flow
+from models.settings import settings
 
 log = logging.getLogger(__name__)
 
@@ -237,7 +238,7 @@ def main() -> None:
         load_flow(deployment.entrypoint)  # Not at the first run.
     logs.set_up()  # Prefect has put up the handlers.
     log.setLevel(logging.INFO)
-    worker = Worker(at_once=int(os.environ.get("PROVISION_RUNS_AT_ONCE", "4")))
+    worker = Worker(at_once=settings().runs_at_once)
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: worker.stop.set())
     log.info("Worker %s serves pool %s, %d runs at once", worker.name, worker.pool, worker.at_once)

@@ -63,6 +63,8 @@ class Settings(BaseSettings):
     tsa_roots: Path | None = None
     """PEM file with the certificates that the authority's own lead to; empty: those that the Web trusts."""
 
+    runs_at_once: int = 4
+    """Flow runs that one worker has at work at the same time."""
     fetch_private: bool = False
     """Let the logo fetcher reach private and loopback addresses: tests and the demo only."""
     rate_limit_storage: str = "memory://"
