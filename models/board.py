@@ -82,11 +82,12 @@ class Case:
 
 @dataclass(frozen=True)
 class BrokenEvent:
-    """An event from outside whose handling broke down so often that it waits for an operator."""
+    """An event from outside that waits for an operator: its handling broke down too often, or a rule refused it."""
 
     event_id: int
     type: str
     received_at: datetime
+    refusal: str = ""
 
 
 @dataclass(frozen=True)
@@ -306,8 +307,9 @@ def open_decisions(session: Session) -> list[DecisionLine]:
 
 
 def broken_events(session: Session) -> list[BrokenEvent]:
-    """Events that nobody tries any more, oldest first."""
-    return [BrokenEvent(one.id, one.type, one.received_at) for one in Incoming.given_up(session)]
+    """Events that nobody tries any more, oldest first, those refused at the end."""
+    waiting = [*Incoming.given_up(session), *Incoming.refused(session)]
+    return [BrokenEvent(one.id, one.type, one.received_at, one.refusal or "") for one in waiting]
 
 
 def case_detail(session: Session, case_id: int) -> CaseDetail:

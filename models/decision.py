@@ -28,6 +28,7 @@ class DecisionKind(StrEnum):
     LAPSED = "lapsed"  # agreement_id, why (expired or withdrawn), reason: it can no longer be signed
     TALK = "talk"  # agreement_id, signer, reason, note: somebody talks to the firm, until a way on is found
     BAD_ADDRESS = "bad_address"  # person_id, address, fault
+    MAIL_FAILED = "mail_failed"  # mail_id, mail (its kind), address, fault
     LOGO = "logo"  # permission_id, website, candidates: what was found there, none of it beyond doubt
     SILENT = "silent"  # person_id, wait (its kind), reminders (how many were sent)
 
@@ -58,6 +59,7 @@ VERDICTS: dict[DecisionKind, list[Verdict]] = {
     DecisionKind.LAPSED: [Verdict.RESEND, Verdict.TALK, Verdict.STOP],
     DecisionKind.TALK: [Verdict.RESEND, Verdict.STOP],
     DecisionKind.BAD_ADDRESS: [Verdict.CORRECT, Verdict.WITHDRAW],
+    DecisionKind.MAIL_FAILED: [Verdict.RESEND, Verdict.LEAVE],
     DecisionKind.LOGO: [Verdict.ACCEPT, Verdict.REFUSE],
     DecisionKind.SILENT: [Verdict.RESEND, Verdict.CORRECT, Verdict.WITHDRAW, Verdict.LEAVE],
 }

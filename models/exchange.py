@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any, Self
 
-from sqlalchemy import ForeignKey, Index, String, UniqueConstraint, select
+from sqlalchemy import ForeignKey, Index, String, UniqueConstraint, select, text
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
@@ -135,6 +135,10 @@ class Outgoing(Base):
         self.to_address, self.due_at, self.attempts = address, now, 0
         self.failed_at = self.delivered_at = self.fault = None
 
+    def send_again(self, now: datetime) -> None:
+        """Try it again to the same address, though it was given up."""
+        self.readdress(self.to_address, now)
+
     def bounce(self, fault: str, now: datetime) -> None:
         """It came back for good."""
         self.failed_at, self.fault, self.due_at = now, fault[:500], None
@@ -164,6 +168,12 @@ class Incoming(Base):
     __table_args__ = (
         UniqueConstraint("source", "external_id"),
         Index("ix_inbox_waiting", "handled_at", "id"),
+        Index(
+            "ix_inbox_refused",
+            "id",
+            sqlite_where=text("refusal IS NOT NULL AND dismissed_at IS NULL"),
+            postgresql_where=text("refusal IS NOT NULL AND dismissed_at IS NULL"),
+        ),
     )
 
     id: Mapped[Key]
@@ -176,6 +186,8 @@ class Incoming(Base):
     handled_at: Mapped[Instant | None]
     refusal: Mapped[str | None] = mapped_column(String(1000))
     """Why a rule said no; the event counts as handled."""
+    dismissed_at: Mapped[Instant | None]
+    """When an operator took note of the refusal."""
     attempts: Mapped[int] = mapped_column(default=0)
     """How often handling broke down; after too many it waits for an operator."""
 
@@ -193,13 +205,39 @@ class Incoming(Base):
         )
 
     @classmethod
+    def refused(cls, session: Session) -> list[Self]:
+        """Events of other systems that a rule refused and no operator has taken note of, oldest first.
+
+        Their sender was told that they are stored, and hears nothing more.
+        """
+        query = select(cls).where(cls.source == "webhook", cls.refusal.is_not(None), cls.dismissed_at.is_(None))
+        return list(session.scalars(query.order_by(cls.id)))
+
+    @classmethod
     def try_again(cls, session: Session, event_id: int) -> bool:
         """Give up no longer; False if the event does not wait for that."""
-        event = session.get(cls, event_id)
-        if event is None or event.handled_at is not None or event.attempts < MOST_ATTEMPTS:
+        event = session.get(cls, event_id, with_for_update=True)
+        if event is None or not (event.is_given_up or event.is_refused):
             return False
-        event.attempts = 0
+        event.attempts, event.handled_at, event.refusal = 0, None, None
         return True
+
+    @classmethod
+    def dismiss(cls, session: Session, event_id: int, now: datetime) -> bool:
+        """Take note of a refusal; False if the event does not wait for that."""
+        event = session.get(cls, event_id, with_for_update=True)
+        if event is None or not event.is_refused:
+            return False
+        event.dismissed_at = now
+        return True
+
+    @property
+    def is_given_up(self) -> bool:
+        return self.handled_at is None and self.attempts >= MOST_ATTEMPTS
+
+    @property
+    def is_refused(self) -> bool:
+        return self.refusal is not None and self.dismissed_at is None
 
     @classmethod
     def by_external_id(cls, session: Session, source: str, external_id: str) -> Self:

@@ -1,4 +1,4 @@
-"""Mail that comes back: nothing more goes to the address until an operator has corrected it."""
+"""Mail that does not arrive: an operator is asked for the right address, or what becomes of the mail."""
 
 from datetime import datetime
 
@@ -48,3 +48,16 @@ def bounced(session: Session, mail: Outgoing, fault: str, at: datetime) -> None:
         session, mail.onboarding_id, DecisionKind.BAD_ADDRESS, f"bad_address:{mail.id}:{mail.to_address}", at, **facts
     ):
         record(session, mail.onboarding_id, at, "mail.bounced", person=person.id, fault=fault[:500])
+
+
+def given_up(session: Session, mail: Outgoing, at: datetime) -> None:
+    """A mail of a case cannot be delivered, and its address is not to blame: ask an operator what becomes of it."""
+    person = session.get(Person, mail.person_id) if mail.person_id else None
+    if mail.onboarding_id is None or (person is not None and person.bounced_at is not None):
+        return  # Whoever waits for a new password asks again; and about a bad address somebody is asked already.
+    Onboarding.get(session, mail.onboarding_id)  # One after the other: the audit trail has an order.
+    facts = {"mail_id": mail.id, "mail": mail.kind, "address": mail.to_address, "fault": mail.fault}
+    if Decision.ask(
+        session, mail.onboarding_id, DecisionKind.MAIL_FAILED, f"mail_failed:{mail.id}:{at.isoformat()}", at, **facts
+    ):
+        record(session, mail.onboarding_id, at, "mail.failed", mail=mail.kind, person=mail.person_id, fault=mail.fault)

@@ -307,6 +307,12 @@ def _address_corrected(session: Session, case: Onboarding, decision: Decision) -
     record(session, case.id, now(), "address.corrected", decision.answered_by or "", person=person.id)
 
 
+def _mail_judged(session: Session, case: Onboarding, decision: Decision) -> None:  # noqa: ARG001
+    """Resend: the mail goes out once more as it is. Leave: somebody has told the person by another way."""
+    if decision.verdict is Verdict.RESEND:
+        session.get_one(Outgoing, decision.facts["mail_id"]).send_again(now())
+
+
 def _silence_broken(session: Session, case: Onboarding, decision: Decision) -> None:
     """Resend: reminders begin anew, the first one in the next hour at which the person can be reached."""
     if decision.verdict is Verdict.LEAVE:
@@ -329,6 +335,7 @@ _CONSEQUENCES = {
     DecisionKind.LAPSED: _not_signed,
     DecisionKind.TALK: _not_signed,
     DecisionKind.BAD_ADDRESS: _address_corrected,
+    DecisionKind.MAIL_FAILED: _mail_judged,
     DecisionKind.LOGO: logo_chosen,
     DecisionKind.SILENT: _silence_broken,
 }

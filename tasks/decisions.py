@@ -32,6 +32,7 @@ QUESTIONS = {
     DecisionKind.LAPSED: "Der Vertrag kann nicht mehr unterzeichnet werden",
     DecisionKind.TALK: "Mit der Kanzlei über den Vertrag sprechen",
     DecisionKind.BAD_ADDRESS: "E-Mail-Adresse berichtigen",
+    DecisionKind.MAIL_FAILED: "Eine E-Mail ließ sich nicht zustellen",
     DecisionKind.LOGO: "Welches Bild ist das Logo?",
     DecisionKind.SILENT: "Keine Antwort auf die letzte Erinnerung: Wie geht es weiter?",
 }
@@ -39,6 +40,12 @@ QUESTIONS = {
 
 
 UNCHANGED = "unverändert"
+ON_THE_PAGE = {
+    DecisionKind.COUNTERSIGN: "Das Dokument und die Angaben zur Unterschrift stehen auf der Vorgangsseite.",
+    DecisionKind.MAIL_FAILED: (
+        "Was der Mailserver dazu sagte, steht auf der Vorgangsseite. resend: noch einmal; leave: dabei belassen."
+    ),
+}
 
 
 @dataclass(frozen=True)
@@ -76,8 +83,6 @@ def _told(decision: Decision) -> list[str]:
         pages = f"{facts['pages']} Seiten, das Original hat {facts['original_pages']}." if "pages" in facts else ""
         signatures = f"Digitale Signaturen: {len(facts.get('signatures', []))}."
         return ["Warum jemand hinsehen muss:", "\n".join(doubts), pages, signatures]
-    if decision.kind is DecisionKind.COUNTERSIGN:
-        return ["Das Dokument und die Angaben zur Unterschrift stehen auf der Vorgangsseite."]
     if decision.kind is DecisionKind.LOGO:
         found = [f"- Bild {one['number']}: {one['confidence']:.0%}" for one in decision.facts["candidates"]]
         return ["Auf der Website ist kein Bild zweifelsfrei das Logo. Die Bilder stehen auf der Vorgangsseite.", *found]
@@ -88,7 +93,7 @@ def _told(decision: Decision) -> list[str]:
             f"Worauf wir warten: **{wait}**; Erinnerungen bisher: {facts['reminders']}.",
             "resend: von vorn erinnern; leave: nicht mehr erinnern.",
         ]
-    return []
+    return [ON_THE_PAGE[decision.kind]] if decision.kind in ON_THE_PAGE else []
 
 
 def _model(decision: Decision) -> type[RunInput]:

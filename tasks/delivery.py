@@ -28,7 +28,7 @@ from models.link import Link
 from models.person import Person
 from models.schedule import now
 from models.settings import settings
-from tasks.bounces import bounced
+from tasks.bounces import bounced, given_up
 from tasks.mails import ascii_address, write
 from tasks.policy import side_effect
 
@@ -237,11 +237,14 @@ def _record(mail: _Mail, verdict: _Verdict) -> None:
             row.failed_at, row.due_at = at, None
             if verdict.bad_address:
                 _bounce(session, row, at)
+            else:
+                given_up(session, row, at)
         elif not verdict.tried:
             row.attempts -= 1
             row.due_at = at + _pause(1)
         elif row.attempts >= TRIES_MOST or (row.attempts > 1 and at - row.created_at > AGE_MOST):
             row.failed_at, row.due_at = at, None
+            given_up(session, row, at)
         else:
             row.due_at = at + _pause(row.attempts)
 

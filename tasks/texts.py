@@ -96,6 +96,7 @@ LABELS: dict[type[StrEnum], dict[Any, str]] = {
         DecisionKind.LAPSED: N_("Agreement no longer open"),
         DecisionKind.TALK: N_("Talk to the firm about the agreement"),
         DecisionKind.BAD_ADDRESS: N_("Mail address that bounces"),
+        DecisionKind.MAIL_FAILED: N_("Mail that could not be delivered"),
         DecisionKind.LOGO: N_("Choose the logo"),
         DecisionKind.SILENT: N_("No answer to the last reminder"),
     },

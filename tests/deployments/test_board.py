@@ -23,7 +23,8 @@ from models.onboarding import Onboarding
 from models.person import Role
 from models.schedule import now
 from models.settings import settings
-from tasks.bounces import bounced
+from tasks.bounces import bounced, given_up
+from tasks.inbox import handle_events
 from tests import factories
 from tests.signing import digitally_signed, scanned, trust_roots
 
@@ -353,6 +354,37 @@ def test_an_operator_has_a_given_up_event_tried_again():
     operator.send("/board", "/board/events/1")
 
     assert "Nicht verarbeitet" not in text(operator.get("/board"))
+
+
+def test_what_a_rule_refused_of_another_system_is_told_and_settled():
+    with transaction() as session:
+        told = {"company_id": 999999, "version": 1, "signer": "Erika"}
+        Incoming.store(session, "webhook", "evt_refused", "agreement.signed", told, now())
+    handle_events.fn()
+    operator = Browser(factories.operator())
+    assert "999999" in text(operator.get("/board"))
+
+    operator.send("/board", "/board/events/1")  # Nothing was mended: it is refused again.
+    handle_events.fn()
+    assert "999999" in text(operator.get("/board"))
+
+    token = re.search(r'name="form_token" value="([^"]*)"', operator.get("/board").text)[1]
+    operator.ask("POST", "/board/events/1/dismiss", data={"form_token": token})
+    assert "999999" not in text(operator.get("/board"))
+
+
+def test_a_mail_that_cannot_be_delivered_is_shown_with_what_the_server_said(operator):
+    case_id = factories.opened()
+    factories.advance(case_id)
+    with transaction() as session:
+        mail = session.scalars(select(Outgoing)).first()
+        mail.failed_at, mail.fault = now(), "552 5.3.4 too large"
+        given_up(session, mail, now())
+
+    shown = operator.get(f"/board/cases/{case_id}")
+
+    assert "552 5.3.4 too large" in text(shown)
+    assert "Noch einmal senden" in text(shown)
 
 
 # ---- a signed copy beside the original

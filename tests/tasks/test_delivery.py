@@ -27,6 +27,7 @@ from models.person import AddressForm, Language, Person, Role
 from models.schedule import now
 from models.settings import settings
 from tasks import delivery
+from tasks.cases import answer_decision
 from tasks.delivery import Delivered, deliver_due, deliver_outbox
 
 
@@ -356,7 +357,39 @@ def test_a_refusal_of_the_content_fails_the_mail_but_does_not_blame_the_address(
     assert mail(row_id).failed_at is not None
     with transaction() as session:
         assert session.get_one(Person, person_id).bounced_at is None
-        assert Decision.pending(session) == []
+        (question,) = Decision.pending(session, case_id)
+    assert question.kind is DecisionKind.MAIL_FAILED
+    assert "we do not like this" in question.facts["fault"]
+
+
+def test_a_mail_given_up_is_sent_once_more_when_an_operator_says_so(mail_server):
+    case_id, person_id = case()
+    (row_id,) = post(onboarding_id=case_id, person_id=person_id)
+    mail_server.at_data = ["554 5.6.0 we do not like this", "554 5.6.0 still not"]
+    deliver_due()
+
+    for said in ("resend", "resend"):
+        with transaction() as session:
+            (question,) = Decision.pending(session, case_id)
+        answer_decision(question.id, said, "operator@convent-it.example")
+        deliver_due()
+
+    assert mail(row_id).delivered_at is not None
+    assert len(mail_server.taken) == 1
+
+
+def test_a_mail_given_up_may_be_left_at_that(mail_server):
+    case_id, person_id = case()
+    (row_id,) = post(onboarding_id=case_id, person_id=person_id)
+    mail_server.at_data = ["554 5.6.0 we do not like this"]
+    deliver_due()
+    with transaction() as session:
+        (question,) = Decision.pending(session, case_id)
+
+    answer_decision(question.id, "leave", "operator@convent-it.example")
+
+    assert deliver_due() == Delivered()
+    assert mail(row_id).failed_at is not None
 
 
 def test_a_connection_lost_in_the_middle_is_opened_anew(mail_server):

@@ -15,16 +15,16 @@ from deployments.web.visit import Form, Submission, Submitting, Visit, Visiting
 from models import board
 from models.board import Act, CaseDetail, CaseState, DecisionLine, MailState
 from models.company_id import NumberInvalid
-from models.db import reading
+from models.db import reading, transaction
 from models.decision import Decision, DecisionKind, Verdict
 from models.errors import N_, NotFound, ProvisionError
-from models.exchange import MailKind
+from models.exchange import Incoming, MailKind
 from models.firm import BusinessMissing, FirmNameMissing, LineOfBusiness, PostcodeInvalid, WebsiteInvalid
 from models.logo import LogoChoiceMissing
 from models.onboarding import Party, StepName
 from models.person import AddressForm, AddressInvalid, Language, NameMissing, email_address
 from models.request import IntervalMissing, Named, OnboardingRequest, WebsiteMissing, parse_people
-from models.schedule import Land
+from models.schedule import Land, now
 from models.subscription import Interval, Plan
 from tasks import agreements, cases, invitations, returned
 from tasks.cases import FormInvalid, PlanMissing
@@ -100,6 +100,8 @@ ANSWERS = {
     (DecisionKind.TALK, Verdict.STOP): N_("End the case"),
     (DecisionKind.BAD_ADDRESS, Verdict.CORRECT): N_("Correct and send again"),
     (DecisionKind.BAD_ADDRESS, Verdict.WITHDRAW): N_("No longer invite"),
+    (DecisionKind.MAIL_FAILED, Verdict.RESEND): N_("Send it once more"),
+    (DecisionKind.MAIL_FAILED, Verdict.LEAVE): N_("Let it be"),
     (DecisionKind.LOGO, Verdict.ACCEPT): N_("Take this picture"),
     (DecisionKind.LOGO, Verdict.REFUSE): N_("None of them: ask the firm for a file"),
     (DecisionKind.SILENT, Verdict.RESEND): N_("Remind once more"),
@@ -117,6 +119,7 @@ ACTIONS = {
     "contact.named": N_("Contact person named"),
     "link.resent": N_("New link sent"),
     "details.told": N_("Details completed"),
+    "mail.failed": N_("Mail could not be delivered"),
     "company_id.assigned": N_("Company ID assigned"),
     "company_id.chosen": N_("Company ID chosen"),
     "logo.permitted": N_("Taking the logo from the website permitted"),
@@ -307,6 +310,14 @@ def _to_countersign() -> list[board.DecisionLine]:
 def try_again(visit: Submitting, event_id: int) -> Response:
     visit.require_operator()
     return visit.go("/board?said=again" if handle_again(event_id) else "/board")
+
+
+@router.post("/board/events/{event_id}/dismiss")
+def dismiss(visit: Submitting, event_id: int) -> Response:
+    visit.require_operator()
+    with transaction() as session:
+        Incoming.dismiss(session, event_id, now())
+    return visit.go("/board")
 
 
 def _shown(visit: Visit, case_id: int) -> dict[str, Any]:
