@@ -121,6 +121,51 @@ def remind(
 
 
 @app.command()
+def bounces(
+    files: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[FILE]...", help="Mails, mailboxes (mbox) or mail folders (Maildir); - is one mail."),
+    ] = None,
+) -> None:
+    """Read reports that mail came back or was marked as spam, and act on them.
+
+    A mail server may pipe each one in, for example by a line in /etc/aliases: bounces: "|provision bounces -"
+    """
+    import sys
+
+    from tasks.reports import take_report
+
+    seen = acted = 0
+    with _told():
+        for file in files or ["-"]:
+            for raw in [sys.stdin.buffer.read()] if file == "-" else _mails(Path(file)):
+                seen += 1
+                acted += bool(take_report(raw))
+    typer.echo(f"{seen} mails read, {acted} reports among them.")
+
+
+def _mails(place: Path) -> Iterator[bytes]:
+    """Every mail in a file or folder."""
+    import mailbox
+
+    if place.is_dir():
+        folders = [place / name for name in ("new", "cur") if (place / name).is_dir()] or [place]
+        yield from (file.read_bytes() for folder in folders for file in sorted(folder.iterdir()) if file.is_file())
+        return
+    if not place.is_file():
+        _note(f"{place} was not found.")
+        raise typer.Exit(1)
+    with place.open("rb") as opened:
+        is_mbox = opened.read(5) == b"From "
+    if is_mbox:
+        box = mailbox.mbox(place, create=False)
+        yield from (box.get_bytes(key) for key in box.keys())  # noqa: SIM118  (no dictionary)
+        box.close()
+    else:
+        yield place.read_bytes()
+
+
+@app.command()
 def operator(email: Annotated[str, typer.Argument(help="The operator's e-mail address.")]) -> None:
     """Let somebody work as an operator, and print the link with which they set their password, good for one hour."""
     from models.db import transaction

@@ -47,6 +47,8 @@ class MailState(StrEnum):
     WAITING = "waiting"
     DELIVERED = "delivered"
     FAILED = "failed"
+    BOUNCED = "bounced"
+    COMPLAINED = "complained"
 
 
 @dataclass(frozen=True)
@@ -508,6 +510,10 @@ def _mails(session: Session, case_id: int) -> list[MailLine]:
 
 
 def _mail_state(mail: Outgoing) -> MailState:
+    if mail.complained_at is not None:
+        return MailState.COMPLAINED
+    if mail.failed_at is not None and mail.delivered_at is not None:
+        return MailState.BOUNCED
     if mail.failed_at is not None:
         return MailState.FAILED
     return MailState.WAITING if mail.delivered_at is None else MailState.DELIVERED

@@ -74,7 +74,9 @@ class Outgoing(Base):
     attempts: Mapped[int] = mapped_column(default=0)
     delivered_at: Mapped[Instant | None]
     failed_at: Mapped[Instant | None]
-    """Given up: the server refused for good (5xx), or too many tries."""
+    """Given up: the server refused for good (5xx), it came back after delivery, or too many tries."""
+    complained_at: Mapped[Instant | None]
+    """Marked as spam by whoever got it."""
     fault: Mapped[str | None] = mapped_column(String(500))
     """What the mail server last said."""
 
@@ -133,7 +135,7 @@ class Outgoing(Base):
     def readdress(self, address: str, now: datetime) -> None:
         """Send it again, to another address."""
         self.to_address, self.due_at, self.attempts = address, now, 0
-        self.failed_at = self.delivered_at = self.fault = None
+        self.failed_at = self.delivered_at = self.complained_at = self.fault = None
 
     def send_again(self, now: datetime) -> None:
         """Try it again to the same address, though it was given up."""

@@ -13,13 +13,17 @@ from models.onboarding import Onboarding
 from models.person import Person, email_address
 from models.schedule import now
 
+ACTS = {"bounced": "mail.bounced", "complaint": "mail.complained", "not_me": "person.not_me"}
+"""What the audit trail calls it, for each reason not to write to somebody."""
+
 
 def note_bounce(said: Facts) -> list[int]:
-    """A mail provider says that mail came back; returns the cases concerned. A soft bounce changes nothing.
+    """Somebody says that mail came back or was marked as spam; returns the cases concerned.
 
-    *said* names the mail by ``message_id``, or everybody with this ``address``.
+    *said* names the mail by ``message_id``, or everybody with this ``address``; its ``kind`` is hard, soft (for now: we
+    go on as before) or complaint.
     """
-    if said.get("kind") == "soft":
+    if not said.get("message_id") and said.get("kind") == "soft":
         return []
     with transaction() as session:
         mails = select(Outgoing).where(Outgoing.person_id.is_not(None)).order_by(Outgoing.id.desc())
@@ -27,27 +31,45 @@ def note_bounce(said: Facts) -> list[int]:
             found = session.scalars(mails.where(Outgoing.message_id == said["message_id"])).all()
         else:
             found = session.scalars(mails.where(Outgoing.to_address == email_address(said["address"]))).all()
-        newest = {mail.person_id: mail for mail in reversed(found)}
+        newest, fault = {mail.person_id: mail for mail in reversed(found)}, str(said.get("diagnostic", ""))
+        if said.get("kind") == "soft":
+            for mail in newest.values():
+                mail.fault = fault[:500] or None
+            return []
         for mail in newest.values():
-            bounced(session, mail, str(said.get("diagnostic", "")), now())
+            if said.get("kind") == "complaint":
+                mail.complained_at = mail.complained_at or now()
+                hold(session, mail, fault, now(), "complaint")
+            else:
+                bounced(session, mail, fault, now())
         return sorted({mail.onboarding_id for mail in newest.values() if mail.onboarding_id is not None})
 
 
 def bounced(session: Session, mail: Outgoing, fault: str, at: datetime) -> None:
     """The mail came back for good: hold further mail to the person and ask an operator for the right address."""
     mail.bounce(fault, at)
+    hold(session, mail, fault, at, "bounced")
+
+
+def hold(session: Session, mail: Outgoing, fault: str, at: datetime, reason: str) -> None:
+    """Hold further mail to whom this one went, for this *reason*, until an operator has dealt with the address."""
     if mail.person_id is None or mail.onboarding_id is None:
         return
     person = session.get_one(Person, mail.person_id)
     if person.email != mail.to_address or person.withdrawn_at is not None:
         return  # The address was corrected since, or nobody waits for the person any longer.
-    Onboarding.get(session, mail.onboarding_id)  # One after the other: the audit trail has an order.
+    hold_person(session, mail.onboarding_id, person, f"bad_address:{mail.id}:{mail.to_address}", at, reason, fault)
+
+
+def hold_person(
+    session: Session, case_id: int, person: Person, key: str, at: datetime, reason: str, fault: str = ""
+) -> None:
+    """Write to this person no more until an operator has dealt with the address."""
+    Onboarding.get(session, case_id)  # One after the other: the audit trail has an order.
     person.bounced_at = person.bounced_at or at
-    facts = {"person_id": person.id, "address": mail.to_address, "fault": fault[:500]}
-    if Decision.ask(
-        session, mail.onboarding_id, DecisionKind.BAD_ADDRESS, f"bad_address:{mail.id}:{mail.to_address}", at, **facts
-    ):
-        record(session, mail.onboarding_id, at, "mail.bounced", person=person.id, fault=fault[:500])
+    facts = {"person_id": person.id, "address": person.email, "fault": fault[:500], "reason": reason}
+    if Decision.ask(session, case_id, DecisionKind.BAD_ADDRESS, key, at, **facts):
+        record(session, case_id, at, ACTS[reason], person=person.id, fault=fault[:500])
 
 
 def given_up(session: Session, mail: Outgoing, at: datetime) -> None:

@@ -294,16 +294,20 @@ def _address_corrected(session: Session, case: Onboarding, decision: Decision) -
     held = select(Outgoing).where(Outgoing.person_id == person.id, Outgoing.to_address == before)
     held = held.where(or_(Outgoing.failed_at.is_not(None), Outgoing.due_at.is_not(None)))
     links = {link.id: link for link in session.scalars(select(Link).where(Link.person_id == person.id))}
+    again = False
     for mail in session.scalars(held.order_by(Outgoing.id)).all():
         if mail.link_id is not None and links[mail.link_id].used_at is not None:
             continue  # What it asks for was done.
         mail.readdress(person.email, now())
+        again = True
     for link in links.values():
         if link.used_at is None:
             link.renew(now())
     cadences = Cadences(session, [(case.id, case.firm_id)])
     for wait in session.scalars(select(Reminder).where(Reminder.person_id == person.id, Reminder.ended_at.is_(None))):
-        wait.start_anew(cadences.rhythm(wait.kind, case.id), person, now())
+        rhythm = cadences.rhythm(wait.kind, case.id)
+        # Where nothing came back that could be sent again, the first reminder does not wait for its day.
+        wait.start_anew(rhythm, person, now() - timedelta(days=0 if again else rhythm.day(0)))
     record(session, case.id, now(), "address.corrected", decision.answered_by or "", person=person.id)
 
 
@@ -319,6 +323,7 @@ def _silence_broken(session: Session, case: Onboarding, decision: Decision) -> N
         return
     if decision.verdict in {Verdict.CORRECT, Verdict.WITHDRAW}:
         _address_corrected(session, case, decision)
+        return
     person = session.get_one(Person, decision.facts["person_id"])
     wanted = select(Reminder).where(Reminder.person_id == person.id, Reminder.step == decision.facts["step"])
     for wait in session.scalars(wanted.where(Reminder.ended_at.is_(None))):

@@ -22,7 +22,7 @@ from models.decision import DecisionKind
 from models.document import Document
 from models.errors import N_
 from models.exchange import MailKind, Outgoing
-from models.link import Link
+from models.link import Link, later_url
 from models.onboarding import StepName
 from models.person import AddressForm, Language, split_name
 from models.schedule import now
@@ -156,6 +156,9 @@ def _values(outgoing: Outgoing, link: Link | None, facts: dict[str, Any], code: 
         "questions_of": DecisionKind,
         "link": link.url if link else provider.base_url + facts["path"] if "path" in facts else None,
         "valid_until": link and link.expires_at,
+        "later": later_url(outgoing.person_id, outgoing.to_address)
+        if outgoing.person_id is not None and facts.get("count", 0) > 0
+        else None,
         "code": code and code.digits,
     }
 

@@ -72,6 +72,8 @@ SAID = {
     "reset": N_("Your new password is set, and you are signed in."),
     "reset_expired": N_("That link has expired: ask for a new one here."),
     "details": N_("Your details are saved."),
+    "deferred": N_("Thank you. We wait until then."),
+    "not_me": N_("Thank you for telling us. Nothing more is sent to this address."),
     "profile": N_("Saved. We write to you accordingly from now on."),
     "number": N_("Your company ID is chosen."),
     "logo": N_("Thank you, we have your logo."),

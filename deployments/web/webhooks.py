@@ -118,7 +118,9 @@ class Bounce(_Data):
 
     address: Address | None = Field(None, description="Where the mail did not arrive.")
     message_id: str | None = Field(None, min_length=1, max_length=300, description="Message-ID of the mail.")
-    kind: Literal["hard", "soft"] = Field(description="`hard`: for good; `soft`: for now, we go on as before.")
+    kind: Literal["hard", "soft", "complaint"] = Field(
+        description="`hard`: for good; `soft`: for now, we go on as before; `complaint`: marked as spam."
+    )
     diagnostic: str = Field("", max_length=2000, description="What the mail server said.")
 
     @model_validator(mode="after")

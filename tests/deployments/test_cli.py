@@ -51,7 +51,18 @@ def test_every_command_explains_itself():
         command.name or command.callback.__name__.replace("_", "-"): command for command in app.registered_commands
     }
 
-    assert set(commands) == {"up", "demo", "migrate", "status", "cases", "operator", "webhook-secret", "logo", "remind"}
+    assert set(commands) == {
+        "up",
+        "demo",
+        "migrate",
+        "status",
+        "cases",
+        "operator",
+        "webhook-secret",
+        "logo",
+        "remind",
+        "bounces",
+    }
     for name in (
         *commands,
         "audit",

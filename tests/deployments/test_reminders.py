@@ -1,10 +1,13 @@
 import pytest
+from sqlalchemy import select
 
 from deployments.web import security
 from models.cadence import Cadences, Level, WaitKind
 from models.db import reading
+from models.link import later_token
+from models.person import Person, Role
 from tests.deployments.browser import Browser, entries, errors
-from tests.factories import advance, firm_of, opened, operator, registered
+from tests.factories import advance, everything, firm_of, opened, operator, registered
 
 
 @pytest.fixture(autouse=True)
@@ -100,3 +103,54 @@ def test_only_operators_see_and_change_them(case_id, page):
     token = client.form_token("/portal")
     for path in (page, f"{page}/pause", "/board/reminders"):
         assert client.post(path, data={"form_token": token, "kind": "organiser", "act": "pause"}).status_code == 404
+
+
+# ---- whoever is reminded
+
+
+@pytest.fixture
+def later(case_id):
+    with reading() as session:
+        person = session.scalars(select(Person).where(Person.role == Role.ORGANISER)).one()
+    return f"/later/{later_token(person.id, person.email)}"
+
+
+def test_who_is_reminded_puts_it_off_without_signing_in(later):
+    client = Browser()
+    page = client.read(later)
+    assert "Organisator" in page.main.text
+
+    answer = client.send_form(later)
+
+    assert "Wir warten bis dahin" in answer.text
+    assert "Wir warten bis zum" in client.read(later).main.text
+
+
+def test_looking_at_the_page_changes_nothing(later):
+    before = everything()
+
+    for _ in range(3):
+        Browser().get(later)
+
+    assert everything() == before
+
+
+@pytest.mark.parametrize("day", ["", "gestern", "2020-01-01", "2099-01-01"])
+def test_another_day_than_offered_is_refused_at_the_field(later, day):
+    answer = Browser().send_form(later, day=day)
+
+    assert answer.status_code == 422
+    assert list(errors(answer)) == ["day"]
+
+
+def test_who_is_not_meant_says_so_and_is_left_in_peace(later):
+    client = Browser()
+
+    answer = client.send_form(later, f"{later}/not-me")
+
+    assert "nichts mehr" in answer.text
+    assert client.read(later).select("form[action^='/later']") == []
+
+
+def test_a_wrong_link_to_put_off_is_not_known(later):
+    assert Browser().get(later[:-3] + "abc").status_code == 404

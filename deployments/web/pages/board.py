@@ -64,7 +64,9 @@ STATES = {CaseState.OPEN: N_("open"), CaseState.FINISHED: N_("live"), CaseState.
 MAIL_STATES = {
     MailState.WAITING: N_("waiting"),
     MailState.DELIVERED: N_("delivered"),
-    MailState.FAILED: N_("came back"),
+    MailState.FAILED: N_("not accepted"),
+    MailState.BOUNCED: N_("came back"),
+    MailState.COMPLAINED: N_("marked as spam"),
 }
 MAILS = {
     MailKind.WELCOME: N_("Welcome"),

@@ -1,16 +1,21 @@
-"""Reminders as operators set them: cadences, pauses, and who is reminded next."""
+"""Reminders: cadences and pauses as operators set them, and how whoever is reminded puts them off."""
 
+from datetime import date, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from fastapi import APIRouter
 from starlette.responses import Response
 
+from deployments.web.security import RESEND, limit
 from deployments.web.visit import Submission, Submitting, Visit, Visiting
 from models import board
 from models.cadence import Cadences, DaysInvalid, Follow, Level, MostInvalid, Pause, WaitKind
 from models.db import reading
 from models.errors import N_, NotFound, ProvisionError
+from models.schedule import now
 from tasks import reminders
+from tasks.reminders import LONGEST_PEACE, Asked, DayTooFar
 
 router = APIRouter()
 
@@ -154,4 +159,52 @@ def _case(visit: Visit, case_id: int) -> dict[str, Any]:
         ],
         "pauses": pauses,
         "missed": missed,
+    }
+
+
+# ---- whoever is reminded
+
+
+@router.get("/later/{token}")
+def ask_for_later(visit: Visiting, token: str) -> Response:
+    """Until when to wait, or that it is the wrong person; looking changes nothing."""
+    found = reminders.asked(token)
+    visit.speak_to(found.person)
+    return visit.page("later.html", **_later(visit, found))
+
+
+@router.post("/later/{token}")
+def put_off(visit: Submitting, token: str) -> Response:
+    found = reminders.asked(token)
+    visit.speak_to(found.person)
+    limit(RESEND, "later", token)
+    try:
+        reminders.defer(token, _day(visit.text("day")))
+    except ProvisionError as refusal:
+        fields: dict[type[ProvisionError], str] = {DayTooFar: "day"}
+        return visit.again("later.html", refusal, fields=fields, values=visit.values, **_later(visit, found))
+    return visit.go(f"/later/{token}?said=deferred")
+
+
+@router.post("/later/{token}/not-me")
+def not_me(visit: Submitting, token: str) -> Response:
+    case_id = reminders.not_me(token)
+    return visit.go(f"/later/{token}?said=not_me", case=case_id)
+
+
+def _day(text: str) -> date:
+    try:
+        return date.fromisoformat(text)
+    except ValueError as error:
+        raise DayTooFar(LONGEST_PEACE.days) from error
+
+
+def _later(visit: Visit, found: Asked) -> dict[str, Any]:
+    today = now().astimezone(ZoneInfo(found.person.time_zone)).date()
+    return {
+        "asked": found,
+        "first": today + timedelta(days=1),
+        "proposed": today + timedelta(days=7),
+        "last": today + LONGEST_PEACE,
+        "place": visit.request.url.path,
     }
