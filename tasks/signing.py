@@ -174,9 +174,9 @@ def draw(strokes: str) -> bytes | None:
     pen = ImageDraw.Draw(mask)
     for line in lines:
         scaled = [(x * fine, y * fine) for x, y in line]
-        pen.line(scaled, fill=255, width=4 * fine, joint="curve")
+        pen.line(scaled, fill=255, width=6 * fine, joint="curve")
         for x, y in (scaled[0], scaled[-1]):
-            pen.ellipse((x - 2 * fine, y - 2 * fine, x + 2 * fine, y + 2 * fine), fill=255)
+            pen.ellipse((x - 3 * fine, y - 3 * fine, x + 3 * fine, y + 3 * fine), fill=255)
     drawn = Image.new("RGB", GRID, INK)
     drawn.putalpha(mask.resize(GRID, Image.Resampling.LANCZOS))
     file = BytesIO()

@@ -14,7 +14,7 @@ from deployments.web.pages import board as pages
 from models.audit import Entry
 from models.board import CaseState, MailState, case_detail
 from models.db import reading, transaction
-from models.decision import VERDICTS, Decision, DecisionKind
+from models.decision import VERDICTS, AnsweredAlready, Decision, DecisionKind
 from models.document import Document
 from models.exchange import MOST_ATTEMPTS, Incoming, MailKind, Outgoing
 from models.link import Link, Purpose
@@ -23,6 +23,7 @@ from models.onboarding import Onboarding
 from models.person import Role
 from models.schedule import now
 from models.settings import settings
+from tasks import cases
 from tasks.bounces import bounced, given_up
 from tasks.inbox import handle_events
 from tests import factories
@@ -84,7 +85,9 @@ def open_decision(case_id):
         return decision.id
 
 
-@pytest.mark.parametrize("path", ["/board", "/board/start", "/board/cases/1", "/board/cases/1/documents/1"])
+@pytest.mark.parametrize(
+    "path", ["/board", "/board/start", "/board/countersign", "/board/cases/1", "/board/cases/1/documents/1"]
+)
 def test_the_board_is_for_operators_only(path):
     factories.with_organiser()
     stranger, organiser = Browser(), Browser(factories.accounts.sign_in("erika@freitag.example", factories.PASSWORD))
@@ -93,7 +96,16 @@ def test_the_board_is_for_operators_only(path):
     assert organiser.get(path).status_code == 404
 
 
-@pytest.mark.parametrize("path", ["/board/start", "/board/decisions/1"])
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/board/start",
+        "/board/decisions/1",
+        "/board/countersign",
+        "/board/cases/1/agreement/withdraw",
+        "/board/cases/1/agreement/resend",
+    ],
+)
 def test_nothing_is_sent_to_the_board_by_others_or_from_elsewhere(path, operator):
     case_id = advised()
     token = {"form_token": re.search(r'name="form_token" value="([^"]+)"', operator.get("/board/start").text)[1]}
@@ -518,3 +530,60 @@ def test_an_operator_chooses_the_logo_from_pictures(operator):
     )
     with reading() as session:
         assert Logo.of(session, permission.firm_id).source_url == "http://freitag.example/1.png"
+
+
+def signed(number):
+    """One of several firms has signed."""
+    email = f"organiser{number}@ueber.example"
+    case_id = factories.opened(f"test:{number}", organiser={"name": "Otto Ohm", "email": email})
+    factories.advance(case_id)
+    factories.registered(email)
+    factories.advance(case_id)
+    factories.sign(email, "Otto Ohm")
+    factories.advance(case_id)
+    return case_id
+
+
+def test_many_agreements_are_countersigned_at_once_and_what_is_refused_is_told(operator, monkeypatch):
+    made = [signed(number) for number in range(3)]
+    page = "/board/countersign"
+    numbers = re.findall(r'name="decision" value="(\d+)"', operator.get(page).text)
+    judge = cases.answer_decision
+
+    def refused_once(decision_id, *rest, **more):
+        if decision_id == int(numbers[1]):
+            raise AnsweredAlready("refuse", "somebody@convent-it.example")
+        return judge(decision_id, *rest, **more)
+
+    monkeypatch.setattr(cases, "answer_decision", refused_once)
+    answer = operator.send(page, page, decision=[numbers[0], numbers[1], "999999", "x"])
+
+    assert len(numbers) == 3
+    assert "1 Vertrag ist gegengezeichnet" in text(answer)
+    assert "somebody@convent-it.example" in text(answer)
+    assert [factories.agreement(one).countersigned_at is not None for one in made] == [True, False, False]
+    assert factories.agreement(made[0]).countersigned_by == "operator@convent-it.example"
+    assert "Verträge zusammen gegenzeichnen" in text(operator.get("/board"))
+
+
+def test_an_open_agreement_is_sent_again_and_withdrawn_with_a_reason(operator, clock):
+    case_id = factories.with_organiser()
+    page = f"/board/cases/{case_id}"
+    resend, withdraw = f"{page}/agreement/resend", f"{page}/agreement/withdraw"
+
+    early = operator.send(page, resend)
+    clock(minutes=11)
+    link = factories.token("erika@freitag.example", Purpose.AGREEMENT)
+    late = operator.send(page, resend)
+    silent = operator.send(page, withdraw, withdraw_reason=" ")
+    done = operator.send(page, withdraw, withdraw_reason="Falscher Preis.")
+
+    assert early.status_code == 429
+    assert (late.status_code, late.headers["location"]) == (303, f"{page}?said=resent")
+    assert factories.token("erika@freitag.example", Purpose.AGREEMENT) != link
+    assert 'href="#withdraw_reason"' in silent.text
+    assert done.status_code == 303
+    shown = operator.get(page)
+    assert "Falscher Preis." in text(shown)
+    assert withdraw not in shown.text
+    assert factories.token("erika@freitag.example", Purpose.AGREEMENT) not in shown.text

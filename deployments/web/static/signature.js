@@ -11,7 +11,7 @@
 
     const paint = () => {
       pen.clearRect(0, 0, width, height);
-      pen.lineWidth = 4;
+      pen.lineWidth = 6;
       pen.lineCap = pen.lineJoin = "round";
       pen.strokeStyle = "#10243a";
       for (const line of strokes) {
