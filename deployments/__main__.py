@@ -166,24 +166,22 @@ def _mails(place: Path) -> Iterator[bytes]:
 
 
 @app.command()
-def operator(email: Annotated[str, typer.Argument(help="The operator's e-mail address.")]) -> None:
+def operator(
+    email: Annotated[str, typer.Argument(help="The operator's e-mail address.")],
+    manager: Annotated[bool, typer.Option("--manager", help="Let them look after the other operators, too.")] = False,
+) -> None:
     """Let somebody work as an operator, and print the link with which they set their password, good for one hour."""
-    from models.db import transaction
-    from models.link import Link, Purpose
-    from models.person import Account, email_address
-    from models.schedule import now
+    from models.person import email_address
+    from tasks.operators import appoint
 
-    with _told(), transaction() as session:
+    with _told():
+        link = appoint(email, "command line", manager=manager)
         address = email_address(email)
-        account = Account.by_email(session, address)
-        if account is None:
-            account = Account(email=address, created_at=now())
-            session.add(account)
-        account.is_operator = True
-        session.flush()
-        link = Link.to(session, Purpose.RESET_PASSWORD, now(), account=account.id).url
     typer.echo(link)
-    _note(f"{address} is an operator. Open the link within one hour to set a password; it works once.")
+    _note(
+        f"{address} is {'a manager' if manager else 'an operator'}. "
+        "Open the link within one hour to set a password; it works once."
+    )
 
 
 @app.command()

@@ -101,6 +101,13 @@ CATALOGUE = (
         tags=("sweep",),
         cron="*/15 * * * *",
     ),
+    Deployment(
+        "flows/digest.py:digest",
+        "**Wochenbericht.** Schreibt allen, die Vorgänge betreuen, einmal in der Woche, was wartet, was überfällig ist "
+        "und was schiefging. Sieht stündlich nach, ob es an der Zeit ist.",
+        tags=("sweep",),
+        cron="0 * * * *",
+    ),
 )
 
 

@@ -2,8 +2,10 @@
 
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextvars import ContextVar
 from datetime import UTC, datetime
 from hashlib import sha256
+from types import MappingProxyType
 from typing import NamedTuple, Self
 
 from sqlalchemy import String, UniqueConstraint, func, select, tuple_
@@ -12,6 +14,11 @@ from sqlalchemy.orm import Mapped, Session, mapped_column
 from models.db import Base, Facts, Instant, Key
 
 START = "0" * 64
+HOUSE = 0
+"""The chain of acts that belong to no case: those on operators, and on events that other systems sent."""
+
+origin: ContextVar[Mapping[str, str]] = ContextVar("origin", default=MappingProxyType({}))
+"""Where the one who acts is, as far as known: ``ip`` and ``agent``; stands in every entry written meanwhile."""
 
 
 class Head(NamedTuple):
@@ -30,7 +37,7 @@ class Entry(Base):
 
     id: Mapped[Key]
     case_id: Mapped[int]
-    """The onboarding; not a foreign key, since entries outlive it."""
+    """The onboarding, or HOUSE; not a foreign key, since entries outlive it."""
     number: Mapped[int]
     """Counts from 1 without gaps within the case."""
     at: Mapped[Instant]
@@ -74,11 +81,13 @@ def record_each(
 ) -> None:
     """Write down an act that concerns several cases: *facts* by case, in as many statements for many as for one."""
     session.flush()
+    if HOUSE in facts and session.get_bind().dialect.name == "postgresql":
+        session.execute(select(func.pg_advisory_xact_lock(HOUSE)))  # There is no row to lock, as a case has one.
     newest = select(Entry.case_id, func.max(Entry.number)).where(Entry.case_id.in_(facts)).group_by(Entry.case_id)
     found = select(Entry).where(tuple_(Entry.case_id, Entry.number).in_(newest))
     last = {entry.case_id: entry for entry in session.scalars(found)}
     for case_id, told in facts.items():
-        session.add(Entry.after(last.get(case_id), case_id, now, actor, action, told))
+        session.add(Entry.after(last.get(case_id), case_id, now, actor, action, {**told, **origin.get()}))
     session.flush()
 
 

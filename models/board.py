@@ -4,15 +4,15 @@ The board's pages and the command line both show these, and ``as_json`` writes t
 values of enums are its keys and values, moments are ISO 8601 in UTC. Personal links are in none of them.
 """
 
-from collections.abc import Sequence
+import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, is_dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, TypeVar
-from unicodedata import combining, normalize
 
-from sqlalchemy import ColumnElement, Select, bindparam, case, func, select
-from sqlalchemy.orm import Session, undefer
+from sqlalchemy import ColumnElement, Select, and_, case, false, func, or_, select
+from sqlalchemy.orm import Session, aliased, undefer
 
 from models.agreement import Agreement, SignedHow
 from models.audit import trail
@@ -22,11 +22,13 @@ from models.decision import VERDICTS, Decision, DecisionKind, Verdict
 from models.document import Document
 from models.errors import NotFound
 from models.exchange import Incoming, MailKind, Outgoing
-from models.firm import Firm, LineOfBusiness
+from models.firm import Firm, LineOfBusiness, spellings
+from models.link import Link
 from models.logo import Logo, LogoPermission, LogoSource
-from models.onboarding import STUCK_AFTER, Onboarding, Party, Step, StepName, StepState
+from models.onboarding import STUCK_AFTER, Onboarding, Party, Reminder, Step, StepName, StepState
 from models.person import Language, Person, Role
-from models.schedule import Land
+from models.schedule import Land, now, working_days_before
+from models.settings import settings
 from models.subscription import Interval, Plan, Subscription
 
 if TYPE_CHECKING:
@@ -34,7 +36,8 @@ if TYPE_CHECKING:
 
 Line = TypeVar("Line", bound="DataclassInstance")
 
-UMLAUTS = str.maketrans({"ä": "ae", "ö": "oe", "ü": "ue", "œ": "oe", "æ": "ae"})
+CONNECTING = {"und", "u", "and", "et"}
+"""Words that a search passes over, since others write “&” for them."""
 
 
 class CaseState(StrEnum):
@@ -51,6 +54,15 @@ class MailState(StrEnum):
     COMPLAINED = "complained"
 
 
+class Trouble(StrEnum):
+    """What went wrong in an open case, so that an operator should look."""
+
+    BOUNCED = "bounced"  # Mail to somebody came back for good.
+    MAIL_FAILED = "mail_failed"  # A mail was given up, for another reason.
+    DECISION_OVERDUE = "decision_overdue"  # An open decision waits for too long.
+    STUCK = "stuck"  # Its passes break down again and again.
+
+
 @dataclass(frozen=True)
 class Wait:
     """A step that waits for somebody."""
@@ -58,6 +70,10 @@ class Wait:
     step: StepName
     waiting_for: Party
     since: datetime
+    overdue: bool
+    """It lasts longer than ``patience`` allows."""
+    next_reminder_at: datetime | None
+    """When somebody is to be reminded of it next."""
 
 
 @dataclass(frozen=True)
@@ -80,6 +96,7 @@ class Case:
     open_decisions: int
     stuck: bool
     """Its passes break down again and again: an operator should look at the runs in Prefect."""
+    troubles: list[Trouble]
 
 
 @dataclass(frozen=True)
@@ -102,7 +119,13 @@ class Board:
     page: int
     pages: int
     by_step: dict[StepName, int]
-    """In how many open cases each step waits for somebody, whatever *step* and *waiting_for* were looked for."""
+    """In how many open cases each step waits for somebody, whatever of *step*, *waiting_for*, *trouble* and
+    *overdue* was looked for. The same holds of the counts below."""
+    by_party: dict[Party, int]
+    """In how many open cases something waits for each of them."""
+    by_trouble: dict[Trouble, int]
+    overdue: int
+    """In how many open cases something waits for too long."""
 
 
 @dataclass(frozen=True)
@@ -199,6 +222,10 @@ class DecisionLine:
     facts: Facts
     choices: list[Verdict]
     opened_at: datetime
+    escalated_at: datetime | None
+    days: int
+    """How many days ago it was opened."""
+    overdue: bool
     answered_at: datetime | None
     answered_by: str | None
     verdict: Verdict | None
@@ -207,6 +234,7 @@ class DecisionLine:
 
 @dataclass(frozen=True)
 class MailLine:
+    mail_id: int
     kind: MailKind
     to_name: str
     to_address: str
@@ -257,6 +285,18 @@ class CaseDetail:
     audit: list[Act]
 
 
+def patience(at: datetime) -> dict[Party, datetime]:
+    """For each of them: what has waited since before this moment has waited for too long."""
+    people = at - timedelta(days=settings().overdue_days)
+    return {
+        Party.PROVISION: at - timedelta(days=1),
+        Party.OPERATOR: working_days_before(at, settings().decision_days),
+        Party.ORGANISER: people,
+        Party.CASEWORKER: people,
+        Party.CLIENT: people,
+    }
+
+
 def board(
     session: Session,
     *,
@@ -265,42 +305,65 @@ def board(
     state: CaseState | None = None,
     step: StepName | None = None,
     waiting_for: Party | None = None,
+    trouble: Trouble | None = None,
+    overdue: bool = False,
     page: int = 1,
     size: int = 50,
+    labels: Mapping[LineOfBusiness, str] | None = None,
 ) -> Board:
-    """The cases that fit all that is given; open ones first, then the newest.
+    """The cases that fit all that is given; overdue ones first, then open ones, the newest first.
 
-    *search* is looked for in the firm's name and its own words for what it does, and as the beginning of its company
-    ID. With *step* or *waiting_for*, the open cases in which this step waits, for this party. A page beyond the last
-    one is the last one.
+    *search* is looked for in the firm's name, its own words for what it does and what *labels* call its line of
+    business, and as the beginning of its company ID. With *step* or *waiting_for*, the open cases in which this step
+    waits, for this party. A page beyond the last one is the last one.
     """
-    wanted = []
+    at, wanted = now(), []
     if search.strip():
-        wanted.append(_searched(session, search))
+        wanted.append(_searched(search, labels or {}))
     if line_of_business is not None:
         wanted.append(Firm.line_of_business == line_of_business)
     if state is not None:
         wanted.append(_state == state.value)
-    waiting = Step.state == StepState.WAITING, _state == CaseState.OPEN.value
-    by_step = (
-        select(Step.name, func.count())
-        .select_from(Onboarding)
+    is_open = _state == CaseState.OPEN.value
+    waiting = Step.state == StepState.WAITING
+    cases = func.count(Onboarding.id.distinct())
+    joined = (
+        select(Onboarding)
         .join(Firm, Firm.id == Onboarding.firm_id)
         .join(Step, Step.onboarding_id == Onboarding.id)
-        .where(*wanted, *waiting)
-        .group_by(Step.name)
+        .where(*wanted, is_open, waiting)
     )
-    counted = {name: count for name, count in session.execute(by_step)}  # noqa: C416  (rows are no pairs to mypy)
-    if step is not None or waiting_for is not None:
-        found = select(Step.id).where(Step.onboarding_id == Onboarding.id, *waiting).correlate(Onboarding)
+    by_step, by_party = (
+        {one: count for one, count in session.execute(joined.with_only_columns(column, cases).group_by(column))}  # noqa: C416  (rows are no pairs to mypy)
+        for column in (Step.name, Step.waiting_for)
+    )
+    troubles = _troubles(at)
+    counts = [func.sum(case((found, 1), else_=0)) for found in (*troubles.values(), _overdue(at))]
+    whole = select(*counts).select_from(Onboarding).join(Firm, Firm.id == Onboarding.firm_id).where(*wanted, is_open)
+    *by_trouble, overdue_cases = (count or 0 for count in session.execute(whole).one())
+
+    if step is not None or waiting_for is not None or overdue:
+        found = select(Step.id).where(Step.onboarding_id == Onboarding.id, waiting).correlate(Onboarding)
         found = found if step is None else found.where(Step.name == step)
         found = found if waiting_for is None else found.where(Step.waiting_for == waiting_for)
-        wanted.append(found.exists())
+        found = found.where(_too_long(at)) if overdue else found
+        wanted += [is_open, found.exists()]
+    if trouble is not None:
+        wanted += [is_open, troubles[trouble]]
     total = session.scalar(_cases(func.count()).where(*wanted)) or 0
     pages = max(1, -(-total // size))
     page = min(max(1, page), pages)
-    rows = _lines(session, wanted, size, (page - 1) * size)
-    return Board(rows, total, page, pages, {name: counted.get(name, 0) for name in StepName})
+    rows = _lines(session, at, wanted, size, (page - 1) * size)
+    return Board(
+        rows,
+        total,
+        page,
+        pages,
+        {name: by_step.get(name, 0) for name in StepName},
+        {party: by_party.get(party, 0) for party in Party},
+        dict(zip(troubles, by_trouble, strict=True)),
+        overdue_cases,
+    )
 
 
 def open_decisions(session: Session) -> list[DecisionLine]:
@@ -316,7 +379,7 @@ def broken_events(session: Session) -> list[BrokenEvent]:
 
 def case_detail(session: Session, case_id: int) -> CaseDetail:
     """The case; raises NotFound."""
-    lines = _lines(session, [Onboarding.id == case_id], 1, 0)
+    lines = _lines(session, now(), [Onboarding.id == case_id], 1, 0)
     if not lines:
         raise NotFound(f"Onboarding {case_id}")
     onboarding, firm = session.execute(select(Onboarding, Firm).join(Firm).where(Onboarding.id == case_id)).one()
@@ -384,12 +447,6 @@ def as_json(told: Any) -> Any:
     return [as_json(one) for one in told] if isinstance(told, list) else told
 
 
-def folded(text: str) -> str:
-    """The text as a search compares it: “Mueller” finds “MÜLLER”, “cafe” finds “Café”."""
-    spelled_out = normalize("NFC", text).casefold().translate(UMLAUTS)
-    return "".join(char for char in normalize("NFKD", spelled_out) if not combining(char))
-
-
 _state = case(
     (Onboarding.stopped_at.is_not(None), CaseState.STOPPED.value),
     (Onboarding.finished_at.is_not(None), CaseState.FINISHED.value),
@@ -418,27 +475,61 @@ def _cases(*columns: Any) -> Select[Any]:
     )
 
 
-def _lines(session: Session, wanted: Sequence[ColumnElement[bool]], limit: int, offset: int) -> list[Case]:
+def _too_long(at: datetime, step: type[Step] = Step) -> ColumnElement[bool]:
+    """Steps that wait for somebody for too long."""
+    return or_(*(and_(step.waiting_for == party, step.since < since) for party, since in patience(at).items()))
+
+
+def _overdue(at: datetime) -> ColumnElement[bool]:
+    """Cases with such a step."""
+    late = aliased(Step)
+    here = select(late.id).where(late.onboarding_id == Onboarding.id, late.state == StepState.WAITING)
+    return here.where(_too_long(at, late)).correlate(Onboarding).exists()
+
+
+def _troubles(at: datetime) -> dict[Trouble, ColumnElement[bool]]:
+    """What went wrong, as conditions on cases."""
+    since = patience(at)[Party.OPERATOR]
+    bounced = select(Person.id).where(Person.firm_id == Onboarding.firm_id, Person.bounced_at.is_not(None))
+    failed = (
+        select(Outgoing.id)
+        .outerjoin(Person, Person.id == Outgoing.person_id)
+        .outerjoin(Link, Link.id == Outgoing.link_id)
+        .where(Outgoing.onboarding_id == Onboarding.id, Outgoing.failed_at.is_not(None))
+        .where(Person.bounced_at.is_(None), Link.used_at.is_(None))
+    )
+    undecided = select(Decision.id).where(
+        Decision.onboarding_id == Onboarding.id, Decision.answered_at.is_(None), Decision.opened_at < since
+    )
+    return {
+        Trouble.BOUNCED: bounced.correlate(Onboarding).exists(),
+        Trouble.MAIL_FAILED: failed.correlate(Onboarding).exists(),
+        Trouble.DECISION_OVERDUE: undecided.correlate(Onboarding).exists(),
+        Trouble.STUCK: Onboarding.attempts >= STUCK_AFTER,
+    }
+
+
+def _lines(
+    session: Session, at: datetime, wanted: Sequence[ColumnElement[bool]], limit: int, offset: int
+) -> list[Case]:
     undecided = (
         select(func.count())
         .where(Decision.onboarding_id == Onboarding.id, Decision.answered_at.is_(None))
         .correlate(Onboarding)
         .scalar_subquery()
     )
+    is_open = _state == CaseState.OPEN.value
+    wrong = _troubles(at)
     found = session.execute(
-        _cases(Onboarding.id, Onboarding.opened_at, Onboarding.attempts, _state, Firm, Step, undecided)
+        _cases(Onboarding.id, Onboarding.opened_at, Onboarding.attempts, _state, Firm, Step, undecided, *wrong.values())
         .where(*wanted)
-        .order_by(case((_state == CaseState.OPEN.value, 0), else_=1), Onboarding.id.desc())
+        .order_by(case((and_(is_open, _overdue(at)), 0), (is_open, 1), else_=2), Onboarding.id.desc())
         .limit(limit)
         .offset(offset)
     ).all()
-    waits: dict[int, list[Wait]] = {row[0]: [] for row in found}
-    waiting = select(Step).where(Step.onboarding_id.in_(waits), Step.state == StepState.WAITING).order_by(Step.id)
-    for one in session.scalars(waiting):
-        assert one.waiting_for is not None
-        waits[one.onboarding_id].append(Wait(one.name, one.waiting_for, one.since))
+    waits = _waits(session, at, [row[0] for row in found])
     made = []
-    for case_id, opened_at, attempts, said, firm, step, decisions in found:
+    for case_id, opened_at, attempts, said, firm, step, decisions, *is_wrong in found:
         state = CaseState(said)
         stands = step if state is CaseState.OPEN else None
         made.append(
@@ -457,26 +548,49 @@ def _lines(session: Session, wanted: Sequence[ColumnElement[bool]], limit: int, 
                 waits=waits[case_id] if stands else [],
                 open_decisions=decisions,
                 stuck=attempts >= STUCK_AFTER,
+                troubles=[one for one, so in zip(wrong, is_wrong, strict=True) if so and stands],
             )
         )
     return made
 
 
-def _searched(session: Session, search: str) -> ColumnElement[bool]:
-    """The cases whose firm has every word that is looked for.
+def _waits(session: Session, at: datetime, cases: Sequence[int]) -> dict[int, list[Wait]]:
+    """What waits in each of these cases."""
+    longest = patience(at)
+    planned = select(Reminder.onboarding_id, Reminder.step, func.min(Reminder.due_at))
+    planned = planned.where(Reminder.onboarding_id.in_(cases), Reminder.due_at.is_not(None))
+    due = {
+        (case_id, step): next_at
+        for case_id, step, next_at in session.execute(planned.group_by(Reminder.onboarding_id, Reminder.step))
+    }
+    waits: dict[int, list[Wait]] = {case_id: [] for case_id in cases}
+    waiting = select(Step).where(Step.onboarding_id.in_(cases), Step.state == StepState.WAITING).order_by(Step.id)
+    for one in session.scalars(waiting):
+        assert one.waiting_for is not None
+        late = one.since < longest[one.waiting_for]
+        waits[one.onboarding_id].append(
+            Wait(one.name, one.waiting_for, one.since, late, due.get((one.onboarding_id, one.name)))
+        )
+    return waits
 
-    Compared here and not by the database, since SQLite and PostgreSQL have each their own idea of letters.
-    """
-    words = [folded(word) for word in search.split()]
+
+def _searched(search: str, labels: Mapping[LineOfBusiness, str]) -> ColumnElement[bool]:
+    """The cases whose firm has every word that is looked for."""
+    called = {line: spellings(label) for line, label in labels.items()}
     found = []
-    for case_id, name, business, company_id in session.execute(
-        select(Onboarding.id, Firm.name, Firm.business, Firm.company_id).join(Firm, Firm.id == Onboarding.firm_id)
-    ):
-        text = folded(f"{name} {business}")
-        if all(word in text or str(company_id).startswith(word) for word in words):
-            found.append(case_id)
-    # Written into the statement: a database takes only so many parameters.
-    return Onboarding.id.in_(bindparam("found", found, expanding=True, literal_execute=True))
+    words = [ways for ways in map(spellings, search.split()) if ways[0]]
+    if not words:
+        return false()
+    for ways in [ways for ways in words if ways[0] not in CONNECTING] or words:
+        fits = [and_(*(Firm.search.contains(word) for word in way.split())) for way in ways]
+        fits += [
+            Firm.line_of_business == line for line, names in called.items() if any(ways[0] in one for one in names)
+        ]
+        if re.fullmatch(r"\d{1,6}", ways[0], re.ASCII):
+            beyond = 10 ** (6 - len(ways[0]))
+            fits.append(Firm.company_id.between(int(ways[0]) * beyond, (int(ways[0]) + 1) * beyond - 1))
+        found.append(or_(*fits))
+    return and_(*found)
 
 
 def _people(session: Session, firm_id: int) -> list[PersonLine]:
@@ -491,6 +605,8 @@ def _people(session: Session, firm_id: int) -> list[PersonLine]:
 
 
 def _decisions(session: Session, wanted: ColumnElement[bool]) -> list[DecisionLine]:
+    at = now()
+    since = patience(at)[Party.OPERATOR]
     query = (
         select(Decision, Firm.name)
         .join(Onboarding, Onboarding.id == Decision.onboarding_id)
@@ -499,14 +615,23 @@ def _decisions(session: Session, wanted: ColumnElement[bool]) -> list[DecisionLi
         .order_by(Decision.answered_at.is_not(None), Decision.id)
     )
     return [
-        _copy(DecisionLine, one, decision_id=one.id, case_id=one.onboarding_id, firm=firm, choices=VERDICTS[one.kind])
+        _copy(
+            DecisionLine,
+            one,
+            decision_id=one.id,
+            case_id=one.onboarding_id,
+            firm=firm,
+            choices=VERDICTS[one.kind],
+            days=(at - one.opened_at).days,
+            overdue=one.answered_at is None and one.opened_at < since,
+        )
         for one, firm in session.execute(query)
     ]
 
 
 def _mails(session: Session, case_id: int) -> list[MailLine]:
     rows = session.scalars(select(Outgoing).where(Outgoing.onboarding_id == case_id).order_by(Outgoing.id.desc()))
-    return [_copy(MailLine, one, state=_mail_state(one)) for one in rows]
+    return [_copy(MailLine, one, mail_id=one.id, state=_mail_state(one)) for one in rows]
 
 
 def _mail_state(mail: Outgoing) -> MailState:

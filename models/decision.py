@@ -112,6 +112,8 @@ class Decision(Base):
     form_run_id: Mapped[str | None] = mapped_column(String(40))
     """The Prefect run that shows the form; disposable."""
     form_attempt: Mapped[int] = mapped_column(default=0)
+    escalated_at: Mapped[Instant | None]
+    """When the managers were told that it waits for too long."""
 
     @classmethod
     def ask(cls, session: Session, case_id: int, kind: DecisionKind, key: str, now: datetime, **facts: object) -> bool:

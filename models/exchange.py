@@ -43,6 +43,10 @@ class MailKind(StrEnum):
     CLIENT_ACTIVE = "client_active"  # To the organiser: client (name).
     DECISIONS_WAIT = "decisions_wait"  # To the provider: questions (kind, firm, days, path of each).
     RESET_PASSWORD = "reset_password"  # To an account.  # noqa: S105
+    # To operators, each with instead_of: names of those who are absent and whose deputy the reader is.
+    OPERATOR_INVITED = "operator_invited"  # To somebody new: link to set a password, manager (bool), by.
+    DECISION_OVERDUE = "decision_overdue"  # To managers: question (kind), opened_at, path.
+    DIGEST = "digest"  # Once a week: waiting, overdue and wrong, each a list of label, count, path.
 
 
 class Outgoing(Base):
@@ -59,7 +63,7 @@ class Outgoing(Base):
     message_id: Mapped[str] = mapped_column(String(120), unique=True)
     """Stays the same for the same mail, so that a copy sent twice can be told, and a bounce be matched."""
     kind: Mapped[MailKind]
-    onboarding_id: Mapped[int | None] = mapped_column(ForeignKey("onboardings.id"))
+    onboarding_id: Mapped[int | None] = mapped_column(ForeignKey("onboardings.id"), index=True)
     person_id: Mapped[int | None] = mapped_column(ForeignKey("persons.id"), index=True)
     to_name: Mapped[str] = mapped_column(String(200))
     to_address: Mapped[str] = mapped_column(String(254))

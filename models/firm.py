@@ -3,15 +3,19 @@
 import re
 from enum import StrEnum
 from typing import Self
+from unicodedata import combining, normalize
 from urllib.parse import urlsplit
 
-from sqlalchemy import JSON, CheckConstraint, String, select
-from sqlalchemy.orm import Mapped, Session, mapped_column
+from sqlalchemy import JSON, CheckConstraint, String, Text, select
+from sqlalchemy.orm import Mapped, Session, mapped_column, validates
 
 from models.company_id import FIRST, LAST, CompanyIdPool
 from models.db import Base, Instant, Key
 from models.errors import N_, NotFound, ProvisionError
 from models.schedule import Land
+
+UMLAUTS = str.maketrans({"ä": "ae", "ö": "oe", "ü": "ue", "œ": "oe", "æ": "ae"})
+APOSTROPHES = str.maketrans(dict.fromkeys("'’‘ʼ`´"))
 
 
 class LineOfBusiness(StrEnum):
@@ -88,6 +92,8 @@ class Firm(Base):
     line_of_business: Mapped[LineOfBusiness]
     business: Mapped[str] = mapped_column(String(100), default="")
     """In the firm's own words, where the list does not say it."""
+    search: Mapped[str] = mapped_column(Text)
+    """Name and business as a search compares them; follows both."""
     website: Mapped[str] = mapped_column(String(300), default="")
     street: Mapped[str] = mapped_column(String(200), default="")
     postcode: Mapped[str] = mapped_column(String(10), default="")
@@ -105,6 +111,12 @@ class Firm(Base):
         if firm is None:
             raise NotFound(str(company_id))
         return firm
+
+    @validates("name", "business")
+    def _fold(self, field: str, value: str) -> str:
+        words = {"name": self.name, "business": self.business, field: value}
+        self.search = " ".join(spellings(f"{words['name'] or ''} {words['business'] or ''}"))
+        return value
 
     @property
     def missing(self) -> list[str]:
@@ -193,6 +205,28 @@ class Firm(Base):
             raise NumberTaken(number)
         self.company_id, self.offered_numbers = number, None
         return True
+
+
+def folded(text: str) -> str:
+    """Small letters without accents, umlauts written out: how names are compared."""
+    return _plain(normalize("NFC", text).casefold().translate(UMLAUTS))
+
+
+def spellings(text: str) -> list[str]:
+    """The text as a search compares it, in one or two ways: “Mueller” and “muller” both find “MÜLLER”.
+
+    Words of letters and digits; anything else is a blank, but an apostrophe is nothing.
+    """
+    small = normalize("NFC", text).casefold().translate(APOSTROPHES)
+    return list(dict.fromkeys(_words(_plain(one)) for one in (small.translate(UMLAUTS), small)))
+
+
+def _plain(text: str) -> str:
+    return "".join(char for char in normalize("NFKD", text) if not combining(char))
+
+
+def _words(text: str) -> str:
+    return " ".join("".join(char if char.isalnum() else " " for char in text).split())
 
 
 def firm_name(written: str) -> str:

@@ -5,7 +5,7 @@ human being may be a caseworker of one firm and a client of another with one acc
 """
 
 from collections.abc import Collection
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from enum import StrEnum
 from functools import cache
 from hashlib import sha256
@@ -167,6 +167,10 @@ class Account(Base):
     """A login: one address, one password."""
 
     __tablename__ = "accounts"
+    __table_args__ = (
+        CheckConstraint("is_operator OR NOT is_manager", name="manager_is_operator"),
+        CheckConstraint("(absent_from IS NULL) = (absent_until IS NULL)", name="absence_has_an_end"),
+    )
 
     id: Mapped[Key]
     email: Mapped[str] = mapped_column(String(254), unique=True)
@@ -174,6 +178,17 @@ class Account(Base):
     """None: none was set for our pages; a foreign identity provider may keep one, which does not open them."""
     external_id: Mapped[str | None] = mapped_column(String(200), unique=True)
     is_operator: Mapped[bool] = mapped_column(default=False)
+    is_manager: Mapped[bool] = mapped_column(default=False)
+    """An operator who also looks after the other operators, see ``models.operator``."""
+    deactivated_at: Mapped[Instant | None]
+    """When somebody ceased to be an operator."""
+    absent_from: Mapped[date | None]
+    absent_until: Mapped[date | None]
+    """The last day of an operator's absence."""
+    deputy_id: Mapped[int | None] = mapped_column(ForeignKey("accounts.id"))
+    """Who gets an operator's mails as well during the absence."""
+    digest_at: Mapped[Instant | None]
+    """When it was last looked what there is to tell this operator of the week."""
     confirmed_at: Mapped[Instant | None]
     """When the address was proven to be this person's."""
     created_at: Mapped[Instant]
@@ -193,8 +208,12 @@ class Account(Base):
         check_password(_typed(password), self.email, *context)
         self.password_hash = _hasher().hash(_typed(password))
         if self.id is not None:
-            for row in session.scalars(select(SignIn).where(SignIn.account_id == self.id)):
-                session.delete(row)
+            self.sign_out(session)
+
+    def sign_out(self, session: Session) -> None:
+        """Every session of this account ends."""
+        for row in session.scalars(select(SignIn).where(SignIn.account_id == self.id)):
+            session.delete(row)
 
     @classmethod
     def sign_in(cls, session: Session, email: str, password: str, now: datetime) -> tuple[Self, str]:

@@ -321,6 +321,27 @@ def is_holiday(day: date, land: Land | None) -> bool:
     return day in _holidays(land, day.year)
 
 
+def working_days_before(moment: datetime, days: int, land: Land | None = None) -> datetime:
+    """The moment after which not as many as *days* working days have gone by, at the same time of the day in Berlin.
+
+    On a day off it is counted from that day's beginning.
+    """
+    local = moment.astimezone(ZoneInfo("Europe/Berlin"))
+    day, hour = local.date(), local.time()
+    if not _is_working_day(day, land):
+        hour = time()
+        while not _is_working_day(day - timedelta(days=1), land):
+            day -= timedelta(days=1)
+    while days:
+        day -= timedelta(days=1)
+        days -= _is_working_day(day, land)
+    return datetime.combine(day, hour, ZoneInfo("Europe/Berlin")).astimezone(UTC)
+
+
+def _is_working_day(day: date, land: Land | None) -> bool:
+    return day.weekday() < 5 and not is_holiday(day, land)
+
+
 def next_reachable(after: datetime, gap: timedelta, who: Reachable) -> datetime:
     """The first moment, *gap* after *after* or later, at which this person may be written to.
 

@@ -13,7 +13,7 @@ from functools import cache
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, EmailStr, SecretStr
+from pydantic import AfterValidator, EmailStr, Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 
@@ -83,6 +83,13 @@ class Settings(BaseSettings):
     """Days that a registration or invitation link is good for."""
     trust_roots: Path | None = None
     """Folder with certificates (PEM or DER) of those whose signatures are trusted; without it an operator looks."""
+    decision_days: int = 2
+    """Working days after which an open decision is overdue and the managers are told."""
+    overdue_days: int = 14
+    """Days after which a wait for somebody at the firm is overdue on the board."""
+    digest_weekday: Annotated[int, Field(ge=1, le=7)] = 1
+    """Day on which operators get the weekly digest, Monday being 1, and the hour, in Berlin's time."""
+    digest_hour: Annotated[int, Field(ge=0, le=23)] = 7
     time_shift: timedelta = timedelta()
     """Added to the clock, so that a rehearsal can live through weeks in seconds."""
 

@@ -27,6 +27,7 @@ from models.person import (
     Person,
     Role,
     SignIn,
+    SignInRefused,
     email_address,
 )
 from models.request import Named
@@ -398,6 +399,7 @@ class Visitor:
     account_id: int
     email: str
     is_operator: bool
+    is_manager: bool = False
     language: Language = Language.GERMAN
     address_form: AddressForm = AddressForm.SIE
     memberships: list[Membership] = field(default_factory=list)
@@ -410,7 +412,14 @@ class Visitor:
 def sign_in(email: str, password: str) -> str:
     """A session token; raises SignInRefused."""
     with transaction() as session:
-        return Account.sign_in(session, email, password, now())[1]
+        account, token = Account.sign_in(session, email, password, now())
+        if account.deactivated_at is not None and not _works_at_a_firm(session, account):
+            raise SignInRefused
+        return token
+
+
+def _works_at_a_firm(session: Session, account: Account) -> bool:
+    return session.scalars(select(Person.id).where(Person.account_id == account.id)).first() is not None
 
 
 def sign_out(token: str) -> None:
@@ -435,10 +444,13 @@ def signed_in(token: str) -> Visitor | None:
             .order_by(Person.id)
         ).all()
         people = [person for person, _, _ in rows]
+        if account.deactivated_at is not None and not people:
+            return None
         return Visitor(
             account_id=account.id,
             email=account.email,
             is_operator=account.is_operator,
+            is_manager=account.is_manager,
             language=people[0].language if people else Language.GERMAN,
             address_form=people[0].address_form if people else AddressForm.SIE,
             memberships=[

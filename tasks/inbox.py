@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 from prefect.logging import get_logger
 
+from models.audit import HOUSE, record
 from models.db import Facts, reading, transaction
 from models.errors import ProvisionError
 from models.exchange import Incoming
@@ -32,10 +33,12 @@ def handle_events() -> int:
     return sum(handle(event_id) for event_id in waiting)
 
 
-def handle_again(event_id: int) -> bool:
+def handle_again(event_id: int, by: str) -> bool:
     """An operator wants an event tried once more that nobody tries any longer; False if there is no such event."""
     with transaction() as session:
         asked = Incoming.try_again(session, event_id)
+        if asked:
+            record(session, HOUSE, now(), "event.retried", by, event=event_id)
     if asked:
         start_run("receive/receive", {}, key=f"receive-again-{event_id}-{now().isoformat()}")
     return asked

@@ -15,8 +15,8 @@ from typing import Any
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
-from models.board import folded
 from models.errors import N_, ProvisionError
+from models.firm import folded
 from models.schedule import now
 from models.settings import settings
 from tasks.sandbox import Failed, TooCostly, ask

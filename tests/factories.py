@@ -179,10 +179,12 @@ def give_logo(case_id: int) -> None:
     publish.supply_logo(firm_of(case_id), "erika@freitag.example", picture())
 
 
-def operator(email: str = "operator@convent-it.example") -> str:
+def operator(email: str = "operator@convent-it.example", *, manager: bool = False) -> str:
     """An operator who is signed in; returns the session token."""
     with transaction() as session:
-        account = Account(email=email, is_operator=True, created_at=now(), confirmed_at=now())
+        account = Account(
+            email=email, is_operator=True, is_manager=manager, created_at=now(), digest_at=now(), confirmed_at=now()
+        )
         account.set_password(session, PASSWORD)
         session.add(account)
     return accounts.sign_in(email, PASSWORD)

@@ -22,11 +22,14 @@ from deployments.web.security import (
     check_form,
     cookie,
     drop_cookie,
+    ip,
     set_cookie,
     sign,
 )
+from models.audit import origin
 from models.company_id import NumberInvalid
 from models.errors import N_, NotFound, ProvisionError
+from models.operator import ManagersOnly
 from models.person import (
     SESSION_LIFE,
     AddressForm,
@@ -143,6 +146,17 @@ class Visit:
         visitor = self.signed_in()
         if not visitor.is_operator:
             raise NotFound(self.reader.gettext("The page"))
+        if (
+            self.request.method == "POST"
+        ):  # What is done from here on stands in the audit trail with where it came from.
+            origin.set({"ip": ip(self.request), "agent": self.request.headers.get("user-agent", "")[:200]})
+        return visitor
+
+    def require_manager(self) -> accounts.Visitor:
+        """The visitor, who looks after operators; raises SignInFirst, NotFound, ManagersOnly."""
+        visitor = self.require_operator()
+        if not visitor.is_manager:
+            raise ManagersOnly
         return visitor
 
     def roles(self, firm_id: int) -> set[Role]:

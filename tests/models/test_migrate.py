@@ -3,11 +3,14 @@ from datetime import UTC, datetime
 import pytest
 from alembic import command
 from sqlalchemy import inspect, select, text
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from models.agreement import Agreement
 from models.db import Base, engine
+from models.firm import Firm
 from models.migrate import config, upgrade
+from models.person import Account, SignIn
 from models.settings import settings
 from tests import postgres
 
@@ -99,3 +102,32 @@ def test_an_agreement_sent_before_codes_and_expiry_can_be_signed_for_ninety_days
         found = session.scalars(select(Agreement)).one()
         assert (found.expires_at, found.parts_read) == (datetime(2026, 4, 1, 10, tzinfo=UTC), {})
         assert found.is_open
+
+
+def test_firms_from_before_can_be_searched_for_and_operators_from_before_are_managers(nothing):
+    command.upgrade(config(), "0008")
+    with engine(nothing).begin() as connection:
+        for statement in (
+            (
+                "INSERT INTO firms (id, name, line_of_business, business, street, postcode, city, website, created_at) "
+                "VALUES (1, 'Müller & Söhne', 'law', 'O’Neill', '', '', '', '', '2026-01-01')"
+            ),
+            (
+                "INSERT INTO onboardings (id, firm_id, request_key, opened_at, attempts, version) "
+                "VALUES (1, 1, 'x', '2026-01-01', 0, 1)"
+            ),
+            "INSERT INTO accounts (id, email, is_operator, created_at) VALUES (1, 'a', true, '2026-01-01')",
+            "INSERT INTO accounts (id, email, is_operator, created_at) VALUES (2, 'b', false, '2026-01-01')",
+            ("INSERT INTO sign_ins (id, account_id, token_sha256, expires_at) VALUES (1, 1, 'x', '2026-01-01')"),
+        ):
+            connection.execute(text(statement))
+
+    upgrade()
+
+    with Session(engine(nothing)) as session:
+        migrated = session.get_one(Firm, 1).search
+        assert migrated == Firm(name="Müller & Söhne", business="O’Neill").search
+        assert session.scalars(select(Account.is_manager).order_by(Account.id)).all() == [True, False]
+        session.add(SignIn(account_id=99, token_sha256="y", expires_at=datetime(2026, 1, 1, tzinfo=UTC)))
+        with pytest.raises(IntegrityError):
+            session.flush()

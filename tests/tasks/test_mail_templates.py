@@ -62,9 +62,54 @@ CASES = [
         },
     ),
     ("reset_password", {"firm": ""}),
+    *[
+        ("operator_invited", {"firm": "", "manager": manager, "by": "a@convent-it.example"})
+        for manager in (True, False)
+    ],
+    *[
+        (
+            "decision_overdue",
+            {
+                "firm": "",
+                "about": FIRM,
+                "question": "advice",
+                "opened_at": "2026-11-20T13:05:00+00:00",
+                "path": "/board/cases/1#decision-1",
+                "instead_of": absent,
+            },
+        )
+        for absent in ([], ["b@convent-it.example"])
+    ],
+    *[
+        (
+            "digest",
+            {
+                "firm": "",
+                "path": "/board",
+                "instead_of": [],
+                "waiting": waiting,
+                "wrong": wrong,
+                "parties": {"organiser": 3, "provision": 1},
+                "news": {"opened": 2, "finished": 1},
+            },
+        )
+        for waiting, wrong in [
+            (
+                {"decisions": 3, "decisions_overdue": 1, "overdue": 4},
+                {"bounced": 1, "mail_failed": 2, "stuck": 1, "events": 1},
+            ),
+            ({"decisions": 1}, {"bounced": 1}),
+            ({}, {}),
+        ]
+    ],
 ]
 READERS = [("de", "sie"), ("de", "du"), ("fr", "sie"), ("en", "sie")]
-TAKES_LINK = {"welcome", "register", "agreement", "invitation", "reset_password"}
+TAKES_LINK = {"operator_invited", "welcome", "register", "agreement", "invitation", "reset_password"}
+
+TO_OPERATORS = {
+    *("agreement_declined", "agreement_expired", "decisions_wait"),
+    *("operator_invited", "decision_overdue", "digest"),
+}
 
 
 def link(purpose: Purpose = Purpose.REGISTER) -> Link:
@@ -75,7 +120,7 @@ def row(kind: str, facts: dict, language: str = "de", form: str = "sie", **chang
     columns = {
         "message_id": "<1234@convent-it.example>",
         "kind": MailKind(kind),
-        "person_id": None if kind in {"agreement_declined", "agreement_expired", "decisions_wait"} else 1,
+        "person_id": None if kind in TO_OPERATORS else 1,
         "to_name": "Erika Muster",
         "to_address": "erika@freitag.example",
         "language": Language(language),

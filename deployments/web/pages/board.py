@@ -13,7 +13,7 @@ from starlette.responses import Response
 from deployments.logo import told_reason
 from deployments.web.visit import Form, Submission, Submitting, Visit, Visiting
 from models import board
-from models.board import Act, CaseDetail, CaseState, DecisionLine, MailState
+from models.board import Act, CaseDetail, CaseState, DecisionLine, MailState, Trouble
 from models.company_id import NumberInvalid
 from models.db import reading, transaction
 from models.decision import Decision, DecisionKind, Verdict
@@ -22,6 +22,7 @@ from models.exchange import Incoming, MailKind
 from models.firm import BusinessMissing, FirmNameMissing, LineOfBusiness, PostcodeInvalid, WebsiteInvalid
 from models.logo import LogoChoiceMissing
 from models.onboarding import Party, StepName
+from models.operator import is_absent, operators
 from models.person import AddressForm, AddressInvalid, Language, NameMissing, email_address
 from models.request import IntervalMissing, Named, OnboardingRequest, WebsiteMissing, parse_people
 from models.schedule import Land, now
@@ -30,6 +31,7 @@ from tasks import agreements, cases, invitations, returned
 from tasks.cases import FormInvalid, PlanMissing
 from tasks.inbox import handle_again
 from tasks.logos.evidence import Reason, Sign
+from tasks.operators import today
 from tasks.passes import kick
 from tasks.texts import Reader, explain
 
@@ -83,7 +85,18 @@ MAILS = {
     MailKind.CLIENT_ACTIVE: N_("Notice that a client is active"),
     MailKind.DECISIONS_WAIT: N_("Reminder of open decisions"),
     MailKind.RESET_PASSWORD: N_("New password"),
+    MailKind.OPERATOR_INVITED: N_("Invitation of an operator"),
+    MailKind.DECISION_OVERDUE: N_("Overdue decision"),
+    MailKind.DIGEST: N_("Weekly digest"),
 }
+TROUBLES = {
+    Trouble.BOUNCED: N_("mail came back"),
+    Trouble.MAIL_FAILED: N_("mail not delivered"),
+    Trouble.DECISION_OVERDUE: N_("decision overdue"),
+    Trouble.STUCK: N_("stuck"),
+}
+DECISIONS_SHOWN = 10
+"""Open decisions on the board; the others are on a page of their own."""
 ANSWERS = {
     (DecisionKind.ADVICE, Verdict.AGREED): N_("Record what was agreed"),
     (DecisionKind.COMPANY_ID, Verdict.GRANT): N_("Grant the number"),
@@ -144,6 +157,7 @@ ACTIONS = {
     "caseworkers.none": N_("No caseworkers wanted"),
     "clients.named": N_("Clients named"),
     "decision.answered": N_("Decided"),
+    "decision.escalated": N_("Decision overdue, managers told"),
     "mail.bounced": N_("Mail came back"),
     "address.corrected": N_("Address corrected"),
     "person.reminded": N_("Reminded"),
@@ -176,12 +190,21 @@ def show_board(visit: Visiting) -> Response:
         "state": _member(CaseState, asked.get("state", "")),
         "step": _member(StepName, asked.get("step", "")),
         "waiting_for": _member(Party, asked.get("waiting_for", "")),
+        "trouble": _member(Trouble, asked.get("trouble", "")),
+        "overdue": "yes" if asked.get("overdue") == "yes" else "",
     }
     page = asked.get("page", "")
     with reading() as session:
-        found = board.board(session, **looked_for, page=int(page) if page.isdecimal() and len(page) < 9 else 1)  # type: ignore[arg-type]
+        found = board.board(
+            session,
+            **{**looked_for, "overdue": bool(looked_for["overdue"])},  # type: ignore[arg-type]
+            page=int(page) if page.isdecimal() and len(page) < 9 else 1,
+            labels={one: visit.reader.label(one) for one in LineOfBusiness},
+        )
         decisions = board.open_decisions(session)
         broken = board.broken_events(session)
+        here = operators(session)
+    emails = {one.id: one.email for one in here}
 
     def address(**changed: object) -> str:
         """The same page with something else looked for."""
@@ -200,7 +223,18 @@ def show_board(visit: Visiting) -> Response:
         state_names=STATES,
         lines=_options(visit, LineOfBusiness),
         parties=_options(visit, Party),
+        troubles=TROUBLES,
+        decisions_shown=DECISIONS_SHOWN,
+        absent=[(one, emails.get(one.deputy_id or 0)) for one in here if is_absent(one, today())],
     )
+
+
+@router.get("/board/decisions")
+def show_decisions(visit: Visiting) -> Response:
+    """Everything that waits for an operator's word, oldest first."""
+    visit.require_operator()
+    with reading() as session:
+        return visit.page("board/decisions.html", decisions=board.open_decisions(session))
 
 
 @router.get("/board/cases/{case_id}")
@@ -310,8 +344,8 @@ def _to_countersign() -> list[board.DecisionLine]:
 
 @router.post("/board/events/{event_id}")
 def try_again(visit: Submitting, event_id: int) -> Response:
-    visit.require_operator()
-    return visit.go("/board?said=again" if handle_again(event_id) else "/board")
+    by = visit.require_operator().email
+    return visit.go("/board?said=again" if handle_again(event_id, by) else "/board")
 
 
 @router.post("/board/events/{event_id}/dismiss")

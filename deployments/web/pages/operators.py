@@ -1,0 +1,132 @@
+"""The provider's own people: who is an operator, who is absent and who stands in; managers change it."""
+
+from datetime import date
+from typing import Any
+
+from fastapi import APIRouter
+from starlette.responses import Response
+
+from deployments.web.visit import Submitting, Visit, Visiting
+from models.audit import HOUSE, trail
+from models.db import reading
+from models.errors import N_, ProvisionError
+from models.operator import AbsenceInvalid, DeputyUnfit, ManagersOnly, OperatorAlready, is_absent, operators
+from models.person import AddressInvalid
+from tasks import operators as tasks
+
+router = APIRouter(prefix="/board/operators")
+
+NEWEST = 50
+"""Acts on operators that the page shows."""
+SAID = {
+    "invited": N_("Invited: a link to set a password is on its way."),
+    "changed": N_("The role is changed."),
+    "deactivated": N_("This account is no operator’s any more, and signed out everywhere."),
+    "absent": N_("The absence is saved."),
+    "present": N_("The absence is taken back."),
+}
+ACTIONS = {
+    "operator.appointed": N_("Made an operator"),
+    "operator.role_changed": N_("Role changed"),
+    "operator.deactivated": N_("Deactivated"),
+    "operator.absent": N_("Absence set"),
+    "operator.present": N_("Absence taken back"),
+    "event.retried": N_("Event handled once more"),
+}
+"""What people read for the acts that belong to no case."""
+ACTORS = {"command line": N_("command line")}
+FIELDS: dict[type[ProvisionError], str] = {
+    AddressInvalid: "email",
+    OperatorAlready: "email",
+    AbsenceInvalid: "absent_from",
+    DeputyUnfit: "deputy",
+}
+
+
+@router.get("")
+def show(visit: Visiting) -> Response:
+    visit.require_operator()
+    return visit.page("board/operators.html", **_shown(visit))
+
+
+@router.post("/invite")
+def invite(visit: Submitting) -> Response:
+    by = visit.require_manager().email
+    try:
+        tasks.invite(visit.text("email"), by, manager=visit.ticked("manager"))
+    except ProvisionError as refusal:
+        return _again(visit, refusal)
+    return visit.go("/board/operators?said=invited")
+
+
+@router.post("/{account_id}/role")
+def change_role(visit: Submitting, account_id: int) -> Response:
+    by = visit.require_manager().email
+    try:
+        tasks.change_role(account_id, by, manager=visit.text("role") == "manager")
+    except ProvisionError as refusal:
+        return _again(visit, refusal)
+    return visit.go("/board/operators?said=changed")
+
+
+@router.post("/{account_id}/deactivate")
+def deactivate(visit: Submitting, account_id: int) -> Response:
+    by = visit.require_manager().email
+    try:
+        tasks.deactivate(account_id, by)
+    except ProvisionError as refusal:
+        return _again(visit, refusal)
+    return visit.go("/board/operators?said=deactivated")
+
+
+@router.post("/absence")
+def set_absence(visit: Submitting) -> Response:
+    """One's own absence; managers may set that of others."""
+    me = visit.require_operator()
+    whose, deputy = _number(visit.text("whose")) or me.account_id, _number(visit.text("deputy"))
+    if whose != me.account_id and not me.is_manager:
+        raise ManagersOnly
+    back = visit.text("act") == "back"
+    try:
+        first, last = (None, None) if back else (_day(visit.text("absent_from")), _day(visit.text("absent_until")))
+        if not back and first is None:
+            raise AbsenceInvalid
+        tasks.set_absence(whose, first, last, deputy, me.email)
+    except ProvisionError as refusal:
+        return _again(visit, refusal)
+    return visit.go(f"/board/operators?said={'present' if back else 'absent'}")
+
+
+def _again(visit: Submitting, refusal: ProvisionError) -> Response:
+    return visit.again("board/operators.html", refusal, fields=FIELDS, values=visit.values, **_shown(visit))
+
+
+def _shown(visit: Visit) -> dict[str, Any]:
+    with reading() as session:
+        here = operators(session)
+        acts = trail(session, HOUSE)[-NEWEST:] if visit.signed_in().is_manager else []
+    today = tasks.today()
+    return {
+        "me": next(one for one in here if one.id == visit.signed_in().account_id),
+        "operators": here,
+        "emails": {one.id: one.email for one in here},
+        "absent": {one.id for one in here if is_absent(one, today)},
+        "planned": {one.id for one in here if one.absent_until and one.absent_until >= today},
+        "people": [(one.id, one.email) for one in here],
+        "acts": acts,
+        "actions": ACTIONS,
+        "actors": ACTORS,
+        "said": SAID.get(visit.request.query_params.get("said", ""), ""),
+    }
+
+
+def _number(text: str) -> int | None:
+    return int(text) if text.isascii() and text.isdecimal() and len(text) < 10 else None
+
+
+def _day(text: str) -> date | None:
+    """The day that a browser's date field gives; raises AbsenceInvalid."""
+    try:
+        return date.fromisoformat(text) if text else None
+    except ValueError as error:
+        raise AbsenceInvalid from error

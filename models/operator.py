@@ -1,0 +1,117 @@
+"""Operators: the provider's people, with accounts. Managers look after them; an absent one has a deputy.
+
+What is done to operators belongs to no case and stands in the audit chain ``models.audit.HOUSE``.
+"""
+
+from collections.abc import Iterable, Sequence
+from datetime import date, datetime
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from models.errors import N_, ProvisionError
+from models.person import Account
+
+
+class ManagersOnly(ProvisionError):
+    status = 403
+    says = N_("Only managers look after operators: ask one of them to do it.")
+
+
+class LastManager(ProvisionError):
+    says = N_("%(address)s is the only manager: make somebody else a manager first.")
+
+    def __init__(self, address: str) -> None:
+        super().__init__(address)
+        self.address = address
+
+
+class OperatorAlready(ProvisionError):
+    says = N_("%(address)s is an operator already: change the role in the list.")
+
+    def __init__(self, address: str) -> None:
+        super().__init__(address)
+        self.address = address
+
+
+class AbsenceInvalid(ProvisionError):
+    status = 422
+    says = N_("An absence has a first and a last day, the last one not before the first and not in the past.")
+
+
+class DeputyUnfit(ProvisionError):
+    status = 422
+    says = N_("A deputy is another operator: choose one from the list.")
+
+
+def operators(session: Session) -> list[Account]:
+    """Who works as an operator now, in the order of their accounts.
+
+    Locked for this transaction (not while only reading), so that acts on operators come one after the other.
+    """
+    query = select(Account).where(Account.is_operator).order_by(Account.id)
+    if not session.info.get("reading"):
+        query = query.with_for_update().execution_options(populate_existing=True)
+    return list(session.scalars(query))
+
+
+def appoint(session: Session, account: Account, *, manager: bool) -> bool:
+    """Make the account an operator or manager; False if it is just that. Raises LastManager."""
+    if account.is_operator and account.is_manager == manager:
+        return False
+    if not manager:
+        _require_another_manager(session, account)
+    account.is_operator, account.is_manager, account.deactivated_at = True, manager, None
+    return True
+
+
+def deactivate(session: Session, account: Account, now: datetime) -> bool:
+    """No operator any more, and signed out at once; False if that is so already. Raises LastManager."""
+    if not account.is_operator:
+        return False
+    _require_another_manager(session, account)
+    account.is_operator = account.is_manager = False
+    account.deactivated_at = now
+    account.absent_from = account.absent_until = account.deputy_id = None
+    account.sign_out(session)
+    return True
+
+
+def _require_another_manager(session: Session, account: Account) -> None:
+    if account.is_manager and not any(one.is_manager and one.id != account.id for one in operators(session)):
+        raise LastManager(account.email)
+
+
+def set_absence(
+    session: Session, account: Account, first: date | None, last: date | None, deputy_id: int | None, today: date
+) -> None:
+    """Absent from the *first* to the *last* day, both included; no days: not absent. The deputy may be none.
+
+    Raises AbsenceInvalid, DeputyUnfit.
+    """
+    if (first is None) != (last is None) or (first and last and not (first <= last >= today)):
+        raise AbsenceInvalid
+    if deputy_id is not None and deputy_id not in {one.id for one in operators(session)} - {account.id}:
+        raise DeputyUnfit
+    account.absent_from, account.absent_until = first, last
+    account.deputy_id = deputy_id if first else None
+
+
+def is_absent(account: Account, day: date) -> bool:
+    return bool(account.absent_from and account.absent_until and account.absent_from <= day <= account.absent_until)
+
+
+def readers(meant: Iterable[Account], everybody: Sequence[Account], day: date) -> list[tuple[Account, list[Account]]]:
+    """Who gets a mail that is *meant* for these operators: they themselves, and the deputies of the absent ones.
+
+    Each once, with those whose deputy they are. The deputy of a deputy who is absent as well gets it, too.
+    """
+    known = {one.id: one for one in everybody}
+    found: dict[int, list[Account]] = {one.id: [] for one in meant}
+    for absent in [known[one] for one in found if one in known]:
+        at, seen = absent, {absent.id}
+        while is_absent(at, day) and at.deputy_id in known and at.deputy_id not in seen:
+            at = known[at.deputy_id]
+            seen.add(at.id)
+            found.setdefault(at.id, []).append(absent)
+    return [(known[one], instead) for one, instead in found.items() if one in known]

@@ -1,0 +1,226 @@
+"""The provider's own people: who is an operator, who stands in for whom, and the mails that go to them."""
+
+from collections.abc import Iterable
+from datetime import date, datetime, timedelta
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from models import operator
+from models.audit import HOUSE, record
+from models.board import board, broken_events, open_decisions, patience
+from models.db import Facts, reading, transaction
+from models.decision import Decision
+from models.errors import NotFound
+from models.exchange import MailKind, Outgoing
+from models.link import Link, Purpose
+from models.onboarding import Onboarding, Party
+from models.operator import OperatorAlready, operators, readers
+from models.person import Account, email_address
+from models.schedule import Reach, next_reachable, now
+from models.settings import settings
+from tasks.passes import kick_mail
+from tasks.policy import side_effect
+from tasks.texts import TIME_ZONE
+
+ESCALATED_AT_ONCE = 200
+
+
+def appoint(email: str, by: str, *, manager: bool = False) -> str:
+    """Let somebody work as an operator, or as a manager; returns a link to set a password, good for one hour.
+
+    Who is one already stays what they are at least.
+    """
+    with transaction() as session:
+        account = _account(session, email)
+        _appoint(session, account, by, manager=manager or account.is_manager)
+        return Link.to(session, Purpose.RESET_PASSWORD, now(), account=account.id).url
+
+
+def invite(email: str, by: str, *, manager: bool) -> None:
+    """Let somebody work as an operator and mail them a link to set a password; raises OperatorAlready."""
+    with transaction() as session:
+        account = _account(session, email)
+        if account.is_operator:
+            raise OperatorAlready(account.email)
+        _appoint(session, account, by, manager=manager)
+        link = Link.to(session, Purpose.RESET_PASSWORD, now(), account=account.id)
+        key = f"operator_invited:{account.id}:{link.generation}"
+        about = {"firm": "", "company_id": None, "logo": False, "manager": manager, "by": by}
+        Outgoing.post(session, MailKind.OPERATOR_INVITED, key, None, now(), address=account.email, link=link, **about)
+    kick_mail()
+
+
+def change_role(account_id: int, by: str, *, manager: bool) -> None:
+    """Make an operator a manager, or a manager an operator; raises LastManager."""
+    with transaction() as session:
+        _appoint(session, _operator(session, account_id), by, manager=manager)
+
+
+def deactivate(account_id: int, by: str) -> None:
+    """No operator any more; every session ends at once. Raises LastManager."""
+    with transaction() as session:
+        account = _operator(session, account_id)
+        if operator.deactivate(session, account, now()):
+            record(session, HOUSE, now(), "operator.deactivated", by, account=account.email)
+
+
+def set_absence(account_id: int, first: date | None, last: date | None, deputy_id: int | None, by: str) -> None:
+    """Absent from the *first* to the *last* day; none: there again. Raises AbsenceInvalid, DeputyUnfit."""
+    with transaction() as session:
+        account = _operator(session, account_id)
+        operator.set_absence(session, account, first, last, deputy_id, today())
+        deputy = account.deputy_id and session.get_one(Account, account.deputy_id).email
+        facts = {"account": account.email, "from": _day(first), "until": _day(last), "deputy": deputy}
+        record(session, HOUSE, now(), "operator.absent" if first else "operator.present", by, **facts)
+
+
+def today() -> date:
+    """The day that it is in Berlin."""
+    return now().astimezone(TIME_ZONE).date()
+
+
+def _day(day: date | None) -> str | None:
+    return None if day is None else day.isoformat()
+
+
+def _account(session: Session, email: str) -> Account:
+    """The account of this address, made if there is none."""
+    operators(session)  # Acts on operators come one after the other.
+    address = email_address(email)
+    account = Account.by_email(session, address)
+    if account is None:
+        account = Account(email=address, is_operator=False, is_manager=False, created_at=now())
+        session.add(account)
+        session.flush()
+    return account
+
+
+def _operator(session: Session, account_id: int) -> Account:
+    found = next((one for one in operators(session) if one.id == account_id), None)
+    if found is None:
+        raise NotFound(f"Operator {account_id}")
+    return found
+
+
+def _appoint(session: Session, account: Account, by: str, *, manager: bool) -> None:
+    is_new = not account.is_operator
+    if operator.appoint(session, account, manager=manager):
+        account.digest_at = now() if is_new else account.digest_at
+        act = "operator.appointed" if is_new else "operator.role_changed"
+        record(session, HOUSE, now(), act, by, account=account.email, manager=manager)
+
+
+# ---- mails
+
+
+def _mail(session: Session, kind: MailKind, key: str, meant: Iterable[Account], **facts: object) -> int:
+    """One mail to each of these operators, and to the deputies of those who are absent."""
+    at = now()
+    told: Facts = {"firm": "", "company_id": None, "logo": False, **facts}
+    mails = []
+    for account, instead in readers(meant, operators(session), today()):
+        names = [one.email for one in instead]
+        draft = Outgoing.draft(kind, f"{key}:{account.id}", None, at, address=account.email, instead_of=names, **told)
+        mails.append(draft)
+    return Outgoing.post_all(session, mails)
+
+
+@side_effect(name="escalate overdue decisions")
+def escalate_overdue() -> int:
+    """Tell the managers of decisions that wait for too long, in working hours; returns of how many.
+
+    Repeating it changes nothing: a decision is escalated once. Without a manager, the provider's address is told.
+    """
+    at = now()
+    if next_reachable(at, timedelta(), Reach()) > at:
+        return 0
+    since = patience(at)[Party.OPERATOR]
+    overdue = select(Decision.id).where(Decision.answered_at.is_(None), Decision.escalated_at.is_(None))
+    with reading() as session:
+        found = session.scalars(overdue.where(Decision.opened_at < since).order_by(Decision.id)).all()
+    done = sum(_escalate(decision_id, at) for decision_id in found[:ESCALATED_AT_ONCE])
+    if done:
+        kick_mail()
+    return done
+
+
+def _escalate(decision_id: int, at: datetime) -> bool:
+    with transaction() as session:
+        decision = Decision.get(session, decision_id)
+        if decision.answered_at is not None or decision.escalated_at is not None:
+            return False
+        case = Onboarding.get(session, decision.onboarding_id)
+        decision.escalated_at = at
+        managers = [one for one in operators(session) if one.is_manager]
+        told: Facts = {
+            "case_id": case.id,
+            "about": case.firm.name,
+            "question": decision.kind,
+            "opened_at": decision.opened_at.isoformat(),
+            "path": f"/board/cases/{case.id}#decision-{decision.id}",
+        }
+        key = f"decision_overdue:{decision.id}"
+        if managers:
+            _mail(session, MailKind.DECISION_OVERDUE, key, managers, **told)
+        else:
+            about: Facts = {"firm": "", "company_id": None, "logo": False, "instead_of": []}
+            Outgoing.post(session, MailKind.DECISION_OVERDUE, key, None, at, **about, **told)
+        to = [one.email for one in managers] or [settings().provider_email]
+        record(session, case.id, at, "decision.escalated", kind=decision.kind, to=to)
+        return True
+
+
+@side_effect(name="send digests")
+def send_digests() -> int:
+    """Tell each operator once a week what waits, what is overdue and what went wrong; returns how many mails.
+
+    Repeating it changes nothing: whoever was looked after this week is left alone, also if there was nothing to tell.
+    """
+    at = now()
+    due = digest_moment(at)
+    waits = select(Account.id).where(Account.is_operator, func.coalesce(Account.digest_at, Account.created_at) < due)
+    with reading() as session:
+        if not session.scalars(waits).first():
+            return 0
+        week = _week(session, at - timedelta(days=7))
+    sent = 0
+    with transaction() as session:
+        meant = [one for one in operators(session) if (one.digest_at or one.created_at) < due]
+        for one in meant:
+            one.digest_at = at
+        if any(week["waiting"] or week["wrong"] or week["news"] for _ in meant):
+            sent = _mail(session, MailKind.DIGEST, f"digest:{due:%Y-%m-%d}", meant, path="/board", **week)
+    if sent:
+        kick_mail()
+    return sent
+
+
+def digest_moment(at: datetime) -> datetime:
+    """The latest moment, up to *at*, at which digests are due."""
+    local = at.astimezone(TIME_ZONE)
+    day = local.date() - timedelta(days=(local.isoweekday() - settings().digest_weekday) % 7)
+    moment = datetime(day.year, day.month, day.day, settings().digest_hour, tzinfo=TIME_ZONE)
+    return moment if moment <= at else moment - timedelta(days=7)
+
+
+def _week(session: Session, since: datetime) -> Facts:
+    """What there is to tell: counts by the names of what is counted, without those of which there are none."""
+    told = board(session, size=1)
+    decisions = open_decisions(session)
+    waiting = {
+        "decisions": len(decisions),
+        "decisions_overdue": sum(one.overdue for one in decisions),
+        "overdue": told.overdue,
+    }
+    wrong = {trouble.value: count for trouble, count in told.by_trouble.items()}
+    wrong["events"] = len(broken_events(session))
+    del wrong["decision_overdue"]  # Told among what waits.
+    begun = select(func.count()).select_from(Onboarding)
+    news = {
+        "opened": session.scalar(begun.where(Onboarding.opened_at >= since)) or 0,
+        "finished": session.scalar(begun.where(Onboarding.finished_at >= since)) or 0,
+    }
+    parties = {party.value: count for party, count in told.by_party.items()}
+    whole = {"waiting": waiting, "wrong": wrong, "news": news, "parties": parties}
+    return {part: {name: count for name, count in counts.items() if count} for part, counts in whole.items()}

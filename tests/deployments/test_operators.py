@@ -1,0 +1,102 @@
+"""The page of the provider's own people."""
+
+import re
+from datetime import timedelta
+
+import pytest
+
+from models.audit import HOUSE, trail
+from models.db import reading, transaction
+from models.exchange import MOST_ATTEMPTS, Incoming
+from models.person import Account
+from models.schedule import now
+from tasks.operators import today
+from tests import factories
+from tests.deployments.test_board import Browser, text
+
+ADA, BEA = "ada@convent-it.example", "bea@convent-it.example"
+PAGE = "/board/operators"
+
+
+@pytest.fixture(autouse=True)
+def no_runs(monkeypatch):
+    monkeypatch.setattr("tasks.passes.start_run", lambda *_, **__: None)
+
+
+@pytest.fixture
+def ada():
+    return Browser(factories.operator(ADA, manager=True))
+
+
+@pytest.fixture
+def bea():
+    return Browser(factories.operator(BEA))
+
+
+def account(email):
+    with reading() as session:
+        return Account.by_email(session, email)
+
+
+def test_only_managers_change_operators(ada, bea):
+    number = account(ADA).id
+    token = {"form_token": re.search(r'name="form_token" value="([^"]+)"', bea.get(PAGE).text)[1]}
+
+    for path in ("/invite", f"/{number}/role", f"/{number}/deactivate"):
+        assert bea.ask("POST", PAGE + path, data={}).status_code == 403
+        refused = bea.ask("POST", PAGE + path, data=token | {"email": "x@convent-it.example", "role": "operator"})
+        assert (refused.status_code, "Nur Leitende" in text(refused)) == (403, True)
+    assert bea.ask("POST", PAGE + "/absence", data=token | {"whose": str(number)}).status_code == 403
+    assert "Jemanden zur Betreuung einladen" not in text(bea.get(PAGE))
+    assert account(ADA).is_manager
+
+
+def test_what_a_manager_does_stands_in_the_trail_with_where_it_came_from(ada, bea):
+    sent = ada.send(PAGE, f"{PAGE}/invite", email="cem@convent-it.example", manager="yes")
+    wrong = ada.send(PAGE, f"{PAGE}/invite", email="cem@")
+    ada.send(PAGE, f"{PAGE}/{account(BEA).id}/deactivate")
+
+    assert sent.headers["location"] == f"{PAGE}?said=invited"
+    assert (wrong.status_code, 'href="#email"' in wrong.text) == (422, True)
+    assert account("cem@convent-it.example").is_manager
+    with reading() as session:
+        told = [(one.action, one.actor, set(one.facts) >= {"ip", "agent"}) for one in trail(session, HOUSE)]
+    assert told == [("operator.appointed", ADA, True), ("operator.deactivated", ADA, True)]
+    assert "Zur Betreuung freigeschaltet : cem@convent-it.example (Leitung)" in text(ada.get(PAGE))
+    assert bea.get("/board").status_code == 303
+
+
+def test_the_last_manager_is_told_why_not(ada):
+    answer = ada.send(PAGE, f"{PAGE}/{account(ADA).id}/deactivate")
+
+    assert answer.status_code == 409
+    assert f"{ADA} hat als Einzige die Leitung" in text(answer)
+
+
+def test_an_operator_sets_an_absence_with_a_deputy_and_takes_it_back(ada, bea):
+    first, last = today(), today() + timedelta(days=3)
+
+    wrong = bea.send(PAGE, f"{PAGE}/absence", absent_from="gestern", absent_until="")
+    saved = bea.send(
+        PAGE, f"{PAGE}/absence", absent_from=f"{first}", absent_until=f"{last}", deputy=str(account(ADA).id)
+    )
+
+    assert (wrong.status_code, 'href="#absent_from"' in wrong.text) == (422, True)
+    assert saved.headers["location"] == f"{PAGE}?said=absent"
+    assert (account(BEA).absent_until, account(BEA).deputy_id) == (last, account(ADA).id)
+    assert f"Vertretung: {ADA}" in text(ada.get(PAGE))
+    assert f"Abwesend: {BEA}" in text(ada.get("/board"))
+    bea.send(PAGE, f"{PAGE}/absence", act="back")
+    assert account(BEA).absent_from is None
+
+
+def test_an_event_tried_again_stands_in_the_trail(bea):
+    with transaction() as session:
+        Incoming.store(session, "webhook", "evt_given_up", "agreement.signed", {}, now())
+        Incoming.by_external_id(session, "webhook", "evt_given_up").attempts = MOST_ATTEMPTS
+
+    bea.send("/board", "/board/events/1")
+
+    with reading() as session:
+        (told,) = trail(session, HOUSE)
+    assert (told.action, told.actor, told.facts["event"]) == ("event.retried", BEA, 1)

@@ -1,0 +1,286 @@
+"""Operators and managers, their deputies, and the mails that go to them."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from sqlalchemy import select
+
+from models.audit import HOUSE, Entry, first_broken, trail
+from models.db import reading, transaction
+from models.decision import Decision, DecisionKind
+from models.exchange import Outgoing
+from models.operator import AbsenceInvalid, DeputyUnfit, LastManager, OperatorAlready
+from models.person import Account
+from models.schedule import now
+from models.settings import settings
+from tasks import accounts, operators
+from tests import factories
+from tests.factories import at_once, everything
+
+ADA, BEA, CEM = (f"{name}@convent-it.example" for name in ("ada", "bea", "cem"))
+
+
+@pytest.fixture(autouse=True)
+def no_runs(monkeypatch):
+    monkeypatch.setattr("tasks.passes.start_run", lambda *_, **__: None)
+
+
+def account(email):
+    with reading() as session:
+        return Account.by_email(session, email)
+
+
+def acts():
+    with reading() as session:
+        entries = trail(session, HOUSE)
+    assert first_broken(entries) is None
+    return [(one.action, one.actor, one.facts.get("account")) for one in entries]
+
+
+def mails(kind):
+    with reading() as session:
+        found = session.scalars(select(Outgoing).where(Outgoing.kind == kind).order_by(Outgoing.id)).all()
+    return [(mail.to_address, mail.facts["instead_of"]) for mail in found]
+
+
+def asked(case_id, days, key="advice:1"):
+    with transaction() as session:
+        Decision.ask(session, case_id, DecisionKind.ADVICE, key, now() - timedelta(days=days), question="?")
+
+
+def at_work(monkeypatch, moment=datetime(2026, 6, 17, 9, tzinfo=UTC)):
+    """A Wednesday morning."""
+    seconds = round((moment - datetime.now(UTC)).total_seconds())
+    monkeypatch.setenv("PROVISION_TIME_SHIFT", f"{'-' if seconds < 0 else ''}PT{abs(seconds)}S")
+    settings.cache_clear()
+
+
+def test_a_manager_invites_an_operator_who_sets_a_password_and_works():
+    factories.operator(ADA, manager=True)
+
+    operators.invite(" Bea@Convent-IT.example ", ADA, manager=False)
+
+    with reading() as session:
+        (mail,) = session.scalars(select(Outgoing)).all()
+    assert (mail.to_address, mail.facts["by"], mail.facts["manager"]) == (BEA, ADA, False)
+    assert account(BEA).is_operator
+    assert not account(BEA).is_manager
+    assert acts() == [("operator.appointed", ADA, BEA)]
+    with pytest.raises(OperatorAlready):
+        operators.invite(BEA, ADA, manager=True)
+
+
+def test_the_last_manager_stays_one():
+    factories.operator(ADA, manager=True)
+    factories.operator(BEA)
+
+    with pytest.raises(LastManager):
+        operators.deactivate(account(ADA).id, ADA)
+    with pytest.raises(LastManager):
+        operators.change_role(account(ADA).id, ADA, manager=False)
+    operators.change_role(account(BEA).id, ADA, manager=True)
+    operators.change_role(account(ADA).id, BEA, manager=False)
+
+    assert (account(ADA).is_manager, account(BEA).is_manager) == (False, True)
+    assert acts() == [("operator.role_changed", ADA, BEA), ("operator.role_changed", BEA, ADA)]
+
+
+def test_of_two_managers_who_remove_each_other_at_the_same_moment_one_stays():
+    factories.operator(ADA, manager=True)
+    factories.operator(BEA, manager=True)
+    ada, bea = account(ADA).id, account(BEA).id
+
+    done = at_once(lambda: operators.deactivate(bea, ADA), lambda: operators.deactivate(ada, BEA))
+
+    assert sorted(type(one).__name__ for one in done) == ["LastManager", "NoneType"]
+    assert [account(ADA).is_manager, account(BEA).is_manager].count(True) == 1
+
+
+def test_whoever_is_deactivated_is_signed_out_at_once_and_cannot_sign_in():
+    factories.operator(ADA, manager=True)
+    session_token = factories.operator(BEA)
+    assert accounts.signed_in(session_token).is_operator
+
+    operators.deactivate(account(BEA).id, ADA)
+
+    assert accounts.signed_in(session_token) is None
+    with pytest.raises(Exception, match="not right"):
+        accounts.sign_in(BEA, factories.PASSWORD)
+    assert account(BEA).deactivated_at is not None
+    operators.appoint(BEA, "command line")
+    assert accounts.signed_in(accounts.sign_in(BEA, factories.PASSWORD)).is_operator
+
+
+def test_an_operator_who_also_works_at_a_firm_keeps_that_account():
+    factories.with_organiser()
+    factories.operator(ADA, manager=True)
+    operators.appoint("erika@freitag.example", ADA)
+
+    operators.deactivate(account("erika@freitag.example").id, ADA)
+
+    visitor = accounts.signed_in(accounts.sign_in("erika@freitag.example", factories.PASSWORD))
+    assert (visitor.is_operator, len(visitor.memberships)) == (False, 1)
+
+
+@pytest.mark.parametrize(("first", "last"), [(2, 1), (-5, -1), (None, 1), (1, None)])
+def test_an_absence_has_both_its_days_in_order(first, last):
+    factories.operator(ADA)
+    days = [None if day is None else operators.today() + timedelta(days=day) for day in (first, last)]
+
+    with pytest.raises(AbsenceInvalid):
+        operators.set_absence(account(ADA).id, *days, None, ADA)
+
+
+def test_nobody_is_their_own_deputy_or_that_of_somebody_who_is_no_operator():
+    factories.with_organiser()
+    factories.operator(ADA)
+    today = operators.today()
+
+    for deputy in (account(ADA).id, account("erika@freitag.example").id, 999):
+        with pytest.raises(DeputyUnfit):
+            operators.set_absence(account(ADA).id, today, today, deputy, ADA)
+
+
+def test_an_overdue_decision_is_told_to_the_managers_once(monkeypatch, clock):
+    at_work(monkeypatch)
+    factories.operator(ADA, manager=True)
+    factories.operator(BEA)
+    case_id = factories.opened()
+    asked(case_id, 2.1)
+    asked(case_id, 1, "advice:2")
+
+    assert operators.escalate_overdue.fn() == 1
+    assert operators.escalate_overdue.fn() == 0
+
+    assert mails("decision_overdue") == [(ADA, [])]
+    with reading() as session:
+        assert [one.escalated_at is not None for one in Decision.pending(session)] == [True, False]
+        (told,) = session.scalars(select(Entry).where(Entry.action == "decision.escalated")).all()
+    assert (told.case_id, told.facts) == (case_id, {"kind": "advice", "to": [ADA]})
+
+
+def test_two_sweeps_at_the_same_moment_tell_of_a_decision_once(monkeypatch):
+    at_work(monkeypatch)
+    factories.operator(ADA, manager=True)
+    asked(factories.opened(), 5)
+
+    done = at_once(operators.escalate_overdue.fn, operators.escalate_overdue.fn)
+
+    assert sorted(done) == [0, 1]
+    assert len(mails("decision_overdue")) == 1
+
+
+def test_nobody_is_told_at_night_and_without_a_manager_the_provider_is(monkeypatch):
+    at_work(monkeypatch, datetime(2026, 6, 17, 21, tzinfo=UTC))
+    asked(factories.opened(), 5)
+
+    assert operators.escalate_overdue.fn() == 0
+    at_work(monkeypatch)
+    assert operators.escalate_overdue.fn() == 1
+
+    assert mails("decision_overdue") == [(settings().provider_email, [])]
+
+
+def test_an_answered_decision_is_not_told_of(monkeypatch):
+    at_work(monkeypatch)
+    case_id = factories.opened(plan=None, interval=None)
+    asked(case_id, 5)
+    factories.decide(case_id, "agreed", plan="plus", interval="yearly")
+
+    assert operators.escalate_overdue.fn() == 0
+
+
+def test_during_an_absence_mails_go_to_the_deputy_as_well_and_on_to_the_deputys_deputy(monkeypatch):
+    at_work(monkeypatch)
+    for email in (ADA, BEA, CEM):
+        factories.operator(email, manager=email == ADA)
+    ada, bea, cem = (account(email).id for email in (ADA, BEA, CEM))
+    today = operators.today()
+    case_id = factories.opened()
+    operators.set_absence(ada, today, today + timedelta(days=3), bea, ADA)
+    asked(case_id, 5)
+    operators.escalate_overdue.fn()
+    operators.set_absence(bea, today, today, cem, ADA)
+    asked(case_id, 5, "advice:2")
+    operators.escalate_overdue.fn()
+    operators.set_absence(ada, today + timedelta(days=1), today + timedelta(days=3), bea, ADA)
+    asked(case_id, 5, "advice:3")
+    operators.escalate_overdue.fn()
+
+    assert mails("decision_overdue") == [
+        *[(ADA, []), (BEA, [ADA])],
+        *[(ADA, []), (BEA, [ADA]), (CEM, [ADA])],
+        (ADA, []),
+    ]
+
+
+def test_everybody_gets_one_digest_a_week(monkeypatch, clock):
+    at_work(monkeypatch)
+    factories.operator(ADA, manager=True)
+    factories.operator(BEA)
+    factories.opened()
+    assert operators.send_digests.fn() == 0  # They began after this week's was due.
+
+    at_work(monkeypatch, datetime(2026, 6, 22, 4, 59, tzinfo=UTC))
+    assert operators.send_digests.fn() == 0
+    at_work(monkeypatch, datetime(2026, 6, 22, 5, 1, tzinfo=UTC))
+    assert sorted(at_once(operators.send_digests.fn, operators.send_digests.fn)) == [0, 2]
+    at_work(monkeypatch, datetime(2026, 6, 28, 12, tzinfo=UTC))
+    assert operators.send_digests.fn() == 0
+
+    assert mails("digest") == [(ADA, []), (BEA, [])]
+    with reading() as session:
+        facts = session.scalars(select(Outgoing.facts).where(Outgoing.kind == "digest")).first()
+    assert facts["parties"] == {"provision": 1}
+    assert facts["news"] == {"opened": 1}
+
+
+def test_there_is_no_digest_where_there_is_nothing_to_say(monkeypatch):
+    at_work(monkeypatch)
+    factories.operator(ADA)
+    at_work(monkeypatch, datetime(2026, 6, 22, 6, tzinfo=UTC))
+
+    assert operators.send_digests.fn() == 0
+    factories.opened()
+    assert operators.send_digests.fn() == 0  # Told in the next one.
+
+    assert mails("digest") == []
+
+
+def test_a_digest_counts_what_is_overdue_and_what_went_wrong(monkeypatch):
+    at_work(monkeypatch)
+    factories.operator(ADA)
+    case_id = factories.opened()
+    factories.advance(case_id)
+    asked(case_id, 9)
+    with transaction() as session:
+        for mail in session.scalars(select(Outgoing)):
+            mail.failed_at, mail.due_at = now(), None
+    at_work(monkeypatch, datetime(2026, 7, 6, 6, tzinfo=UTC))
+
+    operators.send_digests.fn()
+
+    with reading() as session:
+        facts = session.scalars(select(Outgoing.facts).where(Outgoing.kind == "digest")).one()
+    assert facts["waiting"] == {"decisions": 1, "decisions_overdue": 1, "overdue": 1}
+    assert facts["wrong"] == {"mail_failed": 1}
+    assert facts["news"] == {}
+
+
+@pytest.mark.parametrize(
+    ("moment", "due"),
+    [
+        ("2026-06-22T04:59+00:00", "2026-06-15T05:00+00:00"),
+        ("2026-06-22T05:00+00:00", "2026-06-22T05:00+00:00"),
+        ("2026-10-26T05:59+00:00", "2026-10-19T05:00+00:00"),
+        ("2026-10-26T06:00+00:00", "2026-10-26T06:00+00:00"),
+    ],
+)
+def test_digests_are_due_on_mondays_at_seven_by_the_clock_in_berlin(moment, due):
+    assert operators.digest_moment(datetime.fromisoformat(moment)) == datetime.fromisoformat(due)
+
+
+def test_no_link_stands_in_the_database(monkeypatch):
+    url = operators.appoint(ADA, "command line", manager=True)
+
+    assert url.rpartition("/")[2] not in everything()
