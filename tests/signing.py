@@ -1,5 +1,6 @@
 """People with certificates of a made-up authority, who sign PDF files with pyHanko as signing software does."""
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from io import BytesIO
@@ -91,8 +92,9 @@ def digitally_signed(
     """The file with a signature added as an update; visible in *box* (left, bottom, right, top in points)."""
     writer = IncrementalPdfFileWriter(BytesIO(pdf), strict=strict)
     append_signature_field(writer, SigFieldSpec(field, on_page=page, box=box))
-    out = PdfSigner(PdfSignatureMetadata(field_name=field, reason=reason), signer(name, issuer)).sign_pdf(writer)
-    return out.getvalue()
+    made = PdfSigner(PdfSignatureMetadata(field_name=field, reason=reason), signer(name, issuer))
+    with ThreadPoolExecutor(1) as apart:  # It runs an event loop, and so do tests in a browser.
+        return apart.submit(made.sign_pdf, writer).result().getvalue()
 
 
 def trust_roots(folder):

@@ -26,6 +26,7 @@ from deployments.catcher import read_mails
 from deployments.rehearsal import send_event
 from deployments.up import Endpoints, running
 from tests.deployments.conftest import free_port
+from tests.signing import trust_roots
 
 T = TypeVar("T")
 
@@ -93,7 +94,8 @@ class Running:
 def live(tmp_path_factory: pytest.TempPathFactory):
     """The whole product, started once."""
     folder = tmp_path_factory.mktemp("live")
-    environment = {"PROVISION_FETCH_PRIVATE": "true", "PROVISION_SECRET": ""}
+    roots = trust_roots(tmp_path_factory.mktemp("roots"))
+    environment = {"PROVISION_FETCH_PRIVATE": "true", "PROVISION_SECRET": "", "PROVISION_TRUST_ROOTS": str(roots)}
     with running(folder, free_port(), free_port(), free_port(), environment) as at:
         yield Running(at, folder)
 

@@ -7,6 +7,8 @@ from PIL import Image
 from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import PASSWORD, Running, choose, fill, first_run, register, runs, sign, sound, until
+from tests.pdfs import pdf
+from tests.signing import digitally_signed
 
 
 def scan() -> bytes:
@@ -161,6 +163,28 @@ def test_a_signed_copy_comes_back_as_a_file_and_an_operator_looks_at_it(live, pe
         until(operator, name, lambda shown=shown: shown.evaluate("picture => picture.complete && picture.naturalWidth"))
     sound(operator)
     operator.get_by_role("button", name="Annehmen und gegenzeichnen").click()
+    live.mail(page, email, word="Beiderseits")
+
+
+def test_a_digitally_signed_copy_counts_at_once_and_another_text_does_not(live, operator, follow, organiser):
+    page, email = organiser
+    agreement = follow(page, email, "/agreement/")
+    ours = agreement.request.get(f"{agreement.url.partition('?')[0]}/pdf").body()
+    agreement.get_by_text(re.compile("Lieber auf Papier")).click()
+    for copy in (digitally_signed(pdf()), digitally_signed(ours, box=(320, 60, 520, 110), reason="Einverstanden")):
+        agreement.get_by_label("Unterzeichnetes Exemplar").set_input_files(
+            {"name": "vertrag.pdf", "mimeType": "application/pdf", "buffer": copy}
+        )
+        agreement.get_by_role("button", name="Unterzeichnetes Exemplar senden").click()
+        said = agreement.get_by_role("alert").or_(agreement.get_by_text(re.compile("^Unterzeichnet von Erika Muster")))
+        expect(said.first).to_be_visible()
+        sound(agreement)
+    expect(agreement.get_by_text(re.compile("^Unterzeichnet von Erika Muster"))).to_be_visible()
+
+    open_question(operator, live, email, "Gegenzeichnen")
+    expect(operator.get_by_text("Die Signatur ist gültig")).to_be_visible()
+    expect(operator.get_by_text("Aussteller vertrauenswürdig")).to_be_visible()
+    operator.get_by_role("button", name="Gegenzeichnen").click()
     live.mail(page, email, word="Beiderseits")
 
 
