@@ -400,7 +400,7 @@ REFUSED: dict[str, Attack] = {
     "an archive": Attack(_archive, (NotAPicture,)),
     "nothing at all": Attack(lambda: b"", (NotAPicture,)),
     **{
-        name: Attack(content, (*_COSTLY, NotAPicture, PictureOddlyShaped, PictureEmpty), 16)
+        name: Attack(content, (*_COSTLY, NotAPicture, PictureOddlyShaped, PictureEmpty), 20)
         for name, content in COSTLY.items()
     },
 }
