@@ -11,9 +11,9 @@ from contextlib import suppress
 from datetime import timedelta
 from functools import cache
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import AfterValidator, EmailStr, Field, SecretStr
+from pydantic import AfterValidator, EmailStr, Field, SecretStr, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 
@@ -78,7 +78,7 @@ class Settings(BaseSettings):
     countersign: Literal["operator", "auto"] = "operator"
     """Who signs for the provider: an operator each time, or the product itself in the name of the signatory."""
     provider_signatory: str = ""
-    """Name and function of who signs for the provider when the product does."""
+    """Name and function of who signs for the provider when the product does; ``auto`` cannot be without."""
     link_days: int = 14
     """Days that a registration or invitation link is good for."""
     trust_roots: Path | None = None
@@ -92,6 +92,13 @@ class Settings(BaseSettings):
     digest_hour: Annotated[int, Field(ge=0, le=23)] = 7
     time_shift: timedelta = timedelta()
     """Added to the clock, so that a rehearsal can live through weeks in seconds."""
+
+    @model_validator(mode="after")
+    def _somebody_countersigns(self) -> Self:
+        if self.countersign == "auto" and not self.provider_signatory.strip():
+            msg = "PROVISION_COUNTERSIGN=auto needs PROVISION_PROVIDER_SIGNATORY: the name that stands under agreements"
+            raise ValueError(msg)
+        return self
 
     @property
     def database(self) -> str:

@@ -83,6 +83,9 @@ def _told(decision: Decision) -> list[str]:
         pages = f"{facts['pages']} Seiten, das Original hat {facts['original_pages']}." if "pages" in facts else ""
         signatures = f"Digitale Signaturen: {len(facts.get('signatures', []))}."
         return ["Warum jemand hinsehen muss:", "\n".join(doubts), pages, signatures]
+    if decision.kind is DecisionKind.LAPSED:
+        expired = decision.facts["why"] == "expired"
+        return ["Er wurde nicht rechtzeitig unterzeichnet." if expired else "Wir haben ihn zurückgezogen."]
     if decision.kind is DecisionKind.LOGO:
         found = [f"- Bild {one['number']}: {one['confidence']:.0%}" for one in decision.facts["candidates"]]
         return ["Auf der Website ist kein Bild zweifelsfrei das Logo. Die Bilder stehen auf der Vorgangsseite.", *found]

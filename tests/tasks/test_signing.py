@@ -4,6 +4,7 @@ from io import BytesIO
 
 import pytest
 from PIL import Image
+from pydantic import ValidationError
 from sqlalchemy import select
 
 from models.agreement import (
@@ -481,6 +482,15 @@ def test_the_product_countersigns_by_itself_where_the_settings_say_so(monkeypatc
     assert case(case_id).is_done(StepName.AGREEMENT)
     assert len(outbox("agreement_done")) == 2
     assert acts(case_id).count(("countersigned", "provision")) == 1
+
+
+def test_the_product_signs_only_in_somebodys_name(monkeypatch):
+    with monkeypatch.context() as changed:
+        changed.setenv("PROVISION_COUNTERSIGN", "auto")
+        settings.cache_clear()
+
+        with pytest.raises(ValidationError, match="PROVISION_PROVIDER_SIGNATORY"):
+            settings()
 
 
 def test_a_question_that_another_way_has_settled_closes(monkeypatch):
