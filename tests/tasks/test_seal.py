@@ -87,8 +87,8 @@ def lasting() -> PdfSignatureValidationSpec:
     return PdfSignatureValidationSpec(SignatureValidationSpec(cert_validation_policy=rules))
 
 
-def issued(name: str, issuer=None, usage=None):
-    """Key and certificate, by itself or by *issuer*."""
+def issued(name: str, issuer=None, usage=None, crl=""):
+    """Key and certificate, by itself or by *issuer*; *crl* is where it tells what was revoked."""
     key = rsa.generate_private_key(65537, 2048)
     subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
     made = (
@@ -103,14 +103,32 @@ def issued(name: str, issuer=None, usage=None):
     )
     if usage:
         made = made.add_extension(x509.ExtendedKeyUsage([usage]), critical=True)
+    if crl:
+        point = x509.DistributionPoint([x509.UniformResourceIdentifier(crl)], None, None, None)
+        made = made.add_extension(x509.CRLDistributionPoints([point]), critical=False)
     return key, made.sign(issuer[0] if issuer else key, hashes.SHA256())
 
 
 @cache
 def authorities():
-    """A root, and below it a certificate for seals and one for time stamps."""
+    """A root, and below it a certificate for seals."""
     root = issued("Root")
-    return root, issued("Siegel GmbH", root), issued("Time", root, ExtendedKeyUsageOID.TIME_STAMPING)
+    return root, issued("Siegel GmbH", root)
+
+
+def revocations(*revoked) -> bytes:
+    """The root's list of what it has revoked."""
+    key, root = authorities()[0]
+    made = (
+        x509.CertificateRevocationListBuilder()
+        .issuer_name(root.subject)
+        .last_update(NOW - timedelta(hours=1))
+        .next_update(NOW + timedelta(days=1))
+    )
+    for one in revoked:
+        entry = x509.RevokedCertificateBuilder().serial_number(one.serial_number)
+        made = made.add_revoked_certificate(entry.revocation_date(NOW - timedelta(hours=2)).build())
+    return made.sign(key, hashes.SHA256()).public_bytes(Encoding.DER)
 
 
 def asn1(certificate) -> asn1_x509.Certificate:
@@ -118,7 +136,7 @@ def asn1(certificate) -> asn1_x509.Certificate:
 
 
 def pkcs12(file, password=b"geheim"):
-    (_, root), (key, certificate), _ = authorities()
+    (_, root), (key, certificate) = authorities()
     file.write_bytes(
         serialize_key_and_certificates(b"seal", key, certificate, [root], BestAvailableEncryption(password))
     )
@@ -127,10 +145,7 @@ def pkcs12(file, password=b"geheim"):
 
 @pytest.fixture
 def authority(tmp_path, monkeypatch):
-    """A time-stamp authority on this machine; ``answers`` may be replaced."""
-    root, _, (key, certificate) = authorities()
-    private = PrivateKeyInfo.load(key.private_bytes(Encoding.DER, PrivateFormat.PKCS8, NoEncryption()))
-    stamper = DummyTimeStamper(asn1(certificate), private, SimpleCertificateStore.from_certs([asn1(root[1])]))
+    """A time-stamp authority on this machine; ``answers`` and its issuer's list ``revoked`` may be replaced."""
 
     class Answering(BaseHTTPRequestHandler):
         def do_POST(self):
@@ -142,16 +157,28 @@ def authority(tmp_path, monkeypatch):
             self.end_headers()
             self.wfile.write(body)
 
+        def do_GET(self):
+            self.send_response(200 if server.revoked else 404)
+            self.send_header("Content-Type", "application/pkix-crl")
+            self.end_headers()
+            self.wfile.write(server.revoked)
+
         def log_message(self, *_):
             pass
 
     server = HTTPServer(("127.0.0.1", 0), Answering)
+    root, address = authorities()[0], f"http://127.0.0.1:{server.server_port}"
+    key, server.certificate = issued("Time", root, ExtendedKeyUsageOID.TIME_STAMPING, f"{address}/crl")
+    private = PrivateKeyInfo.load(key.private_bytes(Encoding.DER, PrivateFormat.PKCS8, NoEncryption()))
+    embedded = SimpleCertificateStore.from_certs([asn1(root[1])])
+    stamper = DummyTimeStamper(asn1(server.certificate), private, embedded)
+    server.revoked = revocations()
     server.stamp = lambda asked: stamper.request_tsa_response(asked).dump()
     server.answers = lambda asked: (200, "application/timestamp-reply", server.stamp(asked))
     thread = threading.Thread(target=server.serve_forever)
     thread.start()
     (tmp_path / "roots.pem").write_bytes(root[1].public_bytes(Encoding.PEM))
-    monkeypatch.setenv("PROVISION_TSA_URL", f"http://127.0.0.1:{server.server_port}/tsa")
+    monkeypatch.setenv("PROVISION_TSA_URL", f"{address}/tsa")
     monkeypatch.setenv("PROVISION_TSA_ROOTS", str(tmp_path / "roots.pem"))
     settings.cache_clear()
     yield server
@@ -295,6 +322,22 @@ def test_with_a_time_stamp_authority_the_seal_is_of_level_b_lta(authority):
     assert stamp.evaluate_signature_coverage() is SignatureCoverageLevel.ENTIRE_FILE
     assert "/DSS" in reader.root
     assert own_seal().level == "PAdES B-LTA"
+
+
+def test_that_nothing_was_revoked_lies_in_the_file_beside_the_seal(authority):
+    reader = PdfFileReader(BytesIO(seal(signed_off(), "Grund")))
+
+    kept = [one.get_object().data for one in reader.root["/DSS"]["/CRLs"]]
+
+    assert kept == [authority.revoked]
+
+
+@pytest.mark.parametrize("told", ["nothing", "revoked"])
+def test_an_authority_that_may_be_revoked_keeps_the_seal_back(told, authority):
+    authority.revoked = revocations(authority.certificate) if told == "revoked" else b""
+
+    with pytest.raises(Exception, match=r"revo|CRL"):
+        seal(signed_off(), "Grund")
 
 
 def test_a_time_stamp_of_something_else_is_not_kept(authority):
