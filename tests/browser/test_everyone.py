@@ -1,11 +1,13 @@
 """The pages for everyone: by keyboard alone, without JavaScript, in three languages, on every page."""
 
 import re
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import PASSWORD, PHONE, register, sign, sound
+from tests.deployments.browser import Browser
 
 
 def tab_to(page: Page, name: str) -> None:
@@ -99,9 +101,26 @@ def test_the_pages_of_the_house_are_sound(live, person, operator):
     for path in ("/", "/mail", "/docs", "/imprint", "/privacy", "/auth/register", "/auth/login", "/auth/forgot"):
         page.goto(live.at.web + path)
         sound(page)
-    for path in ("/board", "/board?q=nichts", "/board/start"):
+    for path in ("/board", "/board?search=nichts", "/board/start", "/board/countersign", "/profile"):
         operator.goto(live.at.web + path)
         sound(operator)
+    operator.goto(f"{live.at.web}/board/start")
     operator.get_by_role("main").get_by_role("button").last.click()
     expect(operator.get_by_role("alert")).to_be_visible()
     sound(operator)
+
+
+def test_the_page_that_says_sorry_is_sound(live, person, monkeypatch):
+    def broken(*_):
+        raise RuntimeError
+
+    monkeypatch.setattr("deployments.web.pages.account.accounts.opened", broken)
+    with ThreadPoolExecutor(1) as apart:  # Playwright's event loop runs in this thread.
+        sorry = apart.submit(lambda: Browser(raises=False).get("/auth/activate/x").text).result()
+    page = person()
+    page.route("**/sorry", lambda route: route.fulfill(body=sorry, content_type="text/html; charset=utf-8"))
+
+    page.goto(f"{live.at.web}/sorry")
+
+    expect(page.get_by_role("heading", level=1)).to_be_visible()
+    sound(page)
