@@ -106,7 +106,7 @@ _SIGNS = {
     Sign.ROW: (-35, N_("It is one of a row of similar pictures.")),
     Sign.TRAP_NEAR: (-45, N_("What surrounds it speaks of something else: %(detail)s.")),
     Sign.TRAP: (-60, N_("It is called something else: %(detail)s.")),
-    Sign.FUNCTION: (-40, N_("It is a sign for a function, such as a menu or a telephone.")),
+    Sign.FUNCTION: (-50, N_("It is a sign for a function, such as a menu or a telephone.")),
     Sign.TEXT_BRAND: (-14, N_("The head of the page writes the name of the firm in letters.")),
     Sign.TINY: (-25, N_("It is shown very small.")),
     Sign.HUGE: (-15, N_("It is shown very large.")),
@@ -163,10 +163,10 @@ _UTILITY = re.compile(
     r"|wpb|av|e|swiper-lazy|fusion-(no|responsive)|has|is|entered|loaded|skip|data|jet|css|style|js)([-_].*)?"
 )
 """Classes that say how something looks, not what it is."""
-_VARIANT = re.compile(
-    r"\b(white|weiss\w*|negativ\w*|inverse|inverted|invertiert|invers|sticky|mobile?|retina|dark|dunkel|hell|light"
-    r"|print|druck|small|klein|scrolled?|alternate|offcanvas)\b|(?<=logo)(weiss|white|negativ)\b"
+_WHITE = re.compile(
+    r"\b(white|weiss\w*|negativ\w*|inverse|inverted|invertiert|invers|hell|light)\b|(?<=logo)(weiss|white|negativ)\b"
 )
+_VARIANT = re.compile(r"\b(sticky|mobile?|retina|dark|dunkel|print|druck|small|klein|scrolled?|alternate|offcanvas)\b")
 _ICONS = re.compile(
     r"\b(fa|fas|far|fab|fa [a-z]+|svg inline fa|icons?|icon \w+|bi|feather|lucide|dashicons|glyphicon|material icons"
     r"|elementor icon|e font icon svg|svg icon|heroicon|ti|uk icon)\b"
@@ -304,7 +304,9 @@ def judge(page: Page, element: Element, own: str, address: str = "") -> Iterator
     yield from _judge_place(page, place)
     yield from _judge_names(page, place, own, logo=logo)
     yield from _judge_words(page, place, own, logo=logo)
-    if _VARIANT.search(own):
+    if _WHITE.search(own):
+        yield reason(Sign.VARIANT, points=2 * Sign.VARIANT.points)
+    elif _VARIANT.search(own):
         yield reason(Sign.VARIANT)
     yield from _judge_size(element, address)
     if any(_is_hidden(one) for one in (element, *place.around[:6])):
@@ -359,7 +361,7 @@ def _judge_words(page: Page, place: _Place, own: str, *, logo: bool) -> Iterator
     own_traps = list(traps(page.foreign(own)))  # A firm may well have “Partner” in its name.
     for what in own_traps[:2]:
         soft = place.home and (place.header or logo)
-        named = (place.home or place.header) and page.says_name(own)  # Such a text may say all sorts of things.
+        named = (place.home or (place.header and logo)) and page.says_name(own)  # It may say all sorts of things.
         yield reason(Sign.TRAP, what, Sign.TRAP.points // (4 if named else 2 if soft else 1))
     headings = [] if place.home or place.header else list(_headings(page, place.around))
     near = [] if place.home and place.header else [*place.words[:6], *headings]
@@ -378,9 +380,10 @@ def _judge_function(page: Page, place: _Place, own: str, *, logo: bool) -> Itera
         called = re.sub(r"\bhome( page| link)?\b", " ", called)
     pressed = any(one.tag in {"button", "summary", "label"} for one in place.around[:3])
     if (pressed and not logo) or (_FUNCTIONS.search(called) and not (place.home and logo)):
-        yield reason(Sign.FUNCTION, points=-20 if place.home and place.header and not pressed else None)
+        picture = place.home and place.header and not pressed and place.element.tag == "img"
+        yield reason(Sign.FUNCTION, points=Sign.FUNCTION.points // 2 if picture else None)
     elif place.element.tag in {"svg", "i", "span"} and _ICONS.search(own) and not logo:
-        yield reason(Sign.FUNCTION, points=-20 if place.home and place.header else None)
+        yield reason(Sign.FUNCTION, points=Sign.FUNCTION.points // 2 if place.home and place.header else None)
     elif not logo and _is_icon_sheet(place.element) and not any(map(says_logo, place.words[:3])):
         yield reason(Sign.FUNCTION, points=-25)
 

@@ -212,6 +212,44 @@ def test_a_large_photograph_is_no_logo_on_weak_evidence(site):
     assert taken(site) == ""
 
 
+def colours(png: bytes) -> set[tuple[int, int, int]]:
+    """The colours that a tenth of the visible pixels have, at least."""
+    picture = Image.open(BytesIO(png)).convert("RGBA")
+    solid = [(number, shade[:3]) for number, shade in picture.getcolors(1 << 20) if shade[3] > 250]
+    return {shade for number, shade in solid if number > sum(count for count, _ in solid) / 10}
+
+
+def test_a_drawing_keeps_the_colours_that_the_page_gives_it(site):
+    site.pages["/"] = (
+        b'<link rel="stylesheet" href="/s.css"><header class="kopf"><a href="/" class="logo"><svg viewBox="0 0 90 30">'
+        b'<path class="a" d="M0 0h30v30H0z"/><path fill="currentColor" d="M30 0h30v30H30z"/>'
+        b'<g class="b"><path d="M60 0h30v30H60z"/></g></svg></a></header>'
+    )
+    site.pages["/s.css"] = (
+        b":root{--rot:#c00010}header.kopf{color:#00aa00}.kopf .logo .a{fill:var(--rot)}.b{fill:#0000ff}"
+    )
+
+    found = find(site.url, FIRM)
+
+    assert found.choice.source.startswith('<svg viewBox="0 0 90 30"><path class="a"')
+    assert colours(shape(found.pictures[found.choice.source]).png) == {(192, 0, 16), (0, 170, 0), (0, 0, 255)}
+
+
+def test_a_drawing_gets_the_symbol_that_it_takes_from_another_file(site):
+    site.pages["/"] = (
+        b'<header><a href="/" class="logo"><svg><use xlink:href="/sprite.svg#zeichen"></use></svg></a></header>'
+    )
+    site.pages["/sprite.svg"] = (
+        b'<svg xmlns="http://www.w3.org/2000/svg"><symbol id="x"><path d="M0 0h9v9z"/></symbol>'
+        b'<symbol id="zeichen" viewBox="0 0 40 20"><path fill="#c00010" d="M0 0h40v20H0z"/></symbol></svg>'
+    )
+
+    found = find(site.url, FIRM)
+
+    assert found.choice.source == '<svg><use xlink:href="/sprite.svg#zeichen"></use></svg>'
+    assert (192, 0, 16) in colours(shape(found.pictures[found.choice.source]).png)
+
+
 def test_a_white_logo_gives_way_to_its_coloured_twin(site):
     site.pages["/"] = (
         b'<header><a href="/"><img class="logo" alt="Mustermann" src="/a.png"><img src="/b.png"></a></header>'
