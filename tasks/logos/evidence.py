@@ -115,7 +115,7 @@ _SIGNS = {
     Sign.VARIANT: (-5, N_("It is a version for another ground or size.")),
     Sign.ONLY_HERE: (-12, N_("Another page of the site does not have it.")),
     Sign.PHOTO: (-85, N_("It looks like a photograph.")),
-    Sign.TOO_SMALL: (-40, N_("It has too few pixels for a logo.")),
+    Sign.TOO_SMALL: (-50, N_("It has too few pixels for a logo.")),
     Sign.ODD_SHAPE: (-20, N_("It has unusual proportions for a logo.")),
     Sign.WHITE: (-14, N_("It is white and cannot be seen on paper.")),
     Sign.MISSING: (-4, N_("It could not be fetched.")),
@@ -149,7 +149,7 @@ _BRAND = re.compile(r"\b(brand|branding|site ?brand\w*|navbar brand|site title|s
 # Names of classes and ids, each by itself.
 _HEADER = re.compile(
     r"(.+[-_])?(header|masthead|navbar|top-?bar|site-?head|page-?head|branding|kopf[a-z]*|hdr)([-_].+)?"
-    r"|[a-z]*header[a-z]*|top|head|oben|nav|navigation|(main|top|page)-?nav(igation)?|head-?(area|wrap|bar|inner|row)"
+    r"|[a-z]*header[a-z]*|top([-_]?(wrap(per)?|area|line|row|container|box|head))?|head|oben|nav|navigation|(main|top|page)-?nav(igation)?|head-?(area|wrap|bar|inner|row)"
 )
 _NO_HEADER = re.compile(
     r".*(entry|post|article|card|modal|section|panel|widget|dialog|popup|accordion|tab|box|table|list|comment|loop|blog"
@@ -364,7 +364,7 @@ def _judge_words(page: Page, place: _Place, own: str, *, logo: bool) -> Iterator
         named = (place.home or (place.header and logo)) and page.says_name(own)  # It may say all sorts of things.
         yield reason(Sign.TRAP, what, Sign.TRAP.points // (4 if named else 2 if soft else 1))
     headings = [] if place.home or place.header else list(_headings(page, place.around))
-    near = [] if place.home and place.header else [*place.words[:6], *headings]
+    near = [] if place.home else [*place.words[:6], *headings]
     text = " | ".join(_SOFT_AROUND.sub(" ", words) for words in near if not page.says_name(words))
     for what in [trap for trap in traps(text) if trap not in own_traps][:2]:
         yield reason(Sign.TRAP_NEAR, what)
@@ -376,7 +376,7 @@ def _judge_words(page: Page, place: _Place, own: str, *, logo: bool) -> Iterator
 def _judge_function(page: Page, place: _Place, own: str, *, logo: bool) -> Iterator[Reason]:
     """Whether it is a sign to be pressed, not one to be known by."""
     called = _LOGO.sub(" ", page.foreign(own))
-    if place.home and place.element.tag == "img":
+    if place.element.tag == "img":
         called = re.sub(r"\bhome( page| link)?\b", " ", called)
     pressed = any(one.tag in {"button", "summary", "label"} for one in place.around[:3])
     if (pressed and not logo) or (_FUNCTIONS.search(called) and not (place.home and logo)):

@@ -654,13 +654,11 @@ def scripted(page: Page, text: str, base: str) -> list[Candidate]:
 
 def _writes_its_name(page: Page) -> bool:
     """Whether the page shows the firm's name in letters where others show their logo."""
+    title = set(folded(page.title).split()) - {"startseite", "start", "home", "homepage", "willkommen"}
     for link in page.all("a"):
-        if link.get("href") is not None and page.order[link] < 400 and page.leads_home(link):
+        if link.get("href") is not None and page.place(link) < 400 and page.leads_home(link):
             text = folded("".join(link.itertext()))
-            if (
-                len(text) > 4
-                and page.says_name(text)
-                and not any(True for _ in link.iter("img", "svg", "picture", "object"))
-            ):
+            named = page.says_name(text) or (len(text) > 7 and set(text.split()) <= title)
+            if len(text) > 4 and named and not any(True for _ in link.iter("img", "svg", "picture", "object")):
                 return True
     return False

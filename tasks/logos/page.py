@@ -133,7 +133,7 @@ class Page:
         self.firm_name = firm_name
         self._homes = {_without_end(home) for home in (page.url, *homes)}
         self.name_words = self._names()
-        self._own_words = set(folded(firm_name, self.site).split()) | self.name_words
+        self._own_words = set(folded(firm_name, self.site, self.title).split()) | self.name_words
 
     def all(self, *tags: str) -> list[Element]:
         return [element for element in self.elements if element.tag in tags]
@@ -233,7 +233,10 @@ class Page:
             return True
         parts = urlsplit(target)
         is_page = re.fullmatch(r"|(id|page_id|p)=(0|1|home|start|startseite)|lang?=\w\w|L=\d", parts.query) is not None
-        return self.is_own(target) and is_page and _HOME_PATHS.fullmatch(parts.path) is not None
+        if not self.is_own(target) or not is_page or _HOME_PATHS.fullmatch(parts.path) is None:
+            return False
+        spoken = [one for one in re.split(r"[/_-]", parts.path.lower()) if len(one) == 2 and one.isalpha()]
+        return not spoken or spoken[0] in self.languages  # The others lead to the home pages of other readers.
 
     def is_here(self, url: str) -> bool:
         return _without_end(url) == _without_end(self.url)
@@ -251,6 +254,17 @@ class Page:
 
     # Words.
 
+    @cached_property
+    def title(self) -> str:
+        return next(("".join(one.itertext())[:300] for one in self.all("title") if self._body > self.order[one]), "")
+
+    @cached_property
+    def languages(self) -> set[str]:
+        """The languages of this page, as two letters; German if it does not say."""
+        told = next((attribute(one, "lang") or attribute(one, "xml:lang") for one in self.all("html")), "")
+        here = re.match(r"/([a-z]{2})(?:[-_][a-z]{2})?(?:/|$)", urlsplit(self.url).path.lower())
+        return {told[:2].lower() or "de", *([here[1]] if here else [])}
+
     def _names(self) -> set[str]:
         """Words by which the firm is known: of its name, or else of what the site calls itself."""
         if self.firm_name:
@@ -260,8 +274,7 @@ class Page:
             called += self.organisation_names
             words = set(folded(*called).split())
             domain = folded(*(domain.rpartition(".")[0] for domain in self.domains)).replace(" ", "")
-            title = next(("".join(one.itertext()) for one in self.all("title")), "")
-            words |= {word for word in folded(title).split() if len(word) > 3 and word in domain}
+            words |= {word for word in folded(self.title).split() if len(word) > 3 and word in domain}
         return {word for word in words if len(word) > 2 and not word.isdigit()} - _COMMONPLACE
 
     @cached_property

@@ -99,6 +99,8 @@ def test_every_usual_place_is_looked_at(body, head, taken):
         '<footer><a href="https://agentur.example/"><img src="agentur-logo.png" alt="Webdesign"></a></footer>',
         '<header><svg class="icon-menu" viewBox="0 0 9 9"><path d="M0 0h9"/></svg></header>',
         '<img src="logopaedie.jpg" alt="Logopädie">',
+        '<header><a href="/en/"><img src="en.png" alt="English"></a><a href="/fr/"><img src="fr.png"></a></header>',
+        '<header><a href="/"><svg class="fa-home" viewBox="0 0 512 512"><path d="M0 0h9"/></svg></a></header>',
     ],
 )
 def test_traps_are_not_taken_even_if_there_is_nothing_else(trap):
