@@ -173,7 +173,7 @@ _ICONS = re.compile(
 )
 _FUNCTIONS = re.compile(
     r"\b(burger|hamburger|menu|menue|menutoggle|toggle\w*|search|suche|lupe|chevron\w*|arrow\w*|pfeil\w*|caret|cart"
-    r"|warenkorb|phone|telefon|tel|mail|email|envelope|brief|fax|flags?|flagge|fahne|sprache|language|play|close"
+    r"|warenkorb|phone|telefon|tel|mail|email|envelope|brief|fax|flags?|flagge|fahne|sprache|language|english|englisch|deutsch|francais|play|close"
     r"|schliessen|spinner|loader|loading|preloader|placeholder|spacer|blank|pixel|trenner|linie|bullet|haus|home ?icon"
     r"|icon home|home|user|login|lock|clock|uhr|calendar|kalender|download|pdf|print|drucken|up|totop|quote\w*|karte"
     r"|map|maps|googlemaps?|marker|pin|anfahrt|lageplan|standort|accessibility|eye ?able|barrierefrei\w*|whatsapp)\b"
