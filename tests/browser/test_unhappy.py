@@ -6,7 +6,20 @@ from io import BytesIO
 from PIL import Image
 from playwright.sync_api import Page, expect
 
-from tests.browser.conftest import PASSWORD, Running, choose, fill, first_run, register, runs, sign, sound, until
+from tests.browser.conftest import (
+    PASSWORD,
+    PHONE,
+    Running,
+    choose,
+    fill,
+    first_run,
+    read_all,
+    register,
+    runs,
+    sign,
+    sound,
+    until,
+)
 from tests.pdfs import pdf
 from tests.signing import digitally_signed
 
@@ -205,3 +218,39 @@ def test_signed_out_means_signed_out(live, organiser):
     page.reload()
     expect(page).to_have_url(re.compile("/auth/login"))
     assert PASSWORD not in page.content()
+
+
+def test_the_signature_is_handed_over_and_drawn_on_a_phone_by_who_may_sign(live, person, follow, organiser):
+    page, email = organiser
+    partner = email.replace("erika", "gesa")
+    agreement = follow(page, email, "/agreement/")
+    agreement.get_by_text("Jemand anders unterzeichnet für uns").click()
+    agreement.get_by_label("Vor- und Nachname").fill("Gesa Graf")
+    agreement.get_by_label("Funktion").fill("Partnerin")
+    agreement.get_by_label("E-Mail-Adresse").fill(partner)
+    sound(agreement)
+    agreement.get_by_role("button", name="Um Unterschrift bitten").click()
+    expect(agreement.get_by_text("Gesa Graf (Partnerin)")).to_be_visible()
+    sound(agreement)
+
+    phone = follow(person(viewport=PHONE), partner, "/agreement/")
+    read_all(phone)
+    sound(phone)
+    phone.get_by_role("button", name="Code anfordern").click()
+    phone.get_by_label("Ihr vollständiger Name").fill("Gesa Graf")
+    field = phone.locator("canvas")
+    field.scroll_into_view_if_needed()
+    place = field.bounding_box()
+    phone.mouse.move(place["x"] + 40, place["y"] + 40)
+    phone.mouse.down()
+    phone.mouse.move(place["x"] + 200, place["y"] + 60, steps=9)
+    phone.mouse.up()
+    assert phone.locator("input[name=drawing]").input_value().count(",") > 4
+    phone.get_by_label(re.compile("Ich habe den Vertrag")).check()
+    sound(phone)
+    phone.get_by_label("Code aus der E-Mail").fill(live.code(phone, partner))
+    phone.get_by_role("button", name="Vertrag unterzeichnen").click()
+    expect(phone.get_by_text("Unterzeichnet von Gesa Graf")).to_be_visible()
+
+    agreement.reload()
+    expect(agreement.get_by_text("Unterzeichnet von Gesa Graf")).to_be_visible()
