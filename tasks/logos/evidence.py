@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
+from urllib.parse import urlsplit
 
 from models.errors import N_
 from tasks.logos.page import Element, Page, attribute, folded
@@ -352,6 +353,8 @@ def _judge_link(page: Page, link: Element) -> Iterator[Reason]:
         return
     if not page.is_own(target):
         yield reason(Sign.OTHER_LINK)
+    elif re.fullmatch(r"/[a-z]{2}(-[a-z]{2})?/?", urlsplit(target).path, re.IGNORECASE):
+        yield reason(Sign.FUNCTION)  # The home page of readers of another language.
     else:
         yield reason(Sign.INNER_LINK)
 

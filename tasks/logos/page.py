@@ -260,10 +260,19 @@ class Page:
 
     @cached_property
     def languages(self) -> set[str]:
-        """The languages of this page, as two letters; German if it does not say."""
-        told = next((attribute(one, "lang") or attribute(one, "xml:lang") for one in self.all("html")), "")
-        here = re.match(r"/([a-z]{2})(?:[-_][a-z]{2})?(?:/|$)", urlsplit(self.url).path.lower())
-        return {told[:2].lower() or "de", *([here[1]] if here else [])}
+        """The languages, as two letters, whose home page is the one of this page's readers.
+
+        Of several to which the page leads it is the one that the page says it is in, else German; many pages say
+        something wrong, so a single one is right in any case.
+        """
+        here = _LANGUAGE.match(urlsplit(self.url).path.lower())
+        targets = (_joined(self.base, attribute(link, "href")) for link in self.all("a"))
+        found = (_LANGUAGE.fullmatch(urlsplit(target).path.lower()) for target in targets if self.is_own(target))
+        offered = {each[1] for each in found if each}
+        told = next((attribute(one, "lang")[:2].lower() for one in self.all("html")), "")
+        if len(offered) > 1:
+            offered = {told} if told in offered else offered & {"de"}
+        return offered | ({here[1]} if here else set())
 
     def _names(self) -> set[str]:
         """Words by which the firm is known: of its name, or else of what the site calls itself."""
@@ -348,6 +357,9 @@ def _parsed(text: str) -> Element:
     except etree.XMLSyntaxError:
         root = None
     return etree.fromstring(b"<html><body></body></html>", etree.HTMLParser()) if root is None else root
+
+
+_LANGUAGE = re.compile(r"/([a-z]{2})(?:[-_][a-z]{2})?(?:/|$)")
 
 
 def _joined(base: str, address: str) -> str:

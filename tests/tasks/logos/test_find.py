@@ -51,6 +51,8 @@ def picture(size: tuple[int, int] = (400, 160), colour: tuple[int, int, int] = (
     [
         ('<header><a href="/"><img src="a.png"></a></header><main><img src="b.jpg"></main>', "", "a.png"),
         ('<header><a href="/de/"><img src="a.png"></a></header>', "", "a.png"),
+        ('<header><a href="/en/"><img src="a.png"></a></header>', "", "a.png"),
+        ('<header><a href="/en/"><img src="b.png"></a><a href="/de/"><img src="a.png"></a></header>', "", "a.png"),
         ('<div id="kopf"><img src="a.png" alt="Logo"></div>', "", "a.png"),
         ('<div class="site-branding"><a href="index.php"><img src="a.png"></a></div>', "", "a.png"),
         ('<img src="bilder/Kanzlei-Logo.png">', "", "bilder/Kanzlei-Logo.png"),
