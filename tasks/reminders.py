@@ -125,7 +125,8 @@ class _Batch:
 
     def held(self, person: Person | None, case: Onboarding, answered_at: datetime | None) -> Held | None:
         """What keeps it back whatever the hour."""
-        if case.stopped_at is not None or answered_at is not None:
+        withdrawn = person is not None and person.withdrawn_at is not None
+        if case.stopped_at is not None or answered_at is not None or withdrawn:
             return Held.OVER
         places = [(Level.FIRM, case.firm_id), (Level.CASE, case.id)]
         if person is not None:

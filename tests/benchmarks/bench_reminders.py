@@ -1,0 +1,97 @@
+"""Figures of chasing: a year of a thousand cases, and what is due among a million waits."""
+
+import time
+from datetime import timedelta
+from statistics import median
+
+import pytest
+from sqlalchemy import text
+
+from models.db import engine, reading, transaction
+from models.onboarding import Onboarding
+from models.schedule import Hours, now
+from models.settings import settings
+from tasks.reminders import foresee
+from tests import factories
+from tests.year import BEGIN, live_through
+
+pytestmark = pytest.mark.benchmark
+
+DUE = 10_000
+
+
+def test_a_year_of_a_thousand_cases(monkeypatch):
+    at = BEGIN
+
+    def clock(moment):
+        nonlocal at
+        at = moment
+
+    for module in ("reminders", "accounts", "agreements", "passes", "cases"):
+        monkeypatch.setattr(f"tasks.{module}.now", lambda: at)
+    monkeypatch.setattr("tasks.passes.start_run", lambda *_, **__: None)
+    began = time.perf_counter()
+
+    year = live_through(clock)
+
+    print(f"\n\n{year.table()}\n\n{sum(year.mails.values())} reminders in {time.perf_counter() - began:.0f} s")
+
+
+def fill(first: int, last: int, case: Onboarding) -> None:
+    """Waits number *first* to *last*, each for a person of its own; those up to DUE are due, the others in years."""
+    since = (now() - timedelta(days=4)).replace(tzinfo=None)
+    facts = {
+        "first": first,
+        "last": last,
+        "firm": case.firm_id,
+        "case": case.id,
+        "due": DUE,
+        "hours": f"{Hours.parse('Mo–So 0–24').bits:042x}",
+        "since": f"{since:%Y-%m-%d %H:%M:%S.%f}",
+        "years": f"{since + timedelta(days=9999):%Y-%m-%d %H:%M:%S.%f}",
+    }
+    kind = "timestamp" if engine(settings().database).name == "postgresql" else "text"
+    numbers = "WITH RECURSIVE numbers(n) AS (SELECT CAST(:first AS integer) UNION ALL SELECT n + 1 FROM numbers WHERE n < :last)"
+    with transaction() as session:
+        session.execute(
+            text(
+                "INSERT INTO persons (id, firm_id, role, email, given_name, family_name, language, address_form, "
+                f"time_zone, hours, added_at) {numbers} SELECT 1000 + n, :firm, 'client', n || '@x.example', '', 'X', "
+                f"'de', 'sie', 'Europe/Berlin', :hours, CAST(:since AS {kind}) FROM numbers"
+            ),
+            facts,
+        )
+        session.execute(
+            text(
+                "INSERT INTO reminders (id, onboarding_id, person_id, kind, step, since, sent, due_at) "
+                f"{numbers} SELECT 1000 + n, :case, 1000 + n, 'client', 'clients', CAST(:since AS {kind}), 0, "
+                f"CAST(CASE WHEN n <= :due THEN :since ELSE :years END AS {kind}) FROM numbers"
+            ),
+            facts,
+        )
+        session.execute(text("ANALYZE"))
+
+
+@pytest.mark.parametrize("product", ["sqlite", "postgresql"], indirect=True)
+def test_what_is_due_costs_the_same_however_many_wait(product):
+    case_id = factories.opened()
+    with reading() as session:
+        case = session.get_one(Onboarding, case_id)
+    filled, took = 0, {}
+    for waiting in (10_000, 100_000, 1_000_000):
+        fill(filled + 1, waiting, case)
+        filled = waiting
+        runs = []
+        for _ in range(3):
+            began = time.perf_counter()
+            found = sum(1 for _ in foresee(now() + timedelta(hours=1)))
+            runs.append(time.perf_counter() - began)
+        assert found == DUE
+        took[waiting] = median(runs)
+        growth = took[waiting] / took[10_000]
+        print(
+            f"\n{product}: {DUE} due of {waiting} waiting found and planned in {took[waiting]:.2f} s, "
+            f"{growth:.2f} x that of 10,000",
+            end="",
+        )
+    assert took[1_000_000] < 1.5 * took[10_000]

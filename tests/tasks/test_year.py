@@ -1,0 +1,41 @@
+"""What must hold of a whole year, with clock changes, holidays and people of every kind."""
+
+from collections import defaultdict
+from datetime import timedelta
+from itertools import pairwise
+
+from models.cadence import DEFAULTS, WaitKind
+from tests.models.test_schedule import may_be_written_to
+from tests.year import BEGIN, live_through, reminders_written
+
+
+def test_a_year_of_chasing_keeps_its_promises(monkeypatch):
+    at = BEGIN
+
+    def clock(moment):
+        nonlocal at
+        at = moment
+
+    for module in ("reminders", "accounts", "agreements", "passes", "cases"):
+        monkeypatch.setattr(f"tasks.{module}.now", lambda: at)
+    monkeypatch.setattr("tasks.passes.start_run", lambda *_, **__: None)
+
+    year = live_through(clock, cases=60)
+
+    written = reminders_written()
+    assert all(may_be_written_to(person, mail.created_at) for person, mail in written)
+    assert len({mail.key for _, mail in written}) == len(written)
+    apart = defaultdict(list)
+    for person, mail in written:
+        apart[person.id, mail.kind].append((mail.created_at, mail.facts["count"]))
+    for sent in apart.values():
+        numbers = [number for _, number in sent]
+        assert numbers == list(range(1, len(sent) + 1))  # None left out, none twice, none too many.
+        assert len(sent) <= DEFAULTS[WaitKind.ORGANISER].most
+        assert all(b - a >= timedelta(days=2) for (a, _), (b, _) in pairwise(sent))
+    to_people = sum(count for (kind, _), count in year.mails.items() if kind is not WaitKind.ADVICE)
+    assert to_people == len(written) + sum(c for (k, _), c in year.mails.items() if k is WaitKind.DECISION)
+    for kind in (WaitKind.ORGANISER, WaitKind.CASEWORKER, WaitKind.AGREEMENT):
+        ended = sum(count for (one, _), count in year.answered.items() if one is kind)
+        assert year.waits[kind] == ended + year.asked[kind] or year.waits[kind] > ended
+    assert year.asked[WaitKind.CLIENT] == 0
