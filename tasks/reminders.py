@@ -76,10 +76,6 @@ class Reminded:
     def sent(self) -> int:
         return self.mails.total()
 
-    @property
-    def seen(self) -> int:
-        return self.sent + self.asked.total() + self.held.total()
-
 
 @side_effect(name="send reminders")
 def send_reminders() -> Reminded:
@@ -88,10 +84,9 @@ def send_reminders() -> Reminded:
     Repeating it changes nothing: a reminder that was written has its next date. Dates missed, at night or while the
     product stood still, give one mail, not several.
     """
-    done, before = Reminded(), -1
-    while done.seen > before:
-        before = done.seen
-        _send_batch(done)
+    done = Reminded()
+    while _send_batch(done) == REMINDERS_AT_ONCE:
+        pass
     kick_mail()
     return done
 
@@ -153,8 +148,8 @@ class _Batch:
         return held
 
 
-def _send_batch(done: Reminded) -> None:
-    """Look at up to REMINDERS_AT_ONCE that are due, in as many statements for many as for one."""
+def _send_batch(done: Reminded) -> int:
+    """Look at up to REMINDERS_AT_ONCE that are due, in as many statements for many as for one; returns how many."""
     with transaction() as session:
         at = now()
         rows = session.execute(
@@ -164,6 +159,8 @@ def _send_batch(done: Reminded) -> None:
             # A case that a pass is looking at is left to the next run: what we wait for may just be happening.
             .with_for_update(of=(Reminder, Onboarding), key_share=True, skip_locked=True)
         ).all()
+        if not rows:
+            return 0
         known = _Batch(session, rows)
         turns: dict[StepName, list[Turn]] = defaultdict(list)
         silent, undecided = [], []
@@ -189,6 +186,7 @@ def _send_batch(done: Reminded) -> None:
             Decision.ask_each(session, silent)
         if undecided:
             _remind_operators(session, undecided, at)
+        return len(rows)
 
 
 def _silent(wait: Reminder, at: datetime) -> Decision:

@@ -30,11 +30,12 @@ def test_a_year_of_a_thousand_cases(monkeypatch):
     for module in ("reminders", "accounts", "agreements", "passes", "cases"):
         monkeypatch.setattr(f"tasks.{module}.now", lambda: at)
     monkeypatch.setattr("tasks.passes.start_run", lambda *_, **__: None)
-    began = time.perf_counter()
+    began, worked = time.perf_counter(), time.process_time()
 
     year = live_through(clock)
 
-    print(f"\n\n{year.table()}\n\n{sum(year.mails.values())} reminders in {time.perf_counter() - began:.0f} s")
+    took, work = time.perf_counter() - began, time.process_time() - worked
+    print(f"\n\n{year.table()}\n\n{sum(year.mails.values())} reminders in {took:.0f} s, {work:.0f} s of them work")
 
 
 def fill(first: int, last: int, case: Onboarding) -> None:
@@ -51,7 +52,8 @@ def fill(first: int, last: int, case: Onboarding) -> None:
         "years": f"{since + timedelta(days=9999):%Y-%m-%d %H:%M:%S.%f}",
     }
     kind = "timestamp" if engine(settings().database).name == "postgresql" else "text"
-    numbers = "WITH RECURSIVE numbers(n) AS (SELECT CAST(:first AS integer) UNION ALL SELECT n + 1 FROM numbers WHERE n < :last)"
+    first = "SELECT CAST(:first AS integer)"
+    numbers = f"WITH RECURSIVE numbers(n) AS ({first} UNION ALL SELECT n + 1 FROM numbers WHERE n < :last)"
     with transaction() as session:
         session.execute(
             text(
