@@ -434,6 +434,14 @@ def case_document(session: Session, case_id: int, document_id: int) -> Document:
     return session.get_one(Document, document_id, options=[undefer(Document.content)])
 
 
+def case_mail(session: Session, case_id: int, mail_id: int) -> tuple[Outgoing, Link | None]:
+    """A mail of this case and its link, to be shown without; raises NotFound for any other."""
+    mail = session.get(Outgoing, mail_id)
+    if mail is None or mail.onboarding_id != case_id:
+        raise NotFound(f"Mail {mail_id}")
+    return mail, None if mail.link_id is None else session.get_one(Link, mail.link_id)
+
+
 def as_json(told: Any) -> Any:
     """The same in plain values, with keys that stay."""
     if is_dataclass(told):

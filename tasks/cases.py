@@ -15,7 +15,7 @@ from models.company_id import company_number
 from models.db import Facts, transaction
 from models.decision import Decision, DecisionKind, Verdict
 from models.document import Document
-from models.errors import N_, ProvisionError
+from models.errors import N_, NotFound, ProvisionError
 from models.exchange import MailKind, Outgoing
 from models.firm import Firm, firm_name
 from models.link import Link
@@ -53,6 +53,23 @@ class AddressTaken(ProvisionError):
     def __init__(self, address: str) -> None:
         super().__init__(address)
         self.address = address
+
+
+class CaseEnded(ProvisionError):
+    says = N_("This case has ended already: nothing was changed.")
+
+
+class AddressSettled(ProvisionError):
+    says = N_("%(name)s signs in with this address, or is not asked any more: it cannot be changed here.")
+
+    def __init__(self, name: str) -> None:
+        super().__init__(name)
+        self.name = name
+
+
+class StopReasonMissing(ProvisionError):
+    status = 422
+    says = N_("The reason is missing: write down why the case ends.")
 
 
 @side_effect(name="open the case")
@@ -272,9 +289,59 @@ def _not_signed(session: Session, case: Onboarding, decision: Decision) -> None:
         if plan is not None and interval is not None:
             subscription.amend(plan, interval)
     if decision.verdict is Verdict.STOP:
-        case.stopped_at = now()
-        for step in StepName:
-            Reminder.end(session, step, now(), case=case.id)
+        _stop(session, case)
+
+
+def _stop(session: Session, case: Onboarding) -> None:
+    """The case ends without going live: nobody is reminded or asked any more."""
+    case.stopped_at = now()
+    for step in StepName:
+        Reminder.end(session, step, now(), case=case.id)
+    for question in Decision.pending(session, case.id):
+        question.close(now())
+
+
+def stop_case(case_id: int, reason: str, by: str) -> None:
+    """An operator ends the case; raises StopReasonMissing, CaseEnded."""
+    with transaction() as session:
+        case = Onboarding.get(session, case_id)
+        if case.stopped_at is not None or case.finished_at is not None:
+            raise CaseEnded
+        if not reason.strip():
+            raise StopReasonMissing
+        _stop(session, case)
+        case.touch(now())
+        record(session, case.id, now(), "case.stopped", by, reason=reason.strip()[:2000])
+
+
+def restart_pass(case_id: int, by: str) -> None:
+    """An operator wants a pass over the case now, however often passes broke down before; raises CaseEnded."""
+    with transaction() as session:
+        case = Onboarding.get(session, case_id)
+        if case.stopped_at is not None or case.finished_at is not None:
+            raise CaseEnded
+        case.attempts = 0
+        case.touch(now())
+        record(session, case.id, now(), "pass.restarted", by)
+
+
+def correct_address(case_id: int, person_id: int, address: str, by: str) -> None:
+    """An operator was told another address of somebody who has no account yet.
+
+    Raises NotFound, AddressInvalid, AddressTaken, AddressSettled.
+    """
+    with transaction() as session:
+        case = Onboarding.get(session, case_id)
+        person = session.get(Person, person_id)
+        if person is None or person.firm_id != case.firm_id:
+            raise NotFound(f"Person {person_id}")
+        if person.registered_at is not None or person.withdrawn_at is not None:
+            raise AddressSettled(person.name)
+        _readdress(session, case, person, address, by)
+        for question in Decision.pending(session, case.id):
+            if question.kind is DecisionKind.BAD_ADDRESS and question.facts["person_id"] == person.id:
+                question.close(now())
+        case.touch(now())
 
 
 def _address_corrected(session: Session, case: Onboarding, decision: Decision) -> None:
@@ -286,7 +353,12 @@ def _address_corrected(session: Session, case: Onboarding, decision: Decision) -
     if decision.verdict is Verdict.WITHDRAW:
         stop_waiting_for(session, case, person, decision.answered_by or "")
         return
-    address, before = email_address((decision.answer or {}).get("address", "")), person.email
+    _readdress(session, case, person, (decision.answer or {}).get("address", ""), decision.answered_by or "")
+
+
+def _readdress(session: Session, case: Onboarding, person: Person, written: str, by: str) -> None:
+    """Write to this person at another address from now on, what is held or came back as well."""
+    address, before = email_address(written), person.email
     same = (Person.firm_id == person.firm_id, Person.role == person.role, Person.email == address)
     if session.scalars(select(Person.id).where(*same, Person.id != person.id)).first() is not None:
         raise AddressTaken(address)
@@ -308,7 +380,7 @@ def _address_corrected(session: Session, case: Onboarding, decision: Decision) -
         rhythm = cadences.rhythm(wait.kind, case.id)
         # Where nothing came back that could be sent again, the first reminder does not wait for its day.
         wait.start_anew(rhythm, person, now() - timedelta(days=0 if again else rhythm.day(0)))
-    record(session, case.id, now(), "address.corrected", decision.answered_by or "", person=person.id)
+    record(session, case.id, now(), "address.corrected", by, person=person.id)
 
 
 def _mail_judged(session: Session, case: Onboarding, decision: Decision) -> None:  # noqa: ARG001

@@ -44,6 +44,15 @@ def handle_again(event_id: int, by: str) -> bool:
     return asked
 
 
+def dismiss(event_id: int, by: str) -> bool:
+    """An operator takes note of an event that a rule refused; False if it does not wait for that."""
+    with transaction() as session:
+        noted = Incoming.dismiss(session, event_id, now())
+        if noted:
+            record(session, HOUSE, now(), "event.dismissed", by, event=event_id)
+        return noted
+
+
 def handle(event_id: int) -> bool:
     """Handle one event; False if it broke down and is to be tried again."""
     with transaction() as session:

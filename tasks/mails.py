@@ -30,6 +30,7 @@ from models.settings import settings
 from tasks.texts import MAILS, Reader, render
 
 SUBJECT_MOST = 200
+DOTS = "•••"
 SANS = "-apple-system,'Segoe UI',Roboto,'Helvetica Neue',Arial,sans-serif"
 STYLES = {
     ".ground": "margin:0;padding:0;background:#f5f6f5",
@@ -87,14 +88,24 @@ class _Policy(EmailPolicy):
 
 
 def write(
-    outgoing: Outgoing, link: Link | None = None, attachment: Document | None = None, code: Code | None = None
+    outgoing: Outgoing,
+    link: Link | None = None,
+    attachment: Document | None = None,
+    code: Code | None = None,
+    *,
+    redacted: bool = False,
 ) -> EmailMessage:
-    """The message for this row. Written again it says the same under the same Message-ID."""
+    """The message for this row. Written again it says the same under the same Message-ID.
+
+    *redacted*: with dots where the reader finds a personal link or a code, for operators to read.
+    """
     reader = Reader(Language(outgoing.language), AddressForm(outgoing.address_form))
     facts = {name: _moment(value) if name.endswith("_at") else value for name, value in outgoing.facts.items()}
-    html = BeautifulSoup(
-        render(MAILS, f"{outgoing.kind}.html", reader, **_values(outgoing, link, facts, code)), "html.parser"
-    )
+    values = _values(outgoing, link, facts, code)
+    if redacted:
+        dots = f"{settings().base_url}/{DOTS}"
+        values |= {"link": dots if link else values["link"], "later": values["later"] and dots, "code": DOTS}
+    html = BeautifulSoup(render(MAILS, f"{outgoing.kind}.html", reader, **values), "html.parser")
 
     message = EmailMessage(policy=_Policy(linesep="\r\n"))
     message["Message-ID"] = outgoing.message_id

@@ -10,6 +10,7 @@ from models.db import reading, transaction
 from models.exchange import MOST_ATTEMPTS, Incoming
 from models.person import Account
 from models.schedule import now
+from tasks import operators as tasks
 from tasks.operators import today
 from tests import factories
 from tests.deployments.test_board import Browser, text
@@ -100,3 +101,10 @@ def test_an_event_tried_again_stands_in_the_trail(bea):
     with reading() as session:
         (told,) = trail(session, HOUSE)
     assert (told.action, told.actor, told.facts["event"]) == ("event.retried", BEA, 1)
+
+
+def test_acts_of_the_command_line_are_shown_as_well(ada):
+    tasks.appoint(BEA, "command line")
+
+    assert f"Zur Betreuung freigeschaltet : {BEA} (Betreuung)" in text(ada.get(PAGE))
+    assert "· Kommandozeile" in text(ada.get(PAGE))

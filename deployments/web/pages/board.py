@@ -1,6 +1,7 @@
 """The operator's board: all cases, one case with what there is to decide, and a form to open one."""
 
 from datetime import datetime
+from email.message import EmailMessage
 from enum import StrEnum
 from secrets import token_urlsafe
 from typing import Any, TypeVar
@@ -11,26 +12,28 @@ from pydantic import ValidationError
 from starlette.responses import Response
 
 from deployments.logo import told_reason
+from deployments.web.pages.mail import FOREIGN_PAGE
 from deployments.web.visit import Form, Submission, Submitting, Visit, Visiting
 from models import board
 from models.board import Act, CaseDetail, CaseState, DecisionLine, MailState, Trouble
 from models.company_id import NumberInvalid
-from models.db import reading, transaction
+from models.db import reading
 from models.decision import Decision, DecisionKind, Verdict
 from models.errors import N_, NotFound, ProvisionError
-from models.exchange import Incoming, MailKind
+from models.exchange import MailKind, Outgoing
 from models.firm import BusinessMissing, FirmNameMissing, LineOfBusiness, PostcodeInvalid, WebsiteInvalid
 from models.logo import LogoChoiceMissing
 from models.onboarding import Party, StepName
 from models.operator import is_absent, operators
 from models.person import AddressForm, AddressInvalid, Language, NameMissing, email_address
 from models.request import IntervalMissing, Named, OnboardingRequest, WebsiteMissing, parse_people
-from models.schedule import Land, now
+from models.schedule import Land
 from models.subscription import Interval, Plan
 from tasks import agreements, cases, invitations, returned
-from tasks.cases import FormInvalid, PlanMissing
-from tasks.inbox import handle_again
+from tasks.cases import AddressTaken, FormInvalid, PlanMissing, StopReasonMissing
+from tasks.inbox import dismiss, handle_again
 from tasks.logos.evidence import Reason, Sign
+from tasks.mails import write
 from tasks.operators import today
 from tasks.passes import kick
 from tasks.texts import Reader, explain
@@ -95,6 +98,8 @@ TROUBLES = {
     Trouble.DECISION_OVERDUE: N_("decision overdue"),
     Trouble.STUCK: N_("stuck"),
 }
+STORY_SHOWN = 60
+"""Newest things that happened on the page of a case, unless all are asked for."""
 DECISIONS_SHOWN = 10
 """Open decisions on the board; the others are on a page of their own."""
 ANSWERS = {
@@ -158,6 +163,8 @@ ACTIONS = {
     "clients.named": N_("Clients named"),
     "decision.answered": N_("Decided"),
     "decision.escalated": N_("Decision overdue, managers told"),
+    "case.stopped": N_("Case ended"),
+    "pass.restarted": N_("Pass started again"),
     "mail.bounced": N_("Mail came back"),
     "address.corrected": N_("Address corrected"),
     "person.reminded": N_("Reminded"),
@@ -176,6 +183,10 @@ SAID = {
     "again": N_("The event is being handled once more."),
     "resent": N_("A new link is on its way to who is asked to sign."),
     "withdrawn": N_("The agreement is withdrawn. Decide how to go on."),
+    "person_resent": N_("A new link is on its way; the one sent before no longer works."),
+    "corrected": N_("The address is corrected. What came back or waits goes there."),
+    "restarted": N_("A pass over this case has been asked for."),
+    "stopped": N_("The case has ended. Nobody is reminded any more."),
 }
 
 
@@ -292,13 +303,14 @@ def resend_agreement(visit: Submitting, case_id: int) -> Response:
     try:
         invitations.resend(agreements.signer_of(case_id), by)
     except ProvisionError as refusal:
-        return visit.page(
-            "board/case.html",
-            status=refusal.status,
-            form=Form(errors={"": explain(refusal, visit.reader)}),
-            **_shown(visit, case_id),
-        )
+        return _refused(visit, case_id, refusal)
     return visit.go(f"/board/cases/{case_id}?said=resent", case=case_id)
+
+
+def _refused(visit: Visit, case_id: int, refusal: ProvisionError) -> Response:
+    """The page of the case with what was refused above it, also where it is only too early."""
+    form = Form(errors={"": explain(refusal, visit.reader)})
+    return visit.page("board/case.html", status=refusal.status, form=form, **_shown(visit, case_id))
 
 
 @router.post("/board/cases/{case_id}/agreement/withdraw")
@@ -349,18 +361,100 @@ def try_again(visit: Submitting, event_id: int) -> Response:
 
 
 @router.post("/board/events/{event_id}/dismiss")
-def dismiss(visit: Submitting, event_id: int) -> Response:
-    visit.require_operator()
-    with transaction() as session:
-        Incoming.dismiss(session, event_id, now())
+def note_refusal(visit: Submitting, event_id: int) -> Response:
+    dismiss(event_id, visit.require_operator().email)
     return visit.go("/board")
+
+
+@router.get("/board/cases/{case_id}/mails/{mail_id}")
+def show_mail(visit: Visiting, case_id: int, mail_id: int) -> Response:
+    """A mail as it was sent, but for its personal link."""
+    visit.require_operator()
+    row, message = _mail(case_id, mail_id)
+    body = message.get_body(("plain",))
+    return visit.page(
+        "board/mail.html",
+        case_id=case_id,
+        mail=row,
+        subject=str(message["Subject"]),
+        sender=str(message["From"]),
+        reply_to=str(message["Reply-To"] or ""),
+        text=body.get_content() if body else "",
+    )
+
+
+@router.get("/board/cases/{case_id}/mails/{mail_id}/html")
+def show_mail_html(visit: Visiting, case_id: int, mail_id: int) -> Response:
+    """The same as most people see it, in a frame that can do nothing."""
+    visit.require_operator()
+    body = _mail(case_id, mail_id)[1].get_body(("html",))
+    html = body.get_content() if body else ""
+    return Response(html, media_type="text/html; charset=utf-8", headers=FOREIGN_PAGE)
+
+
+def _mail(case_id: int, mail_id: int) -> tuple[Outgoing, EmailMessage]:
+    with reading() as session:
+        row, link = board.case_mail(session, case_id, mail_id)
+    return row, write(row, link, redacted=True)
+
+
+@router.post("/board/cases/{case_id}/people/{person_id}/resend")
+def resend(visit: Submitting, case_id: int, person_id: int) -> Response:
+    """Mail somebody a new link, which no operator sees."""
+    by = visit.require_operator().email
+    try:
+        with reading() as session:
+            if person_id not in {person.person_id for person in board.case_detail(session, case_id).people}:
+                raise NotFound(f"Person {person_id}")
+        invitations.resend(person_id, by)
+    except ProvisionError as refusal:
+        return _refused(visit, case_id, refusal)
+    return visit.go(f"/board/cases/{case_id}?said=person_resent", case=case_id)
+
+
+@router.post("/board/cases/{case_id}/people/{person_id}/address")
+def correct_address(visit: Submitting, case_id: int, person_id: int) -> Response:
+    by, field = visit.require_operator().email, f"p{person_id}-address"
+    try:
+        cases.correct_address(case_id, person_id, visit.text(field), by)
+    except ProvisionError as refusal:
+        places: dict[type[ProvisionError], str] = {AddressInvalid: field, AddressTaken: field}
+        return visit.again("board/case.html", refusal, fields=places, values=visit.values, **_shown(visit, case_id))
+    return visit.go(f"/board/cases/{case_id}?said=corrected", case=case_id)
+
+
+@router.post("/board/cases/{case_id}/pass")
+def restart_pass(visit: Submitting, case_id: int) -> Response:
+    by = visit.require_operator().email
+    try:
+        cases.restart_pass(case_id, by)
+    except ProvisionError as refusal:
+        return _refused(visit, case_id, refusal)
+    return visit.go(f"/board/cases/{case_id}?said=restarted", case=case_id)
+
+
+@router.post("/board/cases/{case_id}/stop")
+def stop_case(visit: Submitting, case_id: int) -> Response:
+    by = visit.require_operator().email
+    try:
+        cases.stop_case(case_id, visit.text("stop_reason"), by)
+    except ProvisionError as refusal:
+        places: dict[type[ProvisionError], str] = {StopReasonMissing: "stop_reason"}
+        return visit.again("board/case.html", refusal, fields=places, values=visit.values, **_shown(visit, case_id))
+    return visit.go(f"/board/cases/{case_id}?said=stopped", case=case_id)
 
 
 def _shown(visit: Visit, case_id: int) -> dict[str, Any]:
     with reading() as session:
         detail = board.case_detail(session, case_id)
     names = {person.person_id: person.name for person in detail.people}
+    asked = visit.request.query_params
+    show = asked.get("show", "") if asked.get("show") in {"acts", "mails"} else ""
+    story = _story(detail, show)
     return {
+        "show": show,
+        "story": story if asked.get("all") else story[:STORY_SHOWN],
+        "story_length": len(story),
         "detail": detail,
         "names": names,
         "copies": {one.decision_id: _copy_that_came_back(one, detail, visit.reader) for one in detail.decisions},
@@ -376,6 +470,17 @@ def _shown(visit: Visit, case_id: int) -> dict[str, Any]:
         "intervals": _options(visit, Interval),
         "reason": lambda told: told_reason(Reason(Sign(told["sign"]), told["points"], told["detail"]), visit.reader),
     }
+
+
+def _story(detail: CaseDetail, show: str) -> list[tuple[datetime, str, Any]]:
+    """Everything that happened, the newest first: acts, mails, and questions as they came up."""
+    acts = [(act.at, "act", act) for act in detail.audit]
+    asked = [(one.opened_at, "asked", one) for one in detail.decisions]
+    mails = [(mail.delivered_at or mail.created_at, "mail", mail) for mail in reversed(detail.mails)]
+    told: list[tuple[datetime, str, Any]] = []
+    told += [] if show == "mails" else [*asked, *acts]
+    told += [] if show == "acts" else mails
+    return sorted(told, key=lambda one: one[0])[::-1]
 
 
 def _copy_that_came_back(one: DecisionLine, detail: CaseDetail, reader: Reader) -> dict[str, Any] | None:
@@ -403,7 +508,7 @@ def _about(act: Act, names: dict[int, str], reader: Reader) -> str:
             return f"{reader.label(DecisionKind(facts['kind']))} – {reader.label(Verdict(facts['verdict']))}"
         case "company_id.assigned" | "company_id.chosen":
             return str(facts["number"])
-        case "agreement.declined" | "agreement.withdrawn":
+        case "agreement.declined" | "agreement.withdrawn" | "case.stopped":
             return str(facts["reason"])
         case "agreement.delegated":
             return f"{facts['name']} ({facts['function']})"

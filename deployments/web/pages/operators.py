@@ -6,6 +6,7 @@ from typing import Any
 from fastapi import APIRouter
 from starlette.responses import Response
 
+from deployments.web.pages import board
 from deployments.web.visit import Submitting, Visit, Visiting
 from models.audit import HOUSE, trail
 from models.db import reading
@@ -32,6 +33,7 @@ ACTIONS = {
     "operator.absent": N_("Absence set"),
     "operator.present": N_("Absence taken back"),
     "event.retried": N_("Event handled once more"),
+    "event.dismissed": N_("Refused event noted"),
 }
 """What people read for the acts that belong to no case."""
 ACTORS = {"command line": N_("command line")}
@@ -114,8 +116,8 @@ def _shown(visit: Visit) -> dict[str, Any]:
         "planned": {one.id for one in here if one.absent_until and one.absent_until >= today},
         "people": [(one.id, one.email) for one in here],
         "acts": acts,
-        "actions": ACTIONS,
-        "actors": ACTORS,
+        "actions": {**board.ACTIONS, **ACTIONS},
+        "actors": {**board.ACTORS, **ACTORS},
         "said": SAID.get(visit.request.query_params.get("said", ""), ""),
     }
 

@@ -1,0 +1,190 @@
+"""The page of one case: all that happened, mails as they were sent, and what an operator can do."""
+
+import re
+
+import pytest
+from sqlalchemy import select
+
+from deployments.web.pages import board as pages
+from models.audit import trail
+from models.db import reading, transaction
+from models.decision import Decision
+from models.exchange import MailKind, Outgoing
+from models.link import Link, Purpose
+from models.onboarding import STUCK_AFTER, Onboarding, Reminder
+from models.person import Person, Role
+from models.schedule import now
+from tasks.bounces import bounced
+from tests import factories
+from tests.deployments.test_board import Browser, text
+
+OPERATOR = "operator@convent-it.example"
+
+
+@pytest.fixture(autouse=True)
+def no_runs(monkeypatch):
+    monkeypatch.setattr("tasks.passes.start_run", lambda *_, **__: None)
+
+
+@pytest.fixture
+def operator():
+    return Browser(factories.operator(OPERATOR))
+
+
+def invited():
+    case_id = factories.opened()
+    factories.advance(case_id)
+    with reading() as session:
+        return case_id, Person.one(session, factories.firm_of(case_id), Role.ORGANISER).id
+
+
+def acts(case_id):
+    with reading() as session:
+        return [(one.action, one.actor, one.facts) for one in trail(session, case_id)]
+
+
+def test_everything_that_happened_is_one_story_the_newest_first(operator):
+    case_id = factories.with_organiser()
+    factories.advance(case_id)
+    page = f"/board/cases/{case_id}"
+
+    story = re.findall(r"<li>\s*<p><strong>(?:<a[^>]*>)?([^<]+)", operator.get(page).text)
+    only_mails = re.findall(r"<li>\s*<p><strong>(?:<a[^>]*>)?([^<]+)", operator.get(f"{page}?show=mails").text)
+
+    assert story[-1] == "Vorgang eröffnet"
+    assert "E-Mail: Bitte um Registrierung" in story
+    assert story.index("E-Mail: Vertrag zur Unterschrift") < story.index("Registriert")
+    assert set(only_mails) == {"E-Mail: Bitte um Registrierung", "E-Mail: Vertrag zur Unterschrift"}
+    assert operator.get(f"{page}?show=acts").text.count("E-Mail: ") == 0
+
+
+def test_a_long_story_is_cut_and_shown_whole_on_demand(operator, monkeypatch):
+    monkeypatch.setattr(pages, "STORY_SHOWN", 2)
+    case_id, _ = invited()
+
+    cut, whole = operator.get(f"/board/cases/{case_id}"), operator.get(f"/board/cases/{case_id}?all=yes")
+
+    assert f'href="/board/cases/{case_id}?all=yes#story"' in cut.text
+    assert "Vorgang eröffnet" not in text(cut)
+    assert "Vorgang eröffnet" in text(whole)
+
+
+def test_a_mail_is_shown_as_it_was_sent_with_dots_for_every_link_and_code(operator):
+    case_id = factories.with_client()
+    with transaction() as session:
+        mails = session.scalars(select(Outgoing).where(Outgoing.onboarding_id == case_id)).all()
+        tokens = [link.token for link in session.scalars(select(Link))]
+        mails[0].facts = {**mails[0].facts, "count": 2}
+    assert {mail.kind for mail in mails} >= {MailKind.REGISTER, MailKind.AGREEMENT, MailKind.INVITATION}
+
+    for mail in mails:
+        page = operator.get(f"/board/cases/{case_id}/mails/{mail.id}")
+        html = operator.get(f"/board/cases/{case_id}/mails/{mail.id}/html")
+        assert page.status_code == html.status_code == 200
+        assert mail.to_address in page.text
+        assert "default-src 'none'" in html.headers["content-security-policy"]
+        for shown in (page.text, html.text):
+            assert not any(token in shown for token in tokens)
+            assert not re.search(r"/(later|sign|agreement|auth/activate|auth/reset)/[\w.-]{20,}", shown)
+            assert not re.search(r"business_member=\w", shown)
+        if mail.link_id:
+            assert "/•••" in html.text
+
+
+def test_a_mail_is_shown_with_its_own_case_and_to_operators_only(operator):
+    case_id, _ = invited()
+    other = factories.opened("test:2", organiser={"name": "Olga Anders", "email": "olga@anders.example"})
+    path = f"/board/cases/{case_id}/mails/1"
+
+    assert operator.get(path).status_code == 200
+    assert operator.get(f"/board/cases/{other}/mails/1").status_code == 404
+    assert operator.get(f"/board/cases/{case_id}/mails/999").status_code == 404
+    assert Browser().get(path).status_code == 303
+
+
+def test_an_operator_sends_a_new_link_without_seeing_it(operator, clock):
+    case_id, person = invited()
+    page, path = f"/board/cases/{case_id}", f"/board/cases/{case_id}/people/{person}/resend"
+
+    too_soon = operator.send(page, path)
+    clock(minutes=11)
+    before = factories.token("erika@freitag.example", Purpose.REGISTER)
+    sent = operator.send(page, path)
+
+    assert (too_soon.status_code, "Das hat noch nicht geklappt" in too_soon.text) == (429, True)
+    assert sent.headers["location"] == f"{page}?said=person_resent"
+    assert factories.token("erika@freitag.example", Purpose.REGISTER) != before
+    action, actor, facts = acts(case_id)[-1]
+    assert (action, actor, facts["person"], facts["ip"] != "") == ("link.resent", OPERATOR, person, True)
+
+
+def test_an_operator_corrects_an_address_before_and_after_mail_comes_back(operator):
+    case_id, person = invited()
+    page, path, field = (
+        f"/board/cases/{case_id}",
+        f"/board/cases/{case_id}/people/{person}/address",
+        f"p{person}-address",
+    )
+
+    wrong = operator.send(page, path, **{field: "erika@"})
+    operator.send(page, path, **{field: "e.muster@freitag.example"})
+    with transaction() as session:
+        bounced(session, session.scalars(select(Outgoing).order_by(Outgoing.id)).first(), "550 <unknown>", now())
+    operator.send(page, path, **{field: "erika.muster@freitag.example"})
+
+    assert (wrong.status_code, f'href="#{field}"' in wrong.text) == (422, True)
+    with reading() as session:
+        assert Decision.pending(session, case_id) == []
+        found = session.get_one(Person, person)
+        to = session.scalars(select(Outgoing.to_address).where(Outgoing.person_id == person)).all()
+    assert (found.email, found.bounced_at) == ("erika.muster@freitag.example", None)
+    assert set(to) == {"erika.muster@freitag.example"}
+    assert [action for action, *_ in acts(case_id)].count("address.corrected") == 2
+
+
+def test_who_has_an_account_keeps_its_address(operator):
+    case_id = factories.with_organiser()
+    with reading() as session:
+        person = Person.one(session, factories.firm_of(case_id), Role.ORGANISER)
+    token = {"form_token": re.search(r'name="form_token" value="([^"]+)"', operator.get("/board").text)[1]}
+    path = f"/board/cases/{case_id}/people/{person.id}/address"
+
+    answer = operator.ask("POST", path, data=token | {f"p{person.id}-address": "x@freitag.example"})
+
+    assert answer.status_code == 409
+    assert path not in operator.get(f"/board/cases/{case_id}").text
+
+
+def test_an_operator_ends_a_case_with_a_reason_once(operator):
+    case_id, _ = invited()
+    factories.advance(case_id)
+    page, path = f"/board/cases/{case_id}", f"/board/cases/{case_id}/stop"
+    token = {"form_token": re.search(r'name="form_token" value="([^"]+)"', operator.get(page).text)[1]}
+
+    without = operator.send(page, path)
+    operator.send(page, path, stop_reason="Die Kanzlei schließt.")
+    again = operator.ask("POST", path, data=token | {"stop_reason": "x"})
+
+    assert (without.status_code, 'href="#stop_reason"' in without.text) == (422, True)
+    assert again.status_code == 409
+    assert ("case.stopped", OPERATOR) in [(action, actor) for action, actor, _ in acts(case_id)]
+    assert "Vorgang beendet : Die Kanzlei schließt." in text(operator.get(page))
+    with reading() as session:
+        assert session.scalars(select(Reminder).where(Reminder.due_at.is_not(None))).all() == []
+        assert Decision.pending(session, case_id) == []
+    assert path not in operator.get(page).text
+
+
+def test_an_operator_has_a_stuck_case_looked_at_again(operator):
+    case_id, _ = invited()
+    with transaction() as session:
+        for _ in range(STUCK_AFTER):
+            Onboarding.get(session, case_id).begin_pass(now())
+
+    answer = operator.send(f"/board/cases/{case_id}", f"/board/cases/{case_id}/pass")
+
+    assert "Ein Durchgang für diesen Vorgang ist angefordert." in text(operator.get(answer.headers["location"]))
+    case = factories.case(case_id)
+    assert case.attempts == 0
+    assert case.pass_due_at <= now()
+    assert acts(case_id)[-1][:2] == ("pass.restarted", OPERATOR)
