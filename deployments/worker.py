@@ -30,6 +30,7 @@ from prefect import Flow
 from prefect.client.orchestration import SyncPrefectClient, get_client
 from prefect.client.schemas.filters import (
     FlowRunFilter,
+    FlowRunFilterNextScheduledStartTime,
     FlowRunFilterState,
     FlowRunFilterStateType,
     WorkPoolFilter,
@@ -50,7 +51,9 @@ log = logging.getLogger(__name__)
 
 TAKEN_BY = "Taken by "
 POLL = 0.3
-"""Seconds between two questions for due runs."""
+"""Seconds between two looks for due runs."""
+CLAIM = 20
+"""Seconds after which scheduled runs are asked for even if none is due, so that the queue counts as served."""
 HEARTBEAT = 5
 """Seconds between two signs of life; Prefect calls a worker dead after missing three."""
 HEAL = 15
@@ -74,6 +77,7 @@ class Worker:
         self._working: dict[UUID, FlowRun] = {}
         self._entrypoints: dict[UUID, str] = {}
         self._next_heartbeat = 0.0
+        self._next_claim = 0.0
         self._next_heal = monotonic() + HEAL
         self._away = False
         self._context = contextvars.copy_context()
@@ -114,6 +118,9 @@ class Worker:
         """Due runs for which there is room, oldest first; of a schedule's missed runs only the latest."""
         if len(self._working) >= self.at_once:
             return []
+        if monotonic() < self._next_claim and not self._is_any_due(prefect):
+            return []
+        self._next_claim = monotonic() + CLAIM
         found = prefect.get_scheduled_flow_runs_for_work_pool(self.pool, scheduled_before=datetime.now(UTC))
         due = {response.flow_run.id: response.flow_run for response in found}
         latest = {run.deployment_id: run.id for run in due.values() if run.auto_scheduled}
@@ -126,6 +133,21 @@ class Worker:
                 prefect.set_flow_run_state(run.id, skipped)
                 del due[run.id]
         return list(due.values())[: self.at_once - len(self._working)]
+
+    def _is_any_due(self, prefect: SyncPrefectClient) -> bool:
+        """Only reads. To ask for scheduled runs makes Prefect write down twice that it was asked, which its SQLite,
+        asked three times a second, answers with locks of up to a minute.
+        """
+        return bool(
+            prefect.read_flow_runs(
+                work_pool_filter=WorkPoolFilter(name=WorkPoolFilterName(any_=[self.pool])),
+                flow_run_filter=FlowRunFilter(
+                    state=FlowRunFilterState(type=FlowRunFilterStateType(any_=[StateType.SCHEDULED])),
+                    next_scheduled_start_time=FlowRunFilterNextScheduledStartTime(before_=datetime.now(UTC)),
+                ),
+                limit=1,
+            )
+        )
 
     def _take(self, prefect: SyncPrefectClient, run: FlowRun) -> None:
         """Claim *run* and start it; nothing if another worker was quicker or it was cancelled meanwhile."""

@@ -73,7 +73,7 @@ class Running:
         """The one-time code in the newest mail to this address."""
 
         def find() -> str | None:
-            mails = [mail for mail in read_mails(self.folder / "mails") if email in mail.to]
+            mails = [mail for mail in read_mails(self.folder / "mails") if email in mail.to and "Code" in mail.subject]
             codes = [found for mail in mails for found in re.findall(r"^(\d{6})\s*$", mail.text, re.MULTILINE)]
             return codes[-1] if codes else None
 
