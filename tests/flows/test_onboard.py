@@ -145,7 +145,7 @@ def test_a_pass_that_dies_in_the_middle_is_made_up_for_and_each_mail_is_written_
     run(case_id)
 
     assert factories.standing(case_id)["agreement"] == "waiting:operator"
-    assert factories.outbox() == ["register:1:1", "agreement:1:1"]
+    assert factories.outbox() == ["register:1:1", "agreement:1:1:1", "sign_code:1:1"]
 
 
 def test_a_stored_event_opens_a_case_once():
@@ -169,3 +169,12 @@ def test_the_sweep_does_what_was_left_behind():
     asyncio.run(sweep())
 
     assert factories.case(1).step(StepName.SUBSCRIPTION) is not None
+
+
+def test_the_sweep_ends_what_was_not_signed_in_time(clock):
+    case_id = factories.with_organiser()
+    clock(days=90, minutes=1)
+
+    asyncio.run(sweep())
+
+    assert factories.agreement(case_id).expired_at is not None
