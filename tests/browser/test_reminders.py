@@ -1,11 +1,8 @@
 """The grid of hours by mouse and keyboard; reminders paused and gone on with."""
 
-import pytest
 from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import sound
-
-pytestmark = pytest.mark.browser
 
 
 def cell(page: Page, day: int, hour: int):
