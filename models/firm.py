@@ -128,6 +128,13 @@ class Firm(Base):
     def address(self) -> list[str]:
         return [line for line in (self.street, f"{self.postcode} {self.city}".strip()) if line]
 
+    def name_anew(self, name: str, line_of_business: LineOfBusiness, business: str) -> None:
+        """Set what it is called and what it does; raises FirmNameMissing or BusinessMissing."""
+        if line_of_business is LineOfBusiness.OTHER and not business.strip():
+            raise BusinessMissing
+        self.name, self.line_of_business = firm_name(name), line_of_business
+        self.business = " ".join(business.split())[:100]
+
     def describe(
         self,
         *,

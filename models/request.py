@@ -41,6 +41,16 @@ class Named(BaseModel):
             raise NameMissing(self.email)
 
 
+def named(name: str, email: str) -> Named:
+    """The person of whom a form says this; raises AddressInvalid or NameMissing."""
+    address = email_address(email)
+    if not name.strip():
+        raise NameMissing(address)
+    one = Named(name=name.strip()[:200], email=address)
+    one.check()
+    return one
+
+
 def parse_people(lines: str) -> list[Named]:
     """People written one a line, as ``Erika Muster <erika@freitag.example>`` or ``Erika Muster; erika@…``."""
     people = []

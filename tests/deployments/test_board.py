@@ -588,3 +588,23 @@ def test_an_open_agreement_is_sent_again_and_withdrawn_with_a_reason(operator, c
     assert "Falscher Preis." in text(shown)
     assert withdraw not in shown.text
     assert factories.token("erika@freitag.example", Purpose.AGREEMENT) not in shown.text
+
+
+def test_an_operator_puts_right_what_was_said_wrongly_at_the_start(operator):
+    case_id = factories.opened()
+    factories.advance(case_id)
+    page = f"/board/cases/{case_id}"
+
+    wrong = operator.send(page, f"{page}/correct/organiser", organiser_name="Paula Berg", organiser_email="paula")
+    operator.send(
+        page, f"{page}/correct/organiser", organiser_name="Paula Berg", organiser_email="paula@freitag.example"
+    )
+    operator.send(page, f"{page}/correct/contact", contact_name="Otto Neu", contact_email="otto@freitag.example")
+    operator.send(page, f"{page}/correct/name", firm_name="Freitag & Töchter", line_of_business="tax", business="")
+
+    assert wrong.status_code == 422
+    shown = text(operator.get(page))
+    for said in ("Freitag & Töchter", "Paula Berg", "Otto Neu", "Anderer Organisator benannt"):
+        assert said in shown
+    factories.registered("paula@freitag.example")
+    assert f"{page}/correct/organiser" not in operator.get(page).text

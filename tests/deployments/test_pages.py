@@ -275,6 +275,22 @@ def test_an_expired_link_to_a_new_password_leads_to_where_one_can_be_asked_for(i
     assert answer.url.path == "/auth/forgot"
 
 
+def test_the_organiser_corrects_the_name_and_names_a_contact_person_until_the_agreement_is_sent(invited):
+    firm_id = firm_of(invited)
+    organiser, page = Browser(registered()), f"/firm/{firm_id}/details"
+
+    wrong = organiser.send_form(page, to=f"{page}/name", firm_name="Freitag", line_of_business="other", business="")
+    organiser.send_form(page, to=f"{page}/name", firm_name="Freitag & Töchter", line_of_business="tax")
+    missing = organiser.send_form(page, to=f"{page}/contact", contact_name="Otto Neu", contact_email="")
+    organiser.send_form(page, to=f"{page}/contact", contact_name="Otto Neu", contact_email="otto@freitag.example")
+
+    assert (list(errors(wrong)), list(errors(missing))) == (["business"], ["contact_email"])
+    assert case(invited).firm.name == "Freitag & Töchter"
+    assert people(firm_id, Role.CONTACT)[0].email == "otto@freitag.example"
+    advance(invited)
+    assert f"{page}/name" not in organiser.get(page).text
+
+
 def test_the_organiser_withdraws_a_caseworker_who_was_named_wrongly():
     case_id = countersigned(caseworkers=[{"name": "Jan Fleiß", "email": "jan@freitag.example"}])
     page = f"/firm/{firm_of(case_id)}/caseworkers"

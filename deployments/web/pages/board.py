@@ -4,7 +4,7 @@ from datetime import datetime
 from email.message import EmailMessage
 from enum import StrEnum
 from secrets import token_urlsafe
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 from urllib.parse import quote, urlencode
 
 from fastapi import APIRouter
@@ -25,11 +25,11 @@ from models.firm import BusinessMissing, FirmNameMissing, LineOfBusiness, Postco
 from models.logo import LogoChoiceMissing
 from models.onboarding import Party, StepName
 from models.operator import is_absent, operators
-from models.person import AddressForm, AddressInvalid, Language, NameMissing, email_address
-from models.request import IntervalMissing, Named, OnboardingRequest, WebsiteMissing, parse_people
+from models.person import AddressForm, AddressInvalid, Language, NameMissing
+from models.request import IntervalMissing, OnboardingRequest, WebsiteMissing, named, parse_people
 from models.schedule import Land
 from models.subscription import Interval, Plan
-from tasks import agreements, cases, invitations, returned
+from tasks import agreements, cases, corrections, invitations, returned
 from tasks.cases import AddressTaken, FormInvalid, PlanMissing, StopReasonMissing
 from tasks.inbox import dismiss, handle_again
 from tasks.logos.evidence import Reason, Sign
@@ -137,6 +137,8 @@ ACTIONS = {
     "person.withdrawn": N_("No longer invited"),
     "password.set": N_("Password set"),
     "contact.named": N_("Contact person named"),
+    "organiser.named": N_("Another organiser named"),
+    "firm.corrected": N_("Name or line of business corrected"),
     "link.resent": N_("New link sent"),
     "details.told": N_("Details completed"),
     "mail.failed": N_("Mail could not be delivered"),
@@ -180,6 +182,7 @@ ACTIONS = {
 ACTORS = {"provision": N_("automatic processing"), "operator": N_("provider"), "webhook": N_("another system")}
 SAID = {
     "answered": N_("Your decision is recorded. What follows from it happens in the next minutes."),
+    "put_right": N_("The correction is saved."),
     "again": N_("The event is being handled once more."),
     "resent": N_("A new link is on its way to who is asked to sign."),
     "withdrawn": N_("The agreement is withdrawn. Decide how to go on."),
@@ -326,6 +329,39 @@ def withdraw_agreement(visit: Submitting, case_id: int) -> Response:
     return visit.go(f"/board/cases/{case_id}?said=withdrawn", case=case_id)
 
 
+@router.post("/board/cases/{case_id}/correct/{what}")
+def correct(visit: Submitting, case_id: int, what: Literal["name", "contact", "organiser"]) -> Response:
+    """Put right what was said wrongly at the start."""
+    by = visit.require_operator().email
+    with reading() as session:
+        firm_id = board.case_detail(session, case_id).firm_id
+    try:
+        match what:
+            case "name":
+                line = _member(LineOfBusiness, visit.text("line_of_business"))
+                if line is None:
+                    raise BusinessMissing
+                name, business = visit.text("firm_name"), visit.text("business")
+                corrections.correct_firm(
+                    firm_id, by, name=name, line_of_business=line, business=business, as_operator=True
+                )
+            case "contact":
+                contact = named(visit.text("contact_name"), visit.text("contact_email"))
+                corrections.correct_contact(firm_id, by, contact, as_operator=True)
+            case "organiser":
+                organiser = named(visit.text("organiser_name"), visit.text("organiser_email"))
+                corrections.correct_organiser(firm_id, by, organiser)
+    except ProvisionError as refusal:
+        places: dict[type[ProvisionError], str] = {
+            FirmNameMissing: "firm_name",
+            BusinessMissing: "business",
+            AddressInvalid: f"{what}_email",
+            NameMissing: f"{what}_name",
+        }
+        return visit.again("board/case.html", refusal, fields=places, values=visit.values, **_shown(visit, case_id))
+    return visit.go(f"/board/cases/{case_id}?said=put_right", case=case_id)
+
+
 @router.get("/board/countersign")
 def show_countersigning(visit: Visiting) -> Response:
     """Every signature that waits for ours, to be answered together."""
@@ -466,6 +502,7 @@ def _shown(visit: Visit, case_id: int) -> dict[str, Any]:
         "answers": ANSWERS,
         "actions": ACTIONS,
         "actors": ACTORS,
+        "lines": _options(visit, LineOfBusiness),
         "plans": _options(visit, Plan),
         "intervals": _options(visit, Interval),
         "reason": lambda told: told_reason(Reason(Sign(told["sign"]), told["points"], told["detail"]), visit.reader),
@@ -561,10 +598,7 @@ def _request(visit: Submission) -> OnboardingRequest:
     for who in ("organiser", "contact"):
         name, email = visit.text(f"{who}_name"), visit.text(f"{who}_email")
         if who == "organiser" or name or email:
-            email_address(email)
-            if not name:
-                raise NameMissing(email)
-            people[who] = Named(name=name[:200], email=email)
+            people[who] = named(name, email)
     said = {name: visit.text(name) for name in TEXTS}
     chosen = {name: visit.text(name) or None for name in ("land", "plan", "interval")}
     workers = parse_people(visit.text("caseworkers"))

@@ -12,13 +12,22 @@ from deployments.web.visit import Submission, Submitting, Visit, Visiting
 from models.company_id import company_number
 from models.db import reading
 from models.errors import N_, NotFound, ProvisionError
-from models.firm import Firm, NumberNotOffered, NumberTaken, PostcodeInvalid, WebsiteInvalid
+from models.firm import (
+    BusinessMissing,
+    Firm,
+    FirmNameMissing,
+    LineOfBusiness,
+    NumberNotOffered,
+    NumberTaken,
+    PostcodeInvalid,
+    WebsiteInvalid,
+)
 from models.logo import Logo, LogoRefused
 from models.onboarding import AgreementFirst
-from models.person import NameMissing, Person, Role, email_address
-from models.request import Named, WebsiteMissing, parse_people
+from models.person import AddressInvalid, NameMissing, Person, Role, email_address
+from models.request import Named, WebsiteMissing, named, parse_people
 from models.schedule import Land
-from tasks import agreements, firms, invitations, people
+from tasks import agreements, corrections, firms, invitations, people
 from tasks.invitations import MessageTooLong, NobodyNamed, RegisteredAlready, SentJustNow
 from tasks.logos.publish import permit_logo, supply_logo
 from tasks.people import Needed, TakesPart
@@ -141,6 +150,31 @@ def complete_details(visit: Submitting, firm_id: int) -> Response:
     return visit.go(f"/firm/{firm_id}?said=details", case=case)
 
 
+@router.post("/firm/{firm_id}/details/name")
+def correct_name(visit: Submitting, firm_id: int) -> Response:
+    by = visit.require(firm_id, Role.ORGANISER).email
+    line = next((one for one in LineOfBusiness if one == visit.text("line_of_business")), LineOfBusiness.OTHER)
+    name, business = visit.text("firm_name"), visit.text("business")
+    try:
+        case = corrections.correct_firm(firm_id, by, name=name, line_of_business=line, business=business)
+    except ProvisionError as refusal:
+        fields: dict[type[ProvisionError], str] = {FirmNameMissing: "firm_name", BusinessMissing: "business"}
+        return visit.again("firm/details.html", refusal, fields=fields, values=visit.values, **_shown(visit, firm_id))
+    return visit.go(f"/firm/{firm_id}?said=details", case=case)
+
+
+@router.post("/firm/{firm_id}/details/contact")
+def correct_contact(visit: Submitting, firm_id: int) -> Response:
+    by = visit.require(firm_id, Role.ORGANISER).email
+    try:
+        contact = named(visit.text("contact_name"), visit.text("contact_email"))
+        case = corrections.correct_contact(firm_id, by, contact)
+    except ProvisionError as refusal:
+        fields: dict[type[ProvisionError], str] = {AddressInvalid: "contact_email", NameMissing: "contact_name"}
+        return visit.again("firm/details.html", refusal, fields=fields, values=visit.values, **_shown(visit, firm_id))
+    return visit.go(f"/firm/{firm_id}?said=details", case=case)
+
+
 @router.post("/firm/{firm_id}/details/number")
 def choose_number(visit: Submitting, firm_id: int) -> Response:
     by = visit.require(firm_id, Role.ORGANISER).email
@@ -244,11 +278,11 @@ def caseworkers(visit: Visiting, firm_id: int) -> Response:
 @router.post("/firm/{firm_id}/caseworkers")
 def add_caseworkers(visit: Submitting, firm_id: int) -> Response:
     by = visit.require(firm_id, Role.ORGANISER).email
-    named, wrong = _people(visit)
+    staff, wrong = _people(visit)
     if wrong:
         return visit.again("firm/caseworkers.html", wrong, values=visit.values, **_shown(visit, firm_id))
     try:
-        case = invitations.add_caseworkers(firm_id, by, named)
+        case = invitations.add_caseworkers(firm_id, by, staff)
     except (NobodyNamed, AgreementFirst) as refusal:
         shown = _shown(visit, firm_id)
         return visit.again("firm/caseworkers.html", {"name-0": refusal}, values=visit.values, **shown)
@@ -270,11 +304,11 @@ def clients(visit: Visiting, firm_id: int) -> Response:
 @router.post("/firm/{firm_id}/clients")
 def add_clients(visit: Submitting, firm_id: int) -> Response:
     by = visit.require(firm_id, Role.ORGANISER).email
-    named, wrong = _people(visit)
+    staff, wrong = _people(visit)
     if wrong:
         return visit.again("firm/clients.html", wrong, values=visit.values, **_shown(visit, firm_id))
     try:
-        case = invitations.add_clients(firm_id, by, named, visit.text("message"))
+        case = invitations.add_clients(firm_id, by, staff, visit.text("message"))
     except (NobodyNamed, AgreementFirst) as refusal:
         shown = _shown(visit, firm_id)
         return visit.again("firm/clients.html", {"name-0": refusal}, values=visit.values, **shown)
@@ -285,7 +319,7 @@ def add_clients(visit: Submitting, firm_id: int) -> Response:
 
 def _people(visit: Submission) -> tuple[list[Named], dict[str, ProvisionError]]:
     """Who is named in the rows and in the list, and what is wrong at which field."""
-    named: list[Named] = []
+    found: list[Named] = []
     wrong: dict[str, ProvisionError] = {}
     for row in range(ROWS):
         name, email = visit.text(f"name-{row}"), visit.text(f"email-{row}")
@@ -294,16 +328,16 @@ def _people(visit: Submission) -> tuple[list[Named], dict[str, ProvisionError]]:
         try:
             address = email_address(email)
             if name:
-                named.append(Named(name=name[:200], email=address))
+                found.append(Named(name=name[:200], email=address))
             else:
                 wrong[f"name-{row}"] = NameMissing(address)
         except ProvisionError as refusal:
             wrong[f"email-{row}"] = refusal
     try:
-        named += parse_people(visit.text("list"))
+        found += parse_people(visit.text("list"))
     except ProvisionError as refusal:
         wrong["list"] = refusal
-    return named, wrong
+    return found, wrong
 
 
 def _rights(visit: Visit, firm_id: int) -> dict[str, Any]:
@@ -317,7 +351,9 @@ def _rights(visit: Visit, firm_id: int) -> dict[str, Any]:
 
 def _shown(visit: Visit, firm_id: int) -> dict[str, Any]:
     overview = firms.overview(firm_id)
-    about = {"lands": list(Land), "rows": ROWS, "missing": _missing(visit, overview.firm)}
+    about: dict[str, Any] = {"lands": list(Land), "rows": ROWS, "missing": _missing(visit, overview.firm)}
+    about["lines"] = [(one.value, visit.reader.label(one)) for one in LineOfBusiness]
+    about["correctable"] = corrections.may_correct(overview.agreement)
     return {"overview": overview, "firm": overview.firm, **about, **_rights(visit, firm_id)}
 
 

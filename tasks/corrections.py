@@ -1,0 +1,111 @@
+"""What was said wrongly of a firm at the start and is put right: its name, what it does, who stands for it.
+
+The firm itself may do so until its agreement is sent, an operator until it is signed. A version that was sent keeps
+what it says: an operator withdraws it and sends a new one.
+"""
+
+from sqlalchemy.orm import Session
+
+from models.agreement import Agreement, SignedAlready
+from models.audit import record
+from models.db import transaction
+from models.errors import N_, NotFound, ProvisionError
+from models.firm import LineOfBusiness
+from models.onboarding import Onboarding
+from models.person import Person, Role, email_address
+from models.request import Named
+from models.schedule import now
+from tasks.accounts import invite, name_contact
+from tasks.cases import Turn
+from tasks.people import replace
+
+
+class AgreementSent(ProvisionError):
+    says = N_("The agreement was sent with these details: tell us what is to be corrected.")
+
+
+class OrganiserRegistered(ProvisionError):
+    says = N_("%(name)s has registered as the organiser: add the right person as a caseworker, or open a new case.")
+
+    def __init__(self, name: str) -> None:
+        super().__init__(name)
+        self.name = name
+
+
+def may_correct(agreement: Agreement | None) -> bool:
+    """Whether the firm itself still may, with this as the newest version of its agreement."""
+    return agreement is None or not (agreement.is_open or agreement.signed_at)
+
+
+def correct_firm(
+    firm_id: int, by: str, *, name: str, line_of_business: LineOfBusiness, business: str, as_operator: bool = False
+) -> int:
+    """Set what the firm is called and what it does; returns the case's id. Saying it again changes nothing."""
+    with transaction() as session:
+        case = _locked(session, firm_id, as_operator=as_operator)
+        before = _told(case)
+        case.firm.name_anew(name, line_of_business, business)
+        if before != _told(case):
+            record(session, case.id, now(), "firm.corrected", by, before=before, after=_told(case))
+            case.touch(now())
+        return case.id
+
+
+def correct_contact(firm_id: int, by: str, contact: Named, *, as_operator: bool = False) -> int:
+    """Name whom we write to; returns the case's id. Saying it again changes nothing."""
+    with transaction() as session:
+        case = _locked(session, firm_id, as_operator=as_operator)
+        name_contact(session, case, _organiser(session, case), contact, by)
+        return case.id
+
+
+def correct_organiser(firm_id: int, by: str, named: Named) -> int:
+    """Ask somebody else to be the organiser, as long as the one before has not registered; returns the case's id.
+
+    The new one gets a link, the one sent before opens nothing. Was the organiser the contact person as well, so is the
+    new one. Saying it again changes nothing.
+    """
+    named.check()
+    with transaction() as session:
+        case = _locked(session, firm_id, as_operator=True)
+        organiser, address = _organiser(session, case), email_address(named.email)
+        if organiser.registered_at is not None:
+            raise OrganiserRegistered(organiser.name)
+        before = {"name": organiser.name, "email": organiser.email}
+        contact = Person.one(session, firm_id, Role.CONTACT)
+        is_contact = contact is not None and contact.email == organiser.email
+        if organiser.email == address:
+            organiser.rename(named.name)
+        else:
+            replace(session, case, organiser, named.name, address)
+            invite(session, [Turn(case, organiser)], by)
+        after = {"name": organiser.name, "email": organiser.email}
+        if before != after:
+            record(session, case.id, now(), "organiser.named", by, person=organiser.id, before=before, after=after)
+            if is_contact:
+                name_contact(session, case, organiser, named, by)
+            case.touch(now())
+        return case.id
+
+
+def _locked(session: Session, firm_id: int, *, as_operator: bool) -> Onboarding:
+    """The firm's case, in which may be corrected what was said."""
+    case = Onboarding.of_firm(session, firm_id)
+    agreement = Agreement.latest(session, case.id)
+    if agreement is not None and agreement.signed_at is not None:
+        raise SignedAlready
+    if not as_operator and not may_correct(agreement):
+        raise AgreementSent
+    return case
+
+
+def _organiser(session: Session, case: Onboarding) -> Person:
+    organiser = Person.one(session, case.firm_id, Role.ORGANISER)
+    if organiser is None:
+        raise NotFound("Organiser")
+    return organiser
+
+
+def _told(case: Onboarding) -> dict[str, str]:
+    firm = case.firm
+    return {"name": firm.name, "line_of_business": firm.line_of_business.value, "business": firm.business}

@@ -1,0 +1,132 @@
+import pytest
+
+from models.agreement import SignedAlready
+from models.audit import trail
+from models.db import reading
+from models.decision import Decision
+from models.firm import BusinessMissing, FirmNameMissing, LineOfBusiness
+from models.link import LinkReplaced, Purpose
+from models.person import AddressInvalid, Person, Role
+from models.request import Named, named
+from tasks import accounts
+from tasks.bounces import note_bounce
+from tasks.corrections import AgreementSent, OrganiserRegistered, correct_contact, correct_firm, correct_organiser
+from tests.factories import (
+    advance,
+    agreement,
+    case,
+    firm_of,
+    opened,
+    outbox,
+    registered,
+    signed,
+    standing,
+    token,
+    with_organiser,
+)
+
+ERIKA, PAULA, BOARD = "erika@freitag.example", "paula@freitag.example", "operator@convent-it.example"
+TAX = {"line_of_business": LineOfBusiness.TAX, "business": ""}
+
+
+def acts(case_id, action):
+    with reading() as session:
+        return [entry.facts for entry in trail(session, case_id) if entry.action == action]
+
+
+def person(case_id, role):
+    with reading() as session:
+        return Person.one(session, firm_of(case_id), role)
+
+
+def test_the_firm_corrects_its_name_and_line_of_business_before_the_agreement_is_sent_and_it_says_so():
+    case_id = opened()
+    advance(case_id)
+
+    for _ in range(2):
+        correct_firm(firm_of(case_id), ERIKA, name=" Steuerbüro  Freitag & Töchter ", **TAX)
+
+    (entry,) = acts(case_id, "firm.corrected")
+    assert entry["before"]["name"] == "Anwaltskanzlei Freitag & Kollegen"
+    assert entry["after"] == {"name": "Steuerbüro Freitag & Töchter", "line_of_business": "tax", "business": ""}
+    registered()
+    advance(case_id)
+    assert agreement(case_id).data["firm_name"] == "Steuerbüro Freitag & Töchter"
+
+
+def test_what_cannot_be_is_refused_and_changes_nothing():
+    case_id = opened()
+
+    with pytest.raises(FirmNameMissing):
+        correct_firm(firm_of(case_id), ERIKA, name=" ", **TAX)
+    with pytest.raises(BusinessMissing):
+        correct_firm(firm_of(case_id), ERIKA, name="X", line_of_business=LineOfBusiness.OTHER, business=" ")
+    with pytest.raises(AddressInvalid):
+        named("Paula Berg", "")
+
+    assert case(case_id).firm.name == "Anwaltskanzlei Freitag & Kollegen"
+    assert acts(case_id, "firm.corrected") == []
+
+
+def test_once_the_agreement_is_sent_only_an_operator_corrects():
+    case_id = with_organiser()
+    paula = Named(name="Paula Berg", email=PAULA)
+
+    with pytest.raises(AgreementSent):
+        correct_firm(firm_of(case_id), ERIKA, name="Neu", **TAX)
+    with pytest.raises(AgreementSent):
+        correct_contact(firm_of(case_id), ERIKA, paula)
+    correct_firm(firm_of(case_id), BOARD, name="Neu", **TAX, as_operator=True)
+    correct_contact(firm_of(case_id), BOARD, paula, as_operator=True)
+    assert (case(case_id).firm.name, person(case_id, Role.CONTACT).email) == ("Neu", PAULA)
+
+
+def test_what_is_signed_stays():
+    case_id = signed()
+
+    with pytest.raises(SignedAlready):
+        correct_firm(firm_of(case_id), BOARD, name="Neu", **TAX, as_operator=True)
+
+
+def test_another_contact_person_is_welcomed_once_and_both_names_are_kept():
+    case_id = opened()
+    advance(case_id)
+
+    for _ in range(2):
+        correct_contact(firm_of(case_id), ERIKA, Named(name="Paula Berg", email=PAULA))
+    advance(case_id)
+
+    assert len(outbox("welcome")) == 1
+    (entry,) = acts(case_id, "contact.named")
+    assert (entry["before"]["email"], entry["after"]["email"]) == (ERIKA, PAULA)
+
+
+def test_another_organiser_gets_a_link_and_the_one_sent_before_opens_nothing():
+    case_id = opened()
+    advance(case_id)
+    old = token(ERIKA, Purpose.REGISTER)
+    note_bounce({"address": ERIKA, "kind": "hard"})
+
+    for _ in range(2):
+        correct_organiser(firm_of(case_id), BOARD, Named(name="Paula Berg", email=PAULA))
+    advance(case_id)
+
+    with pytest.raises(LinkReplaced):
+        accounts.opened(old, Purpose.REGISTER)
+    with reading() as session:
+        assert Decision.pending(session, case_id) == []
+    assert len(outbox("register")) == 2
+    (entry,) = acts(case_id, "organiser.named")
+    assert entry["before"] == {"name": "Erika Muster", "email": ERIKA}
+    assert entry["after"] == {"name": "Paula Berg", "email": PAULA}
+    assert person(case_id, Role.CONTACT).email == PAULA  # As the one before was.
+    registered(PAULA)
+    advance(case_id)
+    assert standing(case_id)["organiser"] == "done"
+
+
+def test_an_organiser_who_has_registered_stays():
+    case_id = with_organiser()
+
+    with pytest.raises(OrganiserRegistered, match="Erika Muster"):
+        correct_organiser(firm_of(case_id), BOARD, Named(name="Paula Berg", email=PAULA))
