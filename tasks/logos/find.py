@@ -150,7 +150,9 @@ def _refreshed(page: Page) -> str:
     for meta in page.all("meta"):
         if attribute(meta, "http-equiv").lower() == "refresh" and not any(True for _ in meta.iterancestors("noscript")):
             found = re.match(
-                r"""\s*(\d+)?[\d.]*\s*[;,]?\s*(?:url\s*=)?\s*['"]?([^'"]+)""", attribute(meta, "content"), re.IGNORECASE
+                r"""\s*(\d{1,9})?[\d.]*\s*[;,]?\s*(?:url\s*=)?\s*['"]?([^'"]+)""",
+                attribute(meta, "content"),
+                re.IGNORECASE,
             )
             if found and int(found[1] or 0) <= 15 and not found[2].strip().isdigit():
                 address = page.absolute(found[2])

@@ -300,8 +300,11 @@ def _is_picture_address(value: str) -> bool:
 
 def _unwrapped(address: str) -> list[str]:
     """The picture itself behind a service that scales it, for the services whose addresses say so."""
-    parts = urlsplit(address) if "//" in address or "?" in address else None
-    if parts is not None and parts.path.endswith(("/_next/image", "/_vercel/image", "/_ipx/image")):
+    try:
+        parts = urlsplit(address)
+    except ValueError:
+        return []
+    if parts.path.endswith(("/_next/image", "/_vercel/image", "/_ipx/image")):
         return parse_qs(parts.query).get("url", [])
     found = re.match(r"(https?://static\.wixstatic\.com/media/[^/]+)/v1/", address)
     return [found[1]] if found else []

@@ -128,7 +128,8 @@ class Page:
         self._remembered: dict[tuple[str, Element], Any] = {}
         self.url = page.url
         base = next((attribute(one, "href") for one in self.all("base") if one.get("href")), "")
-        self.base = _joined(page.url, base) or page.url
+        joined = _joined(page.url, base)
+        self.base = joined if joined.startswith("http") else page.url
         self.site = site_of(page.url)
         self.firm_name = firm_name
         self._homes = {_without_end(home) for home in (page.url, *homes)}

@@ -2,6 +2,7 @@
 
 import time
 from io import BytesIO
+from random import Random
 
 import pytest
 from PIL import Image, ImageDraw
@@ -11,6 +12,7 @@ from tasks.logos.find import find
 from tasks.logos.gather import Candidate, Kind, gather
 from tasks.logos.page import Page
 from tasks.logos.shape import shape
+from tests.websites.known import known
 
 FIRM = "Steuerkanzlei Mustermann & Partner"
 HOME = "https://www.mustermann-steuer.example/"
@@ -363,3 +365,27 @@ def test_a_page_made_to_keep_us_busy_takes_seconds(body):
     first(body)
 
     assert time.monotonic() - began < 10
+
+
+BROKEN = (
+    "http://[", "//[x", "data:,", "%zz", "&#0;", "\x00", "<svg", "</svg>", "<", '"', "url(", "{", "}", "\\",
+    "http://a:b@c:99999999/", "https://ⅰ℀.example/", "<base href='http://['>", "<base href='data:,'>", "<template>",
+    f"<meta http-equiv=refresh content='{'9' * 5000};url=http://['>", "srcset='x 1e999w, y -1x'", "width=1e400",
+    '<script type=application/ld+json>[1,{"@graph":5,"logo":{"@id":3}}]</script>', "style='width:1.2.3px'",
+    "<use href='#'>", "<img src='?url=%'>", "<frame src='http://['>", "<noscript>",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("seed", range(60))
+def test_no_page_is_so_broken_that_it_cannot_be_judged(seed):
+    chance = Random(seed)
+    site = chance.choice([site for site in known() if isinstance(site.pages["/"], str)])
+    html = str(site.pages["/"])
+    for _ in range(chance.randint(1, 12)):
+        at = chance.randrange(min(len(html), 5000) + 1)
+        html = html[:at] + chance.choice(BROKEN) + html[at + chance.choice([0, 1, 5, 40]) :]
+    charset = chance.choice(["utf-8", None, "nonsense"])
+
+    candidates = gather(Page(Fetched(HOME, html.encode(), "text/html", charset), chance.choice([FIRM, "", "((*"])))
+
+    assert candidates
