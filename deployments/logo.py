@@ -41,12 +41,25 @@ def search(where: str, firm: str, out: Path | None) -> Outcome:
         except LogoRefused as refused:
             done.refusal = refused
     if out is not None and done.logo is not None:
-        out.mkdir(parents=True, exist_ok=True)
-        done.files = {name: out / f"logo.{name}" for name in ("png", "svg") if getattr(done.logo, name) is not None}
-        done.files["png"].write_bytes(done.logo.png)
-        if done.logo.svg is not None:
-            done.files["svg"].write_text(done.logo.svg, encoding="utf-8")
+        done.files = _written(done.logo, out)
     return done
+
+
+def _written(logo: ShapedLogo, folder: Path) -> dict[str, Path]:
+    """Write all versions there are, and tell where each is."""
+    folder.mkdir(parents=True, exist_ok=True)
+    versions = {
+        "png": ("logo.png", logo.png),
+        "svg": ("logo.svg", logo.svg.encode() if logo.svg is not None else None),
+        "png_light": ("logo-light.png", logo.png_light),
+        "png_dark": ("logo-dark.png", logo.png_dark),
+    }
+    files = {}
+    for version, (name, content) in versions.items():
+        if content is not None:
+            files[version] = folder / name
+            files[version].write_bytes(content)
+    return files
 
 
 def as_json(done: Outcome) -> str:
