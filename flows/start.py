@@ -39,7 +39,11 @@ async def start(
         description="Leer: der Organisator ist auch Ansprechpartner.",
         json_schema_extra={"title": "Name des Ansprechpartners"},
     ),
-    contact_email: str = Field("", json_schema_extra={"title": "E-Mail des Ansprechpartners"}),
+    contact_email: str = Field(
+        "",
+        description="Nur mit dem Namen daneben; an diese Adresse schreiben wir künftig.",
+        json_schema_extra={"title": "E-Mail des Ansprechpartners"},
+    ),
     plan: Literal["", "basic", "plus", "premium"] = Field(
         "", description="Leer: die Kanzlei wünscht zuerst Beratung.", json_schema_extra={"title": "Abonnement"}
     ),
@@ -52,13 +56,25 @@ async def start(
     preferred_number: str = Field(
         "", description="Sechs Ziffern; wird reserviert und geprüft.", json_schema_extra={"title": "Wunschkennung"}
     ),
-    street: str = Field("", json_schema_extra={"title": "Straße und Hausnummer"}),
-    postcode: str = Field("", json_schema_extra={"title": "Postleitzahl"}),
-    city: str = Field("", json_schema_extra={"title": "Ort"}),
+    street: str = Field(
+        "",
+        description="Leer: danach wird der Organisator gefragt.",
+        json_schema_extra={"title": "Straße und Hausnummer"},
+    ),
+    postcode: str = Field(
+        "",
+        description="Fünf Ziffern; leer: danach wird der Organisator gefragt.",
+        json_schema_extra={"title": "Postleitzahl"},
+    ),
+    city: str = Field("", description="Leer: danach wird der Organisator gefragt.", json_schema_extra={"title": "Ort"}),
     land: Literal[
         "", "BW", "BY", "BE", "BB", "HB", "HH", "HE", "MV", "NI", "NW", "RP", "SL", "SN", "ST", "SH", "TH"
     ] = Field("", description="Bestimmt die Feiertage.", json_schema_extra={"title": "Bundesland"}),
-    website: str = Field("", json_schema_extra={"title": "Website"}),
+    website: str = Field(
+        "",
+        description="Z. B. www.kanzlei.example; von dort kommt das Logo, wenn es erlaubt ist.",
+        json_schema_extra={"title": "Website"},
+    ),
     logo_permission_by: str = Field(
         "",
         description="Name der Person, die erlaubt hat, das Logo von der Website zu nehmen. Leer: keine Erlaubnis.",
@@ -85,7 +101,7 @@ async def start(
             "line_of_business": line_of_business.value,
             "business": business,
             "organiser": {"name": organiser_name, "email": organiser_email},
-            "contact": {"name": contact_name, "email": contact_email} if contact_email else None,
+            "contact": {"name": contact_name, "email": contact_email} if contact_name or contact_email else None,
             "plan": plan or None,
             "interval": interval or None,
             "question": question,

@@ -264,7 +264,8 @@ def website_address(written: str) -> str:
         _ = parts.port
     except ValueError as error:
         raise WebsiteInvalid(text[:100]) from error
-    if parts.scheme not in {"http", "https"} or not host or " " in full or len(full) > 300 or parts.username:
+    blank = any(letter.isspace() or not letter.isprintable() for letter in full)
+    if parts.scheme not in {"http", "https"} or not host or blank or len(full) > 300 or parts.username:
         raise WebsiteInvalid(text[:100])
     if "." not in host and ":" not in host and host != "localhost":
         raise WebsiteInvalid(text[:100])

@@ -22,7 +22,7 @@ from models.link import Link
 from models.logo import Logo, LogoPermission
 from models.onboarding import Onboarding, Reminder, StepName
 from models.person import Person, Role, email_address, split_name
-from models.request import Named, OnboardingRequest, parse_people
+from models.request import Named, OnboardingRequest, named, parse_people
 from models.schedule import now
 from models.subscription import Interval, Plan, Subscription
 from tasks.logos.publish import logo_chosen
@@ -79,6 +79,8 @@ def open_case(request_key: str, form: Facts, caseworkers: str) -> int:
     Repeating it changes nothing: the same *request_key* is the same case.
     """
     people = parse_people(caseworkers)
+    for who in filter(None, (form["organiser"], form["contact"])):
+        named(who["name"], who["email"])  # Says what is wrong as the board's form does.
     try:
         request = OnboardingRequest.model_validate({**form, "caseworkers": people})
     except ValidationError as error:

@@ -44,6 +44,8 @@ SIGN_IN = parse("10 per 15 minutes")
 SIGN_IN_FROM = parse("100 per 15 minutes")
 """From one network address, whatever the accounts: an office shares one, a guesser of many passwords does as well."""
 RESEND = parse("3 per 10 minutes")
+RESEND_FROM = parse("20 per 10 minutes")
+"""From one network address, to whomever: otherwise it could have any number of people written to."""
 UPLOAD = parse("20 per hour")
 
 

@@ -145,6 +145,18 @@ def test_the_fourth_request_for_a_link_within_ten_minutes_is_refused(path):
     assert answers == [200, 200, 200, 429]
 
 
+def test_one_network_address_has_twenty_people_written_to_within_ten_minutes_and_no_more():
+    client = browser()
+    token = client.form_token()
+
+    answers = [
+        client.post("/auth/forgot", data={"form_token": token, "email": f"person{n}@freitag.example"}).status_code
+        for n in range(21)
+    ]
+
+    assert answers == [200] * 20 + [429]
+
+
 def test_the_twenty_first_file_within_an_hour_is_refused():
     client = browser()
 

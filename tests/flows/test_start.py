@@ -6,6 +6,7 @@ import io
 import pytest
 from PIL import Image
 from prefect.client.orchestration import get_client
+from prefect.utilities.callables import parameter_schema
 from sqlalchemy import select
 
 from deployments.rehearsal import until
@@ -65,6 +66,8 @@ def test_the_form_opens_a_case_with_everything_that_was_typed():
     ("changes", "says"),
     [
         ({"organiser_email": "erika@"}, "“erika@” is not an e-mail address"),
+        ({"contact_name": "Paula Berg"}, "“” is not an e-mail address"),
+        ({"contact_email": "paula@freitag.example"}, "The name for paula@freitag.example is missing"),
         ({"preferred_number": "12345"}, "“12345” cannot be a company ID"),
         ({"line_of_business": "other"}, "line of business is missing"),
         ({"interval": ""}, "needs a billing interval"),
@@ -131,3 +134,9 @@ def test_mail_that_no_server_takes_stays_in_the_outbox(monkeypatch):
     assert mail.delivered_at is None
     assert mail.due_at is not None
     assert mail.fault
+
+
+def test_every_field_of_the_form_is_explained():
+    fields = parameter_schema(start.fn).properties
+
+    assert [name for name, field in fields.items() if not field.get("description")] == []

@@ -111,7 +111,7 @@ def test_a_website_gets_a_scheme(written, kept):
 
 NO_WEBSITES = [
     "ftp://x.example", "javascript:alert(1)", "freitag", "https://", "http://[::1", "a b.example", "u:p@x.example",
-    "x.example:port", "https://x.example/" + "a" * 300,
+    "x.example:port", "https://x.example/" + "a" * 300, "a.example/\nx", "a.example\tx",
 ]  # fmt: skip
 
 

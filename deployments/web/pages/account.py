@@ -9,7 +9,18 @@ from fastapi import APIRouter
 from starlette.background import BackgroundTask
 from starlette.responses import RedirectResponse, Response
 
-from deployments.web.security import RESEND, SIGN_IN, SIGN_IN_FROM, FormForeign, cookie, ip, limit, set_cookie, signed
+from deployments.web.security import (
+    RESEND,
+    RESEND_FROM,
+    SIGN_IN,
+    SIGN_IN_FROM,
+    FormForeign,
+    cookie,
+    ip,
+    limit,
+    set_cookie,
+    signed,
+)
 from deployments.web.visit import YEAR, Submission, Submitting, Visit, Visiting, local
 from models.errors import N_, NotFound, ProvisionError
 from models.link import LinkExpired, Purpose
@@ -62,6 +73,7 @@ def register(visit: Submitting, business_member: str = "") -> Response:
         return _register(visit, business_member, Purpose.REGISTER)
     company_id, email = visit.text("company_id"), visit.text("email")
     limit(RESEND, "register", email.lower(), ip(visit.request))
+    limit(RESEND_FROM, "mail-from", ip(visit.request))
     try:
         email_address(email)
     except ProvisionError as refusal:
@@ -156,6 +168,7 @@ def renew(visit: Submitting) -> Response:
     if link_id is None:
         raise FormForeign
     limit(RESEND, "renew", link_id)
+    limit(RESEND_FROM, "mail-from", ip(visit.request))
     try:
         case = accounts.renew_link(int(link_id))
     except NotFound:  # Pressed twice: the link was renewed a moment ago.
@@ -207,6 +220,7 @@ def forgot(visit: Visiting) -> Response:
 def ask_for_reset(visit: Submitting) -> Response:
     email = visit.text("email")
     limit(RESEND, "forgot", email.lower(), ip(visit.request))
+    limit(RESEND_FROM, "mail-from", ip(visit.request))
     try:
         email_address(email)
     except ProvisionError as refusal:
