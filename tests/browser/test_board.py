@@ -1,0 +1,69 @@
+"""The board by hand: found, looked at, written to, ended, with mouse and keyboard and without scripts."""
+
+import re
+from uuid import uuid4
+
+from playwright.sync_api import expect
+
+from tests.browser.conftest import PASSWORD, Running, sound
+
+
+def test_an_operator_finds_a_firm_reads_its_mail_and_ends_the_case(operator, live: Running):
+    tag = uuid4().hex[:6]
+    email = f"mueller.{tag}@muster.example"
+    live.ask_for(f"Steuerbüro Müller & Söhne {tag}", email)
+    live.mail(operator, email, "/auth/register")
+
+    operator.goto(f"{live.at.web}/board")
+    operator.get_by_role("searchbox").fill(f"muller soehne {tag}")
+    operator.get_by_role("searchbox").press("Enter")
+    operator.get_by_role("link", name=re.compile(r"^4 Organisator")).click()
+    expect(operator).to_have_url(re.compile("search=muller.*step=organiser"))
+    sound(operator)
+    operator.get_by_role("link", name=f"Steuerbüro Müller & Söhne {tag}").click()
+    sound(operator)
+
+    operator.get_by_role("link", name="E-Mail: Bitte um Registrierung").click()
+    shown = operator.frame_locator("iframe").get_by_role("link", name="Account erstellen")
+    assert shown.get_attribute("href") == f"{live.at.web}/•••"
+    sound(operator)
+    operator.get_by_role("link", name="Zurück zum Vorgang").click()
+
+    operator.get_by_text("Vorgang beenden", exact=True).press("Enter")
+    operator.get_by_role("button", name="Vorgang jetzt beenden").press("Enter")
+    expect(operator.get_by_role("link", name=re.compile("Der Grund fehlt"))).to_be_visible()
+    operator.get_by_label("Grund").fill("Doppelt angelegt.")
+    operator.get_by_role("button", name="Vorgang jetzt beenden").press("Enter")
+    expect(operator.get_by_text("Der Vorgang ist beendet.")).to_be_visible()
+    expect(operator.get_by_text("Vorgang beendet: Doppelt angelegt.")).to_be_visible()
+
+
+def test_a_manager_without_scripts_invites_an_operator_who_sets_a_deputy_and_is_deactivated(person, live, follow):
+    name = uuid4().hex[:6]
+    manager, new = person(java_script_enabled=False), f"neu.{name}@convent-it.example"
+    manager.goto(live.provision("operator", f"leitung.{name}@convent-it.example", "--manager").split()[-1])
+    manager.get_by_label("Neues Passwort").fill(PASSWORD)
+    manager.get_by_role("button", name="Passwort speichern").click()
+    manager.goto(f"{live.at.web}/board/operators")
+    manager.get_by_label("E-Mail-Adresse").fill(new)
+    manager.get_by_role("button", name="Einladen").click()
+    expect(manager.get_by_text("Eingeladen:")).to_be_visible()
+
+    operator = follow(person(), new, "/auth/reset")
+    operator.get_by_label("Neues Passwort").fill(PASSWORD)
+    operator.get_by_role("button", name="Passwort speichern").click()
+    operator.goto(f"{live.at.web}/board/operators")
+    today = operator.evaluate("new Date().toLocaleDateString('sv', {timeZone: 'Europe/Berlin'})")
+    operator.get_by_label("Erster Tag").fill(today)
+    operator.get_by_label("Letzter Tag").fill(today)
+    operator.get_by_label("Vertretung").select_option(label=f"leitung.{name}@convent-it.example")
+    operator.get_by_role("button", name="Abwesenheit speichern").click()
+    expect(operator.get_by_text(f"Vertretung: leitung.{name}@convent-it.example")).to_be_visible()
+    sound(operator)
+
+    manager.reload()
+    row = manager.get_by_role("row").filter(has_text=new)
+    row.locator("summary").click()
+    row.get_by_role("button", name="Jetzt deaktivieren").click()
+    operator.goto(f"{live.at.web}/board")
+    expect(operator.get_by_role("heading", name="Anmelden")).to_be_visible()
