@@ -134,7 +134,7 @@ class Page:
         self.firm_name = firm_name
         self._homes = {_without_end(home) for home in (page.url, *homes)}
         self.name_words = self._names()
-        self._own_words = set(folded(firm_name, self.site, self.title).split()) | self.name_words
+        self._own_words = set(folded(firm_name or self.title, self.site).split()) | self.name_words
 
     def all(self, *tags: str) -> list[Element]:
         return [element for element in self.elements if element.tag in tags]
