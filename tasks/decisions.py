@@ -41,6 +41,17 @@ QUESTIONS = {
 
 UNCHANGED = "unverändert"
 ON_THE_PAGE = {
+    DecisionKind.ADVICE: "Die Frage der Kanzlei steht auf der Vorgangsseite; hierher gehört, was vereinbart ist.",
+    DecisionKind.DECLINED: (
+        "Den Grund nennt die Vorgangsseite. resend: neue Fassung senden; talk: erst sprechen; stop: Vorgang beenden."
+    ),
+    DecisionKind.TALK: (
+        "Was bisher gesagt wurde, steht auf der Vorgangsseite. resend: neue Fassung senden; stop: Vorgang beenden."
+    ),
+    DecisionKind.BAD_ADDRESS: (
+        "Wessen Post zurückkam und was der Mailserver dazu sagte, steht auf der Vorgangsseite. "
+        "correct: an die richtige Adresse senden; withdraw: nicht mehr auf diese Person warten."
+    ),
     DecisionKind.COUNTERSIGN: "Das Dokument und die Angaben zur Unterschrift stehen auf der Vorgangsseite.",
     DecisionKind.MAIL_FAILED: (
         "Was der Mailserver dazu sagte, steht auf der Vorgangsseite. resend: noch einmal; leave: dabei belassen."

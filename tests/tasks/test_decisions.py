@@ -1,0 +1,52 @@
+"""What an operator reads above the form in the Prefect UI."""
+
+import pytest
+from sqlalchemy import select
+
+from models.db import reading, transaction
+from models.decision import Decision, DecisionKind
+from models.schedule import now
+from tasks.decisions import form_of
+from tests import factories
+
+SECRET = ("Erika", "erika@freitag.example", "Geheimes", "freitag.example")
+FACTS = {
+    DecisionKind.ADVICE: {"question": "Geheimes von Erika"},
+    DecisionKind.COMPANY_ID: {"number": 861272, "alternatives": [861273, 861274]},
+    DecisionKind.COUNTERSIGN: {"agreement_id": 1, "signer": "Erika"},
+    DecisionKind.SIGNED_COPY: {
+        "agreement_id": 1, "signer": "Erika", "name": "Geheimes.pdf", "document_id": 1, "original_id": 1,
+        "pages": 3, "original_pages": 10, "doubts": ["pages_missing"], "signatures": [],
+    },
+    DecisionKind.DECLINED: {"agreement_id": 1, "signer": "Erika", "reason": "Geheimes"},
+    DecisionKind.LAPSED: {"agreement_id": 1, "why": "expired", "reason": "Geheimes"},
+    DecisionKind.TALK: {"agreement_id": 1, "signer": "Erika", "reason": "Geheimes", "note": "Geheimes"},
+    DecisionKind.BAD_ADDRESS: {"person_id": 1, "address": "erika@freitag.example", "fault": "550 Geheimes"},
+    DecisionKind.MAIL_FAILED: {
+        "mail_id": 1, "mail": "register", "address": "erika@freitag.example", "fault": "Geheimes",
+    },
+    DecisionKind.LOGO: {
+        "permission_id": 1, "website": "https://freitag.example", "candidates": [{"number": 1, "confidence": 0.42}],
+    },
+    DecisionKind.SILENT: {"person_id": 1, "wait": "agreement", "reminders": 3},
+}  # fmt: skip
+
+
+def test_every_kind_of_question_is_tried_here():
+    assert set(FACTS) == set(DecisionKind)
+
+
+@pytest.mark.parametrize("kind", list(FACTS))
+def test_every_form_says_what_must_be_known_and_names_nobody(kind):
+    case_id = factories.opened()
+    with transaction() as session:
+        Decision.ask(session, case_id, kind, "asked", now(), **FACTS[kind])
+    with reading() as session:
+        asked = session.scalars(select(Decision.id)).one()
+
+    heading, *told, link = form_of.fn(asked).description.split("\n\n")
+
+    assert heading.startswith("## ")
+    assert told
+    assert f"/board/cases/{case_id}" in link
+    assert not any(word in "\n".join([heading, *told]) for word in SECRET)
