@@ -180,12 +180,12 @@ def test_an_event_that_nobody_tries_any_more_is_tried_again_when_an_operator_say
     with transaction() as session:
         (event,) = Incoming.given_up(session)
 
-    assert handle_again(event.id)
+    assert handle_again(event.id, "operator@convent-it.example")
 
     with transaction() as session:
         assert Incoming.given_up(session) == []
         assert [one.id for one in Incoming.waiting(session, 10)] == [event.id]
-    assert not handle_again(event.id)
+    assert not handle_again(event.id, "operator@convent-it.example")
 
 
 def test_the_longest_event_id_opens_a_case():
