@@ -1,6 +1,7 @@
 """What goes wrong on the way, by hand: everybody is told what to do, and the case goes on."""
 
 import re
+import sqlite3
 from io import BytesIO
 
 from PIL import Image
@@ -150,6 +151,29 @@ def test_a_declined_agreement_is_sent_again_and_the_old_link_says_so(live, perso
     sound(agreement)
     again = follow(page, email, "/agreement/")
     sign(again, live, email, "Erika Muster")
+
+
+def test_an_agreement_that_ran_out_says_so_and_a_new_version_is_sent(live, person, operator, follow, organiser):
+    page, email = organiser
+    agreement = follow(page, email, "/agreement/")
+    old = agreement.url
+    with sqlite3.connect(live.folder / "provision.db", timeout=30) as database:
+        database.execute(
+            "UPDATE agreements SET expires_at = '2026-01-31 12:00:00.000000' WHERE onboarding_id ="
+            " (SELECT onboardings.id FROM onboardings JOIN persons USING (firm_id) WHERE email = ?)",
+            [email],
+        )
+
+    until(
+        page, "the sweep to see it", lambda: agreement.reload() and "Dieser Vertrag konnte bis" in agreement.content()
+    )
+    expect(agreement.get_by_role("button", name="Vertrag lesen")).to_have_count(0)
+    sound(agreement)
+    open_question(operator, live, email, "Neue Fassung senden")
+    operator.get_by_role("button", name="Neue Fassung senden").click()
+
+    until(page, "the next version", lambda: newest_link(page, live, email) != old)
+    sign(follow(page, email, "/agreement/"), live, email, "Erika Muster")
 
 
 def test_a_signed_copy_comes_back_as_a_file_and_an_operator_looks_at_it(live, person, operator, follow, organiser):
