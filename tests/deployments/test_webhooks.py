@@ -264,7 +264,7 @@ def test_the_largest_sensible_firm_fits(client):
          "9999-12-31T23:59:59-14:00", "between the year 2000 and now"),
         (changed("agreement.declined", reason="x" * 2001), "data.reason", "x" * 99 + "…", "at most 2000"),
         (changed("mail.bounced", address=..., message_id=...), "data", None, "give address or message_id"),
-        (changed("mail.bounced", kind="maybe"), "data.kind", "maybe", "'hard' or 'soft'"),
+        (changed("mail.bounced", kind="maybe"), "data.kind", "maybe", "'hard', 'soft' or 'complaint'"),
     ],
 )  # fmt: skip
 def test_what_is_wrong_with_a_body_is_said_with_field_and_value(client, event, field, value, says):
