@@ -87,7 +87,7 @@ class HoursUnreadable(ProvisionError):
     def __init__(self, part: str, language: str = "de") -> None:
         super().__init__(part, language)
         self.part = part
-        self.example = Hours.parse(EXAMPLE).text(language)
+        self.example = Hours.parse(EXAMPLE).text(language if language in DAYS else "de")
 
 
 class HoursEmpty(ProvisionError):
