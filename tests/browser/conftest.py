@@ -184,6 +184,9 @@ def until(page: Page, what: str, ask: Callable[[], T | None], seconds: float = 1
     pytest.fail(f"Waited {seconds:.0f} seconds for {what}.")
 
 
+TWO_FRAMES = "() => new Promise(drawn => requestAnimationFrame(() => requestAnimationFrame(drawn)))"
+
+
 def sound(page: Page) -> None:
     """The page is accessible by the measure of axe, light and dark, and fits on a phone and a desktop."""
     size = page.viewport_size
@@ -191,6 +194,7 @@ def sound(page: Page) -> None:
         page.emulate_media(color_scheme=scheme)
         for viewport in (PHONE, DESKTOP):
             page.set_viewport_size(viewport)
+            page.evaluate(TWO_FRAMES)  # What is as wide as before the change is measured too early.
             wide = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
             assert wide <= 0, f"{page.url} is {wide} px too wide at {viewport['width']} px"
         found = Axe().run(page)
