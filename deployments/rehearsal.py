@@ -20,8 +20,8 @@ from bs4 import BeautifulSoup, Tag
 from standardwebhooks import Webhook
 
 T = TypeVar("T")
-PATIENCE = 60
-"""Seconds to wait for what the product does by itself."""
+PATIENCE = 150
+"""Seconds to wait for what the product does by itself: Prefect's SQLite now and then stands still for a minute."""
 
 
 class Stalled(Exception):
