@@ -258,9 +258,7 @@ class _Starter:
 
     def start(self) -> None:
         web_port, prefect_port = (address.rpartition(":")[2] for address in (self.made.web, self.made.prefect))
-        prefect = self._keep(
-            "prefect", "-m", "prefect", "server", "start", "--host", "127.0.0.1", "--port", prefect_port
-        )
+        prefect = self._keep("prefect", "-m", "deployments.server", "--host", "127.0.0.1", "--port", prefect_port)
         migration = self._spawn("database", "-c", "from models.migrate import upgrade; upgrade()")
         self._finish(migration)
         mail = self._keep("mail", "-m", "deployments.catcher") if self._catches_mail() else None

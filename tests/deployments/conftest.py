@@ -28,7 +28,7 @@ def prefect_address(tmp_path_factory: pytest.TempPathFactory):
     address = f"http://127.0.0.1:{port}/api"
     with (home / "server.log").open("wb") as log:
         server = subprocess.Popen(
-            [sys.executable, "-m", "prefect", "server", "start", "--host", "127.0.0.1", "--port", str(port)],
+            [sys.executable, "-m", "deployments.server", "--host", "127.0.0.1", "--port", str(port)],
             env=os.environ | QUIET | {"PREFECT_HOME": str(home), "PREFECT_API_URL": address},
             stdout=log,
             stderr=subprocess.STDOUT,
