@@ -135,9 +135,7 @@ class Worker:
         return list(due.values())[: self.at_once - len(self._working)]
 
     def _is_any_due(self, prefect: SyncPrefectClient) -> bool:
-        """Only reads. To ask for scheduled runs makes Prefect write down twice that it was asked, which its SQLite,
-        asked three times a second, answers with locks of up to a minute.
-        """
+        """Only reads, where asking for scheduled runs makes Prefect write down each time, twice, that it was asked."""
         return bool(
             prefect.read_flow_runs(
                 work_pool_filter=WorkPoolFilter(name=WorkPoolFilterName(any_=[self.pool])),
