@@ -1,10 +1,12 @@
 """What people read, in their language."""
 
+import re
 import threading
 from datetime import UTC, date, datetime
 from pathlib import Path
 
 import pytest
+from babel.messages.pofile import read_po
 
 from models.errors import ProvisionError
 from models.firm import FirmNameMissing
@@ -43,6 +45,20 @@ def test_the_catalogue_check_sees_every_kind_of_fault(tmp_path, monkeypatch):
     assert "translated otherwise in de/a.po: 'two'" in faults
     assert "nobody says this any more: 'four'" in faults
     assert "models/toy.py:3: not in de: 'three'" in faults
+
+
+def test_no_french_mark_begins_a_line():
+    written = [str(text) for file in (texts.CATALOGUES / "fr").glob("*.po") for text in translations(file)]
+    written += (texts.CATALOGUES.parent / "agreement" / "fr" / "words.toml").read_text(encoding="utf-8").splitlines()
+    assert len(written) > 500
+
+    assert [text for text in written if re.search(r"\w [;:!?»]|« ", text)] == []
+
+
+def translations(file: Path):
+    with file.open("rb") as opened:
+        for message in read_po(opened):
+            yield from [message.string] if isinstance(message.string, str) else message.string
 
 
 def test_messages_are_found_in_code_and_templates(tmp_path):
