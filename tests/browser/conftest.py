@@ -90,7 +90,7 @@ class Running:
         return until(page, f"a mail to {email} with {path} {word}", find)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def live(tmp_path_factory: pytest.TempPathFactory):
     """The whole product, started once."""
     folder = tmp_path_factory.mktemp("live")
@@ -100,8 +100,9 @@ def live(tmp_path_factory: pytest.TempPathFactory):
         yield Running(at, folder)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def chromium():
+    """The browser. While Playwright is open, no event loop of another test can run in this thread."""
     with sync_playwright() as playwright:
         found = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=SWITCHES)
         yield found
