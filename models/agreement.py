@@ -14,7 +14,7 @@ from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from models.db import Base, Facts, Instant, Key
 from models.decision import Decision, DecisionKind, Verdict
-from models.errors import N_, ProvisionError
+from models.errors import N_, NotFound, ProvisionError
 from models.person import Language
 from models.settings import settings
 
@@ -147,6 +147,14 @@ class Agreement(Base):
     @classmethod
     def latest(cls, session: Session, case_id: int) -> Self | None:
         return cls.latest_of(session, [case_id]).get(case_id)
+
+    @classmethod
+    def current(cls, session: Session, case_id: int) -> Self:
+        """The newest version; raises NotFound if none was written yet."""
+        agreement = cls.latest(session, case_id)
+        if agreement is None:
+            raise NotFound("Agreement")
+        return agreement
 
     @classmethod
     def latest_of(cls, session: Session, case_ids: Collection[int]) -> dict[int, Self]:

@@ -21,7 +21,7 @@ from sqlalchemy.orm import Mapped, Session, mapped_column
 from zxcvbn import zxcvbn
 
 from models.db import Base, Instant, Key
-from models.errors import N_, ProvisionError
+from models.errors import N_, NotFound, ProvisionError
 from models.schedule import WORKING_HOURS, Hours, HoursColumn, Land
 
 PASSWORD_MIN, PASSWORD_MAX = 15, 200
@@ -324,6 +324,14 @@ class Person(Base):
     @classmethod
     def one(cls, session: Session, firm_id: int, role: Role) -> Self | None:
         return next(iter(cls.of(session, firm_id, role)), None)
+
+    @classmethod
+    def organiser(cls, session: Session, firm_id: int) -> Self:
+        """Every firm has one; raises NotFound."""
+        person = cls.one(session, firm_id, Role.ORGANISER)
+        if person is None:
+            raise NotFound("Organiser")
+        return person
 
     def rename(self, name: str) -> None:
         self.given_name, self.family_name = (part[:100] for part in split_name(name))

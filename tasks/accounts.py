@@ -1,15 +1,15 @@
-"""Accounts: asking people to register, registering, signing in, setting passwords."""
+"""Accounts: asking people to register, and registering, here or elsewhere."""
 
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from models.agreement import Agreement
 from models.audit import record, record_each
-from models.cadence import Cadences
 from models.client import ClientContact
 from models.db import reading, transaction
 from models.errors import N_, NotFound, ProvisionError
@@ -27,12 +27,12 @@ from models.person import (
     Person,
     Role,
     SignIn,
-    SignInRefused,
     email_address,
 )
 from models.request import Named
-from models.schedule import Hours, Land, now, time_zone
-from tasks.agreements import latest, mail_agreement
+from models.schedule import now
+from tasks.access import mail_reset, use_up_links
+from tasks.agreements import mail_agreement
 from tasks.cases import Turn, add_people, letterhead, letterheads
 from tasks.people import replace
 from tasks.policy import side_effect
@@ -72,9 +72,7 @@ def ask_organiser(case_id: int) -> Standing:
     """
     with transaction() as session:
         case = Onboarding.get(session, case_id)
-        organiser = Person.one(session, case.firm_id, Role.ORGANISER)
-        if organiser is None:
-            raise NotFound("Organiser")
+        organiser = Person.organiser(session, case.firm_id)
         if organiser.registered_at is not None:
             case.finish(StepName.ORGANISER, organiser.registered_at)
             return case.standing(StepName.ORGANISER)
@@ -319,17 +317,10 @@ def registered_elsewhere(email: str, external_id: str, given_name: str, family_n
             person.join(account, at)
             person.given_name, person.family_name = given_name or person.given_name, family_name or person.family_name
             if account.password_hash is not None:
-                _use_up_links(session, [person], at)
+                use_up_links(session, [person], at)
             _registered(session, case, person, f"account:{external_id}")
             moved.append(case.id)
         return moved
-
-
-def _use_up_links(session: Session, people: Sequence[Person], at: datetime) -> None:
-    """Their links to an account have done their work: it exists, with a password."""
-    theirs = select(Link).where(Link.person_id.in_([person.id for person in people]), Link.used_at.is_(None))
-    for link in session.scalars(theirs.where(Link.purpose.in_([Purpose.REGISTER, Purpose.ACTIVATE]))):
-        link.used_at = at
 
 
 def ask_for_link(company_id: str, email: str) -> None:
@@ -369,164 +360,11 @@ def renew_link(link_id: int) -> int:
         if link.purpose in {Purpose.REGISTER, Purpose.ACTIVATE} and person.registered_at is None:
             invite(session, [Turn(case, person)])
         elif link.purpose in {Purpose.REGISTER, Purpose.ACTIVATE}:
-            _mail_reset(session, Account.by_email(session, person.email))
+            mail_reset(session, Account.by_email(session, person.email))
         elif link.purpose is Purpose.PROGRESS:
             welcome(session, case, person)
         elif link.purpose is Purpose.AGREEMENT:
-            latest(session, case.id).require_open(at)
+            Agreement.current(session, case.id).require_open(at)
             mail_agreement(session, [Turn(case, person)])
         record(session, case.id, at, "link.resent", person.email, person=person.id, purpose=link.purpose)
         return case.id
-
-
-@dataclass(frozen=True)
-class Membership:
-    """One role that the visitor has at one firm."""
-
-    person_id: int
-    firm_id: int
-    firm_name: str
-    company_id: int | None
-    role: Role
-    name: str
-    case_id: int
-
-
-@dataclass(frozen=True)
-class Visitor:
-    """Who is signed in."""
-
-    account_id: int
-    email: str
-    is_operator: bool
-    is_manager: bool = False
-    language: Language = Language.GERMAN
-    address_form: AddressForm = AddressForm.SIE
-    memberships: list[Membership] = field(default_factory=list)
-
-    def may(self, firm_id: int, *roles: Role) -> bool:
-        """Whether the visitor has one of these roles at this firm."""
-        return any(m.firm_id == firm_id and m.role in roles for m in self.memberships)
-
-
-def sign_in(email: str, password: str) -> str:
-    """A session token; raises SignInRefused."""
-    with transaction() as session:
-        account, token = Account.sign_in(session, email, password, now())
-        if account.deactivated_at is not None and not _works_at_a_firm(session, account):
-            raise SignInRefused
-        return token
-
-
-def _works_at_a_firm(session: Session, account: Account) -> bool:
-    return session.scalars(select(Person.id).where(Person.account_id == account.id)).first() is not None
-
-
-def sign_out(token: str) -> None:
-    with transaction() as session:
-        found = SignIn.find(session, token, now())
-        if found is not None:
-            session.delete(found)
-
-
-def signed_in(token: str) -> Visitor | None:
-    """Who holds this session token; None if it is not known or over."""
-    with reading() as session:
-        found = SignIn.find(session, token, now())
-        if found is None:
-            return None
-        account = session.get_one(Account, found.account_id)
-        rows = session.execute(
-            select(Person, Firm, Onboarding.id)
-            .join(Firm, Firm.id == Person.firm_id)
-            .join(Onboarding, Onboarding.firm_id == Firm.id)
-            .where(Person.account_id == account.id)
-            .order_by(Person.id)
-        ).all()
-        people = [person for person, _, _ in rows]
-        if account.deactivated_at is not None and not people:
-            return None
-        return Visitor(
-            account_id=account.id,
-            email=account.email,
-            is_operator=account.is_operator,
-            is_manager=account.is_manager,
-            language=people[0].language if people else Language.GERMAN,
-            address_form=people[0].address_form if people else AddressForm.SIE,
-            memberships=[
-                Membership(
-                    person_id=person.id,
-                    firm_id=firm.id,
-                    firm_name=firm.name,
-                    company_id=firm.company_id,
-                    role=person.role,
-                    name=person.name,
-                    case_id=case_id,
-                )
-                for person, firm, case_id in rows
-            ],
-        )
-
-
-def replan(session: Session, people: Sequence[Person]) -> None:
-    """These people can be reached at other hours than before: their reminders fall due accordingly."""
-    known = {person.id: person for person in people}
-    waits = select(Reminder, Onboarding.firm_id).join(Onboarding, Onboarding.id == Reminder.onboarding_id)
-    rows = session.execute(waits.where(Reminder.person_id.in_(known), Reminder.due_at.is_not(None))).all()
-    cadences = Cadences(session, {wait.onboarding_id: firm_id for wait, firm_id in rows}.items())
-    for wait, _ in rows:
-        wait.plan(cadences.rhythm(wait.kind, wait.onboarding_id), known[wait.person_id])
-
-
-def reach_of(account_id: int) -> Person | None:
-    """When and how the holder of this account can be reached; None: no firm knows them."""
-    with reading() as session:
-        return session.scalars(select(Person).where(Person.account_id == account_id).order_by(Person.id)).first()
-
-
-def set_reach(
-    account_id: int, *, hours: Hours, zone: str, land: Land | None, language: Language, address_form: AddressForm
-) -> None:
-    """Write to the holder of this account so from now on, at whichever firm; what is due falls in these hours."""
-    with transaction() as session:
-        people = session.scalars(select(Person).where(Person.account_id == account_id).order_by(Person.id)).all()
-        for person in people:
-            person.hours, person.time_zone, person.land = hours, time_zone(zone), land
-            person.language, person.address_form = language, address_form
-        replan(session, people)
-
-
-def ask_for_reset(email: str) -> None:
-    """Send a link to set a new password, if the address has an account; silent otherwise."""
-    with transaction() as session:
-        _mail_reset(session, Account.by_email(session, email.strip().lower()))
-
-
-def _mail_reset(session: Session, account: Account | None) -> None:
-    if account is None:
-        return
-    at = now()
-    person = session.scalars(select(Person).where(Person.account_id == account.id).limit(1)).one_or_none()
-    link = Link.to(session, Purpose.RESET_PASSWORD, at, account=account.id)
-    key = f"reset_password:{account.id}:{link.generation}"
-    facts = {"firm": "", "company_id": None, "logo": False}
-    Outgoing.post(session, MailKind.RESET_PASSWORD, key, person, at, address=account.email, link=link, **facts)
-
-
-def reset_opened(token: str) -> str:
-    """The address whose password the link sets."""
-    with reading() as session:
-        return session.get_one(Account, Link.open(session, token, Purpose.RESET_PASSWORD, now()).account_id).email
-
-
-def reset_password(token: str, password: str) -> str:
-    """Set the password; every session ends, a new one begins. Returns its token."""
-    with transaction() as session:
-        at = now()
-        link = Link.open(session, token, Purpose.RESET_PASSWORD, at)
-        account = session.get_one(Account, link.account_id)
-        account.set_password(session, password)
-        account.confirmed_at = account.confirmed_at or at
-        link.used_at = at
-        _use_up_links(session, session.scalars(select(Person).where(Person.account_id == account.id)).all(), at)
-        return SignIn.start(session, account, at)

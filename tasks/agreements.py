@@ -67,7 +67,7 @@ def _send(case_id: int, version: int) -> None:
     """Write the next version and mail it to the organiser."""
     with reading() as session:
         case = Onboarding.get(session, case_id)
-        texts = current_texts(_organiser(session, case.firm_id).language.value)
+        texts = current_texts(Person.organiser(session, case.firm_id).language.value)
         data = agreement_data(session, case, version, texts)
     pdf = render_agreement(data, texts)
     with transaction() as session:
@@ -75,7 +75,7 @@ def _send(case_id: int, version: int) -> None:
         before = Agreement.latest(session, case.id)
         if before is not None and before.version >= version:
             return  # Another pass was faster.
-        organiser = _organiser(session, case.firm_id)
+        organiser = Person.organiser(session, case.firm_id)
         Document.keep(session, texts.bundle, f"texts-{texts.language}.json", "application/json")
         document = Document.keep(
             session, pdf, agreement_filename(case.firm.name, organiser.language.value), "application/pdf"
@@ -153,7 +153,7 @@ def _await(case_id: int) -> None:
     """Ask for the signature, for a decision about it, or for one about a refusal."""
     with transaction() as session:
         case, at = Onboarding.get(session, case_id), now()
-        agreement = latest(session, case.id)
+        agreement = Agreement.current(session, case.id)
         signer = asked_to_sign(session, case, agreement)
         if agreement.declined_at is not None:
             facts = {"agreement_id": agreement.id, "signer": signer.name, "reason": agreement.decline_reason}
@@ -211,7 +211,7 @@ def _countersign_by_itself(case_id: int) -> None:
         return
     with transaction() as session:
         case, at = Onboarding.get(session, case_id), now()
-        agreement, by = latest(session, case.id), settings().provider_signatory
+        agreement, by = Agreement.current(session, case.id), settings().provider_signatory
         if agreement.signed_at is None or not agreement.countersign(by, at):
             return
         facts: Facts = {"by": by, "version": agreement.version, "sha256": sha256_of(session, agreement)}
@@ -237,7 +237,7 @@ def expire_agreements() -> int:
 def _expire(case_id: int) -> bool:
     with transaction() as session:
         case, at = Onboarding.get(session, case_id), now()
-        agreement = latest(session, case.id)
+        agreement = Agreement.current(session, case.id)
         if case.stopped_at is not None or not agreement.expire(at):
             return False
         facts: Facts = {"version": agreement.version, "sha256": sha256_of(session, agreement)}
@@ -250,7 +250,7 @@ def _expire(case_id: int) -> bool:
 def agreement_data(session: Session, case: Onboarding, version: int, texts: Texts) -> AgreementData:
     """What the agreement says, from the case as it is now."""
     firm = case.firm
-    organiser, contact = _organiser(session, firm.id), Person.one(session, firm.id, Role.CONTACT)
+    organiser, contact = Person.organiser(session, firm.id), Person.one(session, firm.id, Role.CONTACT)
     subscription = Subscription.of(session, firm.id)
     logo = Logo.of(session, firm.id)
     reader = Reader(organiser.language, organiser.address_form)
@@ -312,7 +312,7 @@ def opened(token: str) -> Shown:
     """The agreement behind a link. Looking changes nothing."""
     with reading() as session:
         case, person = behind(session, token)
-        agreement = latest(session, case.id)
+        agreement = Agreement.current(session, case.id)
         said = {**agreement.data, "date": date.fromisoformat(agreement.data["date"])}
         parts = agreement_parts(AgreementData(**said), _texts_of(session, agreement))
         document = session.get_one(Document, agreement.document_id)
@@ -330,7 +330,7 @@ def pdf(token: str) -> tuple[str, bytes]:
     """File name and content of the agreement as it was sent."""
     with reading() as session:
         case, _ = behind(session, token)
-        document = session.get_one(Document, latest(session, case.id).document_id)
+        document = session.get_one(Document, Agreement.current(session, case.id).document_id)
         return document.name, document.content
 
 
@@ -371,7 +371,7 @@ def keep_signature(
     told_at: str = "",
 ) -> int:
     """The firm has signed: what follows from it in the case. Returns the case's id; a second time nothing changes."""
-    agreement, at = latest(session, case.id), now()
+    agreement, at = Agreement.current(session, case.id), now()
     proof: Facts = {"email": email, "code_used": code_used, "drawing_id": drawing_id}
     if agreement.sign(name, how, at, ip=ip, agent=agent, **proof):
         facts = {"signer": agreement.signer, "how": how, "ip": ip, "agent": agent[:300], "code": code_used}
@@ -391,7 +391,7 @@ def decline(token: str, reason: str, *, ip: str = "", agent: str = "") -> int:
     """Who is asked to sign says no and why; an operator decides how to go on. Returns the case's id."""
     with transaction() as session:
         case, person = behind(session, token)
-        require_asked(person, latest(session, case.id))
+        require_asked(person, Agreement.current(session, case.id))
         return _decline(session, case, reason, person.email, ip=ip, agent=agent)
 
 
@@ -399,7 +399,7 @@ def withdraw(case_id: int, reason: str, by: str) -> int:
     """The provider takes back an agreement that is open; who was asked to sign is told why. Returns the case's id."""
     with transaction() as session:
         case, at = Onboarding.get(session, case_id), now()
-        agreement = latest(session, case.id)
+        agreement = Agreement.current(session, case.id)
         if agreement.withdraw(reason, by, at):
             signer = asked_to_sign(session, case, agreement)
             Outgoing.post(
@@ -431,7 +431,7 @@ def decline_by_notice(company_id: int, version: int, reason: str) -> int:
 
 
 def _decline(session: Session, case: Onboarding, reason: str, actor: str, *, ip: str = "", agent: str = "") -> int:
-    agreement, at = latest(session, case.id), now()
+    agreement, at = Agreement.current(session, case.id), now()
     if agreement.decline(reason, at):
         facts = {"ip": ip, "agent": agent[:300], "sha256": sha256_of(session, agreement)}
         record(session, case.id, at, "agreement.declined", actor, reason=reason.strip()[:2000], **facts)
@@ -448,7 +448,7 @@ def upload(token: str, content: bytes, name: str, *, ip: str, agent: str) -> int
     """
     with reading() as session:
         case, person = behind(session, token)
-        agreement = latest(session, case.id)
+        agreement = Agreement.current(session, case.id)
         require_asked(person, agreement)
         agreement.require_open(now())
         original = session.get_one(Document, agreement.document_id).content
@@ -456,7 +456,7 @@ def upload(token: str, content: bytes, name: str, *, ip: str, agent: str) -> int
     returned = inspect(content, name[:200], original, signers)
     with transaction() as session:
         case, person = behind(session, token)
-        agreement, at = latest(session, case.id), now()
+        agreement, at = Agreement.current(session, case.id), now()
         require_asked(person, agreement)
         agreement.require_open(at)
         document = Document.keep(session, content, name[:200], "application/pdf")
@@ -487,7 +487,7 @@ def behind(session: Session, token: str) -> tuple[Onboarding, Person]:
     link = Link.open(session, token, Purpose.AGREEMENT, now())
     person = session.get_one(Person, link.person_id)
     case = Onboarding.of_firm(session, person.firm_id)
-    if person.role is not Role.ORGANISER and latest(session, case.id).delegate_id != person.id:
+    if person.role is not Role.ORGANISER and Agreement.current(session, case.id).delegate_id != person.id:
         raise NotAsked
     return case, person
 
@@ -502,14 +502,14 @@ def asked_to_sign(session: Session, case: Onboarding, agreement: Agreement) -> P
     """The organiser, or whom the organiser has named."""
     if agreement.delegate_id is not None:
         return session.get_one(Person, agreement.delegate_id)
-    return _organiser(session, case.firm_id)
+    return Person.organiser(session, case.firm_id)
 
 
 def signer_of(case_id: int) -> int:
     """Who is asked to sign the case's agreement."""
     with reading() as session:
         case = Onboarding.get(session, case_id)
-        return asked_to_sign(session, case, latest(session, case.id)).id
+        return asked_to_sign(session, case, Agreement.current(session, case.id)).id
 
 
 def sha256_of(session: Session, agreement: Agreement) -> str:
@@ -518,20 +518,5 @@ def sha256_of(session: Session, agreement: Agreement) -> str:
 
 
 def _require_version(session: Session, case: Onboarding, version: int) -> None:
-    if latest(session, case.id).version != version:
+    if Agreement.current(session, case.id).version != version:
         raise NotFound(f"Agreement version {version}")
-
-
-def latest(session: Session, case_id: int) -> Agreement:
-    """The newest version of the case's agreement; raises NotFound."""
-    agreement = Agreement.latest(session, case_id)
-    if agreement is None:
-        raise NotFound("Agreement")
-    return agreement
-
-
-def _organiser(session: Session, firm_id: int) -> Person:
-    person = Person.one(session, firm_id, Role.ORGANISER)
-    if person is None:
-        raise NotFound("Organiser")
-    return person

@@ -14,7 +14,6 @@ from models.agreement import Agreement, SignedHow
 from models.audit import Entry, record, trail
 from models.db import reading, transaction
 from models.document import Document
-from models.errors import NotFound
 from models.exchange import MailKind, Outgoing
 from models.onboarding import Onboarding, StepName
 from models.person import Person, Role
@@ -34,7 +33,7 @@ def complete_agreement(case_id: int) -> None:
     """
     with reading() as session:
         case = Onboarding.get(session, case_id)
-        agreement = _latest(session, case_id)
+        agreement = Agreement.current(session, case_id)
         original = session.get_one(Document, agreement.document_id)
         returned = session.get(Document, agreement.uploaded_id) if agreement.uploaded_id else None
         content, name = original.content, original.name
@@ -45,12 +44,12 @@ def complete_agreement(case_id: int) -> None:
     final = _final(content, copy, signatures, proof, agreement.language.value)
     with transaction() as session:
         case, at = Onboarding.get(session, case_id), now()
-        agreement = _latest(session, case.id)
+        agreement = Agreement.current(session, case.id)
         if case.is_done(StepName.AGREEMENT):
             return
         document = Document.keep(session, final, name, "application/pdf")
         agreement.final_id = document.id
-        organiser, contact = _organiser(session, case.firm_id), Person.one(session, case.firm_id, Role.CONTACT)
+        organiser, contact = Person.organiser(session, case.firm_id), Person.one(session, case.firm_id, Role.CONTACT)
         people = [organiser, contact, session.get(Person, agreement.delegate_id) if agreement.delegate_id else None]
         copies = {person.email: person for person in reversed(people) if person is not None}  # One to an address.
         for reader in [*reversed(copies.values()), None]:
@@ -105,7 +104,7 @@ def _signatures(session: Session, case: Onboarding, agreement: Agreement, drawin
     how, acts = agreement.signed_how or SignedHow.PAGE, trail(session, case.id)
     # Who signed on paper or elsewhere left no address here; the link was the organiser's, or of whom that one named.
     asked = session.get(Person, agreement.delegate_id) if agreement.delegate_id else None
-    organiser = _organiser(session, case.firm_id)
+    organiser = Person.organiser(session, case.firm_id)
     email = agreement.signer_email or (asked or organiser).email
     role = agreement.signer_function or agreement.delegate_function or Reader(agreement.language).label(Role.ORGANISER)
     by_signer = [act for act in acts if act.actor == email and act.action.startswith("agreement.")]
@@ -159,17 +158,3 @@ def _proof(session: Session, case_id: int, agreement: Agreement) -> Proof:
         seal_fingerprint=own.fingerprint,
         seal_is_self_made=own.is_self_made,
     )
-
-
-def _latest(session: Session, case_id: int) -> Agreement:
-    agreement = Agreement.latest(session, case_id)
-    if agreement is None:
-        raise NotFound("Agreement")
-    return agreement
-
-
-def _organiser(session: Session, firm_id: int) -> Person:
-    person = Person.one(session, firm_id, Role.ORGANISER)
-    if person is None:
-        raise NotFound("Organiser")
-    return person

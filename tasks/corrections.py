@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 from models.agreement import Agreement, SignedAlready
 from models.audit import record
 from models.db import transaction
-from models.errors import N_, NotFound, ProvisionError
+from models.errors import N_, ProvisionError
 from models.firm import LineOfBusiness
 from models.onboarding import Onboarding
 from models.person import Person, Role, email_address
@@ -55,7 +55,7 @@ def correct_contact(firm_id: int, by: str, contact: Named, *, as_operator: bool 
     """Name whom we write to; returns the case's id. Saying it again changes nothing."""
     with transaction() as session:
         case = _locked(session, firm_id, as_operator=as_operator)
-        name_contact(session, case, _organiser(session, case), contact, by)
+        name_contact(session, case, Person.organiser(session, case.firm_id), contact, by)
         return case.id
 
 
@@ -68,7 +68,7 @@ def correct_organiser(firm_id: int, by: str, named: Named) -> int:
     named.check()
     with transaction() as session:
         case = _locked(session, firm_id, as_operator=True)
-        organiser, address = _organiser(session, case), email_address(named.email)
+        organiser, address = Person.organiser(session, case.firm_id), email_address(named.email)
         if organiser.registered_at is not None:
             raise OrganiserRegistered(organiser.name)
         before = {"name": organiser.name, "email": organiser.email}
@@ -97,13 +97,6 @@ def _locked(session: Session, firm_id: int, *, as_operator: bool) -> Onboarding:
     if not as_operator and not may_correct(agreement):
         raise AgreementSent
     return case
-
-
-def _organiser(session: Session, case: Onboarding) -> Person:
-    organiser = Person.one(session, case.firm_id, Role.ORGANISER)
-    if organiser is None:
-        raise NotFound("Organiser")
-    return organiser
 
 
 def _told(case: Onboarding) -> dict[str, str]:

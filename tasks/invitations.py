@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from models.agreement import Agreement
 from models.audit import Entry, record
 from models.client import Client, ClientContact
 from models.db import transaction
@@ -15,7 +16,7 @@ from models.person import NoLongerInvited, Person, Role
 from models.request import Named
 from models.schedule import now
 from tasks.accounts import PURPOSE_OF, RESEND_PAUSE, invite, welcome
-from tasks.agreements import asked_to_sign, latest, mail_agreement
+from tasks.agreements import asked_to_sign, mail_agreement
 from tasks.cases import Turn, add_people
 from tasks.policy import side_effect
 
@@ -170,9 +171,7 @@ def add_clients(firm_id: int, by: str, people: list[Named], message: str = "") -
 def _add(session: Session, case: Onboarding, role: Role, by: str, people: list[Named]) -> list[Person]:
     if not people:
         raise NobodyNamed
-    organiser = Person.one(session, case.firm_id, Role.ORGANISER)
-    if organiser is None:
-        raise NotFound("Organiser")
+    organiser = Person.organiser(session, case.firm_id)
     for named in people:
         named.check()
     added = add_people(session, case.firm, role, people, organiser)
@@ -209,7 +208,7 @@ def resend(person_id: int, by: str) -> int:
             raise SentOften(person.name, by_hand[-RESENDS_A_DAY] + timedelta(days=1))
         if signer:
             mail_agreement(session, [Turn(case, person)])
-            if asked_to_sign(session, case, latest(session, case.id)).id == person.id:
+            if asked_to_sign(session, case, Agreement.current(session, case.id)).id == person.id:
                 Reminder.begin(session, case, person, StepName.AGREEMENT, now())
         elif person.role is Role.CONTACT:
             welcome(session, case, person)

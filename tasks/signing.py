@@ -22,7 +22,7 @@ from models.onboarding import Onboarding, Party, Reminder, StepName
 from models.person import NameMissing, Person, Role, email_address, split_name
 from models.request import Named
 from models.schedule import now
-from tasks.agreements import behind, keep_signature, latest, mail_agreement, opened, require_asked, sha256_of
+from tasks.agreements import behind, keep_signature, mail_agreement, opened, require_asked, sha256_of
 from tasks.cases import Turn, add_people, letterhead
 
 GRID = 1000, 300
@@ -83,7 +83,7 @@ def _view(session: Session, case: Onboarding, person: Person, agreement: Agreeme
 def _asked(session: Session, token: str) -> tuple[Onboarding, Person, Agreement]:
     """The case, who holds the link and is asked to sign, and the agreement, which can be signed now."""
     case, person = behind(session, token)
-    agreement = latest(session, case.id)
+    agreement = Agreement.current(session, case.id)
     require_asked(person, agreement)
     agreement.require_open(now())
     return case, person, agreement
@@ -138,7 +138,7 @@ def sign(token: str, name: str, code: str, *, strokes: str = "", ip: str, agent:
     parts, drawing = [part.key for part in opened(token).parts], draw(strokes)
     with transaction() as session:
         case, person = behind(session, token)
-        agreement = latest(session, case.id)
+        agreement = Agreement.current(session, case.id)
         if agreement.signed_at is not None:
             return case.id
         case, person, agreement = _asked(session, token)
@@ -206,7 +206,7 @@ def delegate(token: str, name: str, email: str, function: str, *, ip: str, agent
         raise FunctionMissing
     with transaction() as session:
         case, organiser = behind(session, token)
-        agreement, at = latest(session, case.id), now()
+        agreement, at = Agreement.current(session, case.id), now()
         if organiser.role is not Role.ORGANISER:
             raise NotFound("Organiser")
         if address == organiser.email:
@@ -236,7 +236,7 @@ def take_back(token: str, *, ip: str, agent: str) -> int:
     """The organiser signs after all; returns the case's id. Whoever was asked is told, and their link is dead."""
     with transaction() as session:
         case, organiser = behind(session, token)
-        agreement, at = latest(session, case.id), now()
+        agreement, at = Agreement.current(session, case.id), now()
         if organiser.role is not Role.ORGANISER:
             raise NotFound("Organiser")
         person, since = session.get_one(Person, agreement.take_back()), agreement.sent_at

@@ -17,7 +17,7 @@ from models.onboarding import Onboarding
 from models.person import Account, AddressForm, Language, Person, Role
 from models.request import Named, OnboardingRequest
 from models.schedule import now
-from tasks import accounts, agreements, cases, company_ids, invitations, signing, subscriptions
+from tasks import access, accounts, agreements, cases, company_ids, invitations, signing, subscriptions
 from tasks.logos import publish
 
 PASSWORD = "drei grüne Füchse tanzen"
@@ -187,7 +187,7 @@ def operator(email: str = "operator@convent-it.example", *, manager: bool = Fals
         )
         account.set_password(session, PASSWORD)
         session.add(account)
-    return accounts.sign_in(email, PASSWORD)
+    return access.sign_in(email, PASSWORD)
 
 
 def firm_of(case_id: int) -> int:

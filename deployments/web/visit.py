@@ -43,7 +43,7 @@ from models.person import (
     Role,
 )
 from models.settings import settings
-from tasks import accounts
+from tasks import access
 from tasks.passes import kick
 from tasks.texts import Reader, environment, explain
 
@@ -83,7 +83,7 @@ SAID = {
     "permission": N_("Thank you. We will look for your logo on your website in the next minutes."),
     "caseworkers": N_("Saved. The invitations go out in the next minutes."),
     "no_caseworkers": N_("Noted: for now nobody else works with it. You can still add people at any time."),
-    "clients": N_("Saved. The invitations go out in the next minutes."),
+    "clients": N_("Saved. Who is new is invited in the next minutes; who was invited before keeps that invitation."),
     "withdrawn": N_("Done: this person is no longer invited, and the link no longer works."),
     "resent": N_("A new link is on its way; the one sent before no longer works."),
     "signed": N_("Thank you for your signature."),
@@ -112,7 +112,7 @@ class Form:
 class Visit:
     """A request, the person behind it as far as known, and the pages made for them."""
 
-    def __init__(self, request: Request, visitor: accounts.Visitor | None = None) -> None:
+    def __init__(self, request: Request, visitor: access.Visitor | None = None) -> None:
         self.request = request
         self.visitor = visitor
         self.browser = cookie(request, "browser") or token_urlsafe(16)
@@ -125,7 +125,7 @@ class Visit:
             self.speak_to(visitor)
         request.state.visit = self
 
-    def speak_to(self, person: Person | accounts.Visitor) -> None:
+    def speak_to(self, person: Person | access.Visitor) -> None:
         """From here on in this person's language (unless another was chosen), Sie or Du as they like it."""
         self.reader = Reader(self._chosen or person.language, person.address_form)
 
@@ -135,13 +135,13 @@ class Visit:
     def guest(self) -> bool:
         return self.visitor is None
 
-    def signed_in(self) -> accounts.Visitor:
+    def signed_in(self) -> access.Visitor:
         """The visitor; raises SignInFirst."""
         if self.visitor is None:
             raise SignInFirst
         return self.visitor
 
-    def require_operator(self) -> accounts.Visitor:
+    def require_operator(self) -> access.Visitor:
         """The visitor, who works for the provider; raises SignInFirst or NotFound."""
         visitor = self.signed_in()
         if not visitor.is_operator:
@@ -152,7 +152,7 @@ class Visit:
             origin.set({"ip": ip(self.request), "agent": self.request.headers.get("user-agent", "")[:200]})
         return visitor
 
-    def require_manager(self) -> accounts.Visitor:
+    def require_manager(self) -> access.Visitor:
         """The visitor, who looks after operators; raises SignInFirst, NotFound, ManagersOnly."""
         visitor = self.require_operator()
         if not visitor.is_manager:
@@ -163,7 +163,7 @@ class Visit:
         """What the visitor is to this firm; empty for strangers."""
         return {one.role for one in self.signed_in().memberships if one.firm_id == firm_id}
 
-    def require(self, firm_id: int, *roles: Role) -> accounts.Visitor:
+    def require(self, firm_id: int, *roles: Role) -> access.Visitor:
         """The visitor, who has one of the roles at the firm, or is an operator who only looks.
 
         Raises SignInFirst; NotFound for strangers, who do not learn whether there is such a firm; NotForYou for
@@ -257,7 +257,7 @@ class Visit:
 class Submission(Visit):
     """A form that was sent, its token checked."""
 
-    def __init__(self, request: Request, visitor: accounts.Visitor | None, sent: FormData) -> None:
+    def __init__(self, request: Request, visitor: access.Visitor | None, sent: FormData) -> None:
         super().__init__(request, visitor)
         self._sent = sent
 
@@ -291,7 +291,7 @@ class Submission(Visit):
 
 def visit(request: Request) -> Visit:
     token = cookie(request, "session")
-    return Visit(request, accounts.signed_in(token) if token else None)
+    return Visit(request, access.signed_in(token) if token else None)
 
 
 Visiting = Annotated[Visit, Depends(visit)]

@@ -13,7 +13,7 @@ from models.link import Link, Purpose
 from models.person import Person, Role
 from models.request import Named
 from models.settings import settings
-from tasks.accounts import sign_in
+from tasks.access import sign_in
 from tasks.invitations import add_caseworkers
 from tasks.logos.publish import supply_logo
 from tests.deployments.browser import Browser, entries, errors

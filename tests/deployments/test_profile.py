@@ -6,7 +6,7 @@ from models.db import reading
 from models.onboarding import Reminder
 from models.person import Person, Role
 from models.schedule import Hours, Land
-from tasks.accounts import sign_in
+from tasks.access import sign_in
 from tests.deployments.browser import Browser, entries, errors
 from tests.factories import PASSWORD, opened, with_organiser
 

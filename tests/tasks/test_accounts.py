@@ -12,7 +12,7 @@ from models.onboarding import AgreementFirst, Reminder, StepName
 from models.person import Account, AddressForm, Language, NameMissing, PasswordTooShort, Person, Role, SignInRefused
 from models.request import Named
 from models.schedule import now
-from tasks import accounts, firms, invitations
+from tasks import access, accounts, firms, invitations
 from tasks.bounces import note_bounce
 from tests.factories import (
     PASSWORD,
@@ -90,7 +90,7 @@ def test_registering_confirms_the_address_signs_in_and_uses_up_the_link():
     session_token, moved = register()
 
     assert moved == case_id
-    visitor = accounts.signed_in(session_token)
+    visitor = access.signed_in(session_token)
     assert (visitor.email, visitor.language, visitor.memberships[0].name) == (ERIKA, Language.FRENCH, "Erika Müster")
     assert visitor.may(case(case_id).firm_id, Role.ORGANISER)
     assert not visitor.is_operator
@@ -191,7 +191,7 @@ def test_one_human_being_in_two_roles_has_one_account():
 
     with pytest.raises(SignInRefused):
         register("eine ganz andere Losung 7", link=link)
-    visitor = accounts.signed_in(register(link=link)[0])
+    visitor = access.signed_in(register(link=link)[0])
 
     assert {member.role for member in visitor.memberships} == {Role.ORGANISER, Role.CASEWORKER}
     assert counted(Account) == 1
@@ -270,39 +270,39 @@ def test_a_client_sets_a_password_and_the_staff_is_told_once():
 def test_a_forgotten_password_is_set_by_a_link_and_every_session_ends(clock):
     advance(opened())
     before, _ = register()
-    accounts.ask_for_reset(ERIKA.upper())
+    access.ask_for_reset(ERIKA.upper())
     with reading() as session:
         link = session.scalars(select(Link).where(Link.purpose == Purpose.RESET_PASSWORD)).one().token
-    assert accounts.reset_opened(link) == ERIKA
+    assert access.reset_opened(link) == ERIKA
 
-    after = accounts.reset_password(link, "sieben rote Vögel singen")
+    after = access.reset_password(link, "sieben rote Vögel singen")
 
-    assert accounts.signed_in(before) is None
-    assert accounts.signed_in(after).email == ERIKA
+    assert access.signed_in(before) is None
+    assert access.signed_in(after).email == ERIKA
     with pytest.raises(LinkUsed):
-        accounts.reset_password(link, PASSWORD)
+        access.reset_password(link, PASSWORD)
     with pytest.raises(SignInRefused):
-        accounts.sign_in(ERIKA, PASSWORD)
-    assert accounts.sign_in(ERIKA, "sieben rote Vögel singen")
+        access.sign_in(ERIKA, PASSWORD)
+    assert access.sign_in(ERIKA, "sieben rote Vögel singen")
 
 
 def test_a_link_to_set_a_password_lasts_an_hour(clock):
     advance(opened())
     register()
-    accounts.ask_for_reset(ERIKA)
+    access.ask_for_reset(ERIKA)
     with reading() as session:
         link = session.scalars(select(Link).where(Link.purpose == Purpose.RESET_PASSWORD)).one().token
 
     clock(hours=1)
 
     with pytest.raises(LinkExpired):
-        accounts.reset_opened(link)
+        access.reset_opened(link)
 
 
 def test_an_unknown_address_gets_no_reset_and_nobody_learns_it():
     before = everything()
 
-    assert accounts.ask_for_reset("nobody@x.example") is None
+    assert access.ask_for_reset("nobody@x.example") is None
 
     assert everything() == before
 
@@ -311,16 +311,16 @@ def test_signing_out_ends_the_session():
     advance(opened())
     session_token, _ = register()
 
-    accounts.sign_out(session_token)
-    accounts.sign_out(session_token)
+    access.sign_out(session_token)
+    access.sign_out(session_token)
 
-    assert accounts.signed_in(session_token) is None
+    assert access.signed_in(session_token) is None
 
 
 def test_no_token_of_a_link_or_session_lies_in_the_database():
     with_client()
     tokens = [token(ERIKA, Purpose.REGISTER), token(ERIKA, Purpose.AGREEMENT), token(MAX, Purpose.ACTIVATE)]
-    tokens += [accounts.sign_in(ERIKA, PASSWORD), registered(MAX, Purpose.ACTIVATE)]
+    tokens += [access.sign_in(ERIKA, PASSWORD), registered(MAX, Purpose.ACTIVATE)]
 
     rows = everything()
 
@@ -338,8 +338,8 @@ def test_who_registered_elsewhere_sets_a_password_for_our_pages_by_the_link_in_t
 
     session_token, _ = register()
 
-    assert accounts.signed_in(session_token).may(firm_of(case_id), Role.ORGANISER)
-    assert accounts.sign_in(ERIKA, PASSWORD)
+    assert access.signed_in(session_token).may(firm_of(case_id), Role.ORGANISER)
+    assert access.sign_in(ERIKA, PASSWORD)
     with pytest.raises(LinkUsed):
         register()
     assert acts(case_id).count("person.registered") == 1
@@ -350,7 +350,7 @@ def test_who_has_a_password_here_is_not_let_in_with_any_other_by_an_old_link():
     advance(opened())
     accounts.registered_elsewhere(ERIKA, "idp|1", "", "")
     link = token(ERIKA, Purpose.REGISTER)
-    accounts.reset_password(reset_link(ERIKA), PASSWORD)
+    access.reset_password(reset_link(ERIKA), PASSWORD)
 
     with pytest.raises(LinkUsed):
         register("eine ganz andere Losung 7", link=link)
@@ -363,9 +363,9 @@ def test_an_account_kept_elsewhere_can_have_its_password_reset(password_first):
         register()
     accounts.registered_elsewhere(ERIKA, "idp|1", "", "")
 
-    accounts.reset_password(reset_link(ERIKA), "sieben rote Vögel singen")
+    access.reset_password(reset_link(ERIKA), "sieben rote Vögel singen")
 
-    assert accounts.sign_in(ERIKA, "sieben rote Vögel singen")
+    assert access.sign_in(ERIKA, "sieben rote Vögel singen")
 
 
 def test_an_address_that_is_known_elsewhere_joins_as_soon_as_it_is_invited():
@@ -378,7 +378,7 @@ def test_an_address_that_is_known_elsewhere_joins_as_soon_as_it_is_invited():
     assert acts(case_id).count("person.registered") == 1
     with reading() as session:
         assert session.scalars(select(Reminder).where(Reminder.step == StepName.ORGANISER)).all() == []
-    assert accounts.signed_in(register()[0]).email == ERIKA
+    assert access.signed_in(register()[0]).email == ERIKA
 
 
 def test_an_expired_link_of_who_registered_elsewhere_becomes_one_to_set_a_password(clock):
@@ -403,7 +403,7 @@ def test_a_whole_case_whose_people_register_elsewhere_comes_to_its_clients():
     accounts.registered_elsewhere("jan@freitag.example", "idp|2", "", "")
     advance(case_id)
 
-    visitor = accounts.signed_in(accounts.reset_password(reset_link(ERIKA), PASSWORD))
+    visitor = access.signed_in(access.reset_password(reset_link(ERIKA), PASSWORD))
     assert visitor.may(firm_of(case_id), Role.ORGANISER)
     invitations.add_clients(firm_of(case_id), visitor.email, [Named(name="Max Beispiel", email=MAX)])
     advance(case_id)
@@ -421,6 +421,6 @@ def acts(case_id):
 
 
 def reset_link(email):
-    accounts.ask_for_reset(email)
+    access.ask_for_reset(email)
     with reading() as session:
         return session.scalars(select(Link).where(Link.purpose == Purpose.RESET_PASSWORD)).one().token

@@ -13,7 +13,7 @@ from models.operator import AbsenceInvalid, DeputyUnfit, LastManager, OperatorAl
 from models.person import Account
 from models.schedule import now
 from models.settings import settings
-from tasks import accounts, operators
+from tasks import access, operators
 from tests import factories
 from tests.factories import at_once, everything
 
@@ -99,16 +99,16 @@ def test_of_two_managers_who_remove_each_other_at_the_same_moment_one_stays():
 def test_whoever_is_deactivated_is_signed_out_at_once_and_cannot_sign_in():
     factories.operator(ADA, manager=True)
     session_token = factories.operator(BEA)
-    assert accounts.signed_in(session_token).is_operator
+    assert access.signed_in(session_token).is_operator
 
     operators.deactivate(account(BEA).id, ADA)
 
-    assert accounts.signed_in(session_token) is None
+    assert access.signed_in(session_token) is None
     with pytest.raises(Exception, match="not right"):
-        accounts.sign_in(BEA, factories.PASSWORD)
+        access.sign_in(BEA, factories.PASSWORD)
     assert account(BEA).deactivated_at is not None
     operators.appoint(BEA, "command line")
-    assert accounts.signed_in(accounts.sign_in(BEA, factories.PASSWORD)).is_operator
+    assert access.signed_in(access.sign_in(BEA, factories.PASSWORD)).is_operator
 
 
 def test_an_operator_who_also_works_at_a_firm_keeps_that_account():
@@ -118,7 +118,7 @@ def test_an_operator_who_also_works_at_a_firm_keeps_that_account():
 
     operators.deactivate(account("erika@freitag.example").id, ADA)
 
-    visitor = accounts.signed_in(accounts.sign_in("erika@freitag.example", factories.PASSWORD))
+    visitor = access.signed_in(access.sign_in("erika@freitag.example", factories.PASSWORD))
     assert (visitor.is_operator, len(visitor.memberships)) == (False, 1)
 
 

@@ -27,8 +27,9 @@ from models.link import LinkExpired, Purpose
 from models.person import AddressForm, AddressInvalid, Language, Role, SignInRefused, email_address
 from models.request import Named
 from models.schedule import DAYS, EXAMPLE, Hours, HoursEmpty, HoursUnreadable, Land, ZoneUnknown, short_days
-from tasks import accounts, firms
-from tasks.accounts import Invited, Visitor
+from tasks import access, accounts, firms
+from tasks.access import Visitor
+from tasks.accounts import Invited
 from tasks.passes import kick_mail
 
 router = APIRouter()
@@ -197,7 +198,7 @@ def sign_in(visit: Submitting, next: str = "") -> Response:  # noqa: A002  (stan
     limit(SIGN_IN, "sign-in", email.lower(), ip(visit.request))
     limit(SIGN_IN_FROM, "sign-in-from", ip(visit.request))
     try:
-        session = accounts.sign_in(email, visit.secret("password"))
+        session = access.sign_in(email, visit.secret("password"))
     except ProvisionError as refusal:
         return visit.again("login.html", refusal, fields={SignInRefused: "email"}, values=visit.values)
     return visit.enter(local(next), session)
@@ -207,7 +208,7 @@ def sign_in(visit: Submitting, next: str = "") -> Response:  # noqa: A002  (stan
 def sign_out(visit: Submitting) -> Response:
     token = cookie(visit.request, "session")
     if token:
-        accounts.sign_out(token)
+        access.sign_out(token)
     return visit.leave("/auth/login?said=signed_out")
 
 
@@ -226,14 +227,14 @@ def ask_for_reset(visit: Submitting) -> Response:
     except ProvisionError as refusal:
         return visit.again("forgot.html", refusal, values=visit.values)
     response = visit.page("sent.html")
-    response.background = BackgroundTask(_mail, accounts.ask_for_reset, email)
+    response.background = BackgroundTask(_mail, access.ask_for_reset, email)
     return response
 
 
 @router.get("/auth/reset/{token}")
 def ask_for_password(visit: Visiting, token: str) -> Response:
     try:
-        email = accounts.reset_opened(token)
+        email = access.reset_opened(token)
     except LinkExpired:
         return visit.go("/auth/forgot?said=reset_expired")
     return visit.page("reset.html", email=email)
@@ -242,14 +243,14 @@ def ask_for_password(visit: Visiting, token: str) -> Response:
 @router.post("/auth/reset/{token}")
 def reset(visit: Submitting, token: str) -> Response:
     try:
-        email = accounts.reset_opened(token)
+        email = access.reset_opened(token)
     except LinkExpired:
         return visit.go("/auth/forgot?said=reset_expired")
     try:
-        session = accounts.reset_password(token, visit.secret("password"))
+        session = access.reset_password(token, visit.secret("password"))
     except ProvisionError as refusal:
         return visit.again("reset.html", refusal, email=email)
-    visitor = accounts.signed_in(session)
+    visitor = access.signed_in(session)
     works_here = visitor is not None and visitor.is_operator
     return visit.enter("/board?said=reset" if works_here else "/portal?said=reset", session)
 
@@ -273,7 +274,7 @@ def save_profile(visit: Submitting) -> Response:
         else:
             shown["marked"] = _marked(visit)
             hours = Hours.of(shown["marked"])
-        accounts.set_reach(
+        access.set_reach(
             account_id,
             hours=hours,
             zone=visit.text("time_zone"),
@@ -301,7 +302,7 @@ def _marked(visit: Submission) -> set[tuple[int, int]]:
 
 def _reach(visit: Visit) -> dict[str, Any]:
     """What the page of a person's reachability knows; raises NotFound for those whom no firm knows."""
-    person = accounts.reach_of(visit.signed_in().account_id)
+    person = access.reach_of(visit.signed_in().account_id)
     if person is None:
         raise NotFound(visit.reader.gettext("The page"))
     language = visit.reader.language

@@ -1,0 +1,185 @@
+"""Who is signed in: signing in and out, passwords, and when and how the holder of an account may be written to."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from models.cadence import Cadences
+from models.db import reading, transaction
+from models.exchange import MailKind, Outgoing
+from models.firm import Firm
+from models.link import Link, Purpose
+from models.onboarding import Onboarding, Reminder
+from models.person import (
+    Account,
+    AddressForm,
+    Language,
+    Person,
+    Role,
+    SignIn,
+    SignInRefused,
+)
+from models.schedule import Hours, Land, now, time_zone
+
+
+@dataclass(frozen=True)
+class Membership:
+    """One role that the visitor has at one firm."""
+
+    person_id: int
+    firm_id: int
+    firm_name: str
+    company_id: int | None
+    role: Role
+    name: str
+    case_id: int
+
+
+@dataclass(frozen=True)
+class Visitor:
+    """Who is signed in."""
+
+    account_id: int
+    email: str
+    is_operator: bool
+    is_manager: bool = False
+    language: Language = Language.GERMAN
+    address_form: AddressForm = AddressForm.SIE
+    memberships: list[Membership] = field(default_factory=list)
+
+    def may(self, firm_id: int, *roles: Role) -> bool:
+        """Whether the visitor has one of these roles at this firm."""
+        return any(m.firm_id == firm_id and m.role in roles for m in self.memberships)
+
+
+def sign_in(email: str, password: str) -> str:
+    """A session token; raises SignInRefused."""
+    with transaction() as session:
+        account, token = Account.sign_in(session, email, password, now())
+        if account.deactivated_at is not None and not _works_at_a_firm(session, account):
+            raise SignInRefused
+        return token
+
+
+def _works_at_a_firm(session: Session, account: Account) -> bool:
+    return session.scalars(select(Person.id).where(Person.account_id == account.id)).first() is not None
+
+
+def sign_out(token: str) -> None:
+    with transaction() as session:
+        found = SignIn.find(session, token, now())
+        if found is not None:
+            session.delete(found)
+
+
+def signed_in(token: str) -> Visitor | None:
+    """Who holds this session token; None if it is not known or over."""
+    with reading() as session:
+        found = SignIn.find(session, token, now())
+        if found is None:
+            return None
+        account = session.get_one(Account, found.account_id)
+        rows = session.execute(
+            select(Person, Firm, Onboarding.id)
+            .join(Firm, Firm.id == Person.firm_id)
+            .join(Onboarding, Onboarding.firm_id == Firm.id)
+            .where(Person.account_id == account.id)
+            .order_by(Person.id)
+        ).all()
+        people = [person for person, _, _ in rows]
+        if account.deactivated_at is not None and not people:
+            return None
+        return Visitor(
+            account_id=account.id,
+            email=account.email,
+            is_operator=account.is_operator,
+            is_manager=account.is_manager,
+            language=people[0].language if people else Language.GERMAN,
+            address_form=people[0].address_form if people else AddressForm.SIE,
+            memberships=[
+                Membership(
+                    person_id=person.id,
+                    firm_id=firm.id,
+                    firm_name=firm.name,
+                    company_id=firm.company_id,
+                    role=person.role,
+                    name=person.name,
+                    case_id=case_id,
+                )
+                for person, firm, case_id in rows
+            ],
+        )
+
+
+def replan(session: Session, people: Sequence[Person]) -> None:
+    """These people can be reached at other hours than before: their reminders fall due accordingly."""
+    known = {person.id: person for person in people}
+    waits = select(Reminder, Onboarding.firm_id).join(Onboarding, Onboarding.id == Reminder.onboarding_id)
+    rows = session.execute(waits.where(Reminder.person_id.in_(known), Reminder.due_at.is_not(None))).all()
+    cadences = Cadences(session, {wait.onboarding_id: firm_id for wait, firm_id in rows}.items())
+    for wait, _ in rows:
+        wait.plan(cadences.rhythm(wait.kind, wait.onboarding_id), known[wait.person_id])
+
+
+def reach_of(account_id: int) -> Person | None:
+    """When and how the holder of this account can be reached; None: no firm knows them."""
+    with reading() as session:
+        return session.scalars(select(Person).where(Person.account_id == account_id).order_by(Person.id)).first()
+
+
+def set_reach(
+    account_id: int, *, hours: Hours, zone: str, land: Land | None, language: Language, address_form: AddressForm
+) -> None:
+    """Write to the holder of this account so from now on, at whichever firm; what is due falls in these hours."""
+    with transaction() as session:
+        people = session.scalars(select(Person).where(Person.account_id == account_id).order_by(Person.id)).all()
+        for person in people:
+            person.hours, person.time_zone, person.land = hours, time_zone(zone), land
+            person.language, person.address_form = language, address_form
+        replan(session, people)
+
+
+def ask_for_reset(email: str) -> None:
+    """Send a link to set a new password, if the address has an account; silent otherwise."""
+    with transaction() as session:
+        mail_reset(session, Account.by_email(session, email.strip().lower()))
+
+
+def mail_reset(session: Session, account: Account | None) -> None:
+    if account is None:
+        return
+    at = now()
+    person = session.scalars(select(Person).where(Person.account_id == account.id).limit(1)).one_or_none()
+    link = Link.to(session, Purpose.RESET_PASSWORD, at, account=account.id)
+    key = f"reset_password:{account.id}:{link.generation}"
+    facts = {"firm": "", "company_id": None, "logo": False}
+    Outgoing.post(session, MailKind.RESET_PASSWORD, key, person, at, address=account.email, link=link, **facts)
+
+
+def reset_opened(token: str) -> str:
+    """The address whose password the link sets."""
+    with reading() as session:
+        return session.get_one(Account, Link.open(session, token, Purpose.RESET_PASSWORD, now()).account_id).email
+
+
+def reset_password(token: str, password: str) -> str:
+    """Set the password; every session ends, a new one begins. Returns its token."""
+    with transaction() as session:
+        at = now()
+        link = Link.open(session, token, Purpose.RESET_PASSWORD, at)
+        account = session.get_one(Account, link.account_id)
+        account.set_password(session, password)
+        account.confirmed_at = account.confirmed_at or at
+        link.used_at = at
+        use_up_links(session, session.scalars(select(Person).where(Person.account_id == account.id)).all(), at)
+        return SignIn.start(session, account, at)
+
+
+def use_up_links(session: Session, people: Sequence[Person], at: datetime) -> None:
+    """Their links to an account have done their work: it exists, with a password."""
+    theirs = select(Link).where(Link.person_id.in_([person.id for person in people]), Link.used_at.is_(None))
+    for link in session.scalars(theirs.where(Link.purpose.in_([Purpose.REGISTER, Purpose.ACTIVATE]))):
+        link.used_at = at
