@@ -31,12 +31,22 @@ register_tables()
 
 LOOPBACK = {"127.0.0.1", "::1", "localhost"}
 TWICE = {Path(__file__).with_name("models"), Path(__file__).with_name("tasks")}
+# These start a server for all their tests: each folder stays in one process.
+TOGETHER = {Path(__file__).with_name(name) for name in ("browser", "deployments", "flows")}
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc):
     used = {getattr(value, "__module__", getattr(value, "__name__", "")) for value in vars(metafunc.module).values()}
     if Path(metafunc.module.__file__).parent in TWICE and used & {"models.db", "tests.factories"}:
         metafunc.parametrize("product", ["sqlite", "postgresql"], indirect=True)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]):
+    """What runs in one process when the tests are shared out among several: a file, or a folder."""
+    for item in items:
+        group = item.path.parent if item.path.parent in TOGETHER else item.path
+        item.add_marker(pytest.mark.xdist_group(str(group)))
 
 
 @pytest.fixture(scope="session")
