@@ -112,10 +112,15 @@ def remind(
             return
         done = send_reminders.fn()
         held = [{"kind": kind, "why": why, "count": count} for (kind, why), count in sorted(done.held.items())]
+        followed = [
+            {"kind": kind, "what": what, "count": count} for (kind, what), count in sorted(done.followed.items())
+        ]
         if as_json:
-            _print_json({"sent": done.sent, "asked": done.asked.total(), "held": held})
+            _print_json({"sent": done.sent, "followed": followed, "held": held})
             return
-        typer.echo(f"{done.sent} reminders sent, {done.asked.total()} operators' questions asked.")
+        typer.echo(f"{done.sent} reminders sent.")
+        for one in followed:
+            typer.echo(f"After the last one: {one['count']} × {one['kind']} ({one['what']})")
         for one in held:
             typer.echo(f"Held back: {one['count']} × {one['kind']} ({one['why']})")
 
@@ -400,7 +405,7 @@ def _print_foreseen(lines: "list[Foreseen]") -> None:
             why += ", asked for later"
         elif line.moved:
             why += ", next hour in which they can be reached"
-        number = f"{line.number} of {line.most}" if line.number else "none: an operator is asked"
+        number = f"{line.number} of {line.most}" if line.number else f"none: {reader.label(line.follow)}"
         to = line.to or "operators"
         _add(table, reader.moment(line.at), line.case_id, to, reader.label(line.kind), number, why)
     _print(table, f"{len(lines)} in all, if nothing happens until then. Nothing was sent.")

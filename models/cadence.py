@@ -36,6 +36,23 @@ class Follow(StrEnum):
 
     NOTHING = "nothing"
     OPERATOR = "operator"  # An operator is asked how it goes on.
+    ORGANISER = "organiser"  # The firm's organiser is told who has not answered.
+    MANAGERS = "managers"  # The managers are told that nobody has decided.
+
+
+_OF_THE_FIRM = [Follow.OPERATOR, Follow.NOTHING]
+_INVITED = [Follow.ORGANISER, Follow.OPERATOR, Follow.NOTHING]
+_OPERATORS = [Follow.MANAGERS, Follow.NOTHING]
+FOLLOWS: dict[WaitKind, list[Follow]] = {
+    WaitKind.ORGANISER: _OF_THE_FIRM,
+    WaitKind.TASK: _OF_THE_FIRM,
+    WaitKind.AGREEMENT: _OF_THE_FIRM,
+    WaitKind.CASEWORKER: _INVITED,
+    WaitKind.CLIENT: _INVITED,
+    WaitKind.ADVICE: _OPERATORS,
+    WaitKind.DECISION: _OPERATORS,
+}
+"""What can follow at each kind of wait: whoever is silent is not told of it."""
 
 
 class Level(StrEnum):
@@ -54,6 +71,16 @@ class DaysInvalid(ProvisionError):
     def __init__(self, days: str) -> None:
         super().__init__(days)
         self.days = days
+
+
+class FollowUnfit(ProvisionError):
+    status = 422
+    says = N_("“%(follow)s” cannot follow there: choose one of %(choices)s.")
+
+    def __init__(self, follow: Follow, kind: WaitKind) -> None:
+        super().__init__(follow, kind)
+        self.follow = follow
+        self.choices = FOLLOWS[kind]
 
 
 class MostInvalid(ProvisionError):
@@ -94,11 +121,11 @@ DEFAULTS = {
     WaitKind.TASK: Rhythm("", (3, 7, 12), 3, Follow.OPERATOR),
     WaitKind.AGREEMENT: Rhythm("", (3, 7, 12), 3, Follow.OPERATOR),
     WaitKind.CASEWORKER: Rhythm("", (3, 7, 12), 3, Follow.OPERATOR),
-    WaitKind.CLIENT: Rhythm("", (3, 7, 12), 3),
-    WaitKind.ADVICE: Rhythm("", (1, 3), 6),
-    WaitKind.DECISION: Rhythm("", (1, 3), 6),
+    WaitKind.CLIENT: Rhythm("", (3, 7, 12), 3, Follow.ORGANISER),
+    WaitKind.ADVICE: Rhythm("", (1, 3), 6, Follow.MANAGERS),
+    WaitKind.DECISION: Rhythm("", (1, 3), 6, Follow.MANAGERS),
 }
-"""What comes with the product. Clients are the firm's own: nobody else is asked about a silent one."""
+"""What comes with the product. Clients are the firm's own: the firm is told of a silent one, nobody else."""
 
 
 class Cadence(Base):

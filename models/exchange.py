@@ -41,11 +41,12 @@ class MailKind(StrEnum):
     COMPANY_ID = "company_id"  # To the organiser: granted (bool), preferred, alternatives (list), note.
     INVITATION = "invitation"  # To a client, under the firm's name and logo: message, invited_by, count.
     CLIENT_ACTIVE = "client_active"  # To the organiser: client (name).
+    PEOPLE_SILENT = "people_silent"  # To the organiser: step (caseworkers|clients), people (name, email, reminders).
     DECISIONS_WAIT = "decisions_wait"  # To the provider: questions (kind, firm, days, path of each).
     RESET_PASSWORD = "reset_password"  # To an account.  # noqa: S105
     # To operators, each with instead_of: names of those who are absent and whose deputy the reader is.
     OPERATOR_INVITED = "operator_invited"  # To somebody new: link to set a password, manager (bool), by.
-    DECISION_OVERDUE = "decision_overdue"  # To managers: question (kind), opened_at, path.
+    DECISION_OVERDUE = "decision_overdue"  # To managers: question (kind), opened_at, path, reminders (in vain).
     DIGEST = "digest"  # Once a week: waiting, overdue and wrong, each a list of label, count, path.
 
 

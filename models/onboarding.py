@@ -328,6 +328,13 @@ class Reminder(Base):
         for row in session.scalars(select(cls).where(whose, cls.step == step, cls.ended_at.is_(None))):
             row.over(now)
 
+    @classmethod
+    def silent(cls, session: Session, case_id: int) -> set[int]:
+        """The people of a case who have not answered the last reminder either."""
+        last = cls.followed_at.is_not(None) | (cls.sent > 0) & cls.due_at.is_(None)
+        here = cls.onboarding_id == case_id, cls.person_id.is_not(None), cls.ended_at.is_(None)
+        return set(session.scalars(select(cls.person_id).where(*here, last)))
+
     def over(self, now: datetime) -> None:
         self.ended_at, self.due_at = now, None
 

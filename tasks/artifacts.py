@@ -64,7 +64,8 @@ async def show_reminded(done: Reminded) -> None:
     """Leave what a round of reminders sent and held back, and why; nothing if there was nothing to look at."""
     german = Reader(Language.GERMAN)
     rows = [(kind, f"{number}. Erinnerung gesendet", count) for (kind, number), count in sorted(done.mails.items())]
-    rows += [(kind, "Rückfrage an Mitarbeiter gestellt", count) for kind, count in sorted(done.asked.items())]
+    followed = sorted(done.followed.items())
+    rows += [(kind, f"nach der letzten: {german.label(follow)}", count) for (kind, follow), count in followed]
     rows += [(kind, HELD[why], count) for (kind, why), count in sorted(done.held.items())]
     if rows:
         table = [
@@ -84,7 +85,7 @@ async def show_foreseen(until: str) -> None:
             "Wann": german.moment(line.at),
             "Vorgang": f"[{line.case_id}]({settings().base_url}/board/cases/{line.case_id}/reminders)",
             "Worauf gewartet wird": german.label(line.kind),
-            "Was": f"{line.number}. von {line.most}" if line.number else "Rückfrage an Mitarbeiter",
+            "Was": f"{line.number}. von {line.most}" if line.number else german.label(line.follow),
             "Warum dann": _why(line, german),
         }
         for line in lines[:FORESEEN_MOST]

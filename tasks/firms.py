@@ -8,7 +8,7 @@ from models.db import reading, transaction
 from models.firm import Firm
 from models.link import Link, Purpose
 from models.logo import Logo, LogoPermission
-from models.onboarding import Onboarding, Step
+from models.onboarding import Onboarding, Reminder, Step
 from models.person import Person, Role
 from models.schedule import Land, now
 from models.subscription import Subscription
@@ -33,6 +33,8 @@ class FirmOverview:
     agreement_done: bool
     finished: bool
     stopped: bool
+    silent: set[int]
+    """Of the caseworkers and clients those who have not answered the last reminder either."""
 
 
 def overview(firm_id: int) -> FirmOverview:
@@ -55,6 +57,7 @@ def overview(firm_id: int) -> FirmOverview:
             agreement_done=case.agreement_done,
             finished=case.finished_at is not None,
             stopped=case.stopped_at is not None,
+            silent=Reminder.silent(session, case.id),
         )
 
 

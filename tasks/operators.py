@@ -115,7 +115,7 @@ def _appoint(session: Session, account: Account, by: str, *, manager: bool) -> N
 
 
 def _mail(session: Session, kind: MailKind, key: str, meant: Iterable[Account], **facts: object) -> int:
-    """One mail to each of these operators, and to the deputies of those who are absent."""
+    """One mail to each of these operators, and to the deputies of those who are absent; to the provider if none is."""
     at = now()
     told: Facts = {"firm": "", "company_id": None, "logo": False, **facts}
     mails = []
@@ -123,7 +123,7 @@ def _mail(session: Session, kind: MailKind, key: str, meant: Iterable[Account], 
         names = [one.email for one in instead]
         draft = Outgoing.draft(kind, f"{key}:{account.id}", None, at, address=account.email, instead_of=names, **told)
         mails.append(draft)
-    return Outgoing.post_all(session, mails)
+    return Outgoing.post_all(session, mails or [Outgoing.draft(kind, key, None, at, instead_of=[], **told)])
 
 
 @side_effect(name="escalate overdue decisions")
@@ -152,23 +152,24 @@ def _escalate(decision_id: int, at: datetime) -> bool:
             return False
         case = Onboarding.get(session, decision.onboarding_id)
         decision.escalated_at = at
-        managers = [one for one in operators(session) if one.is_manager]
-        told: Facts = {
-            "case_id": case.id,
-            "about": case.firm.name,
-            "question": decision.kind,
-            "opened_at": decision.opened_at.isoformat(),
-            "path": f"/board/cases/{case.id}#decision-{decision.id}",
-        }
-        key = f"decision_overdue:{decision.id}"
-        if managers:
-            _mail(session, MailKind.DECISION_OVERDUE, key, managers, **told)
-        else:
-            about: Facts = {"firm": "", "company_id": None, "logo": False, "instead_of": []}
-            Outgoing.post(session, MailKind.DECISION_OVERDUE, key, None, at, **about, **told)
-        to = [one.email for one in managers] or [settings().provider_email]
-        record(session, case.id, at, "decision.escalated", kind=decision.kind, to=to)
+        tell_managers(session, case, decision, f"decision_overdue:{decision.id}")
         return True
+
+
+def tell_managers(session: Session, case: Onboarding, decision: Decision, key: str, reminders: int = 0) -> None:
+    """Tell the managers that this decision waits for too long, in spite of so many *reminders* to all operators."""
+    managers = [one for one in operators(session) if one.is_manager]
+    told: Facts = {
+        "case_id": case.id,
+        "about": case.firm.name,
+        "question": decision.kind,
+        "opened_at": decision.opened_at.isoformat(),
+        "path": f"/board/cases/{case.id}#decision-{decision.id}",
+        "reminders": reminders,
+    }
+    _mail(session, MailKind.DECISION_OVERDUE, key, managers, **told)
+    to = [one.email for one in managers] or [settings().provider_email]
+    record(session, case.id, now(), "decision.escalated", kind=decision.kind, to=to)
 
 
 @side_effect(name="send digests")

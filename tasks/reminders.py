@@ -12,7 +12,19 @@ from sqlalchemy import ColumnElement, Row, Select, and_, func, or_, select, true
 from sqlalchemy.orm import Session, contains_eager
 
 from models.audit import record
-from models.cadence import Cadence, Cadences, Follow, Level, Pause, Rhythm, WaitKind, days_of, most_of
+from models.cadence import (
+    FOLLOWS,
+    Cadence,
+    Cadences,
+    Follow,
+    FollowUnfit,
+    Level,
+    Pause,
+    Rhythm,
+    WaitKind,
+    days_of,
+    most_of,
+)
 from models.db import reading, transaction
 from models.decision import Decision, DecisionKind
 from models.errors import N_, ProvisionError
@@ -20,12 +32,13 @@ from models.exchange import MailKind, Outgoing
 from models.firm import Firm
 from models.link import LinkUnknown, later_token
 from models.onboarding import Onboarding, Reminder, StepName
-from models.person import Person
+from models.person import Person, Role
 from models.schedule import Reach, next_reachable, now
 from tasks.accounts import STEP_OF, invite, record_people
 from tasks.agreements import mail_agreement
 from tasks.bounces import hold_person
 from tasks.cases import Turn, letterheads
+from tasks.operators import tell_managers
 from tasks.passes import kick_mail
 from tasks.policy import side_effect
 
@@ -66,10 +79,10 @@ class Held(StrEnum):
 
 @dataclass
 class Reminded:
-    """What one round did, by kind of wait: reminders that were sent (with their number), questions, what was held."""
+    """What one round did, by kind of wait: reminders (with their number), what followed the last, what was held."""
 
     mails: Counter[tuple[WaitKind, int]] = field(default_factory=Counter)
-    asked: Counter[WaitKind] = field(default_factory=Counter)
+    followed: Counter[tuple[WaitKind, Follow]] = field(default_factory=Counter)
     held: Counter[tuple[WaitKind, Held]] = field(default_factory=Counter)
 
     @property
@@ -79,7 +92,7 @@ class Reminded:
 
 @side_effect(name="send reminders")
 def send_reminders() -> Reminded:
-    """Write every reminder that is due into the outbox, and ask operators about those who stayed silent.
+    """Write every reminder that is due into the outbox, and do what follows about those who stayed silent.
 
     Repeating it changes nothing: a reminder that was written has its next date. Dates missed, at night or while the
     product stood still, give one mail, not several.
@@ -163,7 +176,8 @@ def _send_batch(done: Reminded) -> int:
             return 0
         known = _Batch(session, rows)
         turns: dict[StepName, list[Turn]] = defaultdict(list)
-        silent, undecided = [], []
+        silent: list[tuple[Reminder, Person | None, Onboarding, Follow]] = []
+        undecided = []
         for wait, person, case, answered_at in rows:
             rhythm = known.rhythm(wait)
             held = known.hold(wait, person, case, answered_at, at)
@@ -171,8 +185,8 @@ def _send_batch(done: Reminded) -> int:
                 done.held[wait.kind, held] += 1
             elif wait.sent >= rhythm.most:
                 wait.followed_at, wait.due_at = at, None
-                silent.append(_silent(wait, at))
-                done.asked[wait.kind] += 1
+                silent.append((wait, person, case, rhythm.follow))
+                done.followed[wait.kind, rhythm.follow] += 1
             else:
                 count = wait.count(rhythm, person or Reach(), at)
                 done.mails[wait.kind, count] += 1
@@ -183,14 +197,73 @@ def _send_batch(done: Reminded) -> int:
         for step, asked in turns.items():
             _remind(session, step, asked)
         if silent:
-            Decision.ask_each(session, silent)
+            _follow(session, silent, at)
         if undecided:
             _remind_operators(session, undecided, at)
         return len(rows)
 
 
-def _silent(wait: Reminder, at: datetime) -> Decision:
-    """The question that follows the last reminder."""
+def _follow(session: Session, silent: list[tuple[Reminder, Person | None, Onboarding, Follow]], at: datetime) -> None:
+    """Do what follows the last reminder: ask operators, tell organisers, or tell managers."""
+    questions = [_question(wait, at) for wait, _, _, follow in silent if follow is Follow.OPERATOR]
+    if questions:
+        Decision.ask_each(session, questions)
+    theirs: dict[tuple[int, StepName], list[tuple[Reminder, Person, Onboarding]]] = defaultdict(list)
+    for wait, person, case, follow in silent:
+        if follow is Follow.ORGANISER and person is not None and wait.step is not None:
+            theirs[case.firm_id, wait.step].append((wait, person, case))
+    if theirs:
+        _tell_organisers(session, theirs, at)
+    for wait, _, case, follow in silent:
+        if follow is Follow.MANAGERS and wait.decision_id is not None:
+            decision = session.get_one(Decision, wait.decision_id)
+            key = f"decision_overdue:{decision.id}:{wait.since.isoformat()}"
+            tell_managers(session, case, decision, key, wait.sent)
+
+
+def _tell_organisers(
+    session: Session,
+    silent: dict[tuple[int, StepName], list[tuple[Reminder, Person, Onboarding]]],
+    at: datetime,
+) -> None:
+    """Tell each organiser once a day of whom reminders have not moved, in the first hour of the next day that suits.
+
+    Until that mail leaves, whoever falls silent as well is added to it.
+    """
+    firms = {firm_id for firm_id, _ in silent}
+    roles = select(Person).where(Person.firm_id.in_(firms), Person.role == Role.ORGANISER)
+    organisers = {person.firm_id: person for person in session.scalars(roles)}
+    about = letterheads(session, [people[0][2].firm for people in silent.values()])
+    for (firm_id, step), people in silent.items():
+        organiser, case = organisers[firm_id], people[0][2]
+        tomorrow = at.astimezone(ZoneInfo(organiser.time_zone)).date() + timedelta(days=1)
+        begin = datetime.combine(tomorrow, time(), ZoneInfo(organiser.time_zone))
+        due = next_reachable(begin, timedelta(), organiser)
+        told = [{"name": one.name, "email": one.email, "reminders": wait.sent} for wait, one, _ in people]
+        key = f"people_silent:{organiser.id}:{step}:{due:%Y-%m-%d}"
+        waiting = session.scalars(select(Outgoing).where(Outgoing.key == key).with_for_update()).one_or_none()
+        if waiting is not None and waiting.due_at == due:
+            waiting.facts = {**waiting.facts, "people": [*waiting.facts["people"], *told]}
+        else:
+            mail = Outgoing.draft(
+                MailKind.PEOPLE_SILENT,
+                key if waiting is None else f"{key}:{people[0][0].id}",
+                organiser,
+                at,
+                case_id=case.id,
+                **about[firm_id],
+                step=step,
+                people=told,
+                path=f"/firm/{firm_id}/{step}",
+            )
+            mail.due_at = due
+            Outgoing.post_all(session, [mail])
+    told_of = [(case, person) for people in silent.values() for _, person, case in people]
+    record_people(session, told_of, "organiser.told")
+
+
+def _question(wait: Reminder, at: datetime) -> Decision:
+    """Put to an operator after the last reminder."""
     return Decision(
         onboarding_id=wait.onboarding_id,
         kind=DecisionKind.SILENT,
@@ -259,12 +332,14 @@ def _remind_operators(session: Session, waits: list[Reminder], at: datetime) -> 
 
 @dataclass(frozen=True)
 class Foreseen:
-    """One reminder, or the question to an operator after the last one, if nothing happens until then."""
+    """One reminder, or what follows the last one, if nothing happens until then."""
 
     at: datetime
     kind: WaitKind
     number: int
-    """Which reminder; 0 for the question that follows the last one."""
+    """Which reminder; 0 for what follows the last one."""
+    follow: Follow
+    """What follows the last one."""
     most: int
     case_id: int
     to: str
@@ -323,6 +398,7 @@ def _foreseen(
             at=at,
             kind=wait.kind,
             number=0 if follows else wait.sent + 1,
+            follow=rhythm.follow,
             most=rhythm.most,
             case_id=wait.onboarding_id,
             to="" if person is None else person.name,
@@ -345,9 +421,11 @@ def set_cadence(
 ) -> None:
     """Remind by this cadence from now on, there and wherever nothing narrower is set; what is pending is planned anew.
 
-    *owner_id*: the firm or the case, 0 for the provider. Raises DaysInvalid, MostInvalid.
+    *owner_id*: the firm or the case, 0 for the provider. Raises DaysInvalid, MostInvalid, FollowUnfit.
     """
     row, limit = days_of(days), most_of(most)
+    if follow not in FOLLOWS[kind]:
+        raise FollowUnfit(follow, kind)
     with transaction() as session:
         at = now()
         case_id = _case_of(session, level, owner_id)
@@ -480,9 +558,9 @@ class WaitLine:
     sent: int
     most: int
     next_at: datetime | None
-    """When the next reminder leaves, or an operator is asked; none: neither will be."""
-    asks: bool
-    """Whether an operator is asked then."""
+    """When the next reminder leaves, or what follows the last is done; none: neither will be."""
+    follow: Follow | None
+    """What is done then, if it is no reminder."""
     held: Held | None
     deferred_until: datetime | None
 
@@ -507,7 +585,7 @@ def waits_of(session: Session, case_id: int) -> list[WaitLine]:
                 sent=wait.sent,
                 most=rhythm.most,
                 next_at=due and next_reachable(max(due, start), timedelta(), person or Reach()),
-                asks=due is not None and wait.sent >= rhythm.most,
+                follow=rhythm.follow if due is not None and wait.sent >= rhythm.most else None,
                 held=held,
                 deferred_until=peace,
             )

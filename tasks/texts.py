@@ -135,7 +135,12 @@ LABELS: dict[type[StrEnum], dict[Any, str]] = {
         WaitKind.ADVICE: N_("Advice by an operator"),
         WaitKind.DECISION: N_("Decision by an operator"),
     },
-    Follow: {Follow.NOTHING: N_("nothing more"), Follow.OPERATOR: N_("an operator is asked how it goes on")},
+    Follow: {
+        Follow.NOTHING: N_("nothing more"),
+        Follow.OPERATOR: N_("an operator is asked how it goes on"),
+        Follow.ORGANISER: N_("the organiser is told who has not answered"),
+        Follow.MANAGERS: N_("the managers are told that nobody has decided"),
+    },
     Level: {
         Level.PROVIDER: N_("provider"),
         Level.FIRM: N_("firm"),

@@ -12,7 +12,7 @@ from sqlalchemy import func, select, update
 from sqlalchemy.orm import contains_eager
 
 from models.agreement import Agreement
-from models.cadence import WaitKind
+from models.cadence import Follow, WaitKind
 from models.db import reading, transaction
 from models.decision import Decision, DecisionKind
 from models.document import Document
@@ -31,6 +31,11 @@ ROUND = timedelta(hours=3)
 NATURES = {"quick": (0.5, 0, 2.5), "slow": (0.35, 4, 14), "silent": (0.15, None, None)}
 """Share of the people, and after how many days they do what they are asked."""
 WEEKS = ["Mo–Fr 8–18", "Mo–Fr 8–12", "Mo–Do 9–17", "Di, Do 14–20", "Mo–Fr 7–9; Sa 10–13", "Mo–So 0–24"]
+AFTER = {
+    Follow.OPERATOR: "operator asked",
+    Follow.ORGANISER: "organiser told",
+    Follow.MANAGERS: "managers told",
+}
 ZONES = ["Europe/Berlin"] * 8 + ["Europe/London", "America/New_York"]
 
 
@@ -41,7 +46,7 @@ class Year:
     waits: Counter = field(default_factory=Counter)
     mails: Counter = field(default_factory=Counter)
     """Reminders by kind and number."""
-    asked: Counter = field(default_factory=Counter)
+    followed: Counter = field(default_factory=Counter)
     held: Counter = field(default_factory=Counter)
     answered: Counter = field(default_factory=Counter)
     """Waits that ended by themselves, by kind and the reminders sent until then."""
@@ -49,16 +54,17 @@ class Year:
     def table(self) -> str:
         """As it stands in the README."""
         lines = [
-            "| waiting for | waits | answered without a reminder | 1st | 2nd | 3rd | later | operator asked |",
-            "|---|--:|--:|--:|--:|--:|--:|--:|",
+            "| waiting for | waits | answered without a reminder | 1st | 2nd | 3rd | later | and then |",
+            "|---|--:|--:|--:|--:|--:|--:|---|",
         ]
         for kind in WaitKind:
             if self.waits[kind]:
                 later = sum(n for (k, number), n in self.mails.items() if k is kind and number > 3)
                 numbers = " | ".join(str(self.mails[kind, number]) for number in (1, 2, 3))
+                then = [f"{n} × {AFTER[follow]}" for (k, follow), n in sorted(self.followed.items()) if k is kind]
                 lines.append(
                     f"| {kind} | {self.waits[kind]} | {self.answered[kind, 0]} | {numbers} | {later or '–'} "
-                    f"| {self.asked[kind] or '–'} |"
+                    f"| {', '.join(then) or '–'} |"
                 )
         return "\n".join(lines)
 
@@ -100,7 +106,7 @@ def live_through(clock, cases: int = 1000, days: int = 365, seed: int = 1) -> Ye
             _happen(now_due, people, moment, year, at, answer, dice)
         done: Reminded = send_reminders.fn()
         year.mails += done.mails
-        year.asked += done.asked
+        year.followed += done.followed
         year.held += done.held
     with reading() as session:
         counted = session.execute(select(Reminder.kind, func.count()).group_by(Reminder.kind))

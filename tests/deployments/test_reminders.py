@@ -58,7 +58,10 @@ def test_a_cadence_is_set_for_a_case_its_firm_or_all_and_inherited_again(case_id
     assert rhythm(case_id).level is Level.FIRM
 
 
-@pytest.mark.parametrize(("field", "value"), [("days", "9, 3"), ("days", ""), ("most", "viele"), ("most", "99")])
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [("days", "9, 3"), ("days", ""), ("most", "viele"), ("most", "99"), ("follow", "organiser")],
+)
 def test_what_cannot_be_is_refused_at_its_field_and_changes_nothing(case_id, page, field, value):
     client, before = Browser(operator()), rhythm(case_id)
 

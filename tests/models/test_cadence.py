@@ -7,6 +7,7 @@ from sqlalchemy import select
 
 from models.cadence import (
     DEFAULTS,
+    FOLLOWS,
     Cadence,
     Cadences,
     DaysInvalid,
@@ -20,9 +21,9 @@ from models.cadence import (
 )
 from models.db import reading, transaction
 from models.onboarding import SHORTEST_GAP, Reminder
-from models.schedule import Hours, Land, Reach, next_reachable, now
+from models.schedule import Hours, Reach, next_reachable, now
 from tests.factories import advance, firm_of, opened
-from tests.models.test_schedule import GRIDS, may_be_written_to
+from tests.models.test_schedule import REACHES, may_be_written_to
 
 START = datetime(2026, 3, 2, 9, tzinfo=UTC)
 DAYS = st.sets(st.integers(1, 40), min_size=1, max_size=4).map(sorted).map(tuple)
@@ -36,7 +37,7 @@ def wait(since=START, **state):
 @settings(deadline=None)
 @given(
     rhythm=RHYTHMS,
-    who=st.builds(Reach, GRIDS, st.none() | st.sampled_from(Land), st.sampled_from(["Europe/Berlin", "Asia/Tokyo"])),
+    who=REACHES,
     since=st.integers(0, 365 * 24 * 60).map(lambda minute: START + timedelta(minutes=minute)),  # Both clock changes.
     delays=st.lists(st.integers(0, 20 * 24), min_size=8, max_size=8),
 )
@@ -61,7 +62,7 @@ def test_a_wait_is_reminded_in_the_hours_at_its_distance_up_to_the_limit(rhythm,
     assert all(may_be_written_to(who, at) for at in sent)
     assert row.due_at is None
     assert len(sent) == rhythm.most  # None is lost, none is sent twice.
-    assert (followed is not None) == (rhythm.follow is Follow.OPERATOR)
+    assert (followed is not None) == (rhythm.follow is not Follow.NOTHING)
     for number, at in enumerate(sent):
         assert at >= since + timedelta(days=rhythm.day(number))
         if number:
@@ -148,9 +149,11 @@ def test_what_is_no_number_of_reminders_is_refused(text):
 
 
 def test_every_kind_of_wait_has_a_cadence_that_ends():
-    assert set(DEFAULTS) == set(WaitKind)
-    for rhythm in DEFAULTS.values():
+    assert set(DEFAULTS) == set(FOLLOWS) == set(WaitKind)
+    for kind, rhythm in DEFAULTS.items():
         assert rhythm.most > 0
+        assert rhythm.follow in FOLLOWS[kind]
+        assert rhythm.follow is not Follow.NOTHING  # Whoever is silent in the end, somebody hears of it.
         row = wait()
         row.plan(rhythm, Reach(Hours.parse("Mo–So 0–24")))
         assert row.due_at >= START + timedelta(days=rhythm.day(0))

@@ -53,6 +53,19 @@ CASES = [
     ("company_id", {"granted": False, "preferred": 123456, "alternatives": [123457, 123465], "note": "Vergeben."}),
     *[("invitation", {"message": "Guten Tag!", "invited_by": "e@freitag.example", "count": n}) for n in range(4)],
     ("client_active", {"client": "Max Beispiel"}),
+    *[
+        (
+            "people_silent",
+            {
+                "step": step,
+                "people": [
+                    {"name": "Max Beispiel", "email": "max@beispiel.example", "reminders": n + 1} for n in range(count)
+                ],
+                "path": "/firm/1/clients",
+            },
+        )
+        for step, count in (("clients", 1), ("clients", 3), ("caseworkers", 1), ("caseworkers", 2))
+    ],
     (
         "decisions_wait",
         {
@@ -76,9 +89,10 @@ CASES = [
                 "opened_at": "2026-11-20T13:05:00+00:00",
                 "path": "/board/cases/1#decision-1",
                 "instead_of": absent,
+                "reminders": count,
             },
         )
-        for absent in ([], ["b@convent-it.example"])
+        for absent, count in (([], 0), (["b@convent-it.example"], 6))
     ],
     *[
         (

@@ -1,18 +1,19 @@
 from collections import Counter
 from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
 
 import pytest
 from sqlalchemy import insert, select, update
 
 from models.audit import first_broken, trail
-from models.cadence import Follow, Level, WaitKind
+from models.cadence import Follow, FollowUnfit, Level, WaitKind
 from models.db import reading, transaction
 from models.exchange import Outgoing
 from models.link import LinkReplaced, Purpose
 from models.onboarding import Onboarding, Reminder, StepName
 from models.person import Person, Role
 from models.request import Named
-from models.schedule import now
+from models.schedule import Hours, now
 from tasks import accounts, agreements
 from tasks.bounces import note_bounce
 from tasks.invitations import SentJustNow, SentOften, add_caseworkers, add_clients, resend
@@ -34,6 +35,7 @@ from tests.factories import (
     decide,
     firm_of,
     opened,
+    operator,
     outbox,
     token,
     with_client,
@@ -42,6 +44,7 @@ from tests.factories import (
 
 ERIKA = "erika@freitag.example"
 MAX = "max@beispiel.example"
+BERLIN = ZoneInfo("Europe/Berlin")
 
 
 @pytest.fixture(autouse=True)
@@ -370,6 +373,79 @@ def test_after_the_last_reminder_an_operator_is_asked_how_it_goes_on(clock, verd
         assert [mail.to_address for mail in fresh] == written_to
 
 
+def live_on(clock, days, most="1", kind=WaitKind.CLIENT, follow=Follow.ORGANISER):
+    """Until the last of *most* daily reminders of this kind has gone unanswered as well."""
+    set_days(Level.PROVIDER, 0, "1", most, follow, kind)
+    for _ in range(days):
+        remind(clock, days=1)
+
+
+def silent_mails():
+    with reading() as session:
+        return session.scalars(select(Outgoing).where(Outgoing.kind == "people_silent").order_by(Outgoing.id)).all()
+
+
+def test_the_organiser_is_told_once_who_has_not_answered_in_an_hour_of_their_own(clock):
+    case_id = with_client()
+    people = [Named(name=f"Mia {n}", email=f"mia{n}@beispiel.example") for n in range(3)]
+    add_clients(firm_of(case_id), ERIKA, people)
+    advance(case_id)
+    with transaction() as session:
+        persons = session.scalars(select(Person).where(Person.email.in_(["mia1@beispiel.example", ERIKA]))).all()
+        for person in persons:
+            person.hours = Hours.parse("Mo–Fr 13–15" if person.email == ERIKA else "Mo–Fr 12–14")
+    set_days(Level.PROVIDER, 0, "1", "1", Follow.ORGANISER, WaitKind.CLIENT)
+    for _ in range(17):
+        remind(clock, hours=3)
+
+    (mail,) = silent_mails()
+    assert [one["email"] for one in mail.facts["people"]] == [MAX, *(f"mia{n}@beispiel.example" for n in (0, 2, 1))]
+    assert {one["reminders"] for one in mail.facts["people"]} == {1}
+    assert mail.to_address == ERIKA
+    assert mail.due_at.astimezone(BERLIN).hour == 13
+    assert mail.due_at > now()
+    with reading() as session:
+        assert "organiser.told" in [entry.action for entry in trail(session, case_id)]
+        silent = Reminder.silent(session, case_id)
+        assert len(silent) == 4
+    live_on(clock, 10)
+    assert len(silent_mails()) == 1
+
+
+def test_who_falls_silent_after_the_organiser_was_told_is_told_of_the_next_day(clock):
+    with_client()
+    live_on(clock, 2)
+    with transaction() as session:
+        session.execute(update(Outgoing).values(due_at=None, delivered_at=now()))
+        wait = session.scalars(select(Reminder).where(Reminder.kind == WaitKind.CLIENT)).one()
+        wait.followed_at, wait.due_at = None, now()
+    send_reminders.fn()
+
+    assert [len(mail.facts["people"]) for mail in silent_mails()] == [1, 1]
+
+
+def test_the_managers_are_told_when_reminders_have_not_moved_a_decision(clock):
+    operator("leitung@convent-it.example", manager=True)
+    operator("betreuung@convent-it.example")
+    advance(opened(plan=None, interval=None, question="Was passt?"))
+
+    live_on(clock, 4, "2", WaitKind.ADVICE, Follow.MANAGERS)
+
+    with reading() as session:
+        (mail,) = session.scalars(select(Outgoing).where(Outgoing.kind == "decision_overdue")).all()
+        assert mail.to_address == "leitung@convent-it.example"
+        assert (mail.facts["question"], mail.facts["reminders"]) == ("advice", 2)
+
+
+@pytest.mark.parametrize(
+    ("kind", "follow"),
+    [(WaitKind.DECISION, Follow.OPERATOR), (WaitKind.ORGANISER, Follow.ORGANISER), (WaitKind.CLIENT, Follow.MANAGERS)],
+)
+def test_nobody_is_told_of_their_own_silence(kind, follow):
+    with pytest.raises(FollowUnfit):
+        set_days(Level.PROVIDER, 0, "1", follow=follow, kind=kind)
+
+
 def test_operators_are_reminded_of_all_that_waits_for_them_in_one_mail(clock):
     for number in range(3):
         advance(opened(f"test:{number}", plan=None, interval=None, question="Was passt?"))
@@ -400,18 +476,20 @@ def test_what_is_foreseen_is_what_is_sent(clock):
     until = began + timedelta(days=25)
     seen = sorted((line.at, line.kind, line.number) for line in foresee(until))
 
-    mails, asked = Counter(), Counter()
+    mails, followed = Counter(), Counter()
     while now() < until:
         done = remind(clock, hours=3)
         mails += done.mails
-        asked += done.asked
+        followed += done.followed
 
     counted = Counter((kind, number) for _, kind, number in seen if number)
     for kind in (WaitKind.ORGANISER, WaitKind.TASK, WaitKind.ADVICE):
         assert {n: count for (k, n), count in mails.items() if k is kind} == {
             n: count for (k, n), count in counted.items() if k is kind
         }
-    assert Counter(kind for _, kind, number in seen if not number) == asked
+    assert Counter(kind for _, kind, number in seen if not number) == Counter(
+        {kind: count for (kind, _), count in followed.items()}
+    )
 
 
 def test_links_by_hand_are_three_a_day_and_ten_minutes_apart_and_restart_the_count(clock):

@@ -10,7 +10,7 @@ from starlette.responses import Response
 from deployments.web.security import RESEND, limit
 from deployments.web.visit import Submission, Submitting, Visit, Visiting
 from models import board
-from models.cadence import Cadences, DaysInvalid, Follow, Level, MostInvalid, Pause, WaitKind
+from models.cadence import FOLLOWS, Cadences, DaysInvalid, Follow, FollowUnfit, Level, MostInvalid, Pause, WaitKind
 from models.db import reading
 from models.errors import N_, NotFound, ProvisionError
 from models.schedule import now
@@ -83,7 +83,11 @@ def _change(visit: Submission, case_id: int | None) -> Response:
                 follow=next((one for one in Follow if one == visit.text(f"{kind}-follow")), Follow.NOTHING),
             )
     except ProvisionError as refusal:
-        fields: dict[type[ProvisionError], str] = {DaysInvalid: f"{kind}-days", MostInvalid: f"{kind}-most"}
+        fields: dict[type[ProvisionError], str] = {
+            DaysInvalid: f"{kind}-days",
+            MostInvalid: f"{kind}-most",
+            FollowUnfit: f"{kind}-follow",
+        }
         shown = _provider(visit) if case_id is None else _case(visit, case_id)
         template = "board/cadences.html" if case_id is None else "board/reminders.html"
         return visit.again(template, refusal, fields=fields, values=visit.values, **shown | {"opened": kind})
@@ -126,7 +130,7 @@ def _shared(visit: Visit) -> dict[str, Any]:
     return {
         "kinds": list(WaitKind),
         "stops": STOPS,
-        "follows": [(one.value, visit.reader.label(one)) for one in Follow],
+        "follows": {kind: [(one.value, visit.reader.label(one)) for one in FOLLOWS[kind]] for kind in WaitKind},
         "said": SAID.get(visit.request.query_params.get("said", ""), ""),
         "opened": None,
     }
