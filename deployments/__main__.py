@@ -174,13 +174,16 @@ def _mails(place: Path) -> Iterator[bytes]:
 def operator(
     email: Annotated[str, typer.Argument(help="The operator's e-mail address.")],
     manager: Annotated[bool, typer.Option("--manager", help="Let them look after the other operators, too.")] = False,
+    language: Annotated[str, typer.Option(help="Of their mails and the board: de, fr or en.", show_default="de")] = "",
 ) -> None:
     """Let somebody work as an operator, and print the link with which they set their password, good for one hour."""
-    from models.person import email_address
+    from models.person import Language, email_address
     from tasks.operators import appoint
 
+    if language and language not in list(Language):
+        raise typer.BadParameter("de, fr or en", param_hint="--language")
     with _told():
-        link = appoint(email, "command line", manager=manager)
+        link = appoint(email, "command line", manager=manager, language=Language(language) if language else None)
         address = email_address(email)
     typer.echo(link)
     _note(

@@ -16,7 +16,7 @@ from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from models.db import Base, Facts, Instant, Key
 from models.link import Link
-from models.person import AddressForm, Language, Person
+from models.person import Account, AddressForm, Language, Person
 from models.settings import settings
 
 MOST_ATTEMPTS = 20
@@ -42,9 +42,9 @@ class MailKind(StrEnum):
     INVITATION = "invitation"  # To a client, under the firm's name and logo: message, invited_by, count.
     CLIENT_ACTIVE = "client_active"  # To the organiser: client (name).
     PEOPLE_SILENT = "people_silent"  # To the organiser: step (caseworkers|clients), people (name, email, reminders).
-    DECISIONS_WAIT = "decisions_wait"  # To the provider: questions (kind, firm, days, path of each).
     RESET_PASSWORD = "reset_password"  # To an account.  # noqa: S105
     # To operators, each with instead_of: names of those who are absent and whose deputy the reader is.
+    DECISIONS_WAIT = "decisions_wait"  # To all of them: questions (kind, firm, days, path, last of each).
     OPERATOR_INVITED = "operator_invited"  # To somebody new: link to set a password, manager (bool), by.
     DECISION_OVERDUE = "decision_overdue"  # To managers: question (kind), opened_at, path, reminders (in vain).
     DIGEST = "digest"  # Once a week: waiting, overdue and wrong, each a list of label, count, path.
@@ -93,7 +93,7 @@ class Outgoing(Base):
         to: Person | None,
         now: datetime,
         *,
-        address: str = "",
+        account: Account | None = None,
         case_id: int | None = None,
         link: Link | None = None,
         document_id: int | None = None,
@@ -101,18 +101,19 @@ class Outgoing(Base):
     ) -> Self:
         """A mail, not yet in the outbox.
 
-        *to* None is the provider itself; *address* is where it goes if not to the person's own.
+        *account*: to whose address it goes if not to the person's own. Without both it goes to the provider itself.
         """
+        manners = to or account
         return cls(
             key=key,
             message_id=_message_id(key),
             kind=kind,
             onboarding_id=case_id,
             person_id=to and to.id,
-            to_name=(to.name if to else "" if address else settings().provider_name)[:200],
-            to_address=address or (to.email if to else settings().provider_email),
-            language=to.language if to else Language.GERMAN,
-            address_form=to.address_form if to else AddressForm.SIE,
+            to_name=(to.name if to else "" if account else settings().provider_name)[:200],
+            to_address=account.email if account else to.email if to else settings().provider_email,
+            language=manners.language if manners else Language.GERMAN,
+            address_form=manners.address_form if manners else AddressForm.SIE,
             facts=facts,
             link_id=link and link.id,
             document_id=document_id,

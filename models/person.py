@@ -187,6 +187,9 @@ class Account(Base):
     """The last day of an operator's absence."""
     deputy_id: Mapped[int | None] = mapped_column(ForeignKey("accounts.id"))
     """Who gets an operator's mails as well during the absence."""
+    language: Mapped[Language] = mapped_column(default=Language.GERMAN)
+    address_form: Mapped[AddressForm] = mapped_column(default=AddressForm.SIE)
+    """How an operator is written to and works; people of a firm have manners of their own there."""
     digest_at: Mapped[Instant | None]
     """When it was last looked what there is to tell this operator of the week."""
     confirmed_at: Mapped[Instant | None]

@@ -92,13 +92,14 @@ def signed_in(token: str) -> Visitor | None:
         people = [person for person, _, _ in rows]
         if account.deactivated_at is not None and not people:
             return None
+        manners = account if account.is_operator or not people else people[0]
         return Visitor(
             account_id=account.id,
             email=account.email,
             is_operator=account.is_operator,
             is_manager=account.is_manager,
-            language=people[0].language if people else Language.GERMAN,
-            address_form=people[0].address_form if people else AddressForm.SIE,
+            language=manners.language,
+            address_form=manners.address_form,
             memberships=[
                 Membership(
                     person_id=person.id,
@@ -135,6 +136,8 @@ def set_reach(
 ) -> None:
     """Write to the holder of this account so from now on, at whichever firm; what is due falls in these hours."""
     with transaction() as session:
+        account = session.get_one(Account, account_id)
+        account.language, account.address_form = language, address_form
         people = session.scalars(select(Person).where(Person.account_id == account_id).order_by(Person.id)).all()
         for person in people:
             person.hours, person.time_zone, person.land = hours, time_zone(zone), land
@@ -156,7 +159,7 @@ def mail_reset(session: Session, account: Account | None) -> None:
     link = Link.to(session, Purpose.RESET_PASSWORD, at, account=account.id)
     key = f"reset_password:{account.id}:{link.generation}"
     facts = {"firm": "", "company_id": None, "logo": False}
-    Outgoing.post(session, MailKind.RESET_PASSWORD, key, person, at, address=account.email, link=link, **facts)
+    Outgoing.post(session, MailKind.RESET_PASSWORD, key, person, at, account=account, link=link, **facts)
 
 
 def reset_opened(token: str) -> str:

@@ -16,7 +16,7 @@ from models.exchange import MailKind, Outgoing
 from models.link import Link, Purpose
 from models.onboarding import Onboarding, Party
 from models.operator import OperatorAlready, operators, readers
-from models.person import Account, email_address
+from models.person import Account, AddressForm, Language, email_address
 from models.schedule import Reach, next_reachable, now
 from models.settings import settings
 from tasks.passes import kick_mail
@@ -26,28 +26,30 @@ from tasks.texts import TIME_ZONE
 ESCALATED_AT_ONCE = 200
 
 
-def appoint(email: str, by: str, *, manager: bool = False) -> str:
+def appoint(email: str, by: str, *, manager: bool = False, language: Language | None = None) -> str:
     """Let somebody work as an operator, or as a manager; returns a link to set a password, good for one hour.
 
-    Who is one already stays what they are at least.
+    Who is one already stays what they are at least, and keeps their *language* where none is given.
     """
     with transaction() as session:
         account = _account(session, email)
+        account.language = language or account.language
         _appoint(session, account, by, manager=manager or account.is_manager)
         return Link.to(session, Purpose.RESET_PASSWORD, now(), account=account.id).url
 
 
-def invite(email: str, by: str, *, manager: bool) -> None:
+def invite(email: str, by: str, *, manager: bool, language: Language = Language.GERMAN) -> None:
     """Let somebody work as an operator and mail them a link to set a password; raises OperatorAlready."""
     with transaction() as session:
         account = _account(session, email)
         if account.is_operator:
             raise OperatorAlready(account.email)
+        account.language = language
         _appoint(session, account, by, manager=manager)
         link = Link.to(session, Purpose.RESET_PASSWORD, now(), account=account.id)
         key = f"operator_invited:{account.id}:{link.generation}"
         about = {"firm": "", "company_id": None, "logo": False, "manager": manager, "by": by}
-        Outgoing.post(session, MailKind.OPERATOR_INVITED, key, None, now(), address=account.email, link=link, **about)
+        Outgoing.post(session, MailKind.OPERATOR_INVITED, key, None, now(), account=account, link=link, **about)
     kick_mail()
 
 
@@ -63,6 +65,13 @@ def deactivate(account_id: int, by: str) -> None:
         account = _operator(session, account_id)
         if operator.deactivate(session, account, now()):
             record(session, HOUSE, now(), "operator.deactivated", by, account=account.email)
+
+
+def speak(account_id: int, language: Language, address_form: AddressForm) -> None:
+    """Write to this operator so from now on, and show them the board in this language."""
+    with transaction() as session:
+        account = _operator(session, account_id)
+        account.language, account.address_form = language, address_form
 
 
 def set_absence(account_id: int, first: date | None, last: date | None, deputy_id: int | None, by: str) -> None:
@@ -121,9 +130,14 @@ def _mail(session: Session, kind: MailKind, key: str, meant: Iterable[Account], 
     mails = []
     for account, instead in readers(meant, operators(session), today()):
         names = [one.email for one in instead]
-        draft = Outgoing.draft(kind, f"{key}:{account.id}", None, at, address=account.email, instead_of=names, **told)
+        draft = Outgoing.draft(kind, f"{key}:{account.id}", None, at, account=account, instead_of=names, **told)
         mails.append(draft)
     return Outgoing.post_all(session, mails or [Outgoing.draft(kind, key, None, at, instead_of=[], **told)])
+
+
+def remind_operators(session: Session, questions: list[Facts], key: str) -> None:
+    """One mail to each operator about all these open questions."""
+    _mail(session, MailKind.DECISIONS_WAIT, key, operators(session), path="/board", questions=questions)
 
 
 @side_effect(name="escalate overdue decisions")

@@ -38,7 +38,7 @@ from tasks.accounts import STEP_OF, invite, record_people
 from tasks.agreements import mail_agreement
 from tasks.bounces import hold_person
 from tasks.cases import Turn, letterheads
-from tasks.operators import tell_managers
+from tasks.operators import remind_operators, tell_managers
 from tasks.passes import kick_mail
 from tasks.policy import side_effect
 
@@ -177,7 +177,7 @@ def _send_batch(done: Reminded) -> int:
         known = _Batch(session, rows)
         turns: dict[StepName, list[Turn]] = defaultdict(list)
         silent: list[tuple[Reminder, Person | None, Onboarding, Follow]] = []
-        undecided = []
+        undecided: list[tuple[Reminder, bool]] = []
         for wait, person, case, answered_at in rows:
             rhythm = known.rhythm(wait)
             held = known.hold(wait, person, case, answered_at, at)
@@ -191,7 +191,7 @@ def _send_batch(done: Reminded) -> int:
                 count = wait.count(rhythm, person or Reach(), at)
                 done.mails[wait.kind, count] += 1
                 if person is None or wait.step is None:
-                    undecided.append(wait)
+                    undecided.append((wait, count == rhythm.most and rhythm.follow is Follow.MANAGERS))
                 else:
                     turns[wait.step].append(Turn(case, person, count, last=count == rhythm.most))
         for step, asked in turns.items():
@@ -304,13 +304,14 @@ def _ask_organisers(session: Session, step: StepName, turns: list[Turn]) -> None
     Outgoing.post_all(session, mails)
 
 
-def _remind_operators(session: Session, waits: list[Reminder], at: datetime) -> None:
-    """One mail to the provider about all that waits for its word."""
+def _remind_operators(session: Session, waits: list[tuple[Reminder, bool]], at: datetime) -> None:
+    """One mail to each operator about all that waits for their word; the managers hear of what is *last* next."""
+    last = {wait.decision_id: is_last for wait, is_last in waits}
     asked = (
         select(Decision, Firm.name)
         .join(Onboarding, Onboarding.id == Decision.onboarding_id)
         .join(Firm, Firm.id == Onboarding.firm_id)
-        .where(Decision.id.in_([wait.decision_id for wait in waits]))
+        .where(Decision.id.in_(last))
         .order_by(Decision.opened_at)
     )
     questions = [
@@ -318,13 +319,12 @@ def _remind_operators(session: Session, waits: list[Reminder], at: datetime) -> 
             "kind": one.kind,
             "firm": firm,
             "days": (at - one.opened_at).days,
+            "last": last[one.id],
             "path": f"/board/cases/{one.onboarding_id}#decision-{one.id}",
         }
         for one, firm in session.execute(asked)
     ]
-    key = f"decisions_wait:{waits[0].id}:{at.isoformat()}"
-    facts = {"firm": "", "company_id": None, "logo": False, "path": "/board", "questions": questions}
-    Outgoing.post(session, MailKind.DECISIONS_WAIT, key, None, at, **facts)
+    remind_operators(session, questions, f"decisions_wait:{waits[0][0].id}:{at.isoformat()}")
 
 
 # ---- what would go out

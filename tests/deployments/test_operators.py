@@ -10,6 +10,7 @@ from models.db import reading, transaction
 from models.exchange import MOST_ATTEMPTS, Incoming
 from models.person import Account
 from models.schedule import now
+from tasks import access
 from tasks import operators as tasks
 from tasks.operators import today
 from tests import factories
@@ -89,6 +90,20 @@ def test_an_operator_sets_an_absence_with_a_deputy_and_takes_it_back(ada, bea):
     assert f"Abwesend: {BEA}" in text(ada.get("/board"))
     bea.send(PAGE, f"{PAGE}/absence", act="back")
     assert account(BEA).absent_from is None
+
+
+def test_an_operator_chooses_a_language_in_which_the_board_speaks(bea):
+    answer = bea.send(PAGE, f"{PAGE}/language", language="fr", address_form="sie")
+
+    assert answer.headers["location"] == f"{PAGE}?said=spoken"
+    assert account(BEA).language == "fr"
+    assert "Opérateurs" in text(Browser(access.sign_in(BEA, factories.PASSWORD)).get(PAGE))
+
+
+def test_a_manager_invites_in_the_language_of_who_is_invited(ada):
+    ada.send(PAGE, f"{PAGE}/invite", email="cem@convent-it.example", invite_language="en")
+
+    assert account("cem@convent-it.example").language == "en"
 
 
 def test_an_event_tried_again_stands_in_the_trail(bea):

@@ -5,7 +5,7 @@ from sqlalchemy import select
 
 from models.db import reading, transaction
 from models.exchange import MOST_ATTEMPTS, Incoming, MailKind, Outgoing
-from models.person import Person
+from models.person import Account, AddressForm, Language, Person
 from tests.factories import at_once, opened
 
 NOW = datetime(2026, 3, 2, 9, tzinfo=UTC)
@@ -44,12 +44,12 @@ def test_message_ids_differ_stay_and_cannot_be_guessed():
     assert Outgoing.draft(MailKind.WELCOME, "a", None, NOW).message_id == first
 
 
-def test_mail_without_a_person_goes_to_the_provider_or_to_the_address_given():
+def test_mail_without_a_person_goes_to_the_provider_or_to_an_account_in_its_language():
     post("a")
-    post("b", address="x@freitag.example")
+    post("b", account=Account(email="x@freitag.example", language=Language.FRENCH, address_form=AddressForm.SIE))
 
-    to = [(mail.to_name, mail.to_address) for mail in mails()]
-    assert to == [("Convent IT", "service@convent-it.example"), ("", "x@freitag.example")]
+    to = [(mail.to_name, mail.to_address, mail.language) for mail in mails()]
+    assert to == [("Convent IT", "service@convent-it.example", "de"), ("", "x@freitag.example", "fr")]
 
 
 def test_a_long_name_fits():

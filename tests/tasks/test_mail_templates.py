@@ -66,14 +66,21 @@ CASES = [
         )
         for step, count in (("clients", 1), ("clients", 3), ("caseworkers", 1), ("caseworkers", 2))
     ],
-    (
-        "decisions_wait",
-        {
-            "firm": "",
-            "path": "/board",
-            "questions": [{"kind": "silent", "firm": FIRM, "days": 3, "path": "/board/cases/1"}],
-        },
-    ),
+    *[
+        (
+            "decisions_wait",
+            {
+                "firm": "",
+                "path": "/board",
+                "instead_of": absent,
+                "questions": [
+                    {"kind": kind, "firm": FIRM, "days": days, "path": "/board/cases/1", "last": days > 1}
+                    for kind, days in (("silent", 3), ("countersign", 1))[:many]
+                ],
+            },
+        )
+        for many, absent in ((1, []), (2, ["b@convent-it.example"]))
+    ],
     ("reset_password", {"firm": ""}),
     *[
         ("operator_invited", {"firm": "", "manager": manager, "by": "a@convent-it.example"})

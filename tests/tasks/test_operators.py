@@ -10,10 +10,12 @@ from models.db import reading, transaction
 from models.decision import Decision, DecisionKind
 from models.exchange import Outgoing
 from models.operator import AbsenceInvalid, DeputyUnfit, LastManager, OperatorAlready
-from models.person import Account
+from models.person import Account, AddressForm, Language
 from models.schedule import now
 from models.settings import settings
 from tasks import access, operators
+from tasks.mails import write
+from tasks.reminders import send_reminders
 from tests import factories
 from tests.factories import at_once, everything
 
@@ -212,6 +214,46 @@ def test_during_an_absence_mails_go_to_the_deputy_as_well_and_on_to_the_deputys_
         *[(ADA, []), (BEA, [ADA]), (CEM, [ADA])],
         (ADA, []),
     ]
+
+
+def test_operators_are_reminded_each_in_their_language_and_deputies_know_for_whom(clock):
+    clock(seconds=round((datetime(2027, 2, 8, 9, 1, tzinfo=UTC) - datetime.now(UTC)).total_seconds()))
+    for email in (ADA, BEA, CEM):
+        factories.operator(email, manager=email == ADA)
+    today = operators.today()
+    operators.set_absence(account(BEA).id, today, today + timedelta(days=9), account(CEM).id, ADA)
+    operators.speak(account(ADA).id, Language.FRENCH, AddressForm.SIE)
+    operators.speak(account(CEM).id, Language.GERMAN, AddressForm.DU)
+    asked(factories.opened(), 0)
+
+    clock(days=1)
+    send_reminders.fn()
+
+    assert mails("decisions_wait") == [(ADA, []), (BEA, []), (CEM, [BEA])]
+    with reading() as session:
+        rows = session.scalars(select(Outgoing).where(Outgoing.kind == "decisions_wait").order_by(Outgoing.id)).all()
+    written = [(mail.language.value, mail.address_form.value, str(write(mail)["Subject"])) for mail in rows]
+    assert written == [
+        ("fr", "sie", "1 décision vous attend"),
+        ("de", "sie", "1 Entscheidung wartet auf Sie"),
+        ("de", "du", "1 Entscheidung wartet auf dich"),
+    ]
+
+
+def test_whoever_is_invited_in_a_language_is_written_to_and_works_in_it():
+    factories.operator(ADA, manager=True)
+
+    operators.invite(BEA, ADA, manager=False, language=Language.ENGLISH)
+    operators.appoint(CEM, "command line", language=Language.FRENCH)
+    operators.appoint(CEM, "command line")
+
+    with reading() as session:
+        assert session.scalars(select(Outgoing.language)).all() == ["en"]
+    assert (account(BEA).language, account(CEM).language) == ("en", "fr")
+    with transaction() as session:
+        account_of_cem = Account.by_email(session, CEM)
+        account_of_cem.set_password(session, factories.PASSWORD)
+    assert access.signed_in(access.sign_in(CEM, factories.PASSWORD)).language == "fr"
 
 
 def test_everybody_gets_one_digest_a_week(monkeypatch, clock):

@@ -7,12 +7,13 @@ from fastapi import APIRouter
 from starlette.responses import Response
 
 from deployments.web.pages import board
-from deployments.web.visit import Submitting, Visit, Visiting
+from deployments.web.security import set_cookie
+from deployments.web.visit import YEAR, Submitting, Visit, Visiting
 from models.audit import HOUSE, trail
 from models.db import reading
 from models.errors import N_, ProvisionError
 from models.operator import AbsenceInvalid, DeputyUnfit, ManagersOnly, OperatorAlready, is_absent, operators
-from models.person import AddressInvalid
+from models.person import AddressForm, AddressInvalid, Language
 from tasks import operators as tasks
 
 router = APIRouter(prefix="/board/operators")
@@ -25,6 +26,7 @@ SAID = {
     "deactivated": N_("This account is no operator’s any more, and signed out everywhere."),
     "absent": N_("The absence is saved."),
     "present": N_("The absence is taken back."),
+    "spoken": N_("Saved. Your mails and the board are in this language from now on."),
 }
 ACTIONS = {
     "operator.appointed": N_("Made an operator"),
@@ -55,10 +57,26 @@ def show(visit: Visiting) -> Response:
 def invite(visit: Submitting) -> Response:
     by = visit.require_manager().email
     try:
-        tasks.invite(visit.text("email"), by, manager=visit.ticked("manager"))
+        tasks.invite(
+            visit.text("email"), by, manager=visit.ticked("manager"), language=_language(visit, "invite_language")
+        )
     except ProvisionError as refusal:
         return _again(visit, refusal)
     return visit.go("/board/operators?said=invited")
+
+
+@router.post("/language")
+def speak(visit: Submitting) -> Response:
+    """In which language an operator is written to and works."""
+    me, language = visit.require_operator(), _language(visit)
+    tasks.speak(me.account_id, language, AddressForm.DU if visit.text("address_form") == "du" else AddressForm.SIE)
+    response = visit.go("/board/operators?said=spoken")
+    set_cookie(response, "language", language, YEAR)
+    return response
+
+
+def _language(visit: Submitting, field: str = "language") -> Language:
+    return next((one for one in Language if one == visit.text(field)), Language.GERMAN)
 
 
 @router.post("/{account_id}/role")
