@@ -108,6 +108,17 @@ class AgreementFirst(ProvisionError):
         self.firm = firm
 
 
+class Stopped(ProvisionError):
+    """The case has ended without going live: nothing that was asked for is of use any more."""
+
+    status = 410
+    says = N_("The set-up of %(firm)s has been ended, nothing more is to be done here: ask us if it is to go on.")
+
+    def __init__(self, firm: str) -> None:
+        super().__init__(firm)
+        self.firm = firm
+
+
 class Step(Base):
     """One of the seven steps of one case."""
 
@@ -215,8 +226,14 @@ class Onboarding(Base):
             self.finished_at = now
         return True
 
+    def require_going(self) -> None:
+        """The gate before everything that people do in a case; raises Stopped."""
+        if self.stopped_at is not None:
+            raise Stopped(self.firm.name)
+
     def require_agreement(self) -> None:
         """The gate before every account but the organiser's."""
+        self.require_going()
         if not self.agreement_done:
             raise AgreementFirst(self.firm.name)
 

@@ -191,10 +191,12 @@ def _holder(session: Session, link: Link) -> Person:
 def _invited(session: Session, link: Link) -> Invited:
     person = _holder(session, link)
     account = Account.by_email(session, person.email)
+    case = Onboarding.of_firm(session, person.firm_id)
+    case.require_going()
     return Invited(
         person=person,
-        firm=session.get_one(Firm, person.firm_id),
-        case_id=session.scalars(select(Onboarding.id).where(Onboarding.firm_id == person.firm_id)).one(),
+        firm=case.firm,
+        case_id=case.id,
         has_account=account is not None and account.password_hash is not None,
     )
 
@@ -222,6 +224,7 @@ def register(
         person = _holder(session, link)
         if link.used_at is not None:  # Somebody was faster while we waited for the case.
             raise LinkUsed
+        case.require_going()
         if person.role is not Role.ORGANISER:
             case.require_agreement()
         if not family_name.strip():
@@ -314,6 +317,8 @@ def registered_elsewhere(email: str, external_id: str, given_name: str, family_n
             session.refresh(person)
             if person.registered_at is not None:  # They registered here while we waited for the case.
                 continue
+            if case.stopped_at is not None:
+                continue
             person.join(account, at)
             person.given_name, person.family_name = given_name or person.given_name, family_name or person.family_name
             if account.password_hash is not None:
@@ -338,8 +343,9 @@ def ask_for_link(company_id: str, email: str) -> None:
         here = select(Person).where(Person.firm_id == firm.id, Person.email == email.strip().lower())
         here = here.where(Person.withdrawn_at.is_(None))
         for person in session.scalars(here.where(Person.registered_at.is_(None), Person.role.in_(STEP_OF))).all():
-            if person.invited_at is not None:
-                invite(session, [Turn(Onboarding.of_firm(session, firm.id), person)])
+            case = Onboarding.of_firm(session, firm.id)
+            if person.invited_at is not None and case.stopped_at is None:
+                invite(session, [Turn(case, person)])
 
 
 def renew_link(link_id: int) -> int:
@@ -350,6 +356,7 @@ def renew_link(link_id: int) -> int:
             raise NotFound("Link")
         person = _holder(session, link)
         case, at = Onboarding.of_firm(session, person.firm_id), now()
+        case.require_going()
         session.refresh(link)
         sent = select(Outgoing.created_at).where(Outgoing.link_id == link.id, Outgoing.created_at > at - DAY)
         times = session.scalars(sent.order_by(Outgoing.id)).all()

@@ -374,6 +374,7 @@ def keep_signature(
     agreement, at = Agreement.current(session, case.id), now()
     proof: Facts = {"email": email, "code_used": code_used, "drawing_id": drawing_id}
     if agreement.sign(name, how, at, ip=ip, agent=agent, **proof):
+        case.require_going()
         facts = {"signer": agreement.signer, "how": how, "ip": ip, "agent": agent[:300], "code": code_used}
         facts["sha256"] = sha256_of(session, agreement)
         if agreement.signer_function:
@@ -433,6 +434,7 @@ def decline_by_notice(company_id: int, version: int, reason: str) -> int:
 def _decline(session: Session, case: Onboarding, reason: str, actor: str, *, ip: str = "", agent: str = "") -> int:
     agreement, at = Agreement.current(session, case.id), now()
     if agreement.decline(reason, at):
+        case.require_going()
         facts = {"ip": ip, "agent": agent[:300], "sha256": sha256_of(session, agreement)}
         record(session, case.id, at, "agreement.declined", actor, reason=reason.strip()[:2000], **facts)
         close_questions(session, case.id, at)
@@ -489,6 +491,8 @@ def behind(session: Session, token: str) -> tuple[Onboarding, Person]:
     case = Onboarding.of_firm(session, person.firm_id)
     if person.role is not Role.ORGANISER and Agreement.current(session, case.id).delegate_id != person.id:
         raise NotAsked
+    if not case.agreement_done:  # What both have signed can be read for ever.
+        case.require_going()
     return case, person
 
 

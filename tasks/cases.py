@@ -295,8 +295,11 @@ def _not_signed(session: Session, case: Onboarding, decision: Decision) -> None:
 
 
 def _stop(session: Session, case: Onboarding) -> None:
-    """The case ends without going live: nobody is reminded or asked any more."""
+    """The case ends without going live: nobody is reminded or asked any more, and no link opens anything."""
     case.stopped_at = now()
+    unsent = select(Outgoing).where(Outgoing.onboarding_id == case.id, Outgoing.due_at.is_not(None))
+    for mail in session.scalars(unsent.where(Outgoing.link_id.is_not(None))):
+        mail.due_at = None
     for step in StepName:
         Reminder.end(session, step, now(), case=case.id)
     for question in Decision.pending(session, case.id):

@@ -91,6 +91,7 @@ def correct_organiser(firm_id: int, by: str, named: Named) -> int:
 def _locked(session: Session, firm_id: int, *, as_operator: bool) -> Onboarding:
     """The firm's case, in which may be corrected what was said."""
     case = Onboarding.of_firm(session, firm_id)
+    case.require_going()
     agreement = Agreement.latest(session, case.id)
     if agreement is not None and agreement.signed_at is not None:
         raise SignedAlready

@@ -75,6 +75,7 @@ def complete_details(
     """The firm tells its address; returns the case's id."""
     with transaction() as session:
         case, at = Onboarding.of_firm(session, firm_id), now()
+        case.require_going()
         before = [case.firm.street, case.firm.postcode, case.firm.city, case.firm.land, case.firm.website]
         case.firm.describe(street=street, postcode=postcode, city=city, land=land, website=website)
         after = [case.firm.street, case.firm.postcode, case.firm.city, case.firm.land, case.firm.website]
@@ -89,6 +90,7 @@ def choose_number(firm_id: int, by: str, number: int | None) -> int:
     """One of the offered company IDs, or None for any; returns the case's id."""
     with transaction() as session:
         case, at = Onboarding.of_firm(session, firm_id), now()
+        case.require_going()
         if case.firm.choose_number(session, number):
             record(session, case.id, at, "company_id.chosen", by, number=case.firm.company_id)
             case.touch(at)

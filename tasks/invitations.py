@@ -191,6 +191,7 @@ def resend(person_id: int, by: str) -> int:
         if person is None:
             raise NotFound(f"Person {person_id}")
         case = Onboarding.of_firm(session, person.firm_id)
+        case.require_going()
         session.refresh(person)  # They may have registered while we waited for the case.
         if person.withdrawn_at is not None:
             raise NoLongerInvited

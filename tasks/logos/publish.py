@@ -225,6 +225,7 @@ def supply_logo(firm_id: int, by: str, content: bytes) -> int:
     logo = shape(content)
     with transaction() as session:
         case = Onboarding.of_firm(session, firm_id)
+        case.require_going()
         keep_logo(session, case, logo, LogoSource.SUPPLIED, None, None, by)
         question = _question(session, LogoPermission.of(session, firm_id))
         if question is not None:
@@ -236,6 +237,7 @@ def permit_logo(firm_id: int, by: str, granted_by: str, website: str) -> int:
     """Write down who allowed to take the logo from which address; the next pass does it. Returns the case's id."""
     with transaction() as session:
         case, at = Onboarding.of_firm(session, firm_id), now()
+        case.require_going()
         address = website_address(website)
         if not address:
             raise WebsiteMissing

@@ -7,12 +7,16 @@ from models.decision import AnsweredAlready, Decision
 from models.exchange import Outgoing
 from models.firm import Firm
 from models.link import Purpose
-from models.onboarding import Onboarding
+from models.onboarding import Onboarding, Stopped
 from models.person import Person, Role
+from models.request import Named
 from models.subscription import Subscription
-from tasks import agreements
-from tasks.cases import FormInvalid, PlanMissing, answer_decision, open_case, start_case
+from tasks import accounts, agreements, corrections, firms, invitations, signing
+from tasks.cases import FormInvalid, PlanMissing, answer_decision, open_case, start_case, stop_case
+from tasks.logos import publish
 from tests.factories import (
+    FROM,
+    PASSWORD,
     advance,
     agreement,
     at_once,
@@ -20,15 +24,18 @@ from tests.factories import (
     countersigned,
     decide,
     everything,
+    firm_of,
     opened,
     outbox,
+    picture,
     request,
     standing,
     token,
+    with_client,
     with_organiser,
 )
 
-ERIKA = "erika@freitag.example"
+ERIKA, JAN, MAX = "erika@freitag.example", "jan@freitag.example", "max@beispiel.example"
 STAFF = [{"name": "Jan Fleiß", "email": "jan@freitag.example"}, {"name": "Jan F.", "email": "JAN@freitag.example"}]
 
 
@@ -176,3 +183,75 @@ def test_declined_then_stopped_the_case_rests():
     assert outbox() == before
     assert case(case_id).stopped_at is not None
     assert agreement(case_id).version == 1
+
+
+OTHER = {"name": "Pia Neu", "email": "pia@freitag.example"}
+REGISTERING = {"given_name": "Max", "family_name": "Muster", "language": "de", "address_form": "sie"}
+
+
+@pytest.mark.parametrize(
+    "act",
+    [
+        lambda: accounts.opened(token(JAN, Purpose.REGISTER), Purpose.REGISTER),
+        lambda: accounts.register(token(JAN, Purpose.REGISTER), Purpose.REGISTER, PASSWORD, **REGISTERING),
+        lambda: accounts.opened(token(MAX, Purpose.ACTIVATE), Purpose.ACTIVATE),
+        lambda: accounts.renew_link(1),
+        lambda: invitations.add_clients(firm_of(1), ERIKA, [Named(**OTHER)]),
+        lambda: invitations.no_caseworkers(firm_of(1), ERIKA),
+        lambda: invitations.resend(1, ERIKA),
+        lambda: firms.complete_details(firm_of(1), ERIKA, street="", postcode="", city="", land=None, website=""),
+        lambda: publish.supply_logo(firm_of(1), ERIKA, picture()),
+        lambda: publish.permit_logo(firm_of(1), ERIKA, "Erika Muster", "freitag.example"),
+        lambda: corrections.correct_contact(firm_of(1), ERIKA, Named(**OTHER), as_operator=True),
+    ],
+)
+def test_no_link_and_no_form_of_an_ended_case_does_anything_and_each_says_so(act):
+    stop_case(with_client(caseworkers=STAFF), "Die Kanzlei schließt.", "op@convent-it.example")
+    before = everything()
+
+    with pytest.raises(Stopped) as refused:
+        act()
+
+    assert "Freitag & Kollegen has been ended" in str(refused.value)
+    assert everything() == before
+
+
+@pytest.mark.parametrize("act", [agreements.opened, agreements.pdf, lambda link: signing.begin(link, **FROM)])
+def test_an_agreement_that_waits_is_not_signed_once_the_case_has_ended(act):
+    stop_case(with_organiser(), "Die Kanzlei schließt.", "op@convent-it.example")
+
+    with pytest.raises(Stopped):
+        act(token(ERIKA, Purpose.AGREEMENT))
+
+
+def test_what_both_have_signed_can_be_read_when_the_case_has_ended():
+    case_id = countersigned()
+
+    stop_case(case_id, "Kein Bedarf mehr.", "op@convent-it.example")
+
+    assert agreements.opened(token(ERIKA, Purpose.AGREEMENT)).agreement.countersigned_at is not None
+
+
+def test_what_asked_somebody_to_do_something_does_not_leave_any_more_once_the_case_has_ended():
+    case_id = with_organiser()
+
+    stop_case(case_id, "Doppelt.", "op@convent-it.example")
+
+    with reading() as session:
+        mails = session.scalars(select(Outgoing).where(Outgoing.onboarding_id == case_id)).all()
+    assert mails
+    assert [mail.kind for mail in mails if mail.link_id is not None and mail.due_at is not None] == []
+
+
+def test_nobody_who_asks_for_a_link_to_an_ended_case_is_written_to():
+    case_id = opened()
+    advance(case_id)
+    stop_case(case_id, "Doppelt.", "op@convent-it.example")
+    before = outbox()
+
+    accounts.ask_for_link(str(case(case_id).firm.company_id), ERIKA)
+    accounts.registered_elsewhere(ERIKA, "idp|1", "Erika", "Muster")
+
+    assert outbox() == before
+    with reading() as session:
+        assert Person.organiser(session, firm_of(case_id)).registered_at is None

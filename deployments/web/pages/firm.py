@@ -354,7 +354,8 @@ def _shown(visit: Visit, firm_id: int) -> dict[str, Any]:
     about: dict[str, Any] = {"lands": list(Land), "rows": ROWS, "missing": _missing(visit, overview.firm)}
     about["lines"] = [(one.value, visit.reader.label(one)) for one in LineOfBusiness]
     about["correctable"] = corrections.may_correct(overview.agreement)
-    return {"overview": overview, "firm": overview.firm, **about, **_rights(visit, firm_id)}
+    shown = {"overview": overview, "firm": overview.firm, **about, **_rights(visit, firm_id)}
+    return shown | {"acts": shown["acts"] and not overview.stopped}
 
 
 def _missing(visit: Visit, firm: Firm) -> list[str]:
