@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
+from itertools import islice
 from urllib.parse import urlsplit
 
 from models.errors import N_
@@ -63,6 +64,7 @@ class Sign(StrEnum):
     WHITE = "white"
     MISSING = "missing"
     NO_PICTURE = "no_picture"
+    BLANK = "blank"
 
     @property
     def points(self) -> int:
@@ -112,7 +114,7 @@ _SIGNS = {
     Sign.TINY: (-25, N_("It is shown very small.")),
     Sign.HUGE: (-15, N_("It is shown very large.")),
     Sign.BACKDROP: (-40, N_("It lies behind other content.")),
-    Sign.HIDDEN: (-6, N_("It is hidden at first.")),
+    Sign.HIDDEN: (-12, N_("It is hidden at first.")),
     Sign.VARIANT: (-5, N_("It is a version for another ground or size.")),
     Sign.ONLY_HERE: (-12, N_("Another page of the site does not have it.")),
     Sign.PHOTO: (-85, N_("It looks like a photograph.")),
@@ -121,6 +123,7 @@ _SIGNS = {
     Sign.WHITE: (-14, N_("It is white and cannot be seen on paper.")),
     Sign.MISSING: (-4, N_("It could not be fetched.")),
     Sign.NO_PICTURE: (-80, N_("It is no picture that can be read.")),
+    Sign.BLANK: (-200, N_("It shows nothing and only keeps a place.")),
 }
 
 
@@ -174,7 +177,8 @@ _ICONS = re.compile(
 )
 _FUNCTIONS = re.compile(
     r"\b(burger|hamburger|menu|menue|menutoggle|toggle\w*|search|suche|lupe|chevron\w*|arrow\w*|pfeil\w*|caret|cart"
-    r"|warenkorb|phone|telefon|tel|mail|email|envelope|brief|fax|flags?|flagge|fahne|sprache|language|english|englisch|deutsch|francais|play|close"
+    r"|warenkorb|phone|telefon|tel|mail|email|envelope|brief|fax|flags?|flagge|fahne|sprache|language"
+    r"|lang (?:de|en|fr|it|es)|english|englisch|deutsch|francais|play|close"
     r"|schliessen|spinner|loader|loading|preloader|placeholder|spacer|blank|pixel|trenner|linie|bullet|haus|home ?icon"
     r"|icon home|home|user|login|lock|clock|uhr|calendar|kalender|download|pdf|print|drucken|up|totop|quote\w*|karte"
     r"|map|maps|googlemaps?|marker|pin|anfahrt|lageplan|standort|accessibility|eye ?able|barrierefrei\w*|whatsapp)\b"
@@ -204,7 +208,7 @@ _TRAPS = {
     N_("a portrait"): r"team\w*|portraits?|portraet\w*|avatars?|mitarbeiter\w*|kolleg\w*|author|autor|foto|photo"
     r"|testimonials?|gruppenbild|ansprechpartner\w*|gravatar",
     N_("the builder of the site"): r"wordpress|joomla|typo3|jimdo|wix|webdesign\w*|webagentur|werbeagentur|agentur\w*"
-    r"|powered|avada|elementor|divi|enfold|squarespace|strato|ionos|webflow|shopify|drupal|contao|betheme|themeforest"
+    r"|powered\w*|avada|elementor|divi|enfold|squarespace|strato|ionos|webflow|shopify|drupal|contao|betheme|themeforest"
     r"|designed by|made by|umsetzung|realisierung|pfavico|w logo|vite|react|nextjs|vercel|angular|nuxt|gatsby",
     _PORTAL: r"app ?store|google ?play|play ?store|teamviewer|anydesk|meine ?kanzlei|unternehmen online"
     r"|fastviewer|zoom|teams",
@@ -312,8 +316,11 @@ def judge(page: Page, element: Element, own: str, address: str = "") -> Iterator
     yield from _judge_size(element, address)
     if any(_is_hidden(one) for one in (element, *place.around[:6])):
         yield reason(Sign.HIDDEN)
-    if not place.home and (number := _row(element, place.around)) >= 3:
-        yield reason(Sign.ROW, points=Sign.ROW.points if number >= 4 or not place.header else Sign.ROW.points // 2)
+    alike = _alike(element)
+    if place.home and not logo and element.tag == "img" and _is_menu_button(page, place, alike):
+        yield reason(Sign.FUNCTION)
+    elif not place.home and len(alike) >= 3:
+        yield reason(Sign.ROW, points=Sign.ROW.points if len(alike) >= 4 or not place.header else Sign.ROW.points // 2)
 
 
 def _judge_place(page: Page, place: _Place) -> Iterator[Reason]:
@@ -341,7 +348,7 @@ def _judge_names(page: Page, place: _Place, own: str, *, logo: bool) -> Iterator
     elif _BRAND.search(own) or any(map(_BRAND.search, near)):
         yield reason(Sign.BRAND_WORD)
     text = folded("".join(place.link.itertext()))[:200] if place.home and place.link is not None else ""
-    if page.says_name(own) or (text and page.says_name(text)):
+    if page.says_name(own) or (text and page.says_name(text)) or page.is_titled(attribute(place.element, "alt")):
         yield reason(Sign.NAME)
     elif page.initials and page.initials in own.split():
         yield reason(Sign.INITIALS)
@@ -454,28 +461,43 @@ def _is_hidden(element: Element) -> bool:
     return element.get("hidden") is not None or "display:none" in style or "visibility:hidden" in style
 
 
-def _row(element: Element, around: list[Element]) -> int:
-    """How many pictures stand in the same way beside this one."""
+def _alike(element: Element) -> list[Element]:
+    """Pictures that stand in the same way as this one and beside it; of many the first few, itself among them."""
     path = [element.tag]
-    most = 1
-    for above, child in zip(around[:5], [element, *around], strict=False):
+    most = [element]
+    child = element
+    for above in islice(element.iterancestors(), 5):
         if above.tag in {"header", "main", "nav", "footer"} and len(path) > 4:
             break
-        alike = 0
+        alike: list[Element] = []
         for sibling in above:
             if isinstance(sibling.tag, str) and sibling.tag == child.tag:
-                alike += _has_path(sibling, path)
-                if alike > 3:
+                alike += [one for one in [_at_the_end(sibling, path)] if one is not None]
+                if len(alike) > 3:
                     return alike
-        most = max(most, alike)
+        most = max(most, alike, key=len)
         path.insert(0, above.tag)
+        child = above
     return most
 
 
-def _has_path(element: Element, path: list[str]) -> bool:
-    """Whether the element has a picture at the end of the same way down."""
+def _at_the_end(element: Element, path: list[str]) -> Element | None:
+    """The picture at the end of the same way down."""
     if element.tag != path[0]:
-        return False
+        return None
     if len(path) == 1:
-        return True
-    return any(_has_path(child, path[1:]) for child in element if isinstance(child.tag, str))
+        return element
+    below = (_at_the_end(child, path[1:]) for child in element if isinstance(child.tag, str))
+    return next((one for one in below if one is not None), None)
+
+
+def _is_menu_button(page: Page, place: _Place, alike: list[Element]) -> bool:
+    """Whether it is the button for the home page among others, all of one height, that lead to inner pages."""
+    height = _length(place.element, "height")
+    links = [
+        one.getparent()
+        for one in alike
+        if one is not place.element and one.getparent().tag == "a" and _length(one, "height") == height
+    ]
+    inner = [one for one in links if page.absolute(attribute(one, "href")) and not page.leads_home(one)]
+    return len(inner) >= (1 if height else 2)

@@ -17,7 +17,7 @@ from models.errors import ProvisionError
 from tasks.logos import svg
 from tasks.logos.evidence import Reason, Sign, reason
 from tasks.logos.fetch import PAGE_BYTES, PICTURE_BYTES, Faltered, Fetched, Fetcher, Unreachable
-from tasks.logos.gather import Candidate, Kind, gather, manifest_icons, merged, scripted, stem
+from tasks.logos.gather import Candidate, Kind, gather, is_placeholder, manifest_icons, merged, scripted, stem
 from tasks.logos.look import Look, look
 from tasks.logos.page import Page, as_xml, attribute, folded, site_of
 from tasks.logos.styles import Styles, imports
@@ -63,10 +63,15 @@ def find(website: str, firm_name: str = "") -> Found:
         if first.media_type.startswith("image/") or svg.is_svg(first.content):
             return Found([Candidate.given(first.url)], {first.url: first.content})
         pages = _enter(visit, Page(first, firm_name))
-        candidates = _gathered(visit, pages)
-        candidates = _confirmed(visit, pages, candidates)
-        candidates, pictures = _looked_at(visit, pages[-1], candidates)
-        return Found(candidates, pictures)
+        found = _searched(visit, pages)
+        keeps_a_place = any(one.has(Sign.BLANK) and one.has(Sign.HOME_LINK, Sign.HEADER) for one in found.candidates)
+        return _searched(visit, pages, styled=True) if keeps_a_place and found.choice is None else found
+
+
+def _searched(visit: "_Visit", pages: list[Page], *, styled: bool = False) -> Found:
+    candidates = _gathered(visit, pages, styled=styled)
+    candidates = _confirmed(visit, pages, candidates)
+    return Found(*_looked_at(visit, pages[-1], candidates))
 
 
 class _Visit:
@@ -230,12 +235,12 @@ def _frames(page: Page) -> list[str]:
 # Gathering.
 
 
-def _gathered(visit: _Visit, pages: list[Page]) -> list[Candidate]:
+def _gathered(visit: _Visit, pages: list[Page], *, styled: bool) -> list[Candidate]:
     """The candidates of all pages; style sheets and scripts are asked only where the pages leave doubts."""
     found = []
     for page in pages:
         candidates = gather(page)
-        if not candidates or candidates[0].score < 85 or _takes_colours(candidates[0]):
+        if styled or _needs_styles(candidates):
             sheets = _sheets(visit, page)
             candidates = gather(page, Styles(page, sheets)) if sheets else candidates
         if len(pages) > 1 and page is not pages[-1] and not page.all("frame"):
@@ -250,6 +255,13 @@ def _gathered(visit: _Visit, pages: list[Page]) -> list[Candidate]:
     if not candidates or candidates[0].score < 60:
         candidates = merged([candidates, _manifest(visit, last)])
     return candidates
+
+
+def _needs_styles(candidates: list[Candidate]) -> bool:
+    """Whether style sheets may tell more: of pictures nobody named yet, of colours, of which version is shown."""
+    if not candidates or candidates[0].score < 85 or _takes_colours(candidates[0]) or is_placeholder(candidates[0]):
+        return True
+    return any(one.score > candidates[0].score - 30 for one in candidates[1:])
 
 
 def _takes_colours(candidate: Candidate) -> bool:
@@ -434,14 +446,16 @@ def _appearance(candidate: Candidate, seen: Look | None, *, had: bool) -> Iterat
     if seen is None:
         yield reason(Sign.NO_PICTURE, points=-20) if had else reason(Sign.MISSING)
         return
+    if seen.is_blank:
+        yield reason(Sign.BLANK)
+        return
     icon = not candidate.has(Sign.HOME_LINK, Sign.HEADER, Sign.TOP, Sign.LOGO_WORD)
     longest = max(seen.width, seen.height)
     if not seen.vector and longest < 40:
         yield reason(Sign.TOO_SMALL)
     elif seen.is_photograph:
-        yield reason(
-            Sign.PHOTO, points=-25 if candidate.has(Sign.HOME_LINK) and candidate.has(Sign.LOGO_WORD) else None
-        )
+        called = candidate.has(Sign.LOGO_WORD, Sign.LOGO_NEAR) and candidate.has(Sign.HOME_LINK, Sign.HEADER)
+        yield reason(Sign.PHOTO, points=Sign.PHOTO.points // 3 if called else None)
     elif not 0.3 <= seen.ratio <= 12:
         yield reason(Sign.ODD_SHAPE)
     elif seen.flat >= 0.45 and (longest >= 60 or seen.vector) and not (icon and longest < 120):

@@ -100,6 +100,10 @@ def gather(page: Page, styles: Styles | None = None) -> list[Candidate]:
         for sighting in mechanism(page, styles)
         if sighting.source
     ]
+    unseen = styles.hidden(one.element for one in seen if one.element is not None and one.points > 0)
+    for one in seen:
+        if one.element in unseen and all(each.sign is not Sign.HIDDEN for each in one.reasons):
+            one.reasons.append(reason(Sign.HIDDEN))
     candidates = [_candidate(page, together) for together in _together(seen)]
     if _writes_its_name(page):
         candidates = [
@@ -219,7 +223,7 @@ def _path(address: str) -> str:
 
 _PICTURE = re.compile(r"\.(svg|png|jpe?g|gif|webp|avif|bmp)$", re.IGNORECASE)
 _LAZY = re.compile(r"^(data|lazy|nitro-lazy|v-lazy|ng)?-?.*\b(lazy|src|original|image|img|orig)\b", re.IGNORECASE)
-_EMPTY = re.compile(
+_PLACEHOLDER = re.compile(
     r"(blank|spacer|placeholder|transparent|pixel|lazy|loading|loader|1x1|dummy|clear)\w*\.\w+$", re.IGNORECASE
 )
 
@@ -236,7 +240,7 @@ def _images(page: Page, _styles: Styles) -> Iterator[Sighting]:
             continue
         known = list(dict.fromkeys(filter(None, map(page.absolute, versions))))
         reasons = list(judge(page, image, own_words(image, *{file_name(one) for one in (source, *known[:3])}), source))
-        if first and sum(each.points for each in reasons) > 20:
+        if first and sum(each.points for each in reasons) > 15:
             reasons.append(reason(Sign.FIRST))
             first = False
         sightings.append(Sighting(source, reasons, known, image))
@@ -270,7 +274,7 @@ def addresses(image: Element) -> tuple[str, list[str]]:
         and (lazy or sized or "svg" not in src or len(src) < 400)
     ):
         src = src if not (lazy or sized) and len(src) > 200 else ""
-    if src and (lazy or sized) and _EMPTY.search(_path(src)):
+    if src and (lazy or sized) and _PLACEHOLDER.search(_path(src)):
         src = ""
     largest = [address for _, address in sorted(sized, key=lambda item: -item[0])]
     named = [*lazy, *([src] if src else []), *largest]
@@ -278,6 +282,11 @@ def addresses(image: Element) -> tuple[str, list[str]]:
         return "", []
     versions = list(dict.fromkeys([*sharper, *largest, *named]))
     return named[0], list(dict.fromkeys([*filter(_is_drawn, versions), *_unwrapped(named[0]), *versions]))
+
+
+def is_placeholder(candidate: Candidate) -> bool:
+    """Whether it is called like a picture that only keeps a place."""
+    return _PLACEHOLDER.search(_path(candidate.source)) is not None
 
 
 def _sized(value: str) -> Iterator[tuple[float, str]]:

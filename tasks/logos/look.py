@@ -22,6 +22,8 @@ from tasks.logos import drawing, raster, svg
 WALL_SECONDS = 8.0
 SIDE = 160
 """Pixels on the longer side at which a picture is judged."""
+BLANK = 4
+"""Pixels on the longer side up to which a picture shows nothing."""
 
 
 @dataclass(frozen=True)
@@ -42,6 +44,11 @@ class Look:
     """Shades that it has, of 32768."""
     outline: str
     """The same for two pictures that differ in their colours only, nearly always."""
+
+    @property
+    def is_blank(self) -> bool:
+        """Whether it only keeps a place or tints a ground."""
+        return not self.colours or (not self.vector and max(self.width, self.height) <= BLANK)
 
     @property
     def is_photograph(self) -> bool:
@@ -95,6 +102,8 @@ def measure(content: bytes) -> Look:
         picture = raster.decode(content)
         width, height = picture.size
         picture.thumbnail((640, 640))
+    if _is_even(picture):
+        return Look(width, height, 1, vector, opaque=False, white=0, flat=0, colours=0, outline="t0")
     opaque = not raster.has_transparency(picture)
     box = _content_box(picture) if opaque else raster.visible_box(picture)
     picture = picture.crop(box)
@@ -118,6 +127,13 @@ def measure(content: bytes) -> Look:
         colours=len(shades),
         outline=("o" if opaque else "t") + f"{int(''.join('1' if value > mean else '0' for value in small), 2):032x}",
     )
+
+
+def _is_even(picture: Image.Image) -> bool:
+    """Whether there is nothing to be seen, or only a tint that lets the ground shine through everywhere."""
+    bands = [band.tobytes() for band in picture.split()]
+    densest = max(bands[3])
+    return densest < raster.VISIBLE or (densest < 250 and all(max(band) - min(band) <= 8 for band in bands))
 
 
 def _content_box(picture: Image.Image) -> tuple[int, int, int, int]:

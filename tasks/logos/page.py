@@ -41,6 +41,7 @@ _COMMONPLACE = words(
     startseite willkommen tax law legal steuern recht group gruppe www web site website
     """
 )
+_GREETINGS = words("herzlich willkommen bei welcome to start startseite home homepage logo zur der die das the")
 _HOME_PATHS = re.compile(
     r"(/(content|cms|web|www|html|site|index(_\w+)?|default|home(page)?|start(seite)?|willkommen|welcome|main"
     r"|hauptseite|de|en|fr|deutsch|german|[a-z]{2}-[a-z]{2}|[a-z]{2})(\.\w{2,5})?)*/?",
@@ -194,9 +195,7 @@ class Page:
     @cached_property
     def domains(self) -> set[str]:
         """Domains under which the site calls itself: its own, that of its canonical address, and that of most links."""
-        named = [self.url, self.base]
-        named += [attribute(one, "href") for one in self.all("link") if "canonical" in attribute(one, "rel").lower()]
-        named += [attribute(one, "content") for one in self.all("meta") if attribute(one, "property") == "og:url"]
+        named = self._called()
         paths: dict[str, set[str]] = {}
         for link in self.all("a"):
             target = _joined(self.base, attribute(link, "href"))
@@ -206,6 +205,12 @@ class Page:
         if len(most[1]) >= 5 and 2 * len(most[1]) > sum(map(len, paths.values())):
             named.append(f"http://{most[0]}/")
         return {domain_of(host) for host in map(site_of, named) if host}
+
+    def _called(self) -> list[str]:
+        """Addresses under which the page says it is."""
+        named = [self.url, self.base]
+        named += [attribute(one, "href") for one in self.all("link") if "canonical" in attribute(one, "rel").lower()]
+        return named + [attribute(one, "content") for one in self.all("meta") if attribute(one, "property") == "og:url"]
 
     def area_home(self, image: Element) -> Element | None:
         """The part of a picture that leads home, if it is a map of links."""
@@ -221,12 +226,19 @@ class Page:
         """Whether an address belongs to the firm's site."""
         return domain_of(site_of(url)) in self.domains
 
+    @cached_property
+    def hosts(self) -> set[str]:
+        """Hosts whose home page may be the firm's: its own, those above it, and those that the site says it has."""
+        labels = self.site.split(".")
+        above = {".".join(labels[number:]) for number in range(1, len(labels) - 1)}
+        return {self.site, *above, *map(site_of, self._called()), *self.domains - {domain_of(self.site)}}
+
     def leads_home(self, link: Element) -> bool:
         href = attribute(link, "href").strip()
         if "home" in attribute(link, "rel").lower().split():
             return True
         if href.startswith("#"):
-            return href.lower() in {"#top", "#home", "#start", "#oben", "#page", "#page-top", "#wrapper", "#hero"}
+            return self._leads_up(link, href)
         if re.match(r"(mailto|tel|javascript|whatsapp|data):", href, re.IGNORECASE):
             return False
         target = _joined(self.base, href) if href else self.url
@@ -234,10 +246,15 @@ class Page:
             return True
         parts = urlsplit(target)
         is_page = re.fullmatch(r"|(id|page_id|p)=(0|1|home|start|startseite)|lang?=\w\w|L=\d", parts.query) is not None
-        if not self.is_own(target) or not is_page or _HOME_PATHS.fullmatch(parts.path) is None:
+        if site_of(target) not in self.hosts or not is_page or _HOME_PATHS.fullmatch(parts.path) is None:
             return False
         spoken = [one for one in re.split(r"[/_-]", parts.path.lower()) if len(one) == 2 and one.isalpha()]
         return not spoken or spoken[0] in self.languages  # The others lead to the home pages of other readers.
+
+    def _leads_up(self, link: Element, href: str) -> bool:
+        """Whether a link within the page is one to its top, at the top itself; elsewhere it is a button."""
+        up = href.lower() in {"#top", "#home", "#start", "#oben", "#page", "#page-top", "#wrapper", "#hero"}
+        return up and not link.get("onclick") and self.begins(link)
 
     def is_here(self, url: str) -> bool:
         return _without_end(url) == _without_end(self.url)
@@ -310,6 +327,14 @@ class Page:
             if len(name) > 3 and not name.isdigit() and name not in _COMMONPLACE and name in joined:
                 return True
         return False
+
+    def is_titled(self, text: str) -> bool:
+        """Whether a text says what the page's title begins or ends with, or all of it."""
+        parts = [folded(part) for part in re.split(r"\s[-–—|:·•»]+\s|[|–—]", self.title)]
+        called = [*parts, folded(self.title)]
+        said = " ".join(word for word in folded(text).split() if word not in _GREETINGS)
+        named = {" ".join(word for word in one.split() if word not in _GREETINGS) for one in called}
+        return len(said) > 3 and said in named and not set(said.split()) <= _COMMONPLACE
 
     def foreign(self, text: str) -> str:
         """The folded text without the words that belong to the firm itself."""

@@ -1,4 +1,4 @@
-"""Style sheets, read for two things only: the pictures that they put on elements, and the colours of drawings."""
+"""Style sheets, read for three things: the pictures they put on elements, what they hide, the colours of drawings."""
 
 import re
 import time
@@ -16,6 +16,8 @@ MATCHED = 500
 MATCHING_SECONDS = 2.0
 """Style sheets made to keep us busy are left when this time is up."""
 _PICTURED = re.compile(r"background|content|mask|list-style|border-image|--")
+WIDE = 1280
+"""Pixels of the screen on which the page is seen."""
 _COLOURS = words(
     """
     fill fill-opacity fill-rule stroke stroke-width stroke-opacity opacity color stop-color stop-opacity display
@@ -80,6 +82,32 @@ class Styles:
                 if (element, address) not in seen:
                     seen.add((element, address))
                     yield Painted(element, address, base, rule.selector, rule.declarations, how)
+
+    def hidden(self, elements: Iterable[Element]) -> set[Element]:
+        """Which of these elements a reader with a wide screen does not see at first."""
+        path = {one: [one, *(above for above in one.iterancestors() if isinstance(above.tag, str))] for one in elements}
+        asked = {one: None for every in path.values() for one in every}
+        names = {word for one in asked for word in _names(one)}
+        wanted = [
+            rule
+            for rule in self.rules
+            if not {"display", "visibility"}.isdisjoint(rule.declarations)
+            and _is_for_wide_screens(rule.media)
+            and not names.isdisjoint(re.findall(r"[\w-]+", rule.selector))
+        ]
+        told: dict[Element, dict[str, str]] = {}
+        for element, rule in self._matches(list(asked), wanted):
+            kept = told.setdefault(element, {})
+            for name in ("display", "visibility"):
+                value = rule.declarations.get(name, kept.get(name, ""))
+                if "important" in value or "important" not in kept.get(name, ""):
+                    kept[name] = value
+        unseen = {
+            one
+            for one, kept in told.items()
+            if kept["display"].startswith("none") or kept["visibility"].startswith("hidden")
+        }
+        return {one for one, every in path.items() if not unseen.isdisjoint(every)}
 
     def colours(self, drawing: Element) -> dict[Element, str]:
         """What the page's style sheets say of a drawing's colours, by element, so that it keeps them elsewhere."""
@@ -162,6 +190,21 @@ class Styles:
         if "var(" in value and depth < 5:
             return self._value(re.sub(r"var\(\s*(--[\w-]+)\s*(?:,\s*([^()]*))?\)", filled, value), depth + 1)
         return value
+
+
+def _is_for_wide_screens(media: str) -> bool:
+    """Whether the conditions hold where a page is read on a desk."""
+    if re.search(r"\bprint\b|prefers-color-scheme\s*:\s*dark", media):
+        return False
+    limits = re.findall(r"(min|max)-width\s*:\s*([\d.]+)(px|r?em)", media)
+    limits += [
+        ("min" if sign[0] == ">" else "max", size, unit)
+        for sign, size, unit in re.findall(r"width\s*([<>]=?)\s*([\d.]+)(px|r?em)", media)
+    ]
+    return all(
+        (pixels <= WIDE) if least == "min" else (pixels >= WIDE)
+        for least, pixels in ((least, float(size) * (1 if unit == "px" else 16)) for least, size, unit in limits)
+    )
 
 
 def rules(text: str, base: str) -> Iterator[Rule]:

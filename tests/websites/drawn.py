@@ -106,6 +106,12 @@ def dot() -> bytes:
     return _file(Image.new("RGBA", (1, 1)), "GIF")
 
 
+@cache
+def tint() -> bytes:
+    """A ground that lets what is below shine through."""
+    return _file(Image.new("RGBA", (40, 200), (0, 0, 0, 128)), "PNG")
+
+
 def data_png(seed: str, colour: str = BLUE) -> str:
     return "data:image/png;base64," + base64.b64encode(logo(seed, colour, (300, 90))).decode()
 

@@ -2,7 +2,7 @@
 
 import json
 
-from tests.websites import parts
+from tests.websites import drawn, parts
 from tests.websites.drawn import (
     BLUE,
     GREEN,
@@ -337,5 +337,26 @@ def traps() -> list[Website]:
     ]  # fmt: skip
 
 
+def learned() -> list[Website]:
+    """What real pages taught."""
+    buttons = "".join(
+        f'<a href="{target}"><img src="/img/knopf{at}.gif" border="0" height="26" alt=""></a>'
+        for at, target in enumerate(("index.html", "wir.html", "themen.html", "kontakt.html"))
+    )
+    up = '<a href="#top" onclick="return fold(this)"><img src="/img/auf.png" alt="" width="44" height="44"></a>'
+    long = "".join(f"<option>{topic}</option>" for topic in parts.TOPICS)
+    return [
+        website("Home button among buttons, logo without a link", "www.stb-ahorn.example", "Steuerberater Ahorn", f'<table width="800"><tr><td><img src="/img/0211.gif" width="300" height="80"></td></tr><tr><td>{buttons}</td></tr></table>', "/img/0211.gif", files={"/img/0211.gif": logo("ahorn", RED, (300, 80), "GIF"), **{f"/img/knopf{at}.gif": logo(f"knopf{at}", GREY, (140, 26), "GIF") for at in range(4)}}),
+        website("Home pages of other departments of the same domain", "www.eberesche.example", "Eberesche Revision", f'<div class="a1"><img src="/x/11.png" width="280" height="70" alt="Eberesche"></div><div class="a2"><a href="http://karriere.eberesche.example:%PORT%/"><img src="/x/12.png" width="280" height="70" alt="Karriere"></a></div><ul>{parts.menu(70)}</ul>', "/x/11.png", files={"/x/11.png": logo("eberesche", BLUE, (280, 70)), "/x/12.png": logo("karriere", RED, (280, 70))}),
+        website("An empty picture in the link, the logo behind it by style", "www.holunder-stb.example", "Holunder Steuern", f'<div id="header"><a class="logo" href="/"><img src="/gfx/x.gif" width="260" height="70" alt="Holunder Steuern"></a><ul>{parts.menu(71)}</ul></div>', "/gfx/holunder.png", head='<link rel="stylesheet" href="/gfx/stil.css">', files={"/gfx/x.gif": dot(), "/gfx/holunder.png": logo("holunder", GREEN, (260, 70)), "/gfx/stil.css": "#header{background:#fff url(verlauf.png) repeat-x}a.logo{display:block;background:url(holunder.png) no-repeat}", "/gfx/verlauf.png": drawn.tint()}),
+        website("A logo with shades like a photograph", "www.liguster-ra.example", "Liguster Rechtsanwälte", f'<header><a class="header-logo" href="/"><img src="/img/kopf2.jpg" alt="Liguster"></a><ul>{parts.menu(72)}</ul></header>', "/img/kopf2.jpg", files={"/img/kopf2.jpg": photo(3, (320, 96))}),
+        website("Arrows that fold, called links to the top", "www.robinie-tax.example", "Robinie Tax", f'<div class="t0"><img src="/i/rt.png" width="240" height="60" alt="Robinie Tax"></div>{up}<p>Steuern</p>{up}<p>Recht</p>{up}', "/i/rt.png", files={"/i/rt.png": logo("robinie", RED, (240, 60)), "/img/auf.png": icon(44, GREY)}),
+        website("Head after a long form, named as the title is", "www.weissdorn-audit.example", "", f'<form><select>{long}{long}{long}</select></form><table><tr><td><img src="/pics/head.jpg" width="900" height="120" alt="Dorn Revision"></td></tr></table>', "/pics/head.jpg", title="Willkommen bei Dorn Revision", files={"/pics/head.jpg": logo("dorn", BLUE, (900, 120), "JPEG")}),
+        website("Short version for phones first, hidden by a style sheet", "www.schlehe-stb.example", "Schlehe Steuerberater", f'<div class="phone-bar"><a href="/"><img src="/files/schlehe-s.png" alt="Schlehe" width="96" height="96"></a></div><div class="desk-bar"><a href="/"><img src="/files/schlehe-lang.png" alt="Schlehe" width="320" height="80"></a><ul>{parts.menu(73)}</ul></div>', "/files/schlehe-lang.png", head='<link rel="stylesheet" href="/files/s.css">', files={"/files/s.css": ".phone-bar{display:none}@media (max-width:900px){.phone-bar{display:block}.desk-bar{display:none}}", "/files/schlehe-s.png": icon(96, BLUE), "/files/schlehe-lang.png": logo("schlehe", BLUE, (320, 80))}),
+        website("White version for phones, hidden by rules that outweigh others", "www.vogelbeere.example", "Vogelbeere Recht", f'<header class="head"><a href="/"><img class="m" src="/files/vb-a.svg" alt="Vogelbeere"></a><a href="/"><img class="d" src="/files/vb-b.svg" alt="Vogelbeere"></a><ul>{parts.menu(74)}</ul></header>', "/files/vb-b.svg", head="<style>.head .m{display:none!important}.head a img.m{display:inline}@media screen and (min-width:75em){.head .d{display:inline}}.head .d{display:inline-block}</style>", files={"/files/vb-a.svg": logo_svg("v", RED), "/files/vb-b.svg": logo_svg("vogelbeere", RED)}),
+        website("White over a picture, in colour only in the panel for phones", "www.sanddorn-law.example", "Sanddorn Law", f'<header class="site-header"><a href="/" class="custom-logo-link transparent-custom-logo" rel="home"><img src="/u/sd-weiss.png" class="custom-logo" alt="Sanddorn Law"></a><ul>{parts.menu(75)}</ul></header><div id="popup"><a href="/" class="custom-logo-link"><img src="/u/sd-blau.png" alt=""></a></div>', "/u/sd-blau.png", files={"/u/sd-weiss.png": logo("sanddorn", WHITE), "/u/sd-blau.png": logo("sanddorn", BLUE)}),
+    ]  # fmt: skip
+
+
 def known() -> list[Website]:
-    return [*wordpress(), *builders(), *modern(), *declared(), *doors(), *handmade(), *traps()]
+    return [*wordpress(), *builders(), *modern(), *declared(), *doors(), *handmade(), *traps(), *learned()]
