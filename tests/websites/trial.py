@@ -1,9 +1,14 @@
 """Finding the logo of every website, to be counted."""
 
+import ctypes
+import gc
+import re
+import resource
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from pathlib import Path
 from statistics import quantiles
 
 from tasks.logos.find import CONFIDENT, find
@@ -18,6 +23,8 @@ class Result:
     said: str | None
     confidence: float
     seconds: float
+    megabytes: float
+    """What the search needed at its peak beyond what was there before; of several at once, all of them together."""
     requests: int
     declared_first_right: bool
     first_called_logo_right: bool
@@ -32,9 +39,11 @@ def tried(sites: list[Website], at_once: int = 2) -> list[Result]:
 def _tried(web: Web, site: Website) -> Result:
     home, page = web.home(site), web.page(site)
     hosts = {site.host, *site.others}
+    before = _memory("VmRSS", anew=True)
     began = time.perf_counter()
     found = find(home, site.firm)
     seconds = time.perf_counter() - began
+    grown = _memory("VmHWM") - before
     said = found.choice.source if found.choice else None
     return Result(
         site,
@@ -42,10 +51,22 @@ def _tried(web: Web, site: Website) -> Result:
         said,
         found.candidates[0].confidence if found.candidates else 0.0,
         seconds,
+        grown,
         sum(1 for asked in web.asked if asked.partition("/")[0] in hosts),
         site.is_right(declared_first(page, home), home),
         site.is_right(first_called_logo(page, home), home),
     )
+
+
+def _memory(what: str, *, anew: bool = False) -> float:
+    """Megabytes of this process by Linux's own figures; *anew* lets the peak begin now."""
+    if anew:
+        gc.collect()
+        ctypes.CDLL(None).malloc_trim(0)  # Else what earlier sites needed is used again and not counted.
+        Path("/proc/self/clear_refs").write_text("5")
+    found = re.search(rf"{what}:\s*(\d+) kB", Path("/proc/self/status").read_text())
+    assert found
+    return int(found[1]) / 1024
 
 
 def told(name: str, results: list[Result]) -> Iterator[str]:
@@ -67,6 +88,12 @@ def told(name: str, results: list[Result]) -> Iterator[str]:
     yield (
         f"{name}: {seconds[9]:.2f} s a site in the median, {seconds[18]:.2f} s at 95 %;"
         f" at most {max(each.requests for each in results)} requests"
+    )
+    megabytes = quantiles([each.megabytes for each in results], n=20)
+    yield (
+        f"{name}: {megabytes[9]:.1f} MB a site in the median, {megabytes[18]:.1f} MB at 95 %, at most"
+        f" {max(each.megabytes for each in results):.1f} MB beyond what was there before;"
+        f" the processes that look at pictures at most {resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss // 1024} MB"
     )
     for each in results:
         if not each.right:
