@@ -55,6 +55,7 @@ class Sign(StrEnum):
     TINY = "tiny"
     HUGE = "huge"
     BACKDROP = "backdrop"
+    PART = "part"
     HIDDEN = "hidden"
     VARIANT = "variant"
     ONLY_HERE = "only_here"
@@ -114,6 +115,7 @@ _SIGNS = {
     Sign.TINY: (-25, N_("It is shown very small.")),
     Sign.HUGE: (-15, N_("It is shown very large.")),
     Sign.BACKDROP: (-40, N_("It lies behind other content.")),
+    Sign.PART: (-10, N_("It is a part of a larger picture, out of which it has to be cut.")),
     Sign.HIDDEN: (-12, N_("It is hidden at first.")),
     Sign.VARIANT: (-5, N_("It is a version for another ground or size.")),
     Sign.ONLY_HERE: (-12, N_("Another page of the site does not have it.")),
@@ -184,6 +186,7 @@ _FUNCTIONS = re.compile(
     r"|map|maps|googlemaps?|marker|pin|anfahrt|lageplan|standort|accessibility|eye ?able|barrierefrei\w*|whatsapp)\b"
 )
 _COOKIES = N_("a cookie notice")
+_LARGE = N_("a large picture")
 _PORTAL = N_("an app or a portal")
 _TRAPS = {
     N_("a partner or client"): r"partner\w*|kunden?\w*|clients?|customers?|referenz\w*|references?|sponsor\w*"
@@ -202,7 +205,7 @@ _TRAPS = {
     r"|klaro|complianz|real ?cookie ?banner|rcb|gdpr|dsgvo",
     N_("a means of payment"): r"paypal|visa|mastercard|klarna|sepa|payment\w*|zahlung\w*|giropay|amex|apple pay"
     r"|google pay|sofort",
-    N_("a large picture"): r"hero\w*|slider\w*|slides?|slideshow|banner|carousel\w*|teaser\w*|background|bg|stage"
+    _LARGE: r"hero\w*|slider\w*|slides?|slideshow|banner|carousel\w*|teaser\w*|background|bg|stage"
     r"|titelbild|headerbild|header ?image|header ?bild|kopfbild|keyvisual|swiper \w+|rev slide\w*|parallax|gallery"
     r"|galerie|thumbnail|cover|skyline|panorama",
     N_("a portrait"): r"team\w*|portraits?|portraet\w*|avatars?|mitarbeiter\w*|kolleg\w*|author|autor|foto|photo"
@@ -370,8 +373,9 @@ def _judge_words(page: Page, place: _Place, own: str, *, logo: bool) -> Iterator
     """What else it may be, by its own words and those around it."""
     own_traps = list(traps(page.foreign(own)))  # A firm may well have “Partner” in its name.
     for what in own_traps[:2]:
-        soft = place.home and (place.header or logo)
+        soft = (place.home and (place.header or logo)) or (logo and what is _LARGE)
         named = (place.home or (place.header and logo)) and page.says_name(own)  # It may say all sorts of things.
+        named = named or (logo and what is _LARGE and page.says_name(own))
         yield reason(Sign.TRAP, what, Sign.TRAP.points // (4 if named else 2 if soft else 1))
     headings = [] if place.home or place.header else list(_headings(page, place.around))
     near = [] if place.home else [*place.words[:6], *headings]

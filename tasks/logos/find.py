@@ -26,6 +26,8 @@ CONFIDENT = 0.7
 """From here on a logo is taken without asking anybody."""
 LEAST = 0.3
 """Below this, the answer is that there is no logo."""
+UNSURE = 0.6
+"""What needs a look by an operator is not more certain than this."""
 AT_ONCE = 3
 """Requests that one site gets at the same moment."""
 LOOKED_AT = 6
@@ -459,7 +461,8 @@ def _appearance(candidate: Candidate, seen: Look | None, *, had: bool) -> Iterat
     elif not 0.3 <= seen.ratio <= 12:
         yield reason(Sign.ODD_SHAPE)
     elif seen.flat >= 0.45 and (longest >= 60 or seen.vector) and not (icon and longest < 120):
-        yield reason(Sign.LOGO_SHAPE)
+        lettering = seen.ratio >= 1.8 and not seen.opaque and (seen.vector or seen.width >= 120)
+        yield reason(Sign.LOGO_SHAPE, points=18 if lettering else None)
     if seen.is_white:
         yield reason(Sign.WHITE)
 
@@ -494,7 +497,9 @@ def _with_confidence(candidates: list[Candidate], looked: dict[str, Look | None]
         rival = max((other.score for other in rivals), default=-100)
         likely = 1 / (1 + math.exp(-(one.score - 38) / 13))
         ahead = 1 / (1 + math.exp(-(one.score - rival + 8) / 9))
-        judged.append(replace(one, confidence=round(likely * ahead * (1 if place == 0 else 0.9), 3)))
+        sure = likely * ahead * (1 if place == 0 else 0.9)
+        most = UNSURE if one.has(Sign.PART) else 1.0  # Nobody but an operator can cut it out.
+        judged.append(replace(one, confidence=round(min(sure, most), 3)))
     return judged
 
 

@@ -229,7 +229,6 @@ _PLACEHOLDER = re.compile(
 
 
 def _images(page: Page, _styles: Styles) -> Iterator[Sighting]:
-    first = True
     sightings: list[Sighting] = []
     for image in page.all("img", "amp-img", "wix-image", "image-element", "input", "ion-img", "v-img")[:PICTURES]:
         if image.tag == "input" and attribute(image, "type").lower() != "image":
@@ -240,12 +239,14 @@ def _images(page: Page, _styles: Styles) -> Iterator[Sighting]:
             continue
         known = list(dict.fromkeys(filter(None, map(page.absolute, versions))))
         reasons = list(judge(page, image, own_words(image, *{file_name(one) for one in (source, *known[:3])}), source))
-        if first and sum(each.points for each in reasons) > 15:
-            reasons.append(reason(Sign.FIRST))
-            first = False
         sightings.append(Sighting(source, reasons, known, image))
     if len({one.source for one in sightings}) == 1 and all(each.points > 0 for each in sightings[0].reasons):
         sightings[0].reasons.append(reason(Sign.ONLY))
+    else:
+        least = 15 if _writes_its_name(page) else 0
+        likely = next((one for one in sightings if one.points > least), None)
+        if likely is not None:
+            likely.reasons.append(reason(Sign.FIRST))
     yield from sightings
 
 
@@ -439,7 +440,18 @@ def _background(page: Page, painted: Painted) -> Iterator[Sighting]:
             reasons.append(reason(Sign.BRAND_WORD))
     else:
         reasons.append(Reason(Sign.BACKDROP, -20))
+    if _is_part(painted):
+        reasons.append(reason(Sign.PART))
     yield Sighting(source, reasons, [], painted.element)
+
+
+def _is_part(painted: Painted) -> bool:
+    """Whether the picture holds several, of which the style shows one."""
+    told = " ".join(painted.declarations.get(name, "") for name in ("background", "background-position"))
+    told += painted.declarations.get("background-position-x", "") + painted.declarations.get(
+        "background-position-y", ""
+    )
+    return re.search(r"(?<![\w-])-\d+(\.\d+)?px", re.sub(r"url\([^)]*\)", "", told)) is not None
 
 
 def _last(selector: str) -> str:

@@ -8,10 +8,11 @@ import pytest
 from PIL import Image, ImageDraw
 
 from tasks.logos.fetch import AddressRefused, Fetched, RobotsRefused, Unreachable
-from tasks.logos.find import find
+from tasks.logos.find import CONFIDENT, find
 from tasks.logos.gather import Candidate, Kind, gather
 from tasks.logos.page import Page
 from tasks.logos.shape import shape
+from tests.websites.drawn import dot
 from tests.websites.known import known
 
 FIRM = "Steuerkanzlei Mustermann & Partner"
@@ -271,6 +272,25 @@ def test_a_white_logo_without_a_twin_is_still_the_logo(site):
     site.pages["/a.png"] = picture(colour=(255, 255, 255))
 
     assert taken(site) == "/a.png"
+
+
+def test_a_logo_that_has_to_be_cut_out_of_a_larger_picture_is_left_to_an_operator(site):
+    style = "<style>.logo{width:220px;height:60px;background:url(all.png) 0 -120px no-repeat}</style>"
+    site.pages["/"] = page('<header><a class="logo" href="/">Mustermann</a></header>', style).content
+    site.pages["/all.png"] = picture((400, 400))
+
+    choice = find(site.url, FIRM).choice
+
+    assert choice is not None
+    assert choice.source == site.url + "/all.png"
+    assert choice.confidence < CONFIDENT
+
+
+def test_a_picture_that_only_keeps_a_place_is_no_logo(site):
+    site.pages["/"] = b'<header><a class="logo" href="/"><img src="x.gif" alt="Mustermann Logo"></a></header>'
+    site.pages["/x.gif"] = dot()
+
+    assert taken(site) == ""
 
 
 def test_a_site_full_of_candidates_costs_a_limited_number_of_requests(site):
