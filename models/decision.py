@@ -68,10 +68,14 @@ VERDICTS: dict[DecisionKind, list[Verdict]] = {
 class AnsweredAlready(ProvisionError):
     says = N_("This was decided already (%(verdict)s, by %(by)s): nothing was changed.")
 
-    def __init__(self, verdict: str, by: str) -> None:
+    def __init__(self, verdict: Verdict, by: str) -> None:
         super().__init__(verdict, by)
         self.verdict = verdict
-        self.by = by
+        self.by = "Prefect" if by == "operator" else by  # Whoever answers a form there is not known by name.
+
+
+class SettledOtherwise(AnsweredAlready):
+    says = N_("This is no question any more, it was settled in another way: nothing was changed.")
 
 
 class VerdictUnfit(ProvisionError):
@@ -172,7 +176,8 @@ class Decision(Base):
         if (self.verdict, self.answered_by, self.answer) == (verdict, by[:254], answer):
             return False
         if self.verdict is not None:
-            raise AnsweredAlready(self.verdict.value, self.answered_by or "")
+            refusal = SettledOtherwise if self.verdict is Verdict.MOOT else AnsweredAlready
+            raise refusal(self.verdict, self.answered_by or "")
         if verdict not in [choice.value for choice in self.choices]:
             raise VerdictUnfit(verdict[:40], ", ".join(choice.value for choice in self.choices))
         self.verdict, self.answered_by, self.answered_at, self.answer = Verdict(verdict), by[:254], now, answer

@@ -85,6 +85,26 @@ def test_a_refused_number_is_replaced_by_one_near_to_it(live, person, follow):
     live.mail(page, email, word="555556")
 
 
+def test_what_was_answered_in_prefect_is_told_on_the_board_and_gone(live, person, operator):
+    email, prefect = "doris@doppelt.example", person()
+    others = {run["id"] for run in runs(live, "decide", "PAUSED")}
+    live.ask_for("Kanzlei doris", email, preferred_number="444444")
+    run = first_run(prefect, live, "decide", "PAUSED", others)
+    open_question(operator, live, email, "Ablehnen und die anderen anbieten")
+
+    resume(prefect, live, run, Entscheidung="grant")
+    until(prefect, "the answer", lambda: run in {one["id"] for one in runs(live, "decide", "COMPLETED")})
+    operator.get_by_role("button", name="Ablehnen und die anderen anbieten").click()
+
+    expect(operator.get_by_role("alert")).to_contain_text(
+        "Darüber wurde bereits entschieden (vergeben, durch Prefect): Es wurde nichts geändert."
+    )
+    expect(operator.get_by_role("button", name="Ablehnen und die anderen anbieten")).to_have_count(0)
+    expect(operator.get_by_role("heading", level=1)).to_contain_text("Kanzlei doris")
+    expect(operator.get_by_text("444444").first).to_be_visible()
+    sound(operator)
+
+
 def test_a_password_that_is_too_short_costs_only_the_password(live, person, follow):
     live.ask_for("Kanzlei Kurz", "kurt@kurz.example")
     page = follow(person(), "kurt@kurz.example", "/auth/register")

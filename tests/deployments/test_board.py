@@ -15,7 +15,7 @@ from deployments.web.pages import operators
 from models.audit import Entry
 from models.board import CaseState, MailState, case_detail
 from models.db import reading, transaction
-from models.decision import VERDICTS, AnsweredAlready, Decision, DecisionKind
+from models.decision import VERDICTS, AnsweredAlready, Decision, DecisionKind, Verdict
 from models.document import Document
 from models.exchange import MOST_ATTEMPTS, Incoming, MailKind, Outgoing
 from models.link import Link, Purpose
@@ -553,7 +553,7 @@ def test_many_agreements_are_countersigned_at_once_and_what_is_refused_is_told(o
 
     def refused_once(decision_id, *rest, **more):
         if decision_id == int(numbers[1]):
-            raise AnsweredAlready("refuse", "somebody@convent-it.example")
+            raise AnsweredAlready(Verdict.REFUSE, "somebody@convent-it.example")
         return judge(decision_id, *rest, **more)
 
     monkeypatch.setattr(cases, "answer_decision", refused_once)

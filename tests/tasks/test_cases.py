@@ -8,12 +8,13 @@ from models.exchange import Outgoing
 from models.firm import Firm
 from models.link import Purpose
 from models.onboarding import Onboarding, Stopped
-from models.person import Person, Role
+from models.person import Language, Person, Role
 from models.request import Named
 from models.subscription import Subscription
 from tasks import accounts, agreements, corrections, firms, invitations, signing
 from tasks.cases import FormInvalid, PlanMissing, answer_decision, open_case, start_case, stop_case
 from tasks.logos import publish
+from tasks.texts import Reader, explain
 from tests.factories import (
     FROM,
     PASSWORD,
@@ -136,6 +137,26 @@ def test_a_question_is_answered_once_and_the_same_answer_again_changes_nothing()
         answer_decision(question, "agreed", "operator", plan="basic", interval="yearly")
 
     assert everything() == before
+
+
+def test_who_answers_what_was_settled_already_is_told_how_in_words():
+    answered, moot = (opened(f"test:{n}", preferred_number=n) for n in ("777777", "888888"))
+    for case_id in (answered, moot):
+        advance(case_id)
+    questions = open_question(answered), open_question(moot)
+    answer_decision(questions[0], "grant", "operator")
+    stop_case(moot, "Doppelt.", "op@x.example")
+
+    said = []
+    for question in questions:
+        with pytest.raises(AnsweredAlready) as refused:
+            answer_decision(question, "refuse", "op@x.example")
+        said.append(explain(refused.value, Reader(Language.GERMAN)))
+
+    assert said == [
+        "Darüber wurde bereits entschieden (vergeben, durch Prefect): Es wurde nichts geändert.",
+        "Diese Frage stellt sich nicht mehr, sie hat sich auf anderem Weg erledigt: Es wurde nichts geändert.",
+    ]
 
 
 def test_of_two_answers_at_the_same_moment_one_counts():
