@@ -337,6 +337,14 @@ class Reminder(Base):
         session.flush()
 
     @classmethod
+    def begin_tasks(cls, session: Session, case: Onboarding, person: Person, now: datetime) -> None:
+        """What the organiser is to tell or supply waits from now on: before there was no account to do it with."""
+        steps = select(cls.step).where(cls.person_id == person.id, cls.kind == WaitKind.TASK, cls.ended_at.is_(None))
+        for step in session.scalars(steps).all():
+            if step is not None:
+                cls.begin(session, case, person, step, now)
+
+    @classmethod
     def end(
         cls, session: Session, step: StepName, now: datetime, *, case: int | None = None, person: int | None = None
     ) -> None:

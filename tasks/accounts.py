@@ -270,6 +270,7 @@ def _registered(session: Session, case: Onboarding, person: Person, actor: str) 
     Reminder.end(session, STEP_OF[person.role], at, person=person.id)
     if person.role is Role.ORGANISER:  # At once, so that the page they see next is right.
         case.finish(StepName.ORGANISER, at)
+        Reminder.begin_tasks(session, case, person, at)
     record(session, case.id, at, "person.registered", actor, person=person.id, role=person.role)
     if person.role is Role.CLIENT:
         about = letterhead(session, case.firm)

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
 from enum import StrEnum
 from hmac import compare_digest
+from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import ColumnElement, Row, Select, and_, func, or_, select, true, tuple_, update
@@ -34,7 +35,7 @@ from models.link import LinkUnknown, later_token
 from models.onboarding import Onboarding, Reminder, StepName
 from models.person import Person, Role
 from models.schedule import Reach, next_reachable, now
-from tasks.accounts import STEP_OF, invite, record_people
+from tasks.accounts import invite, record_people
 from tasks.agreements import mail_agreement
 from tasks.bounces import hold_person
 from tasks.cases import Turn, letterheads
@@ -74,6 +75,7 @@ class Held(StrEnum):
     LATER = "later"  # It is not due yet: the cadence was changed, or the person asked for peace.
     PAUSED = "paused"
     ADDRESS = "address"  # An operator is asked for the right one.
+    ACCOUNT = "account"  # They make an account first, of which they are reminded.
     OVER = "over"  # What we waited for has happened, or the case has ended.
 
 
@@ -131,7 +133,9 @@ class _Batch:
     def rhythm(self, wait: Reminder) -> Rhythm:
         return self._cadences.rhythm(wait.kind, wait.onboarding_id)
 
-    def held(self, person: Person | None, case: Onboarding, answered_at: datetime | None) -> Held | None:
+    def held(
+        self, wait: Reminder, person: Person | None, case: Onboarding, answered_at: datetime | None
+    ) -> Held | None:
         """What keeps it back whatever the hour."""
         withdrawn = person is not None and person.withdrawn_at is not None
         if case.stopped_at is not None or answered_at is not None or withdrawn:
@@ -141,14 +145,18 @@ class _Batch:
             places.append((Level.PERSON, person.id))
         if any(place in self._pauses for place in places):
             return Held.PAUSED
-        return Held.ADDRESS if person is not None and person.bounced_at is not None else None
+        if person is not None and person.bounced_at is not None:
+            return Held.ADDRESS
+        if person is not None and wait.kind is WaitKind.TASK and person.registered_at is None:
+            return Held.ACCOUNT
+        return None
 
     def hold(
         self, wait: Reminder, person: Person | None, case: Onboarding, answered_at: datetime | None, at: datetime
     ) -> Held | None:
         """Why this wait, now looked at, is held back, having set when to look at it again; None if it is not."""
         rhythm, who = self.rhythm(wait), person or Reach()
-        held, due = self.held(person, case, answered_at), wait.due(rhythm)
+        held, due = self.held(wait, person, case, answered_at), wait.due(rhythm)
         if held is Held.OVER:
             wait.over(at)
         elif held is not None or due is None:
@@ -159,6 +167,19 @@ class _Batch:
         elif wait.sent < rhythm.most and (slot := next_reachable(at, timedelta(), who)) > at:
             wait.due_at, held = slot, Held.HOURS
         return held
+
+
+class _Looked(NamedTuple):
+    """A wait that was looked at, with all that its mail needs."""
+
+    wait: Reminder
+    person: Person | None
+    case: Onboarding
+    rhythm: Rhythm
+
+    @property
+    def is_last(self) -> bool:
+        return self.wait.sent == self.rhythm.most
 
 
 def _send_batch(done: Reminded) -> int:
@@ -175,9 +196,8 @@ def _send_batch(done: Reminded) -> int:
         if not rows:
             return 0
         known = _Batch(session, rows)
-        turns: dict[StepName, list[Turn]] = defaultdict(list)
-        silent: list[tuple[Reminder, Person | None, Onboarding, Follow]] = []
-        undecided: list[tuple[Reminder, bool]] = []
+        sent: list[_Looked] = []
+        silent: list[_Looked] = []
         for wait, person, case, answered_at in rows:
             rhythm = known.rhythm(wait)
             held = known.hold(wait, person, case, answered_at, at)
@@ -185,40 +205,55 @@ def _send_batch(done: Reminded) -> int:
                 done.held[wait.kind, held] += 1
             elif wait.sent >= rhythm.most:
                 wait.followed_at, wait.due_at = at, None
-                silent.append((wait, person, case, rhythm.follow))
+                silent.append(_Looked(wait, person, case, rhythm))
                 done.followed[wait.kind, rhythm.follow] += 1
             else:
-                count = wait.count(rhythm, person or Reach(), at)
-                done.mails[wait.kind, count] += 1
-                if person is None or wait.step is None:
-                    undecided.append((wait, count == rhythm.most and rhythm.follow is Follow.MANAGERS))
-                else:
-                    turns[wait.step].append(Turn(case, person, count, last=count == rhythm.most))
-        for step, asked in turns.items():
-            _remind(session, step, asked)
-        if silent:
-            _follow(session, silent, at)
-        if undecided:
-            _remind_operators(session, undecided, at)
+                wait.count(rhythm, person or Reach(), at)
+                sent.append(_Looked(wait, person, case, rhythm))
+                done.mails[wait.kind, wait.sent] += 1
+        _remind(session, sent, at)
+        _follow(session, silent, at)
         return len(rows)
 
 
-def _follow(session: Session, silent: list[tuple[Reminder, Person | None, Onboarding, Follow]], at: datetime) -> None:
+def _remind(session: Session, due: list[_Looked], at: datetime) -> None:
+    """Write the mails of these reminders, which are counted already."""
+    turns: dict[StepName, list[Turn]] = defaultdict(list)
+    tasks: dict[int, list[tuple[StepName, Turn]]] = defaultdict(list)
+    for one in due:
+        if one.person is not None and one.wait.step is not None:
+            turn = Turn(one.case, one.person, one.wait.sent, last=one.is_last)
+            if one.wait.kind is WaitKind.TASK:
+                tasks[one.person.id].append((one.wait.step, turn))
+            else:
+                turns[one.wait.step].append(turn)
+    for step, asked in turns.items():
+        # The same mail as the first time, with a fresh link, as reminder number so and so.
+        send = mail_agreement if step is StepName.AGREEMENT else invite
+        send(session, asked)
+        record_people(session, [(turn.case, turn.person) for turn in asked], "person.reminded", step=step)
+    if tasks:
+        _ask_organisers(session, list(tasks.values()))
+    undecided = {one.wait.decision_id: one for one in due if one.wait.decision_id is not None}
+    if undecided:
+        _remind_operators(session, undecided, at)
+
+
+def _follow(session: Session, silent: list[_Looked], at: datetime) -> None:
     """Do what follows the last reminder: ask operators, tell organisers, or tell managers."""
-    questions = [_question(wait, at) for wait, _, _, follow in silent if follow is Follow.OPERATOR]
+    questions = [_question(one.wait, at) for one in silent if one.rhythm.follow is Follow.OPERATOR]
     if questions:
         Decision.ask_each(session, questions)
     theirs: dict[tuple[int, StepName], list[tuple[Reminder, Person, Onboarding]]] = defaultdict(list)
-    for wait, person, case, follow in silent:
-        if follow is Follow.ORGANISER and person is not None and wait.step is not None:
+    for wait, person, case, rhythm in silent:
+        if rhythm.follow is Follow.ORGANISER and person is not None and wait.step is not None:
             theirs[case.firm_id, wait.step].append((wait, person, case))
-    if theirs:
-        _tell_organisers(session, theirs, at)
-    for wait, _, case, follow in silent:
-        if follow is Follow.MANAGERS and wait.decision_id is not None:
+        elif rhythm.follow is Follow.MANAGERS and wait.decision_id is not None:
             decision = session.get_one(Decision, wait.decision_id)
             key = f"decision_overdue:{decision.id}:{wait.since.isoformat()}"
             tell_managers(session, case, decision, key, wait.sent)
+    if theirs:
+        _tell_organisers(session, theirs, at)
 
 
 def _tell_organisers(
@@ -273,45 +308,40 @@ def _question(wait: Reminder, at: datetime) -> Decision:
     )
 
 
-def _remind(session: Session, step: StepName, turns: list[Turn]) -> None:
-    """The same mail as the first time, with a fresh link, as reminder number so and so."""
-    if step is StepName.AGREEMENT:
-        mail_agreement(session, turns)
-    else:
-        invite(session, [turn for turn in turns if STEP_OF[turn.person.role] is step])
-        _ask_organisers(session, step, [turn for turn in turns if STEP_OF[turn.person.role] is not step])
-    record_people(session, [(turn.case, turn.person) for turn in turns], "person.reminded", step=step)
-
-
-def _ask_organisers(session: Session, step: StepName, turns: list[Turn]) -> None:
-    at, about = now(), letterheads(session, [turn.case.firm for turn in turns])
-    mails = [
-        Outgoing.draft(
-            MailKind.YOUR_TURN,
-            f"your_turn:{person.id}:{step}:{at:%Y-%m-%d}",
-            person,
-            at,
-            case_id=case.id,
-            **about[case.firm_id],
-            step=step,
-            count=count,
-            last=last,
-            missing=case.firm.missing,
-            path=f"/firm/{case.firm_id}",
+def _ask_organisers(session: Session, tasks: list[list[tuple[StepName, Turn]]]) -> None:
+    """One mail to each organiser about all that is to be told or supplied, however much it is."""
+    at, about = now(), letterheads(session, [asked[0][1].case.firm for asked in tasks])
+    mails = []
+    for asked in tasks:
+        case, person = asked[0][1].case, asked[0][1].person
+        steps = sorted((step for step, _ in asked), key=list(StepName).index)
+        mails.append(
+            Outgoing.draft(
+                MailKind.YOUR_TURN,
+                f"your_turn:{person.id}:{'+'.join(steps)}:{at:%Y-%m-%d}",
+                person,
+                at,
+                case_id=case.id,
+                **about[case.firm_id],
+                steps=steps,
+                paths={step: f"/firm/{case.firm_id}/{step}" for step in steps},
+                count=max(turn.reminders for _, turn in asked),
+                last=all(turn.last for _, turn in asked),
+                missing=case.firm.missing,
+                path=f"/firm/{case.firm_id}",
+            )
         )
-        for case, person, count, last in turns
-    ]
+        record_people(session, [(case, person)], "person.reminded", steps=steps)
     Outgoing.post_all(session, mails)
 
 
-def _remind_operators(session: Session, waits: list[tuple[Reminder, bool]], at: datetime) -> None:
-    """One mail to each operator about all that waits for their word; the managers hear of what is *last* next."""
-    last = {wait.decision_id: is_last for wait, is_last in waits}
+def _remind_operators(session: Session, waits: dict[int, _Looked], at: datetime) -> None:
+    """One mail to each operator about all that waits for their word, by the decision's id."""
     asked = (
         select(Decision, Firm.name)
         .join(Onboarding, Onboarding.id == Decision.onboarding_id)
         .join(Firm, Firm.id == Onboarding.firm_id)
-        .where(Decision.id.in_(last))
+        .where(Decision.id.in_(waits))
         .order_by(Decision.opened_at)
     )
     questions = [
@@ -319,12 +349,12 @@ def _remind_operators(session: Session, waits: list[tuple[Reminder, bool]], at: 
             "kind": one.kind,
             "firm": firm,
             "days": (at - one.opened_at).days,
-            "last": last[one.id],
+            "last": waits[one.id].is_last and waits[one.id].rhythm.follow is Follow.MANAGERS,
             "path": f"/board/cases/{one.onboarding_id}#decision-{one.id}",
         }
         for one, firm in session.execute(asked)
     ]
-    remind_operators(session, questions, f"decisions_wait:{waits[0][0].id}:{at.isoformat()}")
+    remind_operators(session, questions, f"decisions_wait:{min(waits)}:{at.isoformat()}")
 
 
 # ---- what would go out
@@ -379,7 +409,7 @@ def foresee(until: datetime) -> Iterator[Foreseen]:
             last = (rows[-1][0].due_at, rows[-1][0].id)
             known = _Batch(session, rows)
             for wait, person, case, answered_at in rows:
-                if known.held(person, case, answered_at) is None:
+                if known.held(wait, person, case, answered_at) is None:
                     yield from _foreseen(wait, person, known.rhythm(wait), start, until)
 
 
@@ -570,7 +600,7 @@ def waits_of(session: Session, case_id: int) -> list[WaitLine]:
     rows = session.execute(_waits().where(Reminder.onboarding_id == case_id, Reminder.ended_at.is_(None))).all()
     known, start, lines = _Batch(session, rows), now(), []
     for wait, person, case, answered_at in rows:
-        held = known.held(person, case, answered_at)
+        held = known.held(wait, person, case, answered_at)
         if held is Held.OVER:
             continue
         rhythm, due = known.rhythm(wait), wait.due(known.rhythm(wait))

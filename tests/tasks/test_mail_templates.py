@@ -49,6 +49,19 @@ CASES = [
         for step in ("details", "logo", "caseworkers", "clients")
         for count in range(4)
     ],
+    *[
+        (
+            "your_turn",
+            {
+                "steps": steps,
+                "paths": {step: f"/firm/1/{step}" for step in steps},
+                "missing": ["street", "land"],
+                "count": count,
+                "path": "/firm/1",
+            },
+        )
+        for count, steps in ((1, ["details", "logo"]), (3, ["caseworkers", "clients"]))
+    ],
     ("company_id", {"granted": True, "preferred": 861272, "alternatives": [], "note": ""}),
     ("company_id", {"granted": False, "preferred": 123456, "alternatives": [123457, 123465], "note": "Vergeben."}),
     *[("invitation", {"message": "Guten Tag!", "invited_by": "e@freitag.example", "count": n}) for n in range(4)],
@@ -209,19 +222,21 @@ def test_sie_and_du_are_never_mixed(kind, facts):
     assert not re.search(r"\b(Ihnen|Ihr\w*|können Sie|Sie)\b", informal.text.replace("Sie bleibt", ""))
 
 
-@pytest.mark.parametrize(
-    ("kind", "facts"), [case for case in CASES if case[1].get("count", 0) > 0 and case[0] != "invitation"]
-)
+@pytest.mark.parametrize(("kind", "facts"), [case for case in CASES if case[1].get("count", 0) > 0])
 def test_a_reminder_says_what_is_missing_why_how_long_and_whom_to_ask(kind, facts):
     sent = mail(kind, facts)
 
     assert sent.subject.startswith("Erinnerung:")
-    for part in ("Was fehlt:", "Wozu es gebraucht wird:", "Wie lange es dauert:", settings().provider_phone[-7:]):
+    ask = settings().provider_email if kind == "invitation" else settings().provider_phone[-7:]
+    for part in ("Was fehlt:", "Wozu es gebraucht wird:", "Wie lange es dauert:", ask, "/later/"):
         assert part in sent.text
 
 
-def test_reminders_change_their_tone():
-    tones = {mail("agreement", {"count": count}).text.split("\n")[2] for count in (1, 2, 3)}
+@pytest.mark.parametrize(
+    ("kind", "facts"), [("agreement", {}), ("invitation", {"message": "", "invited_by": "e@freitag.example"})]
+)
+def test_reminders_change_their_tone(kind, facts):
+    tones = {mail(kind, facts | {"count": count}).text.split("\n")[2] for count in (1, 2, 3)}
 
     assert len(tones) == 3
 

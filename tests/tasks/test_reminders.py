@@ -37,6 +37,7 @@ from tests.factories import (
     opened,
     operator,
     outbox,
+    registered,
     token,
     with_client,
     with_organiser,
@@ -149,14 +150,33 @@ def test_who_reached_the_goal_is_not_reminded(clock):
     assert len(outbox("agreement")) == 2
 
 
-def test_the_organiser_is_reminded_of_what_is_missing(clock):
-    advance(opened(street="", land=None))
+def test_the_organiser_is_reminded_of_all_that_is_missing_in_one_mail(clock):
+    case_id = with_organiser(street="", land=None)
 
     remind(clock, days=3)
 
     with reading() as session:
-        told = {m.facts["step"]: m.facts["missing"] for m in session.scalars(select(Outgoing)) if m.kind == "your_turn"}
-    assert told == {"details": ["street"], "logo": ["street"]}
+        (mail,) = session.scalars(select(Outgoing).where(Outgoing.kind == "your_turn")).all()
+        told = [entry.facts["steps"] for entry in trail(session, case_id) if entry.action == "person.reminded"]
+    assert mail.facts["steps"] == ["details", "logo"]
+    assert mail.facts["missing"] == ["street"]
+    assert mail.facts["paths"]["logo"] == f"/firm/{firm_of(case_id)}/logo"
+    assert told == [["details", "logo"]]
+
+
+def test_nobody_is_asked_for_what_takes_an_account_before_there_is_one(clock):
+    case_id = opened(street="", land=None)
+    advance(case_id)
+
+    held = remind(clock, days=3).held
+
+    assert held[WaitKind.TASK, Held.ACCOUNT] == 2
+    assert (len(outbox("register")), outbox("your_turn")) == (2, [])
+    assert not [line for line in foresee(now() + timedelta(days=30)) if line.kind is WaitKind.TASK]
+    registered()
+    assert [round((wait.due_at - now()) / timedelta(days=1)) for wait in waits() if wait.kind is WaitKind.TASK] == [
+        4
+    ] * 2
 
 
 def test_a_client_is_reminded_with_the_words_of_the_invitation(clock):
