@@ -15,9 +15,11 @@ from lxml import etree  # type: ignore[import-untyped]
 
 from models.errors import ProvisionError
 from tasks.logos import svg
+from tasks.logos.candidate import Candidate, Kind, merged, stem
+from tasks.logos.declared import manifest_icons, scripted
 from tasks.logos.evidence import Reason, Sign, reason
 from tasks.logos.fetch import PAGE_BYTES, PICTURE_BYTES, Faltered, Fetched, Fetcher, Unreachable
-from tasks.logos.gather import Candidate, Kind, gather, is_placeholder, manifest_icons, merged, scripted, stem
+from tasks.logos.gather import gather
 from tasks.logos.look import Look, look
 from tasks.logos.page import Page, as_xml, attribute, folded, site_of
 from tasks.logos.styles import Styles, imports
@@ -261,7 +263,7 @@ def _gathered(visit: _Visit, pages: list[Page], *, styled: bool) -> list[Candida
 
 def _needs_styles(candidates: list[Candidate]) -> bool:
     """Whether style sheets may tell more: of pictures nobody named yet, of colours, of which version is shown."""
-    if not candidates or candidates[0].score < 85 or _takes_colours(candidates[0]) or is_placeholder(candidates[0]):
+    if not candidates or candidates[0].score < 85 or _takes_colours(candidates[0]) or candidates[0].is_placeholder:
         return True
     return any(one.score > candidates[0].score - 30 for one in candidates[1:])
 
@@ -457,7 +459,8 @@ def _appearance(candidate: Candidate, seen: Look | None, *, had: bool) -> Iterat
         yield reason(Sign.TOO_SMALL)
     elif seen.is_photograph:
         called = candidate.has(Sign.LOGO_WORD, Sign.LOGO_NEAR) and candidate.has(Sign.HOME_LINK, Sign.HEADER)
-        yield reason(Sign.PHOTO, points=Sign.PHOTO.points // 3 if called else None)
+        strip = seen.ratio >= 1.8 and seen.width <= 600 and candidate.has(Sign.HOME_LINK) and candidate.has(Sign.HEADER)
+        yield reason(Sign.PHOTO, points=Sign.PHOTO.points // 3 if called else Sign.PHOTO.points // 2 if strip else None)
     elif not 0.3 <= seen.ratio <= 12:
         yield reason(Sign.ODD_SHAPE)
     elif seen.flat >= 0.45 and (longest >= 60 or seen.vector) and not (icon and longest < 120):

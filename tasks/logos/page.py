@@ -228,10 +228,11 @@ class Page:
 
     @cached_property
     def hosts(self) -> set[str]:
-        """Hosts whose home page may be the firm's: its own, those above it, and those that the site says it has."""
-        labels = self.site.split(".")
-        above = {".".join(labels[number:]) for number in range(1, len(labels) - 1)}
-        return {self.site, *above, *map(site_of, self._called()), *self.domains - {domain_of(self.site)}}
+        """Hosts whose home page may be the firm's: its own, the one above it, and those that the site says it has."""
+        label, _, above = self.site.partition(".")
+        is_part = "." in above and (len(label) < 4 or label in {"home", "start"})  # Others may be firms of their own.
+        ours = {self.site, *([above] if is_part else []), *map(site_of, self._called())}
+        return ours | self.domains - {domain_of(self.site)}
 
     def leads_home(self, link: Element) -> bool:
         href = attribute(link, "href").strip()

@@ -7,9 +7,10 @@ from random import Random
 import pytest
 from PIL import Image, ImageDraw
 
+from tasks.logos.candidate import Candidate, Kind
 from tasks.logos.fetch import AddressRefused, Fetched, RobotsRefused, Unreachable
 from tasks.logos.find import CONFIDENT, find
-from tasks.logos.gather import Candidate, Kind, gather
+from tasks.logos.gather import gather
 from tasks.logos.page import Page
 from tasks.logos.shape import shape
 from tests.websites.drawn import dot
