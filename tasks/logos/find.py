@@ -6,23 +6,23 @@ candidates, looks at the pictures of the likeliest, and asks a second page if th
 
 import math
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from urllib.parse import urlsplit
 
 from lxml import etree  # type: ignore[import-untyped]
 
-from models.errors import ProvisionError
 from tasks.logos import svg
 from tasks.logos.candidate import Candidate, Kind, merged, stem
 from tasks.logos.declared import manifest_icons, scripted
 from tasks.logos.evidence import Reason, Sign, reason
-from tasks.logos.fetch import PAGE_BYTES, PICTURE_BYTES, Faltered, Fetched, Fetcher, Unreachable
+from tasks.logos.fetch import PAGE_BYTES, Fetcher
 from tasks.logos.gather import gather
 from tasks.logos.look import Look, look
-from tasks.logos.page import Page, as_xml, attribute, folded, site_of
+from tasks.logos.page import Page, as_xml, attribute, folded
 from tasks.logos.styles import Styles, imports
+from tasks.logos.visit import AT_ONCE, Visit, enter, first_page, is_file, is_thin
 
 CONFIDENT = 0.7
 """From here on a logo is taken without asking anybody."""
@@ -30,8 +30,6 @@ LEAST = 0.3
 """Below this, the answer is that there is no logo."""
 UNSURE = 0.6
 """What needs a look by an operator is not more certain than this."""
-AT_ONCE = 3
-"""Requests that one site gets at the same moment."""
 LOOKED_AT = 6
 SHEETS = 5
 SHEET_BYTES = 1_500_000
@@ -62,184 +60,26 @@ def find(website: str, firm_name: str = "") -> Found:
     Raises the refusals of ``tasks.logos.fetch`` for the website as a whole, and Faltered if it may work later.
     """
     with Fetcher() as fetcher:
-        visit = _Visit(fetcher)
-        first = _open(fetcher, website)
+        visit = Visit(fetcher)
+        first = first_page(fetcher, website)
         if first.media_type.startswith("image/") or svg.is_svg(first.content):
             return Found([Candidate.given(first.url)], {first.url: first.content})
-        pages = _enter(visit, Page(first, firm_name))
+        pages = enter(visit, Page(first, firm_name))
         found = _searched(visit, pages)
         keeps_a_place = any(one.has(Sign.BLANK) and one.has(Sign.HOME_LINK, Sign.HEADER) for one in found.candidates)
         return _searched(visit, pages, styled=True) if keeps_a_place and found.choice is None else found
 
 
-def _searched(visit: "_Visit", pages: list[Page], *, styled: bool = False) -> Found:
+def _searched(visit: Visit, pages: list[Page], *, styled: bool = False) -> Found:
     candidates = _gathered(visit, pages, styled=styled)
     candidates = _confirmed(visit, pages, candidates)
     return Found(*_looked_at(visit, pages[-1], candidates))
 
 
-class _Visit:
-    """Fetches what the search can do without: what cannot be had is None, and a dead host is asked once."""
-
-    def __init__(self, fetcher: Fetcher) -> None:
-        self._fetcher = fetcher
-        self._dead: set[str] = set()
-        self._had: dict[str, Fetched | None] = {}
-
-    def page(self, url: str) -> Fetched | None:
-        fetched = self.get(url, PAGE_BYTES, cut=True)
-        return fetched if fetched is not None and _is_page(fetched) else None
-
-    def get(self, url: str, most: int = PICTURE_BYTES, *, cut: bool = False) -> Fetched | None:
-        host = site_of(url)
-        if url in self._had:
-            return self._had[url]
-        if not url or host in self._dead or self._fetcher.is_late:
-            return None
-        try:
-            self._had[url] = self._fetcher.get(url, most=most, cut=cut)
-        except (ProvisionError, Faltered) as error:
-            self._had[url] = None
-            if isinstance(error, Faltered) or "name is not known" in str(error):
-                self._dead.add(host)
-        return self._had[url]
-
-    def all(self, urls: Iterable[str], most: int = PICTURE_BYTES) -> list[Fetched | None]:
-        """Several at the same moment, but not more than a reader's browser would ask for."""
-        with ThreadPoolExecutor(AT_ONCE) as pool:
-            return list(pool.map(lambda url: self.get(url, most), urls))
-
-
-# Entering the site.
-
-
-def _open(fetcher: Fetcher, website: str) -> Fetched:
-    """The first page, also if the firm wrote its address without or with the wrong scheme or ``www``."""
-    address = website.strip() if "://" in website else f"https://{website.strip()}"
-    host = urlsplit(address).hostname or ""
-    attempts = [address]
-    if address.startswith("https://") and "." in host:
-        bare = host.removeprefix("www.")
-        other = bare if host != bare else f"www.{host}"
-        attempts += [address.replace(host, other, 1), address.replace("https", "http", 1)]
-    failed: Exception | None = None
-    for attempt in attempts:
-        try:
-            return fetcher.get(attempt, most=PAGE_BYTES, cut=True)
-        except (Unreachable, Faltered) as error:
-            failed = failed or error
-    raise failed or Unreachable(website, "no address")
-
-
-def _enter(visit: _Visit, page: Page) -> list[Page]:
-    """The pages that a reader sees before and on the home page, the home page last; frames are pages of their own."""
-    pages = [page]
-    for _ in range(4):
-        onward = _refreshed(page) or _scripted_move(page) or _door(page)
-        known = {one.url for one in pages}
-        fetched = visit.page(onward) if onward and onward not in known else None
-        if fetched is None or fetched.url in known:
-            break
-        page = Page(fetched, page.firm_name, [one.url for one in pages])
-        pages.append(page)
-    homes = [one.url for one in pages]
-    for address in _frames(page)[:4]:
-        fetched = visit.page(address)
-        if fetched is not None:
-            pages.append(Page(fetched, page.firm_name, [*homes, *_frames(page)]))
-    return pages
-
-
-def _is_page(fetched: Fetched) -> bool:
-    return not fetched.media_type.startswith(("image/", "application/pdf")) and b"<" in fetched.content[:5000]
-
-
-def _refreshed(page: Page) -> str:
-    """Where a page moves its readers to by itself."""
-    for meta in page.all("meta"):
-        if attribute(meta, "http-equiv").lower() == "refresh" and not any(True for _ in meta.iterancestors("noscript")):
-            found = re.match(
-                r"""\s*(\d{1,9})?[\d.]*\s*[;,]?\s*(?:url\s*=)?\s*['"]?([^'"]+)""",
-                attribute(meta, "content"),
-                re.IGNORECASE,
-            )
-            if found and int(found[1] or 0) <= 15 and not found[2].strip().isdigit():
-                address = page.absolute(found[2])
-                return address if address != page.url else ""
-    return ""
-
-
-def _scripted_move(page: Page) -> str:
-    if not _is_thin(page):
-        return ""
-    for script in page.all("script"):
-        text = script.text or ""
-        pattern = r"""location(?:\.href)?\s*=\s*["']([^"']+)["']|location\.(?:replace|assign)\(\s*["']([^"']+)["']"""
-        if len(text) < 5000 and (found := re.search(pattern, text)):
-            return page.absolute(found[1] or found[2])
-    return ""
-
-
-def _text(page: Page) -> str:
-    silent = {"script", "style", "noscript", "title", "svg", "template"}
-    texts = ["" if one.tag in silent else one.text or "" for one in page.elements]
-    return " ".join(" ".join([*texts, *(one.tail or "" for one in page.elements)]).split())
-
-
-def _is_thin(page: Page) -> bool:
-    """Hardly anything to read: an entrance, or a page that a script draws."""
-    return (
-        len(page.all("a")) <= 12 and len(page.all("img")) <= 10 and len(page.elements) < 150 and len(_text(page)) < 700
-    )
-
-
-_ENTER = re.compile(
-    r"\b(weiter|eintreten|enter|eingang|zur (website|webseite|homepage|startseite|seite)|startseite|start|home|intro"
-    r"|ueberspringen|skip|willkommen|hier klicken|hier geht|deutsch|german|de)\b"
-)
-
-
-def _door(page: Page) -> str:
-    """The way in from a splash page or a choice of languages, in German if there is a choice."""
-    if not _is_thin(page) or page.all("frame") or page.all("nav"):
-        return ""
-    inner: dict[str, str] = {}
-    for link in page.all("a", "area"):
-        target = page.absolute(attribute(link, "href"))
-        if target and page.is_own(target) and not page.is_here(target) and not _is_file(target):
-            words = folded("".join(link.itertext()), attribute(link, "hreflang"), attribute(link, "title"))
-            words += " " + folded(*(attribute(image, "alt") for image in link.iter("img")))
-            inner.setdefault(target, words + " " + folded(urlsplit(target).path))
-    legal = re.compile(r"impressum|datenschutz|kontakt|imprint|privacy|agb|contact|barriere")
-    inner = {target: words for target, words in inner.items() if not legal.search(words)}
-    german = [target for target, words in inner.items() if re.search(r"\b(de|deutsch|german|dt)\b", words)]
-    entering = [target for target, words in inner.items() if _ENTER.search(words)]
-    if german and len(inner) <= 8:
-        return german[0]
-    return entering[0] if entering and len(inner) <= 4 else next(iter(inner)) if len(inner) == 1 else ""
-
-
-def _is_file(address: str) -> bool:
-    return (
-        re.search(r"\.(pdf|docx?|zip|jpe?g|png|gif|svg|webp|vcf|mp4)$", urlsplit(address).path, re.IGNORECASE)
-        is not None
-    )
-
-
-def _frames(page: Page) -> list[str]:
-    frames = page.all("frame") or (page.all("iframe") if _is_thin(page) else [])
-    addresses = [page.absolute(attribute(frame, "src")) for frame in frames]
-    own = [address for address in addresses if address and not _is_file(address)]
-    if not page.all("frame"):
-        own = [address for address in own if page.is_own(address)][:1] or own[:1]
-    head = re.compile(r"top|kopf|head|logo|banner|oben|titel|nav|menu|links")
-    return sorted(own, key=lambda address: head.search(address.lower()) is None)
-
-
 # Gathering.
 
 
-def _gathered(visit: _Visit, pages: list[Page], *, styled: bool) -> list[Candidate]:
+def _gathered(visit: Visit, pages: list[Page], *, styled: bool) -> list[Candidate]:
     """The candidates of all pages; style sheets and scripts are asked only where the pages leave doubts."""
     found = []
     for page in pages:
@@ -254,7 +94,7 @@ def _gathered(visit: _Visit, pages: list[Page], *, styled: bool) -> list[Candida
         found.append(candidates)
     candidates = merged(found)
     last = pages[-1]
-    if _is_thin(last) and (not candidates or candidates[0].score < 45):
+    if is_thin(last) and (not candidates or candidates[0].score < 45):
         candidates = merged([candidates, *(scripted(last, text, base) for base, text in _scripts(visit, last))])
     if not candidates or candidates[0].score < 60:
         candidates = merged([candidates, _manifest(visit, last)])
@@ -293,7 +133,7 @@ _LIBRARY = re.compile(
 )
 
 
-def _sheets(visit: _Visit, page: Page) -> list[tuple[str, str]]:
+def _sheets(visit: Visit, page: Page) -> list[tuple[str, str]]:
     addresses = [
         page.absolute(attribute(link, "href"))
         for link in page.all("link")
@@ -312,7 +152,7 @@ def _sheets(visit: _Visit, page: Page) -> list[tuple[str, str]]:
     return found
 
 
-def _scripts(visit: _Visit, page: Page) -> list[tuple[str, str]]:
+def _scripts(visit: Visit, page: Page) -> list[tuple[str, str]]:
     """The scripts that draw the page, by their names."""
     addresses = [page.absolute(attribute(script, "src")) for script in page.all("script") if script.get("src")]
     addresses += [
@@ -323,7 +163,7 @@ def _scripts(visit: _Visit, page: Page) -> list[tuple[str, str]]:
     return [(one.url, one.content.decode("utf-8", "replace")) for one in visit.all(own[:3], SCRIPT_BYTES) if one]
 
 
-def _manifest(visit: _Visit, page: Page) -> list[Candidate]:
+def _manifest(visit: Visit, page: Page) -> list[Candidate]:
     for link in page.all("link"):
         if "manifest" in attribute(link, "rel").lower():
             fetched = visit.get(page.absolute(attribute(link, "href")), SHEET_BYTES)
@@ -335,7 +175,7 @@ def _manifest(visit: _Visit, page: Page) -> list[Candidate]:
 # A second page.
 
 
-def _confirmed(visit: _Visit, pages: list[Page], candidates: list[Candidate]) -> list[Candidate]:
+def _confirmed(visit: Visit, pages: list[Page], candidates: list[Candidate]) -> list[Candidate]:
     """What stands at the top of another page, too, is rather a logo than what does not."""
     placed = [one for one in candidates if one.has(Sign.HEADER, Sign.TOP)]
     margin = candidates[0].score - candidates[1].score if len(candidates) > 1 else 100
@@ -367,7 +207,7 @@ def _another(page: Page) -> str:
     inner: dict[str, str] = {}
     for link in page.all("a"):
         target = page.absolute(attribute(link, "href"))
-        if target and page.is_own(target) and not page.leads_home(link) and not _is_file(target):
+        if target and page.is_own(target) and not page.leads_home(link) and not is_file(target):
             inner.setdefault(target, folded("".join(link.itertext()), urlsplit(target).path))
     for word in _TELLING:
         for target, words in inner.items():
@@ -379,7 +219,7 @@ def _another(page: Page) -> str:
 # Looking at the pictures.
 
 
-def _looked_at(visit: _Visit, page: Page, candidates: list[Candidate]) -> tuple[list[Candidate], dict[str, bytes]]:
+def _looked_at(visit: Visit, page: Page, candidates: list[Candidate]) -> tuple[list[Candidate], dict[str, bytes]]:
     if not candidates:
         return [], {}
     best = candidates[0].score
@@ -401,13 +241,13 @@ def _looked_at(visit: _Visit, page: Page, candidates: list[Candidate]) -> tuple[
     return _with_confidence(judged, looked), pictures
 
 
-def _at_once(visit: _Visit, page: Page, wanted: list[Candidate]) -> list[bytes | None]:
+def _at_once(visit: Visit, page: Page, wanted: list[Candidate]) -> list[bytes | None]:
     with ThreadPoolExecutor(AT_ONCE) as pool:
         work: Callable[[Candidate], bytes | None] = lambda one: _content(visit, page, one)  # noqa: E731
         return list(pool.map(work, wanted))
 
 
-def _content(visit: _Visit, page: Page, candidate: Candidate) -> bytes | None:
+def _content(visit: Visit, page: Page, candidate: Candidate) -> bytes | None:
     """The picture in the best version that is to be had."""
     if candidate.kind is Kind.INLINE_SVG:
         return _with_outer_parts(visit, page, candidate.drawing or candidate.source).encode()
@@ -426,7 +266,7 @@ def _content(visit: _Visit, page: Page, candidate: Candidate) -> bytes | None:
     return None
 
 
-def _with_outer_parts(visit: _Visit, page: Page, drawing: str) -> str:
+def _with_outer_parts(visit: Visit, page: Page, drawing: str) -> str:
     """The drawing with the symbols that it takes from other files."""
     for address, name in dict.fromkeys(re.findall(r'href="([^"#]+)#([\w.:-]+)"', drawing)):
         fetched = visit.get(page.absolute(address.replace("&amp;", "&")))

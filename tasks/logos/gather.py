@@ -25,7 +25,8 @@ PICTURES = 600
 def gather(page: Page, styles: Styles | None = None) -> list[Candidate]:
     """The candidates of one page, the likeliest first. Without *styles* those within the page are read."""
     styles = styles or Styles(page)
-    placed = [one for look in (_images, _drawings, _embedded, _backgrounds) for one in look(page, styles) if one.source]
+    seen = [*_images(page), *_drawings(page), *_embedded(page), *_backgrounds(page, styles)]
+    placed = [one for one in seen if one.source]
     unseen = styles.hidden(one.element for one in placed if one.points > 0)
     for one in placed:
         if one.element in unseen and all(each.sign is not Sign.HIDDEN for each in one.reasons):
@@ -46,7 +47,7 @@ def gather(page: Page, styles: Styles | None = None) -> list[Candidate]:
 # Images.
 
 
-def _images(page: Page, _styles: Styles) -> Iterator[Sighting]:
+def _images(page: Page) -> Iterator[Sighting]:
     sightings: list[Sighting] = []
     for image in page.all("img", "amp-img", "wix-image", "image-element", "input", "ion-img", "v-img")[:PICTURES]:
         if image.tag == "input" and attribute(image, "type").lower() != "image":
@@ -71,7 +72,7 @@ def _images(page: Page, _styles: Styles) -> Iterator[Sighting]:
 # Drawings within the page.
 
 
-def _drawings(page: Page, _styles: Styles) -> Iterator[Sighting]:
+def _drawings(page: Page) -> Iterator[Sighting]:
     for drawing in page.all("svg")[:PICTURES]:
         if any(True for _ in drawing.iterancestors("svg")) or not _draws(drawing):
             continue
@@ -132,7 +133,7 @@ def _referred(element: Element) -> list[str]:
 # Other elements that show a picture.
 
 
-def _embedded(page: Page, _styles: Styles) -> Iterator[Sighting]:
+def _embedded(page: Page) -> Iterator[Sighting]:
     for element in page.all("object", "embed", "iframe", "a", "td", "th", "table", "tr", "body", "link", "video"):
         name = {
             "object": "data",
