@@ -60,6 +60,10 @@ class Expired(ProvisionError):
         self.at = at
 
 
+class BeingDiscussed(ProvisionError):
+    says = N_("How this agreement goes on is being looked at already: you will hear from us.")
+
+
 class NotSigned(ProvisionError):
     says = N_("The firm has not signed this agreement: it cannot be countersigned.")
 
@@ -173,6 +177,10 @@ class Agreement(Base):
         """Whether it still can be signed or declined, as far as was written down."""
         return not (self.signed_at or self.declined_at or self.withdrawn_at or self.expired_at)
 
+    def has_run_out(self, now: datetime) -> bool:
+        """Whether it was not signed in time, as it was written down or as only the clock says yet."""
+        return self.expired_at is not None or (self.is_open and not self.is_being_checked and now >= self.expires_at)
+
     @property
     def is_being_checked(self) -> bool:
         """A signed copy is here, and nobody has said yet whether it counts."""
@@ -199,7 +207,7 @@ class Agreement(Base):
 
     def expire(self, now: datetime) -> bool:
         """Its time has run out; False if not, or if it is no longer open or a signed copy is being checked."""
-        if not self.is_open or self.is_being_checked or now < self.expires_at:
+        if self.expired_at is not None or not self.has_run_out(now):
             return False
         self.expired_at = now
         return True
@@ -308,6 +316,11 @@ class Agreement(Base):
             case DecisionKind.SIGNED_COPY:
                 return self.is_being_checked and self.uploaded_id == question.facts["document_id"]
         return True  # What to do after it has failed: until a new version is sent.
+
+    @property
+    def lapsed_key(self) -> str:
+        """Names the question what to do once it can no longer be signed."""
+        return f"{DecisionKind.LAPSED}:{self.id}"
 
     @property
     def countersign_key(self) -> str:

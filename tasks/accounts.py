@@ -32,7 +32,7 @@ from models.person import (
 from models.request import Named
 from models.schedule import now
 from tasks.access import mail_reset, use_up_links
-from tasks.agreements import mail_agreement
+from tasks.agreements import mail_agreement, send_anew
 from tasks.cases import Turn, add_people, letterhead, letterheads
 from tasks.people import replace
 from tasks.policy import side_effect
@@ -372,7 +372,11 @@ def renew_link(link_id: int) -> int:
         elif link.purpose is Purpose.PROGRESS:
             welcome(session, case, person)
         elif link.purpose is Purpose.AGREEMENT:
-            Agreement.current(session, case.id).require_open(at)
+            agreement = Agreement.current(session, case.id)
+            if agreement.has_run_out(at):
+                send_anew(session, case, person)
+                return case.id
+            agreement.require_open()
             mail_agreement(session, [Turn(case, person)])
         record(session, case.id, at, "link.resent", person.email, person=person.id, purpose=link.purpose)
         return case.id

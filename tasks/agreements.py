@@ -7,10 +7,10 @@ from datetime import date
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from models.agreement import Agreement, HandedOver, SignedHow, close_questions
+from models.agreement import Agreement, BeingDiscussed, HandedOver, SignedHow, close_questions
 from models.audit import record
 from models.db import Facts, reading, transaction
-from models.decision import Decision, DecisionKind
+from models.decision import Decision, DecisionKind, Verdict
 from models.document import Document
 from models.errors import N_, NotFound, ProvisionError
 from models.exchange import MailKind, Outgoing
@@ -172,9 +172,8 @@ def _await(case_id: int) -> None:
                 )
             case.wait(StepName.AGREEMENT, Party.OPERATOR, at)
         elif agreement.expired_at is not None or agreement.withdrawn_at is not None:
-            why = "expired" if agreement.expired_at is not None else "withdrawn"
-            facts = {"agreement_id": agreement.id, "why": why, "reason": agreement.withdraw_reason or ""}
-            asked = Decision.ask(session, case.id, DecisionKind.LAPSED, f"lapsed:{agreement.id}", at, **facts)
+            lapse = _lapse(agreement)
+            asked = Decision.ask(session, case.id, DecisionKind.LAPSED, agreement.lapsed_key, at, **lapse)
             if asked and agreement.expired_at is not None:
                 Outgoing.post(
                     session,
@@ -240,11 +239,52 @@ def _expire(case_id: int) -> bool:
         agreement = Agreement.current(session, case.id)
         if case.stopped_at is not None or not agreement.expire(at):
             return False
-        facts: Facts = {"version": agreement.version, "sha256": sha256_of(session, agreement)}
-        record(session, case.id, at, "agreement.expired", until=agreement.expires_at.isoformat(), **facts)
-        close_questions(session, case.id, at)
+        _record_expiry(session, case, agreement)
         case.touch(at)
         return True
+
+
+def _record_expiry(session: Session, case: Onboarding, agreement: Agreement) -> None:
+    facts: Facts = {"version": agreement.version, "sha256": sha256_of(session, agreement)}
+    record(session, case.id, now(), "agreement.expired", until=agreement.expires_at.isoformat(), **facts)
+    close_questions(session, case.id, now())
+
+
+def ask_anew(token: str, *, ip: str, agent: str) -> int:
+    """Who holds the link of an agreement that was not signed in time wants a new one; returns the case's id."""
+    with transaction() as session:
+        case, person = behind(session, token)
+        send_anew(session, case, person, ip=ip, agent=agent)
+        return case.id
+
+
+def send_anew(session: Session, case: Onboarding, person: Person, **where: str) -> None:
+    """Have a version as it would be written now take the place of one that was not signed in time.
+
+    The next pass writes it and sends it to the organiser's address. Repeating it changes nothing. Raises
+    BeingDiscussed where an operator has already said how to go on.
+    """
+    agreement, at = Agreement.current(session, case.id), now()
+    if not agreement.has_run_out(at):
+        agreement.require_open()
+        return  # Asked for twice: the new version is there.
+    if agreement.expire(at):
+        _record_expiry(session, case, agreement)
+    Decision.ask(session, case.id, DecisionKind.LAPSED, agreement.lapsed_key, at, **_lapse(agreement))
+    question = Decision.by_key(session, agreement.lapsed_key)
+    if question is None or question.verdict not in {None, Verdict.RESEND}:
+        raise BeingDiscussed
+    if question.verdict is None:
+        question.settle(Verdict.RESEND, person.email, at, {})
+        facts: Facts = {"version": agreement.version, "sha256": sha256_of(session, agreement), **where}
+        record(session, case.id, at, "agreement.asked_anew", person.email, **facts)
+        case.touch(at)
+
+
+def _lapse(agreement: Agreement) -> Facts:
+    """What an operator is told of an agreement that can no longer be signed."""
+    why = "expired" if agreement.expired_at is not None else "withdrawn"
+    return {"agreement_id": agreement.id, "why": why, "reason": agreement.withdraw_reason or ""}
 
 
 def agreement_data(session: Session, case: Onboarding, version: int, texts: Texts) -> AgreementData:
@@ -296,6 +336,10 @@ class Shown:
     case_id: int
     asked: Person
     """Who is asked to sign: the organiser, or whom the organiser has named."""
+    has_run_out: bool
+    """It was not signed in time."""
+    answered: Verdict | None
+    """How it goes on after that, if somebody has said so."""
 
     @property
     def is_asked(self) -> bool:
@@ -317,7 +361,9 @@ def opened(token: str) -> Shown:
         parts = agreement_parts(AgreementData(**said), _texts_of(session, agreement))
         document = session.get_one(Document, agreement.document_id)
         asked = asked_to_sign(session, case, agreement)
-        return Shown(agreement, case.firm, person, parts, document.name, case.id, asked)
+        question = Decision.by_key(session, agreement.lapsed_key)
+        answered, run_out = question and question.verdict, agreement.has_run_out(now())
+        return Shown(agreement, case.firm, person, parts, document.name, case.id, asked, run_out, answered)
 
 
 def _texts_of(session: Session, agreement: Agreement) -> Texts | None:

@@ -208,15 +208,24 @@ def resend(person_id: int, by: str) -> int:
         if len(by_hand) >= RESENDS_A_DAY:
             raise SentOften(person.name, by_hand[-RESENDS_A_DAY] + timedelta(days=1))
         if signer:
-            mail_agreement(session, [Turn(case, person)])
-            if asked_to_sign(session, case, Agreement.current(session, case.id)).id == person.id:
-                Reminder.begin(session, case, person, StepName.AGREEMENT, now())
+            _resend_agreement(session, case, person)
         elif person.role is Role.CONTACT:
             welcome(session, case, person)
         else:
             invite(session, [Turn(case, person)], by)
         record(session, case.id, now(), "link.resent", by, person=person_id, purpose=purpose)
         return case.id
+
+
+def _resend_agreement(session: Session, case: Onboarding, person: Person) -> None:
+    """The agreement once more, if it can be signed and this person may see it."""
+    agreement = Agreement.current(session, case.id)
+    agreement.require_open(now())
+    if person.role is Role.SIGNATORY and agreement.delegate_id != person.id:
+        raise NoLongerInvited
+    mail_agreement(session, [Turn(case, person)])
+    if asked_to_sign(session, case, agreement).id == person.id:
+        Reminder.begin(session, case, person, StepName.AGREEMENT, now())
 
 
 def _resends(session: Session, case_id: int, person_id: int, since: datetime) -> list[datetime]:

@@ -173,7 +173,7 @@ def test_a_declined_agreement_is_sent_again_and_the_old_link_says_so(live, perso
     sign(again, live, email, "Erika Muster")
 
 
-def test_an_agreement_that_ran_out_says_so_and_a_new_version_is_sent(live, person, operator, follow, organiser):
+def test_an_agreement_that_ran_out_says_so_and_a_new_version_is_sent(live, follow, organiser):
     page, email = organiser
     agreement = follow(page, email, "/agreement/")
     old = agreement.url
@@ -184,13 +184,13 @@ def test_an_agreement_that_ran_out_says_so_and_a_new_version_is_sent(live, perso
             [email],
         )
 
-    until(
-        page, "the sweep to see it", lambda: agreement.reload() and "Dieser Vertrag konnte bis" in agreement.content()
-    )
+    agreement.reload()
+    expect(agreement.get_by_text("Dieser Vertrag konnte bis")).to_be_visible()
     expect(agreement.get_by_role("button", name="Vertrag lesen")).to_have_count(0)
     sound(agreement)
-    open_question(operator, live, email, "Neue Fassung senden")
-    operator.get_by_role("button", name="Neue Fassung senden").click()
+    agreement.get_by_role("button", name="Neue Fassung zusenden").click()
+    expect(agreement.get_by_text("Eine neue Fassung ist unterwegs")).to_be_visible()
+    sound(agreement)
 
     until(page, "the next version", lambda: newest_link(page, live, email) != old)
     sign(follow(page, email, "/agreement/"), live, email, "Erika Muster")

@@ -9,6 +9,7 @@ from sqlalchemy import select
 
 from models.agreement import (
     Agreement,
+    BeingDiscussed,
     Expired,
     HandedOver,
     NotHandedOver,
@@ -24,12 +25,12 @@ from models.decision import Decision
 from models.document import Document
 from models.errors import NotFound
 from models.exchange import Outgoing
-from models.link import Link, LinkReplaced, LinkUnknown, Purpose
+from models.link import Link, LinkExpired, LinkReplaced, LinkUnknown, Purpose
 from models.onboarding import Reminder, StepName
 from models.person import NameMissing, Person
 from models.settings import settings
 from models.subscription import Subscription
-from tasks import accounts, agreements, signing
+from tasks import accounts, agreements, invitations, signing
 from tasks.agreements import NotAsked, conclude_agreement, expire_agreements
 from tasks.delivery import deliver_due
 from tasks.mails import write
@@ -426,6 +427,60 @@ def test_what_is_not_signed_in_time_runs_out_once_and_the_provider_is_told(clock
     decide(case_id, "resend")
     advance(case_id)
     sign()
+
+
+def test_who_comes_too_late_gets_a_new_version_at_the_stored_address_without_anybody_deciding(clock):
+    case_id = with_organiser()
+    clock(days=90, minutes=1)
+
+    shown = agreements.opened(link())  # Before any sweep.
+    assert shown.has_run_out
+    assert shown.answered is None
+    for _ in range(2):
+        agreements.ask_anew(link(), **FROM)
+    advance(case_id)
+
+    assert agreement(case_id).version == 2
+    assert questions(case_id) == []
+    assert outbox("agreement")[-1].split(":")[1] == str(agreement(case_id).id)
+    assert facts(case_id, "agreement.asked_anew")["ip"] == FROM["ip"]
+    sign()
+
+
+def test_a_link_that_outlived_its_agreement_leads_to_a_new_version(clock):
+    case_id = with_organiser()
+    clock(days=121)
+    with pytest.raises(LinkExpired) as refusal:
+        agreements.opened(link())
+
+    accounts.renew_link(refusal.value.link_id)
+    advance(case_id)
+
+    assert agreement(case_id).version == 2
+    agreements.opened(link())
+
+
+def test_what_an_operator_has_said_about_it_goes_before_what_the_signer_asks_for(clock):
+    case_id = with_organiser()
+    clock(days=90, minutes=1)
+    expire_agreements.fn()
+    advance(case_id)
+    decide(case_id, "talk")
+
+    assert agreements.opened(link()).answered == "talk"
+    with pytest.raises(BeingDiscussed):
+        agreements.ask_anew(link(), **FROM)
+    advance(case_id)
+    assert agreement(case_id).version == 1
+
+
+def test_no_operator_is_told_that_a_link_is_on_its_way_to_what_cannot_be_signed(clock):
+    case_id = with_organiser()
+    clock(days=1)
+    agreements.withdraw(case_id, "Ein Tippfehler.", "operator@convent-it.example")
+
+    with pytest.raises(Withdrawn):
+        invitations.resend(agreements.signer_of(case_id), "operator@convent-it.example")
 
 
 def test_the_days_are_a_setting(clock, monkeypatch):

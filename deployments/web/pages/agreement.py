@@ -154,7 +154,8 @@ def _sign_again(visit: Submission, token: str, refusal: ProvisionError) -> Respo
 
 
 def _may_sign(shown: Shown) -> bool:
-    return shown.is_asked and shown.agreement.is_open and not shown.agreement.is_being_checked
+    agreement = shown.agreement
+    return shown.is_asked and agreement.is_open and not agreement.is_being_checked and not shown.has_run_out
 
 
 def _code(token: str) -> dict[str, Any]:
@@ -198,6 +199,16 @@ def take_back(visit: Submitting, token: str) -> Response:
     except ProvisionError as refusal:
         return _again(visit, token, refusal)
     return visit.go(f"/agreement/{token}?said=taken_back", case=case)
+
+
+@router.post("/agreement/{token}/renew")
+def renew(visit: Submitting, token: str) -> Response:
+    """A new version instead of one that was not signed in time; it goes to the address that we know."""
+    try:
+        case = agreements.ask_anew(token, **_from(visit))
+    except ProvisionError as refusal:
+        return _again(visit, token, refusal)
+    return visit.go(f"/agreement/{token}?said=renewed", case=case)
 
 
 @router.post("/agreement/{token}/upload", dependencies=[Depends(limit_uploads)])

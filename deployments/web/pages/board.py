@@ -155,6 +155,7 @@ ACTIONS = {
     "agreement.delegated": N_("Signature handed over"),
     "agreement.taken_back": N_("Signature taken back"),
     "agreement.expired": N_("Agreement not signed in time"),
+    "agreement.asked_anew": N_("New version asked for after the time had run out"),
     "agreement.withdrawn": N_("Agreement withdrawn"),
     "agreement.countersigned": N_("Agreement signed by the provider"),
     "agreement.uploaded": N_("Signed copy uploaded"),
