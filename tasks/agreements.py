@@ -362,7 +362,7 @@ def opened(token: str) -> Shown:
         document = session.get_one(Document, agreement.document_id)
         asked = asked_to_sign(session, case, agreement)
         question = Decision.by_key(session, agreement.lapsed_key)
-        answered, run_out = question and question.verdict, agreement.has_run_out(now())
+        answered, run_out = question.verdict if question else None, agreement.has_run_out(now())
         return Shown(agreement, case.firm, person, parts, document.name, case.id, asked, run_out, answered)
 
 
