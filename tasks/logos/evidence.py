@@ -50,6 +50,7 @@ class Sign(StrEnum):
     ROW = "row"
     TRAP_NEAR = "trap_near"
     TRAP = "trap"
+    OTHER_NAME = "other_name"
     FUNCTION = "function"
     TEXT_BRAND = "text_brand"
     TINY = "tiny"
@@ -110,6 +111,7 @@ _SIGNS = {
     Sign.ROW: (-35, N_("It is one of a row of similar pictures.")),
     Sign.TRAP_NEAR: (-45, N_("What surrounds it speaks of something else: %(detail)s.")),
     Sign.TRAP: (-60, N_("It is called something else: %(detail)s.")),
+    Sign.OTHER_NAME: (-25, N_("It bears another name than the firm's.")),
     Sign.FUNCTION: (-50, N_("It is a sign for a function, such as a menu or a telephone.")),
     Sign.TEXT_BRAND: (-14, N_("The head of the page writes the name of the firm in letters.")),
     Sign.TINY: (-25, N_("It is shown very small.")),
@@ -355,6 +357,8 @@ def _judge_names(page: Page, place: _Place, own: str, *, logo: bool) -> Iterator
         yield reason(Sign.NAME)
     elif page.initials and page.initials in own.split():
         yield reason(Sign.INITIALS)
+    elif logo and not place.home and not place.header and page.names_another(attribute(place.element, "alt")):
+        yield reason(Sign.OTHER_NAME)
 
 
 def _judge_link(page: Page, link: Element) -> Iterator[Reason]:

@@ -59,10 +59,12 @@ def _images(page: Page) -> Iterator[Sighting]:
         known = list(dict.fromkeys(filter(None, map(page.absolute, versions))))
         reasons = list(judge(page, image, own_words(image, *{file_name(one) for one in (source, *known[:3])}), source))
         sightings.append(Sighting(source, reasons, known, image))
+    named = _writes_its_name(page)
     if len({one.source for one in sightings}) == 1 and all(each.points > 0 for each in sightings[0].reasons):
-        sightings[0].reasons.append(reason(Sign.ONLY))
+        if not named or any(each.sign in {Sign.HOME_LINK, Sign.HEADER, Sign.TOP} for each in sightings[0].reasons):
+            sightings[0].reasons.append(reason(Sign.ONLY))
     else:
-        least = 15 if _writes_its_name(page) else 0
+        least = 15 if named else 0
         likely = next((one for one in sightings if one.points > least), None)
         if likely is not None:
             likely.reasons.append(reason(Sign.FIRST))

@@ -337,6 +337,12 @@ class Page:
         named = {" ".join(word for word in one.split() if word not in _GREETINGS) for one in called}
         return len(said) > 3 and said in named and not set(said.split()) <= _COMMONPLACE
 
+    def names_another(self, text: str) -> bool:
+        """Whether a text calls something by a name that is not the firm's."""
+        said = folded(text)
+        names = [word for word in said.split() if len(word) > 2 and word not in _COMMONPLACE | _GREETINGS]
+        return bool(names) and self._own_words.isdisjoint(names) and not self.says_name(said)
+
     def foreign(self, text: str) -> str:
         """The folded text without the words that belong to the firm itself."""
         return " ".join(word for word in text.split() if word not in self._own_words)
