@@ -4,7 +4,7 @@ There is one for each kind of wait. The provider's applies unless a firm has its
 """
 
 import re
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Self
@@ -77,10 +77,10 @@ class FollowUnfit(ProvisionError):
     status = 422
     says = N_("“%(follow)s” cannot follow there: choose one of %(choices)s.")
 
-    def __init__(self, follow: Follow, kind: WaitKind) -> None:
-        super().__init__(follow, kind)
+    def __init__(self, follow: Follow, choices: Sequence[Follow]) -> None:
+        super().__init__(follow, choices)
         self.follow = follow
-        self.choices = FOLLOWS[kind]
+        self.choices = choices
 
 
 class MostInvalid(ProvisionError):

@@ -455,7 +455,7 @@ def set_cadence(
     """
     row, limit = days_of(days), most_of(most)
     if follow not in FOLLOWS[kind]:
-        raise FollowUnfit(follow, kind)
+        raise FollowUnfit(follow, FOLLOWS[kind])
     with transaction() as session:
         at = now()
         case_id = _case_of(session, level, owner_id)

@@ -30,6 +30,8 @@ from tests import postgres
 register_tables()
 
 LOOPBACK = {"127.0.0.1", "::1", "localhost"}
+BEGIN = datetime(2026, 9, 15, 9, tzinfo=UTC)
+"""When every test begins: a Tuesday morning without a holiday near, whatever hour it is really."""
 TWICE = {Path(__file__).with_name("models"), Path(__file__).with_name("tasks")}
 # These start a server for all their tests: each folder stays in one process.
 TOGETHER = {Path(__file__).with_name(name) for name in ("browser", "deployments", "flows")}
@@ -86,12 +88,19 @@ def empty_postgres(postgres_server: str):
     made.dispose()
 
 
+def _shift(by: timedelta) -> str:
+    """As the setting is written: ISO 8601, with its sign."""
+    seconds = round(by.total_seconds())
+    return f"{'-' if seconds < 0 else ''}PT{abs(seconds)}S"
+
+
 @pytest.fixture(autouse=True)
 def product(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     """Settings and database of this test alone; gives the database's kind."""
     kind = getattr(request, "param", "sqlite")
     monkeypatch.setenv("PROVISION_DATA", str(tmp_path))
     monkeypatch.setenv("PROVISION_SECRET", "a secret for tests only")
+    monkeypatch.setenv("PROVISION_TIME_SHIFT", _shift(BEGIN - datetime.now(UTC)))
     if kind == "postgresql":
         monkeypatch.setenv("PROVISION_DATABASE_URL", request.getfixturevalue("empty_postgres")())
     else:
@@ -130,13 +139,11 @@ def quick(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch):
 
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch):
-    """Move the product's clock: ``clock(days=3)``; moves add up."""
-    shift = timedelta()
+    """Move the product's clock: ``clock(days=3)``, moves add up; or set it: ``clock(datetime(…))``."""
 
-    def move(**by: float) -> None:
-        nonlocal shift
-        shift += timedelta(**by)
-        monkeypatch.setenv("PROVISION_TIME_SHIFT", f"PT{shift.total_seconds():.0f}S")
+    def move(at: datetime | None = None, **by: float) -> None:
+        shift = (at - datetime.now(UTC) if at else settings().time_shift) + timedelta(**by)
+        monkeypatch.setenv("PROVISION_TIME_SHIFT", _shift(shift))
         settings.cache_clear()
 
     return move

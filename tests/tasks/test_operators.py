@@ -45,16 +45,12 @@ def mails(kind):
     return [(mail.to_address, mail.facts["instead_of"]) for mail in found]
 
 
+WEDNESDAY = datetime(2026, 6, 17, 9, tzinfo=UTC)
+
+
 def asked(case_id, days, key="advice:1"):
     with transaction() as session:
         Decision.ask(session, case_id, DecisionKind.ADVICE, key, now() - timedelta(days=days), question="?")
-
-
-def at_work(monkeypatch, moment=datetime(2026, 6, 17, 9, tzinfo=UTC)):
-    """A Wednesday morning."""
-    seconds = round((moment - datetime.now(UTC)).total_seconds())
-    monkeypatch.setenv("PROVISION_TIME_SHIFT", f"{'-' if seconds < 0 else ''}PT{abs(seconds)}S")
-    settings.cache_clear()
 
 
 def test_a_manager_invites_an_operator_who_sets_a_password_and_works():
@@ -143,8 +139,8 @@ def test_nobody_is_their_own_deputy_or_that_of_somebody_who_is_no_operator():
             operators.set_absence(account(ADA).id, today, today, deputy, ADA)
 
 
-def test_an_overdue_decision_is_told_to_the_managers_once(monkeypatch, clock):
-    at_work(monkeypatch)
+def test_an_overdue_decision_is_told_to_the_managers_once(clock):
+    clock(WEDNESDAY)
     factories.operator(ADA, manager=True)
     factories.operator(BEA)
     case_id = factories.opened()
@@ -161,8 +157,8 @@ def test_an_overdue_decision_is_told_to_the_managers_once(monkeypatch, clock):
     assert (told.case_id, told.facts) == (case_id, {"kind": "advice", "to": [ADA]})
 
 
-def test_two_sweeps_at_the_same_moment_tell_of_a_decision_once(monkeypatch):
-    at_work(monkeypatch)
+def test_two_sweeps_at_the_same_moment_tell_of_a_decision_once(clock):
+    clock(WEDNESDAY)
     factories.operator(ADA, manager=True)
     asked(factories.opened(), 5)
 
@@ -172,19 +168,19 @@ def test_two_sweeps_at_the_same_moment_tell_of_a_decision_once(monkeypatch):
     assert len(mails("decision_overdue")) == 1
 
 
-def test_nobody_is_told_at_night_and_without_a_manager_the_provider_is(monkeypatch):
-    at_work(monkeypatch, datetime(2026, 6, 17, 21, tzinfo=UTC))
+def test_nobody_is_told_at_night_and_without_a_manager_the_provider_is(clock):
+    clock(datetime(2026, 6, 17, 21, tzinfo=UTC))
     asked(factories.opened(), 5)
 
     assert operators.escalate_overdue.fn() == 0
-    at_work(monkeypatch)
+    clock(WEDNESDAY)
     assert operators.escalate_overdue.fn() == 1
 
     assert mails("decision_overdue") == [(settings().provider_email, [])]
 
 
-def test_an_answered_decision_is_not_told_of(monkeypatch):
-    at_work(monkeypatch)
+def test_an_answered_decision_is_not_told_of(clock):
+    clock(WEDNESDAY)
     case_id = factories.opened(plan=None, interval=None)
     asked(case_id, 5)
     factories.decide(case_id, "agreed", plan="plus", interval="yearly")
@@ -192,8 +188,8 @@ def test_an_answered_decision_is_not_told_of(monkeypatch):
     assert operators.escalate_overdue.fn() == 0
 
 
-def test_during_an_absence_mails_go_to_the_deputy_as_well_and_on_to_the_deputys_deputy(monkeypatch):
-    at_work(monkeypatch)
+def test_during_an_absence_mails_go_to_the_deputy_as_well_and_on_to_the_deputys_deputy(clock):
+    clock(WEDNESDAY)
     for email in (ADA, BEA, CEM):
         factories.operator(email, manager=email == ADA)
     ada, bea, cem = (account(email).id for email in (ADA, BEA, CEM))
@@ -217,7 +213,7 @@ def test_during_an_absence_mails_go_to_the_deputy_as_well_and_on_to_the_deputys_
 
 
 def test_operators_are_reminded_each_in_their_language_and_deputies_know_for_whom(clock):
-    clock(seconds=round((datetime(2027, 2, 8, 9, 1, tzinfo=UTC) - datetime.now(UTC)).total_seconds()))
+    clock(datetime(2027, 2, 8, 9, 1, tzinfo=UTC))
     for email in (ADA, BEA, CEM):
         factories.operator(email, manager=email == ADA)
     today = operators.today()
@@ -256,18 +252,18 @@ def test_whoever_is_invited_in_a_language_is_written_to_and_works_in_it():
     assert access.signed_in(access.sign_in(CEM, factories.PASSWORD)).language == "fr"
 
 
-def test_everybody_gets_one_digest_a_week(monkeypatch, clock):
-    at_work(monkeypatch)
+def test_everybody_gets_one_digest_a_week(clock):
+    clock(WEDNESDAY)
     factories.operator(ADA, manager=True)
     factories.operator(BEA)
     factories.opened()
     assert operators.send_digests.fn() == 0  # They began after this week's was due.
 
-    at_work(monkeypatch, datetime(2026, 6, 22, 4, 59, tzinfo=UTC))
+    clock(datetime(2026, 6, 22, 4, 59, tzinfo=UTC))
     assert operators.send_digests.fn() == 0
-    at_work(monkeypatch, datetime(2026, 6, 22, 5, 1, tzinfo=UTC))
+    clock(datetime(2026, 6, 22, 5, 1, tzinfo=UTC))
     assert sorted(at_once(operators.send_digests.fn, operators.send_digests.fn)) == [0, 2]
-    at_work(monkeypatch, datetime(2026, 6, 28, 12, tzinfo=UTC))
+    clock(datetime(2026, 6, 28, 12, tzinfo=UTC))
     assert operators.send_digests.fn() == 0
 
     assert mails("digest") == [(ADA, []), (BEA, [])]
@@ -277,10 +273,10 @@ def test_everybody_gets_one_digest_a_week(monkeypatch, clock):
     assert facts["news"] == {"opened": 1}
 
 
-def test_there_is_no_digest_where_there_is_nothing_to_say(monkeypatch):
-    at_work(monkeypatch)
+def test_there_is_no_digest_where_there_is_nothing_to_say(clock):
+    clock(WEDNESDAY)
     factories.operator(ADA)
-    at_work(monkeypatch, datetime(2026, 6, 22, 6, tzinfo=UTC))
+    clock(datetime(2026, 6, 22, 6, tzinfo=UTC))
 
     assert operators.send_digests.fn() == 0
     factories.opened()
@@ -289,8 +285,8 @@ def test_there_is_no_digest_where_there_is_nothing_to_say(monkeypatch):
     assert mails("digest") == []
 
 
-def test_a_digest_counts_what_is_overdue_and_what_went_wrong(monkeypatch):
-    at_work(monkeypatch)
+def test_a_digest_counts_what_is_overdue_and_what_went_wrong(clock):
+    clock(WEDNESDAY)
     factories.operator(ADA)
     case_id = factories.opened()
     factories.advance(case_id)
@@ -298,7 +294,7 @@ def test_a_digest_counts_what_is_overdue_and_what_went_wrong(monkeypatch):
     with transaction() as session:
         for mail in session.scalars(select(Outgoing)):
             mail.failed_at, mail.due_at = now(), None
-    at_work(monkeypatch, datetime(2026, 7, 6, 6, tzinfo=UTC))
+    clock(datetime(2026, 7, 6, 6, tzinfo=UTC))
 
     operators.send_digests.fn()
 
