@@ -20,7 +20,7 @@ from tasks.logos.evidence import Reason, Sign, reason
 from tasks.logos.fetch import PAGE_BYTES, Fetcher
 from tasks.logos.gather import gather
 from tasks.logos.look import Look, look
-from tasks.logos.page import Page, as_xml, attribute, folded
+from tasks.logos.page import Element, Page, as_xml, attribute, folded
 from tasks.logos.styles import Styles, imports
 from tasks.logos.visit import AT_ONCE, Visit, enter, first_page, is_file, is_thin
 
@@ -133,12 +133,15 @@ _LIBRARY = re.compile(
 )
 
 
+def _is_sheet(link: Element) -> bool:
+    """Whether it is a style sheet for screens; many are called something else until they have come."""
+    rel, late = attribute(link, "rel").lower(), link.get("onload") is not None
+    for_screens = "print" not in attribute(link, "media") or late
+    return for_screens and ("stylesheet" in rel or ("preload" in rel and attribute(link, "as").lower() == "style"))
+
+
 def _sheets(visit: Visit, page: Page) -> list[tuple[str, str]]:
-    addresses = [
-        page.absolute(attribute(link, "href"))
-        for link in page.all("link")
-        if "stylesheet" in attribute(link, "rel").lower() and "print" not in attribute(link, "media")
-    ]
+    addresses = [page.absolute(attribute(link, "href")) for link in page.all("link") if _is_sheet(link)]
     for style in page.all("style"):
         addresses += imports("".join(style.itertext()), page.base)
     wanted = [address for address in dict.fromkeys(addresses) if address and not _NOT_OURS.search(address)]
