@@ -52,6 +52,7 @@ class MailState(StrEnum):
     FAILED = "failed"
     BOUNCED = "bounced"
     COMPLAINED = "complained"
+    DROPPED = "dropped"  # Never sent: what it asked for was done, or the case has ended.
 
 
 class Trouble(StrEnum):
@@ -649,7 +650,9 @@ def _mail_state(mail: Outgoing) -> MailState:
         return MailState.BOUNCED
     if mail.failed_at is not None:
         return MailState.FAILED
-    return MailState.WAITING if mail.delivered_at is None else MailState.DELIVERED
+    if mail.delivered_at is not None:
+        return MailState.DELIVERED
+    return MailState.DROPPED if mail.due_at is None else MailState.WAITING
 
 
 def _copy(made: type[Line], row: object, **known: object) -> Line:

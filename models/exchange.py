@@ -50,6 +50,10 @@ class MailKind(StrEnum):
     DIGEST = "digest"  # Once a week: waiting, overdue and wrong, each a list of label, count, path.
 
 
+NOT_ARRIVED = "delivered_at IS NULL OR failed_at IS NOT NULL OR complained_at IS NOT NULL"
+"""Mails that the mail server has not taken, that came back, or that were marked as spam."""
+
+
 class Outgoing(Base):
     """One mail to one person. ``key`` says what it is; there is one of each.
 
@@ -57,7 +61,12 @@ class Outgoing(Base):
     """
 
     __tablename__ = "outbox"
-    __table_args__ = (Index("ix_outbox_due", "due_at"),)
+    __table_args__ = (
+        Index("ix_outbox_due", "due_at"),
+        # Mails are counted from these alone, see models.gauges.
+        Index("ix_outbox_kind", "kind"),
+        Index("ix_outbox_not_arrived", "kind", sqlite_where=text(NOT_ARRIVED), postgresql_where=text(NOT_ARRIVED)),
+    )
 
     id: Mapped[Key]
     key: Mapped[str] = mapped_column(String(200), unique=True)

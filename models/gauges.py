@@ -1,15 +1,16 @@
-"""Numbers about all cases at a moment, for whoever watches over the product: one grouped query each, no names."""
+"""Numbers about all cases at a moment, for whoever watches over the product: one query each or two, no names."""
 
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, Select, and_, case, func, or_, select
+from sqlalchemy import ColumnElement, Select, and_, case, func, or_, select, text
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
+from models.cadence import WaitKind
 from models.decision import Decision
-from models.exchange import MOST_ATTEMPTS, Incoming, Outgoing
-from models.onboarding import STUCK_AFTER, Onboarding, Step, StepState
+from models.exchange import MOST_ATTEMPTS, NOT_ARRIVED, Incoming, MailKind, Outgoing
+from models.onboarding import STUCK_AFTER, Onboarding, Reminder, Step, StepState
 
 AGES = {"hour": timedelta(hours=1), "day": timedelta(days=1), "week": timedelta(days=7), "month": timedelta(days=30)}
 """How old something is at most, by the name of the class; what is older is ``older``."""
@@ -25,6 +26,21 @@ class Count(NamedTuple):
 
 
 def waits(session: Session, now: datetime) -> list[Count]:
+    """Waits for a person or an operator's answer: kind, age. Each class is counted within an index, whatever waits."""
+    begun = [now - most for most in AGES.values()]
+    classes = dict(zip([*AGES, "older"], zip([*begun, None], [None, *begun], strict=True), strict=True))
+    sorts = [(kind, age) for kind in WaitKind for age in classes]
+    columns = []
+    for kind, age in sorts:
+        after, until = classes[age]
+        counted = select(func.count()).select_from(Reminder).where(Reminder.ended_at.is_(None), Reminder.kind == kind)
+        counted = counted if after is None else counted.where(Reminder.since > after)
+        columns.append((counted if until is None else counted.where(Reminder.since <= until)).scalar_subquery())
+    numbers = session.execute(select(*columns)).one()
+    return [Count((kind.value, age), number) for (kind, age), number in zip(sorts, numbers, strict=True) if number]
+
+
+def steps(session: Session, now: datetime) -> list[Count]:
     """Steps that wait in open cases: step, for whom, age."""
     sort = Step.name, Step.waiting_for, _age(Step.since, now)
     open_case = and_(Onboarding.finished_at.is_(None), Onboarding.stopped_at.is_(None))
@@ -39,14 +55,26 @@ def decisions(session: Session, now: datetime) -> list[Count]:
 
 
 def mails(session: Session) -> list[Count]:
-    """Mails: kind; ``delivered``, ``failed``, ``retrying`` or ``waiting``."""
+    """Mails: kind; ``delivered``, ``bounced``, ``complained``, ``failed``, ``dropped``, ``retrying`` or ``waiting``.
+
+    Those that arrived are what is left of all: only the others are looked at one by one.
+    """
     state = case(
+        (Outgoing.complained_at.is_not(None), "complained"),
+        (and_(Outgoing.failed_at.is_not(None), Outgoing.delivered_at.is_not(None)), "bounced"),
         (Outgoing.failed_at.is_not(None), "failed"),
-        (Outgoing.delivered_at.is_not(None), "delivered"),
+        (Outgoing.due_at.is_(None), "dropped"),
         (Outgoing.attempts > 0, "retrying"),
         else_="waiting",
     )
-    return _counts(session, select(Outgoing.kind, state, func.count()).group_by(Outgoing.kind, state))
+    others = _counts(
+        session, select(Outgoing.kind, state, func.count()).where(text(NOT_ARRIVED)).group_by(Outgoing.kind, state)
+    )
+    columns = [select(func.count()).where(Outgoing.kind == kind).scalar_subquery() for kind in MailKind]
+    arrived = dict(zip((kind.value for kind in MailKind), session.execute(select(*columns)).one(), strict=True))
+    for (kind, _), number in others:
+        arrived[kind] -= number
+    return [Count((kind, "delivered"), number) for kind, number in arrived.items() if number] + others
 
 
 def passes(session: Session, now: datetime) -> list[Count]:

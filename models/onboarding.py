@@ -21,6 +21,7 @@ from sqlalchemy import (
     cast,
     null,
     select,
+    text,
     update,
 )
 from sqlalchemy import case as case_when
@@ -291,6 +292,13 @@ class Reminder(Base):
     __table_args__ = (
         UniqueConstraint("person_id", "step"),
         Index("ix_reminders_due", "due_at", "id"),
+        Index(  # Counted from it alone, see models.gauges.
+            "ix_reminders_open",
+            "kind",
+            "since",
+            sqlite_where=text("ended_at IS NULL"),
+            postgresql_where=text("ended_at IS NULL"),
+        ),
         CheckConstraint("sent >= 0", name="sent"),
         CheckConstraint("(person_id IS NULL) = (decision_id IS NOT NULL)", name="person_or_decision"),
         CheckConstraint("(person_id IS NULL) = (step IS NULL)", name="person_has_step"),

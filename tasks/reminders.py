@@ -10,7 +10,7 @@ from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import ColumnElement, Row, Select, and_, func, or_, select, true, tuple_, update
-from sqlalchemy.orm import Session, contains_eager
+from sqlalchemy.orm import Session, contains_eager, lazyload
 
 from models.audit import record
 from models.cadence import (
@@ -102,7 +102,8 @@ def send_reminders() -> Reminded:
     done = Reminded()
     while _send_batch(done) == REMINDERS_AT_ONCE:
         pass
-    kick_mail()
+    if done.mails or done.followed:
+        kick_mail()
     return done
 
 
@@ -114,7 +115,7 @@ def _waits() -> Select[tuple[Reminder, Person, Onboarding, datetime | None]]:
         .join(Onboarding.firm)
         .outerjoin(Person, Person.id == Reminder.person_id)
         .outerjoin(Decision, Decision.id == Reminder.decision_id)
-        .options(contains_eager(Onboarding.firm))
+        .options(contains_eager(Onboarding.firm), lazyload(Onboarding.steps))  # Steps are looked at for hardly any.
         .order_by(Reminder.due_at, Reminder.id)
     )
 

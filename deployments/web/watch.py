@@ -70,10 +70,12 @@ class _Gauges(Collector):
     def collect(self) -> Iterator[Metric]:
         at = now()
         with reading() as session:
-            waits, decisions = gauges.waits(session, at), gauges.decisions(session, at)
+            waits, steps = gauges.waits(session, at), gauges.steps(session, at)
+            decisions = gauges.decisions(session, at)
             mails, passes = gauges.mails(session), gauges.passes(session, at)
             events, left_over = gauges.events(session), gauges.left_over(session, at)
-        yield _gauge("waits", "Steps that wait, by how long they do", ("step", "waiting_for", "age"), waits)
+        yield _gauge("waits", "People and answers that are waited for, by how long they are", ("kind", "age"), waits)
+        yield _gauge("steps", "Steps that wait, by how long they do", ("step", "waiting_for", "age"), steps)
         yield _gauge("decisions_open", "Questions that wait for an operator", ("kind", "age"), decisions)
         yield _gauge("mails", "Mails by what became of them", ("kind", "state"), mails)
         yield _gauge("cases_open", "Open cases by what their passes do", ("state",), passes)

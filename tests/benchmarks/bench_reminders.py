@@ -13,6 +13,7 @@ from models.schedule import Hours, now
 from models.settings import settings
 from tasks.reminders import foresee
 from tests import factories
+from tests.deployments.browser import Browser
 from tests.year import BEGIN, live_through
 
 pytestmark = pytest.mark.benchmark
@@ -72,6 +73,52 @@ def fill(first: int, last: int, case: Onboarding) -> None:
             facts,
         )
         session.execute(text("ANALYZE"))
+
+
+def fill_outbox(first: int, last: int, case: Onboarding) -> None:
+    """As many mails that have arrived."""
+    facts = {"first": first, "last": last, "case": case.id, "at": f"{now():%Y-%m-%d %H:%M:%S.%f}"}
+    kind = "timestamp" if engine(settings().database).name == "postgresql" else "text"
+    first = "SELECT CAST(:first AS integer)"
+    numbers = f"WITH RECURSIVE numbers(n) AS ({first} UNION ALL SELECT n + 1 FROM numbers WHERE n < :last)"
+    with transaction() as session:
+        session.execute(
+            text(
+                "INSERT INTO outbox (id, key, message_id, kind, onboarding_id, to_name, to_address, language, "
+                "address_form, facts, created_at, attempts, delivered_at) "
+                f"{numbers} SELECT 1000 + n, 'bench:' || n, '<' || n || '@x.example>', 'invitation', :case, 'X', "
+                f"n || '@x.example', 'de', 'sie', '{{\"firm\":\"X\"}}', CAST(:at AS {kind}), 1, "
+                f"CAST(:at AS {kind}) FROM numbers"
+            ),
+            facts,
+        )
+    with engine(settings().database).connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        connection.exec_driver_sql("VACUUM ANALYZE" if kind == "timestamp" else "ANALYZE")
+
+
+@pytest.mark.parametrize("product", ["sqlite", "postgresql"], indirect=True)
+def test_the_metrics_answer_at_once_however_many_wait_and_were_written_to(product):
+    case_id = factories.opened()
+    with reading() as session:
+        case = session.get_one(Onboarding, case_id)
+    filled, took = 0, {}
+    for waiting in (10_000, 1_000_000):
+        fill(filled + 1, waiting, case)
+        fill_outbox(filled + 1, waiting, case)
+        filled = waiting
+        runs = []
+        for _ in range(5):
+            began = time.perf_counter()
+            answer = Browser().get("/metrics")
+            runs.append(time.perf_counter() - began)
+        assert f'kind="client"}} {waiting}' in answer.text.replace(".0", "").replace("1e+06", "1000000")
+        took[waiting] = median(runs)
+        print(
+            f"\n{product}: metrics with {waiting} waits and as many mails in {1000 * took[waiting]:.0f} ms, "
+            f"{took[waiting] / took[10_000]:.1f} x those of 10,000",
+            end="",
+        )
+    assert took[1_000_000] < 0.5
 
 
 @pytest.mark.parametrize("product", ["sqlite", "postgresql"], indirect=True)

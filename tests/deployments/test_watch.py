@@ -47,7 +47,8 @@ def test_the_metrics_count_what_waits_and_name_nobody(quiet):
     answer = Browser().get("/metrics")
 
     assert answer.headers["content-type"].startswith("text/plain")
-    assert 'provision_waits{age="hour",step="agreement",waiting_for="operator"} 1.0' in answer.text
+    assert 'provision_waits{age="hour",kind="decision"} 1.0' in answer.text
+    assert 'provision_steps{age="hour",step="agreement",waiting_for="operator"} 1.0' in answer.text
     assert 'provision_decisions_open{age="hour",kind="countersign"} 1.0' in answer.text
     assert re.search(r'provision_mails\{kind="agreement",state="waiting"\} 1\.0', answer.text)
     assert 'provision_left_over{what="passes"}' in answer.text

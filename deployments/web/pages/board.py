@@ -72,6 +72,7 @@ MAIL_STATES = {
     MailState.FAILED: N_("not accepted"),
     MailState.BOUNCED: N_("came back"),
     MailState.COMPLAINED: N_("marked as spam"),
+    MailState.DROPPED: N_("not sent, no longer needed"),
 }
 MAILS = {
     MailKind.WELCOME: N_("Welcome"),
