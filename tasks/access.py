@@ -125,24 +125,36 @@ def replan(session: Session, people: Sequence[Person]) -> None:
         wait.plan(cadences.rhythm(wait.kind, wait.onboarding_id), known[wait.person_id])
 
 
-def reach_of(account_id: int) -> Person | None:
-    """When and how the holder of this account can be reached; None: no firm knows them."""
+@dataclass(frozen=True)
+class Manners:
+    """When and how somebody is written to."""
+
+    hours: Hours
+    time_zone: str
+    land: Land | None
+    language: Language
+    address_form: AddressForm
+
+    def keep(self, session: Session, people: Sequence[Person]) -> None:
+        """Write to these people so from now on; what is due falls in these hours. Raises ZoneUnknown."""
+        for person in people:
+            person.hours, person.time_zone, person.land = self.hours, time_zone(self.time_zone), self.land
+            person.language, person.address_form = self.language, self.address_form
+        replan(session, people)
+
+
+def person_of(account_id: int) -> Person | None:
+    """The holder of this account, as the first firm knows them; None: no firm does."""
     with reading() as session:
         return session.scalars(select(Person).where(Person.account_id == account_id).order_by(Person.id)).first()
 
 
-def set_reach(
-    account_id: int, *, hours: Hours, zone: str, land: Land | None, language: Language, address_form: AddressForm
-) -> None:
-    """Write to the holder of this account so from now on, at whichever firm; what is due falls in these hours."""
+def set_manners(account_id: int, manners: Manners) -> None:
+    """Write to the holder of this account so from now on, at whichever firm."""
     with transaction() as session:
         account = session.get_one(Account, account_id)
-        account.language, account.address_form = language, address_form
-        people = session.scalars(select(Person).where(Person.account_id == account_id).order_by(Person.id)).all()
-        for person in people:
-            person.hours, person.time_zone, person.land = hours, time_zone(zone), land
-            person.language, person.address_form = language, address_form
-        replan(session, people)
+        account.language, account.address_form = manners.language, manners.address_form
+        manners.keep(session, session.scalars(select(Person).where(Person.account_id == account_id)).all())
 
 
 def ask_for_reset(email: str) -> None:

@@ -5,7 +5,7 @@ from sqlalchemy.orm import Session
 
 from models.audit import record
 from models.client import Client, ClientContact
-from models.db import transaction
+from models.db import reading, transaction
 from models.decision import Decision
 from models.errors import N_, NotFound, ProvisionError
 from models.exchange import Outgoing
@@ -13,6 +13,7 @@ from models.link import Link
 from models.onboarding import Onboarding, Reminder
 from models.person import Person, Role
 from models.schedule import now
+from tasks.access import Manners
 
 
 class TakesPart(ProvisionError):
@@ -32,6 +33,36 @@ class Needed(ProvisionError):
     def __init__(self, name: str) -> None:
         super().__init__(name)
         self.name = name
+
+
+class KeepsThemselves(ProvisionError):
+    says = N_("%(name)s has an account and keeps this themselves: ask them to change it under “Reachability”.")
+
+    def __init__(self, name: str) -> None:
+        super().__init__(name)
+        self.name = name
+
+
+def person_of(firm_id: int, person_id: int) -> Person | None:
+    """A caseworker or client of this firm who has not been withdrawn."""
+    with reading() as session:
+        person = session.get(Person, person_id)
+    known = person is not None and person.firm_id == firm_id and person.withdrawn_at is None
+    return person if known and person is not None and person.role in {Role.CASEWORKER, Role.CLIENT} else None
+
+
+def set_manners(person_id: int, by: str, manners: Manners) -> None:
+    """The firm knows when and how this person is to be written to; raises KeepsThemselves once they have an account."""
+    with transaction() as session:
+        person = session.get_one(Person, person_id)
+        case = Onboarding.of_firm(session, person.firm_id)
+        case.require_going()
+        session.refresh(person)  # They may have registered while we waited for the case.
+        if person.registered_at is not None:
+            raise KeepsThemselves(person.name)
+        manners.keep(session, [person])
+        facts = {"hours": person.hours.text("en"), "time_zone": person.time_zone, "land": person.land}
+        record(session, case.id, now(), "reach.set", by, person=person.id, language=person.language, **facts)
 
 
 def withdraw(person_id: int, by: str) -> int:

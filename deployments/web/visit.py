@@ -78,6 +78,7 @@ SAID = {
     "deferred": N_("Thank you. We wait until then."),
     "not_me": N_("Thank you for telling us. Nothing more is sent to this address."),
     "profile": N_("Saved. We write to you accordingly from now on."),
+    "reach": N_("Saved. We write to this person accordingly from now on."),
     "number": N_("Your company ID is chosen."),
     "logo": N_("Thank you, we have your logo."),
     "permission": N_("Thank you. We will look for your logo on your website in the next minutes."),

@@ -1,14 +1,21 @@
+from zoneinfo import ZoneInfo
+
 import pytest
 from sqlalchemy import select
 
 from deployments.web import security
+from models.audit import trail
 from models.db import reading
+from models.link import Purpose
 from models.onboarding import Reminder
 from models.person import Person, Role
+from models.request import Named
 from models.schedule import Hours, Land
+from tasks import invitations
 from tasks.access import sign_in
+from tests import factories
 from tests.deployments.browser import Browser, entries, errors
-from tests.factories import PASSWORD, opened, with_organiser
+from tests.factories import PASSWORD, opened, registered, with_organiser
 
 
 @pytest.fixture(autouse=True)
@@ -120,3 +127,73 @@ def test_strangers_are_asked_to_sign_in():
     opened()
 
     assert Browser().get("/profile").url.path == "/auth/login"
+
+
+# ---- as the firm knows them, until they have an account
+
+
+@pytest.fixture
+def firm(erika):
+    """The path of the pages of a firm that has invited one client, and the client's page."""
+    case_id = opened()  # The same request is the same case.
+    factories.concluded(case_id)
+    people = [Named(name="Max Beispiel", email="max@beispiel.example")]
+    invitations.add_clients(erika.firm_id, erika.email, people)
+    factories.advance(case_id)
+    with reading() as session:
+        max_id = session.scalars(select(Person.id).where(Person.role == Role.CLIENT)).one()
+    return f"/firm/{erika.firm_id}", f"/firm/{erika.firm_id}/people/{max_id}"
+
+
+def save_client(client, page, **changed):
+    form = client.read(page).select_one("form.profile")
+    ticked = [box["value"] for box in form.select("[name=hour][checked]")]
+    return client.post(page, data=entries(form) | {"hour": ticked} | changed)
+
+
+def max_kept():
+    with reading() as session:
+        return session.scalars(select(Person).where(Person.role == Role.CLIENT)).one()
+
+
+def test_the_firm_enters_when_a_client_can_be_reached_and_reminders_follow(firm, client):
+    pages, page = firm
+    listed = client.read(f"{pages}/clients").select_one(f"a[href='{page}']")
+    assert listed.text.startswith("Mo–Fr 8–18")
+
+    refused = save_client(client, page, hours_text="immer")
+    answer = save_client(client, page, hours_text="Mi 14–15", land="SN", language="fr")
+
+    assert list(errors(refused)) == ["hours_text"]
+    assert "Wir schreiben dieser Person" in answer.text
+    assert (max_kept().hours.text(), max_kept().land, max_kept().language) == ("Mi 14–15", Land.SAXONY, "fr")
+    with reading() as session:
+        due = session.scalars(select(Reminder.due_at).where(Reminder.person_id == max_kept().id)).one()
+        acts = [(one.action, one.actor) for one in trail(session, 1)]
+    assert due.astimezone(ZoneInfo("Europe/Berlin")).strftime("%a %H") == "Wed 14"
+    assert ("reach.set", "erika@freitag.example") in acts
+
+
+def test_once_there_is_an_account_its_holder_keeps_the_hours(firm, client):
+    pages, page = firm
+    form = client.read(page).select_one("form.profile")
+    session_of_max = registered("max@beispiel.example", Purpose.ACTIVATE)
+
+    answer = client.post(page, data=entries(form) | {"hours_text": "Mi 14–15"})
+
+    assert answer.status_code == 409
+    assert "pflegt dies selbst" in answer.text
+    assert max_kept().hours.text() == "Mo–Fr 8–18"
+    assert client.read(f"{pages}/clients").select(f"a[href='{page}']") == []
+    assert Browser(session_of_max).get(page).status_code == 403
+
+
+def test_nobody_else_learns_of_a_clients_hours(firm):
+    _, page = firm
+    stranger = opened("test:2", organiser={"name": "Ole Fremd", "email": "ole@fremd.example"})
+    factories.advance(stranger)
+    ole = Browser(registered("ole@fremd.example"))
+
+    assert ole.get(page).status_code == 404
+    assert ole.get(f"/firm/{factories.firm_of(stranger)}/people/{page.rpartition('/')[2]}").status_code == 404
+    assert Browser().get(page).status_code in {200, 303}

@@ -1,9 +1,7 @@
 """Getting in: registration, activation, sign-in, passwords, language."""
 
-import re
 from collections.abc import Callable
 from typing import Any
-from zoneinfo import available_timezones
 
 from fastapi import APIRouter
 from starlette.background import BackgroundTask
@@ -26,7 +24,6 @@ from models.errors import N_, NotFound, ProvisionError
 from models.link import LinkExpired, Purpose
 from models.person import AddressForm, AddressInvalid, Language, Role, SignInRefused, email_address
 from models.request import Named
-from models.schedule import DAYS, EXAMPLE, Hours, HoursEmpty, HoursUnreadable, Land, ZoneUnknown, short_days
 from tasks import access, accounts, firms
 from tasks.access import Visitor
 from tasks.accounts import Invited
@@ -253,70 +250,6 @@ def reset(visit: Submitting, token: str) -> Response:
     visitor = access.signed_in(session)
     works_here = visitor is not None and visitor.is_operator
     return visit.enter("/board?said=reset" if works_here else "/portal?said=reset", session)
-
-
-# ---- when and how people may be written to
-
-
-@router.get("/profile")
-def profile(visit: Visiting) -> Response:
-    return visit.page("profile.html", **_reach(visit))
-
-
-@router.post("/profile")
-def save_profile(visit: Submitting) -> Response:
-    account_id = visit.signed_in().account_id
-    shown = _reach(visit)
-    language = next((one for one in Language if one == visit.text("language")), Language.GERMAN)
-    try:
-        if visit.text("hours_text") != visit.text("hours_was"):
-            hours = Hours.parse(visit.text("hours_text"), visit.reader.language)
-        else:
-            shown["marked"] = _marked(visit)
-            hours = Hours.of(shown["marked"])
-        access.set_reach(
-            account_id,
-            hours=hours,
-            zone=visit.text("time_zone"),
-            land=next((one for one in Land if one == visit.text("land")), None),
-            language=language,
-            address_form=AddressForm.DU if visit.text("address_form") == "du" else AddressForm.SIE,
-        )
-    except ProvisionError as refusal:
-        fields: dict[type[ProvisionError], str] = {
-            HoursUnreadable: "hours_text",
-            HoursEmpty: "hours",
-            ZoneUnknown: "time_zone",
-        }
-        return visit.again("profile.html", refusal, fields=fields, values=visit.values, **shown)
-    response = visit.go("/profile?said=profile")
-    set_cookie(response, "language", language, YEAR)
-    return response
-
-
-def _marked(visit: Submission) -> set[tuple[int, int]]:
-    """The hours that are ticked; what is no hour of a week is not."""
-    cells = (re.fullmatch(r"([0-6])-(1?\d|2[0-3])", one, re.ASCII) for one in visit.texts("hour"))
-    return {(int(cell[1]), int(cell[2])) for cell in cells if cell}
-
-
-def _reach(visit: Visit) -> dict[str, Any]:
-    """What the page of a person's reachability knows; raises NotFound for those whom no firm knows."""
-    person = access.reach_of(visit.signed_in().account_id)
-    if person is None:
-        raise NotFound(visit.reader.gettext("The page"))
-    language = visit.reader.language
-    zones = sorted(zone for zone in available_timezones() if "/" in zone and not zone.startswith(("Etc/", "SystemV/")))
-    return {
-        "person": person,
-        "hours": person.hours,
-        "marked": person.hours,
-        "example": Hours.parse(EXAMPLE).text(language),
-        "days": DAYS[language],
-        "short": short_days(language),
-        "zones": [(zone, zone.replace("_", " ")) for zone in sorted(zones, key=lambda zone: zone[:7] != "Europe/")],
-        "laender": [(one.value, visit.reader.label(one)) for one in Land],
-    }
 
 
 @router.post("/language")

@@ -173,6 +173,7 @@ ACTIONS = {
     "mail.bounced": N_("Mail came back"),
     "address.corrected": N_("Address corrected"),
     "person.reminded": N_("Reminded"),
+    "reach.set": N_("Reachability set by the firm"),
     "organiser.told": N_("Organiser told who has not answered"),
     "reminders.paused": N_("Reminders paused"),
     "reminders.resumed": N_("Reminders resumed"),

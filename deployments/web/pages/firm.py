@@ -346,7 +346,7 @@ def _rights(visit: Visit, firm_id: int) -> dict[str, Any]:
     all_pages = Role.ORGANISER in roles or visit.signed_in().is_operator
     tabs = ["", "details", "logo", "caseworkers", "clients"] if all_pages else ["", "clients"]
     tab = visit.request.url.path.removeprefix(f"/firm/{firm_id}").strip("/").partition("/")[0]
-    return {"acts": Role.ORGANISER in roles, "tabs": tabs, "tab": tab}
+    return {"acts": Role.ORGANISER in roles, "reaches": bool(roles - {Role.CLIENT}), "tabs": tabs, "tab": tab}
 
 
 def _shown(visit: Visit, firm_id: int) -> dict[str, Any]:

@@ -1,0 +1,131 @@
+"""When and how people may be written to: as they keep it themselves, or their firm until they have an account."""
+
+import re
+from collections.abc import Callable
+from typing import Any
+from zoneinfo import available_timezones
+
+from fastapi import APIRouter
+from starlette.responses import Response
+
+from deployments.web.security import set_cookie
+from deployments.web.visit import YEAR, Submission, Submitting, Visit, Visiting
+from models.errors import NotFound, ProvisionError
+from models.person import AddressForm, Language, Person, Role
+from models.schedule import DAYS, EXAMPLE, Hours, HoursEmpty, HoursUnreadable, Land, ZoneUnknown, short_days
+from tasks import access, people
+from tasks.access import Manners
+
+router = APIRouter()
+
+FIELDS: dict[type[ProvisionError], str] = {
+    HoursUnreadable: "hours_text",
+    HoursEmpty: "hours",
+    ZoneUnknown: "time_zone",
+}
+
+
+@router.get("/profile")
+def profile(visit: Visiting) -> Response:
+    return visit.page("profile.html", **_shown(visit, _own(visit)))
+
+
+@router.post("/profile")
+def save_profile(visit: Submitting) -> Response:
+    person = _own(visit)
+    account_id = visit.signed_in().account_id
+    refused = _save(visit, person, lambda manners: access.set_manners(account_id, manners))
+    if refused is not None:
+        return refused
+    response = visit.go("/profile?said=profile")
+    set_cookie(response, "language", _language(visit), YEAR)
+    return response
+
+
+@router.get("/firm/{firm_id}/people/{person_id}")
+def show(visit: Visiting, firm_id: int, person_id: int) -> Response:
+    """Of somebody who has no account yet, as the firm knows them."""
+    person = _of_firm(visit, firm_id, person_id)
+    return visit.page("profile.html", **_shown(visit, person), firm_id=firm_id)
+
+
+@router.post("/firm/{firm_id}/people/{person_id}")
+def save(visit: Submitting, firm_id: int, person_id: int) -> Response:
+    person = _of_firm(visit, firm_id, person_id)
+    by = visit.signed_in().email
+    refused = _save(visit, person, lambda manners: people.set_manners(person.id, by, manners), firm_id=firm_id)
+    return refused or visit.go(f"/firm/{firm_id}/{_page(person)}?said=reach")
+
+
+def _own(visit: Visit) -> Person:
+    """The visitor as a firm knows them; raises NotFound for those whom none does."""
+    person = access.person_of(visit.signed_in().account_id)
+    if person is None:
+        raise NotFound(visit.reader.gettext("The page"))
+    return person
+
+
+def _of_firm(visit: Visit, firm_id: int, person_id: int) -> Person:
+    """A client, whom organiser and caseworkers look after, or a caseworker, whom the organiser does."""
+    visit.require(firm_id, Role.ORGANISER, Role.CASEWORKER)
+    person = people.person_of(firm_id, person_id)
+    if person is None:
+        raise NotFound(visit.reader.gettext("The person"))
+    if person.role is Role.CASEWORKER:
+        visit.require(firm_id, Role.ORGANISER)
+    return person
+
+
+def _page(person: Person) -> str:
+    return "clients" if person.role is Role.CLIENT else "caseworkers"
+
+
+def _save(visit: Submission, person: Person, keep: Callable[[Manners], None], **where: int) -> Response | None:
+    """Keep what the form says; gives the form again where that cannot be."""
+    shown = _shown(visit, person)
+    try:
+        if visit.text("hours_text") != visit.text("hours_was"):
+            hours = Hours.parse(visit.text("hours_text"), visit.reader.language)
+        else:
+            shown["marked"] = _marked(visit)
+            hours = Hours.of(shown["marked"])
+        keep(
+            Manners(
+                hours=hours,
+                time_zone=visit.text("time_zone"),
+                land=next((one for one in Land if one == visit.text("land")), None),
+                language=_language(visit),
+                address_form=AddressForm.DU if visit.text("address_form") == "du" else AddressForm.SIE,
+            )
+        )
+    except ProvisionError as refusal:
+        return visit.again("profile.html", refusal, fields=FIELDS, values=visit.values, **shown, **where)
+    return None
+
+
+def _language(visit: Submission) -> Language:
+    return next((one for one in Language if one == visit.text("language")), Language.GERMAN)
+
+
+def _marked(visit: Submission) -> set[tuple[int, int]]:
+    """The hours that are ticked; what is no hour of a week is not."""
+    cells = (re.fullmatch(r"([0-6])-(1?\d|2[0-3])", one, re.ASCII) for one in visit.texts("hour"))
+    return {(int(cell[1]), int(cell[2])) for cell in cells if cell}
+
+
+def _shown(visit: Visit, person: Person) -> dict[str, Any]:
+    language = visit.reader.language
+    zones = sorted(zone for zone in available_timezones() if "/" in zone and not zone.startswith(("Etc/", "SystemV/")))
+    return {
+        "person": person,
+        "own": person.account_id == visit.signed_in().account_id,
+        "page": _page(person),
+        "place": visit.request.url.path,
+        "hours": person.hours,
+        "marked": person.hours,
+        "example": Hours.parse(EXAMPLE).text(language),
+        "days": DAYS[language],
+        "short": short_days(language),
+        "zones": [(zone, zone.replace("_", " ")) for zone in sorted(zones, key=lambda zone: zone[:7] != "Europe/")],
+        "laender": [(one.value, visit.reader.label(one)) for one in Land],
+    }
