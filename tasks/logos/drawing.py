@@ -1,14 +1,16 @@
 """A cleaned drawing as pixels: drawn by CairoSVG, with what it is known to draw wrongly put right.
 
 It takes a mask's opacity for its brightness, lets the shapes of one clip path cancel each other, loses patterns that
-are measured by what they fill, reads no colours of newer syntax, and puts the parts of a filter in the wrong places. So
-colours are rewritten, manifold clip paths become masks, masks and patterns are painted here, and filters are computed
-in ``tasks.logos.filters``. How near this comes to another renderer is measured in the tests.
+are measured by what they fill and gradients that take their colours from another one and are used twice, reads no
+colours of newer syntax, mixes no colours, and puts the parts of a filter in the wrong places. So colours are rewritten,
+gradients filled in, manifold clip paths become masks, masks and patterns are painted here, and filters are computed in
+``tasks.logos.filters``. How near this comes to another renderer is measured in the tests.
 """
 
 import copy
 import math
 import re
+from collections.abc import Sequence
 from io import BytesIO
 from typing import Any
 from xml.etree import ElementTree as ET
@@ -16,6 +18,7 @@ from xml.etree import ElementTree as ET
 import cairosvg.bounding_box
 import cairosvg.defs
 import cairosvg.helpers
+import cairosvg.parser
 import cairosvg.surface
 import tinycss2.color4  # type: ignore[import-untyped]
 from PIL import Image, ImageChops
@@ -26,6 +29,27 @@ from tasks.logos.refusal import CannotShape, Refusal
 _COLOURS = ("fill", "stroke", "stop-color", "flood-color", "color")
 _OPACITIES = ("opacity", "fill-opacity", "stroke-opacity", "stop-opacity", "flood-opacity")
 _NUMBERS = (*_OPACITIES, "stroke-miterlimit")
+_FROM_P3 = ((1.2249402, -0.2249402, 0), (-0.0420570, 1.0420570, 0), (-0.0196376, -0.0786361, 1.0982735))
+_FROM_OKLAB = ((1, 0.3963377774, 0.2158037573), (1, -0.1055613458, -0.0638541728), (1, -0.0894841775, -1.2914855480))
+_FROM_CONES = (
+    (4.0767416621, -3.3077115913, 0.2309699292),
+    (-1.2684380046, 2.6097574011, -0.3413193965),
+    (-0.0041960863, -0.7034186147, 1.7076147010),
+)
+"""As CSS Color 4 tells how to get from one space of colours to another, in light."""
+_PAINTS = frozenset({"linearGradient", "radialGradient", "pattern"})
+_PLACES = frozenset({"x1", "y1", "x2", "y2", "cx", "cy", "r", "fx", "fy"})
+"""What a gradient does not take from one of the other kind."""
+_MIXES = {
+    name: getattr(cairosvg.surface.cairo, f"OPERATOR_{operator}")
+    for name, operator in (
+        *((mode.lower().replace("_", "-"), mode) for mode in ("MULTIPLY", "SCREEN", "OVERLAY", "DARKEN", "LIGHTEN")),
+        *((mode.lower().replace("_", "-"), mode) for mode in ("COLOR_DODGE", "COLOR_BURN", "HARD_LIGHT", "SOFT_LIGHT")),
+        *((mode, f"HSL_{mode.upper()}") for mode in ("hue", "saturation", "color", "luminosity")),
+        *(("difference", "DIFFERENCE"), ("exclusion", "EXCLUSION")),
+    )
+}
+"""By the names that CSS has for them."""
 CELL_MOST = 2000
 """Pixels of one side of a pattern's cell."""
 _BRIGHTNESS = (0.2125, 0.7154, 0.0721, 0)
@@ -37,7 +61,7 @@ def draw(root: ET.Element, width: int, height: int) -> Image.Image:
     try:
         png = cairosvg.svg2png(_rewritten(root).encode(), output_width=width, output_height=height)
         return Image.open(BytesIO(png), formats=["PNG"]).convert("RGBA")
-    except MemoryError:
+    except (MemoryError, RecursionError):
         raise
     except Exception as error:  # CairoSVG raises whatever its parsers happen to raise.
         raise CannotShape(Refusal.NOT_A_PICTURE) from error
@@ -53,6 +77,7 @@ def _rewritten(root: ET.Element) -> str:
         for name in _NUMBERS:
             if name in node.attrib and (number := _number(node.attrib.pop(name))) is not None:
                 node.set(name, number)
+    _fill_in_gradients(plain)
     _stroke_first(plain)
     _fade_as_one(plain)
     _clip_by_masks(plain)
@@ -64,15 +89,59 @@ def _colour(value: str) -> str:
     if colour is None or isinstance(colour, str):
         return value  # A reference, a keyword, or nothing that we know better.
     try:
-        red, green, blue = (round(255 * min(1, max(0, part)), 2) for part in colour.to("srgb").coordinates)
+        seen = _seen(colour)
     except NotImplementedError:
         return value
+    red, green, blue = (round(255 * min(1, max(0, part)), 2) for part in seen)
     return f"rgba({red:g},{green:g},{blue:g},{colour.alpha:g})"
+
+
+def _seen(colour: Any) -> Sequence[float]:
+    """Red, green and blue of sRGB; raises NotImplementedError."""
+    if colour.space not in {"display-p3", "oklab", "oklch"}:
+        return tuple(colour.to("srgb").coordinates)
+    one, two, three = colour.coordinates
+    if colour.space == "display-p3":
+        light = _multiplied(_FROM_P3, [_decoded(part) for part in (one, two, three)])
+    else:
+        a, b = (two, three)
+        if colour.space == "oklch":
+            a, b = two * math.cos(math.radians(three)), two * math.sin(math.radians(three))
+        light = _multiplied(_FROM_CONES, [part**3 for part in _multiplied(_FROM_OKLAB, [one, a, b])])
+    return [12.92 * part if part <= 0.0031308 else 1.055 * part ** (1 / 2.4) - 0.055 for part in light]
+
+
+def _decoded(part: float) -> float:
+    return part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4
+
+
+def _multiplied(matrix: Sequence[Sequence[float]], column: list[float]) -> list[float]:
+    return [sum(one * other for one, other in zip(row, column, strict=True)) for row in matrix]
 
 
 def _number(value: str) -> str | None:
     found = re.fullmatch(r"\s*([+-]?[0-9]*\.?[0-9]+(?:e[+-]?[0-9]+)?)\s*(%?)\s*", value, re.IGNORECASE)
     return f"{float(found[1]) / (100 if found[2] else 1):g}" if found else None
+
+
+def _fill_in_gradients(root: ET.Element) -> None:
+    """Give gradients and patterns what they take from others; that nothing leads in a circle is known by now."""
+    made = {node.get("id", ""): node for node in root.iter() if svg.local(node) in _PAINTS}
+
+    def fill_in(node: ET.Element) -> None:
+        other = made.get(node.attrib.pop("href", "").removeprefix("#"))
+        if other is None:
+            return
+        fill_in(other)
+        alike = svg.local(other) == svg.local(node)
+        for name, value in other.attrib.items():
+            if name != "id" and (alike or name not in _PLACES):
+                node.attrib.setdefault(name, value)
+        if len(node) == 0:
+            node.extend(copy.deepcopy(child) for child in other)
+
+    for node in made.values():
+        fill_in(node)
 
 
 def _stroke_first(root: ET.Element) -> None:
@@ -246,6 +315,26 @@ def _to_opacity(drawn: Any, opacity: float, *, by_alpha: bool) -> None:
     drawn.mark_dirty()
 
 
+def _mixed(draw: Any) -> Any:
+    """Drawing with the colours of what is drawn mixed into those that are there already, where that is asked for."""
+
+    def drawn(surface: Any, node: Any) -> None:
+        operator = _MIXES.get(node.get("mix-blend-mode"))
+        if operator is None:
+            draw(surface, node)
+            return
+        surface.context.push_group()
+        draw(surface, node)
+        surface.context.pop_group_to_source()
+        surface.context.set_operator(operator)
+        surface.context.paint()
+        surface.context.set_operator(cairosvg.surface.cairo.OPERATOR_OVER)
+
+    return drawn
+
+
 filters.install()
+cairosvg.surface.Surface.draw = _mixed(cairosvg.surface.Surface.draw)
+cairosvg.parser.NOT_INHERITED_ATTRIBUTES |= {"mix-blend-mode"}
 cairosvg.surface.paint_mask = _paint_mask  # Where CairoSVG looks them up.
 cairosvg.defs.draw_pattern = _draw_pattern

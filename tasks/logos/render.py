@@ -117,10 +117,11 @@ def _prepare_pixels(content: bytes) -> Prepared:
     raster.check_shape(*picture.size)
     if min(picture.size) < raster.SIDE_LEAST:
         raise CannotShape(Refusal.TOO_SMALL, *picture.size)
+    picture = picture.crop(raster.visible_box(picture))  # A white box may stand on a transparent sheet.
     given_opaque = not raster.has_transparency(picture)
     if given_opaque:
         picture = raster.without_background(picture) or picture
-    picture = picture.crop(raster.visible_box(picture))
+        picture = picture.crop(raster.visible_box(picture))
     raster.check_shape(*picture.size)
     return _finish(raster.shrink(picture), None, given_width, given_opaque=given_opaque)
 

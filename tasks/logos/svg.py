@@ -8,8 +8,11 @@ drawn. This module runs in the limited process of ``tasks.logos.render``; it tru
 import base64
 import binascii
 import codecs
+import math
 import re
 from collections.abc import Callable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass
 from io import BytesIO
 from typing import Any
 from urllib.parse import unquote_to_bytes
@@ -59,6 +62,8 @@ _ELEMENTS = SHAPES | _words(
     feGaussianBlur feMerge feMergeNode feOffset
     """
 )
+_MEASURED = SHAPES | _words("svg g tspan image")
+"""Whose measures may be shares of the plane; those of paints and masks may be of what they are for."""
 _COSTLY = frozenset({"mask", "pattern", "filter"})
 _CONTAINERS = frozenset({"a", "switch"})  # Their content is drawn, they themselves become groups.
 _PROPERTIES = _words(
@@ -71,6 +76,9 @@ _PROPERTIES = _words(
     text-rendering transform transform-origin vector-effect visibility word-spacing
     """
 )
+_MIX = "mix-blend-mode"
+"""Understood as a declaration only, and remains one."""
+_GEOMETRY = _words("x y cx cy r rx ry width height")
 _ATTRIBUTES = _PROPERTIES | _words(
     """
     id class style href x y x1 y1 x2 y2 cx cy r rx ry fx fy fr dx dy d points width height viewBox preserveAspectRatio
@@ -81,7 +89,10 @@ _ATTRIBUTES = _PROPERTIES | _words(
     """
 )
 _FUNCTIONS = _words(
-    "url rgb rgba hsl hsla matrix translate translatex translatey scale scalex scaley rotate skewx skewy"
+    """
+    url rgb rgba hsl hsla hwb oklab oklch color
+    matrix translate translatex translatey scale scalex scaley rotate skewx skewy
+    """
 )
 _INNER_URL = re.compile(r"""url\(\s*(["']?)#([^"'()\s\\]+)\1\s*\)""", re.IGNORECASE)
 _PROLOGUE = re.compile(
@@ -89,7 +100,7 @@ _PROLOGUE = re.compile(
 )
 _DOCTYPE = re.compile(r"<!DOCTYPE[^\[>]*+(\[(.*?)\]\s*)?>", re.DOTALL | re.IGNORECASE)
 _ID = re.compile(r"[^\s\"'()<>\\#]{1,200}")
-_LENGTH = re.compile(r"\s*([0-9]*\.?[0-9]+(?:e[+-]?[0-9]+)?)\s*(px|pt|pc|mm|cm|in)?\s*", re.IGNORECASE)
+_LENGTH = re.compile(r"\s*((?:[0-9]++\.?[0-9]*+|\.[0-9]++)(?:e[+-]?[0-9]+)?)\s*(px|pt|pc|mm|cm|in)?\s*", re.IGNORECASE)
 _VARIABLE = re.compile(r"var\(\s*(--[\w-]+)\s*(?:,\s*([^()]*(?:\([^()]*\))?))?\)")
 _ORIGIN = re.compile(r"\s*(-?[0-9.]{1,12})(?:px)?(?:[\s,]+(-?[0-9.]{1,12})(?:px)?)?(?:[\s,]+0(?:px)?)?\s*")
 _FONT = re.compile(r"((?:[a-z0-9-]+\s+){0,4}?)([0-9.]+[a-z%]+)(?:\s*/\s*[0-9.a-z%]+)?\s+(\S.{0,200})", re.IGNORECASE)
@@ -125,6 +136,7 @@ def clean(content: bytes, decode: Callable[[bytes], Image.Image]) -> ET.Element:
     _check_references(root)
     _repack_images(root, decode)
     _give_view_box(root)
+    _measure_shares(root)
     return root
 
 
@@ -261,6 +273,8 @@ class _Collector:
             if name == "style" and self._open:
                 self._in_style = True
                 self.styles.append("")
+            if name in {"animate", "set"} and self._open:
+                self._end_animation(attributes)
         else:
             node = ET.Element(f"{{{NAMESPACE}}}{'g' if name in _CONTAINERS else name}")
             for key, value in attributes.items():
@@ -270,6 +284,13 @@ class _Collector:
             else:
                 self.root = node
             self._open.append(node)
+
+    def _end_animation(self, attributes: Any) -> None:
+        """What moves, and then stays where it got, is there from the start."""
+        name = attributes.get("attributeName", "")
+        last = attributes.get("to") or attributes.get("values", "").rpartition(";")[2]
+        if attributes.get("fill") == "freeze" and name in _PROPERTIES and last.strip():
+            self._keep(self._open[-1], local(self._open[-1]), name, last)
 
     def end(self, tag: str) -> None:
         self._depth -= 1
@@ -345,20 +366,34 @@ def _safe_value(value: str) -> str | None:
     functions = {name.lower() for name in re.findall(r"([\w-]+)\s*\(", value)}
     if not functions <= _FUNCTIONS or len(re.findall(r"url\s*\(", value, re.IGNORECASE)) != value.count("url(#"):
         return None
+    if "color" in functions and not re.match(r"color\(\s*(srgb|display-p3)\s", value, re.IGNORECASE):
+        return None  # What is said for those who do not know the colour counts.
     return "currentColor" if value.lower() == "currentcolor" else value
 
 
-def _declarations(source: Any, variables: dict[str, str]) -> Iterator[tuple[str, str, bool]]:
-    """Allowed properties with their values, and whether they are important."""
+@dataclass(frozen=True)
+class _Known:
+    """What declarations may name: variables, and the declarations with which each animation ends."""
+
+    variables: dict[str, str]
+    endings: dict[str, Any]
+
+
+def _declarations(source: Any, known: _Known) -> Iterator[tuple[str, str, bool]]:
+    """Allowed properties with their values, and whether they are important. What moves is taken where it ends."""
     for item in tinycss2.parse_declaration_list(source, skip_comments=True, skip_whitespace=True):
         if item.type != "declaration":
             continue
-        value = _filled_in(tinycss2.serialize(item.value).strip(), variables)
+        value = _filled_in(tinycss2.serialize(item.value).strip(), known.variables)
         name = item.lower_name
+        if name in {"animation", "animation-name"} and "infinite" not in value:
+            for word in set(re.findall(r"[\w-]+", value)) & known.endings.keys():
+                ending = _declarations(known.endings[word], _Known(known.variables, {}))
+                yield from ((part, told, True) for part, told, _ in ending)
         if name == "transform":  # In CSS it has units, as an attribute it has none.
             value = re.sub(r"(?<=[\d.])(px|deg)\b", "", value)
         for part, told in _longhands(name, value):
-            if part in _PROPERTIES and (safe := _safe_value(told)) is not None:
+            if part in _PROPERTIES | _GEOMETRY | {_MIX} and (safe := _safe_value(told)) is not None:
                 yield part, safe, item.important
 
 
@@ -396,26 +431,30 @@ def _move_styles(root: ET.Element, sheets: list[str]) -> None:
     rules = list(_rules(sheets))
     if sum(1 + sum(part == "," for part in rule.prelude) for rule in rules) > RULES:
         raise CannotShape(Refusal.TOO_COMPLEX)
-    variables = _variables(root, rules)
+    known = _Known(_variables(root, rules), dict(_endings(sheets)))
     for rule in rules:
-        declarations = list(_declarations(rule.content, variables))
-        try:
+        declarations = list(_declarations(rule.content, known))
+        with suppress(cssselect2.SelectorError):
             for selector in cssselect2.compile_selector_list(rule.prelude):
                 matcher.add_selector(selector, declarations)
-        except cssselect2.SelectorError:
-            continue
-    matched: dict[ET.Element, list[tuple[str, str, bool]]] = {}
-    if rules:
-        for wrapper in cssselect2.ElementWrapper.from_xml_root(root).iter_subtree():
-            found = [declaration for match in matcher.match(wrapper) for declaration in match[-1]]
-            if found:
-                matched[wrapper.etree_element] = found
+    matched = _matched(root, matcher) if rules else {}
     for node in root.iter():
-        own = list(_declarations(node.attrib.pop("style"), variables)) if "style" in node.attrib else []
+        own = list(_declarations(node.attrib.pop("style", ""), known))
         node.attrib.pop("class", None)
         for name, value, _ in sorted([*matched.get(node, []), *own], key=lambda declaration: declaration[2]):
-            node.set(name, value)
+            if name == _MIX:
+                node.set("style", f"{_MIX}:{value if value.replace('-', '').isalpha() else 'normal'}")
+            elif name not in _GEOMETRY or (node is not root and re.match(r"-?[0-9.]", value)):
+                node.set(name, value)
         _move_origin(node)
+
+
+def _matched(root: ET.Element, matcher: Any) -> dict[ET.Element, list[tuple[str, str, bool]]]:
+    """The declarations of the style sheets for each element, those that win last."""
+    return {
+        wrapper.etree_element: [declaration for match in matcher.match(wrapper) for declaration in match[-1]]
+        for wrapper in cssselect2.ElementWrapper.from_xml_root(root).iter_subtree()
+    }
 
 
 def _move_origin(node: ET.Element) -> None:
@@ -434,9 +473,44 @@ def _close_places(root: ET.Element) -> None:
 
 def _rules(sheets: list[str]) -> Iterator[Any]:
     for sheet in sheets:
+        yield from _counting(tinycss2.parse_stylesheet(sheet, skip_comments=True, skip_whitespace=True))
+
+
+def _counting(rules: list[Any], depth: int = 0) -> Iterator[Any]:
+    """The rules that count on a light page on a screen, out of the conditions around them."""
+    for rule in rules:
+        if rule.type == "qualified-rule":
+            yield rule
+        elif rule.type == "at-rule" and rule.content is not None and depth < 4 and _holds(rule):
+            within = tinycss2.parse_rule_list(rule.content, skip_comments=True, skip_whitespace=True)
+            yield from _counting(within, depth + 1)
+
+
+def _endings(sheets: list[str]) -> Iterator[tuple[str, Any]]:
+    """Animations by name, each with the declarations of its last picture."""
+    for sheet in sheets:
         for rule in tinycss2.parse_stylesheet(sheet, skip_comments=True, skip_whitespace=True):
-            if rule.type == "qualified-rule":
-                yield rule
+            if rule.type == "at-rule" and rule.content is not None and rule.lower_at_keyword.endswith("keyframes"):
+                for frame in tinycss2.parse_rule_list(rule.content, skip_comments=True, skip_whitespace=True):
+                    if frame.type == "qualified-rule" and re.search(
+                        r"\bto\b|\b100%", tinycss2.serialize(frame.prelude).lower()
+                    ):
+                        yield tinycss2.serialize(rule.prelude).strip(), frame.content
+
+
+def _holds(rule: Any) -> bool:
+    """Whether the condition does; what asks for a width or a movement may or may not, and is left out."""
+    asked = tinycss2.serialize(rule.prelude).lower()
+    match rule.lower_at_keyword:
+        case "media":
+            said = re.sub(
+                r"\(\s*prefers-color-scheme\s*:\s*(light|no-preference)\s*\)|\b(only|screen|all|and)\b", "", asked
+            )
+            return any(not part.strip() for part in said.split(","))
+        case "supports":
+            return "not" not in asked
+        case name:
+            return bool(name == "layer")
 
 
 def _check_references(root: ET.Element) -> None:
@@ -455,6 +529,7 @@ def _check_references(root: ET.Element) -> None:
             raise CannotShape(Refusal.TOO_COMPLEX)
         following.add(node)
         total = MASK if local(node).startswith("fe") else 1
+        total += MASK if "style" in node.attrib else 0  # Mixed colours
         total += len(node.get("d", "") + node.get("points", "")) // PATH + sum(weigh(child) for child in node)
         for name, value in node.attrib.items():
             for target in _targets(name, value):
@@ -546,6 +621,27 @@ def _give_view_box(root: ET.Element) -> None:
                 top -= (around_high - high) * share
         wide, high = around_wide, around_high
     set_view_box(root, left, top, wide, high)
+
+
+def _measure_shares(root: ET.Element) -> None:
+    """Turn shares of the plane into measures, so that they stay the same when less of it is shown."""
+    _, _, width, height = view_box(root)
+    whole = {"x": width, "y": height, "": math.hypot(width, height) / math.sqrt(2)}
+    along = dict.fromkeys(_words("x x1 x2 cx rx dx width"), "x") | dict.fromkeys(("r", "stroke-width"), "")
+    along |= dict.fromkeys(_words("y y1 y2 cy ry dy height"), "y")
+
+    def measure(node: ET.Element) -> None:
+        if local(node) in _MEASURED:
+            for name, value in node.attrib.items():
+                share = re.fullmatch(r"\s*(-?[0-9.]{1,12})%\s*", value)
+                if name in along and share:
+                    node.set(name, f"{float(share[1]) / 100 * whole[along[name]]:.6g}")
+        for child in node:
+            if local(node) != "svg" or node is root:  # Within another drawing they are shares of that.
+                measure(child)
+
+    for child in root:
+        measure(child)
 
 
 def _pixels(length: str | None) -> float | None:

@@ -9,6 +9,9 @@ from playwright.sync_api import Locator, Page, expect
 from tests.browser.conftest import Running, register, sound
 from tests.tasks.logos.artwork import ARTWORK, WHITE, on, white_writing
 
+DRAWING = (
+    b"<svg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 40 20'><rect width='40' height='20' fill='#06c'/></svg>"
+)
 HOSTILE = b"<svg><!DOCTYPE x [<!ENTITY a SYSTEM 'file:///etc/passwd'>]></svg>"
 
 
@@ -65,6 +68,26 @@ def test_a_logo_is_dropped_seen_on_both_grounds_and_replaced_by_keyboard(organis
     page.keyboard.press("Enter")
     expect(page.get_by_text("Es ist weiß:")).to_be_visible()
     sound(page)
+
+
+def test_a_file_is_seen_on_both_grounds_before_it_is_sent(organiser):
+    page, _ = organiser
+    open_logo(page)
+    preview, field = page.locator("[data-preview]"), page.get_by_label("Logodatei")
+    expect(preview).to_be_hidden()
+
+    for kind, content in (("image/svg+xml", DRAWING), ("image/png", png(ARTWORK["wordmark"]))):
+        field.set_input_files({"name": "logo", "mimeType": kind, "buffer": content})
+        expect(preview).to_be_visible()
+        for ground in (".on-light", ".on-dark"):
+            shown(preview.locator(f"{ground} img"))
+        sound(page)
+
+    field.set_input_files({"name": "a.tif", "mimeType": "image/tiff", "buffer": b"II*\0"})
+    expect(preview).to_be_hidden()
+    expect(page.get_by_role("status")).to_contain_text("a.tif")
+    field.set_input_files([])
+    expect(page.locator("[data-chosen]")).to_be_empty()
 
 
 def test_a_page_shows_the_version_for_its_scheme(organiser):

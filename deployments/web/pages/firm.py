@@ -7,7 +7,7 @@ from urllib.parse import quote
 from fastapi import APIRouter, Depends
 from starlette.responses import Response
 
-from deployments.web.security import RESEND, limit, limit_uploads
+from deployments.web.security import HEADERS, RESEND, limit, limit_uploads
 from deployments.web.visit import Submission, Submitting, Visit, Visiting
 from models.company_id import company_number
 from models.db import reading
@@ -189,11 +189,16 @@ def choose_number(visit: Submitting, firm_id: int) -> Response:
 
 # ---- logo
 
+WITH_PREVIEW = {"Content-Security-Policy": HEADERS["Content-Security-Policy"] + "; img-src 'self' blob:"}
+"""On this page alone pictures may also come from the browser itself: the file that was chosen and is not sent yet."""
+
 
 @router.get("/firm/{firm_id}/logo")
 def logo(visit: Visiting, firm_id: int) -> Response:
     visit.require(firm_id, Role.ORGANISER)
-    return visit.page("firm/logo.html", **_shown(visit, firm_id))
+    response = visit.page("firm/logo.html", **_shown(visit, firm_id))
+    response.headers.update(WITH_PREVIEW)
+    return response
 
 
 @router.post("/firm/{firm_id}/logo", dependencies=[Depends(limit_uploads)])
@@ -202,7 +207,9 @@ def supply(visit: Submitting, firm_id: int) -> Response:
     try:
         case = supply_logo(firm_id, by, visit.file("file")[1])
     except ProvisionError as refusal:
-        return visit.again("firm/logo.html", refusal, fields={LogoRefused: "file"}, **_shown(visit, firm_id))
+        again = visit.again("firm/logo.html", refusal, fields={LogoRefused: "file"}, **_shown(visit, firm_id))
+        again.headers.update(WITH_PREVIEW)
+        return again
     return visit.go(f"/firm/{firm_id}/logo?said=logo", case=case)
 
 
@@ -224,7 +231,9 @@ def permit(visit: Submitting, firm_id: int) -> Response:
             GrantorMissing: "granted_by",
             PermissionMissing: "permission",
         }
-        return visit.again("firm/logo.html", refusal, fields=fields, values=visit.values, **_shown(visit, firm_id))
+        again = visit.again("firm/logo.html", refusal, fields=fields, values=visit.values, **_shown(visit, firm_id))
+        again.headers.update(WITH_PREVIEW)
+        return again
     return visit.go(f"/firm/{firm_id}/logo?said=permission", case=case)
 
 

@@ -1,8 +1,10 @@
-// A file may be dropped anywhere on its form. Without this script it is chosen, or dropped on the field itself.
+// A file may be dropped anywhere on its form, and a picture is shown before it is sent. Without this script it is chosen,
+// or dropped on the field itself, and shown afterwards.
 
 for (const form of document.querySelectorAll("form[data-drop]")) {
   const field = form.querySelector("input[type=file]");
   const status = form.querySelector("[data-chosen]");
+  const preview = form.querySelector("[data-preview]");
   let within = 0;
 
   const enter = (by) => {
@@ -10,9 +12,27 @@ for (const form of document.querySelectorAll("form[data-drop]")) {
     form.classList.toggle("over", within > 0);
   };
 
+  // What the browser cannot draw, such as TIFF, is not shown: we can, once it is sent.
+  const show = (file) => {
+    preview.hidden = true;
+    for (const picture of preview.querySelectorAll("img")) {
+      URL.revokeObjectURL(picture.src);
+      picture.remove();
+    }
+    if (!file) return;
+    for (const ground of preview.querySelectorAll("div")) {
+      const picture = new Image();
+      picture.alt = "";
+      picture.addEventListener("load", () => { preview.hidden = false; });
+      picture.src = URL.createObjectURL(file);
+      ground.append(picture);
+    }
+  };
+
   field.addEventListener("change", () => {
     const file = field.files[0];
     status.textContent = file ? status.dataset.chosen.replace("{}", file.name) : "";
+    if (preview) show(file);
   });
   form.addEventListener("dragenter", () => enter(1));
   form.addEventListener("dragleave", () => enter(-1));

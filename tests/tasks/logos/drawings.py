@@ -33,6 +33,21 @@ def _filtered(parts: str, attributes: str = 'color-interpolation-filters="sRGB"'
 
 
 DRAWINGS = {
+    "colours of one gradient in two others": _svg(
+        '<linearGradient id="a"><stop stop-color="#e2641d"/><stop offset="1" stop-color="#0b4f8a"/></linearGradient>'
+        '<linearGradient id="b" href="#a" x1="0" x2="0" y1="0" y2="1"/><radialGradient id="c" href="#b"/>'
+        '<rect width="120" height="200" fill="url(#b)"/><circle cx="200" cy="100" r="70" fill="url(#c)"/>'
+        '<rect x="280" width="120" height="200" fill="url(#b)"/>'
+    ),
+    "colours mixed as inks": _svg(
+        '<circle cx="140" cy="100" r="90" fill="#e2641d"/>'
+        '<circle cx="240" cy="100" r="90" fill="#0b8fd0" style="mix-blend-mode:multiply"/>'
+        '<g style="mix-blend-mode:screen"><rect x="180" y="80" width="200" height="40" fill="#383"/></g>'
+    ),
+    "measures in shares of the plane": _svg(
+        '<circle cx="25%" cy="50%" r="20%" fill="#e2641d"/><rect x="50%" y="10%" width="40%" height="80%" fill="#06c"/>'
+        '<line x1="0" x2="100%" y1="95%" y2="95%" stroke="#333" stroke-width="4"/>'
+    ),
     "plain shapes": _svg(
         '<rect x="10" y="10" width="80" height="60" fill="#06c"/><circle cx="150" cy="60" r="45" fill="crimson"/>'
         '<ellipse cx="260" cy="60" rx="60" ry="30" fill="rgb(20,140,60)"/>'

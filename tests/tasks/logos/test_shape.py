@@ -118,6 +118,57 @@ def test_colours_and_geometry_survive_the_cleaning():
     assert picture.getpixel((450, 3)) == (0, 0, 0, 255)
 
 
+CIRCLE = '<circle cx="60" cy="60" r="45" fill="#e2641d"/>'
+AS_BROWSERS_READ_IT = {
+    "a condition that holds": "<style>@media screen{circle{fill:#e2641d}}@media print{circle{fill:#000}}</style>"
+    '<circle cx="60" cy="60" r="45"/>',
+    "dark pages": f"<style>@media (prefers-color-scheme: dark){{circle{{fill:#fff}}}}</style>{CIRCLE}",
+    "light pages": "<style>circle{fill:#fff}@media (prefers-color-scheme: light){circle{fill:#e2641d}}</style>"
+    + CIRCLE,
+    "measures in a style sheet": "<style>circle{cx:60px;cy:60px;r:45px;fill:#e2641d}</style><circle/>",
+    "colours of wider screens": '<circle cx="60" cy="60" r="45" fill="#000" '
+    'style="fill:color(display-p3 0.8256 0.4215 0.2010)"/>',
+    "colours by their look": '<circle cx="60" cy="60" r="45" style="fill:oklch(65.02% 0.1746 44.79)"/>',
+    "colours that are not known": '<circle cx="60" cy="60" r="45" style="fill:#e2641d;fill:color(rec2020 .8 .4 .1)"/>',
+    "colours of newer syntax": '<circle cx="60" cy="60" r="45" fill="color(srgb .886 .392 .114)"/>',
+    "what fades in by a style sheet": "<style>@keyframes f{from{opacity:0}to{opacity:1}}"
+    "circle{opacity:0;animation:f 1s ease-in forwards}</style>" + CIRCLE,
+    "what fades in by itself": '<circle cx="60" cy="60" r="45" fill="#e2641d" opacity="0">'
+    '<animate attributeName="opacity" from="0" to="1" dur="1s" fill="freeze"/></circle>',
+}
+
+
+@pytest.mark.parametrize("name", AS_BROWSERS_READ_IT)
+def test_a_drawing_is_read_as_browsers_read_it(name):
+    logo = shape(drawing(AS_BROWSERS_READ_IT[name]))
+
+    picture = Image.open(BytesIO(logo.png))
+    assert picture.width == picture.height
+    red, green, blue, alpha = picture.getpixel((picture.width // 2, picture.height // 2))
+    assert max(abs(red - 0xE2), abs(green - 0x64), abs(blue - 0x1D)) <= 1
+    assert alpha == 255
+
+
+def test_measures_in_shares_of_the_plane_stay_when_it_is_trimmed():
+    inner = '<circle cx="25%" cy="50%" r="10%" fill="#e2641d"/><rect x="50%" y="25%" width="25%" height="50%"/>'
+    logo = shape(drawing(inner))
+
+    _, _, width, height = (float(one) for one in re.search(r'viewBox="([^"]+)"', logo.svg)[1].split())
+    assert width == pytest.approx(300 - 100 + 31.6, abs=2)
+    assert height == pytest.approx(100, abs=2)
+
+
+def test_a_white_box_on_a_transparent_sheet_goes_as_well():
+    sheet = Image.new("RGBA", (900, 400), (255, 255, 255, 0))
+    sheet.paste(Image.new("RGBA", (600, 200), "#fff"), (100, 100))
+    sheet.paste("#06c", (300, 150, 500, 250))
+
+    logo = shape(packed(sheet))
+
+    assert (logo.width, logo.height) == (200, 100)
+    assert logo.report.given_opaque
+
+
 def test_old_drawing_programs_and_their_entities_are_read():
     source = (
         b'<?xml version="1.0" encoding="iso-8859-1"?><!-- Generator: K\xfchn -->\n'
