@@ -23,7 +23,7 @@ from models.schedule import now
 from models.settings import settings
 from models.subscription import Subscription
 from tasks.cases import Turn, letterhead, letterheads
-from tasks.completion import complete_agreement
+from tasks.completion import complete_agreement, kept_texts
 from tasks.paper import AgreementData, Part, agreement_filename, agreement_parts, render_agreement
 from tasks.policy import side_effect
 from tasks.returned import inspect
@@ -358,18 +358,12 @@ def opened(token: str) -> Shown:
         case, person = behind(session, token)
         agreement = Agreement.current(session, case.id)
         said = {**agreement.data, "date": date.fromisoformat(agreement.data["date"])}
-        parts = agreement_parts(AgreementData(**said), _texts_of(session, agreement))
+        parts = agreement_parts(AgreementData(**said), kept_texts(session, agreement))
         document = session.get_one(Document, agreement.document_id)
         asked = asked_to_sign(session, case, agreement)
         question = Decision.by_key(session, agreement.lapsed_key)
         answered, run_out = question.verdict if question else None, agreement.has_run_out(now())
         return Shown(agreement, case.firm, person, parts, document.name, case.id, asked, run_out, answered)
-
-
-def _texts_of(session: Session, agreement: Agreement) -> Texts | None:
-    """The texts with which it was written, whatever the texts on the disk say by now."""
-    kept = Document.by_sha256(session, agreement.data.get("texts_sha256", ""))
-    return Texts.from_bundle(kept.content) if kept else None
 
 
 def pdf(token: str) -> tuple[str, bytes]:

@@ -1,18 +1,16 @@
 """The end of step 5: the document that both sides have signed is made, sealed and sent to both."""
 
 from collections.abc import Sequence
-from dataclasses import replace
-from datetime import UTC
-from io import BytesIO
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 
 from pyhanko.pdf_utils.misc import PdfError
-from pyhanko.pdf_utils.reader import PdfFileReader
-from pypdf.errors import PyPdfError
 from sqlalchemy.orm import Session
 
 from models.agreement import Agreement, SignedHow
 from models.audit import Entry, record, trail
-from models.db import reading, transaction
+from models.db import Facts, reading, transaction
 from models.document import Document
 from models.exchange import MailKind, Outgoing
 from models.onboarding import Onboarding, StepName
@@ -20,10 +18,20 @@ from models.person import Person, Role
 from models.schedule import now
 from models.settings import settings
 from tasks.cases import letterhead
-from tasks.paper import Authentication, DigitalSignature, Proof, Signature, attach, seal_reason, sign_off
+from tasks.paper import (
+    Authentication,
+    DigitalSignature,
+    Proof,
+    Signature,
+    attach,
+    part_titles,
+    seal_reason,
+    sign_off,
+    sign_off_copy,
+)
 from tasks.seal import own_seal, seal
 from tasks.texts import Reader
-from tasks.wording import Language
+from tasks.wording import Language, Texts, current_texts
 
 
 def complete_agreement(case_id: int) -> None:
@@ -37,7 +45,7 @@ def complete_agreement(case_id: int) -> None:
         original = session.get_one(Document, agreement.document_id)
         returned = session.get(Document, agreement.uploaded_id) if agreement.uploaded_id else None
         content, name = original.content, original.name
-        copy = (returned.content, returned.name) if returned else None
+        copy = _Copy(returned.content, returned.name, _upload(trail(session, case_id), agreement)) if returned else None
         drawing = session.get(Document, agreement.drawing_id) if agreement.drawing_id else None
         signatures = _signatures(session, case, agreement, drawing.content if drawing else None)
         proof = _proof(session, case_id, agreement)
@@ -72,9 +80,20 @@ def complete_agreement(case_id: int) -> None:
         record(session, case.id, at, "agreement.completed", version=agreement.version, sha256=document.sha256)
 
 
-def _final(
-    original: bytes, copy: tuple[bytes, str] | None, signatures: list[Signature], proof: Proof, language: Language
-) -> bytes:
+@dataclass(frozen=True)
+class _Copy:
+    """The file that came back, a stranger's, and what was found in it then."""
+
+    content: bytes
+    name: str
+    found: Facts
+
+    @property
+    def is_signed(self) -> bool:
+        return bool(self.found.get("signatures"))
+
+
+def _final(original: bytes, copy: _Copy | None, signatures: list[Signature], proof: Proof, language: Language) -> bytes:
     """The copy that came back, or the original, with the certificate page and the seal.
 
     Pages added to a copy that was signed digitally would void the signature in it. Such a copy goes into the file as
@@ -83,20 +102,13 @@ def _final(
     reason = seal_reason(language)
     if copy is None:
         return seal(sign_off(original, signatures, language, proof), reason)
-    if not _is_signed(copy[0]):
-        try:
-            return seal(sign_off(copy[0], signatures, language, proof), reason)
-        except (PdfError, PyPdfError):
-            pass
+    if not copy.is_signed and "pages" in copy.found:
+        joined = sign_off_copy(copy.content, copy.found["pages"], original, signatures, language, proof)
+        with suppress(PdfError):
+            if joined is not None:
+                return seal(joined, reason)
     signatures = [replace(signatures[0], how="attached"), *signatures[1:]]
-    return seal(attach(sign_off(original, signatures, language, proof), *copy), reason)
-
-
-def _is_signed(pdf: bytes) -> bool:
-    try:
-        return bool(PdfFileReader(BytesIO(pdf), strict=False).embedded_signatures)
-    except PdfError:
-        return False
+    return seal(attach(sign_off(original, signatures, language, proof), copy.content, copy.name), reason)
 
 
 def _signatures(session: Session, case: Onboarding, agreement: Agreement, drawing: bytes | None) -> list[Signature]:
@@ -121,8 +133,9 @@ def _signatures(session: Session, case: Onboarding, agreement: Agreement, drawin
             delegated_by=f"{organiser.name}, {organiser.email}" if asked else "",
             delegated_at=agreement.delegated_at,
             authentication=("service",) if how is SignedHow.WEBHOOK else by_page,
-            sent_at=agreement.sent_at,
+            sent_at=agreement.delegated_at or agreement.sent_at,
             viewed_at=agreement.viewed_at,
+            read=_read(session, agreement),
             signed_at=agreement.signed_at,
             how=how.value,
             visits=tuple(dict.fromkeys(visit for visit in visits if visit[0])),
@@ -139,12 +152,30 @@ def _signatures(session: Session, case: Onboarding, agreement: Agreement, drawin
 
 def _digital(acts: Sequence[Entry], agreement: Agreement) -> tuple[DigitalSignature, ...]:
     """What was found in the copy when it came back."""
-    found = [act.facts for act in acts if act.action == "agreement.uploaded"]
-    told = next((facts for facts in found if facts["document_id"] == agreement.uploaded_id), None)
     return tuple(
         DigitalSignature(one["subject"], one["issuer"], one["verified"], one["trusted"])
-        for one in (told["signatures"] if told else ())
+        for one in _upload(acts, agreement).get("signatures", ())
     )
+
+
+def _upload(acts: Sequence[Entry], agreement: Agreement) -> Facts:
+    """What was written down when the copy came back; empty if nothing was."""
+    found = [act.facts for act in acts if act.action == "agreement.uploaded"]
+    return next((facts for facts in found if facts["document_id"] == agreement.uploaded_id), {})
+
+
+def _read(session: Session, agreement: Agreement) -> tuple[tuple[str, datetime], ...]:
+    """The parts that the signer read on the page, in the order in which they were read."""
+    texts = kept_texts(session, agreement) or current_texts(agreement.language.value)
+    titles = part_titles(agreement.data["line_of_business"], texts)
+    read = sorted(agreement.parts_read.items(), key=lambda part: part[1])
+    return tuple((titles.get(key, key), datetime.fromisoformat(at)) for key, at in read)
+
+
+def kept_texts(session: Session, agreement: Agreement) -> Texts | None:
+    """The texts with which it was written, whatever the texts on the disk say by now."""
+    kept = Document.by_sha256(session, agreement.data.get("texts_sha256", ""))
+    return Texts.from_bundle(kept.content) if kept else None
 
 
 def _proof(session: Session, case_id: int, agreement: Agreement) -> Proof:

@@ -24,12 +24,14 @@ from markupsafe import Markup
 from pyhanko.pdf_utils.embed import EmbeddedFileObject, EmbeddedFileParams, FileSpec, embed_file
 from pyhanko.pdf_utils.generic import pdf_name
 from pyhanko.pdf_utils.incremental_writer import IncrementalPdfFileWriter
-from pypdf import PdfReader, PdfWriter
+from pypdf import PdfReader
 from pypdf.errors import PyPdfError
 from weasyprint import HTML
 from weasyprint.text.fonts import FontConfiguration
 from weasyprint.urls import FatalURLFetchingError, URLFetcher, URLFetcherResponse
 
+from tasks.pdfs.join import with_sheet
+from tasks.sandbox import Failed, TooCostly, ask
 from tasks.wording import Language, TextBroken, Texts, current_texts
 
 LineOfBusiness = Literal["tax", "audit", "law", "other"]
@@ -123,6 +125,8 @@ class Signature:
     sent_at: datetime | None = None
     viewed_at: datetime | None = None
     """When the signer first opened the agreement."""
+    read: tuple[tuple[str, datetime], ...] = ()
+    """The title of each part, and when the signer said that it was read."""
     signed_at: datetime
     how: Way
     visits: tuple[tuple[str, str], ...] = ()
@@ -191,6 +195,12 @@ def agreement_parts(data: AgreementData, texts: Texts | None = None) -> list[Par
     ]
 
 
+def part_titles(line_of_business: LineOfBusiness, texts: Texts) -> dict[str, str]:
+    """The title of every part that a firm of this line may have, by the part's key."""
+    titles: dict[str, str] = texts.words["parts"]
+    return {**titles, "secrecy": titles.get(f"secrecy_{line_of_business}", "")}
+
+
 def _unbroken(match: re.Match[str]) -> str:
     return match[0][:-1] + "\N{NO-BREAK SPACE}"
 
@@ -203,39 +213,62 @@ def sign_off(pdf: bytes, signatures: Sequence[Signature], language: Language, pr
     page itself conforms and the mark, output intent and metadata of *pdf* stay in force, but no validator has
     confirmed the joined file. The head of the trail also stands in the information, for ``anchored_head``.
     """
-    original = PdfReader(BytesIO(pdf))
+    pages, title = len(PdfReader(BytesIO(pdf)).pages), _title_of(pdf)
+    return with_sheet(pdf, *_sheet(pdf, pages, title, signatures, language, proof))
+
+
+def sign_off_copy(
+    copy: bytes, pages: int, original: bytes, signatures: Sequence[Signature], language: Language, proof: Proof
+) -> bytes | None:
+    """The same for a file of so many pages that came back in answer to *original*.
+
+    It is a stranger's, so that a process apart puts the page behind it; None if that cannot be done without harm to
+    the file: it is signed, damaged or takes too much.
+    """
+    sheet, information = _sheet(copy, pages, _title_of(original), signatures, language, proof)
+    try:
+        told, joined = ask("tasks.pdfs.join", {"information": information}, copy, sheet)
+    except (TooCostly, Failed):
+        return None
+    # What the process says is not believed: the copy stays byte for byte.
+    return joined if told["joined"] and joined.startswith(copy) else None
+
+
+def _title_of(pdf: bytes) -> str:
+    information = PdfReader(BytesIO(pdf)).metadata
+    return str((information and information.title) or "")
+
+
+def _sheet(
+    pdf: bytes, pages: int, title: str, signatures: Sequence[Signature], language: Language, proof: Proof
+) -> tuple[bytes, dict[str, str]]:
+    """The certificate page, and what stands in the information of the file that gets it."""
     texts = current_texts(language)
     words, sha256 = texts.words["certificate"], hashlib.sha256(pdf).hexdigest()
     drawings = {f"{DRAWING_ADDRESS}{at}": one.drawing for at, one in enumerate(signatures) if one.drawing}
     facts = {
         "words": words,
         "locale": LOCALES[language],
-        "document": (original.metadata and original.metadata.title) or words["untitled"],
+        "document": title or words["untitled"],
         "proof": proof,
         "made_at": max(signature.signed_at for signature in signatures).astimezone(UTC),
-        "pages": len(original.pages),
+        "pages": pages,
         "bytes": len(pdf),
         "size": format_decimal(len(pdf), locale=LOCALES[language]),
         "sha256": sha256,
         "signatures": signatures,
         "drawing_address": DRAWING_ADDRESS,
         "moment": lambda at: _moment(at, language),
+        "brief": lambda at: _brief(at, language),
     }
     html = texts.render("certificate.html", facts)
-    writer = PdfWriter(BytesIO(pdf), incremental=True)
-    writer.append(BytesIO(_pdf(html, drawings, tagged=False)), import_outline=False)
-    # A changed entry also makes pypdf repeat the reference to the information, without which the title would be lost.
-    writer.add_metadata(
-        {
-            "/OriginalSHA256": sha256,
-            "/OriginalBytes": str(len(pdf)),
-            "/AuditEntries": str(proof.trail_entries),
-            "/AuditHead": proof.trail_head,
-        }
-    )
-    result = BytesIO()
-    writer.write(result)
-    return result.getvalue()
+    information = {
+        "/OriginalSHA256": sha256,
+        "/OriginalBytes": str(len(pdf)),
+        "/AuditEntries": str(proof.trail_entries),
+        "/AuditHead": proof.trail_head,
+    }
+    return _pdf(html, drawings, tagged=False), information
 
 
 def anchored_head(pdf: bytes) -> tuple[int, str] | None:
@@ -300,6 +333,14 @@ def _moment(at: datetime, language: Language) -> tuple[str, str]:
     local = at.astimezone(LOCAL_TIME)
     day = format_date(local, "long", locale=LOCALES[language])
     return f"{day}, {local:%H:%M:%S} (UTC{local.isoformat()[-6:]})", f"{at.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
+
+
+def _brief(at: datetime, language: Language) -> str:
+    """In the provider's time."""
+    local = at.astimezone(LOCAL_TIME)
+    return f"{format_date(local, 'medium', locale=LOCALES[language])}, {local:%H:%M:%S}".replace(
+        " ", "\N{NO-BREAK SPACE}"
+    )
 
 
 def _with_anchors(part: Part) -> tuple[Markup, list[tuple[str, Markup]]]:

@@ -19,6 +19,7 @@ from models.errors import N_, ProvisionError
 from models.firm import folded
 from models.schedule import now
 from models.settings import settings
+from tasks.pdfs.signatures import Signature
 from tasks.sandbox import Failed, TooCostly, ask
 
 LARGEST = 20_000_000
@@ -146,27 +147,6 @@ class Doubt(StrEnum):
 
 
 @dataclass(frozen=True)
-class Signature:
-    """A digital signature, and who made it as the certificate says."""
-
-    name: str
-    subject: str
-    issuer: str
-    serial: str
-    """Hexadecimal."""
-    reason: str
-    """What the signer remarked."""
-    signed_at: str | None
-    """ISO 8601 in UTC."""
-    timestamped: bool
-    """Whether a time-stamp authority says so, and not the signer's computer alone."""
-    trusted: bool | None
-    """Whether the certificate leads to a trust root; None: there are none to compare with."""
-    verified: bool
-    """Whether it is of a kind that can be checked."""
-
-
-@dataclass(frozen=True)
 class Returned:
     """A file that may be the firm's signed agreement."""
 
@@ -226,17 +206,16 @@ def inspect(content: bytes, name: str, original: bytes, signers: Sequence[str]) 
 
 
 def _judged(name: str, seen: dict[str, Any], signers: Sequence[str]) -> Returned:
-    found = seen["signatures"]
-    if not found:
+    signatures = tuple(Signature(**one) for one in seen["signatures"])
+    if not signatures:
         if seen["same"] and not seen["marked"] and not seen["covered"]:
             raise NothingSigned(name)
         doubts = {Doubt.NO_SIGNATURE: True, Doubt.PAGES_MISSING: seen["pages"] < seen["original_pages"]}
         return Returned(seen["pages"], seen["original_pages"], (), "", _those(doubts))
-    if any(one["is_broken"] for one in found):
+    if any(one.is_broken for one in signatures):
         raise SignatureBroken(name)
     if not seen["alike"]:
         raise OtherTextSigned(name)
-    signatures = tuple(Signature(**{field: one[field] for field in Signature.__dataclass_fields__}) for one in found)
     ours = [one for one in signatures if one.verified and any(_names(one.name, signer) for signer in signers)]
     best = next((one for one in ours if one.trusted), ours[0] if ours else None)
     judged = best or signatures[0]
@@ -245,7 +224,7 @@ def _judged(name: str, seen: dict[str, Any], signers: Sequence[str]) -> Returned
         Doubt.SIGNER_UNKNOWN: best is None,
         Doubt.ISSUER_UNCHECKED: judged.verified and judged.trusted is None,
         Doubt.ISSUER_UNTRUSTED: judged.verified and judged.trusted is False,
-        Doubt.COVERS_PART: any(one["verified"] and not one["covers"] for one in found),
+        Doubt.COVERS_PART: any(one.verified and not one.covers for one in signatures),
         Doubt.REWRITTEN: not seen["same"],
         Doubt.MARKED: seen["marked"],
         Doubt.COVERED: seen["covered"],

@@ -59,7 +59,7 @@ def _looked_into(content: bytes, original: bytes, ours: Reader, facts: dict[str,
     signatures = signatures_in(reader, roots, datetime.fromisoformat(facts["at"]))
     if signatures and not reader.strict:
         raise PdfReadError("a signed file must be without faults")
-    told["signatures"] = [{**asdict(one), "is_broken": one.is_broken} for one in signatures]
+    told["signatures"] = [asdict(one) for one in signatures]
     if len(pages) != len(our_pages) or any(one.is_broken for one in signatures):
         return told
     told["same"] = pages.digests() == our_pages.digests()

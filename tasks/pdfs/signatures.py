@@ -39,8 +39,11 @@ SHORT = {
 
 
 @dataclass(frozen=True)
-class Found:
-    """One signature. Where it could not be verified, the names are those that it claims."""
+class Signature:
+    """A digital signature, and who made it as the certificate says.
+
+    Where it could not be verified, the names are those that it claims.
+    """
 
     name: str
     subject: str
@@ -67,7 +70,7 @@ class Found:
         return self.verified and (not self.intact or (self.covers and self.changed == "other"))
 
 
-def signatures_in(reader: PdfFileReader, roots: Sequence[x509.Certificate], at: datetime) -> list[Found]:
+def signatures_in(reader: PdfFileReader, roots: Sequence[x509.Certificate], at: datetime) -> list[Signature]:
     """All signatures of persons and firms, in the order in which they were made, as they stand at that time.
 
     Time-stamps over the whole file count as changes that are allowed if they are intact. Nobody is asked whether a
@@ -87,7 +90,7 @@ def signatures_in(reader: PdfFileReader, roots: Sequence[x509.Certificate], at: 
     return [one for _, one in sorted(found, key=lambda pair: pair[0])]
 
 
-def _verified(one: EmbeddedPdfSignature, roots: Sequence[x509.Certificate], at: datetime) -> Found:
+def _verified(one: EmbeddedPdfSignature, roots: Sequence[x509.Certificate], at: datetime) -> Signature:
     certificate = one.signer_cert
     claims = (
         _person(certificate.subject),
@@ -106,7 +109,7 @@ def _verified(one: EmbeddedPdfSignature, roots: Sequence[x509.Certificate], at: 
     signed_at = stamp.timestamp if stamp is not None and is_stamped else status.signer_reported_dt
     level = status.modification_level
     allowed = status.docmdp_ok is not False and level in {ModificationLevel.LTA_UPDATES, ModificationLevel.FORM_FILLING}
-    return Found(
+    return Signature(
         *claims,
         signed_at=signed_at.astimezone(UTC).isoformat(timespec="seconds") if signed_at else None,
         timestamped=is_stamped,
@@ -118,8 +121,8 @@ def _verified(one: EmbeddedPdfSignature, roots: Sequence[x509.Certificate], at: 
     )
 
 
-def _unverified(name: str, subject: str, issuer: str, serial: str, reason: str) -> Found:
-    return Found(
+def _unverified(name: str, subject: str, issuer: str, serial: str, reason: str) -> Signature:
+    return Signature(
         name,
         subject,
         issuer,

@@ -17,6 +17,7 @@ from models.exchange import Outgoing
 from models.link import Purpose
 from models.settings import settings
 from tasks import agreements, completion, paper, seal, signing
+from tasks.sandbox import TooCostly
 from tests.factories import (
     FROM,
     advance,
@@ -29,6 +30,7 @@ from tests.factories import (
     token,
     with_organiser,
 )
+from tests.pdfs import pdf
 from tests.tasks.test_paper import pictures, scan
 
 
@@ -166,3 +168,46 @@ def test_a_copy_that_cannot_be_written_on_is_attached(monkeypatch):
     reader = PdfReader(BytesIO(final(returned(scan()))))
 
     assert reader.attachments["Unterschrieben – Müller.pdf"] == [scan()]
+
+
+def test_the_copy_that_came_back_is_never_opened_where_the_key_of_the_seal_is_before_it_stood_a_trial(monkeypatch):
+    asked = []
+
+    def apart(module, facts, *files):
+        asked.append(module)
+        raise TooCostly
+
+    monkeypatch.setattr(paper, "ask", apart)
+
+    reader = PdfReader(BytesIO(final(returned(scan()))))
+
+    assert asked == ["tasks.pdfs.join"]
+    assert reader.attachments["Unterschrieben – Müller.pdf"] == [scan()]
+
+
+def test_what_the_process_apart_hands_back_counts_only_with_the_copy_byte_for_byte(monkeypatch):
+    monkeypatch.setattr(paper, "ask", lambda *_: ({"joined": True}, pdf()))
+
+    reader = PdfReader(BytesIO(final(returned(scan()))))
+
+    assert reader.attachments["Unterschrieben – Müller.pdf"] == [scan()]
+
+
+def test_the_certificate_names_the_reading_of_each_part_and_when_who_signs_was_asked(clock):
+    case_id = with_organiser()
+    clock(days=3)
+    link = token("erika@freitag.example", Purpose.AGREEMENT)
+    signing.delegate(link, "Frieda Freitag", "frieda@freitag.example", "Partnerin", **FROM)
+    advance(case_id)
+    sign("frieda@freitag.example", "Frieda Freitag")
+    advance(case_id)
+    decide(case_id, "countersign")
+    advance(case_id)
+
+    sheet = " ".join(PdfReader(BytesIO(final(case_id))).pages[-1].extract_text().split())
+
+    _, _, told = sheet.partition(" Gelesen ")
+    places = [told.find(part) for part in ("Parteien, Abonnement", "Allgemeine Gesch", "Anlage 1", "Anlage 2")]
+    assert -1 < places[0] < places[1] < places[2] < places[3]
+    delegated = agreement(case_id).delegated_at
+    assert sheet.count(f"{delegated:%Y-%m-%d %H:%M:%S} UTC") >= 2  # Handed over, and sent to who signs.

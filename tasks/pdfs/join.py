@@ -1,0 +1,52 @@
+"""A sheet put behind a file as an incremental update; for a stranger's file in the limited process.
+
+``tasks.paper`` does it to our own documents where it is, and asks this module's process to do it to all others.
+"""
+
+from collections.abc import Mapping, Sequence
+from io import BytesIO
+from typing import Any
+
+from pyhanko.pdf_utils.incremental_writer import IncrementalPdfFileWriter
+from pyhanko.sign.fields import SigFieldSpec, append_signature_field
+from pypdf import PdfWriter
+from pypdf.errors import PyPdfError
+
+from tasks.pdfs.check import DAMAGED
+from tasks.sandbox import answer
+
+
+def with_sheet(pdf: bytes, sheet: bytes, information: Mapping[str, str]) -> bytes:
+    """*pdf* with the pages of *sheet* behind its own; the result begins with the very bytes of *pdf*."""
+    writer = PdfWriter(BytesIO(pdf), incremental=True)
+    writer.append(BytesIO(sheet), import_outline=False)
+    # A changed entry also makes pypdf repeat the reference to the information, without which the title would be lost.
+    writer.add_metadata(dict(information))
+    result = BytesIO()
+    writer.write(result)
+    return result.getvalue()
+
+
+def join(facts: dict[str, Any], files: Sequence[bytes]) -> tuple[dict[str, Any], bytes]:
+    """The first file with the second, a sheet of ours, behind it, unless it is signed or cannot be written on."""
+    copy, sheet = files
+    try:
+        joined = with_sheet(copy, sheet, facts["information"])
+        fit = _can_be_sealed(joined)
+    except (PyPdfError, *DAMAGED):
+        return {"joined": False}, b""
+    return {"joined": fit}, joined if fit else b""
+
+
+def _can_be_sealed(pdf: bytes) -> bool:
+    """Whether a seal finds its place; done here first, so that it costs little where the seal's key is."""
+    writer = IncrementalPdfFileWriter(BytesIO(pdf), strict=False)
+    if writer.prev.embedded_signatures:
+        return False  # Further pages would void them.
+    append_signature_field(writer, SigFieldSpec("Rehearsal"))
+    writer.write(BytesIO())
+    return True
+
+
+if __name__ == "__main__":
+    answer(join)
