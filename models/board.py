@@ -16,6 +16,7 @@ from sqlalchemy.orm import Session, aliased, undefer
 
 from models.agreement import Agreement, SignedHow
 from models.audit import trail
+from models.cadence import Level, Pause, WaitKind
 from models.client import Client, ClientContact
 from models.db import Facts
 from models.decision import VERDICTS, Decision, DecisionKind, Verdict
@@ -74,7 +75,9 @@ class Wait:
     overdue: bool
     """It lasts longer than ``patience`` allows."""
     next_reminder_at: datetime | None
-    """When somebody is to be reminded of it next."""
+    """When somebody is to be reminded of it next; none as well while that is held."""
+    paused: bool
+    """Nobody is reminded in this case until an operator resumes."""
 
 
 @dataclass(frozen=True)
@@ -566,8 +569,19 @@ def _lines(
 def _waits(session: Session, at: datetime, cases: Sequence[int]) -> dict[int, list[Wait]]:
     """What waits in each of these cases."""
     longest = patience(at)
+    here = Pause.level == Level.CASE, Pause.owner_id == Onboarding.id
+    firm = Pause.level == Level.FIRM, Pause.owner_id == Onboarding.firm_id
+    theirs = Pause.level == Level.PERSON, Pause.owner_id == Reminder.person_id
+    pauses = select(Onboarding.id).join(Pause, or_(and_(*here), and_(*firm))).where(Onboarding.id.in_(cases))
+    paused = set(session.scalars(pauses))
+    held = or_(
+        Person.bounced_at.is_not(None),
+        and_(Reminder.kind == WaitKind.TASK, Person.registered_at.is_(None)),
+        select(Pause.id).where(*theirs).correlate(Reminder).exists(),
+    )
     planned = select(Reminder.onboarding_id, Reminder.step, func.min(Reminder.due_at))
-    planned = planned.where(Reminder.onboarding_id.in_(cases), Reminder.due_at.is_not(None))
+    planned = planned.outerjoin(Person, Person.id == Reminder.person_id)
+    planned = planned.where(Reminder.onboarding_id.in_(set(cases) - paused), Reminder.due_at.is_not(None), ~held)
     due = {
         (case_id, step): next_at
         for case_id, step, next_at in session.execute(planned.group_by(Reminder.onboarding_id, Reminder.step))
@@ -578,7 +592,14 @@ def _waits(session: Session, at: datetime, cases: Sequence[int]) -> dict[int, li
         assert one.waiting_for is not None
         late = one.since < longest[one.waiting_for]
         waits[one.onboarding_id].append(
-            Wait(one.name, one.waiting_for, one.since, late, due.get((one.onboarding_id, one.name)))
+            Wait(
+                one.name,
+                one.waiting_for,
+                one.since,
+                late,
+                due.get((one.onboarding_id, one.name)),
+                one.onboarding_id in paused,
+            )
         )
     return waits
 

@@ -7,6 +7,7 @@ from sqlalchemy import event, select
 from models.agreement import Agreement, SignedHow
 from models.audit import record
 from models.board import CaseState, Trouble, as_json, board, case_detail, case_document, case_of, open_decisions
+from models.cadence import Level
 from models.db import engine, reading, transaction
 from models.decision import Decision, DecisionKind
 from models.document import Document
@@ -19,6 +20,8 @@ from models.person import Language, Person, Role
 from models.schedule import now, working_days_before
 from models.settings import settings
 from models.subscription import Interval, Plan, Subscription
+from tasks import reminders
+from tests import factories
 from tests.factories import firm_of
 
 MONDAY = datetime(2026, 3, 2, 9, tzinfo=UTC)
@@ -266,7 +269,7 @@ def test_many_cases_take_no_more_queries_than_few():
             Decision.ask(session, case_id, DecisionKind.ADVICE, f"advice:{case_id}", MONDAY, question="?")
     many = queries(board), queries(search), queries(open_decisions)
 
-    assert few == many == (7, 7, 1)
+    assert few == many == (8, 8, 1)
 
 
 def full_case(people=1):
@@ -397,3 +400,40 @@ def test_a_case_whose_passes_break_down_again_and_again_is_shown_as_stuck():
         stuck = {case.firm: case.stuck for case in board(session).cases}
 
     assert stuck == {"Kanzlei Freitag": True, "Kanzlei Montag": False}
+
+
+def next_reminders(case_id):
+    with reading() as session:
+        (line,) = board(session).cases
+    assert line.case_id == case_id
+    return {wait.step.value: wait.next_reminder_at is not None for wait in line.waits}, {
+        one.paused for one in line.waits
+    }
+
+
+@pytest.mark.parametrize("level", [Level.CASE, Level.FIRM])
+def test_no_next_reminder_is_promised_while_reminders_are_paused(level):
+    case_id = factories.opened()
+    factories.advance(case_id)
+    before = next_reminders(case_id)
+    owner = case_id if level is Level.CASE else firm_of(case_id)
+
+    reminders.pause(level, owner, "op@x.example")
+    assert next_reminders(case_id) == ({"logo": False, "organiser": False}, {True})
+    reminders.resume(level, owner, "op@x.example")
+
+    assert before == next_reminders(case_id) == ({"logo": False, "organiser": True}, {False})
+
+
+def test_no_next_reminder_is_promised_to_somebody_who_is_held():
+    case_id = factories.opened()
+    factories.advance(case_id)
+    with transaction() as session:
+        organiser = Person.organiser(session, firm_of(case_id))
+    reminders.pause(Level.PERSON, organiser.id, "op@x.example")
+    assert next_reminders(case_id)[0]["organiser"] is False
+    reminders.resume(Level.PERSON, organiser.id, "op@x.example")
+    with transaction() as session:
+        session.get_one(Person, organiser.id).bounced_at = now()
+
+    assert next_reminders(case_id)[0]["organiser"] is False
