@@ -222,6 +222,7 @@ class DecisionLine:
     decision_id: int
     case_id: int
     firm: str
+    company_id: int | None
     kind: DecisionKind
     facts: Facts
     choices: list[Verdict]
@@ -638,7 +639,7 @@ def _decisions(session: Session, wanted: ColumnElement[bool]) -> list[DecisionLi
     at = now()
     since = patience(at)[Party.OPERATOR]
     query = (
-        select(Decision, Firm.name)
+        select(Decision, Firm.name, Firm.company_id)
         .join(Onboarding, Onboarding.id == Decision.onboarding_id)
         .join(Firm, Firm.id == Onboarding.firm_id)
         .where(wanted)
@@ -651,11 +652,12 @@ def _decisions(session: Session, wanted: ColumnElement[bool]) -> list[DecisionLi
             decision_id=one.id,
             case_id=one.onboarding_id,
             firm=firm,
+            company_id=company_id,
             choices=VERDICTS[one.kind],
             days=(at - one.opened_at).days,
             overdue=one.answered_at is None and one.opened_at < since,
         )
-        for one, firm in session.execute(query)
+        for one, firm, company_id in session.execute(query)
     ]
 
 

@@ -549,6 +549,7 @@ def test_many_agreements_are_countersigned_at_once_and_what_is_refused_is_told(o
     made = [signed(number) for number in range(3)]
     page = "/board/countersign"
     numbers = re.findall(r'name="decision" value="(\d+)"', operator.get(page).text)
+    assert all(str(factories.case(one).firm.company_id) in operator.get(page).text for one in made)
     judge = cases.answer_decision
 
     def refused_once(decision_id, *rest, **more):
