@@ -2,7 +2,6 @@
 
 import importlib.util
 import io
-import resource
 import subprocess
 import sys
 import time
@@ -18,6 +17,7 @@ from PIL import Image
 
 from tasks.logos import drawing, raster, svg
 from tasks.logos.shape import shape
+from tests.memory import peak_memory
 from tests.tasks.logos.artwork import ARTWORK, FORMATS, WHITE, edge_error, on, threshold
 from tests.tasks.logos.compare import difference, resvg
 from tests.tasks.logos.drawings import DRAWINGS
@@ -77,8 +77,13 @@ def test_seconds_for_a_picture():
         lambda _: subprocess.run([sys.executable, "-c", "import tasks.logos.render"], check=True), [b""] * 10
     )
     print(f"  of that the start of a process {start:5.3f}{start_most:8.3f}")
-    peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
-    print(f"  most memory of a process: {peak:.0f} MB")
+    taken = []
+    for content in pictures + drawings:
+        with peak_memory() as peak:
+            shape(content)
+        taken.append(peak() / 1e6)
+    middle, most = median(taken), quantiles(taken, n=20)[-1]
+    print(f"  memory of the process: {middle:.0f} MB in the median, {most:.0f} MB at 95 %, at most {max(taken):.0f} MB")
 
 
 def test_error_at_the_edges_of_what_was_cut_out():

@@ -25,6 +25,7 @@ from playwright.sync_api import Browser, BrowserContext, Locator, Page, Request,
 from deployments.catcher import read_mails
 from deployments.rehearsal import send_event
 from deployments.up import Endpoints, running
+from models.settings import settings
 from tests.deployments.conftest import free_port
 from tests.signing import trust_roots
 
@@ -88,6 +89,13 @@ class Running:
             return f"{self.at.web}/mail/{fitting[-1].name}" if fitting else None
 
         return until(page, f"a mail to {email} with {path} {word}", find)
+
+
+@pytest.fixture(autouse=True)
+def real_time(product, monkeypatch: pytest.MonkeyPatch):
+    """Here the clock is the browser's and Prefect's as well."""
+    monkeypatch.delenv("PROVISION_TIME_SHIFT")
+    settings.cache_clear()
 
 
 @pytest.fixture(scope="package")
