@@ -466,6 +466,13 @@ def _move_origin(node: ET.Element) -> None:
 
 
 def _close_places(root: ET.Element) -> None:
+    """When selectors have matched: take out what only kept a place, and names that were given before."""
+    names: set[str] = set()
+    for node in root.iter():
+        if (name := node.get("id")) in names:
+            del node.attrib["id"]  # Who follows a reference finds the first; all must find the same.
+        elif name:
+            names.add(name)
     for parent in list(root.iter()):
         for place in [child for child in parent if child.tag == _PLACE]:
             parent.remove(place)

@@ -3,6 +3,7 @@
 # ruff: noqa: E501  (Attacks stand in one line, as they would come.)
 
 import base64
+import gzip
 import struct
 import zipfile
 import zlib
@@ -117,6 +118,30 @@ ATTACKS = {
     "a page in a picture": '<image width="9" height="9" href="data:image/png,%3Cscript%3Ealert(1)%3C/script%3E"/>',
     "an invisible frame": '<foreignObject width="0"><x:object xmlns:x="http://www.w3.org/1999/xhtml" data="javascript:alert(1)"/></foreignObject>',
     "a name that breaks out": '<g id="&quot;&gt;&lt;script&gt;alert(1)"/><use href="#&quot;onload=&quot;alert(1)"/>',
+    "conditions with addresses": "<style>@IMPORT url('https://evil.example/a');@namespace x url(https://evil.example);"
+    "@media screen{rect{fill:url(https://evil.example/b)}}@layer{@import '//evil.example/c'}</style>",
+    "an animation that ends elsewhere": "<style>@keyframes a{to{mask:url(https://evil.example/a);fill:url(//evil.example/b)}}"
+    'rect{animation:a 1s forwards}</style><rect width="9" height="9"/>',
+    "an animation that ends in a script": '<rect width="9" height="9"><set attributeName="href" to="javascript:alert(1)" fill="freeze"/>'
+    '<animate attributeName="onload" values="0;alert(1)" fill="freeze"/><set attributeName="fill" to="url(//evil.example)" fill="freeze"/>'
+    '<set attributeName="style" to="fill:url(//evil.example)" fill="freeze"/></rect>',
+    "an animation of itself": "<style>@keyframes a{to{animation:a 1s}}@keyframes b{to{animation:a 1s}}rect{animation:a 1s,b 1s}</style>"
+    '<rect width="9" height="9"/>',
+    "colours mixed by an address": '<rect width="9" height="9" style="mix-blend-mode:url(//evil.example);mix-blend-mode:x&quot;onload=alert(1)"/>',
+    "measures that are addresses": '<style>image{x:url(//evil.example);width:9px;height:calc(1px*9)}</style><image href="//evil.example/a"/>',
+    "variables that double": "<style>:root{--a0:red;"
+    + "".join(f"--a{n + 1}:var(--a{n}) var(--a{n});" for n in range(60))
+    + "}rect{fill:var(--a60)}</style>"
+    '<rect width="9" height="9"/>',
+    "braces without end": "<style>" + "@media screen{" * 50_000 + "a{" * 50_000 + "</style>",
+    "a drawing in a drawing in a picture": '<image width="9" height="9" href="data:image/svg+xml;base64,'
+    + base64.b64encode(b'<svg xmlns="http://www.w3.org/2000/svg"><image href="https://evil.example/a"/></svg>').decode()
+    + '"/>',
+    "very many attributes": "<rect " + " ".join(f'a{n}="alert(1)"' for n in range(50_000)) + "/>",
+    "very many vocabularies": "<g " + " ".join(f'xmlns:a{n}="evil{n}"' for n in range(30_000)) + "/>",
+    "very many remarks": "<!--evil-->" * 100_000,
+    "a filter that is larger than the world": '<filter id="f" x="-1e9" y="-1e9" width="1e12" height="1e12" filterUnits="userSpaceOnUse">'
+    '<feGaussianBlur stdDeviation="9999"/></filter><rect width="9" height="9" filter="url(#f)"/>',
     "a filter that fetches": '<filter id="f"><feImage xlink:href="file:///etc/passwd"/><feTile/></filter><rect width="9" height="9" filter="url(#f)"/>',
 }
 
@@ -160,6 +185,19 @@ BOMBS = {
     "use in a circle": '<g id="a"><use href="#b"/></g><g id="b"><use href="#a"/></g>',
     "pattern in a circle": '<pattern id="p"><rect width="9" height="9" fill="url(#p)"/></pattern>',
     "gradient in a circle": '<linearGradient id="g" href="#h"/><linearGradient id="h" href="#g"/>',
+    "symbol of itself": '<symbol id="s"><use href="#s"/></symbol><use href="#s"/>',
+    "mask of itself": '<mask id="m" mask="url(#m)"><rect width="9" height="9"/></mask><g mask="url(#m)"/>',
+    "marker of itself": '<marker id="m"><path d="M0 0L1 1" marker-end="url(#m)"/></marker>',
+    "filter of itself": '<filter id="f" filter="url(#f)"><feGaussianBlur filter="url(#f)"/></filter><g filter="url(#f)"/>',
+    "patterns that take from each other": '<pattern id="a" href="#b"/><pattern id="b" href="#a"/>',
+    "a name that was given before": '<g id="a"><use href="#a"/></g><g id="a"><rect width="9" height="9"/></g>',
+    "a pattern under a name given twice": _doubling("pattern", '<rect width="9" height="9" fill="url(#n{0})"/>' * 3)
+    + "".join(f'<rect id="n{level}" width="9" height="9"/>' for level in range(1, 24))
+    + '<rect width="400" height="200" fill="url(#n0)"/>',
+    "a million letters on a path": '<path id="p" d="M0 50h400"/><text><textPath href="#p">'
+    + "M" * 1_000_000
+    + "</textPath></text>",
+    "colours mixed very often": '<rect width="400" height="200" style="mix-blend-mode:multiply"/>' * 5000,
     "deep nesting": "<g>" * 20_000 + "</g>" * 20_000,
     "deep nesting of the unknown": "<x>" * 20_000 + "</x>" * 20_000,
     "many elements": '<rect width="1" height="1"/>' * 60_000,
@@ -185,6 +223,20 @@ ENTITIES = {
 _COSTLY = (PictureTooCostly, DrawingTooComplex, DrawingWithEntities)
 _ROUND = '<circle cx="200" cy="100" r="80" fill="#06c"/>'
 COSTLY: dict[str, Callable[[], bytes]] = {
+    "brackets without end": lambda: drawing(f'<rect width="9" height="9" style="fill:{"(" * 19_000}"/>{_ROUND}'),
+    "selectors within selectors": lambda: drawing(f"<style>{':is(' * 3000}a{')' * 3000}{{fill:red}}</style>{_ROUND}"),
+    "selectors that count every sibling": lambda: drawing(
+        f"<style>{':nth-last-child(n+1 of :nth-last-child(n+1)){fill:red}' * 100}</style>{_ROUND * 9000}"
+    ),
+    "a marker that its own drawing inherits": lambda: drawing(
+        '<g marker-mid="url(#m)"><marker id="m"><path d="M0 0L1 1L2 2"/></marker><path d="M0 0L1 1L2 2"/></g>'
+    ),
+    "a hundred thousand declarations for everything": lambda: drawing(
+        f"<style>*{{{'fill:red;' * 100_000}}}</style>{_ROUND * 9000}"
+    ),
+    "letters higher than the world": lambda: drawing(f'<text y="50" font-size="1e9">Kanzlei</text>{_ROUND}'),
+    "ten thousand scans of one picture": lambda: _scanned(10_000),
+    "two million strips of one picture": lambda: _striped(2_000_000),
     "masks within the allowed number": lambda: drawing(
         '<mask id="m"><rect width="400" height="200" fill="#fff"/></mask>'
         + '<g mask="url(#m)">' * 50
@@ -338,6 +390,57 @@ def _tiff_loop() -> bytes:
     )
 
 
+def _scanned(times: int) -> bytes:
+    """A picture that gets sharper ten thousand times."""
+    packed_ = packed(Image.new("L", (4000, 4000), 200), "JPEG", progressive=True)
+    return packed_[:-2] + packed_[packed_.rfind(b"\xff\xda") : -2] * times + b"\xff\xd9"
+
+
+def _striped(number: int) -> bytes:
+    tags = [(256, 4, 1, 4000), (257, 4, 1, 4000), (258, 3, 1, 8), (259, 3, 1, 1), (262, 3, 1, 1)]
+    tags += [(273, 4, number, 300), (277, 3, 1, 1), (278, 4, 1, 1), (279, 4, number, 300 + 4 * number)]
+    head = struct.pack("<IH", 8, len(tags)) + b"".join(struct.pack("<HHII", *tag) for tag in tags) + bytes(4)
+    return (b"II*\0" + head).ljust(300, b"\0") + struct.pack("<I", 8) * number + struct.pack("<I", 1) * number
+
+
+def _next_to_itself() -> bytes:
+    """A picture whose successor is itself."""
+    file = bytearray(packed(_picture(), "TIFF"))
+    (first,) = struct.unpack_from("<I", file, 4)
+    (entries,) = struct.unpack_from("<H", file, first)
+    struct.pack_into("<I", file, first + 2 + 12 * entries, first)
+    return bytes(file)
+
+
+def _icon_of_many(number: int) -> bytes:
+    """An icon of very many pictures, all of them the same."""
+    png = packed(_picture())
+    entry = struct.pack("<BBBBHHII", 0, 0, 0, 0, 1, 32, len(png), 6 + 16 * number)
+    return struct.pack("<HHH", 0, 1, number) + entry * number + png
+
+
+def _film(pictures: int) -> bytes:
+    """A WebP animation of very many pictures."""
+    picture = packed(Image.new("RGB", (64, 64), "#06c"), "WEBP", lossless=True)[12:]
+    size = struct.pack("<I", 63)[:3] * 2
+    frame = b"ANMF" + struct.pack("<I", 16 + len(picture)) + bytes(6) + size + b"\x0a\0\0\0" + picture
+    body = b"VP8X" + struct.pack("<I", 10) + b"\x02\0\0\0" + size + b"ANIM" + struct.pack("<I", 6) + bytes(6)
+    body += frame * pictures
+    return b"RIFF" + struct.pack("<I", 4 + len(body)) + b"WEBP" + body
+
+
+def _tiles_of_an_avif() -> bytes:
+    """It says of itself that it is huge."""
+    file = bytearray(packed(_picture(), "AVIF"))
+    struct.pack_into(">II", file, file.find(b"ispe") + 8, 60_000, 60_000)
+    return bytes(file)
+
+
+def _in_words(encoding: str, declared: str = "") -> bytes:
+    doctype = f'{declared}<!DOCTYPE svg [<!ENTITY a SYSTEM "file:///etc/passwd">]>'
+    return (doctype + drawing(f"<text>&a;</text>{_ROUND}").decode()).encode(encoding)
+
+
 REFUSED: dict[str, Attack] = {
     **{name: Attack(lambda bomb=bomb: drawing(bomb), (DrawingTooComplex,)) for name, bomb in BOMBS.items()},
     **{
@@ -398,6 +501,36 @@ REFUSED: dict[str, Attack] = {
         lambda: b"#define a_width 400\n#define a_height 200\nstatic char a_bits[] = {0x00};", (NotAPicture,)
     ),
     "an archive": Attack(_archive, (NotAPicture,)),
+    "an icon that contains itself": Attack(
+        lambda: struct.pack("<HHH", 0, 1, 1) + struct.pack("<BBBBHHII", 16, 16, 0, 0, 1, 32, 64, 0) + bytes(64),
+        (NotAPicture,),
+    ),
+    "an icon in an icon": Attack(lambda: _icon(_icon(packed(_picture()))), (NotAPicture,)),
+    "an AVIF that says it is huge": Attack(_tiles_of_an_avif, (NotAPicture, PictureTooLarge)),
+    "a bitmap that unpacks to much more": Attack(
+        lambda: (
+            b"BM"
+            + struct.pack("<IHHI", 0, 0, 0, 1078)
+            + struct.pack("<IiiHHIIiiII", 40, 4900, 4900, 1, 8, 1, 0, 0, 0, 256, 0)
+            + bytes(1024)
+            + b"\xff\0" * 200_000
+        ),
+        (NotAPicture, PictureEmpty),
+    ),
+    "a script that begins as a GIF": Attack(
+        lambda: b"GIF89a=alert(1);/*" + packed(_picture(), "GIF")[6:] + b"*/", (NotAPicture,)
+    ),
+    "a small packed drawing": Attack(lambda: gzip.compress(drawing(_ROUND)), (NotAPicture,)),
+    "entities in two bytes a letter": Attack(lambda: _in_words("utf-16"), (DrawingWithEntities,)),
+    "entities in two bytes a letter, unannounced": Attack(lambda: _in_words("utf-16-le"), (LogoRefused,)),
+    "entities in four bytes a letter": Attack(lambda: _in_words("utf-32"), (LogoRefused,)),
+    "entities in the letters of mainframes": Attack(
+        lambda: _in_words("cp037", '<?xml version="1.0" encoding="cp037"?>'), (LogoRefused,)
+    ),
+    "an entity that writes an element": Attack(
+        lambda: b'<!DOCTYPE svg [<!ENTITY a "&#60;script&#62;">]>' + drawing(f"&a;alert(1){_ROUND}"),
+        (DrawingWithEntities,),
+    ),
     "nothing at all": Attack(lambda: b"", (NotAPicture,)),
     **{
         name: Attack(content, (*_COSTLY, NotAPicture, PictureOddlyShaped, PictureEmpty), 20)
@@ -417,6 +550,15 @@ HARMLESS: dict[str, Attack] = {
     **{name: Attack(content) for name, content in FEARED.items()},
     "a drawing in two bytes a letter": Attack(
         lambda: drawing(f"{_ROUND}<script>alert(1)</script>").decode().encode("utf-16")
+    ),
+    "a TIFF whose next picture is itself": Attack(_next_to_itself),
+    "an icon of 65535 pictures": Attack(lambda: _icon_of_many(65_535)),
+    "a film of twenty thousand pictures": Attack(lambda: _film(20_000)),
+    "a PNG that says it has two billion pictures": Attack(
+        lambda: _with_chunk(b"acTL", struct.pack(">II", 2**31 - 1, 0))
+    ),
+    "a PNG of two hundred thousand remarks": Attack(
+        lambda: packed(_picture())[:33] + _chunk(b"tEXt", b"a\0alert") * 200_000 + packed(_picture())[33:]
     ),
     "a drawing in seven bits": Attack(
         lambda: (
