@@ -31,6 +31,8 @@ LEAST = 0.3
 UNSURE = 0.6
 """What needs a look by an operator is not more certain than this."""
 LOOKED_AT = 6
+WHITER = 0.25
+"""Share of a picture by which it is whiter than a version for a light ground."""
 SHEETS = 5
 SHEET_BYTES = 1_500_000
 SCRIPT_BYTES = 4_000_000
@@ -226,7 +228,8 @@ def _looked_at(visit: Visit, page: Page, candidates: list[Candidate]) -> tuple[l
     if not candidates:
         return [], {}
     best = candidates[0].score
-    wanted = [one for one in candidates if one.score > max(0, best - 60)][:LOOKED_AT]
+    likely = [one for one in candidates if one.score > 0]  # What leads home may be another version of the best.
+    wanted = [one for one in likely if one.score > best - 60 or one.has(Sign.HOME_LINK)][:LOOKED_AT]
     had = [_content(visit, page, one) for one in wanted] if len(wanted) == 1 else _at_once(visit, page, wanted)
     looks = look([content for content in had if content])
     seen = iter(looks)
@@ -314,15 +317,16 @@ def _appearance(candidate: Candidate, seen: Look | None, *, had: bool) -> Iterat
 
 
 def _twins(candidates: list[Candidate], looked: dict[str, Look | None]) -> list[Candidate]:
-    """Before a white picture, its coloured twin is preferred."""
+    """Before a picture with much white, its twin with less is preferred: paper is white, too."""
     raised: dict[str, int] = {}
     for white in candidates[:LOOKED_AT]:
         seen = looked.get(white.source)
-        if seen is None or not seen.is_white:
+        if seen is None or seen.opaque:
             continue
         for twin in candidates[:LOOKED_AT]:
             other = looked.get(twin.source)
-            if other is not None and not other.is_white and _same_outline(seen, other) and twin.score <= white.score:
+            whiter = other is not None and seen.white - other.white > WHITER and _same_outline(seen, other)
+            if whiter and twin.score <= white.score:
                 raised[twin.source] = max(raised.get(twin.source, 0), white.score - twin.score + 2)
     return [
         one.with_reasons(reason(Sign.COLOURED_TWIN, points=raised[one.source])) if one.source in raised else one
