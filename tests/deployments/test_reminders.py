@@ -1,3 +1,5 @@
+from datetime import timedelta
+
 import pytest
 from sqlalchemy import select
 
@@ -6,6 +8,7 @@ from models.cadence import Cadences, Level, WaitKind
 from models.db import reading
 from models.link import later_token
 from models.person import Person, Role
+from models.schedule import now
 from tests.deployments.browser import Browser, entries, errors
 from tests.factories import advance, everything, firm_of, opened, operator, registered
 
@@ -99,10 +102,28 @@ def test_nobody_is_paused_who_does_not_belong_to_the_case(case_id, page):
     assert answer.status_code == 404
 
 
+def test_what_would_go_out_is_told_by_name_and_nothing_is_sent(case_id, page):
+    client, before = Browser(operator()), everything()
+    day = (now() + timedelta(days=5)).date()
+
+    shown = client.read(f"/board/reminders/foreseen?until={day}")
+
+    (row,) = shown.select("tbody tr")
+    assert row.select_one("a")["href"] == page
+    assert "Erika Muster" in row.text
+    assert "1 von 3" in row.text
+    assert "Tag 3 seit" in row.text
+    refused = client.get("/board/reminders/foreseen?until=morgen")
+    assert (refused.status_code, list(errors(refused))) == (422, ["until"])
+    assert len(client.read("/board/reminders/foreseen").select("tbody tr")) > 1
+    assert everything() == before
+
+
 def test_only_operators_see_and_change_them(case_id, page):
     client = Browser(registered())
 
-    assert [client.get(one).status_code for one in (page, "/board/reminders")] == [404, 404]
+    places = (page, "/board/reminders", "/board/reminders/foreseen")
+    assert [client.get(one).status_code for one in places] == [404, 404, 404]
     token = client.form_token("/portal")
     for path in (page, f"{page}/pause", "/board/reminders"):
         assert client.post(path, data={"form_token": token, "kind": "organiser", "act": "pause"}).status_code == 404

@@ -15,7 +15,7 @@ from models.db import reading
 from models.errors import N_, NotFound, ProvisionError
 from models.schedule import now
 from tasks import reminders
-from tasks.reminders import LONGEST_PEACE, Asked, DayTooFar
+from tasks.reminders import LONGEST_PEACE, Asked, DayInvalid, DayTooFar, until_day
 
 router = APIRouter()
 
@@ -29,6 +29,8 @@ STOPS = {
     WaitKind.DECISION: N_("an operator has decided, on the board or in Prefect"),
 }
 """When the reminders of each kind end by themselves."""
+FORESEEN_SHOWN = 300
+"""Lines of a dry run that the page shows; the command line shows all."""
 SAID = {
     "set": N_("Saved. All that is pending was planned anew."),
     "inherited": N_("The cadence is inherited again, and all that is pending was planned anew."),
@@ -42,6 +44,22 @@ def show_provider(visit: Visiting) -> Response:
     """The provider's cadences, which hold wherever nothing narrower is set."""
     visit.require_operator()
     return visit.page("board/cadences.html", **_provider(visit))
+
+
+@router.get("/board/reminders/foreseen")
+def show_foreseen(visit: Visiting, until: str = "") -> Response:
+    """What would go out up to a day, to whom, when, and why then, if nothing happens until then."""
+    visit.require_operator()
+    shown: dict[str, Any] = {"lines": [], "shown": FORESEEN_SHOWN, "until": ""}
+    try:
+        last = until_day(until)
+    except ProvisionError as refusal:
+        return visit.again(
+            "board/foreseen.html", refusal, fields={DayInvalid: "until"}, values={"until": until}, **shown
+        )
+    lines = sorted(reminders.foresee(last), key=lambda line: line.at)
+    day = last.astimezone(ZoneInfo("Europe/Berlin")).date()
+    return visit.page("board/foreseen.html", **shown | {"lines": lines, "until": day})
 
 
 @router.get("/board/cases/{case_id}/reminders")
