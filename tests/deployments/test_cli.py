@@ -288,7 +288,7 @@ def test_a_dry_run_of_reminders_tells_whom_when_and_why_and_sends_nothing(two_ca
     assert "Erika Muster" in shown
     assert "operators" in shown
     assert "Nothing was sent" in shown
-    assert {line["kind"] for line in told} == {"organiser", "task", "advice"}
+    assert {line["kind"] for line in told} == {"organiser", "advice"}
     assert factories.outbox() == before
 
 
