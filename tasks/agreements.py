@@ -158,18 +158,18 @@ def _await(case_id: int) -> None:
         if agreement.declined_at is not None:
             facts = {"agreement_id": agreement.id, "signer": signer.name, "reason": agreement.decline_reason}
             if Decision.ask(session, case.id, DecisionKind.DECLINED, f"declined:{agreement.id}", at, **facts):
-                Outgoing.post(
-                    session,
-                    MailKind.AGREEMENT_DECLINED,
-                    f"agreement_declined:{agreement.id}",
-                    None,
-                    at,
-                    case_id=case.id,
-                    **letterhead(session, case.firm),
-                    signer=signer.name,
-                    reason=agreement.decline_reason,
-                    path=f"/board/cases/{case.id}",
-                )
+                told = {"signer": signer.name, "reason": agreement.decline_reason, "path": f"/board/cases/{case.id}"}
+                for reader in [None, *_who_handed_over(session, signer)]:
+                    Outgoing.post(
+                        session,
+                        MailKind.AGREEMENT_DECLINED,
+                        f"agreement_declined:{agreement.id}" + (":organiser" if reader else ""),
+                        reader,
+                        at,
+                        case_id=case.id,
+                        **letterhead(session, case.firm),
+                        **told,
+                    )
             case.wait(StepName.AGREEMENT, Party.OPERATOR, at)
         elif agreement.expired_at is not None or agreement.withdrawn_at is not None:
             lapse = _lapse(agreement)
@@ -443,19 +443,20 @@ def withdraw(case_id: int, reason: str, by: str) -> int:
         agreement = Agreement.current(session, case.id)
         if agreement.withdraw(reason, by, at):
             signer = asked_to_sign(session, case, agreement)
-            Outgoing.post(
-                session,
-                MailKind.AGREEMENT_WITHDRAWN,
-                f"agreement_withdrawn:{agreement.id}",
-                signer,
-                at,
-                case_id=case.id,
-                **letterhead(session, case.firm),
-                by="provider",
-                who=settings().provider_name,
-                reason=reason.strip()[:2000],
-                sent_at=agreement.sent_at.isoformat(),
-            )
+            for reader in [signer, *_who_handed_over(session, signer)]:
+                Outgoing.post(
+                    session,
+                    MailKind.AGREEMENT_WITHDRAWN,
+                    f"agreement_withdrawn:{agreement.id}" + (":organiser" if reader is not signer else ""),
+                    reader,
+                    at,
+                    case_id=case.id,
+                    **letterhead(session, case.firm),
+                    by="provider",
+                    who=settings().provider_name,
+                    reason=reason.strip()[:2000],
+                    sent_at=agreement.sent_at.isoformat(),
+                )
             facts = {"version": agreement.version, "sha256": sha256_of(session, agreement)}
             record(session, case.id, at, "agreement.withdrawn", by, reason=reason.strip()[:2000], **facts)
             close_questions(session, case.id, at)
@@ -540,6 +541,11 @@ def require_asked(person: Person, agreement: Agreement) -> None:
     """Raise HandedOver for the organiser who has asked somebody else."""
     if agreement.is_open and agreement.delegate_id not in {None, person.id}:
         raise HandedOver
+
+
+def _who_handed_over(session: Session, signer: Person) -> list[Person]:
+    """The organiser, where somebody else was asked to sign: they hear what became of it as well."""
+    return [] if signer.role is Role.ORGANISER else [Person.organiser(session, signer.firm_id)]
 
 
 def asked_to_sign(session: Session, case: Onboarding, agreement: Agreement) -> Person:

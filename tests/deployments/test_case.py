@@ -102,6 +102,23 @@ def test_a_mail_is_shown_with_its_own_case_and_to_operators_only(operator):
     assert Browser().get(path).status_code == 303
 
 
+def test_an_operator_ends_the_invitation_of_whoever_was_named_wrongly(operator):
+    case_id = factories.opened(caseworkers=[{"name": "Kim Falsch", "email": "kim@freitag.example"}])
+    factories.advance(case_id)
+    with reading() as session:
+        kim, organiser = (
+            Person.one(session, factories.firm_of(case_id), role) for role in (Role.CASEWORKER, Role.ORGANISER)
+        )
+    page = f"/board/cases/{case_id}"
+
+    ended = operator.send(page, f"{page}/people/{kim.id}/withdraw")
+
+    assert ended.headers["location"] == f"{page}?said=person_withdrawn"
+    assert "ist nicht mehr eingeladen" in operator.get(f"{page}?said=person_withdrawn").text
+    assert [fact["person"] for action, _, fact in acts(case_id) if action == "person.withdrawn"] == [kim.id]
+    assert f"/people/{organiser.id}/withdraw" not in operator.get(page).text
+
+
 def test_an_operator_sends_a_new_link_without_seeing_it(operator, clock):
     case_id, person = invited()
     page, path = f"/board/cases/{case_id}", f"/board/cases/{case_id}/people/{person}/resend"

@@ -29,7 +29,7 @@ from models.person import AddressForm, AddressInvalid, Language, NameMissing
 from models.request import IntervalMissing, OnboardingRequest, WebsiteMissing, named, parse_people
 from models.schedule import Land
 from models.subscription import Interval, Plan
-from tasks import agreements, cases, corrections, invitations, returned
+from tasks import agreements, cases, corrections, invitations, people, returned
 from tasks.cases import AddressTaken, FormInvalid, PlanMissing, StopReasonMissing
 from tasks.inbox import dismiss, handle_again
 from tasks.logos.evidence import Reason, Sign
@@ -192,6 +192,7 @@ SAID = {
     "resent": N_("A new link is on its way to who is asked to sign."),
     "withdrawn": N_("The agreement is withdrawn. Decide how to go on."),
     "person_resent": N_("A new link is on its way; the one sent before no longer works."),
+    "person_withdrawn": N_("Done: this person is no longer invited, and the link no longer works."),
     "corrected": N_("The address is corrected. What came back or waits goes there."),
     "restarted": N_("A pass over this case has been asked for."),
     "stopped": N_("The case has ended. Nobody is reminded any more."),
@@ -439,18 +440,35 @@ def _mail(case_id: int, mail_id: int) -> tuple[Outgoing, EmailMessage]:
     return row, write(row, link, redacted=True)
 
 
+def _require_known(case_id: int, person_id: int) -> None:
+    """Raises NotFound unless the person belongs to the case."""
+    with reading() as session:
+        if person_id not in {person.person_id for person in board.case_detail(session, case_id).people}:
+            raise NotFound(f"Person {person_id}")
+
+
 @router.post("/board/cases/{case_id}/people/{person_id}/resend")
 def resend(visit: Submitting, case_id: int, person_id: int) -> Response:
     """Mail somebody a new link, which no operator sees."""
     by = visit.require_operator().email
     try:
-        with reading() as session:
-            if person_id not in {person.person_id for person in board.case_detail(session, case_id).people}:
-                raise NotFound(f"Person {person_id}")
+        _require_known(case_id, person_id)
         invitations.resend(person_id, by)
     except ProvisionError as refusal:
         return _refused(visit, case_id, refusal)
     return visit.go(f"/board/cases/{case_id}?said=person_resent", case=case_id)
+
+
+@router.post("/board/cases/{case_id}/people/{person_id}/withdraw")
+def withdraw_person(visit: Submitting, case_id: int, person_id: int) -> Response:
+    """A caseworker or client is invited no longer."""
+    by = visit.require_operator().email
+    try:
+        _require_known(case_id, person_id)
+        people.withdraw(person_id, by)
+    except ProvisionError as refusal:
+        return _refused(visit, case_id, refusal)
+    return visit.go(f"/board/cases/{case_id}?said=person_withdrawn", case=case_id)
 
 
 @router.post("/board/cases/{case_id}/people/{person_id}/address")
