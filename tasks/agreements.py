@@ -1,4 +1,4 @@
-"""Step 5: the agreement: written, sent, read, signed or declined, countersigned, copied to both sides."""
+"""Step 5: the agreement: written, sent, read, expired or taken back, countersigned; what is answered: ``answers``."""
 
 from collections.abc import Collection, Sequence
 from dataclasses import asdict, dataclass
@@ -7,7 +7,7 @@ from datetime import date
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from models.agreement import Agreement, BeingDiscussed, HandedOver, SignedHow, close_questions
+from models.agreement import Agreement, BeingDiscussed, HandedOver, close_questions
 from models.audit import record
 from models.db import Facts, reading, transaction
 from models.decision import Decision, DecisionKind, Verdict
@@ -26,7 +26,6 @@ from tasks.cases import Turn, letterhead, letterheads
 from tasks.completion import complete_agreement, kept_texts
 from tasks.paper import AgreementData, Part, agreement_filename, agreement_parts, render_agreement
 from tasks.policy import side_effect
-from tasks.returned import inspect
 from tasks.texts import Reader
 from tasks.wording import Texts, current_texts
 
@@ -385,57 +384,6 @@ def final_pdf(firm_id: int) -> tuple[str, bytes]:
         return document.name, document.content
 
 
-def sign_by_notice(company_id: int, version: int, signer: str, told_at: str = "") -> int:
-    """Another system says that the agreement was signed there, at a time that we write down but did not see.
-
-    Returns the case's id.
-    """
-    with transaction() as session:
-        case = Onboarding.of_firm(session, Firm.by_company_id(session, company_id).id)
-        _require_version(session, case, version)
-        return keep_signature(session, case, signer, SignedHow.WEBHOOK, "webhook", told_at=told_at)
-
-
-def keep_signature(
-    session: Session,
-    case: Onboarding,
-    name: str,
-    how: SignedHow,
-    actor: str,
-    *,
-    ip: str = "",
-    agent: str = "",
-    email: str = "",
-    code_used: bool = False,
-    drawing_id: int | None = None,
-    told_at: str = "",
-) -> int:
-    """The firm has signed: what follows from it in the case. Returns the case's id; a second time nothing changes."""
-    agreement, at = Agreement.current(session, case.id), now()
-    proof: Facts = {"email": email, "code_used": code_used, "drawing_id": drawing_id}
-    if agreement.sign(name, how, at, ip=ip, agent=agent, **proof):
-        case.require_going()
-        facts = {"signer": agreement.signer, "how": how, "ip": ip, "agent": agent[:300], "code": code_used}
-        facts["sha256"] = sha256_of(session, agreement)
-        if agreement.signer_function:
-            facts["function"] = agreement.signer_function
-        if told_at:
-            facts["told_at"] = told_at
-        record(session, case.id, at, "agreement.signed", actor, **facts)
-        close_questions(session, case.id, at)
-        case.wait(StepName.AGREEMENT, Party.OPERATOR, at)
-        case.touch(at)
-    return case.id
-
-
-def decline(token: str, reason: str, *, ip: str = "", agent: str = "") -> int:
-    """Who is asked to sign says no and why; an operator decides how to go on. Returns the case's id."""
-    with transaction() as session:
-        case, person = behind(session, token)
-        require_asked(person, Agreement.current(session, case.id))
-        return _decline(session, case, reason, person.email, ip=ip, agent=agent)
-
-
 def withdraw(case_id: int, reason: str, by: str) -> int:
     """The provider takes back an agreement that is open; who was asked to sign is told why. Returns the case's id."""
     with transaction() as session:
@@ -462,67 +410,6 @@ def withdraw(case_id: int, reason: str, by: str) -> int:
             close_questions(session, case.id, at)
             case.touch(at)
         return case.id
-
-
-def decline_by_notice(company_id: int, version: int, reason: str) -> int:
-    """Another system says that the agreement was declined there; returns the case's id."""
-    with transaction() as session:
-        case = Onboarding.of_firm(session, Firm.by_company_id(session, company_id).id)
-        _require_version(session, case, version)
-        return _decline(session, case, reason, "webhook")
-
-
-def _decline(session: Session, case: Onboarding, reason: str, actor: str, *, ip: str = "", agent: str = "") -> int:
-    agreement, at = Agreement.current(session, case.id), now()
-    if agreement.decline(reason, at):
-        case.require_going()
-        facts = {"ip": ip, "agent": agent[:300], "sha256": sha256_of(session, agreement)}
-        record(session, case.id, at, "agreement.declined", actor, reason=reason.strip()[:2000], **facts)
-        close_questions(session, case.id, at)
-        case.touch(at)
-    return case.id
-
-
-def upload(token: str, content: bytes, name: str, *, ip: str, agent: str) -> int:
-    """A signed copy comes back as a file; returns the case's id.
-
-    A digital signature without any doubt counts at once; whatever else is an agreement, an operator looks at. Raises
-    a ReturnRefused and changes nothing for all other files.
-    """
-    with reading() as session:
-        case, person = behind(session, token)
-        agreement = Agreement.current(session, case.id)
-        require_asked(person, agreement)
-        agreement.require_open(now())
-        original = session.get_one(Document, agreement.document_id).content
-        signers = _signers(session, case.firm_id, person)
-    returned = inspect(content, name[:200], original, signers)
-    with transaction() as session:
-        case, person = behind(session, token)
-        agreement, at = Agreement.current(session, case.id), now()
-        require_asked(person, agreement)
-        agreement.require_open(at)
-        document = Document.keep(session, content, name[:200], "application/pdf")
-        if agreement.uploaded_id == document.id:
-            return case.id  # The same file is being looked at.
-        agreement.uploaded_id = document.id
-        close_questions(session, case.id, at)  # About the copy that this one replaces.
-        told = {"document_id": document.id, "original_id": agreement.document_id, **returned.facts}
-        trail = {"sha256": document.sha256, "ip": ip, "agent": agent[:300], **told}
-        record(session, case.id, at, "agreement.uploaded", person.email, **trail)
-        if returned.counts:
-            return keep_signature(session, case, returned.signer, SignedHow.UPLOAD, person.email, ip=ip, agent=agent)
-        key = f"signed_copy:{agreement.id}:{at.isoformat()}"
-        told |= {"agreement_id": agreement.id, "name": document.name, "signer": person.name}
-        Decision.ask(session, case.id, DecisionKind.SIGNED_COPY, key, at, **told)
-        case.touch(at)
-        return case.id
-
-
-def _signers(session: Session, firm_id: int, holder: Person) -> list[str]:
-    """Whose signature is expected: who holds the link, the organiser, the contact person."""
-    people = [holder, Person.one(session, firm_id, Role.ORGANISER), Person.one(session, firm_id, Role.CONTACT)]
-    return list({person.name: None for person in people if person is not None})
 
 
 def behind(session: Session, token: str) -> tuple[Onboarding, Person]:
@@ -565,8 +452,3 @@ def signer_of(case_id: int) -> int:
 def sha256_of(session: Session, agreement: Agreement) -> str:
     """The hash of the document as it was sent."""
     return session.get_one(Document, agreement.document_id).sha256
-
-
-def _require_version(session: Session, case: Onboarding, version: int) -> None:
-    if Agreement.current(session, case.id).version != version:
-        raise NotFound(f"Agreement version {version}")

@@ -11,7 +11,7 @@ from models.exchange import Incoming
 from models.request import OnboardingRequest
 from models.schedule import now
 from tasks.accounts import registered_elsewhere
-from tasks.agreements import decline_by_notice, sign_by_notice
+from tasks.answers import decline_by_notice, sign_by_notice
 from tasks.bounces import note_bounce
 from tasks.cases import answer_decision, start_case
 from tasks.passes import kick

@@ -22,7 +22,8 @@ from models.onboarding import Onboarding, Party, Reminder, StepName
 from models.person import NameMissing, Person, Role, email_address, split_name
 from models.request import Named
 from models.schedule import now
-from tasks.agreements import behind, keep_signature, mail_agreement, opened, require_asked, sha256_of
+from tasks.agreements import behind, mail_agreement, opened, require_asked, sha256_of
+from tasks.answers import keep_signature
 from tasks.cases import Turn, add_people, letterhead
 
 GRID = 1000, 300

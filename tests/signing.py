@@ -1,7 +1,7 @@
 """People with certificates of a made-up authority, who sign PDF files with pyHanko as signing software does."""
 
 from concurrent.futures import ThreadPoolExecutor
-from datetime import timedelta
+from datetime import UTC, datetime
 from functools import cache
 from io import BytesIO
 
@@ -17,8 +17,6 @@ from pyhanko.pdf_utils.incremental_writer import IncrementalPdfFileWriter
 from pyhanko.sign.fields import SigFieldSpec, append_signature_field
 from pyhanko.sign.signers import PdfSignatureMetadata, PdfSigner, SimpleSigner
 from pyhanko_certvalidator.registry import SimpleCertificateStore
-
-from models.schedule import now
 
 ISSUER = "Musterzertifikate CA"
 
@@ -45,8 +43,8 @@ def _certificate(subject, issuer, key, issuers_key, *, is_authority: bool) -> x5
         .issuer_name(_name(issuer))
         .public_key(key.public_key())
         .serial_number(x509.random_serial_number())
-        .not_valid_before(now() - timedelta(days=30))
-        .not_valid_after(now() + timedelta(days=365))
+        .not_valid_before(datetime(2020, 1, 1, tzinfo=UTC))
+        .not_valid_after(datetime(2060, 1, 1, tzinfo=UTC))
         .add_extension(x509.BasicConstraints(is_authority, None), critical=True)
         .add_extension(
             x509.KeyUsage(

@@ -3,6 +3,7 @@
 import pytest
 
 from models.settings import settings
+from tests.memory import peak_memory
 from tests.websites.heldout import heldout
 from tests.websites.known import known
 from tests.websites.trial import told, tried
@@ -14,10 +15,16 @@ def test_the_right_logo(name, sites, monkeypatch):
     monkeypatch.setenv("PROVISION_FETCH_PRIVATE", "true")
     settings.cache_clear()
 
-    results = tried(sites, at_once=1)
+    with peak_memory() as peak:
+        results = tried(sites, at_once=1)
     settings.cache_clear()
 
-    print("", *told(name, results), sep="\n")
+    print(
+        "",
+        *told(name, results),
+        f"{name}: a process that looks at pictures took at most {peak() / 1e6:.0f} MB",
+        sep="\n",
+    )
     ours = sum(each.right for each in results)
     assert ours >= 0.9 * len(results)
     assert ours > max(

@@ -24,7 +24,7 @@ from models.onboarding import Onboarding
 from models.person import Role
 from models.schedule import now
 from models.settings import settings
-from tasks import cases
+from tasks import answers, cases
 from tasks.bounces import bounced, given_up
 from tasks.inbox import handle_events
 from tests import factories
@@ -302,9 +302,9 @@ def test_a_double_click_opens_one_case(operator):
     shown = operator.get("/board/start").text
     hidden = dict(re.findall(r'<input type="hidden" name="(form_token|request_key)" value="([^"]*)"', shown))
 
-    answers = [operator.ask("POST", "/board/start", data=hidden | WHOLE) for _ in range(3)]
+    told = [operator.ask("POST", "/board/start", data=hidden | WHOLE) for _ in range(3)]
 
-    assert len({answer.headers["location"] for answer in answers}) == 1
+    assert len({answer.headers["location"] for answer in told}) == 1
     with reading() as session:
         assert len(session.scalars(select(Onboarding)).all()) == 1
 
@@ -406,7 +406,7 @@ def test_a_mail_that_cannot_be_delivered_is_shown_with_what_the_server_said(oper
 def copy_came_back(content):
     case_id = factories.with_organiser()
     link = factories.token("erika@freitag.example", Purpose.AGREEMENT)
-    factories.agreements.upload(link, content, "Scan <1>.pdf", ip="127.0.0.1", agent="x")
+    answers.upload(link, content, "Scan <1>.pdf", ip="127.0.0.1", agent="x")
     factories.advance(case_id)
     return case_id
 
@@ -439,7 +439,7 @@ def test_a_digital_signature_in_doubt_is_shown_with_what_its_certificate_says(op
         content = session.get_one(Document, factories.agreement(case_id).document_id).content
     link = factories.token("erika@freitag.example", Purpose.AGREEMENT)
     copy = digitally_signed(content, "Karl <Anders>")
-    factories.agreements.upload(link, copy, "Vertrag.pdf", ip="127.0.0.1", agent="x")
+    answers.upload(link, copy, "Vertrag.pdf", ip="127.0.0.1", agent="x")
 
     told = text(operator.get(f"/board/cases/{case_id}"))
 
@@ -458,7 +458,7 @@ def test_who_countersigns_sees_the_digitally_signed_copy_and_what_was_verified(o
         content = session.get_one(Document, factories.agreement(case_id).document_id).content
     link = factories.token("erika@freitag.example", Purpose.AGREEMENT)
     copy = digitally_signed(content, reason="Nur <mit> Vorbehalt")
-    factories.agreements.upload(link, copy, "Vertrag.pdf", ip="127.0.0.1", agent="x")
+    answers.upload(link, copy, "Vertrag.pdf", ip="127.0.0.1", agent="x")
     factories.advance(case_id)
 
     shown = operator.get(f"/board/cases/{case_id}")

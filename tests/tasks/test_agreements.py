@@ -15,7 +15,7 @@ from models.link import LinkReplaced, Purpose
 from models.onboarding import StepName
 from models.request import Named
 from models.settings import settings
-from tasks import agreements
+from tasks import agreements, answers
 from tasks.agreements import conclude_agreement
 from tasks.cases import answer_decision
 from tasks.decisions import form_of
@@ -53,7 +53,7 @@ def sign(name="Erika Muster"):
 
 
 def upload(content, name="Vertrag – Müller & Söhne.pdf"):
-    return agreements.upload(link(), content, name, ip="127.0.0.1", agent="x")
+    return answers.upload(link(), content, name, ip="127.0.0.1", agent="x")
 
 
 def questions(case_id):
@@ -181,8 +181,8 @@ def test_a_signature_not_accepted_asks_the_firm_again_with_a_new_link():
 
 def test_declined_it_cannot_be_signed_and_signed_it_cannot_be_declined():
     case_id = with_organiser()
-    agreements.decline(link(), " zu teuer ")
-    agreements.decline(link(), "again")
+    answers.decline(link(), " zu teuer ")
+    answers.decline(link(), "again")
 
     with pytest.raises(DeclinedAlready):
         sign()
@@ -195,7 +195,7 @@ def test_after_signing_it_cannot_be_declined():
     sign()
 
     with pytest.raises(SignedAlready):
-        agreements.decline(link(), "doch nicht")
+        answers.decline(link(), "doch nicht")
 
 
 def test_an_upload_waits_for_an_operator_and_is_then_the_signed_document():

@@ -11,7 +11,7 @@ from models.onboarding import Onboarding, Stopped
 from models.person import Language, Person, Role
 from models.request import Named
 from models.subscription import Subscription
-from tasks import accounts, agreements, corrections, firms, invitations, signing
+from tasks import accounts, agreements, answers, corrections, firms, invitations, signing
 from tasks.cases import FormInvalid, PlanMissing, answer_decision, open_case, start_case, stop_case
 from tasks.logos import publish
 from tasks.texts import Reader, explain
@@ -177,7 +177,7 @@ def test_of_two_answers_at_the_same_moment_one_counts():
 
 def test_declined_then_sent_again_is_a_new_version():
     case_id = with_organiser()
-    agreements.decline(token(ERIKA, Purpose.AGREEMENT), "zu teuer")
+    answers.decline(token(ERIKA, Purpose.AGREEMENT), "zu teuer")
     advance(case_id)
     assert standing(case_id)["agreement"] == "waiting:operator"
 
@@ -193,7 +193,7 @@ def test_declined_then_sent_again_is_a_new_version():
 
 def test_declined_then_stopped_the_case_rests():
     case_id = with_organiser()
-    agreements.decline(token(ERIKA, Purpose.AGREEMENT), "")
+    answers.decline(token(ERIKA, Purpose.AGREEMENT), "")
     advance(case_id)
     decide(case_id, "stop")
     before = outbox()

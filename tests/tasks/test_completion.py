@@ -16,7 +16,7 @@ from models.document import Document
 from models.exchange import Outgoing
 from models.link import Purpose
 from models.settings import settings
-from tasks import agreements, completion, paper, seal, signing
+from tasks import agreements, answers, completion, paper, seal, signing
 from tasks.sandbox import TooCostly
 from tests.factories import (
     FROM,
@@ -58,7 +58,7 @@ def returned(content: bytes, case_id: int = 0) -> int:
     """The case of an agreement that came back as a file and was accepted."""
     case_id = case_id or with_organiser()
     link = token("erika@freitag.example", Purpose.AGREEMENT)
-    agreements.upload(link, content, "Unterschrieben – Müller.pdf", ip="", agent="")
+    answers.upload(link, content, "Unterschrieben – Müller.pdf", ip="", agent="")
     advance(case_id)
     decide(case_id, "accept")
     advance(case_id)

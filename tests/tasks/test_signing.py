@@ -30,7 +30,7 @@ from models.onboarding import Reminder, StepName
 from models.person import NameMissing, Person
 from models.settings import settings
 from models.subscription import Subscription
-from tasks import accounts, agreements, invitations, signing
+from tasks import accounts, agreements, answers, invitations, signing
 from tasks.agreements import NotAsked, conclude_agreement, expire_agreements
 from tasks.delivery import deliver_due
 from tasks.mails import write
@@ -258,7 +258,7 @@ def test_while_somebody_else_is_asked_the_organiser_reads_but_does_not_sign():
         lambda: signing.begin(link(), **FROM),
         lambda: signing.send_code(link(), **FROM),
         lambda: signing.sign(link(), "Erika Muster", right, **FROM),
-        lambda: agreements.decline(link(), "nein"),
+        lambda: answers.decline(link(), "nein"),
         lambda: delegate("Otto Ohm", "otto@freitag.example"),
     ):
         with pytest.raises(HandedOver):
@@ -363,7 +363,7 @@ def test_a_link_opens_the_agreement_of_its_own_firm_only():
 
 
 def decide_on_new_version(case_id):
-    agreements.decline(link(GESA), "nein", **FROM)
+    answers.decline(link(GESA), "nein", **FROM)
     advance(case_id)
     decide(case_id, "resend")
     advance(case_id)
@@ -374,7 +374,7 @@ def decide_on_new_version(case_id):
 
 def test_after_a_refusal_the_operator_talks_first_and_then_sends_a_changed_version():
     case_id = with_organiser()
-    agreements.decline(link(), "Zu teuer.", **FROM)
+    answers.decline(link(), "Zu teuer.", **FROM)
     advance(case_id)
 
     decide(case_id, "talk", note="Ruft am Montag zurück.")
@@ -397,7 +397,7 @@ def test_after_a_refusal_the_operator_talks_first_and_then_sends_a_changed_versi
 
 def test_a_talk_can_end_the_case():
     case_id = with_organiser()
-    agreements.decline(link(), "Nein.", **FROM)
+    answers.decline(link(), "Nein.", **FROM)
     advance(case_id)
     decide(case_id, "talk")
     decide(case_id, "stop")
@@ -515,7 +515,7 @@ def test_a_withdrawn_agreement_is_told_with_its_reason_and_cannot_be_signed():
 def test_whoever_handed_the_signature_over_hears_that_it_was_declined_or_withdrawn():
     case_id = with_organiser()
     delegate()
-    agreements.decline(link(GESA), "Klausel 4 fehlt.")
+    answers.decline(link(GESA), "Klausel 4 fehlt.")
     advance(case_id)
     decide(case_id, "resend")
     advance(case_id)
@@ -594,7 +594,7 @@ def test_a_signature_told_by_another_system_closes_the_question_about_a_copy():
         Decision.ask(session, case_id, "signed_copy", "signed_copy:1", row.sent_at, **asked)
     company_id = case(case_id).firm.company_id
 
-    agreements.sign_by_notice(company_id, 1, "Erika Muster")
+    answers.sign_by_notice(company_id, 1, "Erika Muster")
     advance(case_id)
 
     assert questions(case_id) == ["countersign"]

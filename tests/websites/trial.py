@@ -3,7 +3,6 @@
 import ctypes
 import gc
 import re
-import resource
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -92,8 +91,7 @@ def told(name: str, results: list[Result]) -> Iterator[str]:
     megabytes = quantiles([each.megabytes for each in results], n=20)
     yield (
         f"{name}: {megabytes[9]:.1f} MB a site in the median, {megabytes[18]:.1f} MB at 95 %, at most"
-        f" {max(each.megabytes for each in results):.1f} MB beyond what was there before;"
-        f" the processes that look at pictures at most {resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss // 1024} MB"
+        f" {max(each.megabytes for each in results):.1f} MB beyond what was there before"
     )
     for each in results:
         if not each.right:

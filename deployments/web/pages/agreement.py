@@ -13,7 +13,7 @@ from models.agreement import PartsUnread, SignatureMissing
 from models.code import LIFE, CodeDead, CodeSentJustNow, CodeWrong
 from models.errors import N_, NotFound, ProvisionError
 from models.person import NameMissing
-from tasks import agreements, signing
+from tasks import agreements, answers, signing
 from tasks.agreements import Shown
 from tasks.returned import ReturnRefused
 
@@ -175,7 +175,7 @@ def decline(visit: Submitting, token: str) -> Response:
     try:
         if not visit.text("reason"):
             raise ReasonMissing
-        case = agreements.decline(token, visit.text("reason"), **_from(visit))
+        case = answers.decline(token, visit.text("reason"), **_from(visit))
     except ProvisionError as refusal:
         return _again(visit, token, refusal)
     return visit.go(f"/agreement/{token}?said=declined", case=case)
@@ -215,7 +215,7 @@ def renew(visit: Submitting, token: str) -> Response:
 def upload(visit: Submitting, token: str) -> Response:
     name, content = visit.file("file")
     try:
-        case = agreements.upload(token, content, name, **_from(visit))
+        case = answers.upload(token, content, name, **_from(visit))
     except ProvisionError as refusal:
         return _again(visit, token, refusal)
     said = "uploaded" if agreements.opened(token).agreement.is_open else "signed"

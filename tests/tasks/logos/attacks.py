@@ -235,8 +235,6 @@ COSTLY: dict[str, Callable[[], bytes]] = {
         f"<style>*{{{'fill:red;' * 100_000}}}</style>{_ROUND * 9000}"
     ),
     "letters higher than the world": lambda: drawing(f'<text y="50" font-size="1e9">Kanzlei</text>{_ROUND}'),
-    "ten thousand scans of one picture": lambda: _scanned(10_000),
-    "two million strips of one picture": lambda: _striped(2_000_000),
     "masks within the allowed number": lambda: drawing(
         '<mask id="m"><rect width="400" height="200" fill="#fff"/></mask>'
         + '<g mask="url(#m)">' * 50
@@ -259,6 +257,8 @@ COSTLY: dict[str, Callable[[], bytes]] = {
     "blanks without end": lambda: b"<svg viewBox='0 0 9 9' a" + b" " * 1_900_000 + b"x=1></svg>",
 }
 ENDING: dict[str, Callable[[], bytes]] = {
+    "ten thousand scans of one picture": lambda: _scanned(10_000),
+    "two million strips of one picture": lambda: _striped(2_000_000),
     "tiny dashes": lambda: drawing(
         '<path d="M0 0H400V200H0z" fill="none" stroke="#000" stroke-dasharray=".00001"/>' * 40
     ),
