@@ -258,6 +258,8 @@ def test_what_is_not_there_or_not_yours_is_a_page_that_helps(live, person, organ
 def test_signed_out_means_signed_out(live, organiser):
     page, _ = organiser
     page.get_by_role("button", name="Abmelden").click()
+    expect(page.get_by_role("button", name="Anmelden")).to_be_visible()
+    page.wait_for_load_state()  # Chromium cannot go back while it is still arriving.
     page.go_back()
     page.reload()
     expect(page).to_have_url(re.compile("/auth/login"))

@@ -187,6 +187,15 @@ def test_whatever_arrives_is_read_or_left(data, cut):
             assert said["kind"] in {"hard", "soft"}
 
 
+@pytest.mark.parametrize("message_id", ["", "[", "<[", "<a@", "<[a", "<.", "<a@[b", " "])
+def test_a_returned_mail_with_a_crooked_message_id_is_read_or_left(message_id):
+    raw = DSN.format(
+        address=ERIKA, action="failed", status="5.1.1", returned="message/rfc822", message_id=message_id
+    ).encode()
+
+    assert [said["message_id"] for said in read_report(raw)] in ([], [message_id.strip()])
+
+
 # ---- what the reminded say
 
 
