@@ -245,12 +245,14 @@ def _follow(session: Session, silent: list[_Looked], at: datetime) -> None:
     questions = [_question(one.wait, at) for one in silent if one.rhythm.follow is Follow.OPERATOR]
     if questions:
         Decision.ask_each(session, questions)
+    undecided = [one.wait.decision_id for one in silent if one.rhythm.follow is Follow.MANAGERS]
+    decisions = {one.id: one for one in session.scalars(select(Decision).where(Decision.id.in_(undecided)))}
     theirs: dict[tuple[int, StepName], list[tuple[Reminder, Person, Onboarding]]] = defaultdict(list)
     for wait, person, case, rhythm in silent:
         if rhythm.follow is Follow.ORGANISER and person is not None and wait.step is not None:
             theirs[case.firm_id, wait.step].append((wait, person, case))
         elif rhythm.follow is Follow.MANAGERS and wait.decision_id is not None:
-            decision = session.get_one(Decision, wait.decision_id)
+            decision = decisions[wait.decision_id]
             key = f"decision_overdue:{decision.id}:{wait.since.isoformat()}"
             tell_managers(session, case, decision, key, wait.sent)
     if theirs:

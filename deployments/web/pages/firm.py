@@ -189,16 +189,17 @@ def choose_number(visit: Submitting, firm_id: int) -> Response:
 
 # ---- logo
 
-WITH_PREVIEW = {"Content-Security-Policy": HEADERS["Content-Security-Policy"] + "; img-src 'self' blob:"}
-"""On this page alone pictures may also come from the browser itself: the file that was chosen and is not sent yet."""
+
+def _with_preview(page: Response) -> Response:
+    """On this page alone pictures may also come from the browser: the file that was chosen and is not sent yet."""
+    page.headers["Content-Security-Policy"] = HEADERS["Content-Security-Policy"] + "; img-src 'self' blob:"
+    return page
 
 
 @router.get("/firm/{firm_id}/logo")
 def logo(visit: Visiting, firm_id: int) -> Response:
     visit.require(firm_id, Role.ORGANISER)
-    response = visit.page("firm/logo.html", **_shown(visit, firm_id))
-    response.headers.update(WITH_PREVIEW)
-    return response
+    return _with_preview(visit.page("firm/logo.html", **_shown(visit, firm_id)))
 
 
 @router.post("/firm/{firm_id}/logo", dependencies=[Depends(limit_uploads)])
@@ -207,9 +208,9 @@ def supply(visit: Submitting, firm_id: int) -> Response:
     try:
         case = supply_logo(firm_id, by, visit.file("file")[1])
     except ProvisionError as refusal:
-        again = visit.again("firm/logo.html", refusal, fields={LogoRefused: "file"}, **_shown(visit, firm_id))
-        again.headers.update(WITH_PREVIEW)
-        return again
+        return _with_preview(
+            visit.again("firm/logo.html", refusal, fields={LogoRefused: "file"}, **_shown(visit, firm_id))
+        )
     return visit.go(f"/firm/{firm_id}/logo?said=logo", case=case)
 
 
@@ -231,9 +232,9 @@ def permit(visit: Submitting, firm_id: int) -> Response:
             GrantorMissing: "granted_by",
             PermissionMissing: "permission",
         }
-        again = visit.again("firm/logo.html", refusal, fields=fields, values=visit.values, **_shown(visit, firm_id))
-        again.headers.update(WITH_PREVIEW)
-        return again
+        return _with_preview(
+            visit.again("firm/logo.html", refusal, fields=fields, values=visit.values, **_shown(visit, firm_id))
+        )
     return visit.go(f"/firm/{firm_id}/logo?said=permission", case=case)
 
 
