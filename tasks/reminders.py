@@ -1,43 +1,34 @@
-"""Reminding whoever is waited for, at an hour at which they can be reached: sending, foreseeing, pausing."""
+"""Reminding whoever is waited for, at an hour at which they can be reached: what is due, and what would be."""
 
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
 from enum import StrEnum
-from hmac import compare_digest
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import ColumnElement, Row, Select, and_, func, or_, select, true, tuple_, update
+from sqlalchemy import Row, Select, select, tuple_
 from sqlalchemy.orm import Session, contains_eager, lazyload
 
-from models.audit import record
 from models.cadence import (
-    FOLLOWS,
-    Cadence,
     Cadences,
     Follow,
-    FollowUnfit,
     Level,
     Pause,
     Rhythm,
     WaitKind,
-    days_of,
-    most_of,
 )
 from models.db import reading, transaction
 from models.decision import Decision, DecisionKind
 from models.errors import N_, ProvisionError
 from models.exchange import MailKind, Outgoing
 from models.firm import Firm
-from models.link import LinkUnknown, later_token
 from models.onboarding import Onboarding, Reminder, StepName
 from models.person import Person, Role
 from models.schedule import Reach, next_reachable, now
 from tasks.accounts import invite, record_people
 from tasks.agreements import mail_agreement
-from tasks.bounces import hold_person
 from tasks.cases import Turn, letterheads
 from tasks.operators import remind_operators, tell_managers
 from tasks.passes import kick_mail
@@ -46,8 +37,6 @@ from tasks.policy import side_effect
 REMINDERS_AT_ONCE = 200
 FORESEEN_AT_ONCE = 2000
 FORESEEN_DAYS = timedelta(days=14)
-LONGEST_PEACE = timedelta(days=60)
-"""For so long a person may put reminders off."""
 
 
 class DayInvalid(ProvisionError):
@@ -57,15 +46,6 @@ class DayInvalid(ProvisionError):
     def __init__(self, day: str) -> None:
         super().__init__(day)
         self.day = day
-
-
-class DayTooFar(ProvisionError):
-    status = 422
-    says = N_("Choose a day from tomorrow on, at most %(days)s days from now.")
-
-    def __init__(self, days: int) -> None:
-        super().__init__(days)
-        self.days = days
 
 
 class Held(StrEnum):
@@ -446,136 +426,6 @@ def _foreseen(
         wait.count(rhythm, who, at)
 
 
-# ---- cadences and pauses, as operators set them
-
-
-def set_cadence(
-    level: Level, owner_id: int, kind: WaitKind, by: str, *, name: str, days: str, most: str, follow: Follow
-) -> None:
-    """Remind by this cadence from now on, there and wherever nothing narrower is set; what is pending is planned anew.
-
-    *owner_id*: the firm or the case, 0 for the provider. Raises DaysInvalid, MostInvalid, FollowUnfit.
-    """
-    row, limit = days_of(days), most_of(most)
-    if follow not in FOLLOWS[kind]:
-        raise FollowUnfit(follow, FOLLOWS[kind])
-    with transaction() as session:
-        at = now()
-        case_id = _case_of(session, level, owner_id)
-        cadence = Cadence.at(session, level, owner_id, kind) or Cadence(level=level, owner_id=owner_id, kind=kind)
-        cadence.name, cadence.days, cadence.most, cadence.follow = name.strip()[:80] or kind.value, row, limit, follow
-        cadence.set_at, cadence.set_by = at, by[:254]
-        session.add(cadence)
-        session.flush()
-        _replan(session, level, owner_id, case_id, kind)
-        told = {"level": level, "kind": kind, "days": row, "most": limit, "follow": follow}
-        record(session, case_id, at, "cadence.set", by, **told)
-
-
-def inherit_cadence(level: Level, owner_id: int, kind: WaitKind, by: str) -> None:
-    """Take the cadence away that is set there, so that the wider one counts again."""
-    with transaction() as session:
-        case_id = _case_of(session, level, owner_id)
-        cadence = Cadence.at(session, level, owner_id, kind)
-        if cadence is None:
-            return
-        session.delete(cadence)
-        session.flush()
-        _replan(session, level, owner_id, case_id, kind)
-        record(session, case_id, now(), "cadence.inherited", by, level=level, kind=kind)
-
-
-def pause(level: Level, owner_id: int, by: str) -> None:
-    """Remind nobody there until ``resume``; what falls due meanwhile is held."""
-    with transaction() as session:
-        case_id, at = _case_of(session, level, owner_id), now()
-        if session.scalars(_pause(level, owner_id)).one_or_none() is None:
-            session.add(Pause(level=level, owner_id=owner_id, since=at, by=by[:254]))
-            record(session, case_id, at, "reminders.paused", by, level=level, **_whom(level, owner_id))
-
-
-def resume(level: Level, owner_id: int, by: str, *, anew: bool = False) -> None:
-    """Remind there again. What fell due meanwhile gives one mail each, in the next hour in which its person is there.
-
-    *anew*: instead, every wait begins now, and with it the count.
-    """
-    with transaction() as session:
-        case_id, at = _case_of(session, level, owner_id), now()
-        paused = session.scalars(_pause(level, owner_id)).one_or_none()
-        if paused is None:
-            return
-        session.delete(paused)
-        if anew:
-            fresh = {"since": at, "sent": 0, "last_at": None, "not_before": None, "followed_at": None}
-            session.execute(update(Reminder).where(Reminder.ended_at.is_(None), _within(level, owner_id)).values(fresh))
-        for kind, rhythm in _rhythms(session, case_id).items():
-            Reminder.replan(session, rhythm, _within(level, owner_id), Reminder.kind == kind)
-        record(session, case_id, at, "reminders.resumed", by, level=level, anew=anew, **_whom(level, owner_id))
-
-
-def missed(session: Session, level: Level, owner_id: int) -> int:
-    """How many waits there have a reminder that fell due and was not sent."""
-    due = [
-        and_(Reminder.kind == kind, Reminder.planned(rhythm) <= now())
-        for kind, rhythm in _rhythms(session, _case_of(session, level, owner_id)).items()
-    ]
-    open_there = Reminder.ended_at.is_(None), _within(level, owner_id)
-    return session.scalar(select(func.count()).select_from(Reminder).where(*open_there, or_(*due))) or 0
-
-
-def _case_of(session: Session, level: Level, owner_id: int) -> int:
-    """The case concerned, whose audit trail tells of it; 0 for the provider's own. Locked; raises NotFound."""
-    if level is Level.PROVIDER:
-        return 0
-    if level is Level.CASE:
-        return Onboarding.get(session, owner_id).id
-    firm_id: int | None = owner_id
-    if level is Level.PERSON:
-        firm_id = session.scalars(select(Person.firm_id).where(Person.id == owner_id)).one_or_none()
-    return Onboarding.of_firm(session, firm_id or 0).id
-
-
-def _rhythms(session: Session, case_id: int) -> dict[WaitKind, Rhythm]:
-    """What applies in this case."""
-    firm_id = session.scalars(select(Onboarding.firm_id).where(Onboarding.id == case_id)).one()
-    cadences = Cadences(session, [(case_id, firm_id)])
-    return {kind: cadences.rhythm(kind, case_id) for kind in WaitKind}
-
-
-def _within(level: Level, owner_id: int) -> ColumnElement[bool]:
-    match level:
-        case Level.FIRM:
-            return Reminder.onboarding_id.in_(select(Onboarding.id).where(Onboarding.firm_id == owner_id))
-        case Level.CASE:
-            return Reminder.onboarding_id == owner_id
-        case Level.PERSON:
-            return Reminder.person_id == owner_id
-    return true()
-
-
-def _replan(session: Session, level: Level, owner_id: int, case_id: int, kind: WaitKind) -> None:
-    """Plan anew what this cadence, set or taken away at this level, decides about."""
-    firm_id = session.scalars(select(Onboarding.firm_id).where(Onboarding.id == case_id)).one_or_none()
-    cadences = Cadences(session, [] if firm_id is None else [(case_id, firm_id)])
-    narrower = select(Cadence.owner_id).where(Cadence.kind == kind)
-    which = [_within(level, owner_id), Reminder.kind == kind]
-    if level is not Level.CASE:
-        which.append(Reminder.onboarding_id.not_in(narrower.where(Cadence.level == Level.CASE)))
-    if level is Level.PROVIDER:
-        firms = narrower.where(Cadence.level == Level.FIRM)
-        which.append(Reminder.onboarding_id.not_in(select(Onboarding.id).where(Onboarding.firm_id.in_(firms))))
-    above = Level.CASE if level is Level.FIRM else None
-    Reminder.replan(session, cadences.rhythm(kind, case_id, above=above), *which)
-
-
-def _pause(level: Level, owner_id: int) -> Select[tuple[Pause]]:
-    return select(Pause).where(Pause.level == level, Pause.owner_id == owner_id).with_for_update()
-
-
-def _whom(level: Level, owner_id: int) -> dict[str, int]:
-    return {"person": owner_id} if level is Level.PERSON else {}
-
-
 # ---- what is waited for in a case
 
 
@@ -624,70 +474,3 @@ def waits_of(session: Session, case_id: int) -> list[WaitLine]:
             )
         )
     return lines
-
-
-# ---- what the reminded say
-
-
-@dataclass(frozen=True)
-class Asked:
-    """Somebody behind the link of a reminder, and what is waited for."""
-
-    person: Person
-    firm: str
-    steps: list[StepName]
-    deferred_until: datetime | None
-
-
-def asked(token: str) -> Asked:
-    """Look behind the link in a reminder; nothing changes. Raises LinkUnknown."""
-    with reading() as session:
-        person = _behind(session, token)
-        waits = _waits_for(session, person)
-        peace = max((wait.not_before for wait in waits if wait.not_before is not None), default=None)
-        return Asked(
-            person=person,
-            firm=session.get_one(Firm, person.firm_id).name,
-            steps=[wait.step for wait in waits if wait.step is not None],
-            deferred_until=peace if peace is not None and peace > now() else None,
-        )
-
-
-def defer(token: str, day: date) -> None:
-    """Remind this person of nothing before that day; raises DayTooFar and changes nothing then."""
-    with transaction() as session:
-        person, at = _behind(session, token), now()
-        zone = ZoneInfo(person.time_zone)
-        until = datetime.combine(day, time(), zone)
-        if not at < until <= at + LONGEST_PEACE:
-            raise DayTooFar(LONGEST_PEACE.days)
-        case_id = _case_of(session, Level.PERSON, person.id)
-        rhythms = _rhythms(session, case_id)
-        for wait in _waits_for(session, person):
-            wait.not_before = until
-            wait.plan(rhythms[wait.kind], person)
-        record(session, case_id, at, "reminders.deferred", f"person:{person.id}", person=person.id, until=f"{day}")
-
-
-def not_me(token: str) -> int:
-    """Whoever reads the address is not the person: write there no more, ask an operator. Returns the case's id."""
-    with transaction() as session:
-        person, at = _behind(session, token), now()
-        case_id = _case_of(session, Level.PERSON, person.id)
-        if person.bounced_at is None:
-            hold_person(session, case_id, person, f"not_me:{person.id}:{at.isoformat()}", at, "not_me")
-        return case_id
-
-
-def _behind(session: Session, token: str) -> Person:
-    number, _, _ = token.partition("-")
-    known = number.isascii() and number.isdigit() and len(number) < 12
-    person = session.get(Person, int(number)) if known else None
-    if person is None or not compare_digest(later_token(person.id, person.email).encode(), token.encode()):
-        raise LinkUnknown
-    return person
-
-
-def _waits_for(session: Session, person: Person) -> Sequence[Reminder]:
-    open_ones = select(Reminder).where(Reminder.person_id == person.id, Reminder.ended_at.is_(None))
-    return session.scalars(open_ones.order_by(Reminder.id)).all()

@@ -20,7 +20,7 @@ from models.person import Language, Person, Role
 from models.schedule import now, working_days_before
 from models.settings import settings
 from models.subscription import Interval, Plan, Subscription
-from tasks import reminders
+from tasks import cadences
 from tests import factories
 from tests.factories import firm_of
 
@@ -418,9 +418,9 @@ def test_no_next_reminder_is_promised_while_reminders_are_paused(level):
     before = next_reminders(case_id)
     owner = case_id if level is Level.CASE else firm_of(case_id)
 
-    reminders.pause(level, owner, "op@x.example")
+    cadences.pause(level, owner, "op@x.example")
     assert next_reminders(case_id) == ({"logo": False, "organiser": False}, {True})
-    reminders.resume(level, owner, "op@x.example")
+    cadences.resume(level, owner, "op@x.example")
 
     assert before == next_reminders(case_id) == ({"logo": False, "organiser": True}, {False})
 
@@ -430,9 +430,9 @@ def test_no_next_reminder_is_promised_to_somebody_who_is_held():
     factories.advance(case_id)
     with transaction() as session:
         organiser = Person.organiser(session, firm_of(case_id))
-    reminders.pause(Level.PERSON, organiser.id, "op@x.example")
+    cadences.pause(Level.PERSON, organiser.id, "op@x.example")
     assert next_reminders(case_id)[0]["organiser"] is False
-    reminders.resume(Level.PERSON, organiser.id, "op@x.example")
+    cadences.resume(Level.PERSON, organiser.id, "op@x.example")
     with transaction() as session:
         session.get_one(Person, organiser.id).bounced_at = now()
 

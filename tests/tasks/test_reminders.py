@@ -16,18 +16,9 @@ from models.request import Named
 from models.schedule import Hours, now
 from tasks import accounts, answers
 from tasks.bounces import note_bounce
+from tasks.cadences import inherit_cadence, missed, pause, resume, set_cadence
 from tasks.invitations import SentJustNow, SentOften, add_caseworkers, add_clients, resend
-from tasks.reminders import (
-    REMINDERS_AT_ONCE,
-    Held,
-    foresee,
-    inherit_cadence,
-    missed,
-    pause,
-    resume,
-    send_reminders,
-    set_cadence,
-)
+from tasks.reminders import REMINDERS_AT_ONCE, Held, foresee, send_reminders
 from tests.factories import (
     advance,
     at_once,

@@ -17,7 +17,8 @@ from models.link import LinkReplaced, LinkUnknown, Purpose, later_token
 from models.person import Person, Role
 from models.schedule import now
 from tasks import accounts
-from tasks.reminders import DayTooFar, asked, defer, not_me, send_reminders
+from tasks.later import DayTooFar, asked, defer, not_me
+from tasks.reminders import send_reminders
 from tasks.reports import read_report, take_report
 from tests.factories import advance, decide, opened, outbox, token
 

@@ -14,8 +14,9 @@ from models.cadence import FOLLOWS, Cadences, DaysInvalid, Follow, FollowUnfit, 
 from models.db import reading
 from models.errors import N_, NotFound, ProvisionError
 from models.schedule import now
-from tasks import reminders
-from tasks.reminders import LONGEST_PEACE, Asked, DayInvalid, DayTooFar, until_day
+from tasks import cadences, later, reminders
+from tasks.later import LONGEST_PEACE, Asked, DayTooFar
+from tasks.reminders import DayInvalid, until_day
 
 router = APIRouter()
 
@@ -88,9 +89,9 @@ def _change(visit: Submission, case_id: int | None) -> Response:
     level, owner_id = _place(visit, case_id)
     try:
         if visit.text("act") == "inherit":
-            reminders.inherit_cadence(level, owner_id, kind, by)
+            cadences.inherit_cadence(level, owner_id, kind, by)
         else:
-            reminders.set_cadence(
+            cadences.set_cadence(
                 level,
                 owner_id,
                 kind,
@@ -137,9 +138,9 @@ def pause(visit: Submitting, case_id: int) -> Response:
         raise NotFound(visit.reader.gettext("The page"))
     match visit.text("act"):
         case "pause":
-            reminders.pause(level, owner_id, by)
+            cadences.pause(level, owner_id, by)
         case "resume" | "anew":
-            reminders.resume(level, owner_id, by, anew=visit.text("act") == "anew")
+            cadences.resume(level, owner_id, by, anew=visit.text("act") == "anew")
     word = "paused" if visit.text("act") == "pause" else "resumed"
     return visit.go(f"/board/cases/{case_id}/reminders?said={word}")
 
@@ -156,21 +157,21 @@ def _shared(visit: Visit) -> dict[str, Any]:
 
 def _provider(visit: Visit) -> dict[str, Any]:
     with reading() as session:
-        cadences = Cadences(session, [])
-    return _shared(visit) | {"rhythms": {kind: cadences.rhythm(kind) for kind in WaitKind}}
+        known = Cadences(session, [])
+    return _shared(visit) | {"rhythms": {kind: known.rhythm(kind) for kind in WaitKind}}
 
 
 def _case(visit: Visit, case_id: int) -> dict[str, Any]:
     with reading() as session:
         detail = board.case_detail(session, case_id)
-        cadences = Cadences(session, [(case_id, detail.firm_id)])
+        known = Cadences(session, [(case_id, detail.firm_id)])
         waits = reminders.waits_of(session, case_id)
         people = {wait.person_id for wait in waits if wait.person_id is not None}
         pauses = Pause.among(session, [detail.firm_id], [case_id], people | {one.person_id for one in detail.people})
-        missed = {place: reminders.missed(session, *place) for place in pauses}
+        missed = {place: cadences.missed(session, *place) for place in pauses}
     return _shared(visit) | {
         "detail": detail,
-        "rhythms": {kind: cadences.rhythm(kind, case_id) for kind in WaitKind},
+        "rhythms": {kind: known.rhythm(kind, case_id) for kind in WaitKind},
         "waits": waits,
         "places": [(Level.CASE, case_id, ""), (Level.FIRM, detail.firm_id, detail.case.firm)]
         + [(Level.PERSON, one.person_id, one.name) for one in detail.people if one.person_id in people]
@@ -190,18 +191,18 @@ def _case(visit: Visit, case_id: int) -> dict[str, Any]:
 @router.get("/later/{token}")
 def ask_for_later(visit: Visiting, token: str) -> Response:
     """Until when to wait, or that it is the wrong person; looking changes nothing."""
-    found = reminders.asked(token)
+    found = later.asked(token)
     visit.speak_to(found.person)
     return visit.page("later.html", **_later(visit, found))
 
 
 @router.post("/later/{token}")
 def put_off(visit: Submitting, token: str) -> Response:
-    found = reminders.asked(token)
+    found = later.asked(token)
     visit.speak_to(found.person)
     limit(RESEND, "later", token)
     try:
-        reminders.defer(token, _day(visit.text("day")))
+        later.defer(token, _day(visit.text("day")))
     except ProvisionError as refusal:
         fields: dict[type[ProvisionError], str] = {DayTooFar: "day"}
         return visit.again("later.html", refusal, fields=fields, values=visit.values, **_later(visit, found))
@@ -210,7 +211,7 @@ def put_off(visit: Submitting, token: str) -> Response:
 
 @router.post("/later/{token}/not-me")
 def not_me(visit: Submitting, token: str) -> Response:
-    case_id = reminders.not_me(token)
+    case_id = later.not_me(token)
     return visit.go(f"/later/{token}?said=not_me", case=case_id)
 
 
