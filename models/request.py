@@ -1,5 +1,6 @@
 """What a request to come aboard says, whoever sends it: an operator's form or a webhook."""
 
+from collections.abc import Iterable
 from email.utils import parseaddr
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -26,6 +27,17 @@ class WebsiteMissing(ProvisionError):
     says = N_("The logo may be taken from the website, but no website is named: give its address.")
 
 
+class AddressTwice(ProvisionError):
+    status = 422
+    says = N_("%(address)s is there twice, for %(first)s and for %(second)s: each needs an address of their own.")
+
+    def __init__(self, address: str, first: str, second: str) -> None:
+        super().__init__(address, first, second)
+        self.address = address
+        self.first = first
+        self.second = second
+
+
 class Named(BaseModel):
     """A person by name and e-mail address."""
 
@@ -39,6 +51,17 @@ class Named(BaseModel):
         _, family = split_name(self.name)
         if not family:
             raise NameMissing(self.email)
+
+
+def check_people(people: Iterable[Named]) -> None:
+    """Raise the refusal of the first who cannot be invited; the same person twice is no harm."""
+    names: dict[str, str] = {}
+    for one in people:
+        one.check()
+        address = email_address(one.email)
+        known = names.setdefault(address, one.name)
+        if known.casefold() != one.name.casefold():
+            raise AddressTwice(address, known, one.name)
 
 
 def named(name: str, email: str) -> Named:
@@ -109,6 +132,7 @@ class OnboardingRequest(BaseModel):
             raise IntervalMissing(self.plan.value)
         if self.logo_permission_by and not self.website:
             raise WebsiteMissing
-        for person in (self.organiser, self.contact, *self.caseworkers):
-            if person is not None:
-                person.check()
+        self.organiser.check()
+        if self.contact is not None:
+            self.contact.check()
+        check_people(self.caseworkers)

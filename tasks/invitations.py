@@ -13,7 +13,7 @@ from models.errors import N_, NotFound, ProvisionError
 from models.link import Link, Purpose
 from models.onboarding import Onboarding, Party, Reminder, Standing, StepName
 from models.person import NoLongerInvited, Person, Role
-from models.request import Named
+from models.request import Named, check_people
 from models.schedule import now
 from tasks.accounts import PURPOSE_OF, RESEND_PAUSE, invite, welcome
 from tasks.agreements import asked_to_sign, mail_agreement
@@ -172,8 +172,7 @@ def _add(session: Session, case: Onboarding, role: Role, by: str, people: list[N
     if not people:
         raise NobodyNamed
     organiser = Person.organiser(session, case.firm_id)
-    for named in people:
-        named.check()
+    check_people(people)
     added = add_people(session, case.firm, role, people, organiser)
     record(session, case.id, now(), f"{role.value}s.named", by, persons=[person.id for person in added])
     case.touch(now())

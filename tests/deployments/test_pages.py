@@ -682,6 +682,20 @@ def test_before_the_agreement_nobody_can_be_invited():
     assert people(firm_id, Role.CLIENT) == []
 
 
+def test_a_couple_with_one_address_is_named_above_the_form_and_nothing_typed_is_lost():
+    case_id = countersigned()
+    client, firm_id = Browser(session_of_organiser()), firm_of(case_id)
+    couple = f"Max Beispiel; {MAX}\nMia Beispiel; {MAX}"
+
+    answer = client.send_form(f"/firm/{firm_id}/clients", list=couple, message="Willkommen!")
+    page = BeautifulSoup(answer.text, "lxml")
+
+    assert answer.status_code == 422
+    assert f"{MAX} kommt zweimal vor, bei Max Beispiel und bei Mia Beispiel" in page.select_one(".summary").text
+    assert "Mia Beispiel" in page.select_one("#list").text
+    assert people(firm_id, Role.CLIENT) == []
+
+
 def test_clients_are_invited_with_personal_words_and_sent_a_new_link(clock):
     case_id = countersigned()
     client, firm_id = Browser(session_of_organiser()), firm_of(case_id)

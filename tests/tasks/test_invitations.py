@@ -10,7 +10,7 @@ from models.exchange import Outgoing
 from models.link import LinkReplaced, Purpose
 from models.onboarding import AgreementFirst, Reminder, StepName
 from models.person import NoLongerInvited, Person, Role
-from models.request import Named
+from models.request import AddressTwice, Named
 from tasks import accounts
 from tasks.bounces import note_bounce
 from tasks.invitations import (
@@ -121,12 +121,23 @@ def test_without_caseworkers_the_organiser_is_asked_and_may_say_that_there_are_n
 def test_who_is_named_twice_is_one_person():
     case_id = countersigned()
 
-    add_clients(firm_of(case_id), ERIKA, [*people(1), Named(name="Other Name", email="PERSON0@Beispiel.example")])
+    add_clients(firm_of(case_id), ERIKA, [*people(1), Named(name="person 0", email="PERSON0@Beispiel.example")])
     add_clients(firm_of(case_id), ERIKA, people(2))
 
     with reading() as session:
         assert [p.name for p in Person.of(session, firm_of(case_id), Role.CLIENT)] == ["Person 0", "Person 1"]
         assert len(session.scalars(select(ClientContact)).all()) == 2
+
+
+def test_two_people_at_one_address_are_refused_and_nobody_is_half_named():
+    case_id = countersigned()
+    couple = [*people(2), Named(name="Other Name", email="PERSON0@Beispiel.example")]
+
+    with pytest.raises(AddressTwice, match=r"Person 0.*Other Name"):
+        add_clients(firm_of(case_id), ERIKA, couple)
+
+    with reading() as session:
+        assert Person.of(session, firm_of(case_id), Role.CLIENT) == []
 
 
 def test_a_client_gets_an_invitation_with_the_words_of_who_invites():

@@ -25,7 +25,7 @@ from models.firm import (
 from models.logo import Logo, LogoRefused
 from models.onboarding import AgreementFirst
 from models.person import AddressInvalid, NameMissing, Person, Role, email_address
-from models.request import Named, WebsiteMissing, named, parse_people
+from models.request import AddressTwice, Named, WebsiteMissing, named, parse_people
 from models.schedule import Land
 from tasks import agreements, corrections, firms, invitations, people
 from tasks.invitations import MessageTooLong, NobodyNamed, RegisteredAlready, SentJustNow
@@ -37,6 +37,8 @@ router = APIRouter()
 
 ROWS = 3
 """How many people the form takes at once by rows; the list below them takes any number."""
+PLACES: dict[type[ProvisionError], str] = {NobodyNamed: "name-0", AgreementFirst: "name-0", MessageTooLong: "message"}
+"""At which field of the form for people a refusal stands; others stand above it."""
 PAGE_OF = {Role.CASEWORKER: "caseworkers", Role.CLIENT: "clients"}
 """Where people in a role are listed; all others on the page of the firm's progress."""
 
@@ -293,9 +295,9 @@ def add_caseworkers(visit: Submitting, firm_id: int) -> Response:
         return visit.again("firm/caseworkers.html", wrong, values=visit.values, **_shown(visit, firm_id))
     try:
         case = invitations.add_caseworkers(firm_id, by, staff)
-    except (NobodyNamed, AgreementFirst) as refusal:
+    except (NobodyNamed, AgreementFirst, AddressTwice) as refusal:
         shown = _shown(visit, firm_id)
-        return visit.again("firm/caseworkers.html", {"name-0": refusal}, values=visit.values, **shown)
+        return visit.again("firm/caseworkers.html", refusal, fields=PLACES, values=visit.values, **shown)
     return visit.go(f"/firm/{firm_id}/caseworkers?said=caseworkers", case=case)
 
 
@@ -319,11 +321,9 @@ def add_clients(visit: Submitting, firm_id: int) -> Response:
         return visit.again("firm/clients.html", wrong, values=visit.values, **_shown(visit, firm_id))
     try:
         case = invitations.add_clients(firm_id, by, staff, visit.text("message"))
-    except (NobodyNamed, AgreementFirst) as refusal:
+    except (NobodyNamed, AgreementFirst, AddressTwice, MessageTooLong) as refusal:
         shown = _shown(visit, firm_id)
-        return visit.again("firm/clients.html", {"name-0": refusal}, values=visit.values, **shown)
-    except MessageTooLong as refusal:
-        return visit.again("firm/clients.html", {"message": refusal}, values=visit.values, **_shown(visit, firm_id))
+        return visit.again("firm/clients.html", refusal, fields=PLACES, values=visit.values, **shown)
     return visit.go(f"/firm/{firm_id}/clients?said=clients", case=case)
 
 
