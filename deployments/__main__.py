@@ -15,7 +15,8 @@ import typer
 if TYPE_CHECKING:  # Loading the product takes a second, which --help should not.
     from rich.table import Table
 
-    from models.board import Board, CaseDetail
+    from models.board import Board
+    from models.casefile import CaseDetail
     from tasks.reminders import Foreseen
     from tasks.texts import Reader
 
@@ -68,12 +69,12 @@ def migrate() -> None:
 @app.command()
 def status(company_id: CompanyId, as_json: Json = False) -> None:
     """Tell where a firm stands: its steps, who must act, open decisions, mails."""
-    from models import board
+    from models import casefile
     from models.company_id import company_number
     from models.db import reading
 
     with _told(), reading() as session:
-        told = board.case_detail(session, board.case_of(session, company_number(company_id)))
+        told = casefile.case_detail(session, casefile.case_of(session, company_number(company_id)))
         _print_json(told) if as_json else _print_detail(told)
 
 
@@ -213,7 +214,7 @@ def verify(
 
     Compared are the entries among themselves, with the certificate pages of signed agreements, and with the list.
     """
-    from models import board
+    from models import casefile
     from models.audit import Head
     from models.company_id import company_number
     from models.db import reading
@@ -222,7 +223,7 @@ def verify(
     with _told():
         known = [Head(**json.loads(line)) for line in heads.read_text().splitlines()] if heads else []
         with reading() as session:
-            only = board.case_of(session, company_number(company_id)) if company_id else None
+            only = casefile.case_of(session, company_number(company_id)) if company_id else None
         cases = entries = broken = 0
         for one in evidence.verify(known, only):
             cases, entries, broken = cases + 1, entries + one.entries, broken + (not one.is_whole)

@@ -1,7 +1,7 @@
-"""What an operator sees of all cases and of one: read in a constant number of queries, however many cases there are.
+"""What an operator sees of all cases: read in a constant number of queries, however many cases there are.
 
-The board's pages and the command line both show these, and ``as_json`` writes them down for machines: field names and
-values of enums are its keys and values, moments are ISO 8601 in UTC. Personal links are in none of them.
+The board's pages and the command line both show it, and ``as_json`` writes it down for machines: field names and
+values of enums are its keys and values, moments are ISO 8601 in UTC. One case is told by ``models.casefile``.
 """
 
 import re
@@ -12,25 +12,18 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from sqlalchemy import ColumnElement, Select, and_, case, false, func, or_, select
-from sqlalchemy.orm import Session, aliased, undefer
+from sqlalchemy.orm import Session, aliased
 
-from models.agreement import Agreement, SignedHow
-from models.audit import trail
 from models.cadence import Level, Pause, WaitKind
-from models.client import Client, ClientContact
 from models.db import Facts
 from models.decision import VERDICTS, Decision, DecisionKind, Verdict
-from models.document import Document
-from models.errors import NotFound
-from models.exchange import Incoming, MailKind, Outgoing
+from models.exchange import Incoming, Outgoing
 from models.firm import Firm, LineOfBusiness, spellings
 from models.link import Link
-from models.logo import Logo, LogoPermission, LogoSource
 from models.onboarding import STUCK_AFTER, Onboarding, Party, Reminder, Step, StepName, StepState
-from models.person import Language, Person, Role
-from models.schedule import Land, now, working_days_before
+from models.person import Person
+from models.schedule import now, working_days_before
 from models.settings import settings
-from models.subscription import Interval, Plan, Subscription
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
@@ -45,15 +38,6 @@ class CaseState(StrEnum):
     OPEN = "open"
     FINISHED = "finished"
     STOPPED = "stopped"
-
-
-class MailState(StrEnum):
-    WAITING = "waiting"
-    DELIVERED = "delivered"
-    FAILED = "failed"
-    BOUNCED = "bounced"
-    COMPLAINED = "complained"
-    DROPPED = "dropped"  # Never sent: what it asked for was done, or the case has ended.
 
 
 class Trouble(StrEnum):
@@ -133,91 +117,6 @@ class Board:
 
 
 @dataclass(frozen=True)
-class StepLine:
-    number: int
-    name: StepName
-    state: StepState
-    waiting_for: Party | None
-    since: datetime
-    done_at: datetime | None
-
-
-@dataclass(frozen=True)
-class PersonLine:
-    person_id: int
-    role: Role
-    name: str
-    email: str
-    client: str | None
-    """The client account whose contact this is."""
-    language: Language
-    invited_at: datetime | None
-    registered_at: datetime | None
-    bounced_at: datetime | None
-    withdrawn_at: datetime | None
-
-
-@dataclass(frozen=True)
-class SubscriptionLine:
-    plan: Plan | None
-    interval: Interval | None
-    price_cents: int
-    """Net, for one interval."""
-    currency: str
-    question: str
-    advice: str
-    confirmed_at: datetime | None
-
-
-@dataclass(frozen=True)
-class LogoLine:
-    source: LogoSource
-    source_url: str | None
-    width: int
-    height: int
-    score: int
-    """How many of the four criteria it meets."""
-    chosen_at: datetime
-
-
-@dataclass(frozen=True)
-class PermissionLine:
-    website: str
-    granted_by: str
-    granted_at: datetime
-    withdrawn_at: datetime | None
-
-
-@dataclass(frozen=True)
-class AgreementLine:
-    version: int
-    language: Language
-    sent_at: datetime
-    expires_at: datetime
-    is_open: bool
-    delegate_id: int | None
-    delegate_function: str | None
-    viewed_at: datetime | None
-    parts_read: Facts
-    signed_at: datetime | None
-    signed_how: SignedHow | None
-    signer: str | None
-    signer_function: str | None
-    code_used: bool
-    drawing_id: int | None
-    declined_at: datetime | None
-    decline_reason: str | None
-    expired_at: datetime | None
-    withdrawn_at: datetime | None
-    withdraw_reason: str | None
-    countersigned_at: datetime | None
-    countersigned_by: str | None
-    document_id: int
-    uploaded_id: int | None
-    final_id: int | None
-
-
-@dataclass(frozen=True)
 class DecisionLine:
     decision_id: int
     case_id: int
@@ -235,59 +134,6 @@ class DecisionLine:
     answered_by: str | None
     verdict: Verdict | None
     answer: Facts | None
-
-
-@dataclass(frozen=True)
-class MailLine:
-    mail_id: int
-    kind: MailKind
-    to_name: str
-    to_address: str
-    state: MailState
-    created_at: datetime
-    delivered_at: datetime | None
-    attempts: int
-    fault: str | None
-
-
-@dataclass(frozen=True)
-class Act:
-    """One entry of the audit trail."""
-
-    number: int
-    at: datetime
-    actor: str
-    action: str
-    facts: Facts
-
-
-@dataclass(frozen=True)
-class CaseDetail:
-    """All there is to know of one case."""
-
-    case: Case
-    firm_id: int
-    website: str
-    street: str
-    postcode: str
-    city: str
-    land: Land | None
-    preferred_number: int | None
-    offered_numbers: list[int] | None
-    finished_at: datetime | None
-    stopped_at: datetime | None
-    steps: list[StepLine]
-    people: list[PersonLine]
-    subscription: SubscriptionLine | None
-    logo: LogoLine | None
-    logo_permission: PermissionLine | None
-    agreements: list[AgreementLine]
-    """Newest version first."""
-    decisions: list[DecisionLine]
-    """Open ones first."""
-    mails: list[MailLine]
-    """Newest first."""
-    audit: list[Act]
 
 
 def patience(at: datetime) -> dict[Party, datetime]:
@@ -358,7 +204,7 @@ def board(
     total = session.scalar(_cases(func.count()).where(*wanted)) or 0
     pages = max(1, -(-total // size))
     page = min(max(1, page), pages)
-    rows = _lines(session, at, wanted, size, (page - 1) * size)
+    rows = lines(session, at, wanted, size, (page - 1) * size)
     return Board(
         rows,
         total,
@@ -373,78 +219,13 @@ def board(
 
 def open_decisions(session: Session) -> list[DecisionLine]:
     """Everything that waits for an operator's word, oldest first."""
-    return _decisions(session, Decision.answered_at.is_(None))
+    return decisions(session, Decision.answered_at.is_(None))
 
 
 def broken_events(session: Session) -> list[BrokenEvent]:
     """Events that nobody tries any more, oldest first, those refused at the end."""
     waiting = [*Incoming.given_up(session), *Incoming.refused(session)]
     return [BrokenEvent(one.id, one.type, one.received_at, one.refusal or "") for one in waiting]
-
-
-def case_detail(session: Session, case_id: int) -> CaseDetail:
-    """The case; raises NotFound."""
-    lines = _lines(session, now(), [Onboarding.id == case_id], 1, 0)
-    if not lines:
-        raise NotFound(f"Onboarding {case_id}")
-    onboarding, firm = session.execute(select(Onboarding, Firm).join(Firm).where(Onboarding.id == case_id)).one()
-    subscription = session.scalars(select(Subscription).where(Subscription.firm_id == firm.id)).one_or_none()
-    logo = Logo.of(session, firm.id)
-    permission = session.scalars(
-        select(LogoPermission).where(LogoPermission.firm_id == firm.id).order_by(LogoPermission.id.desc()).limit(1)
-    ).one_or_none()
-    agreements = session.scalars(
-        select(Agreement).where(Agreement.onboarding_id == case_id).order_by(Agreement.version.desc())
-    )
-    return CaseDetail(
-        case=lines[0],
-        firm_id=firm.id,
-        website=firm.website,
-        street=firm.street,
-        postcode=firm.postcode,
-        city=firm.city,
-        land=firm.land,
-        preferred_number=firm.preferred_number,
-        offered_numbers=firm.offered_numbers,
-        finished_at=onboarding.finished_at,
-        stopped_at=onboarding.stopped_at,
-        steps=[_copy(StepLine, one, number=one.name.number) for one in onboarding.steps],
-        people=_people(session, firm.id),
-        subscription=_copy(SubscriptionLine, subscription) if subscription else None,
-        logo=_copy(LogoLine, logo, score=logo.measured.score) if logo else None,
-        logo_permission=_copy(PermissionLine, permission) if permission else None,
-        agreements=[_copy(AgreementLine, one) for one in agreements],
-        decisions=_decisions(session, Decision.onboarding_id == case_id),
-        mails=_mails(session, case_id),
-        audit=[_copy(Act, entry) for entry in trail(session, case_id)],
-    )
-
-
-def case_of(session: Session, company_id: int) -> int:
-    """The case of the firm with this company ID; raises NotFound."""
-    firm = Firm.by_company_id(session, company_id)
-    return session.scalars(select(Onboarding.id).where(Onboarding.firm_id == firm.id)).one()
-
-
-def case_document(session: Session, case_id: int, document_id: int) -> Document:
-    """A file of this case with its content; raises NotFound for any other."""
-    agreements = session.scalars(select(Agreement).where(Agreement.onboarding_id == case_id))
-    files = [(one.document_id, one.uploaded_id, one.final_id, one.drawing_id) for one in agreements]
-    known = {number for numbers in files for number in numbers}
-    for facts in session.scalars(select(Decision.facts).where(Decision.onboarding_id == case_id)):
-        known.add(facts.get("document_id"))
-        known |= {one["documents"]["png"] for one in facts.get("candidates", [])}
-    if document_id not in known:
-        raise NotFound(f"Document {document_id}")
-    return session.get_one(Document, document_id, options=[undefer(Document.content)])
-
-
-def case_mail(session: Session, case_id: int, mail_id: int) -> tuple[Outgoing, Link | None]:
-    """A mail of this case and its link, to be shown without; raises NotFound for any other."""
-    mail = session.get(Outgoing, mail_id)
-    if mail is None or mail.onboarding_id != case_id:
-        raise NotFound(f"Mail {mail_id}")
-    return mail, None if mail.link_id is None else session.get_one(Link, mail.link_id)
 
 
 def as_json(told: Any) -> Any:
@@ -522,9 +303,7 @@ def _troubles(at: datetime) -> dict[Trouble, ColumnElement[bool]]:
     }
 
 
-def _lines(
-    session: Session, at: datetime, wanted: Sequence[ColumnElement[bool]], limit: int, offset: int
-) -> list[Case]:
+def lines(session: Session, at: datetime, wanted: Sequence[ColumnElement[bool]], limit: int, offset: int) -> list[Case]:
     undecided = (
         select(func.count())
         .where(Decision.onboarding_id == Onboarding.id, Decision.answered_at.is_(None))
@@ -624,18 +403,7 @@ def _searched(search: str, labels: Mapping[LineOfBusiness, str]) -> ColumnElemen
     return and_(*found)
 
 
-def _people(session: Session, firm_id: int) -> list[PersonLine]:
-    query = (
-        select(Person, Client.name)
-        .outerjoin(ClientContact, ClientContact.person_id == Person.id)
-        .outerjoin(Client, Client.id == ClientContact.client_id)
-        .where(Person.firm_id == firm_id)
-    )
-    rows = sorted(session.execute(query), key=lambda row: (list(Role).index(row[0].role), row[0].id))
-    return [_copy(PersonLine, person, person_id=person.id, client=client) for person, client in rows]
-
-
-def _decisions(session: Session, wanted: ColumnElement[bool]) -> list[DecisionLine]:
+def decisions(session: Session, wanted: ColumnElement[bool]) -> list[DecisionLine]:
     at = now()
     since = patience(at)[Party.OPERATOR]
     query = (
@@ -646,7 +414,7 @@ def _decisions(session: Session, wanted: ColumnElement[bool]) -> list[DecisionLi
         .order_by(Decision.answered_at.is_not(None), Decision.id)
     )
     return [
-        _copy(
+        copied(
             DecisionLine,
             one,
             decision_id=one.id,
@@ -661,24 +429,7 @@ def _decisions(session: Session, wanted: ColumnElement[bool]) -> list[DecisionLi
     ]
 
 
-def _mails(session: Session, case_id: int) -> list[MailLine]:
-    rows = session.scalars(select(Outgoing).where(Outgoing.onboarding_id == case_id).order_by(Outgoing.id.desc()))
-    return [_copy(MailLine, one, mail_id=one.id, state=_mail_state(one)) for one in rows]
-
-
-def _mail_state(mail: Outgoing) -> MailState:
-    if mail.complained_at is not None:
-        return MailState.COMPLAINED
-    if mail.failed_at is not None and mail.delivered_at is not None:
-        return MailState.BOUNCED
-    if mail.failed_at is not None:
-        return MailState.FAILED
-    if mail.delivered_at is not None:
-        return MailState.DELIVERED
-    return MailState.DROPPED if mail.due_at is None else MailState.WAITING
-
-
-def _copy(made: type[Line], row: object, **known: object) -> Line:
+def copied(made: type[Line], row: object, **known: object) -> Line:
     """The line with this row's values; rows end with their session."""
     names = [field.name for field in fields(made)]
     return made(**{name: known[name] if name in known else getattr(row, name) for name in names})

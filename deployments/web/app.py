@@ -23,7 +23,7 @@ from starlette.staticfiles import StaticFiles
 
 from deployments import logs
 from deployments.web import watch, webhooks
-from deployments.web.pages import account, agreement, board, firm, mail, operators, portal, reach, reminders
+from deployments.web.pages import account, agreement, board, case, firm, mail, operators, portal, reach, reminders
 from deployments.web.security import BodyCap, SecureHeaders, SignInFirst, TooManyAttempts, WithoutTokens, secure, sign
 from deployments.web.visit import STATIC, visit_of
 from models.errors import N_, ProvisionError
@@ -44,7 +44,7 @@ app = FastAPI(title="Provision", docs_url=None, redoc_url=None, openapi_url="/op
 app.add_middleware(BodyCap)
 app.add_middleware(SecureHeaders)
 app.mount("/static", StaticFiles(directory=STATIC), name="static")
-for page in (account, firm, agreement, portal, reach, board, reminders, operators, mail):
+for page in (account, firm, agreement, portal, reach, board, case, reminders, operators, mail):
     app.include_router(page.router, include_in_schema=False)
 app.include_router(webhooks.router)
 app.include_router(watch.router, include_in_schema=False)

@@ -5,11 +5,12 @@ route can get at a form in no other way.
 """
 
 from collections.abc import AsyncIterator, Mapping
+from enum import StrEnum
 from functools import cache
 from hashlib import sha256
 from pathlib import Path
 from secrets import token_urlsafe
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 
 from fastapi import Depends, Request
 from starlette.background import BackgroundTask
@@ -49,6 +50,7 @@ from tasks.texts import Reader, environment, explain
 
 TEMPLATES = Path(__file__).with_name("templates")
 STATIC = Path(__file__).with_name("static")
+T = TypeVar("T", bound=StrEnum)
 YEAR = 365 * 24 * 3600
 
 
@@ -148,9 +150,7 @@ class Visit:
         visitor = self.signed_in()
         if not visitor.is_operator:
             raise NotFound(self.reader.gettext("The page"))
-        if (
-            self.request.method == "POST"
-        ):  # What is done from here on stands in the audit trail with where it came from.
+        if self.request.method == "POST":  # What is done from here on is recorded with where it came from.
             origin.set({"ip": ip(self.request), "agent": self.request.headers.get("user-agent", "")[:200]})
         return visitor
 
@@ -249,6 +249,10 @@ class Visit:
         sentence = SAID.get(self.request.query_params.get("said", ""))
         return self.reader.gettext(sentence) if sentence else ""
 
+    def options(self, kind: type[StrEnum]) -> list[tuple[str, str]]:
+        """The members of an enum as a form offers them."""
+        return [(one.value, self.reader.label(one)) for one in kind]
+
     @property
     def place(self) -> str:
         """Path and query of this page, to come back to."""
@@ -274,6 +278,10 @@ class Submission(Visit):
     def texts(self, name: str) -> list[str]:
         """Of a field that the form has several times."""
         return [_text(value).strip() for value in self._sent.getlist(name)]
+
+    def chosen(self, kind: type[T], name: str) -> T | None:
+        """What was chosen of an enum; None for anything else."""
+        return member(kind, self.text(name))
 
     def ticked(self, name: str) -> bool:
         return bool(self.text(name))
@@ -307,6 +315,11 @@ async def submission(request: Request, opened: Visiting) -> AsyncIterator[Submis
 
 
 Submitting = Annotated[Submission, Depends(submission)]
+
+
+def member(kind: type[T], text: str) -> T | None:
+    """The member of this value; None for anything else."""
+    return next((one for one in kind if one.value == text), None)
 
 
 def visit_of(request: Request) -> Visit:

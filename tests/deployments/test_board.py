@@ -9,11 +9,12 @@ from httpx import ASGITransport, AsyncClient
 from PIL import Image
 from sqlalchemy import select
 
+from deployments.web import labels
 from deployments.web.app import app
-from deployments.web.pages import board as pages
 from deployments.web.pages import operators
 from models.audit import Entry
-from models.board import CaseState, MailState, case_detail
+from models.board import CaseState
+from models.casefile import MailState, case_detail
 from models.db import reading, transaction
 from models.decision import VERDICTS, AnsweredAlready, Decision, DecisionKind, Verdict
 from models.document import Document
@@ -344,17 +345,17 @@ def test_what_is_wrong_is_told_at_its_field_and_nothing_typed_is_lost(operator, 
 
 
 def test_every_kind_of_thing_has_words():
-    assert set(pages.MAILS) == set(MailKind)
-    assert set(pages.STATES) == set(CaseState)
-    assert set(pages.MAIL_STATES) == set(MailState)
-    assert set(pages.ANSWERS) == {(kind, verdict) for kind, verdicts in VERDICTS.items() for verdict in verdicts}
+    assert set(labels.MAILS) == set(MailKind)
+    assert set(labels.STATES) == set(CaseState)
+    assert set(labels.MAIL_STATES) == set(MailState)
+    assert set(labels.ANSWERS) == {(kind, verdict) for kind, verdicts in VERDICTS.items() for verdict in verdicts}
     recorded = {
         action
         for file in Path(__file__).parents[2].glob("tasks/**/*.py")
         for action in re.findall(r'record\([^")]*(?:\([^)]*\))?[^")]*"([a-z_]+\.[a-z_]+)"', file.read_text())
     }
     assert len(recorded) > 15
-    assert recorded <= set(pages.ACTIONS) | set(operators.ACTIONS)
+    assert recorded <= set(labels.ACTIONS) | set(operators.ACTIONS)
 
 
 def test_an_operator_has_a_given_up_event_tried_again():

@@ -5,7 +5,7 @@ import re
 import pytest
 from sqlalchemy import select
 
-from deployments.web.pages import board as pages
+from deployments.web.pages import case as pages
 from models.audit import trail
 from models.db import reading, transaction
 from models.decision import Decision

@@ -10,7 +10,8 @@ from typer.testing import CliRunner
 from deployments import up
 from deployments.__main__ import app
 from models.audit import Entry
-from models.board import as_json, board, case_detail
+from models.board import as_json, board
+from models.casefile import case_detail
 from models.db import Base, engine, reading, transaction
 from models.link import Purpose
 from models.person import Account

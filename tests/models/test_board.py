@@ -6,8 +6,9 @@ from sqlalchemy import event, select
 
 from models.agreement import Agreement, SignedHow
 from models.audit import record
-from models.board import CaseState, Trouble, as_json, board, case_detail, case_document, case_of, open_decisions
+from models.board import CaseState, Trouble, as_json, board, open_decisions
 from models.cadence import Level
+from models.casefile import case_detail, case_document, case_of
 from models.db import engine, reading, transaction
 from models.decision import Decision, DecisionKind
 from models.document import Document

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from sqlalchemy import select, update
 
 from models.audit import trail
-from models.board import MailState, case_detail
+from models.casefile import MailState, case_detail
 from models.db import reading, transaction
 from models.decision import Decision
 from models.exchange import Outgoing

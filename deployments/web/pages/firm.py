@@ -136,7 +136,7 @@ def details(visit: Visiting, firm_id: int) -> Response:
 @router.post("/firm/{firm_id}/details")
 def complete_details(visit: Submitting, firm_id: int) -> Response:
     by = visit.require(firm_id, Role.ORGANISER).email
-    land = next((one for one in Land if one == visit.text("land")), None)
+    land = visit.chosen(Land, "land")
     told = {name: visit.text(name) for name in ("street", "postcode", "city")}
     label = visit.reader.gettext
     missing: dict[str, ProvisionError] = {
@@ -155,7 +155,7 @@ def complete_details(visit: Submitting, firm_id: int) -> Response:
 @router.post("/firm/{firm_id}/details/name")
 def correct_name(visit: Submitting, firm_id: int) -> Response:
     by = visit.require(firm_id, Role.ORGANISER).email
-    line = next((one for one in LineOfBusiness if one == visit.text("line_of_business")), LineOfBusiness.OTHER)
+    line = visit.chosen(LineOfBusiness, "line_of_business") or LineOfBusiness.OTHER
     name, business = visit.text("firm_name"), visit.text("business")
     try:
         case = corrections.correct_firm(firm_id, by, name=name, line_of_business=line, business=business)
@@ -362,7 +362,7 @@ def _rights(visit: Visit, firm_id: int) -> dict[str, Any]:
 def _shown(visit: Visit, firm_id: int) -> dict[str, Any]:
     overview = firms.overview(firm_id)
     about: dict[str, Any] = {"lands": list(Land), "rows": ROWS, "missing": _missing(visit, overview.firm)}
-    about["lines"] = [(one.value, visit.reader.label(one)) for one in LineOfBusiness]
+    about["lines"] = visit.options(LineOfBusiness)
     about["correctable"] = corrections.may_correct(overview.agreement)
     shown = {"overview": overview, "firm": overview.firm, **about, **_rights(visit, firm_id)}
     return shown | {"acts": shown["acts"] and not overview.stopped}

@@ -6,7 +6,7 @@ from typing import Any
 from fastapi import APIRouter
 from starlette.responses import Response
 
-from deployments.web.pages import board
+from deployments.web import labels
 from deployments.web.security import set_cookie
 from deployments.web.visit import YEAR, Submitting, Visit, Visiting
 from models.audit import HOUSE, trail
@@ -76,7 +76,7 @@ def speak(visit: Submitting) -> Response:
 
 
 def _language(visit: Submitting, field: str = "language") -> Language:
-    return next((one for one in Language if one == visit.text(field)), Language.GERMAN)
+    return visit.chosen(Language, field) or Language.GERMAN
 
 
 @router.post("/{account_id}/role")
@@ -134,8 +134,8 @@ def _shown(visit: Visit) -> dict[str, Any]:
         "planned": {one.id for one in here if one.absent_until and one.absent_until >= today},
         "people": [(one.id, one.email) for one in here],
         "acts": acts,
-        "actions": {**board.ACTIONS, **ACTIONS},
-        "actors": {**board.ACTORS, **ACTORS},
+        "actions": {**labels.ACTIONS, **ACTIONS},
+        "actors": {**labels.ACTORS, **ACTORS},
         "said": SAID.get(visit.request.query_params.get("said", ""), ""),
     }
 

@@ -93,7 +93,7 @@ def _save(visit: Submission, person: Person, keep: Callable[[Manners], None], **
             Manners(
                 hours=hours,
                 time_zone=visit.text("time_zone"),
-                land=next((one for one in Land if one == visit.text("land")), None),
+                land=visit.chosen(Land, "land"),
                 language=_language(visit),
                 address_form=AddressForm.DU if visit.text("address_form") == "du" else AddressForm.SIE,
             )
@@ -104,7 +104,7 @@ def _save(visit: Submission, person: Person, keep: Callable[[Manners], None], **
 
 
 def _language(visit: Submission) -> Language:
-    return next((one for one in Language if one == visit.text("language")), Language.GERMAN)
+    return visit.chosen(Language, "language") or Language.GERMAN
 
 
 def _marked(visit: Submission) -> set[tuple[int, int]]:
@@ -127,5 +127,5 @@ def _shown(visit: Visit, person: Person) -> dict[str, Any]:
         "days": DAYS[language],
         "short": short_days(language),
         "zones": [(zone, zone.replace("_", " ")) for zone in sorted(zones, key=lambda zone: zone[:7] != "Europe/")],
-        "laender": [(one.value, visit.reader.label(one)) for one in Land],
+        "laender": visit.options(Land),
     }

@@ -9,7 +9,7 @@ from starlette.responses import Response
 
 from deployments.web.security import RESEND, limit
 from deployments.web.visit import Submission, Submitting, Visit, Visiting
-from models import board
+from models import casefile
 from models.cadence import FOLLOWS, Cadences, DaysInvalid, Follow, FollowUnfit, Level, MostInvalid, Pause, WaitKind
 from models.db import reading
 from models.errors import N_, NotFound, ProvisionError
@@ -83,7 +83,7 @@ def change_case(visit: Submitting, case_id: int) -> Response:
 def _change(visit: Submission, case_id: int | None) -> Response:
     """Set a cadence, or take it away."""
     by = visit.require_operator().email
-    kind = next((one for one in WaitKind if one == visit.text("kind")), None)
+    kind = visit.chosen(WaitKind, "kind")
     if kind is None:
         raise NotFound(visit.reader.gettext("The page"))
     level, owner_id = _place(visit, case_id)
@@ -99,7 +99,7 @@ def _change(visit: Submission, case_id: int | None) -> Response:
                 name=visit.text(f"{kind}-name"),
                 days=visit.text(f"{kind}-days"),
                 most=visit.text(f"{kind}-most"),
-                follow=next((one for one in Follow if one == visit.text(f"{kind}-follow")), Follow.NOTHING),
+                follow=visit.chosen(Follow, f"{kind}-follow") or Follow.NOTHING,
             )
     except ProvisionError as refusal:
         fields: dict[type[ProvisionError], str] = {
@@ -120,7 +120,7 @@ def _place(visit: Submission, case_id: int | None) -> tuple[Level, int]:
         return Level.PROVIDER, 0
     if visit.text("level") == Level.FIRM:
         with reading() as session:
-            return Level.FIRM, board.case_detail(session, case_id).firm_id
+            return Level.FIRM, casefile.case_detail(session, case_id).firm_id
     return Level.CASE, case_id
 
 
@@ -129,7 +129,7 @@ def pause(visit: Submitting, case_id: int) -> Response:
     """Pause or resume for the case, its firm, or one of its people."""
     by = visit.require_operator().email
     with reading() as session:
-        detail = board.case_detail(session, case_id)
+        detail = casefile.case_detail(session, case_id)
     owners = {Level.CASE: {case_id}, Level.FIRM: {detail.firm_id}}
     owners[Level.PERSON] = {person.person_id for person in detail.people}
     level = next((one for one in owners if one == visit.text("level")), Level.CASE)
@@ -163,7 +163,7 @@ def _provider(visit: Visit) -> dict[str, Any]:
 
 def _case(visit: Visit, case_id: int) -> dict[str, Any]:
     with reading() as session:
-        detail = board.case_detail(session, case_id)
+        detail = casefile.case_detail(session, case_id)
         known = Cadences(session, [(case_id, detail.firm_id)])
         waits = reminders.waits_of(session, case_id)
         people = {wait.person_id for wait in waits if wait.person_id is not None}

@@ -1,0 +1,128 @@
+"""What operators read for states, mails, answers and acts, by their values."""
+
+from models.board import CaseState, Trouble
+from models.casefile import MailState
+from models.decision import DecisionKind, Verdict
+from models.errors import N_
+from models.exchange import MailKind
+
+STATES = {CaseState.OPEN: N_("open"), CaseState.FINISHED: N_("live"), CaseState.STOPPED: N_("stopped")}
+
+MAIL_STATES = {
+    MailState.WAITING: N_("waiting"),
+    MailState.DELIVERED: N_("delivered"),
+    MailState.FAILED: N_("not accepted"),
+    MailState.BOUNCED: N_("came back"),
+    MailState.COMPLAINED: N_("marked as spam"),
+    MailState.DROPPED: N_("not sent, no longer needed"),
+}
+
+MAILS = {
+    MailKind.WELCOME: N_("Welcome"),
+    MailKind.REGISTER: N_("Request to register"),
+    MailKind.AGREEMENT: N_("Agreement to be signed"),
+    MailKind.AGREEMENT_DONE: N_("Agreement signed by both sides"),
+    MailKind.AGREEMENT_DECLINED: N_("Notice that the agreement was declined"),
+    MailKind.AGREEMENT_EXPIRED: N_("Notice that the agreement was not signed in time"),
+    MailKind.AGREEMENT_WITHDRAWN: N_("Notice that nothing is to be signed any more"),
+    MailKind.SIGN_CODE: N_("One-time code to sign"),
+    MailKind.YOUR_TURN: N_("Notice whose turn it is"),
+    MailKind.COMPANY_ID: N_("Decision on the company ID"),
+    MailKind.INVITATION: N_("Invitation of a client"),
+    MailKind.CLIENT_ACTIVE: N_("Notice that a client is active"),
+    MailKind.PEOPLE_SILENT: N_("Notice who has not answered"),
+    MailKind.DECISIONS_WAIT: N_("Reminder of open decisions"),
+    MailKind.RESET_PASSWORD: N_("New password"),
+    MailKind.OPERATOR_INVITED: N_("Invitation of an operator"),
+    MailKind.DECISION_OVERDUE: N_("Overdue decision"),
+    MailKind.DIGEST: N_("Weekly digest"),
+}
+
+TROUBLES = {
+    Trouble.BOUNCED: N_("mail came back"),
+    Trouble.MAIL_FAILED: N_("mail not delivered"),
+    Trouble.DECISION_OVERDUE: N_("decision overdue"),
+    Trouble.STUCK: N_("stuck"),
+}
+
+ANSWERS = {
+    (DecisionKind.ADVICE, Verdict.AGREED): N_("Record what was agreed"),
+    (DecisionKind.COMPANY_ID, Verdict.GRANT): N_("Grant the number"),
+    (DecisionKind.COMPANY_ID, Verdict.REFUSE): N_("Refuse and offer the others"),
+    (DecisionKind.COUNTERSIGN, Verdict.COUNTERSIGN): N_("Countersign"),
+    (DecisionKind.COUNTERSIGN, Verdict.REFUSE): N_("Do not accept the signature"),
+    (DecisionKind.SIGNED_COPY, Verdict.ACCEPT): N_("Accept and countersign"),
+    (DecisionKind.SIGNED_COPY, Verdict.REFUSE): N_("Do not accept the signed copy"),
+    (DecisionKind.DECLINED, Verdict.RESEND): N_("Send a new version"),
+    (DecisionKind.DECLINED, Verdict.TALK): N_("Talk to the firm first"),
+    (DecisionKind.DECLINED, Verdict.STOP): N_("End the case"),
+    (DecisionKind.LAPSED, Verdict.RESEND): N_("Send a new version"),
+    (DecisionKind.LAPSED, Verdict.TALK): N_("Talk to the firm first"),
+    (DecisionKind.LAPSED, Verdict.STOP): N_("End the case"),
+    (DecisionKind.TALK, Verdict.RESEND): N_("Send a new version"),
+    (DecisionKind.TALK, Verdict.STOP): N_("End the case"),
+    (DecisionKind.BAD_ADDRESS, Verdict.CORRECT): N_("Correct and send again"),
+    (DecisionKind.BAD_ADDRESS, Verdict.WITHDRAW): N_("No longer invite"),
+    (DecisionKind.MAIL_FAILED, Verdict.RESEND): N_("Send it once more"),
+    (DecisionKind.MAIL_FAILED, Verdict.LEAVE): N_("Let it be"),
+    (DecisionKind.LOGO, Verdict.ACCEPT): N_("Take this picture"),
+    (DecisionKind.LOGO, Verdict.REFUSE): N_("None of them: ask the firm for a file"),
+    (DecisionKind.SILENT, Verdict.RESEND): N_("Remind once more"),
+    (DecisionKind.SILENT, Verdict.CORRECT): N_("Correct the address and remind"),
+    (DecisionKind.SILENT, Verdict.WITHDRAW): N_("No longer invite"),
+    (DecisionKind.SILENT, Verdict.LEAVE): N_("No more reminders"),
+}
+"""What stands on the button of each answer."""
+ACTIONS = {
+    "case.opened": N_("Case opened"),
+    "person.invited": N_("Asked to register"),
+    "person.registered": N_("Registered"),
+    "person.withdrawn": N_("No longer invited"),
+    "password.set": N_("Password set"),
+    "contact.named": N_("Contact person named"),
+    "organiser.named": N_("Another organiser named"),
+    "firm.corrected": N_("Name or line of business corrected"),
+    "link.resent": N_("New link sent"),
+    "details.told": N_("Details completed"),
+    "mail.failed": N_("Mail could not be delivered"),
+    "company_id.assigned": N_("Company ID assigned"),
+    "company_id.chosen": N_("Company ID chosen"),
+    "logo.permitted": N_("Taking the logo from the website permitted"),
+    "logo.chosen": N_("Logo taken over"),
+    "agreement.sent": N_("Agreement sent"),
+    "agreement.opened": N_("Agreement opened by the signer"),
+    "agreement.read": N_("Part of the agreement read"),
+    "agreement.code_sent": N_("One-time code sent"),
+    "agreement.code_refused": N_("Wrong or expired code typed"),
+    "agreement.delegated": N_("Signature handed over"),
+    "agreement.taken_back": N_("Signature taken back"),
+    "agreement.expired": N_("Agreement not signed in time"),
+    "agreement.asked_anew": N_("New version asked for after the time had run out"),
+    "agreement.withdrawn": N_("Agreement withdrawn"),
+    "agreement.countersigned": N_("Agreement signed by the provider"),
+    "agreement.uploaded": N_("Signed copy uploaded"),
+    "agreement.signed": N_("Agreement signed by the firm"),
+    "agreement.declined": N_("Agreement declined"),
+    "agreement.completed": N_("Agreement signed by both sides"),
+    "caseworkers.named": N_("Caseworkers named"),
+    "caseworkers.none": N_("No caseworkers wanted"),
+    "clients.named": N_("Clients named"),
+    "decision.answered": N_("Decided"),
+    "decision.escalated": N_("Decision overdue, managers told"),
+    "case.stopped": N_("Case ended"),
+    "pass.restarted": N_("Pass started again"),
+    "mail.bounced": N_("Mail came back"),
+    "address.corrected": N_("Address corrected"),
+    "person.reminded": N_("Reminded"),
+    "reach.set": N_("Reachability set by the firm"),
+    "organiser.told": N_("Organiser told who has not answered"),
+    "reminders.paused": N_("Reminders paused"),
+    "reminders.resumed": N_("Reminders resumed"),
+    "reminders.deferred": N_("Asked for peace until a day"),
+    "cadence.set": N_("Cadence set"),
+    "cadence.inherited": N_("Cadence inherited again"),
+    "mail.complained": N_("Marked as spam"),
+    "person.not_me": N_("Says that the mail is not for them"),
+}
+"""What people read for the acts of the audit trail."""
+ACTORS = {"provision": N_("automatic processing"), "operator": N_("provider"), "webhook": N_("another system")}

@@ -1,0 +1,336 @@
+"""One case, as an operator sees it: all there is to know, and all there is to do."""
+
+from datetime import datetime
+from email.message import EmailMessage
+from typing import Any, Literal
+from urllib.parse import quote
+
+from fastapi import APIRouter
+from starlette.responses import Response
+
+from deployments.logo import told_reason
+from deployments.web import labels
+from deployments.web.pages.mail import FOREIGN_PAGE
+from deployments.web.visit import Form, Submitting, Visit, Visiting
+from models import casefile
+from models.board import DecisionLine
+from models.casefile import Act, CaseDetail
+from models.db import reading
+from models.decision import Decision, DecisionKind, Verdict
+from models.errors import N_, NotFound, ProvisionError
+from models.exchange import Outgoing
+from models.firm import BusinessMissing, FirmNameMissing, LineOfBusiness
+from models.logo import LogoChoiceMissing
+from models.person import AddressInvalid, NameMissing
+from models.request import named
+from models.subscription import Interval, Plan
+from tasks import agreements, cases, corrections, invitations, people, returned
+from tasks.cases import AddressTaken, PlanMissing, StopReasonMissing
+from tasks.logos.evidence import Reason, Sign
+from tasks.mails import write
+from tasks.texts import Reader, explain
+
+router = APIRouter()
+
+
+class WithdrawReasonMissing(ProvisionError):
+    status = 422
+    says = N_("The reason is missing: it is told to who was asked to sign.")
+
+
+PAGE_WIDTH = 640
+"""Pixels of a picture of a page, unless the address asks for another width."""
+STORY_SHOWN = 60
+"""Newest things that happened on the page of a case, unless all are asked for."""
+SAID = {
+    "answered": N_("Your decision is recorded. What follows from it happens in the next minutes."),
+    "put_right": N_("The correction is saved."),
+    "resent": N_("A new link is on its way to who is asked to sign."),
+    "withdrawn": N_("The agreement is withdrawn. Decide how to go on."),
+    "person_resent": N_("A new link is on its way; the one sent before no longer works."),
+    "person_withdrawn": N_("Done: this person is no longer invited, and the link no longer works."),
+    "corrected": N_("The address is corrected. What came back or waits goes there."),
+    "restarted": N_("A pass over this case has been asked for."),
+    "stopped": N_("The case has ended. Nobody is reminded any more."),
+}
+
+
+@router.get("/board/cases/{case_id}")
+def show_case(visit: Visiting, case_id: int) -> Response:
+    visit.require_operator()
+    return visit.page("board/case.html", **_shown(visit, case_id))
+
+
+@router.get("/board/cases/{case_id}/documents/{document_id}")
+def show_document(visit: Visiting, case_id: int, document_id: int) -> Response:
+    """A file of the case, to be kept: what was uploaded should not be opened among our pages."""
+    visit.require_operator()
+    with reading() as session:
+        document = casefile.case_document(session, case_id, document_id)
+        headers = {"Content-Disposition": f"attachment; filename*=utf-8''{quote(document.name)}"}
+        return Response(document.content, media_type=document.media_type, headers=headers)
+
+
+@router.get("/board/cases/{case_id}/documents/{document_id}/pages/{page}.png")
+def show_page(visit: Visiting, case_id: int, document_id: int, page: int, width: int = PAGE_WIDTH) -> Response:
+    """A page of a file of the case as a picture, which can do nothing to who looks at it."""
+    visit.require_operator()
+    with reading() as session:
+        content = casefile.case_document(session, case_id, document_id).content
+    png = returned.picture(content, page, max(width, 1))
+    if png is None:
+        raise NotFound(f"Page {page}")
+    # Documents never change, and the browser is an operator's own.
+    return Response(png, media_type="image/png", headers={"Cache-Control": "private, max-age=86400, immutable"})
+
+
+@router.post("/board/decisions/{decision_id}")
+def answer(visit: Submitting, decision_id: int) -> Response:
+    by = visit.require_operator().email
+    field = f"d{decision_id}-"
+    said = {name: visit.text(field + name) for name in ("note", "plan", "interval", "address", "choice")}
+    try:
+        case_id = cases.answer_decision(decision_id, visit.text("verdict"), by, **said)
+    except ProvisionError as refusal:
+        with reading() as session:
+            case_id = Decision.get(session, decision_id).onboarding_id
+        places: dict[type[ProvisionError], str] = {
+            PlanMissing: f"{field}plan",
+            AddressInvalid: f"{field}address",
+            LogoChoiceMissing: f"{field}choice",
+        }
+        return visit.again("board/case.html", refusal, fields=places, values=visit.values, **_shown(visit, case_id))
+    return visit.go(f"/board/cases/{case_id}?said=answered", case=case_id)
+
+
+@router.post("/board/cases/{case_id}/agreement/resend")
+def resend_agreement(visit: Submitting, case_id: int) -> Response:
+    """Mail who is asked to sign a new link, which no operator sees."""
+    by = visit.require_operator().email
+    try:
+        invitations.resend(agreements.signer_of(case_id), by)
+    except ProvisionError as refusal:
+        return _refused(visit, case_id, refusal)
+    return visit.go(f"/board/cases/{case_id}?said=resent", case=case_id)
+
+
+def _refused(visit: Visit, case_id: int, refusal: ProvisionError) -> Response:
+    """The page of the case with what was refused above it, also where it is only too early."""
+    form = Form(errors={"": explain(refusal, visit.reader)})
+    return visit.page("board/case.html", status=refusal.status, form=form, **_shown(visit, case_id))
+
+
+@router.post("/board/cases/{case_id}/agreement/withdraw")
+def withdraw_agreement(visit: Submitting, case_id: int) -> Response:
+    by = visit.require_operator().email
+    try:
+        if not visit.text("withdraw_reason"):
+            raise WithdrawReasonMissing
+        agreements.withdraw(case_id, visit.text("withdraw_reason"), by)
+    except ProvisionError as refusal:
+        places: dict[type[ProvisionError], str] = {WithdrawReasonMissing: "withdraw_reason"}
+        return visit.again("board/case.html", refusal, fields=places, values=visit.values, **_shown(visit, case_id))
+    return visit.go(f"/board/cases/{case_id}?said=withdrawn", case=case_id)
+
+
+@router.post("/board/cases/{case_id}/correct/{what}")
+def correct(visit: Submitting, case_id: int, what: Literal["name", "contact", "organiser"]) -> Response:
+    """Put right what was said wrongly at the start."""
+    by = visit.require_operator().email
+    with reading() as session:
+        firm_id = casefile.case_detail(session, case_id).firm_id
+    try:
+        match what:
+            case "name":
+                line = visit.chosen(LineOfBusiness, "line_of_business")
+                if line is None:
+                    raise BusinessMissing
+                name, business = visit.text("firm_name"), visit.text("business")
+                corrections.correct_firm(
+                    firm_id, by, name=name, line_of_business=line, business=business, as_operator=True
+                )
+            case "contact":
+                contact = named(visit.text("contact_name"), visit.text("contact_email"))
+                corrections.correct_contact(firm_id, by, contact, as_operator=True)
+            case "organiser":
+                organiser = named(visit.text("organiser_name"), visit.text("organiser_email"))
+                corrections.correct_organiser(firm_id, by, organiser)
+    except ProvisionError as refusal:
+        places: dict[type[ProvisionError], str] = {
+            FirmNameMissing: "firm_name",
+            BusinessMissing: "business",
+            AddressInvalid: f"{what}_email",
+            NameMissing: f"{what}_name",
+        }
+        return visit.again("board/case.html", refusal, fields=places, values=visit.values, **_shown(visit, case_id))
+    return visit.go(f"/board/cases/{case_id}?said=put_right", case=case_id)
+
+
+@router.get("/board/cases/{case_id}/mails/{mail_id}")
+def show_mail(visit: Visiting, case_id: int, mail_id: int) -> Response:
+    """A mail as it was sent, but for its personal link."""
+    visit.require_operator()
+    row, message = _mail(case_id, mail_id)
+    body = message.get_body(("plain",))
+    return visit.page(
+        "board/mail.html",
+        case_id=case_id,
+        mail=row,
+        subject=str(message["Subject"]),
+        sender=str(message["From"]),
+        reply_to=str(message["Reply-To"] or ""),
+        text=body.get_content() if body else "",
+    )
+
+
+@router.get("/board/cases/{case_id}/mails/{mail_id}/html")
+def show_mail_html(visit: Visiting, case_id: int, mail_id: int) -> Response:
+    """The same as most people see it, in a frame that can do nothing."""
+    visit.require_operator()
+    body = _mail(case_id, mail_id)[1].get_body(("html",))
+    html = body.get_content() if body else ""
+    return Response(html, media_type="text/html; charset=utf-8", headers=FOREIGN_PAGE)
+
+
+def _mail(case_id: int, mail_id: int) -> tuple[Outgoing, EmailMessage]:
+    with reading() as session:
+        row, link = casefile.case_mail(session, case_id, mail_id)
+    return row, write(row, link, redacted=True)
+
+
+def _require_known(case_id: int, person_id: int) -> None:
+    """Raises NotFound unless the person belongs to the case."""
+    with reading() as session:
+        if person_id not in {person.person_id for person in casefile.case_detail(session, case_id).people}:
+            raise NotFound(f"Person {person_id}")
+
+
+@router.post("/board/cases/{case_id}/people/{person_id}/resend")
+def resend(visit: Submitting, case_id: int, person_id: int) -> Response:
+    """Mail somebody a new link, which no operator sees."""
+    by = visit.require_operator().email
+    try:
+        _require_known(case_id, person_id)
+        invitations.resend(person_id, by)
+    except ProvisionError as refusal:
+        return _refused(visit, case_id, refusal)
+    return visit.go(f"/board/cases/{case_id}?said=person_resent", case=case_id)
+
+
+@router.post("/board/cases/{case_id}/people/{person_id}/withdraw")
+def withdraw_person(visit: Submitting, case_id: int, person_id: int) -> Response:
+    """A caseworker or client is invited no longer."""
+    by = visit.require_operator().email
+    try:
+        _require_known(case_id, person_id)
+        people.withdraw(person_id, by)
+    except ProvisionError as refusal:
+        return _refused(visit, case_id, refusal)
+    return visit.go(f"/board/cases/{case_id}?said=person_withdrawn", case=case_id)
+
+
+@router.post("/board/cases/{case_id}/people/{person_id}/address")
+def correct_address(visit: Submitting, case_id: int, person_id: int) -> Response:
+    by, field = visit.require_operator().email, f"p{person_id}-address"
+    try:
+        cases.correct_address(case_id, person_id, visit.text(field), by)
+    except ProvisionError as refusal:
+        places: dict[type[ProvisionError], str] = {AddressInvalid: field, AddressTaken: field}
+        return visit.again("board/case.html", refusal, fields=places, values=visit.values, **_shown(visit, case_id))
+    return visit.go(f"/board/cases/{case_id}?said=corrected", case=case_id)
+
+
+@router.post("/board/cases/{case_id}/pass")
+def restart_pass(visit: Submitting, case_id: int) -> Response:
+    by = visit.require_operator().email
+    try:
+        cases.restart_pass(case_id, by)
+    except ProvisionError as refusal:
+        return _refused(visit, case_id, refusal)
+    return visit.go(f"/board/cases/{case_id}?said=restarted", case=case_id)
+
+
+@router.post("/board/cases/{case_id}/stop")
+def stop_case(visit: Submitting, case_id: int) -> Response:
+    by = visit.require_operator().email
+    try:
+        cases.stop_case(case_id, visit.text("stop_reason"), by)
+    except ProvisionError as refusal:
+        places: dict[type[ProvisionError], str] = {StopReasonMissing: "stop_reason"}
+        return visit.again("board/case.html", refusal, fields=places, values=visit.values, **_shown(visit, case_id))
+    return visit.go(f"/board/cases/{case_id}?said=stopped", case=case_id)
+
+
+def _shown(visit: Visit, case_id: int) -> dict[str, Any]:
+    with reading() as session:
+        detail = casefile.case_detail(session, case_id)
+    names = {person.person_id: person.name for person in detail.people}
+    asked = visit.request.query_params
+    show = asked.get("show", "") if asked.get("show") in {"acts", "mails"} else ""
+    story = _story(detail, show)
+    return {
+        "show": show,
+        "story": story if asked.get("all") else story[:STORY_SHOWN],
+        "story_length": len(story),
+        "detail": detail,
+        "names": names,
+        "copies": {one.decision_id: _copy_that_came_back(one, detail, visit.reader) for one in detail.decisions},
+        "about": {act.number: _about(act, names, visit.reader) for act in detail.audit},
+        "said": SAID.get(visit.request.query_params.get("said", ""), ""),
+        "states": labels.STATES,
+        "mail_states": labels.MAIL_STATES,
+        "mails": labels.MAILS,
+        "answers": labels.ANSWERS,
+        "actions": labels.ACTIONS,
+        "actors": labels.ACTORS,
+        "lines": visit.options(LineOfBusiness),
+        "plans": visit.options(Plan),
+        "intervals": visit.options(Interval),
+        "reason": lambda told: told_reason(Reason(Sign(told["sign"]), told["points"], told["detail"]), visit.reader),
+    }
+
+
+def _story(detail: CaseDetail, show: str) -> list[tuple[datetime, str, Any]]:
+    """Everything that happened, the newest first: acts, mails, and questions as they came up."""
+    acts = [(act.at, "act", act) for act in detail.audit]
+    asked = [(one.opened_at, "asked", one) for one in detail.decisions]
+    mails = [(mail.delivered_at or mail.created_at, "mail", mail) for mail in reversed(detail.mails)]
+    told: list[tuple[datetime, str, Any]] = []
+    told += [] if show == "mails" else [*asked, *acts]
+    told += [] if show == "acts" else mails
+    return sorted(told, key=lambda one: one[0])[::-1]
+
+
+def _copy_that_came_back(one: DecisionLine, detail: CaseDetail, reader: Reader) -> dict[str, Any] | None:
+    """What is known of the file that a decision is about, with reasons and times as people read them."""
+    facts = one.facts
+    if one.kind is DecisionKind.COUNTERSIGN:
+        ours = {line.uploaded_id for line in detail.agreements[:1]} - {None}
+        uploads = (act.facts for act in reversed(detail.audit) if act.action == "agreement.uploaded")
+        facts = next((told for told in uploads if told.get("document_id") in ours), {})
+    if "pages" not in facts:
+        return None
+    signatures = [
+        {**told, "signed_at": told["signed_at"] and datetime.fromisoformat(told["signed_at"])}
+        for told in facts["signatures"]
+    ]
+    doubts = [reader.label(returned.Doubt(doubt)) for doubt in facts["doubts"]]
+    return {**facts, "doubts": doubts, "signatures": signatures}
+
+
+def _about(act: Act, names: dict[int, str], reader: Reader) -> str:
+    """What an act was about, where that can be said in a word or two."""
+    facts = act.facts
+    match act.action:
+        case "decision.answered":
+            return f"{reader.label(DecisionKind(facts['kind']))} – {reader.label(Verdict(facts['verdict']))}"
+        case "company_id.assigned" | "company_id.chosen":
+            return str(facts["number"])
+        case "agreement.declined" | "agreement.withdrawn" | "case.stopped":
+            return str(facts["reason"])
+        case "agreement.delegated":
+            return f"{facts['name']} ({facts['function']})"
+    people = [names[one] for one in (facts.get("person"), *facts.get("persons", [])) if one in names]
+    if people:
+        return reader.listed(people)
+    return reader.gettext(N_("version %(number)s")) % {"number": facts["version"]} if "version" in facts else ""

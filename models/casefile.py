@@ -1,0 +1,269 @@
+"""All there is to know of one case, and its files and mails: read in a constant number of queries.
+
+The page of the case and the command line both show it; ``models.board.as_json`` writes it down for machines. Personal
+links are in none of it.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session, undefer
+
+from models.agreement import Agreement, SignedHow
+from models.audit import trail
+from models.board import Case, DecisionLine, copied, decisions, lines
+from models.client import Client, ClientContact
+from models.db import Facts
+from models.decision import Decision
+from models.document import Document
+from models.errors import NotFound
+from models.exchange import MailKind, Outgoing
+from models.firm import Firm
+from models.link import Link
+from models.logo import Logo, LogoPermission, LogoSource
+from models.onboarding import Onboarding, Party, StepName, StepState
+from models.person import Language, Person, Role
+from models.schedule import Land, now
+from models.subscription import Interval, Plan, Subscription
+
+
+class MailState(StrEnum):
+    WAITING = "waiting"
+    DELIVERED = "delivered"
+    FAILED = "failed"
+    BOUNCED = "bounced"
+    COMPLAINED = "complained"
+    DROPPED = "dropped"  # Never sent: what it asked for was done, or the case has ended.
+
+
+@dataclass(frozen=True)
+class StepLine:
+    number: int
+    name: StepName
+    state: StepState
+    waiting_for: Party | None
+    since: datetime
+    done_at: datetime | None
+
+
+@dataclass(frozen=True)
+class PersonLine:
+    person_id: int
+    role: Role
+    name: str
+    email: str
+    client: str | None
+    """The client account whose contact this is."""
+    language: Language
+    invited_at: datetime | None
+    registered_at: datetime | None
+    bounced_at: datetime | None
+    withdrawn_at: datetime | None
+
+
+@dataclass(frozen=True)
+class SubscriptionLine:
+    plan: Plan | None
+    interval: Interval | None
+    price_cents: int
+    """Net, for one interval."""
+    currency: str
+    question: str
+    advice: str
+    confirmed_at: datetime | None
+
+
+@dataclass(frozen=True)
+class LogoLine:
+    source: LogoSource
+    source_url: str | None
+    width: int
+    height: int
+    score: int
+    """How many of the four criteria it meets."""
+    chosen_at: datetime
+
+
+@dataclass(frozen=True)
+class PermissionLine:
+    website: str
+    granted_by: str
+    granted_at: datetime
+    withdrawn_at: datetime | None
+
+
+@dataclass(frozen=True)
+class AgreementLine:
+    version: int
+    language: Language
+    sent_at: datetime
+    expires_at: datetime
+    is_open: bool
+    delegate_id: int | None
+    delegate_function: str | None
+    viewed_at: datetime | None
+    parts_read: Facts
+    signed_at: datetime | None
+    signed_how: SignedHow | None
+    signer: str | None
+    signer_function: str | None
+    code_used: bool
+    drawing_id: int | None
+    declined_at: datetime | None
+    decline_reason: str | None
+    expired_at: datetime | None
+    withdrawn_at: datetime | None
+    withdraw_reason: str | None
+    countersigned_at: datetime | None
+    countersigned_by: str | None
+    document_id: int
+    uploaded_id: int | None
+    final_id: int | None
+
+
+@dataclass(frozen=True)
+class MailLine:
+    mail_id: int
+    kind: MailKind
+    to_name: str
+    to_address: str
+    state: MailState
+    created_at: datetime
+    delivered_at: datetime | None
+    attempts: int
+    fault: str | None
+
+
+@dataclass(frozen=True)
+class Act:
+    """One entry of the audit trail."""
+
+    number: int
+    at: datetime
+    actor: str
+    action: str
+    facts: Facts
+
+
+@dataclass(frozen=True)
+class CaseDetail:
+    """All there is to know of one case."""
+
+    case: Case
+    firm_id: int
+    website: str
+    street: str
+    postcode: str
+    city: str
+    land: Land | None
+    preferred_number: int | None
+    offered_numbers: list[int] | None
+    finished_at: datetime | None
+    stopped_at: datetime | None
+    steps: list[StepLine]
+    people: list[PersonLine]
+    subscription: SubscriptionLine | None
+    logo: LogoLine | None
+    logo_permission: PermissionLine | None
+    agreements: list[AgreementLine]
+    """Newest version first."""
+    decisions: list[DecisionLine]
+    """Open ones first."""
+    mails: list[MailLine]
+    """Newest first."""
+    audit: list[Act]
+
+
+def case_detail(session: Session, case_id: int) -> CaseDetail:
+    """The case; raises NotFound."""
+    found = lines(session, now(), [Onboarding.id == case_id], 1, 0)
+    if not found:
+        raise NotFound(f"Onboarding {case_id}")
+    onboarding, firm = session.execute(select(Onboarding, Firm).join(Firm).where(Onboarding.id == case_id)).one()
+    subscription = session.scalars(select(Subscription).where(Subscription.firm_id == firm.id)).one_or_none()
+    logo = Logo.of(session, firm.id)
+    permission = session.scalars(
+        select(LogoPermission).where(LogoPermission.firm_id == firm.id).order_by(LogoPermission.id.desc()).limit(1)
+    ).one_or_none()
+    agreements = session.scalars(
+        select(Agreement).where(Agreement.onboarding_id == case_id).order_by(Agreement.version.desc())
+    )
+    return CaseDetail(
+        case=found[0],
+        firm_id=firm.id,
+        website=firm.website,
+        street=firm.street,
+        postcode=firm.postcode,
+        city=firm.city,
+        land=firm.land,
+        preferred_number=firm.preferred_number,
+        offered_numbers=firm.offered_numbers,
+        finished_at=onboarding.finished_at,
+        stopped_at=onboarding.stopped_at,
+        steps=[copied(StepLine, one, number=one.name.number) for one in onboarding.steps],
+        people=_people(session, firm.id),
+        subscription=copied(SubscriptionLine, subscription) if subscription else None,
+        logo=copied(LogoLine, logo, score=logo.measured.score) if logo else None,
+        logo_permission=copied(PermissionLine, permission) if permission else None,
+        agreements=[copied(AgreementLine, one) for one in agreements],
+        decisions=decisions(session, Decision.onboarding_id == case_id),
+        mails=_mails(session, case_id),
+        audit=[copied(Act, entry) for entry in trail(session, case_id)],
+    )
+
+
+def case_of(session: Session, company_id: int) -> int:
+    """The case of the firm with this company ID; raises NotFound."""
+    firm = Firm.by_company_id(session, company_id)
+    return session.scalars(select(Onboarding.id).where(Onboarding.firm_id == firm.id)).one()
+
+
+def case_document(session: Session, case_id: int, document_id: int) -> Document:
+    """A file of this case with its content; raises NotFound for any other."""
+    agreements = session.scalars(select(Agreement).where(Agreement.onboarding_id == case_id))
+    files = [(one.document_id, one.uploaded_id, one.final_id, one.drawing_id) for one in agreements]
+    known = {number for numbers in files for number in numbers}
+    for facts in session.scalars(select(Decision.facts).where(Decision.onboarding_id == case_id)):
+        known.add(facts.get("document_id"))
+        known |= {one["documents"]["png"] for one in facts.get("candidates", [])}
+    if document_id not in known:
+        raise NotFound(f"Document {document_id}")
+    return session.get_one(Document, document_id, options=[undefer(Document.content)])
+
+
+def case_mail(session: Session, case_id: int, mail_id: int) -> tuple[Outgoing, Link | None]:
+    """A mail of this case and its link, to be shown without; raises NotFound for any other."""
+    mail = session.get(Outgoing, mail_id)
+    if mail is None or mail.onboarding_id != case_id:
+        raise NotFound(f"Mail {mail_id}")
+    return mail, None if mail.link_id is None else session.get_one(Link, mail.link_id)
+
+
+def _people(session: Session, firm_id: int) -> list[PersonLine]:
+    query = (
+        select(Person, Client.name)
+        .outerjoin(ClientContact, ClientContact.person_id == Person.id)
+        .outerjoin(Client, Client.id == ClientContact.client_id)
+        .where(Person.firm_id == firm_id)
+    )
+    rows = sorted(session.execute(query), key=lambda row: (list(Role).index(row[0].role), row[0].id))
+    return [copied(PersonLine, person, person_id=person.id, client=client) for person, client in rows]
+
+
+def _mails(session: Session, case_id: int) -> list[MailLine]:
+    rows = session.scalars(select(Outgoing).where(Outgoing.onboarding_id == case_id).order_by(Outgoing.id.desc()))
+    return [copied(MailLine, one, mail_id=one.id, state=_mail_state(one)) for one in rows]
+
+
+def _mail_state(mail: Outgoing) -> MailState:
+    if mail.complained_at is not None:
+        return MailState.COMPLAINED
+    if mail.failed_at is not None and mail.delivered_at is not None:
+        return MailState.BOUNCED
+    if mail.failed_at is not None:
+        return MailState.FAILED
+    if mail.delivered_at is not None:
+        return MailState.DELIVERED
+    return MailState.DROPPED if mail.due_at is None else MailState.WAITING
