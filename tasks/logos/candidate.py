@@ -55,6 +55,11 @@ class Candidate:
         return self.has(*_ICON_SIGNS) and not self.has(*_PLACED)
 
     @property
+    def is_nameless(self) -> bool:
+        """Whether nothing but its place and a word speak for it: the firm is not named, and it does not lead home."""
+        return self.is_mere_icon or not self.has(Sign.HOME_LINK, Sign.NAME, Sign.INITIALS, *_DECLARED)
+
+    @property
     def is_placeholder(self) -> bool:
         """Whether it is called like a picture that only keeps a place."""
         return _PLACEHOLDER.search(_path(self.source)) is not None
@@ -88,7 +93,8 @@ class Sighting:
 
 
 _ICON_SIGNS = (Sign.TOUCH_ICON, Sign.DRAWN_ICON, Sign.ICON)
-_PLACED = (Sign.HOME_LINK, Sign.HEADER, Sign.TOP, Sign.FOOTER, Sign.LATE, Sign.JSON_LD, Sign.MICRODATA, Sign.OG_LOGO)
+_DECLARED = (Sign.JSON_LD, Sign.MICRODATA, Sign.OG_LOGO)
+_PLACED = (Sign.HOME_LINK, Sign.HEADER, Sign.TOP, Sign.FOOTER, Sign.LATE, *_DECLARED)
 
 
 def merged(pages_of_site: Iterable[list[Candidate]]) -> list[Candidate]:

@@ -1,4 +1,4 @@
-"""What a page declares to be its logo: in its data, its head, its icons and its scripts.
+"""What a page declares to be its logo: in its data, its head and its icons.
 
 Each mechanism is a function that yields sightings of pictures without a place in the page.
 """
@@ -10,13 +10,13 @@ from typing import Any
 from urllib.parse import urljoin
 
 from tasks.logos.candidate import Candidate, Sighting, addresses, is_drawn, is_picture_name
-from tasks.logos.evidence import Reason, Sign, reason, says_logo, traps
+from tasks.logos.evidence import Reason, Sign, by_folder, reason, says_logo, traps
 from tasks.logos.page import Page, attribute, file_name, folded, nodes
 
 
 def declarations(page: Page) -> list[Sighting]:
     """All pictures that the page declares."""
-    mechanisms = (_declared_data, _microdata, _metas, _icons, _named_in_scripts)
+    mechanisms = (_declared_data, _microdata, _metas, _icons)
     return [sighting for declared in mechanisms for sighting in declared(page) if sighting.source]
 
 
@@ -27,12 +27,12 @@ def _declared_data(page: Page) -> Iterator[Sighting]:
     whole = [data for data in page.declared if not isinstance(data, str)]
     by_id = {str(node["@id"]): node for node in nodes(whole) if "@id" in node and len(node) > 1}
     for address in dict.fromkeys(_logos(whole, by_id, 0)):
-        yield _declaration(page, address, Sign.JSON_LD)
+        yield declaration(page, address, Sign.JSON_LD)
     for text in page.declared:
         if isinstance(text, str):
             pattern = r'"logo"\s*:\s*(?:\[\s*)?(?:"([^"]+)"|\{[^{}]*?"(?:contentUrl|url)"\s*:\s*"([^"]+)")'
             for plain, inner in re.findall(pattern, text)[:5]:
-                yield _declaration(page, (plain or inner).replace("\\/", "/"), Sign.JSON_LD)
+                yield declaration(page, (plain or inner).replace("\\/", "/"), Sign.JSON_LD)
 
 
 def _logos(data: Any, by_id: dict[str, Any], depth: int) -> Iterator[str]:
@@ -69,7 +69,8 @@ def _named_address(one: Any, by_id: dict[str, Any]) -> Iterator[str]:
         yield one
 
 
-def _declaration(page: Page, address: str, sign: Sign, points: int | None = None) -> Sighting:
+def declaration(page: Page, address: str, sign: Sign, points: int | None = None) -> Sighting:
+    """A picture that is declared by *sign*, and what its name says."""
     source = page.absolute(address)
     reasons = [reason(sign, points=points)]
     own = folded(file_name(source))
@@ -77,7 +78,7 @@ def _declaration(page: Page, address: str, sign: Sign, points: int | None = None
         reasons.append(Reason(Sign.LOGO_WORD, 12))
     if page.says_name(own):
         reasons.append(Reason(Sign.NAME, 10))
-    reasons += [reason(Sign.TRAP, what) for what in list(traps(page.foreign(own)))[:1]]
+    reasons += [*(reason(Sign.TRAP, what) for what in list(traps(page.foreign(own)))[:1]), *by_folder(source)]
     return Sighting(source, reasons, declared=True)
 
 
@@ -94,7 +95,7 @@ def _microdata(page: Page) -> Iterator[Sighting]:
             )
             source = page.absolute(written)
             if source and (one.tag != "a" or is_picture_name(source)):
-                yield _declaration(page, written, Sign.MICRODATA)
+                yield declaration(page, written, Sign.MICRODATA)
                 break
 
 
@@ -119,7 +120,7 @@ def _metas(page: Page) -> Iterator[Sighting]:
         name = (attribute(meta, "property") or attribute(meta, "name")).lower().strip()
         if name in _METAS and (address := attribute(meta, "content")):
             sign, points = _METAS[name]
-            yield _declaration(page, address, sign, points)
+            yield declaration(page, address, sign, points)
 
 
 def _icons(page: Page) -> Iterator[Sighting]:
@@ -131,7 +132,7 @@ def _icons(page: Page) -> Iterator[Sighting]:
         size = max(
             (int(one) for one in re.findall(r"(\d{1,4})x\d", attribute(link, "sizes").lower() or href)), default=0
         )
-        yield _declaration(page, href, *icon_sign(rel, href, size))
+        yield declaration(page, href, *icon_sign(rel, href, size))
     yield Sighting(urljoin(page.url, "/favicon.ico"), [reason(Sign.ICON, points=3)], declared=True)
 
 
@@ -163,61 +164,6 @@ def manifest_icons(text: str, address: str, page: Page) -> list[Candidate]:
             size = max((int(one) for one in re.findall(r"(\d{1,4})x\d", str(icon.get("sizes", "")).lower())), default=0)
             sign, points = icon_sign("icon", source, size)
             if source:
-                one = _declaration(page, source, sign, points)
+                one = declaration(page, source, sign, points)
                 found.append(Candidate.declared(one))
     return sorted(found, key=lambda candidate: -candidate.score)[:2]
-
-
-# Pages that scripts draw.
-
-_IN_SCRIPT = re.compile(
-    r"""["'(`]((?:https?:\\?/\\?/|\.{0,2}\\?/)?[\w\-./\\%@:]{0,200}\.(?:svg|png|webp|jpe?g|gif))["')`?\\]"""
-)
-
-
-_DATA_IN_SCRIPT = re.compile(r"""["'`](data:image/(?:svg\+xml|png|webp)[;,][^"'`\s]{300,200000})["'`]""")
-SCRIPT_MOST = 4_000_000
-"""Characters of a script that are read."""
-
-
-def _named_in_scripts(page: Page) -> Iterator[Sighting]:
-    for script in page.all("script"):
-        if not script.get("src") and "ld+json" not in attribute(script, "type").lower():
-            yield from _in_script(page, script.text or "", page.base)
-
-
-def _in_script(page: Page, text: str, base: str) -> Iterator[Sighting]:
-    """Pictures that a script names and whose names say what they are."""
-    text = text[:SCRIPT_MOST]
-    seen: set[str] = set()
-    for found in (*_IN_SCRIPT.finditer(text), *_DATA_IN_SCRIPT.finditer(text)):
-        address = found[1].replace("\\u002F", "/").replace("\\/", "/")
-        called = folded(file_name(address)) if not address.startswith("data:") else _called_in_script(text, found)
-        if address in seen or not says_logo(called) or len(seen) > 20:
-            continue
-        seen.add(address)
-        bundled = re.match(r"(static|assets|img|images|media)/", address) is not None  # As seen from the home page.
-        source = page.absolute(address, page.base if bundled else base)
-        if source:
-            sighting = _declaration(page, source, Sign.IN_SCRIPT)
-            sighting.reasons.append(Reason(Sign.LOGO_WORD, 26))
-            if page.says_name(called):
-                sighting.reasons.append(reason(Sign.NAME, points=10))
-            yield sighting
-
-
-def _called_in_script(text: str, found: re.Match[str]) -> str:
-    """The words beside a picture in a script, and beside the uses of the name that is given to it there."""
-    around = text[max(0, found.start() - 60) : found.start()] + " " + text[found.end() : found.end() + 60]
-    given = re.search(r"([\w$]+)\s*[=:]\s*$", text[max(0, found.start() - 40) : found.start()])
-    if given:
-        uses = re.finditer(rf"(?<![\w$])src:\s*{re.escape(given[1])}(?![\w$])", text)
-        around += "".join(
-            text[max(0, use.start() - 80) : use.end() + 80] for _, use in zip(range(5), uses, strict=False)
-        )
-    return folded(re.sub(r"data:[^\"'`\s]*", " ", around))
-
-
-def scripted(page: Page, text: str, base: str) -> list[Candidate]:
-    """Candidates from a script that draws the page."""
-    return [Candidate.declared(one) for one in _in_script(page, text, base)]

@@ -187,8 +187,14 @@ _FUNCTIONS = re.compile(
     r"|icon home|home|user|login|lock|clock|uhr|calendar|kalender|download|pdf|print|drucken|up|totop|quote\w*|karte"
     r"|map|maps|googlemaps?|marker|pin|anfahrt|lageplan|standort|accessibility|eye ?able|barrierefrei\w*|whatsapp)\b"
 )
+_FLAGS = re.compile(r"/(flags?|flag[-_]?icons?|flaggen?|fahnen?|lang|languages?|sprachen?)/", re.IGNORECASE)
+_PLUGINS = re.compile(r"/wp-content/(mu-)?plugins/", re.IGNORECASE)
+"""Folders of what is no logo: the flags of languages, and pictures that an extension of the site brought along."""
+_FOR_PHONES = re.compile(r"(?<!hidden )(?<!hide )(?<!not )(?<!no )\b(mobile?|off ?canvas)\b(?! (hidden|hide|none))")
+"""Places that are shown on small screens, or when somebody asks for them."""
 _COOKIES = N_("a cookie notice")
 _LARGE = N_("a large picture")
+_BUILDER = N_("the builder of the site")
 _PORTAL = N_("an app or a portal")
 _TRAPS = {
     N_("a partner or client"): r"partner\w*|kunden?\w*|clients?|customers?|referenz\w*|references?|sponsor\w*"
@@ -212,7 +218,7 @@ _TRAPS = {
     r"|galerie|thumbnail|cover|skyline|panorama",
     N_("a portrait"): r"team\w*|portraits?|portraet\w*|avatars?|mitarbeiter\w*|kolleg\w*|author|autor|foto|photo"
     r"|testimonials?|gruppenbild|ansprechpartner\w*|gravatar",
-    N_("the builder of the site"): r"wordpress|joomla|typo3|jimdo|wix|webdesign\w*|webagentur|werbeagentur|agentur\w*"
+    _BUILDER: r"wordpress|joomla|typo3|jimdo|wix|webdesign\w*|webagentur|werbeagentur|agentur\w*"
     r"|powered\w*|avada|elementor|divi|enfold|squarespace|strato|ionos|webflow|shopify|drupal|contao|betheme|themeforest"
     r"|designed by|made by|umsetzung|realisierung|pfavico|w logo|vite|react|nextjs|vercel|angular|nuxt|gatsby",
     _PORTAL: r"app ?store|google ?play|play ?store|teamviewer|anydesk|meine ?kanzlei|unternehmen online"
@@ -227,11 +233,25 @@ def says_logo(text: str) -> bool:
     return _LOGO.search(text) is not None
 
 
+def is_white(text: str) -> bool:
+    """Whether the folded text speaks of a version for dark grounds."""
+    return _WHITE.search(text) is not None
+
+
 def traps(text: str) -> Iterator[str]:
     """What else than the logo the folded text speaks of."""
     for what, words in _TRAP_WORDS.items():
         if words.search(text):
             yield what
+
+
+def by_folder(address: str) -> Iterator[Reason]:
+    """What the folder in which a picture lies says."""
+    path = urlsplit(address).path
+    if _FLAGS.search(path):
+        yield reason(Sign.FUNCTION)
+    elif _PLUGINS.search(path):
+        yield reason(Sign.TRAP, _BUILDER)
 
 
 def own_words(element: Element, *more: str) -> str:
@@ -314,7 +334,9 @@ def judge(page: Page, element: Element, own: str, address: str = "") -> Iterator
     yield from _judge_place(page, place)
     yield from _judge_names(page, place, own, logo=logo)
     yield from _judge_words(page, place, own, logo=logo)
-    if _WHITE.search(own):
+    if not place.home:
+        yield from by_folder(address)
+    if is_white(own) or any(map(_FOR_PHONES.search, place.words)):
         yield reason(Sign.VARIANT, points=2 * Sign.VARIANT.points)
     elif _VARIANT.search(own):
         yield reason(Sign.VARIANT)

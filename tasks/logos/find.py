@@ -15,12 +15,13 @@ from lxml import etree  # type: ignore[import-untyped]
 
 from tasks.logos import svg
 from tasks.logos.candidate import Candidate, Kind, merged, stem
-from tasks.logos.declared import manifest_icons, scripted
+from tasks.logos.declared import manifest_icons
 from tasks.logos.evidence import Reason, Sign, reason
 from tasks.logos.fetch import PAGE_BYTES, Fetcher
 from tasks.logos.gather import gather
 from tasks.logos.look import Look, look
 from tasks.logos.page import Element, Page, as_xml, attribute, folded
+from tasks.logos.scripts import scripted
 from tasks.logos.styles import Styles, imports
 from tasks.logos.visit import AT_ONCE, Visit, enter, first_page, is_file, is_thin
 

@@ -1,7 +1,7 @@
 """Everything on a page that may be the firm's logo, with the evidence that the page itself holds.
 
-A mechanism is a function that yields sightings; those for what a page declares are in ``tasks.logos.declared``. Nothing
-is fetched here.
+A mechanism is a function that yields sightings; those for what a page declares are in ``tasks.logos.declared``, those
+for what its scripts name in ``tasks.logos.scripts``. Nothing is fetched here.
 """
 
 import re
@@ -14,6 +14,7 @@ from tasks.logos.candidate import CANDIDATES, Candidate, Kind, Sighting, address
 from tasks.logos.declared import declarations
 from tasks.logos.evidence import Reason, Sign, judge, own_words, reason, says_logo
 from tasks.logos.page import Element, Page, attribute, file_name, folded
+from tasks.logos.scripts import named
 from tasks.logos.styles import Painted, Styles, urls
 
 DRAWN = 6
@@ -31,9 +32,9 @@ def gather(page: Page, styles: Styles | None = None) -> list[Candidate]:
     for one in placed:
         if one.element in unseen and all(each.sign is not Sign.HIDDEN for each in one.reasons):
             one.reasons.append(reason(Sign.HIDDEN))
-    candidates = as_candidates(page, [*placed, *declarations(page)])
+    candidates = as_candidates(page, [*placed, *declarations(page), *named(page)])
     if _writes_its_name(page):
-        candidates = [one.with_reasons(reason(Sign.TEXT_BRAND)) if one.is_mere_icon else one for one in candidates]
+        candidates = [one.with_reasons(reason(Sign.TEXT_BRAND)) if one.is_nameless else one for one in candidates]
     candidates = sorted(candidates, key=lambda candidate: -candidate.score)[:CANDIDATES]
     drawn = {one.source: one.element for one in placed if one.source.startswith("<")}
     return [
@@ -59,12 +60,12 @@ def _images(page: Page) -> Iterator[Sighting]:
         known = list(dict.fromkeys(filter(None, map(page.absolute, versions))))
         reasons = list(judge(page, image, own_words(image, *{file_name(one) for one in (source, *known[:3])}), source))
         sightings.append(Sighting(source, reasons, known, image))
-    named = _writes_its_name(page)
+    text_brand = _writes_its_name(page)
     if len({one.source for one in sightings}) == 1 and all(each.points > 0 for each in sightings[0].reasons):
-        if not named or any(each.sign in {Sign.HOME_LINK, Sign.HEADER, Sign.TOP} for each in sightings[0].reasons):
+        if not text_brand or any(each.sign in {Sign.HOME_LINK, Sign.HEADER, Sign.TOP} for each in sightings[0].reasons):
             sightings[0].reasons.append(reason(Sign.ONLY))
     else:
-        least = 15 if named else 0
+        least = 15 if text_brand else 0
         likely = next((one for one in sightings if one.points > least), None)
         if likely is not None:
             likely.reasons.append(reason(Sign.FIRST))

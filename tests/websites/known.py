@@ -230,6 +230,26 @@ def modern() -> list[Website]:
             files={"/static/js/main.4be1.js": '!function(){var e={};e.exports=n.p+"static/media/logo_weide.8f3a2.svg";var t="static/media/hero.77.jpg";React.createElement("img",{src:"/static/media/logo_weide.8f3a2.svg",alt:"Weide"})}()', "/static/media/logo_weide.8f3a2.svg": logo_svg("weide", GREEN), "/favicon.ico": icon(32, kind="ICO")},
         ),
         website(
+            "Bundled application, shown in a link home under a name that says nothing", "www.ahorn-recht.example", "Ahorn Rechtsanwälte",
+            '<div id="root"></div>', "/assets/ar-2024-rgb-CXEULMVn.png", rest="",
+            head='<script type="module" crossorigin src="/assets/index-CE3.js"></script><link rel="icon" type="image/svg+xml" href="/vite.svg"><meta property="og:image" content="https://builder.example/og.png">',
+            files={
+                "/assets/index-CE3.js": 'const Gd="/assets/ar-2024-rgb-CXEULMVn.png",Jd="/assets/kanzlei-ahorn-BEsAy.png",Kd="/assets/dav-Bz.png";function Zd(){return g.jsx("header",{className:"sticky top-0",children:g.jsxs("div",{className:"container",children:[g.jsx(Y,{to:"/",className:"flex","aria-label":"Startseite",children:g.jsx("img",{src:Gd,alt:"Ahorn",className:"h-14",style:{maxHeight:60}})}),g.jsx("a",{href:"/",children:"Start"})]})})}'
+                'function q(){return g.jsxs("main",{children:[g.jsx("img",{src:Jd,alt:"Kanzlei Ahorn in Musterstadt"}),g.jsx("img",{src:Kd,alt:"Mitglied im Anwaltverein"}),g.jsx("img",{src:"/uploads/88fbd551.png",alt:"Ahorn Logo weiß",className:"h-12"})]})}',
+                "/assets/ar-2024-rgb-CXEULMVn.png": logo("ahorn", RED), "/assets/kanzlei-ahorn-BEsAy.png": photo(3), "/assets/dav-Bz.png": drawn.badge(2),
+                "/uploads/88fbd551.png": logo("ahorn", WHITE), "/vite.svg": logo_svg("v", "#646cff"),
+            },
+        ),
+        website(
+            "Bundled application, called a logo only where it is shown", "www.stb-quitte.example", "Quitte Steuerberatung",
+            '<div id="app"></div>', "/uploads/3f9c2b1e-7a10.png", rest="",
+            head='<script type="module" src="/build/app.js"></script><link rel="icon" href="/favicon.ico">',
+            files={
+                "/build/app.js": 'var t=T(`<header class="kopf"><div class="zeile"><img src="/uploads/3f9c2b1e-7a10.png" alt="Logo Quitte Steuerberatung" width="200"><nav><a href="/kontakt">Kontakt</a></nav></div></header><section><img src="/uploads/77aa01.png" alt="Quitte im Gespräch"><img src="/uploads/91bc.png" alt="DATEV Logo"></section>`);',
+                "/uploads/3f9c2b1e-7a10.png": logo("quitte", GREEN), "/uploads/77aa01.png": photo(4), "/uploads/91bc.png": drawn.badge(1), "/favicon.ico": icon(32, kind="ICO"),
+            },
+        ),
+        website(
             "Picture element, SVG first, dark version aside", "kanzlei-buche.example", "Kanzlei Buche",
             f'<header class="page-head"><a href="/de" class="page-head__link"><picture><source media="(prefers-color-scheme: dark)" srcset="/img/buche-dark.svg"><source type="image/svg+xml" srcset="/img/buche.svg"><img src="/img/buche.png" alt="Kanzlei Buche" width="200" height="50"></picture></a><nav><ul>{parts.menu(25)}</ul></nav></header>',
             "/img/buche.png", "/img/buche.svg", files={"/img/buche.svg": logo_svg("buche"), "/img/buche.png": logo("buche"), "/img/buche-dark.svg": logo_svg("buche", WHITE)},
@@ -325,6 +345,8 @@ def traps() -> list[Website]:
         website("No logo: photograph as header", "www.ra-erbse.example", "Rechtsanwalt Erbse", f'<header class="header"><img class="header-image" src="/img/header.jpg" alt="Kanzleigebäude" width="1400" height="400"><h1><a href="/">Rechtsanwalt Erbse</a></h1><ul>{parts.menu(54)}</ul></header>', files={"/img/header.jpg": photo(8, (1400, 400))}),
         website("No logo: builder's icon only", "www.bohne-stb.example", "Bohne Steuerberatung", name.format("Bohne Steuerberatung", parts.menu(55)), head='<link rel="icon" type="image/png" href="https://www.jimdo.example/favicon.png"><link rel="apple-touch-icon" href="/wp-includes/images/w-logo-blue-white-bg.png">', files={"/wp-includes/images/w-logo-blue-white-bg.png": icon(180)}),
         website("No logo: nothing but text", "www.notar-hirse.example", "Notar Hirse", name.format("Notar Hirse", parts.menu(56)), rest="<main><p>Beurkundungen nach Vereinbarung.</p></main><footer>Notar Hirse</footer>"),
+        website("No logo: flags of languages in the head", "www.ra-hafer.example", "Rechtsanwalt Hafer", f'<header class="header"><div class="left"><img src="/img/flag/DE.gif" alt="" width="60" height="40"></div><strong>Recht und Rat</strong><ul>{parts.menu(58)}</ul></header>', rest="<main><p>Willkommen.</p></main>", files={"/img/flag/DE.gif": logo("flagge", RED, (60, 40), "GIF")}),
+        website("No logo: an extension's picture in a script", "www.stb-dinkel.example", "Steuerbüro Dinkel", name.format("Steuerbüro Dinkel", parts.menu(59)), rest="<main><p>Willkommen.</p></main><script>var share={icon:'/wp-content/plugins/share-buttons/images/logo.png'};</script>", files={"/wp-content/plugins/share-buttons/images/logo.png": logo("teilen", GREEN, (240, 80))}),
         website("No logo: a portrait in the header", "www.ra-gerste.example", "Rechtsanwältin Gerste", f'<header><a href="/">Rechtsanwältin Gerste</a><img src="/img/gerste-portrait.jpg" alt="Rechtsanwältin Gerste" width="200"><ul>{parts.menu(57)}</ul></header>', files={"/img/gerste-portrait.jpg": portrait(3)}),
         website("Badge beside the logo in the header", "www.hafer-tax.example", "Hafer Tax", f'<header class="header"><div class="left"><a href="/"><img src="/img/hafer.png" alt="Hafer"></a></div><div class="right"><a href="https://www.datev.example/" target="_blank"><img src="/bilder/datev-logo.svg" alt="DATEV Logo" class="logo"></a><img src="/bilder/tuev-iso9001.png" alt="TÜV Logo ISO 9001" class="logo"></div><ul>{parts.menu(58)}</ul></header>', "/img/hafer.png", files={"/img/hafer.png": logo("hafer", RED)}),
         website("Association's logo at the very top", "www.roggen-law.example", "Roggen Law", f'<div class="network-bar"><a href="https://netzwerk.example/"><img class="logo" src="/img/netzwerk-logo.png" alt="Mitglied im Anwaltsnetzwerk"></a></div><header><a href="/"><img src="/img/roggen.svg"></a><ul>{parts.menu(59)}</ul></header>', "/img/roggen.svg", files={"/img/roggen.svg": logo_svg("roggen"), "/img/netzwerk-logo.png": logo("netz", RED)}),

@@ -58,6 +58,16 @@ def picture(size: tuple[int, int] = (400, 160), colour: tuple[int, int, int] = (
         ('<header><a href="/en/"><img src="a.png"></a></header>', "", "a.png"),
         ('<header><a href="/en/"><img src="b.png"></a><a href="/de/"><img src="a.png"></a></header>', "", "a.png"),
         ('<div id="kopf"><img src="a.png" alt="Logo"></div>', "", "a.png"),
+        (
+            '<nav><b class="m-mobile"><a href="/"><img src="b.svg"></a></b><a href="/"><img src="a.svg"></a></nav>',
+            "",
+            "a.svg",
+        ),
+        (
+            '<nav><b class="hide-mobile"><a href="/"><img src="a.svg"></a></b><a href="/"><img src="b.svg"></a></nav>',
+            "",
+            "a.svg",
+        ),
         ('<div class="site-branding"><a href="index.php"><img src="a.png"></a></div>', "", "a.png"),
         ('<img src="bilder/Kanzlei-Logo.png">', "", "bilder/Kanzlei-Logo.png"),
         ('<img src="x.png" alt="Mustermann &amp; Partner">', "", "x.png"),

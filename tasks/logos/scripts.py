@@ -1,0 +1,103 @@
+"""Pages that scripts draw: the pictures that a script names, and what it says of them where it shows them.
+
+No script is run. Bundlers shorten names, but leave addresses, alternative texts and links as they were written.
+"""
+
+import re
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import islice
+
+from tasks.logos.candidate import Candidate, Sighting
+from tasks.logos.declared import declaration
+from tasks.logos.evidence import Sign, is_white, reason, says_logo, traps
+from tasks.logos.page import Page, attribute, file_name, folded
+
+MOST = 4_000_000
+"""Characters of a script that are read."""
+SIGHTINGS = 20
+USES = 3000
+
+_ADDRESS = re.compile(
+    r"""["'(`]((?:https?:\\?/\\?/|\.{0,2}\\?/)?[\w\-./\\%@:]{0,200}\.(?:svg|png|webp|jpe?g|gif))["')`?\\]"""
+)
+_DATA = re.compile(r"""["'`](data:image/(?:svg\+xml|png|webp)[;,][^"'`\s]{300,200000})["'`]""")
+_SHOWN = re.compile(r"""\bsrc["']?\s*[:=,]\s*(?:["'`]([^"'`]{1,400})["'`]|([\w$]{1,40}))""")
+_SAID = re.compile(r"""\b(?:alt|title|aria-label|id|class(?:Name)?)["']?\s*[:=,]\s*["'`]([^"'`]{0,200})""")
+_LINK = re.compile(r"""\b(?:to|href)["']?\s*[:=,]\s*["'`]([^"'`]{0,200})["'`]""")
+_HOME = re.compile(r"/|\./|#|/?(?:de|index\.html)/?|#(?:top|home|start|hero)")
+
+
+@dataclass(frozen=True)
+class _Use:
+    """One place in which a script shows a picture."""
+
+    words: str
+    """Its alternative text and what it is called, folded."""
+    home: bool
+    """It is in a link to the home page."""
+
+
+def named(page: Page) -> Iterator[Sighting]:
+    """Pictures that the scripts within a page name."""
+    for script in page.all("script"):
+        if not script.get("src") and "ld+json" not in attribute(script, "type").lower():
+            yield from _sightings(page, script.text or "", page.base)
+
+
+def scripted(page: Page, text: str, base: str) -> list[Candidate]:
+    """Candidates from a script that draws the page."""
+    return [Candidate.declared(one) for one in _sightings(page, text, base)]
+
+
+def _sightings(page: Page, text: str, base: str) -> Iterator[Sighting]:
+    """Pictures that are called a logo, by their names or where they are shown, or that lead home."""
+    text = text[:MOST]
+    uses = _uses(text)
+    seen: set[str] = set()
+    for found in (*_ADDRESS.finditer(text), *_DATA.finditer(text)):
+        address = found[1].replace("\\u002F", "/").replace("\\/", "/")
+        if address in seen:
+            continue
+        variable = re.search(r"([\w$-]+)[\"']?\s*[=:]\s*$", text[max(0, found.start() - 40) : found.start()])
+        shown = [*uses[address], *(uses[variable[1]] if variable else [])][:5]
+        said = " ".join([folded(variable[1]) if variable else "", *(use.words for use in shown)])
+        name = "" if address.startswith("data:") else folded(file_name(address))
+        logo, home = says_logo(f"{name} | {said}"), any(use.home for use in shown)
+        if not (logo or home):
+            continue
+        seen.add(address)
+        bundled = re.match(r"(static|assets|img|images|media)/", address) is not None  # As seen from the home page.
+        source = page.absolute(address, page.base if bundled else base)
+        if source:
+            sighting = declaration(page, source, Sign.IN_SCRIPT)
+            known = {each.sign for each in sighting.reasons}
+            sighting.reasons += [reason(Sign.LOGO_WORD, points=26)] if logo else []
+            sighting.reasons += [reason(Sign.HOME_LINK)] if home else []
+            if Sign.NAME not in known and page.says_name(said):
+                sighting.reasons.append(reason(Sign.NAME, points=10))
+            if Sign.TRAP not in known and not home:
+                sighting.reasons += [reason(Sign.TRAP, what) for what in list(traps(page.foreign(said)))[:1]]
+            if is_white(f"{name} {said}"):
+                sighting.reasons.append(reason(Sign.VARIANT, points=2 * Sign.VARIANT.points))
+            yield sighting
+        if len(seen) > SIGHTINGS:
+            return
+
+
+def _uses(text: str) -> defaultdict[str, list[_Use]]:
+    """Where a script shows pictures, by their addresses and by the names that it gave to these."""
+    uses: defaultdict[str, list[_Use]] = defaultdict(list)
+    for shown in islice(_SHOWN.finditer(text), USES):
+        before = text[max(0, shown.start() - 300) : shown.start()]
+        after = text[shown.end() : shown.end() + 300]
+        own = re.split(r"[{<\[]", before)[-1] + re.split(r"[}>\]]", after)[0]
+        open_ = re.split(r"\}\)|</|/>", before)[-1]  # What is closed before it is not around it.
+        link = next(reversed(_LINK.findall(open_)), None)
+        uses[shown[1] or shown[2]].append(_Use(folded(*_SAID.findall(own)), link is not None and _is_home(link)))
+    return uses
+
+
+def _is_home(target: str) -> bool:
+    return _HOME.fullmatch(target) is not None
