@@ -56,8 +56,9 @@ class Candidate:
 
     @property
     def is_nameless(self) -> bool:
-        """Whether nothing but its place and a word speak for it: the firm is not named, and it does not lead home."""
-        return self.is_mere_icon or not self.has(Sign.HOME_LINK, Sign.NAME, Sign.INITIALS, *_DECLARED)
+        """Whether no more than its place or a word speaks for it: it does not name the firm and does not lead home."""
+        named = self.has(Sign.HOME_LINK, Sign.NAME, Sign.INITIALS)
+        return self.is_mere_icon or (self.has(*_PLACED) and not named and not self.has(*_DECLARED))
 
     @property
     def is_placeholder(self) -> bool:

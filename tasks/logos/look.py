@@ -17,7 +17,7 @@ from pathlib import Path
 from PIL import Image, ImageChops
 
 from tasks.confinement import confine
-from tasks.logos import drawing, raster, svg
+from tasks.logos import raster, svg
 
 WALL_SECONDS = 8.0
 SIDE = 160
@@ -93,6 +93,8 @@ def measure(content: bytes) -> Look:
     """Look at one picture here and now: for the limited process; raises whatever it fails with."""
     vector = svg.is_svg(content)
     if vector:
+        from tasks.logos import drawing  # It takes most of the time that this process needs to start.
+
         root = svg.clean(content, raster.decode)
         _, _, wide, high = svg.view_box(root)
         raster.check_shape(wide, high)
