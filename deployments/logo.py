@@ -1,7 +1,7 @@
 """``provision logo``: one logo, found or given, judged, brought into shape and told."""
 
 import json
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -99,6 +99,7 @@ def _candidate(one: Candidate) -> dict[str, Any]:
         "confidence": one.confidence,
         "score": one.score,
         "versions": list(one.versions),
+        "part": asdict(one.part) if one.part is not None else None,
         "reasons": reasons,
     }
 

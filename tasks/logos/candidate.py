@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from urllib.parse import parse_qs, urlsplit
 
+from tasks.logos.cut import Part
 from tasks.logos.evidence import Reason, Sign, reason
 from tasks.logos.page import Element, Page, attribute, file_name, site_of
 
@@ -36,6 +37,8 @@ class Candidate:
     """Addresses of the same picture, the best first."""
     drawing: str = ""
     """Of a drawing within the page: as a file of its own, with the colours that the page gives it."""
+    part: Part | None = None
+    """Of a picture that holds several: which part of it the page shows here."""
     confidence: float = 0.0
     """How likely it is the logo, 0 to 1."""
 
@@ -87,6 +90,7 @@ class Sighting:
     versions: list[str] = field(default_factory=list)
     element: Element = None
     declared: bool = False
+    part: Part | None = None
 
     @property
     def points(self) -> int:
@@ -169,6 +173,7 @@ def _candidate(page: Page, together: list[Sighting]) -> Candidate:
         best.source,
         _sorted(reasons.values()),
         () if is_drawing else tuple(_best_first(versions)),
+        part=best.part,
     )
 
 

@@ -15,6 +15,7 @@ from lxml import etree  # type: ignore[import-untyped]
 
 from tasks.logos import svg
 from tasks.logos.candidate import Candidate, Kind, merged, stem
+from tasks.logos.cut import cut
 from tasks.logos.declared import manifest_icons
 from tasks.logos.evidence import Reason, Sign, reason
 from tasks.logos.fetch import PAGE_BYTES, Fetcher
@@ -32,6 +33,8 @@ LEAST = 0.3
 UNSURE = 0.6
 """What needs a look by an operator is not more certain than this."""
 LOOKED_AT = 6
+CUTS = 2
+"""Pictures of one site out of which a part is cut; each may cost a process all its time."""
 WHITER = 0.25
 """Share of a picture by which it is whiter than a version for a light ground."""
 SHEETS = 5
@@ -232,12 +235,16 @@ def _looked_at(visit: Visit, page: Page, candidates: list[Candidate]) -> tuple[l
     likely = [one for one in candidates if one.score > 0]  # What leads home may be another version of the best.
     wanted = [one for one in likely if one.score > best - 60 or one.has(Sign.HOME_LINK)][:LOOKED_AT]
     had = [_content(visit, page, one) for one in wanted] if len(wanted) == 1 else _at_once(visit, page, wanted)
+    had, uncut = _cut_out(wanted, had)
     looks = look([content for content in had if content])
     seen = iter(looks)
     looked = {one.source: next(seen) if content else None for one, content in zip(wanted, had, strict=True)}
     fetched = {one.source for one, content in zip(wanted, had, strict=True) if content}
     judged = [
-        one.with_reasons(*_appearance(one, looked[one.source], had=one.source in fetched))
+        one.with_reasons(
+            *_appearance(one, looked[one.source], had=one.source in fetched),
+            *([reason(Sign.PART)] if one.source in uncut else []),
+        )
         if one.source in looked
         else one
         for one in candidates
@@ -252,6 +259,21 @@ def _at_once(visit: Visit, page: Page, wanted: list[Candidate]) -> list[bytes | 
     with ThreadPoolExecutor(AT_ONCE) as pool:
         work: Callable[[Candidate], bytes | None] = lambda one: _content(visit, page, one)  # noqa: E731
         return list(pool.map(work, wanted))
+
+
+def _cut_out(wanted: list[Candidate], had: list[bytes | None]) -> tuple[list[bytes | None], set[str]]:
+    """The parts of the pictures that hold several, and the sources of those out of which nothing can be cut."""
+    pieces: list[bytes | None] = []
+    uncut: set[str] = set()
+    tried = 0
+    for one, content in zip(wanted, had, strict=True):
+        piece = content
+        if content and one.part is not None:
+            piece = cut(content, one.part) if tried < CUTS else None
+            tried += 1
+            uncut |= {one.source} if piece is None else set()
+        pieces.append(piece or content)
+    return pieces, uncut
 
 
 def _content(visit: Visit, page: Page, candidate: Candidate) -> bytes | None:

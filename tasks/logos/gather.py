@@ -11,6 +11,7 @@ from itertools import islice
 
 from tasks.logos import page as pages
 from tasks.logos.candidate import CANDIDATES, Candidate, Kind, Sighting, addresses, as_candidates, is_picture_name
+from tasks.logos.cut import Part
 from tasks.logos.declared import declarations
 from tasks.logos.evidence import Reason, Sign, judge, own_words, reason, says_logo
 from tasks.logos.page import Element, Page, attribute, file_name, folded
@@ -26,9 +27,11 @@ PICTURES = 600
 def gather(page: Page, styles: Styles | None = None) -> list[Candidate]:
     """The candidates of one page, the likeliest first. Without *styles* those within the page are read."""
     styles = styles or Styles(page)
-    seen = [*_images(page), *_drawings(page), *_embedded(page), *_backgrounds(page, styles)]
+    backgrounds = [one for one in _backgrounds(page, styles) if one.source]
+    seen = [*_images(page), *_drawings(page), *_embedded(page), *backgrounds]
     placed = [one for one in seen if one.source]
     unseen = styles.hidden(one.element for one in placed if one.points > 0)
+    _show_parts(styles, backgrounds)
     for one in placed:
         if one.element in unseen and all(each.sign is not Sign.HIDDEN for each in one.reasons):
             one.reasons.append(reason(Sign.HIDDEN))
@@ -192,18 +195,18 @@ def _background(page: Page, painted: Painted) -> Iterator[Sighting]:
             reasons.append(reason(Sign.BRAND_WORD))
     else:
         reasons.append(Reason(Sign.BACKDROP, -20))
-    if _is_part(painted):
-        reasons.append(reason(Sign.PART))
     yield Sighting(source, reasons, [], painted.element)
 
 
-def _is_part(painted: Painted) -> bool:
-    """Whether the picture holds several, of which the style shows one."""
-    told = " ".join(painted.declarations.get(name, "") for name in ("background", "background-position"))
-    told += painted.declarations.get("background-position-x", "") + painted.declarations.get(
-        "background-position-y", ""
-    )
-    return re.search(r"(?<![\w-])-\d+(\.\d+)?px", re.sub(r"url\([^)]*\)", "", told)) is not None
+def _show_parts(styles: Styles, backgrounds: list[Sighting]) -> None:
+    """Of pictures that hold several, tell which part each style shows, or that it cannot be told."""
+    likely = [one for one in backgrounds if one.points > 0]
+    boxes = styles.boxes(one.element for one in likely)
+    for one in likely:
+        style = boxes.get(one.element, {})
+        one.part = Part.of(style)
+        if one.part is None and re.search(r"(^|\s)-\d", style.get("background-position", "")):
+            one.reasons.append(reason(Sign.PART))
 
 
 def _last(selector: str) -> str:

@@ -16,6 +16,10 @@ MATCHED = 500
 MATCHING_SECONDS = 2.0
 """Style sheets made to keep us busy are left when this time is up."""
 _PICTURED = re.compile(r"background|content|mask|list-style|border-image|--")
+_BOX = re.compile(r"width|height|box-sizing|padding.*|background(-position.*|-size)?")
+_PLACES = re.compile(
+    r"(?<![\w#.-])(?:[-+]?[\d.]+(?:px|%|r?em)?|left|center|right|top|bottom|auto|cover|contain)(?![\w.-])"
+)
 WIDE = 1280
 """Pixels of the screen on which the page is seen."""
 _COLOURS = words(
@@ -109,6 +113,24 @@ class Styles:
         }
         return {one for one, every in path.items() if not unseen.isdisjoint(every)}
 
+    def boxes(self, elements: Iterable[Element]) -> dict[Element, dict[str, str]]:
+        """Size, padding and background of elements on a wide screen, in longhand properties."""
+        asked = list(dict.fromkeys(elements))
+        names = {word for one in asked for word in (one.tag, *_names(one))}
+        wanted = [
+            rule
+            for rule in self.rules
+            if any(map(_BOX.fullmatch, rule.declarations))
+            and _is_for_wide_screens(rule.media)
+            and not names.isdisjoint(re.findall(r"[\w-]+", rule.selector))
+        ]
+        told: dict[Element, dict[str, str]] = {one: {} for one in asked}
+        for element, rule in self._matches(asked, wanted):
+            _lay_over(told[element], rule.declarations)
+        for one in asked:
+            _lay_over(told[one], declarations(attribute(one, "style")))
+        return told
+
     def colours(self, drawing: Element) -> dict[Element, str]:
         """What the page's style sheets say of a drawing's colours, by element, so that it keeps them elsewhere."""
         above = [element for element in drawing.iterancestors() if isinstance(element.tag, str)]
@@ -190,6 +212,26 @@ class Styles:
         if "var(" in value and depth < 5:
             return self._value(re.sub(r"var\(\s*(--[\w-]+)\s*(?:,\s*([^()]*))?\)", filled, value), depth + 1)
         return value
+
+
+def _lay_over(told: dict[str, str], more: dict[str, str]) -> None:
+    """Put what a further rule says of size, padding and background over what is *told*, in longhand properties."""
+    for name, written in more.items():
+        value = written.replace("!important", "").strip().lower()
+        if name == "background":
+            bare = re.sub(r"url\([^)]*\)|\([^)]*\)", " ", value).partition(",")[0]
+            position, _, size = bare.partition("/")
+            told["background-position"] = " ".join(_PLACES.findall(position))
+            told["background-size"] = " ".join(_PLACES.findall(size)[:2])
+        elif name in {"background-position-x", "background-position-y"}:
+            across, down = [*told.get("background-position", "").split(), "0", "0"][:2]
+            told["background-position"] = f"{value} {down}" if name.endswith("x") else f"{across} {value}"
+        elif name == "padding" and (edges := value.split()[:4]):
+            edges = [*edges, edges[1]] if len(edges) == 3 else edges * 4
+            sides = ("padding-top", "padding-right", "padding-bottom", "padding-left")
+            told |= dict(zip(sides, edges, strict=False))
+        elif _BOX.fullmatch(name):
+            told[name] = value
 
 
 def _is_for_wide_screens(media: str) -> bool:

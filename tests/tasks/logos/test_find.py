@@ -285,10 +285,68 @@ def test_a_white_logo_without_a_twin_is_still_the_logo(site):
     assert taken(site) == "/a.png"
 
 
-def test_a_logo_that_has_to_be_cut_out_of_a_larger_picture_is_left_to_an_operator(site):
-    style = "<style>.logo{width:220px;height:60px;background:url(all.png) 0 -120px no-repeat}</style>"
+def sprite(scale: int = 1) -> bytes:
+    """Signs in a row, and below them a red and white logo of 220 by 60."""
+    made = Image.new("RGBA", (400 * scale, 400 * scale))
+    pen = ImageDraw.Draw(made)
+    for at in range(0, 400, 40):
+        pen.ellipse([scale * side for side in (at, 0, at + 30, 30)], fill=(0, 90, 160))
+    pen.rectangle([scale * side for side in (5, 125, 60, 175)], fill=(200, 20, 20))
+    pen.rectangle([scale * side for side in (80, 140, 210, 160)], fill=(90, 90, 90))
+    file = BytesIO()
+    made.save(file, "PNG")
+    return file.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("style", "scale"),
+    [
+        (".logo{width:220px;height:60px;background:url(all.png) 0 -120px no-repeat}", 1),
+        (".s{background:url(all.png)}.logo{background-position:0 -120px;width:220px;height:0;padding-top:60px}", 1),
+        (".logo{width:220px;height:60px;background:url(all.png) 0 -120px/400px auto}", 2),
+        (".s{background-image:url(all.png)}.logo{background-position-y:-7.5rem;width:13.75rem;height:60px}", 1),
+    ],
+)
+def test_a_logo_is_cut_out_of_a_picture_that_holds_several(site, style, scale):
+    head = f"<style>{style}@media print{{.logo{{background-position:0 0}}}}</style>"
+    site.pages["/"] = page('<header><a class="s logo" href="/">Mustermann</a></header>', head).content
+    site.pages["/all.png"] = sprite(scale)
+
+    found = find(site.url, FIRM)
+    logo = Image.open(BytesIO(shape(found.pictures[site.url + "/all.png"]).png))
+
+    assert found.choice is not None
+    assert found.choice.source == site.url + "/all.png"
+    assert found.choice.confidence >= CONFIDENT
+    assert logo.width / logo.height == pytest.approx(206 / 51, rel=0.03)  # Red and grey alone, trimmed.
+
+
+def test_a_drawing_of_several_is_cut_as_a_drawing(site):
+    style = "<style>.logo{width:220px;height:60px;background:url(all.svg) 0 -120px}</style>"
     site.pages["/"] = page('<header><a class="logo" href="/">Mustermann</a></header>', style).content
-    site.pages["/all.png"] = picture((400, 400))
+    site.pages["/all.svg"] = (
+        b'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 400 400"><circle r="20" cx="20" cy="20" fill="#06c"/>'
+        b'<path d="M5 125h60v50H5z" fill="#c11"/><path d="M80 140h130v20H80z" fill="#555"/></svg>'
+    )
+
+    shaped = shape(find(site.url, FIRM).pictures[site.url + "/all.svg"])
+
+    assert shaped.report.vector
+    assert shaped.width / shaped.height == pytest.approx(205 / 50, rel=0.03)
+
+
+@pytest.mark.parametrize(
+    "style",
+    [
+        "background:url(all.png) 0 -120px",  # How large the element is, nobody says.
+        "width:220px;height:60px;background:url(all.png) 0 -9000px",  # Nothing is shown.
+    ],
+)
+def test_what_cannot_be_cut_out_is_left_to_an_operator(site, style):
+    site.pages["/"] = page(
+        '<header><a class="logo" href="/">Mustermann</a></header>', f"<style>.logo{{{style}}}</style>"
+    ).content
+    site.pages["/all.png"] = sprite()
 
     choice = find(site.url, FIRM).choice
 
