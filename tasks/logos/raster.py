@@ -29,6 +29,10 @@ SIDE_LEAST = 16
 RATIO_MOST = 40
 NOISE = 24
 """Difference from the background, of 255, that a lossy format may add to it."""
+DEFINITE = 64
+"""Difference from the background that no noise and no bleeding reaches."""
+INKS = 5
+"""Colours, of 64, that a logo which touches the edges may have in the main."""
 SPECK = 8
 """Pixels."""
 HOLES = 2000
@@ -223,7 +227,9 @@ def without_background(picture: Image.Image) -> Image.Image | None:
         lambda value: 255 * (value > 0)
     )
     bleeding = ImageChops.darker(grown(removed, 5), pale)
-    near = ImageChops.subtract(ImageChops.lighter(grown(removed, 2), bleeding), removed)
+    # The outermost pixels of a logo that was cut off tightly are mixed with the background as well.
+    near = ImageChops.lighter(ImageChops.lighter(grown(removed, 2), bleeding), _rim(rgb.size))
+    near = ImageChops.subtract(near, removed)
     if _soft_share(strongest, near) > 0.3:
         return None  # A shadow or glow fades into the background: cutting it would leave a halo.
     # What the logo's own colour is, a pixel at its edge learns from its most different neighbour.
@@ -237,6 +243,12 @@ def without_background(picture: Image.Image) -> Image.Image | None:
     channels = [_unmixed(channel, alpha, level) for channel, level in zip(rgb.split(), ground.colour, strict=True)]
     cut = Image.merge("RGBA", [*channels, alpha])
     return cut if shows_on_white(cut) or cut.getchannel("A").getbbox() is None else None
+
+
+def _rim(size: tuple[int, int]) -> Image.Image:
+    rim = Image.new("L", size, 255)
+    rim.paste(0, (1, 1, size[0] - 1, size[1] - 1))
+    return rim
 
 
 def _unmixed(channel: Image.Image, alpha: Image.Image, level: int) -> Image.Image:
@@ -259,24 +271,49 @@ class _Ground:
 
 
 def _flat_border(rgb: Image.Image) -> _Ground | None:
-    """The colour that nearly all of the outermost pixels have; a tightly cut logo may touch the edge."""
-    width, height = rgb.size
-    ring = Image.new("RGB", (2 * (width + height), 1))
-    at = 0
-    for box in ((0, 0, width, 1), (0, height - 1, width, height), (0, 0, 1, height), (width - 1, 0, width, height)):
-        strip = rgb.crop(box)
-        strip = strip if strip.height == 1 else strip.transpose(Image.Transpose.ROTATE_90)
-        ring.paste(strip, (at, 0))
-        at += strip.width
+    """The colour that nearly all of the outermost pixels have, or that a logo leaves which is cut off at its edges."""
+    ring = _ring(rgb)
     commonest = max(ring.getcolors(ring.width) or [], default=None)
     if commonest is None or not isinstance(commonest[1], tuple):
         return None
     red, green, blue = commonest[1]
-    histogram = _distance(ring, (red, green, blue)).histogram()
-    if sum(histogram[: NOISE + 1]) < 0.8 * ring.width:
-        return None
-    noise = max((level for level in range(NOISE + 1) if sum(histogram[level:25]) > 0.02 * ring.width), default=0)
-    return _Ground((red, green, blue), min(NOISE, noise + 6))
+    for colour, least in (((red, green, blue), 0.4), ((255, 255, 255), 0.2)):
+        histogram = _distance(ring, colour).histogram()
+        share = sum(histogram[: NOISE + 1]) / ring.width
+        if share >= 0.8 or (share >= least and _is_ink(rgb, colour)):
+            noise = max(
+                (level for level in range(NOISE + 1) if sum(histogram[level:25]) > 0.02 * ring.width), default=0
+            )
+            return _Ground(colour, min(NOISE, noise + 6))
+    return None
+
+
+def _is_ink(rgb: Image.Image, ground: tuple[int, int, int]) -> bool:
+    """Whether what stands on the ground and touches the edges is a logo, not a photograph, a gradient or a shadow.
+
+    A logo has few colours, and where it meets an edge it differs definitely from the ground.
+    """
+    distance = _distance(rgb, ground)
+    definite = distance.point(lambda value: 255 * (value >= DEFINITE))
+    touching = _ring(distance).point(lambda value: 255 * (value > NOISE))
+    unclear = _ring(grown(definite, 2)).histogram(touching)[0]
+    few = rgb.point(lambda value: value & 0xC0)
+    few.paste((1, 1, 1), None, ImageChops.invert(definite))
+    shades = sorted((n for n, shade in few.getcolors(1 << 16) or [] if shade != (1, 1, 1)), reverse=True)
+    return unclear <= 0.1 * touching.histogram()[255] and sum(shades[:INKS]) >= 0.9 * sum(shades) > 0
+
+
+def _ring(picture: Image.Image) -> Image.Image:
+    """The outermost pixels, in a row."""
+    width, height = picture.size
+    ring = Image.new(picture.mode, (2 * (width + height), 1))
+    at = 0
+    for box in ((0, 0, width, 1), (0, height - 1, width, height), (0, 0, 1, height), (width - 1, 0, width, height)):
+        strip = picture.crop(box)
+        strip = strip if strip.height == 1 else strip.transpose(Image.Transpose.ROTATE_90)
+        ring.paste(strip, (at, 0))
+        at += strip.width
+    return ring
 
 
 def _distance(rgb: Image.Image, colour: tuple[int, int, int]) -> Image.Image:

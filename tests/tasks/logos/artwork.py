@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from io import BytesIO
 
-from PIL import Image, ImageChops, ImageDraw, ImageFilter, ImageFont
+from PIL import Image, ImageChops, ImageDraw, ImageFilter, ImageFont, ImageOps
 
 SIZE = (640, 240)
 _FINE = 4
@@ -109,6 +109,32 @@ def _thin() -> Image.Image:
     return pen.done
 
 
+def _trimmed(draw: Callable[[_Pen], None]) -> Image.Image:
+    """Without any margin: ink touches the border of the picture."""
+    pen = _Pen()
+    draw(pen)
+    return pen.done.crop(pen.done.getbbox())
+
+
+def _square_mark(pen: _Pen) -> None:
+    pen.box(GREEN, (40, 40, 200, 200))
+    pen.text(WHITE, (62, 62), "KO", 96)
+    pen.text(NAVY, (230, 70), "Kern Oba", 84)
+
+
+def _block_letters(pen: _Pen) -> None:
+    for place in range(6):
+        for side in (40, 70):
+            pen.box(NAVY, (side + 90 * place, 60, side + 18 + 90 * place, 160))
+        pen.box(NAVY, (40 + 90 * place, 102, 86 + 90 * place, 118))
+
+
+def _three_marks(pen: _Pen) -> None:
+    pen.box(NAVY, (40, 40, 180, 180))
+    pen.round(RED, (200, 40, 340, 180))
+    pen.box(GREEN, (360, 40, 500, 180))
+
+
 ARTWORK: dict[str, Image.Image] = {
     "wordmark": _wordmark(),
     "small writing": _small_writing(),
@@ -117,6 +143,9 @@ ARTWORK: dict[str, Image.Image] = {
     "pale colours": _pale(),
     "gradient": _gradient(),
     "hairlines": _thin(),
+    "a square mark, trimmed": _trimmed(_square_mark),
+    "block letters, trimmed": _trimmed(_block_letters),
+    "three marks, trimmed": _trimmed(_three_marks),
 }
 GROUNDS: dict[str, Colour] = {"white": WHITE, "off-white": (248, 246, 240), "light grey": (225, 226, 228)}
 
@@ -155,6 +184,9 @@ def left_alone() -> dict[str, Image.Image]:
         Image.new("RGB", SIZE, "#222"), Image.new("RGB", SIZE, "#fff"), shadow.filter(ImageFilter.GaussianBlur(18))
     )
     strong = on(NAVY, white_writing())
+    half = on(WHITE, ARTWORK["wordmark"])
+    half.paste(ImageOps.autocontrast(photo).crop((0, 0, 260, 240)))
+    fading = Image.composite(Image.new("RGB", SIZE, NAVY), Image.new("RGB", SIZE, "#fff"), across.point(_upper_half))
     return {
         "a ground of a gradient": Image.composite(
             Image.new("RGB", SIZE, NAVY), sky, ARTWORK["wordmark"].getchannel("A")
@@ -163,7 +195,13 @@ def left_alone() -> dict[str, Image.Image]:
         "a shadow that fades": soft,
         "white writing on a coloured ground": strong,
         "a photograph in a white frame": _framed(photo),
+        "a photograph beside writing": half,
+        "a colour that fades to white": fading,
     }
+
+
+def _upper_half(value: int) -> int:
+    return max(0, 2 * value - 255)
 
 
 def white_writing() -> Image.Image:
