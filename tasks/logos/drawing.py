@@ -10,7 +10,6 @@ gradients filled in, manifold clip paths become masks, masks and patterns are pa
 import copy
 import math
 import re
-from collections.abc import Sequence
 from io import BytesIO
 from typing import Any
 from xml.etree import ElementTree as ET
@@ -23,20 +22,12 @@ import cairosvg.surface
 import tinycss2.color4  # type: ignore[import-untyped]
 from PIL import Image, ImageChops
 
-from tasks.logos import filters, svg
+from tasks.logos import filters, fonts, svg
 from tasks.logos.refusal import CannotShape, Refusal
 
 _COLOURS = ("fill", "stroke", "stop-color", "flood-color", "color")
 _OPACITIES = ("opacity", "fill-opacity", "stroke-opacity", "stop-opacity", "flood-opacity")
 _NUMBERS = (*_OPACITIES, "stroke-miterlimit")
-_FROM_P3 = ((1.2249402, -0.2249402, 0), (-0.0420570, 1.0420570, 0), (-0.0196376, -0.0786361, 1.0982735))
-_FROM_OKLAB = ((1, 0.3963377774, 0.2158037573), (1, -0.1055613458, -0.0638541728), (1, -0.0894841775, -1.2914855480))
-_FROM_CONES = (
-    (4.0767416621, -3.3077115913, 0.2309699292),
-    (-1.2684380046, 2.6097574011, -0.3413193965),
-    (-0.0041960863, -0.7034186147, 1.7076147010),
-)
-"""As CSS Color 4 tells how to get from one space of colours to another, in light."""
 _PAINTS = frozenset({"linearGradient", "radialGradient", "pattern"})
 _PLACES = frozenset({"x1", "y1", "x2", "y2", "cx", "cy", "r", "fx", "fy"})
 """What a gradient does not take from one of the other kind."""
@@ -74,6 +65,8 @@ def _rewritten(root: ET.Element) -> str:
         for name in _COLOURS:
             if name in node.attrib:
                 node.set(name, _colour(node.attrib[name]))
+        if "font-family" in node.attrib:
+            node.set("font-family", fonts.chosen(node.attrib["font-family"]))
         for name in _NUMBERS:
             if name in node.attrib and (number := _number(node.attrib.pop(name))) is not None:
                 node.set(name, number)
@@ -88,35 +81,8 @@ def _colour(value: str) -> str:
     colour = None if value.lower() == "currentcolor" else tinycss2.color4.parse_color(value)
     if colour is None or isinstance(colour, str):
         return value  # A reference, a keyword, or nothing that we know better.
-    try:
-        seen = _seen(colour)
-    except NotImplementedError:
-        return value
-    red, green, blue = (round(255 * min(1, max(0, part)), 2) for part in seen)
+    red, green, blue = (round(255 * min(1, max(0, part)), 2) for part in colour.to("srgb").coordinates)
     return f"rgba({red:g},{green:g},{blue:g},{colour.alpha:g})"
-
-
-def _seen(colour: Any) -> Sequence[float]:
-    """Red, green and blue of sRGB; raises NotImplementedError."""
-    if colour.space not in {"display-p3", "oklab", "oklch"}:
-        return tuple(colour.to("srgb").coordinates)
-    one, two, three = colour.coordinates
-    if colour.space == "display-p3":
-        light = _multiplied(_FROM_P3, [_decoded(part) for part in (one, two, three)])
-    else:
-        a, b = (two, three)
-        if colour.space == "oklch":
-            a, b = two * math.cos(math.radians(three)), two * math.sin(math.radians(three))
-        light = _multiplied(_FROM_CONES, [part**3 for part in _multiplied(_FROM_OKLAB, [one, a, b])])
-    return [12.92 * part if part <= 0.0031308 else 1.055 * part ** (1 / 2.4) - 0.055 for part in light]
-
-
-def _decoded(part: float) -> float:
-    return part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4
-
-
-def _multiplied(matrix: Sequence[Sequence[float]], column: list[float]) -> list[float]:
-    return [sum(one * other for one, other in zip(row, column, strict=True)) for row in matrix]
 
 
 def _number(value: str) -> str | None:

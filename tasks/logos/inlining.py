@@ -14,10 +14,15 @@ from xml.etree import ElementTree as ET
 import cssselect2  # type: ignore[import-untyped]
 import tinycss2  # type: ignore[import-untyped]
 
+from tasks.logos import colours
 from tasks.logos.refusal import CannotShape, Refusal
 
 RULES = 500
 """Selectors of one drawing."""
+DEPTH = 4
+"""Conditions and rules around a rule."""
+PATHS_MOST = 2_000_000
+"""Characters of paths that its style sheets may put into it."""
 
 
 def _words(text: str) -> frozenset[str]:
@@ -37,9 +42,11 @@ PROPERTIES = _words(
 _MIX = "mix-blend-mode"
 """Understood as a declaration only, and remains one."""
 _GEOMETRY = _words("x y cx cy r rx ry width height")
-_FUNCTIONS = _words(
+_PATH = "d"
+_DRAWN = re.compile(r"""path\(\s*(["'])([^"'()\\@<>]*)\1\s*\)""")
+_FUNCTIONS = colours.NEWER | _words(
     """
-    url rgb rgba hsl hsla hwb oklab oklch color
+    url rgb rgba hsl hsla
     matrix translate translatex translatey scale scalex scaley rotate skewx skewy
     """
 )
@@ -53,21 +60,27 @@ def move_styles(root: ET.Element, sheets: list[str]) -> None:
     """Turn style sheets and style attributes into attributes, in the order in which CSS lets them win."""
     matcher = cssselect2.Matcher()
     rules = list(_rules(sheets))
-    if sum(1 + sum(part == "," for part in rule.prelude) for rule in rules) > RULES:
+    if sum(1 + rule.selector.count(",") for rule in rules) > RULES:
         raise CannotShape(Refusal.TOO_COMPLEX)
     known = _Known(_variables(root, rules), dict(_endings(sheets)))
     for rule in rules:
         declarations = list(_declarations(rule.content, known))
         with suppress(cssselect2.SelectorError):
-            for selector in cssselect2.compile_selector_list(rule.prelude):
+            for selector in cssselect2.compile_selector_list(rule.selector):
                 matcher.add_selector(selector, declarations)
     matched = _matched(root, matcher) if rules else {}
+    drawn = 0
     for node in root.iter():
         own = list(_declarations(node.attrib.pop("style", ""), known))
         node.attrib.pop("class", None)
         for name, value, _ in sorted([*matched.get(node, []), *own], key=lambda declaration: declaration[2]):
             if name == _MIX:
                 node.set("style", f"{_MIX}:{value if value.replace('-', '').isalpha() else 'normal'}")
+            elif name == _PATH:
+                drawn += len(value)
+                if drawn > PATHS_MOST:
+                    raise CannotShape(Refusal.TOO_COMPLEX)
+                node.set(name, value)
             elif name not in _GEOMETRY or (node is not root and re.match(r"-?[0-9.]", value)):
                 node.set(name, value)
         _move_origin(node)
@@ -89,19 +102,47 @@ def _move_origin(node: ET.Element) -> None:
         node.set("transform", f"translate({x:g} {y:g}) {node.get('transform')} translate({-x:g} {-y:g})")
 
 
-def _rules(sheets: list[str]) -> Iterator[Any]:
+@dataclass(frozen=True)
+class _Rule:
+    selector: str
+    content: list[Any]
+
+
+def _rules(sheets: list[str]) -> Iterator[_Rule]:
     for sheet in sheets:
         yield from _counting(tinycss2.parse_stylesheet(sheet, skip_comments=True, skip_whitespace=True))
 
 
-def _counting(rules: list[Any], depth: int = 0) -> Iterator[Any]:
-    """The rules that count on a light page on a screen, out of the conditions around them."""
+def _counting(rules: list[Any], around: str = "", depth: int = 0) -> Iterator[_Rule]:
+    """The rules that count on a light page on a screen, out of the conditions and the rules *around* them."""
     for rule in rules:
+        if rule.type not in {"qualified-rule", "at-rule"} or rule.content is None or depth > DEPTH:
+            continue
         if rule.type == "qualified-rule":
-            yield rule
-        elif rule.type == "at-rule" and rule.content is not None and depth < 4 and _holds(rule):
-            within = tinycss2.parse_rule_list(rule.content, skip_comments=True, skip_whitespace=True)
-            yield from _counting(within, depth + 1)
+            selector = _nested(rule.prelude, around) if around else tinycss2.serialize(rule.prelude)
+            yield _Rule(selector, rule.content)
+        elif _holds(rule):
+            selector = around
+            if around:
+                yield _Rule(around, rule.content)
+        else:
+            continue
+        yield from _counting(_blocks(rule.content), selector, depth + 1)
+
+
+def _nested(prelude: list[Any], around: str) -> str:
+    """A selector within the rule for *around*, for which ``&`` stands; without one it means what is inside of that."""
+    parts: list[list[Any]] = [[]]
+    for piece in prelude:
+        parts.append([]) if piece == "," else parts[-1].append(piece)
+    written = [tinycss2.serialize(part).strip() for part in parts]
+    inner = [one if "&" in one else f"& {one}" for one in written]
+    return ", ".join(inner).replace("&", f":is({around})")
+
+
+def _blocks(content: Any) -> list[Any]:
+    found: list[Any] = tinycss2.parse_blocks_contents(content, skip_comments=True, skip_whitespace=True)
+    return found
 
 
 def _endings(sheets: list[str]) -> Iterator[tuple[str, Any]]:
@@ -141,7 +182,7 @@ class _Known:
 
 def _declarations(source: Any, known: _Known) -> Iterator[tuple[str, str, bool]]:
     """Allowed properties with their values, and whether they are important. What moves is taken where it ends."""
-    for item in tinycss2.parse_declaration_list(source, skip_comments=True, skip_whitespace=True):
+    for item in _blocks(source):
         if item.type != "declaration":
             continue
         value = filled_in(tinycss2.serialize(item.value).strip(), known.variables)
@@ -152,6 +193,9 @@ def _declarations(source: Any, known: _Known) -> Iterator[tuple[str, str, bool]]
                 yield from ((part, told, True) for part, told, _ in ending)
         if name == "transform":  # In CSS it has units, as an attribute it has none.
             value = re.sub(r"(?<=[\d.])(px|deg)\b", "", value)
+        if name == _PATH and (path := _DRAWN.fullmatch(value)):
+            yield _PATH, path[2], item.important
+            continue
         for part, told in _longhands(name, value):
             if part in PROPERTIES | _GEOMETRY | {_MIX} and (safe := safe_value(told)) is not None:
                 yield part, safe, item.important
@@ -162,12 +206,12 @@ def filled_in(value: str, variables: dict[str, str]) -> str:
     return _VARIABLE.sub(lambda found: variables.get(found[1], found[2] or ""), value) if "var(" in value else value
 
 
-def _variables(root: ET.Element, rules: list[Any]) -> dict[str, str]:
+def _variables(root: ET.Element, rules: list[_Rule]) -> dict[str, str]:
     """Variables of the whole drawing, the later ones counting."""
-    sources = [rule.content for rule in rules if re.search(r":root|svg|\*", tinycss2.serialize(rule.prelude))]
+    sources = [rule.content for rule in rules if re.search(r":root|svg|\*", rule.selector)]
     found = {}
     for source in [*sources, root.get("style", "")]:
-        for item in tinycss2.parse_declaration_list(source, skip_comments=True, skip_whitespace=True):
+        for item in _blocks(source):
             if item.type == "declaration" and item.name.startswith("--"):
                 found[item.name] = tinycss2.serialize(item.value).strip()
     return found
@@ -193,6 +237,6 @@ def safe_value(value: str) -> str | None:
     functions = {name.lower() for name in re.findall(r"([\w-]+)\s*\(", value)}
     if not functions <= _FUNCTIONS or len(re.findall(r"url\s*\(", value, re.IGNORECASE)) != value.count("url(#"):
         return None
-    if "color" in functions and not re.match(r"color\(\s*(srgb|display-p3)\s", value, re.IGNORECASE):
-        return None  # What is said for those who do not know the colour counts.
+    if functions & colours.NEWER:
+        return colours.plain(value)  # Of what cannot be read, the declaration before it counts.
     return "currentColor" if value.lower() == "currentcolor" else value

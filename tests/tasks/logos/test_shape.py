@@ -129,8 +129,23 @@ AS_BROWSERS_READ_IT = {
     "colours of wider screens": '<circle cx="60" cy="60" r="45" fill="#000" '
     'style="fill:color(display-p3 0.8256 0.4215 0.2010)"/>',
     "colours by their look": '<circle cx="60" cy="60" r="45" style="fill:oklch(65.02% 0.1746 44.79)"/>',
-    "colours that are not known": '<circle cx="60" cy="60" r="45" style="fill:#e2641d;fill:color(rec2020 .8 .4 .1)"/>',
+    "colours that are not known": '<circle cx="60" cy="60" r="45" style="fill:#e2641d;fill:color(--own .8 .4 .1)"/>',
     "colours of newer syntax": '<circle cx="60" cy="60" r="45" fill="color(srgb .886 .392 .114)"/>',
+    "colours of all spaces": "<style>circle{fill:lab(58.162 47.707 60.354)}rect{fill:lch(58.162 76.932 51.675)}"
+    "path{fill:color(rec2020 .76128 .47777 .24645)}ellipse{fill:hwb(21.624 11.373% 11.373%)}</style>"
+    '<circle cx="60" cy="60" r="45" opacity="0"/><rect x="15" y="15" width="90" height="90" opacity="0"/>'
+    '<ellipse cx="60" cy="60" rx="45" ry="45"/><path d="M40 40h40v40h-40z"/>',
+    "mixed colours": '<circle cx="60" cy="60" r="45" style="fill:#000;fill:color-mix(in srgb,#ff003a,#c5c800 50%)"/>',
+    "a colour that is mixed from what is not known": '<circle cx="60" cy="60" r="45" '
+    'style="fill:#e2641d;fill:color-mix(in oklab, currentColor, red)"/>',
+    "two colours for two schemes": f'<g style="fill:light-dark(#e2641d, #fff)">{CIRCLE.replace("fill", "class")}</g>',
+    "a variable within a mixture": "<style>:root{--c:#ff003a}circle{fill:color-mix(in srgb, var(--c), #c5c800)}</style>"
+    '<circle cx="60" cy="60" r="45"/>',
+    "rules within rules": "<style>g{fill:#000;.a{fill:#fff}&amp;.b circle{fill:#e2641d}@media print{circle{fill:#fff}}}"
+    '</style><g class="b"><circle class="a" cx="60" cy="60" r="45"/></g>',
+    "conditions within rules": "<style>circle{fill:#000;@media screen{fill:#e2641d}@media print{fill:#fff}r:45px}"
+    '</style><circle cx="60" cy="60"/>',
+    "a path in a style sheet": "<style>path{d:path('M15 15h90v90h-90z');fill:#e2641d}</style><path d=\"M0 0h1v1z\"/>",
     "what fades in by a style sheet": "<style>@keyframes f{from{opacity:0}to{opacity:1}}"
     "circle{opacity:0;animation:f 1s ease-in forwards}</style>" + CIRCLE,
     "what fades in by itself": '<circle cx="60" cy="60" r="45" fill="#e2641d" opacity="0">'
