@@ -234,6 +234,15 @@ COSTLY: dict[str, Callable[[], bytes]] = {
     "a hundred thousand declarations for everything": lambda: drawing(
         f"<style>*{{{'fill:red;' * 100_000}}}</style>{_ROUND * 9000}"
     ),
+    "one long path for ten thousand shapes": lambda: drawing(
+        f"<style>path{{d:path('M0 0{'l1 1' * 20_000}')}}</style>{'<path/>' * 10_000}{_ROUND}"
+    ),
+    "colours mixed of colours, for everything": lambda: drawing(
+        "<style>*{"
+        + f"fill:color-mix(in oklch,{'color-mix(in lab,' * 4}red,lime),blue),red),lime),blue);" * 8000
+        + "}</style>"
+        + _ROUND * 3000
+    ),
     "letters higher than the world": lambda: drawing(f'<text y="50" font-size="1e9">Kanzlei</text>{_ROUND}'),
     "masks within the allowed number": lambda: drawing(
         '<mask id="m"><rect width="400" height="200" fill="#fff"/></mask>'
@@ -257,6 +266,15 @@ COSTLY: dict[str, Callable[[], bytes]] = {
     "blanks without end": lambda: b"<svg viewBox='0 0 9 9' a" + b" " * 1_900_000 + b"x=1></svg>",
 }
 ENDING: dict[str, Callable[[], bytes]] = {
+    "rules within rules within rules": lambda: drawing(
+        f"<style>{'a,b,circle{' * 40}{'&amp; + &amp;, ' * 40}*{{fill:red}}{'}' * 40}</style>{_ROUND * 2000}"
+    ),
+    "fonts that nobody has": lambda: drawing(
+        "".join(
+            f'<text y="50" font-family="{",".join(f"f{at}x{one}" for one in range(50))}">a</text>' for at in range(3000)
+        )
+        + _ROUND
+    ),
     "ten thousand scans of one picture": lambda: _scanned(10_000),
     "two million strips of one picture": lambda: _striped(2_000_000),
     "tiny dashes": lambda: drawing(
