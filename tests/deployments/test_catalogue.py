@@ -68,6 +68,13 @@ def test_every_process_in_compose_comes_after_what_it_needs():
     assert {name for service in services.values() for name in service.get("depends_on", ())} <= set(services)
 
 
+def test_prefect_unpacks_its_interface_where_it_may_write():
+    told = yaml.safe_load((HERE / "compose.yaml").read_text())["services"]["prefect"]
+
+    assert told["environment"]["PREFECT_SERVER_UI_STATIC_DIRECTORY"].startswith("/data/")
+    assert "data:/data" in told["volumes"]
+
+
 @FLOWS
 def test_a_deployment_is_called_as_its_flow(deployment):
     assert load_flow(deployment.entrypoint).name == deployment.name
