@@ -27,11 +27,9 @@ PICTURES = 600
 def gather(page: Page, styles: Styles | None = None) -> list[Candidate]:
     """The candidates of one page, the likeliest first. Without *styles* those within the page are read."""
     styles = styles or Styles(page)
-    backgrounds = [one for one in _backgrounds(page, styles) if one.source]
-    seen = [*_images(page), *_drawings(page), *_embedded(page), *backgrounds]
+    seen = [*_images(page), *_drawings(page), *_embedded(page), *_backgrounds(page, styles)]
     placed = [one for one in seen if one.source]
     unseen = styles.hidden(one.element for one in placed if one.points > 0)
-    _show_parts(styles, backgrounds)
     for one in placed:
         if one.element in unseen and all(each.sign is not Sign.HIDDEN for each in one.reasons):
             one.reasons.append(reason(Sign.HIDDEN))
@@ -167,21 +165,27 @@ _LAZY_GROUNDS = ("data-bg", "data-background", "data-background-image", "data-bg
 
 
 def _backgrounds(page: Page, styles: Styles) -> Iterator[Sighting]:
+    painted = [*_late_grounds(page), *islice(styles.pictures(), PICTURES)]
+    seen = [(one.how, sighting) for one in painted if (sighting := _background(page, one)) is not None]
+    _show_parts(styles, [sighting for how, sighting in seen if how == "background"])
+    yield from (sighting for _, sighting in seen)
+
+
+def _late_grounds(page: Page) -> Iterator[Painted]:
+    """What a script will put behind elements."""
     for element in page.elements:
         for name in _LAZY_GROUNDS if element.tag not in {"img", "source", "iframe", "video", "script"} else ():
             if written := attribute(element, name):
                 written = next(iter(urls(written)), written)
                 if written.startswith("data:image/") or is_picture_name(written):
-                    yield from _background(page, Painted(element, written, page.base, "", {}, "background"))
-    for painted in islice(styles.pictures(), PICTURES):
-        yield from _background(page, painted)
+                    yield Painted(element, written, page.base, "", {}, "background")
 
 
-def _background(page: Page, painted: Painted) -> Iterator[Sighting]:
-    """One picture that a style puts on an element."""
+def _background(page: Page, painted: Painted) -> Sighting | None:
+    """One picture that a style puts on an element; None for what only keeps a place."""
     source = page.absolute(painted.address, painted.base)
     if not source or (source.startswith("data:") and len(source) < 200):
-        return
+        return None
     said = folded(painted.said)
     own = own_words(painted.element, file_name(source), _last(painted.said))
     reasons = list(judge(page, painted.element, own, source))
@@ -195,7 +199,7 @@ def _background(page: Page, painted: Painted) -> Iterator[Sighting]:
             reasons.append(reason(Sign.BRAND_WORD))
     else:
         reasons.append(Reason(Sign.BACKDROP, -20))
-    yield Sighting(source, reasons, [], painted.element)
+    return Sighting(source, reasons, [], painted.element)
 
 
 def _show_parts(styles: Styles, backgrounds: list[Sighting]) -> None:

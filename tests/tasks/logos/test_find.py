@@ -335,6 +335,14 @@ def test_a_drawing_of_several_is_cut_as_a_drawing(site):
     assert shaped.width / shaped.height == pytest.approx(205 / 50, rel=0.03)
 
 
+def test_of_a_mask_nothing_is_cut_away(site):
+    style = "<style>.logo{width:220px;height:60px;background:#036;mask:url(all.png) center/contain no-repeat}</style>"
+    site.pages["/"] = page('<header><a class="logo" href="/">Mustermann</a></header>', style).content
+    site.pages["/all.png"] = picture((880, 240))
+
+    assert find(site.url, FIRM).pictures[site.url + "/all.png"] == picture((880, 240))
+
+
 @pytest.mark.parametrize(
     "style",
     [
