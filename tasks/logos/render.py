@@ -8,7 +8,7 @@ from xml.etree import ElementTree as ET
 
 from PIL import Image, ImageChops
 
-from tasks.logos import drawing, grounds, raster, svg
+from tasks.logos import grounds, raster, svg
 from tasks.logos.refusal import CannotShape, Refusal
 from tasks.sandbox import Failed, TooCostly, answer, ask
 
@@ -73,6 +73,8 @@ def _prepare_vector(root: ET.Element) -> Prepared:
 
 
 def _drawn(root: ET.Element) -> Image.Image:
+    from tasks.logos import drawing  # What draws takes most of the time that this process needs to start.
+
     _, _, width, height = svg.view_box(root)
     raster.check_shape(width, height)
     return drawing.draw(root, *raster.fitting(width, height))
