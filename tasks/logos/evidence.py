@@ -187,7 +187,9 @@ _FUNCTIONS = re.compile(
     r"|icon home|home|user|login|lock|clock|uhr|calendar|kalender|download|pdf|print|drucken|up|totop|quote\w*|karte"
     r"|map|maps|googlemaps?|marker|pin|anfahrt|lageplan|standort|accessibility|eye ?able|barrierefrei\w*|whatsapp)\b"
 )
-_FLAGS = re.compile(r"/(flags?|flag[-_]?icons?|flaggen?|fahnen?|lang|languages?|sprachen?)/", re.IGNORECASE)
+_FLAGS = re.compile(
+    r"/(flags?|flag[-_]?icons?|flaggen?|fahnen?)/|/(lang|languages?|sprachen?)/[a-z-]{2,8}\.\w+$", re.IGNORECASE
+)
 _PLUGINS = re.compile(r"/wp-content/(mu-)?plugins/", re.IGNORECASE)
 """Folders of what is no logo: the flags of languages, and pictures that an extension of the site brought along."""
 _FOR_PHONES = re.compile(r"(?<!hidden )(?<!hide )(?<!not )(?<!no )\b(mobile?|off ?canvas)\b(?! (hidden|hide|none))")

@@ -189,17 +189,26 @@ def _background(page: Page, painted: Painted) -> Sighting | None:
     said = folded(painted.said)
     own = own_words(painted.element, file_name(source), _last(painted.said))
     reasons = list(judge(page, painted.element, own, source))
+    known = {each.sign for each in reasons}
+    instead = _hides_text(painted.declarations)
+    names = instead and page.says_name(folded("".join(islice(painted.element.itertext(), 20))))
     if _is_backdrop(painted):
         reasons.append(reason(Sign.BACKDROP))
-    elif any(each.sign is Sign.HOME_LINK for each in reasons) or says_logo(said):
-        hidden_text = (
-            painted.declarations.get("text-indent", "").startswith("-") or painted.declarations.get("font-size") == "0"
-        )
-        if hidden_text and not any(each.sign in {Sign.LOGO_WORD, Sign.LOGO_NEAR} for each in reasons):
+    elif names or Sign.HOME_LINK in known or says_logo(said):
+        if names and Sign.NAME not in known:
+            reasons.append(reason(Sign.NAME))
+        if instead and not known & {Sign.LOGO_WORD, Sign.LOGO_NEAR}:
             reasons.append(reason(Sign.BRAND_WORD))
     else:
         reasons.append(Reason(Sign.BACKDROP, -20))
     return Sighting(source, reasons, [], painted.element)
+
+
+def _hides_text(told: dict[str, str]) -> bool:
+    """Whether the picture is shown instead of the writing on it."""
+    out = re.match(r"-|1\d\d%|\d{4,}px", told.get("text-indent", "")) is not None
+    none = re.match(r"0(px|em|%)?\b(?!\.)", told.get("font-size", told.get("font", ""))) is not None
+    return out or none or told.get("color", "") == "transparent"
 
 
 def _show_parts(styles: Styles, backgrounds: list[Sighting]) -> None:

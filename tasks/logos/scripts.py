@@ -17,7 +17,8 @@ from tasks.logos.page import Page, attribute, file_name, folded
 MOST = 4_000_000
 """Characters of a script that are read."""
 SIGHTINGS = 20
-USES = 3000
+ADDRESSES, USES = 3000, 3000
+"""Pictures that a script names, and places where it shows some; more is no page of a firm."""
 
 _ADDRESS = re.compile(
     r"""["'(`]((?:https?:\\?/\\?/|\.{0,2}\\?/)?[\w\-./\\%@:]{0,200}\.(?:svg|png|webp|jpe?g|gif))["')`?\\]"""
@@ -56,34 +57,38 @@ def _sightings(page: Page, text: str, base: str) -> Iterator[Sighting]:
     text = text[:MOST]
     uses = _uses(text)
     seen: set[str] = set()
-    for found in (*_ADDRESS.finditer(text), *_DATA.finditer(text)):
+    for found in (*islice(_ADDRESS.finditer(text), ADDRESSES), *islice(_DATA.finditer(text), SIGHTINGS)):
         address = found[1].replace("\\u002F", "/").replace("\\/", "/")
-        if address in seen:
+        if address in seen or len(seen) > SIGHTINGS:
             continue
         variable = re.search(r"([\w$-]+)[\"']?\s*[=:]\s*$", text[max(0, found.start() - 40) : found.start()])
         shown = [*uses[address], *(uses[variable[1]] if variable else [])][:5]
         said = " ".join([folded(variable[1]) if variable else "", *(use.words for use in shown)])
         name = "" if address.startswith("data:") else folded(file_name(address))
-        logo, home = says_logo(f"{name} | {said}"), any(use.home for use in shown)
-        if not (logo or home):
-            continue
-        seen.add(address)
+        home = any(use.home for use in shown)
         bundled = re.match(r"(static|assets|img|images|media)/", address) is not None  # As seen from the home page.
-        source = page.absolute(address, page.base if bundled else base)
-        if source:
-            sighting = declaration(page, source, Sign.IN_SCRIPT)
-            known = {each.sign for each in sighting.reasons}
-            sighting.reasons += [reason(Sign.LOGO_WORD, points=26)] if logo else []
-            sighting.reasons += [reason(Sign.HOME_LINK)] if home else []
-            if Sign.NAME not in known and page.says_name(said):
-                sighting.reasons.append(reason(Sign.NAME, points=10))
-            if Sign.TRAP not in known and not home:
-                sighting.reasons += [reason(Sign.TRAP, what) for what in list(traps(page.foreign(said)))[:1]]
-            if is_white(f"{name} {said}"):
-                sighting.reasons.append(reason(Sign.VARIANT, points=2 * Sign.VARIANT.points))
-            yield sighting
-        if len(seen) > SIGHTINGS:
-            return
+        if (home or says_logo(f"{name} | {said}")) and (
+            source := page.absolute(address, page.base if bundled else base)
+        ):
+            seen.add(address)
+            yield _sighting(page, source, name, said, home=home)
+
+
+def _sighting(page: Page, source: str, name: str, said: str, *, home: bool) -> Sighting:
+    """What the name of a picture tells, and what is *said* of it where it is shown."""
+    sighting = declaration(page, source, Sign.IN_SCRIPT)
+    known = {each.sign for each in sighting.reasons}
+    if says_logo(f"{name} | {said}"):
+        sighting.reasons.append(reason(Sign.LOGO_WORD, points=26))
+    if home:
+        sighting.reasons.append(reason(Sign.HOME_LINK))
+    if Sign.NAME not in known and page.says_name(said):
+        sighting.reasons.append(reason(Sign.NAME, points=10))
+    if Sign.TRAP not in known and not home:
+        sighting.reasons += [reason(Sign.TRAP, what) for what in list(traps(page.foreign(said)))[:1]]
+    if is_white(f"{name} {said}"):
+        sighting.reasons.append(reason(Sign.VARIANT, points=2 * Sign.VARIANT.points))
+    return sighting
 
 
 def _uses(text: str) -> defaultdict[str, list[_Use]]:
