@@ -37,7 +37,7 @@ class _Use:
     words: str
     """Its alternative text and what it is called, folded."""
     home: bool
-    """It is in a link to the home page."""
+    """It is in a link to the home page, or says that it leads there."""
 
 
 def named(page: Page) -> Iterator[Sighting]:
@@ -100,9 +100,7 @@ def _uses(text: str) -> defaultdict[str, list[_Use]]:
         own = re.split(r"[{<\[]", before)[-1] + re.split(r"[}>\]]", after)[0]
         open_ = re.split(r"\}\)|</|/>", before)[-1]  # What is closed before it is not around it.
         link = next(reversed(_LINK.findall(open_)), None)
-        uses[shown[1] or shown[2]].append(_Use(folded(*_SAID.findall(own)), link is not None and _is_home(link)))
+        words = folded(*_SAID.findall(own))
+        home = "startseite" in words.split() or (link is not None and _HOME.fullmatch(link) is not None)
+        uses[shown[1] or shown[2]].append(_Use(words, home))
     return uses
-
-
-def _is_home(target: str) -> bool:
-    return _HOME.fullmatch(target) is not None
