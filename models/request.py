@@ -132,7 +132,6 @@ class OnboardingRequest(BaseModel):
             raise IntervalMissing(self.plan.value)
         if self.logo_permission_by and not self.website:
             raise WebsiteMissing
-        self.organiser.check()
-        if self.contact is not None:
-            self.contact.check()
-        check_people(self.caseworkers)
+        for person in (self.organiser, self.contact, *self.caseworkers):
+            if person is not None:
+                person.check()

@@ -36,6 +36,10 @@ TWICE = {Path(__file__).with_name("models"), Path(__file__).with_name("tasks")}
 # These start a server for all their tests: each folder stays in one process.
 TOGETHER = {Path(__file__).with_name(name) for name in ("browser", "deployments", "flows")}
 
+# Of two processes each is given two groups to begin with: so the folders that mostly wait for servers follow each other
+# in the one, while the other reckons.
+FIRST = [Path(__file__).parent / name for name in ("browser", "tasks/logos/test_websites.py", "deployments")]
+
 
 def pytest_generate_tests(metafunc: pytest.Metafunc):
     used = {getattr(value, "__module__", getattr(value, "__name__", "")) for value in vars(metafunc.module).values()}
@@ -49,6 +53,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]):
     for item in items:
         group = item.path.parent if item.path.parent in TOGETHER else item.path
         item.add_marker(pytest.mark.xdist_group(str(group)))
+    items.sort(key=lambda item: next((at for at, one in enumerate(FIRST) if item.path.is_relative_to(one)), len(FIRST)))
 
 
 @pytest.fixture(scope="session")

@@ -31,8 +31,8 @@ NOISE = 24
 """Difference from the background, of 255, that a lossy format may add to it."""
 DEFINITE = 64
 """Difference from the background that no noise and no bleeding reaches."""
-INKS = 5
-"""Colours, of 64, that a logo which touches the edges may have in the main."""
+INKS = 8
+"""Colours, of 512, that a logo which touches the edges may have in the main; photographs have far more."""
 SPECK = 8
 """Pixels."""
 HOLES = 2000
@@ -297,10 +297,10 @@ def _is_ink(rgb: Image.Image, ground: tuple[int, int, int]) -> bool:
     definite = distance.point(lambda value: 255 * (value >= DEFINITE))
     touching = _ring(distance).point(lambda value: 255 * (value > NOISE))
     unclear = _ring(grown(definite, 2)).histogram(touching)[0]
-    few = rgb.point(lambda value: value & 0xC0)
+    few = rgb.point(lambda value: value & 0xE0)
     few.paste((1, 1, 1), None, ImageChops.invert(definite))
     shades = sorted((n for n, shade in few.getcolors(1 << 16) or [] if shade != (1, 1, 1)), reverse=True)
-    return unclear <= 0.1 * touching.histogram()[255] and sum(shades[:INKS]) >= 0.9 * sum(shades) > 0
+    return unclear <= 0.1 * touching.histogram()[255] and sum(shades[:INKS]) >= 0.85 * sum(shades) > 0
 
 
 def _ring(picture: Image.Image) -> Image.Image:

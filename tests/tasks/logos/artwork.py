@@ -3,7 +3,9 @@
 from collections.abc import Callable
 from io import BytesIO
 
-from PIL import Image, ImageChops, ImageDraw, ImageFilter, ImageFont, ImageOps
+from PIL import Image, ImageChops, ImageDraw, ImageFilter, ImageFont
+
+from tests.websites import drawn as websites
 
 SIZE = (640, 240)
 _FINE = 4
@@ -185,7 +187,7 @@ def left_alone() -> dict[str, Image.Image]:
     )
     strong = on(NAVY, white_writing())
     half = on(WHITE, ARTWORK["wordmark"])
-    half.paste(ImageOps.autocontrast(photo).crop((0, 0, 260, 240)))
+    half.paste(Image.open(BytesIO(websites.photo())).resize(SIZE).crop((0, 0, 260, 240)))
     fading = Image.composite(Image.new("RGB", SIZE, NAVY), Image.new("RGB", SIZE, "#fff"), across.point(_upper_half))
     return {
         "a ground of a gradient": Image.composite(
