@@ -51,7 +51,13 @@ _FUNCTIONS = colours.NEWER | _words(
     """
 )
 INNER_URL = re.compile(r"""url\(\s*(["']?)#([^"'()\s\\]+)\1\s*\)""", re.IGNORECASE)
-_VARIABLE = re.compile(r"var\(\s*(--[\w-]+)\s*(?:,\s*([^()]*(?:\([^()]*\))?))?\)")
+_VARIABLE = re.compile(r"var\(\s*(--[\w-]+)\s*(?:,((?:[^()v]|v(?!ar\()|\([^()]*\))*))?\)")
+"""One in whose fallback there is no other."""
+VARIABLES_DEEPEST = 5
+VALUE_MOST = 1000
+"""Characters that a variable may stand for."""
+_PLAIN_COLOUR = re.compile(r"(rgb|hsl)a?\(\s*[-+]?[\d.]+%?(deg)?(\s*[\s,/]\s*[-+]?[\d.]+%?){2,3}\s*\)", re.IGNORECASE)
+_COLOURS = frozenset({"rgb", "rgba", "hsl", "hsla"})
 _ORIGIN = re.compile(r"\s*(-?[0-9.]{1,12})(?:px)?(?:[\s,]+(-?[0-9.]{1,12})(?:px)?)?(?:[\s,]+0(?:px)?)?\s*")
 _FONT = re.compile(r"((?:[a-z0-9-]+\s+){0,4}?)([0-9.]+[a-z%]+)(?:\s*/\s*[0-9.a-z%]+)?\s+(\S.{0,200})", re.IGNORECASE)
 
@@ -202,18 +208,23 @@ def _declarations(source: Any, known: _Known) -> Iterator[tuple[str, str, bool]]
 
 
 def filled_in(value: str, variables: dict[str, str]) -> str:
-    """With what the variables stand for, or what is to be taken in their place."""
-    return _VARIABLE.sub(lambda found: variables.get(found[1], found[2] or ""), value) if "var(" in value else value
+    """With what the variables stand for, or what is to be taken in their place; empty if there is neither."""
+    for depth in range(VARIABLES_DEEPEST):
+        if "var(" not in value or (depth and len(value) > VALUE_MOST):
+            break
+        value = _VARIABLE.sub(lambda found: variables.get(found[1], found[2] or "").strip(), value)
+    return value
 
 
 def _variables(root: ET.Element, rules: list[_Rule]) -> dict[str, str]:
-    """Variables of the whole drawing, the later ones counting."""
-    sources = [rule.content for rule in rules if re.search(r":root|svg|\*", rule.selector)]
+    """Variables by name, those of the whole drawing before those of its parts, and the later ones counting."""
+    sources = [rule.content for rule in sorted(rules, key=lambda rule: bool(re.search(r":root|svg|\*", rule.selector)))]
     found = {}
     for source in [*sources, root.get("style", "")]:
         for item in _blocks(source):
             if item.type == "declaration" and item.name.startswith("--"):
-                found[item.name] = tinycss2.serialize(item.value).strip()
+                told = tinycss2.serialize(item.value).strip()
+                found[item.name] = told if len(told) <= VALUE_MOST else ""
     return found
 
 
@@ -229,6 +240,13 @@ def _longhands(name: str, value: str) -> list[tuple[str, str]]:
     return [*told, ("font-size", found[2]), ("font-family", found[3])]
 
 
+def _is_read_everywhere(value: str, functions: set[str]) -> bool:
+    """Whether a colour, if it is one, is told in words of old."""
+    if functions & colours.NEWER:
+        return False
+    return not functions & _COLOURS or (len(value) < 100 and _PLAIN_COLOUR.fullmatch(value) is not None)
+
+
 def safe_value(value: str) -> str | None:
     """The value, references only to the same file; None if it could reach anything else."""
     if "\\" in value or "@" in value:
@@ -237,6 +255,10 @@ def safe_value(value: str) -> str | None:
     functions = {name.lower() for name in re.findall(r"([\w-]+)\s*\(", value)}
     if not functions <= _FUNCTIONS or len(re.findall(r"url\s*\(", value, re.IGNORECASE)) != value.count("url(#"):
         return None
-    if functions & colours.NEWER:
+    if not value:
+        return None
+    if "url" in functions and functions & colours.NEWER:
+        return value[: value.index(")") + 1]  # What is behind it counts only where there is nothing to refer to.
+    if "url" not in functions and not _is_read_everywhere(value, functions):
         return colours.plain(value)  # Of what cannot be read, the declaration before it counts.
     return "currentColor" if value.lower() == "currentcolor" else value

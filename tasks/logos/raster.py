@@ -277,10 +277,10 @@ def _flat_border(rgb: Image.Image) -> _Ground | None:
     if commonest is None or not isinstance(commonest[1], tuple):
         return None
     red, green, blue = commonest[1]
-    for colour, least in (((red, green, blue), 0.4), ((255, 255, 255), 0.2)):
+    for colour in ((red, green, blue), (255, 255, 255)):
         histogram = _distance(ring, colour).histogram()
         share = sum(histogram[: NOISE + 1]) / ring.width
-        if share >= 0.8 or (share >= least and _is_ink(rgb, colour)):
+        if share >= 0.8 or (share >= 0.4 and _is_ink(rgb, colour, share)):
             noise = max(
                 (level for level in range(NOISE + 1) if sum(histogram[level:25]) > 0.02 * ring.width), default=0
             )
@@ -288,12 +288,17 @@ def _flat_border(rgb: Image.Image) -> _Ground | None:
     return None
 
 
-def _is_ink(rgb: Image.Image, ground: tuple[int, int, int]) -> bool:
+def _is_ink(rgb: Image.Image, ground: tuple[int, int, int], share: float) -> bool:
     """Whether what stands on the ground and touches the edges is a logo, not a photograph, a gradient or a shadow.
 
-    A logo has few colours, and where it meets an edge it differs definitely from the ground.
+    A logo has few colours, and where it meets an edge it differs definitely from the ground. What leaves less than 0.6
+    of its edges to the ground and one side free is rather a flag, whose field belongs to it.
     """
     distance = _distance(rgb, ground)
+    width, height = rgb.size
+    sides = ((0, 0, width, 1), (0, height - 1, width, height), (0, 0, 1, height), (width - 1, 0, width, height))
+    if share < 0.6 and not all(sum(distance.crop(side).histogram()[NOISE + 1 :]) for side in sides):
+        return False
     definite = distance.point(lambda value: 255 * (value >= DEFINITE))
     touching = _ring(distance).point(lambda value: 255 * (value > NOISE))
     unclear = _ring(grown(definite, 2)).histogram(touching)[0]

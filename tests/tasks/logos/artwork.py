@@ -131,12 +131,6 @@ def _block_letters(pen: _Pen) -> None:
         pen.box(NAVY, (40 + 90 * place, 102, 86 + 90 * place, 118))
 
 
-def _three_marks(pen: _Pen) -> None:
-    pen.box(NAVY, (40, 40, 180, 180))
-    pen.round(RED, (200, 40, 340, 180))
-    pen.box(GREEN, (360, 40, 500, 180))
-
-
 ARTWORK: dict[str, Image.Image] = {
     "wordmark": _wordmark(),
     "small writing": _small_writing(),
@@ -147,7 +141,6 @@ ARTWORK: dict[str, Image.Image] = {
     "hairlines": _thin(),
     "a square mark, trimmed": _trimmed(_square_mark),
     "block letters, trimmed": _trimmed(_block_letters),
-    "three marks, trimmed": _trimmed(_three_marks),
 }
 GROUNDS: dict[str, Colour] = {"white": WHITE, "off-white": (248, 246, 240), "light grey": (225, 226, 228)}
 
@@ -199,7 +192,16 @@ def left_alone() -> dict[str, Image.Image]:
         "a photograph in a white frame": _framed(photo),
         "a photograph beside writing": half,
         "a colour that fades to white": fading,
+        "a flag of three fields": _flag(((NAVY, (0, 0, 213, 240)), (RED, (427, 0, 640, 240)))),
+        "a flag of two fields": _flag(((RED, (0, 120, 640, 240)),)),
     }
+
+
+def _flag(fields: tuple[tuple[Colour, tuple[int, int, int, int]], ...]) -> Image.Image:
+    flag = Image.new("RGB", SIZE, WHITE)
+    for colour, box in fields:
+        flag.paste(colour, box)
+    return flag
 
 
 def _upper_half(value: int) -> int:

@@ -141,6 +141,13 @@ AS_BROWSERS_READ_IT = {
     "two colours for two schemes": f'<g style="fill:light-dark(#e2641d, #fff)">{CIRCLE.replace("fill", "class")}</g>',
     "a variable within a mixture": "<style>:root{--c:#ff003a}circle{fill:color-mix(in srgb, var(--c), #c5c800)}</style>"
     '<circle cx="60" cy="60" r="45"/>',
+    "a variable for a variable": "<style>:root{--b:#e2641d;--c:var(--b)}circle{fill:var(--c)}</style>"
+    '<circle cx="60" cy="60" r="45"/>',
+    "a variable in place of a variable": '<circle cx="60" cy="60" r="45" fill="var(--x, var(--y, rgb(226,100,29)))"/>',
+    "a variable of a part": '<style>.a{--b:#e2641d;fill:var(--b)}</style><circle class="a" cx="60" cy="60" r="45"/>',
+    "a variable that nobody explains": '<circle cx="60" cy="60" r="45" style="fill:#e2641d;fill:var(--b)"/>',
+    "a colour that is made from another": '<circle cx="60" cy="60" r="45" '
+    'style="fill:#e2641d;fill:rgb(from red calc(r / 2) g b)"/>',
     "rules within rules": "<style>g{fill:#000;.a{fill:#fff}&amp;.b circle{fill:#e2641d}@media print{circle{fill:#fff}}}"
     '</style><g class="b"><circle class="a" cx="60" cy="60" r="45"/></g>',
     "conditions within rules": "<style>circle{fill:#000;@media screen{fill:#e2641d}@media print{fill:#fff}r:45px}"
@@ -162,6 +169,31 @@ def test_a_drawing_is_read_as_browsers_read_it(name):
     red, green, blue, alpha = picture.getpixel((picture.width // 2, picture.height // 2))
     assert max(abs(red - 0xE2), abs(green - 0x64), abs(blue - 0x1D)) <= 1
     assert alpha == 255
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "rgb(from red r g b)",
+        "hsl(from red h s l)",
+        "rgb(1 2)",
+        "rgb(1" + " " * 5000 + ")",
+        "rgba(x, y, z, 1)",
+        "var(--a)",
+        "var(--a, var(--b))",
+        "",
+    ],
+)
+def test_a_colour_that_cannot_be_read_is_no_reason_to_refuse_a_drawing(value):
+    for told in (f'fill="{value}"', f'style="fill:{value}"'):
+        assert shape(drawing(f'<circle cx="60" cy="60" r="45" {told}/>')).report.vector
+
+
+def test_variables_that_stand_for_themselves_or_for_ever_more_end():
+    more = "".join(f"--v{at}:{f'var(--v{at + 1}) ' * 50};" for at in range(20))
+    inner = f"<style>:root{{--a:var(--a);{more}}}circle{{fill:var(--a);stroke:var(--v0)}}</style>"
+
+    assert shape(drawing(f'{inner}<circle cx="60" cy="60" r="45"/>')).report.vector
 
 
 def test_measures_in_shares_of_the_plane_stay_when_it_is_trimmed():
