@@ -12,7 +12,7 @@ from typing import Any
 from xml.etree import ElementTree as ET
 
 import cssselect2  # type: ignore[import-untyped]
-import tinycss2  # type: ignore[import-untyped]
+import tinycss2.color4  # type: ignore[import-untyped]
 
 from tasks.logos import colours
 from tasks.logos.refusal import CannotShape, Refusal
@@ -58,6 +58,9 @@ VALUE_MOST = 1000
 """Characters that a variable may stand for."""
 _PLAIN_COLOUR = re.compile(r"(rgb|hsl)a?\(\s*[-+]?[\d.]+%?(deg)?(\s*[\s,/]\s*[-+]?[\d.]+%?){2,3}\s*\)", re.IGNORECASE)
 _COLOURS = frozenset({"rgb", "rgba", "hsl", "hsla"})
+_PAINTED = _words("fill stroke color stop-color flood-color")
+_NO_COLOURS = _words("none inherit initial unset revert")
+"""Words that may stand where a colour may."""
 _ORIGIN = re.compile(r"\s*(-?[0-9.]{1,12})(?:px)?(?:[\s,]+(-?[0-9.]{1,12})(?:px)?)?(?:[\s,]+0(?:px)?)?\s*")
 _FONT = re.compile(r"((?:[a-z0-9-]+\s+){0,4}?)([0-9.]+[a-z%]+)(?:\s*/\s*[0-9.a-z%]+)?\s+(\S.{0,200})", re.IGNORECASE)
 
@@ -203,7 +206,8 @@ def _declarations(source: Any, known: _Known) -> Iterator[tuple[str, str, bool]]
             yield _PATH, path[2], item.important
             continue
         for part, told in _longhands(name, value):
-            if part in PROPERTIES | _GEOMETRY | {_MIX} and (safe := safe_value(told)) is not None:
+            known_word = part not in _PAINTED or not told.isalpha() or _is_colour(told)
+            if part in PROPERTIES | _GEOMETRY | {_MIX} and known_word and (safe := safe_value(told)) is not None:
                 yield part, safe, item.important
 
 
@@ -238,6 +242,10 @@ def _longhands(name: str, value: str) -> list[tuple[str, str]]:
     words = {"italic": "font-style", "oblique": "font-style", "bold": "font-weight"}
     told = [(words.get(word, "font-weight"), word) for word in found[1].split() if word in words or word.isdecimal()]
     return [*told, ("font-size", found[2]), ("font-family", found[3])]
+
+
+def _is_colour(word: str) -> bool:
+    return word.lower() in _NO_COLOURS or tinycss2.color4.parse_color(word) is not None
 
 
 def _is_read_everywhere(value: str, functions: set[str]) -> bool:
