@@ -1,10 +1,12 @@
 """Step 5: the agreement: written, sent, read, expired or taken back, countersigned; what is answered: ``answers``."""
 
+import logging
 from collections.abc import Collection, Sequence
 from dataclasses import asdict, dataclass
 from datetime import date
 
 from sqlalchemy import select
+from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from models.agreement import Agreement, BeingDiscussed, HandedOver, close_questions
@@ -29,7 +31,7 @@ from tasks.policy import side_effect
 from tasks.texts import Reader
 from tasks.wording import Texts, current_texts
 
-EXPIRIES_AT_ONCE = 200
+log = logging.getLogger(__name__)
 
 
 class NotAsked(ProvisionError):
@@ -225,22 +227,32 @@ def expire_agreements() -> int:
     Repeating it changes nothing: what is marked is no longer open.
     """
     with reading() as session:
-        query = select(Agreement.onboarding_id).where(Agreement.expires_at <= now())
+        query = select(Agreement.onboarding_id).join(Onboarding, Onboarding.id == Agreement.onboarding_id)
         still_open = (Agreement.signed_at, Agreement.declined_at, Agreement.withdrawn_at, Agreement.expired_at)
         query = query.where(*(column.is_(None) for column in still_open), Agreement.uploaded_id.is_(None))
-        cases = session.scalars(query.order_by(Agreement.id).limit(EXPIRIES_AT_ONCE)).all()
+        query = query.where(Agreement.expires_at <= now(), Onboarding.stopped_at.is_(None))
+        cases = session.scalars(query.order_by(Agreement.id)).all()
     return sum(_expire(case_id) for case_id in cases)
 
 
 def _expire(case_id: int) -> bool:
-    with transaction() as session:
-        case, at = Onboarding.get(session, case_id), now()
-        agreement = Agreement.current(session, case.id)
-        if case.stopped_at is not None or not agreement.expire(at):
-            return False
-        _record_expiry(session, case, agreement)
-        case.touch(at)
-        return True
+    """Mark the agreement of one case, which by now may be signed or stopped; one that breaks waits for the next sweep.
+
+    What is wrong with one case must not keep the others waiting: a rule that says no, a lock that is held, or a row
+    that holds what it should not, which the columns' types tell by LookupError or ValueError.
+    """
+    try:
+        with transaction() as session:
+            case, at = Onboarding.get(session, case_id), now()
+            agreement = Agreement.current(session, case.id)
+            if case.stopped_at is not None or not agreement.expire(at):
+                return False
+            _record_expiry(session, case, agreement)
+            case.touch(at)
+            return True
+    except (ProvisionError, SQLAlchemyError, LookupError, ValueError):
+        log.exception("The agreement of case %s could not be marked as out of date", case_id)
+        return False
 
 
 def _record_expiry(session: Session, case: Onboarding, agreement: Agreement) -> None:

@@ -86,7 +86,7 @@ def with_organiser(**changes) -> int:
     """The organiser has an account; the agreement is on its way."""
     case_id = opened(**changes)
     advance(case_id)
-    registered()
+    registered(changes.get("organiser", {}).get("email", "erika@freitag.example"))
     advance(case_id)
     return case_id
 

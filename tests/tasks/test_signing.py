@@ -5,7 +5,7 @@ from io import BytesIO
 import pytest
 from PIL import Image
 from pydantic import ValidationError
-from sqlalchemy import select
+from sqlalchemy import select, text, update
 
 from models.agreement import (
     Agreement,
@@ -30,7 +30,7 @@ from models.onboarding import Reminder, StepName
 from models.person import NameMissing, Person
 from models.settings import settings
 from models.subscription import Subscription
-from tasks import accounts, agreements, answers, invitations, signing
+from tasks import accounts, agreements, answers, cases, invitations, signing
 from tasks.agreements import NotAsked, conclude_agreement, expire_agreements
 from tasks.delivery import deliver_due
 from tasks.mails import write
@@ -427,6 +427,37 @@ def test_what_is_not_signed_in_time_runs_out_once_and_the_provider_is_told(clock
     decide(case_id, "resend")
     advance(case_id)
     sign()
+
+
+def test_stopped_cases_keep_no_other_agreement_from_running_out(clock, statements):
+    def run_out(number, stopped):
+        keys = [f"{number}:{one}" for one in range(stopped + 1)]
+        made = [
+            with_organiser(key=key, organiser={"name": "A B", "email": f"a{key[0]}{key[2]}@x.example"}) for key in keys
+        ]
+        for case_id in made[1:]:
+            cases.stop_case(case_id, "Insolvenz", "operator")
+        clock(days=91)
+        with statements() as asked:
+            assert expire_agreements.fn() == 1
+        assert agreement(made[0]).expired_at is not None
+        return len(asked)
+
+    assert run_out(1, stopped=0) == run_out(2, stopped=3), "stopped cases are not even looked at"
+
+
+def test_a_broken_case_keeps_no_other_agreement_from_running_out_and_is_logged(clock, caplog):
+    broken = with_organiser()
+    whole = with_organiser(key="test:2", organiser={"name": "Paul Probe", "email": "paul@x.example"})
+    with transaction() as session:
+        session.execute(update(Agreement).where(Agreement.onboarding_id == broken).values(language=text("'elvish'")))
+    clock(days=91)
+
+    assert expire_agreements.fn() == 1
+    assert agreement(whole).expired_at is not None
+    assert [one.getMessage() for one in caplog.records if one.name == agreements.__name__] == [
+        f"The agreement of case {broken} could not be marked as out of date"
+    ]
 
 
 def test_who_comes_too_late_gets_a_new_version_at_the_stored_address_without_anybody_deciding(clock):
