@@ -143,6 +143,7 @@ def patience(at: datetime) -> dict[Party, datetime]:
         Party.PROVISION: at - timedelta(days=1),
         Party.OPERATOR: working_days_before(at, settings().decision_days),
         Party.ORGANISER: people,
+        Party.SIGNATORY: people,
         Party.CASEWORKER: people,
         Party.CLIENT: people,
     }

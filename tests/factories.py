@@ -132,6 +132,14 @@ def sign(email: str = "erika@freitag.example", name: str = "Erika Muster", **mor
     return signing.sign(link, name, "", **FROM | more)
 
 
+def handed_over(**changes) -> int:
+    """The organiser has asked Konrad Zeichner to sign; returns the case's id."""
+    case_id = with_organiser(**changes)
+    link = token("erika@freitag.example", Purpose.AGREEMENT)
+    signing.delegate(link, "Konrad Zeichner", "konrad@freitag.example", "Geschäftsführer", **FROM)
+    return case_id
+
+
 def countersigned(**changes) -> int:
     """Both have signed: everybody may be invited."""
     case_id = signed(**changes)

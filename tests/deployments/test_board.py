@@ -610,3 +610,10 @@ def test_an_operator_puts_right_what_was_said_wrongly_at_the_start(operator):
         assert said in shown
     factories.registered("paula@freitag.example")
     assert f"{page}/correct/organiser" not in operator.get(page).text
+
+
+def test_board_and_case_are_shown_while_somebody_else_is_asked_to_sign(operator):
+    case_id = factories.handed_over()
+
+    assert "zeichnungsberechtigte Person" in text(operator.get("/board"))
+    assert "Konrad Zeichner" in text(operator.get(f"/board/cases/{case_id}"))

@@ -382,3 +382,10 @@ def test_a_file_that_is_no_picture_is_one_sentence(tmp_path):
     file.write_text("Sehr geehrte Damen und Herren")
 
     assert "not a picture" in run("logo", str(file), "--json", status=1)[1]
+
+
+def test_a_case_in_which_somebody_else_signs_is_told_like_any_other():
+    case_id = factories.handed_over()
+
+    assert "signatory" in run("cases")[0]
+    assert "Konrad Zeichner" in run("status", company_id(case_id))[0]

@@ -438,3 +438,16 @@ def test_no_next_reminder_is_promised_to_somebody_who_is_held():
         session.get_one(Person, organiser.id).bounced_at = now()
 
     assert next_reminders(case_id)[0]["organiser"] is False
+
+
+def test_a_case_waits_for_whoever_the_signature_was_handed_to_like_for_the_organiser(clock):
+    case_id = factories.handed_over()
+    clock(days=settings().overdue_days + 1)
+    with reading() as session:
+        found, detail = board(session, waiting_for=Party.SIGNATORY, overdue=True), case_detail(session, case_id)
+
+    assert [one.case_id for one in found.cases] == [case_id]
+    assert found.by_party[Party.SIGNATORY] == found.overdue == 1
+    assert (StepName.AGREEMENT, Party.SIGNATORY, True) in [
+        (w.step, w.waiting_for, w.overdue) for w in detail.case.waits
+    ]
