@@ -40,6 +40,14 @@ REDIRECTS = 5
 PAGE_BYTES = 3_000_000
 PICTURE_BYTES = 5_000_000
 ROBOTS_BYTES = 500_000
+HEAD_BYTES = 100_000
+"""Of the lines before an answer's body."""
+PACKINGS_MOST = 2
+_PACKINGS = frozenset({"gzip", "x-gzip", "deflate", "compress", "x-compress", "br", "zstd", "dcb", "dcz"})
+"""Content encodings that there are (RFC 9110, IANA). Servers call others so by mistake, and browsers ignore them."""
+_UNPACKED = frozenset({"gzip", "x-gzip"})
+_GZIP = b"\x1f\x8b"
+_PIECE = 65_536
 PORTS = frozenset({80, 443, 8000, 8080, 8443})
 PRODUCT = "ProvisionLogo"
 
@@ -109,6 +117,8 @@ class Fetched:
     media_type: str
     """Lower case, as the site says, which may be wrong; empty if it says nothing."""
     charset: str | None
+    refresh: str = ""
+    """Seconds and address, where the site's ``Refresh`` header moves its readers on."""
 
 
 def is_public(address: str) -> bool:
@@ -206,22 +216,22 @@ class Fetcher:
                 raise Unreachable(str(address), f"status {response.status_code}")
             media_type = response.headers.get("content-type", "").partition(";")[0].strip().lower()
             content = b"".join(self._decoded(response, most, cut=cut))
-            return Fetched(str(address), content, media_type, response.charset_encoding), None
+            refresh = response.headers.get("refresh", "")
+            return Fetched(str(address), content, media_type, response.charset_encoding, refresh), None
 
     def _decoded(self, response: httpx.Response, most: int, *, cut: bool) -> Iterator[bytes]:
         """The body, unpacked by us: httpx would unpack a bomb before anyone could count. Too long, it is *cut*."""
-        packing = response.headers.get("content-encoding", "identity").strip().lower()
-        if packing not in {"", "identity", "gzip", "x-gzip"}:
-            raise Unreachable(str(response.url), f"content encoding {packing[:20]}")
-        unpack = zlib.decompressobj(wbits=31) if "gzip" in packing else None
+        said = response.headers.get("content-encoding", "").lower()
+        packings = [word for word in re.findall(r"[^\s,]+", said) if word in _PACKINGS]
+        if not set(packings) <= _UNPACKED or len(packings) > PACKINGS_MOST:
+            raise Unreachable(str(response.url), f"content encoding {said[:20]}")
+        pieces = response.iter_raw()
+        for _ in packings:
+            pieces = _unpacked(pieces, most)
         left = most
-        for chunk in response.iter_raw():
+        for piece in _undamaged(pieces, str(response.url)):
             if self.is_late:
                 raise Faltered(f"{response.url} takes longer than {SECONDS:.0f} seconds: try again later.")
-            try:
-                piece = unpack.decompress(chunk, left + 1) if unpack else chunk
-            except zlib.error as error:
-                raise Unreachable(str(response.url), "damaged content encoding") from error
             left -= len(piece)
             if left < 0 and cut:
                 yield piece[:left]
@@ -244,6 +254,37 @@ class Fetcher:
                 except (Unreachable, TooMuch):
                     self._robots[site] = Robots()
             return self._robots[site]
+
+
+def _unpacked(chunks: Iterator[bytes], most: int) -> Iterator[bytes]:
+    """What gzip packed, in small pieces and no more than a little over *most*; also several packings in a row.
+
+    What follows them is left out, and what was never packed stays as it is: servers say so by mistake.
+    """
+    left, member, began = most + 1, None, False
+    for chunk in chunks:
+        while chunk and left > 0:
+            if member is None:
+                if not chunk.startswith(_GZIP[: len(chunk)]):
+                    if began:
+                        return
+                    yield chunk
+                    yield from chunks
+                    return
+                member, began = zlib.decompressobj(wbits=31), True
+            piece = member.decompress(chunk, min(left, _PIECE))
+            left -= len(piece)
+            if piece:
+                yield piece
+            chunk = member.unused_data if member.eof else member.unconsumed_tail  # noqa: PLW2901
+            member = None if member.eof else member
+
+
+def _undamaged(pieces: Iterator[bytes], address: str) -> Iterator[bytes]:
+    try:
+        yield from pieces
+    except zlib.error as error:
+        raise Unreachable(address, "damaged content encoding") from error
 
 
 def _contact() -> str:
@@ -342,17 +383,30 @@ class _PinnedNetwork(httpcore.NetworkBackend):
 
 
 class _Stream(httpcore.NetworkStream):
-    """A connection on which no single byte may come later than the whole site's time is up."""
+    """A connection on which no single byte may come later than the whole site's time is up.
+
+    The head of each answer is handed on without what browsers overlook and the parser behind us would not.
+    """
 
     def __init__(self, stream: httpcore.NetworkStream, deadline: _Deadline) -> None:
         self._stream = stream
         self._deadline = deadline
+        self._awaits_head = False
 
     def read(self, max_bytes: int, timeout: float | None = None) -> bytes:  # noqa: ARG002
-        return self._stream.read(max_bytes, self._deadline.patience)
+        read = self._stream.read(max_bytes, self._deadline.patience)
+        if not self._awaits_head:
+            return read
+        head = bytearray(read)
+        while read and len(head) < HEAD_BYTES and not _is_whole(head):
+            read = self._stream.read(max_bytes, self._deadline.patience)
+            head += read
+        self._awaits_head = False
+        return _mended(bytes(head))
 
     def write(self, buffer: bytes, timeout: float | None = None) -> None:  # noqa: ARG002
         self._stream.write(buffer, self._deadline.patience)
+        self._awaits_head = True
 
     def close(self) -> None:
         self._stream.close()
@@ -368,6 +422,31 @@ class _Stream(httpcore.NetworkStream):
 
     def get_extra_info(self, info: str) -> object:
         return self._stream.get_extra_info(info)
+
+
+_INTERIM = rb"HTTP/[\d.]+ 1\d\d[^\n]*\n(?:[^\r\n][^\n]*\n)*\r?\n"
+"""The head of an answer that only says that another one follows."""
+_HEAD = re.compile(rb"((?:" + _INTERIM + rb")*)([^\r\n][^\n]*\n)((?:[^\r\n][^\n]*\n)*)(?=\r?\n)")
+_HEADER = re.compile(rb"([!#$%&'*+.^_`|~0-9A-Za-z-]+)[ \t]*:([^\r\n]*)")
+
+
+def _is_whole(answer: bytearray) -> bool:
+    return (b"\n\r\n" in answer or b"\n\n" in answer) and _HEAD.match(answer) is not None
+
+
+def _mended(answer: bytes) -> bytes:
+    """The beginning of an answer, its head without lines that are no headers and signs that may not be there."""
+    found = _HEAD.match(answer)
+    if found is None:
+        return answer
+    lines = []
+    for line in re.sub(rb"\r?\n[ \t]+", b" ", found[3]).splitlines():
+        if header := _HEADER.match(line):
+            name, value = header[1], re.sub(rb"[\x00-\x08\x0a-\x1f\x7f]", b"", header[2]).strip()
+            if name.lower() == b"content-length" and not value.isdigit():
+                continue  # The body ends with the connection.
+            lines.append(name + b": " + value + b"\r\n")
+    return found[1] + found[2] + b"".join(lines) + answer[found.end() :]
 
 
 class _Transport(httpx.BaseTransport):

@@ -21,6 +21,14 @@ DEPTH = 60
 ADDRESS_MOST = 4000
 """Characters of an address."""
 _NUMBER = "data-drawing-number"
+_TAG = re.compile(
+    r"""<!--.*?(?:-->|\Z)
+    |<(script|style|textarea|title)(?=[\s/>]).*?(?:</\1|\Z)
+    |<(?P<name>[a-z][^\s/>]*+)
+        (?:[\s/]++|=?[^\s/>=]++(?:\s*+=\s*+(?:"[^"]*+(?:"|\Z)|'[^']*+(?:'|\Z)|[^\s>]*+))?+)*+>?""",
+    re.DOTALL | re.IGNORECASE | re.VERBOSE,
+)
+"""A tag, in whose attributes there may be tags; or what holds none, whatever it looks like."""
 Made = TypeVar("Made")
 
 Element: TypeAlias = Any
@@ -116,10 +124,12 @@ class Page:
         self._drawn_at: list[int] = []
 
         def numbered(found: re.Match[str]) -> str:
+            if (found["name"] or "").lower() != "svg":
+                return found[0]
             self._drawn_at.append(found.start())
-            return f'{found[0]} {_NUMBER}="{len(self._drawn_at) - 1}"'
+            return f'{found[0][:4]} {_NUMBER}="{len(self._drawn_at) - 1}"{found[0][4:]}'
 
-        marked = re.sub(r"<svg(?=[\s>/])", numbered, self.text, flags=re.IGNORECASE)
+        marked = _TAG.sub(numbered, self.text)
         # The parser does not know these elements, which have no end.
         marked = re.sub(r"<(source|track|wbr)\b([^<>]*?)/?>", r"<\1\2/>", marked, flags=re.IGNORECASE)
         self.root = _parsed(marked)
@@ -128,6 +138,7 @@ class Page:
         self._body = next((self.order[one] for one in self.elements if one.tag == "body"), 0)
         self._remembered: dict[tuple[str, Element], Any] = {}
         self.url = page.url
+        self.refresh = page.refresh
         base = next((attribute(one, "href") for one in self.all("base") if one.get("href")), "")
         joined = _joined(page.url, base)
         self.base = joined if joined.startswith("http") else page.url

@@ -2,7 +2,7 @@
 
 import re
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from urllib.parse import urljoin
 
@@ -144,22 +144,24 @@ class Styles:
             and "dark" not in rule.media
             and not names.isdisjoint(re.findall(r"[\w-]+", rule.selector))
         ]
-        told: dict[Element, dict[str, str]] = {}
+        told = {one: self._filled_in(one.attrib) for one in inside}
         for element, rule in self._matches([*reversed(above), *inside], wanted):
             told.setdefault(element, {}).update(
                 {name: self._value(value) for name, value in rule.declarations.items() if name in _COLOURS}
             )
         for element in inside:
-            if style := attribute(element, "style"):
-                values = {name: self._value(value) for name, value in declarations(style).items() if "var(" in value}
-                told.setdefault(element, {}).update(values)
+            told[element].update(self._filled_in(declarations(attribute(element, "style"))))
         inherited = {name: value for one in reversed(above) for name, value in self._handed_down(told, one)}
-        told[drawing] = inherited | told.get(drawing, {})
+        told[drawing] = inherited | told[drawing]
         return {
-            one: ";".join(f"{name}:{value}" for name, value in values.items() if value != "inherit")
-            for one, values in told.items()
-            if one in inside
+            one: ";".join(f"{name}:{value}" for name, value in told[one].items() if value != "inherit")
+            for one in inside
+            if told[one]
         }
+
+    def _filled_in(self, told: Mapping[str, str]) -> dict[str, str]:
+        """What is said of colours by the page's own variables, in attributes or declarations."""
+        return {name: self._value(value) for name, value in told.items() if name in _COLOURS and "var(" in value}
 
     def _handed_down(self, told: dict[Element, dict[str, str]], element: Element) -> list[tuple[str, str]]:
         own = told.get(element, {}) | {

@@ -90,17 +90,14 @@ def _is_page(fetched: Fetched) -> bool:
 
 
 def _refreshed(page: Page) -> str:
-    """Where a page moves its readers to by itself."""
-    for meta in page.all("meta"):
-        if attribute(meta, "http-equiv").lower() == "refresh" and not any(True for _ in meta.iterancestors("noscript")):
-            found = re.match(
-                r"""\s*(\d{1,9})?[\d.]*\s*[;,]?\s*(?:url\s*=)?\s*['"]?([^'"]+)""",
-                attribute(meta, "content"),
-                re.IGNORECASE,
-            )
-            if found and int(found[1] or 0) <= 15 and not found[2].strip().isdigit():
-                address = page.absolute(found[2])
-                return address if address != page.url else ""
+    """Where a page moves its readers to by itself, or its server does."""
+    metas = (one for one in page.all("meta") if not any(True for _ in one.iterancestors("noscript")))
+    said = [attribute(one, "content") for one in metas if attribute(one, "http-equiv").lower() == "refresh"]
+    for refresh in filter(None, (page.refresh, *said)):
+        found = re.match(r"""\s*(\d{1,9})?[\d.]*\s*[;,]?\s*(?:url\s*=)?\s*['"]?([^'"]+)""", refresh, re.IGNORECASE)
+        if found and int(found[1] or 0) <= 15 and not found[2].strip().isdigit():
+            address = page.absolute(found[2])
+            return address if address != page.url else ""
     return ""
 
 

@@ -1,5 +1,6 @@
 """Hostile websites, each as what it does on a connection, with what must become of asking it."""
 
+import gzip
 import socket
 import threading
 import time
@@ -143,10 +144,11 @@ SITES: dict[str, SiteAttack] = {
         _without_end(f"{OK}Content-Length: 1000000000000\r\n\r\n", b"x" * 65536), (TooMuch,)
     ),
     "a gzip bomb": SiteAttack(_packed("gzip", bomb(300)), (TooMuch,)),
-    "a gzip bomb in a gzip bomb": SiteAttack(_packed("gzip, gzip", bomb(1)), (Unreachable,)),
+    "a gzip bomb in a gzip bomb": SiteAttack(_packed("gzip, gzip", gzip.compress(bomb(300))), (TooMuch,)),
     "a brotli bomb that nobody asked for": SiteAttack(_packed("br", b"\xcf\xff\xff\x7f\xf8" * 99), (Unreachable,)),
     "a zstd bomb that nobody asked for": SiteAttack(_packed("zstd", b"(\xb5/\xfd" + b"\xff" * 99), (Unreachable,)),
-    "gzip that is none": SiteAttack(_packed("gzip", b"no gzip at all"), (Unreachable,)),
+    "gzip that is none": SiteAttack(_packed("gzip", b"logo"), ()),
+    "gzip that breaks off in damage": SiteAttack(_packed("gzip", bomb(1)[:500] + b"damage" * 99), (Unreachable,)),
     "redirects in a circle": SiteAttack(_moving("/"), (TooMuch,)),
     "a redirect to a file": SiteAttack(_moving("file:///etc/passwd"), (AddressRefused,)),
     "a redirect into the address": SiteAttack(_moving("data:text/html,x"), (AddressRefused,)),

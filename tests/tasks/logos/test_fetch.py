@@ -22,7 +22,7 @@ from tasks.logos.fetch import (
     is_public,
 )
 from tasks.logos.robots import Robots
-from tests.tasks.logos.hostile_sites import ADDRESSES, SITES, Hostile
+from tests.tasks.logos.hostile_sites import ADDRESSES, NO_ROBOTS, SITES, Hostile
 
 
 @pytest.mark.parametrize("url", ADDRESSES)
@@ -180,7 +180,7 @@ def test_a_compressed_bomb_is_counted_unpacked(site):
     assert time.monotonic() - started < 5
 
 
-@pytest.mark.parametrize("packing", ["gzip, gzip", "br", "deflate"])
+@pytest.mark.parametrize("packing", ["gzip, br", "br", "deflate", "gzip, gzip, gzip"])
 def test_packings_that_we_did_not_ask_for_are_refused(site, packing):
     site.pages["/"] = (200, {"Content-Encoding": packing}, zlib.compress(b"x"))
 
@@ -188,11 +188,71 @@ def test_packings_that_we_did_not_ask_for_are_refused(site, packing):
         fetcher.get(f"{site.url}/")
 
 
-def test_compressed_answers_are_read(site):
-    site.pages["/"] = (200, {"Content-Encoding": "gzip"}, gzip.compress(b"hello" * 1000))
+HELLO = b"hello" * 1000
+PACKED = {
+    "packed": ("gzip", gzip.compress(HELLO)),
+    "packed under its old name": ("X-GZip", gzip.compress(HELLO)),
+    "in several pieces": ("gzip", gzip.compress(HELLO[:70]) + gzip.compress(b"") + gzip.compress(HELLO[70:])),
+    "packed twice": ("gzip, gzip", gzip.compress(gzip.compress(HELLO))),
+    "with zeros behind it": ("gzip", gzip.compress(HELLO) + bytes(512)),
+    "not packed at all": ("gzip", HELLO),
+    "an encoding that is none": ("none", HELLO),
+    "a charset in place of an encoding": ("UTF-8", HELLO),
+    "a media type in place of an encoding": ("text/html", HELLO),
+    "nothing": ("", HELLO),
+    "identity": ("identity", HELLO),
+}
+
+
+@pytest.mark.parametrize("name", PACKED)
+def test_answers_are_unpacked_as_browsers_do(site, name):
+    packing, content = PACKED[name]
+    site.pages["/"] = (200, {"Content-Encoding": packing}, content)
 
     with Fetcher() as fetcher:
-        assert fetcher.get(f"{site.url}/").content == b"hello" * 1000
+        assert fetcher.get(f"{site.url}/").content == HELLO
+
+
+def test_packings_within_packings_are_counted_at_every_step(site):
+    within = gzip.compress(gzip.compress(b"") * 1_000_000)
+    site.pages["/"] = (200, {"Content-Encoding": "gzip, gzip"}, within)
+
+    with Fetcher() as fetcher:
+        assert fetcher.get(f"{site.url}/", most=1_000_000).content == b""
+
+
+CARELESS = {
+    "a line that is no header": b"Nonsense\r\n",
+    "a blank before the colon": b"X-Cache : HIT\r\n",
+    "no name": b": nothing\r\n",
+    "a name with blanks": b"Not A Name: x\r\n",
+    "signs that may not be there": b"X-Powered-By: a\x01b\x00\r\n",
+    "a line that goes on": b"X-Long: a\r\n  b\r\n",
+    "a number that is none": b"Content-Length: many\r\n",
+    "a hint before": b"",
+    "bare line ends": b"X-A: b\n",
+}
+
+
+@pytest.mark.parametrize("name", CARELESS)
+def test_careless_headers_are_overlooked(site, name):
+    before = b"HTTP/1.1 103 Early Hints\r\nLink: </a.css>\r\n\r\n" if name == "a hint before" else b""
+    answer = (
+        before + b"HTTP/1.1 200 OK\r\n" + CARELESS[name] + b"Content-Type: image/png\r\nConnection: close\r\n\r\nlogo"
+    )
+
+    def act(connection, path):
+        content = NO_ROBOTS if path == "/robots.txt" else answer
+        for at in range(0, len(content), 7):  # In pieces, as the network brings them.
+            connection.sendall(content[at : at + 7])
+        if content is answer:
+            connection.shutdown(socket.SHUT_WR)
+
+    with Hostile(act) as careless, Fetcher() as fetcher:
+        fetched = fetcher.get(f"{careless.url}/")
+
+    assert fetched.content == b"logo"
+    assert fetched.media_type == "image/png"
 
 
 def test_a_site_that_drips_is_left_when_its_time_is_up(site):
