@@ -117,7 +117,10 @@ def lines(done: Outcome, reader: Reader) -> list[str]:
         told += [f"      {each.points:+4d}  {told_reason(each, reader)}" for each in one.reasons]
     choice = done.found.choice
     told.append("")
-    told.append(f"The logo: {_short(choice.source)} ({choice.confidence:.0%})" if choice else "No logo was found.")
+    part = " a part of" if choice and choice.part is not None else ""
+    told.append(
+        f"The logo:{part} {_short(choice.source)} ({choice.confidence:.0%})" if choice else "No logo was found."
+    )
     if done.refusal is not None:
         told.append(str(done.refusal))
     if done.logo is not None:

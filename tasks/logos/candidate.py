@@ -148,7 +148,8 @@ def _candidate(page: Page, together: list[Sighting]) -> Candidate:
     placed = [one for one in together if not one.declared]
     best = max(placed or together, key=lambda one: one.points)
     reasons = {each.sign: each for each in best.reasons}
-    if len(placed) > 1 and len({page.order.get(one.element) for one in placed if one.points > 0}) > 1:
+    alike = [one for one in placed if one.points > 0 and one.part == best.part]  # Signs beside it are other pictures.
+    if len({page.order.get(one.element) for one in alike}) > 1:
         reasons[Sign.REPEATED] = reason(Sign.REPEATED)
     icon = max(
         (each for one in together for each in one.reasons if each.sign in _ICON_SIGNS),

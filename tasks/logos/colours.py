@@ -12,12 +12,22 @@ _PART = re.compile(r"(?:([\d.]+)%\s+)?(.*?)(?:\s+([\d.]+)%)?", re.DOTALL)
 
 def plain(value: str) -> str | None:
     """The colour as ``rgba(…)`` of sRGB, on a light page; None for what is no colour by itself."""
-    colour = _read(value.strip().lower(), 0)
+    colour = _seen(value)
     if colour is None:
         return None
-    seen = colour.convert("srgb").clip()
-    red, green, blue = (round(255 * part, 2) for part in seen.coords(nans=False))
-    return f"rgba({red:g},{green:g},{blue:g},{seen.alpha(nans=False):g})"
+    red, green, blue = (round(255 * part, 2) for part in colour.coords(nans=False))
+    return f"rgba({red:g},{green:g},{blue:g},{colour.alpha(nans=False):g})"
+
+
+def hexadecimal(value: str) -> str | None:
+    """The same as ``#rrggbb``, or ``#rrggbbaa``; for places where functions are not read."""
+    colour = _seen(value)
+    return None if colour is None else str(colour.to_string(hex=True))
+
+
+def _seen(value: str) -> Any:
+    colour = _read(value.strip().lower(), 0)
+    return colour and colour.convert("srgb").clip()
 
 
 def _read(text: str, depth: int) -> Any:

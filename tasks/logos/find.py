@@ -235,19 +235,16 @@ def _looked_at(visit: Visit, page: Page, candidates: list[Candidate]) -> tuple[l
     likely = [one for one in candidates if one.score > 0]  # What leads home may be another version of the best.
     wanted = [one for one in likely if one.score > best - 60 or one.has(Sign.HOME_LINK)][:LOOKED_AT]
     had = [_content(visit, page, one) for one in wanted] if len(wanted) == 1 else _at_once(visit, page, wanted)
-    had, uncut = _cut_out(wanted, had)
+    had, was_cut = _cut_out(wanted, had)
     looks = look([content for content in had if content])
     seen = iter(looks)
     looked = {one.source: next(seen) if content else None for one, content in zip(wanted, had, strict=True)}
     fetched = {one.source for one, content in zip(wanted, had, strict=True) if content}
     judged = [
-        one.with_reasons(
-            *_appearance(one, looked[one.source], had=one.source in fetched),
-            *([reason(Sign.PART)] if one.source in uncut else []),
-        )
+        one.with_reasons(*_appearance(one, looked[one.source], had=one.source in fetched))
         if one.source in looked
         else one
-        for one in candidates
+        for one in (_as_cut(one, was_cut.get(one.source)) for one in candidates)
     ]
     judged = _twins(judged, looked)
     judged.sort(key=lambda one: -one.score)
@@ -261,19 +258,28 @@ def _at_once(visit: Visit, page: Page, wanted: list[Candidate]) -> list[bytes | 
         return list(pool.map(work, wanted))
 
 
-def _cut_out(wanted: list[Candidate], had: list[bytes | None]) -> tuple[list[bytes | None], set[str]]:
-    """The parts of the pictures that hold several, and the sources of those out of which nothing can be cut."""
+def _cut_out(wanted: list[Candidate], had: list[bytes | None]) -> tuple[list[bytes | None], dict[str, bool]]:
+    """Of pictures that hold several the part that is shown, and by their sources whether it could be cut out."""
     pieces: list[bytes | None] = []
-    uncut: set[str] = set()
+    was_cut: dict[str, bool] = {}
     tried = 0
     for one, content in zip(wanted, had, strict=True):
         piece = content
         if content and one.part is not None:
             piece = cut(content, one.part) if tried < CUTS else None
             tried += 1
-            uncut |= {one.source} if piece is None else set()
+            if piece != content:
+                was_cut[one.source] = piece is not None
         pieces.append(piece or content)
-    return pieces, uncut
+    return pieces, was_cut
+
+
+def _as_cut(one: Candidate, was_cut: bool | None) -> Candidate:
+    """With its part only if that was cut out of a larger picture; what could not be is an operator's."""
+    if was_cut:
+        return one
+    whole = replace(one, part=None)
+    return whole if was_cut is None else whole.with_reasons(reason(Sign.PART))
 
 
 def _content(visit: Visit, page: Page, candidate: Candidate) -> bytes | None:

@@ -21,6 +21,8 @@ RULES = 500
 """Selectors of one drawing."""
 DEPTH = 4
 """Conditions and rules around a rule."""
+NESTED_MOST = 20_000
+"""Characters of a selector within rules; each ``&`` in it stands for all selectors around it."""
 PATHS_MOST = 2_000_000
 """Characters of paths that its style sheets may put into it."""
 
@@ -80,6 +82,7 @@ def move_styles(root: ET.Element, sheets: list[str]) -> None:
     matched = _matched(root, matcher) if rules else {}
     drawn = 0
     for node in root.iter():
+        _fill_in(node, known.variables)
         own = list(_declarations(node.attrib.pop("style", ""), known))
         node.attrib.pop("class", None)
         for name, value, _ in sorted([*matched.get(node, []), *own], key=lambda declaration: declaration[2]):
@@ -93,6 +96,17 @@ def move_styles(root: ET.Element, sheets: list[str]) -> None:
             elif name not in _GEOMETRY or (node is not root and re.match(r"-?[0-9.]", value)):
                 node.set(name, value)
         _move_origin(node)
+
+
+def _fill_in(node: ET.Element, variables: dict[str, str]) -> None:
+    """Say in its attributes what their variables stand for; one that stands for nothing safe is as if not there."""
+    for name, value in list(node.attrib.items()):
+        if name in PROPERTIES and "var(" in value:
+            safe = safe_value(_filled_in(value, variables))
+            if safe is None:
+                del node.attrib[name]
+            else:
+                node.set(name, safe)
 
 
 def _matched(root: ET.Element, matcher: Any) -> dict[ET.Element, list[tuple[str, str, bool]]]:
@@ -129,6 +143,8 @@ def _counting(rules: list[Any], around: str = "", depth: int = 0) -> Iterator[_R
             continue
         if rule.type == "qualified-rule":
             selector = _nested(rule.prelude, around) if around else tinycss2.serialize(rule.prelude)
+            if around and len(selector) > NESTED_MOST:
+                raise CannotShape(Refusal.TOO_COMPLEX)
             yield _Rule(selector, rule.content)
         elif _holds(rule):
             selector = around
@@ -194,7 +210,7 @@ def _declarations(source: Any, known: _Known) -> Iterator[tuple[str, str, bool]]
     for item in _blocks(source):
         if item.type != "declaration":
             continue
-        value = filled_in(tinycss2.serialize(item.value).strip(), known.variables)
+        value = _filled_in(tinycss2.serialize(item.value).strip(), known.variables)
         name = item.lower_name
         if name in {"animation", "animation-name"} and "infinite" not in value:
             for word in set(re.findall(r"[\w-]+", value)) & known.endings.keys():
@@ -211,7 +227,7 @@ def _declarations(source: Any, known: _Known) -> Iterator[tuple[str, str, bool]]
                 yield part, safe, item.important
 
 
-def filled_in(value: str, variables: dict[str, str]) -> str:
+def _filled_in(value: str, variables: dict[str, str]) -> str:
     """With what the variables stand for, or what is to be taken in their place; empty if there is neither."""
     for depth in range(VARIABLES_DEEPEST):
         if "var(" not in value or (depth and len(value) > VALUE_MOST):
@@ -223,8 +239,9 @@ def filled_in(value: str, variables: dict[str, str]) -> str:
 def _variables(root: ET.Element, rules: list[_Rule]) -> dict[str, str]:
     """Variables by name, those of the whole drawing before those of its parts, and the later ones counting."""
     sources = [rule.content for rule in sorted(rules, key=lambda rule: bool(re.search(r":root|svg|\*", rule.selector)))]
+    parts = [told for node in root.iter() if node is not root and "--" in (told := node.get("style", ""))]
     found = {}
-    for source in [*sources, root.get("style", "")]:
+    for source in [*parts, *sources, root.get("style", "")]:
         for item in _blocks(source):
             if item.type == "declaration" and item.name.startswith("--"):
                 told = tinycss2.serialize(item.value).strip()
@@ -265,8 +282,9 @@ def safe_value(value: str) -> str | None:
         return None
     if not value:
         return None
-    if "url" in functions and functions & colours.NEWER:
-        return value[: value.index(")") + 1]  # What is behind it counts only where there is nothing to refer to.
-    if "url" not in functions and not _is_read_everywhere(value, functions):
+    if value.startswith("url("):
+        reference, _, behind = value.partition(")")  # What is behind it counts where there is nothing to refer to.
+        return f"{reference}) {colours.hexadecimal(behind) or ''}".rstrip() if "(" in behind else value
+    if not _is_read_everywhere(value, functions):
         return colours.plain(value)  # Of what cannot be read, the declaration before it counts.
     return "currentColor" if value.lower() == "currentcolor" else value

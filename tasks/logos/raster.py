@@ -270,6 +270,12 @@ class _Ground:
     tolerance: int
 
 
+def ground_around(rgb: Image.Image) -> tuple[int, int, int] | None:
+    """The colour of the mere background that reaches around a logo; None if it stands on none."""
+    ground = _flat_border(rgb)
+    return ground.colour if ground is not None and is_paper(ground.colour) else None
+
+
 def _flat_border(rgb: Image.Image) -> _Ground | None:
     """The colour that nearly all of the outermost pixels have, or that a logo leaves which is cut off at its edges."""
     ring = _ring(rgb)

@@ -100,9 +100,12 @@ def _trimmed(root: ET.Element) -> Image.Image:
 
 
 def _without_ground(root: ET.Element, before: Image.Image) -> tuple[ET.Element, Image.Image]:
-    """Without the shape that only paints the background, if there is one and the rest looks the same without it."""
-    colour = before.getpixel((0, 0))
-    if isinstance(colour, tuple) and raster.is_paper(colour):
+    """Without the shape that only paints the background, if it reaches around the rest, which looks the same without.
+
+    What one side shows alone, a stripe of a flag or one of two blocks, belongs to the logo.
+    """
+    colour = raster.ground_around(before.convert("RGB"))
+    if colour is not None:
         for candidate in svg.without_first_shapes(root):
             after = _drawn(candidate)
             on_colour = Image.alpha_composite(Image.new("RGBA", after.size, colour), after)

@@ -41,10 +41,10 @@ class _Use:
 
 
 def named(page: Page) -> Iterator[Sighting]:
-    """Pictures that the scripts within a page name."""
-    for script in page.all("script"):
-        if not script.get("src") and "ld+json" not in attribute(script, "type").lower():
-            yield from _sightings(page, script.text or "", page.base)
+    """Pictures that the scripts within a page name; what is read of all of them together has a limit."""
+    inner = (one for one in page.all("script") if not one.get("src"))
+    texts = [one.text or "" for one in inner if "ld+json" not in attribute(one, "type").lower()]
+    yield from _sightings(page, "\n".join(texts), page.base)
 
 
 def scripted(page: Page, text: str, base: str) -> list[Candidate]:
@@ -101,6 +101,6 @@ def _uses(text: str) -> defaultdict[str, list[_Use]]:
         open_ = re.split(r"\}\)|</|/>", before)[-1]  # What is closed before it is not around it.
         link = next(reversed(_LINK.findall(open_)), None)
         words = folded(*_SAID.findall(own))
-        home = "startseite" in words.split() or (link is not None and _HOME.fullmatch(link) is not None)
+        home = "zur startseite" in words or (link is not None and _HOME.fullmatch(link) is not None)
         uses[shown[1] or shown[2]].append(_Use(words, home))
     return uses

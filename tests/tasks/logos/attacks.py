@@ -234,6 +234,9 @@ COSTLY: dict[str, Callable[[], bytes]] = {
     "a hundred thousand declarations for everything": lambda: drawing(
         f"<style>*{{{'fill:red;' * 100_000}}}</style>{_ROUND * 9000}"
     ),
+    "selectors that stand for ever more": lambda: drawing(
+        "<style>" + f"a{{{'&amp; ' * 999}{{{'&amp; ' * 999}{{{'&amp; ' * 999}{{fill:red}}}}}}}}" + f"</style>{_ROUND}"
+    ),
     "one long path for ten thousand shapes": lambda: drawing(
         f"<style>path{{d:path('M0 0{'l1 1' * 20_000}')}}</style>{'<path/>' * 10_000}{_ROUND}"
     ),

@@ -8,6 +8,7 @@ import pytest
 from PIL import Image, ImageDraw
 
 from tasks.logos.candidate import Candidate, Kind
+from tasks.logos.evidence import Sign
 from tasks.logos.fetch import AddressRefused, Fetched, RobotsRefused, Unreachable
 from tasks.logos.find import CONFIDENT, find
 from tasks.logos.gather import gather
@@ -318,6 +319,7 @@ def test_a_logo_is_cut_out_of_a_picture_that_holds_several(site, style, scale):
     assert found.choice is not None
     assert found.choice.source == site.url + "/all.png"
     assert found.choice.confidence >= CONFIDENT
+    assert found.choice.part is not None
     assert logo.width / logo.height == pytest.approx(206 / 51, rel=0.03)  # Red and grey alone, trimmed.
 
 
@@ -341,6 +343,27 @@ def test_of_a_mask_nothing_is_cut_away(site):
     site.pages["/all.png"] = picture((880, 240))
 
     assert find(site.url, FIRM).pictures[site.url + "/all.png"] == picture((880, 240))
+
+
+def test_of_a_picture_that_is_shown_whole_no_part_is_told(site):
+    style = "<style>.logo{width:220px;height:60px;background:url(l.png) no-repeat}</style>"
+    site.pages["/"] = page('<header><a class="logo" href="/">Mustermann</a></header>', style).content
+    site.pages["/l.png"] = picture((220, 60))
+
+    found = find(site.url, FIRM)
+
+    assert found.choice is not None
+    assert found.choice.part is None
+    assert found.pictures[site.url + "/l.png"] == picture((220, 60))
+
+
+def test_other_signs_in_the_same_picture_are_no_repetition_of_the_logo():
+    head = """<style>.s{background:url(all.png);width:60px;height:40px}.a{background-position:0 -120px}
+        .b{background-position:0 -40px}</style>"""
+    likeliest = first('<header><a class="s a logo" href="/"></a><a class="s b logo" href="/"></a></header>', head)
+
+    assert likeliest.part is not None
+    assert not likeliest.has(Sign.REPEATED)
 
 
 @pytest.mark.parametrize(
@@ -439,6 +462,7 @@ def test_a_candidate_cannot_lead_into_the_private_network(site):
         "<section>" * 50 + "<img src=b.png>" * 600 + "<p>x</p>" * 20_000,
         '<script type="application/ld+json">' + '{"logo":' * 100_000,
         "<script>" + '"a/logo.png",' * 200_000,
+        ("<script>" + "src:a," * 3000 + "</script>") * 160,
         '<img src="' + "a," * 1_000_000 + '" srcset="' + "a 1x, " * 300_000 + '">',
     ],
     ids=[
@@ -453,6 +477,7 @@ def test_a_candidate_cannot_lead_into_the_private_network(site):
         "headings",
         "data",
         "script",
+        "scripts",
         "sizes",
     ],
 )
@@ -486,3 +511,68 @@ def test_no_page_is_so_broken_that_it_cannot_be_judged(seed):
     candidates = gather(Page(Fetched(HOME, html.encode(), "text/html", charset), chance.choice([FIRM, "", "((*"])))
 
     assert candidates
+
+
+WORD = "<svg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 220 60'><path d='M5 5h50v50H5z' fill='%23c00010'/>"
+WORD += "".join(f"<path d='M{70 + 12 * at} 20h9v20h-9z' fill='%23204060'/>" for at in range(12)) + "</svg>"
+AS_WRITTEN = f"data:image/svg+xml;utf8,{WORD}"
+
+
+@pytest.mark.parametrize(
+    "inner",
+    [
+        f'<a href="/"><img alt="Logo" src="{AS_WRITTEN}"></a>',
+        f"""<a href="/"><img alt="Logo" src='{AS_WRITTEN.replace("'", '"')}'></a>""",
+        f'<a href="/"><svg width="16" height="16"><path d="M0 0h9v9z"/></svg><img alt="Logo" src="{AS_WRITTEN}"></a>',
+        f'<a href="/" class="logo" style="width:220px;height:60px;background:url(&quot;{AS_WRITTEN}&quot;)"></a>',
+        f'<style>.logo{{width:220px;height:60px;background:url("{AS_WRITTEN}")}}</style><a class="logo" href="/"></a>',
+        f'<a href="/"><object type="image/svg+xml" data="{AS_WRITTEN}" aria-label="Logo"></object></a>',
+    ],
+    ids=["picture", "other quotes", "beside a drawing", "style attribute", "style sheet", "object"],
+)
+def test_a_drawing_written_into_an_address_is_found_as_it_is(site, inner):
+    site.pages["/"] = page(f"<header>{inner}</header>").content
+
+    found = find(site.url, FIRM)
+
+    assert found.choice is not None
+    assert found.choice.source == AS_WRITTEN.replace("'", '"') if "'data:" in inner else AS_WRITTEN
+    assert shape(found.pictures[found.choice.source]).report.vector
+
+
+def test_what_looks_like_a_drawing_in_words_and_attributes_is_none():
+    inner = """<!-- <svg> --><script>"<svg>"</script><p title="<svg>" data-a='<svg'>it's <b title=a"<svg>b</b>
+        <a href=/ ><svg aria-label="Logo" viewBox="0 0 9 9"><path d="M0 0h9v9z" fill="#c00"/></svg></a></p>"""
+    drawn = first(f"<header>{inner}</header>")
+
+    assert drawn.kind is Kind.INLINE_SVG
+    assert 'd="M0 0h9v9z"' in drawn.drawing
+
+
+@pytest.mark.parametrize("told", ["attribute", "style"])
+def test_colours_by_variables_of_the_page_are_its_colours(site, told):
+    colours = ['fill="var(--a)"', 'fill="var(--b, #000)"']
+    if told == "style":
+        colours = ['style="fill:var(--a)"', 'style="fill:var(--b)"']
+    drawn = '<svg aria-label="Logo" viewBox="0 0 220 60" width="220" height="60"><path d="M5 5h50v50H5z" {}/>'
+    drawn += "<path d='M70 20h140v20H70z' {}/></svg>"
+    head = "<style>:root{--a:#c00010;--dark:#204060;--b:var(--dark)}</style>"
+    site.pages["/"] = page(f'<header><a href="/">{drawn.format(*colours)}</a></header>', head).content
+
+    found = find(site.url, FIRM)
+
+    assert found.choice is not None
+    logo = Image.open(BytesIO(shape(found.pictures[found.choice.source]).png)).convert("RGBA")
+    opaque = {colour for _, colour in logo.getcolors(1 << 16) if colour[3] == 255}
+    assert opaque == {(0xC0, 0x00, 0x10, 255), (0x20, 0x40, 0x60, 255)}
+
+
+def test_the_server_may_move_readers_on_as_a_page_may(site):
+    site.pages["/"] = (200, {"Refresh": "0; url=/start.html", "Content-Type": "text/html"}, b"<html></html>")
+    site.pages["/start.html"] = page('<header><a href="/"><img src="/logo.png" alt="Logo"></a></header>').content
+    site.pages["/logo.png"] = picture()
+
+    found = find(site.url, FIRM)
+
+    assert found.choice is not None
+    assert found.choice.source == site.url + "/logo.png"

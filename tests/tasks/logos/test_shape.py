@@ -144,6 +144,13 @@ AS_BROWSERS_READ_IT = {
     "a variable for a variable": "<style>:root{--b:#e2641d;--c:var(--b)}circle{fill:var(--c)}</style>"
     '<circle cx="60" cy="60" r="45"/>',
     "a variable in place of a variable": '<circle cx="60" cy="60" r="45" fill="var(--x, var(--y, rgb(226,100,29)))"/>',
+    "a variable in an attribute": '<style>:root{--c:#e2641d}</style><circle cx="60" cy="60" r="45" fill="var(--c)"/>',
+    "a variable that stands behind it": '<g fill="var(--c)"><circle cx="60" cy="60" r="45"/></g>'
+    "<style>svg{--c:#e2641d}</style>",
+    "a variable told where it is used": '<g style="--c:#e2641d">'
+    '<circle cx="60" cy="60" r="45" fill="var(--c, #000)"/></g>',
+    "a rule before a variable": "<style>:root{--c:#000}circle{fill:#e2641d}</style>"
+    '<circle cx="60" cy="60" r="45" fill="var(--c)"/>',
     "a variable of a part": '<style>.a{--b:#e2641d;fill:var(--b)}</style><circle class="a" cx="60" cy="60" r="45"/>',
     "a colour that is none": '<circle cx="60" cy="60" r="45" style="fill:#e2641d;fill:nocolour"/>',
     "rules within rules": "<style>g{fill:#000;.a{fill:#fff}&amp;.b circle{fill:#e2641d}@media print{circle{fill:#fff}}}"
@@ -182,6 +189,9 @@ def test_before_a_colour_that_we_do_not_read_the_one_before_it_counts(value):
         "rgb(from red r g b)",
         "hsl(from red h s l)",
         "rgb(1 2)",
+        "lab(50% 0 0) url(#none)",
+        "url(#none) lab(50% 0 0)",
+        "url(#none) rgba(90, 90, 90, 1)",
         "rgb(1" + " " * 5000 + ")",
         "rgba(x, y, z, 1)",
         "var(--a)",
@@ -208,6 +218,30 @@ def test_measures_in_shares_of_the_plane_stay_when_it_is_trimmed():
     _, _, width, height = (float(one) for one in re.search(r'viewBox="([^"]+)"', logo.svg)[1].split())
     assert width == pytest.approx(300 - 100 + 31.6, abs=2)
     assert height == pytest.approx(100, abs=2)
+
+
+TO_ONE_SIDE = {
+    "the stripe of a flag": '<rect width="300" height="50" fill="#000"/>'
+    '<rect y="50" width="300" height="50" fill="#d00"/><rect y="100" width="300" height="50" fill="#fc0"/>',
+    "a field under the stripes of a flag": '<rect width="300" height="150" fill="#000"/>'
+    '<rect y="50" width="300" height="50" fill="#d00"/><rect y="100" width="300" height="50" fill="#fc0"/>',
+    "a grey block beside a red one": '<rect width="100" height="150" fill="#3c3c3b"/>'
+    '<path d="M100 0h200v150H100z" fill="#e30613"/><path d="M130 60h140v30H130z" fill="#fff"/>',
+    "a dark half": '<path d="M0 0h150v150H0z" fill="#222"/><path d="M150 0h150v150H150z" fill="#06a"/>',
+    "a dark bar above": '<path d="M0 0h300v60H0z" fill="#222"/><path d="M0 60h300v90H0z" fill="#06a"/>',
+}
+
+
+@pytest.mark.parametrize("inner", TO_ONE_SIDE.values(), ids=TO_ONE_SIDE)
+def test_only_a_ground_that_reaches_around_the_logo_is_taken_away(inner):
+    sheet = '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 300 150">'
+
+    logo = shape(f"{sheet}{inner}</svg>".encode())
+
+    assert logo.width == 2 * logo.height
+    assert logo.report.transparent == 0
+    ground = '<rect width="300" height="150" fill="#3c3c3b"/><circle cx="150" cy="75" r="50" fill="#06a"/></svg>'
+    assert shape((sheet + ground).encode()).report.transparent > 0
 
 
 def test_a_white_box_on_a_transparent_sheet_goes_as_well():
