@@ -3,6 +3,7 @@
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 from datetime import UTC, datetime
 from enum import StrEnum
 from functools import cache
@@ -112,11 +113,22 @@ def _begin_sqlite(connection: Any) -> None:
     connection.exec_driver_sql("BEGIN" if reading else "BEGIN IMMEDIATE")
 
 
+writing: ContextVar[bool] = ContextVar("writing", default=False)
+"""Whether this thread is within a ``transaction()``: what takes long has no place there, which all tests watch."""
+
+
 @contextmanager
 def transaction() -> Iterator[Session]:
-    """All of it or none of it: commit on the way out, roll back on an exception."""
-    with Session(engine(settings().database), expire_on_commit=False) as session, session.begin():
-        yield session
+    """All of it or none of it: commit on the way out, roll back on an exception.
+
+    Others wait for it to end, on SQLite all who write: hash, render, draw and talk to other machines before or after.
+    """
+    before = writing.set(True)
+    try:
+        with Session(engine(settings().database), expire_on_commit=False) as session, session.begin():
+            yield session
+    finally:
+        writing.reset(before)
 
 
 @contextmanager

@@ -4,12 +4,14 @@ A *person* is somebody as one firm knows them: name, address, role, language. An
 human being may be a caseworker of one firm and a client of another with one account.
 """
 
+import os
 from collections.abc import Collection
 from datetime import date, datetime, timedelta
 from enum import StrEnum
 from functools import cache
 from hashlib import sha256
 from secrets import token_urlsafe
+from threading import BoundedSemaphore
 from typing import Self
 from unicodedata import normalize
 
@@ -147,6 +149,10 @@ def split_name(name: str) -> tuple[str, str]:
     return given, family
 
 
+_HASHING = BoundedSemaphore(os.cpu_count() or 1)
+"""Each hash takes a processor and 64 MB: more at once would only take more memory."""
+
+
 @cache
 def _hasher() -> PasswordHasher:
     return PasswordHasher()  # argon2id; parameters of RFC 9106, low-memory profile.
@@ -206,10 +212,9 @@ class Account(Base):
         known = select(cls).where(cls.email.in_(emails), cls.external_id.is_not(None), cls.confirmed_at.is_not(None))
         return {account.email: account for account in session.scalars(known)}
 
-    def set_password(self, session: Session, password: str, *context: str) -> None:
-        """Check and keep; every session of this account ends."""
-        check_password(_typed(password), self.email, *context)
-        self.password_hash = _hasher().hash(_typed(password))
+    def keep_password(self, session: Session, hashed: str) -> None:
+        """Keep what ``hash_password`` gave; every session of this account ends."""
+        self.password_hash = hashed
         if self.id is not None:
             self.sign_out(session)
 
@@ -218,21 +223,33 @@ class Account(Base):
         for row in session.scalars(select(SignIn).where(SignIn.account_id == self.id)):
             session.delete(row)
 
-    @classmethod
-    def sign_in(cls, session: Session, email: str, password: str, now: datetime) -> tuple[Self, str]:
-        """The account and a session token; SignInRefused takes the same time for both reasons."""
-        account = cls.by_email(session, email.strip().lower()) or cls()
-        account.verify(password)
-        return account, SignIn.start(session, account, now)
+    def enter(self, session: Session, verified: str, now: datetime) -> str:
+        """A session token for who knows the password of the *verified* hash; SignInRefused if it was changed since."""
+        if self.password_hash != verified:
+            raise SignInRefused
+        return SignIn.start(session, self, now)
 
-    def verify(self, password: str) -> None:
-        """Raise SignInRefused unless it is the right one; an account without one takes the same time."""
+
+def hash_password(password: str, *context: str) -> str:
+    """Check a new password and give its hash; takes a tenth of a second, so never within a transaction."""
+    check_password(_typed(password), *context)
+    with _HASHING:
+        return _hasher().hash(_typed(password))
+
+
+def verify_password(known: str | None, password: str) -> str:
+    """Give back the *known* hash if this is its password, else raise SignInRefused; without one after the same time.
+
+    Takes a tenth of a second, so never within a transaction.
+    """
+    with _HASHING:
         try:
-            _hasher().verify(self.password_hash or _nobody(), _typed(password)[:PASSWORD_MAX])
+            _hasher().verify(known or _nobody(), _typed(password)[:PASSWORD_MAX])
         except (VerificationError, InvalidHashError) as error:
             raise SignInRefused from error
-        if self.password_hash is None:
-            raise SignInRefused
+    if known is None:
+        raise SignInRefused
+    return known
 
 
 def _typed(password: str) -> str:
@@ -345,17 +362,18 @@ class Person(Base):
         self.email = email
         self.account_id = self.invited_at = self.registered_at = self.bounced_at = self.withdrawn_at = None
 
-    def register(self, session: Session, password: str, firm_name: str, now: datetime) -> Account:
+    def register(self, session: Session, before: str | None, hashed: str, now: datetime) -> Account:
         """Make or join the account of this address, whose holder has followed a link sent to it.
 
-        An address that has a password keeps it, and the right one joins. One whose password is with a foreign identity
-        provider gets one for our pages.
+        *before* is the hash that the account had when *hashed* was made of what was typed, or verified by it. Who has
+        a password keeps it, and the right one joins; whose password is with a foreign identity provider gets one for
+        our pages. Raises SignInRefused if the account has got another password since.
         """
         account = Account.by_email(session, self.email) or Account(email=self.email, created_at=now)
-        if account.password_hash is None:
-            account.set_password(session, password, self.name, firm_name)
-        else:
-            account.verify(password)
+        if account.password_hash != before:
+            raise SignInRefused
+        if before is None:
+            account.keep_password(session, hashed)
         session.add(account)
         session.flush()
         account.confirmed_at = account.confirmed_at or now

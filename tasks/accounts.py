@@ -28,6 +28,8 @@ from models.person import (
     Role,
     SignIn,
     email_address,
+    hash_password,
+    verify_password,
 )
 from models.request import Named
 from models.schedule import now
@@ -216,6 +218,13 @@ def register(
 
     *contact* is whom the organiser names for correspondence; None: the organiser.
     """
+    with reading() as session:
+        invited = _invited(session, Link.open(session, token, purpose, now()))
+        account = Account.by_email(session, invited.person.email)
+    before = account.password_hash if account else None
+    name = f"{given_name} {family_name}".strip()
+    about = (invited.person.email, name, invited.firm.name)
+    hashed = verify_password(before, password) if before else hash_password(password, *about)
     with transaction() as session:
         at = now()
         link = Link.open(session, token, purpose, at)
@@ -232,7 +241,7 @@ def register(
         person.given_name, person.family_name = given_name.strip()[:100], family_name.strip()[:100]
         person.language, person.address_form = language, address_form
         joined = person.registered_at is not None  # By a foreign identity provider, whose password is not known here.
-        account = person.register(session, password, case.firm.name, at)
+        account = person.register(session, before, hashed, at)
         link.used_at = at
         if person.role is Role.ORGANISER:
             name_contact(session, case, person, contact, account.email)

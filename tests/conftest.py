@@ -4,12 +4,13 @@ Tests of models and tasks that use the database run twice: on SQLite and on Post
 """
 
 import os
+import pkgutil
 import shutil
 import socket
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from functools import cache
+from functools import cache, wraps
 from pathlib import Path
 
 os.environ["PROVISION_RETRY_SECONDS"] = "0"  # Read when tasks are defined: repeats do not sleep here.
@@ -19,7 +20,7 @@ from argon2 import PasswordHasher
 from sqlalchemy import event
 
 from models import person
-from models.db import Base, engine
+from models.db import Base, engine, writing
 from models.migrate import register_tables
 from models.settings import settings
 from tasks import agreements, completion
@@ -115,6 +116,36 @@ def product(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.
     engine(settings().database).dispose()
     engine.cache_clear()
     settings.cache_clear()
+
+
+SLOW = (
+    ("argon2.PasswordHasher.hash", "argon2.PasswordHasher.verify", "models.person.zxcvbn"),
+    ("weasyprint.HTML.render", "weasyprint.HTML.write_pdf", "jinja2.Template.render", "PIL.Image.Image.save"),
+    ("pyhanko.sign.signers.PdfSigner.sign_pdf", "tests.conftest._written", "tests.conftest._signed_off"),
+    ("cryptography.hazmat.primitives.asymmetric.ec.generate_private_key", "subprocess.Popen.__init__"),
+    ("httpx.Client.send", "httpx.AsyncClient.send", "smtplib.SMTP.connect", "smtplib.SMTP.sendmail"),
+    ("socket.getaddrinfo", "socket.socket.connect", "time.sleep"),
+)
+"""Where everything that takes long begins: hashing, rendering, drawing, sealing, other processes and other machines."""
+
+
+@pytest.fixture(autouse=True)
+def nothing_slow_is_done_while_others_wait(no_traffic, monkeypatch: pytest.MonkeyPatch):
+    """Whatever a test does, nothing slow happens within a write transaction."""
+    for place in (place for sort in SLOW for place in sort):
+        owner, _, name = place.rpartition(".")
+        where = pkgutil.resolve_name(owner)
+        monkeypatch.setattr(where, name, _beforehand(place, getattr(where, name)))
+
+
+def _beforehand(place, slow):
+    @wraps(slow)
+    def guarded(*args, **kwargs):
+        if writing.get():
+            pytest.fail(f"{place} was called within a write transaction: do it before or after")
+        return slow(*args, **kwargs)
+
+    return guarded
 
 
 @cache

@@ -14,7 +14,7 @@ from models.decision import Decision
 from models.exchange import Outgoing
 from models.link import Link, Purpose
 from models.onboarding import Onboarding
-from models.person import Account, AddressForm, Language, Person, Role
+from models.person import Account, AddressForm, Language, Person, Role, hash_password
 from models.request import Named, OnboardingRequest
 from models.schedule import now
 from tasks import access, accounts, agreements, cases, company_ids, invitations, signing, subscriptions
@@ -189,11 +189,10 @@ def give_logo(case_id: int) -> None:
 
 def operator(email: str = "operator@convent-it.example", *, manager: bool = False) -> str:
     """An operator who is signed in; returns the session token."""
+    hashed, at = hash_password(PASSWORD), now()
     with transaction() as session:
-        account = Account(
-            email=email, is_operator=True, is_manager=manager, created_at=now(), digest_at=now(), confirmed_at=now()
-        )
-        account.set_password(session, PASSWORD)
+        account = Account(email=email, password_hash=hashed, is_operator=True, is_manager=manager, created_at=at)
+        account.digest_at = account.confirmed_at = at
         session.add(account)
     return access.sign_in(email, PASSWORD)
 

@@ -499,9 +499,10 @@ def test_a_copy_is_accepted_or_refused_with_a_note(verdict, operator):
 
 def test_an_operator_chooses_the_logo_from_pictures(operator):
     case_id = factories.opened(website="http://freitag.example/", logo_permission_by="Erika Muster")
+    picture = factories.picture()
     with transaction() as session:
         permission = LogoPermission.of(session, Onboarding.get(session, case_id).firm_id)
-        png = Document.keep(session, factories.picture(), "logo-1.png", "image/png")
+        png = Document.keep(session, picture, "logo-1.png", "image/png")
         reasons = [{"sign": "trap", "points": -60, "detail": "a portrait"}]
         report = LogoReport(0.5, 300, 0.5, vector=False, given_width=300, given_opaque=False).to_json()
         one = {"number": 1, "address": "http://freitag.example/1.png", "confidence": 0.424, "reasons": reasons}

@@ -19,9 +19,13 @@ from models.person import (
     _hasher,
     check_password,
     email_address,
+    hash_password,
     split_name,
+    verify_password,
 )
 from models.schedule import now
+from tasks import access
+from tasks.access import sign_in
 from tests.factories import PASSWORD, firm_of, opened
 
 LEO = "leo@freitag.example"
@@ -29,15 +33,9 @@ LEO = "leo@freitag.example"
 
 @pytest.fixture
 def account():
+    hashed = hash_password(PASSWORD)
     with transaction() as session:
-        made = Account(email=LEO, created_at=now())
-        made.set_password(session, PASSWORD)
-        session.add(made)
-
-
-def sign_in(email, password):
-    with transaction() as session:
-        return Account.sign_in(session, email, password, now())[1]
+        session.add(Account(email=LEO, password_hash=hashed, created_at=now()))
 
 
 SENTENCES = [
@@ -118,10 +116,10 @@ def test_an_account_kept_elsewhere_has_no_password_to_sign_in_with():
 
 
 def test_a_new_password_ends_every_session_and_a_session_ends_by_itself(account, clock):
-    token = sign_in(LEO, PASSWORD)
+    token, hashed = sign_in(LEO, PASSWORD), hash_password("sieben rote Vögel singen")
     with transaction() as session:
         assert SignIn.find(session, token, now())
-        Account.by_email(session, LEO).set_password(session, "sieben rote Vögel singen")
+        Account.by_email(session, LEO).keep_password(session, hashed)
     with reading() as session:
         assert SignIn.find(session, token, now()) is None
 
@@ -148,13 +146,33 @@ def test_who_has_an_account_joins_with_its_password_only(account):
         assert session.scalar(select(func.count()).select_from(SignIn)) == 0
 
 
+def test_a_password_that_was_changed_while_it_was_verified_opens_nothing(account, monkeypatch):
+    verify = access.verify_password
+
+    def changed(known, password):
+        verified, other = verify(known, password), hash_password("sieben rote Vögel singen")
+        with transaction() as session:
+            Account.by_email(session, LEO).keep_password(session, other)
+        return verified
+
+    monkeypatch.setattr(access, "verify_password", changed)
+
+    with pytest.raises(SignInRefused):
+        sign_in(LEO, PASSWORD)
+    with reading() as session:
+        assert session.scalar(select(func.count()).select_from(SignIn)) == 0
+
+
 def joined(password):
     firm_id = firm_of(opened("test:join"))
+    with reading() as session:
+        before = Account.by_email(session, LEO).password_hash
+    hashed = verify_password(before, password)
     with transaction() as session:
         one = Person(firm_id=firm_id, role=Role.CASEWORKER, email=LEO, family_name="Muster", added_at=now())
         session.add(one)
         session.flush()
-        return one.register(session, password, "Kanzlei", now()).id
+        return one.register(session, before, hashed, now()).id
 
 
 def test_a_firm_has_one_organiser():

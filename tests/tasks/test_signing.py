@@ -202,7 +202,7 @@ def test_the_mail_says_the_code_and_a_code_that_is_no_longer_good_does_not_leave
         (row,) = session.scalars(select(Outgoing).where(Outgoing.kind == "sign_code"))
 
     assert right not in str(row.facts)
-    with transaction() as session:
+    with reading() as session:
         text = write(row, code=session.scalars(select(Code)).one()).get_body(("plain",)).get_content()
     assert right in text
     clock(minutes=11)
