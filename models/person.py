@@ -319,6 +319,8 @@ class Person(Base):
     language: Mapped[Language] = mapped_column(default=Language.GERMAN)
     address_form: Mapped[AddressForm] = mapped_column(default=AddressForm.SIE)
     land: Mapped[Land | None]
+    postcode: Mapped[str] = mapped_column(String(10), default="")
+    """Where in the Land: some holidays are those of a town."""
     time_zone: Mapped[str] = mapped_column(String(60), default="Europe/Berlin")
     hours: Mapped[Hours] = mapped_column(HoursColumn, default=WORKING_HOURS)
     """When this person can be reached, by their own clock."""

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 from models.cadence import Cadences
 from models.db import reading, transaction
 from models.exchange import MailKind, Outgoing
-from models.firm import Firm
+from models.firm import Firm, german_postcode
 from models.link import Link, Purpose
 from models.onboarding import Onboarding, Reminder
 from models.person import (
@@ -138,13 +138,18 @@ class Manners:
     hours: Hours
     time_zone: str
     land: Land | None
+    postcode: str
     language: Language
     address_form: AddressForm
 
     def keep(self, session: Session, people: Sequence[Person]) -> None:
-        """Write to these people so from now on; what is due falls in these hours. Raises ZoneUnknown."""
+        """Write to these people so from now on; what is due falls in these hours.
+
+        Raises ZoneUnknown, PostcodeInvalid.
+        """
         for person in people:
-            person.hours, person.time_zone, person.land = self.hours, time_zone(self.time_zone), self.land
+            person.hours, person.time_zone = self.hours, time_zone(self.time_zone)
+            person.land, person.postcode = self.land, german_postcode(self.postcode)
             person.language, person.address_form = self.language, self.address_form
         replan(session, people)
 

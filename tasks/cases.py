@@ -165,6 +165,7 @@ def add_people(
                 language=manners.language,
                 address_form=manners.address_form,
                 land=firm.land,
+                postcode=firm.postcode,
                 added_at=now(),
             )
             added.append(person)

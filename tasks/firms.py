@@ -81,6 +81,7 @@ def complete_details(
         after = [case.firm.street, case.firm.postcode, case.firm.city, case.firm.land, case.firm.website]
         for person in (p for role in Role if role is not Role.CLIENT for p in Person.of(session, firm_id, role)):
             person.land = person.land or land
+            person.postcode = person.postcode or case.firm.postcode
         record(session, case.id, at, "details.told", by, before=before, after=after)
         case.touch(at)
         return case.id

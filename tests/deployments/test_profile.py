@@ -85,8 +85,9 @@ def test_zone_land_language_and_address_form_are_kept_and_spoken_at_once(client)
 
     assert "enregistré" in answer.text
     assert (kept().time_zone, kept().land, kept().language) == ("Europe/Paris", None, "fr")
-    save(client, language="de", address_form="du", land="BE")
-    assert (kept().address_form, kept().land) == ("du", Land.BERLIN)
+    save(client, language="de", address_form="du", land="BY", postcode="86150")
+    assert (kept().address_form, kept().land, kept().postcode) == ("du", Land.BAVARIA, "86150")
+    assert "8615" in errors(save(client, postcode="8615"))["postcode"]
     assert "Deine Zeiten" in client.get("/profile").text
 
 

@@ -1,5 +1,5 @@
 from contextlib import suppress
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from functools import cache
 from zoneinfo import ZoneInfo
 
@@ -31,7 +31,8 @@ ZONES = st.sampled_from(
 GRIDS = st.integers(1, (1 << 168) - 1).map(Hours) | st.sets(
     st.tuples(st.integers(0, 6), st.integers(0, 23)), min_size=1, max_size=3
 ).map(Hours.of)
-REACHES = st.builds(Reach, GRIDS, st.none() | st.sampled_from(Land), ZONES)
+TOWNS = st.sampled_from(["", "86150", "37308", "20095"])
+REACHES = st.builds(Reach, GRIDS, st.none() | st.sampled_from(Land), TOWNS, ZONES)
 
 
 def berlin(*when):
@@ -108,6 +109,32 @@ def test_who_has_said_nothing_can_be_reached_in_the_next_working_hour(after, lan
 def test_local_hours_hold_on_both_sides_of_a_clock_change():
     assert next_reachable(berlin(2026, 3, 27, 20), timedelta(), Reach()).hour == 6
     assert next_reachable(berlin(2026, 10, 23, 20), timedelta(), Reach()).hour == 7
+
+
+@pytest.mark.parametrize(
+    ("land", "postcode", "day", "off"),
+    [
+        (Land.BAVARIA, "80331", date(2028, 8, 15), True),  # Munich: Assumption Day.
+        (Land.BAVARIA, "", date(2028, 8, 15), True),
+        (Land.SAARLAND, "66111", date(2028, 8, 15), True),
+        (Land.HESSE, "60311", date(2028, 8, 15), False),
+        (Land.BAVARIA, "86150", date(2028, 8, 8), True),  # Augsburg: the Peace Festival.
+        (Land.BAVARIA, "86199", date(2028, 8, 15), True),
+        (Land.BAVARIA, "86316", date(2028, 8, 8), False),  # Next to it.
+        (Land.BAVARIA, "80331", date(2028, 8, 8), False),
+        (None, "86150", date(2028, 8, 8), False),
+        (Land.THURINGIA, "37308", date(2028, 6, 15), True),  # Heiligenstadt: Corpus Christi.
+        (Land.THURINGIA, "99084", date(2028, 6, 15), False),
+        (Land.SAXONY, "01920", date(2028, 6, 15), True),  # Crostwitz.
+        (Land.SAXONY, "01067", date(2028, 6, 15), False),
+        (Land.SAXONY, "", date(2028, 6, 15), False),
+    ],
+)
+def test_a_holiday_may_be_that_of_a_town(land, postcode, day, off):
+    evening = datetime.combine(day, time(18, 30), ZoneInfo("Europe/Berlin")) - timedelta(days=1)
+
+    assert is_holiday(day, land, postcode) is off
+    assert (next_reachable(evening, timedelta(), Reach(land=land, postcode=postcode)).date() > day) is off
 
 
 def test_a_holiday_depends_on_the_land():

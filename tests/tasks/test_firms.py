@@ -24,7 +24,8 @@ def test_what_the_firm_tells_completes_the_details_and_is_written_down():
     assert standing(case_id)["details"] == "done"
     with reading() as session:
         told = next(entry for entry in trail(session, case_id) if entry.action == "details.told")
-        assert Person.one(session, firm_of(case_id), Role.ORGANISER).land is Land.BAVARIA
+        organiser = Person.one(session, firm_of(case_id), Role.ORGANISER)
+        assert (organiser.land, organiser.postcode) == (Land.BAVARIA, "80331")
     assert told.facts["after"] == ["Am Tor 1", "80331", "München", "BY", ""]
 
 

@@ -11,6 +11,7 @@ from starlette.responses import Response
 from deployments.web.security import set_cookie
 from deployments.web.visit import YEAR, Submission, Submitting, Visit, Visiting
 from models.errors import NotFound, ProvisionError
+from models.firm import PostcodeInvalid
 from models.person import AddressForm, Language, Person, Role
 from models.schedule import DAYS, EXAMPLE, Hours, HoursEmpty, HoursUnreadable, Land, ZoneUnknown, short_days
 from tasks import access, people
@@ -22,6 +23,7 @@ FIELDS: dict[type[ProvisionError], str] = {
     HoursUnreadable: "hours_text",
     HoursEmpty: "hours",
     ZoneUnknown: "time_zone",
+    PostcodeInvalid: "postcode",
 }
 
 
@@ -94,6 +96,7 @@ def _save(visit: Submission, person: Person, keep: Callable[[Manners], None], **
                 hours=hours,
                 time_zone=visit.text("time_zone"),
                 land=visit.chosen(Land, "land"),
+                postcode=visit.text("postcode"),
                 language=_language(visit),
                 address_form=AddressForm.DU if visit.text("address_form") == "du" else AddressForm.SIE,
             )
