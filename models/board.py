@@ -20,6 +20,7 @@ from models.decision import VERDICTS, Decision, DecisionKind, Verdict
 from models.exchange import Incoming, Outgoing
 from models.firm import Firm, LineOfBusiness, spellings
 from models.link import Link
+from models.mail_server import MailServer
 from models.onboarding import STUCK_AFTER, Onboarding, Party, Reminder, Step, StepName, StepState
 from models.person import Person
 from models.schedule import now, working_days_before
@@ -95,6 +96,17 @@ class BrokenEvent:
     type: str
     received_at: datetime
     refusal: str = ""
+
+
+@dataclass(frozen=True)
+class MailTrouble:
+    """The mail server takes no mail, for a fault of ours: one thing to see to, however many mails wait."""
+
+    since: datetime
+    fault: str
+    """What it last said."""
+    waiting: int
+    """Mails that wait, and are tried again by themselves."""
 
 
 @dataclass(frozen=True)
@@ -227,6 +239,15 @@ def broken_events(session: Session) -> list[BrokenEvent]:
     """Events that nobody tries any more, oldest first, those refused at the end."""
     waiting = [*Incoming.given_up(session), *Incoming.refused(session)]
     return [BrokenEvent(one.id, one.type, one.received_at, one.refusal or "") for one in waiting]
+
+
+def mail_trouble(session: Session) -> MailTrouble | None:
+    """What is wrong with the mail server; None as long as it takes mail."""
+    server = MailServer.configured(session)
+    if server is None or server.fault_since is None:
+        return None
+    waiting = session.scalar(select(func.count()).where(Outgoing.due_at.is_not(None))) or 0
+    return MailTrouble(server.fault_since, server.fault or "", waiting)
 
 
 def as_json(told: Any) -> Any:

@@ -54,6 +54,11 @@ NOT_ARRIVED = "delivered_at IS NULL OR failed_at IS NOT NULL OR complained_at IS
 """Mails that the mail server has not taken, that came back, or that were marked as spam."""
 
 
+def _when_written(context: Any) -> datetime:
+    written: datetime = context.get_current_parameters()["created_at"]
+    return written
+
+
 class Outgoing(Base):
     """One mail to one person. ``key`` says what it is; there is one of each.
 
@@ -71,7 +76,10 @@ class Outgoing(Base):
     id: Mapped[Key]
     key: Mapped[str] = mapped_column(String(200), unique=True)
     message_id: Mapped[str] = mapped_column(String(120), unique=True)
-    """Stays the same for the same mail, so that a copy sent twice can be told, and a bounce be matched."""
+    """Stays the same for the same mail, so that a copy sent twice can be told, and a bounce be matched.
+
+    Addressed anew it is another mail: what a server reports of the one before does not concern it.
+    """
     kind: Mapped[MailKind]
     onboarding_id: Mapped[int | None] = mapped_column(ForeignKey("onboardings.id"), index=True)
     person_id: Mapped[int | None] = mapped_column(ForeignKey("persons.id"), index=True)
@@ -83,6 +91,8 @@ class Outgoing(Base):
     link_id: Mapped[int | None] = mapped_column(ForeignKey("links.id"))
     document_id: Mapped[int | None] = mapped_column(ForeignKey("documents.id"))
     created_at: Mapped[Instant]
+    addressed_at: Mapped[Instant] = mapped_column(default=_when_written)
+    """When it was written, or last sent on its way anew: from then on its age counts."""
     due_at: Mapped[Instant | None]
     """When to try next; none: delivered or given up."""
     attempts: Mapped[int] = mapped_column(default=0)
@@ -115,7 +125,7 @@ class Outgoing(Base):
         manners = to or account
         return cls(
             key=key,
-            message_id=_message_id(key),
+            message_id=_message_id(key, now),
             kind=kind,
             onboarding_id=case_id,
             person_id=to and to.id,
@@ -148,8 +158,9 @@ class Outgoing(Base):
         return len(fresh)
 
     def readdress(self, address: str, now: datetime) -> None:
-        """Send it again, to another address."""
-        self.to_address, self.due_at, self.attempts = address, now, 0
+        """Send it again, to another address, as if it were written now: whoever is delivering it delivers another."""
+        self.to_address, self.due_at, self.addressed_at, self.attempts = address, now, now, 0
+        self.message_id = _message_id(self.key, now)
         self.failed_at = self.delivered_at = self.complained_at = self.fault = None
 
     def send_again(self, now: datetime) -> None:
@@ -172,10 +183,10 @@ class Outgoing(Base):
         return list(rows)
 
 
-def _message_id(key: str) -> str:
+def _message_id(key: str, now: datetime) -> str:
     """Unguessable from the key, so that nobody can forge a bounce of a mail that he did not get."""
-    digest = hmac.digest(settings().secret_key, f"mail:{key}".encode(), "sha256").hex()
-    return f"<{digest[:32]}@{settings().provider_email.rpartition('@')[2]}>"
+    digest = hmac.digest(settings().secret_key, f"mail:{key}:{now.isoformat()}".encode(), "sha256").hex()
+    return f"<{digest[:32]}@{settings().sender.rpartition('@')[2]}>"
 
 
 class Incoming(Base):

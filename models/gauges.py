@@ -10,6 +10,7 @@ from sqlalchemy.orm import InstrumentedAttribute, Session
 from models.cadence import WaitKind
 from models.decision import Decision
 from models.exchange import MOST_ATTEMPTS, NOT_ARRIVED, Incoming, MailKind, Outgoing
+from models.mail_server import MailServer
 from models.onboarding import STUCK_AFTER, Onboarding, Reminder, Step, StepState
 
 AGES = {"hour": timedelta(hours=1), "day": timedelta(days=1), "week": timedelta(days=7), "month": timedelta(days=30)}
@@ -75,6 +76,13 @@ def mails(session: Session) -> list[Count]:
     for (kind, _), number in others:
         arrived[kind] -= number
     return [Count((kind, "delivered"), number) for kind, number in arrived.items() if number] + others
+
+
+def mail_server(session: Session) -> list[Count]:
+    """The mail server: ``takes`` our mail, ``refuses`` it for a fault of ours, or is ``unknown`` yet."""
+    server = MailServer.configured(session)
+    state = "unknown" if server is None else "takes" if server.fault_since is None else "refuses"
+    return [Count((one,), int(one == state)) for one in ("takes", "refuses", "unknown")]
 
 
 def passes(session: Session, now: datetime) -> list[Count]:

@@ -13,8 +13,16 @@ from functools import cache
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
+from email_validator import validate_email
 from pydantic import AfterValidator, EmailStr, Field, SecretStr, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+def _plain_before_the_at(address: str) -> str:
+    if not address.rpartition("@")[0].isascii():
+        msg = f"“{address}” has letters before the @ that not every mail server takes: give one with a to z"
+        raise ValueError(msg)
+    return address
 
 
 class Settings(BaseSettings):
@@ -35,7 +43,7 @@ class Settings(BaseSettings):
 
     provider_name: str = "Convent IT"
     provider_address: str = "Musterstraße 1, 10115 Berlin"
-    provider_email: EmailStr = "service@convent-it.example"
+    provider_email: Annotated[EmailStr, AfterValidator(_plain_before_the_at)] = "service@convent-it.example"
     """Whom people ask, and the sender of every mail."""
     provider_phone: str = "+49 30 5550100"
     product_name: str = "Provision"
@@ -103,6 +111,11 @@ class Settings(BaseSettings):
     @property
     def database(self) -> str:
         return self.database_url or f"sqlite:///{self.data / 'provision.db'}"
+
+    @property
+    def sender(self) -> str:
+        """The provider's address as every mail server takes it: a domain with umlauts in its ASCII form."""
+        return validate_email(self.provider_email, check_deliverability=False, test_environment=True).ascii_email or ""
 
     @property
     def secret_key(self) -> bytes:

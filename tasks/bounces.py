@@ -25,24 +25,33 @@ def note_bounce(said: Facts) -> list[int]:
     """
     if not said.get("message_id") and said.get("kind") == "soft":
         return []
+    about = select(Outgoing.id, Outgoing.person_id, Outgoing.onboarding_id).where(Outgoing.person_id.is_not(None))
+    if said.get("message_id"):
+        about = about.where(Outgoing.message_id == said["message_id"])
+    else:
+        about = about.where(Outgoing.to_address == email_address(said["address"]))
     with transaction() as session:
-        mails = select(Outgoing).where(Outgoing.person_id.is_not(None)).order_by(Outgoing.id.desc())
-        if said.get("message_id"):
-            found = session.scalars(mails.where(Outgoing.message_id == said["message_id"])).all()
-        else:
-            found = session.scalars(mails.where(Outgoing.to_address == email_address(said["address"]))).all()
-        newest, fault = {mail.person_id: mail for mail in reversed(found)}, str(said.get("diagnostic", ""))
-        if said.get("kind") == "soft":
-            for mail in newest.values():
-                mail.fault = fault[:500] or None
-            return []
-        for mail in newest.values():
-            if said.get("kind") == "complaint":
-                mail.complained_at = mail.complained_at or now()
-                hold(session, mail, fault, now(), "complaint")
-            else:
-                bounced(session, mail, fault, now())
-        return sorted({mail.onboarding_id for mail in newest.values() if mail.onboarding_id is not None})
+        newest = {one.person_id: one for one in session.execute(about.order_by(Outgoing.id))}
+        cases = sorted({one.onboarding_id for one in newest.values() if one.onboarding_id is not None})
+        for case_id in cases:
+            Onboarding.get(session, case_id)  # Each before its mails, as everybody takes them.
+        found = select(Outgoing).where(Outgoing.id.in_([one.id for one in newest.values()])).order_by(Outgoing.id)
+        for mail in session.scalars(found.with_for_update()):
+            if mail.message_id == (said.get("message_id") or mail.message_id):  # Not addressed anew meanwhile.
+                _judge(session, mail, said)
+        return [] if said.get("kind") == "soft" else cases
+
+
+def _judge(session: Session, mail: Outgoing, said: Facts) -> None:
+    fault = str(said.get("diagnostic", ""))
+    match said.get("kind"):
+        case "soft":
+            mail.fault = fault[:500] or None
+        case "complaint":
+            mail.complained_at = mail.complained_at or now()
+            hold(session, mail, fault, now(), "complaint")
+        case _:
+            bounced(session, mail, fault, now())
 
 
 def bounced(session: Session, mail: Outgoing, fault: str, at: datetime) -> None:

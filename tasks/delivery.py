@@ -11,6 +11,7 @@ import smtplib
 import ssl
 import time
 from collections import Counter
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from email.message import EmailMessage
@@ -25,12 +26,15 @@ from models.db import reading, transaction
 from models.document import Document
 from models.exchange import MailKind, Outgoing
 from models.link import Link
+from models.mail_server import MailServer
+from models.onboarding import Onboarding
 from models.person import Person
 from models.schedule import now
 from models.settings import settings
 from tasks.bounces import bounced, given_up
 from tasks.mails import ascii_address, write
 from tasks.policy import side_effect
+from tasks.refusals import Blame, blame, is_ours_for_sure
 
 log = logging.getLogger(__name__)
 
@@ -40,8 +44,13 @@ FIRST_PAUSE, LONGEST_PAUSE = timedelta(minutes=1), timedelta(hours=4)
 TRIES_MOST = 10
 AGE_MOST = timedelta(days=3)
 """A mail that was refused for the time being is given up after so many tries or at this age."""
+LONGEST_PAUSE_OF_OURS = timedelta(minutes=15)
+"""What was refused for a fault of ours is tried so often: it may be mended at any time."""
+OTHERS_PASS = timedelta(days=1)
+"""Only where the mail server has taken another mail since then is such a mail given up: it alone has no way."""
 LOSSES_MOST = 3
-"""After so many lost connections in a row the mail server is left alone until the next pass."""
+"""After so many lost connections, or refusals for a fault of ours, in a row the mail server is left alone until the
+next pass."""
 
 
 class Outcome(StrEnum):
@@ -84,6 +93,8 @@ def deliver_outbox() -> Delivered:
     # A server that does not answer is left alone until the next pass: every further batch would wait for it again.
     while (batch := deliver_due()).total and batch.server_answers:
         done += batch
+    if not batch.total:
+        _get_to_know()
     return done + batch
 
 
@@ -92,21 +103,33 @@ def deliver_due(limit: int | None = None) -> Delivered:
     until = time.monotonic() + LEASE.total_seconds() - 6 * settings().smtp_timeout
     mails = _claim(limit or settings().mails_at_once)
     counts: Counter[Outcome] = Counter()
-    with _MailServer() as server:
+    with _Connection() as server:
         for mail in mails:
             if not server.answers or time.monotonic() > until:
                 verdict = _Verdict(Outcome.POSTPONED, server.fault, tried=False)
             else:
                 verdict = _deliver(mail, server)
+                server.judge(verdict)
             _record(mail, verdict)
             counts[verdict.outcome] += 1
+    _note(server, took=counts[Outcome.DELIVERED] > 0)
     told = {outcome.value: count for outcome, count in counts.items()}
     done = Delivered(**told, server_answers=server.answers)
     if mails:
         log.info("Outbox: %s", done)
     if not server.answers:
-        log.error("The mail server %s:%s does not answer: mails wait", settings().smtp_host, settings().smtp_port)
+        log.error("The mail server %s:%s takes no mail: mails wait", settings().smtp_host, settings().smtp_port)
     return done
+
+
+def _get_to_know() -> None:
+    """See what the mail server can if nobody has spoken with it yet: addresses are taken or refused by that."""
+    with reading() as session:
+        server = MailServer.configured(session)
+    if server is None or server.smtputf8 is None:
+        with _Connection() as connection:
+            connection.open()
+        _note(connection, took=False)
 
 
 @dataclass(frozen=True)
@@ -125,7 +148,7 @@ class _Mail:
 class _Verdict:
     outcome: Outcome
     fault: str = ""
-    bad_address: bool = False
+    blames: Blame = Blame.MAIL
     tried: bool = True
 
 
@@ -158,7 +181,7 @@ def _claim(limit: int) -> list[_Mail]:
     ]
 
 
-def _deliver(mail: _Mail, server: "_MailServer") -> _Verdict:
+def _deliver(mail: _Mail, server: "_Connection") -> _Verdict:
     """Write and send one mail. Whatever goes wrong with it is its own matter: the others go on."""
     if useless := _useless(mail):
         return useless
@@ -166,11 +189,12 @@ def _deliver(mail: _Mail, server: "_MailServer") -> _Verdict:
         message = write(mail.row, mail.link, mail.attachment, mail.code)
     except Exception as error:  # One mail that cannot be written must not stop the others.
         log.exception("Mail %s (%s) cannot be written", mail.row.id, mail.row.kind)
-        return _Verdict(Outcome.POSTPONED, f"cannot be written: {type(error).__name__}")
+        # Written again it would say the same: an operator hears of it at once.
+        return _Verdict(Outcome.FAILED, f"cannot be written: {type(error).__name__}")
     try:
         server.send(message, mail.row.to_address)
     except _Unreachable as error:
-        return _Verdict(Outcome.POSTPONED, str(error), tried=False)
+        return _Verdict(Outcome.POSTPONED, str(error), Blame.OURS, tried=False)
     except OSError as error:  # Every SMTPException is one.
         return _judge(error)
     return _Verdict(Outcome.DELIVERED)
@@ -194,38 +218,39 @@ def _judge(error: OSError) -> _Verdict:
     """What follows from what the mail server said, or did not say."""
     match error:
         case smtplib.SMTPRecipientsRefused():
-            code, text = next(iter(error.recipients.values()))
-            return _refused(code, text, bad_address=True)
+            return _refused(*next(iter(error.recipients.values())))
         case smtplib.SMTPNotSupportedError():  # The address needs what this server cannot do.
-            return _Verdict(Outcome.FAILED, str(error), bad_address=True)
-        case smtplib.SMTPSenderRefused():  # Not this mail's fault, and an operator can mend it.
-            return _Verdict(Outcome.POSTPONED, _said(error.smtp_code, error.smtp_error))
+            return _Verdict(Outcome.FAILED, str(error), Blame.ADDRESS)
+        case smtplib.SMTPSenderRefused() | smtplib.SMTPHeloError():  # Nobody has been named yet but us.
+            return _Verdict(Outcome.POSTPONED, _said(error.smtp_code, error.smtp_error), Blame.OURS)
         case smtplib.SMTPResponseException():
-            return _refused(error.smtp_code, error.smtp_error, bad_address=_names_address(error.smtp_error))
+            return _refused(error.smtp_code, error.smtp_error)
     return _Verdict(Outcome.POSTPONED, f"{type(error).__name__}: {error}")  # Lost on the way, or no answer in time.
 
 
-def _refused(code: int, text: bytes | str, *, bad_address: bool) -> _Verdict:
-    """5xx is for good, anything else for the time being (RFC 5321, 4.2.1)."""
-    for_good = 500 <= code < 600
-    outcome = Outcome.FAILED if for_good else Outcome.POSTPONED
-    return _Verdict(outcome, _said(code, text), bad_address=for_good and bad_address)
+def _refused(code: int, text: bytes | str) -> _Verdict:
+    """5xx is for good, anything else for the time being (RFC 5321, 4.2.1); what is not the mail's fault passes."""
+    said = _said(code, text)
+    if not 500 <= code < 600:
+        return _Verdict(Outcome.POSTPONED, said, Blame.OURS if is_ours_for_sure(said) else Blame.MAIL)
+    blames = blame(said)
+    for_good = blames in {Blame.ADDRESS, Blame.MAIL}
+    return _Verdict(Outcome.FAILED if for_good else Outcome.POSTPONED, said, blames)
 
 
 def _said(code: int, text: bytes | str) -> str:
     return f"{code} {text.decode(errors='replace') if isinstance(text, bytes) else text}"
 
 
-def _names_address(text: bytes | str) -> bool:
-    """Whether a refusal of the whole mail speaks of its address: 5.1.x (RFC 3463)."""
-    return (text if isinstance(text, bytes) else text.encode()).lstrip().startswith(b"5.1.")
-
-
 def _record(mail: _Mail, verdict: _Verdict) -> None:
-    """Write down what became of it, unless another sender has taken it over in the meantime."""
+    """Write down what became of it, unless another sender has taken it over, or it was addressed anew meanwhile."""
     at = now()
     with transaction() as session:
+        if verdict.outcome in {Outcome.FAILED, Outcome.POSTPONED} and mail.row.onboarding_id is not None:
+            Onboarding.get(session, mail.row.onboarding_id)  # Before its mail: an operator may be asked.
         row = session.get_one(Outgoing, mail.row.id, with_for_update=True)
+        if row.addressed_at != mail.row.addressed_at:
+            return
         if row.due_at != mail.leased_until and verdict.outcome is not Outcome.DELIVERED:
             return
         row.fault = verdict.fault[:500] or None
@@ -235,23 +260,41 @@ def _record(mail: _Mail, verdict: _Verdict) -> None:
             row.due_at = None
         elif verdict.outcome is Outcome.FAILED:
             row.failed_at, row.due_at = at, None
-            if verdict.bad_address:
+            if verdict.blames is Blame.ADDRESS:
                 _bounce(session, row, at)
             else:
                 given_up(session, row, at)
         elif not verdict.tried:
             row.attempts -= 1
             row.due_at = at + _pause(1)
-        elif row.attempts >= TRIES_MOST or (row.attempts > 1 and at - row.created_at > AGE_MOST):
+        elif _is_hopeless(session, row, verdict, at):
             row.failed_at, row.due_at = at, None
             given_up(session, row, at)
         else:
-            row.due_at = at + _pause(row.attempts)
+            row.due_at = at + _pause(
+                row.attempts, LONGEST_PAUSE_OF_OURS if verdict.blames is Blame.OURS else LONGEST_PAUSE
+            )
 
 
-def _pause(attempts: int) -> timedelta:
+def _is_hopeless(session: Session, row: Outgoing, verdict: _Verdict, at: datetime) -> bool:
+    """Whether a mail that was refused for the time being is given up."""
+    is_old = row.attempts > 1 and at - row.addressed_at > AGE_MOST
+    if verdict.blames is not Blame.OURS:
+        return is_old or row.attempts >= TRIES_MOST
+    server = MailServer.configured(session) if is_old else None
+    return server is not None and server.taken_at is not None and at - server.taken_at < OTHERS_PASS
+
+
+def _note(server: "_Connection", *, took: bool) -> None:
+    """Write down what was seen of the mail server in this pass."""
+    if took or server.refusal or server.smtputf8 is not None:
+        with transaction() as session:
+            MailServer.note(session, now(), smtputf8=server.smtputf8, took=took, fault=server.refusal)
+
+
+def _pause(attempts: int, longest: timedelta = LONGEST_PAUSE) -> timedelta:
     """Twice as long after each try, with jitter, so that mails refused together do not come back together."""
-    pause: timedelta = min(FIRST_PAUSE * 2 ** min(attempts - 1, 20), LONGEST_PAUSE)
+    pause: timedelta = min(FIRST_PAUSE * 2 ** min(attempts - 1, 20), longest)
     return pause * random.uniform(0.8, 1.0)  # noqa: S311  (nothing secret about it)
 
 
@@ -266,13 +309,18 @@ class _Unreachable(Exception):
     """No connection, no encryption or no login: nothing was tried with any mail."""
 
 
-class _MailServer:
-    """One connection, opened with the first mail, opened anew if it gets lost."""
+class _Connection:
+    """One connection to the mail server, opened with the first mail, opened anew if it gets lost."""
 
     def __init__(self) -> None:
         self._smtp: smtplib.SMTP | None = None
-        self._losses = 0
+        self._losses = self._refusals = 0
         self.fault = ""
+        """Why nothing more is tried in this pass."""
+        self.refusal = ""
+        """The last fault of ours for which it took a mail not."""
+        self.smtputf8: bool | None = None
+        """Whether it offers SMTPUTF8; None: it was not asked."""
 
     def __enter__(self) -> Self:
         return self
@@ -286,19 +334,34 @@ class _MailServer:
 
     @property
     def answers(self) -> bool:
-        """False once it could not be reached, or lost the connection too often in a row."""
+        """False once it could not be reached, lost the connection or refused us too often in a row."""
         return not self.fault
+
+    def judge(self, verdict: _Verdict) -> None:
+        """Leave the server alone where it refuses whatever we send: that is tried with a few mails, not with all."""
+        if verdict.outcome is Outcome.DELIVERED:
+            self._refusals = 0
+        elif verdict.blames is Blame.OURS:
+            self.refusal = verdict.fault
+            self._refusals += 1
+            if self._refusals >= LOSSES_MOST:
+                self.fault = verdict.fault
+
+    def open(self) -> None:
+        """Only to see what it can; nothing happens if it does not answer."""
+        with suppress(_Unreachable):
+            self._smtp = self._smtp or self._connect()
 
     def send(self, message: EmailMessage, address: str) -> None:
         """Raises what smtplib raises, or _Unreachable."""
         smtp = self._smtp = self._smtp or self._connect()
         try:
-            smtp.send_message(message, settings().provider_email, [ascii_address(address)])
+            smtp.send_message(message, settings().sender, [ascii_address(address)])
         except (smtplib.SMTPServerDisconnected, TimeoutError, ConnectionError) as error:
             smtp.close()
             self._losses += 1
             if self._losses >= LOSSES_MOST:
-                self.fault = f"{type(error).__name__}: {error}"
+                self.fault = self.refusal = f"{type(error).__name__}: {error}"
             raise
         else:
             self._losses = 0
@@ -321,6 +384,8 @@ class _MailServer:
                     smtp.starttls(context=ssl.create_default_context())
                 if wanted.smtp_user:
                     smtp.login(wanted.smtp_user, wanted.smtp_password.get_secret_value())
+                smtp.ehlo_or_helo_if_needed()
+                self.smtputf8 = smtp.has_extn("smtputf8")
             except (OSError, ValueError):
                 smtp.close()
                 raise

@@ -110,12 +110,11 @@ def write(
     message = EmailMessage(policy=_Policy(linesep="\r\n"))
     message["Message-ID"] = outgoing.message_id
     message["Date"] = format_datetime(now())
-    message["From"] = Address(_sender(outgoing, reader), addr_spec=ascii_address(settings().provider_email))
-    message["To"] = Address(_line(outgoing.to_name), addr_spec=ascii_address(outgoing.to_address))
+    message["From"] = Address(_sender(outgoing, reader), addr_spec=settings().sender)
+    message["To"] = _mailbox(outgoing.to_name, outgoing.to_address)
     inviter = _inviter(outgoing.facts)
     if inviter["reply_to"]:
-        name = _line(inviter["invited_by"] or outgoing.facts["firm"])
-        message["Reply-To"] = Address(name, addr_spec=ascii_address(inviter["reply_to"]))
+        message["Reply-To"] = _mailbox(inviter["invited_by"] or outgoing.facts["firm"], inviter["reply_to"])
     message["Subject"] = _line(html.title.get_text() if html.title else "", SUBJECT_MOST)
     message["Content-Language"] = reader.language.value
     message["Auto-Submitted"] = "auto-generated"
@@ -130,14 +129,23 @@ def write(
 
 
 def ascii_address(address: str) -> str:
-    """The address as every mail server takes it: a domain with umlauts in its ASCII form."""
+    """The address as every mail server takes it: a domain with umlauts in its ASCII form.
+
+    Letters outside ASCII before the @ stay: only a server that offers SMTPUTF8 takes those.
+    """
     found = validate_email(address, check_deliverability=False, test_environment=True)
-    return found.ascii_email or found.normalized
+    return found.ascii_email or f"{found.local_part}@{found.ascii_domain}"
 
 
-def _is_address(text: str) -> bool:
+def _mailbox(name: str, address: str) -> Address:
+    local, _, domain = ascii_address(address).rpartition("@")
+    return Address(_line(name), username=local, domain=domain)
+
+
+def _is_plain_address(text: str) -> bool:
+    """Whether every mail server takes it: nobody's mail is put at risk for where its answer goes."""
     try:
-        return bool(ascii_address(text))
+        return ascii_address(text).isascii()
     except EmailNotValidError:
         return False
 
@@ -178,7 +186,7 @@ def _inviter(facts: dict[str, Any]) -> dict[str, str]:
     """Name and address of the person at the firm who invites, as far as they are known."""
     by = facts.get("invited_by") or ""
     reply_to = facts.get("reply_to") or by
-    return {"invited_by": "" if "@" in by else by, "reply_to": reply_to if _is_address(reply_to) else ""}
+    return {"invited_by": "" if "@" in by else by, "reply_to": reply_to if _is_plain_address(reply_to) else ""}
 
 
 def _sender(outgoing: Outgoing, reader: Reader) -> str:

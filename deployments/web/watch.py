@@ -16,6 +16,7 @@ from models import gauges
 from models.db import reading
 from models.errors import NotFound
 from models.gauges import Count
+from models.mail_server import MailServer
 from models.migrate import is_up_to_date
 from models.schedule import now
 from models.settings import settings
@@ -37,13 +38,22 @@ def health() -> Response:
 
 @router.get("/ready")
 def ready() -> Response:
-    """It can work: 200, or 503 with what is missing; send it no visitors then."""
+    """It can work: 200, or 503 with what is missing; send it no visitors then.
+
+    A mail server that refuses us is told besides: visitors can be taken all the same.
+    """
+    told = {}
     try:
         state = "ready" if is_up_to_date() else "database not up to date"
+        if state == "ready":
+            with reading() as session:
+                server = MailServer.configured(session)
+            if server is not None and server.fault_since is not None:
+                told["mail"] = f"refused by the mail server since {server.fault_since.isoformat(timespec='seconds')}"
     except SQLAlchemyError:
         log.warning("The database does not answer", exc_info=True)
         state = "database away"
-    return JSONResponse({"status": state}, 200 if state == "ready" else 503)
+    return JSONResponse({"status": state, **told}, 200 if state == "ready" else 503)
 
 
 @router.get("/metrics")
@@ -74,10 +84,12 @@ class _Gauges(Collector):
             decisions = gauges.decisions(session, at)
             mails, passes = gauges.mails(session), gauges.passes(session, at)
             events, left_over = gauges.events(session), gauges.left_over(session, at)
+            mail_server = gauges.mail_server(session)
         yield _gauge("waits", "People and answers that are waited for, by how long they are", ("kind", "age"), waits)
         yield _gauge("steps", "Steps that wait, by how long they do", ("step", "waiting_for", "age"), steps)
         yield _gauge("decisions_open", "Questions that wait for an operator", ("kind", "age"), decisions)
         yield _gauge("mails", "Mails by what became of them", ("kind", "state"), mails)
+        yield _gauge("mail_server", "What the mail server does with our mail", ("state",), mail_server)
         yield _gauge("cases_open", "Open cases by what their passes do", ("state",), passes)
         yield _gauge("events", "Events from outside by what became of them", ("source", "state"), events)
         yield _gauge("left_over", "What was lost on its way and the next sweep will find", ("what",), left_over)

@@ -6,8 +6,10 @@ import httpx
 import pytest
 from alembic import command
 
-from models.db import engine
+from models.db import engine, transaction
+from models.mail_server import MailServer
 from models.migrate import config, upgrade
+from models.schedule import now
 from models.settings import settings
 from tests.deployments.browser import Browser
 from tests.factories import signed
@@ -39,6 +41,27 @@ def test_it_is_ready_once_the_database_has_the_present_shape(monkeypatch, tmp_pa
 
     assert (before.status_code, before.json()) == (503, {"status": "database not up to date"})
     assert (after.status_code, after.json()) == (200, {"status": "ready"})
+
+
+def test_a_mail_server_that_refuses_us_is_told_without_names_and_visitors_are_taken_all_the_same(monkeypatch, tmp_path):
+    monkeypatch.setenv("PROVISION_DATABASE_URL", f"sqlite:///{tmp_path / 'other.db'}")
+    settings.cache_clear()
+    upgrade()
+
+    def note(**seen):
+        with transaction() as session:
+            MailServer.note(session, now(), smtputf8=False, **seen)
+
+    note(took=False, fault="554 5.7.1 <erika@freitag.example>: Relay access denied")
+    refused, metrics = Browser().get("/ready"), Browser().get("/metrics").text
+    note(took=True)
+
+    assert refused.status_code == 200
+    assert refused.json()["mail"].startswith("refused by the mail server since 2026-09-15T09:0")
+    assert "erika" not in refused.text + metrics
+    assert 'provision_mail_server{state="refuses"} 1.0' in metrics
+    assert Browser().get("/ready").json() == {"status": "ready"}
+    assert 'provision_mail_server{state="takes"} 1.0' in Browser().get("/metrics").text
 
 
 def test_the_metrics_count_what_waits_and_name_nobody(quiet):

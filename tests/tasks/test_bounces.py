@@ -81,6 +81,18 @@ def test_an_old_bounce_told_late_does_not_hold_the_corrected_address(case_id):
     assert questions(case_id) == []
 
 
+def test_what_is_told_late_of_a_mail_does_not_concern_the_one_addressed_anew(case_id):
+    old = mails()[0].message_id
+    note_bounce({"address": ERIKA, "kind": "hard"})
+    decide(case_id, "correct", address=NEW)
+
+    assert note_bounce({"message_id": old, "kind": "hard", "diagnostic": "550 5.1.1 unknown"}) == []
+
+    (mail,) = mails()
+    assert (mail.failed_at, mail.fault) == (None, None)
+    assert mail.due_at is not None
+
+
 def test_a_wrong_correction_leaves_the_question_open(case_id):
     note_bounce({"address": ERIKA, "kind": "hard"})
 

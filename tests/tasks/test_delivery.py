@@ -16,19 +16,22 @@ from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword, Session
 from sqlalchemy import select
 
+from models.board import mail_trouble
 from models.db import transaction
 from models.decision import Decision, DecisionKind
 from models.document import Document
 from models.exchange import MailKind, Outgoing
 from models.firm import Firm, LineOfBusiness
 from models.link import Link, Purpose
+from models.mail_server import offers_smtputf8
 from models.onboarding import Onboarding
 from models.person import AddressForm, Language, Person, Role
 from models.schedule import now
 from models.settings import settings
 from tasks import delivery
-from tasks.cases import answer_decision
+from tasks.cases import answer_decision, correct_address
 from tasks.delivery import Delivered, deliver_due, deliver_outbox
+from tasks.refusals import Blame
 
 
 class MailServer:
@@ -36,6 +39,8 @@ class MailServer:
 
     def __init__(self) -> None:
         self.taken: list[EmailMessage] = []
+        self.senders: list[str] = []
+        self.recipients: list[str] = []
         self.connections = 0
         self.at_recipient: list[str] = []
         """Answers to the next RCPT commands; empty string or none left: accept."""
@@ -61,6 +66,8 @@ class MailServer:
             server.transport.abort()
             return "421 gone"
         if not answer:
+            self.senders.append(envelope.mail_from)
+            self.recipients += envelope.rcpt_tos
             self.taken.append(message_from_bytes(envelope.content, policy=policy.default))
             self.encrypted, self.logged_in = session.ssl is not None, bool(session.authenticated)
         return answer or "250 OK"
@@ -326,6 +333,161 @@ def test_a_bad_address_is_put_before_an_operator_and_the_others_are_sent(mail_se
         assert "no such user" in question.facts["fault"]
 
 
+def trouble():
+    with transaction() as session:
+        return mail_trouble(session)
+
+
+OURS = {
+    "relay": ("at_recipient", "554 5.7.1 <erika@freitag.example>: Relay access denied"),
+    "blocklist": ("at_recipient", "554 5.7.1 Service unavailable; Client host [192.0.2.5] blocked"),
+    "login": ("at_recipient", "530 5.7.0 Authentication required"),
+    "unproven": ("at_recipient", "550 5.7.26 unauthenticated sender"),
+    "daily limit": ("at_recipient", "550 5.4.5 Daily user sending limit exceeded"),
+    "sender": ("at_recipient", "550 5.1.8 <service@convent-it.example>: Sender address rejected: Domain not found"),
+    "sender at the end": ("at_data", "550 5.1.8 Access denied, bad outbound sender"),
+    "relay for now": ("at_recipient", "454 4.7.1 <erika@freitag.example>: Relay access denied"),
+}
+
+
+@pytest.mark.parametrize(("stage", "answer"), OURS.values(), ids=OURS)
+def test_a_fault_of_ours_is_told_once_whomever_the_mails_are_for_until_mail_flows_again(mail_server, stage, answer):
+    case_id, person_id = case()
+    rows = post(5, onboarding_id=case_id, person_id=person_id)
+    setattr(mail_server, stage, [answer] * 3)
+
+    assert deliver_due() == Delivered(postponed=5)
+    begun = trouble()
+
+    assert answer.partition(" ")[2] in begun.fault
+    assert begun.waiting == 5
+    with transaction() as session:
+        assert Decision.pending(session, case_id) == []
+        assert session.get_one(Person, person_id).bounced_at is None
+    assert all(mail(row).failed_at is None for row in rows)
+
+    make_due()
+    assert deliver_due() == Delivered(delivered=5)
+    assert trouble() is None
+
+
+def test_a_server_that_refuses_us_is_tried_with_a_few_mails_and_not_with_all(mail_server):
+    rows = post(20)
+    mail_server.at_recipient = ["554 5.7.1 Relay access denied"] * 20
+
+    assert deliver_outbox.fn() == Delivered(postponed=20)
+
+    assert len(mail_server.at_recipient) == 17
+    assert sorted(mail(row).attempts for row in rows) == [0] * 17 + [1] * 3
+
+
+def test_the_trouble_began_with_the_first_refusal_however_often_it_is_tried(mail_server, clock):
+    post()
+    mail_server.at_recipient = ["554 5.7.1 Relay access denied", "530 5.7.0 Authentication required"]
+    deliver_due()
+    begun = trouble().since
+
+    clock(hours=5)
+    deliver_due()
+
+    assert trouble().since == begun
+    assert "Authentication" in trouble().fault
+
+
+def test_while_the_server_takes_nothing_no_mail_is_given_up(mail_server, clock):
+    case_id, person_id = case()
+    (row_id,) = post(onboarding_id=case_id, person_id=person_id)
+    mail_server.at_recipient = ["554 5.7.1 Relay access denied"] * 50
+
+    for _ in range(30):
+        clock(hours=5)
+        deliver_due()
+
+    assert mail(row_id).failed_at is None
+    assert len(mail_server.at_recipient) == 20
+
+
+def test_a_mail_that_alone_is_refused_for_three_days_is_put_before_an_operator(mail_server, clock):
+    case_id, person_id = case()
+    (row_id,) = post(onboarding_id=case_id, person_id=person_id)
+    mail_server.at_recipient = ["550 5.7.1 Message rejected due to local policy"] * 50
+    deliver_due()
+
+    clock(days=4)
+    post(key="other")
+    mail_server.at_recipient = ["550 5.7.1 Message rejected due to local policy", ""]
+    deliver_due()
+    clock(hours=1)
+    mail_server.at_recipient = ["550 5.7.1 Message rejected due to local policy"]
+    deliver_due()
+
+    assert mail(row_id).failed_at is not None
+    with transaction() as session:
+        assert [one.kind for one in Decision.pending(session, case_id)] == [DecisionKind.MAIL_FAILED]
+
+
+def test_a_full_mailbox_waits_and_blames_neither_the_address_nor_the_server(mail_server):
+    case_id, person_id = case()
+    post(onboarding_id=case_id, person_id=person_id)
+    mail_server.at_recipient = ["552 5.2.2 Mailbox full"]
+
+    assert deliver_due() == Delivered(postponed=1)
+
+    with transaction() as session:
+        assert Decision.pending(session, case_id) == []
+        assert session.get_one(Person, person_id).bounced_at is None
+    assert trouble() is None
+
+
+def test_a_server_that_cannot_be_reached_is_told_of_as_well(mail_server, monkeypatch):
+    post()
+    port = settings().smtp_port
+    monkeypatch.setenv("PROVISION_SMTP_PORT", "1")
+    settings.cache_clear()
+    deliver_due()
+    assert "Refused" in trouble().fault
+
+    monkeypatch.setenv("PROVISION_SMTP_PORT", str(port))
+    settings.cache_clear()
+
+    assert trouble() is None  # Another server: nothing is known of it.
+
+
+def test_a_delivery_under_way_leaves_a_corrected_address_alone(mail_server, clock):
+    case_id, person_id = case()
+    (row_id,) = post(onboarding_id=case_id, person_id=person_id)
+    for outcome in (delivery.Outcome.DELIVERED, delivery.Outcome.FAILED, delivery.Outcome.DROPPED):
+        (under_way,) = delivery._claim(1)
+        correct_address(case_id, person_id, f"erika.{outcome}@freitag.example", "operator@convent-it.example")
+
+        delivery._record(under_way, delivery._Verdict(outcome, "550 5.1.1 unknown", Blame.ADDRESS))
+
+        assert (mail(row_id).to_address, mail(row_id).fault) == (f"erika.{outcome}@freitag.example", None)
+        assert mail(row_id).due_at is not None
+        clock(minutes=1)
+
+    assert deliver_due() == Delivered(delivered=1)
+    assert mail_server.taken[0]["To"].addresses[0].addr_spec == "erika.dropped@freitag.example"
+    assert under_way.row.message_id != mail_server.taken[0]["Message-ID"]
+
+
+def test_a_mail_addressed_anew_gets_a_new_age(mail_server, clock):
+    case_id, person_id = case()
+    (row_id,) = post(onboarding_id=case_id, person_id=person_id)
+    mail_server.at_data = ["451 not now"] * 4
+    deliver_due()
+    clock(days=4)
+    correct_address(case_id, person_id, "erika.muster@freitag.example", "operator@convent-it.example")
+
+    for _ in range(3):
+        make_due()
+        assert deliver_due() == Delivered(postponed=1)
+
+    make_due()
+    assert deliver_due() == Delivered(delivered=1)
+    assert mail(row_id).failed_at is None
+
+
 def test_several_mails_to_one_bad_address_make_one_question(mail_server):
     case_id, person_id = case()
     post(3, onboarding_id=case_id, person_id=person_id)
@@ -423,7 +585,7 @@ def test_a_server_that_is_down_costs_no_mail_a_try(mail_server, monkeypatch, cap
         make_due()
         assert deliver_due() == Delivered(postponed=3)
     assert [mail(row).attempts for row in rows] == [0, 0, 0]
-    assert "does not answer" in caplog.text
+    assert "takes no mail" in caplog.text
 
     monkeypatch.setenv("PROVISION_SMTP_PORT", str(port))
     settings.cache_clear()
@@ -465,8 +627,20 @@ def test_a_mail_that_cannot_be_written_does_not_stop_the_others(mail_server):
     (broken,) = post(facts={"nothing": "of use"})
     post(key="sound")
 
-    assert deliver_due() == Delivered(delivered=1, postponed=1)
+    assert deliver_due() == Delivered(delivered=1, failed=1)
     assert mail(broken).fault.startswith("cannot be written")
+
+
+def test_a_mail_that_cannot_be_written_is_put_before_an_operator_at_once():
+    case_id, person_id = case()
+    post(onboarding_id=case_id, person_id=person_id, facts={"nothing": "of use"})
+
+    deliver_due()
+
+    with transaction() as session:
+        (question,) = Decision.pending(session, case_id)
+    assert question.kind is DecisionKind.MAIL_FAILED
+    assert question.facts["fault"].startswith("cannot be written")
 
 
 def test_a_mail_whose_link_has_done_its_work_is_dropped(mail_server):
@@ -545,6 +719,95 @@ def test_no_address_reaches_the_log(mail_server, caplog):
 
     assert caplog.records
     assert "freitag" not in caplog.text
+
+
+JOERG = "jörg@straße-freitag.example"
+
+
+@pytest.fixture
+def wide_server(monkeypatch):
+    """Offers SMTPUTF8, as Postfix and Exim can."""
+    with serving(MailServer(), monkeypatch, enable_SMTPUTF8=True) as server:
+        yield server
+
+
+@pytest.fixture
+def plain_server(monkeypatch):
+    with serving(MailServer(), monkeypatch, enable_SMTPUTF8=False) as server:
+        yield server
+
+
+def test_letters_beyond_ascii_before_the_at_go_to_a_server_that_offers_it_headers_included(wide_server):
+    case_id, person_id = case()
+    facts = {"firm": "Bäckerei Öhlschläger", "company_id": None, "logo": False, "client": "Zoë " * 30}
+    post(to_address=JOERG, to_name="Jörg Grünwald", onboarding_id=case_id, person_id=person_id, facts=facts)
+
+    assert deliver_due() == Delivered(delivered=1)
+
+    (message,) = wide_server.taken
+    (to,) = message["To"].addresses
+    assert (to.display_name, to.username, to.domain) == ("Jörg Grünwald", "jörg", "xn--strae-freitag-edb.example")
+    assert wide_server.recipients == ["jörg@xn--strae-freitag-edb.example"]
+    assert ("Zoë " * 30).strip()[:100] in message["Subject"]
+    assert offers_smtputf8()
+
+
+def test_letters_beyond_ascii_are_put_before_an_operator_at_once_where_the_server_cannot(plain_server):
+    case_id, person_id = case()
+    (row_id,) = post(to_address=JOERG, onboarding_id=case_id, person_id=person_id)
+    with transaction() as session:
+        session.get_one(Person, person_id).email = JOERG
+
+    assert deliver_due() == Delivered(failed=1)
+
+    with transaction() as session:
+        (question,) = Decision.pending(session, case_id)
+    assert (question.kind, question.facts["address"]) == (DecisionKind.BAD_ADDRESS, JOERG)
+    assert "SMTPUTF8" in mail(row_id).fault
+    assert not offers_smtputf8()
+
+
+def test_where_answers_go_puts_no_mail_at_risk(plain_server):
+    facts = {"firm": "Kanzlei", "company_id": None, "logo": False, "message": "", "invited_by": JOERG, "count": 0}
+    post(kind=MailKind.INVITATION, facts=facts)
+
+    assert deliver_due() == Delivered(delivered=1)
+    assert plain_server.taken[0]["Reply-To"] is None
+
+
+def test_what_a_server_can_is_known_before_the_first_mail(wide_server):
+    assert not offers_smtputf8()
+
+    deliver_outbox.fn()
+    deliver_outbox.fn()
+
+    assert offers_smtputf8()
+    assert wide_server.connections == 1
+
+
+@pytest.mark.parametrize("address", ["service@bücher-it.example", "service@xn--bcher-it-65a.example"])
+def test_our_own_address_may_have_an_umlaut_domain(mail_server, monkeypatch, address):
+    monkeypatch.setenv("PROVISION_PROVIDER_EMAIL", address)
+    settings.cache_clear()
+    with transaction() as session:
+        Outgoing.post(
+            session, MailKind.CLIENT_ACTIVE, "a", None, now(), firm="F", company_id=None, logo=False, client="M"
+        )
+
+    assert deliver_due() == Delivered(delivered=1)
+
+    (message,) = mail_server.taken
+    assert mail_server.senders == ["service@xn--bcher-it-65a.example"]
+    assert message["Message-ID"].endswith("@xn--bcher-it-65a.example>")
+    assert message["From"].addresses[0].addr_spec == "service@xn--bcher-it-65a.example"
+
+
+def test_our_own_address_has_plain_letters_before_the_at(monkeypatch):
+    monkeypatch.setenv("PROVISION_PROVIDER_EMAIL", "jörg@convent-it.example")
+    settings.cache_clear()
+
+    with pytest.raises(ValueError, match="letters before the @"):
+        settings()
 
 
 def authority(monkeypatch, tmp_path) -> ssl.SSLContext:

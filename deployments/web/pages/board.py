@@ -75,6 +75,7 @@ def show_board(visit: Visiting) -> Response:
         )
         decisions = board.open_decisions(session)
         broken = board.broken_events(session)
+        mail_trouble = board.mail_trouble(session)
         here = operators(session)
     emails = {one.id: one.email for one in here}
 
@@ -88,6 +89,7 @@ def show_board(visit: Visiting) -> Response:
         found=found,
         decisions=decisions,
         broken=broken,
+        mail_trouble=mail_trouble,
         said=SAID.get(asked.get("said", ""), ""),
         looked_for=looked_for,
         address=address,
