@@ -1,10 +1,18 @@
 """Mail about our mail: reports that one came back (RFC 3464) or was marked as spam (RFC 5965), read and acted on.
 
 Only a report that carries the Message-ID of a mail of ours counts, which nobody can guess; an address alone does not.
+Reports come as they come: wrapped by a virus scanner, encoded where they must not be, under a wrong type, or as a
+letter to be read (qmail, Exim). So each is looked for by what it says, wherever in the mail it stands.
 """
 
+import quopri
+import re
+from base64 import b64decode
+from binascii import Error as Base64Invalid
 from collections.abc import Iterator
+from dataclasses import dataclass, field
 from email import message_from_bytes
+from email.errors import MessageError
 from email.message import Message
 from hashlib import sha256
 from typing import Any
@@ -13,10 +21,24 @@ from models.db import Facts, transaction
 from models.exchange import Incoming
 from models.schedule import now
 from tasks.inbox import handle
+from tasks.refusals import Blame, blame
 
 LARGEST_REPORT = 30_000_000
-NOT_THE_ADDRESS = ("5.2.2", "5.3", "5.6", "5.7")
-"""Refused for good, but not because of the address: mailbox full, system, content, policy (RFC 3463)."""
+DEEPEST = 8
+"""So many mails within mails are opened."""
+COMPLAINTS = {"abuse", "fraud", "opt-out", "opt-out-list"}
+"""What readers report. Everything else is a machine's: failed proofs (RFC 6591), viruses, what is no spam after all."""
+RETURNED = {"message/rfc822", "message/global"}
+RETURNED_HEADERS = {"text/rfc822-headers", "message/rfc822-headers", "message/global-headers"}
+STATUS = re.compile(rb"^(?:final|original)-recipient:", re.IGNORECASE | re.MULTILINE)
+ACTION = re.compile(rb"^action:", re.IGNORECASE | re.MULTILINE)
+FEEDBACK = re.compile(rb"^feedback-type:", re.IGNORECASE | re.MULTILINE)
+MESSAGE_ID = re.compile(rb"^(?:x-)?(?:original-)?message-id:\s*(<[^<>\s]+>)", re.IGNORECASE | re.MULTILINE)
+MAILER = re.compile(r"mailer-daemon|postmaster|mail delivery|mail-?system", re.IGNORECASE)
+LATE = re.compile(r"delay|not yet|warning|still trying|will be retried|verzögert|noch nicht|warnung", re.IGNORECASE)
+COPY = re.compile(r"^-{2,}.*(?:copy|original|below|kopie|nachricht|unten|returned)", re.IGNORECASE | re.MULTILINE)
+RECIPIENT = re.compile(r"^[ \t]*<?([^\s<>()]+@[^\s<>():]+)>?:?[ \t]*\n((?:[ \t]*\S.*\n?)+)", re.MULTILINE)
+"""A line that is an address, and what is said about it, up to the next empty line."""
 
 
 def take_report(raw: bytes) -> list[Facts]:
@@ -36,61 +58,117 @@ def read_report(raw: bytes) -> Iterator[Facts]:
     """What the mail reports, as a webhook would tell it: nothing if it is no report about a mail with a Message-ID."""
     # Not by the newer policy, whose parsers of single fields fall over what nobody should have written.
     mail = message_from_bytes(raw[:LARGEST_REPORT])
-    parts: Any = mail.get_payload()
-    if mail.get_content_type() != "multipart/report" or not isinstance(parts, list):
+    seen = _Seen()
+    _look(mail, seen, 0)
+    ids = [*seen.returned, *seen.named, *_answered(mail)]
+    if not ids:
         return
-    message_id = next(filter(None, map(_original, parts)), "")
-    if not message_id:
-        return
-    for part in parts:
-        match part.get_content_type():
-            case "message/delivery-status":
-                yield from _bounces(part, message_id)
-            case "message/feedback-report":
-                yield from _complaints(part, message_id)
+    for block in seen.blocks:
+        yield from _bounces(block, ids[0])
+        yield from _complaints(block, ids[0])
+    if not seen.blocks and MAILER.search(str(mail.get("From", ""))):
+        for text in seen.texts:
+            yield from _letter(text, ids[0], late=bool(LATE.search(str(mail.get("Subject", "")))))
 
 
-def _bounces(part: Message, message_id: str) -> Iterator[Facts]:
-    """One for each recipient for whom it failed or is late."""
-    for block in _blocks(part):
-        action = str(block.get("Action", "")).strip().lower()
+@dataclass
+class _Seen:
+    """What a mail holds, wherever it stands."""
+
+    blocks: list[Message] = field(default_factory=list)
+    """Groups of fields for machines: about a recipient, or about a complaint."""
+    returned: list[str] = field(default_factory=list)
+    """Message-IDs of mails that are returned, whole or their headers."""
+    named: list[str] = field(default_factory=list)
+    """Message-IDs that stand in a line of their own."""
+    texts: list[str] = field(default_factory=list)
+
+
+def _look(part: Message, seen: _Seen, depth: int) -> None:
+    kind, parts = part.get_content_type(), _parts(part)
+    if kind.startswith("multipart/") and parts:
+        for one in parts:
+            _look(one, seen, depth)
+        return
+    inside = _inside(part)
+    if kind in RETURNED and depth < DEEPEST:
+        within, mail = _Seen(), message_from_bytes(inside)
+        _look(mail, within, depth + 1)
+        if within.blocks:  # A report that somebody has sent on.
+            seen.blocks += within.blocks
+            seen.returned += within.returned
+            seen.named += within.named
+        elif message_id := str(mail.get("Message-ID", "")).strip():
+            seen.returned.append(message_id)
+    elif kind in RETURNED_HEADERS:
+        if message_id := str(message_from_bytes(inside).get("Message-ID", "")).strip():
+            seen.returned.append(message_id)
+    else:
+        if (STATUS.search(inside) and ACTION.search(inside)) or FEEDBACK.search(inside):
+            seen.blocks += [message_from_bytes(one) for one in re.split(rb"\n(?:[ \t]*\n)+", inside.strip())]
+        elif kind == "text/plain":
+            seen.texts.append(inside.decode("utf-8", "replace"))
+        seen.named += [one.decode("ascii", "replace") for one in MESSAGE_ID.findall(inside)]
+
+
+def _parts(part: Message) -> list[Message]:
+    payload: Any = part.get_payload()
+    return payload if isinstance(payload, list) else []
+
+
+def _inside(part: Message) -> bytes:
+    """What stands in the part, decoded: also a mail or a status, which must not be encoded (RFC 2046, 5.2)."""
+    try:
+        if parts := _parts(part):
+            whole = b"\n".join(one.as_bytes() for one in parts)
+            match str(part.get("Content-Transfer-Encoding", "")).strip().lower():
+                case "base64":
+                    whole = b64decode(whole)
+                case "quoted-printable":
+                    whole = quopri.decodestring(whole)
+        else:
+            decoded: Any = part.get_payload(decode=True)
+            whole = decoded if isinstance(decoded, bytes) else b""
+    except (Base64Invalid, MessageError, UnicodeError, LookupError, TypeError, AttributeError):
+        return b""
+    return whole.replace(b"\r\n", b"\n")
+
+
+def _answered(mail: Message) -> list[str]:
+    """What the report says it is an answer to."""
+    fields = f"{mail.get('X-Original-Message-ID', '')} {mail.get('In-Reply-To', '')} {mail.get('References', '')}"
+    return re.findall(r"<[^<>\s]+>", fields)
+
+
+def _bounces(block: Message, message_id: str) -> Iterator[Facts]:
+    """Somebody whom it could not be delivered to, or only late."""
+    action = str(block.get("Action", "")).strip().lower()
+    recipient = block.get("Final-Recipient") or block.get("Original-Recipient")
+    if action in {"failed", "delayed"} and recipient:
         status = str(block.get("Status", "")).split("(")[0].strip()
-        if action in {"failed", "delayed"} and block.get("Final-Recipient"):
-            for_good = action == "failed" and status.startswith("5") and not status.startswith(NOT_THE_ADDRESS)
-            said = _value(block.get("Diagnostic-Code", "")) or status
-            yield _said("hard" if for_good else "soft", message_id, _value(block["Final-Recipient"]), said)
+        said = _value(block.get("Diagnostic-Code", ""))
+        for_good = action == "failed" and not status.startswith("4") and blame(said, status) is Blame.ADDRESS
+        yield _said("hard" if for_good else "soft", message_id, _value(recipient), said or status)
 
 
-def _complaints(part: Message, message_id: str) -> Iterator[Facts]:
-    for block in _blocks(part):
-        kind = str(block.get("Feedback-Type", "")).strip().lower()
-        if kind and kind != "not-spam":
-            yield _said("complaint", message_id, _value(block.get("Original-Rcpt-To", "")).strip("<>"), kind)
+def _complaints(block: Message, message_id: str) -> Iterator[Facts]:
+    """Somebody who does not want such mail."""
+    kind = str(block.get("Feedback-Type", "")).strip().lower()
+    if kind in COMPLAINTS:
+        yield _said("complaint", message_id, _value(block.get("Original-Rcpt-To", "")).strip("<>"), kind)
+
+
+def _letter(text: str, message_id: str, *, late: bool) -> Iterator[Facts]:
+    """What a mail server writes for people only, before the copy of the mail."""
+    begin = COPY.split(text, maxsplit=1)[0]
+    late = late or bool(LATE.search(begin))
+    for address, lines in RECIPIENT.findall(begin):
+        said = " ".join(lines.split())
+        yield _said("hard" if not late and blame(said) is Blame.ADDRESS else "soft", message_id, address, said)
 
 
 def _said(kind: str, message_id: str, address: str, diagnostic: str) -> Facts:
     return {"kind": kind, "message_id": message_id, "address": address[:254], "diagnostic": diagnostic[:2000]}
-
-
-def _blocks(part: Message) -> list[Message]:
-    """The groups of fields of a machine-readable part."""
-    inside: Any = part.get_payload()
-    if isinstance(inside, list):
-        return inside
-    return [message_from_bytes(str(inside).encode("utf-8", "replace"))]
-
-
-def _original(part: Message) -> str:
-    """The Message-ID of the mail that is returned in this part, whole or its headers."""
-    kind = part.get_content_type()
-    if kind == "message/rfc822" and isinstance(part.get_payload(), list):
-        inside: Any = part.get_payload(0)
-        return str(inside.get("Message-ID", "")).strip()
-    if kind in {"text/rfc822-headers", "message/rfc822-headers"}:
-        headers = part.get_payload(decode=True)
-        if isinstance(headers, bytes):
-            return str(message_from_bytes(headers).get("Message-ID", "")).strip()
-    return ""
 
 
 def _value(field: object) -> str:

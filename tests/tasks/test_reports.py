@@ -1,5 +1,7 @@
 """Reports as mail servers write them, about a mail of ours."""
 
+import base64
+import quopri
 from datetime import UTC, datetime, timedelta
 from email.message import EmailMessage
 
@@ -167,6 +169,161 @@ def test_a_complaint_about_spam_holds_all_mail_until_an_operator_has_called(case
     decide(case_id, "correct", address=ERIKA)
     with reading() as session:
         assert session.scalars(select(Person).where(Person.role == Role.ORGANISER)).one().bounced_at is None
+
+
+def encoded(raw, kind, how):
+    """The part of this type, encoded as it must not be."""
+    head, begin, rest = raw.partition(f"Content-Type: {kind}\r\n".encode())
+    body, boundary, tail = rest.partition(b"\r\n--b1")
+    make = {"base64": base64.encodebytes, "quoted-printable": quopri.encodestring}[how]
+    return head + begin + f"Content-Transfer-Encoding: {how}\r\n\r\n".encode() + make(body[2:]) + boundary + tail
+
+
+def wrapped(raw, kind):
+    """A report within another mail, as a scanner or a colleague sends it on."""
+    if kind == "message/rfc822":
+        part = (
+            b"Content-Type: message/rfc822\r\n\r\nFrom: MAILER-DAEMON@mx.example\r\nMessage-ID: <dsn@mx.example>\r\n"
+            + raw
+        )
+    else:
+        part = raw[raw.index(b"Content-Type: multipart/report") :]
+    head = b"From: scan@mx.example\r\nMIME-Version: 1.0\r\nContent-Type: multipart/mixed; boundary=outer\r\n"
+    return (
+        head
+        + b"\r\n--outer\r\n"
+        + part
+        + b"\r\n--outer\r\nContent-Type: text/plain\r\n\r\nGeprueft."
+        + b"\r\n--outer--\r\n"
+    )
+
+
+EXIM = """\
+From: Mail Delivery System <Mailer-Daemon@mx.example>
+To: service@convent-it.example
+Subject: Mail delivery failed: returning message to sender
+
+This message was created automatically by mail delivery software.
+
+A message that you sent could not be delivered to one or more of its
+recipients. This is a permanent error. The following address failed:
+
+  erika@freitag.example
+    host mx.freitag.example [192.0.2.9]
+    SMTP error from remote mail server after RCPT TO:<erika@freitag.example>:
+    {said}
+
+------ This is a copy of the message, including all the headers. ------
+
+From: service@convent-it.example
+Message-ID: {message_id}
+"""
+QMAIL = """\
+From: MAILER-DAEMON@mx.example
+Subject: failure notice
+
+Hi. This is the qmail-send program at mx.example.
+
+<erika@freitag.example>:
+192.0.2.9 does not like recipient.
+Remote host said: {said}
+
+--- Below this line is a copy of the message.
+
+Message-ID: {message_id}
+"""
+UNKNOWN = "550 5.1.1 User unknown"
+LETTERS = {
+    "returned mail in base64": lambda m: encoded(
+        dsn(returned="message/rfc822", message_id=m), "message/rfc822", "base64"
+    ),
+    "status in base64": lambda m: encoded(dsn(message_id=m), "message/delivery-status", "base64"),
+    "status quoted printable": lambda m: encoded(dsn(message_id=m), "message/delivery-status", "quoted-printable"),
+    "within a scanner's mail": lambda m: wrapped(dsn(message_id=m), "multipart/report"),
+    "sent on by a colleague": lambda m: wrapped(dsn(message_id=m), "message/rfc822"),
+    "status as plain text": lambda m: dsn(message_id=m).replace(b"message/delivery-status", b"text/plain"),
+    "status as a file": lambda m: dsn(message_id=m).replace(b"message/delivery-status", b"application/octet-stream"),
+    "not said to be a report": lambda m: dsn(message_id=m).replace(b"multipart/report", b"multipart/mixed"),
+    "message id among the fields only": lambda m: dsn(message_id="").replace(
+        b"Reporting-MTA", f"X-Original-Message-ID: {m}\r\nReporting-MTA".encode()
+    ),
+    "an answer to our mail": lambda m: dsn(message_id="").replace(
+        b"To: service", f"In-Reply-To: {m}\r\nTo: service".encode()
+    ),
+    "with letters beyond ASCII": lambda m: (
+        dsn(message_id=m)
+        .replace(b"message/delivery-status", b"message/global-delivery-status")
+        .replace(b"text/rfc822-headers", b"message/global-headers")
+        .replace(b"rfc822; erika", "utf-8; jörg".encode())
+    ),
+    "a letter of Exim": lambda m: EXIM.format(message_id=m, said=UNKNOWN).encode(),
+    "a letter of qmail": lambda m: QMAIL.format(message_id=m, said=UNKNOWN).encode(),
+}
+
+
+@pytest.mark.parametrize("letter", LETTERS.values(), ids=LETTERS)
+def test_a_report_is_read_in_whatever_way_it_comes(case_id, letter):
+    for _ in range(2):
+        (said,) = take_report(letter(mail().message_id))
+
+    assert said["kind"] == "hard"
+    assert questions(case_id) == [("bad_address", "bounced")]
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        lambda m: EXIM.format(message_id=m, said="552 5.2.2 Mailbox full").encode(),
+        lambda m: (
+            EXIM.format(message_id=m, said=UNKNOWN).replace("failed: returning", "delayed: not returning").encode()
+        ),
+        lambda m: QMAIL.format(message_id=m, said="554 5.7.1 Relay access denied").encode(),
+    ],
+    ids=["full", "late", "relay"],
+)
+def test_a_letter_about_what_is_not_the_fault_of_the_address_stops_nothing(case_id, raw):
+    (said,) = take_report(raw(mail().message_id))
+
+    assert said["kind"] == "soft"
+    assert questions(case_id) == []
+
+
+@pytest.mark.parametrize("kind", ["auth-failure", "dmarc", "virus", "not-spam", "other", ""])
+def test_what_a_machine_reports_is_no_complaint_of_a_reader(case_id, kind):
+    report = ARF.format(message_id=mail().message_id).replace("Feedback-Type: abuse", f"Feedback-Type: {kind}")
+
+    assert take_report(report.encode()) == []
+    assert questions(case_id) == []
+
+
+@pytest.mark.parametrize("kind", ["abuse", "Abuse", "opt-out", "fraud"])
+def test_what_a_reader_reports_is_a_complaint(case_id, kind):
+    report = ARF.format(message_id=mail().message_id).replace("Feedback-Type: abuse", f"Feedback-Type: {kind}")
+
+    assert [said["kind"] for said in take_report(report.encode())] == ["complaint"]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Ich bin bis 31. Juli im Urlaub.\n\nerika@freitag.example\nist erst im August wieder da: user unknown",
+        "Das Postfach existiert nicht mehr, sagt man mir.",
+    ],
+)
+def test_an_answer_of_a_person_or_of_their_machine_reports_nothing(case_id, text):
+    answer = EmailMessage()
+    answer["From"], answer["Subject"] = "Erika Muster <erika@freitag.example>", "Automatische Antwort: Ihr Konto"
+    answer["In-Reply-To"], answer["Auto-Submitted"] = mail().message_id, "auto-replied"
+    answer.set_content(f"{text}\n\nMessage-ID: {mail().message_id}\n")
+
+    assert take_report(answer.as_bytes()) == []
+
+
+def test_a_note_that_the_mail_was_opened_reports_nothing(case_id):
+    note = dsn().replace(b"message/delivery-status", b"message/disposition-notification")
+    note = note.replace(b"Action: failed", b"Disposition: manual-action/MDN-sent-manually; displayed")
+
+    assert take_report(note) == []
 
 
 def test_an_ordinary_mail_reports_nothing():
