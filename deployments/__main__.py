@@ -5,6 +5,7 @@ standard error and exit status 1.
 """
 
 import json
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -33,6 +34,12 @@ app.add_typer(agreement, name="agreement")
 
 Json = Annotated[bool, typer.Option("--json", help="For machines: JSON and nothing else.")]
 CompanyId = Annotated[str, typer.Argument(metavar="COMPANY_ID", help="The firm's company ID, six digits.")]
+
+
+@app.callback(help=app.info.help)
+def privately() -> None:
+    """Whatever a command writes is for its user only."""
+    os.umask(0o077)
 
 
 @app.command()
@@ -341,6 +348,7 @@ def _told() -> Iterator[None]:
     """A refusal as a sentence; so is a database that is not there, which is the commonest mistake of all."""
     from sqlalchemy.exc import OperationalError, ProgrammingError
 
+    from models.db import is_busy
     from models.errors import NotFound, ProvisionError
 
     try:
@@ -352,6 +360,9 @@ def _told() -> Iterator[None]:
         _note(str(refusal))
         raise typer.Exit(1) from refusal
     except (OperationalError, ProgrammingError) as error:
+        if is_busy(error):
+            _note(f"The database is busy or away ({error.orig}): try again in a moment.")
+            raise typer.Exit(1) from error
         _note(
             f"The database cannot be read ({error.orig}): name it by PROVISION_DATABASE_URL, or run: provision migrate"
         )

@@ -6,6 +6,7 @@
 """
 
 import importlib
+import os
 import sys
 import time
 from dataclasses import dataclass
@@ -176,6 +177,7 @@ def _register(prefect: SyncPrefectClient, deployment: Deployment, active: bool) 
 
 def main() -> None:
     """Register the catalogue with the server at PREFECT_API_URL, once it answers."""
+    os.umask(0o077)
     for deployment in CATALOGUE:
         load_flow(deployment.entrypoint)  # While the server is still starting.
     deadline = time.monotonic() + PATIENCE

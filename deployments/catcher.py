@@ -22,7 +22,7 @@ from pathlib import Path
 from aiosmtpd.smtp import SMTP, Envelope, Session
 from bs4 import BeautifulSoup
 
-from models.settings import settings
+from models.settings import keep_private, settings
 
 MAIL_MOST = 25 * 2**20
 """Bytes of the largest mail that is taken."""
@@ -124,6 +124,7 @@ def _links(text: str, html: str) -> Iterator[str]:
 def main() -> None:
     options = argparse.ArgumentParser(prog="deployments.catcher", description="Catch every mail sent to this port.")
     options.add_argument("--port", type=int, default=settings().smtp_port, help="default: PROVISION_SMTP_PORT")
+    keep_private(settings().data)
     asyncio.run(catch(settings().mail_folder, options.parse_args().port))
 
 

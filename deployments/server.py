@@ -15,6 +15,8 @@ from prefect.cli import app
 from prefect.server.database.configurations import AioSqliteConfiguration
 from sqlalchemy.ext.asyncio import AsyncSession, AsyncSessionTransaction
 
+from models.settings import keep_private, settings
+
 PATIENCE = 5000
 """Milliseconds that a writer waits for its turn; clients repeat what was refused then."""
 
@@ -46,6 +48,7 @@ def take_turns() -> None:
 if __name__ == "__main__":
     import sys
 
+    keep_private(settings().data)
     take_turns()
     sys.argv[1:1] = ["server", "start"]
     app()

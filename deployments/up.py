@@ -20,7 +20,7 @@ import httpx
 
 from deployments.catalogue import POOL, ROOT
 from models.errors import N_, ProvisionError
-from models.settings import settings
+from models.settings import keep_private, settings
 from tasks.completeness import check_texts
 from tasks.seal import own_seal
 
@@ -147,6 +147,7 @@ def running(
     ``PortTaken``, ``ProcessDied`` or ``StartTooSlow``.
     """
     data = data.absolute()
+    keep_private(data)
     logs = data / "logs"
     logs.mkdir(parents=True, exist_ok=True)
     catches_mail = settings().mail_catcher
@@ -263,7 +264,7 @@ class _Starter:
         self._finish(migration)
         mail = self._keep("mail", "-m", "deployments.catcher") if self._catches_mail() else None
         worker = self._keep("worker", "-m", "deployments.worker")
-        web = self._keep("web", "-m", "uvicorn", "deployments.web.app:app", "--host", "127.0.0.1", "--port", web_port)
+        web = self._keep("web", "-m", "deployments.web", "--port", web_port)
         catalogue = self._spawn("catalogue", "-m", "deployments.catalogue")
         self._until(prefect, lambda: _answers(f"{self.made.prefect}/api/health"))
         self._finish(catalogue)

@@ -45,7 +45,7 @@ from prefect.utilities.engine import propose_state_sync
 
 from deployments import logs
 from deployments.catalogue import CATALOGUE, POOL, load_flow
-from models.settings import settings
+from models.settings import keep_private, settings
 
 log = logging.getLogger(__name__)
 
@@ -254,6 +254,7 @@ def _insist(act: Callable[[], object]) -> None:
 
 def main() -> None:
     """Serve the product's pool; exit status 1 if a run had to be left behind."""
+    keep_private(settings().data)
     for deployment in CATALOGUE:
         load_flow(deployment.entrypoint)  # Not at the first run.
     logs.set_up()  # Prefect has put up the handlers.

@@ -7,9 +7,12 @@ from contextvars import ContextVar
 from datetime import UTC, datetime
 from enum import StrEnum
 from functools import cache
+from hashlib import sha256
 from typing import Annotated, Any, ClassVar
 
-from sqlalchemy import JSON, DateTime, Dialect, Engine, Enum, MetaData, create_engine, event, literal
+from sqlalchemy import JSON, DateTime, Dialect, Engine, Enum, MetaData, create_engine, event, func, literal, select
+from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.orm import DeclarativeBase, Session, mapped_column
 from sqlalchemy.sql.functions import FunctionElement
@@ -98,19 +101,35 @@ def engine(url: str) -> Engine:
     if made.dialect.name == "sqlite":
         event.listen(made, "connect", _prepare_sqlite)
         event.listen(made, "begin", _begin_sqlite)
+    else:
+        event.listen(made, "connect", _prepare_postgresql)
     return made
 
 
 def _prepare_sqlite(connection: sqlite3.Connection, _record: object) -> None:
     connection.isolation_level = None  # We say BEGIN ourselves, see below.
-    for pragma in ("journal_mode=WAL", "synchronous=NORMAL", "busy_timeout=30000", "foreign_keys=ON"):
+    patience = f"busy_timeout={settings().lock_seconds * 1000:.0f}"
+    for pragma in ("journal_mode=WAL", "synchronous=NORMAL", patience, "foreign_keys=ON"):
         connection.execute(f"PRAGMA {pragma}")
+
+
+def _prepare_postgresql(connection: Any, _record: object) -> None:
+    connection.execute(f"SET lock_timeout = {settings().lock_seconds * 1000:.0f}")
+    connection.commit()  # Else the first transaction that is rolled back would take the setting with it.
 
 
 def _begin_sqlite(connection: Any) -> None:
     """Writers queue at BEGIN: a transaction that starts by reading would otherwise fail when it writes."""
     reading = connection.get_execution_options().get("provision_reading", False)
     connection.exec_driver_sql("BEGIN" if reading else "BEGIN IMMEDIATE")
+
+
+def is_busy(error: BaseException) -> bool:
+    """Whether the database was locked, at its limits or away for the moment, so that the same again may work."""
+    if not isinstance(error, OperationalError):
+        return isinstance(error, PoolTimeoutError)
+    code = getattr(error.orig, "sqlite_errorcode", None)
+    return code is None or code & 0xFF in {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}
 
 
 writing: ContextVar[bool] = ContextVar("writing", default=False)
@@ -129,6 +148,13 @@ def transaction() -> Iterator[Session]:
             yield session
     finally:
         writing.reset(before)
+
+
+def alone(session: Session, *what: str) -> None:
+    """Until the transaction ends whoever names the same waits here: for what is not there yet and cannot be locked."""
+    if session.get_bind().dialect.name == "postgresql":  # On SQLite only one at a time writes anyway.
+        number = int.from_bytes(sha256("\0".join(what).encode()).digest()[:8], "big", signed=True)
+        session.execute(select(func.pg_advisory_xact_lock(number)))
 
 
 @contextmanager

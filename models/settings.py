@@ -4,8 +4,11 @@
 """
 
 import base64
+import ipaddress
+import logging
 import os
 import secrets
+import stat
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import timedelta
@@ -16,6 +19,12 @@ from typing import Annotated, Literal, Self
 from email_validator import validate_email
 from pydantic import AfterValidator, EmailStr, Field, SecretStr, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+log = logging.getLogger(__name__)
+
+KEPT = {"provision.db", "secret", "webhook-secret", "mails", "logs", "prefect"}
+"""By what lies in it a folder is known as the product's."""
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 
 def _plain_before_the_at(address: str) -> str:
@@ -40,6 +49,12 @@ class Settings(BaseSettings):
     """Standard Webhooks secret (``whsec_…``); several separated by spaces while rotating; empty: made once."""
     base_url: Annotated[str, AfterValidator(lambda url: url.rstrip("/"))] = "http://127.0.0.1:8080"
     """Where people reach the web pages; stands in every mail."""
+
+    lock_seconds: Annotated[float, Field(gt=0)] = 10
+    """How long a change waits for others before it gives way: people are asked to try again, work is repeated."""
+
+    proxies: Annotated[str, AfterValidator(lambda told: ",".join(str(one) for one in _networks(told)))] = ""
+    """Addresses or networks of our own reverse proxies, whose word about who asks is believed; empty: nobody's."""
 
     provider_name: str = "Convent IT"
     provider_address: str = "Musterstraße 1, 10115 Berlin"
@@ -118,6 +133,10 @@ class Settings(BaseSettings):
         return validate_email(self.provider_email, check_deliverability=False, test_environment=True).ascii_email or ""
 
     @property
+    def proxy_networks(self) -> list[Network]:
+        return _networks(self.proxies)
+
+    @property
     def secret_key(self) -> bytes:
         return (self.secret.get_secret_value() or self.kept("secret", _random_key)).encode()
 
@@ -136,7 +155,7 @@ class Settings(BaseSettings):
         """A secret in the data folder, made at first use and kept readable to this user only."""
         file = self.data / name
         if not file.exists():
-            self.data.mkdir(parents=True, exist_ok=True)
+            self.data.mkdir(parents=True, exist_ok=True, mode=0o700)
             fresh = self.data / f".{name}.{secrets.token_hex(4)}"
             fresh.touch(mode=0o600)
             fresh.write_text(make())
@@ -144,6 +163,43 @@ class Settings(BaseSettings):
                 os.link(fresh, file)
             fresh.unlink()
         return file.read_text().strip()
+
+
+def keep_private(folder: Path) -> None:
+    """Whatever this process writes is for its user only, and so is all that lies in the data folder; made if need be.
+
+    Every process of the product begins with this. What is not ours to change is left as it is, and told.
+    """
+    os.umask(0o077)
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    if not _is_ours(folder):
+        log.warning("%s holds other things than the product's: name a folder of its own by PROVISION_DATA", folder)
+        return
+    wide = [place for place in (folder, *folder.rglob("*")) if not _narrowed(place)]
+    if wide:
+        log.warning("Others can read %s, which belongs to another user: let that one run chmod -R go= there", wide[0])
+
+
+def _is_ours(folder: Path) -> bool:
+    inside = {one.name for one in folder.iterdir()}
+    return not inside or (folder.absolute() != Path.home() and not inside.isdisjoint(KEPT))
+
+
+def _narrowed(place: Path) -> bool:
+    """Take away what others than its owner may do there; False where only the owner can."""
+    with suppress(FileNotFoundError):  # Gone in the meantime.
+        mode = place.lstat().st_mode
+        if mode & 0o077 and not stat.S_ISLNK(mode):
+            try:
+                place.chmod(stat.S_IMODE(mode) & ~0o077)
+            except PermissionError:
+                return False
+    return True
+
+
+@cache
+def _networks(told: str) -> list[Network]:
+    return [ipaddress.ip_network(one) for one in told.replace(",", " ").split()]
 
 
 def _random_key() -> str:

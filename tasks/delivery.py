@@ -33,7 +33,7 @@ from models.schedule import now
 from models.settings import settings
 from tasks.bounces import bounced, given_up
 from tasks.mails import ascii_address, write
-from tasks.policy import side_effect
+from tasks.policy import patiently, side_effect
 from tasks.refusals import Blame, blame, is_ours_for_sure
 
 log = logging.getLogger(__name__)
@@ -242,6 +242,7 @@ def _said(code: int, text: bytes | str) -> str:
     return f"{code} {text.decode(errors='replace') if isinstance(text, bytes) else text}"
 
 
+@patiently  # What was sent and not written down would be sent twice.
 def _record(mail: _Mail, verdict: _Verdict) -> None:
     """Write down what became of it, unless another sender has taken it over, or it was addressed anew meanwhile."""
     at = now()

@@ -1,14 +1,19 @@
 """When a task is worth another try."""
 
 import os
+import random
 from collections.abc import Callable
+from functools import wraps
+from time import sleep
 from typing import Any, ParamSpec, TypeVar, overload
 
 from prefect import Task, task
 from prefect.cache_policies import NO_CACHE
 from prefect.client.schemas.objects import State, TaskRun
 from prefect.tasks import exponential_backoff
+from sqlalchemy.exc import DBAPIError
 
+from models.db import is_busy
 from models.errors import ProvisionError
 
 P = ParamSpec("P")
@@ -43,6 +48,26 @@ def side_effect(
         )(fn)
 
     return decorate if fn is None else decorate(fn)
+
+
+def patiently(fn: Callable[P, R]) -> Callable[P, R]:
+    """Call *fn*, which is safe to repeat, again while the database is busy: for what must be written down and no task.
+
+    After six tries, over a minute and more, it gives up and raises what the database said.
+    """
+
+    @wraps(fn)
+    def tried(*args: P.args, **kwargs: P.kwargs) -> R:
+        for again in range(5):
+            try:
+                return fn(*args, **kwargs)
+            except DBAPIError as error:
+                if not is_busy(error):
+                    raise
+            sleep(FIRST_PAUSE * 2**again * random.uniform(0.5, 1))  # noqa: S311  (nothing secret about it)
+        return fn(*args, **kwargs)
+
+    return tried
 
 
 def _not_refused(_task: Task[..., Any], _run: TaskRun, state: State[Any]) -> bool:

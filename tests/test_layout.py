@@ -4,8 +4,9 @@ import ast
 import re
 import subprocess
 import sys
+from fnmatch import fnmatch
 from importlib.metadata import packages_distributions
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 import pytest
 
@@ -93,3 +94,25 @@ def test_nothing_tells_of_one_machine():
     told = [path for path in tracked() if path != Path(__file__) and machine.search(path.read_bytes())]
 
     assert told == []
+
+
+def test_no_secret_and_no_data_goes_into_the_image():
+    rules = [line for line in (ROOT / ".dockerignore").read_text().splitlines() if line and not line.startswith("#")]
+
+    def fits(place: str, rule: str) -> bool:
+        if rule.startswith("**/"):
+            return fnmatch(place.rpartition("/")[2], rule.removeprefix("**/"))
+        return "/" not in place and fnmatch(place, rule)
+
+    def is_taken(path: str) -> bool:
+        """As Docker reads it: the last rule that fits the path, or a folder above it, counts."""
+        places = [path, *map(str, PurePosixPath(path).parents)]
+        fitting = [
+            rule for rule in rules if any(fits(place, rule.removeprefix("!")) for place in places[:-1] or places)
+        ]
+        return not fitting or fitting[-1].startswith("!")
+
+    wanted = ["models/db.py", "deployments/web/app.py", "deployments/install", "requirements.lock", "README.md"]
+    secret = [".env", "deployments/.env", "deployments/.env.local", "var/secret", "deployments/var/provision.db"]
+    assert [path for path in wanted if not is_taken(path)] == []
+    assert [path for path in [*secret, ".git/config", "tests/conftest.py", "models/x.db-wal"] if is_taken(path)] == []

@@ -1,6 +1,6 @@
 """The web application: pages for people, webhooks for other systems.
 
-    uvicorn deployments.web.app:app --no-access-log
+    python -m deployments.web
 
 Errors become pages here. A ``ProvisionError`` is shown as its sentence; anything else as an apology with a reference
 that stands in the log beside the traceback.
@@ -12,9 +12,11 @@ from contextlib import asynccontextmanager
 from secrets import token_hex
 from urllib.parse import quote
 
-from fastapi import FastAPI, Request
+from fastapi import Depends, FastAPI, Request
 from fastapi.exception_handlers import http_exception_handler, request_validation_exception_handler
 from fastapi.exceptions import RequestValidationError
+from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from starlette.datastructures import MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, Response
@@ -24,8 +26,20 @@ from starlette.staticfiles import StaticFiles
 from deployments import logs
 from deployments.web import watch, webhooks
 from deployments.web.pages import account, agreement, board, case, firm, mail, operators, portal, reach, reminders
-from deployments.web.security import BodyCap, SecureHeaders, SignInFirst, TooManyAttempts, WithoutTokens, secure, sign
-from deployments.web.visit import STATIC, visit_of
+from deployments.web.security import (
+    BodyCap,
+    FormForeign,
+    ForwardedByProxies,
+    SecureHeaders,
+    SignInFirst,
+    TooManyAttempts,
+    WithoutTokens,
+    secure,
+    sign,
+    with_possible_numbers,
+)
+from deployments.web.visit import STATIC, local, visit_of
+from models.db import is_busy
 from models.errors import N_, ProvisionError
 from models.link import LinkExpired, LinkUsed
 from tasks.texts import explain
@@ -40,9 +54,17 @@ async def lifespan(_: FastAPI) -> AsyncIterator[None]:
     yield
 
 
-app = FastAPI(title="Provision", docs_url=None, redoc_url=None, openapi_url="/openapi.json", lifespan=lifespan)
+app = FastAPI(
+    title="Provision",
+    docs_url=None,
+    redoc_url=None,
+    openapi_url="/openapi.json",
+    lifespan=lifespan,
+    dependencies=[Depends(with_possible_numbers)],
+)
 app.add_middleware(BodyCap)
 app.add_middleware(SecureHeaders)
+app.add_middleware(ForwardedByProxies)
 app.mount("/static", StaticFiles(directory=STATIC), name="static")
 for page in (account, firm, agreement, portal, reach, board, case, reminders, operators, mail):
     app.include_router(page.router, include_in_schema=False)
@@ -50,6 +72,10 @@ app.include_router(webhooks.router)
 app.include_router(watch.router, include_in_schema=False)
 
 
+RETRY_AFTER = 5
+"""Seconds after which a database that was busy may be asked again."""
+ENTRANCES = ("/auth/login", "/auth/register", "/auth/activate/")
+"""Where people come in, whose forms are void once they have."""
 MACHINES = {"/health", "/ready", "/metrics"}
 HTTP_SAYS = {
     400: N_("The browser sent something that could not be read: go back and try again."),
@@ -65,6 +91,10 @@ def refuse(request: Request, refusal: ProvisionError) -> Response:
     visit = visit_of(request)
     if _is_machine(request):
         return JSONResponse({"detail": str(refusal)}, refusal.status)
+    if isinstance(refusal, FormForeign) and visit.visitor is not None and request.url.path.startswith(ENTRANCES):
+        # Signed in meanwhile, in another tab: go on, or see what the link still opens.
+        signing_in = request.url.path == "/auth/login"
+        return visit.go(local(request.query_params.get("next", "")) if signing_in else visit.place)
     if isinstance(refusal, SignInFirst):
         return visit.go(f"/auth/login?next={quote(visit.place)}")
     if isinstance(refusal, LinkExpired):
@@ -103,18 +133,38 @@ async def misread(request: Request, error: RequestValidationError) -> Response:
     return await fail(request, HTTPException(404))
 
 
+@app.exception_handler(OperationalError)
+@app.exception_handler(PoolTimeoutError)
+def wait(request: Request, error: Exception) -> Response:
+    """The database is busy: the same again in a moment, with all that was typed."""
+    if not is_busy(error):
+        return break_down(request, error)
+    log.warning("%s %s has to wait: the database is busy", request.method, _pattern(request))
+    if _is_machine(request):
+        response: Response = JSONResponse({"detail": "The database is busy or away: send it again."}, 503)
+    else:
+        visit = visit_of(request)
+        response = visit.page("busy.html", status=503, entries=visit.entries, place=visit.place)
+    response.headers["Retry-After"] = str(RETRY_AFTER)
+    return response
+
+
 @app.exception_handler(Exception)
 def break_down(request: Request, error: Exception) -> Response:
     """Our fault: a calm page, and a reference by which we find the cause."""
     reference = token_hex(4).upper()
-    route = getattr(request.scope.get("route"), "path", "?")  # The pattern, never the address: it may hold a token.
-    log.error("%s %s failed, reference %s", request.method, route, reference, exc_info=error)
+    log.error("%s %s failed, reference %s", request.method, _pattern(request), reference, exc_info=error)
     if _is_machine(request):
         response: Response = JSONResponse({"detail": f"Internal error, reference {reference}"}, 500)
     else:
         response = visit_of(request).page("broken.html", status=500, reference=reference)
     secure(MutableHeaders(raw=response.raw_headers))  # This one is made outside the middleware.
     return response
+
+
+def _pattern(request: Request) -> str:
+    """Which page it was, by its pattern and never its address, which may hold a token."""
+    return str(getattr(request.scope.get("route"), "path", "?"))
 
 
 def _page_above(path: str) -> str:

@@ -1,10 +1,12 @@
 """What stands between the pages and the world: headers, sizes, cookies, form tokens, rate limits."""
 
 import hmac
+import ipaddress
 import logging
 import re
 from datetime import timedelta
 from functools import cache
+from hashlib import sha256
 from time import time
 
 from fastapi import Request
@@ -12,10 +14,12 @@ from itsdangerous import BadSignature, URLSafeSerializer
 from limits import RateLimitItem, parse
 from limits.storage import storage_from_string
 from limits.strategies import MovingWindowRateLimiter
+from starlette.convertors import IntegerConvertor, register_url_convertor
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 from models.errors import N_, ProvisionError
 from models.schedule import now
@@ -37,6 +41,11 @@ HEADERS = {
 
 UPLOAD_MOST, FORM_MOST = 20 * 2**20, 2**20
 """Bytes that the body of a request may have: on the pages that take a file, and everywhere else."""
+FORWARDED = {"forwarded", "via", "x-real-ip", "x-client-ip", "true-client-ip", "cf-connecting-ip"}
+FORWARDED |= {f"x-forwarded-{what}" for what in ("for", "host", "proto", "port", "server", "by")}
+"""Headers by which a proxy tells that somebody else asks."""
+LONGEST_NUMBER = 18
+"""Digits of a number in an address: none of ours is longer, and no database could hold it."""
 _TAKES_FILES = re.compile(r"/firm/\d+/logo|/agreement/[^/]+/upload")
 _TOKEN = re.compile(r"[\w-]{20,}")
 
@@ -188,21 +197,93 @@ def _limiter(storage: str) -> MovingWindowRateLimiter:
     return MovingWindowRateLimiter(storage_from_string(storage))
 
 
-def limit(rate: RateLimitItem, *who: str) -> None:
-    """Count one attempt by *who*; raises TooManyAttempts when that is more than the rate allows."""
+def limit(rate: RateLimitItem, what: str, *who: str) -> None:
+    """Count one attempt at *what* by *who*; raises TooManyAttempts when that is more than the rate allows.
+
+    Kept is a digest: what somebody types may be long, and an address is nobody's business in Redis.
+    """
     limiter = _limiter(settings().rate_limit_storage)
-    if not limiter.hit(rate, *who):
-        again_at = limiter.get_window_stats(rate, *who).reset_time
+    key = what, hmac.new(settings().secret_key, "\0".join(who).encode(errors="replace"), sha256).hexdigest()[:32]
+    if not limiter.hit(rate, *key):
+        again_at = limiter.get_window_stats(rate, *key).reset_time
         raise TooManyAttempts(max(1, int(again_at - time())))
 
 
 def ip(request: Request) -> str:
-    return request.client.host if request.client else ""
+    """The address that somebody asks from, in its usual spelling."""
+    return _spelt(request.client.host) if request.client else ""
+
+
+def network(request: Request) -> str:
+    """What is counted as one by limits of an address, see ``network_of``."""
+    return network_of(ip(request))
+
+
+def network_of(address: str) -> str:
+    """The address itself, or of IPv6 the /64: a single line is given that many."""
+    try:
+        known = ipaddress.ip_address(_spelt(address))
+    except ValueError:
+        return address
+    return str(known) if known.version == 4 else str(ipaddress.ip_network((known, 64), strict=False))
+
+
+def _spelt(address: str) -> str:
+    """IPv4 within IPv6 is IPv4, and no part says through which of our own interfaces it came."""
+    try:
+        known = ipaddress.ip_address(address.partition("%")[0])
+    except ValueError:
+        return address[:45]
+    return str(getattr(known, "ipv4_mapped", None) or known)
+
+
+def is_proxy(address: str) -> bool:
+    """Whether it is one of our own proxies, whose word about others is believed."""
+    try:
+        known = ipaddress.ip_address(_spelt(address))
+    except ValueError:
+        return False
+    return any(known in one for one in settings().proxy_networks)
+
+
+def is_at_this_machine(request: Request) -> bool:
+    """Whether who asks sits at this machine, and no proxy says that somebody else does."""
+    return ip(request) in {"127.0.0.1", "::1"} and FORWARDED.isdisjoint(request.headers)
+
+
+class ForwardedByProxies:
+    """ASGI middleware: who asks is whom our own proxies name (``PROVISION_PROXIES``); nobody else's word counts."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+        self._believing: dict[str, ProxyHeadersMiddleware] = {}
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        proxies = settings().proxies
+        if proxies not in self._believing:
+            self._believing = {proxies: ProxyHeadersMiddleware(self.app, proxies)}  # type: ignore[arg-type]
+        await self._believing[proxies](scope, receive, send)  # type: ignore[arg-type]
 
 
 def limit_uploads(request: Request) -> None:
     """Dependency of the routes that take a file; asked before the body is read."""
-    limit(UPLOAD, "upload", ip(request))
+    limit(UPLOAD, "upload", network(request))
+
+
+def with_possible_numbers(request: Request) -> None:
+    """Dependency of every page: what no number of ours can be names nothing."""
+    numbers = (str(one) for one in request.path_params.values() if re.fullmatch(r"[\d\s_.+-]+", str(one)))
+    if any(sum(char.isdecimal() for char in number) > LONGEST_NUMBER for number in numbers):
+        raise HTTPException(404)
+
+
+class NumberConvertor(IntegerConvertor):
+    """A number within a part of an address, which takes no more digits than a number of ours may have."""
+
+    regex = f"[0-9]{{1,{LONGEST_NUMBER}}}"
+
+
+register_url_convertor("number", NumberConvertor())
 
 
 class WithoutTokens(logging.Filter):

@@ -133,6 +133,11 @@ class Visit:
         """From here on in this person's language (unless another was chosen), Sie or Du as they like it."""
         self.reader = Reader(self._chosen or person.language, person.address_form)
 
+    @property
+    def entries(self) -> list[tuple[str, str, str]]:
+        """What was sent, to be sent again; a page that was only opened sent nothing."""
+        return []
+
     # ---- who may see what
 
     @property
@@ -297,6 +302,19 @@ class Submission(Visit):
     @property
     def values(self) -> dict[str, str]:
         return {name: _text(value) for name, value in self._sent.items()}
+
+    @property
+    def entries(self) -> list[tuple[str, str, str]]:
+        """Every field that was sent, to be sent again: its name, its kind, and its value unless that is for no page."""
+        sent = [(name, value) for name, value in self._sent.multi_items() if name != "form_token"]
+        return [
+            (name, "file", "")
+            if isinstance(value, UploadFile)
+            else (name, "password", "")
+            if "password" in name
+            else (name, "hidden", _text(value))
+            for name, value in sent
+        ]
 
 
 def visit(request: Request) -> Visit:

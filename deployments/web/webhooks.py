@@ -302,6 +302,7 @@ HEADERS = [
         401: {"model": Problem, "description": "Signature missing or wrong."},
         413: {"model": Problem, "description": f"Body longer than {BODY_MOST} bytes."},
         422: {"model": Problem, "description": "Type unknown, or body wrong: says which field and why."},
+        503: {"model": Problem, "description": "Busy for the moment: repeat after the seconds of Retry-After."},
     },
     openapi_extra={
         "parameters": HEADERS,

@@ -12,8 +12,8 @@ from models.settings import settings
 class Wire(httpx.BaseTransport):
     """Hands each request to the application in this process."""
 
-    def __init__(self, *, raises: bool) -> None:
-        self._application = httpx.ASGITransport(app, raise_app_exceptions=raises)
+    def __init__(self, *, raises: bool, client: str) -> None:
+        self._application = httpx.ASGITransport(app, raise_app_exceptions=raises, client=(client, 50000))
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         sent = httpx.Request(request.method, request.url, headers=request.headers, content=request.read())
@@ -26,11 +26,22 @@ class Wire(httpx.BaseTransport):
 
 
 class Browser(httpx.Client):
-    """Signed in with *session*, if one is given."""
+    """Signed in with *session*, if one is given; asks from the address *client*."""
 
-    def __init__(self, session: str = "", *, follow: bool = True, raises: bool = True, **headers: str) -> None:
+    def __init__(
+        self,
+        session: str = "",
+        *,
+        follow: bool = True,
+        raises: bool = True,
+        client: str = "127.0.0.1",
+        **headers: str,
+    ) -> None:
         super().__init__(
-            transport=Wire(raises=raises), base_url=settings().base_url, follow_redirects=follow, headers=headers
+            transport=Wire(raises=raises, client=client),
+            base_url=settings().base_url,
+            follow_redirects=follow,
+            headers=headers,
         )
         if session:
             self.cookies.set("session", session, domain=httpx.URL(settings().base_url).host)

@@ -2,14 +2,15 @@ import logging
 import re
 
 import pytest
+from pydantic import ValidationError
 
 from deployments.web import security
 from deployments.web.app import app
 from deployments.web.security import FORM_MOST, WithoutTokens, sign
 from models.link import Purpose
-from models.settings import settings
-from tests.deployments.browser import Browser
-from tests.factories import PASSWORD, advance, firm_of, opened, registered, token, with_organiser
+from models.settings import Settings, settings
+from tests.deployments.browser import Browser, entries
+from tests.factories import PASSWORD, advance, firm_of, opened, operator, registered, token, with_organiser
 
 CSP = "default-src 'self'; base-uri 'none'; object-src 'none'; form-action 'self'; frame-ancestors 'none'"
 
@@ -165,6 +166,107 @@ def test_the_twenty_first_file_within_an_hour_is_refused():
     assert answers == [403] * 20 + [429]
 
 
+def test_who_is_said_to_ask_counts_only_where_a_proxy_of_ours_says_so(monkeypatch):
+    def statuses():
+        security._limiter.cache_clear()
+        sent = [{"x-forwarded-for": f"203.0.113.{n}"} for n in range(21)]
+        file = {"file": ("a.png", b"x")}
+        return {browser().post("/firm/1/logo", files=file, headers=headers).status_code for headers in sent}
+
+    assert statuses() == {403, 429}
+
+    monkeypatch.setenv("PROVISION_PROXIES", "127.0.0.1 10.0.0.0/8")
+    settings.cache_clear()
+    assert statuses() == {403}
+
+
+@pytest.mark.parametrize("told", ["all", "*", "proxy.example", "10.0.0.1/8"])
+def test_a_proxy_is_named_by_its_address(told):
+    with pytest.raises(ValidationError, match="proxies"):
+        Settings(proxies=told)
+
+
+@pytest.mark.parametrize(
+    ("address", "counted"),
+    [
+        ("203.0.113.9", "203.0.113.9"),
+        ("::ffff:203.0.113.9", "203.0.113.9"),
+        ("2001:db8:1:2:aaaa::1", "2001:db8:1:2::/64"),
+        ("2001:0DB8:1:2::7", "2001:db8:1:2::/64"),
+        ("fe80::1%eth0", "fe80::/64"),
+        ("/run/web.sock", "/run/web.sock"),
+    ],
+)
+def test_limits_count_a_line_of_ipv6_as_one(address, counted):
+    assert security.network_of(address) == counted
+
+
+def test_what_is_limited_is_kept_as_a_short_digest_without_names():
+    client = browser()
+    long = "erika@freitag.example" * 20_000
+
+    client.post("/auth/login", data={"form_token": client.form_token(), "email": long, "password": "x"})
+
+    kept = list(security._limiter(settings().rate_limit_storage).storage.events)
+    assert kept
+    assert not [key for key in kept if len(key) > 120 or "freitag" in key or "127.0.0.1" in key]
+
+
+@pytest.mark.parametrize(
+    "header", ["forwarded", "x-forwarded-for", "x-forwarded-host", "x-forwarded-proto", "x-real-ip", "via"]
+)
+@pytest.mark.parametrize("page", ["/mail", "/metrics"])
+def test_what_only_this_machine_may_see_is_not_there_for_whom_a_proxy_asks(page, header):
+    assert browser().get(page).status_code == 200
+    assert browser().get(page, headers={header: "127.0.0.1"}).status_code == 404
+
+
+@pytest.mark.parametrize("page", ["/mail", "/metrics"])
+def test_what_only_this_machine_may_see_is_not_there_for_others(page):
+    assert Browser(raises=False, client="::1").get(page).status_code == 200
+    assert Browser(raises=False, client="203.0.113.9").get(page).status_code == 404
+
+
+NUMBERED = sorted(
+    (route.path, method)
+    for route in all_routes(app.routes)
+    for method in route.methods
+    if re.search(r"{(\w+_id|page|number)\b", route.path)
+)
+
+
+def test_the_walk_over_the_routes_finds_numbers():
+    assert {("/board/cases/{case_id}", "GET"), ("/firm/{firm_id}/clients", "POST")} <= set(NUMBERED)
+
+
+@pytest.mark.parametrize("number", [str(2**63), "9" * 30, "-" + "9" * 30, "9" * 5000, "9_" * 20 + "9", "9" * 20 + ".0"])
+def test_a_number_that_no_database_can_hold_names_nothing(number):
+    client = browser(operator())
+
+    for path, method in NUMBERED:
+        address = re.sub(r"{(\w+_id|page|number)(:\w+)?}", number, path)
+        address = re.sub(r"{ending(:\w+)?}", ".png", re.sub(r"{name}", "20260915T090000000000-000000.eml", address))
+        answer = client.request(method, re.sub(r"{\w+(:\w+)?}", "x", address))
+        assert (address, method, answer.status_code) == (address, method, 404)
+
+
+def test_a_number_in_a_query_or_a_form_that_no_database_can_hold_does_no_harm():
+    client = browser(operator())
+    much, token = "9" * 30, client.form_token("/board/start")
+
+    answers = [client.get(f"/board?page={much}"), client.get(f"/board/cases/1/documents/1/pages/1.png?width={much}")]
+    for path in (
+        "/board/countersign",
+        "/board/operators/absence",
+        "/board/decisions/1",
+        "/board/cases/1/reminders/pause",
+    ):
+        fields = dict.fromkeys(("decision", "whose", "deputy", "owner", "d1-choice", "d1-number", "person"), much)
+        answers.append(client.post(path, data={"form_token": token, **fields}))
+
+    assert [answer.status_code for answer in answers if answer.status_code >= 500] == []
+
+
 def test_a_form_that_is_too_large_is_refused_whether_it_says_so_or_not():
     client = browser()
 
@@ -233,6 +335,29 @@ def test_signing_in_gives_the_browser_a_new_name_so_that_older_forms_are_void():
     answer = client.post("/auth/logout", data={"form_token": old})
 
     assert answer.status_code == 403
+
+
+@pytest.mark.parametrize(("query", "there"), [("", "/"), ("?next=/profile", "/profile"), ("?next=//evil.example", "/")])
+def test_the_second_tab_in_which_somebody_signs_in_leads_on_as_well(query, there):
+    registered_organiser()
+    client = browser()
+    sent = {"form_token": client.form_token(), "email": "erika@freitag.example", "password": PASSWORD}
+
+    answers = [client.post(f"/auth/login{query}", data=sent) for _ in range(2)]
+
+    assert [(answer.status_code, answer.headers["location"]) for answer in answers] == [(303, there)] * 2
+
+
+def test_the_second_tab_in_which_somebody_registers_tells_that_it_is_done():
+    advance(opened())
+    page = f"/auth/register?business_member={token('erika@freitag.example', Purpose.REGISTER)}"
+    client = Browser(raises=False)
+    sent = entries(client.read(page).select_one("main form")) | {"password": PASSWORD, "contact": "self"}
+
+    first, second = (client.post(page, data=sent) for _ in range(2))
+
+    assert first.status_code == 200
+    assert (second.status_code, str(second.url.path)) == (410, "/auth/register")
 
 
 def test_signing_out_ends_the_session_on_the_server_too():

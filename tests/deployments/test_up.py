@@ -50,6 +50,7 @@ def until_ready(product: subprocess.Popen[str]) -> str:
 def test_everything_is_there_when_it_says_so_and_gone_after_one_ctrl_c(tmp_path):
     web, prefect, smtp = free_port(), free_port(), free_port()
 
+    (tmp_path / "var").mkdir(mode=0o755)
     product = start(tmp_path, web, prefect, smtp)
     said = until_ready(product)
 
@@ -69,6 +70,9 @@ def test_everything_is_there_when_it_says_so_and_gone_after_one_ctrl_c(tmp_path)
     assert product.returncode == 0, errors
     assert not [child for child in children if Path(f"/proc/{child}").exists()]
     assert (tmp_path / "var" / "prefect" / "prefect.db").exists()
+    kept = [tmp_path / "var", *(tmp_path / "var").rglob("*")]
+    assert {"provision.db", "secret", "prefect.db", "web.log", "mails"} <= {one.name for one in kept}
+    assert [str(one) for one in kept if one.lstat().st_mode & 0o077] == []
 
 
 def test_when_one_process_dies_it_is_said_which_and_all_end(tmp_path):

@@ -355,5 +355,5 @@ def test_the_description_for_machines_has_an_example_of_every_event_and_every_an
     assert list(described) == ["/webhooks"]
     post = described["/webhooks"]["post"]
     assert set(post["requestBody"]["content"]["application/json"]["examples"]) == set(EXAMPLES)
-    assert set(post["responses"]) == {"202", "400", "401", "413", "422"}
+    assert set(post["responses"]) == {"202", "400", "401", "413", "422", "503"}
     assert [header["name"] for header in post["parameters"]] == ["webhook-id", "webhook-timestamp", "webhook-signature"]

@@ -1,10 +1,14 @@
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError, OperationalError
 
-from models.db import transaction, writing
+from models.db import is_busy, reading, transaction, writing
+from models.onboarding import Onboarding
 from models.person import hash_password
-from tests.factories import PASSWORD
+from models.settings import settings
+from tests.factories import PASSWORD, case, opened
 
 
 def test_what_takes_long_within_a_write_transaction_fails_a_test():
@@ -18,3 +22,24 @@ def test_only_the_thread_that_writes_is_held_to_it():
     with transaction(), ThreadPoolExecutor(1) as other:
         assert writing.get()
         assert not other.submit(writing.get).result()
+
+
+def test_whoever_waits_for_a_lock_gives_way_in_the_end_and_may_try_again(monkeypatch):
+    monkeypatch.setenv("PROVISION_LOCK_SECONDS", "0.05")
+    settings.cache_clear()
+    case_id = opened()
+    with transaction() as session, ThreadPoolExecutor(1) as other:
+        Onboarding.get(session, case_id)
+
+        with pytest.raises(OperationalError) as refused:
+            other.submit(case, case_id).result()
+
+    assert is_busy(refused.value)
+    assert case(case_id).id == case_id
+
+
+def test_a_table_that_is_missing_is_no_business_of_waiting():
+    with pytest.raises(DBAPIError) as refused, reading() as session:
+        session.execute(text("SELECT 1 FROM nowhere"))
+
+    assert not is_busy(refused.value)

@@ -1,9 +1,12 @@
 """A side effect is repeated when the world broke, never when a rule refused."""
 
 import importlib
+import sqlite3
 
+import pytest
 from prefect.cache_policies import NO_CACHE
 from prefect.states import Failed
+from sqlalchemy.exc import OperationalError
 
 from models.errors import NotFound
 from tasks import policy
@@ -48,3 +51,43 @@ def test_nothing_is_served_from_cache_and_no_result_is_kept():
 
 def test_it_can_be_called_without_prefect():
     assert send.fn(7) == 7
+
+
+def test_what_must_be_written_down_is_tried_again_while_the_database_is_busy():
+    tries = []
+
+    @policy.patiently
+    def note(last: Exception | None) -> int:
+        tries.append(last)
+        if len(tries) < 4:
+            raise OperationalError("", {}, sqlite_error(sqlite3.SQLITE_BUSY))
+        if last:
+            raise last
+        return len(tries)
+
+    assert note(None) == 4
+
+    with pytest.raises(NotFound):
+        note(NotFound("case 7"))
+    broken = OperationalError("", {}, sqlite_error(sqlite3.SQLITE_ERROR))
+    with pytest.raises(OperationalError):
+        note(broken)
+    assert len(tries) == 6
+
+
+def test_patience_ends():
+    @policy.patiently
+    def never() -> None:
+        tries.append(1)
+        raise OperationalError("", {}, sqlite_error(sqlite3.SQLITE_BUSY))
+
+    tries: list[int] = []
+    with pytest.raises(OperationalError):
+        never()
+    assert len(tries) == 6
+
+
+def sqlite_error(code: int) -> sqlite3.OperationalError:
+    error = sqlite3.OperationalError("as SQLite says it")
+    error.sqlite_errorcode = code
+    return error

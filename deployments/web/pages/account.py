@@ -14,8 +14,8 @@ from deployments.web.security import (
     SIGN_IN_FROM,
     FormForeign,
     cookie,
-    ip,
     limit,
+    network,
     set_cookie,
     signed,
 )
@@ -28,6 +28,7 @@ from tasks import access, accounts, firms
 from tasks.access import Visitor
 from tasks.accounts import Invited
 from tasks.passes import kick_mail
+from tasks.policy import patiently
 
 router = APIRouter()
 
@@ -70,8 +71,8 @@ def register(visit: Submitting, business_member: str = "") -> Response:
     if business_member:
         return _register(visit, business_member, Purpose.REGISTER)
     company_id, email = visit.text("company_id"), visit.text("email")
-    limit(RESEND, "register", email.lower(), ip(visit.request))
-    limit(RESEND_FROM, "mail-from", ip(visit.request))
+    limit(RESEND, "register", email.lower(), network(visit.request))
+    limit(RESEND_FROM, "mail-from", network(visit.request))
     try:
         email_address(email)
     except ProvisionError as refusal:
@@ -84,7 +85,7 @@ def register(visit: Submitting, business_member: str = "") -> Response:
 
 def _mail(ask: Callable[..., None], *facts: str) -> None:
     """Let the product write a mail, and send it without waiting for the next round."""
-    ask(*facts)
+    patiently(ask)(*facts)
     kick_mail()
 
 
@@ -125,7 +126,7 @@ def _register(visit: Submission, token: str, purpose: Purpose) -> Response:
     if visit.text("address_form") in set(AddressForm):
         invited.person.address_form = AddressForm(visit.text("address_form"))
     visit.speak_to(invited.person)
-    limit(SIGN_IN, "register", invited.person.email, ip(visit.request))  # It may ask for an account's password.
+    limit(SIGN_IN, "register", invited.person.email, network(visit.request))  # It may ask for an account's password.
     try:
         session, case = accounts.register(
             token,
@@ -166,7 +167,7 @@ def renew(visit: Submitting) -> Response:
     if link_id is None:
         raise FormForeign
     limit(RESEND, "renew", link_id)
-    limit(RESEND_FROM, "mail-from", ip(visit.request))
+    limit(RESEND_FROM, "mail-from", network(visit.request))
     try:
         case = accounts.renew_link(int(link_id))
     except NotFound:  # Pressed twice: the link was renewed a moment ago.
@@ -192,8 +193,8 @@ def ask_to_sign_in(visit: Visiting) -> Response:
 @router.post("/auth/login")
 def sign_in(visit: Submitting, next: str = "") -> Response:  # noqa: A002  (stands in the address)
     email = visit.text("email")
-    limit(SIGN_IN, "sign-in", email.lower(), ip(visit.request))
-    limit(SIGN_IN_FROM, "sign-in-from", ip(visit.request))
+    limit(SIGN_IN, "sign-in", email.lower(), network(visit.request))
+    limit(SIGN_IN_FROM, "sign-in-from", network(visit.request))
     try:
         session = access.sign_in(email, visit.secret("password"))
     except ProvisionError as refusal:
@@ -217,8 +218,8 @@ def forgot(visit: Visiting) -> Response:
 @router.post("/auth/forgot")
 def ask_for_reset(visit: Submitting) -> Response:
     email = visit.text("email")
-    limit(RESEND, "forgot", email.lower(), ip(visit.request))
-    limit(RESEND_FROM, "mail-from", ip(visit.request))
+    limit(RESEND, "forgot", email.lower(), network(visit.request))
+    limit(RESEND_FROM, "mail-from", network(visit.request))
     try:
         email_address(email)
     except ProvisionError as refusal:

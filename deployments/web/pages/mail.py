@@ -7,6 +7,7 @@ from fastapi import APIRouter, Depends, Path
 from starlette.responses import Response
 
 from deployments.catcher import NAME, CaughtMail, mail_files, read_mail
+from deployments.web.security import is_at_this_machine
 from deployments.web.visit import Visit, Visiting
 from models.errors import NotFound
 from models.settings import settings
@@ -25,7 +26,7 @@ FOREIGN_PAGE = {
 def with_catcher_only(visit: Visiting) -> None:
     """Links and codes stand in these mails: only whoever sits at this machine reads them, also behind a proxy."""
     hosts = {settings().smtp_host, urlsplit(settings().base_url).hostname, visit.request.url.hostname}
-    if not settings().mail_catcher or not hosts <= LOOPBACK:
+    if not (settings().mail_catcher and hosts <= LOOPBACK and is_at_this_machine(visit.request)):
         raise NotFound(visit.reader.gettext("The page"))
 
 
