@@ -154,7 +154,8 @@ class Demo:
         name, content = final.attachments[0]
         pdf, logo = self.folder / name, self.folder / f"logo-{NUMBER}.png"
         pdf.write_bytes(content)
-        picture = self.browser().http.get(f"/logos/{NUMBER}.png").raise_for_status()
+        address = next(filter(None, (re.search(r'/logos/[^"]+\.png', mail.html) for mail in self.mails(CLIENT))))[0]
+        picture = self.browser().http.get(address).raise_for_status()
         logo.write_bytes(picture.content)
         return pdf, logo
 

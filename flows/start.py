@@ -89,6 +89,11 @@ async def start(
     address_form: AddressForm = Field(
         AddressForm.SIE, description="Nur im Deutschen.", json_schema_extra={"title": "Anrede"}
     ),
+    again: bool = Field(
+        False,
+        description="Nur wenn es mit diesem Organisator schon einen Vorgang gibt und ein zweiter gewollt ist.",
+        json_schema_extra={"title": "Zweiten Vorgang eröffnen"},
+    ),
 ) -> None:
     """Open a case for a firm; its first pass follows within seconds.
 
@@ -114,6 +119,7 @@ async def start(
             "logo_permission_by": logo_permission_by,
             "language": language.value,
             "address_form": address_form.value,
+            "again": again,
         },
         caseworkers,
     )

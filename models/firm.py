@@ -236,6 +236,16 @@ def _words(text: str) -> str:
     return " ".join("".join(char if char.isalnum() else " " for char in text).split())
 
 
+def same_name(one: str, other: str) -> bool:
+    """Whether both name one firm, however blanks, signs, capitals and “and” are written."""
+    return _bare(one) == _bare(other)
+
+
+def _bare(name: str) -> str:
+    words = re.findall(r"\w+", normalize("NFKC", name).casefold())
+    return "".join(word for word in words if word not in {"und", "and", "et"})
+
+
 def firm_name(written: str) -> str:
     """The name with its spaces set right and nothing else changed; raises FirmNameMissing."""
     name = " ".join(written.split())[:200]

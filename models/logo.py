@@ -4,9 +4,12 @@ The provider asks that a logo meet "as many as possible" of four criteria, so a 
 a refusal for its looks.
 """
 
+import hmac
+import re
 from dataclasses import asdict, dataclass, fields
 from datetime import datetime
 from enum import StrEnum
+from hashlib import sha256
 from typing import Self
 
 from sqlalchemy import CheckConstraint, ForeignKey, LargeBinary, String, Text, select
@@ -14,12 +17,30 @@ from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from models.db import Base, Facts, Instant, Key
 from models.errors import N_, ProvisionError
+from models.settings import settings
 
 WIDTH_MIN, WIDTH_MAX = 300, 800
 COLOURED_LEAST = 0.01
 """Share of the visible pixels that must have a colour of their own; a small red dot counts, JPEG noise does not."""
 TRANSPARENT_LEAST = 0.005
 """Share of the pixels through which the page shows; rounded corners count."""
+
+
+def public_logo(company_id: int) -> str:
+    """Where everybody sees the firm's logo, but for the ending: in its mails, on its pages, in the Prefect UI.
+
+    By the company ID alone it cannot be found: whoever tries all numbers would learn which firms there are.
+    """
+    proof = hmac.new(settings().secret_key, f"logo:{company_id}".encode(), sha256).hexdigest()[:20]
+    return f"/logos/{company_id}-{proof}"
+
+
+def logo_asked_for(name: str) -> tuple[int, str] | None:
+    """Company ID and ending of such an address, from its last part; None for one that we have not told anybody."""
+    found = re.fullmatch(r"([0-9]{6})(-[0-9a-f]{20})(.*)", name, re.ASCII)
+    if found is None or not hmac.compare_digest(f"/logos/{found[1]}{found[2]}", public_logo(int(found[1]))):
+        return None
+    return int(found[1]), found[3]
 
 
 class Criterion(StrEnum):

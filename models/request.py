@@ -118,6 +118,7 @@ class OnboardingRequest(BaseModel):
     caseworkers: list[Named] = Field(default_factory=list, max_length=500)
     language: Language = Language.GERMAN
     address_form: AddressForm = AddressForm.SIE
+    again: bool = Field(False, description="Open a second case, though this firm has one with this organiser.")
 
     def check(self) -> None:
         """Raise the refusal of the first rule that says no, so that nothing is half done."""

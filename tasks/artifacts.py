@@ -10,12 +10,12 @@ from prefect.artifacts import acreate_image_artifact, acreate_table_artifact
 from prefect.cache_policies import NO_CACHE
 
 from models.db import reading
-from models.logo import Logo
+from models.logo import Logo, public_logo
 from models.onboarding import Onboarding
 from models.person import AddressForm, Language
 from models.settings import settings
 from tasks.reminders import Foreseen, Held, Reminded, foresee, until_day
-from tasks.texts import Reader
+from tasks.texts import Reader, in_markdown
 
 
 @task(name="show where it stands", cache_policy=NO_CACHE)
@@ -42,7 +42,7 @@ async def show_case(case_id: int) -> None:
     )
     if logo is not None and case.firm.company_id is not None:
         await acreate_image_artifact(
-            f"{settings().base_url}/logos/{case.firm.company_id}.png",
+            f"{settings().base_url}{public_logo(case.firm.company_id)}.png",
             key=f"logo-{case_id}",
             description=f"Logo zu Unternehmenskennung {company_id}, {logo.measured.score} von 4 Kriterien erfüllt",
         )
@@ -100,7 +100,7 @@ async def show_foreseen(until: str) -> None:
 
 def _why(line: Foreseen, german: Reader) -> str:
     """The reasons for the moment, in one line."""
-    cadence = f" („{line.cadence}“)" if line.cadence else ""
+    cadence = f" („{in_markdown(line.cadence)}“)" if line.cadence else ""
     reasons = [f"Tag {line.day}{cadence} seit {german.date(line.since)}"]
     if line.deferred:
         reasons.append("um Aufschub gebeten")

@@ -12,23 +12,38 @@ from models.agreement import Agreement, close_questions
 from models.audit import record
 from models.cadence import Cadences
 from models.company_id import company_number
-from models.db import Facts, transaction
+from models.db import Facts, alone, transaction
 from models.decision import Decision, DecisionKind, Verdict
 from models.document import Document
 from models.errors import N_, NotFound, ProvisionError
 from models.exchange import MailKind, Outgoing
-from models.firm import Firm, firm_name
+from models.firm import Firm, firm_name, same_name
 from models.link import Link
 from models.logo import Logo, LogoPermission
 from models.onboarding import Onboarding, Reminder, StepName
 from models.person import Person, Role, email_address, split_name
 from models.request import Named, OnboardingRequest, named, parse_people
 from models.schedule import now
+from models.settings import settings
 from models.subscription import Interval, Plan, Subscription
 from tasks.logos.publish import logo_chosen
 from tasks.passes import kick
 from tasks.people import stop_waiting_for
 from tasks.policy import side_effect
+
+
+class CaseThere(ProvisionError):
+    """A firm is seldom opened twice on purpose, and often by two people, or by a form and a webhook."""
+
+    says = N_(
+        "This firm has a case with this organiser already: %(address)s."
+        " If a second one is meant, say so and send it again."
+    )
+
+    def __init__(self, case_id: int) -> None:
+        super().__init__(case_id)
+        self.case_id = case_id
+        self.address = f"{settings().base_url}/board/cases/{case_id}"
 
 
 class PlanMissing(ProvisionError):
@@ -92,12 +107,16 @@ def open_case(request_key: str, form: Facts, caseworkers: str) -> int:
 
 
 def start_case(request: OnboardingRequest, request_key: str, actor: str) -> int:
-    """Open a case for the firm and return its id; the same *request_key* again returns the same case."""
+    """Open a case for the firm and return its id; the same *request_key* again returns the same case.
+
+    Raises CaseThere if the firm has one with this organiser, unless another one is meant.
+    """
     request.check()
     with transaction() as session:
         known = session.scalars(select(Onboarding.id).where(Onboarding.request_key == request_key)).one_or_none()
         if known is not None:
             return known
+        _require_new(session, request)
         at = now()
         firm = Firm(
             name=firm_name(request.firm_name),
@@ -137,6 +156,19 @@ def start_case(request: OnboardingRequest, request_key: str, actor: str) -> int:
         if taken:
             _tell_of_number(session, case, f"taken:{case.id}", preferred, granted=False)
         return case.id
+
+
+def _require_new(session: Session, request: OnboardingRequest) -> None:
+    organiser = email_address(request.organiser.email)
+    alone(session, "organiser", organiser)  # Of two who ask at once the second sees the case of the first.
+    if request.again:
+        return
+    theirs = select(Onboarding.id, Firm.name).join(Firm, Firm.id == Onboarding.firm_id)
+    theirs = theirs.join(Person, Person.firm_id == Firm.id)
+    theirs = theirs.where(Person.role == Role.ORGANISER, Person.email == organiser).order_by(Onboarding.id.desc())
+    for case_id, name in session.execute(theirs):
+        if same_name(name, request.firm_name):
+            raise CaseThere(case_id)
 
 
 def add_people(

@@ -21,7 +21,7 @@ from models.subscription import Interval, Plan
 from tasks.inbox import handle
 from tasks.policy import side_effect
 from tasks.returned import Doubt
-from tasks.texts import Reader
+from tasks.texts import Reader, in_markdown
 
 QUESTIONS = {
     DecisionKind.ADVICE: "Die Kanzlei wünscht Beratung zum Abonnement",
@@ -76,7 +76,7 @@ def form_of(decision_id: int, problem: str = "") -> Form | None:
             return None
         case = session.get_one(Onboarding, decision.onboarding_id)
         company_id = session.get_one(Firm, case.firm_id).company_id
-    lines = [f"## {QUESTIONS[decision.kind]}", f"**{problem}**" if problem else "", *_told(decision)]
+    lines = [f"## {QUESTIONS[decision.kind]}", f"**{in_markdown(problem)}**" if problem else "", *_told(decision)]
     board = f"{settings().base_url}/board/cases/{decision.onboarding_id}"
     about = f"Vorgang {decision.onboarding_id}" + (f", Unternehmenskennung {company_id}" if company_id else "")
     lines.append(f"[{about}: alles Weitere auf der Vorgangsseite]({board})")

@@ -4,6 +4,7 @@ import csv
 import io
 import json
 import os
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
@@ -21,6 +22,7 @@ from models.onboarding import Onboarding
 from tasks.paper import anchored_head
 
 COMPLETED = "agreement.completed"
+_BEGINS_FORMULA = re.compile(r"(^|[;,|\t\r\n])(?=[\s\"']*[=+\-@＝＋－＠])|^(?=[\t\r])")
 HOW_TO_CHECK = (
     "hash is the SHA-256, in hexadecimal digits, of previous followed by the JSON array [case_id, number, at, actor,"
     " action, facts] in UTF-8, without spaces, keys sorted; previous is the hash of the entry before, 64 zeros at first"
@@ -172,9 +174,11 @@ def _table(entries: Sequence[Entry]) -> bytes:
 
 
 def _cell(value: Any) -> str:
-    """As text that no spreadsheet takes for a formula."""
-    text = "" if value is None else str(value)
-    return f"'{text}" if text.startswith(("=", "+", "-", "@", "\t", "\r")) else text
+    """As text that no spreadsheet takes for a formula, at whichever of the usual signs it parts the cells.
+
+    A German one parts them at semicolons, and so ends our cell within its text, in quotation marks or not.
+    """
+    return _BEGINS_FORMULA.sub(r"\1'", "" if value is None else str(value))
 
 
 def _is_there(file: Path, digest: str) -> bool:

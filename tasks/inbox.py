@@ -34,8 +34,14 @@ def handle_events() -> int:
 
 
 def handle_again(event_id: int, by: str) -> bool:
-    """An operator wants an event tried once more that nobody tries any longer; False if there is no such event."""
+    """An operator wants an event tried once more that nobody tries any longer; False if there is no such event.
+
+    Who has read that the firm has a case already, and wants the request handled all the same, means a second one.
+    """
     with transaction() as session:
+        event = session.get(Incoming, event_id, with_for_update=True)
+        if event is not None and event.is_refused and event.type == "onboarding.requested":
+            event.payload = {**event.payload, "again": True}
         asked = Incoming.try_again(session, event_id)
         if asked:
             record(session, HOUSE, now(), "event.retried", by, event=event_id)

@@ -32,6 +32,7 @@ from models.client import ClientKind
 from models.decision import DecisionKind, Verdict
 from models.errors import N_, ProvisionError
 from models.firm import LineOfBusiness
+from models.logo import public_logo
 from models.onboarding import Party, StepName, StepState
 from models.person import AddressForm, Language, Role
 from models.schedule import Land
@@ -269,6 +270,11 @@ def explain(error: ProvisionError, reader: Reader) -> str:
     return reader.fill(error.says, vars(error))
 
 
+def in_markdown(text: str) -> str:
+    """The text as Markdown that shows it letter for letter: what people write makes no link, picture or HTML there."""
+    return re.sub(r"([!-/:-@\[-`{-~])", r"\\\1", " ".join(text.split()))
+
+
 def render(folder: Path, template: str, reader: Reader, **values: Any) -> str:
     """The template of this folder, filled in for this reader. Any number of threads may do so at once."""
     return environment(reader, folder).get_template(template).render(values)
@@ -294,6 +300,7 @@ def environment(reader: Reader, *folders: Path) -> Environment:
     made.globals["reader"] = reader
     for name in ("date", "time", "moment", "money", "label", "listed", "fields"):
         made.filters[name] = getattr(reader, name)
+    made.filters["public_logo"] = public_logo
     return made
 
 

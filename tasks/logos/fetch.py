@@ -56,11 +56,12 @@ _UNICAST = ipaddress.ip_network("2000::/3")
 _NOT_PUBLIC = tuple(
     ipaddress.ip_network(block)
     for block in (
-        # `is_global` is True for all of these in Python 3.11, but they reach a private IPv4 address or many machines.
-        "2001::/32",
-        "2002::/16",
-        "3fff::/20",
-        "192.88.99.0/24",
+        # `is_global` is True for parts of these in one Python or another, but what is there is no website (IANA's
+        # registries of special purposes): protocols, relays, benchmarks, samples, or a private IPv4 address within.
+        *("192.0.0.0/24", "192.31.196.0/24", "192.52.193.0/24", "192.88.99.0/24", "192.175.48.0/24", "240.0.0.0/4"),
+        *("2001::/23", "2001:db8::/32", "2002::/16", "2620:4f:8000::/48", "3fff::/20"),
+        # A cloud's own services, which answer to every machine in it, stand in the public range.
+        "168.63.129.16/32",
     )
 )
 

@@ -5,6 +5,7 @@ from io import BytesIO
 from pathlib import Path
 
 import pytest
+from bs4 import BeautifulSoup
 from httpx import ASGITransport, AsyncClient
 from PIL import Image
 from sqlalchemy import select
@@ -29,6 +30,7 @@ from tasks import answers, cases
 from tasks.bounces import bounced, given_up
 from tasks.inbox import handle_events
 from tests import factories
+from tests.deployments.browser import entries
 from tests.signing import digitally_signed, scanned, trust_roots
 
 BASE = "http://provision.example"
@@ -279,6 +281,21 @@ WHOLE = {
     "language": "fr",
     "address_form": "du",
 }
+
+
+def test_a_firm_that_has_a_case_is_opened_again_only_on_purpose(operator):
+    known = operator.send("/board/start", "/board/start", **WHOLE).headers["location"]
+
+    warned = operator.send("/board/start", "/board/start", **WHOLE)
+    page = BeautifulSoup(warned.text, "lxml")
+    assert warned.status_code == 409
+    assert page.select_one(f"main a[href='{known}']")
+    assert page.select_one("[name=firm_name]")["value"] == WHOLE["firm_name"]
+
+    form = entries(page.select_one("main form"))
+    second = operator.ask("POST", "/board/start", data=form | {"again": "yes"})
+    assert second.status_code == 303
+    assert second.headers["location"] != known
 
 
 def test_an_operator_opens_a_case_with_all_there_is_to_say(operator):

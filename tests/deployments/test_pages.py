@@ -1,3 +1,4 @@
+import re
 from io import BytesIO
 
 import pytest
@@ -10,6 +11,7 @@ from models.audit import trail
 from models.db import reading
 from models.document import Document
 from models.link import Link, Purpose
+from models.logo import public_logo
 from models.person import Person, Role
 from models.request import Named
 from models.settings import settings
@@ -400,7 +402,7 @@ def test_a_logo_is_sent_measured_and_shown_to_the_world():
     nothing = client.send_form(page)
     not_a_picture = client.send_form(page, files={"file": ("logo.png", b"hello")})
     answer = client.send_form(page, files={"file": ("logo.png", picture())})
-    public = Browser().get(f"/logos/{_number(case_id)}.png")
+    public = Browser().get(f"{public_logo(_number(case_id))}.png")
 
     assert list(errors(nothing)) == list(errors(not_a_picture)) == ["file"]
     criteria = BeautifulSoup(answer.text, "lxml").select(".criteria li")
@@ -408,7 +410,21 @@ def test_a_logo_is_sent_measured_and_shown_to_the_world():
     assert public.headers["content-type"] == "image/png"
     assert public.headers["x-content-type-options"] == "nosniff"
     assert Image.open(BytesIO(public.content)).mode == "RGBA"
-    assert Browser().get(f"/logos/{_number(case_id)}.svg").status_code == 404
+    assert Browser().get(f"{public_logo(_number(case_id))}.svg").status_code == 404
+
+
+def test_a_logo_is_not_found_by_trying_company_ids():
+    case_id = with_organiser()
+    supply_logo(firm_of(case_id), ERIKA, picture())
+    number, free = _number(case_id), 999_999
+    known = public_logo(number).removeprefix("/logos/")
+
+    tried = [f"{number}.png", f"{free}.png", f"{number}-{'0' * 20}.png", f"{free}-{known[7:]}.png", f"{known}.png.png"]
+    answers = [Browser().get(f"/logos/{name}") for name in tried]
+
+    assert {answer.status_code for answer in answers} == {404}
+    assert len({re.sub(r'value="[^"]*"|/logos/[^"]*', "", answer.text) for answer in answers}) == 1
+    assert Browser().get(f"/logos/{known}.png").status_code == 200
 
 
 def test_a_public_svg_can_do_nothing_when_it_is_opened_by_itself():
@@ -420,7 +436,7 @@ def test_a_public_svg_can_do_nothing_when_it_is_opened_by_itself():
         b'<rect width="200" height="100" fill="#a01e32"/></svg>',
     )
 
-    answer = Browser().get(f"/logos/{_number(case_id)}.svg")
+    answer = Browser().get(f"{public_logo(_number(case_id))}.svg")
 
     assert answer.headers["content-type"].startswith("image/svg+xml")
     assert "sandbox" in answer.headers["content-security-policy"]

@@ -16,7 +16,7 @@ from flows.remind import remind
 from flows.start import start
 from models.db import transaction
 from models.exchange import Outgoing
-from models.logo import Logo
+from models.logo import Logo, public_logo
 from models.onboarding import Onboarding
 from models.person import Person, Role
 from tests import factories
@@ -32,6 +32,16 @@ FORM = {
     "interval": "yearly",
     "caseworkers": "Zoë Lange <zoe@freitag.example>\nKim Roth; kim@freitag.example",
 }
+
+
+def test_the_form_warns_of_a_case_that_there_is_and_opens_a_second_one_on_purpose():
+    assert filled_in().is_completed()
+
+    warned = filled_in()
+    assert warned.is_failed()
+    assert "/board/cases/1" in str(warned.result(raise_on_failure=False))
+
+    assert filled_in(again=True).is_completed()
 
 
 def filled_in(**changes: str):
@@ -103,7 +113,7 @@ def test_a_logo_is_shown_as_a_picture():
 
     assert picture.mode == "RGBA"
     # Every test's first case is number 1; the company ID tells this one's picture from those of others.
-    address = f"/logos/{factories.case(case_id).firm.company_id}.png"
+    address = f"{public_logo(factories.case(case_id).firm.company_id)}.png"
     assert until("the picture", lambda: [one for one in artifacts(f"logo-{case_id}") if one.endswith(address)])
 
 

@@ -12,7 +12,7 @@ from models.person import Language, Person, Role
 from models.request import Named
 from models.subscription import Subscription
 from tasks import accounts, agreements, answers, corrections, firms, invitations, signing
-from tasks.cases import FormInvalid, PlanMissing, answer_decision, open_case, start_case, stop_case
+from tasks.cases import CaseThere, FormInvalid, PlanMissing, answer_decision, open_case, start_case, stop_case
 from tasks.logos import publish
 from tasks.texts import Reader, explain
 from tests.factories import (
@@ -43,6 +43,43 @@ STAFF = [{"name": "Jan Fleiß", "email": "jan@freitag.example"}, {"name": "Jan F
 def counted(table):
     with reading() as session:
         return session.scalar(select(func.count()).select_from(table))
+
+
+SAME = [
+    "Anwaltskanzlei Freitag & Kollegen",
+    "anwaltskanzlei  FREITAG und Kollegen",
+    "Anwaltskanzlei „Freitag“ + Kollegen",
+]
+
+
+@pytest.mark.parametrize("name", SAME)
+def test_a_firm_with_a_case_is_not_opened_again_with_the_same_organiser_unless_that_is_meant(name):
+    there = opened()
+    again = {"firm_name": name, "organiser": {"name": "E. Muster", "email": "Erika@Freitag.example"}}
+
+    with pytest.raises(CaseThere, match=f"/board/cases/{there}\\.") as refused:
+        opened("test:2", again=False, **again)
+
+    assert refused.value.case_id == there
+    assert opened("test:2", again=True, **again) != there
+    assert opened("test:2", again=False, **again) == opened("test:2", again=False, **again)
+
+
+def test_another_firm_or_another_organiser_is_another_case():
+    opened()
+
+    assert opened("test:2", again=False, firm_name="Steuerbüro Freitag")
+    assert opened("test:3", again=False, organiser={"name": "Otto Sommer", "email": "otto@freitag.example"})
+
+
+def test_of_two_who_open_the_same_firm_at_once_one_is_warned():
+    asked = [lambda key=f"test:{n}": opened(key, again=False) for n in range(4)]
+
+    outcomes = at_once(*asked)
+
+    assert sorted(type(one).__name__ for one in outcomes) == ["CaseThere"] * 3 + ["int"]
+    with reading() as session:
+        assert session.scalar(select(func.count()).select_from(Onboarding)) == 1
 
 
 def test_the_same_request_is_the_same_case():

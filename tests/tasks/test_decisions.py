@@ -32,6 +32,19 @@ FACTS = {
 }  # fmt: skip
 
 
+def test_what_was_refused_of_an_answer_stands_in_the_form_letter_for_letter():
+    case_id = factories.opened()
+    with transaction() as session:
+        Decision.ask(session, case_id, DecisionKind.ADVICE, "asked", now(), **FACTS[DecisionKind.ADVICE])
+    with reading() as session:
+        asked = session.scalars(select(Decision.id)).one()
+
+    told = form_of.fn(asked, "“[x](https://boese.example) <b>” is not an e-mail address").description
+
+    assert r"\[x\]\(https\:\/\/boese\.example\) \<b\>" in told
+    assert "](https://boese" not in told
+
+
 def test_every_kind_of_question_is_tried_here():
     assert set(FACTS) == set(DecisionKind)
 

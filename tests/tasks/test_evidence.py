@@ -202,6 +202,18 @@ def test_names_make_no_paths_and_no_formulas(tmp_path):
     assert listed["firm"].startswith("'=HYPERLINK")
 
 
+def test_no_cell_is_a_formula_at_whichever_sign_a_spreadsheet_parts_them(tmp_path):
+    countersigned(firm_name="Kanzlei; =1+1;=cmd|' /C calc'!A0,@SUM(1); \"+1|-1;＝1", line_of_business="tax")
+
+    (one,) = evidence.export(tmp_path / "out")
+
+    for table in (tmp_path / "out" / "agreements.csv", one.folder / "trail.csv"):
+        lines = table.read_text("utf-8-sig").splitlines()
+        for sign in ",;\t|":
+            cells = [cell.lstrip(' "') for row in csv.reader(lines, delimiter=sign) for cell in row]
+            assert [cell for cell in cells if cell[:1] in {*"=+-@＝"}] == []
+
+
 def test_memory_does_not_grow_with_the_number_of_agreements(tmp_path):
     case_id = countersigned()
     with transaction() as session:

@@ -211,3 +211,24 @@ def test_an_account_that_is_known_under_another_address_is_refused_not_retried()
         refusals = session.scalars(select(Incoming.refusal).order_by(Incoming.id)).all()
     assert refusals[0] is None
     assert "idp-1 is known under another address than b@freitag.example" in refusals[1]
+
+
+def test_a_request_for_a_firm_with_a_case_waits_for_an_operator_who_may_want_a_second_one():
+    known = opened()
+    event_id = store("onboarding.requested", request(again=False).model_dump(mode="json"))
+
+    assert handle(event_id)
+    assert f"/board/cases/{known}" in event().refusal
+    assert cases() == 1
+
+    assert handle_again(event_id, "operator@convent-it.example")
+    assert handle(event_id)
+    assert event().refusal is None
+    assert cases() == 2
+
+
+def test_a_sender_may_mean_a_second_case_as_well():
+    opened()
+    handle(store("onboarding.requested", request(again=True).model_dump(mode="json")))
+
+    assert (event().refusal, cases()) == (None, 2)

@@ -16,6 +16,7 @@ from models.db import reading
 from models.document import Document
 from models.exchange import MailKind, Outgoing
 from models.link import Link, Purpose
+from models.logo import public_logo
 from models.person import AddressForm, Language
 from models.schedule import now
 from models.settings import settings
@@ -205,7 +206,7 @@ def test_no_mail_tells_on_its_reader_or_loads_from_elsewhere(kind, facts, langua
     sent = mail(kind, facts, language, form)
 
     pictures = [image["src"] for image in sent.html.find_all("img")]
-    logo = [f"{settings().base_url}/logos/861272.png"] if kind == "invitation" else []
+    logo = [f"{settings().base_url}{public_logo(861272)}.png"] if kind == "invitation" else []
     assert pictures == logo
     for_dark = [source["srcset"] for source in sent.html.find_all("source")]
     assert for_dark == [address.replace(".png", "-dark.png") for address in logo]

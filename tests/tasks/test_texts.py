@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 from babel.messages.pofile import read_po
+from bs4 import BeautifulSoup
+from markdown_it import MarkdownIt
 
 from models.errors import ProvisionError
 from models.firm import FirmNameMissing
@@ -14,7 +16,7 @@ from models.onboarding import StepName
 from models.person import AddressForm, Language, PasswordGuessable, PasswordTooShort
 from models.schedule import Land
 from tasks import texts
-from tasks.texts import LABELS, Reader, environment, explain, messages, missing_messages, render
+from tasks.texts import LABELS, Reader, environment, explain, in_markdown, messages, missing_messages, render
 
 ROOT = Path(__file__).parents[2]
 SIE = Reader(Language.GERMAN, AddressForm.SIE)
@@ -170,3 +172,18 @@ def test_a_template_that_lacks_a_value_says_so(tmp_path):
 
     with pytest.raises(Exception, match="nowhere"):
         environment(SIE, tmp_path).get_template("page.html").render()
+
+
+TYPED = [
+    "[Klicken](https://boese.example)", "![x](https://boese.example/x.png)", "<img src=x onerror=alert(1)>", "**fett**",
+    "# Titel", "a | b", "`code`", "&lt;b&gt;", "1. eins", "~~weg~~", "zwei\n\nZeilen",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("typed", TYPED)
+def test_what_people_typed_is_read_letter_for_letter_where_markdown_is_shown(typed):
+    shown = MarkdownIt("gfm-like", {"html": True, "linkify": False}).render(f"vorher „{in_markdown(typed)}“ nachher")
+
+    page = BeautifulSoup(shown, "lxml")
+    assert page.text.strip() == f"vorher „{' '.join(typed.split())}“ nachher"
+    assert [tag.name for tag in page.find_all(True)] == ["html", "body", "p"]

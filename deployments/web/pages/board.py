@@ -24,7 +24,7 @@ from models.request import IntervalMissing, OnboardingRequest, WebsiteMissing, n
 from models.schedule import Land
 from models.subscription import Interval, Plan
 from tasks import cases
-from tasks.cases import FormInvalid
+from tasks.cases import CaseThere, FormInvalid
 from tasks.inbox import dismiss, handle_again
 from tasks.operators import today
 from tasks.passes import kick
@@ -39,6 +39,7 @@ PLACES: dict[type[ProvisionError], str] = {
     PostcodeInvalid: "postcode",
     NumberInvalid: "preferred_number",
     IntervalMissing: "interval",
+    CaseThere: "again",
 }
 """The field of the form in which each refusal lies."""
 TEXTS = (
@@ -165,8 +166,9 @@ def start(visit: Submitting) -> Response:
     try:
         case_id = cases.start_case(_request(visit), f"board:{key}", by)
     except ProvisionError as refusal:
+        shown = _choices(visit) | {"there": refusal.case_id if isinstance(refusal, CaseThere) else None}
         faults = {_place(visit, refusal): refusal}
-        return visit.again("board/start.html", faults, values=visit.values, **_choices(visit), request_key=key)
+        return visit.again("board/start.html", faults, values=visit.values, **shown, request_key=key)
     return visit.go(f"/board/cases/{case_id}", case=case_id)
 
 
@@ -178,6 +180,7 @@ def _choices(visit: Visit) -> dict[str, Any]:
         "intervals": visit.options(Interval),
         "languages": visit.options(Language),
         "address_forms": visit.options(AddressForm),
+        "there": None,
     }
 
 
@@ -192,9 +195,9 @@ def _request(visit: Submission) -> OnboardingRequest:
             people[who] = named(name, email)
     said = {name: visit.text(name) for name in TEXTS}
     chosen = {name: visit.text(name) or None for name in ("land", "plan", "interval")}
-    workers = parse_people(visit.text("caseworkers"))
+    workers, again = parse_people(visit.text("caseworkers")), visit.ticked("again")
     try:
-        return OnboardingRequest.model_validate({**said, **chosen, **people, "caseworkers": workers})
+        return OnboardingRequest.model_validate({**said, **chosen, **people, "caseworkers": workers, "again": again})
     except ValidationError as error:
         first = error.errors()[0]
         raise FormInvalid(str(first["loc"][0]), str(first["input"])[:100], first["msg"]) from error

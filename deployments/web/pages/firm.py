@@ -22,7 +22,7 @@ from models.firm import (
     PostcodeInvalid,
     WebsiteInvalid,
 )
-from models.logo import Logo, LogoRefused
+from models.logo import Logo, LogoRefused, logo_asked_for
 from models.onboarding import AgreementFirst
 from models.person import AddressInvalid, NameMissing, Person, Role, email_address
 from models.request import AddressTwice, Named, WebsiteMissing, named, parse_people
@@ -248,16 +248,20 @@ LOGO_FILES: dict[str, Callable[[Logo], bytes | str | None]] = {
 """What a logo's address may end with: the version for light pages, that for dark ones, and the drawing itself."""
 
 
-@router.get("/firm/{firm_id:int}/logo{ending:path}")
+@router.get("/firm/{firm_id:number}/logo{ending:path}")
 def logo_of_firm(visit: Visiting, firm_id: int, ending: str) -> Response:
     """The logo for the firm's own people, also before the firm has a company ID."""
     visit.require(firm_id, *Role)
     return _logo(visit, firm_id, ending)
 
 
-@router.get("/logos/{company_id:int}{ending:path}")
-def public_logo(visit: Visiting, company_id: int, ending: str) -> Response:
+@router.get("/logos/{name:path}")
+def public_logo(visit: Visiting, name: str) -> Response:
     """The logo for everybody: it stands in mails and on the pages for clients."""
+    asked = logo_asked_for(name)
+    if asked is None:
+        raise NotFound(visit.reader.gettext("The logo"))
+    company_id, ending = asked
     with reading() as session:
         firm_id = Firm.by_company_id(session, company_id).id
     response = _logo(visit, firm_id, ending)

@@ -1,6 +1,7 @@
 """Nobody leads the fetcher into the private network, and nobody keeps it busy."""
 
 import gzip
+import ipaddress
 import pickle
 import socket
 import ssl
@@ -47,6 +48,33 @@ def test_a_hostile_site_keeps_nobody_busy(site, name):
 
     assert took < 8
     assert len(hostile.paths) <= REQUESTS
+
+
+SPECIAL = [
+    *("0.0.0.0/8", "10.0.0.0/8", "100.64.0.0/10", "127.0.0.0/8", "169.254.0.0/16", "172.16.0.0/12", "192.0.0.0/24"),
+    *("192.0.2.0/24", "192.31.196.0/24", "192.52.193.0/24", "192.88.99.0/24", "192.168.0.0/16", "192.175.48.0/24"),
+    *("198.18.0.0/15", "198.51.100.0/24", "203.0.113.0/24", "224.0.0.0/4", "240.0.0.0/4", "255.255.255.255/32"),
+    *("::/128", "::1/128", "64:ff9b::/96", "64:ff9b:1::/48", "100::/64", "100:0:0:1::/64"),
+    *("2001::/23", "2001::/32", "2001:1::1/128", "2001:1::2/128", "2001:1::3/128", "2001:2::/48", "2001:3::/32"),
+    *("2001:4:112::/48", "2001:10::/28", "2001:20::/28", "2001:30::/28", "2001:db8::/32", "2002::/16"),
+    *("2620:4f:8000::/48", "3fff::/20", "5f00::/16", "fc00::/7", "fe80::/10", "fec0::/10", "ff00::/8"),
+]
+"""IANA's registries of special purposes, site-local and multicast besides."""
+CLOUDS = ["168.63.129.16", "169.254.169.254", "100.100.100.200", "192.0.0.192", "fd00:ec2::254", "::ffff:168.63.129.16"]
+"""Where the machines of a cloud ask for what they are, and for its keys."""
+
+
+@pytest.mark.parametrize("block", SPECIAL)
+def test_no_address_of_a_special_purpose_is_public(block):
+    first, last = ipaddress.ip_network(block)[0], ipaddress.ip_network(block)[-1]
+    middle = first + (int(last) - int(first)) // 2
+
+    assert not [one for one in (first, middle, last) if is_public(str(one))]
+
+
+@pytest.mark.parametrize("address", CLOUDS)
+def test_a_clouds_own_services_are_not_public(address):
+    assert not is_public(address)
 
 
 @pytest.mark.parametrize("address", ["8.8.8.8", "2a00:1450:4001:82a::200e", "2001:4860:4860::8888", "::ffff:8.8.8.8"])
