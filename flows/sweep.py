@@ -1,6 +1,9 @@
 """The guarantee behind every kick: whatever got lost is found here."""
 
+from typing import Any
+
 from prefect import flow
+from prefect.client.schemas.objects import State
 
 from tasks.agreements import expire_agreements
 from tasks.inbox import handle_events
@@ -9,10 +12,15 @@ from tasks.passes import show_all_decisions, start_due_passes
 
 
 @flow(name="sweep", flow_run_name="sweep", retries=0)
-async def sweep() -> None:
-    """Find whatever is due or was left over: events, agreements out of date, passes, lost forms, overdue decisions."""
-    handle_events()
-    expire_agreements()
-    start_due_passes()
-    show_all_decisions()
-    escalate_overdue()
+async def sweep() -> list[State[Any]]:
+    """Find whatever is due or was left over: events, agreements out of date, passes, lost forms, overdue decisions.
+
+    Each goes on if another breaks down; the run has failed then, and shows which.
+    """
+    return [
+        handle_events(return_state=True),
+        expire_agreements(return_state=True),
+        start_due_passes(return_state=True),
+        show_all_decisions(return_state=True),
+        escalate_overdue(return_state=True),
+    ]

@@ -20,7 +20,7 @@ from models.person import Account, AddressForm, Language, email_address
 from models.schedule import Reach, next_reachable, now
 from models.settings import settings
 from tasks.passes import kick_mail
-from tasks.policy import side_effect
+from tasks.policy import each, side_effect
 from tasks.texts import TIME_ZONE
 
 ESCALATED_AT_ONCE = 200
@@ -150,13 +150,16 @@ def escalate_overdue() -> int:
     if next_reachable(at, timedelta(), Reach()) > at:
         return 0
     since = patience(at)[Party.OPERATOR]
-    overdue = select(Decision.id).where(Decision.answered_at.is_(None), Decision.escalated_at.is_(None))
+    overdue = select(Decision.id).join(Onboarding, Onboarding.id == Decision.onboarding_id)
+    overdue = overdue.where(Decision.answered_at.is_(None), Decision.escalated_at.is_(None))
+    overdue = overdue.where(Decision.opened_at < since, Onboarding.stopped_at.is_(None))
     with reading() as session:
-        found = session.scalars(overdue.where(Decision.opened_at < since).order_by(Decision.id)).all()
-    done = sum(_escalate(decision_id, at) for decision_id in found[:ESCALATED_AT_ONCE])
-    if done:
-        kick_mail()
-    return done
+        found = session.scalars(overdue.order_by(Decision.id).limit(ESCALATED_AT_ONCE)).all()
+    try:
+        return each(lambda decision_id: _escalate(decision_id, at), found)
+    finally:
+        if found:
+            kick_mail()
 
 
 def _escalate(decision_id: int, at: datetime) -> bool:

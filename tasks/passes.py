@@ -13,7 +13,7 @@ from models.decision import Decision
 from models.exchange import Outgoing
 from models.onboarding import Onboarding
 from models.schedule import now
-from tasks.policy import side_effect
+from tasks.policy import each, side_effect
 from tasks.runs import cancel_run, is_open, start_run
 
 PASSES_AT_ONCE = 200
@@ -80,22 +80,32 @@ def show_decisions(case_id: int | None = None) -> int:
     with reading() as session:
         pending = Decision.pending(session, case_id)
         settled = Decision.settled_with_form(session, case_id)
-    for decision in settled:
-        if cancel_run(decision.form_run_id or ""):
-            with transaction() as session:
-                Decision.get(session, decision.id).form_run_id = None
-    made = 0
-    for decision in pending:
-        if decision.form_run_id is not None and is_open(decision.form_run_id) is not False:
-            continue
-        attempt = decision.form_attempt + 1
-        run_id = start_run("decide/decide", {"decision_id": decision.id}, key=f"decide-{decision.id}-{attempt}")
-        if run_id is not None:
-            with transaction() as session:
-                row = Decision.get(session, decision.id)
-                row.form_run_id, row.form_attempt = run_id, attempt
-            made += 1
-    return made
+    try:
+        return each(_show_form, pending)
+    finally:
+        each(_take_form_away, settled)
+
+
+def _take_form_away(decision: Decision) -> bool:
+    if not cancel_run(decision.form_run_id or ""):
+        return False
+    with transaction() as session:
+        Decision.get(session, decision.id).form_run_id = None
+    return True
+
+
+def _show_form(decision: Decision) -> bool:
+    """Make a form if there is none that waits."""
+    if decision.form_run_id is not None and is_open(decision.form_run_id) is not False:
+        return False
+    attempt = decision.form_attempt + 1
+    run_id = start_run("decide/decide", {"decision_id": decision.id}, key=f"decide-{decision.id}-{attempt}")
+    if run_id is None:
+        return False
+    with transaction() as session:
+        row = Decision.get(session, decision.id)
+        row.form_run_id, row.form_attempt = run_id, attempt
+    return True
 
 
 @side_effect(name="show open decisions")

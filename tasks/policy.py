@@ -2,7 +2,7 @@
 
 import os
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from functools import wraps
 from time import sleep
 from typing import Any, ParamSpec, TypeVar, overload
@@ -18,6 +18,7 @@ from models.errors import ProvisionError
 
 P = ParamSpec("P")
 R = TypeVar("R")
+T = TypeVar("T")
 
 FIRST_PAUSE = float(os.environ.get("PROVISION_RETRY_SECONDS", "2"))
 """Seconds before the first repeat; each further pause is twice as long. Tests set 0 and never sleep."""
@@ -68,6 +69,27 @@ def patiently(fn: Callable[P, R]) -> Callable[P, R]:
         return fn(*args, **kwargs)
 
     return tried
+
+
+def each(act: Callable[[T], int], rows: Iterable[T]) -> int:
+    """Do it for every row by itself; returns the sum. A row that breaks down holds up no other.
+
+    What broke is raised at the end, so that the run shows it, and the task is tried again.
+    """
+    done, faults = 0, []
+    for row in rows:
+        try:
+            done += act(row)
+        except Exception as error:  # noqa: BLE001  (raised below, when the others have had their turn)
+            faults.append(error)
+    raise_all(faults)
+    return done
+
+
+def raise_all(faults: Sequence[Exception]) -> None:
+    """Raise what broke while others went on; nothing if nothing did."""
+    if faults:
+        raise ExceptionGroup(f"{len(faults)} broke down, all others are done", faults)
 
 
 def _not_refused(_task: Task[..., Any], _run: TaskRun, state: State[Any]) -> bool:

@@ -3,7 +3,7 @@
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, text
 
 from models.audit import HOUSE, Entry, first_broken, trail
 from models.db import reading, transaction
@@ -322,3 +322,18 @@ def test_no_link_stands_in_the_database(monkeypatch):
     url = operators.appoint(ADA, "command line", manager=True)
 
     assert url.rpartition("/")[2] not in everything()
+
+
+def test_one_overdue_decision_that_breaks_down_holds_up_no_other(clock):
+    clock(WEDNESDAY)
+    factories.operator(ADA, manager=True)
+    case_id = factories.opened()
+    for number in range(3):
+        asked(case_id, 3, f"advice:{number}")
+    with transaction() as session:  # A row that nothing but a hand in the database can make.
+        session.execute(text("UPDATE decisions SET kind = 'strange' WHERE key = 'advice:1'"))
+
+    with pytest.raises(ExceptionGroup, match="1 broke down"):
+        operators.escalate_overdue.fn()
+
+    assert len(factories.outbox("decision_overdue")) == 2

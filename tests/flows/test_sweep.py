@@ -1,0 +1,41 @@
+"""The sweep: each of its loops lives when another one dies."""
+
+import asyncio
+
+import pytest
+from sqlalchemy import text
+
+from flows.sweep import sweep
+from models.db import transaction
+from models.exchange import Incoming
+from models.schedule import now
+from tests import factories
+
+# Prefect's own client leaves sockets to the garbage collector when an event loop ends.
+pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+
+
+def test_one_loop_of_the_sweep_that_dies_leaves_the_others_alive_and_shows(monkeypatch):
+    started = []
+    monkeypatch.setattr("tasks.passes.start_run", lambda name, *_, **__: started.append(name))
+    case_id = factories.opened(plan=None, interval=None)
+    factories.advance(case_id)
+    with transaction() as session:
+        Incoming.store(
+            session, "webhook", "e-1", "account.registered", {"email": "x@y.example", "external_id": "1"}, now()
+        )
+        # Rows that nothing but a hand in the database can make: one kills the events, one the forms.
+        session.execute(text("UPDATE inbox SET received_at = 'never'"))
+        session.execute(text("UPDATE decisions SET kind = 'strange'"))
+
+    state = asyncio.run(sweep(return_state=True))
+
+    assert state.is_failed()
+    assert "onboard/onboard" in started  # Passes are asked for all the same.
+
+
+def test_a_sweep_in_which_nothing_breaks_is_completed(monkeypatch):
+    monkeypatch.setattr("tasks.passes.start_run", lambda *_, **__: None)
+    factories.opened()
+
+    assert asyncio.run(sweep(return_state=True)).is_completed()
