@@ -15,6 +15,7 @@ from sqlalchemy.orm import Mapped, Session, mapped_column
 from models.db import Base, Facts, Instant, Key
 from models.decision import Decision, DecisionKind, Verdict
 from models.errors import N_, NotFound, ProvisionError
+from models.onboarding import Reminder, StepName
 from models.person import Language
 from models.settings import settings
 
@@ -339,7 +340,8 @@ AFTERMATH = (DecisionKind.DECLINED, DecisionKind.LAPSED, DecisionKind.TALK)
 
 
 def close_questions(session: Session, case_id: int, now: datetime) -> None:
-    """Close what was asked of an operator about the case's agreement and has been settled in another way."""
+    """Something became of the case's agreement: end the wait for it, and close what was asked about it until then."""
+    Reminder.end(session, StepName.AGREEMENT, now, case=case_id)
     session.flush()
     latest = Agreement.latest(session, case_id)
     for question in Decision.pending(session, case_id):

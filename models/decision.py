@@ -5,7 +5,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Self
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, String, select, text
+from sqlalchemy import CheckConstraint, ForeignKey, Index, String, event, inspect, select, text
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from models.cadence import Cadences, WaitKind
@@ -126,26 +126,51 @@ class Decision(Base):
 
     @classmethod
     def ask_each(cls, session: Session, questions: Sequence[Self]) -> int:
-        """Put those that were not put before and wait for their answers; returns how many they are."""
+        """Put those that were not put before and wait for their answers; returns how many they are.
+
+        Nothing is asked about a case that was stopped.
+        """
         known = set(session.scalars(select(cls.key).where(cls.key.in_([one.key for one in questions]))))
-        fresh = [one for one in questions if one.key not in known]
+        asked = select(Onboarding.id, Onboarding.firm_id).where(Onboarding.stopped_at.is_(None))
+        asked = asked.where(Onboarding.id.in_({one.onboarding_id for one in questions}))
+        firms = dict(session.execute(asked).tuples().all())
+        fresh = [one for one in questions if one.key not in known and one.onboarding_id in firms]
         session.add_all(fresh)
         session.flush()
-        asked = select(Onboarding.id, Onboarding.firm_id).where(Onboarding.id.in_({one.onboarding_id for one in fresh}))
-        cadences = Cadences(session, [(case_id, firm_id) for case_id, firm_id in session.execute(asked)])
-        for one in fresh:
-            kind = WaitKind.ADVICE if one.kind is DecisionKind.ADVICE else WaitKind.DECISION
-            wait = Reminder(onboarding_id=one.onboarding_id, decision_id=one.id, kind=kind)
-            wait.start_anew(cadences.rhythm(kind, one.onboarding_id), Reach(), one.opened_at)
-            session.add(wait)
-        session.flush()
+        cls._await(session, fresh, firms)
         return len(fresh)
 
     @classmethod
+    def ask_again(cls, session: Session, case: Onboarding, questions: Sequence[Self], now: datetime) -> None:
+        """What was answered, or was no question any more, is open once more."""
+        for one in questions:
+            one.verdict = one.answered_at = one.answered_by = one.answer = one.escalated_at = None
+            one.opened_at = now
+        session.flush()
+        cls._await(session, questions, {case.id: case.firm_id})
+
+    @classmethod
+    def _await(cls, session: Session, questions: Sequence[Self], firms: dict[int, int]) -> None:
+        """Wait for the answers to these questions from the moment at which they were put."""
+        cadences = Cadences(session, firms.items())
+        rows = session.scalars(select(Reminder).where(Reminder.decision_id.in_([one.id for one in questions])))
+        waits = {wait.decision_id: wait for wait in rows}
+        for one in questions:
+            kind = WaitKind.ADVICE if one.kind is DecisionKind.ADVICE else WaitKind.DECISION
+            wait = waits.get(one.id) or Reminder(onboarding_id=one.onboarding_id, decision_id=one.id, kind=kind)
+            wait.start_anew(cadences.rhythm(kind, one.onboarding_id), Reach(), one.opened_at)
+            session.add(wait)
+        session.flush()
+
+    @classmethod
     def get(cls, session: Session, decision_id: int) -> Self:
-        row = session.scalars(select(cls).where(cls.id == decision_id).with_for_update()).one_or_none()
+        """The question, locked for this transaction (not while only reading), its case before it; raises NotFound."""
+        row = session.get(cls, decision_id)
         if row is None:
             raise NotFound(f"Decision {decision_id}")
+        if not session.info.get("reading"):
+            Onboarding.get(session, row.onboarding_id)
+            session.refresh(row, with_for_update=True)  # It may have been answered while we waited for the case.
         return row
 
     @classmethod
@@ -157,6 +182,15 @@ class Decision(Base):
         """The open questions, oldest first."""
         query = select(cls).where(cls.answered_at.is_(None)).order_by(cls.id)
         return list(session.scalars(query if case_id is None else query.where(cls.onboarding_id == case_id)))
+
+    @classmethod
+    def about(cls, session: Session, case_id: int, person_id: int, *kinds: DecisionKind) -> list[Self]:
+        """The open questions of these kinds about this person."""
+        return [
+            one
+            for one in cls.pending(session, case_id)
+            if one.kind in kinds and one.facts.get("person_id") == person_id
+        ]
 
     @classmethod
     def settled_with_form(cls, session: Session, case_id: int | None = None) -> list[Self]:
@@ -187,3 +221,44 @@ class Decision(Base):
         """It is no question any more; whoever answers later is told so."""
         if self.verdict is None:
             self.verdict, self.answered_by, self.answered_at = Verdict.MOOT, "provision", now
+
+
+def silence_key(wait: Reminder, since: datetime) -> str:
+    """Names the question how a wait goes on of which reminders have not moved anybody."""
+    return f"{DecisionKind.SILENT}:{wait.id}:{since.isoformat()}"
+
+
+@event.listens_for(Session, "before_flush")
+def _close_questions(session: Session, *_: object) -> None:
+    """What ends a wait, or begins it anew, closes the question about it; an answer ends the wait for it.
+
+    Whoever does so: there is one place for it, and nobody has to think of it.
+    """
+    changed = [] if session.info.get("reading") else [*session.dirty]
+    over = dict(filter(None, (_over(row) for row in changed if isinstance(row, Reminder))))
+    answered = [row for row in changed if isinstance(row, Decision) and _has_new(row, "answered_at")]
+    if over:
+        for question in session.scalars(select(Decision).where(Decision.key.in_(over), Decision.verdict.is_(None))):
+            question.close(over[question.key])
+            answered.append(question)
+    moments = {one.id: one.answered_at for one in answered if one.answered_at is not None}
+    if moments:
+        waits = select(Reminder).where(Reminder.decision_id.in_(moments), Reminder.ended_at.is_(None))
+        for wait in session.scalars(waits):
+            wait.over(moments[wait.decision_id or 0])
+
+
+def _over(wait: Reminder) -> tuple[str, datetime] | None:
+    """The key of the question about a wait for a person that has just ended or begun anew, and when it did."""
+    if wait.person_id is None:
+        return None
+    if _has_new(wait, "since"):
+        return silence_key(wait, *inspect(wait).attrs.since.history.deleted), wait.since
+    if _has_new(wait, "ended_at") and wait.ended_at is not None:
+        return silence_key(wait, wait.since), wait.ended_at
+    return None
+
+
+def _has_new(row: Base, column: str) -> bool:
+    """Whether the column was changed in this transaction and is not written yet."""
+    return bool(inspect(row).attrs[column].history.has_changes())

@@ -5,7 +5,7 @@ or *done*; a step that waits for an operator has an open decision. ``GATES`` say
 must be done before a step begins.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -55,6 +55,7 @@ class StepState(StrEnum):
     BLOCKED = "blocked"
     WAITING = "waiting"
     DONE = "done"
+    STOPPED = "stopped"  # Never stored: what a step is that is not done, once its case was stopped.
 
 
 class Party(StrEnum):
@@ -153,7 +154,7 @@ class Onboarding(Base):
     opened_at: Mapped[Instant]
     finished_at: Mapped[Instant | None]
     stopped_at: Mapped[Instant | None]
-    """Ended without going live: the firm declined the agreement and does not want another."""
+    """Ended without going live; an operator may take it up again."""
     no_caseworkers_at: Mapped[Instant | None]
     """When the organiser said that nobody else works with it."""
     pass_due_at: Mapped[Instant | None]
@@ -196,6 +197,12 @@ class Onboarding(Base):
         case_id = session.scalars(select(cls.id).where(cls.firm_id == firm_id)).one_or_none()
         return cls.get(session, case_id or 0)
 
+    @classmethod
+    def of_each(cls, session: Session, firm_ids: Iterable[int]) -> list[Self]:
+        """The cases of these firms, locked one after the other in an order that everybody keeps."""
+        theirs = select(cls.id).where(cls.firm_id.in_(set(firm_ids))).order_by(cls.id)
+        return [cls.get(session, case_id) for case_id in session.scalars(theirs).all()]
+
     def step(self, name: StepName) -> Step:
         return next(step for step in self.steps if step.name is name)
 
@@ -203,8 +210,8 @@ class Onboarding(Base):
         return self.step(name).state is StepState.DONE
 
     def may_begin(self, name: StepName) -> bool:
-        """Whether everything that must come before this step is done."""
-        return all(self.is_done(gate) for gate in GATES[name])
+        """Whether the case goes on, and everything that must come before this step is done."""
+        return self.stopped_at is None and all(self.is_done(gate) for gate in GATES[name])
 
     def wait(self, name: StepName, party: Party, now: datetime) -> bool:
         """It is this party's turn now; False if it was already, or the step is done."""
@@ -221,7 +228,7 @@ class Onboarding(Base):
             return False
         step.state, step.waiting_for, step.since, step.done_at = StepState.DONE, None, now, now
         for later in StepName:
-            if self.step(later).state is StepState.BLOCKED and self.may_begin(later):
+            if self.step(later).state is StepState.BLOCKED and all(self.is_done(gate) for gate in GATES[later]):
                 self.wait(later, Party.PROVISION, now)
         if all(step.state is StepState.DONE for step in self.steps):
             self.finished_at = now
@@ -255,8 +262,23 @@ class Onboarding(Base):
             self.pass_due_at = None
 
     def standing(self, name: StepName) -> Standing:
+        """Where the step stands; in a case that was stopped nothing is waited for."""
         step = self.step(name)
+        if self.stopped_at is not None and step.state is not StepState.DONE:
+            return Standing(name, StepState.STOPPED, None, self.stopped_at)
         return Standing(name, step.state, step.waiting_for, step.since)
+
+    def stop(self, now: datetime) -> None:
+        """It ends without going live."""
+        self.stopped_at = now
+
+    def take_up(self, now: datetime) -> None:
+        """It goes on after all: what it waits for, it waits for from now on."""
+        self.stopped_at, self.attempts = None, 0
+        for step in self.steps:
+            if step.state is StepState.WAITING:
+                step.since = now
+        self.touch(now)
 
     @property
     def agreement_done(self) -> bool:
@@ -311,7 +333,7 @@ class Reminder(Base):
     step: Mapped[StepName | None]
     decision_id: Mapped[int | None] = mapped_column(ForeignKey("decisions.id"), unique=True)
     """What an operator is asked; there is no person then."""
-    since: Mapped[Instant]
+    since: Mapped[Instant] = mapped_column(active_history=True)
     sent: Mapped[int] = mapped_column(default=0)
     last_at: Mapped[Instant | None]
     """When the last one was sent."""
@@ -321,7 +343,7 @@ class Reminder(Base):
     """When what follows the last reminder was done."""
     due_at: Mapped[Instant | None]
     """When to look next; None: the wait is over, paused, held by a bad address, or the last one was sent."""
-    ended_at: Mapped[Instant | None]
+    ended_at: Mapped[Instant | None] = mapped_column(active_history=True)
 
     @classmethod
     def begin(cls, session: Session, case: Onboarding, person: Person, step: StepName, now: datetime) -> None:

@@ -11,7 +11,7 @@ from models.cadence import Cadences
 from models.db import reading, transaction
 from models.exchange import MailKind, Outgoing
 from models.firm import Firm, german_postcode
-from models.link import Link, Purpose
+from models.link import Link, LinkUsed, Purpose
 from models.onboarding import Onboarding, Reminder
 from models.person import (
     Account,
@@ -163,9 +163,17 @@ def person_of(account_id: int) -> Person | None:
 def set_manners(account_id: int, manners: Manners) -> None:
     """Write to the holder of this account so from now on, at whichever firm."""
     with transaction() as session:
+        people = _people_of(session, account_id)
         account = session.get_one(Account, account_id)
         account.language, account.address_form = manners.language, manners.address_form
-        manners.keep(session, session.scalars(select(Person).where(Person.account_id == account_id)).all())
+        manners.keep(session, people)
+
+
+def _people_of(session: Session, account_id: int) -> Sequence[Person]:
+    """Who the holder of this account is at each firm, the cases of these firms locked before all else."""
+    theirs = select(Person).where(Person.account_id == account_id).order_by(Person.id)
+    Onboarding.of_each(session, [person.firm_id for person in session.scalars(theirs)])
+    return session.scalars(theirs.execution_options(populate_existing=True)).all()
 
 
 def ask_for_reset(email: str) -> None:
@@ -197,11 +205,15 @@ def reset_password(token: str, password: str) -> str:
     with transaction() as session:
         at = now()
         link = Link.open(session, token, Purpose.RESET_PASSWORD, at)
+        people = _people_of(session, link.account_id or 0)
+        session.refresh(link)
+        if link.used_at is not None:  # Sent twice: the other one was faster.
+            raise LinkUsed
         account = session.get_one(Account, link.account_id)
         account.keep_password(session, hashed)
         account.confirmed_at = account.confirmed_at or at
         link.used_at = at
-        use_up_links(session, session.scalars(select(Person).where(Person.account_id == account.id)).all(), at)
+        use_up_links(session, people, at)
         return SignIn.start(session, account, at)
 
 

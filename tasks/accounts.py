@@ -12,6 +12,7 @@ from models.agreement import Agreement
 from models.audit import record, record_each
 from models.client import ClientContact
 from models.db import reading, transaction
+from models.decision import Decision, DecisionKind
 from models.errors import N_, NotFound, ProvisionError
 from models.exchange import MailKind, Outgoing
 from models.firm import Firm
@@ -74,6 +75,8 @@ def ask_organiser(case_id: int) -> Standing:
     """
     with transaction() as session:
         case = Onboarding.get(session, case_id)
+        if not case.may_begin(StepName.ORGANISER):
+            return case.standing(StepName.ORGANISER)
         organiser = Person.organiser(session, case.firm_id)
         if organiser.registered_at is not None:
             case.finish(StepName.ORGANISER, organiser.registered_at)
@@ -242,7 +245,9 @@ def register(
         person.language, person.address_form = language, address_form
         joined = person.registered_at is not None  # By a foreign identity provider, whose password is not known here.
         account = person.register(session, before, hashed, at)
-        link.used_at = at
+        link.used_at, person.bounced_at = at, None  # Whoever follows the link reads the mail of this address.
+        for question in Decision.about(session, case.id, person.id, DecisionKind.BAD_ADDRESS):
+            question.close(at)
         if person.role is Role.ORGANISER:
             name_contact(session, case, person, contact, account.email)
         if joined:
@@ -277,6 +282,7 @@ def _registered(session: Session, case: Onboarding, person: Person, actor: str) 
     """What follows when somebody has an account now."""
     at = now()
     Reminder.end(session, STEP_OF[person.role], at, person=person.id)
+    _close_mail_questions(session, case, at)
     if person.role is Role.ORGANISER:  # At once, so that the page they see next is right.
         case.finish(StepName.ORGANISER, at)
         Reminder.begin_tasks(session, case, person, at)
@@ -302,6 +308,16 @@ def _registered(session: Session, case: Onboarding, person: Person, actor: str) 
     case.touch(at)
 
 
+def _close_mail_questions(session: Session, case: Onboarding, at: datetime) -> None:
+    """Nobody needs to care any more for a mail whose link has done its work."""
+    failed = {
+        one.facts["mail_id"]: one for one in Decision.pending(session, case.id) if one.kind is DecisionKind.MAIL_FAILED
+    }
+    done = select(Outgoing.id).join(Link, Link.id == Outgoing.link_id).where(Link.used_at.is_not(None))
+    for mail_id in session.scalars(done.where(Outgoing.id.in_(failed))):
+        failed[mail_id].close(at)
+
+
 def registered_elsewhere(email: str, external_id: str, given_name: str, family_name: str) -> list[int]:
     """A foreign identity provider says that this address has an account; returns the cases that it moves.
 
@@ -310,6 +326,11 @@ def registered_elsewhere(email: str, external_id: str, given_name: str, family_n
     """
     with transaction() as session:
         at, address = now(), email_address(email)
+        theirs = select(Person).where(Person.email == address, Person.invited_at.is_not(None))
+        theirs = theirs.where(Person.withdrawn_at.is_(None), Person.registered_at.is_(None), Person.role.in_(STEP_OF))
+        people = session.scalars(theirs.order_by(Person.id)).all()
+        # Cases before the account, as whoever registers here does.
+        cases = {case.firm_id: case for case in Onboarding.of_each(session, [person.firm_id for person in people])}
         account = Account.by_email(session, address)
         holder = session.scalars(select(Account.email).where(Account.external_id == external_id)).one_or_none()
         if holder not in {None, address}:
@@ -319,11 +340,9 @@ def registered_elsewhere(email: str, external_id: str, given_name: str, family_n
             session.add(account)
         account.external_id, account.confirmed_at = external_id, account.confirmed_at or at
         session.flush()
-        invited = select(Person).where(Person.email == address, Person.invited_at.is_not(None))
-        invited = invited.where(Person.withdrawn_at.is_(None))
         moved = []
-        for person in session.scalars(invited.where(Person.registered_at.is_(None), Person.role.in_(STEP_OF))).all():
-            case = Onboarding.of_firm(session, person.firm_id)
+        for person in people:
+            case = cases[person.firm_id]
             session.refresh(person)
             if person.registered_at is not None:  # They registered here while we waited for the case.
                 continue

@@ -18,6 +18,7 @@ from models.cadence import (
     most_of,
 )
 from models.db import transaction
+from models.decision import Decision, DecisionKind
 from models.onboarding import Onboarding, Reminder
 from models.person import Person
 from models.schedule import now
@@ -82,6 +83,10 @@ def resume(level: Level, owner_id: int, by: str, *, anew: bool = False) -> None:
         if anew:
             fresh = {"since": at, "sent": 0, "last_at": None, "not_before": None, "followed_at": None}
             session.execute(update(Reminder).where(Reminder.ended_at.is_(None), _within(level, owner_id)).values(fresh))
+            for question in Decision.pending(session, case_id):  # What was asked about the count before.
+                whom = question.facts.get("person_id")
+                if question.kind is DecisionKind.SILENT and (level is not Level.PERSON or whom == owner_id):
+                    question.close(at)
         for kind, rhythm in rhythms_of(session, case_id).items():
             Reminder.replan(session, rhythm, _within(level, owner_id), Reminder.kind == kind)
         record(session, case_id, at, "reminders.resumed", by, level=level, anew=anew, **_whom(level, owner_id))
@@ -98,8 +103,15 @@ def missed(session: Session, level: Level, owner_id: int) -> int:
 
 
 def case_of(session: Session, level: Level, owner_id: int) -> int:
-    """The case concerned, whose audit trail tells of it; 0 for the provider's own. Locked; raises NotFound."""
+    """The case concerned, whose audit trail tells of it; 0 for the provider's own. Locked; raises NotFound.
+
+    What concerns all locks all cases in which somebody is waited for, one after the other: a pass that ends two waits
+    would otherwise wait for whoever plans them anew, and the other way round.
+    """
     if level is Level.PROVIDER:
+        waiting = select(Reminder.onboarding_id).where(Reminder.ended_at.is_(None))
+        cases = select(Onboarding.id).where(Onboarding.id.in_(waiting)).order_by(Onboarding.id)
+        session.execute(cases.with_for_update(key_share=True)).all()
         return 0
     if level is Level.CASE:
         return Onboarding.get(session, owner_id).id

@@ -20,7 +20,7 @@ from models.cadence import (
     WaitKind,
 )
 from models.db import reading, transaction
-from models.decision import Decision, DecisionKind
+from models.decision import Decision, DecisionKind, silence_key
 from models.errors import N_, ProvisionError
 from models.exchange import MailKind, Outgoing
 from models.firm import Firm
@@ -32,7 +32,7 @@ from tasks.agreements import mail_agreement
 from tasks.cases import Turn, letterheads
 from tasks.operators import remind_operators, tell_managers
 from tasks.passes import kick_mail
-from tasks.policy import side_effect
+from tasks.policy import raise_all, side_effect
 
 REMINDERS_AT_ONCE = 200
 FORESEEN_AT_ONCE = 2000
@@ -71,6 +71,11 @@ class Reminded:
     def sent(self) -> int:
         return self.mails.total()
 
+    def add(self, more: "Reminded") -> None:
+        self.mails.update(more.mails)
+        self.followed.update(more.followed)
+        self.held.update(more.held)
+
 
 @side_effect(name="send reminders")
 def send_reminders() -> Reminded:
@@ -79,12 +84,40 @@ def send_reminders() -> Reminded:
     Repeating it changes nothing: a reminder that was written has its next date. Dates missed, at night or while the
     product stood still, give one mail, not several.
     """
-    done = Reminded()
-    while _send_batch(done) == REMINDERS_AT_ONCE:
-        pass
+    done, faults = Reminded(), list[Exception]()
+    for waits in _due():
+        _send(waits, done, faults)
     if done.mails or done.followed:
         kick_mail()
+    raise_all(faults)
     return done
+
+
+def _due() -> Iterator[list[int]]:
+    """The waits that are due, each once, the soonest first, up to REMINDERS_AT_ONCE at a time."""
+    at, last = now(), None
+    while True:
+        query = select(Reminder.due_at, Reminder.id).where(Reminder.due_at <= at)
+        if last is not None:
+            query = query.where(tuple_(Reminder.due_at, Reminder.id) > last)
+        with reading() as session:
+            rows = session.execute(query.order_by(Reminder.due_at, Reminder.id).limit(REMINDERS_AT_ONCE)).all()
+        if not rows:
+            return
+        last = tuple(rows[-1])
+        yield [wait_id for _, wait_id in rows]
+
+
+def _send(waits: list[int], done: Reminded, faults: list[Exception]) -> None:
+    """Send all of these in one transaction. If that breaks down, each half by itself, so that one holds up no other."""
+    try:
+        done.add(_send_batch(waits))
+    except Exception as error:  # noqa: BLE001  (raised when the others have had their turn)
+        if len(waits) == 1:
+            faults.append(error)
+            return
+        _send(waits[: len(waits) // 2], done, faults)
+        _send(waits[len(waits) // 2 :], done, faults)
 
 
 def _waits() -> Select[tuple[Reminder, Person, Onboarding, datetime | None]]:
@@ -163,19 +196,19 @@ class _Looked(NamedTuple):
         return self.wait.sent == self.rhythm.most
 
 
-def _send_batch(done: Reminded) -> int:
-    """Look at up to REMINDERS_AT_ONCE that are due, in as many statements for many as for one; returns how many."""
+def _send_batch(waits: list[int]) -> Reminded:
+    """Look at these waits, in as many statements for many as for one."""
+    done = Reminded()
     with transaction() as session:
         at = now()
         rows = session.execute(
             _waits()
-            .where(Reminder.due_at <= at)
-            .limit(REMINDERS_AT_ONCE)
+            .where(Reminder.due_at <= at, Reminder.id.in_(waits))
             # A case that a pass is looking at is left to the next run: what we wait for may just be happening.
             .with_for_update(of=(Reminder, Onboarding), key_share=True, skip_locked=True)
         ).all()
         if not rows:
-            return 0
+            return done
         known = _Batch(session, rows)
         sent: list[_Looked] = []
         silent: list[_Looked] = []
@@ -194,7 +227,7 @@ def _send_batch(done: Reminded) -> int:
                 done.mails[wait.kind, wait.sent] += 1
         _remind(session, sent, at)
         _follow(session, silent, at)
-        return len(rows)
+        return done
 
 
 def _remind(session: Session, due: list[_Looked], at: datetime) -> None:
@@ -285,7 +318,7 @@ def _question(wait: Reminder, at: datetime) -> Decision:
     return Decision(
         onboarding_id=wait.onboarding_id,
         kind=DecisionKind.SILENT,
-        key=f"silent:{wait.id}:{wait.since.isoformat()}",
+        key=silence_key(wait, wait.since),
         facts={"person_id": wait.person_id, "step": wait.step, "wait": wait.kind, "reminders": wait.sent},
         opened_at=at,
     )

@@ -523,3 +523,42 @@ def test_links_by_hand_are_three_a_day_and_ten_minutes_apart_and_restart_the_cou
     assert wait.sent == 0
     clock(days=1)
     resend(erika, "op@x.example")
+
+
+def test_one_reminder_that_breaks_down_holds_up_no_other_and_is_shown(clock):
+    cases = [
+        opened(f"test:{n}", organiser={"name": f"Erika M{n}", "email": f"erika{n}@freitag.example"}) for n in range(5)
+    ]
+    for case_id in cases:
+        advance(case_id)
+    with transaction() as session:  # A row that nothing but a hand in the database can make.
+        session.execute(update(Person).where(Person.email == "erika2@freitag.example").values(time_zone="Nowhere/Land"))
+
+    clock(days=3)
+    with pytest.raises(ExceptionGroup, match="1 broke down"):
+        send_reminders.fn()
+
+    with reading() as session:
+        sent = session.scalars(select(Outgoing).where(Outgoing.kind == "register").order_by(Outgoing.id)).all()
+    assert {mail.to_address for mail in sent if mail.facts["count"]} == {
+        f"erika{n}@freitag.example" for n in (0, 1, 3, 4)
+    }
+    with pytest.raises(ExceptionGroup):  # Again: nothing twice.
+        send_reminders.fn()
+    assert len(outbox("register")) == len(sent)
+
+
+def test_a_case_at_work_is_left_to_the_next_round_and_is_looked_at_once(clock, product):
+    """However many wait: a round ends, also while all that is due is held by others."""
+    advance(opened())
+    clock(days=3)
+    if product == "sqlite":
+        assert send_reminders.fn().sent == 1
+        return
+    with transaction() as session:
+        with reading() as other:
+            case_id = other.scalars(select(Onboarding.id)).one()
+        Onboarding.get(session, case_id)
+        assert at_once(send_reminders.fn)[0].sent == 0
+
+    assert send_reminders.fn().sent == 1
