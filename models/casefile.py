@@ -23,7 +23,7 @@ from models.exchange import MailKind, Outgoing
 from models.firm import Firm
 from models.link import Link
 from models.logo import Logo, LogoPermission, LogoSource
-from models.onboarding import Onboarding, Party, StepName, StepState
+from models.onboarding import Onboarding, Party, Step, StepName, StepState
 from models.person import Language, Person, Role
 from models.schedule import Land, now
 from models.subscription import Interval, Plan, Subscription
@@ -202,7 +202,7 @@ def case_detail(session: Session, case_id: int) -> CaseDetail:
         offered_numbers=firm.offered_numbers,
         finished_at=onboarding.finished_at,
         stopped_at=onboarding.stopped_at,
-        steps=[copied(StepLine, one, number=one.name.number) for one in onboarding.steps],
+        steps=[_step_line(onboarding, one) for one in onboarding.steps],
         people=_people(session, firm.id),
         subscription=copied(SubscriptionLine, subscription) if subscription else None,
         logo=copied(LogoLine, logo, score=logo.measured.score) if logo else None,
@@ -212,6 +212,11 @@ def case_detail(session: Session, case_id: int) -> CaseDetail:
         mails=_mails(session, case_id),
         audit=[copied(Act, entry) for entry in trail(session, case_id)],
     )
+
+
+def _step_line(case: Onboarding, step: Step) -> StepLine:
+    stands = case.standing(step.name)
+    return StepLine(step.name.number, step.name, stands.state, stands.waiting_for, stands.since, step.done_at)
 
 
 def case_of(session: Session, company_id: int) -> int:

@@ -37,6 +37,7 @@ class MailKind(StrEnum):
     AGREEMENT_EXPIRED = "agreement_expired"  # To the provider: sent_at, signer (who was asked).
     AGREEMENT_WITHDRAWN = "agreement_withdrawn"  # To who was asked to sign: by (provider|organiser), who, reason.
     SIGN_CODE = "sign_code"  # To who signs; the code itself is written as the mail leaves: code_id, generation.
+    CASE_TAKEN_UP = "case_taken_up"  # To the organiser: a case that was stopped goes on.
     YOUR_TURN = "your_turn"  # To the organiser: steps (details|logo|caseworkers|clients), missing, count, last.
     COMPANY_ID = "company_id"  # To the organiser: granted (bool), preferred, alternatives (list), note.
     INVITATION = "invitation"  # To a client, under the firm's name and logo: message, invited_by, count.

@@ -195,6 +195,13 @@ class Firm(Base):
             pool.put_back(session, number)
         return self.offered_numbers or []
 
+    def release_preference(self, session: Session) -> int | None:
+        """Let the held number go, and nothing follows from it; returns which it was."""
+        number, self.preferred_number = self.preferred_number, None
+        if number is not None:
+            CompanyIdPool.locked(session).put_back(session, number)
+        return number
+
     def choose_number(self, session: Session, number: int | None) -> bool:
         """Take one of the offered numbers (none: any free one); False if the firm has it already.
 

@@ -52,7 +52,7 @@ def conclude_agreement(case_id: int) -> Standing:
         case = Onboarding.get(session, case_id)
         agreement = Agreement.latest(session, case_id)
         again = agreement is not None and agreement.resend_asked(session) is not None
-    if case.may_begin(StepName.AGREEMENT) and not case.agreement_done and case.stopped_at is None:
+    if case.may_begin(StepName.AGREEMENT) and not case.agreement_done:
         if agreement is None or again:
             _send(case_id, 1 if agreement is None else agreement.version + 1)
         elif agreement.countersigned_at is not None:
@@ -212,7 +212,7 @@ def _countersign_by_itself(case_id: int) -> None:
     with transaction() as session:
         case, at = Onboarding.get(session, case_id), now()
         agreement, by = Agreement.current(session, case.id), settings().provider_signatory
-        if agreement.signed_at is None or not agreement.countersign(by, at):
+        if case.stopped_at is not None or agreement.signed_at is None or not agreement.countersign(by, at):
             return
         facts: Facts = {"by": by, "version": agreement.version, "sha256": sha256_of(session, agreement)}
         record(session, case.id, at, "agreement.countersigned", **facts)
@@ -400,6 +400,7 @@ def withdraw(case_id: int, reason: str, by: str) -> int:
     """The provider takes back an agreement that is open; who was asked to sign is told why. Returns the case's id."""
     with transaction() as session:
         case, at = Onboarding.get(session, case_id), now()
+        case.require_going()
         agreement = Agreement.current(session, case.id)
         if agreement.withdraw(reason, by, at):
             signer = asked_to_sign(session, case, agreement)

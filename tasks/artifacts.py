@@ -11,7 +11,7 @@ from prefect.cache_policies import NO_CACHE
 
 from models.db import reading
 from models.logo import Logo, public_logo
-from models.onboarding import Onboarding
+from models.onboarding import Onboarding, StepName
 from models.person import AddressForm, Language
 from models.settings import settings
 from tasks.reminders import Foreseen, Held, Reminded, foresee, until_day
@@ -28,13 +28,13 @@ async def show_case(case_id: int) -> None:
     board = f"{settings().base_url}/board/cases/{case_id}"
     table = [
         {
-            "Nr.": step.name.number,
-            "Schritt": f"[{reader.label(step.name)}]({board}#{step.name})",
-            "Stand": reader.label(step.state),
-            "Wartet auf": reader.label(step.waiting_for) if step.waiting_for else "–",
-            "Seit": reader.moment(step.since),
+            "Nr.": stands.step.number,
+            "Schritt": f"[{reader.label(stands.step)}]({board}#{stands.step})",
+            "Stand": reader.label(stands.state),
+            "Wartet auf": reader.label(stands.waiting_for) if stands.waiting_for else "–",
+            "Seit": reader.moment(stands.since),
         }
-        for step in case.steps
+        for stands in map(case.standing, StepName)
     ]
     company_id = case.firm.company_id or "noch keine"
     await acreate_table_artifact(

@@ -1,7 +1,7 @@
 """A case from outside: opening it, asking for its next pass, answering the questions it raises."""
 
 from collections.abc import Iterable, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import NamedTuple
 
 from pydantic import ValidationError
@@ -154,7 +154,7 @@ def start_case(request: OnboardingRequest, request_key: str, actor: str) -> int:
             )
         record(session, case.id, at, "case.opened", actor, request=request.model_dump(mode="json"))
         if taken:
-            _tell_of_number(session, case, f"taken:{case.id}", preferred, granted=False)
+            tell_of_number(session, case, f"taken:{case.id}", preferred, granted=False)
         return case.id
 
 
@@ -237,8 +237,7 @@ def answer_decision(decision_id: int, verdict: str, by: str, **answer: str) -> i
     """
     with transaction() as session:
         decision = Decision.get(session, decision_id)
-        case = Onboarding.get(session, decision.onboarding_id)
-        at = now()
+        case, at = Onboarding.get(session, decision.onboarding_id), now()
         if not decision.settle(verdict, by, at, {name: text for name, text in answer.items() if text}):
             return case.id
         _CONSEQUENCES[decision.kind](session, case, decision)
@@ -263,10 +262,10 @@ def _number_decided(session: Session, case: Onboarding, decision: Decision) -> N
     if not changed:
         return  # The firm has another number by now; it was told of that one.
     note = str((decision.answer or {}).get("note", ""))
-    _tell_of_number(session, case, f"decided:{decision.id}", preferred, granted=granted, note=note)
+    tell_of_number(session, case, f"decided:{decision.id}", preferred, granted=granted, note=note)
 
 
-def _tell_of_number(
+def tell_of_number(
     session: Session, case: Onboarding, key: str, preferred: int | None, *, granted: bool, note: str = ""
 ) -> None:
     """Mail the organiser what became of the preferred number, with free ones near it if it was refused."""
@@ -324,19 +323,27 @@ def _not_signed(session: Session, case: Onboarding, decision: Decision) -> None:
         if plan is not None and interval is not None:
             subscription.amend(plan, interval)
     if decision.verdict is Verdict.STOP:
-        _stop(session, case)
+        _stop(session, case, decision.answered_at or now())
 
 
-def _stop(session: Session, case: Onboarding) -> None:
-    """The case ends without going live: nobody is reminded or asked any more, and no link opens anything."""
-    case.stopped_at = now()
+ASKING = {MailKind.YOUR_TURN, MailKind.SIGN_CODE, MailKind.PEOPLE_SILENT}
+"""Mails without a personal link that ask for something all the same."""
+
+
+def _stop(session: Session, case: Onboarding, at: datetime) -> None:
+    """The case ends without going live: nobody is reminded or asked any more, and no link opens anything.
+
+    What ends with it ends at this very moment: by that ``tasks.stopped`` knows what to begin anew.
+    """
+    case.stop(at)
+    case.firm.release_preference(session)
     unsent = select(Outgoing).where(Outgoing.onboarding_id == case.id, Outgoing.due_at.is_not(None))
-    for mail in session.scalars(unsent.where(Outgoing.link_id.is_not(None))):
+    for mail in session.scalars(unsent.where(or_(Outgoing.link_id.is_not(None), Outgoing.kind.in_(ASKING)))):
         mail.due_at = None
-    for step in StepName:
-        Reminder.end(session, step, now(), case=case.id)
     for question in Decision.pending(session, case.id):
-        question.close(now())
+        question.close(at)
+    for step in StepName:
+        Reminder.end(session, step, at, case=case.id)
 
 
 def stop_case(case_id: int, reason: str, by: str) -> None:
@@ -347,9 +354,10 @@ def stop_case(case_id: int, reason: str, by: str) -> None:
             raise CaseEnded
         if not reason.strip():
             raise StopReasonMissing
-        _stop(session, case)
-        case.touch(now())
-        record(session, case.id, now(), "case.stopped", by, reason=reason.strip()[:2000])
+        at = now()
+        _stop(session, case, at)
+        case.touch(at)
+        record(session, case.id, at, "case.stopped", by, reason=reason.strip()[:2000])
 
 
 def restart_pass(case_id: int, by: str) -> None:
@@ -370,15 +378,13 @@ def correct_address(case_id: int, person_id: int, address: str, by: str) -> None
     """
     with transaction() as session:
         case = Onboarding.get(session, case_id)
+        case.require_going()
         person = session.get(Person, person_id)
         if person is None or person.firm_id != case.firm_id:
             raise NotFound(f"Person {person_id}")
         if person.registered_at is not None or person.withdrawn_at is not None:
             raise AddressSettled(person.name)
         _readdress(session, case, person, address, by)
-        for question in Decision.pending(session, case.id):
-            if question.kind is DecisionKind.BAD_ADDRESS and question.facts["person_id"] == person.id:
-                question.close(now())
         case.touch(now())
 
 
@@ -401,6 +407,8 @@ def _readdress(session: Session, case: Onboarding, person: Person, written: str,
     if session.scalars(select(Person.id).where(*same, Person.id != person.id)).first() is not None:
         raise AddressTaken(address)
     person.email, person.bounced_at = address, None
+    for question in Decision.about(session, case.id, person.id, DecisionKind.BAD_ADDRESS):
+        question.close(now())
     held = select(Outgoing).where(Outgoing.person_id == person.id, Outgoing.to_address == before)
     held = held.where(or_(Outgoing.failed_at.is_not(None), Outgoing.due_at.is_not(None)))
     links = {link.id: link for link in session.scalars(select(Link).where(Link.person_id == person.id))}
@@ -431,10 +439,12 @@ def _silence_broken(session: Session, case: Onboarding, decision: Decision) -> N
     """Resend: reminders begin anew, the first one in the next hour at which the person can be reached."""
     if decision.verdict is Verdict.LEAVE:
         return
+    person = session.get_one(Person, decision.facts["person_id"])
+    if decision.verdict is Verdict.CORRECT and person.registered_at is not None:
+        raise AddressSettled(person.name)
     if decision.verdict in {Verdict.CORRECT, Verdict.WITHDRAW}:
         _address_corrected(session, case, decision)
         return
-    person = session.get_one(Person, decision.facts["person_id"])
     wanted = select(Reminder).where(Reminder.person_id == person.id, Reminder.step == decision.facts["step"])
     for wait in session.scalars(wanted.where(Reminder.ended_at.is_(None))):
         rhythm = Cadences(session, [(case.id, case.firm_id)]).rhythm(wait.kind, case.id)

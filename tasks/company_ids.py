@@ -20,6 +20,8 @@ def settle_details(case_id: int) -> Standing:
     with transaction() as session:
         case = Onboarding.get(session, case_id)
         firm, at = case.firm, now()
+        if not case.may_begin(StepName.DETAILS):
+            return case.standing(StepName.DETAILS)
         organiser = Person.one(session, firm.id, Role.ORGANISER)
         if firm.preferred_number is not None:
             alternatives = CompanyIdPool.locked(session).nearest_free(session, firm.preferred_number)

@@ -53,7 +53,7 @@ def complete_agreement(case_id: int) -> None:
     with transaction() as session:
         case, at = Onboarding.get(session, case_id), now()
         agreement = Agreement.current(session, case.id)
-        if case.is_done(StepName.AGREEMENT):
+        if case.is_done(StepName.AGREEMENT) or case.stopped_at is not None:
             return
         document = Document.keep(session, final, name, "application/pdf")
         agreement.final_id = document.id

@@ -79,7 +79,7 @@ def invite_caseworkers(case_id: int) -> Standing:
     """
     with transaction() as session:
         case, at = Onboarding.get(session, case_id), now()
-        if not case.may_begin(StepName.CASEWORKERS) or case.stopped_at is not None:
+        if not case.may_begin(StepName.CASEWORKERS):
             return case.standing(StepName.CASEWORKERS)
         people = Person.of(session, case.firm_id, Role.CASEWORKER)
         _invite_new(session, case, people)
@@ -99,7 +99,7 @@ def invite_clients(case_id: int) -> Standing:
     """
     with transaction() as session:
         case, at = Onboarding.get(session, case_id), now()
-        if not case.may_begin(StepName.CLIENTS) or case.stopped_at is not None:
+        if not case.may_begin(StepName.CLIENTS):
             return case.standing(StepName.CLIENTS)
         people = Person.of(session, case.firm_id, Role.CLIENT)
         _invite_new(session, case, people)

@@ -15,7 +15,7 @@ from models.db import reading, transaction
 from models.errors import N_, ProvisionError
 from models.firm import Firm
 from models.link import LinkUnknown, later_token
-from models.onboarding import Reminder, StepName
+from models.onboarding import Onboarding, Reminder, StepName
 from models.person import Person
 from models.schedule import now
 from tasks.bounces import hold_person
@@ -67,6 +67,7 @@ def defer(token: str, day: date) -> None:
         if not at < until <= at + LONGEST_PEACE:
             raise DayTooFar(LONGEST_PEACE.days)
         case_id = case_of(session, Level.PERSON, person.id)
+        Onboarding.get(session, case_id).require_going()
         rhythms = rhythms_of(session, case_id)
         for wait in _waits_for(session, person):
             wait.not_before = until
@@ -79,6 +80,7 @@ def not_me(token: str) -> int:
     with transaction() as session:
         person, at = _behind(session, token), now()
         case_id = case_of(session, Level.PERSON, person.id)
+        Onboarding.get(session, case_id).require_going()
         if person.bounced_at is None:
             hold_person(session, case_id, person, f"not_me:{person.id}:{at.isoformat()}", at, "not_me")
         return case_id

@@ -75,6 +75,7 @@ def withdraw(person_id: int, by: str) -> int:
         if person is None:
             raise NotFound(f"Person {person_id}")
         case = Onboarding.of_firm(session, person.firm_id)
+        case.require_going()
         session.refresh(person)  # They may have registered while we waited for the case.
         stop_waiting_for(session, case, person, by)
         return case.id

@@ -16,6 +16,8 @@ def confirm_subscription(case_id: int) -> Standing:
     """
     with transaction() as session:
         case = Onboarding.get(session, case_id)
+        if not case.may_begin(StepName.SUBSCRIPTION):
+            return case.standing(StepName.SUBSCRIPTION)
         subscription = Subscription.of(session, case.firm_id)
         if subscription.confirmed_at is not None:
             case.finish(StepName.SUBSCRIPTION, now())

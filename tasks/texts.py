@@ -58,6 +58,7 @@ LABELS: dict[type[StrEnum], dict[Any, str]] = {
         StepState.BLOCKED: N_("not yet its turn"),
         StepState.WAITING: N_("in progress"),
         StepState.DONE: N_("done"),
+        StepState.STOPPED: N_("stopped"),
     },
     Party: {
         Party.PROVISION: N_("automatic processing"),

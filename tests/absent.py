@@ -76,6 +76,7 @@ def _absent(shown: Any, never: frozenset[str]) -> dict[str, Any]:
         made = {
             column.key: None if column.nullable else EMPTY.get(type(getattr(shown, column.key)), ...)
             for column in columns
+            if column.key in vars(shown)  # What was not loaded is not shown.
         }
     else:
         return {}

@@ -48,6 +48,8 @@ def publish_logo(case_id: int) -> Standing:
         case = Onboarding.get(session, case_id)
         name, permission = case.firm.name, LogoPermission.of(session, case.firm_id)
         has_logo = Logo.of(session, case.firm_id) is not None
+        if not case.may_begin(StepName.LOGO):
+            return case.standing(StepName.LOGO)
     search = permission is not None and permission.searched_at is None and not has_logo
     proposals: list[_Proposal] = []
     outcome = ""
@@ -59,6 +61,8 @@ def publish_logo(case_id: int) -> Standing:
 
     with transaction() as session:
         case, at = Onboarding.get(session, case_id), now()
+        if not case.may_begin(StepName.LOGO):  # Stopped while we looked; once taken up, it is searched again.
+            return case.standing(StepName.LOGO)
         if search and permission is not None:
             permission = session.get_one(LogoPermission, permission.id)
             permission.searched_at, permission.outcome = at, outcome[:500]
@@ -77,6 +81,8 @@ def _search_later(case_id: int) -> Standing:
     """The website does not answer: the other steps go on, and a later pass tries it again."""
     with transaction() as session:
         case, at = Onboarding.get(session, case_id), now()
+        if not case.may_begin(StepName.LOGO):
+            return case.standing(StepName.LOGO)
         case.wait(StepName.LOGO, Party.PROVISION, at)
         case.touch(at + AGAIN)
         return case.standing(StepName.LOGO)

@@ -67,6 +67,7 @@ CASES = [
     ("company_id", {"granted": False, "preferred": 123456, "alternatives": [123457, 123465], "note": "Vergeben."}),
     *[("invitation", {"message": "Guten Tag!", "invited_by": "e@freitag.example", "count": n}) for n in range(4)],
     ("client_active", {"client": "Max Beispiel"}),
+    ("case_taken_up", {"path": "/firm/1"}),
     *[
         (
             "people_silent",
@@ -138,6 +139,26 @@ CASES = [
         ]
     ],
 ]
+MUST = {
+    "agreement_declined": {"signer", "reason"},
+    "agreement_done": {"signer", "countersigned_at"},
+    "agreement_expired": {"signer", "sent_at"},
+    "agreement_withdrawn": {"by", "reason", "sent_at", "who"},
+    "client_active": {"client"},
+    "company_id": {"alternatives", "granted", "preferred"},
+    "decision_overdue": {"about", "instead_of", "opened_at", "question"},
+    "decisions_wait": {"questions"},
+    "digest": {"instead_of", "news", "parties", "waiting", "wrong"},
+    "invitation": {"firm"},
+    "operator_invited": {"by", "manager"},
+    "people_silent": {"people", "step"},
+    "register": {"role"},
+    "sign_code": {"valid_until_at"},
+    "your_turn": {"missing", "step", "steps", "paths"},
+}
+"""What the product always writes down for a mail of a kind; whatever else it may say can be absent."""
+NEVER_EMPTY = {"by", "step", "steps", "paths", "question", "role"}
+"""Names out of a list, by which a mail takes its form. Moments (``…_at``) are moments."""
 READERS = [("de", "sie"), ("de", "du"), ("fr", "sie"), ("en", "sie")]
 TAKES_LINK = {"operator_invited", "welcome", "register", "agreement", "invitation", "reset_password"}
 
@@ -198,6 +219,33 @@ def test_every_mail_is_whole(kind, facts, language, form):
     if kind in TAKES_LINK:
         assert link().url in sent.text
         assert sent.html.select_one("a.button")["href"] == link().url
+
+
+def lacking(kind, facts):
+    """The facts without each that may be absent, with each empty that may be empty, and without all of them."""
+    whole = {"firm": FIRM, "company_id": 861272, "logo": True, **facts}
+    optional = whole.keys() - MUST.get(kind, set())
+    for name in optional:
+        yield {other: value for other, value in whole.items() if other != name}
+    yield {name: value for name, value in whole.items() if name not in optional}
+    for name, value in whole.items():
+        if name not in NEVER_EMPTY and not name.endswith("_at"):
+            yield whole | {name: type(value)()}
+    yield {
+        name: value if name in NEVER_EMPTY or name.endswith("_at") else type(value)() for name, value in whole.items()
+    }
+
+
+@pytest.mark.parametrize(("language", "form"), READERS)
+@pytest.mark.parametrize(("kind", "facts"), CASES)
+def test_every_mail_can_be_written_whatever_it_lacks(kind, facts, language, form):
+    for few in lacking(kind, facts):
+        outgoing = row(kind, {}, language, form)
+        outgoing.facts = few
+        code = Code(id=1, generation=1) if kind == "sign_code" else None
+        message = write(outgoing, link() if kind in TAKES_LINK else None, None, code)
+
+        assert "None" not in message.get_body(("plain",)).get_content()
 
 
 @pytest.mark.parametrize(("language", "form"), READERS)

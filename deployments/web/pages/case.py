@@ -24,7 +24,7 @@ from models.logo import LogoChoiceMissing
 from models.person import AddressInvalid, NameMissing
 from models.request import named
 from models.subscription import Interval, Plan
-from tasks import agreements, cases, corrections, invitations, people, returned
+from tasks import agreements, cases, corrections, invitations, people, returned, stopped
 from tasks.cases import AddressTaken, PlanMissing, StopReasonMissing
 from tasks.logos.evidence import Reason, Sign
 from tasks.mails import write
@@ -52,6 +52,7 @@ SAID = {
     "corrected": N_("The address is corrected. What came back or waits goes there."),
     "restarted": N_("A pass over this case has been asked for."),
     "stopped": N_("The case has ended. Nobody is reminded any more."),
+    "taken_up": N_("The case goes on. Whoever was waited for is written to in the next minutes."),
 }
 
 
@@ -261,6 +262,16 @@ def stop_case(visit: Submitting, case_id: int) -> Response:
     return visit.go(f"/board/cases/{case_id}?said=stopped", case=case_id)
 
 
+@router.post("/board/cases/{case_id}/take-up")
+def take_up_case(visit: Submitting, case_id: int) -> Response:
+    by = visit.require_operator().email
+    try:
+        stopped.take_up(case_id, by)
+    except ProvisionError as refusal:
+        return _refused(visit, case_id, refusal)
+    return visit.go(f"/board/cases/{case_id}?said=taken_up", case=case_id)
+
+
 def _shown(visit: Visit, case_id: int) -> dict[str, Any]:
     with reading() as session:
         detail = casefile.case_detail(session, case_id)
@@ -322,13 +333,13 @@ def _about(act: Act, names: dict[int, str], reader: Reader) -> str:
     """What an act was about, where that can be said in a word or two."""
     facts = act.facts
     match act.action:
-        case "decision.answered":
+        case "decision.answered" if {"kind", "verdict"} <= facts.keys():
             return f"{reader.label(DecisionKind(facts['kind']))} – {reader.label(Verdict(facts['verdict']))}"
         case "company_id.assigned" | "company_id.chosen":
-            return str(facts["number"])
+            return str(facts.get("number", ""))
         case "agreement.declined" | "agreement.withdrawn" | "case.stopped":
-            return str(facts["reason"])
-        case "agreement.delegated":
+            return str(facts.get("reason", ""))
+        case "agreement.delegated" if {"name", "function"} <= facts.keys():
             return f"{facts['name']} ({facts['function']})"
     people = [names[one] for one in (facts.get("person"), *facts.get("persons", [])) if one in names]
     if people:

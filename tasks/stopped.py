@@ -1,0 +1,89 @@
+"""A case that was stopped is taken up again: what ended with it begins anew."""
+
+from datetime import datetime
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from models.audit import record
+from models.cadence import Cadences, WaitKind
+from models.db import transaction
+from models.decision import Decision, DecisionKind, Verdict
+from models.errors import N_, ProvisionError
+from models.exchange import MailKind, Outgoing
+from models.onboarding import Onboarding, Reminder
+from models.person import Person, Role
+from models.schedule import now
+from tasks.accounts import STEP_OF, invite, welcome
+from tasks.agreements import mail_agreement
+from tasks.cases import Turn, letterhead, tell_of_number
+
+
+class NotStopped(ProvisionError):
+    says = N_("This case was not ended, or goes on already: nothing was changed.")
+
+
+def take_up(case_id: int, by: str) -> int:
+    """An operator takes the case up again; returns its id. Raises NotStopped.
+
+    Whoever was waited for gets a fresh link, reminders count anew, and what operators were asked is asked once more.
+    The organiser is told that it goes on. A preferred number is held again unless somebody has it by now.
+    """
+    with transaction() as session:
+        case, at = Onboarding.get(session, case_id), now()
+        stopped = case.stopped_at
+        if stopped is None:
+            raise NotStopped
+        case.take_up(at)
+        session.flush()
+        record(session, case.id, at, "case.taken_up", by)
+        _ask_again(session, case, stopped, at)
+        _wait_again(session, case, stopped, at, by)
+        _tell(session, case, at)
+        return case.id
+
+
+def _ask_again(session: Session, case: Onboarding, stopped: datetime, at: datetime) -> None:
+    """What was open when the case ended, and what ended it."""
+    ended = select(Decision).where(Decision.onboarding_id == case.id, Decision.answered_at == stopped)
+    questions = []
+    for one in session.scalars(ended.where(Decision.verdict.in_([Verdict.MOOT, Verdict.STOP])).order_by(Decision.id)):
+        if one.kind is DecisionKind.COMPANY_ID and not case.firm.reserve(session, one.facts["number"]):
+            tell_of_number(session, case, f"taken:{case.id}:{at.isoformat()}", one.facts["number"], granted=False)
+        elif one.kind is not DecisionKind.SILENT:  # The reminders begin anew.
+            questions.append(one)
+    Decision.ask_again(session, case, questions, at)
+
+
+def _wait_again(session: Session, case: Onboarding, stopped: datetime, at: datetime, by: str) -> None:
+    """Whoever was waited for when the case ended is asked like the first time."""
+    ended = select(Reminder, Person).join(Person, Person.id == Reminder.person_id)
+    ended = ended.where(Reminder.onboarding_id == case.id, Reminder.ended_at == stopped).order_by(Reminder.id)
+    cadences, turns = Cadences(session, [(case.id, case.firm_id)]), []
+    for wait, person in session.execute(ended).all():
+        wait.start_anew(cadences.rhythm(wait.kind, case.id), person, at)
+        if wait.kind is WaitKind.AGREEMENT:
+            mail_agreement(session, [Turn(case, person)])
+        elif wait.step == STEP_OF.get(person.role) and person.registered_at is None:
+            turns.append(Turn(case, person))
+    invite(session, turns, by)
+
+
+def _tell(session: Session, case: Onboarding, at: datetime) -> None:
+    """The organiser hears that it goes on, once there is an account to look; the contact person what will happen."""
+    organiser, contact = Person.organiser(session, case.firm_id), Person.one(session, case.firm_id, Role.CONTACT)
+    if organiser.registered_at is not None:
+        Outgoing.post(
+            session,
+            MailKind.CASE_TAKEN_UP,
+            f"case_taken_up:{case.id}:{at.isoformat()}",
+            organiser,
+            at,
+            case_id=case.id,
+            **letterhead(session, case.firm),
+            path=f"/firm/{case.firm_id}",
+        )
+    if contact is not None and contact.invited_at is not None:
+        told = select(Outgoing.id).where(Outgoing.person_id == contact.id, Outgoing.kind == MailKind.WELCOME)
+        if session.scalars(told.where(Outgoing.delivered_at.is_not(None))).first() is None:
+            welcome(session, case, contact)

@@ -1,0 +1,397 @@
+"""A case that was stopped does nothing and has nothing done to it, until an operator takes it up again."""
+
+import ast
+from datetime import timedelta
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+from sqlalchemy import select
+
+from models.audit import trail
+from models.casefile import case_detail
+from models.company_id import CompanyIdPool
+from models.db import reading, transaction
+from models.decision import Decision, DecisionKind
+from models.errors import ProvisionError
+from models.exchange import MailKind, Outgoing
+from models.firm import LineOfBusiness
+from models.link import Link, Purpose, later_token
+from models.onboarding import Onboarding, Reminder, StepState
+from models.person import Person, Role
+from models.request import Named
+from models.schedule import Land, now
+from models.settings import settings
+from tasks import accounts, agreements, answers, cases, corrections, firms, invitations, later, people, signing, stopped
+from tasks.access import Manners
+from tasks.answers import decline_by_notice, sign_by_notice
+from tasks.bounces import note_bounce
+from tasks.logos import publish
+from tasks.operators import escalate_overdue
+from tasks.reminders import send_reminders
+from tests import factories
+from tests.factories import FROM, PASSWORD, case, firm_of, picture, standing
+from tests.signing import scanned
+
+PAGES = Path(__file__).parents[2] / "deployments" / "web" / "pages"
+OPERATOR, ERIKA = "operator@convent-it.example", "erika@freitag.example"
+MANNERS = {"given_name": "A", "family_name": "B", "language": "de", "address_form": "sie"}
+SOMEBODY = Named(name="Nina Neu", email="nina@freitag.example")
+
+
+def person(case_id, role):
+    with reading() as session:
+        return Person.one(session, firm_of(case_id), role)
+
+
+def known(case_id):
+    """What people hold in their hands of a case: ids and links."""
+    with reading() as session:
+        links = {(one.person_id, one.purpose): one for one in session.scalars(select(Link))}
+        roles = {role: Person.one(session, firm_of(case_id), role) for role in Role}
+        asked = session.scalars(select(Decision.id).where(Decision.onboarding_id == case_id)).first()
+        detail = case_detail(session, case_id)
+    return SimpleNamespace(
+        case=case_id,
+        firm=firm_of(case_id),
+        company_id=detail.case.company_id,
+        asked=asked,
+        ids={role: one and one.id for role, one in roles.items()},
+        later=later_token(roles[Role.ORGANISER].id, ERIKA),
+        links={purpose: one.id for (_, purpose), one in links.items()},
+        tokens={purpose: one.token for (_, purpose), one in links.items()},
+    )
+
+
+def early():
+    """The organiser is invited; a number is asked for, a question is open."""
+    case_id = factories.opened(
+        preferred_number="861272", contact={"name": "Klara Kontakt", "email": "k@freitag.example"}
+    )
+    factories.advance(case_id)
+    return known(case_id)
+
+
+def advised():
+    """Somebody else was asked to sign the agreement."""
+    return known(factories.handed_over())
+
+
+def signing_now():
+    case_id = factories.with_organiser()
+    signing.send_code(factories.read_all(), **FROM)
+    return known(case_id)
+
+
+def late():
+    """Both have signed; a client and a caseworker are invited."""
+    return known(factories.with_client(caseworkers=[{"name": "Kim Freitag", "email": "kim@freitag.example"}]))
+
+
+def joining(at, purpose):
+    return accounts.register(at.tokens[purpose], purpose, PASSWORD, **MANNERS)
+
+
+def manners(at):
+    with reading() as session:
+        kim = session.get_one(Person, at.ids[Role.CASEWORKER])
+        return Manners(kim.hours, kim.time_zone, Land.BAVARIA, kim.language, kim.address_form)
+
+
+def firm_as(at, by):
+    return corrections.correct_firm(
+        at.firm, by, name="X", line_of_business=LineOfBusiness.TAX, business="", as_operator=True
+    )
+
+
+ACTS = {
+    "a pass": (early, lambda at: factories.advance(at.case)),
+    "a pass while the agreement is open": (signing_now, lambda at: factories.advance(at.case)),
+    "a pass after the agreement": (late, lambda at: factories.advance(at.case)),
+    "reminders": (late, lambda _: send_reminders.fn()),
+    "managers": (early, lambda _: escalate_overdue.fn()),
+    "expiry": (signing_now, lambda _: agreements.expire_agreements.fn()),
+    "accounts.register": (early, lambda at: joining(at, Purpose.REGISTER)),
+    "accounts.register as client": (late, lambda at: joining(at, Purpose.ACTIVATE)),
+    "accounts.renew_link": (early, lambda at: accounts.renew_link(at.links[Purpose.REGISTER])),
+    "accounts.ask_for_link": (late, lambda at: accounts.ask_for_link(str(at.company_id), "kim@freitag.example")),
+    "agreements.ask_anew": (signing_now, lambda at: agreements.ask_anew(at.tokens[Purpose.AGREEMENT], **FROM)),
+    "agreements.withdraw": (signing_now, lambda at: agreements.withdraw(at.case, "Grund", OPERATOR)),
+    "answers.decline": (signing_now, lambda at: answers.decline(at.tokens[Purpose.AGREEMENT], "Nein", **FROM)),
+    "answers.upload": (
+        signing_now,
+        lambda at: answers.upload(at.tokens[Purpose.AGREEMENT], scanned(), "a.pdf", **FROM),
+    ),
+    "sign_by_notice": (signing_now, lambda at: sign_by_notice(at.company_id, 1, "Erika Muster")),
+    "decline_by_notice": (signing_now, lambda at: decline_by_notice(at.company_id, 1, "Nein")),
+    "cases.answer_decision": (early, lambda at: cases.answer_decision(at.asked, "grant", OPERATOR)),
+    "cases.correct_address": (
+        early,
+        lambda at: cases.correct_address(at.case, at.ids[Role.ORGANISER], "x@y.example", OPERATOR),
+    ),
+    "cases.restart_pass": (early, lambda at: cases.restart_pass(at.case, OPERATOR)),
+    "cases.stop_case": (early, lambda at: cases.stop_case(at.case, "noch einmal", OPERATOR)),
+    "corrections.correct_contact": (
+        early,
+        lambda at: corrections.correct_contact(at.firm, OPERATOR, SOMEBODY, as_operator=True),
+    ),
+    "corrections.correct_firm": (early, lambda at: firm_as(at, OPERATOR)),
+    "corrections.correct_organiser": (early, lambda at: corrections.correct_organiser(at.firm, OPERATOR, SOMEBODY)),
+    "firms.choose_number": (early, lambda at: firms.choose_number(at.firm, ERIKA, None)),
+    "firms.complete_details": (
+        early,
+        lambda at: firms.complete_details(
+            at.firm, ERIKA, street="Weg 1", postcode="80331", city="X", land=None, website=""
+        ),
+    ),
+    "invitations.add_caseworkers": (late, lambda at: invitations.add_caseworkers(at.firm, ERIKA, [SOMEBODY])),
+    "invitations.add_clients": (late, lambda at: invitations.add_clients(at.firm, ERIKA, [SOMEBODY])),
+    "invitations.no_caseworkers": (late, lambda at: invitations.no_caseworkers(at.firm, ERIKA)),
+    "invitations.resend": (late, lambda at: invitations.resend(at.ids[Role.CLIENT], ERIKA)),
+    "later.defer": (early, lambda at: later.defer(at.later, now().date() + timedelta(days=3))),
+    "later.not_me": (early, lambda at: later.not_me(at.later)),
+    "logos.publish.permit_logo": (
+        early,
+        lambda at: publish.permit_logo(at.firm, ERIKA, "Erika", "www.freitag.example"),
+    ),
+    "logos.publish.supply_logo": (early, lambda at: publish.supply_logo(at.firm, ERIKA, picture())),
+    "people.set_manners": (late, lambda at: people.set_manners(at.ids[Role.CASEWORKER], ERIKA, manners(at))),
+    "people.withdraw": (late, lambda at: people.withdraw(at.ids[Role.CLIENT], ERIKA)),
+    "signing.begin": (signing_now, lambda at: signing.begin(at.tokens[Purpose.AGREEMENT], **FROM)),
+    "signing.read": (signing_now, lambda at: signing.read(at.tokens[Purpose.AGREEMENT], "terms", **FROM)),
+    "signing.send_code": (signing_now, lambda at: signing.send_code(at.tokens[Purpose.AGREEMENT], **FROM)),
+    "signing.sign": (
+        signing_now,
+        lambda at: signing.sign(at.tokens[Purpose.AGREEMENT], "Erika Muster", "123456", **FROM),
+    ),
+    "signing.delegate": (
+        signing_now,
+        lambda at: signing.delegate(at.tokens[Purpose.AGREEMENT], "K Z", "kz@freitag.example", "Partner", **FROM),
+    ),
+    "signing.take_back": (advised, lambda at: signing.take_back(at.tokens[Purpose.AGREEMENT], **FROM)),
+}
+"""Everything that somebody, or the product by itself, does in a case."""
+ELSEWHERE = {
+    "stopped.take_up": "the way back",
+    "cases.start_case": "begins a case",
+    "cadences.pause": "only reminders, of which a stopped case has none",
+    "cadences.resume": "only reminders, of which a stopped case has none",
+    "agreements.opened": "only looks",
+    "agreements.signer_of": "only looks",
+    "later.asked": "only looks",
+    "passes.kick": "only asks for what is due",
+    "texts.explain": "only words",
+    "inbox.dismiss": "of an event, not of a case",
+    "inbox.handle_again": "of an event, not of a case",
+}
+
+
+@pytest.mark.parametrize("name", ACTS)
+def test_nothing_is_done_in_a_case_that_was_stopped(clock, name):
+    prepare, act = ACTS[name]
+    at = prepare()
+    cases.stop_case(at.case, "Die Kanzlei wird verkauft.", OPERATOR)
+    clock(days=settings().agreement_days + 10 if name in {"reminders", "managers", "expiry"} else 1)
+    before = factories.everything()
+
+    try:
+        act(at)
+    except ProvisionError as refusal:
+        assert str(refusal)  # noqa: PT017
+
+    assert factories.everything() == before
+
+
+def test_every_act_of_the_pages_is_tried_on_a_stopped_case():
+    """What a form does, as its page calls it; accounts and operators are no case's."""
+    done = set()
+    for file in PAGES.glob("*.py"):
+        page = ast.parse(file.read_text())
+        names = {
+            alias.asname or alias.name: f"{node.module}.{alias.name}"
+            for node in ast.walk(page)
+            if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("tasks")
+            for alias in node.names
+        }
+        for route in page.body:
+            if isinstance(route, ast.FunctionDef) and any(".post" in ast.unparse(one) for one in route.decorator_list):
+                for call in (ast.unparse(node.func) for node in ast.walk(route) if isinstance(node, ast.Call)):
+                    first, _, rest = call.partition(".")
+                    if first in names:
+                        done.add(".".join(filter(None, (names[first], rest))).removeprefix("tasks."))
+    done = {one for one in done if not one.startswith(("access.", "operators."))}
+
+    assert done - ACTS.keys() - ELSEWHERE.keys() == set()
+    assert len(done) > 20
+
+
+def test_mail_that_comes_back_from_a_stopped_case_asks_nobody():
+    at = early()
+    cases.stop_case(at.case, "x", OPERATOR)
+
+    note_bounce({"address": ERIKA, "kind": "hard", "diagnostic": "550"})
+
+    with reading() as session:
+        assert Decision.pending(session) == []
+
+
+def test_an_account_elsewhere_moves_no_stopped_case():
+    at = early()
+    cases.stop_case(at.case, "x", OPERATOR)
+
+    assert accounts.registered_elsewhere(ERIKA, "idp-1", "Erika", "Muster") == []
+    assert person(at.case, Role.ORGANISER).registered_at is None
+
+
+def test_a_stopped_case_gives_its_reserved_number_back():
+    at = early()
+    cases.stop_case(at.case, "x", OPERATOR)
+
+    with transaction() as session:
+        assert Onboarding.get(session, at.case).firm.preferred_number is None
+        assert CompanyIdPool.locked(session).take(session, 861272)
+
+
+def test_the_steps_of_a_stopped_case_wait_for_nobody():
+    at = early()
+    cases.stop_case(at.case, "x", OPERATOR)
+
+    with reading() as session:
+        detail = case_detail(session, at.case)
+    assert {(one.state, one.waiting_for) for one in detail.steps} == {(StepState.DONE, None), (StepState.STOPPED, None)}
+
+
+# ---- taken up again
+
+
+def waits(case_id):
+    with reading() as session:
+        rows = session.scalars(select(Reminder).where(Reminder.onboarding_id == case_id, Reminder.ended_at.is_(None)))
+        return {(one.step, one.person_id, one.decision_id) for one in rows}
+
+
+def mails_since(count):
+    with reading() as session:
+        rows = session.scalars(select(Outgoing).order_by(Outgoing.id)).all()
+    return [(mail.kind, mail.to_address) for mail in rows[count:]]
+
+
+def taken_up(at):
+    """Stopped for a month, and taken up again; returns what mail that made."""
+    cases.stop_case(at.case, "x", OPERATOR)
+    sent = len(factories.outbox())
+    stopped.take_up(at.case, OPERATOR)
+    factories.advance(at.case)
+    return mails_since(sent)
+
+
+@pytest.mark.parametrize("prepare", [early, advised, signing_now, late])
+def test_a_case_that_is_taken_up_again_waits_as_before(clock, prepare):
+    at = prepare()
+    before, steps = waits(at.case), standing(at.case)
+
+    clock(days=1)
+    taken_up(at)
+
+    assert waits(at.case) == before
+    assert standing(at.case) == steps
+    with reading() as session:
+        assert [one.action for one in trail(session, at.case) if one.action == "case.taken_up"] == ["case.taken_up"]
+
+
+def test_whoever_was_waited_for_gets_a_fresh_link_and_the_organiser_hears_that_it_goes_on(clock):
+    at = late()
+    clock(days=20)
+
+    sent = taken_up(at)
+
+    assert set(sent) == {
+        (MailKind.REGISTER, "kim@freitag.example"),
+        (MailKind.INVITATION, "max@beispiel.example"),
+        (MailKind.CASE_TAKEN_UP, ERIKA),
+    }
+    joining(known(at.case), Purpose.ACTIVATE)
+
+
+def test_an_organiser_without_an_account_is_invited_again_and_told_nothing_else():
+    at = early()
+
+    assert [kind for kind, to in taken_up(at) if to == ERIKA] == [MailKind.REGISTER]
+
+
+def test_whoever_was_asked_to_sign_is_asked_again():
+    at = advised()
+
+    assert (MailKind.AGREEMENT, "konrad@freitag.example") in taken_up(at)
+
+
+def test_reminders_of_a_case_taken_up_again_begin_from_the_first(clock):
+    at = late()
+    clock(days=5)
+    send_reminders.fn()
+    taken_up(at)
+
+    with reading() as session:
+        rows = session.scalars(select(Reminder).where(Reminder.ended_at.is_(None))).all()
+    assert {one.sent for one in rows} == {0}
+    assert all(one.due_at > now() for one in rows if one.due_at)
+
+
+def test_open_questions_are_asked_once_more_and_the_number_is_held_again():
+    at = early()
+    taken_up(at)
+
+    assert case(at.case).firm.preferred_number == 861272
+    factories.decide(at.case, "grant")
+    assert case(at.case).firm.company_id == 861272
+
+
+def test_a_number_that_somebody_has_by_now_is_answered_with_others():
+    at = early()
+    cases.stop_case(at.case, "x", OPERATOR)
+    with transaction() as session:
+        CompanyIdPool.locked(session).take(session, 861272)
+
+    stopped.take_up(at.case, OPERATOR)
+    factories.advance(at.case)
+
+    firm = case(at.case).firm
+    assert firm.preferred_number is None
+    assert 861272 not in firm.offered_numbers
+    assert mails_since(0)[-1][0] is MailKind.COMPANY_ID or MailKind.COMPANY_ID in [kind for kind, _ in mails_since(0)]
+    with reading() as session:
+        assert Decision.pending(session, at.case) == []
+
+
+def test_what_ended_the_case_is_asked_again():
+    case_id = factories.with_organiser()
+    answers.decline(factories.token(ERIKA, Purpose.AGREEMENT), "Zu teuer.", **FROM)
+    factories.advance(case_id)
+    factories.decide(case_id, "stop")
+
+    stopped.take_up(case_id, OPERATOR)
+    factories.advance(case_id)
+
+    with reading() as session:
+        (question,) = Decision.pending(session, case_id)
+    assert question.kind is DecisionKind.DECLINED
+    factories.decide(case_id, "resend")
+    factories.advance(case_id)
+    assert factories.agreement(case_id).version == 2
+
+
+def test_a_case_that_goes_on_cannot_be_taken_up():
+    at = early()
+
+    with pytest.raises(stopped.NotStopped):
+        stopped.take_up(at.case, OPERATOR)
+
+
+def test_a_step_does_not_count_as_overdue_for_the_time_in_which_the_case_was_stopped(clock):
+    at = early()
+    cases.stop_case(at.case, "x", OPERATOR)
+    clock(days=100)
+    stopped.take_up(at.case, OPERATOR)
+
+    with reading() as session:
+        assert [one.step for one in case_detail(session, at.case).case.waits if one.overdue] == []
