@@ -5,7 +5,8 @@ human being may be a caseworker of one firm and a client of another with one acc
 """
 
 import os
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
 from datetime import date, datetime, timedelta
 from enum import StrEnum
 from functools import cache
@@ -149,8 +150,25 @@ def split_name(name: str) -> tuple[str, str]:
     return given, family
 
 
-_HASHING = BoundedSemaphore(os.cpu_count() or 1)
-"""Each hash takes a processor and 64 MB: more at once would only take more memory."""
+class TooManyAtOnce(ProvisionError):
+    status = 503
+    says = N_("Too many people are signing in at this moment: please try again in a few seconds.")
+
+
+_AT_WORK, _IN_LINE = BoundedSemaphore(os.cpu_count() or 1), BoundedSemaphore(24)
+"""Each hash takes a processor and 64 MB, so more at once would only take more memory; and whoever waits for one holds a
+thread of the 40 that serve pages, of which some must be left for everybody else."""
+
+
+@contextmanager
+def _in_turn() -> Iterator[None]:
+    if not _IN_LINE.acquire(blocking=False):
+        raise TooManyAtOnce
+    try:
+        with _AT_WORK:
+            yield
+    finally:
+        _IN_LINE.release()
 
 
 @cache
@@ -233,7 +251,7 @@ class Account(Base):
 def hash_password(password: str, *context: str) -> str:
     """Check a new password and give its hash; takes a tenth of a second, so never within a transaction."""
     check_password(_typed(password), *context)
-    with _HASHING:
+    with _in_turn():
         return _hasher().hash(_typed(password))
 
 
@@ -242,7 +260,7 @@ def verify_password(known: str | None, password: str) -> str:
 
     Takes a tenth of a second, so never within a transaction.
     """
-    with _HASHING:
+    with _in_turn():
         try:
             _hasher().verify(known or _nobody(), _typed(password)[:PASSWORD_MAX])
         except (VerificationError, InvalidHashError) as error:

@@ -3,12 +3,14 @@
 import json
 import sqlite3
 from contextlib import contextmanager
+from threading import BoundedSemaphore
 
 import pytest
 from bs4 import BeautifulSoup
 
 from deployments.web import security
 from deployments.web.webhooks import example
+from models import person
 from models.settings import settings
 from tests import factories
 from tests.deployments.browser import Browser, entries
@@ -85,6 +87,20 @@ def test_a_password_is_asked_for_once_more_and_stands_in_no_page():
     assert form.select_one("[name=password]")["type"] == "password"
     again = client.post(form["action"], data=entries(form) | {"password": PASSWORD})
     assert again.url.path == "/profile"
+
+
+def test_people_who_sign_in_leave_the_pages_to_others_and_keep_what_they_typed(monkeypatch):
+    with_account()
+    client, everybody = Browser(raises=False), BoundedSemaphore(1)
+    monkeypatch.setattr(person, "_IN_LINE", everybody)
+
+    with everybody:
+        answer = client.send_form("/auth/login", email=ERIKA, password=PASSWORD)
+
+    assert answer.status_code == 503
+    assert "Gerade melden sich sehr viele" in answer.text
+    assert BeautifulSoup(answer.text, "lxml").select_one("[name=email]")["value"] == ERIKA
+    assert client.send_form("/auth/login", email=ERIKA, password=PASSWORD).status_code == 200
 
 
 def test_a_file_is_asked_for_once_more():
