@@ -40,6 +40,7 @@ class MailKind(StrEnum):
     CASE_TAKEN_UP = "case_taken_up"  # To the organiser: a case that was stopped goes on.
     YOUR_TURN = "your_turn"  # To the organiser: steps (details|logo|caseworkers|clients), missing, count, last.
     COMPANY_ID = "company_id"  # To the organiser: granted (bool), preferred, alternatives (list), note.
+    LOGO_FOUND = "logo_found"  # To the organiser of a firm that has a logo: website, path.
     INVITATION = "invitation"  # To a client, under the firm's name and logo: message, invited_by, count.
     CLIENT_ACTIVE = "client_active"  # To the organiser: client (name).
     PEOPLE_SILENT = "people_silent"  # To the organiser: step (caseworkers|clients), people (name, email, reminders).

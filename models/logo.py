@@ -12,7 +12,7 @@ from enum import StrEnum
 from hashlib import sha256
 from typing import Self
 
-from sqlalchemy import CheckConstraint, ForeignKey, LargeBinary, String, Text, select
+from sqlalchemy import JSON, CheckConstraint, ForeignKey, LargeBinary, String, Text, select
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from models.db import Base, Facts, Instant, Key
@@ -225,12 +225,23 @@ class LogoPermission(Base):
     searched_at: Mapped[Instant | None]
     """When the website was searched; ``outcome`` says in a sentence why no logo came of it."""
     outcome: Mapped[str] = mapped_column(String(500), default="")
+    offered: Mapped[Facts | None] = mapped_column(JSON(none_as_null=True))
+    """Pictures between which the firm may choose, as it had a logo when they were found; None: nothing is asked."""
 
     @classmethod
     def of(cls, session: Session, firm_id: int) -> Self | None:
         """The firm's newest permission that still stands."""
         standing = select(cls).where(cls.firm_id == firm_id, cls.withdrawn_at.is_(None))
         return session.scalars(standing.order_by(cls.id.desc()).limit(1)).one_or_none()
+
+    @property
+    def offers(self) -> list[Facts]:
+        """What the firm may take in place of its logo, the likeliest first; empty if it is not asked."""
+        return list((self.offered or {}).get("candidates", []))
+
+    def offer(self, pictures: Facts | None) -> None:
+        """Ask the firm between these and its logo, or (None) no longer."""
+        self.offered = pictures
 
     def withdraw(self, now: datetime) -> bool:
         """Take it back; False if it was taken back before. A logo already taken is replaced, not forgotten."""
@@ -280,6 +291,12 @@ class Logo(Base):
         """The firm's current logo, without its pictures until they are asked for."""
         newest = select(cls).where(cls.firm_id == firm_id).order_by(cls.id.desc()).limit(1)
         return session.scalars(newest).one_or_none()
+
+    @classmethod
+    def before(cls, session: Session, firm_id: int) -> Self | None:
+        """The logo that counted before the current one, without its pictures until they are asked for."""
+        rows = select(cls).where(cls.firm_id == firm_id).order_by(cls.id.desc()).offset(1).limit(1)
+        return session.scalars(rows).one_or_none()
 
     @property
     def for_light(self) -> bytes:

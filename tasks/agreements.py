@@ -24,8 +24,9 @@ from models.person import Person, Role
 from models.schedule import now
 from models.settings import settings
 from models.subscription import Subscription
-from tasks.cases import Turn, letterhead, letterheads
+from tasks.cases import Turn
 from tasks.completion import complete_agreement, kept_texts
+from tasks.letterheads import letterhead, letterheads
 from tasks.paper import AgreementData, Part, agreement_filename, agreement_parts, render_agreement
 from tasks.policy import side_effect
 from tasks.texts import Reader

@@ -1,6 +1,6 @@
 """A case from outside: opening it, asking for its next pass, answering the questions it raises."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
@@ -19,13 +19,14 @@ from models.errors import N_, NotFound, ProvisionError
 from models.exchange import MailKind, Outgoing
 from models.firm import Firm, firm_name, same_name
 from models.link import Link
-from models.logo import Logo, LogoPermission
+from models.logo import LogoPermission
 from models.onboarding import Onboarding, Reminder, StepName
 from models.person import Person, Role, email_address, split_name
 from models.request import Named, OnboardingRequest, named, parse_people
 from models.schedule import now
 from models.settings import settings
 from models.subscription import Interval, Plan, Subscription
+from tasks.letterheads import letterhead
 from tasks.logos.publish import logo_chosen
 from tasks.passes import kick
 from tasks.people import stop_waiting_for
@@ -213,19 +214,6 @@ class Turn(NamedTuple):
     person: Person
     reminders: int = 0
     last: bool = False
-
-
-def letterhead(session: Session, firm: Firm) -> Facts:
-    """What every mail of a firm's case says of the firm."""
-    return letterheads(session, [firm])[firm.id]
-
-
-def letterheads(session: Session, firms: Iterable[Firm]) -> dict[int, Facts]:
-    """The letterhead of each firm, by the firm's id, in one query."""
-    heads = {firm.id: {"firm": firm.name, "company_id": firm.company_id, "logo": False} for firm in firms}
-    for firm_id in session.scalars(select(Logo.firm_id).where(Logo.firm_id.in_(heads)).distinct()):
-        heads[firm_id]["logo"] = True
-    return heads
 
 
 def answer_decision(decision_id: int, verdict: str, by: str, **answer: str) -> int:

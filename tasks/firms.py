@@ -29,6 +29,8 @@ class FirmOverview:
     clients: list[Person]
     agreement: Agreement | None
     logo: Logo | None
+    logo_before: Logo | None
+    """The one that it replaced."""
     permission: LogoPermission | None
     agreement_done: bool
     finished: bool
@@ -53,6 +55,7 @@ def overview(firm_id: int) -> FirmOverview:
             clients=people[Role.CLIENT],
             agreement=Agreement.latest(session, case.id),
             logo=Logo.of(session, firm_id),
+            logo_before=Logo.before(session, firm_id),
             permission=LogoPermission.of(session, firm_id),
             agreement_done=case.agreement_done,
             finished=case.finished_at is not None,

@@ -29,7 +29,8 @@ from models.person import Person, Role
 from models.schedule import Reach, next_reachable, now
 from tasks.accounts import invite, record_people
 from tasks.agreements import mail_agreement
-from tasks.cases import Turn, letterheads
+from tasks.cases import Turn
+from tasks.letterheads import letterheads
 from tasks.operators import remind_operators, tell_managers
 from tasks.passes import kick_mail
 from tasks.policy import raise_all, side_effect

@@ -24,7 +24,8 @@ from models.request import Named
 from models.schedule import now
 from tasks.agreements import behind, mail_agreement, opened, require_asked, sha256_of
 from tasks.answers import keep_signature
-from tasks.cases import Turn, add_people, letterhead
+from tasks.cases import Turn, add_people
+from tasks.letterheads import letterhead
 
 GRID = 1000, 300
 """Width and height of the field in which a signature is drawn; strokes come in these units."""

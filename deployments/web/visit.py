@@ -84,6 +84,8 @@ SAID = {
     "number": N_("Your company ID is chosen."),
     "logo": N_("Thank you, we have your logo."),
     "permission": N_("Thank you. We will look for your logo on your website in the next minutes."),
+    "logo_kept": N_("Your logo stays as it is."),
+    "logo_back": N_("Done: your earlier logo is back."),
     "caseworkers": N_("Saved. The invitations go out in the next minutes."),
     "no_caseworkers": N_("Noted: for now nobody else works with it. You can still add people at any time."),
     "clients": N_("Saved. Who is new is invited in the next minutes; who was invited before keeps that invitation."),

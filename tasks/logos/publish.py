@@ -9,13 +9,15 @@ from models.audit import record
 from models.db import Facts, reading, transaction
 from models.decision import Decision, DecisionKind, Verdict
 from models.document import Document
-from models.errors import ProvisionError
+from models.errors import NotFound, ProvisionError
+from models.exchange import MailKind, Outgoing
 from models.firm import website_address
 from models.logo import Logo, LogoChoiceMissing, LogoPermission, LogoRefused, LogoReport, LogoSource
 from models.onboarding import Onboarding, Party, Reminder, Standing, StepName
 from models.person import Person, Role
 from models.request import WebsiteMissing
 from models.schedule import now
+from tasks.letterheads import letterhead
 from tasks.logos.fetch import Faltered
 from tasks.logos.find import CONFIDENT, Candidate, Kind, find
 from tasks.logos.shape import ShapedLogo, shape
@@ -41,16 +43,16 @@ class _Proposal:
 def publish_logo(case_id: int) -> Standing:
     """Take the logo from the firm's website if it allowed that, else wait for the firm to supply one.
 
-    If nothing on the website is the logo beyond doubt, an operator chooses. Repeating it changes nothing: a website is
-    searched once per permission, a question is put once, and a firm that has a logo keeps it.
+    If nothing on the website is the logo beyond doubt, an operator chooses. A firm that has a logo keeps it, and is
+    asked whether it likes what was found better. Repeating it changes nothing: a website is searched once per
+    permission, a question is put once.
     """
     with reading() as session:
         case = Onboarding.get(session, case_id)
         name, permission = case.firm.name, LogoPermission.of(session, case.firm_id)
-        has_logo = Logo.of(session, case.firm_id) is not None
         if not case.may_begin(StepName.LOGO):
             return case.standing(StepName.LOGO)
-    search = permission is not None and permission.searched_at is None and not has_logo
+    search = permission is not None and permission.searched_at is None
     proposals: list[_Proposal] = []
     outcome = ""
     try:
@@ -65,9 +67,9 @@ def publish_logo(case_id: int) -> Standing:
             return case.standing(StepName.LOGO)
         if search and permission is not None:
             permission = session.get_one(LogoPermission, permission.id)
-            permission.searched_at, permission.outcome = at, outcome[:500]
-            if proposals and Logo.of(session, case.firm_id) is None and permission.withdrawn_at is None:
-                _take_or_ask(session, case, permission, proposals)
+            if permission.searched_at is None:  # Another pass at the same moment may have done it.
+                permission.searched_at, permission.outcome = at, outcome[:500]
+                _found(session, case, permission, proposals)
         if _question(session, permission) is not None:
             case.wait(StepName.LOGO, Party.OPERATOR, at)
             return case.standing(StepName.LOGO)
@@ -111,6 +113,28 @@ def _search(permission: LogoPermission, name: str) -> tuple[list[_Proposal], str
             if proposals[0].candidate.confidence >= CONFIDENT:
                 break
     return proposals, "" if proposals else "No usable logo was found."
+
+
+def _found(session: Session, case: Onboarding, permission: LogoPermission, proposals: list[_Proposal]) -> None:
+    """What follows from what the website shows."""
+    current = Logo.of(session, case.firm_id)
+    if not proposals or permission.withdrawn_at is not None:
+        return
+    if current is None:
+        _take_or_ask(session, case, permission, proposals)
+        return
+    others = [one for one in proposals if one.logo.png != current.png]
+    if len(others) < len(proposals):
+        permission.outcome = "The website shows the logo that is there already."
+        return
+    candidates = [_told(session, number, one, permission) for number, one in enumerate(others, start=1)]
+    permission.offer({"candidates": candidates})
+    record(session, case.id, now(), "logo.offered", "provision", pictures=len(candidates), website=permission.website)
+    organiser = Person.one(session, case.firm_id, Role.ORGANISER)
+    if organiser is not None and organiser.registered_at is not None:
+        facts = {**letterhead(session, case.firm), "website": permission.website}
+        key, path = f"logo_found:{permission.id}", f"/firm/{case.firm_id}/logo"
+        Outgoing.post(session, MailKind.LOGO_FOUND, key, organiser, now(), case_id=case.id, path=path, **facts)
 
 
 def _take_or_ask(session: Session, case: Onboarding, permission: LogoPermission, proposals: list[_Proposal]) -> None:
@@ -176,20 +200,81 @@ def logo_chosen(session: Session, case: Onboarding, decision: Decision) -> None:
         raise LogoChoiceMissing
     if Logo.of(session, case.firm_id) is not None or permission.withdrawn_at is not None:
         return  # Meanwhile the firm has sent one itself, or does not want us to take it any more.
+    logo = _shaped(session, chosen)
+    keep_logo(session, case, logo, LogoSource.WEBSITE, chosen["address"], permission, decision.answered_by or "")
+
+
+def _shaped(session: Session, told: Facts) -> ShapedLogo:
+    """The proposal that ``_told`` told of, with the pictures that were kept."""
     kept = {
         name: session.get_one(Document, number, options=[undefer(Document.content)]).content
-        for name, number in chosen["documents"].items()
+        for name, number in told["documents"].items()
     }
-    logo = ShapedLogo(
+    return ShapedLogo(
         kept["png"],
         kept["svg"].decode() if "svg" in kept else None,
-        chosen["width"],
-        chosen["height"],
-        LogoReport.from_json(chosen["report"]),
+        told["width"],
+        told["height"],
+        LogoReport.from_json(told["report"]),
         kept.get("png_light"),
         kept.get("png_dark"),
     )
-    keep_logo(session, case, logo, LogoSource.WEBSITE, chosen["address"], permission, decision.answered_by or "")
+
+
+def offered_picture(firm_id: int, number: int) -> bytes | None:
+    """The PNG of one of the pictures between which the firm may choose; None if there is none of this number."""
+    with reading() as session:
+        permission = LogoPermission.of(session, firm_id)
+        told = next((one for one in permission.offers if one["number"] == number), None) if permission else None
+        return _shaped(session, told).png if told else None
+
+
+def choose_offered(firm_id: int, by: str, choice: str) -> int:
+    """The firm keeps its logo (``keep``) or takes a picture from its website, by its number; returns the case's id.
+
+    The first answer wins. Raises LogoChoiceMissing.
+    """
+    with transaction() as session:
+        case, at = Onboarding.of_firm(session, firm_id), now()
+        case.require_going()
+        permission = LogoPermission.of(session, firm_id)
+        if permission is None or not permission.offers:
+            return case.id
+        chosen = next((one for one in permission.offers if str(one["number"]) == choice), None)
+        if chosen is not None:
+            logo = _shaped(session, chosen)
+            keep_logo(session, case, logo, LogoSource.WEBSITE, chosen["address"], permission, by)
+        elif choice == "keep":
+            record(session, case.id, at, "logo.kept", by)
+        else:
+            raise LogoChoiceMissing
+        permission.offer(None)
+        return case.id
+
+
+def restore_logo(firm_id: int, by: str, logo_id: int) -> int:
+    """An earlier logo counts again; returns the case's id. Saying it again changes nothing. Raises NotFound."""
+    with transaction() as session:
+        case = Onboarding.of_firm(session, firm_id)
+        case.require_going()
+        pictures = [undefer(getattr(Logo, name)) for name in ("png", "svg", "png_light", "png_dark")]
+        earlier = session.get(Logo, logo_id, options=pictures)
+        if earlier is None or earlier.firm_id != firm_id:
+            raise NotFound(f"Logo {logo_id}")
+        current = Logo.of(session, firm_id)
+        if current is not None and current.png != earlier.png:
+            logo = ShapedLogo(
+                earlier.png,
+                earlier.svg,
+                earlier.width,
+                earlier.height,
+                earlier.measured,
+                earlier.png_light,
+                earlier.png_dark,
+            )
+            permission = session.get(LogoPermission, earlier.permission_id) if earlier.permission_id else None
+            keep_logo(session, case, logo, earlier.source, earlier.source_url, permission, by)
+        return case.id
 
 
 def keep_logo(
@@ -233,7 +318,10 @@ def supply_logo(firm_id: int, by: str, content: bytes) -> int:
         case = Onboarding.of_firm(session, firm_id)
         case.require_going()
         keep_logo(session, case, logo, LogoSource.SUPPLIED, None, None, by)
-        question = _question(session, LogoPermission.of(session, firm_id))
+        permission = LogoPermission.of(session, firm_id)
+        if permission is not None:
+            permission.offer(None)  # Whoever sends a file has seen what there is.
+        question = _question(session, permission)
         if question is not None:
             question.settle(Verdict.REFUSE, "provision", now(), {"note": "The firm sent a file."})
         return case.id

@@ -65,6 +65,7 @@ CASES = [
     ],
     ("company_id", {"granted": True, "preferred": 861272, "alternatives": [], "note": ""}),
     ("company_id", {"granted": False, "preferred": 123456, "alternatives": [123457, 123465], "note": "Vergeben."}),
+    ("logo_found", {"website": "https://www.freitag.example/", "path": "/firm/1/logo"}),
     *[("invitation", {"message": "Guten Tag!", "invited_by": "e@freitag.example", "count": n}) for n in range(4)],
     ("client_active", {"client": "Max Beispiel"}),
     ("case_taken_up", {"path": "/firm/1"}),

@@ -9,6 +9,7 @@ from sqlalchemy import select
 
 from models.db import reading
 from models.decision import Decision
+from models.errors import NotFound
 from models.logo import Logo, LogoChoiceMissing, LogoPermission, LogoRefused
 from models.onboarding import Party
 from models.request import WebsiteMissing
@@ -16,8 +17,15 @@ from models.schedule import now
 from models.settings import settings
 from tasks.cases import answer_decision
 from tasks.logos.fetch import Faltered
-from tasks.logos.publish import permit_logo, publish_logo, supply_logo
-from tests.factories import advance, at_once, case, everything, firm_of, opened, standing
+from tasks.logos.publish import (
+    choose_offered,
+    offered_picture,
+    permit_logo,
+    publish_logo,
+    restore_logo,
+    supply_logo,
+)
+from tests.factories import advance, at_once, case, everything, firm_of, opened, outbox, standing, with_organiser
 
 ERIKA = "erika@freitag.example"
 
@@ -235,3 +243,106 @@ def test_a_file_that_the_firm_sends_meanwhile_settles_the_question(unsure):
 
     assert questions() == []
     assert [logo.source for logo in logos()] == ["supplied"]
+
+
+def current():
+    with reading() as session:
+        logo = session.scalars(select(Logo).order_by(Logo.id.desc())).first()
+        return logo.source, logo.png
+
+
+def offers():
+    with reading() as session:
+        return LogoPermission.of(session, 1).offers
+
+
+@pytest.fixture
+def offered(website):
+    """A firm with a logo of its own, on whose website another one was found."""
+    case_id = with_organiser()
+    firm_id = firm_of(case_id)
+    supply_logo(firm_id, ERIKA, drawn(600))
+    permit_logo(firm_id, ERIKA, "Erika Muster", website.address)
+    publish_logo.fn(case_id)
+    return case_id
+
+
+def test_permission_means_a_search_also_where_there_is_a_logo_which_stays_until_the_firm_chooses(website, offered):
+    before = everything()
+
+    publish_logo.fn(offered)
+
+    assert everything() == before
+    assert website.visits == 1
+    assert current()[0] == "supplied"
+    assert [one["address"] for one in offers()] == [f"{website.address}logo.png"]
+    assert len(outbox("logo_found")) == 1
+
+
+def test_the_firm_takes_what_was_found_once_however_often_it_says_so(offered):
+    found = offered_picture(1, 1)
+
+    at_once(*[lambda: choose_offered(1, ERIKA, "1")] * 2)
+
+    assert current() == ("website", found)
+    assert len(logos()) == 2
+    assert (offers(), offered_picture(1, 1)) == ([], None)
+
+
+def test_the_firm_keeps_its_logo(offered):
+    before = current()
+
+    choose_offered(1, ERIKA, "keep")
+    choose_offered(1, ERIKA, "1")  # Too late: it was answered.
+
+    assert (current(), offers(), len(logos())) == (before, [], 1)
+
+
+def test_a_choice_that_says_nothing_is_refused_and_stays_open(offered):
+    with pytest.raises(LogoChoiceMissing):
+        choose_offered(1, ERIKA, "7")
+
+    assert len(offers()) == 1
+
+
+def test_whoever_sends_a_file_is_asked_no_more(offered):
+    supply_logo(1, ERIKA, drawn(500))
+
+    assert offers() == []
+
+
+def test_what_the_website_shows_too_is_no_question(website):
+    case_id = with_organiser()
+    supply_logo(firm_of(case_id), ERIKA, website.pages["/logo.png"][1])
+    permit_logo(firm_of(case_id), ERIKA, "Erika Muster", website.address)
+
+    publish_logo.fn(case_id)
+
+    assert (website.visits, offers(), outbox("logo_found")) == (1, [], [])
+    assert "there already" in outcome()
+
+
+def test_a_logo_that_was_replaced_is_taken_back_once_however_often_it_is_asked_for():
+    case_id = opened()
+    supply_logo(firm_of(case_id), ERIKA, drawn(600))
+    first = current()
+    supply_logo(firm_of(case_id), ERIKA, drawn(500))
+    second = current()
+    earlier = logos()[0].id
+
+    for _ in range(2):
+        restore_logo(firm_of(case_id), ERIKA, earlier)
+
+    assert (current(), len(logos())) == (first, 3)
+    with reading() as session:  # And the other way round.
+        restore_logo(firm_of(case_id), ERIKA, Logo.before(session, firm_of(case_id)).id)
+    assert current() == second
+
+
+def test_the_logo_of_another_firm_is_nobodys_earlier_one():
+    mine, theirs = opened(), opened(firm="Andere Kanzlei")
+    supply_logo(firm_of(mine), ERIKA, drawn(600))
+    supply_logo(firm_of(theirs), ERIKA, drawn(500))
+
+    with pytest.raises(NotFound):
+        restore_logo(firm_of(mine), ERIKA, logos()[1].id)

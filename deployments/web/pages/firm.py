@@ -1,5 +1,6 @@
 """A firm's own pages: where it stands, and what it tells us on the way."""
 
+import re
 from collections.abc import Callable
 from typing import Any
 from urllib.parse import quote
@@ -22,14 +23,14 @@ from models.firm import (
     PostcodeInvalid,
     WebsiteInvalid,
 )
-from models.logo import Logo, LogoRefused, logo_asked_for
+from models.logo import Logo, LogoChoiceMissing, LogoRefused, logo_asked_for
 from models.onboarding import AgreementFirst
 from models.person import AddressInvalid, NameMissing, Person, Role, email_address
 from models.request import AddressTwice, Named, WebsiteMissing, named, parse_people
 from models.schedule import Land
 from tasks import agreements, corrections, firms, invitations, people
 from tasks.invitations import MessageTooLong, NobodyNamed, RegisteredAlready, SentJustNow
-from tasks.logos.publish import permit_logo, supply_logo
+from tasks.logos.publish import choose_offered, offered_picture, permit_logo, restore_logo, supply_logo
 from tasks.people import Needed, TakesPart
 from tasks.texts import FIELDS as FIELD_LABELS
 
@@ -216,6 +217,26 @@ def supply(visit: Submitting, firm_id: int) -> Response:
     return visit.go(f"/firm/{firm_id}/logo?said=logo", case=case)
 
 
+@router.post("/firm/{firm_id}/logo/choice")
+def choose_logo(visit: Submitting, firm_id: int) -> Response:
+    """Of the present logo and what was found on the website, which one is kept."""
+    by = visit.require(firm_id, Role.ORGANISER).email
+    try:
+        case = choose_offered(firm_id, by, visit.text("choice"))
+    except LogoChoiceMissing as refusal:
+        return _with_preview(visit.again("firm/logo.html", {"choice": refusal}, **_shown(visit, firm_id)))
+    return visit.go(f"/firm/{firm_id}/logo?said={'logo_kept' if visit.text('choice') == 'keep' else 'logo'}", case=case)
+
+
+@router.post("/firm/{firm_id}/logo/back")
+def take_logo_back(visit: Submitting, firm_id: int) -> Response:
+    """The logo before counts again."""
+    by = visit.require(firm_id, Role.ORGANISER).email
+    sent = visit.text("logo")
+    case = restore_logo(firm_id, by, int(sent) if re.fullmatch(r"[0-9]{1,18}", sent) else 0)
+    return visit.go(f"/firm/{firm_id}/logo?said=logo_back", case=case)
+
+
 @router.post("/firm/{firm_id}/logo/permission")
 def permit(visit: Submitting, firm_id: int) -> Response:
     by = visit.require(firm_id, Role.ORGANISER).email
@@ -246,6 +267,29 @@ LOGO_FILES: dict[str, Callable[[Logo], bytes | str | None]] = {
     ".svg": lambda logo: logo.svg,
 }
 """What a logo's address may end with: the version for light pages, that for dark ones, and the drawing itself."""
+
+
+@router.get("/firm/{firm_id}/logo/found/{number}.png")
+def found_logo(visit: Visiting, firm_id: int, number: int) -> Response:
+    """A picture between which and its logo the firm may choose."""
+    visit.require(firm_id, Role.ORGANISER)
+    return _picture(visit, offered_picture(firm_id, number))
+
+
+@router.get("/firm/{firm_id}/logo/before.png")
+def logo_before(visit: Visiting, firm_id: int) -> Response:
+    """The logo that the current one has replaced."""
+    visit.require(firm_id, Role.ORGANISER)
+    with reading() as session:
+        before = Logo.before(session, firm_id)
+        content = None if before is None else before.for_light
+    return _picture(visit, content)
+
+
+def _picture(visit: Visit, content: bytes | None) -> Response:
+    if content is None:
+        raise NotFound(visit.reader.gettext("The logo"))
+    return Response(content, media_type="image/png", headers={"Cache-Control": "no-store"})
 
 
 @router.get("/firm/{firm_id:number}/logo{ending:path}")

@@ -1,0 +1,23 @@
+"""What every mail of a firm's case says of the firm."""
+
+from collections.abc import Iterable
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from models.db import Facts
+from models.firm import Firm
+from models.logo import Logo
+
+
+def letterhead(session: Session, firm: Firm) -> Facts:
+    """What every mail of a firm's case says of the firm."""
+    return letterheads(session, [firm])[firm.id]
+
+
+def letterheads(session: Session, firms: Iterable[Firm]) -> dict[int, Facts]:
+    """The letterhead of each firm, by the firm's id, in one query."""
+    heads = {firm.id: {"firm": firm.name, "company_id": firm.company_id, "logo": False} for firm in firms}
+    for firm_id in session.scalars(select(Logo.firm_id).where(Logo.firm_id.in_(heads)).distinct()):
+        heads[firm_id]["logo"] = True
+    return heads
