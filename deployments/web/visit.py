@@ -4,7 +4,9 @@ A route asks for a ``Visiting`` (GET) or a ``Submitting`` (POST); the latter has
 route can get at a form in no other way.
 """
 
+import json
 from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass
 from enum import StrEnum
 from functools import cache
 from hashlib import sha256
@@ -26,6 +28,7 @@ from deployments.web.security import (
     ip,
     set_cookie,
     sign,
+    signed,
 )
 from models.audit import origin
 from models.company_id import NumberInvalid
@@ -51,7 +54,11 @@ from tasks.texts import Reader, environment, explain
 TEMPLATES = Path(__file__).with_name("templates")
 STATIC = Path(__file__).with_name("static")
 T = TypeVar("T", bound=StrEnum)
+Fields = Mapping[str, str | None]
+"""What stands in the fields of a form, by their names."""
 YEAR = 365 * 24 * 3600
+UNDO_SECONDS = 600
+"""How long what was overwritten can be taken back by a button."""
 
 
 class FileMissing(ProvisionError):
@@ -99,6 +106,14 @@ SAID = {
     "uploaded": N_("Thank you, the signed copy has arrived. We will look at it."),
 }
 """What a page says about what was just done, by the word in its address."""
+
+
+@dataclass(frozen=True)
+class Undo:
+    """The form that takes an act back: sent to *action*, with what stood in its fields before."""
+
+    action: str
+    values: dict[str, str]
 
 
 class Form:
@@ -200,10 +215,21 @@ class Visit:
         self._remember(response)
         return response
 
-    def go(self, path: str, *, case: int | None = None) -> RedirectResponse:
-        """See the next page there."""
+    def go(
+        self, path: str, *, case: int | None = None, before: Fields | None = None, after: Fields | None = None
+    ) -> RedirectResponse:
+        """See the next page there.
+
+        *before* and *after*: what stood in the fields of the form that was sent, and what stands there now. If
+        something was overwritten, the next page offers to take that back, by the same form.
+        """
         response = RedirectResponse(path, 303, background=_kick(case))
         self._remember(response)
+        if before and any(before.values()) and before != after:
+            kept = json.dumps([self.request.url.path, {name: value or "" for name, value in before.items()}])
+            set_cookie(response, "undo", sign(kept, f"undo:{self.browser}"), UNDO_SECONDS)
+        elif cookie(self.request, "undo"):
+            drop_cookie(response, "undo")
         return response
 
     def again(
@@ -239,7 +265,7 @@ class Visit:
     def leave(self, path: str) -> RedirectResponse:
         """Sign this browser out and go on there."""
         response = self.go(path)
-        for name in ("session", "browser"):
+        for name in ("session", "browser", "undo"):
             drop_cookie(response, name)
         return response
 
@@ -253,8 +279,18 @@ class Visit:
     @property
     def said(self) -> str:
         """The sentence on what was just done, where the page before asked for it."""
-        sentence = SAID.get(self.request.query_params.get("said", ""))
+        sentence = SAID.get(self.said_word)
         return self.reader.gettext(sentence) if sentence else ""
+
+    @property
+    def undo(self) -> Undo | None:
+        """How to take back what was just done, where that can be done by the form that did it."""
+        kept = signed(cookie(self.request, "undo") or "", f"undo:{self.browser}") if self.said_word else None
+        return Undo(*json.loads(kept)) if kept else None
+
+    @property
+    def said_word(self) -> str:
+        return self.request.query_params.get("said", "")
 
     def options(self, kind: type[StrEnum]) -> list[tuple[str, str]]:
         """The members of an enum as a form offers them."""

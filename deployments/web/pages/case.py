@@ -10,6 +10,7 @@ from starlette.responses import Response
 
 from deployments.logo import told_reason
 from deployments.web import labels
+from deployments.web.pages.firm import fields_of
 from deployments.web.pages.mail import FOREIGN_PAGE
 from deployments.web.visit import Form, Submitting, Visit, Visiting
 from models import casefile
@@ -21,7 +22,7 @@ from models.errors import N_, NotFound, ProvisionError
 from models.exchange import Outgoing
 from models.firm import BusinessMissing, FirmNameMissing, LineOfBusiness
 from models.logo import LogoChoiceMissing
-from models.person import AddressInvalid, NameMissing
+from models.person import AddressInvalid, NameMissing, Person
 from models.request import named
 from models.subscription import Interval, Plan
 from tasks import agreements, cases, corrections, invitations, people, returned, stopped
@@ -140,6 +141,7 @@ def correct(visit: Submitting, case_id: int, what: Literal["name", "contact", "o
     by = visit.require_operator().email
     with reading() as session:
         firm_id = casefile.case_detail(session, case_id).firm_id
+    before = fields_of(firm_id, what)
     try:
         match what:
             case "name":
@@ -164,7 +166,8 @@ def correct(visit: Submitting, case_id: int, what: Literal["name", "contact", "o
             NameMissing: f"{what}_name",
         }
         return visit.again("board/case.html", refusal, fields=places, values=visit.values, **_shown(visit, case_id))
-    return visit.go(f"/board/cases/{case_id}?said=put_right", case=case_id)
+    after = fields_of(firm_id, what)
+    return visit.go(f"/board/cases/{case_id}?said=put_right", case=case_id, before=before, after=after)
 
 
 @router.get("/board/cases/{case_id}/mails/{mail_id}")
@@ -233,12 +236,16 @@ def withdraw_person(visit: Submitting, case_id: int, person_id: int) -> Response
 @router.post("/board/cases/{case_id}/people/{person_id}/address")
 def correct_address(visit: Submitting, case_id: int, person_id: int) -> Response:
     by, field = visit.require_operator().email, f"p{person_id}-address"
+    with reading() as session:
+        person = session.get(Person, person_id)
+        before = {field: person.email if person else ""}
     try:
         cases.correct_address(case_id, person_id, visit.text(field), by)
     except ProvisionError as refusal:
         places: dict[type[ProvisionError], str] = {AddressInvalid: field, AddressTaken: field}
         return visit.again("board/case.html", refusal, fields=places, values=visit.values, **_shown(visit, case_id))
-    return visit.go(f"/board/cases/{case_id}?said=corrected", case=case_id)
+    after = {field: visit.text(field)}
+    return visit.go(f"/board/cases/{case_id}?said=corrected", case=case_id, before=before, after=after)
 
 
 @router.post("/board/cases/{case_id}/pass")

@@ -2,14 +2,14 @@
 
 import re
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Literal
 from urllib.parse import quote
 
 from fastapi import APIRouter, Depends
 from starlette.responses import Response
 
 from deployments.web.security import HEADERS, RESEND, limit, limit_uploads
-from deployments.web.visit import Submission, Submitting, Visit, Visiting
+from deployments.web.visit import Fields, Submission, Submitting, Visit, Visiting
 from models.company_id import company_number
 from models.db import reading
 from models.errors import N_, NotFound, ProvisionError
@@ -139,6 +139,7 @@ def complete_details(visit: Submitting, firm_id: int) -> Response:
     by = visit.require(firm_id, Role.ORGANISER).email
     land = visit.chosen(Land, "land")
     told = {name: visit.text(name) for name in ("street", "postcode", "city")}
+    before = fields_of(firm_id, "details")
     label = visit.reader.gettext
     missing: dict[str, ProvisionError] = {
         name: StillMissing(label(FIELD_LABELS[name])) for name, value in {**told, "land": land}.items() if not value
@@ -150,7 +151,7 @@ def complete_details(visit: Submitting, firm_id: int) -> Response:
     except ProvisionError as refusal:
         fields: dict[type[ProvisionError], str] = {PostcodeInvalid: "postcode", WebsiteInvalid: "website"}
         return visit.again("firm/details.html", refusal, fields=fields, values=visit.values, **_shown(visit, firm_id))
-    return visit.go(f"/firm/{firm_id}?said=details", case=case)
+    return visit.go(f"/firm/{firm_id}?said=details", case=case, before=before, after=fields_of(firm_id, "details"))
 
 
 @router.post("/firm/{firm_id}/details/name")
@@ -158,24 +159,31 @@ def correct_name(visit: Submitting, firm_id: int) -> Response:
     by = visit.require(firm_id, Role.ORGANISER).email
     line = visit.chosen(LineOfBusiness, "line_of_business") or LineOfBusiness.OTHER
     name, business = visit.text("firm_name"), visit.text("business")
+    before = fields_of(firm_id, "name")
     try:
         case = corrections.correct_firm(firm_id, by, name=name, line_of_business=line, business=business)
     except ProvisionError as refusal:
         fields: dict[type[ProvisionError], str] = {FirmNameMissing: "firm_name", BusinessMissing: "business"}
         return visit.again("firm/details.html", refusal, fields=fields, values=visit.values, **_shown(visit, firm_id))
-    return visit.go(f"/firm/{firm_id}?said=details", case=case)
+    return visit.go(f"/firm/{firm_id}?said=details", case=case, before=before, after=fields_of(firm_id, "name"))
 
 
 @router.post("/firm/{firm_id}/details/contact")
 def correct_contact(visit: Submitting, firm_id: int) -> Response:
     by = visit.require(firm_id, Role.ORGANISER).email
+    before = fields_of(firm_id, "contact")
     try:
         contact = named(visit.text("contact_name"), visit.text("contact_email"))
         case = corrections.correct_contact(firm_id, by, contact)
     except ProvisionError as refusal:
         fields: dict[type[ProvisionError], str] = {AddressInvalid: "contact_email", NameMissing: "contact_name"}
         return visit.again("firm/details.html", refusal, fields=fields, values=visit.values, **_shown(visit, firm_id))
-    return visit.go(f"/firm/{firm_id}?said=details", case=case)
+    return visit.go(
+        f"/firm/{firm_id}?said=details",
+        case=case,
+        before=before,
+        after=fields_of(firm_id, "contact"),
+    )
 
 
 @router.post("/firm/{firm_id}/details/number")
@@ -188,6 +196,21 @@ def choose_number(visit: Submitting, firm_id: int) -> Response:
         fields: dict[type[ProvisionError], str] = {NumberNotOffered: "company_id", NumberTaken: "company_id"}
         return visit.again("firm/details.html", refusal, fields=fields, **_shown(visit, firm_id))
     return visit.go(f"/firm/{firm_id}?said=number", case=case)
+
+
+FirmForm = Literal["details", "name", "contact", "organiser"]
+
+
+def fields_of(firm_id: int, form: FirmForm) -> Fields:
+    """What stands in a form about the firm, by the names of its fields."""
+    with reading() as session:
+        firm = session.get_one(Firm, firm_id)
+        if form == "details":
+            return {name: getattr(firm, name) for name in ("street", "postcode", "city", "land", "website")}
+        if form == "name":
+            return {"firm_name": firm.name, "line_of_business": firm.line_of_business, "business": firm.business}
+        person = Person.one(session, firm_id, Role(form))
+        return {f"{form}_name": person.name, f"{form}_email": person.email} if person else {}
 
 
 # ---- logo

@@ -9,7 +9,7 @@ from fastapi import APIRouter
 from starlette.responses import Response
 
 from deployments.web.security import set_cookie
-from deployments.web.visit import YEAR, Submission, Submitting, Visit, Visiting
+from deployments.web.visit import YEAR, Fields, Submission, Submitting, Visit, Visiting
 from models.errors import NotFound, ProvisionError
 from models.firm import PostcodeInvalid
 from models.person import AddressForm, Language, Person, Role
@@ -39,7 +39,7 @@ def save_profile(visit: Submitting) -> Response:
     refused = _save(visit, person, lambda manners: access.set_manners(account_id, manners))
     if refused is not None:
         return refused
-    response = visit.go("/profile?said=profile")
+    response = visit.go("/profile?said=profile", before=_fields(visit, person), after=_fields(visit, _own(visit)))
     set_cookie(response, "language", _language(visit), YEAR)
     return response
 
@@ -56,7 +56,9 @@ def save(visit: Submitting, firm_id: int, person_id: int) -> Response:
     person = _of_firm(visit, firm_id, person_id)
     by = visit.signed_in().email
     refused = _save(visit, person, lambda manners: people.set_manners(person.id, by, manners), firm_id=firm_id)
-    return refused or visit.go(f"/firm/{firm_id}/{_page(person)}?said=reach")
+    after = _fields(visit, _of_firm(visit, firm_id, person_id))
+    path = f"/firm/{firm_id}/{_page(person)}?said=reach"
+    return refused or visit.go(path, before=_fields(visit, person), after=after)
 
 
 def _own(visit: Visit) -> Person:
@@ -104,6 +106,12 @@ def _save(visit: Submission, person: Person, keep: Callable[[Manners], None], **
     except ProvisionError as refusal:
         return visit.again("profile.html", refusal, fields=FIELDS, values=visit.values, **shown, **where)
     return None
+
+
+def _fields(visit: Visit, person: Person) -> Fields:
+    """What stands in the form, the hours in words, which count where they are not what they were."""
+    told = {name: getattr(person, name) for name in ("time_zone", "land", "postcode", "language", "address_form")}
+    return {**told, "hours_text": person.hours.text(visit.reader.language)}
 
 
 def _language(visit: Submission) -> Language:
