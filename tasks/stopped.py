@@ -16,7 +16,8 @@ from models.person import Person, Role
 from models.schedule import now
 from tasks.accounts import STEP_OF, invite, welcome
 from tasks.agreements import mail_agreement
-from tasks.cases import Turn, letterhead, tell_of_number
+from tasks.cases import Turn, tell_of_number
+from tasks.letterheads import letterhead
 
 
 class NotStopped(ProvisionError):
