@@ -155,9 +155,9 @@ class TooManyAtOnce(ProvisionError):
     says = N_("Too many people are signing in at this moment: please try again in a few seconds.")
 
 
-_AT_WORK, _IN_LINE = BoundedSemaphore(os.cpu_count() or 1), BoundedSemaphore(24)
+_AT_WORK, _IN_LINE = BoundedSemaphore(os.cpu_count() or 1), BoundedSemaphore(64)
 """Each hash takes a processor and 64 MB, so more at once would only take more memory; and whoever waits for one holds a
-thread of the 40 that serve pages, of which some must be left for everybody else."""
+thread of those that serve pages (``deployments.web.app.THREADS``), of which as many are left for everybody else."""
 
 
 @contextmanager

@@ -12,6 +12,7 @@ from contextlib import asynccontextmanager
 from secrets import token_hex
 from urllib.parse import quote
 
+from anyio.to_thread import current_default_thread_limiter
 from fastapi import Depends, FastAPI, Request
 from fastapi.exception_handlers import http_exception_handler, request_validation_exception_handler
 from fastapi.exceptions import RequestValidationError
@@ -19,6 +20,7 @@ from sqlalchemy.exc import OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from starlette.datastructures import MutableHeaders
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Match
 from starlette.staticfiles import StaticFiles
@@ -51,6 +53,7 @@ logging.getLogger("uvicorn.access").addFilter(WithoutTokens())
 @asynccontextmanager
 async def lifespan(_: FastAPI) -> AsyncIterator[None]:
     logs.set_up()  # By now the server has put up its handlers.
+    current_default_thread_limiter().total_tokens = THREADS
     yield
 
 
@@ -72,6 +75,8 @@ app.include_router(webhooks.router)
 app.include_router(watch.router, include_in_schema=False)
 
 
+THREADS = 128
+"""Requests that are worked on at once; most of them wait, for the database or for their turn to hash."""
 RETRY_AFTER = 5
 """Seconds after which a database that was busy may be asked again."""
 ENTRANCES = ("/auth/login", "/auth/register", "/auth/activate/")
@@ -131,6 +136,12 @@ async def misread(request: Request, error: RequestValidationError) -> Response:
     if _is_machine(request):
         return await request_validation_exception_handler(request, error)
     return await fail(request, HTTPException(404))
+
+
+@app.exception_handler(ClientDisconnect)
+def let_go(_: Request, __: ClientDisconnect) -> Response:
+    """Whoever hung up, or was hung up on, reads no answer; and nothing is broken."""
+    return Response(status_code=408)
 
 
 @app.exception_handler(OperationalError)

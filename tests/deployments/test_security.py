@@ -1,3 +1,4 @@
+import asyncio
 import logging
 import re
 
@@ -282,6 +283,29 @@ def test_a_form_that_is_too_large_is_refused_whether_it_says_so_or_not():
 
 
 FORM = {"content-type": "application/x-www-form-urlencoded"}
+
+
+@pytest.mark.parametrize("path", ["/auth/login", "/webhooks"])
+def test_whoever_hangs_up_half_way_is_no_fault_of_ours(path, caplog):
+    async def receive():
+        return {"type": "http.disconnect"}
+
+    async def send(message):
+        sent.append(message)
+
+    sent: list[dict] = []
+    head = {"http_version": "1.1", "scheme": "http", "server": ("127.0.0.1", 8080), "client": ("203.0.113.9", 50000)}
+    headers = [
+        (b"host", b"127.0.0.1:8080"),
+        (b"content-type", FORM["content-type"].encode()),
+        (b"content-length", b"9"),
+    ]
+    scope = {"type": "http", "method": "POST", "path": path, "raw_path": path.encode(), "query_string": b"", **head}
+
+    asyncio.run(app(scope | {"root_path": "", "headers": headers}, receive, send))
+
+    assert sent[0]["status"] == 408
+    assert [record for record in caplog.records if record.levelname == "ERROR"] == []
 
 
 def test_a_page_that_takes_files_takes_more_than_others_but_not_everything():
