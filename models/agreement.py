@@ -18,6 +18,7 @@ from models.errors import N_, NotFound, ProvisionError
 from models.onboarding import Reminder, StepName
 from models.person import Language
 from models.settings import settings
+from models.text import fitting, one_line, paragraphs
 
 
 class SignedHow(StrEnum):
@@ -26,6 +27,10 @@ class SignedHow(StrEnum):
     PAGE = "page"
     UPLOAD = "upload"
     WEBHOOK = "webhook"
+
+
+SIGNER_MOST, FUNCTION_MOST, REASON_MOST = 200, 100, 2000
+"""Characters of the name in a signature, of what entitles somebody to sign, and of a reason."""
 
 
 class SignatureMissing(ProvisionError):
@@ -203,7 +208,8 @@ class Agreement(Base):
         if self.withdrawn_at is not None:
             return False
         self.require_open()
-        self.withdrawn_at, self.withdrawn_by, self.withdraw_reason = now, by[:254], reason.strip()[:2000]
+        self.withdrawn_at, self.withdrawn_by = now, by[:254]
+        self.withdraw_reason = fitting(paragraphs(reason), REASON_MOST, "withdraw_reason")
         return True
 
     def expire(self, now: datetime) -> bool:
@@ -218,7 +224,8 @@ class Agreement(Base):
     def delegate(self, person_id: int, function: str, now: datetime) -> None:
         """The organiser hands the signature to this person, who begins to read anew."""
         self.require_open(now)
-        self.delegate_id, self.delegate_function, self.delegated_at = person_id, function.strip()[:100], now
+        function = fitting(one_line(function), FUNCTION_MOST, "function")
+        self.delegate_id, self.delegate_function, self.delegated_at = person_id, function, now
         self.viewed_at, self.parts_read = None, {}
 
     def take_back(self) -> int:
@@ -266,11 +273,12 @@ class Agreement(Base):
         if self.signed_at is not None:
             return False
         self.require_open()
-        if not signer.strip():
+        signer = fitting(one_line(signer), SIGNER_MOST, "name")
+        if not signer:
             raise SignatureMissing
         if how is not SignedHow.UPLOAD:
             self.uploaded_id = None  # A copy that nobody has judged yet no longer counts.
-        self.signer, self.signed_how, self.signed_at = signer.strip()[:200], how, now
+        self.signer, self.signed_how, self.signed_at = signer, how, now
         self.signer_ip, self.signer_agent, self.signer_email = ip[:45], agent[:300], email[:254] or None
         self.signer_function, self.code_used, self.drawing_id = self.delegate_function, code_used, drawing_id
         return True
@@ -280,7 +288,7 @@ class Agreement(Base):
         if self.declined_at is not None:
             return False
         self.require_open()
-        self.declined_at, self.decline_reason = now, reason.strip()[:2000]
+        self.declined_at, self.decline_reason = now, fitting(paragraphs(reason), REASON_MOST, "reason")
         return True
 
     def accept_copy(self, document_id: int, signer: str, now: datetime) -> bool:

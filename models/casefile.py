@@ -61,6 +61,7 @@ class PersonLine:
     registered_at: datetime | None
     bounced_at: datetime | None
     withdrawn_at: datetime | None
+    paused_at: datetime | None
 
 
 @dataclass(frozen=True)
@@ -160,6 +161,8 @@ class CaseDetail:
     land: Land | None
     preferred_number: int | None
     offered_numbers: list[int] | None
+    invitations_a_day: int | None
+    """That an operator has allowed; None: as many as any firm."""
     finished_at: datetime | None
     stopped_at: datetime | None
     steps: list[StepLine]
@@ -200,6 +203,7 @@ def case_detail(session: Session, case_id: int) -> CaseDetail:
         land=firm.land,
         preferred_number=firm.preferred_number,
         offered_numbers=firm.offered_numbers,
+        invitations_a_day=firm.invitations_a_day,
         finished_at=onboarding.finished_at,
         stopped_at=onboarding.stopped_at,
         steps=[_step_line(onboarding, one) for one in onboarding.steps],

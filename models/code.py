@@ -17,7 +17,7 @@ from models.settings import settings
 
 DIGITS, TRIES, LIFE = 6, 5, timedelta(minutes=10)
 PAUSE, MOST_A_DAY = timedelta(minutes=1), 10
-"""Between two codes, and how many one person may ask for in 24 hours."""
+"""Between two codes, and how many one address is sent in 24 hours."""
 
 
 class CodeWrong(ProvisionError):

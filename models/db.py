@@ -10,7 +10,20 @@ from functools import cache
 from hashlib import sha256
 from typing import Annotated, Any, ClassVar
 
-from sqlalchemy import JSON, DateTime, Dialect, Engine, Enum, MetaData, create_engine, event, func, literal, select
+from sqlalchemy import (
+    JSON,
+    DateTime,
+    Dialect,
+    Engine,
+    Enum,
+    MetaData,
+    String,
+    create_engine,
+    event,
+    func,
+    literal,
+    select,
+)
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.compiler import compiles
@@ -19,6 +32,7 @@ from sqlalchemy.sql.functions import FunctionElement
 from sqlalchemy.types import TypeDecorator
 
 from models.settings import settings
+from models.text import seen
 
 
 class UTCDateTime(TypeDecorator[datetime]):
@@ -91,6 +105,18 @@ class Base(DeclarativeBase):
             values_callable=lambda kind: [member.value for member in kind],
         ),
     }
+
+
+@event.listens_for(Base, "attribute_instrument", propagate=True)
+def _keep_seen_texts_only(_class: type, _name: str, attribute: Any) -> None:
+    """Nothing that nobody sees is kept of a text, whichever way it came: PostgreSQL takes no NUL, a page no U+202E."""
+    columns = getattr(attribute.property, "columns", [])
+    if columns and isinstance(columns[0].type, String) and not isinstance(columns[0].type, Enum):
+        event.listen(attribute, "set", _seen, retval=True, propagate=True)
+
+
+def _seen(_row: object, value: Any, _before: object, _initiator: object) -> Any:
+    return seen(value) if isinstance(value, str) else value
 
 
 @cache

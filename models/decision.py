@@ -13,6 +13,10 @@ from models.db import Base, Facts, Instant, Key
 from models.errors import N_, NotFound, ProvisionError
 from models.onboarding import Onboarding, Reminder
 from models.schedule import Reach
+from models.text import fitting, paragraphs
+
+ANSWER_MOST = 2000
+"""Characters of anything that is said with an answer."""
 
 
 class DecisionKind(StrEnum):
@@ -205,8 +209,9 @@ class Decision(Base):
     def settle(self, verdict: str, by: str, now: datetime, answer: Facts) -> bool:
         """Answer it; False if this very answer was given before.
 
-        Raises AnsweredAlready or VerdictUnfit and changes nothing then.
+        Raises AnsweredAlready, VerdictUnfit or TextTooLong and changes nothing then.
         """
+        answer = {name: fitting(paragraphs(str(text)), ANSWER_MOST, name) for name, text in answer.items()}
         if (self.verdict, self.answered_by, self.answer) == (verdict, by[:254], answer):
             return False
         if self.verdict is not None:

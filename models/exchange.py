@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any, Self
 
-from sqlalchemy import ForeignKey, Index, String, UniqueConstraint, select, text
+from sqlalchemy import ColumnElement, ForeignKey, Index, String, UniqueConstraint, select, text
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
@@ -43,6 +43,7 @@ class MailKind(StrEnum):
     LOGO_FOUND = "logo_found"  # To the organiser of a firm that has a logo: website, path.
     INVITATION = "invitation"  # To a client, under the firm's name and logo: message, invited_by, count.
     CLIENT_ACTIVE = "client_active"  # To the organiser: client (name).
+    ACCESS_CHANGED = "access_changed"  # To a caseworker or client: change (ended|paused|resumed).
     PEOPLE_SILENT = "people_silent"  # To the organiser: step (caseworkers|clients), people (name, email, reminders).
     RESET_PASSWORD = "reset_password"  # To an account.  # noqa: S105
     # To operators, each with instead_of: names of those who are absent and whose deputy the reader is.
@@ -158,6 +159,11 @@ class Outgoing(Base):
         session.add_all(fresh)
         session.flush()
         return len(fresh)
+
+    @classmethod
+    def sent_since(cls, session: Session, since: datetime, *which: ColumnElement[bool]) -> list[datetime]:
+        """When mails for which all of *which* holds were written after that moment, oldest first."""
+        return list(session.scalars(select(cls.created_at).where(cls.created_at > since, *which).order_by(cls.id)))
 
     def readdress(self, address: str, now: datetime) -> None:
         """Send it again, to another address, as if it were written now: whoever is delivering it delivers another."""

@@ -13,8 +13,11 @@ from models.company_id import FIRST, LAST, CompanyIdPool
 from models.db import Base, Instant, Key
 from models.errors import N_, NotFound, ProvisionError
 from models.schedule import Land
+from models.text import fitting, one_line
 
 UMLAUTS = str.maketrans({"ä": "ae", "ö": "oe", "ü": "ue", "œ": "oe", "æ": "ae"})
+NAME_MOST, BUSINESS_MOST, WEBSITE_MOST, STREET_MOST, POSTCODE_MOST, CITY_MOST = 200, 100, 300, 200, 10, 100
+"""Characters of what a firm tells of itself."""
 APOSTROPHES = str.maketrans(dict.fromkeys("'’‘ʼ`´"))
 
 
@@ -88,21 +91,23 @@ class Firm(Base):
     )
 
     id: Mapped[Key]
-    name: Mapped[str] = mapped_column(String(200), index=True)
+    name: Mapped[str] = mapped_column(String(NAME_MOST), index=True)
     line_of_business: Mapped[LineOfBusiness]
-    business: Mapped[str] = mapped_column(String(100), default="")
+    business: Mapped[str] = mapped_column(String(BUSINESS_MOST), default="")
     """In the firm's own words, where the list does not say it."""
     search: Mapped[str] = mapped_column(Text)
     """Name and business as a search compares them; follows both."""
-    website: Mapped[str] = mapped_column(String(300), default="")
-    street: Mapped[str] = mapped_column(String(200), default="")
-    postcode: Mapped[str] = mapped_column(String(10), default="")
-    city: Mapped[str] = mapped_column(String(100), default="")
+    website: Mapped[str] = mapped_column(String(WEBSITE_MOST), default="")
+    street: Mapped[str] = mapped_column(String(STREET_MOST), default="")
+    postcode: Mapped[str] = mapped_column(String(POSTCODE_MOST), default="")
+    city: Mapped[str] = mapped_column(String(CITY_MOST), default="")
     land: Mapped[Land | None]
     company_id: Mapped[int | None] = mapped_column(unique=True)
     preferred_number: Mapped[int | None] = mapped_column(unique=True)
     offered_numbers: Mapped[list[int] | None] = mapped_column(JSON(none_as_null=True))
     """Free numbers offered instead of a preferred one that could not be granted; the organiser chooses."""
+    invitations_a_day: Mapped[int | None]
+    """People whom it may name on one day, if an operator has allowed it others than the settings do."""
     created_at: Mapped[Instant]
 
     @classmethod
@@ -133,7 +138,7 @@ class Firm(Base):
         if line_of_business is LineOfBusiness.OTHER and not business.strip():
             raise BusinessMissing
         self.name, self.line_of_business = firm_name(name), line_of_business
-        self.business = " ".join(business.split())[:100]
+        self.business = fitting(one_line(business), BUSINESS_MOST, "business")
 
     def describe(
         self,
@@ -151,9 +156,9 @@ class Firm(Base):
         if website is not None:
             self.website = website_address(website)
         if street is not None:
-            self.street = " ".join(street.split())[:200]
+            self.street = fitting(one_line(street), STREET_MOST, "street")
         if city is not None:
-            self.city = " ".join(city.split())[:100]
+            self.city = fitting(one_line(city), CITY_MOST, "city")
         if land is not None:
             self.land = land
 
@@ -254,8 +259,8 @@ def _bare(name: str) -> str:
 
 
 def firm_name(written: str) -> str:
-    """The name with its spaces set right and nothing else changed; raises FirmNameMissing."""
-    name = " ".join(written.split())[:200]
+    """The name with its spaces set right and nothing else changed; raises FirmNameMissing or TextTooLong."""
+    name = fitting(one_line(written), NAME_MOST, "firm_name")
     if not name:
         raise FirmNameMissing
     return name
@@ -263,7 +268,7 @@ def firm_name(written: str) -> str:
 
 def german_postcode(written: str) -> str:
     """The five digits, or empty; raises PostcodeInvalid."""
-    digits = written.strip()
+    digits = one_line(written)
     if digits and not re.fullmatch(r"\d{5}", digits, re.ASCII):
         raise PostcodeInvalid(digits[:20])
     return digits
@@ -271,7 +276,7 @@ def german_postcode(written: str) -> str:
 
 def website_address(written: str) -> str:
     """The address with a scheme, or empty; raises WebsiteInvalid."""
-    text = written.strip()
+    text = one_line(written)
     if not text:
         return ""
     full = text if "://" in text else f"https://{text}"
@@ -282,7 +287,7 @@ def website_address(written: str) -> str:
     except ValueError as error:
         raise WebsiteInvalid(text[:100]) from error
     blank = any(letter.isspace() or not letter.isprintable() for letter in full)
-    if parts.scheme not in {"http", "https"} or not host or blank or len(full) > 300 or parts.username:
+    if parts.scheme not in {"http", "https"} or not host or blank or len(full) > WEBSITE_MOST or parts.username:
         raise WebsiteInvalid(text[:100])
     if "." not in host and ":" not in host and host != "localhost":
         raise WebsiteInvalid(text[:100])

@@ -13,7 +13,7 @@ from enum import StrEnum
 from hashlib import sha256
 from typing import Self
 
-from sqlalchemy import ForeignKey, String, UniqueConstraint, select
+from sqlalchemy import ForeignKey, String, UniqueConstraint, select, update
 from sqlalchemy.orm import Mapped, Session, mapped_column, object_session
 
 from models.db import Base, Instant, Key
@@ -79,16 +79,22 @@ class LinkReplaced(LinkExpired):
 
 
 class FormerToken(Base):
-    """The token of a link that a newer one has replaced: whoever comes with it can be told so."""
+    """The token of a link that a newer mail has replaced: whoever comes with it can be told so, or still be let in."""
 
     __tablename__ = "former_tokens"
 
     token_sha256: Mapped[str] = mapped_column(String(64), primary_key=True)
     link_id: Mapped[int] = mapped_column(ForeignKey("links.id"), index=True)
+    good_until: Mapped[Instant | None]
+    """It opens as the newest does, until then or until one of them is used. None: it opens nothing any more."""
 
 
 class Link(Base):
-    """One person's way to one goal. Making it anew (resend, changed address) kills the link sent before."""
+    """One person's way to one goal. Making it anew (resend, changed address) kills the link sent before.
+
+    Unless anybody could have asked for the new one: then the one before stays good for its own time, so that nobody
+    can make useless what somebody else is about to open.
+    """
 
     __tablename__ = "links"
     __table_args__ = (UniqueConstraint("person_id", "purpose"), UniqueConstraint("account_id", "purpose"))
@@ -105,34 +111,47 @@ class Link(Base):
 
     @classmethod
     def to(
-        cls, session: Session, purpose: Purpose, now: datetime, *, person: int | None = None, account: int | None = None
+        cls,
+        session: Session,
+        purpose: Purpose,
+        now: datetime,
+        *,
+        person: int | None = None,
+        account: int | None = None,
+        keep: bool = False,
     ) -> Self:
-        """A fresh link; the one made before for this purpose dies."""
+        """A fresh link; the one made before for this purpose dies, unless it is to be kept."""
         if person is not None:
-            return cls.to_each(session, purpose, now, [person])[person]
+            return cls.to_each(session, purpose, now, [person], keep=keep)[person]
         mine = select(cls).where(cls.account_id == account, cls.purpose == purpose)
         link = session.scalars(mine.with_for_update()).one_or_none() or cls(purpose=purpose, account_id=account)
-        link.renew(now)
+        link.renew(now, keep=keep)
         session.add(link)
         session.flush()
         return link
 
     @classmethod
-    def to_each(cls, session: Session, purpose: Purpose, now: datetime, people: Collection[int]) -> dict[int, Self]:
+    def to_each(
+        cls, session: Session, purpose: Purpose, now: datetime, people: Collection[int], *, keep: bool = False
+    ) -> dict[int, Self]:
         """A fresh link for each person, by the person's id, in as many statements for many as for one."""
         theirs = select(cls).where(cls.person_id.in_(people), cls.purpose == purpose).order_by(cls.id)
         links = {link.person_id or 0: link for link in session.scalars(theirs.with_for_update())}
         for person in people:
-            links.setdefault(person, cls(purpose=purpose, person_id=person)).renew(now)
+            links.setdefault(person, cls(purpose=purpose, person_id=person)).renew(now, keep=keep)
         session.add_all(links.values())
         session.flush()
         return links
 
-    def renew(self, now: datetime) -> None:
-        """The next generation begins."""
+    def renew(self, now: datetime, *, keep: bool = False) -> None:
+        """The next generation begins; those before end with it, or are kept for their own time."""
         session = object_session(self)
         if session is not None and self.id is not None:
-            session.add(FormerToken(token_sha256=self.token_sha256, link_id=self.id))
+            keep = keep and self.used_at is None
+            if not keep:
+                session.execute(update(FormerToken).where(FormerToken.link_id == self.id).values(good_until=None))
+            until = self.expires_at if keep else None
+            session.add(FormerToken(token_sha256=self.token_sha256, link_id=self.id, good_until=until))
         self.generation = (self.generation or 0) + 1
         self.made_at, self.used_at = now, None
         self.expires_at = now + _life(self.purpose)
@@ -142,23 +161,18 @@ class Link(Base):
     def open(cls, session: Session, token: str, purpose: Purpose, now: datetime) -> Self:
         """The living link with this token, or a refusal that says what to do. Opening changes nothing."""
         digest = sha256(token.encode()).hexdigest()
-        link = session.scalars(select(cls).where(cls.token_sha256 == digest, cls.purpose == purpose)).one_or_none()
+        former = session.get(FormerToken, digest)
+        mine = cls.token_sha256 == digest if former is None else cls.id == former.link_id
+        link = session.scalars(select(cls).where(mine, cls.purpose == purpose)).one_or_none()
         if link is None:
-            raise cls._refusal_of(session, digest, purpose)
+            raise LinkUnknown
         if link.used_at is not None:
             raise LinkUsed
-        if link.expires_at <= now:
+        if former is None and link.expires_at <= now:
             raise LinkExpired(link.id)
+        if former is not None and (former.good_until is None or former.good_until <= now):
+            raise LinkReplaced(link.id)
         return link
-
-    @classmethod
-    def _refusal_of(cls, session: Session, digest: str, purpose: Purpose) -> ProvisionError:
-        """Why no living link has this token."""
-        former = select(cls).join(FormerToken, FormerToken.link_id == cls.id)
-        link = session.scalars(former.where(FormerToken.token_sha256 == digest, cls.purpose == purpose)).one_or_none()
-        if link is None:
-            return LinkUnknown()
-        return LinkUsed() if link.used_at is not None else LinkReplaced(link.id)
 
     @property
     def token(self) -> str:

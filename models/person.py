@@ -21,13 +21,18 @@ from argon2.exceptions import InvalidHashError, VerificationError
 from email_validator import EmailNotValidError, validate_email
 from sqlalchemy import CheckConstraint, ForeignKey, Index, String, UniqueConstraint, delete, select, text
 from sqlalchemy.orm import Mapped, Session, mapped_column
-from zxcvbn import zxcvbn
 
 from models.db import Base, Instant, Key
 from models.errors import N_, NotFound, ProvisionError
+from models.mail_server import offers_smtputf8
+from models.names import split_name
+from models.passwords import PASSWORD_MAX, check_password
 from models.schedule import WORKING_HOURS, Hours, HoursColumn, Land
+from models.settings import settings
+from models.text import fitting, one_line
 
-PASSWORD_MIN, PASSWORD_MAX = 15, 200
+PART_MOST, NAME_MOST = 100, 200
+"""Characters of a given or a family name, and of both together."""
 SESSION_LIFE = timedelta(hours=12)
 
 
@@ -63,6 +68,15 @@ class AddressInvalid(ProvisionError):
         self.address = address
 
 
+class AddressUnwritable(AddressInvalid):
+    """Right, and of no use as long as the mail server does not take it."""
+
+    says = N_(
+        "“%(address)s” has letters before the @ that our mail server cannot write to: give an address that has only "
+        "a to z, digits and signs there."
+    )
+
+
 class NameMissing(ProvisionError):
     status = 422
     says = N_("The name for %(address)s is missing: give at least a family name.")
@@ -70,33 +84,6 @@ class NameMissing(ProvisionError):
     def __init__(self, address: str) -> None:
         super().__init__(address)
         self.address = address
-
-
-class PasswordTooShort(ProvisionError):
-    status = 422
-    says = N_("The password has %(length)s characters: use at least %(least)s, a sentence is easiest to remember.")
-
-    def __init__(self, length: int) -> None:
-        super().__init__(length)
-        self.length = length
-        self.least = PASSWORD_MIN
-
-
-class PasswordTooLong(ProvisionError):
-    status = 422
-    says = N_("The password has %(length)s characters: use at most %(most)s.")
-
-    def __init__(self, length: int) -> None:
-        super().__init__(length)
-        self.length = length
-        self.most = PASSWORD_MAX
-
-
-class PasswordGuessable(ProvisionError):
-    """Common, or made of what everybody knows about the person or the firm."""
-
-    status = 422
-    says = N_("This password is easy to guess, because it is common or contains your name: choose another one.")
 
 
 class AccountExists(ProvisionError):
@@ -132,22 +119,42 @@ class SignInRefused(ProvisionError):
     says = N_("E-mail address or password are not right: check both, or have the password reset.")
 
 
+class AccessEnded(ProvisionError):
+    """Told only to who knows the password."""
+
+    status = 403
+    says = N_("Your access has been ended or paused: ask the firm that you work with, or that invited you.")
+
+
 def email_address(written: str) -> str:
-    """The address as it is stored and compared; raises AddressInvalid."""
+    """The address in the one form in which it is stored and compared; raises AddressInvalid.
+
+    However it was written: with capitals, with letters apart from their dots, with a domain of umlauts as people or as
+    browsers write it (``xn--``), or as a link.
+    """
+    clean = one_line(written).removeprefix("mailto:")
     try:
-        return validate_email(written.strip(), check_deliverability=False, test_environment=True).normalized.lower()
+        found = validate_email(clean, check_deliverability=False, test_environment=True).normalized
     except EmailNotValidError as error:
-        raise AddressInvalid(written.strip()[:254]) from error
+        raise AddressInvalid(clean[:254]) from error
+    return normalize("NFC", found.lower())
 
 
-def split_name(name: str) -> tuple[str, str]:
-    """Given and family name of “Erika Maria Muster”; a comma puts the family name first."""
-    clean = " ".join(name.split())
-    if "," in clean:
-        family, _, given = (part.strip() for part in clean.partition(","))
-        return given, family
-    given, _, family = clean.rpartition(" ")
-    return given, family
+def writable_address(written: str) -> str:
+    """The same of an address that is to be written to; raises AddressInvalid, and AddressUnwritable.
+
+    Letters outside ASCII before the @ need a mail server that offers SMTPUTF8, by what it said last.
+    """
+    address = email_address(written)
+    if not address.rpartition("@")[0].isascii() and not offers_smtputf8():
+        raise AddressUnwritable(address)
+    return address
+
+
+def name_parts(name: str) -> tuple[str, str]:
+    """Given and family name, each within its length; raises TextTooLong."""
+    given, family = split_name(fitting(one_line(name), NAME_MOST))
+    return fitting(given, PART_MOST), fitting(family, PART_MOST)
 
 
 class TooManyAtOnce(ProvisionError):
@@ -174,17 +181,6 @@ def _in_turn() -> Iterator[None]:
 @cache
 def _hasher() -> PasswordHasher:
     return PasswordHasher()  # argon2id; parameters of RFC 9106, low-memory profile.
-
-
-def check_password(password: str, *context: str) -> None:
-    """Refuse a password that is too short, common, or built from *context* (names, address, firm)."""
-    if len(password) < PASSWORD_MIN:
-        raise PasswordTooShort(len(password))
-    if len(password) > PASSWORD_MAX:
-        raise PasswordTooLong(len(password))
-    words = [word for known in context for word in (known, *known.replace("@", " ").replace(".", " ").split())]
-    if zxcvbn(password[:72], user_inputs=words)["score"] < 3:  # It reads 72 characters at most.
-        raise PasswordGuessable
 
 
 class Account(Base):
@@ -221,8 +217,13 @@ class Account(Base):
     created_at: Mapped[Instant]
 
     @classmethod
-    def by_email(cls, session: Session, email: str) -> Self | None:
-        return session.scalars(select(cls).where(cls.email == email)).one_or_none()
+    def by_email(cls, session: Session, written: str) -> Self | None:
+        """The account of this address, however it is written; None also for what is no address."""
+        try:
+            address = email_address(written)
+        except AddressInvalid:
+            return None
+        return session.scalars(select(cls).where(cls.email == address)).one_or_none()
 
     @classmethod
     def kept_elsewhere(cls, session: Session, emails: Collection[str]) -> dict[str, Self]:
@@ -249,8 +250,12 @@ class Account(Base):
 
 
 def hash_password(password: str, *context: str) -> str:
-    """Check a new password and give its hash; takes a tenth of a second, so never within a transaction."""
-    check_password(_typed(password), *context)
+    """Check a new password and give its hash; takes a tenth of a second, so never within a transaction.
+
+    *context*: what others know of its holder, besides the names of the provider.
+    """
+    ours = settings().provider_name, settings().product_name, settings().account_name
+    check_password(_typed(password), *context, *ours)
     with _in_turn():
         return _hasher().hash(_typed(password))
 
@@ -349,7 +354,9 @@ class Person(Base):
     bounced_at: Mapped[Instant | None]
     """Mail to this address came back for good; nothing more is sent until it is corrected."""
     withdrawn_at: Mapped[Instant | None]
-    """Not invited any longer; until named again this person is none of the firm's people."""
+    """Not invited any longer, or without access for good: none of the firm's people, until named again."""
+    paused_at: Mapped[Instant | None]
+    """Without access, and written to no more, until taken back."""
 
     @property
     def name(self) -> str:
@@ -360,6 +367,12 @@ class Person(Base):
         """The firm's people in this role, in the order in which they were added."""
         here = select(cls).where(cls.firm_id == firm_id, cls.role == role, cls.withdrawn_at.is_(None))
         return list(session.scalars(here.order_by(cls.id)))
+
+    @classmethod
+    def behind(cls, session: Session, account_id: int) -> list[Self]:
+        """Who the holder of this account is at the firms that give them access, in the order of being added."""
+        mine = select(cls).where(cls.account_id == account_id, cls.withdrawn_at.is_(None), cls.paused_at.is_(None))
+        return list(session.scalars(mine.order_by(cls.id)))
 
     @classmethod
     def one(cls, session: Session, firm_id: int, role: Role) -> Self | None:
@@ -374,13 +387,23 @@ class Person(Base):
         return person
 
     def rename(self, name: str) -> None:
-        self.given_name, self.family_name = (part[:100] for part in split_name(name))
+        self.given_name, self.family_name = name_parts(name)
+
+    def call(self, given_name: str, family_name: str) -> None:
+        """Name the person as they do it themselves; raises NameMissing or TextTooLong, each at its field."""
+        given, family = one_line(given_name), one_line(family_name)
+        if not family:
+            raise NameMissing(self.email)
+        self.given_name = fitting(given, PART_MOST, "given_name")
+        self.family_name = fitting(family, PART_MOST, "family_name")
+        fitting(self.name, NAME_MOST, "family_name")
 
     def give_way(self, name: str, email: str) -> None:
         """Somebody else, or somebody anew, takes this role: nothing is known of them but name and address."""
         self.rename(name)
         self.email = email
-        self.account_id = self.invited_at = self.registered_at = self.bounced_at = self.withdrawn_at = None
+        self.account_id = self.invited_at = self.registered_at = None
+        self.bounced_at = self.withdrawn_at = self.paused_at = None
 
     def register(self, session: Session, before: str | None, hashed: str, now: datetime) -> Account:
         """Make or join the account of this address, whose holder has followed a link sent to it.

@@ -1,16 +1,27 @@
 """What a request to come aboard says, whoever sends it: an operator's form or a webhook."""
 
-from collections.abc import Iterable
-from email.utils import parseaddr
+import re
+from collections.abc import Iterable, Iterator
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from models import firm
 from models.company_id import company_number
 from models.errors import N_, ProvisionError
 from models.firm import BusinessMissing, LineOfBusiness, firm_name, german_postcode, website_address
-from models.person import AddressForm, Language, NameMissing, email_address, split_name
+from models.person import (
+    NAME_MOST,
+    AddressForm,
+    AddressInvalid,
+    Language,
+    NameMissing,
+    email_address,
+    name_parts,
+    writable_address,
+)
 from models.schedule import Land
 from models.subscription import Interval, Plan
+from models.text import Line, Paragraphs, one_line
 
 
 class IntervalMissing(ProvisionError):
@@ -38,18 +49,29 @@ class AddressTwice(ProvisionError):
         self.second = second
 
 
+class LineUnclear(ProvisionError):
+    status = 422
+    says = N_(
+        "It is not clear whom “%(line)s” names: write one person a line, the name first, for example Erika Muster; "
+        "erika@firm.example."
+    )
+
+    def __init__(self, line: str) -> None:
+        super().__init__(line)
+        self.line = line
+
+
 class Named(BaseModel):
     """A person by name and e-mail address."""
 
     model_config = ConfigDict(extra="forbid", str_strip_whitespace=True)
 
-    name: str = Field(min_length=1, max_length=200, examples=["Erika Muster"])
-    email: str = Field(min_length=3, max_length=254, examples=["erika.muster@freitag.example"])
+    name: Line = Field(min_length=1, max_length=NAME_MOST, examples=["Erika Muster"])
+    email: Line = Field(min_length=3, max_length=254, examples=["erika.muster@freitag.example"])
 
     def check(self) -> None:
-        email_address(self.email)
-        _, family = split_name(self.name)
-        if not family:
+        writable_address(self.email)
+        if not name_parts(self.name)[1]:
             raise NameMissing(self.email)
 
 
@@ -60,37 +82,50 @@ def check_people(people: Iterable[Named]) -> None:
         one.check()
         address = email_address(one.email)
         known = names.setdefault(address, one.name)
-        if known.casefold() != one.name.casefold():
+        if " ".join(name_parts(known)).casefold() != " ".join(name_parts(one.name)).casefold():
             raise AddressTwice(address, known, one.name)
 
 
 def named(name: str, email: str) -> Named:
-    """The person of whom a form says this; raises AddressInvalid or NameMissing."""
-    address = email_address(email)
-    if not name.strip():
+    """The person of whom a form says this; raises AddressInvalid, NameMissing or TextTooLong."""
+    address = writable_address(email)
+    if not name_parts(name)[1]:
         raise NameMissing(address)
-    one = Named(name=name.strip()[:200], email=address)
-    one.check()
-    return one
+    return Named(name=name, email=address)
 
 
-def parse_people(lines: str) -> list[Named]:
-    """People written one a line, as ``Erika Muster <erika@freitag.example>`` or ``Erika Muster; erika@…``."""
-    people = []
-    for line in filter(None, (line.strip() for line in lines.splitlines())):
-        for separator in (";", "\t"):
-            if separator in line:
-                name, _, address = (part.strip() for part in line.partition(separator))
-                break
-        else:
-            name, address = parseaddr(line)
-            if not address or "@" not in address:
-                address = line
-        address = email_address(address)
-        if not name:
-            raise NameMissing(address)
-        people.append(Named(name=name, email=address))
-    return people
+ADDRESS = re.compile(r"(?:mailto:)?[^\s<>()\[\],;:\"'][^\s<>()\[\],;:\"]*@[^\s<>()\[\],;:\"']+", re.IGNORECASE)
+AROUND = " \t,;<>()[]\"'"
+"""What address books set around names and addresses."""
+
+
+def parse_people(text: str) -> list[Named]:
+    """People as they are typed, or pasted from an address book: one a line, or several on one.
+
+    The name first, with or without brackets, quotes, commas or semicolons between: ``Erika Muster; erika@…``,
+    ``Erika Muster <erika@freitag.example>``, ``Muster, Erika <erika@…>, Beispiel, Max <max@…>``.
+    """
+    return [one for row in text.splitlines() if one_line(row) for one in _people_in(one_line(row))]
+
+
+def _people_in(row: str) -> Iterator[Named]:
+    addresses = list(ADDRESS.finditer(row))
+    if not addresses:
+        raise AddressInvalid(row[:254])
+    ends = [0, *(found.end() for found in addresses)]
+    names = [row[end : found.start()].strip(AROUND) for end, found in zip(ends, addresses, strict=False)]
+    behind = row[ends[-1] :].strip(AROUND)
+    if behind and (len(names) > 1 or names[0]):
+        raise LineUnclear(row[:100])
+    before = ""
+    for found, name in zip(addresses, [behind] if behind else names, strict=True):
+        address = email_address(found[0])
+        if not name and address == before:  # Some write the address as the name as well.
+            continue
+        before = address
+        if ";" in name:
+            raise LineUnclear(row[:100])
+        yield named(name.replace('"', ""), address)
 
 
 class OnboardingRequest(BaseModel):
@@ -98,19 +133,21 @@ class OnboardingRequest(BaseModel):
 
     model_config = ConfigDict(extra="forbid", str_strip_whitespace=True)
 
-    firm_name: str = Field(max_length=200, examples=["Anwaltskanzlei Freitag & Kollegen"])
+    firm_name: Line = Field(max_length=firm.NAME_MOST, examples=["Anwaltskanzlei Freitag & Kollegen"])
     line_of_business: LineOfBusiness
-    business: str = Field("", max_length=100, description="In the firm's own words; needed with `other`.")
-    website: str = Field("", max_length=300, examples=["www.freitag.example"])
-    street: str = Field("", max_length=200)
-    postcode: str = Field("", max_length=10)
-    city: str = Field("", max_length=100)
+    business: Line = Field(
+        "", max_length=firm.BUSINESS_MOST, description="In the firm's own words; needed with `other`."
+    )
+    website: Line = Field("", max_length=firm.WEBSITE_MOST, examples=["www.freitag.example"])
+    street: Line = Field("", max_length=firm.STREET_MOST)
+    postcode: Line = Field("", max_length=firm.POSTCODE_MOST)
+    city: Line = Field("", max_length=firm.CITY_MOST)
     land: Land | None = Field(None, description="Federal state, for public holidays.")
-    preferred_number: str = Field("", max_length=20, description="Preferred company ID, six digits.")
+    preferred_number: Line = Field("", max_length=20, description="Preferred company ID, six digits.")
     plan: Plan | None = Field(None, description="Without a plan the firm wants advice first.")
     interval: Interval | None = Field(None, description="How often the subscription is billed.")
-    question: str = Field("", max_length=2000, description="What the firm wants advice on.")
-    logo_permission_by: str = Field(
+    question: Paragraphs = Field("", max_length=2000, description="What the firm wants advice on.")
+    logo_permission_by: Line = Field(
         "", max_length=200, description="Name of who allowed us to take the logo from the website."
     )
     organiser: Named

@@ -106,6 +106,8 @@ class Settings(BaseSettings):
     """Days that a registration or invitation link is good for."""
     trust_roots: Path | None = None
     """Folder with certificates (PEM or DER) of those whose signatures are trusted; without it an operator looks."""
+    invitations_a_day: Annotated[int, Field(ge=1)] = 500
+    """People whom one firm may name on one day, unless an operator allows it others."""
     decision_days: int = 2
     """Working days after which an open decision is overdue and the managers are told."""
     overdue_days: int = 14

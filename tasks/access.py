@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -14,6 +14,7 @@ from models.firm import Firm, german_postcode
 from models.link import Link, LinkUsed, Purpose
 from models.onboarding import Onboarding, Reminder
 from models.person import (
+    AccessEnded,
     Account,
     AddressForm,
     Language,
@@ -60,18 +61,21 @@ class Visitor:
 def sign_in(email: str, password: str) -> str:
     """A session token; raises SignInRefused."""
     with reading() as session:
-        known = Account.by_email(session, email.strip().lower())
+        known = Account.by_email(session, email)
     verified = verify_password(known.password_hash if known else None, password)
     assert known is not None  # Without an account nothing is verified.
     with transaction() as session:
         account = session.get_one(Account, known.id)
-        if account.deactivated_at is not None and not _works_at_a_firm(session, account):
-            raise SignInRefused
-        return account.enter(session, verified, now())
+        token = account.enter(session, verified, now())
+        _require_access(session, account)
+        return token
 
 
-def _works_at_a_firm(session: Session, account: Account) -> bool:
-    return session.scalars(select(Person.id).where(Person.account_id == account.id)).first() is not None
+def _require_access(session: Session, account: Account) -> None:
+    """Operators have it, and whom a firm gives it; raises SignInRefused for former operators, else AccessEnded."""
+    if account.is_operator or Person.behind(session, account.id):
+        return
+    raise SignInRefused if account.deactivated_at is not None else AccessEnded
 
 
 def sign_out(token: str) -> None:
@@ -92,11 +96,11 @@ def signed_in(token: str) -> Visitor | None:
             select(Person, Firm, Onboarding.id)
             .join(Firm, Firm.id == Person.firm_id)
             .join(Onboarding, Onboarding.firm_id == Firm.id)
-            .where(Person.account_id == account.id)
+            .where(Person.id.in_([person.id for person in Person.behind(session, account.id)]))
             .order_by(Person.id)
         ).all()
         people = [person for person, _, _ in rows]
-        if account.deactivated_at is not None and not people:
+        if not account.is_operator and not people:
             return None
         manners = account if account.is_operator or not people else people[0]
         return Visitor(
@@ -157,7 +161,7 @@ class Manners:
 def person_of(account_id: int) -> Person | None:
     """The holder of this account, as the first firm knows them; None: no firm does."""
     with reading() as session:
-        return session.scalars(select(Person).where(Person.account_id == account_id).order_by(Person.id)).first()
+        return next(iter(Person.behind(session, account_id)), None)
 
 
 def set_manners(account_id: int, manners: Manners) -> None:
@@ -166,7 +170,8 @@ def set_manners(account_id: int, manners: Manners) -> None:
         people = _people_of(session, account_id)
         account = session.get_one(Account, account_id)
         account.language, account.address_form = manners.language, manners.address_form
-        manners.keep(session, people)
+        with_access = [one for one in people if one.withdrawn_at is None and one.paused_at is None]
+        manners.keep(session, with_access)
 
 
 def _people_of(session: Session, account_id: int) -> Sequence[Person]:
@@ -176,18 +181,33 @@ def _people_of(session: Session, account_id: int) -> Sequence[Person]:
     return session.scalars(theirs.execution_options(populate_existing=True)).all()
 
 
+DAY, MOST_RESETS_A_DAY = timedelta(days=1), 6
+"""So many links to set a password one address is sent in a day, whoever asks for them."""
+
+
 def ask_for_reset(email: str) -> None:
-    """Send a link to set a new password, if the address has an account; silent otherwise."""
+    """Send a link to set a new password, if the address has an account; silent otherwise.
+
+    Anybody can ask: so a link that was sent before stays good, and the last one of a day is good for a day.
+    """
     with transaction() as session:
-        mail_reset(session, Account.by_email(session, email.strip().lower()))
+        account, at = Account.by_email(session, email), now()
+        if account is None or not (account.is_operator or Person.behind(session, account.id)):
+            return
+        mine = Outgoing.kind == MailKind.RESET_PASSWORD, Outgoing.to_address == account.email
+        times = Outgoing.sent_since(session, at - DAY, *mine)
+        if len(times) < MOST_RESETS_A_DAY:
+            mail_reset(session, account, lasts=DAY if len(times) + 1 == MOST_RESETS_A_DAY else None)
 
 
-def mail_reset(session: Session, account: Account | None) -> None:
+def mail_reset(session: Session, account: Account | None, lasts: timedelta | None = None) -> None:
     if account is None:
         return
     at = now()
-    person = session.scalars(select(Person).where(Person.account_id == account.id).limit(1)).one_or_none()
-    link = Link.to(session, Purpose.RESET_PASSWORD, at, account=account.id)
+    person = next(iter(Person.behind(session, account.id)), None)
+    link = Link.to(session, Purpose.RESET_PASSWORD, at, account=account.id, keep=True)
+    if lasts is not None:
+        link.expires_at = at + lasts
     key = f"reset_password:{account.id}:{link.generation}"
     facts = {"firm": "", "company_id": None, "logo": False}
     Outgoing.post(session, MailKind.RESET_PASSWORD, key, person, at, account=account, link=link, **facts)
@@ -201,7 +221,10 @@ def reset_opened(token: str) -> str:
 
 def reset_password(token: str, password: str) -> str:
     """Set the password; every session ends, a new one begins. Returns its token."""
-    hashed = hash_password(password, reset_opened(token))
+    with reading() as session:
+        holder = session.get_one(Account, Link.open(session, token, Purpose.RESET_PASSWORD, now()).account_id)
+        about = _names_around(session, holder)
+    hashed = hash_password(password, holder.email, *about)
     with transaction() as session:
         at = now()
         link = Link.open(session, token, Purpose.RESET_PASSWORD, at)
@@ -210,11 +233,18 @@ def reset_password(token: str, password: str) -> str:
         if link.used_at is not None:  # Sent twice: the other one was faster.
             raise LinkUsed
         account = session.get_one(Account, link.account_id)
+        _require_access(session, account)
         account.keep_password(session, hashed)
         account.confirmed_at = account.confirmed_at or at
         link.used_at = at
         use_up_links(session, people, at)
         return SignIn.start(session, account, at)
+
+
+def _names_around(session: Session, account: Account) -> list[str]:
+    """What others know of the holder of this account: their names, and those of their firms."""
+    here = select(Person, Firm.name).join(Firm, Firm.id == Person.firm_id).where(Person.account_id == account.id)
+    return [name for person, firm in session.execute(here) for name in (person.name, firm)]
 
 
 def use_up_links(session: Session, people: Sequence[Person], at: datetime) -> None:

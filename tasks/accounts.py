@@ -22,8 +22,8 @@ from models.person import (
     Account,
     AccountElsewhere,
     AddressForm,
+    AddressInvalid,
     Language,
-    NameMissing,
     NoLongerInvited,
     Person,
     Role,
@@ -91,8 +91,8 @@ def ask_organiser(case_id: int) -> Standing:
         return case.standing(StepName.ORGANISER)
 
 
-def invite(session: Session, turns: Sequence[Turn], by: str = "provision") -> None:
-    """Send each of these people a fresh link to an account; a link sent before dies.
+def invite(session: Session, turns: Sequence[Turn], by: str = "provision", *, keep: bool = False) -> None:
+    """Send each of these people a fresh link to an account; a link sent before dies, unless it is to be kept.
 
     From now on we wait for them, unless this is a reminder. Whoever has an account at a foreign identity provider has
     joined with that; the link then sets a password for our pages. It takes as many statements for many as for one.
@@ -109,7 +109,7 @@ def invite(session: Session, turns: Sequence[Turn], by: str = "provision") -> No
         kind = MailKind.INVITATION if client else MailKind.REGISTER
         contacts = select(ClientContact).where(ClientContact.person_id.in_(people))
         words = {c.person_id: (c.message, c.invited_by) for c in session.scalars(contacts)} if client else {}
-        links = Link.to_each(session, purpose, at, people)
+        links = Link.to_each(session, purpose, at, people, keep=keep)
         mails = []
         for case, person, count, last in asked:
             message, invited_by = words.get(person.id, ("", ""))
@@ -189,7 +189,7 @@ def opened(token: str, purpose: Purpose) -> Invited:
 def _holder(session: Session, link: Link) -> Person:
     """Whose link this is; raises NoLongerInvited."""
     person = session.get_one(Person, link.person_id)
-    if person.withdrawn_at is not None:
+    if person.withdrawn_at is not None or person.paused_at is not None:
         raise NoLongerInvited
     return person
 
@@ -227,7 +227,7 @@ def register(
         account = Account.by_email(session, invited.person.email)
     before = account.password_hash if account else None
     name = f"{given_name} {family_name}".strip()
-    about = (invited.person.email, name, invited.firm.name)
+    about = (invited.person.email, name, invited.person.name, invited.firm.name)
     hashed = verify_password(before, password) if before else hash_password(password, *about)
     with transaction() as session:
         at = now()
@@ -240,9 +240,7 @@ def register(
         case.require_going()
         if person.role is not Role.ORGANISER:
             case.require_agreement()
-        if not family_name.strip():
-            raise NameMissing(person.email)
-        person.given_name, person.family_name = given_name.strip()[:100], family_name.strip()[:100]
+        person.call(given_name, family_name)
         person.language, person.address_form = language, address_form
         joined = person.registered_at is not None  # By a foreign identity provider, whose password is not known here.
         account = person.register(session, before, hashed, at)
@@ -303,7 +301,7 @@ def _registered(session: Session, case: Onboarding, person: Person, actor: str) 
                 path=f"/firm/{case.firm_id}/clients",
             )
             for one in staff
-            if one.registered_at is not None
+            if one.registered_at is not None and one.paused_at is None
         ]
         Outgoing.post_all(session, mails)
     case.touch(at)
@@ -350,7 +348,7 @@ def registered_elsewhere(email: str, external_id: str, given_name: str, family_n
             if case.stopped_at is not None:
                 continue
             person.join(account, at)
-            person.given_name, person.family_name = given_name or person.given_name, family_name or person.family_name
+            person.call(given_name or person.given_name, family_name or person.family_name)
             if account.password_hash is not None:
                 use_up_links(session, [person], at)
             _registered(session, case, person, f"account:{external_id}")
@@ -361,8 +359,13 @@ def registered_elsewhere(email: str, external_id: str, given_name: str, family_n
 def ask_for_link(company_id: str, email: str) -> None:
     """Somebody at the bare registration page: if the firm has invited this address, it gets a fresh link.
 
-    Says nothing either way, so that nobody learns who works where.
+    Says nothing either way, so that nobody learns who works where. Anybody can ask: so the link sent before stays good,
+    and nobody is sent more than a few.
     """
+    try:
+        address = email_address(email)
+    except AddressInvalid:
+        return
     with transaction() as session:
         digits = "".join(company_id.split())
         if not (digits.isascii() and digits.isdigit() and len(digits) == 6):
@@ -370,12 +373,14 @@ def ask_for_link(company_id: str, email: str) -> None:
         firm = session.scalars(select(Firm).where(Firm.company_id == int(digits))).one_or_none()
         if firm is None:
             return
-        here = select(Person).where(Person.firm_id == firm.id, Person.email == email.strip().lower())
+        here = select(Person).where(Person.firm_id == firm.id, Person.email == address)
         here = here.where(Person.withdrawn_at.is_(None))
         for person in session.scalars(here.where(Person.registered_at.is_(None), Person.role.in_(STEP_OF))).all():
             case = Onboarding.of_firm(session, firm.id)
-            if person.invited_at is not None and case.stopped_at is None:
-                invite(session, [Turn(case, person)])
+            mine = select(Link.id).where(Link.person_id == person.id, Link.purpose == PURPOSE_OF[person.role])
+            times = Outgoing.sent_since(session, now() - DAY, Outgoing.link_id.in_(mine))
+            if person.invited_at is not None and case.stopped_at is None and len(times) < MOST_LINKS_A_DAY:
+                invite(session, [Turn(case, person)], keep=True)
 
 
 def renew_link(link_id: int) -> int:
@@ -388,8 +393,7 @@ def renew_link(link_id: int) -> int:
         case, at = Onboarding.of_firm(session, person.firm_id), now()
         case.require_going()
         session.refresh(link)
-        sent = select(Outgoing.created_at).where(Outgoing.link_id == link.id, Outgoing.created_at > at - DAY)
-        times = session.scalars(sent.order_by(Outgoing.id)).all()
+        times = Outgoing.sent_since(session, at - DAY, Outgoing.link_id == link.id)
         if times and times[-1] + RESEND_PAUSE > at:
             return case.id  # Asked for twice: the newest is on its way.
         if len(times) >= MOST_LINKS_A_DAY:

@@ -416,11 +416,11 @@ def withdraw(case_id: int, reason: str, by: str) -> int:
                     **letterhead(session, case.firm),
                     by="provider",
                     who=settings().provider_name,
-                    reason=reason.strip()[:2000],
+                    reason=agreement.withdraw_reason,
                     sent_at=agreement.sent_at.isoformat(),
                 )
             facts = {"version": agreement.version, "sha256": sha256_of(session, agreement)}
-            record(session, case.id, at, "agreement.withdrawn", by, reason=reason.strip()[:2000], **facts)
+            record(session, case.id, at, "agreement.withdrawn", by, reason=agreement.withdraw_reason, **facts)
             close_questions(session, case.id, at)
             case.touch(at)
         return case.id

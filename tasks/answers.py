@@ -80,7 +80,7 @@ def _decline(session: Session, case: Onboarding, reason: str, actor: str, *, ip:
     if agreement.decline(reason, at):
         case.require_going()
         facts = {"ip": ip, "agent": agent[:300], "sha256": sha256_of(session, agreement)}
-        record(session, case.id, at, "agreement.declined", actor, reason=reason.strip()[:2000], **facts)
+        record(session, case.id, at, "agreement.declined", actor, reason=agreement.decline_reason, **facts)
         close_questions(session, case.id, at)
         case.touch(at)
     return case.id

@@ -22,6 +22,9 @@ from models.decision import Decision, DecisionKind
 from models.onboarding import Onboarding, Reminder
 from models.person import Person
 from models.schedule import now
+from models.text import fitting, one_line
+
+CADENCE_NAME_MOST = 80
 
 
 def set_cadence(
@@ -31,14 +34,14 @@ def set_cadence(
 
     *owner_id*: the firm or the case, 0 for the provider. Raises DaysInvalid, MostInvalid, FollowUnfit.
     """
-    row, limit = days_of(days), most_of(most)
+    row, limit, name = days_of(days), most_of(most), fitting(one_line(name), CADENCE_NAME_MOST, f"{kind}-name")
     if follow not in FOLLOWS[kind]:
         raise FollowUnfit(follow, FOLLOWS[kind])
     with transaction() as session:
         at = now()
         case_id = case_of(session, level, owner_id)
         cadence = Cadence.at(session, level, owner_id, kind) or Cadence(level=level, owner_id=owner_id, kind=kind)
-        cadence.name, cadence.days, cadence.most, cadence.follow = name.strip()[:80] or kind.value, row, limit, follow
+        cadence.name, cadence.days, cadence.most, cadence.follow = name or kind.value, row, limit, follow
         cadence.set_at, cadence.set_by = at, by[:254]
         session.add(cadence)
         session.flush()

@@ -21,16 +21,19 @@ from models.firm import Firm, firm_name, same_name
 from models.link import Link
 from models.logo import LogoPermission
 from models.onboarding import Onboarding, Reminder, StepName
-from models.person import Person, Role, email_address, split_name
+from models.person import Person, Role, email_address, name_parts, writable_address
 from models.request import Named, OnboardingRequest, named, parse_people
 from models.schedule import now
 from models.settings import settings
 from models.subscription import Interval, Plan, Subscription
+from models.text import TextTooLong, fitting, paragraphs
 from tasks.letterheads import letterhead
 from tasks.logos.publish import logo_chosen
 from tasks.passes import kick
 from tasks.people import stop_waiting_for
 from tasks.policy import side_effect
+
+REASON_MOST = 2000
 
 
 class CaseThere(ProvisionError):
@@ -61,6 +64,12 @@ class FormInvalid(ProvisionError):
         self.field = field
         self.value = value
         self.reason = reason
+
+
+class FieldTooLong(TextTooLong):
+    """Of a form that cannot show the refusal at its field."""
+
+    says = N_("The field %(field)s has %(length)s characters: shorten it to %(most)s.")
 
 
 class AddressTaken(ProvisionError):
@@ -97,14 +106,21 @@ def open_case(request_key: str, form: Facts, caseworkers: str) -> int:
     people = parse_people(caseworkers)
     for who in filter(None, (form["organiser"], form["contact"])):
         named(who["name"], who["email"])  # Says what is wrong as the board's form does.
-    try:
-        request = OnboardingRequest.model_validate({**form, "caseworkers": people})
-    except ValidationError as error:
-        first = error.errors()[0]
-        raise FormInvalid(".".join(map(str, first["loc"])), str(first["input"])[:100], first["msg"]) from error
-    case_id = start_case(request, request_key, "operator")
+    case_id = start_case(request_of({**form, "caseworkers": people}), request_key, "operator")
     kick(case_id)
     return case_id
+
+
+def request_of(form: Facts) -> OnboardingRequest:
+    """What a form asks for; raises FieldTooLong or FormInvalid, which name the field."""
+    try:
+        return OnboardingRequest.model_validate(form)
+    except ValidationError as error:
+        first = error.errors()[0]
+        field, value = ".".join(map(str, first["loc"])), str(first["input"])
+        if first["type"] == "string_too_long":
+            raise FieldTooLong(value[:20], len(value), first["ctx"]["max_length"], field) from error
+        raise FormInvalid(field, value[:100], first["msg"]) from error
 
 
 def start_case(request: OnboardingRequest, request_key: str, actor: str) -> int:
@@ -186,15 +202,16 @@ def add_people(
     for email in reversed(named):
         if email in known and known[email].withdrawn_at is not None:
             known[email].give_way(named[email].name, email)
+            known[email].added_at = now()
             added.append(known[email])
         elif email not in known:
-            given, family = split_name(named[email].name)
+            given, family = name_parts(named[email].name)
             person = Person(
                 firm_id=firm.id,
                 role=role,
                 email=email,
-                given_name=given[:100],
-                family_name=family[:100],
+                given_name=given,
+                family_name=family,
                 language=manners.language,
                 address_form=manners.address_form,
                 land=firm.land,
@@ -340,12 +357,13 @@ def stop_case(case_id: int, reason: str, by: str) -> None:
         case = Onboarding.get(session, case_id)
         if case.stopped_at is not None or case.finished_at is not None:
             raise CaseEnded
-        if not reason.strip():
+        reason = fitting(paragraphs(reason), REASON_MOST, "stop_reason")
+        if not reason:
             raise StopReasonMissing
         at = now()
         _stop(session, case, at)
         case.touch(at)
-        record(session, case.id, at, "case.stopped", by, reason=reason.strip()[:2000])
+        record(session, case.id, at, "case.stopped", by, reason=reason)
 
 
 def restart_pass(case_id: int, by: str) -> None:
@@ -390,7 +408,7 @@ def _address_corrected(session: Session, case: Onboarding, decision: Decision) -
 
 def _readdress(session: Session, case: Onboarding, person: Person, written: str, by: str) -> None:
     """Write to this person at another address from now on, what is held or came back as well."""
-    address, before = email_address(written), person.email
+    address, before = writable_address(written), person.email
     same = (Person.firm_id == person.firm_id, Person.role == person.role, Person.email == address)
     if session.scalars(select(Person.id).where(*same, Person.id != person.id)).first() is not None:
         raise AddressTaken(address)

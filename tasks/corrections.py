@@ -4,10 +4,13 @@ The firm itself may do so until its agreement is sent, an operator until it is s
 what it says: an operator withdraws it and sends a new one.
 """
 
+from datetime import timedelta
+
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from models.agreement import Agreement, SignedAlready
-from models.audit import record
+from models.audit import Entry, record
 from models.db import transaction
 from models.errors import N_, ProvisionError
 from models.firm import LineOfBusiness
@@ -18,6 +21,8 @@ from models.schedule import now
 from tasks.accounts import invite, name_contact
 from tasks.cases import Turn
 from tasks.people import replace
+
+CONTACTS_A_DAY = 5
 
 
 class AgreementSent(ProvisionError):
@@ -30,6 +35,16 @@ class OrganiserRegistered(ProvisionError):
     def __init__(self, name: str) -> None:
         super().__init__(name)
         self.name = name
+
+
+class ContactNamedOften(ProvisionError):
+    """Whoever is named gets a mail from us."""
+
+    says = N_("Another contact person was named %(most)s times within a day: ask us to correct it, or do it tomorrow.")
+
+    def __init__(self, most: int) -> None:
+        super().__init__(most)
+        self.most = most
 
 
 def may_correct(agreement: Agreement | None) -> bool:
@@ -55,6 +70,10 @@ def correct_contact(firm_id: int, by: str, contact: Named, *, as_operator: bool 
     """Name whom we write to; returns the case's id. Saying it again changes nothing."""
     with transaction() as session:
         case = _locked(session, firm_id, as_operator=as_operator)
+        said = select(Entry.id).where(Entry.case_id == case.id, Entry.action == "contact.named")
+        today = session.scalars(said.where(Entry.at > now() - timedelta(days=1))).all()
+        if not as_operator and len(today) >= CONTACTS_A_DAY:
+            raise ContactNamedOften(CONTACTS_A_DAY)
         name_contact(session, case, Person.organiser(session, case.firm_id), contact, by)
         return case.id
 

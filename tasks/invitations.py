@@ -2,7 +2,7 @@
 
 from datetime import datetime, timedelta
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from models.agreement import Agreement
@@ -15,6 +15,7 @@ from models.onboarding import Onboarding, Party, Reminder, Standing, StepName
 from models.person import NoLongerInvited, Person, Role
 from models.request import Named, check_people
 from models.schedule import now
+from models.settings import settings
 from tasks.accounts import PURPOSE_OF, RESEND_PAUSE, invite, welcome
 from tasks.agreements import asked_to_sign, mail_agreement
 from tasks.cases import Turn, add_people
@@ -25,11 +26,39 @@ INVITATIONS_AT_ONCE = 500
 RESENDS_A_DAY = 3
 """By hand, to one person within 24 hours."""
 MESSAGE_MOST = 1000
+DAY = timedelta(days=1)
+INVITATIONS_MOST = 100_000
+"""Beyond that nobody allows more in a day."""
 
 
 class NobodyNamed(ProvisionError):
     status = 422
     says = N_("Nobody is named: give at least one name with an e-mail address.")
+
+
+class InvitationsToday(ProvisionError):
+    """Whoever names people has mail sent to strangers under our name."""
+
+    says = N_(
+        "Of the %(most)s people whom a firm may invite in 24 hours, %(left)s can still be named, and these are "
+        "%(wanted)s: name the others tomorrow, or ask us to allow more."
+    )
+
+    def __init__(self, wanted: int, left: int, most: int) -> None:
+        super().__init__(wanted, left, most)
+        self.wanted = wanted
+        self.left = left
+        self.most = most
+
+
+class InvitationsInvalid(ProvisionError):
+    status = 422
+    says = N_("“%(number)s” is no number of invitations a day: write a whole number from 1 to %(most)s.")
+
+    def __init__(self, number: str) -> None:
+        super().__init__(number)
+        self.number = number
+        self.most = INVITATIONS_MOST
 
 
 class MessageTooLong(ProvisionError):
@@ -168,12 +197,35 @@ def add_clients(firm_id: int, by: str, people: list[Named], message: str = "") -
         return case.id
 
 
+def allow_invitations(case_id: int, number: str, by: str) -> None:
+    """An operator allows the firm to name so many people a day; empty: as many as any. Raises InvitationsInvalid."""
+    written = number.strip()
+    wanted = int(written) if written.isascii() and written.isdigit() and len(written) <= 6 else 0
+    if written and not 1 <= wanted <= INVITATIONS_MOST:
+        raise InvitationsInvalid(written[:20])
+    with transaction() as session:
+        case = Onboarding.get(session, case_id)
+        before, case.firm.invitations_a_day = case.firm.invitations_a_day, wanted or None
+        if before != case.firm.invitations_a_day:
+            record(session, case.id, now(), "invitations.allowed", by, before=before, number=wanted or None)
+
+
+def _named_today(session: Session, case: Onboarding) -> int:
+    here = Person.firm_id == case.firm_id, Person.role.in_([Role.CASEWORKER, Role.CLIENT])
+    counted = select(func.count()).select_from(Person).where(*here, Person.added_at > now() - DAY)
+    return session.scalar(counted) or 0
+
+
 def _add(session: Session, case: Onboarding, role: Role, by: str, people: list[Named]) -> list[Person]:
     if not people:
         raise NobodyNamed
     organiser = Person.organiser(session, case.firm_id)
     check_people(people)
+    before = _named_today(session, case)
     added = add_people(session, case.firm, role, people, organiser)
+    most = case.firm.invitations_a_day or settings().invitations_a_day
+    if before + len(added) > most:
+        raise InvitationsToday(len(added), max(0, most - before), most)
     record(session, case.id, now(), f"{role.value}s.named", by, persons=[person.id for person in added])
     case.touch(now())
     return added
@@ -203,9 +255,9 @@ def resend(person_id: int, by: str) -> int:
         last = session.scalars(select(Link).where(Link.person_id == person_id, Link.purpose == purpose)).one_or_none()
         if last is not None and last.made_at + RESEND_PAUSE > now():
             raise SentJustNow(person.name, last.made_at + RESEND_PAUSE)
-        by_hand = _resends(session, case.id, person_id, now() - timedelta(days=1))
+        by_hand = _resends(session, case.id, person_id, now() - DAY)
         if len(by_hand) >= RESENDS_A_DAY:
-            raise SentOften(person.name, by_hand[-RESENDS_A_DAY] + timedelta(days=1))
+            raise SentOften(person.name, by_hand[-RESENDS_A_DAY] + DAY)
         if signer:
             _resend_agreement(session, case, person)
         elif person.role is Role.CONTACT:

@@ -23,8 +23,9 @@ from models.document import Document
 from models.errors import N_
 from models.exchange import MailKind, Outgoing
 from models.link import Link, later_url
+from models.names import first_name
 from models.onboarding import StepName
-from models.person import AddressForm, Language, split_name
+from models.person import AddressForm, Language
 from models.schedule import now
 from models.settings import settings
 from tasks.texts import MAILS, Reader, render
@@ -167,7 +168,7 @@ def _values(outgoing: Outgoing, link: Link | None, facts: dict[str, Any], code: 
         **facts,
         **_inviter(facts),
         "kind": outgoing.kind.value,
-        "name": (split_name(outgoing.to_name)[0] if informal else outgoing.to_name) if person else "",
+        "name": (first_name(outgoing.to_name) if informal else outgoing.to_name) if person else "",
         "to_address": outgoing.to_address,
         "to_provider": outgoing.person_id is None,
         "provider": provider,

@@ -16,7 +16,7 @@ from models.exchange import MailKind, Outgoing
 from models.link import Link, Purpose
 from models.onboarding import Onboarding, Party
 from models.operator import OperatorAlready, operators, readers
-from models.person import Account, AddressForm, Language, email_address
+from models.person import Account, AddressForm, Language, writable_address
 from models.schedule import Reach, next_reachable, now
 from models.settings import settings
 from tasks.passes import kick_mail
@@ -96,7 +96,7 @@ def _day(day: date | None) -> str | None:
 def _account(session: Session, email: str) -> Account:
     """The account of this address, made if there is none."""
     operators(session)  # Acts on operators come one after the other.
-    address = email_address(email)
+    address = writable_address(email)
     account = Account.by_email(session, address)
     if account is None:
         account = Account(email=address, is_operator=False, is_manager=False, created_at=now())

@@ -1,27 +1,22 @@
 """Who stands for a firm: what ends when somebody else takes a role, or is no longer waited for."""
 
+from enum import StrEnum
+
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from models.audit import record
 from models.client import Client, ClientContact
-from models.db import reading, transaction
+from models.db import Facts, reading, transaction
 from models.decision import Decision
 from models.errors import N_, NotFound, ProvisionError
-from models.exchange import Outgoing
+from models.exchange import MailKind, Outgoing
 from models.link import Link
 from models.onboarding import Onboarding, Reminder
-from models.person import Person, Role
+from models.person import Account, Person, Role
 from models.schedule import now
 from tasks.access import Manners
-
-
-class TakesPart(ProvisionError):
-    says = N_("%(name)s has an account already and takes part: ask us if the access is to end.")
-
-    def __init__(self, name: str) -> None:
-        super().__init__(name)
-        self.name = name
+from tasks.letterheads import letterhead
 
 
 class Needed(ProvisionError):
@@ -29,6 +24,14 @@ class Needed(ProvisionError):
 
     status = 422
     says = N_("%(name)s can only be replaced: name another person on the page of the case.")
+
+    def __init__(self, name: str) -> None:
+        super().__init__(name)
+        self.name = name
+
+
+class NotActive(ProvisionError):
+    says = N_("%(name)s has no account yet: there is no access to pause.")
 
     def __init__(self, name: str) -> None:
         super().__init__(name)
@@ -65,20 +68,71 @@ def set_manners(person_id: int, by: str, manners: Manners) -> None:
         record(session, case.id, now(), "reach.set", by, person=person.id, language=person.language, **facts)
 
 
-def withdraw(person_id: int, by: str) -> int:
-    """Invite a caseworker or client no longer, who was named wrongly or has left; returns the case's id.
+class Change(StrEnum):
+    """What became of somebody's access, as the mail about it says."""
 
-    Repeating it changes nothing; naming the address again invites it anew. Raises TakesPart or Needed.
+    ENDED = "ended"
+    PAUSED = "paused"
+    RESUMED = "resumed"
+
+
+def withdraw(person_id: int, by: str) -> int:
+    """Invite a caseworker or client no longer, or end the access of one who is active; returns the case's id.
+
+    Who is active loses it at once, and is told. Repeating it changes nothing; naming the address again invites it anew.
+    Raises Needed.
     """
     with transaction() as session:
-        person = session.get(Person, person_id)
-        if person is None:
-            raise NotFound(f"Person {person_id}")
-        case = Onboarding.of_firm(session, person.firm_id)
-        case.require_going()
-        session.refresh(person)  # They may have registered while we waited for the case.
+        case, person = _locked(session, person_id)
+        if person.registered_at is None:
+            case.require_going()
         stop_waiting_for(session, case, person, by)
         return case.id
+
+
+def pause(person_id: int, by: str) -> int:
+    """Take the access of an active caseworker or client away for now; returns the case's id.
+
+    It ends at once, with every session and link, and they are told. Repeating it changes nothing. Raises Needed,
+    NotActive.
+    """
+    with transaction() as session:
+        case, person = _locked(session, person_id)
+        _require_replaceable(person)
+        if person.registered_at is None or person.withdrawn_at is not None:
+            raise NotActive(person.name)
+        if person.paused_at is None:
+            person.paused_at = now()
+            let_go(session, case, person)
+            _tell(session, case, person, Change.PAUSED)
+            record(session, case.id, now(), "person.paused", by, person=person.id, role=person.role)
+        return case.id
+
+
+def resume(person_id: int, by: str) -> int:
+    """Give back the access that was paused, and tell the person; returns the case's id. Repeating changes nothing."""
+    with transaction() as session:
+        case, person = _locked(session, person_id)
+        if person.paused_at is not None and person.withdrawn_at is None:
+            person.paused_at = None
+            _tell(session, case, person, Change.RESUMED)
+            record(session, case.id, now(), "person.resumed", by, person=person.id, role=person.role)
+        return case.id
+
+
+def _locked(session: Session, person_id: int) -> tuple[Onboarding, Person]:
+    """The person's case, locked, and the person as they are then."""
+    person = session.get(Person, person_id)
+    if person is None:
+        raise NotFound(f"Person {person_id}")
+    case = Onboarding.of_firm(session, person.firm_id)
+    session.refresh(person)  # They may have registered while we waited for the case.
+    return case, person
+
+
+def _require_replaceable(person: Person) -> None:
+    if person.role not in {Role.CASEWORKER, Role.CLIENT}:
+        raise Needed(person.name)
 
 
 def stop_waiting_for(session: Session, case: Onboarding, person: Person, by: str) -> None:
@@ -86,12 +140,9 @@ def stop_waiting_for(session: Session, case: Onboarding, person: Person, by: str
     at = now()
     if person.withdrawn_at is not None:
         return
-    if person.role not in {Role.CASEWORKER, Role.CLIENT}:
-        raise Needed(person.name)
-    if person.registered_at is not None:
-        raise TakesPart(person.name)
-    let_go(session, case, person)
+    _require_replaceable(person)
     person.withdrawn_at = at
+    let_go(session, case, person)
     for contact in session.scalars(select(ClientContact).where(ClientContact.person_id == person.id)).all():
         session.delete(contact)
         session.flush()
@@ -100,8 +151,23 @@ def stop_waiting_for(session: Session, case: Onboarding, person: Person, by: str
             is None
         ):
             session.delete(session.get_one(Client, contact.client_id))
-    record(session, case.id, at, "person.withdrawn", by, person=person.id, role=person.role)
+    active = person.registered_at is not None
+    if active:
+        _tell(session, case, person, Change.ENDED)
+    record(
+        session, case.id, at, "person.removed" if active else "person.withdrawn", by, person=person.id, role=person.role
+    )
     case.touch(at)
+
+
+def _tell(session: Session, case: Onboarding, person: Person, change: Change) -> None:
+    """Mail the person what became of their access; the last mail, where it has ended."""
+    at = now()
+    key = f"access:{person.id}:{change}:{at.isoformat()}"
+    about: Facts = {**letterhead(session, case.firm), "change": change}
+    if change is Change.RESUMED:
+        about["path"] = "/auth/login"
+    Outgoing.post(session, MailKind.ACCESS_CHANGED, key, person, at, case_id=case.id, **about)
 
 
 def replace(session: Session, case: Onboarding, person: Person, name: str, email: str) -> None:
@@ -113,9 +179,15 @@ def replace(session: Session, case: Onboarding, person: Person, name: str, email
 
 
 def let_go(session: Session, case: Onboarding, person: Person) -> None:
-    """End what is under way with whoever this person was until now: reminders, unsent mail, open questions."""
+    """End what is under way with whoever this person was until now: reminders, unsent mail, open questions.
+
+    And sessions, where nothing else gives them access.
+    """
     at = now()
     session.flush()
+    account = session.get(Account, person.account_id) if person.account_id is not None else None
+    if account is not None and not account.is_operator and not Person.behind(session, account.id):
+        account.sign_out(session)
     for wait in session.scalars(select(Reminder).where(Reminder.person_id == person.id, Reminder.ended_at.is_(None))):
         wait.over(at)
     for mail in session.scalars(select(Outgoing).where(Outgoing.person_id == person.id, Outgoing.due_at.is_not(None))):

@@ -20,6 +20,7 @@ from typing import Any
 from models.db import Facts, transaction
 from models.exchange import Incoming
 from models.schedule import now
+from models.text import one_line, paragraphs
 from tasks.inbox import handle
 from tasks.refusals import Blame, blame
 
@@ -168,7 +169,8 @@ def _letter(text: str, message_id: str, *, late: bool) -> Iterator[Facts]:
 
 
 def _said(kind: str, message_id: str, address: str, diagnostic: str) -> Facts:
-    return {"kind": kind, "message_id": message_id, "address": address[:254], "diagnostic": diagnostic[:2000]}
+    said = paragraphs(diagnostic)[:2000]  # Strangers wrote it.
+    return {"kind": kind, "message_id": message_id, "address": one_line(address)[:254], "diagnostic": said}
 
 
 def _value(field: object) -> str:

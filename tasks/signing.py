@@ -11,7 +11,7 @@ from PIL import Image, ImageDraw
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from models.agreement import Agreement, HandedOver, PartsUnread, SignatureMissing, SignedHow
+from models.agreement import FUNCTION_MOST, Agreement, HandedOver, PartsUnread, SignatureMissing, SignedHow
 from models.audit import record
 from models.code import MOST_A_DAY, Code, CodeDead, CodeSentJustNow
 from models.db import Facts, transaction
@@ -19,9 +19,10 @@ from models.document import Document
 from models.errors import N_, NotFound, ProvisionError
 from models.exchange import MailKind, Outgoing
 from models.onboarding import Onboarding, Party, Reminder, StepName
-from models.person import NameMissing, Person, Role, email_address, split_name
-from models.request import Named
+from models.person import Person, Role
+from models.request import named
 from models.schedule import now
+from models.text import fitting, one_line
 from tasks.agreements import behind, mail_agreement, opened, require_asked, sha256_of
 from tasks.answers import keep_signature
 from tasks.cases import Turn, add_people
@@ -102,8 +103,8 @@ def send_code(token: str, *, ip: str, agent: str) -> int:
         at = now()
         if unread := agreement.unread(parts):
             raise PartsUnread(unread)
-        mine = select(Outgoing.created_at).where(Outgoing.kind == MailKind.SIGN_CODE, Outgoing.person_id == person.id)
-        today = session.scalars(mine.where(Outgoing.created_at > at - timedelta(days=1)).order_by(Outgoing.id)).all()
+        mine = Outgoing.kind == MailKind.SIGN_CODE, Outgoing.to_address == person.email
+        today = Outgoing.sent_since(session, at - timedelta(days=1), *mine)
         if len(today) >= MOST_A_DAY:
             raise CodeSentJustNow(today[0] + timedelta(days=1))
         code = Code.fresh(session, agreement.id, person.id, at)
@@ -201,10 +202,9 @@ def delegate(token: str, name: str, email: str, function: str, *, ip: str, agent
 
     This person gets the agreement with a link of their own. Repeating it changes nothing.
     """
-    address = email_address(email)
-    if not split_name(name)[1]:
-        raise NameMissing(address)
-    if not function.strip():
+    who, function = named(name, email), fitting(one_line(function), FUNCTION_MOST, "function")
+    address = who.email
+    if not function:
         raise FunctionMissing
     with transaction() as session:
         case, organiser = behind(session, token)
@@ -219,16 +219,15 @@ def delegate(token: str, name: str, email: str, function: str, *, ip: str, agent
             if person is not None and person.id == agreement.delegate_id:
                 return case.id
             raise HandedOver
-        named = Named(name=name[:200], email=address)
-        person = person or add_people(session, case.firm, Role.SIGNATORY, [named], organiser)[0]
-        person.given_name, person.family_name = (part[:100] for part in split_name(name))
+        person = person or add_people(session, case.firm, Role.SIGNATORY, [who], organiser)[0]
+        person.rename(who.name)
         agreement.delegate(person.id, function, at)
         session.flush()
         case.wait(StepName.AGREEMENT, Party.SIGNATORY, at)
         Reminder.end(session, StepName.AGREEMENT, at, case=case.id)
         mail_agreement(session, [Turn(case, person)])
         Reminder.begin(session, case, person, StepName.AGREEMENT, at)
-        facts = {"from": organiser.email, "to": person.email, "name": person.name, "function": function.strip()[:100]}
+        facts = {"from": organiser.email, "to": person.email, "name": person.name, "function": function}
         facts |= {"ip": ip, "agent": agent[:300], "sha256": sha256_of(session, agreement)}
         record(session, case.id, at, "agreement.delegated", organiser.email, **facts)
         return case.id

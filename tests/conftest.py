@@ -119,7 +119,7 @@ def product(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.
 
 
 SLOW = (
-    ("argon2.PasswordHasher.hash", "argon2.PasswordHasher.verify", "models.person.zxcvbn"),
+    ("argon2.PasswordHasher.hash", "argon2.PasswordHasher.verify", "models.passwords.zxcvbn"),
     ("weasyprint.HTML.render", "weasyprint.HTML.write_pdf", "jinja2.Template.render", "PIL.Image.Image.save"),
     ("pyhanko.sign.signers.PdfSigner.sign_pdf", "tests.conftest._written", "tests.conftest._signed_off"),
     ("cryptography.hazmat.primitives.asymmetric.ec.generate_private_key", "subprocess.Popen.__init__"),

@@ -52,6 +52,9 @@ _TOKEN = re.compile(r"[\w-]{20,}")
 SIGN_IN = parse("10 per 15 minutes")
 SIGN_IN_FROM = parse("100 per 15 minutes")
 """From one network address, whatever the accounts: an office shares one, a guesser of many passwords does as well."""
+SIGN_IN_TO = parse("20 per hour")
+"""Wrong passwords for one account from wherever, so that many addresses guess no faster than one. A browser in which
+its holder was signed in before has a count of its own: nobody can lock others out by guessing."""
 RESEND = parse("3 per 10 minutes")
 RESEND_FROM = parse("20 per 10 minutes")
 """From one network address, to whomever: otherwise it could have any number of people written to."""
@@ -202,11 +205,25 @@ def limit(rate: RateLimitItem, what: str, *who: str) -> None:
 
     Kept is a digest: what somebody types may be long, and an address is nobody's business in Redis.
     """
-    limiter = _limiter(settings().rate_limit_storage)
-    key = what, hmac.new(settings().secret_key, "\0".join(who).encode(errors="replace"), sha256).hexdigest()[:32]
+    limiter, key = _limiter(settings().rate_limit_storage), _counted(what, who)
     if not limiter.hit(rate, *key):
-        again_at = limiter.get_window_stats(rate, *key).reset_time
-        raise TooManyAttempts(max(1, int(again_at - time())))
+        raise _too_many(limiter, rate, key)
+
+
+def require_within(rate: RateLimitItem, what: str, *who: str) -> None:
+    """The same without counting: what counts is known only afterwards."""
+    limiter, key = _limiter(settings().rate_limit_storage), _counted(what, who)
+    if not limiter.test(rate, *key):
+        raise _too_many(limiter, rate, key)
+
+
+def _counted(what: str, who: tuple[str, ...]) -> tuple[str, str]:
+    told = "\0".join(who).encode(errors="replace")
+    return what, hmac.new(settings().secret_key, told, sha256).hexdigest()[:32]
+
+
+def _too_many(limiter: MovingWindowRateLimiter, rate: RateLimitItem, key: tuple[str, str]) -> TooManyAttempts:
+    return TooManyAttempts(max(1, int(limiter.get_window_stats(rate, *key).reset_time - time())))
 
 
 def ip(request: Request) -> str:

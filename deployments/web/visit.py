@@ -34,19 +34,18 @@ from models.audit import origin
 from models.company_id import NumberInvalid
 from models.errors import N_, NotFound, ProvisionError
 from models.operator import ManagersOnly
+from models.passwords import PasswordGuessable, PasswordTooLong, PasswordTooShort
 from models.person import (
     SESSION_LIFE,
     AddressForm,
     AddressInvalid,
     Language,
     NameMissing,
-    PasswordGuessable,
-    PasswordTooLong,
-    PasswordTooShort,
     Person,
     Role,
 )
 from models.settings import settings
+from models.text import TextTooLong, fitting, one_line, paragraphs
 from tasks import access
 from tasks.passes import kick
 from tasks.texts import Reader, environment, explain
@@ -59,6 +58,8 @@ Fields = Mapping[str, str | None]
 YEAR = 365 * 24 * 3600
 UNDO_SECONDS = 600
 """How long what was overwritten can be taken back by a button."""
+LINE_MOST, PARAGRAPHS_MOST = 300, 2000
+"""Characters that a field takes, of one line and of several; many rules allow fewer, and say so."""
 
 
 class FileMissing(ProvisionError):
@@ -97,6 +98,9 @@ SAID = {
     "no_caseworkers": N_("Noted: for now nobody else works with it. You can still add people at any time."),
     "clients": N_("Saved. Who is new is invited in the next minutes; who was invited before keeps that invitation."),
     "withdrawn": N_("Done: this person is no longer invited, and the link no longer works."),
+    "removed": N_("Done: this person has no access any more, and was told."),
+    "paused": N_("Done: this person has no access until you give it back, and was told."),
+    "resumed": N_("Done: this person has access again, and was told."),
     "resent": N_("A new link is on its way; the one sent before no longer works."),
     "signed": N_("Thank you for your signature."),
     "delegated": N_("The agreement is on its way to this person. You can take it back here until it is signed."),
@@ -173,7 +177,7 @@ class Visit:
         if not visitor.is_operator:
             raise NotFound(self.reader.gettext("The page"))
         if self.request.method == "POST":  # What is done from here on is recorded with where it came from.
-            origin.set({"ip": ip(self.request), "agent": self.request.headers.get("user-agent", "")[:200]})
+            origin.set({"ip": ip(self.request), "agent": agent(self.request, 200)})
         return visitor
 
     def require_manager(self) -> access.Visitor:
@@ -249,7 +253,8 @@ class Visit:
             if refusal.status in {401, 404, 410, 429}:
                 raise refusal
             places = {**FIELDS, **(fields or {})}
-            refusal = {next((places[kind] for kind in type(refusal).__mro__ if kind in places), ""): refusal}
+            place = next((places[kind] for kind in type(refusal).__mro__ if kind in places), "")
+            refusal = {(refusal.field if isinstance(refusal, TextTooLong) else "") or place: refusal}
         kept = {name: value for name, value in (values or {}).items() if "password" not in name}
         errors = {field: explain(one, self.reader) for field, one in refusal.items()}
         status = next(iter(refusal.values())).status
@@ -310,9 +315,13 @@ class Submission(Visit):
         super().__init__(request, visitor)
         self._sent = sent
 
-    def text(self, name: str) -> str:
-        """What was typed into this field, without blanks around it; empty if nothing was."""
-        return self.secret(name).strip()
+    def text(self, name: str, most: int = LINE_MOST) -> str:
+        """What was typed into this field of one line, clean; empty if nothing was. Raises TextTooLong at the field."""
+        return fitting(one_line(self.secret(name)), most, name)
+
+    def paragraphs(self, name: str, most: int = PARAGRAPHS_MOST) -> str:
+        """The same of a field of several lines."""
+        return fitting(paragraphs(self.secret(name)), most, name)
 
     def secret(self, name: str) -> str:
         """What was typed, to the letter."""
@@ -320,7 +329,7 @@ class Submission(Visit):
 
     def texts(self, name: str) -> list[str]:
         """Of a field that the form has several times."""
-        return [_text(value).strip() for value in self._sent.getlist(name)]
+        return [one_line(_text(value)) for value in self._sent.getlist(name)]
 
     def chosen(self, kind: type[T], name: str) -> T | None:
         """What was chosen of an enum; None for anything else."""
@@ -335,7 +344,7 @@ class Submission(Visit):
         content = value.file.read() if isinstance(value, UploadFile) else b""
         if not isinstance(value, UploadFile) or not content:
             raise FileMissing
-        return value.filename or "", content
+        return one_line(value.filename or ""), content
 
     @property
     def values(self) -> dict[str, str]:
@@ -371,6 +380,11 @@ async def submission(request: Request, opened: Visiting) -> AsyncIterator[Submis
 
 
 Submitting = Annotated[Submission, Depends(submission)]
+
+
+def agent(request: Request, most: int = 300) -> str:
+    """What the browser calls itself, as far as it is kept."""
+    return one_line(request.headers.get("user-agent", ""))[:most]
 
 
 def member(kind: type[T], text: str) -> T | None:

@@ -36,6 +36,7 @@ from models.person import email_address
 from models.request import OnboardingRequest
 from models.schedule import now
 from models.settings import settings
+from models.text import Line, Paragraphs
 from tasks.runs import start_run
 
 BODY_MOST = 64 * 1024
@@ -44,7 +45,8 @@ TOLERANCE = 300
 """Seconds by which the sender's clock may differ from ours, and for which a signature is good."""
 ID_MOST = 200
 WELL_FORMED = re.compile(r"v1,[A-Za-z0-9+/]{43}=")
-CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
+CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
+"""What no text of ours carries: controls, and directions of writing that show one thing for another."""
 
 router = APIRouter()
 
@@ -72,7 +74,7 @@ def _plausible(moment: datetime) -> datetime:
 
 
 Address = Annotated[
-    str, Field(max_length=254, json_schema_extra={"format": "email"}), _refusing(email_address)
+    Line, Field(max_length=254, json_schema_extra={"format": "email"}), _refusing(email_address)
 ]  # As lenient as the rest of the product, which a stricter type would not be.
 CompanyNumber = Annotated[int, Field(ge=FIRST, le=LAST, description="The firm's company ID, six digits.")]
 
@@ -85,10 +87,10 @@ class Registration(_Data):
     """Somebody has registered at the identity provider, at the link that we mailed."""
 
     email: Address = Field(description="The address that was invited; it decides who this is.")
-    external_id: str = Field(min_length=1, max_length=200, description="The account's lasting name at the sender.")
+    external_id: Line = Field(min_length=1, max_length=200, description="The account's lasting name at the sender.")
     email_verified: Literal[True] = Field(description="That the sender has proven the address.")
-    given_name: str = Field("", max_length=100)
-    family_name: str = Field(min_length=1, max_length=100)
+    given_name: Line = Field("", max_length=100)
+    family_name: Line = Field(min_length=1, max_length=100)
     company_id: CompanyNumber | None = Field(
         None, description="For your own records: every firm that has invited the address gains a registered person."
     )
@@ -99,7 +101,7 @@ class Signature(_Data):
 
     company_id: CompanyNumber
     version: int = Field(ge=1, le=1_000_000, description="Version of the agreement that was signed.")
-    signer: str = Field(min_length=1, max_length=200, description="Full name of who signed.")
+    signer: Line = Field(min_length=1, max_length=200, description="Full name of who signed.")
     signed_at: Annotated[AwareDatetime, AfterValidator(_plausible)] = Field(description="With its time zone.")
 
 
@@ -108,7 +110,7 @@ class Refusal(_Data):
 
     company_id: CompanyNumber
     version: int = Field(ge=1, le=1_000_000, description="Version of the agreement that was declined.")
-    reason: str = Field("", max_length=2000, description="In the firm's words.")
+    reason: Paragraphs = Field("", max_length=2000, description="In the firm's words.")
 
 
 class Bounce(_Data):
@@ -121,7 +123,7 @@ class Bounce(_Data):
     kind: Literal["hard", "soft", "complaint"] = Field(
         description="`hard`: for good; `soft`: for now, we go on as before; `complaint`: marked as spam."
     )
-    diagnostic: str = Field("", max_length=2000, description="What the mail server said.")
+    diagnostic: Paragraphs = Field("", max_length=2000, description="What the mail server said.")
 
     @model_validator(mode="after")
     def _tells_which(self) -> "Bounce":
@@ -384,7 +386,7 @@ def _read(body: bytes) -> Event:
     else:
         faults = [
             Fault(field=field, value=None, says=f"holds a control character (U+{ord(char):04X}), which no text may")
-            for field, char in _controls(event.data.model_dump(mode="json"), "data")
+            for field, char in _controls(json.loads(body)["data"], "data")  # As sent: what was read is clean.
         ]
     if faults:
         first = f"{faults[0].field}: {faults[0].says}"

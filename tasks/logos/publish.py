@@ -17,12 +17,14 @@ from models.onboarding import Onboarding, Party, Reminder, Standing, StepName
 from models.person import Person, Role
 from models.request import WebsiteMissing
 from models.schedule import now
+from models.text import fitting, one_line
 from tasks.letterheads import letterhead
 from tasks.logos.fetch import Faltered
 from tasks.logos.find import CONFIDENT, Candidate, Kind, find
 from tasks.logos.shape import ShapedLogo, shape
 from tasks.policy import side_effect
 
+GRANTOR_MOST = 200
 PATIENCE = timedelta(hours=2)
 """A website that does not answer is tried again for so long; then the firm is asked for a file."""
 AGAIN = timedelta(minutes=5)
@@ -329,13 +331,14 @@ def supply_logo(firm_id: int, by: str, content: bytes) -> int:
 
 def permit_logo(firm_id: int, by: str, granted_by: str, website: str) -> int:
     """Write down who allowed to take the logo from which address; the next pass does it. Returns the case's id."""
+    granted_by = fitting(one_line(granted_by), GRANTOR_MOST, "granted_by")
     with transaction() as session:
         case, at = Onboarding.of_firm(session, firm_id), now()
         case.require_going()
         address = website_address(website)
         if not address:
             raise WebsiteMissing
-        permission = LogoPermission(firm_id=firm_id, website=address, granted_by=granted_by[:200], granted_at=at)
+        permission = LogoPermission(firm_id=firm_id, website=address, granted_by=granted_by, granted_at=at)
         session.add(permission)
         case.firm.website = case.firm.website or address
         record(session, case.id, at, "logo.permitted", by, granted_by=granted_by, website=address)

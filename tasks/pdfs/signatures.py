@@ -20,6 +20,7 @@ from pyhanko.sign.validation import (
 )
 from pyhanko_certvalidator import ValidationContext
 
+from models.text import one_line
 from tasks.pdfs.reader import entry
 
 log = logging.getLogger(__name__)
@@ -147,7 +148,7 @@ def _covering(one: EmbeddedPdfSignature) -> set[SignatureCoverageLevel]:
 
 def _remarks(signature: generic.DictionaryObject) -> str:
     told = (entry(signature, name) for name in ("/Reason", "/Location", "/ContactInfo"))
-    return "; ".join(str(one)[:REMARK_MOST] for one in told if one)
+    return "; ".join(one_line(str(one))[:REMARK_MOST] for one in told if one)
 
 
 def _is_contiguous(one: EmbeddedPdfSignature) -> bool:
@@ -182,4 +183,5 @@ def _distinguished(name: x509.Name) -> str:
 
 
 def _text(part: str | list[str]) -> str:
-    return part if isinstance(part, str) else " ".join(part)
+    """Clean: a certificate may say anything, and an operator reads it."""
+    return one_line(part if isinstance(part, str) else " ".join(part))

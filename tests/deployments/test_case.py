@@ -43,6 +43,30 @@ def acts(case_id):
         return [(one.action, one.actor, one.facts) for one in trail(session, case_id)]
 
 
+def test_an_operator_pauses_the_access_of_an_active_caseworker_gives_it_back_and_ends_it(operator):
+    case_id = factories.countersigned(caseworkers=[{"name": "Jan Klein", "email": "jan@freitag.example"}])
+    session = factories.registered("jan@freitag.example")
+    with reading() as opened:
+        (jan,) = Person.of(opened, factories.firm_of(case_id), Role.CASEWORKER)
+    page = f"/board/cases/{case_id}"
+
+    operator.send(page, f"{page}/people/{jan.id}/pause")
+    paused = operator.get(page).text
+    without = Browser(session).get(f"/firm/{jan.firm_id}").status_code
+    operator.send(page, f"{page}/people/{jan.id}/resume")
+    operator.send(page, f"{page}/people/{jan.id}/withdraw")
+    ended = operator.get(page).text
+
+    assert "ruht seit" in paused
+    assert without == 303  # To sign in.
+    assert all(told in ended for told in ("Zugang ruht", "Zugang wieder freigegeben", "Zugang beendet"))
+    assert [(action, by) for action, by, _ in acts(case_id)[-3:]] == [
+        ("person.paused", OPERATOR),
+        ("person.resumed", OPERATOR),
+        ("person.removed", OPERATOR),
+    ]
+
+
 def test_everything_that_happened_is_one_story_the_newest_first(operator):
     case_id = factories.with_organiser()
     factories.advance(case_id)

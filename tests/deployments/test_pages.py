@@ -235,6 +235,63 @@ def test_sign_in_leads_back_to_the_page_that_was_asked_for(invited):
     assert answer.url.path == f"/firm/{firm_of(invited)}/details"
 
 
+def test_sign_in_and_forgotten_password_know_an_umlaut_domain_in_both_spellings(clock):
+    advance(opened(organiser={"name": "Erika Muster", "email": "info@müller-steuer.example"}))
+    registered("info@müller-steuer.example")
+
+    for number, typed in enumerate(("info@müller-steuer.example", "info@xn--mller-steuer-dlb.example"), 1):
+        assert Browser().send_form("/auth/login", email=typed, password=PASSWORD).url.path != "/auth/login"
+        clock(hours=1)
+        Browser().send_form("/auth/forgot", email=typed)
+        assert len(outbox("reset_password")) == number
+
+
+def test_a_name_that_is_too_long_is_told_at_its_field_and_nothing_is_cut(invited):
+    both = Browser().send_form(register_path(), given_name="A" * 120, family_name="B" * 120, password=PASSWORD)
+    together = Browser().send_form(register_path(), given_name="A" * 100, family_name="B" * 100, password=PASSWORD)
+    contact = Browser().send_form(
+        register_path(), password=PASSWORD, contact="other", contact_name="C" * 120, contact_email="c@freitag.example"
+    )
+
+    assert [list(errors(answer)) for answer in (both, together, contact)] == [
+        ["given_name"],
+        ["family_name"],
+        ["contact_name"],
+    ]
+    assert all(answer.status_code == 422 for answer in (both, together, contact))
+    assert "hat 120 Zeichen: Kürzen Sie auf 100." in both.text
+    assert "A" * 120 in both.text
+
+
+def test_names_typed_with_what_nobody_sees_are_kept_without_it(invited):
+    Browser().send_form(
+        register_path(), given_name="Eri\u200bka\x00", family_name="\u202eMuster\nNeu", password=PASSWORD
+    )
+
+    assert people(firm_of(invited), Role.ORGANISER)[0].name == "Erika Muster Neu"
+
+
+def guess(browser: Browser, number: int):
+    """One wrong password, sent from an address of the network of its own."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("deployments.web.pages.account.network", lambda _: f"192.0.2.{number}")
+        return browser.send_form("/auth/login", email=ERIKA, password="falsch geraten, ganz falsch")
+
+
+def test_guessing_one_accounts_password_slows_down_from_wherever_and_locks_its_holder_out_of_no_browser(invited):
+    registered()
+    mine = Browser()
+    mine.send_form("/auth/login", email=ERIKA, password=PASSWORD)
+    mine.post("/auth/logout", data={"form_token": mine.form_token("/portal")})
+
+    answers = [guess(Browser(), number).status_code for number in range(21)]
+
+    assert answers == [403] * 20 + [429]
+    assert Browser().send_form("/auth/login", email="xn@freitag.example", password=PASSWORD).status_code == 403
+    assert mine.send_form("/auth/login", email=ERIKA, password=PASSWORD).url.path != "/auth/login"
+    assert "freitag" not in str(list(mine.cookies.jar))
+
+
 def test_a_wrong_password_keeps_the_address_and_tells_nothing_else(invited):
     registered()
 
@@ -311,6 +368,25 @@ def test_the_organiser_withdraws_a_caseworker_who_was_named_wrongly():
     assert again.status_code == 404
 
 
+def test_the_organiser_pauses_the_access_of_an_active_caseworker_gives_it_back_and_ends_it():
+    case_id = countersigned(caseworkers=[{"name": "Jan Fleiß", "email": "jan@freitag.example"}])
+    jan = Browser(registered("jan@freitag.example"))
+    firm = f"/firm/{firm_of(case_id)}"
+    organiser = Browser(sign_in(ERIKA, PASSWORD))
+
+    paused = organiser.send_form(f"{firm}/caseworkers", to=f"{firm}/pause")
+
+    assert "ruht seit" in paused.text
+    assert jan.get(firm).url.path == "/auth/login" or "Anmelden" in jan.get(firm).text
+    refused = Browser().send_form("/auth/login", email="jan@freitag.example", password=PASSWORD)
+    assert (refused.status_code, "ruht" in refused.text) == (403, True)
+    assert "aktiv seit" in organiser.send_form(f"{firm}/caseworkers", to=f"{firm}/resume").text
+    assert Browser(sign_in("jan@freitag.example", PASSWORD)).get(firm).status_code == 200
+    ended = organiser.send_form(f"{firm}/caseworkers", to=f"{firm}/withdraw")
+    assert "hat keinen Zugang mehr" in ended.text
+    assert "jan@freitag.example" not in ended.text
+
+
 # ---- language
 
 
@@ -376,6 +452,28 @@ def test_the_details_are_saved_or_refused_field_by_field():
     assert list(errors(odd)) == ["postcode"]
     assert "Ihre Angaben sind gespeichert" in right.text
     assert standing(case_id)["details"] == "done"
+
+
+@pytest.mark.parametrize(
+    ("page", "to", "field", "text", "most"),
+    [
+        ("details", "details", "street", "S" * 201, 200),
+        ("details", "details", "city", "C" * 101, 100),
+        ("details", "details", "website", "w" * 301, 300),
+        ("details", "details/name", "firm_name", "F" * 201, 200),
+        ("details", "details/name", "business", "B" * 101, 100),
+        ("details", "details/contact", "contact_name", "N" * 201, 200),
+        ("logo", "logo/permission", "granted_by", "G" * 201, 200),
+    ],
+)
+def test_every_field_of_the_firm_tells_its_limit(invited, page, to, field, text, most):
+    browser, firm = Browser(registered()), f"/firm/{firm_of(invited)}"
+
+    more = {"permission": "yes", "website": "www.freitag.example"} if page == "logo" else {}
+    answer = browser.send_form(f"{firm}/{page}", f"{firm}/{to}" if to != page else "", **more | {field: text})
+
+    assert (answer.status_code, list(errors(answer))) == (422, [field])
+    assert f"auf {most}." in errors(answer)[field]
 
 
 def test_a_refused_preferred_number_is_replaced_by_one_of_those_offered():

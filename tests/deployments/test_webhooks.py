@@ -247,6 +247,8 @@ def test_the_largest_sensible_firm_fits(client):
         (changed("onboarding.requested", firm_name="Frei\0tag"), "data.firm_name", None, "U+0000"),
         (changed("onboarding.requested", caseworkers=[{"name": "A\x1b", "email": "a@b.example"}]),
          "data.caseworkers.0.name", None, "U+001B"),
+        (changed("agreement.signed", signer="Frieda \u202egatierF"), "data.signer", None, "U+202E"),
+        (changed("agreement.declined", reason="\u2066Nein"), "data.reason", None, "U+2066"),
         (changed("onboarding.requested", website="htp:/x"), "data", None, "is not the address of a website"),
         (changed("onboarding.requested", organiser={"name": "A", "email": "nobody"}), "data", None, "“nobody”"),
         (changed("onboarding.requested", preferred_number="12"), "data", None, "“12” cannot be a company ID"),
@@ -274,6 +276,16 @@ def test_what_is_wrong_with_a_body_is_said_with_field_and_value(client, event, f
     problem = answer.json()
     assert says in problem["detail"]
     assert [(fault["field"], fault["value"]) for fault in problem["faults"][:1]] == ([(field, value)] if field else [])
+
+
+def test_what_nobody_sees_in_an_event_is_not_kept_and_one_line_is_one(client):
+    name = "Fr\u200bieda\u00a0 Frei\u00adtag\nKöln"
+
+    assert send(client, changed("agreement.signed", signer=name)).status_code == 202
+
+    with reading() as session:
+        (event,) = session.scalars(select(Incoming))
+    assert event.payload["signer"] == "Frieda Freitag Köln"
 
 
 def test_all_faults_are_told_at_once(client):

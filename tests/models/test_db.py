@@ -5,6 +5,7 @@ from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError, OperationalError
 
 from models.db import is_busy, reading, transaction, writing
+from models.exchange import MailKind, Outgoing
 from models.onboarding import Onboarding
 from models.person import hash_password, verify_password
 from models.settings import settings
@@ -45,3 +46,9 @@ def test_a_table_that_is_missing_is_no_business_of_waiting():
         session.execute(text("SELECT 1 FROM nowhere"))
 
     assert not is_busy(refused.value)
+
+
+def test_no_column_keeps_what_nobody_sees_whichever_way_it_came():
+    mail = Outgoing(kind=MailKind.REGISTER, fault="550\x00 \u202eno\u200b such\r\nuser")
+
+    assert (mail.kind, mail.fault) == (MailKind.REGISTER, "550 no such\r\nuser")

@@ -101,3 +101,47 @@ def test_many_people_get_their_links_at_once(person):
     assert {behind(link.token) for link in links.values()} == set(people)
     with pytest.raises(LinkReplaced):
         behind(first)
+
+
+def kept(person):
+    with transaction() as session:
+        return Link.to(session, Purpose.REGISTER, now(), person=person, keep=True)
+
+
+def test_a_link_that_is_kept_opens_beside_the_newest_for_its_own_time(person, clock):
+    first = fresh(person).token
+    clock(days=1)
+    second = kept(person).token
+    assert behind(first) == behind(second) == person
+
+    clock(days=13, minutes=1)
+
+    with pytest.raises(LinkReplaced):
+        behind(first)
+    assert behind(second) == person
+
+
+def test_links_that_are_kept_end_when_one_of_them_is_used(person):
+    first, second = fresh(person).token, kept(person)
+    with transaction() as session:
+        session.get_one(Link, second.id).used_at = now()
+
+    for token in (first, second.token):
+        with pytest.raises(LinkUsed):
+            behind(token)
+    third = kept(person).token  # Asked for after that: what was used before stays dead.
+    assert behind(third) == person
+    for token in (first, second.token):
+        with pytest.raises(LinkReplaced):
+            behind(token)
+
+
+def test_a_link_that_is_made_anew_on_purpose_kills_those_that_were_kept(person):
+    first, second = fresh(person).token, kept(person).token
+
+    third = fresh(person).token
+
+    assert behind(third) == person
+    for token in (first, second):
+        with pytest.raises(LinkReplaced):
+            behind(token)

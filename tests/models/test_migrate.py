@@ -131,3 +131,22 @@ def test_firms_from_before_can_be_searched_for_and_operators_from_before_are_man
         session.add(SignIn(account_id=99, token_sha256="y", expires_at=datetime(2026, 1, 1, tzinfo=UTC)))
         with pytest.raises(IntegrityError):
             session.flush()
+
+
+def test_addresses_from_before_come_into_the_form_in_which_they_are_looked_for(nothing):
+    command.upgrade(config(), "0014")
+    with engine(nothing).begin() as connection:
+        for number, email in enumerate(["info@xn--mller-kva.example", "a@xn--mller-kva.example", "a@müller.example"]):
+            connection.execute(
+                text(
+                    "INSERT INTO accounts (id, email, is_operator, is_manager, language, address_form, created_at) "
+                    f"VALUES ({number}, '{email}', false, false, 'de', 'sie', '2026-01-01')"
+                )
+            )
+
+    upgrade()
+
+    with Session(engine(nothing)) as session:
+        assert Account.by_email(session, "info@xn--mller-kva.example").id == 0
+        assert Account.by_email(session, "info@müller.example").id == 0
+        assert session.get_one(Account, 1).email == "a@xn--mller-kva.example"  # Somebody else has the other form.

@@ -6,9 +6,13 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
+from models.db import transaction
 from models.errors import ProvisionError
-from models.person import NameMissing
-from models.request import parse_people
+from models.mail_server import MailServer
+from models.person import AddressUnwritable, NameMissing, name_parts
+from models.request import LineUnclear, check_people, named, parse_people
+from models.schedule import now
+from tasks.operators import appoint
 from tests.factories import request
 
 ROOT = Path(__file__).parents[2]
@@ -28,6 +32,56 @@ def test_people_are_read_one_a_line(line):
 
     assert one.email == "erika@freitag.example"
     assert " ".join(one.name.split()) == "Erika Muster"
+
+
+ERIKA, MAX = ("Erika Muster", "erika@freitag.example"), ("Max Beispiel", "max@freitag.example")
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "Erika Muster <erika@freitag.example>, Max Beispiel <max@freitag.example>",
+        "Erika Muster <erika@freitag.example> Max Beispiel <max@freitag.example>",
+        "Erika Muster <erika@freitag.example>; Max Beispiel <max@freitag.example>;",
+        '"Muster, Erika" <erika@freitag.example>; "Beispiel, Max" <max@freitag.example>',
+        "Muster, Erika <erika@freitag.example>, Beispiel, Max <mailto:max@freitag.example>",
+        "'Erika Muster' <erika@freitag.example>\tMax Beispiel (max@freitag.example)",
+    ],
+)
+def test_people_pasted_from_an_address_book_are_as_many_as_stand_there(line):
+    people = parse_people(line)
+
+    assert [(" ".join(name_parts(one.name)), one.email) for one in people] == [ERIKA, MAX]
+
+
+@pytest.mark.parametrize(
+    ("line", "parts"),
+    [
+        ("Muster, Erika <erika@freitag.example>", ("Erika", "Muster")),
+        ("Dr. Erika Muster, LL.M.; erika@freitag.example", ("Dr. Erika", "Muster")),
+        ("Erika Muster, Steuerberaterin; erika@freitag.example", ("Erika", "Muster")),
+        ("erika@freitag.example; Erika Muster", ("Erika", "Muster")),
+        ("Erika\u200b Muster <erika@freitag\u200b.example>", ("Erika", "Muster")),
+    ],
+)
+def test_commas_within_a_name_make_no_second_person(line, parts):
+    (one,) = parse_people(line)
+
+    assert name_parts(one.name) == parts
+    assert one.email == "erika@freitag.example"
+
+
+@pytest.mark.parametrize(
+    "line",
+    ["Muster;Erika;erika@freitag.example", "Erika <erika@freitag.example> Muster"],
+)
+def test_a_line_that_can_be_read_in_two_ways_is_refused_and_not_guessed(line):
+    with pytest.raises(LineUnclear):
+        parse_people(line)
+
+
+def test_one_person_in_two_spellings_is_no_couple():
+    check_people(parse_people("Erika Muster; erika@freitag.example\nMuster, Erika <erika@freitag.example>"))
 
 
 def test_a_line_that_names_nobody_is_told():
@@ -91,3 +145,30 @@ def test_a_refusal_survives_the_way_through_prefect_and_says_its_sentence(kind):
     assert vars(back) == vars(error)
     assert "%(" not in str(error)
     assert 400 <= kind.status <= 500
+
+
+def seen_server(*, smtputf8):
+    with transaction() as session:
+        MailServer.note(session, now(), smtputf8=smtputf8, took=True)
+
+
+DOORS = {
+    "row of a form": lambda address: named("Jörg Muster", address),
+    "pasted list": lambda address: parse_people(f"Jörg Muster <{address}>"),
+    "request": lambda address: request(organiser={"name": "Jörg Muster", "email": address}).check(),
+    "caseworkers of a request": lambda address: request(caseworkers=[{"name": "Jörg", "email": address}]).check(),
+    "operator": lambda address: appoint(address, "test"),
+}
+
+
+@pytest.mark.parametrize("door", DOORS)
+def test_an_address_that_the_mail_server_cannot_write_to_is_taken_at_no_door(door):
+    with pytest.raises(AddressUnwritable, match=r"jörg@freitag\.example.*before the @"):
+        DOORS[door]("Jörg@freitag.example")
+    seen_server(smtputf8=False)
+    with pytest.raises(AddressUnwritable):
+        DOORS[door]("jörg@freitag.example")
+
+    seen_server(smtputf8=True)
+    DOORS[door]("jörg@freitag.example")
+    DOORS[door]("joerg@freitäg.example")

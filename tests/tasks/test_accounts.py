@@ -9,7 +9,8 @@ from models.decision import Decision
 from models.exchange import Outgoing
 from models.link import Link, LinkExpired, LinkReplaced, LinkUsed, Purpose
 from models.onboarding import AgreementFirst, Reminder, StepName
-from models.person import Account, AddressForm, Language, NameMissing, PasswordTooShort, Person, Role, SignInRefused
+from models.passwords import PasswordNamesYou, PasswordTooShort
+from models.person import Account, AddressForm, Language, NameMissing, Person, Role, SignInRefused
 from models.request import Named
 from models.schedule import now
 from tasks import access, accounts, firms, invitations
@@ -424,3 +425,61 @@ def reset_link(email):
     access.ask_for_reset(email)
     with reading() as session:
         return session.scalars(select(Link).where(Link.purpose == Purpose.RESET_PASSWORD)).one().token
+
+
+def newest_reset():
+    with reading() as session:
+        return session.scalars(select(Link).where(Link.purpose == Purpose.RESET_PASSWORD)).one().token
+
+
+def test_a_stranger_who_asks_for_a_reset_makes_none_useless_that_is_there(clock):
+    advance(opened())
+    register()
+    access.ask_for_reset(ERIKA)
+    mine = newest_reset()
+    clock(minutes=10)
+
+    access.ask_for_reset(ERIKA)
+
+    assert newest_reset() != mine
+    access.reset_password(mine, "sieben rote Vögel singen")
+    with pytest.raises(LinkUsed):
+        access.reset_password(newest_reset(), PASSWORD)
+
+
+def test_an_address_is_sent_a_few_resets_a_day_and_the_last_is_good_until_the_next(clock):
+    advance(opened())
+    register()
+    for _ in range(12):
+        access.ask_for_reset(ERIKA)
+        clock(minutes=30)
+
+    assert len(outbox("reset_password")) == access.MOST_RESETS_A_DAY
+    clock(hours=14)
+    assert access.reset_opened(newest_reset()) == ERIKA
+    clock(hours=10)
+    access.ask_for_reset(ERIKA)
+    assert len(outbox("reset_password")) == access.MOST_RESETS_A_DAY + 1
+
+
+def test_a_stranger_who_asks_for_somebodys_link_makes_none_useless_and_has_few_mails_sent(clock):
+    advance(case_id := opened())
+    mine, number = token(ERIKA, Purpose.REGISTER), str(case(case_id).firm.company_id)
+
+    for _ in range(12):
+        clock(minutes=30)
+        accounts.ask_for_link(number, "Erika@freitag.example")
+
+    assert len(outbox("register")) == accounts.MOST_LINKS_A_DAY
+    assert token(ERIKA, Purpose.REGISTER) != mine
+    assert register(link=mine)
+
+
+def test_no_password_of_the_persons_or_the_firms_name_is_taken_by_any_door():
+    advance(opened())
+    with pytest.raises(PasswordNamesYou):
+        register("Kollegen-Muster-2026")
+    register()
+
+    with pytest.raises(PasswordNamesYou):
+        access.reset_password(reset_link(ERIKA), "Kollegen-Muster-2026")

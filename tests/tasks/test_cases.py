@@ -12,7 +12,16 @@ from models.person import Language, Person, Role
 from models.request import Named
 from models.subscription import Subscription
 from tasks import accounts, agreements, answers, corrections, firms, invitations, signing
-from tasks.cases import CaseThere, FormInvalid, PlanMissing, answer_decision, open_case, start_case, stop_case
+from tasks.cases import (
+    CaseThere,
+    FieldTooLong,
+    FormInvalid,
+    PlanMissing,
+    answer_decision,
+    open_case,
+    start_case,
+    stop_case,
+)
 from tasks.logos import publish
 from tasks.texts import Reader, explain
 from tests.factories import (
@@ -132,8 +141,10 @@ def test_the_name_of_a_firm_survives_everywhere(name):
 
 def test_an_operators_form_is_told_what_is_wrong_with_it():
     form = request().model_dump(mode="json") | {"postcode": "x" * 99}
-    with pytest.raises(FormInvalid, match="postcode"):
+    with pytest.raises(FieldTooLong, match="postcode has 99 characters: shorten it to 10"):
         open_case.fn("run:1", form, "")
+    with pytest.raises(FormInvalid, match="land"):
+        open_case.fn("run:1", form | {"postcode": "", "land": "XX"}, "")
 
     form["postcode"] = ""
     assert open_case.fn("run:1", form, "Jan Fleiß <jan@freitag.example>") == open_case.fn("run:1", form, "")

@@ -10,7 +10,15 @@ from models.person import AddressInvalid, Person, Role
 from models.request import Named, named
 from tasks import accounts
 from tasks.bounces import note_bounce
-from tasks.corrections import AgreementSent, OrganiserRegistered, correct_contact, correct_firm, correct_organiser
+from tasks.corrections import (
+    CONTACTS_A_DAY,
+    AgreementSent,
+    ContactNamedOften,
+    OrganiserRegistered,
+    correct_contact,
+    correct_firm,
+    correct_organiser,
+)
 from tests.factories import (
     advance,
     agreement,
@@ -130,3 +138,21 @@ def test_an_organiser_who_has_registered_stays():
 
     with pytest.raises(OrganiserRegistered, match="Erika Muster"):
         correct_organiser(firm_of(case_id), BOARD, Named(name="Paula Berg", email=PAULA))
+
+
+def test_a_firm_that_names_ever_other_contact_persons_is_stopped_for_a_day(clock):
+    firm_id = firm_of(with_organiser_before_the_agreement())
+    for number in range(CONTACTS_A_DAY):
+        correct_contact(firm_id, "erika@freitag.example", Named(name="Karl", email=f"k{number}@freitag.example"))
+
+    with pytest.raises(ContactNamedOften):
+        correct_contact(firm_id, "erika@freitag.example", Named(name="Karl", email="k9@freitag.example"))
+    correct_contact(firm_id, "operator@x.example", Named(name="Karl", email="k8@freitag.example"), as_operator=True)
+    clock(days=1, minutes=1)
+    correct_contact(firm_id, "erika@freitag.example", Named(name="Karl", email="k9@freitag.example"))
+
+
+def with_organiser_before_the_agreement():
+    case_id = opened("test:contacts")
+    advance(case_id)
+    return case_id

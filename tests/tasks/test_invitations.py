@@ -11,21 +11,25 @@ from models.link import LinkReplaced, Purpose
 from models.onboarding import AgreementFirst, Reminder, StepName
 from models.person import NoLongerInvited, Person, Role
 from models.request import AddressTwice, Named
+from models.settings import settings
 from tasks import accounts
 from tasks.bounces import note_bounce
 from tasks.invitations import (
+    InvitationsInvalid,
+    InvitationsToday,
     MessageTooLong,
     NobodyNamed,
     RegisteredAlready,
     SentJustNow,
     add_caseworkers,
     add_clients,
+    allow_invitations,
     invite_caseworkers,
     invite_clients,
     no_caseworkers,
     resend,
 )
-from tasks.people import Needed, TakesPart, withdraw
+from tasks.people import withdraw
 from tests.factories import (
     advance,
     case,
@@ -266,6 +270,7 @@ def test_fifty_people_take_as_many_statements_as_five(product, statements, act):
 
 def test_twelve_hundred_clients_are_each_invited_once():
     case_id = countersigned()
+    allow_invitations(case_id, "1200", "operator@convent-it.example")
     add_clients(firm_of(case_id), ERIKA, people(1200))
 
     invite_clients.fn(case_id)
@@ -331,16 +336,6 @@ def test_who_was_withdrawn_can_be_named_again():
         assert [one.name for one in session.scalars(select(Client))] == ["Max Neu"]
 
 
-def test_who_has_an_account_and_the_organiser_are_not_withdrawn():
-    countersigned(caseworkers=STAFF[:1])
-    registered("jan@freitag.example")
-
-    with pytest.raises(TakesPart):
-        withdraw(person("jan@freitag.example", Role.CASEWORKER).id, ERIKA)
-    with pytest.raises(Needed):
-        withdraw(person(ERIKA, Role.ORGANISER).id, ERIKA)
-
-
 def test_an_operator_who_hears_that_somebody_has_left_answers_so_when_mail_comes_back():
     case_id = countersigned(caseworkers=STAFF)
     registered("jan@freitag.example")
@@ -353,3 +348,38 @@ def test_an_operator_who_hears_that_somebody_has_left_answers_so_when_mail_comes
     note_bounce({"address": "ute@freitag.example", "kind": "hard"})
     with reading() as session:
         assert Decision.pending(session, case_id) == []
+
+
+def many(count, start=0):
+    return [Named(name=f"Max Nr{n}", email=f"max{n}@beispiel.example") for n in range(start, start + count)]
+
+
+def test_a_firm_may_have_so_many_strangers_written_to_in_a_day_and_an_operator_can_allow_more(monkeypatch, clock):
+    monkeypatch.setenv("PROVISION_INVITATIONS_A_DAY", "5")
+    settings.cache_clear()
+    case_id = countersigned()
+    firm = firm_of(case_id)
+    clock(days=1)
+    add_clients(firm, ERIKA, many(3))
+
+    with pytest.raises(InvitationsToday, match=r"Of the 5 people.*2 can still be named.*these are 3"):
+        add_caseworkers(firm, ERIKA, many(3, 3))
+    add_clients(firm, ERIKA, many(5))  # Three of them are named already.
+    withdraw(person("max0@beispiel.example").id, ERIKA)
+    with pytest.raises(InvitationsToday):
+        add_clients(firm, ERIKA, many(1))
+
+    allow_invitations(case_id, "7", "operator@convent-it.example")
+    add_clients(firm, ERIKA, many(1))
+    clock(hours=25)
+    add_clients(firm, ERIKA, many(7, 10))
+    with pytest.raises(InvitationsToday):
+        add_clients(firm, ERIKA, many(1, 20))
+    allow_invitations(case_id, "", "operator@convent-it.example")
+    assert acts(case_id).count("invitations.allowed") == 2
+
+
+@pytest.mark.parametrize("number", ["0", "-1", "viele", "1e3", "100001", "٣"])
+def test_a_number_of_invitations_that_cannot_be_is_refused(number):
+    with pytest.raises(InvitationsInvalid):
+        allow_invitations(opened(), number, "operator@convent-it.example")

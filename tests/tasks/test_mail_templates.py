@@ -69,6 +69,9 @@ CASES = [
     *[("invitation", {"message": "Guten Tag!", "invited_by": "e@freitag.example", "count": n}) for n in range(4)],
     ("client_active", {"client": "Max Beispiel"}),
     ("case_taken_up", {"path": "/firm/1"}),
+    ("access_changed", {"change": "ended"}),
+    ("access_changed", {"change": "paused"}),
+    ("access_changed", {"change": "resumed", "path": "/auth/login"}),
     *[
         (
             "people_silent",

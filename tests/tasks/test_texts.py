@@ -13,7 +13,8 @@ from markdown_it import MarkdownIt
 from models.errors import ProvisionError
 from models.firm import FirmNameMissing
 from models.onboarding import StepName
-from models.person import AddressForm, Language, PasswordGuessable, PasswordTooShort
+from models.passwords import PasswordGuessable, PasswordTooShort
+from models.person import AddressForm, Language
 from models.schedule import Land
 from tasks import texts
 from tasks.texts import LABELS, Reader, environment, explain, in_markdown, messages, missing_messages, render

@@ -1,6 +1,8 @@
 """Getting in: registration, activation, sign-in, passwords, language."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from hashlib import sha256
 from typing import Any
 
 from fastapi import APIRouter
@@ -12,18 +14,22 @@ from deployments.web.security import (
     RESEND_FROM,
     SIGN_IN,
     SIGN_IN_FROM,
+    SIGN_IN_TO,
     FormForeign,
     cookie,
     limit,
     network,
+    require_within,
     set_cookie,
+    sign,
     signed,
 )
 from deployments.web.visit import YEAR, Submission, Submitting, Visit, Visiting, local
 from models.errors import N_, NotFound, ProvisionError
 from models.link import LinkExpired, Purpose
 from models.person import AddressForm, AddressInvalid, Language, Role, SignInRefused, email_address
-from models.request import Named
+from models.request import Named, named
+from models.text import TextTooLong
 from tasks import access, accounts, firms
 from tasks.access import Visitor
 from tasks.accounts import Invited
@@ -70,8 +76,8 @@ def ask_to_register(visit: Visiting, business_member: str = "") -> Response:
 def register(visit: Submitting, business_member: str = "") -> Response:
     if business_member:
         return _register(visit, business_member, Purpose.REGISTER)
-    company_id, email = visit.text("company_id"), visit.text("email")
-    limit(RESEND, "register", email.lower(), network(visit.request))
+    company_id, email = visit.text("company_id"), _normal(visit.text("email"))
+    limit(RESEND, "register", email, network(visit.request))
     limit(RESEND_FROM, "mail-from", network(visit.request))
     try:
         email_address(email)
@@ -128,25 +134,28 @@ def _register(visit: Submission, token: str, purpose: Purpose) -> Response:
     visit.speak_to(invited.person)
     limit(SIGN_IN, "register", invited.person.email, network(visit.request))  # It may ask for an account's password.
     try:
-        session, case = accounts.register(
-            token,
-            purpose,
-            visit.secret("password"),
-            given_name=visit.text("given_name"),
-            family_name=visit.text("family_name"),
-            language=invited.person.language,
-            address_form=invited.person.address_form,
-            contact=_contact(visit),
-        )
+        with _guarded(visit, invited.person.email):
+            session, case = accounts.register(
+                token,
+                purpose,
+                visit.secret("password"),
+                given_name=visit.text("given_name"),
+                family_name=visit.text("family_name"),
+                language=invited.person.language,
+                address_form=invited.person.address_form,
+                contact=_contact(visit),
+            )
     except ProvisionError as refusal:
         fields: dict[type[ProvisionError], str] = {
             SignInRefused: "password",
             ContactMissing: "contact_name",
             AddressInvalid: "contact_email",
+            TextTooLong: "contact_name",
         }
         return visit.again("register.html", refusal, fields=fields, values=visit.values, **_shown(invited))
     client = invited.person.role is Role.CLIENT
-    return visit.enter(f"{'/portal' if client else f'/firm/{invited.firm.id}'}?said=registered", session, case=case)
+    home_page = "/portal" if client else f"/firm/{invited.firm.id}"
+    return _known(visit.enter(f"{home_page}?said=registered", session, case=case), invited.person.email)
 
 
 def _contact(visit: Submission) -> Named | None:
@@ -157,7 +166,7 @@ def _contact(visit: Submission) -> Named | None:
     email_address(email)
     if not name:
         raise ContactMissing
-    return Named(name=name[:200], email=email)
+    return named(name, email)
 
 
 @router.post("/auth/renew")
@@ -192,14 +201,47 @@ def ask_to_sign_in(visit: Visiting) -> Response:
 
 @router.post("/auth/login")
 def sign_in(visit: Submitting, next: str = "") -> Response:  # noqa: A002  (stands in the address)
-    email = visit.text("email")
-    limit(SIGN_IN, "sign-in", email.lower(), network(visit.request))
+    email = _normal(visit.text("email"))
+    limit(SIGN_IN, "sign-in", email, network(visit.request))
     limit(SIGN_IN_FROM, "sign-in-from", network(visit.request))
     try:
-        session = access.sign_in(email, visit.secret("password"))
+        with _guarded(visit, email):
+            session = access.sign_in(email, visit.secret("password"))
     except ProvisionError as refusal:
         return visit.again("login.html", refusal, fields={SignInRefused: "email"}, values=visit.values)
-    return visit.enter(local(next), session)
+    return _known(visit.enter(local(next), session), email)
+
+
+def _normal(written: str) -> str:
+    """The address in its one form, so that another spelling is no other count; what is none as it was written."""
+    try:
+        return email_address(written)
+    except ProvisionError:
+        return written
+
+
+@contextmanager
+def _guarded(visit: Visit, email: str) -> Iterator[None]:
+    """Wrong passwords for this account count, wherever they come from; too many raise TooManyAttempts."""
+    name = cookie(visit.request, "known")
+    browser = name if name and signed(name, "known") == _hidden(email) else ""
+    require_within(SIGN_IN_TO, "sign-in-to", email, browser)
+    try:
+        yield
+    except SignInRefused:
+        limit(SIGN_IN_TO, "sign-in-to", email, browser)
+        raise
+
+
+def _hidden(email: str) -> str:
+    """The address as a browser may keep it, which others use as well."""
+    return sha256(email.encode()).hexdigest()
+
+
+def _known(response: Response, email: str) -> Response:
+    """Remember that the holder of this account was signed in with this browser."""
+    set_cookie(response, "known", sign(_hidden(email), "known"), YEAR)
+    return response
 
 
 @router.post("/auth/logout")
@@ -217,8 +259,8 @@ def forgot(visit: Visiting) -> Response:
 
 @router.post("/auth/forgot")
 def ask_for_reset(visit: Submitting) -> Response:
-    email = visit.text("email")
-    limit(RESEND, "forgot", email.lower(), network(visit.request))
+    email = _normal(visit.text("email"))
+    limit(RESEND, "forgot", email, network(visit.request))
     limit(RESEND_FROM, "mail-from", network(visit.request))
     try:
         email_address(email)
@@ -250,7 +292,7 @@ def reset(visit: Submitting, token: str) -> Response:
         return visit.again("reset.html", refusal, email=email)
     visitor = access.signed_in(session)
     works_here = visitor is not None and visitor.is_operator
-    return visit.enter("/board?said=reset" if works_here else "/portal?said=reset", session)
+    return _known(visit.enter("/board?said=reset" if works_here else "/portal?said=reset", session), email)
 
 
 @router.post("/language")

@@ -8,7 +8,7 @@ from starlette.responses import Response
 
 from deployments.web.pages.firm import attachment
 from deployments.web.security import ip, limit, limit_uploads
-from deployments.web.visit import Form, Submission, Submitting, Visit, Visiting
+from deployments.web.visit import Form, Submission, Submitting, Visit, Visiting, agent
 from models.agreement import PartsUnread, SignatureMissing
 from models.code import LIFE, CodeDead, CodeSentJustNow, CodeWrong
 from models.errors import N_, NotFound, ProvisionError
@@ -135,7 +135,7 @@ def sign(visit: Submitting, token: str) -> Response:
             raise SignatureMissing
         if not visit.ticked("consent"):
             raise ConsentMissing
-        strokes = visit.text("drawing")
+        strokes = visit.paragraphs("drawing", signing.MOST_STROKES)
         case = signing.sign(token, visit.text("name"), visit.text("code"), strokes=strokes, **_from(visit))
     except PartsUnread:
         return visit.go(f"/agreement/{token}")
@@ -173,9 +173,10 @@ def _code(token: str) -> dict[str, Any]:
 @router.post("/agreement/{token}/decline")
 def decline(visit: Submitting, token: str) -> Response:
     try:
-        if not visit.text("reason"):
+        reason = visit.paragraphs("reason")
+        if not reason:
             raise ReasonMissing
-        case = answers.decline(token, visit.text("reason"), **_from(visit))
+        case = answers.decline(token, reason, **_from(visit))
     except ProvisionError as refusal:
         return _again(visit, token, refusal)
     return visit.go(f"/agreement/{token}?said=declined", case=case)
@@ -183,8 +184,8 @@ def decline(visit: Submitting, token: str) -> Response:
 
 @router.post("/agreement/{token}/delegate")
 def delegate(visit: Submitting, token: str) -> Response:
-    name, email, function = visit.text("delegate_name"), visit.text("email"), visit.text("function")
     try:
+        name, email, function = visit.text("delegate_name"), visit.text("email"), visit.text("function")
         limit(HAND_OVER, "hand-over", agreements.opened(token).person.email)
         case = signing.delegate(token, name, email, function, **_from(visit))
     except ProvisionError as refusal:
@@ -235,4 +236,4 @@ def _again(visit: Submission, token: str, refusal: ProvisionError) -> Response:
 
 def _from(visit: Visit) -> dict[str, str]:
     """From where somebody acts, for the audit trail."""
-    return {"ip": ip(visit.request), "agent": visit.request.headers.get("user-agent", "")}
+    return {"ip": ip(visit.request), "agent": agent(visit.request)}

@@ -5,7 +5,6 @@ from typing import Any
 from urllib.parse import urlencode
 
 from fastapi import APIRouter
-from pydantic import ValidationError
 from starlette.responses import Response
 
 from deployments.web import labels
@@ -23,6 +22,7 @@ from models.person import AddressForm, AddressInvalid, Language, NameMissing
 from models.request import IntervalMissing, OnboardingRequest, WebsiteMissing, named, parse_people
 from models.schedule import Land
 from models.subscription import Interval, Plan
+from models.text import TextTooLong, one_line
 from tasks import cases
 from tasks.cases import CaseThere, FormInvalid
 from tasks.inbox import dismiss, handle_again
@@ -42,6 +42,8 @@ PLACES: dict[type[ProvisionError], str] = {
     CaseThere: "again",
 }
 """The field of the form in which each refusal lies."""
+LIST_MOST = 200_000
+"""Characters of a list of people."""
 TEXTS = (
     *("firm_name", "line_of_business", "business", "website", "street", "postcode", "city"),
     *("preferred_number", "question", "logo_permission_by", "language", "address_form"),
@@ -58,7 +60,7 @@ def show_board(visit: Visiting) -> Response:
     visit.require_operator()
     asked = visit.request.query_params
     looked_for = {
-        "search": asked.get("search", "").strip()[:200],
+        "search": one_line(asked.get("search", ""))[:200],
         "line_of_business": member(LineOfBusiness, asked.get("line_of_business", "")),
         "state": member(CaseState, asked.get("state", "")),
         "step": member(StepName, asked.get("step", "")),
@@ -193,21 +195,21 @@ def _request(visit: Submission) -> OnboardingRequest:
         name, email = visit.text(f"{who}_name"), visit.text(f"{who}_email")
         if who == "organiser" or name or email:
             people[who] = named(name, email)
-    said = {name: visit.text(name) for name in TEXTS}
+    said = {name: visit.paragraphs(name) if name == "question" else visit.text(name) for name in TEXTS}
     chosen = {name: visit.text(name) or None for name in ("land", "plan", "interval")}
-    workers, again = parse_people(visit.text("caseworkers")), visit.ticked("again")
-    try:
-        return OnboardingRequest.model_validate({**said, **chosen, **people, "caseworkers": workers, "again": again})
-    except ValidationError as error:
-        first = error.errors()[0]
-        raise FormInvalid(str(first["loc"][0]), str(first["input"])[:100], first["msg"]) from error
+    workers, again = parse_people(visit.paragraphs("caseworkers", LIST_MOST)), visit.ticked("again")
+    return cases.request_of({**said, **chosen, **people, "caseworkers": workers, "again": again})
 
 
 def _place(visit: Submission, refusal: ProvisionError) -> str:
     """The field of the form in which the fault lies."""
     match refusal:
         case FormInvalid():
-            return refusal.field
+            return refusal.field.partition(".")[0]
+        case TextTooLong():
+            begins = refusal.begins.removesuffix("…")
+            owners = (who for who in ("organiser_name", "contact_name") if begins in visit.values.get(who, ""))
+            return refusal.field or next(owners, "caseworkers")
         case BusinessMissing():
             return "business" if visit.text("line_of_business") else "line_of_business"
         case AddressInvalid() | NameMissing():

@@ -1,5 +1,6 @@
 """One case, as an operator sees it: all there is to know, and all there is to do."""
 
+from collections.abc import Callable
 from datetime import datetime
 from email.message import EmailMessage
 from typing import Any, Literal
@@ -12,10 +13,10 @@ from deployments.logo import told_reason
 from deployments.web import labels
 from deployments.web.pages.firm import fields_of
 from deployments.web.pages.mail import FOREIGN_PAGE
-from deployments.web.visit import Form, Submitting, Visit, Visiting
+from deployments.web.visit import Form, Submission, Submitting, Visit, Visiting
 from models import casefile
 from models.board import DecisionLine
-from models.casefile import Act, CaseDetail
+from models.casefile import Act, CaseDetail, PersonLine
 from models.db import reading
 from models.decision import Decision, DecisionKind, Verdict
 from models.errors import N_, NotFound, ProvisionError
@@ -25,8 +26,10 @@ from models.logo import LogoChoiceMissing
 from models.person import AddressInvalid, NameMissing, Person
 from models.request import named
 from models.subscription import Interval, Plan
+from models.text import TextTooLong
 from tasks import agreements, cases, corrections, invitations, people, returned, stopped
 from tasks.cases import AddressTaken, PlanMissing, StopReasonMissing
+from tasks.invitations import InvitationsInvalid
 from tasks.logos.evidence import Reason, Sign
 from tasks.mails import write
 from tasks.texts import Reader, explain
@@ -50,7 +53,11 @@ SAID = {
     "withdrawn": N_("The agreement is withdrawn. Decide how to go on."),
     "person_resent": N_("A new link is on its way; the one sent before no longer works."),
     "person_withdrawn": N_("Done: this person is no longer invited, and the link no longer works."),
+    "person_removed": N_("Done: this person has no access any more, and was told."),
+    "person_paused": N_("Done: this person has no access until you give it back, and was told."),
+    "person_resumed": N_("Done: this person has access again, and was told."),
     "corrected": N_("The address is corrected. What came back or waits goes there."),
+    "allowed": N_("Saved. It holds from now on."),
     "restarted": N_("A pass over this case has been asked for."),
     "stopped": N_("The case has ended. Nobody is reminded any more."),
     "taken_up": N_("The case goes on. Whoever was waited for is written to in the next minutes."),
@@ -90,8 +97,9 @@ def show_page(visit: Visiting, case_id: int, document_id: int, page: int, width:
 def answer(visit: Submitting, decision_id: int) -> Response:
     by = visit.require_operator().email
     field = f"d{decision_id}-"
-    said = {name: visit.text(field + name) for name in ("note", "plan", "interval", "address", "choice")}
     try:
+        said = {name: visit.text(field + name) for name in ("plan", "interval", "address", "choice")}
+        said["note"] = visit.paragraphs(f"{field}note")
         case_id = cases.answer_decision(decision_id, visit.text("verdict"), by, **said)
     except ProvisionError as refusal:
         with reading() as session:
@@ -126,9 +134,10 @@ def _refused(visit: Visit, case_id: int, refusal: ProvisionError) -> Response:
 def withdraw_agreement(visit: Submitting, case_id: int) -> Response:
     by = visit.require_operator().email
     try:
-        if not visit.text("withdraw_reason"):
+        reason = visit.paragraphs("withdraw_reason")
+        if not reason:
             raise WithdrawReasonMissing
-        agreements.withdraw(case_id, visit.text("withdraw_reason"), by)
+        agreements.withdraw(case_id, reason, by)
     except ProvisionError as refusal:
         places: dict[type[ProvisionError], str] = {WithdrawReasonMissing: "withdraw_reason"}
         return visit.again("board/case.html", refusal, fields=places, values=visit.values, **_shown(visit, case_id))
@@ -164,6 +173,7 @@ def correct(visit: Submitting, case_id: int, what: Literal["name", "contact", "o
             BusinessMissing: "business",
             AddressInvalid: f"{what}_email",
             NameMissing: f"{what}_name",
+            TextTooLong: f"{what}_name",
         }
         return visit.again("board/case.html", refusal, fields=places, values=visit.values, **_shown(visit, case_id))
     after = fields_of(firm_id, what)
@@ -202,11 +212,13 @@ def _mail(case_id: int, mail_id: int) -> tuple[Outgoing, EmailMessage]:
     return row, write(row, link, redacted=True)
 
 
-def _require_known(case_id: int, person_id: int) -> None:
-    """Raises NotFound unless the person belongs to the case."""
+def _require_known(case_id: int, person_id: int) -> PersonLine:
+    """The person, who belongs to the case; raises NotFound."""
     with reading() as session:
-        if person_id not in {person.person_id for person in casefile.case_detail(session, case_id).people}:
-            raise NotFound(f"Person {person_id}")
+        people_of_case = {person.person_id: person for person in casefile.case_detail(session, case_id).people}
+    if person_id not in people_of_case:
+        raise NotFound(f"Person {person_id}")
+    return people_of_case[person_id]
 
 
 @router.post("/board/cases/{case_id}/people/{person_id}/resend")
@@ -223,14 +235,31 @@ def resend(visit: Submitting, case_id: int, person_id: int) -> Response:
 
 @router.post("/board/cases/{case_id}/people/{person_id}/withdraw")
 def withdraw_person(visit: Submitting, case_id: int, person_id: int) -> Response:
-    """A caseworker or client is invited no longer."""
+    """A caseworker or client is invited no longer, or has no access any more."""
+    return _change_access(visit, case_id, person_id, people.withdraw, "person_removed")
+
+
+@router.post("/board/cases/{case_id}/people/{person_id}/pause")
+def pause_person(visit: Submitting, case_id: int, person_id: int) -> Response:
+    """A caseworker or client has no access for now."""
+    return _change_access(visit, case_id, person_id, people.pause, "person_paused")
+
+
+@router.post("/board/cases/{case_id}/people/{person_id}/resume")
+def resume_person(visit: Submitting, case_id: int, person_id: int) -> Response:
+    return _change_access(visit, case_id, person_id, people.resume, "person_resumed")
+
+
+def _change_access(
+    visit: Submission, case_id: int, person_id: int, change: Callable[[int, str], int], said: str
+) -> Response:
     by = visit.require_operator().email
     try:
-        _require_known(case_id, person_id)
-        people.withdraw(person_id, by)
+        said = said if _require_known(case_id, person_id).registered_at else "person_withdrawn"
+        change(person_id, by)
     except ProvisionError as refusal:
         return _refused(visit, case_id, refusal)
-    return visit.go(f"/board/cases/{case_id}?said=person_withdrawn", case=case_id)
+    return visit.go(f"/board/cases/{case_id}?said={said}", case=case_id)
 
 
 @router.post("/board/cases/{case_id}/people/{person_id}/address")
@@ -248,6 +277,18 @@ def correct_address(visit: Submitting, case_id: int, person_id: int) -> Response
     return visit.go(f"/board/cases/{case_id}?said=corrected", case=case_id, before=before, after=after)
 
 
+@router.post("/board/cases/{case_id}/invitations")
+def allow_invitations(visit: Submitting, case_id: int) -> Response:
+    """How many people the firm may name on one day."""
+    by = visit.require_operator().email
+    try:
+        invitations.allow_invitations(case_id, visit.text("invitations"), by)
+    except ProvisionError as refusal:
+        places: dict[type[ProvisionError], str] = {InvitationsInvalid: "invitations"}
+        return visit.again("board/case.html", refusal, fields=places, values=visit.values, **_shown(visit, case_id))
+    return visit.go(f"/board/cases/{case_id}?said=allowed")
+
+
 @router.post("/board/cases/{case_id}/pass")
 def restart_pass(visit: Submitting, case_id: int) -> Response:
     by = visit.require_operator().email
@@ -262,7 +303,7 @@ def restart_pass(visit: Submitting, case_id: int) -> Response:
 def stop_case(visit: Submitting, case_id: int) -> Response:
     by = visit.require_operator().email
     try:
-        cases.stop_case(case_id, visit.text("stop_reason"), by)
+        cases.stop_case(case_id, visit.paragraphs("stop_reason"), by)
     except ProvisionError as refusal:
         places: dict[type[ProvisionError], str] = {StopReasonMissing: "stop_reason"}
         return visit.again("board/case.html", refusal, fields=places, values=visit.values, **_shown(visit, case_id))

@@ -25,17 +25,20 @@ from models.firm import (
 )
 from models.logo import Logo, LogoChoiceMissing, LogoRefused, logo_asked_for
 from models.onboarding import AgreementFirst
-from models.person import AddressInvalid, NameMissing, Person, Role, email_address
+from models.person import AddressInvalid, NameMissing, Person, Role
 from models.request import AddressTwice, Named, WebsiteMissing, named, parse_people
 from models.schedule import Land
+from models.text import TextTooLong
 from tasks import agreements, corrections, firms, invitations, people
-from tasks.invitations import MessageTooLong, NobodyNamed, RegisteredAlready, SentJustNow
+from tasks.invitations import InvitationsToday, MessageTooLong, NobodyNamed, RegisteredAlready, SentJustNow
 from tasks.logos.publish import choose_offered, offered_picture, permit_logo, restore_logo, supply_logo
-from tasks.people import Needed, TakesPart
+from tasks.people import Needed, NotActive
 from tasks.texts import FIELDS as FIELD_LABELS
 
 router = APIRouter()
 
+LIST_MOST = 200_000
+"""Characters of a list of people."""
 ROWS = 3
 """How many people the form takes at once by rows; the list below them takes any number."""
 PLACES: dict[type[ProvisionError], str] = {NobodyNamed: "name-0", AgreementFirst: "name-0", MessageTooLong: "message"}
@@ -98,15 +101,32 @@ def resend(visit: Submitting, firm_id: int) -> Response:
 
 @router.post("/firm/{firm_id}/withdraw")
 def withdraw(visit: Submitting, firm_id: int) -> Response:
-    """Invite a caseworker or client no longer."""
+    """Invite a caseworker or client no longer, or end their access."""
+    return _change_access(visit, firm_id, people.withdraw, "removed")
+
+
+@router.post("/firm/{firm_id}/pause")
+def pause(visit: Submitting, firm_id: int) -> Response:
+    """Take the access of a caseworker or client away for now."""
+    return _change_access(visit, firm_id, people.pause, "paused")
+
+
+@router.post("/firm/{firm_id}/resume")
+def resume(visit: Submitting, firm_id: int) -> Response:
+    """Give it back."""
+    return _change_access(visit, firm_id, people.resume, "resumed")
+
+
+def _change_access(visit: Submission, firm_id: int, change: Callable[[int, str], int], said: str) -> Response:
     by = visit.require(firm_id, Role.ORGANISER).email
     person = _named_in(visit, firm_id)
     page = PAGE_OF.get(person.role, "")
     try:
-        case = people.withdraw(person.id, by)
-    except (TakesPart, Needed) as refusal:
+        case = change(person.id, by)
+    except (Needed, NotActive) as refusal:
         return visit.again(f"firm/{page or 'progress'}.html", {"": refusal}, **_shown(visit, firm_id) | {"tab": page})
-    return visit.go(f"/firm/{firm_id}/{page}?said=withdrawn", case=case)
+    said = said if person.registered_at else "withdrawn"
+    return visit.go(f"/firm/{firm_id}/{page}?said={said}", case=case)
 
 
 def _named_in(visit: Submission, firm_id: int) -> Person:
@@ -138,15 +158,15 @@ def details(visit: Visiting, firm_id: int) -> Response:
 def complete_details(visit: Submitting, firm_id: int) -> Response:
     by = visit.require(firm_id, Role.ORGANISER).email
     land = visit.chosen(Land, "land")
-    told = {name: visit.text(name) for name in ("street", "postcode", "city")}
     before = fields_of(firm_id, "details")
     label = visit.reader.gettext
-    missing: dict[str, ProvisionError] = {
-        name: StillMissing(label(FIELD_LABELS[name])) for name, value in {**told, "land": land}.items() if not value
-    }
-    if missing:
-        return visit.again("firm/details.html", missing, values=visit.values, **_shown(visit, firm_id))
     try:
+        told = {name: visit.text(name) for name in ("street", "postcode", "city")}
+        missing: dict[str, ProvisionError] = {
+            name: StillMissing(label(FIELD_LABELS[name])) for name, value in {**told, "land": land}.items() if not value
+        }
+        if missing:
+            return visit.again("firm/details.html", missing, values=visit.values, **_shown(visit, firm_id))
         case = firms.complete_details(firm_id, by, **told, land=land, website=visit.text("website"))
     except ProvisionError as refusal:
         fields: dict[type[ProvisionError], str] = {PostcodeInvalid: "postcode", WebsiteInvalid: "website"}
@@ -158,9 +178,9 @@ def complete_details(visit: Submitting, firm_id: int) -> Response:
 def correct_name(visit: Submitting, firm_id: int) -> Response:
     by = visit.require(firm_id, Role.ORGANISER).email
     line = visit.chosen(LineOfBusiness, "line_of_business") or LineOfBusiness.OTHER
-    name, business = visit.text("firm_name"), visit.text("business")
     before = fields_of(firm_id, "name")
     try:
+        name, business = visit.text("firm_name"), visit.text("business")
         case = corrections.correct_firm(firm_id, by, name=name, line_of_business=line, business=business)
     except ProvisionError as refusal:
         fields: dict[type[ProvisionError], str] = {FirmNameMissing: "firm_name", BusinessMissing: "business"}
@@ -176,7 +196,11 @@ def correct_contact(visit: Submitting, firm_id: int) -> Response:
         contact = named(visit.text("contact_name"), visit.text("contact_email"))
         case = corrections.correct_contact(firm_id, by, contact)
     except ProvisionError as refusal:
-        fields: dict[type[ProvisionError], str] = {AddressInvalid: "contact_email", NameMissing: "contact_name"}
+        fields: dict[type[ProvisionError], str] = {
+            AddressInvalid: "contact_email",
+            NameMissing: "contact_name",
+            TextTooLong: "contact_name",
+        }
         return visit.again("firm/details.html", refusal, fields=fields, values=visit.values, **_shown(visit, firm_id))
     return visit.go(
         f"/firm/{firm_id}?said=details",
@@ -270,7 +294,7 @@ def permit(visit: Submitting, firm_id: int) -> Response:
             raise GrantorMissing
         if not visit.ticked("permission"):
             raise PermissionMissing
-        case = permit_logo(firm_id, by, visit.text("granted_by")[:200], visit.text("website"))
+        case = permit_logo(firm_id, by, visit.text("granted_by"), visit.text("website"))
     except ProvisionError as refusal:
         fields: dict[type[ProvisionError], str] = {
             WebsiteMissing: "website",
@@ -366,7 +390,7 @@ def add_caseworkers(visit: Submitting, firm_id: int) -> Response:
         return visit.again("firm/caseworkers.html", wrong, values=visit.values, **_shown(visit, firm_id))
     try:
         case = invitations.add_caseworkers(firm_id, by, staff)
-    except (NobodyNamed, AgreementFirst, AddressTwice) as refusal:
+    except (NobodyNamed, AgreementFirst, AddressTwice, InvitationsToday, AddressInvalid) as refusal:
         shown = _shown(visit, firm_id)
         return visit.again("firm/caseworkers.html", refusal, fields=PLACES, values=visit.values, **shown)
     return visit.go(f"/firm/{firm_id}/caseworkers?said=caseworkers", case=case)
@@ -391,8 +415,8 @@ def add_clients(visit: Submitting, firm_id: int) -> Response:
     if wrong:
         return visit.again("firm/clients.html", wrong, values=visit.values, **_shown(visit, firm_id))
     try:
-        case = invitations.add_clients(firm_id, by, staff, visit.text("message"))
-    except (NobodyNamed, AgreementFirst, AddressTwice, MessageTooLong) as refusal:
+        case = invitations.add_clients(firm_id, by, staff, visit.paragraphs("message", LIST_MOST))
+    except (NobodyNamed, AgreementFirst, AddressTwice, InvitationsToday, AddressInvalid, MessageTooLong) as refusal:
         shown = _shown(visit, firm_id)
         return visit.again("firm/clients.html", refusal, fields=PLACES, values=visit.values, **shown)
     return visit.go(f"/firm/{firm_id}/clients?said=clients", case=case)
@@ -403,19 +427,16 @@ def _people(visit: Submission) -> tuple[list[Named], dict[str, ProvisionError]]:
     found: list[Named] = []
     wrong: dict[str, ProvisionError] = {}
     for row in range(ROWS):
-        name, email = visit.text(f"name-{row}"), visit.text(f"email-{row}")
-        if not name and not email:
-            continue
         try:
-            address = email_address(email)
-            if name:
-                found.append(Named(name=name[:200], email=address))
-            else:
-                wrong[f"name-{row}"] = NameMissing(address)
+            name, email = visit.text(f"name-{row}"), visit.text(f"email-{row}")
+            if name or email:
+                found.append(named(name, email))
+        except (NameMissing, TextTooLong) as refusal:
+            wrong[f"name-{row}"] = refusal
         except ProvisionError as refusal:
             wrong[f"email-{row}"] = refusal
     try:
-        found += parse_people(visit.text("list"))
+        found += parse_people(visit.paragraphs("list", LIST_MOST))
     except ProvisionError as refusal:
         wrong["list"] = refusal
     return found, wrong

@@ -1,0 +1,63 @@
+import pytest
+
+from models.passwords import (
+    PasswordGuessable,
+    PasswordNamesYou,
+    PasswordTooLong,
+    PasswordTooShort,
+    check_password,
+)
+
+KNOWN = "erika@freitag.example", "Erika Muster", "Anwaltskanzlei Freitag & Kollegen", "Convent IT", "Provision"
+SENTENCES = [
+    "drei grüne Füchse tanzen", "   viel Platz   davor", "山上有一只红狐狸在月光下跳舞唱歌", "кот на крыше поёт ночью",
+    "a🦊b🐻c🦉d🐢e🦋f🐝g🐙h🦔", "Fr0schkönig#quakt!laut", "xK9#mQ2$vL7!pR4z", "482-957-301-648-22",
+    "correct horse battery staple",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("password", SENTENCES)
+def test_a_sentence_in_any_script_with_spaces_is_a_password(password):
+    check_password(password, *KNOWN)
+
+
+@pytest.mark.parametrize(
+    ("password", "refusal"),
+    [
+        ("vierzehn Zeich", PasswordTooShort),
+        ("ü" * 14, PasswordTooShort),
+        ("a" * 201, PasswordTooLong),
+        ("aaaaaaaaaaaaaaaa", PasswordGuessable),
+        ("abcabcabcabcabcabc", PasswordGuessable),
+        ("123456789012345", PasswordGuessable),
+        ("erika@freitag.example", PasswordNamesYou),
+    ],
+)
+def test_a_password_too_short_too_long_or_guessable_is_refused(password, refusal):
+    with pytest.raises(refusal):
+        check_password(password, *KNOWN)
+
+
+@pytest.mark.parametrize(
+    "password",
+    [
+        "ErikaMuster1234567", "erika.muster.2026.1", "Muster-Kollegen-12345", "KollegenKollegen2026",
+        "ConventIT2026!!!!",        "!!Kollegen&Erika!!2026", "Pr0v1s10n-2026-!!!!",
+    ],
+)  # fmt: skip
+def test_a_name_that_others_know_with_digits_is_no_password_and_the_reason_is_told(password):
+    with pytest.raises(PasswordNamesYou, match="a name that others know"):
+        check_password(password, *KNOWN)
+
+
+@pytest.mark.parametrize(
+    "password",
+    [
+        "Passwort12345678", "passwortpasswort", "P4ssw0rtP4ssw0rt", "Willkommen2026!!", "Hallo123456789012",
+        "ichliebedich12345", "qwertzuiopasdfgh", "1q2w3e4r5t6z7u8i", "Sommer2026Sommer!", "schalke04schalke04",
+        "geheimgeheim1234", "Steuerkanzlei2026", "Weihnachten2026!", "Fruehling-2026-Fruehling",
+    ],
+)  # fmt: skip
+def test_the_commonest_german_passwords_are_refused_however_long(password):
+    with pytest.raises(PasswordGuessable, match="many take it"):
+        check_password(password, *KNOWN)
