@@ -6,13 +6,13 @@ import signal
 import smtplib
 import socket
 import subprocess
-import sys
 import time
 from email.message import EmailMessage
 
 import pytest
 
 from deployments.catcher import Catcher, read_mails
+from deployments.processes import spawn
 from models.settings import settings
 from tests.deployments.browser import Browser
 
@@ -52,7 +52,9 @@ def test_the_catcher_keeps_every_mail_sent_to_it_and_ends_when_asked(tmp_path):
         trial.bind(("127.0.0.1", 0))
         port = trial.getsockname()[1]
     environment = {**os.environ, "PROVISION_DATA": str(tmp_path)}
-    process = subprocess.Popen([sys.executable, "-m", "deployments.catcher", "--port", str(port)], env=environment)
+    process, lifeline = spawn(
+        "deployments.catcher", "--port", str(port), environment=environment, output=subprocess.DEVNULL
+    )
     try:
         for _ in range(200):
             with socket.socket() as probe:
@@ -66,6 +68,7 @@ def test_the_catcher_keeps_every_mail_sent_to_it_and_ends_when_asked(tmp_path):
     finally:
         process.send_signal(signal.SIGTERM)
         assert process.wait(10) == 0
+        os.close(lifeline)
 
     mails = read_mails(tmp_path / "mails")
     assert [mail.subject for mail in mails] == [f"Nummer {number}" for number in range(20)]
