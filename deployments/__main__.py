@@ -37,9 +37,18 @@ CompanyId = Annotated[str, typer.Argument(metavar="COMPANY_ID", help="The firm's
 
 
 @app.callback(help=app.info.help)
-def privately() -> None:
-    """Whatever a command writes is for its user only."""
+def begin(context: typer.Context) -> None:
+    """What a command writes is for its user only; it asks the Prefect of the product that runs beside it, if any."""
     os.umask(0o077)
+    if context.invoked_subcommand in {"up", "demo"} or "PREFECT_API_URL" in os.environ:
+        return
+    from deployments.processes import Record
+    from models.settings import settings
+
+    found = Record.read(settings().data)
+    if found is not None and found.up.lives:
+        os.environ["PREFECT_API_URL"] = found.prefect
+        os.environ["PREFECT_API_AUTH_STRING"] = os.environ.get("PREFECT_API_AUTH_STRING") or settings().prefect_sign_in
 
 
 @app.command()
@@ -210,6 +219,15 @@ def webhook_secret() -> None:
     for key in settings().webhook_keys:
         typer.echo(key)
     _note(f"From {place}. Senders sign with it, see {settings().base_url}/docs. Whoever has it can open cases.")
+
+
+@app.command()
+def prefect_sign_in() -> None:
+    """Print what Prefect asks for where provision up started it. Whoever has it may answer every question."""
+    from models.settings import settings
+
+    typer.echo(settings().prefect_sign_in)
+    _note(f"From {settings().data.absolute() / 'prefect-sign-in'}. To be typed as it is, with the colon, in one field.")
 
 
 @audit.command()

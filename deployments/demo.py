@@ -48,6 +48,7 @@ def main() -> int:
     settings.cache_clear()
     with Website(FIRM) as site, running(folder, web, prefect, smtp) as product:
         say(f"Ready. Web pages {product.web}, mails {product.web}/mail, Prefect {product.prefect}")
+        say(f"Prefect asks once for {product.sign_in}")
         run = Demo(product, folder)
         run.come_aboard(site.address)
         told = run.status()
@@ -105,7 +106,7 @@ class Demo:
 
     def grant_number(self) -> None:
         say(f"An operator grants the preferred ID {NUMBER} by the form in the Prefect UI.")
-        answer_form(self.product.prefect, lambda _: True, verdict="grant", note="Gern.")
+        answer_form(self.product.prefect, lambda _: True, self.product.sign_in, verdict="grant", note="Gern.")
         self.mail(ORGANISER, NUMBER)
 
     def register_organiser(self) -> Browser:

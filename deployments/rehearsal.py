@@ -19,6 +19,8 @@ import httpx
 from bs4 import BeautifulSoup, Tag
 from standardwebhooks import Webhook
 
+from tasks.runs import access
+
 T = TypeVar("T")
 PATIENCE = 150
 """Seconds to wait for what the product does by itself: Prefect's SQLite now and then stands still for a minute."""
@@ -119,9 +121,13 @@ def send_event(web: str, secret: str, kind: str, data: dict[str, Any], event_id:
     return httpx.post(f"{web}/webhooks", content=body.encode(), headers=headers, timeout=30)
 
 
-def answer_form(prefect: str, case_ready: Callable[[dict[str, Any]], bool], **answer: str) -> str:
-    """Answer the suspended form that *case_ready* recognises, as the Prefect UI does; returns the run's name."""
-    with httpx.Client(base_url=f"{prefect}/api", timeout=30) as api:
+def answer_form(prefect: str, case_ready: Callable[[dict[str, Any]], bool], sign_in: str = "", **answer: str) -> str:
+    """Answer the suspended form that *case_ready* recognises, as the Prefect UI does; returns the run's name.
+
+    *sign_in* is what Prefect asks for, ``user:password``.
+    """
+    api_url = f"{prefect}/api"
+    with httpx.Client(base_url=api_url, auth=access(api_url, sign_in), timeout=30) as api:
 
         def waiting() -> dict[str, Any] | None:
             wanted = {"flow_runs": {"state": {"type": {"any_": ["PAUSED"]}}}, "flows": {"name": {"any_": ["decide"]}}}
@@ -135,12 +141,18 @@ def answer_form(prefect: str, case_ready: Callable[[dict[str, Any]], bool], **an
             if response.status_code == httpx.codes.SERVICE_UNAVAILABLE:
                 return None  # Its SQLite was busy; the UI would say so, and one would click again.
             taken: dict[str, Any] = response.raise_for_status().json()
-            return taken
+            return None if is_unready(taken) else taken
 
         taken = until("Prefect to take the answer", resume)
         if taken["status"] != "ACCEPT":
             raise Stalled(f"The form was not taken: {taken}")
         return str(run["name"])
+
+
+def is_unready(answer: dict[str, Any]) -> bool:
+    """Whether Prefect shows a run as suspended whose form it has not stored yet: then the same is to be asked again."""
+    reason = str((answer.get("details") or {}).get("reason", ""))
+    return answer.get("status") != "ACCEPT" and "schema not found" in reason
 
 
 class Website:

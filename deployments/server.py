@@ -1,6 +1,9 @@
-"""Prefect's server on its embedded SQLite, with writers that wait for each other instead of failing.
+"""Prefect's server, which answers only to its own names; on its embedded SQLite writers wait for each other.
 
     python -m deployments.server --host 127.0.0.1 --port 4200     as `prefect server start`, with all its options
+
+Its names are those of this machine, of the addresses that Prefect's settings give for its API, its UI and the origins
+it allows, and those in PROVISION_ALLOWED_HOSTS.
 
 Prefect begins most transactions as readers. One that then writes fails at once ("database is locked") if another has
 committed meanwhile. Worse, the error keeps cursors in reference cycles; when the garbage collector frees one in the
@@ -12,8 +15,14 @@ from contextlib import AbstractAsyncContextManager
 from typing import Any
 
 from prefect.cli import app
+from prefect.server.api import server
 from prefect.server.database.configurations import AioSqliteConfiguration
+from prefect.settings import get_current_settings
 from sqlalchemy.ext.asyncio import AsyncSession, AsyncSessionTransaction
+from starlette.types import ASGIApp
+
+from deployments.hosts import KnownHosts
+from models.settings import host_name, settings
 
 from models.settings import keep_private, settings
 
@@ -22,6 +31,7 @@ PATIENCE = 5000
 
 _begin = AioSqliteConfiguration.begin_transaction
 _set_up = AioSqliteConfiguration.setup_sqlite
+_create_app = server.create_app
 
 
 def _begin_as_writer(
@@ -45,10 +55,30 @@ def take_turns() -> None:
     AioSqliteConfiguration.setup_sqlite = _set_up_patiently  # type: ignore[method-assign]
 
 
+def names() -> frozenset[str]:
+    """By which Prefect's API and UI may be asked for."""
+    prefect = get_current_settings()
+    origins = (prefect.server.api.cors_allowed_origins or "").split(",")
+    addresses = [prefect.api.url or "", prefect.server.ui.api_url or "", *origins]
+    return settings().host_names | {host_name(one) for one in addresses if "//" in one}
+
+
+def _create_guarded_app(**options: Any) -> ASGIApp:
+    """Guarded is what listens; Prefect's own services ask the unguarded one, within the process."""
+    made = _create_app(**options)
+    return KnownHosts(made, names) if options.get("final") else made
+
+
+def know_hosts() -> None:
+    """From now on a server that is started in this process answers only to its own names."""
+    server.create_app = _create_guarded_app  # type: ignore[assignment]
+
+
 if __name__ == "__main__":
     import sys
 
     keep_private(settings().data)
     take_turns()
+    know_hosts()
     sys.argv[1:1] = ["server", "start"]
     app()

@@ -1,33 +1,35 @@
 """The whole product on one machine: one command starts it, one Ctrl-C ends it.
 
 database and Prefect server, side by side     then catalogue, mail catcher, worker and web pages
-each process writes its own log in ``<data>/logs``; if one dies, all end
+each process writes its own log in ``<data>/logs``; if one dies, all end, and so they do if this one dies
+
+Prefect asks for a password, made once and kept in ``<data>``, and answers no foreign page: whoever may use it may
+answer every question that the product asks.
 """
 
 import os
 import signal
 import socket
-import subprocess
 import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import httpx
 
 from deployments.catalogue import POOL, ROOT
+from deployments.processes import GRACE, Child, Record, spawn
 from models.errors import N_, ProvisionError
 from models.settings import keep_private, settings
 from tasks.completeness import check_texts
+from tasks.runs import access
 from tasks.seal import own_seal
 
 PATIENCE = 120
 """Seconds that the whole start may take."""
-GRACE = 25
-"""Seconds that a process gets to end by itself; the worker needs up to 20 for the runs it has begun."""
 LONGEST_LOG = 10_000_000
 """Bytes from which a log is set aside at the next start."""
 QUIET = {
@@ -56,20 +58,6 @@ class PortTaken(ProvisionError):
         self.option = option
 
 
-class ProcessDied(ProvisionError):
-    """Half a product is worse than none: when one process ends, all do."""
-
-    status = 500
-    says = N_("%(name)s ended with exit status %(code)s. Its last lines, from %(log)s:\n%(lines)s")
-
-    def __init__(self, name: str, code: int | None, log: str, lines: str) -> None:
-        super().__init__(name, code, log, lines)
-        self.name = name
-        self.code = code
-        self.log = log
-        self.lines = lines
-
-
 class StartTooSlow(ProvisionError):
     """Something that was started does not answer."""
 
@@ -84,36 +72,6 @@ class StartTooSlow(ProvisionError):
 
 
 @dataclass
-class Child:
-    """One process of the product, in a group of its own, so that Ctrl-C reaches it through us."""
-
-    name: str
-    log: Path
-    process: subprocess.Popen[bytes]
-
-    def check(self) -> None:
-        """Raise ``ProcessDied`` if it has ended."""
-        if (code := self.process.poll()) is not None:
-            raise self.death(code)
-
-    def death(self, code: int) -> ProcessDied:
-        lines = self.log.read_text(errors="replace").splitlines()[-15:]
-        return ProcessDied(self.name, code, str(self.log), "\n".join(f"    {line}" for line in lines))
-
-    def end(self, grace: float) -> None:
-        """Ask it to end, and end it after *grace* seconds; its own children too."""
-        self._signal(signal.SIGTERM)
-        with suppress(subprocess.TimeoutExpired):
-            self.process.wait(grace)
-        self._signal(signal.SIGKILL)
-        self.process.wait()
-
-    def _signal(self, number: int) -> None:
-        with suppress(ProcessLookupError, PermissionError):
-            os.killpg(self.process.pid, number)
-
-
-@dataclass
 class Endpoints:
     """Where the running product is reached."""
 
@@ -122,6 +80,8 @@ class Endpoints:
     smtp: str
     """``host:port``"""
     logs: Path
+    sign_in: str = field(repr=False)
+    """``user:password`` of Prefect's UI and API."""
     children: list[Child] = field(default_factory=list, repr=False)
     """In the order in which they were started."""
 
@@ -143,31 +103,35 @@ def running(
 ) -> Iterator[Endpoints]:
     """The product on loopback with all it keeps in *data*, ready when the block begins, gone when it has ended.
 
-    *environment* adds to that of the processes. *stop*, set from elsewhere, gives up a start half way. Raises
-    ``PortTaken``, ``ProcessDied`` or ``StartTooSlow``.
+    *environment* adds to that of the processes. *stop*, set from elsewhere, gives up a start half way. What an earlier
+    start left running in *data* is ended first. Raises ``RunsAlready``, ``PortTaken``, ``ProcessDied`` or
+    ``StartTooSlow``.
     """
     data = data.absolute()
     keep_private(data)
     logs = data / "logs"
     logs.mkdir(parents=True, exist_ok=True)
-    catches_mail = settings().mail_catcher
-    wanted = [(web_port, "the web pages", "--port"), (prefect_port, "Prefect", "--prefect-port")]
-    wanted += [(smtp_port, "the mail catcher", "--smtp-port")] if catches_mail else []
-    for port, purpose, option in wanted:
-        if not _is_free(port):
-            raise PortTaken(port, purpose, option)
-    made = Endpoints(
-        web=f"http://127.0.0.1:{web_port}",
-        prefect=f"http://127.0.0.1:{prefect_port}",
-        smtp=f"127.0.0.1:{smtp_port}" if catches_mail else f"{settings().smtp_host}:{settings().smtp_port}",
-        logs=logs,
-    )
-    starter = _Starter(made, _environment(made, data, catches_mail, environment or {}), stop or threading.Event())
-    try:
+    with ExitStack() as ends:
+        record = Record.begin(data, f"http://127.0.0.1:{prefect_port}/api")
+        ends.callback(record.remove)
+        catches_mail = settings().mail_catcher
+        wanted = [(web_port, "the web pages", "--port"), (prefect_port, "Prefect", "--prefect-port")]
+        wanted += [(smtp_port, "the mail catcher", "--smtp-port")] if catches_mail else []
+        for port, purpose, option in wanted:
+            if not _is_free(port):
+                raise PortTaken(port, purpose, option)
+        made = Endpoints(
+            web=f"http://127.0.0.1:{web_port}",
+            prefect=f"http://127.0.0.1:{prefect_port}",
+            smtp=f"127.0.0.1:{smtp_port}" if catches_mail else f"{settings().smtp_host}:{settings().smtp_port}",
+            logs=logs,
+            sign_in=_sign_in(data),
+        )
+        told = _environment(made, data, catches_mail, environment or {})
+        starter = _Starter(made, record, told, stop or threading.Event())
+        ends.callback(starter.end)
         starter.start()
         yield made
-    finally:
-        starter.end()
 
 
 def up(data: Path | None = None, port: int = 8080, prefect_port: int = 4200, smtp_port: int = 8025) -> int:
@@ -198,6 +162,7 @@ def _welcome(made: Endpoints, seconds: float) -> str:
         f"  Web pages       {made.web}\n"
         f"{mail}"
         f"  Prefect         {made.prefect}\n"
+        f"    asks once for {made.sign_in}\n"
         f"  Logs            {made.logs}\n"
         "Ctrl-C ends everything."
     )
@@ -224,25 +189,40 @@ def _is_free(port: int) -> bool:
     return True
 
 
+def guarded(prefect: str, sign_in: str) -> dict[str, str]:
+    """Environment of a Prefect server at this address, and of all who use it: no foreign page gets anything done."""
+    port = prefect.rpartition(":")[2]
+    return {
+        "PREFECT_API_URL": f"{prefect}/api",
+        "PREFECT_SERVER_API_AUTH_STRING": sign_in,
+        "PREFECT_API_AUTH_STRING": sign_in,
+        # The UI may be opened under both names of this machine; its pages ask the API under the first.
+        "PREFECT_SERVER_CORS_ALLOWED_ORIGINS": f"http://127.0.0.1:{port},http://localhost:{port}",
+        "PREFECT_SERVER_API_CSRF_PROTECTION_ENABLED": "true",
+    }
+
+
+def _sign_in(data: Path) -> str:
+    """What was set for Prefect, else what is kept in the folder."""
+    set_by_hand = os.environ.get("PREFECT_SERVER_API_AUTH_STRING") or os.environ.get("PREFECT_API_AUTH_STRING")
+    return set_by_hand or settings().model_copy(update={"data": data}).prefect_sign_in
+
+
 def _environment(made: Endpoints, data: Path, catches_mail: bool, extra: Mapping[str, str]) -> dict[str, str]:
     """Ours, then what the caller adds; never another Prefect server or profile of this user."""
     host, _, smtp_port = made.smtp.rpartition(":")
     mail = {"PROVISION_SMTP_HOST": host, "PROVISION_SMTP_PORT": smtp_port} if catches_mail else {}
     address = {} if "base_url" in settings().model_fields_set else {"PROVISION_BASE_URL": made.web}
     inherited = {name: value for name, value in os.environ.items() if name != "PREFECT_PROFILE"}
-    # What the server asks for is what our own processes say.
-    secret = inherited.get("PREFECT_SERVER_API_AUTH_STRING")
-    known = {"PREFECT_API_AUTH_STRING": secret} if secret else {}
     path = os.pathsep.join(part for part in (str(ROOT), os.environ.get("PYTHONPATH", "")) if part)
     return {
         **QUIET,
-        **known,
         **inherited,
         **mail,
         **address,
         "PROVISION_DATA": str(data),
         "PREFECT_HOME": str(data / "prefect"),
-        "PREFECT_API_URL": f"{made.prefect}/api",
+        **guarded(made.prefect, made.sign_in),
         "PYTHONPATH": path,
         **extra,
     }
@@ -251,25 +231,25 @@ def _environment(made: Endpoints, data: Path, catches_mail: bool, extra: Mapping
 class _Starter:
     """Starts the processes in an order that takes the least time, and ends them in the reverse."""
 
-    def __init__(self, made: Endpoints, environment: dict[str, str], stop: threading.Event) -> None:
+    def __init__(self, made: Endpoints, record: Record, environment: dict[str, str], stop: threading.Event) -> None:
         self.made = made
+        self.record = record
         self.environment = environment
         self.stop = stop
         self.deadline = time.monotonic() + PATIENCE
 
     def start(self) -> None:
         web_port, prefect_port = (address.rpartition(":")[2] for address in (self.made.web, self.made.prefect))
-        prefect = self._keep("prefect", "-m", "deployments.server", "--host", "127.0.0.1", "--port", prefect_port)
-        migration = self._spawn("database", "-c", "from models.migrate import upgrade; upgrade()")
+        prefect = self._keep("prefect", "deployments.server", "--host", "127.0.0.1", "--port", prefect_port)
+        migration = self._spawn("database", "deployments", "migrate")
         self._finish(migration)
-        mail = self._keep("mail", "-m", "deployments.catcher") if self._catches_mail() else None
-        worker = self._keep("worker", "-m", "deployments.worker")
-        web = self._keep("web", "-m", "deployments.web", "--port", web_port)
-        catalogue = self._spawn("catalogue", "-m", "deployments.catalogue")
+        mail = self._keep("mail", "deployments.catcher") if self._catches_mail() else None
+        worker = self._keep("worker", "deployments.worker")
+        web = self._keep("web", "deployments.web", "--port", web_port)
+        catalogue = self._spawn("catalogue", "deployments.catalogue")
         self._until(prefect, lambda: _answers(f"{self.made.prefect}/api/health"))
         self._finish(catalogue)
-        secret = self.environment.get("PREFECT_API_AUTH_STRING", "")
-        self._until(worker, lambda: _has_worker(self.made.prefect, secret))
+        self._until(worker, lambda: _has_worker(f"{self.made.prefect}/api", self.made.sign_in))
         self._until(web, lambda: _answers(f"{self.made.web}/"))
         if mail is not None:
             self._until(mail, lambda: _listens(self.made.smtp))
@@ -281,25 +261,19 @@ class _Starter:
     def _catches_mail(self) -> bool:
         return settings().mail_catcher
 
-    def _keep(self, name: str, *arguments: str) -> Child:
-        child = self._spawn(name, *arguments)
+    def _keep(self, name: str, module: str, *arguments: str) -> Child:
+        child = self._spawn(name, module, *arguments)
         self.made.children.append(child)
         return child
 
-    def _spawn(self, name: str, *arguments: str) -> Child:
+    def _spawn(self, name: str, module: str, *arguments: str) -> Child:
         log = self.made.logs / f"{name}.log"
         if log.exists() and log.stat().st_size > LONGEST_LOG:
             log.replace(log.with_suffix(".log.1"))
         with log.open("ab") as lines:
-            process = subprocess.Popen(  # noqa: S603
-                [sys.executable, *arguments],
-                env=self.environment,
-                stdin=subprocess.DEVNULL,
-                stdout=lines,
-                stderr=subprocess.STDOUT,
-                process_group=0,
-            )
-        return Child(name, log, process)
+            process, lifeline = spawn(module, *arguments, environment=self.environment, output=lines)
+        self.record.add(process)
+        return Child(name, log, process, lifeline)
 
     def _finish(self, child: Child) -> None:
         """Wait for a process that does one thing and ends."""
@@ -327,11 +301,10 @@ def _answers(address: str) -> bool:
     return False
 
 
-def _has_worker(prefect: str, secret: str) -> bool:
-    user, _, password = secret.partition(":")
-    auth = (user, password) if secret else None
+def _has_worker(api: str, sign_in: str) -> bool:
+    workers = f"{api}/work_pools/{POOL}/workers/filter"
     with suppress(httpx.TransportError, ValueError):
-        found = httpx.post(f"{prefect}/api/work_pools/{POOL}/workers/filter", json={}, timeout=5, auth=auth)
+        found = httpx.post(workers, json={}, timeout=5, auth=access(api, sign_in))
         return found.is_success and any(worker["status"] == "ONLINE" for worker in found.json())
     return False
 

@@ -15,6 +15,7 @@ from datetime import timedelta
 from functools import cache
 from pathlib import Path
 from typing import Annotated, Literal, Self
+from urllib.parse import urlsplit
 
 from email_validator import validate_email
 from pydantic import AfterValidator, EmailStr, Field, SecretStr, model_validator
@@ -22,9 +23,28 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 log = logging.getLogger(__name__)
 
-KEPT = {"provision.db", "secret", "webhook-secret", "mails", "logs", "prefect"}
+KEPT = {"provision.db", "secret", "webhook-secret", "mails", "logs", "prefect", "prefect-sign-in", "running.json"}
 """By what lies in it a folder is known as the product's."""
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+THIS_MACHINE = frozenset({"127.0.0.1", "::1", "localhost"})
+"""Names by which a machine reaches itself."""
+
+
+def host_name(address: str) -> str:
+    """The host in an address or a ``Host`` header, as browsers write it; empty if there is none."""
+    try:
+        host = urlsplit(address if "//" in address else f"//{address}").hostname or ""
+        return host.rstrip(".").encode("idna").decode()
+    except ValueError:  # Nonsense in brackets, or a name that cannot be.
+        return ""
+
+
+def _host_names(names: str) -> str:
+    for name in names.replace(",", " ").split():
+        if "/" in name or "*" in name or not host_name(name):
+            msg = f"“{name}” is no name of a host: write names, separated by blanks, like portal.example 192.0.2.7"
+            raise ValueError(msg)
+    return names
 
 
 def _plain_before_the_at(address: str) -> str:
@@ -49,6 +69,9 @@ class Settings(BaseSettings):
     """Standard Webhooks secret (``whsec_…``); several separated by spaces while rotating; empty: made once."""
     base_url: Annotated[str, AfterValidator(lambda url: url.rstrip("/"))] = "http://127.0.0.1:8080"
     """Where people reach the web pages; stands in every mail."""
+    allowed_hosts: Annotated[str, AfterValidator(_host_names)] = ""
+    """Further names by which web pages and Prefect are asked for, besides those in their addresses and this machine's
+    own; separated by blanks."""
 
     lock_seconds: Annotated[float, Field(gt=0)] = 10
     """How long a change waits for others before it gives way: people are asked to try again, work is repeated."""
@@ -147,6 +170,17 @@ class Settings(BaseSettings):
         return (
             self.webhook_secret.get_secret_value() or self.kept("webhook-secret", lambda: f"whsec_{_random_key()}")
         ).split()
+
+    @property
+    def prefect_sign_in(self) -> str:
+        """``user:password`` that the Prefect server of ``provision up`` asks for, in its UI and of our processes."""
+        return self.kept("prefect-sign-in", lambda: f"operator:{secrets.token_urlsafe(24)}")
+
+    @property
+    def host_names(self) -> frozenset[str]:
+        """Names by which the web pages may be asked for."""
+        further = self.allowed_hosts.replace(",", " ").split()
+        return THIS_MACHINE | {host_name(name) for name in (self.base_url, *further)}
 
     @property
     def mail_folder(self) -> Path:

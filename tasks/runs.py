@@ -6,7 +6,11 @@ Nothing here raises when Prefect is away. Whoever asks has first written down wh
 import logging
 import ssl
 import time
+from base64 import b64encode
+from collections.abc import Generator
+from functools import cache
 from typing import Any
+from uuid import uuid4
 
 import httpx
 from prefect.settings import get_current_settings
@@ -17,6 +21,9 @@ SECONDS_TO_ANSWER = 10.0
 PAUSES = (0.1, 0.3, 0.6, 1, 2, 4)
 """Seconds before asking again a server whose SQLite is busy; every question here may be asked twice. Nobody waits for
 it: a page asks after it was sent. What is not taken waits for the sweep, up to a minute."""
+CHANGES = {"POST", "PUT", "PATCH", "DELETE"}
+FORGED = {"Missing CSRF token.", "Invalid CSRF token or client identifier."}
+"""How Prefect refuses a change that does not bear the token which it gave to this client."""
 ENDED = {"COMPLETED", "FAILED", "CRASHED", "CANCELLED"}
 
 
@@ -55,6 +62,56 @@ def is_open(flow_run_id: str) -> bool | None:
     return any(run["state_type"] not in ENDED for run in found)
 
 
+class Access(httpx.Auth):
+    """What Prefect's server wants to see: the password, and with every change a token that it gave us before.
+
+    The token is asked for when the server first misses it, and again when it has run out or another process of ours
+    got a new one; a server that is set to do without is never asked.
+    """
+
+    requires_response_body = True
+
+    def __init__(self, api: str, sign_in: str) -> None:
+        self._api = api
+        self._headers = {"Authorization": f"Basic {b64encode(sign_in.encode()).decode()}"} if sign_in else {}
+        self._client = uuid4().hex
+        self._token = ""
+
+    def auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, None]:
+        request.headers.update(self._headers)
+        self._sign(request)
+        answer = yield request
+        for _ in range(3):  # Threads share the token: another one may have got a new one meanwhile.
+            if request.method not in CHANGES or not _is_forged(answer):
+                return
+            asked = httpx.Request(
+                "GET", f"{self._api}/csrf-token", params={"client": self._client}, headers=self._headers
+            )
+            given = yield asked
+            if not given.is_success:
+                return
+            self._token = given.json()["token"]
+            self._sign(request)
+            answer = yield request
+
+    def _sign(self, request: httpx.Request) -> None:
+        if request.method in CHANGES and self._token:
+            request.headers.update({"Prefect-Csrf-Token": self._token, "Prefect-Csrf-Client": self._client})
+
+
+@cache
+def access(api: str, sign_in: str) -> Access:
+    """The way into the server at *api* (``…/api``), the same for the whole process; *sign_in* is ``user:password``."""
+    return Access(api, sign_in)
+
+
+def _is_forged(answer: httpx.Response) -> bool:
+    try:
+        return answer.status_code == httpx.codes.FORBIDDEN and answer.json()["detail"] in FORGED
+    except (ValueError, KeyError, TypeError):
+        return False
+
+
 def _ask(method: str, path: str, body: dict[str, Any] | None = None) -> Any:
     """The server's answer, or ``None`` and one line in the log."""
     # Prefect's own client would wait and repeat for a minute, also where Prefect is away.
@@ -62,13 +119,12 @@ def _ask(method: str, path: str, body: dict[str, Any] | None = None) -> Any:
     if api.url is None:
         log.info("No Prefect server is set (PREFECT_API_URL): %s %s left to the sweep", method, path)
         return None
-    secret = api.auth_string.get_secret_value() if api.auth_string else ""
-    user, _, password = secret.partition(":")
+    sign_in = api.auth_string.get_secret_value() if api.auth_string else ""
     checked = api.url.startswith("https:") and not api.tls_insecure_skip_verify
     try:
         with httpx.Client(
             base_url=api.url,
-            auth=(user, password) if secret else None,
+            auth=access(api.url, sign_in),
             verify=ssl.create_default_context(cafile=api.ssl_cert_file) if checked else False,
             timeout=SECONDS_TO_ANSWER,
         ) as server:

@@ -26,6 +26,7 @@ from starlette.routing import Match
 from starlette.staticfiles import StaticFiles
 
 from deployments import logs
+from deployments.hosts import KnownHosts
 from deployments.web import watch, webhooks
 from deployments.web.pages import account, agreement, board, case, firm, mail, operators, portal, reach, reminders
 from deployments.web.security import (
@@ -44,6 +45,7 @@ from deployments.web.visit import STATIC, local, visit_of
 from models.db import is_busy
 from models.errors import N_, ProvisionError
 from models.link import LinkExpired, LinkUsed
+from models.settings import settings
 from tasks.texts import explain
 
 log = logging.getLogger(__name__)
@@ -68,6 +70,7 @@ app = FastAPI(
 app.add_middleware(BodyCap)
 app.add_middleware(SecureHeaders)
 app.add_middleware(ForwardedByProxies)
+app.add_middleware(KnownHosts, names=lambda: settings().host_names)
 app.mount("/static", StaticFiles(directory=STATIC), name="static")
 for page in (account, firm, agreement, portal, reach, board, case, reminders, operators, mail):
     app.include_router(page.router, include_in_schema=False)

@@ -26,7 +26,8 @@ from deployments.catcher import read_mails
 from deployments.rehearsal import send_event
 from deployments.up import Endpoints, running
 from models.settings import settings
-from tests.deployments.conftest import free_port
+from tasks.runs import access
+from tests.servers import free_port
 from tests.signing import trust_roots
 
 T = TypeVar("T")
@@ -212,6 +213,15 @@ def sound(page: Page) -> None:
     page.set_viewport_size(size)
 
 
+def signed_in_to_prefect(page: Page, live: Running) -> Page:
+    """The Prefect UI asks once, for the words that are told at the start."""
+    page.goto(live.at.prefect)
+    page.locator("input[type=password]").fill(live.at.sign_in)
+    page.get_by_role("button", name="Login").click()
+    page.wait_for_url("**/dashboard**")
+    return page
+
+
 def field(page: Page, label: str) -> Locator:
     """The place of this field in a form of the Prefect UI, whose labels are not tied to what they name."""
     shown = page.locator(".schema-form-property__label").filter(
@@ -269,7 +279,9 @@ def sign(page: Page, live: Running, email: str, name: str) -> None:
 
 def runs(live: Running, flow: str, state: str) -> list[dict]:
     wanted = {"flow_runs": {"state": {"type": {"any_": [state]}}}, "flows": {"name": {"any_": [flow]}}}
-    return httpx.post(f"{live.at.prefect}/api/flow_runs/filter", json=wanted, timeout=30).raise_for_status().json()
+    api = f"{live.at.prefect}/api"
+    auth = access(api, live.at.sign_in)
+    return httpx.post(f"{api}/flow_runs/filter", json=wanted, timeout=30, auth=auth).raise_for_status().json()
 
 
 def first_run(page: Page, live: Running, flow: str, state: str, besides: Collection[str] = ()) -> str:

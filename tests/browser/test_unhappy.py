@@ -18,6 +18,7 @@ from tests.browser.conftest import (
     register,
     runs,
     sign,
+    signed_in_to_prefect,
     sound,
     until,
 )
@@ -63,7 +64,7 @@ def newest_link(page: Page, live: Running, email: str) -> str | None:
 
 
 def test_a_refused_number_is_replaced_by_one_near_to_it(live, person, follow):
-    email, prefect = "nora@nummer.example", person()
+    email, prefect = "nora@nummer.example", signed_in_to_prefect(person(), live)
     others = {run["id"] for run in runs(live, "decide", "PAUSED")}
     live.ask_for("Kanzlei Nummer", email, preferred_number="555555")
     resume(
@@ -86,7 +87,7 @@ def test_a_refused_number_is_replaced_by_one_near_to_it(live, person, follow):
 
 
 def test_what_was_answered_in_prefect_is_told_on_the_board_and_gone(live, person, operator):
-    email, prefect = "doris@doppelt.example", person()
+    email, prefect = "doris@doppelt.example", signed_in_to_prefect(person(), live)
     others = {run["id"] for run in runs(live, "decide", "PAUSED")}
     live.ask_for("Kanzlei doris", email, preferred_number="444444")
     run = first_run(prefect, live, "decide", "PAUSED", others)

@@ -5,7 +5,18 @@ import re
 from playwright.sync_api import Page, expect
 
 from deployments.rehearsal import Website
-from tests.browser.conftest import Running, choose, fill, first_run, register, runs, sign, sound, until
+from tests.browser.conftest import (
+    Running,
+    choose,
+    fill,
+    first_run,
+    register,
+    runs,
+    sign,
+    signed_in_to_prefect,
+    sound,
+    until,
+)
 
 FIRM = "Anwaltskanzlei Freitag & Kollegen"
 NUMBER = "861272"
@@ -81,7 +92,7 @@ def invite_client(organiser: Page, progress: str):
 
 
 def test_a_firm_comes_aboard_by_hand_from_the_form_in_prefect_to_its_first_client(live, person, operator, follow):
-    prefect = person()
+    prefect = signed_in_to_prefect(person(), live)
     others = {run["id"] for run in runs(live, "decide", "PAUSED")}
     with Website(FIRM) as site:
         open_case(prefect, live, site.address)

@@ -1,4 +1,5 @@
 import json
+import os
 import re
 import shutil
 import subprocess
@@ -9,6 +10,7 @@ from typer.testing import CliRunner
 
 from deployments import up
 from deployments.__main__ import app
+from deployments.processes import Process, Record
 from models.audit import Entry
 from models.board import as_json, board
 from models.casefile import case_detail
@@ -389,3 +391,34 @@ def test_a_case_in_which_somebody_else_signs_is_told_like_any_other():
 
     assert "signatory" in run("cases")[0]
     assert "Konrad Zeichner" in run("status", company_id(case_id))[0]
+
+
+def test_a_command_beside_the_running_product_asks_its_prefect(tmp_path, monkeypatch):
+    monkeypatch.delenv("PREFECT_API_URL", raising=False)
+    monkeypatch.delenv("PREFECT_API_AUTH_STRING", raising=False)
+    record = Record.begin(tmp_path, "http://127.0.0.1:9/api")
+
+    done = CliRunner().invoke(app, ["prefect-sign-in"])
+
+    said = done.stdout.splitlines()[0]
+    assert said == (tmp_path / "prefect-sign-in").read_text()
+    assert (os.environ.pop("PREFECT_API_URL"), os.environ.pop("PREFECT_API_AUTH_STRING")) == (record.prefect, said)
+
+
+def test_a_command_beside_a_product_that_has_ended_asks_nobody(tmp_path, monkeypatch):
+    monkeypatch.delenv("PREFECT_API_URL", raising=False)
+    Record(tmp_path / "running.json", Process(os.getpid(), "long ago"), "http://127.0.0.1:9/api").write()
+
+    CliRunner().invoke(app, ["prefect-sign-in"])
+
+    assert "PREFECT_API_URL" not in os.environ
+
+
+def test_a_prefect_that_was_set_is_not_given_the_password_of_another(tmp_path, monkeypatch):
+    monkeypatch.setenv("PREFECT_API_URL", "http://127.0.0.1:9/api")
+    monkeypatch.delenv("PREFECT_API_AUTH_STRING", raising=False)
+    Record.begin(tmp_path, "http://127.0.0.1:8/api")
+
+    CliRunner().invoke(app, ["prefect-sign-in"])
+
+    assert "PREFECT_API_AUTH_STRING" not in os.environ

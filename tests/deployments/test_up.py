@@ -3,31 +3,69 @@
 import os
 import signal
 import socket
+import stat
 import subprocess
 import sys
 import threading
 import time
+from dataclasses import dataclass
 from pathlib import Path
 
 import httpx
 import pytest
 
-from deployments.up import Child, PortTaken, ProcessDied, running
-from tests.deployments.conftest import free_port
+from deployments.processes import Child, Process, ProcessDied, spawn
+from deployments.up import PortTaken, running
+from tasks.runs import access
+from tests.servers import free_port
 
-COMMAND = "import sys; from deployments.up import up; sys.exit(up(None, *map(int, sys.argv[1:])))"
 ROOT = Path(__file__).resolve().parents[2]
 
 
-def start(data: Path, *ports: int) -> subprocess.Popen[str]:
-    return subprocess.Popen(
-        [sys.executable, "-c", COMMAND, *map(str, ports)],
-        cwd=data,
-        env=os.environ | {"PYTHONPATH": str(ROOT), "PROVISION_DATA": "var"},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
+@dataclass
+class Product:
+    """A product that was started by the command, in a process of its own."""
+
+    process: subprocess.Popen[bytes]
+    web: str
+    prefect: str
+    smtp: int
+
+    def until_ready(self) -> str:
+        said = ""
+        while "Ctrl-C ends" not in said:
+            line = self.process.stdout.readline().decode()
+            assert line, self.process.stderr.read()
+            said += line
+        return said
+
+    def ended(self) -> str:
+        """What it said on the standard error, once it has ended."""
+        return self.process.communicate(timeout=90)[1].decode()
+
+
+@pytest.fixture
+def start(tmp_path):
+    """Start the product with all it keeps in ``var``; it ends with the test."""
+    started: list[tuple[subprocess.Popen[bytes], int]] = []
+    environment = os.environ | {"PROVISION_DATA": str(tmp_path / "var"), "PYTHONPATH": str(ROOT)}
+
+    def run(*ports: int) -> Product:
+        web, prefect, smtp = ports or (free_port(), free_port(), free_port())
+        options = ["--port", web, "--prefect-port", prefect, "--smtp-port", smtp]
+        process, lifeline = spawn(
+            "deployments", "up", *map(str, options),
+            environment=environment, output=subprocess.PIPE, errors=subprocess.PIPE,
+        )  # fmt: skip
+        started.append((process, lifeline))
+        return Product(process, f"http://127.0.0.1:{web}", f"http://127.0.0.1:{prefect}", smtp)
+
+    yield run
+    for process, lifeline in started:
+        if process.poll() is None:
+            process.send_signal(signal.SIGINT)
+        process.communicate(timeout=90)
+        os.close(lifeline)
 
 
 def children_of(pid: int) -> list[int]:
@@ -38,56 +76,98 @@ def command_of(pid: int) -> str:
     return Path(f"/proc/{pid}/cmdline").read_text().replace("\0", " ")
 
 
-def until_ready(product: subprocess.Popen[str]) -> str:
-    said = ""
-    while "Ctrl-C ends" not in said:
-        line = product.stdout.readline()
-        assert line, product.stderr.read()
-        said += line
-    return said
+def lives(pid: int) -> bool:
+    return Process.of(pid) is not None
 
 
-def test_everything_is_there_when_it_says_so_and_gone_after_one_ctrl_c(tmp_path):
-    web, prefect, smtp = free_port(), free_port(), free_port()
+def sign_in(data: Path) -> str:
+    return (data / "prefect-sign-in").read_text()
 
+
+def deployments(product: Product, data: Path) -> set[str]:
+    api = f"{product.prefect}/api"
+    found = httpx.post(f"{api}/deployments/filter", json={}, auth=access(api, sign_in(data)))
+    return {one["name"] for one in found.raise_for_status().json()}
+
+
+def test_everything_is_there_when_it_says_so_and_gone_after_one_ctrl_c(tmp_path, start):
     (tmp_path / "var").mkdir(mode=0o755)
-    product = start(tmp_path, web, prefect, smtp)
-    said = until_ready(product)
+    product = start()
+    said = product.until_ready()
 
-    assert f"http://127.0.0.1:{web}" in said
-    assert httpx.get(f"http://127.0.0.1:{web}/").status_code < 500
-    assert httpx.get(f"http://127.0.0.1:{web}/mail").is_success
-    names = [one["name"] for one in httpx.post(f"http://127.0.0.1:{prefect}/api/deployments/filter", json={}).json()]
-    assert {"onboard", "sweep", "deliver", "remind"} <= set(names)
-    with socket.create_connection(("127.0.0.1", smtp), 5) as mail:
+    assert product.web in said
+    assert httpx.get(product.web).status_code < 500
+    assert httpx.get(f"{product.web}/mail").is_success
+    assert {"onboard", "sweep", "deliver", "remind"} <= deployments(product, tmp_path / "var")
+    with socket.create_connection(("127.0.0.1", product.smtp), 5) as mail:
         assert mail.recv(3) == b"220"
-    children = children_of(product.pid)
+    children = children_of(product.process.pid)
     assert len(children) == 4
 
-    product.send_signal(signal.SIGINT)
-    _, errors = product.communicate(timeout=60)
+    product.process.send_signal(signal.SIGINT)
+    errors = product.ended()
 
-    assert product.returncode == 0, errors
-    assert not [child for child in children if Path(f"/proc/{child}").exists()]
+    assert product.process.returncode == 0, errors
+    assert not [child for child in children if lives(child)]
     assert (tmp_path / "var" / "prefect" / "prefect.db").exists()
     kept = [tmp_path / "var", *(tmp_path / "var").rglob("*")]
     assert {"provision.db", "secret", "prefect.db", "web.log", "mails"} <= {one.name for one in kept}
     assert [str(one) for one in kept if one.lstat().st_mode & 0o077] == []
+    assert not (tmp_path / "var" / "running.json").exists()
 
 
-def test_when_one_process_dies_it_is_said_which_and_all_end(tmp_path):
-    product = start(tmp_path, free_port(), free_port(), free_port())
-    until_ready(product)
-    children = children_of(product.pid)
+def test_prefect_asks_for_the_password_that_is_told_at_the_start_and_lets_no_foreign_page_in(tmp_path, start):
+    product = start()
+    said = product.until_ready()
+    api, kept = f"{product.prefect}/api", tmp_path / "var" / "prefect-sign-in"
+
+    assert f"asks once for {kept.read_text()}\n" in said
+    assert stat.S_IMODE(kept.stat().st_mode) == 0o600
+    assert httpx.get(f"{product.prefect}/ui-settings").json()["auth"] == "BASIC"
+    assert httpx.get(f"{api}/admin/version").status_code == 401
+    user, _, password = kept.read_text().partition(":")
+    assert httpx.get(f"{api}/admin/version", auth=(user, password)).is_success
+    unasked = httpx.post(f"{api}/deployments/filter", json={}, auth=(user, password))
+    assert (unasked.status_code, unasked.json()) == (403, {"detail": "Missing CSRF token."})
+    wanted = {"Origin": "http://attacker.example", "Access-Control-Request-Method": "POST"}
+    assert httpx.options(f"{api}/deployments/filter", headers=wanted).status_code == 400
+    own = httpx.options(f"{api}/deployments/filter", headers=wanted | {"Origin": product.prefect})
+    assert own.headers["access-control-allow-origin"] == product.prefect
+    for address in (product.prefect, product.web):
+        assert httpx.get(address, headers={"Host": "attacker.example"}).status_code == 400
+
+
+def test_when_one_process_dies_it_is_said_which_and_all_end(start):
+    product = start()
+    product.until_ready()
+    children = children_of(product.process.pid)
     worker = next(child for child in children if "deployments.worker" in command_of(child))
 
     os.kill(worker, signal.SIGKILL)
-    _, errors = product.communicate(timeout=60)
+    errors = product.ended()
 
-    assert product.returncode == 1
+    assert product.process.returncode == 1
     assert errors.startswith("worker ended with exit status -9. Its last lines, from ")
     assert "Worker" in errors.split("\n", 1)[1]
-    assert not [child for child in children if Path(f"/proc/{child}").exists()]
+    assert not [child for child in children if lives(child)]
+
+
+def test_a_product_that_was_killed_leaves_nothing_in_the_way_of_the_next_start(tmp_path, start):
+    ports = free_port(), free_port(), free_port()
+    first = start(*ports)
+    first.until_ready()
+    children = children_of(first.process.pid)
+
+    os.kill(first.process.pid, signal.SIGKILL)
+    second = start(*ports)
+    second.until_ready()
+
+    assert not [child for child in children if lives(child)]
+    assert deployments(second, tmp_path / "var")
+
+    third = start()
+    assert f"The product runs already in {tmp_path / 'var'} (process {second.process.pid})" in third.ended()
+    assert third.process.returncode == 1
 
 
 def test_a_taken_port_is_said_in_one_sentence_before_anything_starts(tmp_path):
