@@ -69,7 +69,8 @@ def demo() -> None:
     """Show the seven steps: start everything in a folder of its own, bring a sample firm aboard, tell how it went."""
     from deployments.demo import main
 
-    raise typer.Exit(main())
+    with _told():
+        raise typer.Exit(main())
 
 
 @app.command()

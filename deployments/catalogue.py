@@ -1,36 +1,60 @@
-"""What can be started: the table of contents of the product, and how Prefect learns of it.
+"""What can be started: the table of contents of the product, how Prefect learns of it, and whether it still says so.
 
     python -m deployments.catalogue     registers it with the server at PREFECT_API_URL
+
+Whatever carries the product's duties is started by these deployments, the sweep itself as well: without them everything
+stands still. So each worker compares them with this file again and again, on a clock of its own.
 
 ``prefect.yaml`` says the same for those who deploy with Prefect's own command; a test keeps the two equal.
 """
 
 import importlib
+import json
 import os
 import sys
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
+from enum import StrEnum
+from functools import cache
 from pathlib import Path
 from typing import Any
 from uuid import UUID
 
+import httpx
 from prefect import Flow
 from prefect.client.orchestration import SyncPrefectClient, get_client
-from prefect.client.schemas.actions import DeploymentScheduleCreate, WorkPoolCreate
+from prefect.client.schemas.actions import (
+    DeploymentScheduleCreate,
+    WorkPoolCreate,
+    WorkPoolUpdate,
+)
 from prefect.client.schemas.filters import WorkPoolFilter, WorkPoolFilterName
-from prefect.client.schemas.responses import DeploymentResponse
 from prefect.client.schemas.schedules import CronSchedule, IntervalSchedule
-from prefect.exceptions import ObjectNotFound
+from prefect.exceptions import ObjectAlreadyExists
 from prefect.settings import get_current_settings
 from prefect.utilities.callables import parameter_schema
 
 POOL = "provision"
 """The work pool of every deployment."""
-PATIENCE = 90
+QUEUE = "default"
+"""The only queue of the pool."""
+PATIENCE = 240
 """Seconds that the server may take to start."""
 ROOT = Path(__file__).resolve().parent.parent
 """Entrypoints are relative to it, and it is on the import path of every process."""
+
+Ask = Callable[[str, str, Any], Any]
+"""Asks Prefect: method, path and body; gives what it says, or raises ``httpx.HTTPError``."""
+
+
+class Difference(StrEnum):
+    """How something at Prefect is not as it is written here."""
+
+    MISSING = "missing"
+    PAUSED = "paused"
+    CHANGED = "changed"
 
 
 @dataclass(frozen=True)
@@ -123,55 +147,148 @@ def load_flow(entrypoint: str) -> Flow[..., Any]:
 
 
 def register(catalogue: tuple[Deployment, ...] = CATALOGUE) -> None:
-    """Make the server's deployments those of *catalogue*: new, changed and removed ones; safe to repeat.
-
-    A schedule that an operator paused stays paused.
-    """
+    """Make the server's deployments those of *catalogue*: new, changed and removed ones; safe to repeat."""
     with get_client(sync_client=True) as prefect:
-        _make_pool(prefect)
+        _open_pool(prefect)
         ours = WorkPoolFilter(name=WorkPoolFilterName(any_=[POOL]))
-        known = {deployment.id: deployment for deployment in prefect.read_deployments(work_pool_filter=ours)}
-        paused = {deployment.name for deployment in known.values() if _is_paused(deployment)}
-        kept = {_register(prefect, deployment, deployment.name not in paused) for deployment in catalogue}
-        for removed in known.keys() - kept:
+        known = {deployment.id for deployment in prefect.read_deployments(work_pool_filter=ours)}
+        kept = {_register(prefect, deployment) for deployment in catalogue}
+        for removed in known - kept:
             prefect.delete_deployment(removed)
 
 
-def _make_pool(prefect: SyncPrefectClient) -> None:
-    try:
-        prefect.read_work_pool(POOL)
-    except ObjectNotFound:
-        from prefect.workers.process import ProcessWorker  # Prefect's own workers may serve the pool as well.
+def put_back(prefect: SyncPrefectClient, catalogue: tuple[Deployment, ...] = CATALOGUE) -> dict[str, Difference]:
+    """Make good what is not as *catalogue* says; returns what it was. What others put beside it is left alone.
 
-        template = ProcessWorker.get_default_base_job_template()
-        prefect.create_work_pool(
-            WorkPoolCreate(
-                name=POOL, type="process", base_job_template=template, description="Alle Abläufe von Provision."
-            )
+    While workers of two versions of the product serve one Prefect, each puts back its own.
+    """
+    found = differences(lambda method, path, body: prefect.request(method, path, json=body).json(), catalogue)  # type: ignore[arg-type]
+    if POOL in found:
+        _open_pool(prefect)
+    for deployment in catalogue:
+        if deployment.name in found:
+            _register(prefect, deployment)
+    return found
+
+
+def differences(ask: Ask, catalogue: tuple[Deployment, ...] = CATALOGUE) -> dict[str, Difference]:
+    """What at Prefect is not as *catalogue* says, by its name, the work pool among it; empty if all is.
+
+    Where the code lies is each machine's own, and not compared.
+    """
+    names = [deployment.name for deployment in catalogue]
+    flows = ask("POST", "/flows/filter", {"flows": {"name": {"any_": names}}})
+    flow_names = {flow["id"]: flow["name"] for flow in flows}
+    listed = ask("POST", "/deployments/filter", {"deployments": {"name": {"any_": names}}})
+    known = {one["name"]: one for one in listed if flow_names.get(one["flow_id"]) == one["name"]}
+    found = {POOL: _pool_differs(ask)} | {one.name: _differs(one, known.get(one.name)) for one in catalogue}
+    return {name: difference for name, difference in found.items() if difference is not None}
+
+
+def _pool_differs(ask: Ask) -> Difference | None:
+    try:
+        stops = [ask("GET", f"/work_pools/{POOL}", None), ask("GET", f"/work_pools/{POOL}/queues/{QUEUE}", None)]
+    except httpx.HTTPStatusError as error:
+        if error.response.status_code == httpx.codes.NOT_FOUND:
+            return Difference.MISSING
+        raise
+    return Difference.PAUSED if any(one["is_paused"] or one["concurrency_limit"] == 0 for one in stops) else None
+
+
+def _differs(deployment: Deployment, found: dict[str, Any] | None) -> Difference | None:
+    if found is None:
+        return Difference.MISSING
+    limit = (found["global_concurrency_limit"] or {}).get("limit", found["concurrency_limit"])
+    if found["paused"] or limit == 0 or any(not schedule["active"] for schedule in found["schedules"]):
+        return Difference.PAUSED
+    wanted = _written(deployment)
+    schedules = [
+        {"slug": schedule["slug"], "parameters": schedule["parameters"], **_when(schedule["schedule"])}
+        for schedule in found["schedules"]
+    ]
+    seen = {name: found[name] for name in wanted if name != "schedules"} | {"schedules": schedules}
+    seen["tags"] = sorted(seen["tags"])
+    steps = [list(step) for step in found["pull_steps"] or []]
+    same = seen == wanted and limit is None and steps == [list(step) for step in PULL]
+    return None if same else Difference.CHANGED
+
+
+@cache
+def _written(deployment: Deployment) -> dict[str, Any]:
+    """What of a deployment is compared, as Prefect tells it."""
+    schedule = deployment.schedule()
+    told = json.loads(schedule.model_dump_json()) if schedule else None
+    return {
+        "description": deployment.description,
+        "tags": sorted(deployment.tags),
+        "entrypoint": deployment.entrypoint,
+        "work_pool_name": POOL,
+        "work_queue_name": QUEUE,
+        "parameters": {},
+        "job_variables": {},
+        "enforce_parameter_schema": True,
+        "parameter_openapi_schema": _parameters(deployment),
+        "schedules": [{"slug": deployment.name, "parameters": {}, **_when(told)}] if told else [],
+    }
+
+
+def _when(schedule: dict[str, Any]) -> dict[str, Any]:
+    """A schedule without the moment from which it is reckoned."""
+    return {name: schedule[name] for name in ("interval", "cron", "rrule", "timezone") if schedule.get(name)}
+
+
+def _parameters(deployment: Deployment) -> dict[str, Any]:
+    schema = parameter_schema(load_flow(deployment.entrypoint)).model_dump(exclude_unset=True)
+    parameters: dict[str, Any] = json.loads(json.dumps(schema, default=str))
+    return parameters
+
+
+def _open_pool(prefect: SyncPrefectClient) -> None:
+    """There is a work pool, and nothing holds back what lies in it."""
+    from prefect.workers.process import ProcessWorker  # Prefect's own workers may serve the pool as well.
+
+    template = ProcessWorker.get_default_base_job_template()
+    pool = WorkPoolCreate(
+        name=POOL, type="process", base_job_template=template, description="Alle Abläufe von Provision."
+    )
+    try:
+        prefect.create_work_pool(pool)
+    except ObjectAlreadyExists:
+        found = prefect.read_work_pool(POOL)
+        if found.is_paused or found.concurrency_limit == 0:
+            open_again = WorkPoolUpdate(is_paused=False, concurrency_limit=found.concurrency_limit or None)
+            prefect.update_work_pool(POOL, open_again)
+    queue = prefect.read_work_queue_by_name(QUEUE, POOL)
+    if queue.is_paused or queue.concurrency_limit == 0:
+        prefect.request(
+            "PATCH",
+            "/work_pools/{work_pool_name}/queues/{name}",
+            path_params={"work_pool_name": POOL, "name": QUEUE},
+            json={"is_paused": False, "concurrency_limit": queue.concurrency_limit or None},
         )
 
 
-def _is_paused(deployment: DeploymentResponse) -> bool:
-    return deployment.paused or any(not schedule.active for schedule in deployment.schedules)
+PULL: tuple[dict[str, dict[str, str]], ...] = (
+    {"prefect.deployments.steps.set_working_directory": {"directory": str(ROOT)}},
+)
+"""How Prefect's own workers come to the code."""
 
 
-def _register(prefect: SyncPrefectClient, deployment: Deployment, active: bool) -> UUID:
-    flow = load_flow(deployment.entrypoint)
+def _register(prefect: SyncPrefectClient, deployment: Deployment) -> UUID:
     schedule = deployment.schedule()
     return prefect.create_deployment(
-        flow_id=prefect.create_flow_from_name(flow.name),
+        flow_id=prefect.create_flow_from_name(load_flow(deployment.entrypoint).name),
         name=deployment.name,
         description=deployment.description,
         tags=list(deployment.tags),
         entrypoint=deployment.entrypoint,
         path=str(ROOT),
         work_pool_name=POOL,
-        pull_steps=[{"prefect.deployments.steps.set_working_directory": {"directory": str(ROOT)}}],
-        parameter_openapi_schema=parameter_schema(flow).model_dump(exclude_unset=True),
+        pull_steps=list(PULL),
+        parameter_openapi_schema=_parameters(deployment),
         enforce_parameter_schema=True,
-        schedules=[DeploymentScheduleCreate(schedule=schedule, active=active, slug=deployment.name)]
-        if schedule
-        else [],
+        paused=False,
+        schedules=[DeploymentScheduleCreate(schedule=schedule, active=True, slug=deployment.name)] if schedule else [],
     )
 
 

@@ -22,9 +22,7 @@ from sqlalchemy.ext.asyncio import AsyncSession, AsyncSessionTransaction
 from starlette.types import ASGIApp
 
 from deployments.hosts import KnownHosts
-from models.settings import host_name, settings
-
-from models.settings import keep_private, settings
+from models.settings import host_name, keep_private, settings
 
 PATIENCE = 5000
 """Milliseconds that a writer waits for its turn; clients repeat what was refused then."""

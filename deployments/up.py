@@ -28,7 +28,7 @@ from tasks.completeness import check_texts
 from tasks.runs import access
 from tasks.seal import own_seal
 
-PATIENCE = 120
+PATIENCE = 300
 """Seconds that the whole start may take."""
 LONGEST_LOG = 10_000_000
 """Bytes from which a log is set aside at the next start."""

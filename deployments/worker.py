@@ -5,6 +5,9 @@ asked for. Any number of these may serve one pool, on any number of machines: Pr
 
     python -m deployments.worker
 
+Each of them compares the deployments with the catalogue every minute and puts back what somebody deleted, paused or
+changed: no schedule of Prefect's could do that, since it would be gone as well.
+
 Stopping (SIGTERM, Ctrl-C) takes no new runs and gives those at work time to end; what has not ended by then is marked
 crashed, and the sweep goes on with its case. What a killed worker left running, another one marks crashed once the
 dead one's heartbeat is missed. A run that waits can be cancelled; a run at work is a short pass and ends by itself.
@@ -44,7 +47,7 @@ from prefect.states import Cancelled, Crashed, Pending
 from prefect.utilities.engine import propose_state_sync
 
 from deployments import logs
-from deployments.catalogue import CATALOGUE, POOL, load_flow
+from deployments.catalogue import CATALOGUE, POOL, Deployment, load_flow, put_back
 from models.settings import keep_private, settings
 
 log = logging.getLogger(__name__)
@@ -58,6 +61,8 @@ HEARTBEAT = 5
 """Seconds between two signs of life; Prefect calls a worker dead after missing three."""
 HEAL = 15
 """Seconds between two looks for runs that a dead worker left behind."""
+WATCH = 60
+"""Seconds between two looks whether the deployments are as the catalogue says."""
 INSIST = 3.0
 """Seconds for which a leaving worker repeats what Prefect was too busy to take."""
 AWAY = (httpx.TransportError, PrefectHTTPStatusError, ObjectNotFound, OSError)
@@ -65,10 +70,11 @@ AWAY = (httpx.TransportError, PrefectHTTPStatusError, ObjectNotFound, OSError)
 
 
 class Worker:
-    """Serves *pool* until ``stop`` is set, at most *at_once* runs at a time."""
+    """Serves the product's pool until ``stop`` is set, at most *at_once* runs at a time, and keeps up *catalogue*."""
 
-    def __init__(self, pool: str = POOL, at_once: int = 4, patience: float = 20) -> None:
-        self.pool = pool
+    def __init__(self, at_once: int = 4, patience: float = 20, catalogue: tuple[Deployment, ...] = CATALOGUE) -> None:
+        self.pool = POOL
+        self.catalogue = catalogue
         self.at_once = at_once
         self.patience = patience
         """Seconds that runs at work get to end after ``stop``."""
@@ -79,6 +85,7 @@ class Worker:
         self._next_heartbeat = 0.0
         self._next_claim = 0.0
         self._next_heal = monotonic() + HEAL
+        self._next_watch = monotonic() + WATCH
         self._away = False
         self._context = contextvars.copy_context()
 
@@ -93,6 +100,9 @@ class Worker:
 
     def _once(self, prefect: SyncPrefectClient) -> None:
         try:
+            if monotonic() >= self._next_watch:  # Before all that fails without a pool.
+                self._watch(prefect)
+                self._next_watch = monotonic() + WATCH
             self._beat(prefect)
             if monotonic() >= self._next_heal:
                 self._heal(prefect)
@@ -108,6 +118,10 @@ class Worker:
                 log.info("Prefect is back")
                 self._next_heal = monotonic() + HEAL  # Time for the other workers to give a sign of life.
             self._away = False
+
+    def _watch(self, prefect: SyncPrefectClient) -> None:
+        for name, difference in put_back(prefect, self.catalogue).items():
+            log.warning("%s was %s in Prefect, and is put back", name, difference.value)
 
     def _beat(self, prefect: SyncPrefectClient) -> None:
         if monotonic() >= self._next_heartbeat:
@@ -149,10 +163,17 @@ class Worker:
 
     def _take(self, prefect: SyncPrefectClient, run: FlowRun) -> None:
         """Claim *run* and start it; nothing if another worker was quicker or it was cancelled meanwhile."""
-        entrypoint = self._entrypoint(prefect, run)
+        try:
+            entrypoint = self._entrypoint(prefect, run)
+        except ObjectNotFound:  # Prefect would begin no such run, and offer it for ever.
+            stranded: State[Any] = Crashed(message="Its deployment was deleted; the sweep goes on.")
+            prefect.set_flow_run_state(run.id, stranded, force=True)
+            return
         try:
             state = propose_state_sync(prefect, Pending(message=TAKEN_BY + self.name), run.id)
         except (Abort, Pause):
+            if run.deployment_id is not None:
+                self._entrypoints.pop(run.deployment_id, None)  # It may have been deleted: the next look will tell.
             return
         if not state.is_pending():
             return

@@ -152,9 +152,9 @@ def take_answer(decision_id: int, key: str, answer: dict[str, str]) -> str:
         Incoming.store(session, "prefect", key, "decision.answered", {"decision_id": decision_id, **answer}, now())
     with reading() as session:
         event_id = Incoming.by_external_id(session, "prefect", key).id
-    with transaction() as session:
-        # The form has done its work and goes by itself; nobody needs to cancel it.
-        Decision.get(session, decision_id).form_run_id = None
     handle(event_id)
-    with reading() as session:
+    with transaction() as session:
+        decision = Decision.get(session, decision_id)
+        if decision.verdict is not None:
+            decision.form_run_id = None  # The form goes by itself; while the question is open, it asks again.
         return Incoming.by_external_id(session, "prefect", key).refusal or ""

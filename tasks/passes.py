@@ -5,16 +5,17 @@ stays due until a pass has come to its end, and everything that a pass does is s
 """
 
 from datetime import datetime
+from functools import partial
 
 from sqlalchemy import func, select
 
 from models.db import reading, transaction
 from models.decision import Decision
 from models.exchange import Outgoing
-from models.onboarding import Onboarding
+from models.onboarding import FIRST_LEASE, Onboarding
 from models.schedule import now
 from tasks.policy import each, side_effect
-from tasks.runs import cancel_run, is_open, start_run
+from tasks.runs import RunState, busy, cancel_run, start_run, states
 
 PASSES_AT_ONCE = 200
 """Cases that one sweep asks passes for; what is left is due in the next one."""
@@ -46,13 +47,27 @@ def start_due_passes() -> int:
             .order_by(Onboarding.pass_due_at)
             .limit(PASSES_AT_ONCE)
         ).all()
-    return sum(_start_pass(case_id, at) for case_id, at in due if at is not None)
+    return _start_passes([(case_id, at) for case_id, at in due if at is not None])
+
+
+def _start_passes(due: list[tuple[int, datetime]]) -> int:
+    """Ask for a pass over each of these cases that has none coming: what happens during one, it finds at its end."""
+    if not due:
+        return 0
+    coming = busy("onboard", [_tag(case_id) for case_id, _ in due], FIRST_LEASE)
+    if coming is None:
+        return 0
+    return sum(_start_pass(case_id, at) for case_id, at in due if _tag(case_id) not in coming)
 
 
 def _start_pass(case_id: int, due: datetime) -> bool:
-    # Asked for again in the next minute: a run that was lost must not keep its key for ever.
+    # Asked for again in another minute: a run that was lost must not keep its key for ever.
     key = f"onboard-{case_id}-{due.isoformat()}-{now():%H%M}"
-    return start_run("onboard/onboard", {"case_id": case_id}, key=key) is not None
+    return start_run("onboard/onboard", {"case_id": case_id}, key=key, tag=_tag(case_id)) is not None
+
+
+def _tag(case_id: int) -> str:
+    return f"case-{case_id}"
 
 
 def kick(case_id: int) -> None:
@@ -60,7 +75,7 @@ def kick(case_id: int) -> None:
     with reading() as session:
         due = session.scalars(select(Onboarding.pass_due_at).where(Onboarding.id == case_id)).one_or_none()
     if due is not None and due <= now():
-        _start_pass(case_id, due)
+        _start_passes([(case_id, due)])
     kick_mail()
 
 
@@ -80,23 +95,27 @@ def show_decisions(case_id: int | None = None) -> int:
     with reading() as session:
         pending = Decision.pending(session, case_id)
         settled = Decision.settled_with_form(session, case_id)
+    forms = states("decide/decide", {one.form_run_id for one in [*pending, *settled] if one.form_run_id})
+    if forms is None:
+        return 0
     try:
-        return each(_show_form, pending)
+        return each(partial(_show_form, forms), pending)
     finally:
-        each(_take_form_away, settled)
+        each(partial(_take_form_away, forms), settled)
 
 
-def _take_form_away(decision: Decision) -> bool:
-    if not cancel_run(decision.form_run_id or ""):
+def _take_form_away(forms: dict[str, RunState], decision: Decision) -> bool:
+    # One that is at work brings the answer itself, and goes by itself afterwards.
+    if not _is_gone(decision.form_run_id, forms, {RunState.WAITS, RunState.STRANDED}):
         return False
     with transaction() as session:
         Decision.get(session, decision.id).form_run_id = None
     return True
 
 
-def _show_form(decision: Decision) -> bool:
-    """Make a form if there is none that waits."""
-    if decision.form_run_id is not None and is_open(decision.form_run_id) is not False:
+def _show_form(forms: dict[str, RunState], decision: Decision) -> bool:
+    """Make a form if there is none that waits, or that asks again."""
+    if not _is_gone(decision.form_run_id, forms, {RunState.STRANDED}):
         return False
     attempt = decision.form_attempt + 1
     run_id = start_run("decide/decide", {"decision_id": decision.id}, key=f"decide-{decision.id}-{attempt}")
@@ -106,6 +125,12 @@ def _show_form(decision: Decision) -> bool:
         row = Decision.get(session, decision.id)
         row.form_run_id, row.form_attempt = run_id, attempt
     return True
+
+
+def _is_gone(run_id: str | None, forms: dict[str, RunState], unwanted: set[RunState]) -> bool:
+    """Whether the form is no more; an *unwanted* one is taken away now."""
+    state = RunState.ENDED if run_id is None else forms[run_id]
+    return state is RunState.ENDED or (state in unwanted and run_id is not None and cancel_run(run_id))
 
 
 @side_effect(name="show open decisions")

@@ -7,42 +7,70 @@ import logging
 import ssl
 import time
 from base64 import b64encode
-from collections.abc import Generator
+from collections.abc import Collection, Generator
+from datetime import UTC, datetime, timedelta
+from enum import StrEnum
 from functools import cache
 from typing import Any
 from uuid import uuid4
 
 import httpx
+from prefect.runtime import flow_run
 from prefect.settings import get_current_settings
 
 log = logging.getLogger(__name__)
 
 SECONDS_TO_ANSWER = 10.0
+SECONDS_TO_TELL = 3.0
+"""For one answer to a machine that watches over us and has little patience itself."""
 PAUSES = (0.1, 0.3, 0.6, 1, 2, 4)
 """Seconds before asking again a server whose SQLite is busy; every question here may be asked twice. Nobody waits for
 it: a page asks after it was sent. What is not taken waits for the sweep, up to a minute."""
 CHANGES = {"POST", "PUT", "PATCH", "DELETE"}
 FORGED = {"Missing CSRF token.", "Invalid CSRF token or client identifier."}
 """How Prefect refuses a change that does not bear the token which it gave to this client."""
-ENDED = {"COMPLETED", "FAILED", "CRASHED", "CANCELLED"}
+AT_ONCE = 200
+"""Rows that Prefect gives in one answer at most."""
 
 
-def start_run(deployment: str, parameters: dict[str, int], key: str) -> str | None:
+class RunState(StrEnum):
+    """What a run does, as far as it matters here."""
+
+    WAITS = "waits"  # For its turn, or suspended for an answer.
+    STRANDED = "stranded"  # Waits for ever: its deployment was deleted since, and Prefect begins no such run.
+    WORKS = "works"
+    ENDED = "ended"
+
+
+WAITING, WORKING = {"SCHEDULED", "PAUSED"}, {"PENDING", "RUNNING", "CANCELLING"}
+"""Prefect's names for them."""
+
+
+def start_run(deployment: str, parameters: dict[str, int], key: str, tag: str = "") -> str | None:
     """Ask for a run of *deployment* (``"flow/deployment"``) now; the id of the run, ``None`` if Prefect is away.
 
     The same *key* again gives the run it once made, even one that failed or crashed: put an attempt or event number
-    in it. Parameters are ids, because the UI shows them to everyone.
+    in it. By its *tag* it can be found. Parameters and tag are ids, because the UI shows them to everyone.
     """
-    flow, _, name = deployment.partition("/")
-    found = _ask("GET", f"/deployments/name/{flow}/{name}")
+    found = _deployment(deployment)
     if found is None:
         return None
     made = _ask(
         "POST",
-        f"/deployments/{found['id']}/create_flow_run",
-        {"parameters": parameters, "idempotency_key": key, "state": {"type": "SCHEDULED"}},
+        f"/deployments/{found}/create_flow_run",
+        {
+            "parameters": parameters,
+            "idempotency_key": key,
+            "state": {"type": "SCHEDULED"},
+            "tags": [tag] if tag else [],
+        },
     )
     return None if made is None else str(made["id"])
+
+
+def _deployment(name: str) -> str | None:
+    found = _ask("GET", f"/deployments/name/{name}")
+    return None if found is None else str(found["id"])
 
 
 def cancel_run(flow_run_id: str) -> bool:
@@ -54,12 +82,55 @@ def cancel_run(flow_run_id: str) -> bool:
     return _ask("POST", f"/flow_runs/{flow_run_id}/set_state", {"state": {"type": "CANCELLING"}}) is not None
 
 
-def is_open(flow_run_id: str) -> bool | None:
-    """Whether the run still waits or works; ``False`` once it has ended or was deleted, ``None`` if Prefect is away."""
-    found = _ask("POST", "/flow_runs/filter", {"flow_runs": {"id": {"any_": [flow_run_id]}}, "limit": 1})
-    if found is None:
-        return None
-    return any(run["state_type"] not in ENDED for run in found)
+def states(deployment: str, flow_run_ids: Collection[str]) -> dict[str, RunState] | None:
+    """What each of these runs of *deployment* does, by its id; ``None`` if Prefect is away.
+
+    One that was deleted has ended.
+    """
+    found: dict[str, RunState] = dict.fromkeys(flow_run_ids, RunState.ENDED)
+    ids = list(found)
+    present = _deployment(deployment) if ids else ""
+    for begin in range(0, len(ids), AT_ONCE):
+        wanted = {"flow_runs": {"id": {"any_": ids[begin : begin + AT_ONCE]}}, "limit": AT_ONCE}
+        runs = _ask("POST", "/flow_runs/filter", wanted)
+        if runs is None or present is None:
+            return None
+        for run in runs:
+            state = _state(run)
+            stranded = state is RunState.WAITS and run["deployment_id"] != present
+            found[run["id"]] = RunState.STRANDED if stranded else state
+    return found
+
+
+def busy(flow: str, tags: Collection[str], lease: timedelta) -> set[str] | None:
+    """Those of *tags* for which a run of *flow* waits for its turn or is at work; ``None`` if Prefect is away.
+
+    One that has been at work for longer than *lease* is taken for lost. Whoever asks from within a run does not mean
+    that one.
+    """
+    began = datetime.now(UTC) - lease
+    found: set[str] = set()
+    wanted = {
+        "flows": {"name": {"any_": [flow]}},
+        "flow_runs": {"tags": {"any_": list(tags)}, "state": {"type": {"any_": [*WAITING, *WORKING]}}},
+        "limit": AT_ONCE,
+    }
+    for offset in range(0, 10 * AT_ONCE, AT_ONCE):
+        runs = _ask("POST", "/flow_runs/filter", wanted | {"offset": offset, "sort": "ID_DESC"})
+        if runs is None:
+            return None
+        for run in runs:
+            lost = _state(run) is RunState.WORKS and datetime.fromisoformat(run["state"]["timestamp"]) < began
+            if not lost and run["id"] != str(flow_run.id):
+                found.update(run["tags"])
+        if len(runs) < AT_ONCE:
+            break
+    return found.intersection(tags)
+
+
+def _state(run: dict[str, Any]) -> RunState:
+    kind = run["state_type"]
+    return RunState.WAITS if kind in WAITING else RunState.WORKS if kind in WORKING else RunState.ENDED
 
 
 class Access(httpx.Auth):
@@ -112,22 +183,36 @@ def _is_forged(answer: httpx.Response) -> bool:
         return False
 
 
-def _ask(method: str, path: str, body: dict[str, Any] | None = None) -> Any:
-    """The server's answer, or ``None`` and one line in the log."""
+def is_set() -> bool:
+    """Whether there is a Prefect server to be asked."""
+    return get_current_settings().api.url is not None
+
+
+def ask_once(method: str, path: str, body: Any) -> Any:
+    """The server's answer, for who only wants to know and waits no longer than a moment; raises httpx.HTTPError."""
+    with _server(SECONDS_TO_TELL) as server:
+        return server.request(method, path, json=body).raise_for_status().json()
+
+
+def _server(patience: float) -> httpx.Client:
     # Prefect's own client would wait and repeat for a minute, also where Prefect is away.
     api = get_current_settings().api
-    if api.url is None:
+    checked = (api.url or "").startswith("https:") and not api.tls_insecure_skip_verify
+    return httpx.Client(
+        base_url=api.url or "",
+        auth=access(api.url or "", api.auth_string.get_secret_value() if api.auth_string else ""),
+        verify=ssl.create_default_context(cafile=api.ssl_cert_file) if checked else False,
+        timeout=patience,
+    )
+
+
+def _ask(method: str, path: str, body: dict[str, Any] | None = None) -> Any:
+    """The server's answer, or ``None`` and one line in the log."""
+    if not is_set():
         log.info("No Prefect server is set (PREFECT_API_URL): %s %s left to the sweep", method, path)
         return None
-    sign_in = api.auth_string.get_secret_value() if api.auth_string else ""
-    checked = api.url.startswith("https:") and not api.tls_insecure_skip_verify
     try:
-        with httpx.Client(
-            base_url=api.url,
-            auth=access(api.url, sign_in),
-            verify=ssl.create_default_context(cafile=api.ssl_cert_file) if checked else False,
-            timeout=SECONDS_TO_ANSWER,
-        ) as server:
+        with _server(SECONDS_TO_ANSWER) as server:
             for pause in PAUSES:
                 answer = server.request(method, path, json=body)
                 if answer.status_code != httpx.codes.SERVICE_UNAVAILABLE:
@@ -135,5 +220,9 @@ def _ask(method: str, path: str, body: dict[str, Any] | None = None) -> Any:
                 time.sleep(pause)
             return answer.raise_for_status().json()
     except (httpx.HTTPError, ValueError) as error:
-        log.warning("Prefect did not take it, left to the sweep: %s", str(error).splitlines()[0])
+        log.warning("Prefect did not take it, left to the sweep: %s", _said(error))
         return None
+
+
+def _said(error: Exception) -> str:
+    return next(iter(str(error).splitlines()), type(error).__name__)

@@ -2,8 +2,12 @@
 
 import hmac
 import logging
+from collections import Counter
 from collections.abc import Iterable, Iterator
+from threading import Lock
+from time import monotonic
 
+import httpx
 from fastapi import APIRouter, Request
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
 from prometheus_client.metrics_core import GaugeMetricFamily, Metric
@@ -11,6 +15,7 @@ from prometheus_client.registry import Collector
 from sqlalchemy.exc import SQLAlchemyError
 from starlette.responses import JSONResponse, Response
 
+from deployments.catalogue import CATALOGUE, POOL, differences
 from deployments.web.security import is_at_this_machine
 from models import gauges
 from models.db import reading
@@ -20,6 +25,7 @@ from models.mail_server import MailServer
 from models.migrate import is_up_to_date
 from models.schedule import now
 from models.settings import settings
+from tasks.runs import ask_once, is_set
 
 log = logging.getLogger(__name__)
 
@@ -38,7 +44,7 @@ def ready() -> Response:
 
     A mail server that refuses us is told besides: visitors can be taken all the same.
     """
-    told = {}
+    told: dict[str, object] = {}
     try:
         state = "ready" if is_up_to_date() else "database not up to date"
         if state == "ready":
@@ -49,7 +55,42 @@ def ready() -> Response:
     except SQLAlchemyError:
         log.warning("The database does not answer", exc_info=True)
         state = "database away"
+    if state == "ready":
+        engine = _engine.look()
+        if engine is None:
+            state = "Prefect away"
+        elif engine:
+            state, told["deployments"] = "deployments not as they should be", engine
     return JSONResponse({"status": state, **told}, 200 if state == "ready" else 503)
+
+
+class _Engine:
+    """Prefect as a machine sees it that may ask as often as it likes: we ask only now and then."""
+
+    FRESH = 5.0
+    """Seconds for which an answer is good."""
+
+    def __init__(self) -> None:
+        self._lock = Lock()
+        self._until = 0.0
+        self._seen: dict[str, str] | None = {}
+
+    def look(self) -> dict[str, str] | None:
+        """What is not as the catalogue says, by its name; None if Prefect is away, nothing where none is set."""
+        if not is_set():
+            return {}
+        with self._lock:
+            if monotonic() >= self._until:
+                try:
+                    self._seen = {name: one.value for name, one in differences(ask_once).items()}
+                except (httpx.HTTPError, ValueError) as error:
+                    log.warning("Prefect does not answer: %r", error)
+                    self._seen = None
+                self._until = monotonic() + self.FRESH
+            return self._seen
+
+
+_engine = _Engine()
 
 
 @router.get("/metrics")
@@ -88,6 +129,11 @@ class _Gauges(Collector):
         yield _gauge("mail_server", "What the mail server does with our mail", ("state",), mail_server)
         yield _gauge("cases_open", "Open cases by what their passes do", ("state",), passes)
         yield _gauge("events", "Events from outside by what became of them", ("source", "state"), events)
+        if is_set():
+            names, seen = [POOL, *(one.name for one in CATALOGUE)], _engine.look()
+            states = Counter("unknown" if seen is None else seen.get(name, "right") for name in names)
+            told = [Count((state,), number) for state, number in states.items()]
+            yield _gauge("deployments", "Deployments and work pool, by how Prefect has them", ("state",), told)
         yield _gauge("left_over", "What was lost on its way and the next sweep will find", ("what",), left_over)
 
 

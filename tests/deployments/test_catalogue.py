@@ -6,14 +6,13 @@ import sys
 from datetime import timedelta
 from pathlib import Path
 
-import httpx
 import pytest
 import yaml
-from prefect.settings import PREFECT_API_URL, PREFECT_HOME, temporary_settings
 from prefect.utilities.callables import parameter_schema
 
-from deployments.catalogue import CATALOGUE, POOL, Deployment, load_flow, register
+from deployments.catalogue import CATALOGUE, POOL, Deployment, differences, load_flow, register
 from tests.deployments.toy import greet
+from tests.servers import SIGN_IN
 
 HERE = Path(__file__).resolve().parents[2] / "deployments"
 FLOWS = pytest.mark.parametrize("deployment", CATALOGUE, ids=[deployment.name for deployment in CATALOGUE])
@@ -44,19 +43,29 @@ def test_prefect_yaml_says_the_same_as_the_catalogue():
     ]
 
 
-def test_prefect_deploy_takes_over_what_the_catalogue_registered(prefect_address):
+def test_prefect_deploy_takes_over_what_the_catalogue_registered(prefect, prefect_address):
     home, address = prefect_address
-    environment = os.environ | {"PREFECT_API_URL": address, "PREFECT_HOME": str(home)}
-    with temporary_settings({PREFECT_API_URL: address, PREFECT_HOME: home}):
-        register()
+    environment = os.environ | {
+        "PREFECT_API_URL": address, "PREFECT_API_AUTH_STRING": SIGN_IN, "PREFECT_HOME": str(home),
+    }  # fmt: skip
+    register()
 
     command = [sys.executable, "-m", "prefect", "--no-prompt", "deploy", "--prefect-file", "deployments/prefect.yaml"]
     done = subprocess.run([*command, "--all"], cwd=HERE.parent, env=environment, capture_output=True, text=True)
 
     assert done.returncode == 0, done.stdout + done.stderr
-    found = {one["name"]: one for one in httpx.post(f"{address}/deployments/filter", json={}, timeout=30).json()}
-    assert set(found) == {one.name for one in CATALOGUE}
-    assert [schedule["slug"] for schedule in found["sweep"]["schedules"]] == ["sweep"]
+    assert differences(lambda method, path, body: prefect.request(method, path, json=body).json()) == {}
+
+
+def test_prefect_in_compose_asks_for_a_password_and_answers_no_foreign_page():
+    services = yaml.safe_load((HERE / "compose.yaml").read_text())["services"]
+    told = services["prefect"]["environment"]
+
+    assert services["prefect"]["command"].startswith("python -m deployments.server ")
+    assert told["PREFECT_SERVER_API_AUTH_STRING"] == services["worker"]["environment"]["PREFECT_API_AUTH_STRING"]
+    assert told["PREFECT_SERVER_API_CSRF_PROTECTION_ENABLED"] == "true"
+    assert "*" not in told["PREFECT_SERVER_CORS_ALLOWED_ORIGINS"]
+    assert told["PREFECT_API_URL"] == services["worker"]["environment"]["PREFECT_API_URL"]
 
 
 def test_every_process_in_compose_comes_after_what_it_needs():

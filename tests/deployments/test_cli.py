@@ -62,6 +62,7 @@ def test_every_command_explains_itself():
         "cases",
         "operator",
         "webhook-secret",
+        "prefect-sign-in",
         "logo",
         "remind",
         "bounces",

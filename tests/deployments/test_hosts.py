@@ -1,6 +1,7 @@
 """Whoever lets a name of their own point to this machine gets nothing, neither of the web pages nor of Prefect."""
 
 import asyncio
+import socket
 
 import httpx
 import pytest
@@ -108,5 +109,5 @@ def test_no_web_socket_of_prefect_is_there_by_another_name(prefect_address):
     _, address = prefect_address
     port = int(address.split(":")[2].partition("/")[0])
 
-    with pytest.raises(InvalidStatus, match="403"):
-        connect(f"ws://attacker.example:{port}/api/events/out", subprotocols=["prefect"], host="127.0.0.1", port=port)
+    with socket.create_connection(("127.0.0.1", port)) as wire, pytest.raises(InvalidStatus, match="403"):
+        connect(f"ws://attacker.example:{port}/api/events/out", subprotocols=["prefect"], sock=wire)

@@ -1,11 +1,15 @@
 """What machines are told about the product."""
 
 import re
+from pathlib import Path
 
 import httpx
 import pytest
 from alembic import command
+from prefect.settings import PREFECT_API_URL, temporary_settings
 
+from deployments.catalogue import CATALOGUE, POOL, register
+from deployments.web import watch
 from models.db import engine, transaction
 from models.mail_server import MailServer
 from models.migrate import config, upgrade
@@ -99,3 +103,56 @@ def test_machines_are_answered_in_their_own_way():
 
     assert answer.status_code == 405
     assert answer.headers["content-type"] == "application/json"
+
+
+@pytest.fixture
+def up_to_date():
+    """A database as the migrations make it."""
+    engine(settings().database).dispose()
+    Path(engine(settings().database).url.database).unlink()
+    upgrade()
+
+
+@pytest.fixture
+def engine_seen(up_to_date, monkeypatch):
+    """Prefect is asked each time, not only now and then."""
+    monkeypatch.setattr(watch, "_engine", watch._Engine())
+    monkeypatch.setattr(watch._Engine, "FRESH", 0.0)
+
+
+def test_it_is_not_ready_without_its_deployments_and_tells_which_are_not_right(prefect, engine_seen):
+    register(CATALOGUE)
+    assert Browser().get("/ready").json() == {"status": "ready"}
+    for name, how in (("sweep", {"paused": True}), ("deliver", None)):
+        path = f"/deployments/{prefect.get(f'/deployments/name/{name}/{name}').json()['id']}"
+        (prefect.patch(path, json=how) if how else prefect.delete(path)).raise_for_status()
+
+    answer, metrics = Browser().get("/ready"), Browser().get("/metrics").text
+
+    assert answer.status_code == 503
+    assert answer.json() == {
+        "status": "deployments not as they should be",
+        "deployments": {"deliver": "missing", "sweep": "paused"},
+    }
+    assert 'provision_deployments{state="missing"} 1.0' in metrics
+    assert 'provision_deployments{state="paused"} 1.0' in metrics
+    assert f'provision_deployments{{state="right"}} {len([POOL, *CATALOGUE]) - 2}.0' in metrics
+
+
+@pytest.mark.parametrize("address", ["http://127.0.0.1:9/api", "http://127.0.0.1:9/no-api"])
+def test_it_is_not_ready_without_prefect(engine_seen, address):
+    with temporary_settings({PREFECT_API_URL: address}):
+        answer, metrics = Browser().get("/ready"), Browser().get("/metrics").text
+
+    assert (answer.status_code, answer.json()) == (503, {"status": "Prefect away"})
+    assert f'provision_deployments{{state="unknown"}} {len([POOL, *CATALOGUE])}.0' in metrics
+
+
+def test_however_often_it_is_asked_prefect_is_asked_now_and_then_only(up_to_date, monkeypatch):
+    asked = []
+    monkeypatch.setattr(watch, "_engine", watch._Engine())
+    monkeypatch.setattr(watch, "differences", lambda _: asked.append(1) or {})
+    with temporary_settings({PREFECT_API_URL: "http://127.0.0.1:9/api"}):
+        assert [Browser().get("/ready").status_code for _ in range(5)] == [200] * 5
+
+    assert len(asked) == 1

@@ -3,15 +3,16 @@ import gc
 import threading
 import time
 from datetime import timedelta
+from functools import partial
 from uuid import uuid4
 
 import pytest
 from prefect.client.orchestration import get_client
 
 from deployments import worker as worker_module
-from deployments.catalogue import CATALOGUE, POOL, Deployment, register
+from deployments.catalogue import CATALOGUE, POOL, Deployment, Difference, differences, put_back, register
 from deployments.worker import Worker
-from tasks.runs import cancel_run, is_open, start_run
+from tasks.runs import RunState, busy, cancel_run, start_run, states
 from tests.deployments import toy
 
 # Prefect leaves the sockets of a run's event loop to the garbage collector.
@@ -20,7 +21,7 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
 ]
 
-TOYS = tuple(Deployment(f"tests/deployments/toy.py:{flow}", "A toy.") for flow in ("greet", "linger", "ask"))
+TOYS = tuple(Deployment(f"tests/deployments/toy.py:{flow}", "A toy.") for flow in ("greet", "linger", "ask", "alone"))
 
 
 @pytest.fixture
@@ -45,7 +46,7 @@ def serving(toys):
     started: list[tuple[Worker, threading.Thread]] = []
 
     def start(patience: float = 5) -> Worker:
-        worker = Worker(patience=patience)
+        worker = Worker(patience=patience, catalogue=TOYS)
         thread = threading.Thread(target=contextvars.copy_context().run, args=(worker.serve,))
         thread.start()
         started.append((worker, thread))
@@ -57,6 +58,15 @@ def serving(toys):
     for worker, thread in started:
         worker.stop.set()
         thread.join(20)
+
+
+def is_open(run: str) -> bool:
+    """Whether a run of any of the toys still waits or works."""
+    return any(
+        found[run] is not RunState.ENDED
+        for toy in ("greet", "ask", "alone")
+        if (found := states(f"{toy}/{toy}", [run]))
+    )
 
 
 def until(holds, seconds: float = 20) -> None:
@@ -247,13 +257,74 @@ def test_asking_a_server_that_is_away_costs_nothing_and_says_so(caplog):
     with temporary_settings({PREFECT_API_URL: "http://127.0.0.1:9/api"}):
         assert start_run("greet/greet", {"case_id": 1}, key="event:2") is None
         assert cancel_run(str(uuid4())) is False
-        assert is_open(str(uuid4())) is None
+        assert states("greet/greet", [str(uuid4())]) is None
+        assert busy("greet", ["case-1"], timedelta(minutes=5)) is None
 
     assert "left to the sweep" in caplog.text
 
 
-def test_a_run_that_is_gone_is_not_open(prefect):
-    assert is_open(str(uuid4())) is False
+def test_what_a_run_does_is_told_of_many_at_once(prefect, toys):
+    waiting, ended, gone = ask_for("greet"), ask_for("greet"), str(uuid4())
+    cancel_run(ended)
+
+    told = states("greet/greet", [waiting, ended, gone])
+
+    assert told == {waiting: RunState.WAITS, ended: RunState.ENDED, gone: RunState.ENDED}
+    cancel_run(waiting)
+
+
+def test_a_run_that_waits_for_a_deployment_which_was_deleted_since_is_stranded(prefect, serving):
+    serving()
+    run = ask_for("ask", 3)
+    until(lambda: state(prefect, run) == "Suspended")
+    prefect.delete(f"/deployments/{prefect.get('/deployments/name/ask/ask').json()['id']}").raise_for_status()
+    register(TOYS)
+
+    assert states("ask/ask", [run]) == {run: RunState.STRANDED}
+    cancel_run(run)
+    assert states("ask/ask", [run]) == {run: RunState.ENDED}
+
+
+def test_a_stranded_run_is_marked_crashed_and_holds_nobody_up(prefect, serving):
+    serving()
+    first = ask_for("greet", 1)  # The worker has learned where the flow lies.
+    until(lambda: not is_open(first))
+    run = ask_for("ask", 9)
+    until(lambda: state(prefect, run) == "Suspended")
+    prefect.delete(f"/deployments/{prefect.get('/deployments/name/ask/ask').json()['id']}").raise_for_status()
+    register(TOYS)
+
+    until(lambda: answer(prefect, run, choice="grant") == "ACCEPT")
+    until(lambda: state(prefect, run) == "Crashed")
+    other = ask_for("greet", 2)
+    until(lambda: not is_open(other))
+
+    assert toy.seen == [1, 2]
+
+
+def test_what_is_coming_is_found_by_its_tag_whether_it_waits_or_works(prefect, toys):
+    lease, runs = timedelta(minutes=5), {}
+    for tag in ("case-1", "case-2", "case-3", "case-4"):
+        runs[tag] = start_run("greet/greet", {"case_id": 1}, key=uuid4().hex, tag=tag)
+    for tag in ("case-2", "case-3"):
+        for kind in ("PENDING", "RUNNING"):
+            change = {"state": {"type": kind}, "force": True}
+            prefect.post(f"/flow_runs/{runs[tag]}/set_state", json=change).raise_for_status()
+    cancel_run(runs["case-4"])
+
+    assert busy("greet", [*runs, "case-5"], lease) == {"case-1", "case-2", "case-3"}
+    assert busy("ask", list(runs), lease) == set()
+    assert busy("greet", list(runs), -lease) == {"case-1"}  # What has been at work for too long is lost.
+    for run in runs.values():
+        cancel_run(run)
+
+
+def test_a_run_that_asks_what_is_coming_does_not_mean_itself(prefect, serving):
+    serving()
+    run = start_run("alone/alone", {"case_id": 5}, key=uuid4().hex, tag="case-5")
+    until(lambda: not is_open(run))
+
+    assert toy.seen == [0]
 
 
 def test_the_catalogue_registers_again_without_change_and_removes_what_left_it(prefect):
@@ -264,21 +335,147 @@ def test_the_catalogue_registers_again_without_change_and_removes_what_left_it(p
         assert [found.name for found in client.read_deployments()] == ["greet"]
 
 
-def test_a_schedule_that_an_operator_paused_stays_paused(prefect):
-    clock = (Deployment("tests/deployments/toy.py:tick", "A clock.", every=timedelta(hours=1)),)
-    register(clock)
-    with get_client(sync_client=True) as client:
-        found = client.read_deployment_by_name("tick/tick")
-        client.update_deployment_schedule(found.id, found.schedules[0].id, active=False)
-
-        register(clock)
-
-        assert [schedule.active for schedule in client.read_deployment_by_name("tick/tick").schedules] == [False]
-
-
 def test_every_real_deployment_can_be_registered_with_an_active_schedule(prefect):
     register(CATALOGUE)
 
     with get_client(sync_client=True) as client:
         found = {one.name: [schedule.active for schedule in one.schedules] for one in client.read_deployments()}
     assert found == {one.name: [True] if one.schedule() else [] for one in CATALOGUE}
+
+
+@pytest.fixture
+def seen(prefect):
+    """What is not as the catalogue says."""
+
+    def look() -> dict[str, Difference]:
+        def ask(method: str, path: str, body: dict | None):
+            return prefect.request(method, path, json=body).raise_for_status().json()
+
+        return differences(ask, CLOCK)
+
+    register(CLOCK)
+    return look
+
+
+CLOCK = (
+    *TOYS,
+    Deployment("tests/deployments/toy.py:tick", "A clock.", tags=("b", "a"), every=timedelta(hours=1)),
+)
+
+
+def change(prefect, **how: object) -> None:
+    found = prefect.get("/deployments/name/tick/tick").json()["id"]
+    prefect.patch(f"/deployments/{found}", json=how).raise_for_status()
+
+
+def deleted(prefect):
+    prefect.delete(f"/deployments/{prefect.get('/deployments/name/tick/tick').json()['id']}").raise_for_status()
+
+
+def deleted_with_its_flow(prefect):
+    prefect.delete(f"/flows/{prefect.get('/flows/name/tick').json()['id']}").raise_for_status()
+
+
+def schedule_paused(prefect):
+    found = prefect.get("/deployments/name/tick/tick").json()
+    path = f"/deployments/{found['id']}/schedules/{found['schedules'][0]['id']}"
+    prefect.patch(path, json={"active": False}).raise_for_status()
+
+
+def schedule_slower(prefect):
+    found = prefect.get("/deployments/name/tick/tick").json()
+    path = f"/deployments/{found['id']}/schedules/{found['schedules'][0]['id']}"
+    prefect.patch(path, json={"schedule": {"interval": 86400}}).raise_for_status()
+
+
+def schedule_deleted(prefect):
+    found = prefect.get("/deployments/name/tick/tick").json()
+    prefect.delete(f"/deployments/{found['id']}/schedules/{found['schedules'][0]['id']}").raise_for_status()
+
+
+def moved_to_another_pool(prefect):
+    prefect.post("/work_pools/", json={"name": "elsewhere", "type": "process"})
+    change(prefect, work_pool_name="elsewhere")
+
+
+def pool(prefect, **how: object) -> None:
+    prefect.patch(f"/work_pools/{POOL}", json=how).raise_for_status()
+
+
+def pool_deleted(prefect):
+    prefect.delete(f"/work_pools/{POOL}").raise_for_status()
+
+
+WRONGS = {
+    deleted: {"tick": "missing"},
+    deleted_with_its_flow: {"tick": "missing"},
+    partial(change, paused=True): {"tick": "paused"},
+    schedule_paused: {"tick": "paused"},
+    schedule_slower: {"tick": "changed"},
+    schedule_deleted: {"tick": "changed"},
+    moved_to_another_pool: {"tick": "changed"},
+    partial(change, entrypoint="tests/deployments/toy.py:linger"): {"tick": "changed"},
+    partial(change, parameters={"case_id": 7}): {"tick": "changed"},
+    partial(change, job_variables={"env": {"PYTHONPATH": "/tmp"}}): {"tick": "changed"},
+    partial(change, enforce_parameter_schema=False): {"tick": "changed"},
+    partial(change, parameter_openapi_schema={}): {"tick": "changed"},
+    partial(change, concurrency_limit=1): {"tick": "changed"},
+    partial(change, pull_steps=[{"prefect.deployments.steps.run_shell_script": {"script": "true"}}]): {
+        "tick": "changed"
+    },
+    partial(change, description="Another."): {"tick": "changed"},
+    partial(pool, is_paused=True): {POOL: "paused"},
+    partial(pool, concurrency_limit=0): {POOL: "paused"},
+    pool_deleted: {POOL: "missing"},
+}
+
+
+def name_of(wrong) -> str:
+    how = getattr(wrong, "keywords", {})
+    return wrong.__name__ if not how else f"{wrong.func.__name__}_{next(iter(how))}_{next(iter(how.values()))}"[:40]
+
+
+def test_what_was_registered_is_as_the_catalogue_says(seen):
+    register(CATALOGUE)
+    register(CLOCK)
+
+    assert seen() == {}
+
+
+def test_the_real_catalogue_is_as_it_says(prefect):
+    register(CATALOGUE)
+
+    assert differences(lambda method, path, body: prefect.request(method, path, json=body).json()) == {}
+
+
+@pytest.mark.parametrize("wrong", WRONGS, ids=name_of)
+def test_whatever_stops_the_engine_is_noticed_and_put_back(prefect, seen, wrong):
+    wrong(prefect)
+    noticed = seen()
+
+    with get_client(sync_client=True) as client:
+        put_back(client, CLOCK)
+
+    assert {name: noticed.get(name) for name in WRONGS[wrong]} == WRONGS[wrong]
+    assert seen() == {}
+
+
+def test_a_worker_puts_back_what_was_deleted_though_no_schedule_is_left(prefect, seen, serving, monkeypatch):
+    monkeypatch.setattr(worker_module, "WATCH", 0.2)
+    pool_deleted(prefect)
+    for one in prefect.post("/deployments/filter", json={}).json():
+        prefect.delete(f"/deployments/{one['id']}").raise_for_status()
+
+    serving()
+
+    until(lambda: set(seen()) <= {"tick"})
+    run = ask_for("greet", 3)
+    until(lambda: not is_open(run))
+
+
+def test_what_others_put_beside_the_catalogue_is_left_alone(prefect, seen):
+    with get_client(sync_client=True) as client:
+        client.create_deployment(client.create_flow_from_name("foreign"), "foreign", work_pool_name=POOL)
+        assert put_back(client, CLOCK) == {}
+        assert client.read_deployment_by_name("foreign/foreign")
+        client.delete_flow(client.create_flow_from_name("foreign"))

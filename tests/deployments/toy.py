@@ -1,6 +1,7 @@
 """Small flows with which the tests try the machinery that starts ours."""
 
 import threading
+from datetime import timedelta
 from typing import Literal
 
 from prefect import flow
@@ -9,6 +10,7 @@ from prefect.input import RunInput
 from pydantic import Field
 
 from tasks.policy import side_effect
+from tasks.runs import busy
 
 seen: list[int] = []
 gate = threading.Event()
@@ -35,6 +37,12 @@ async def linger(case_id: int) -> None:
     """Works until the gate is opened."""
     note(case_id)
     gate.wait(30)
+
+
+@flow
+async def alone(case_id: int) -> None:
+    """Notes how many others of its kind are coming for the case."""
+    note(len(busy("alone", [f"case-{case_id}"], timedelta(minutes=5)) or ()))
 
 
 class Answer(RunInput):
