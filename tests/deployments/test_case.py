@@ -229,3 +229,34 @@ def test_an_operator_has_a_stuck_case_looked_at_again(operator):
     assert case.attempts == 0
     assert case.pass_due_at <= now()
     assert acts(case_id)[-1][:2] == ("pass.restarted", OPERATOR)
+
+
+def test_a_case_that_was_stopped_says_so_at_every_step_and_can_be_taken_up_again(operator):
+    case_id, _ = invited()
+    page = f"/board/cases/{case_id}"
+    operator.send(page, f"{page}/stop", stop_reason="Die Kanzlei wird verkauft.")
+
+    stopped = text(operator.get(page))
+    answer = operator.send(page, f"{page}/take-up")
+
+    assert "in Arbeit" not in stopped
+    assert stopped.count("beendet") >= 6
+    assert answer.headers["location"] == f"{page}?said=taken_up"
+    again = text(operator.get(f"{page}?said=taken_up"))
+    assert "Der Vorgang geht weiter." in again
+    assert "Vorgang wieder aufgenommen" in again
+    assert operator.ask("POST", f"{page}/take-up").status_code == 403  # Without the form, whose token is missing.
+
+
+def test_the_firm_reads_that_a_stopped_case_has_ended_and_is_asked_for_nothing(operator):
+    case_id = factories.with_organiser()
+    page = f"/board/cases/{case_id}"
+    operator.send(page, f"{page}/stop", stop_reason="x")
+    organiser = Browser(factories.access.sign_in("erika@freitag.example", factories.PASSWORD))
+
+    shown = text(organiser.get(f"/firm/{factories.firm_of(case_id)}"))
+
+    assert "Die Einrichtung wurde beendet" in shown
+    assert shown.count("beendet") == 5  # The headline, and four steps that are not done.
+    assert "Sie sind an der Reihe" not in shown
+    assert "in Arbeit" not in shown

@@ -54,7 +54,9 @@ def fresh() -> SimpleNamespace:
         return SimpleNamespace(
             case=case_id, firm=organiser.firm_id, organiser=organiser.id, email=email, account=account.id,
             token=link.token, link=link.id, question=question.id, later=later_token(organiser.id, email),
-            manners=access.Manners(organiser.hours, "Europe/Berlin", None, organiser.language, organiser.address_form),
+            manners=access.Manners(
+                organiser.hours, "Europe/Berlin", None, "", organiser.language, organiser.address_form
+            ),
         )  # fmt: skip
 
 
@@ -118,12 +120,12 @@ def faults(at: SimpleNamespace) -> list[str]:
 @pytest.mark.parametrize("first", ACTS)
 def test_two_acts_that_meet_both_end_and_leave_the_case_whole(clock, monkeypatch, first):
     monkeypatch.setattr("tasks.passes.start_run", lambda *_, **__: None)
-    clock(days=7)  # Decisions made from now on are escalated two weeks later.
+    clock(days=7)  # Decisions made from now on are escalated ten days later.
     names = [pair for pair in combinations_with_replacement(ACTS, 2) if pair[0] == first]
     found = {}
     for _, second in names:
         at = fresh()
-        clock(days=14)
+        clock(days=10)  # The links are good still.
         ended = interleaved(lambda at=at: ACTS[first](at), lambda at=at, second=second: ACTS[second](at))
         broken = [repr(one) for one in ended if isinstance(one, Exception) and not isinstance(one, ProvisionError)]
         if wrong := [*broken, *faults(at)]:

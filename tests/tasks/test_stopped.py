@@ -95,7 +95,7 @@ def joining(at, purpose):
 def manners(at):
     with reading() as session:
         kim = session.get_one(Person, at.ids[Role.CASEWORKER])
-        return Manners(kim.hours, kim.time_zone, Land.BAVARIA, kim.language, kim.address_form)
+        return Manners(kim.hours, kim.time_zone, Land.BAVARIA, "", kim.language, kim.address_form)
 
 
 def firm_as(at, by):
