@@ -154,6 +154,8 @@ ACTS = {
         early,
         lambda at: publish.permit_logo(at.firm, ERIKA, "Erika", "www.freitag.example"),
     ),
+    "logos.publish.choose_offered": (early, lambda at: publish.choose_offered(at.firm, ERIKA, "keep")),
+    "logos.publish.restore_logo": (early, lambda at: publish.restore_logo(at.firm, ERIKA, 1)),
     "logos.publish.supply_logo": (early, lambda at: publish.supply_logo(at.firm, ERIKA, picture())),
     "people.set_manners": (late, lambda at: people.set_manners(at.ids[Role.CASEWORKER], ERIKA, manners(at))),
     "people.withdraw": (late, lambda at: people.withdraw(at.ids[Role.CLIENT], ERIKA)),
