@@ -306,6 +306,7 @@ def logo(
 @agreement.command("seal")
 def show_seal() -> None:
     """Print what signed agreements are sealed with; the fingerprint is what firms may ask to be confirmed."""
+    from models.schedule import local_day
     from tasks.seal import own_seal
 
     with _told():
@@ -313,7 +314,7 @@ def show_seal() -> None:
     made = "self-made" if own.is_self_made else "issued"
     table = _table("Seal", "")
     _add(table, "Level", own.level)
-    _add(table, "Certificate", f"{own.holder}, {made}, good until {own.good_until:%Y-%m-%d}")
+    _add(table, "Certificate", f"{own.holder}, {made}, good until {local_day(own.good_until)}")
     _add(table, "SHA-256", own.fingerprint)
     _print(table)
 

@@ -23,7 +23,7 @@ from models.link import Link
 from models.mail_server import MailServer
 from models.onboarding import STUCK_AFTER, Onboarding, Party, Reminder, Step, StepName, StepState
 from models.person import Person
-from models.schedule import now, working_days_before
+from models.schedule import days_since, now, working_days_before
 from models.settings import settings
 
 if TYPE_CHECKING:
@@ -444,7 +444,7 @@ def decisions(session: Session, wanted: ColumnElement[bool]) -> list[DecisionLin
             firm=firm,
             company_id=company_id,
             choices=VERDICTS[one.kind],
-            days=(at - one.opened_at).days,
+            days=days_since(one.opened_at, at),
             overdue=one.answered_at is None and one.opened_at < since,
         )
         for one, firm, company_id in session.execute(query)

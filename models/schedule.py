@@ -302,6 +302,30 @@ class Reach:
     time_zone: str = "Europe/Berlin"
 
 
+LOCAL_ZONE = ZoneInfo("Europe/Berlin")
+"""The clock on the provider's wall. Days that are shown or counted are its days, unless they are a person's own."""
+
+
+def local_day(moment: datetime) -> date:
+    """The day that it is at this moment where the provider is; in UTC it may be another one."""
+    return moment.astimezone(LOCAL_ZONE).date()
+
+
+def today() -> date:
+    """The day that it is where the provider is."""
+    return local_day(now())
+
+
+def days_since(moment: datetime, at: datetime) -> int:
+    """How many days ago *moment* was, as people count: what was last night was yesterday."""
+    return (local_day(at) - local_day(moment)).days
+
+
+def end_of_day(moment: datetime) -> datetime:
+    """The last moment of the day that it is then where the provider is: what is good until a day is good all day."""
+    return datetime.combine(local_day(moment), time.max, LOCAL_ZONE).astimezone(UTC)
+
+
 def time_zone(name: str) -> str:
     """The name of a time zone that there is; raises ZoneUnknown."""
     if name not in available_timezones():
@@ -344,7 +368,7 @@ def working_days_before(moment: datetime, days: int, land: Land | None = None) -
 
     On a day off it is counted from that day's beginning.
     """
-    local = moment.astimezone(ZoneInfo("Europe/Berlin"))
+    local = moment.astimezone(LOCAL_ZONE)
     day, hour = local.date(), local.time()
     if not _is_working_day(day, land):
         hour = time()
@@ -353,7 +377,7 @@ def working_days_before(moment: datetime, days: int, land: Land | None = None) -
     while days:
         day -= timedelta(days=1)
         days -= _is_working_day(day, land)
-    return datetime.combine(day, hour, ZoneInfo("Europe/Berlin")).astimezone(UTC)
+    return datetime.combine(day, hour, LOCAL_ZONE).astimezone(UTC)
 
 
 def _is_working_day(day: date, land: Land | None) -> bool:

@@ -21,7 +21,7 @@ from models.link import Link, Purpose
 from models.logo import Logo
 from models.onboarding import Onboarding, Party, Reminder, Standing, StepName
 from models.person import Person, Role
-from models.schedule import now
+from models.schedule import now, today
 from models.settings import settings
 from models.subscription import Subscription
 from tasks.cases import Turn
@@ -312,7 +312,7 @@ def agreement_data(session: Session, case: Onboarding, version: int, texts: Text
         version=texts.sha256[:12],
         texts_sha256=texts.sha256,
         language=organiser.language.value,
-        date=(organiser.registered_at or case.opened_at).date(),
+        date=today(),
         product=settings().product_name,
         provider_name=settings().provider_name,
         provider_address=tuple(line.strip() for line in settings().provider_address.split(",")),

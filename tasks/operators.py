@@ -17,11 +17,10 @@ from models.link import Link, Purpose
 from models.onboarding import Onboarding, Party
 from models.operator import OperatorAlready, operators, readers
 from models.person import Account, AddressForm, Language, writable_address
-from models.schedule import Reach, next_reachable, now
+from models.schedule import LOCAL_ZONE, Reach, next_reachable, now, today
 from models.settings import settings
 from tasks.passes import kick_mail
 from tasks.policy import each, side_effect
-from tasks.texts import TIME_ZONE
 
 ESCALATED_AT_ONCE = 200
 
@@ -82,11 +81,6 @@ def set_absence(account_id: int, first: date | None, last: date | None, deputy_i
         deputy = account.deputy_id and session.get_one(Account, account.deputy_id).email
         facts = {"account": account.email, "from": _day(first), "until": _day(last), "deputy": deputy}
         record(session, HOUSE, now(), "operator.absent" if first else "operator.present", by, **facts)
-
-
-def today() -> date:
-    """The day that it is in Berlin."""
-    return now().astimezone(TIME_ZONE).date()
 
 
 def _day(day: date | None) -> str | None:
@@ -216,9 +210,9 @@ def send_digests() -> int:
 
 def digest_moment(at: datetime) -> datetime:
     """The latest moment, up to *at*, at which digests are due."""
-    local = at.astimezone(TIME_ZONE)
+    local = at.astimezone(LOCAL_ZONE)
     day = local.date() - timedelta(days=(local.isoweekday() - settings().digest_weekday) % 7)
-    moment = datetime(day.year, day.month, day.day, settings().digest_hour, tzinfo=TIME_ZONE)
+    moment = datetime(day.year, day.month, day.day, settings().digest_hour, tzinfo=LOCAL_ZONE)
     return moment if moment <= at else moment - timedelta(days=7)
 
 

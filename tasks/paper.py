@@ -16,7 +16,6 @@ from functools import cache
 from io import BytesIO
 from threading import Lock
 from typing import Any, Literal
-from zoneinfo import ZoneInfo
 
 from babel.dates import format_date
 from babel.numbers import format_currency, format_decimal
@@ -30,6 +29,7 @@ from weasyprint import HTML
 from weasyprint.text.fonts import FontConfiguration
 from weasyprint.urls import FatalURLFetchingError, URLFetcher, URLFetcherResponse
 
+from models.schedule import LOCAL_ZONE
 from tasks.pdfs.join import with_sheet
 from tasks.sandbox import Failed, TooCostly, ask
 from tasks.wording import Language, TextBroken, Texts, current_texts
@@ -40,7 +40,6 @@ Way = Literal["page", "upload", "attached", "webhook", "countersigned"]
 Authentication = Literal["mail_link", "mail_code", "service"]
 
 LOCALES: dict[Language, str] = {"de": "de_DE", "fr": "fr_FR", "en": "en_GB"}
-LOCAL_TIME = ZoneInfo("Europe/Berlin")
 LOGO_ADDRESS, DRAWING_ADDRESS = "agreement:logo", "agreement:drawing-"
 _TOGETHER = re.compile(
     r"(?:§|\b(?:[Aa]rts?|[Aa]bs|Nr|no|par|al)\.|\b(?:Satz|Anlage|Nummer|[Aa]nnexe?|[Nn]umber|numéro|bis|to|à)) (?=\d)"
@@ -330,14 +329,14 @@ def _has_secrecy(data: AgreementData) -> bool:
 
 def _moment(at: datetime, language: Language) -> tuple[str, str]:
     """In the provider's time with its distance from UTC, and in UTC."""
-    local = at.astimezone(LOCAL_TIME)
+    local = at.astimezone(LOCAL_ZONE)
     day = format_date(local, "long", locale=LOCALES[language])
     return f"{day}, {local:%H:%M:%S} (UTC{local.isoformat()[-6:]})", f"{at.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
 
 
 def _brief(at: datetime, language: Language) -> str:
     """In the provider's time."""
-    local = at.astimezone(LOCAL_TIME)
+    local = at.astimezone(LOCAL_ZONE)
     return f"{format_date(local, 'medium', locale=LOCALES[language])}, {local:%H:%M:%S}".replace(
         " ", "\N{NO-BREAK SPACE}"
     )

@@ -26,7 +26,7 @@ from models.exchange import MailKind, Outgoing
 from models.firm import Firm
 from models.onboarding import Onboarding, Reminder, StepName
 from models.person import Person, Role
-from models.schedule import Reach, next_reachable, now
+from models.schedule import LOCAL_ZONE, Reach, days_since, local_day, next_reachable, now, today
 from tasks.accounts import invite, record_people
 from tasks.agreements import mail_agreement
 from tasks.cases import Turn
@@ -292,7 +292,7 @@ def _tell_organisers(
         begin = datetime.combine(tomorrow, time(), ZoneInfo(organiser.time_zone))
         due = next_reachable(begin, timedelta(), organiser)
         told = [{"name": one.name, "email": one.email, "reminders": wait.sent} for wait, one, _ in people]
-        key = f"people_silent:{organiser.id}:{step}:{due:%Y-%m-%d}"
+        key = f"people_silent:{organiser.id}:{step}:{due.astimezone(begin.tzinfo):%Y-%m-%d}"
         waiting = session.scalars(select(Outgoing).where(Outgoing.key == key).with_for_update()).one_or_none()
         if waiting is not None and waiting.due_at == due:
             waiting.facts = {**waiting.facts, "people": [*waiting.facts["people"], *told]}
@@ -335,7 +335,7 @@ def _ask_organisers(session: Session, tasks: list[list[tuple[StepName, Turn]]]) 
         mails.append(
             Outgoing.draft(
                 MailKind.YOUR_TURN,
-                f"your_turn:{person.id}:{'+'.join(steps)}:{at:%Y-%m-%d}",
+                f"your_turn:{person.id}:{'+'.join(steps)}:{local_day(at)}",
                 person,
                 at,
                 case_id=case.id,
@@ -365,7 +365,7 @@ def _remind_operators(session: Session, waits: dict[int, _Looked], at: datetime)
         {
             "kind": one.kind,
             "firm": firm,
-            "days": (at - one.opened_at).days,
+            "days": days_since(one.opened_at, at),
             "last": waits[one.id].is_last and waits[one.id].rhythm.follow is Follow.MANAGERS,
             "path": f"/board/cases/{one.onboarding_id}#decision-{one.id}",
         }
@@ -404,12 +404,11 @@ class Foreseen:
 
 def until_day(text: str) -> datetime:
     """The end of this day in Berlin, written as 2027-03-31; empty: of the one in two weeks. Raises DayInvalid."""
-    berlin = ZoneInfo("Europe/Berlin")
     try:
-        day = date.fromisoformat(text.strip()) if text.strip() else now().astimezone(berlin).date() + FORESEEN_DAYS
+        day = date.fromisoformat(text.strip()) if text.strip() else today() + FORESEEN_DAYS
     except ValueError as error:
         raise DayInvalid(text[:40]) from error
-    return datetime.combine(day, time.max, berlin).astimezone(UTC)
+    return datetime.combine(day, time.max, LOCAL_ZONE).astimezone(UTC)
 
 
 def foresee(until: datetime) -> Iterator[Foreseen]:

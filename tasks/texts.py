@@ -14,7 +14,6 @@ from functools import cache
 from io import BytesIO
 from pathlib import Path
 from typing import Any, Self
-from zoneinfo import ZoneInfo
 
 from babel.core import Locale
 from babel.dates import format_date, format_time
@@ -35,13 +34,12 @@ from models.firm import LineOfBusiness
 from models.logo import public_logo
 from models.onboarding import Party, StepName, StepState
 from models.person import AddressForm, Language, Role
-from models.schedule import Land
+from models.schedule import LOCAL_ZONE, Land, local_day
 from models.subscription import Interval, Plan
 from tasks.returned import Doubt
 
 CATALOGUES = Path(__file__).with_name("templates") / "locale"
 MAILS = Path(__file__).with_name("templates") / "mail"
-TIME_ZONE = ZoneInfo("Europe/Berlin")
 LOCALES = {Language.GERMAN: "de_DE", Language.FRENCH: "fr_FR", Language.ENGLISH: "en_GB"}
 
 LABELS: dict[type[StrEnum], dict[Any, str]] = {
@@ -250,12 +248,12 @@ class Reader:
 
     def date(self, value: date | datetime) -> str:
         """“3. März 2027”, in Berlin's time."""
-        day = value.astimezone(TIME_ZONE).date() if isinstance(value, datetime) else value
+        day = local_day(value) if isinstance(value, datetime) else value
         return str(format_date(day, "long", locale=self.locale))
 
     def time(self, value: datetime) -> str:
         """“14:05”, in Berlin's time."""
-        return str(format_time(value, "short", tzinfo=TIME_ZONE, locale=self.locale))
+        return str(format_time(value, "short", tzinfo=LOCAL_ZONE, locale=self.locale))
 
     def moment(self, value: datetime) -> str:
         """Date and time of day."""

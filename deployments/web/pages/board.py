@@ -20,13 +20,12 @@ from models.onboarding import Party, StepName
 from models.operator import is_absent, operators
 from models.person import AddressForm, AddressInvalid, Language, NameMissing
 from models.request import IntervalMissing, OnboardingRequest, WebsiteMissing, named, parse_people
-from models.schedule import Land
+from models.schedule import Land, today
 from models.subscription import Interval, Plan
 from models.text import TextTooLong, one_line
 from tasks import cases
 from tasks.cases import CaseThere, FormInvalid
 from tasks.inbox import dismiss, handle_again
-from tasks.operators import today
 from tasks.passes import kick
 from tasks.texts import explain
 

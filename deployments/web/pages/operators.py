@@ -14,6 +14,7 @@ from models.db import reading
 from models.errors import N_, ProvisionError
 from models.operator import AbsenceInvalid, DeputyUnfit, ManagersOnly, OperatorAlready, is_absent, operators
 from models.person import AddressForm, AddressInvalid, Language
+from models.schedule import today
 from tasks import operators as tasks
 
 router = APIRouter(prefix="/board/operators")
@@ -125,13 +126,13 @@ def _shown(visit: Visit) -> dict[str, Any]:
     with reading() as session:
         here = operators(session)
         acts = trail(session, HOUSE)[-NEWEST:] if visit.signed_in().is_manager else []
-    today = tasks.today()
+    day = today()
     return {
         "me": next(one for one in here if one.id == visit.signed_in().account_id),
         "operators": here,
         "emails": {one.id: one.email for one in here},
-        "absent": {one.id for one in here if is_absent(one, today)},
-        "planned": {one.id for one in here if one.absent_until and one.absent_until >= today},
+        "absent": {one.id for one in here if is_absent(one, day)},
+        "planned": {one.id for one in here if one.absent_until and one.absent_until >= day},
         "people": [(one.id, one.email) for one in here],
         "acts": acts,
         "actions": {**labels.ACTIONS, **ACTIONS},

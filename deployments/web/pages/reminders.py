@@ -13,7 +13,7 @@ from models import casefile
 from models.cadence import FOLLOWS, Cadences, DaysInvalid, Follow, FollowUnfit, Level, MostInvalid, Pause, WaitKind
 from models.db import reading
 from models.errors import N_, NotFound, ProvisionError
-from models.schedule import now
+from models.schedule import local_day, now
 from tasks import cadences, later, reminders
 from tasks.later import LONGEST_PEACE, Asked, DayTooFar
 from tasks.reminders import DayInvalid, until_day
@@ -59,7 +59,7 @@ def show_foreseen(visit: Visiting, until: str = "") -> Response:
             "board/foreseen.html", refusal, fields={DayInvalid: "until"}, values={"until": until}, **shown
         )
     lines = sorted(reminders.foresee(last), key=lambda line: line.at)
-    day = last.astimezone(ZoneInfo("Europe/Berlin")).date()
+    day = local_day(last)
     return visit.page("board/foreseen.html", **shown | {"lines": lines, "until": day})
 
 
