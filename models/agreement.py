@@ -15,6 +15,7 @@ from sqlalchemy.orm import Mapped, Session, mapped_column
 from models.db import Base, Facts, Instant, Key
 from models.decision import Decision, DecisionKind, Verdict
 from models.errors import N_, NotFound, ProvisionError
+from models.exchange import MailKind, Outgoing
 from models.onboarding import Reminder, StepName
 from models.person import Language
 from models.settings import settings
@@ -348,10 +349,15 @@ AFTERMATH = (DecisionKind.DECLINED, DecisionKind.LAPSED, DecisionKind.TALK)
 
 
 def close_questions(session: Session, case_id: int, now: datetime) -> None:
-    """Something became of the case's agreement: end the wait for it, and close what was asked about it until then."""
+    """Something became of the case's agreement: end the wait for it, and close what was asked about it until then.
+
+    Nor is anybody asked any more, by a mail that has not left yet, to sign what can no longer be signed.
+    """
     Reminder.end(session, StepName.AGREEMENT, now, case=case_id)
     session.flush()
     latest = Agreement.latest(session, case_id)
+    if latest is not None and not latest.is_open:
+        Outgoing.drop(session, case_id, MailKind.AGREEMENT)
     for question in Decision.pending(session, case_id):
         about = question.facts.get("agreement_id")
         if about is not None and (latest is None or latest.id != about or not latest.raises(question)):

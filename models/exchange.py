@@ -31,7 +31,9 @@ class MailKind(StrEnum):
 
     WELCOME = "welcome"  # To the contact person: what will happen, link to the progress page.
     REGISTER = "register"  # To organiser or caseworker: role, count (reminders sent so far), last (no more will come).
-    AGREEMENT = "agreement"  # To who signs, PDF attached, link: count, last, note, delegated_by, function.
+    AGREEMENT = (
+        "agreement"  # To who signs, PDF attached, link: count, last, note, sign_until_at, delegated_by, function.
+    )
     AGREEMENT_DONE = "agreement_done"  # To both sides, countersigned PDF attached: signer, countersigned_at, sha256.
     AGREEMENT_DECLINED = "agreement_declined"  # To the provider: signer, reason.
     AGREEMENT_EXPIRED = "agreement_expired"  # To the provider: sent_at, signer (who was asked).
@@ -164,6 +166,13 @@ class Outgoing(Base):
     def sent_since(cls, session: Session, since: datetime, *which: ColumnElement[bool]) -> list[datetime]:
         """When mails for which all of *which* holds were written after that moment, oldest first."""
         return list(session.scalars(select(cls.created_at).where(cls.created_at > since, *which).order_by(cls.id)))
+
+    @classmethod
+    def drop(cls, session: Session, case_id: int, kind: MailKind) -> None:
+        """Mails of this kind in the case that have not left have become pointless and never will."""
+        unsent = select(cls).where(cls.onboarding_id == case_id, cls.kind == kind, cls.due_at.is_not(None))
+        for mail in session.scalars(unsent.order_by(cls.id).with_for_update()):
+            mail.due_at = None
 
     def readdress(self, address: str, now: datetime) -> None:
         """Send it again, to another address, as if it were written now: whoever is delivering it delivers another."""

@@ -46,17 +46,15 @@ class NotAsked(ProvisionError):
 def conclude_agreement(case_id: int) -> Standing:
     """Send the agreement once organiser and details are there, and put the signed one before an operator.
 
-    Repeating it changes nothing: each version is rendered from facts that do not change, kept under its SHA-256 and
-    mailed under one key; a signature raises one question; the final copy is made once.
+    Repeating it changes nothing: each version is kept under its SHA-256 and mailed under one key; a signature raises
+    one question; the final copy is made once.
     """
     with reading() as session:
         case = Onboarding.get(session, case_id)
-        agreement = Agreement.latest(session, case_id)
-        again = agreement is not None and agreement.resend_asked(session) is not None
-    if case.may_begin(StepName.AGREEMENT) and not case.agreement_done:
-        if agreement is None or again:
-            _send(case_id, 1 if agreement is None else agreement.version + 1)
-        elif agreement.countersigned_at is not None:
+        over = case.agreement_done or case.stopped_at is not None
+        agreement = None if over else Agreement.latest(session, case_id)
+    if not _send_what_is_due(case_id) and agreement is not None:
+        if agreement.countersigned_at is not None:
             complete_agreement(case_id)
         else:
             _await(case_id)
@@ -65,44 +63,67 @@ def conclude_agreement(case_id: int) -> Standing:
         return Onboarding.get(session, case_id).standing(StepName.AGREEMENT)
 
 
-def _send(case_id: int, version: int) -> None:
-    """Write the next version and mail it to the organiser."""
-    with reading() as session:
-        case = Onboarding.get(session, case_id)
-        texts = current_texts(Person.organiser(session, case.firm_id).language.value)
-        data = agreement_data(session, case, version, texts)
-    pdf = render_agreement(data, texts)
-    with transaction() as session:
-        case, at = Onboarding.get(session, case_id), now()
-        before = Agreement.latest(session, case.id)
-        if before is not None and before.version >= version:
-            return  # Another pass was faster.
-        organiser = Person.organiser(session, case.firm_id)
-        Document.keep(session, texts.bundle, f"texts-{texts.language}.json", "application/json")
-        document = Document.keep(
-            session, pdf, agreement_filename(case.firm.name, organiser.language.value), "application/pdf"
-        )
-        agreement = Agreement(
-            onboarding_id=case.id,
-            version=version,
-            language=organiser.language,
-            data={**asdict(data), "date": data.date.isoformat(), "logo": None},
-            document_id=document.id,
-        )
-        agreement.send(at)
-        session.add(agreement)
-        session.flush()
-        close_questions(session, case.id, at)
-        record(session, case.id, at, "agreement.sent", to=organiser.email, version=version, sha256=document.sha256)
-        asked_again = before.resend_asked(session) if before is not None else None
-        note = str((asked_again.answer or {}).get("note", "")) if asked_again is not None else ""
-        mail_agreement(session, [Turn(case, organiser)], note)
-        Reminder.begin(session, case, organiser, StepName.AGREEMENT, at)
-        case.wait(StepName.AGREEMENT, Party.ORGANISER, at)
+def _version_due(session: Session, case: Onboarding) -> int | None:
+    """Which version is to be sent now; None if none is."""
+    if not case.may_begin(StepName.AGREEMENT) or case.agreement_done or case.stopped_at is not None:
+        return None
+    agreement = Agreement.latest(session, case.id)
+    if agreement is None:
+        return 1
+    return agreement.version + 1 if agreement.resend_asked(session) is not None else None
+
+
+def _send_what_is_due(case_id: int) -> bool:
+    """Write the version that is due and mail it to the organiser; False if none is.
+
+    To render it takes a while, in which no lock is held: what it says is read again in the transaction that sends it,
+    and whatever was put right meanwhile makes it be written anew.
+    """
+    while True:
+        with reading() as session:
+            case = Onboarding.get(session, case_id)
+            version = _version_due(session, case)
+            if version is None:
+                return False
+            texts = current_texts(Person.organiser(session, case.firm_id).language.value)
+            data = agreement_data(session, case, version, texts)
+        pdf = render_agreement(data, texts)
+        with transaction() as session:
+            case = Onboarding.get(session, case_id)
+            if _version_due(session, case) != version:
+                return True  # Another pass was faster, or the case was stopped.
+            if agreement_data(session, case, version, texts) == data:
+                _send(session, case, data, texts, pdf)
+                return True
+
+
+def _send(session: Session, case: Onboarding, data: AgreementData, texts: Texts, pdf: bytes) -> None:
+    """Keep this version and mail it to the organiser."""
+    at, organiser, before = now(), Person.organiser(session, case.firm_id), Agreement.latest(session, case.id)
+    Document.keep(session, texts.bundle, f"texts-{texts.language}.json", "application/json")
+    document = Document.keep(session, pdf, agreement_filename(data.firm_name, data.language), "application/pdf")
+    agreement = Agreement(
+        onboarding_id=case.id,
+        version=1 if before is None else before.version + 1,
+        language=organiser.language,
+        data={**asdict(data), "date": data.date.isoformat(), "logo": None},
+        document_id=document.id,
+    )
+    agreement.send(at)
+    session.add(agreement)
+    session.flush()
+    close_questions(session, case.id, at)
+    facts: Facts = {"to": organiser.email, "version": agreement.version, "sha256": document.sha256}
+    record(session, case.id, at, "agreement.sent", **facts)
+    asked_again = before.resend_asked(session) if before is not None else None
+    note = str((asked_again.answer or {}).get("note", "")) if asked_again is not None else ""
+    mail_agreement(session, [Turn(case, organiser)], note)
+    Reminder.begin(session, case, organiser, StepName.AGREEMENT, at)
+    case.wait(StepName.AGREEMENT, Party.ORGANISER, at)
 
 
 def mail_agreement(session: Session, turns: Sequence[Turn], note: str = "") -> None:
-    """Mail each person who is asked to sign the open agreement with a fresh link; the link before dies.
+    """Mail each person who is asked to sign the open agreement, with their link to it.
 
     Besides the organiser only who was named instead gets one. *note* says what a new version changes. It takes as many
     statements for many as for one.
@@ -151,59 +172,77 @@ def _handed_over(session: Session, turns: Collection[Turn], newest: dict[int, Ag
     }
 
 
+def _awaited(session: Session, case: Onboarding) -> Agreement | None:
+    """The agreement that has been sent and not been countersigned; None in a case that is further, or stopped."""
+    agreement = None if case.stopped_at is not None else Agreement.latest(session, case.id)
+    return None if agreement is None or agreement.countersigned_at is not None else agreement
+
+
 def _await(case_id: int) -> None:
     """Ask for the signature, for a decision about it, or for one about a refusal."""
     with transaction() as session:
         case, at = Onboarding.get(session, case_id), now()
-        agreement = Agreement.current(session, case.id)
-        signer = asked_to_sign(session, case, agreement)
-        if agreement.declined_at is not None:
-            facts = {"agreement_id": agreement.id, "signer": signer.name, "reason": agreement.decline_reason}
-            if Decision.ask(session, case.id, DecisionKind.DECLINED, f"declined:{agreement.id}", at, **facts):
-                told = {"signer": signer.name, "reason": agreement.decline_reason, "path": f"/board/cases/{case.id}"}
-                for reader in [None, *_who_handed_over(session, signer)]:
-                    Outgoing.post(
-                        session,
-                        MailKind.AGREEMENT_DECLINED,
-                        f"agreement_declined:{agreement.id}" + (":organiser" if reader else ""),
-                        reader,
-                        at,
-                        case_id=case.id,
-                        **letterhead(session, case.firm),
-                        **told,
-                    )
-            case.wait(StepName.AGREEMENT, Party.OPERATOR, at)
-        elif agreement.expired_at is not None or agreement.withdrawn_at is not None:
-            lapse = _lapse(agreement)
-            asked = Decision.ask(session, case.id, DecisionKind.LAPSED, agreement.lapsed_key, at, **lapse)
-            if asked and agreement.expired_at is not None:
-                Outgoing.post(
-                    session,
-                    MailKind.AGREEMENT_EXPIRED,
-                    f"agreement_expired:{agreement.id}",
-                    None,
-                    at,
-                    case_id=case.id,
-                    **letterhead(session, case.firm),
-                    signer=signer.name,
-                    sent_at=agreement.sent_at.isoformat(),
-                    path=f"/board/cases/{case.id}",
-                )
-            case.wait(StepName.AGREEMENT, Party.OPERATOR, at)
-        elif agreement.signed_at is not None:
-            if settings().countersign == "operator":
-                facts = {"agreement_id": agreement.id, "signer": agreement.signer}
-                Decision.ask(session, case.id, DecisionKind.COUNTERSIGN, agreement.countersign_key, at, **facts)
-            case.wait(StepName.AGREEMENT, Party.OPERATOR, at)
-        elif agreement.uploaded_id is not None:
-            case.wait(StepName.AGREEMENT, Party.OPERATOR, at)
-        else:
-            party = Party.ORGANISER if agreement.delegate_id is None else Party.SIGNATORY
-            if case.wait(StepName.AGREEMENT, party, at):  # A signature was not accepted.
-                mail_agreement(session, [Turn(case, signer)])
-                Reminder.begin(session, case, signer, StepName.AGREEMENT, at)
+        agreement = _awaited(session, case)
+        if agreement is None:
             return
+        if agreement.is_open and not agreement.is_being_checked:
+            _ask_to_sign(session, case, agreement)
+            return
+        if agreement.declined_at is not None:
+            _ask_about_refusal(session, case, agreement)
+        elif agreement.expired_at is not None or agreement.withdrawn_at is not None:
+            _ask_about_lapse(session, case, agreement)
+        elif agreement.signed_at is not None and settings().countersign == "operator":
+            facts = {"agreement_id": agreement.id, "signer": agreement.signer}
+            Decision.ask(session, case.id, DecisionKind.COUNTERSIGN, agreement.countersign_key, at, **facts)
+        case.wait(StepName.AGREEMENT, Party.OPERATOR, at)
         Reminder.end(session, StepName.AGREEMENT, at, case=case.id)
+
+
+def _ask_to_sign(session: Session, case: Onboarding, agreement: Agreement) -> None:
+    """Once more where a signature was not accepted; else that was done as it was sent."""
+    signer, at = asked_to_sign(session, case, agreement), now()
+    party = Party.ORGANISER if agreement.delegate_id is None else Party.SIGNATORY
+    if case.wait(StepName.AGREEMENT, party, at):
+        mail_agreement(session, [Turn(case, signer)])
+        Reminder.begin(session, case, signer, StepName.AGREEMENT, at)
+
+
+def _ask_about_refusal(session: Session, case: Onboarding, agreement: Agreement) -> None:
+    signer, at = asked_to_sign(session, case, agreement), now()
+    facts = {"agreement_id": agreement.id, "signer": signer.name, "reason": agreement.decline_reason}
+    if not Decision.ask(session, case.id, DecisionKind.DECLINED, f"declined:{agreement.id}", at, **facts):
+        return
+    told = {"signer": signer.name, "reason": agreement.decline_reason, "path": f"/board/cases/{case.id}"}
+    for reader in [None, *_who_handed_over(session, signer)]:
+        Outgoing.post(
+            session,
+            MailKind.AGREEMENT_DECLINED,
+            f"agreement_declined:{agreement.id}" + (":organiser" if reader else ""),
+            reader,
+            at,
+            case_id=case.id,
+            **letterhead(session, case.firm),
+            **told,
+        )
+
+
+def _ask_about_lapse(session: Session, case: Onboarding, agreement: Agreement) -> None:
+    signer, at = asked_to_sign(session, case, agreement), now()
+    asked = Decision.ask(session, case.id, DecisionKind.LAPSED, agreement.lapsed_key, at, **_lapse(agreement))
+    if asked and agreement.expired_at is not None:
+        Outgoing.post(
+            session,
+            MailKind.AGREEMENT_EXPIRED,
+            f"agreement_expired:{agreement.id}",
+            None,
+            at,
+            case_id=case.id,
+            **letterhead(session, case.firm),
+            signer=signer.name,
+            sent_at=agreement.sent_at.isoformat(),
+            path=f"/board/cases/{case.id}",
+        )
 
 
 def _countersign_by_itself(case_id: int) -> None:
@@ -212,8 +251,8 @@ def _countersign_by_itself(case_id: int) -> None:
         return
     with transaction() as session:
         case, at = Onboarding.get(session, case_id), now()
-        agreement, by = Agreement.current(session, case.id), settings().provider_signatory
-        if case.stopped_at is not None or agreement.signed_at is None or not agreement.countersign(by, at):
+        agreement, by = _awaited(session, case), settings().provider_signatory
+        if agreement is None or agreement.signed_at is None or not agreement.countersign(by, at):
             return
         facts: Facts = {"by": by, "version": agreement.version, "sha256": sha256_of(session, agreement)}
         record(session, case.id, at, "agreement.countersigned", **facts)

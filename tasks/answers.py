@@ -92,12 +92,20 @@ def upload(token: str, content: bytes, name: str, *, ip: str, agent: str) -> int
     A digital signature without any doubt counts at once; whatever else is an agreement, an operator looks at. Raises
     a ReturnRefused and changes nothing for all other files.
     """
+    while (case_id := _upload(token, content, name, ip=ip, agent=agent)) is None:
+        pass
+    return case_id
+
+
+def _upload(token: str, content: bytes, name: str, *, ip: str, agent: str) -> int | None:
+    """None if another version was sent, or somebody else may sign, while the file was looked at."""
     with reading() as session:
         case, person = behind(session, token)
         agreement = Agreement.current(session, case.id)
         require_asked(person, agreement)
         agreement.require_open(now())
-        original = session.get_one(Document, agreement.document_id).content
+        original_id = agreement.document_id
+        original = session.get_one(Document, original_id).content
         signers = _signers(session, case.firm_id, person)
     returned = inspect(content, name[:200], original, signers)
     with transaction() as session:
@@ -105,6 +113,8 @@ def upload(token: str, content: bytes, name: str, *, ip: str, agent: str) -> int
         agreement, at = Agreement.current(session, case.id), now()
         require_asked(person, agreement)
         agreement.require_open(at)
+        if (agreement.document_id, _signers(session, case.firm_id, person)) != (original_id, signers):
+            return None
         document = Document.keep(session, content, name[:200], "application/pdf")
         if agreement.uploaded_id == document.id:
             return case.id  # The same file is being looked at.

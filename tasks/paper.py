@@ -181,17 +181,22 @@ def render_agreement(data: AgreementData, texts: Texts | None = None) -> bytes:
 
 
 def agreement_parts(data: AgreementData, texts: Texts | None = None) -> list[Part]:
-    """In order: ``cover``, ``terms``, ``processing`` and, where the profession asks for it, ``secrecy``."""
+    """Those that ``part_files`` names, in this order."""
     texts = texts or current_texts(data.language)
-    files = {"cover": "cover", "terms": "terms", "processing": "processing"}
-    if _has_secrecy(data):
-        files["secrecy"] = f"secrecy_{data.line_of_business}"
-    titles, facts = texts.words["parts"], _facts(data, texts)
+    files, titles, facts = part_files(data.line_of_business), texts.words["parts"], _facts(data, texts)
     return [
         Part(key, titles[file], Markup(_TOGETHER.sub(_unbroken, html)))  # noqa: S704
         for key, file in files.items()
         for html in [texts.render(f"{data.language}/{file}.html", facts)]
     ]
+
+
+def part_files(line_of_business: LineOfBusiness) -> dict[str, str]:
+    """The parts by key, with the file of each: ``secrecy`` is one only where the profession asks for it."""
+    files = {"cover": "cover", "terms": "terms", "processing": "processing"}
+    if _has_secrecy(line_of_business):
+        files["secrecy"] = f"secrecy_{line_of_business}"
+    return files
 
 
 def part_titles(line_of_business: LineOfBusiness, texts: Texts) -> dict[str, str]:
@@ -319,12 +324,12 @@ def _facts(data: AgreementData, texts: Texts) -> dict[str, Any]:
         "price": format_currency(price, data.currency, locale=locale),
         "billing": words["billing"][data.billing],
         "period": words["period"][data.billing],
-        "has_secrecy": _has_secrecy(data),
+        "has_secrecy": _has_secrecy(data.line_of_business),
     }
 
 
-def _has_secrecy(data: AgreementData) -> bool:
-    return data.line_of_business != "other"
+def _has_secrecy(line_of_business: LineOfBusiness) -> bool:
+    return line_of_business != "other"
 
 
 def _moment(at: datetime, language: Language) -> tuple[str, str]:

@@ -27,6 +27,7 @@ from tasks.agreements import behind, mail_agreement, opened, require_asked, sha2
 from tasks.answers import keep_signature
 from tasks.cases import Turn, add_people
 from tasks.letterheads import letterhead
+from tasks.paper import part_files
 
 GRID = 1000, 300
 """Width and height of the field in which a signature is drawn; strokes come in these units."""
@@ -67,10 +68,10 @@ def begin(token: str, *, ip: str, agent: str) -> str | None:
 
 def read(token: str, part: str, *, ip: str, agent: str) -> str | None:
     """Who is asked to sign says that this part is read; returns the part to go on with, None if all are read."""
-    if part not in {one.key for one in opened(token).parts}:
-        raise NotFound(part)
     with transaction() as session:
         case, person, agreement = _asked(session, token)
+        if part not in _parts(agreement):
+            raise NotFound(part)
         _view(session, case, person, agreement, ip, agent)
         if agreement.read(part, now()):
             record(session, case.id, now(), "agreement.read", person.email, part=part, ip=ip, agent=agent[:300])
@@ -92,16 +93,20 @@ def _asked(session: Session, token: str) -> tuple[Onboarding, Person, Agreement]
     return case, person, agreement
 
 
+def _parts(agreement: Agreement) -> list[str]:
+    """The keys of what there is to read in this very version, whichever was shown before."""
+    return list(part_files(agreement.data["line_of_business"]))
+
+
 # ---- signing
 
 
 def send_code(token: str, *, ip: str, agent: str) -> int:
     """Mail who signs a one-time code; the one sent before dies. Returns the case's id."""
-    parts = [part.key for part in opened(token).parts]
     with transaction() as session:
         case, person, agreement = _asked(session, token)
         at = now()
-        if unread := agreement.unread(parts):
+        if unread := agreement.unread(_parts(agreement)):
             raise PartsUnread(unread)
         mine = Outgoing.kind == MailKind.SIGN_CODE, Outgoing.to_address == person.email
         today = Outgoing.sent_since(session, at - timedelta(days=1), *mine)
@@ -138,14 +143,14 @@ def sign(token: str, name: str, code: str, *, strokes: str = "", ip: str, agent:
     *strokes* is the signature as it was drawn: points ``x,y`` in units of GRID, blanks between them, a semicolon
     between two strokes. Raises PartsUnread, SignatureMissing, CodeWrong, CodeDead; a wrong code counts as a try.
     """
-    parts, drawing = [part.key for part in opened(token).parts], draw(strokes)
+    drawing = draw(strokes)
     with transaction() as session:
         case, person = behind(session, token)
         agreement = Agreement.current(session, case.id)
         if agreement.signed_at is not None:
             return case.id
         case, person, agreement = _asked(session, token)
-        if unread := agreement.unread(parts):
+        if unread := agreement.unread(_parts(agreement)):
             raise PartsUnread(unread)
         if not name.strip():
             raise SignatureMissing

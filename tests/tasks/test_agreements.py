@@ -1,5 +1,6 @@
 import shutil
-from datetime import date
+from datetime import UTC, date, datetime
+from functools import partial
 from hashlib import sha256
 
 import pytest
@@ -11,12 +12,13 @@ from models.db import reading
 from models.decision import AnsweredAlready, Decision
 from models.document import Document
 from models.exchange import Outgoing
+from models.firm import LineOfBusiness
 from models.link import LinkReplaced, Purpose
 from models.onboarding import StepName
 from models.request import Named
 from models.settings import settings
-from tasks import agreements, answers
-from tasks.agreements import conclude_agreement
+from tasks import agreements, answers, cases, completion, corrections
+from tasks.agreements import conclude_agreement, expire_agreements
 from tasks.cases import answer_decision
 from tasks.decisions import form_of
 from tasks.returned import LARGEST, FileTooLarge, FileWithScript, NotAPdf, NothingSigned, OtherTextSigned
@@ -360,3 +362,139 @@ def test_the_page_shows_the_texts_that_were_sent_however_they_change(tmp_path, m
         kept = Document.by_sha256(session, agreement(case_id).data["texts_sha256"])
         assert kept.media_type == "application/json"
         assert agreement(case_id).data["version"] == kept.sha256[:12]
+
+
+@pytest.fixture
+def while_rendering(monkeypatch):
+    """Have something happen while the next agreement is rendered, once."""
+
+    def happen(act):
+        render, acts = agreements.render_agreement, [act]
+
+        def rendered(data, texts):
+            pdf = render(data, texts)
+            while acts:
+                acts.pop()()
+            return pdf
+
+        monkeypatch.setattr(agreements, "render_agreement", rendered)
+
+    return happen
+
+
+def ready():
+    """The next pass sends the agreement."""
+    case_id = opened()
+    advance(case_id)
+    registered()
+    return case_id
+
+
+def correct(case_id, **said):
+    told = {"name": "Freitag GmbH", "line_of_business": LineOfBusiness.TAX, "business": ""} | said
+    return lambda: corrections.correct_firm(factories.firm_of(case_id), "operator", as_operator=True, **told)
+
+
+def test_what_is_put_right_while_an_agreement_is_rendered_stands_in_the_one_that_is_sent(while_rendering):
+    case_id = ready()
+    while_rendering(correct(case_id))
+
+    conclude_agreement.fn(case_id)
+
+    (mail,) = outbox("agreement")
+    assert mail.startswith(f"agreement:{agreement(case_id).id}:")
+    assert agreement(case_id).data["line_of_business"] == "tax"
+    assert agreement(case_id).data["firm_name"] == "Freitag GmbH"
+    with reading() as session:
+        assert "Freitag GmbH" in session.get_one(Document, agreement(case_id).document_id).name
+    assert [part.key for part in agreements.opened(link()).parts][-1] == "secrecy"
+
+
+@pytest.mark.parametrize("stage", ["send", "resend", "countersigned"])
+def test_nothing_is_sent_once_a_case_was_stopped_while_something_was_written(stage, while_rendering, monkeypatch):
+    case_id = ready() if stage == "send" else with_organiser() if stage == "resend" else signed()
+    if stage == "resend":
+        answers.decline(link(), "zu teuer")
+        advance(case_id)
+        decide(case_id, "resend")
+    stop = partial(cases.stop_case, case_id, "Insolvenz", "operator")
+    while_rendering(stop)
+    if stage == "countersigned":
+        decide(case_id, "countersign")
+        final = completion._final
+        monkeypatch.setattr(completion, "_final", lambda *told: stop() or final(*told))
+    before = outbox(), agreement(case_id) and agreement(case_id).version
+
+    conclude_agreement.fn(case_id)
+
+    assert (outbox(), agreement(case_id) and agreement(case_id).version) == before
+    assert "agreement.completed" not in acts(case_id)
+
+
+def test_a_pass_asks_nothing_about_an_agreement_whose_case_was_stopped_meanwhile(monkeypatch):
+    case_id = with_organiser()
+    answers.decline(link(), "zu teuer")
+    due = agreements._send_what_is_due
+    monkeypatch.setattr(
+        agreements, "_send_what_is_due", lambda one: cases.stop_case(one, "Insolvenz", "operator") or due(one)
+    )
+    before = outbox()
+
+    conclude_agreement.fn(case_id)
+
+    assert (outbox(), questions(case_id)) == (before, [])
+
+
+@pytest.mark.parametrize("end", ["sign", "decline", "withdraw", "run out"])
+def test_a_mail_that_has_not_left_asks_for_no_signature_that_cannot_be_given(end, clock):
+    case_id = with_organiser()
+    match end:
+        case "sign":
+            answers.sign_by_notice(case_of_number(case_id), 1, "Erika Muster")
+        case "decline":
+            answers.decline(link(), "zu teuer")
+        case "withdraw":
+            agreements.withdraw(case_id, "Preis falsch", "operator")
+        case "run out":
+            clock(days=91)
+            expire_agreements.fn()
+
+    with reading() as session:
+        (mail,) = session.scalars(select(Outgoing).where(Outgoing.kind == "agreement"))
+        assert (mail.due_at, mail.delivered_at) == (None, None)
+
+
+def case_of_number(case_id):
+    return case(case_id).firm.company_id
+
+
+def test_a_copy_is_compared_with_the_version_that_is_open_when_it_is_kept(monkeypatch):
+    case_id = with_organiser()
+    first, looked_at, inspect = sent(case_id), [], answers.inspect
+
+    def inspected(content, name, original, signers):
+        if not looked_at:
+            answers.decline(link(), "zu teuer")
+            advance(case_id)
+            decide(case_id, "resend", plan="premium")
+            conclude_agreement.fn(case_id)
+        looked_at.append(original)
+        return inspect(content, name, original, signers)
+
+    monkeypatch.setattr(answers, "inspect", inspected)
+    with pytest.raises(LinkReplaced):  # The link led to the version before.
+        upload(scanned())
+    assert looked_at == [first]
+    assert questions(case_id) == []
+
+
+@pytest.mark.parametrize(("moment", "day"), [((2026, 9, 15, 21, 59), 15), ((2026, 9, 15, 22, 1), 16)])
+def test_an_agreement_bears_the_day_of_the_provider_on_which_it_is_sent(moment, day, clock):
+    case_id = opened()
+    advance(case_id)
+    registered()
+    clock(datetime(*moment, tzinfo=UTC))
+
+    conclude_agreement.fn(case_id)
+
+    assert agreement(case_id).data["date"] == f"2026-09-{day}"
