@@ -79,8 +79,10 @@ def main(folder: Path) -> None:
         options = f"-c listen_addresses='' -k {folder} {QUICK}"
         run(program("pg_ctl"), "-D", data, "-l", str(folder / "server.log"), "-o", options, "-w", "start")
         stop.wait()
-        run(program("pg_ctl"), "-D", data, "-m", "immediate", "-w", "stop")
     finally:
+        # Also where we were asked to end while the server was still being started.
+        if Path(data, "postmaster.pid").exists():
+            run(program("pg_ctl"), "-D", data, "-m", "immediate", "-w", "stop")
         shutil.rmtree(folder)
 
 
