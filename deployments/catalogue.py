@@ -38,8 +38,8 @@ from prefect.utilities.callables import parameter_schema
 
 POOL = "provision"
 """The work pool of every deployment."""
-QUEUE = "default"
-"""The only queue of the pool."""
+QUEUE, URGENT = "default", "urgent"
+"""Its work queues: runs in the second one take no room from others, and others none from them."""
 PATIENCE = 240
 """Seconds that the server may take to start."""
 ROOT = Path(__file__).resolve().parent.parent
@@ -65,6 +65,7 @@ class Deployment:
     description: str
     """Markdown, shown above the form."""
     tags: tuple[str, ...] = ()
+    queue: str = QUEUE
     every: timedelta | None = None
     cron: str = ""
     """Crontab line in Berlin's time."""
@@ -113,6 +114,13 @@ CATALOGUE = (
         every=timedelta(seconds=60),
     ),
     Deployment(
+        "flows/deliver.py:deliver_urgent",
+        "**Eiliges zustellen.** Versendet Codes und Links für neue Passwörter, auch während Mails an viele unterwegs "
+        "sind.",
+        tags=("exchange",),
+        queue=URGENT,
+    ),
+    Deployment(
         "flows/sweep.py:sweep",
         "**Nachsehen, ob etwas liegen blieb.** Führt jeden Vorgang weiter, der es kann, und heilt, was verloren ging. "
         "Alles andere spart nur Zeit; diese Runde ist die Garantie.",
@@ -150,6 +158,7 @@ def register(catalogue: tuple[Deployment, ...] = CATALOGUE) -> None:
     """Make the server's deployments those of *catalogue*: new, changed and removed ones; safe to repeat."""
     with get_client(sync_client=True) as prefect:
         _open_pool(prefect)
+        _make_queue(prefect)
         ours = WorkPoolFilter(name=WorkPoolFilterName(any_=[POOL]))
         known = {deployment.id for deployment in prefect.read_deployments(work_pool_filter=ours)}
         kept = {_register(prefect, deployment) for deployment in catalogue}
@@ -274,6 +283,13 @@ PULL: tuple[dict[str, dict[str, str]], ...] = (
 """How Prefect's own workers come to the code."""
 
 
+def _make_queue(prefect: SyncPrefectClient) -> None:
+    try:
+        prefect.read_work_queue_by_name(URGENT, POOL)
+    except ObjectNotFound:
+        prefect.create_work_queue(URGENT, "Was nicht warten kann.", priority=1, work_pool_name=POOL)
+
+
 def _register(prefect: SyncPrefectClient, deployment: Deployment) -> UUID:
     schedule = deployment.schedule()
     return prefect.create_deployment(
@@ -284,6 +300,7 @@ def _register(prefect: SyncPrefectClient, deployment: Deployment) -> UUID:
         entrypoint=deployment.entrypoint,
         path=str(ROOT),
         work_pool_name=POOL,
+        work_queue_name=deployment.queue,
         pull_steps=list(PULL),
         parameter_openapi_schema=_parameters(deployment),
         enforce_parameter_schema=True,

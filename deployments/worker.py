@@ -36,6 +36,7 @@ from prefect.client.schemas.filters import (
     FlowRunFilterNextScheduledStartTime,
     FlowRunFilterState,
     FlowRunFilterStateType,
+    FlowRunFilterWorkQueueName,
     WorkPoolFilter,
     WorkPoolFilterName,
 )
@@ -47,7 +48,7 @@ from prefect.states import Cancelled, Crashed, Pending
 from prefect.utilities.engine import propose_state_sync
 
 from deployments import logs
-from deployments.catalogue import CATALOGUE, POOL, Deployment, load_flow, put_back
+from deployments.catalogue import CATALOGUE, POOL, QUEUE, URGENT, Deployment, load_flow, put_back
 from models.settings import keep_private, settings
 
 log = logging.getLogger(__name__)
@@ -63,6 +64,8 @@ HEAL = 15
 """Seconds between two looks for runs that a dead worker left behind."""
 WATCH = 60
 """Seconds between two looks whether the deployments are as the catalogue says."""
+URGENT_AT_ONCE = 2
+"""Urgent runs that are at work beside the others: they find a place however much there is to do."""
 INSIST = 3.0
 """Seconds for which a leaving worker repeats what Prefect was too busy to take."""
 AWAY = (httpx.TransportError, PrefectHTTPStatusError, ObjectNotFound, OSError)
@@ -70,7 +73,10 @@ AWAY = (httpx.TransportError, PrefectHTTPStatusError, ObjectNotFound, OSError)
 
 
 class Worker:
-    """Serves the product's pool until ``stop`` is set, at most *at_once* runs at a time, and keeps up *catalogue*."""
+    """Serves the product's pool until ``stop`` is set, and keeps up *catalogue*.
+
+    At most *at_once* runs at a time, and a few urgent ones beside them.
+    """
 
     def __init__(self, at_once: int = 4, patience: float = 20, catalogue: tuple[Deployment, ...] = CATALOGUE) -> None:
         self.pool = POOL
@@ -129,13 +135,21 @@ class Worker:
             self._next_heartbeat = monotonic() + HEARTBEAT
 
     def _due(self, prefect: SyncPrefectClient) -> list[FlowRun]:
-        """Due runs for which there is room, oldest first; of a schedule's missed runs only the latest."""
-        if len(self._working) >= self.at_once:
-            return []
-        if monotonic() < self._next_claim and not self._is_any_due(prefect):
+        """Due runs for which there is room, urgent ones first, then the oldest."""
+        working = list(self._working.values())
+        urgent = sum(run.work_queue_name == URGENT for run in working)
+        room = {URGENT: URGENT_AT_ONCE - urgent, QUEUE: self.at_once - (len(working) - urgent)}
+        queues = [queue for queue, free in room.items() if free > 0]
+        if not queues or (monotonic() < self._next_claim and not self._is_any_due(prefect, queues)):
             return []
         self._next_claim = monotonic() + CLAIM
-        found = prefect.get_scheduled_flow_runs_for_work_pool(self.pool, scheduled_before=datetime.now(UTC))
+        return [run for queue in queues for run in self._latest(prefect, queue)[: room[queue]]]
+
+    def _latest(self, prefect: SyncPrefectClient, queue: str) -> list[FlowRun]:
+        """The due runs of this queue, the oldest first; of a schedule's missed runs only the latest."""
+        found = prefect.get_scheduled_flow_runs_for_work_pool(
+            self.pool, work_queue_names=[queue], scheduled_before=datetime.now(UTC)
+        )
         due = {response.flow_run.id: response.flow_run for response in found}
         latest = {run.deployment_id: run.id for run in due.values() if run.auto_scheduled}
         busy = {run.deployment_id for run in list(self._working.values()) if run.auto_scheduled}
@@ -146,15 +160,16 @@ class Worker:
                 )
                 prefect.set_flow_run_state(run.id, skipped)
                 del due[run.id]
-        return list(due.values())[: self.at_once - len(self._working)]
+        return list(due.values())
 
-    def _is_any_due(self, prefect: SyncPrefectClient) -> bool:
+    def _is_any_due(self, prefect: SyncPrefectClient, queues: list[str]) -> bool:
         """Only reads, where asking for scheduled runs makes Prefect write down each time, twice, that it was asked."""
         return bool(
             prefect.read_flow_runs(
                 work_pool_filter=WorkPoolFilter(name=WorkPoolFilterName(any_=[self.pool])),
                 flow_run_filter=FlowRunFilter(
                     state=FlowRunFilterState(type=FlowRunFilterStateType(any_=[StateType.SCHEDULED])),
+                    work_queue_name=FlowRunFilterWorkQueueName(any_=queues),
                     next_scheduled_start_time=FlowRunFilterNextScheduledStartTime(before_=datetime.now(UTC)),
                 ),
                 limit=1,

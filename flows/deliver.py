@@ -2,6 +2,7 @@
 
 from prefect import flow
 
+from models.exchange import Urgency
 from tasks.delivery import deliver_outbox
 
 
@@ -9,3 +10,9 @@ from tasks.delivery import deliver_outbox
 async def deliver() -> None:
     """Hand every mail that is due to the mail server."""
     deliver_outbox()
+
+
+@flow(name="deliver-urgent", flow_run_name="deliver-urgent", retries=0)
+async def deliver_urgent() -> None:
+    """Hand over what cannot wait, codes and new passwords, while mails to many are on their way."""
+    deliver_outbox(Urgency.AT_ONCE)

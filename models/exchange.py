@@ -7,10 +7,10 @@ Inbox: events from outside, stored once under their sender's id, handled afterwa
 import hmac
 from collections.abc import Sequence
 from datetime import datetime, timedelta
-from enum import StrEnum
+from enum import IntEnum, StrEnum
 from typing import Any, Self
 
-from sqlalchemy import ColumnElement, ForeignKey, Index, String, UniqueConstraint, select, text
+from sqlalchemy import ColumnElement, ForeignKey, Index, SmallInteger, String, UniqueConstraint, select, text
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
@@ -55,6 +55,20 @@ class MailKind(StrEnum):
     DIGEST = "digest"  # Once a week: waiting, overdue and wrong, each a list of label, count, path.
 
 
+class Urgency(IntEnum):
+    """Which mail goes first."""
+
+    AT_ONCE = 0  # Somebody sits and waits for it, and what is in it is good for minutes.
+    SOON = 1
+    BULK = 2  # One of many that were written together.
+
+
+AT_ONCE = {MailKind.SIGN_CODE, MailKind.RESET_PASSWORD, MailKind.OPERATOR_INVITED}
+FEW = 10
+"""More mails than these, written together, are bulk mail."""
+SHARE = 5
+"""One in so many places goes to whichever mail waits longest: bulk mail is late, but not for ever."""
+
 NOT_ARRIVED = "delivered_at IS NULL OR failed_at IS NOT NULL OR complained_at IS NOT NULL"
 """Mails that the mail server has not taken, that came back, or that were marked as spam."""
 
@@ -73,6 +87,7 @@ class Outgoing(Base):
     __tablename__ = "outbox"
     __table_args__ = (
         Index("ix_outbox_due", "due_at"),
+        Index("ix_outbox_turn", "urgency", "due_at"),
         # Mails are counted from these alone, see models.gauges.
         Index("ix_outbox_kind", "kind"),
         Index("ix_outbox_not_arrived", "kind", sqlite_where=text(NOT_ARRIVED), postgresql_where=text(NOT_ARRIVED)),
@@ -100,6 +115,7 @@ class Outgoing(Base):
     """When it was written, or last sent on its way anew: from then on its age counts."""
     due_at: Mapped[Instant | None]
     """When to try next; none: delivered or given up."""
+    urgency: Mapped[int] = mapped_column(SmallInteger, default=Urgency.SOON)
     attempts: Mapped[int] = mapped_column(default=0)
     delivered_at: Mapped[Instant | None]
     failed_at: Mapped[Instant | None]
@@ -143,6 +159,7 @@ class Outgoing(Base):
             document_id=document_id,
             created_at=now,
             due_at=now,
+            urgency=Urgency.AT_ONCE if kind in AT_ONCE else Urgency.SOON,
         )
 
     @classmethod
@@ -158,6 +175,9 @@ class Outgoing(Base):
         """
         known = set(session.scalars(select(cls.key).where(cls.key.in_([mail.key for mail in mails]))))
         fresh = [mail for mail in mails if mail.key not in known]
+        if len(fresh) > FEW:
+            for mail in fresh:
+                mail.urgency = Urgency.BULK
         session.add_all(fresh)
         session.flush()
         return len(fresh)
@@ -189,15 +209,32 @@ class Outgoing(Base):
         self.failed_at, self.fault, self.due_at = now, fault[:500], None
 
     @classmethod
-    def due(cls, session: Session, now: datetime, limit: int, lease: timedelta) -> list[Self]:
-        """Claim up to *limit* mails whose time has come; they are ours until *lease* is over."""
-        rows = session.scalars(
-            select(cls).where(cls.due_at <= now).order_by(cls.due_at).limit(limit).with_for_update(skip_locked=True)
-        ).all()
+    def due(
+        cls, session: Session, now: datetime, limit: int, lease: timedelta, *, only: Urgency | None = None
+    ) -> list[Self]:
+        """Claim up to *limit* mails whose time has come; they are ours until *lease* is over.
+
+        The most urgent ones, the oldest of them first, and a few that have waited longest whatever they are.
+        """
+        waiting = select(cls).where(cls.due_at <= now).with_for_update(skip_locked=True)
+        urgent = waiting.order_by(cls.urgency, cls.due_at)
+        if only is not None:
+            urgent, share = urgent.where(cls.urgency == only), 0
+        else:
+            share = limit // SHARE
+        rows = list(session.scalars(waiting.order_by(cls.due_at).limit(share))) if share else []
+        rows += session.scalars(urgent.where(cls.id.not_in([row.id for row in rows])).limit(limit - len(rows)))
+        rows.sort(key=lambda row: (row.urgency, row.due_at))
         for row in rows:
             row.due_at = now + lease
             row.attempts += 1
-        return list(rows)
+        return rows
+
+    @classmethod
+    def is_due(cls, session: Session, now: datetime, urgency: Urgency) -> bool:
+        """Whether a mail as urgent as this waits to leave."""
+        found = select(cls.id).where(cls.urgency == urgency, cls.due_at <= now)
+        return session.scalars(found.limit(1)).first() is not None
 
 
 def _message_id(key: str, now: datetime) -> str:

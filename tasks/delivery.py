@@ -24,7 +24,7 @@ from sqlalchemy.orm import Session, undefer
 from models.code import Code
 from models.db import reading, transaction
 from models.document import Document
-from models.exchange import MailKind, Outgoing
+from models.exchange import MailKind, Outgoing, Urgency
 from models.link import Link
 from models.mail_server import MailServer
 from models.onboarding import Onboarding
@@ -87,31 +87,41 @@ class Delivered:
 
 
 @side_effect(name="deliver mails")
-def deliver_outbox() -> Delivered:
-    """Send everything that is due. Repeating it sends nothing twice."""
+def deliver_outbox(only: Urgency | None = None) -> Delivered:
+    """Send everything that is due, or *only* what is so urgent. Repeating it sends nothing twice."""
     done = Delivered()
     # A server that does not answer is left alone until the next pass: every further batch would wait for it again.
-    while (batch := deliver_due()).total and batch.server_answers:
+    while (batch := deliver_due(only=only)).total and batch.server_answers:
         done += batch
     if not batch.total:
         _get_to_know()
     return done + batch
 
 
-def deliver_due(limit: int | None = None) -> Delivered:
-    """Send up to *limit* mails that are due (none: as many as the settings say) over one connection."""
+def deliver_due(limit: int | None = None, only: Urgency | None = None) -> Delivered:
+    """Send up to *limit* mails that are due (none: as many as the settings say) over one connection.
+
+    What becomes due meanwhile and cannot wait is sent between two others.
+    """
     until = time.monotonic() + LEASE.total_seconds() - 6 * settings().smtp_timeout
-    mails = _claim(limit or settings().mails_at_once)
+    mails = _claim(limit or settings().mails_at_once, only)
     counts: Counter[Outcome] = Counter()
+
+    def deliver(mail: _Mail) -> None:
+        if not server.answers or time.monotonic() > until:
+            verdict = _Verdict(Outcome.POSTPONED, server.fault, tried=False)
+        else:
+            verdict = _deliver(mail, server)
+            server.judge(verdict)
+        _record(mail, verdict)
+        counts[verdict.outcome] += 1
+
     with _Connection() as server:
         for mail in mails:
-            if not server.answers or time.monotonic() > until:
-                verdict = _Verdict(Outcome.POSTPONED, server.fault, tried=False)
-            else:
-                verdict = _deliver(mail, server)
-                server.judge(verdict)
-            _record(mail, verdict)
-            counts[verdict.outcome] += 1
+            if mail.row.urgency > Urgency.AT_ONCE and server.answers and _is_urgent_due():
+                for urgent in _claim(settings().mails_at_once, Urgency.AT_ONCE):
+                    deliver(urgent)
+            deliver(mail)
     _note(server, took=counts[Outcome.DELIVERED] > 0)
     told = {outcome.value: count for outcome, count in counts.items()}
     done = Delivered(**told, server_answers=server.answers)
@@ -152,10 +162,15 @@ class _Verdict:
     tried: bool = True
 
 
-def _claim(limit: int) -> list[_Mail]:
+def _is_urgent_due() -> bool:
+    with reading() as session:
+        return Outgoing.is_due(session, now(), Urgency.AT_ONCE)
+
+
+def _claim(limit: int, only: Urgency | None = None) -> list[_Mail]:
     at = now()
     with transaction() as session:
-        rows = Outgoing.due(session, at, limit, LEASE)
+        rows = Outgoing.due(session, at, limit, LEASE, only=only)
     if not rows:
         return []
     with reading() as session:

@@ -7,11 +7,11 @@ stays due until a pass has come to its end, and everything that a pass does is s
 from datetime import datetime
 from functools import partial
 
-from sqlalchemy import func, select
+from sqlalchemy import func, literal_column, select
 
 from models.db import reading, transaction
 from models.decision import Decision
-from models.exchange import Outgoing
+from models.exchange import Outgoing, Urgency
 from models.onboarding import FIRST_LEASE, Onboarding
 from models.schedule import now
 from tasks.policy import each, side_effect
@@ -80,11 +80,13 @@ def kick(case_id: int) -> None:
 
 
 def kick_mail() -> None:
-    """Ask now for the delivery of mails that wait."""
+    """Ask now for the delivery of mails that wait; for what cannot wait in a run that nothing else holds up."""
+    newest = select(Outgoing.urgency == Urgency.AT_ONCE, func.max(Outgoing.id)).where(Outgoing.due_at <= now())
     with reading() as session:
-        newest = session.scalars(select(func.max(Outgoing.id)).where(Outgoing.due_at <= now())).one()
-    if newest is not None:
-        start_run("deliver/deliver", {}, key=f"deliver-{newest}")
+        found = {bool(urgent): mail for urgent, mail in session.execute(newest.group_by(literal_column("1")))}
+    for urgent, mail in found.items():
+        deployment = "deliver-urgent" if urgent else "deliver"
+        start_run(f"{deployment}/{deployment}", {}, key=f"{deployment}-{mail}")
 
 
 def show_decisions(case_id: int | None = None) -> int:

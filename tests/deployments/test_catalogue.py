@@ -10,7 +10,7 @@ import pytest
 import yaml
 from prefect.utilities.callables import parameter_schema
 
-from deployments.catalogue import CATALOGUE, POOL, Deployment, differences, load_flow, register
+from deployments.catalogue import CATALOGUE, POOL, QUEUE, Deployment, differences, load_flow, register
 from tests.deployments.toy import greet
 from tests.servers import SIGN_IN
 
@@ -36,7 +36,7 @@ def test_prefect_yaml_says_the_same_as_the_catalogue():
             "entrypoint": one.entrypoint,
             "description": one.description,
             "tags": list(one.tags),
-            "work_pool": {"name": POOL},
+            "work_pool": {"name": POOL} | ({} if one.queue == QUEUE else {"work_queue_name": one.queue}),
             **({"schedules": found} if (found := schedules(one)) else {}),
         }
         for one in CATALOGUE

@@ -10,7 +10,7 @@ import pytest
 from prefect.client.orchestration import get_client
 
 from deployments import worker as worker_module
-from deployments.catalogue import CATALOGUE, POOL, Deployment, Difference, differences, put_back, register
+from deployments.catalogue import CATALOGUE, POOL, URGENT, Deployment, Difference, differences, put_back, register
 from deployments.worker import Worker
 from tasks.runs import RunState, busy, cancel_run, start_run, states
 from tests.deployments import toy
@@ -22,6 +22,7 @@ pytestmark = [
 ]
 
 TOYS = tuple(Deployment(f"tests/deployments/toy.py:{flow}", "A toy.") for flow in ("greet", "linger", "ask", "alone"))
+TOYS += (Deployment("tests/deployments/toy.py:hurry", "A toy that cannot wait.", queue=URGENT),)
 
 
 @pytest.fixture
@@ -88,6 +89,18 @@ def state(prefect, run: str) -> str:
 
 def answer(prefect, run: str, **given: str) -> str:
     return prefect.post(f"/flow_runs/{run}/resume", json={"run_input": given}).json()["status"]
+
+
+def test_what_cannot_wait_finds_a_place_however_much_is_at_work(serving):
+    worker = serving()
+    for case_id in range(worker.at_once + 3):
+        ask_for("linger", case_id)
+    until(lambda: len(toy.seen) == worker.at_once)
+
+    ask_for("hurry", 99)
+
+    until(lambda: 99 in toy.seen)
+    assert len(toy.seen) == worker.at_once + 1
 
 
 def test_a_run_is_done_soon_after_it_was_asked_for(prefect, serving):

@@ -28,6 +28,12 @@ async def greet(case_id: int = Field(0, description="Which one", json_schema_ext
 
 
 @flow
+async def hurry(case_id: int) -> None:
+    """Notes a case that cannot wait."""
+    note(case_id)
+
+
+@flow
 async def tick() -> None:
     """What a schedule starts."""
 

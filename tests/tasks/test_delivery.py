@@ -5,6 +5,7 @@ import smtplib
 import ssl
 import threading
 import time
+from collections.abc import Callable
 from contextlib import contextmanager
 from datetime import timedelta
 from email import message_from_bytes, policy
@@ -20,7 +21,7 @@ from models.board import mail_trouble
 from models.db import transaction
 from models.decision import Decision, DecisionKind
 from models.document import Document
-from models.exchange import MailKind, Outgoing
+from models.exchange import MailKind, Outgoing, Urgency
 from models.firm import Firm, LineOfBusiness
 from models.link import Link, Purpose
 from models.mail_server import offers_smtputf8
@@ -31,6 +32,7 @@ from models.settings import settings
 from tasks import delivery
 from tasks.cases import answer_decision, correct_address
 from tasks.delivery import Delivered, deliver_due, deliver_outbox
+from tasks.passes import kick_mail
 from tasks.refusals import Blame
 
 
@@ -46,6 +48,10 @@ class MailServer:
         """Answers to the next RCPT commands; empty string or none left: accept."""
         self.at_data: list[str] = []
         """Answers after the next messages; "drop" cuts the connection instead."""
+        self.order: list[str] = []
+        """The Message-IDs as they came."""
+        self.meanwhile: Callable[[], object] = lambda: None
+        """What happens while a mail is handed over."""
         self.pause = 0.0
         self.encrypted = self.logged_in = False
 
@@ -66,9 +72,11 @@ class MailServer:
             server.transport.abort()
             return "421 gone"
         if not answer:
+            self.meanwhile()
             self.senders.append(envelope.mail_from)
             self.recipients += envelope.rcpt_tos
             self.taken.append(message_from_bytes(envelope.content, policy=policy.default))
+            self.order.append(self.taken[-1]["Message-ID"])
             self.encrypted, self.logged_in = session.ssl is not None, bool(session.authenticated)
         return answer or "250 OK"
 
@@ -486,6 +494,72 @@ def test_a_mail_addressed_anew_gets_a_new_age(mail_server, clock):
     make_due()
     assert deliver_due() == Delivered(delivered=1)
     assert mail(row_id).failed_at is None
+
+
+def test_what_cannot_wait_leaves_between_two_others_while_many_are_on_their_way(mail_server, monkeypatch):
+    monkeypatch.setenv("PROVISION_MAILS_AT_ONCE", "40")
+    settings.cache_clear()
+    post(100, urgency=Urgency.BULK)
+    mail_server.meanwhile = lambda: post(key="code", urgency=Urgency.AT_ONCE) if len(mail_server.taken) == 5 else None
+
+    assert deliver_outbox.fn() == Delivered(delivered=101)
+
+    assert mail_server.order.index("<code.0@convent-it.example>") == 6
+    assert mail_server.connections <= 4
+
+
+def test_single_mails_leave_before_bulk_mail_and_codes_before_both(mail_server):
+    post(30, urgency=Urgency.BULK)
+    post(key="single")
+    post(key="code", urgency=Urgency.AT_ONCE)
+
+    deliver_due(limit=10)
+
+    assert [one.partition(".")[0].strip("<") for one in mail_server.order] == ["code", "single"] + ["test"] * 8
+
+
+def test_bulk_mail_leaves_also_while_other_mail_keeps_coming(mail_server, clock):
+    post(8, urgency=Urgency.BULK)
+    for number in range(4):
+        clock(minutes=1)
+        for one in range(20):
+            post(key=f"single:{number}:{one}")
+        deliver_due(limit=10)
+
+    assert len([one for one in mail_server.order if one.startswith("<test.")]) == 8
+
+
+def test_many_mails_that_are_written_together_are_bulk_mail():
+    def write(many, kind=MailKind.CLIENT_ACTIVE):
+        with transaction() as session:
+            mails = [Outgoing.draft(kind, f"{kind}:{many}:{n}", None, now()) for n in range(many)]
+            Outgoing.post_all(session, mails)
+            return {one.urgency for one in mails}
+
+    assert (write(1), write(10), write(11)) == ({Urgency.SOON}, {Urgency.SOON}, {Urgency.BULK})
+    assert write(1, MailKind.SIGN_CODE) == {Urgency.AT_ONCE}
+
+
+def test_only_what_cannot_wait_leaves_in_the_run_that_is_for_it(mail_server):
+    post(3)
+    post(key="code", urgency=Urgency.AT_ONCE)
+
+    assert deliver_outbox.fn(Urgency.AT_ONCE) == Delivered(delivered=1)
+
+
+def test_a_run_is_asked_for_that_nothing_else_holds_up(monkeypatch):
+    asked = []
+    monkeypatch.setattr("tasks.passes.start_run", lambda deployment, _, key: asked.append((deployment, key)))
+
+    kick_mail()
+    (single,) = post(key="single")
+    (code,) = post(key="code", urgency=Urgency.AT_ONCE)
+    kick_mail()
+
+    assert sorted(asked) == [
+        ("deliver-urgent/deliver-urgent", f"deliver-urgent-{code}"),
+        ("deliver/deliver", f"deliver-{single}"),
+    ]
 
 
 def test_several_mails_to_one_bad_address_make_one_question(mail_server):
