@@ -151,6 +151,8 @@ class Worker:
             self.pool, work_queue_names=[queue], scheduled_before=datetime.now(UTC)
         )
         due = {response.flow_run.id: response.flow_run for response in found}
+        for run in due.values():
+            run.work_queue_name = queue  # The answer leaves it out.
         latest = {run.deployment_id: run.id for run in due.values() if run.auto_scheduled}
         busy = {run.deployment_id for run in list(self._working.values()) if run.auto_scheduled}
         for run in list(due.values()):

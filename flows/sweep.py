@@ -7,13 +7,13 @@ from prefect.client.schemas.objects import State
 
 from tasks.agreements import expire_agreements
 from tasks.inbox import handle_events
-from tasks.operators import escalate_overdue
+from tasks.operators import escalate_overdue, tell_new
 from tasks.passes import show_all_decisions, start_due_passes
 
 
 @flow(name="sweep", flow_run_name="sweep", retries=0)
 async def sweep() -> list[State[Any]]:
-    """Find whatever is due or was left over: events, agreements out of date, passes, lost forms, overdue decisions.
+    """Find whatever is due or was left over: events, agreements out of date, passes, lost forms, news for operators.
 
     Each goes on if another breaks down; the run has failed then, and shows which.
     """
@@ -22,5 +22,6 @@ async def sweep() -> list[State[Any]]:
         expire_agreements(return_state=True),
         start_due_passes(return_state=True),
         show_all_decisions(return_state=True),
+        tell_new(return_state=True),
         escalate_overdue(return_state=True),
     ]

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Self
 
-from sqlalchemy import JSON, String, UniqueConstraint, and_, or_, select
+from sqlalchemy import JSON, ColumnElement, String, UniqueConstraint, and_, or_, select
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from models.db import Base, Instant, Key
@@ -211,6 +211,13 @@ class Pause(Base):
     owner_id: Mapped[int]
     since: Mapped[Instant]
     by: Mapped[str] = mapped_column(String(254))
+
+    @classmethod
+    def holds(cls, case_id: ColumnElement[int], firm_id: ColumnElement[int]) -> ColumnElement[bool]:
+        """Whether nobody is reminded in this case, in SQL."""
+        case = and_(cls.level == Level.CASE, cls.owner_id == case_id)
+        firm = and_(cls.level == Level.FIRM, cls.owner_id == firm_id)
+        return select(cls.id).where(or_(case, firm)).exists()
 
     @classmethod
     def among(

@@ -92,6 +92,9 @@ class VerdictUnfit(ProvisionError):
         self.choices = choices
 
 
+UNTOLD = "told_at IS NULL AND answered_at IS NULL"
+
+
 class Decision(Base):
     """One question to an operator. The first answer wins."""
 
@@ -104,6 +107,7 @@ class Decision(Base):
             sqlite_where=text("answered_at IS NULL"),
             postgresql_where=text("answered_at IS NULL"),
         ),
+        Index("ix_decisions_untold", "opened_at", sqlite_where=text(UNTOLD), postgresql_where=text(UNTOLD)),
     )
 
     id: Mapped[Key]
@@ -120,6 +124,8 @@ class Decision(Base):
     form_run_id: Mapped[str | None] = mapped_column(String(40))
     """The Prefect run that shows the form; disposable."""
     form_attempt: Mapped[int] = mapped_column(default=0)
+    told_at: Mapped[Instant | None]
+    """When operators first heard of it."""
     escalated_at: Mapped[Instant | None]
     """When the managers were told that it waits for too long."""
 

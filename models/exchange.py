@@ -5,7 +5,7 @@ Inbox: events from outside, stored once under their sender's id, handled afterwa
 """
 
 import hmac
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 from enum import IntEnum, StrEnum
 from typing import Any, Self
@@ -46,12 +46,12 @@ class MailKind(StrEnum):
     INVITATION = "invitation"  # To a client, under the firm's name and logo: message, invited_by, count.
     CLIENT_ACTIVE = "client_active"  # To the organiser: client (name).
     ACCESS_CHANGED = "access_changed"  # To a caseworker or client: change (ended|paused|resumed).
-    PEOPLE_SILENT = "people_silent"  # To the organiser: step (caseworkers|clients), people (name, email, reminders).
+    PEOPLE_SILENT = "people_silent"  # To the organiser: people (name, email, reminders, step (caseworkers|clients)).
     RESET_PASSWORD = "reset_password"  # To an account.  # noqa: S105
     # To operators, each with instead_of: names of those who are absent and whose deputy the reader is.
-    DECISIONS_WAIT = "decisions_wait"  # To all of them: questions (kind, firm, days, path, last of each).
+    # To each of them: questions (id, kind, firm, days, path, why (new|waiting|overdue), last, reminders of each).
+    DECISIONS_WAIT = "decisions_wait"
     OPERATOR_INVITED = "operator_invited"  # To somebody new: link to set a password, manager (bool), by.
-    DECISION_OVERDUE = "decision_overdue"  # To managers: question (kind), opened_at, path, reminders (in vain).
     DIGEST = "digest"  # Once a week: waiting, overdue and wrong, each a list of label, count, path.
 
 
@@ -193,6 +193,13 @@ class Outgoing(Base):
         unsent = select(cls).where(cls.onboarding_id == case_id, cls.kind == kind, cls.due_at.is_not(None))
         for mail in session.scalars(unsent.order_by(cls.id).with_for_update()):
             mail.due_at = None
+
+    @classmethod
+    def gathering(cls, session: Session, kind: MailKind, addresses: Collection[str], now: datetime) -> dict[str, Self]:
+        """The mails of this kind to these addresses that have not left, locked: more can be told in them."""
+        to_come = cls.kind == kind, cls.to_address.in_(addresses), cls.due_at > now, cls.attempts == 0
+        rows = session.scalars(select(cls).where(*to_come).order_by(cls.id).with_for_update())
+        return {row.to_address: row for row in rows}
 
     def readdress(self, address: str, now: datetime) -> None:
         """Send it again, to another address, as if it were written now: whoever is delivering it delivers another."""

@@ -111,7 +111,7 @@ def invite(session: Session, turns: Sequence[Turn], by: str = "provision", *, ke
         words = {c.person_id: (c.message, c.invited_by) for c in session.scalars(contacts)} if client else {}
         links = Link.to_each(session, purpose, at, people, keep=keep)
         mails = []
-        for case, person, count, last in asked:
+        for case, person, count, last, _ in asked:
             message, invited_by = words.get(person.id, ("", ""))
             link = links[person.id]
             mails.append(

@@ -122,11 +122,11 @@ def _send(session: Session, case: Onboarding, data: AgreementData, texts: Texts,
     case.wait(StepName.AGREEMENT, Party.ORGANISER, at)
 
 
-def mail_agreement(session: Session, turns: Sequence[Turn], note: str = "") -> None:
+def mail_agreement(session: Session, turns: Sequence[Turn], note: str = "") -> set[int]:
     """Mail each person who is asked to sign the open agreement, with their link to it.
 
     Besides the organiser only who was named instead gets one. *note* says what a new version changes. It takes as many
-    statements for many as for one.
+    statements for many as for one; returns the people who are written to.
     """
     newest = Agreement.latest_of(session, [turn.case.id for turn in turns])
     about = letterheads(session, [turn.case.firm for turn in turns])
@@ -134,7 +134,7 @@ def mail_agreement(session: Session, turns: Sequence[Turn], note: str = "") -> N
     handed_over = _handed_over(session, signers, newest)
     links = Link.to_each(session, Purpose.AGREEMENT, now(), [turn.person.id for turn in signers])
     mails = []
-    for case, person, count, last in signers:
+    for case, person, count, last, also in signers:
         agreement, link = newest[case.id], links[person.id]
         mails.append(
             Outgoing.draft(
@@ -149,10 +149,12 @@ def mail_agreement(session: Session, turns: Sequence[Turn], note: str = "") -> N
                 count=count,
                 last=last,
                 note=note,
+                also=[{"step": step, "path": f"/firm/{case.firm_id}/{step}"} for step in also],
                 **handed_over.get(case.id, {}),
             )
         )
     Outgoing.post_all(session, mails)
+    return {turn.person.id for turn in signers}
 
 
 def _may_open(person: Person, agreement: Agreement) -> bool:

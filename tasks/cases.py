@@ -225,12 +225,16 @@ def add_people(
 
 
 class Turn(NamedTuple):
-    """Somebody whose turn it is in a case; *reminders* counts this one and those before, *last* says no more come."""
+    """Somebody whose turn it is in a case; *reminders* counts this one and those before, *last* says no more come.
+
+    *also*: other steps that wait for the same person, told in the same mail.
+    """
 
     case: Onboarding
     person: Person
     reminders: int = 0
     last: bool = False
+    also: tuple[StepName, ...] = ()
 
 
 def answer_decision(decision_id: int, verdict: str, by: str, **answer: str) -> int:

@@ -9,20 +9,29 @@ from sqlalchemy.orm import Session
 from models import operator
 from models.audit import HOUSE, record
 from models.board import board, broken_events, open_decisions, patience
+from models.cadence import Pause
 from models.db import Facts, reading, transaction
 from models.decision import Decision
 from models.errors import NotFound
 from models.exchange import MailKind, Outgoing
+from models.firm import Firm
 from models.link import Link, Purpose
 from models.onboarding import Onboarding, Party
 from models.operator import OperatorAlready, operators, readers
 from models.person import Account, AddressForm, Language, writable_address
-from models.schedule import LOCAL_ZONE, Reach, next_reachable, now, today
+from models.schedule import LOCAL_ZONE, Reach, days_since, next_reachable, now, today
 from models.settings import settings
 from tasks.passes import kick_mail
 from tasks.policy import each, side_effect
 
 ESCALATED_AT_ONCE = 200
+TOLD_AT_ONCE = 1000
+GATHER = timedelta(minutes=2)
+"""So long a new question waits for others, and a mail about them for whatever else its reader is to be told."""
+GATHER_REMINDERS = timedelta(hours=1)
+"""So long reminders are: each falls due at a minute of its own."""
+WEIGHT = ["new", "waiting", "overdue"]
+"""Why operators are told of a question; of two reasons the later one counts."""
 
 
 def appoint(email: str, by: str, *, manager: bool = False, language: Language | None = None) -> str:
@@ -119,19 +128,105 @@ def _appoint(session: Session, account: Account, by: str, *, manager: bool) -> N
 
 def _mail(session: Session, kind: MailKind, key: str, meant: Iterable[Account], **facts: object) -> int:
     """One mail to each of these operators, and to the deputies of those who are absent; to the provider if none is."""
-    at = now()
+    told = _readers(session, meant)
+    return Outgoing.post_all(session, [_draft(kind, f"{key}{end}", to, instead, facts) for end, to, instead in told])
+
+
+def _readers(session: Session, meant: Iterable[Account]) -> list[tuple[str, Account | None, list[str]]]:
+    """Who gets a mail that is meant for these: how its key ends, the account, and whose deputy that is."""
+    found: list[tuple[str, Account | None, list[str]]] = [
+        (f":{account.id}", account, [one.email for one in instead])
+        for account, instead in readers(meant, operators(session), today())
+    ]
+    return found or [("", None, [])]
+
+
+def _draft(kind: MailKind, key: str, account: Account | None, instead_of: list[str], facts: Facts) -> Outgoing:
     told: Facts = {"firm": "", "company_id": None, "logo": False, **facts}
-    mails = []
-    for account, instead in readers(meant, operators(session), today()):
-        names = [one.email for one in instead]
-        draft = Outgoing.draft(kind, f"{key}:{account.id}", None, at, account=account, instead_of=names, **told)
-        mails.append(draft)
-    return Outgoing.post_all(session, mails or [Outgoing.draft(kind, key, None, at, instead_of=[], **told)])
+    return Outgoing.draft(kind, key, None, now(), account=account, instead_of=instead_of, **told)
 
 
-def remind_operators(session: Session, questions: list[Facts], key: str) -> None:
-    """One mail to each operator about all these open questions."""
-    _mail(session, MailKind.DECISIONS_WAIT, key, operators(session), path="/board", questions=questions)
+def question(decision: Decision, firm: str, why: str, *, last: bool = False, reminders: int = 0) -> Facts:
+    """How a mail tells of an open question."""
+    return {
+        "id": decision.id,
+        "kind": decision.kind,
+        "firm": firm,
+        "days": days_since(decision.opened_at, now()),
+        "path": f"/board/cases/{decision.onboarding_id}#decision-{decision.id}",
+        "why": why,
+        "last": last,
+        "reminders": reminders,
+    }
+
+
+def _gather(session: Session, meant: Iterable[Account], questions: list[Facts], window: timedelta) -> None:
+    """Each of these operators is told of these questions in one mail, with all else that comes until it leaves.
+
+    It leaves after the *window*; sooner if something in it asks for that, or if nobody would be there then.
+    """
+    at = now()
+    due = at + window if next_reachable(at + window, timedelta(), Reach()) == at + window else at
+    told = _readers(session, meant)
+    to = {account.email if account else settings().provider_email for _, account, _ in told}
+    begun = Outgoing.gathering(session, MailKind.DECISIONS_WAIT, to, at)
+    fresh = []
+    for suffix, account, instead_of in told:
+        mail = begun.get(account.email if account else settings().provider_email)
+        if mail is None:
+            key, facts = f"decisions_wait:{at.isoformat()}{suffix}", {"path": "/board", "questions": []}
+            mail = _draft(MailKind.DECISIONS_WAIT, key, account, instead_of, facts)
+            mail.due_at = due
+            fresh.append(mail)
+        known = {one["id"]: one for one in mail.facts["questions"]}
+        for one in questions:
+            if one["id"] not in known or WEIGHT.index(known[one["id"]]["why"]) <= WEIGHT.index(one["why"]):
+                known[one["id"]] = one
+        both = list(dict.fromkeys([*mail.facts["instead_of"], *instead_of]))
+        mail.facts = {**mail.facts, "questions": list(known.values()), "instead_of": both}
+        mail.due_at = min(mail.due_at or due, due)
+    Outgoing.post_all(session, fresh)
+
+
+def remind_operators(session: Session, questions: list[Facts]) -> None:
+    """Each operator is told that these questions still wait."""
+    _gather(session, operators(session), questions, GATHER_REMINDERS)
+
+
+@side_effect(name="tell of new decisions")
+def tell_new() -> int:
+    """Tell all operators of questions that nobody has heard of yet, in working hours; returns of how many.
+
+    Not of each by itself: a few minutes after the first, of all that came meanwhile. Repeating it changes nothing.
+    Where reminders are paused nobody is told until they go on.
+    """
+    at = now()
+    if next_reachable(at, timedelta(), Reach()) > at:
+        return 0
+    untold = (
+        select(Decision, Firm.name)
+        .join(Onboarding, Onboarding.id == Decision.onboarding_id)
+        .join(Firm, Firm.id == Onboarding.firm_id)
+        .where(Decision.told_at.is_(None), Decision.answered_at.is_(None), Onboarding.stopped_at.is_(None))
+        .where(~Pause.holds(Onboarding.id.expression, Onboarding.firm_id.expression))
+        .order_by(Decision.opened_at)
+        .limit(TOLD_AT_ONCE)
+    )
+    with reading() as session:
+        first = session.execute(untold.limit(1)).first()
+    if first is None or first[0].opened_at > at - GATHER:
+        return 0
+    with transaction() as session:
+        # A case that somebody is at work on is left to the next sweep: the answer may just be coming.
+        locked = untold.with_for_update(of=(Onboarding, Decision), key_share=True, skip_locked=True)
+        rows = session.execute(locked).all()
+        for decision, _ in rows:
+            decision.told_at = at
+        if rows:
+            told = [question(decision, firm, "new") for decision, firm in rows]
+            _gather(session, operators(session), told, GATHER)
+    kick_mail()
+    return len(rows)
 
 
 @side_effect(name="escalate overdue decisions")
@@ -163,24 +258,18 @@ def _escalate(decision_id: int, at: datetime) -> bool:
             return False
         case = Onboarding.get(session, decision.onboarding_id)
         decision.escalated_at = at
-        tell_managers(session, case, decision, f"decision_overdue:{decision.id}")
+        tell_managers(session, [(case, decision, 0)])
         return True
 
 
-def tell_managers(session: Session, case: Onboarding, decision: Decision, key: str, reminders: int = 0) -> None:
-    """Tell the managers that this decision waits for too long, in spite of so many *reminders* to all operators."""
+def tell_managers(session: Session, overdue: list[tuple[Onboarding, Decision, int]]) -> None:
+    """Tell the managers of decisions that wait for too long, each in spite of so many reminders to all operators."""
     managers = [one for one in operators(session) if one.is_manager]
-    told: Facts = {
-        "case_id": case.id,
-        "about": case.firm.name,
-        "question": decision.kind,
-        "opened_at": decision.opened_at.isoformat(),
-        "path": f"/board/cases/{case.id}#decision-{decision.id}",
-        "reminders": reminders,
-    }
-    _mail(session, MailKind.DECISION_OVERDUE, key, managers, **told)
+    told = [question(decision, case.firm.name, "overdue", reminders=sent) for case, decision, sent in overdue]
+    _gather(session, managers, told, GATHER)
     to = [one.email for one in managers] or [settings().provider_email]
-    record(session, case.id, now(), "decision.escalated", kind=decision.kind, to=to)
+    for case, decision, _ in overdue:
+        record(session, case.id, now(), "decision.escalated", kind=decision.kind, to=to)
 
 
 @side_effect(name="send digests")

@@ -26,12 +26,12 @@ from models.exchange import MailKind, Outgoing
 from models.firm import Firm
 from models.onboarding import Onboarding, Reminder, StepName
 from models.person import Person, Role
-from models.schedule import LOCAL_ZONE, Reach, days_since, local_day, next_reachable, now, today
+from models.schedule import LOCAL_ZONE, Reach, local_day, next_reachable, now, today
 from tasks.accounts import invite, record_people
 from tasks.agreements import mail_agreement
 from tasks.cases import Turn
 from tasks.letterheads import letterheads
-from tasks.operators import remind_operators, tell_managers
+from tasks.operators import question, remind_operators, tell_managers
 from tasks.passes import kick_mail
 from tasks.policy import raise_all, side_effect
 
@@ -226,12 +226,12 @@ def _send_batch(waits: list[int]) -> Reminded:
                 wait.count(rhythm, person or Reach(), at)
                 sent.append(_Looked(wait, person, case, rhythm))
                 done.mails[wait.kind, wait.sent] += 1
-        _remind(session, sent, at)
+        _remind(session, sent)
         _follow(session, silent, at)
         return done
 
 
-def _remind(session: Session, due: list[_Looked], at: datetime) -> None:
+def _remind(session: Session, due: list[_Looked]) -> None:
     """Write the mails of these reminders, which are counted already."""
     turns: dict[StepName, list[Turn]] = defaultdict(list)
     tasks: dict[int, list[tuple[StepName, Turn]]] = defaultdict(list)
@@ -244,14 +244,27 @@ def _remind(session: Session, due: list[_Looked], at: datetime) -> None:
                 turns[one.wait.step].append(turn)
     for step, asked in turns.items():
         # The same mail as the first time, with a fresh link, as reminder number so and so.
-        send = mail_agreement if step is StepName.AGREEMENT else invite
-        send(session, asked)
+        if step is StepName.AGREEMENT:
+            _ask_to_sign(session, asked, tasks)
+        else:
+            invite(session, asked)
         record_people(session, [(turn.case, turn.person) for turn in asked], "person.reminded", step=step)
     if tasks:
         _ask_organisers(session, list(tasks.values()))
     undecided = {one.wait.decision_id: one for one in due if one.wait.decision_id is not None}
     if undecided:
-        _remind_operators(session, undecided, at)
+        _remind_operators(session, undecided)
+
+
+def _ask_to_sign(session: Session, asked: list[Turn], tasks: dict[int, list[tuple[StepName, Turn]]]) -> None:
+    """Whoever is to sign is told in the same mail what else is missing; that is no task of its own any more."""
+    also = {person: [step for step, _ in theirs] for person, theirs in tasks.items()}
+    turns = [
+        turn._replace(also=tuple(sorted(also.get(turn.person.id, ()), key=list(StepName).index))) for turn in asked
+    ]
+    for person in mail_agreement(session, turns):
+        for step, turn in tasks.pop(person, []):
+            record_people(session, [(turn.case, turn.person)], "person.reminded", step=step)
 
 
 def _follow(session: Session, silent: list[_Looked], at: datetime) -> None:
@@ -261,38 +274,38 @@ def _follow(session: Session, silent: list[_Looked], at: datetime) -> None:
         Decision.ask_each(session, questions)
     undecided = [one.wait.decision_id for one in silent if one.rhythm.follow is Follow.MANAGERS]
     decisions = {one.id: one for one in session.scalars(select(Decision).where(Decision.id.in_(undecided)))}
-    theirs: dict[tuple[int, StepName], list[tuple[Reminder, Person, Onboarding]]] = defaultdict(list)
+    overdue = []
+    theirs: dict[int, list[tuple[Reminder, Person, Onboarding]]] = defaultdict(list)
     for wait, person, case, rhythm in silent:
         if rhythm.follow is Follow.ORGANISER and person is not None and wait.step is not None:
-            theirs[case.firm_id, wait.step].append((wait, person, case))
+            theirs[case.firm_id].append((wait, person, case))
         elif rhythm.follow is Follow.MANAGERS and wait.decision_id is not None:
-            decision = decisions[wait.decision_id]
-            key = f"decision_overdue:{decision.id}:{wait.since.isoformat()}"
-            tell_managers(session, case, decision, key, wait.sent)
+            overdue.append((case, decisions[wait.decision_id], wait.sent))
+    if overdue:
+        tell_managers(session, overdue)
     if theirs:
         _tell_organisers(session, theirs, at)
 
 
 def _tell_organisers(
-    session: Session,
-    silent: dict[tuple[int, StepName], list[tuple[Reminder, Person, Onboarding]]],
-    at: datetime,
+    session: Session, silent: dict[int, list[tuple[Reminder, Person, Onboarding]]], at: datetime
 ) -> None:
     """Tell each organiser once a day of whom reminders have not moved, in the first hour of the next day that suits.
 
     Until that mail leaves, whoever falls silent as well is added to it.
     """
-    firms = {firm_id for firm_id, _ in silent}
-    roles = select(Person).where(Person.firm_id.in_(firms), Person.role == Role.ORGANISER)
+    roles = select(Person).where(Person.firm_id.in_(silent), Person.role == Role.ORGANISER)
     organisers = {person.firm_id: person for person in session.scalars(roles)}
     about = letterheads(session, [people[0][2].firm for people in silent.values()])
-    for (firm_id, step), people in silent.items():
+    for firm_id, people in silent.items():
         organiser, case = organisers[firm_id], people[0][2]
         tomorrow = at.astimezone(ZoneInfo(organiser.time_zone)).date() + timedelta(days=1)
         begin = datetime.combine(tomorrow, time(), ZoneInfo(organiser.time_zone))
         due = next_reachable(begin, timedelta(), organiser)
-        told = [{"name": one.name, "email": one.email, "reminders": wait.sent} for wait, one, _ in people]
-        key = f"people_silent:{organiser.id}:{step}:{due.astimezone(begin.tzinfo):%Y-%m-%d}"
+        told = [
+            {"name": one.name, "email": one.email, "reminders": wait.sent, "step": wait.step} for wait, one, _ in people
+        ]
+        key = f"people_silent:{organiser.id}:{due.astimezone(begin.tzinfo):%Y-%m-%d}"
         waiting = session.scalars(select(Outgoing).where(Outgoing.key == key).with_for_update()).one_or_none()
         if waiting is not None and waiting.due_at == due:
             waiting.facts = {**waiting.facts, "people": [*waiting.facts["people"], *told]}
@@ -304,9 +317,8 @@ def _tell_organisers(
                 at,
                 case_id=case.id,
                 **about[firm_id],
-                step=step,
                 people=told,
-                path=f"/firm/{firm_id}/{step}",
+                path=f"/firm/{firm_id}",
             )
             mail.due_at = due
             Outgoing.post_all(session, [mail])
@@ -352,7 +364,7 @@ def _ask_organisers(session: Session, tasks: list[list[tuple[StepName, Turn]]]) 
     Outgoing.post_all(session, mails)
 
 
-def _remind_operators(session: Session, waits: dict[int, _Looked], at: datetime) -> None:
+def _remind_operators(session: Session, waits: dict[int, _Looked]) -> None:
     """One mail to each operator about all that waits for their word, by the decision's id."""
     asked = (
         select(Decision, Firm.name)
@@ -361,17 +373,18 @@ def _remind_operators(session: Session, waits: dict[int, _Looked], at: datetime)
         .where(Decision.id.in_(waits))
         .order_by(Decision.opened_at)
     )
-    questions = [
-        {
-            "kind": one.kind,
-            "firm": firm,
-            "days": days_since(one.opened_at, at),
-            "last": waits[one.id].is_last and waits[one.id].rhythm.follow is Follow.MANAGERS,
-            "path": f"/board/cases/{one.onboarding_id}#decision-{one.id}",
-        }
-        for one, firm in session.execute(asked)
-    ]
-    remind_operators(session, questions, f"decisions_wait:{min(waits)}:{at.isoformat()}")
+    remind_operators(
+        session,
+        [
+            question(
+                one,
+                firm,
+                "waiting",
+                last=waits[one.id].is_last and waits[one.id].rhythm.follow is Follow.MANAGERS,
+            )
+            for one, firm in session.execute(asked)
+        ],
+    )
 
 
 # ---- what would go out

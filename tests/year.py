@@ -16,7 +16,7 @@ from models.cadence import Follow, WaitKind
 from models.db import reading, transaction
 from models.decision import Decision, DecisionKind
 from models.document import Document
-from models.exchange import Outgoing
+from models.exchange import MailKind, Outgoing
 from models.firm import Firm
 from models.onboarding import Onboarding, Reminder, StepName
 from models.person import Language, Person, Role
@@ -24,6 +24,7 @@ from models.schedule import Hours, Land
 from tasks.accounts import STEP_OF, invite
 from tasks.agreements import mail_agreement
 from tasks.cases import Turn
+from tasks.operators import tell_new
 from tasks.reminders import Reminded, send_reminders
 
 BEGIN = datetime(2026, 1, 5, 7, tzinfo=UTC)  # A Monday.
@@ -104,6 +105,7 @@ def live_through(clock, cases: int = 1000, days: int = 365, seed: int = 1) -> Ye
             now_due[what].append(who)
         if now_due:
             _happen(now_due, people, moment, year, at, answer, dice)
+        tell_new.fn()
         done: Reminded = send_reminders.fn()
         year.mails += done.mails
         year.followed += done.followed
@@ -216,3 +218,10 @@ def reminders_written() -> list[tuple[Person, Outgoing]]:
             select(Person, Outgoing).join(Outgoing, Outgoing.person_id == Person.id).order_by(Outgoing.id)
         ).all()
     return [(person, mail) for person, mail in rows if mail.facts.get("count", 0) > 0]
+
+
+def mails_about_decisions() -> list[datetime]:
+    """When each mail was written in which the provider's people are told what waits for them."""
+    told = select(Outgoing.created_at).where(Outgoing.kind == MailKind.DECISIONS_WAIT).order_by(Outgoing.id)
+    with reading() as session:
+        return list(session.scalars(told))

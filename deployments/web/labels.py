@@ -34,10 +34,9 @@ MAILS = {
     MailKind.CLIENT_ACTIVE: N_("Notice that a client is active"),
     MailKind.ACCESS_CHANGED: N_("Notice that an access has ended, rests or goes on"),
     MailKind.PEOPLE_SILENT: N_("Notice who has not answered"),
-    MailKind.DECISIONS_WAIT: N_("Reminder of open decisions"),
+    MailKind.DECISIONS_WAIT: N_("Open decisions"),
     MailKind.RESET_PASSWORD: N_("New password"),
     MailKind.OPERATOR_INVITED: N_("Invitation of an operator"),
-    MailKind.DECISION_OVERDUE: N_("Overdue decision"),
     MailKind.DIGEST: N_("Weekly digest"),
 }
 

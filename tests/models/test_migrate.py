@@ -1,3 +1,4 @@
+import json
 from datetime import UTC, datetime
 
 import pytest
@@ -8,6 +9,7 @@ from sqlalchemy.orm import Session
 
 from models.agreement import Agreement
 from models.db import Base, engine
+from models.exchange import Outgoing
 from models.firm import Firm
 from models.migrate import config, upgrade
 from models.person import Account, SignIn
@@ -150,3 +152,33 @@ def test_addresses_from_before_come_into_the_form_in_which_they_are_looked_for(n
         assert Account.by_email(session, "info@xn--mller-kva.example").id == 0
         assert Account.by_email(session, "info@müller.example").id == 0
         assert session.get_one(Account, 1).email == "a@xn--mller-kva.example"  # Somebody else has the other form.
+
+
+def test_mails_about_one_overdue_decision_say_the_same_as_those_about_several(nothing):
+    command.upgrade(config(), "0014")
+    told = {
+        "question": "advice",
+        "about": "Kanzlei",
+        "opened_at": "2026-09-01T09:00:00+00:00",
+        "path": "/board/cases/1",
+    }
+    facts = {"firm": "", "company_id": None, "logo": False, "instead_of": [], "reminders": 6, **told}
+    columns = {
+        "key": "a", "message_id": "<a@b.example>", "kind": "decision_overdue", "to_name": "",
+        "to_address": "a@b.example", "language": "de", "address_form": "sie", "facts": json.dumps(facts),
+        "created_at": "2026-09-03 09:00:00.000000",
+        "addressed_at": "2026-09-03 09:00:00.000000", "attempts": 0, "urgency": 1,
+    }  # fmt: skip
+    insert = f"INSERT INTO outbox ({', '.join(columns)}) VALUES (:{', :'.join(columns)})"
+    with engine(nothing).begin() as connection:
+        connection.execute(text(insert), columns)
+
+    upgrade()
+
+    with Session(engine(nothing)) as session:
+        mail = session.scalars(select(Outgoing)).one()
+    assert mail.kind == "decisions_wait"
+    assert [(one["kind"], one["firm"], one["why"]) for one in mail.facts["questions"]] == [
+        ("advice", "Kanzlei", "overdue")
+    ]
+    assert mail.facts["path"] == "/board"

@@ -1,3 +1,5 @@
+import re
+
 import pytest
 from sqlalchemy import select
 
@@ -27,6 +29,11 @@ def mails(kind="register"):
         return session.scalars(select(Outgoing).where(Outgoing.kind == kind).order_by(Outgoing.id)).all()
 
 
+def locked(asked):
+    """The tables whose rows were locked, in order."""
+    return [re.search(r"FROM (\w+)", one)[1] for one in asked if re.search(r"FOR (NO KEY )?UPDATE", one)]
+
+
 def questions(case_id):
     with reading() as session:
         return [decision.kind.value for decision in Decision.pending(session, case_id)]
@@ -40,6 +47,15 @@ def test_a_hard_bounce_asks_an_operator_once_however_often_it_is_told(case_id):
     assert questions(case_id) == ["bad_address"]
     (mail,) = mails()
     assert (mail.due_at, mail.fault) == (None, said["diagnostic"])
+
+
+def test_a_case_is_locked_before_its_mails(case_id, product, statements):
+    if product != "postgresql":
+        pytest.skip("SQLite lets one writer in at a time")
+    with statements() as asked:
+        note_bounce({"message_id": mails()[0].message_id, "kind": "hard"})
+
+    assert locked(asked)[:2] == ["onboardings", "outbox"]
 
 
 def test_told_twice_at_the_same_moment_it_is_one_question(case_id):

@@ -8,6 +8,7 @@ from types import SimpleNamespace
 import pytest
 from bs4 import BeautifulSoup
 from hypothesis import given
+from hypothesis import settings as tried
 from hypothesis import strategies as st
 from sqlalchemy import select
 
@@ -76,14 +77,14 @@ CASES = [
         (
             "people_silent",
             {
-                "step": step,
                 "people": [
-                    {"name": "Max Beispiel", "email": "max@beispiel.example", "reminders": n + 1} for n in range(count)
+                    {"name": "Max Beispiel", "email": "max@beispiel.example", "reminders": n + 1, "step": step}
+                    for n, step in enumerate(steps)
                 ],
-                "path": "/firm/1/clients",
+                "path": "/firm/1",
             },
         )
-        for step, count in (("clients", 1), ("clients", 3), ("caseworkers", 1), ("caseworkers", 2))
+        for steps in (["clients"], ["clients"] * 3, ["caseworkers"], ["caseworkers"] * 2, ["caseworkers", "clients"])
     ],
     *[
         (
@@ -93,32 +94,24 @@ CASES = [
                 "path": "/board",
                 "instead_of": absent,
                 "questions": [
-                    {"kind": kind, "firm": FIRM, "days": days, "path": "/board/cases/1", "last": days > 1}
-                    for kind, days in (("silent", 3), ("countersign", 1))[:many]
+                    {"id": n, "kind": kind, "firm": FIRM, "days": n % 4, "path": "/board/cases/1", "why": why}
+                    | {"last": n % 2 == 1, "reminders": 6 if why == "overdue" else 0}
+                    for why, many in counts.items()
+                    for n, kind in enumerate((["silent", "countersign", "advice"] * 20)[:many])
                 ],
             },
         )
-        for many, absent in ((1, []), (2, ["b@convent-it.example"]))
+        for counts, absent in (
+            ({"waiting": 1}, []),
+            ({"new": 2}, ["b@convent-it.example"]),
+            ({"overdue": 1}, ["b@convent-it.example"]),
+            ({"overdue": 3, "new": 1, "waiting": 40}, []),
+        )
     ],
     ("reset_password", {"firm": ""}),
     *[
         ("operator_invited", {"firm": "", "manager": manager, "by": "a@convent-it.example"})
         for manager in (True, False)
-    ],
-    *[
-        (
-            "decision_overdue",
-            {
-                "firm": "",
-                "about": FIRM,
-                "question": "advice",
-                "opened_at": "2026-11-20T13:05:00+00:00",
-                "path": "/board/cases/1#decision-1",
-                "instead_of": absent,
-                "reminders": count,
-            },
-        )
-        for absent, count in (([], 0), (["b@convent-it.example"], 6))
     ],
     *[
         (
@@ -168,7 +161,7 @@ TAKES_LINK = {"operator_invited", "welcome", "register", "agreement", "invitatio
 
 TO_OPERATORS = {
     *("agreement_declined", "agreement_expired", "decisions_wait"),
-    *("operator_invited", "decision_overdue", "digest"),
+    *("operator_invited", "digest"),
 }
 
 
@@ -357,6 +350,30 @@ def test_headers_mark_the_mail_as_sent_by_a_program():
 NAMES = st.text(st.characters(codec="utf-8", exclude_categories=["Cs"]), max_size=200)
 
 
+def test_each_button_of_a_mail_about_several_things_leads_to_its_own_page():
+    steps = ["details", "logo"]
+    turns = mail(
+        "your_turn",
+        {
+            "steps": steps,
+            "paths": {one: f"/firm/1/{one}" for one in steps},
+            "missing": ["land"],
+            "count": 1,
+            "path": "/firm/1",
+        },
+    )
+    people = [
+        {"name": "M", "email": "m@b.example", "reminders": 1, "step": step} for step in ("caseworkers", "clients")
+    ]
+    silent = mail("people_silent", {"people": people, "path": "/firm/1"})
+
+    leads = [
+        [one["href"].rpartition("/firm/")[2] for one in written.html.select("a.button")] for written in (turns, silent)
+    ]
+    assert leads == [["1/details", "1/logo"], ["1/clients", "1/caseworkers"]]
+
+
+@tried(deadline=None)
 @given(name=NAMES, firm=NAMES)
 def test_no_name_can_break_out_of_a_header(name, firm):
     outgoing = row("invitation", {"firm": firm, "message": name, "invited_by": name, "count": 0}, to_name=name)

@@ -6,6 +6,7 @@ import pytest
 from sqlalchemy import select, text
 
 from models.audit import HOUSE, Entry, first_broken, trail
+from models.cadence import Level
 from models.db import reading, transaction
 from models.decision import Decision, DecisionKind
 from models.exchange import Outgoing
@@ -13,7 +14,7 @@ from models.operator import AbsenceInvalid, DeputyUnfit, LastManager, OperatorAl
 from models.person import Account, AddressForm, Language, hash_password
 from models.schedule import now
 from models.settings import settings
-from tasks import access, operators
+from tasks import access, cadences, operators
 from tasks.mails import write
 from tasks.reminders import send_reminders
 from tests import factories
@@ -45,12 +46,23 @@ def mails(kind):
     return [(mail.to_address, mail.facts["instead_of"]) for mail in found]
 
 
+def gathered():
+    """Mails about open decisions: to whom, instead of whom, and why they are told of each."""
+    with reading() as session:
+        found = session.scalars(select(Outgoing).where(Outgoing.kind == "decisions_wait").order_by(Outgoing.id)).all()
+    return [
+        (mail.to_address, mail.facts["instead_of"], [one["why"] for one in mail.facts["questions"]]) for mail in found
+    ]
+
+
 WEDNESDAY = datetime(2026, 6, 17, 9, tzinfo=UTC)
 
 
 def asked(case_id, days, key="advice:1"):
     with transaction() as session:
-        Decision.ask(session, case_id, DecisionKind.ADVICE, key, now() - timedelta(days=days), question="?")
+        Decision.ask(
+            session, case_id, DecisionKind.ADVICE, f"{key}:{case_id}", now() - timedelta(days=days), question="?"
+        )
 
 
 def test_a_manager_invites_an_operator_who_sets_a_password_and_works():
@@ -150,7 +162,7 @@ def test_an_overdue_decision_is_told_to_the_managers_once(clock):
     assert operators.escalate_overdue.fn() == 1
     assert operators.escalate_overdue.fn() == 0
 
-    assert mails("decision_overdue") == [(ADA, [])]
+    assert gathered() == [(ADA, [], ["overdue"])]
     with reading() as session:
         assert [one.escalated_at is not None for one in Decision.pending(session)] == [True, False]
         (told,) = session.scalars(select(Entry).where(Entry.action == "decision.escalated")).all()
@@ -165,7 +177,7 @@ def test_two_sweeps_at_the_same_moment_tell_of_a_decision_once(clock):
     done = at_once(operators.escalate_overdue.fn, operators.escalate_overdue.fn)
 
     assert sorted(done) == [0, 1]
-    assert len(mails("decision_overdue")) == 1
+    assert gathered() == [(ADA, [], ["overdue"])]
 
 
 def test_nobody_is_told_at_night_and_without_a_manager_the_provider_is(clock):
@@ -176,7 +188,7 @@ def test_nobody_is_told_at_night_and_without_a_manager_the_provider_is(clock):
     clock(WEDNESDAY)
     assert operators.escalate_overdue.fn() == 1
 
-    assert mails("decision_overdue") == [(settings().provider_email, [])]
+    assert gathered() == [(settings().provider_email, [], ["overdue"])]
 
 
 def test_an_answered_decision_is_not_told_of(clock):
@@ -198,18 +210,116 @@ def test_during_an_absence_mails_go_to_the_deputy_as_well_and_on_to_the_deputys_
     operators.set_absence(ada, today, today + timedelta(days=3), bea, ADA)
     asked(case_id, 5)
     operators.escalate_overdue.fn()
+    clock(minutes=5)
     operators.set_absence(bea, today, today, cem, ADA)
     asked(case_id, 5, "advice:2")
     operators.escalate_overdue.fn()
+    clock(minutes=5)
     operators.set_absence(ada, today + timedelta(days=1), today + timedelta(days=3), bea, ADA)
     asked(case_id, 5, "advice:3")
     operators.escalate_overdue.fn()
 
-    assert mails("decision_overdue") == [
+    assert mails("decisions_wait") == [
         *[(ADA, []), (BEA, [ADA])],
         *[(ADA, []), (BEA, [ADA]), (CEM, [ADA])],
         (ADA, []),
     ]
+
+
+def test_what_is_due_at_once_for_one_reader_is_one_mail(clock):
+    clock(WEDNESDAY)
+    for email in (ADA, BEA):
+        factories.operator(email, manager=email == ADA)
+    for number in range(30):
+        asked(factories.opened(f"test:{number}"), 5 if number < 10 else 0.9999 if number < 20 else 0.01)
+        asked(factories.opened(f"more:{number}"), 0.01)
+    clock(minutes=2)
+
+    operators.tell_new.fn()
+    send_reminders.fn()
+    operators.escalate_overdue.fn()
+    clock(minutes=1)
+    send_reminders.fn()
+    operators.escalate_overdue.fn()
+
+    assert [(to, len(whys)) for to, _, whys in gathered()] == [(ADA, 60), (BEA, 60)]
+    assert [to for to, _, whys in gathered() if "overdue" in whys] == [ADA]
+
+
+def test_new_questions_are_told_within_minutes_together_and_once(clock):
+    clock(WEDNESDAY)
+    factories.operator(ADA)
+    case_id = factories.opened()
+    asked(case_id, 0)
+    assert operators.tell_new.fn() == 0
+    clock(minutes=2)
+    asked(case_id, 0, "advice:2")
+
+    clock(minutes=2)
+    assert sorted(at_once(operators.tell_new.fn, operators.tell_new.fn)) == [0, 2]
+    assert operators.tell_new.fn() == 0
+
+    assert gathered() == [(ADA, [], ["new", "new"])]
+    with reading() as session:
+        (mail,) = session.scalars(select(Outgoing).where(Outgoing.kind == "decisions_wait")).all()
+    assert mail.due_at <= now() + operators.GATHER
+    assert str(write(mail)["Subject"]) == "2 neue Entscheidungen warten auf Sie"
+
+
+def test_new_questions_are_told_in_working_hours_and_to_deputies_as_well(clock):
+    clock(datetime(2026, 6, 17, 21, tzinfo=UTC))
+    for email in (ADA, BEA):
+        factories.operator(email)
+    day = operators.today() + timedelta(days=1)
+    operators.set_absence(account(BEA).id, day, day, account(ADA).id, ADA)
+    asked(factories.opened(), 0)
+    clock(minutes=10)
+
+    assert operators.tell_new.fn() == 0
+    clock(datetime(2026, 6, 18, 9, tzinfo=UTC))
+    assert operators.tell_new.fn() == 1
+
+    assert gathered() == [(ADA, [BEA], ["new"]), (BEA, [], ["new"])]
+
+
+@pytest.mark.parametrize("level", [Level.CASE, Level.FIRM])
+def test_where_reminders_are_paused_new_questions_are_told_when_they_go_on(clock, level):
+    clock(WEDNESDAY)
+    factories.operator(ADA)
+    case_id = factories.opened()
+    owner = case_id if level is Level.CASE else factories.firm_of(case_id)
+    asked(case_id, 0.1)
+    cadences.pause(level, owner, ADA)
+
+    assert operators.tell_new.fn() == 0
+    cadences.resume(level, owner, ADA)
+    assert operators.tell_new.fn() == 1
+
+
+def test_an_answered_question_is_told_to_nobody(clock):
+    clock(WEDNESDAY)
+    factories.operator(ADA)
+    case_id = factories.opened(plan=None, interval=None)
+    asked(case_id, 0.1)
+    factories.decide(case_id, "agreed", plan="plus", interval="yearly")
+
+    assert operators.tell_new.fn() == 0
+    assert gathered() == []
+
+
+def test_what_has_left_already_is_no_part_of_the_next_mail(clock):
+    clock(WEDNESDAY)
+    factories.operator(ADA, manager=True)
+    case_id = factories.opened()
+    asked(case_id, 5)
+    operators.escalate_overdue.fn()
+    with transaction() as session:
+        Outgoing.due(session, now() + timedelta(hours=1), 10, timedelta(minutes=10))
+    asked(case_id, 5, "advice:2")
+
+    operators.escalate_overdue.fn()
+
+    assert [whys for _, _, whys in gathered()] == [["overdue"], ["overdue"]]
 
 
 def test_operators_are_reminded_each_in_their_language_and_deputies_know_for_whom(clock):

@@ -9,7 +9,7 @@ from models.audit import first_broken, trail
 from models.cadence import Follow, FollowUnfit, Level, WaitKind
 from models.db import reading, transaction
 from models.exchange import Outgoing
-from models.link import LinkReplaced, Purpose
+from models.link import Link, LinkReplaced, Purpose
 from models.onboarding import Onboarding, Reminder, StepName
 from models.person import Person, Role
 from models.request import Named
@@ -18,6 +18,7 @@ from tasks import accounts, answers
 from tasks.bounces import note_bounce
 from tasks.cadences import inherit_cadence, missed, pause, resume, set_cadence
 from tasks.invitations import SentJustNow, SentOften, add_caseworkers, add_clients, resend
+from tasks.mails import write
 from tasks.reminders import REMINDERS_AT_ONCE, Held, foresee, send_reminders
 from tests.factories import (
     advance,
@@ -423,6 +424,20 @@ def test_the_organiser_is_told_once_who_has_not_answered_in_an_hour_of_their_own
     assert len(silent_mails()) == 1
 
 
+def test_an_organiser_is_told_of_caseworkers_and_clients_in_one_mail(clock):
+    case_id = with_client()
+    add_caseworkers(firm_of(case_id), ERIKA, [Named(name="Jan Beispiel", email="jan@freitag.example")])
+    advance(case_id)
+    for kind in (WaitKind.CLIENT, WaitKind.CASEWORKER):
+        set_days(Level.PROVIDER, 0, "1", "1", Follow.ORGANISER, kind)
+    for _ in range(2):
+        remind(clock, days=1)
+
+    (mail,) = silent_mails()
+
+    assert sorted(one["step"] for one in mail.facts["people"]) == ["caseworkers", "clients"]
+
+
 def test_who_falls_silent_after_the_organiser_was_told_is_told_of_the_next_day(clock):
     with_client()
     live_on(clock, 2)
@@ -443,9 +458,11 @@ def test_the_managers_are_told_when_reminders_have_not_moved_a_decision(clock):
     live_on(clock, 4, "2", WaitKind.ADVICE, Follow.MANAGERS)
 
     with reading() as session:
-        (mail,) = session.scalars(select(Outgoing).where(Outgoing.kind == "decision_overdue")).all()
-        assert mail.to_address == "leitung@convent-it.example"
-        assert (mail.facts["question"], mail.facts["reminders"]) == ("advice", 2)
+        mails = session.scalars(select(Outgoing).where(Outgoing.kind == "decisions_wait")).all()
+        told = [(mail.to_address, one) for mail in mails for one in mail.facts["questions"] if one["why"] == "overdue"]
+    ((address, question),) = told
+    assert address == "leitung@convent-it.example"
+    assert (question["kind"], question["reminders"]) == ("advice", 2)
 
 
 @pytest.mark.parametrize(
@@ -468,6 +485,21 @@ def test_operators_are_reminded_of_all_that_waits_for_them_in_one_mail(clock):
         mail = session.scalars(select(Outgoing).where(Outgoing.key == key)).one()
     assert [one["kind"] for one in mail.facts["questions"]] == ["advice"] * 3
     assert mail.person_id is None
+
+
+def test_whoever_is_to_sign_and_to_send_a_logo_is_reminded_in_one_mail(clock):
+    case_id = with_organiser()
+
+    remind(clock, days=30)
+
+    with reading() as session:
+        sent = session.scalars(select(Outgoing).where(Outgoing.created_at > now() - timedelta(hours=1))).all()
+    assert [(mail.kind, [one["step"] for one in mail.facts["also"]]) for mail in sent] == [("agreement", ["logo"])]
+    text = write(
+        sent[0], Link(id=1, purpose=Purpose.AGREEMENT, generation=1, expires_at=now() + timedelta(days=1))
+    ).get_body(("plain",))
+    assert "Außer Ihrer Unterschrift fehlt noch" in text.get_content()
+    assert f"/firm/{firm_of(case_id)}/logo" in text.get_content()
 
 
 def test_an_answered_question_is_not_reminded_of(clock):

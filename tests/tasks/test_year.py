@@ -5,8 +5,11 @@ from datetime import timedelta
 from itertools import pairwise
 
 from models.cadence import DEFAULTS, WaitKind
+from tasks.operators import GATHER_REMINDERS
 from tests.models.test_schedule import may_be_written_to
-from tests.year import BEGIN, live_through, reminders_written
+from tests.year import BEGIN, live_through, mails_about_decisions, reminders_written
+
+OF_OPERATORS = (WaitKind.ADVICE, WaitKind.DECISION)
 
 
 def test_a_year_of_chasing_keeps_its_promises(monkeypatch):
@@ -16,12 +19,15 @@ def test_a_year_of_chasing_keeps_its_promises(monkeypatch):
         nonlocal at
         at = moment
 
-    for module in ("reminders", "accounts", "agreements", "passes", "cases"):
+    for module in ("reminders", "accounts", "agreements", "passes", "cases", "operators"):
         monkeypatch.setattr(f"tasks.{module}.now", lambda: at)
     monkeypatch.setattr("tasks.passes.start_run", lambda *_, **__: None)
 
     year = live_through(clock, cases=60)
 
+    operators = mails_about_decisions()
+    assert len(operators) < sum(year.mails[kind, n] for kind in OF_OPERATORS for n in range(1, 13))
+    assert all(b - a >= GATHER_REMINDERS for a, b in pairwise(operators))  # What is due at once is one mail.
     written = reminders_written()
     assert all(may_be_written_to(person, mail.created_at) for person, mail in written)
     assert len({mail.key for _, mail in written}) == len(written)
