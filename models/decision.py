@@ -154,7 +154,7 @@ class Decision(Base):
     def ask_again(cls, session: Session, case: Onboarding, questions: Sequence[Self], now: datetime) -> None:
         """What was answered, or was no question any more, is open once more."""
         for one in questions:
-            one.verdict = one.answered_at = one.answered_by = one.answer = one.escalated_at = None
+            one.verdict = one.answered_at = one.answered_by = one.answer = one.told_at = one.escalated_at = None
             one.opened_at = now
         session.flush()
         cls._await(session, questions, {case.id: case.firm_id})

@@ -22,7 +22,8 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session, undefer
 
 from models.code import Code
-from models.db import reading, transaction
+from models.db import Facts, reading, transaction
+from models.decision import Decision
 from models.document import Document
 from models.exchange import MailKind, Outgoing, Urgency
 from models.link import Link
@@ -181,8 +182,14 @@ def _claim(limit: int, only: Urgency | None = None) -> list[_Mail]:
         documents = {file.id: file for file in session.scalars(wanted.options(undefer(Document.content)))}
         asked = {row.id: row.facts["code_id"] for row in rows if row.kind is MailKind.SIGN_CODE}
         codes = {code.id: code for code in session.scalars(select(Code).where(Code.id.in_(asked.values())))}
+        listed = {one["id"] for row in rows for one in _questions(row)}
+        open_ones = select(Decision.id).where(Decision.id.in_(listed), Decision.answered_at.is_(None))
+        undecided = set(session.scalars(open_ones)) if listed else set()
         known = select(Person.id).where(Person.id.in_({row.person_id for row in rows}), Person.bounced_at.is_not(None))
         bounced = set(session.scalars(known))
+    for row in rows:
+        if questions := _questions(row):  # What was decided while the mail was gathered is not told any more.
+            row.facts = {**row.facts, "questions": [one for one in questions if one["id"] in undecided]}
     return [
         _Mail(
             row,
@@ -194,6 +201,12 @@ def _claim(limit: int, only: Urgency | None = None) -> list[_Mail]:
         )
         for row in rows
     ]
+
+
+def _questions(row: Outgoing) -> list[Facts]:
+    """The questions that the mail tells of; none that an older version wrote down without their ids."""
+    told = row.facts.get("questions", []) if row.kind is MailKind.DECISIONS_WAIT else []
+    return [one for one in told if "id" in one]
 
 
 def _deliver(mail: _Mail, server: "_Connection") -> _Verdict:
@@ -217,7 +230,7 @@ def _deliver(mail: _Mail, server: "_Connection") -> _Verdict:
 
 def _useless(mail: _Mail) -> _Verdict | None:
     """Why this mail should not leave, if so."""
-    if mail.link is not None and mail.link.used_at is not None:
+    if (mail.link is not None and mail.link.used_at is not None) or mail.row.facts.get("questions") == []:
         return _Verdict(Outcome.DROPPED, "goal reached")
     if mail.link is not None and mail.link.expires_at <= now():
         return _Verdict(Outcome.DROPPED, "link expired")

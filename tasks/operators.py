@@ -14,7 +14,6 @@ from models.db import Facts, reading, transaction
 from models.decision import Decision
 from models.errors import NotFound
 from models.exchange import MailKind, Outgoing
-from models.firm import Firm
 from models.link import Link, Purpose
 from models.onboarding import Onboarding, Party
 from models.operator import OperatorAlready, operators, readers
@@ -203,30 +202,28 @@ def tell_new() -> int:
     at = now()
     if next_reachable(at, timedelta(), Reach()) > at:
         return 0
-    untold = (
-        select(Decision, Firm.name)
-        .join(Onboarding, Onboarding.id == Decision.onboarding_id)
-        .join(Firm, Firm.id == Onboarding.firm_id)
-        .where(Decision.told_at.is_(None), Decision.answered_at.is_(None), Onboarding.stopped_at.is_(None))
-        .where(~Pause.holds(Onboarding.id.expression, Onboarding.firm_id.expression))
-        .order_by(Decision.opened_at)
-        .limit(TOLD_AT_ONCE)
-    )
+    untold = select(Decision.id, Decision.opened_at).join(Onboarding, Onboarding.id == Decision.onboarding_id)
+    untold = untold.where(Decision.told_at.is_(None), Decision.answered_at.is_(None), Onboarding.stopped_at.is_(None))
+    untold = untold.where(~Pause.holds(Onboarding.id.expression, Onboarding.firm_id.expression))
     with reading() as session:
-        first = session.execute(untold.limit(1)).first()
-    if first is None or first[0].opened_at > at - GATHER:
+        found = session.execute(untold.order_by(Decision.opened_at).limit(TOLD_AT_ONCE)).all()
+    if not found or found[0].opened_at > at - GATHER:
         return 0
+    try:
+        return each(lambda one: _tell(one.id, at), found)
+    finally:
+        kick_mail()
+
+
+def _tell(decision_id: int, at: datetime) -> bool:
     with transaction() as session:
-        # A case that somebody is at work on is left to the next sweep: the answer may just be coming.
-        locked = untold.with_for_update(of=(Onboarding, Decision), key_share=True, skip_locked=True)
-        rows = session.execute(locked).all()
-        for decision, _ in rows:
-            decision.told_at = at
-        if rows:
-            told = [question(decision, firm, "new") for decision, firm in rows]
-            _gather(session, operators(session), told, GATHER)
-    kick_mail()
-    return len(rows)
+        decision = Decision.get(session, decision_id)
+        if decision.answered_at is not None or decision.told_at is not None:
+            return False
+        case = Onboarding.get(session, decision.onboarding_id)
+        decision.told_at = at
+        _gather(session, operators(session), [question(decision, case.firm.name, "new")], GATHER)
+        return True
 
 
 @side_effect(name="escalate overdue decisions")

@@ -13,14 +13,16 @@ from models.cadence import Follow, Level, WaitKind
 from models.db import reading, transaction
 from models.decision import Decision
 from models.errors import ProvisionError
+from models.exchange import Outgoing
 from models.link import Link, Purpose, later_token
 from models.onboarding import Onboarding, Reminder, StepName
 from models.person import Account, Person, Role
 from models.request import Named
 from models.schedule import now
-from tasks import access, accounts, cadences, cases, corrections, later, stopped
+from tasks import access, accounts, cadences, cases, corrections, delivery, later, stopped
+from tasks.bounces import note_bounce
 from tasks.decisions import take_answer
-from tasks.operators import escalate_overdue
+from tasks.operators import escalate_overdue, tell_new
 from tasks.reminders import send_reminders
 from tests import factories
 from tests.locks import interleaved, locked_by, watched
@@ -74,11 +76,22 @@ def rhythm(level, owner):
     return set_it
 
 
+def refused(at):
+    """A mail to the organiser comes back while it is handed over."""
+    with reading() as session:
+        row = session.scalars(select(Outgoing).where(Outgoing.onboarding_id == at.case, Outgoing.person_id > 0)).first()
+    under_way = delivery._Mail(row, row.due_at, None, None, None, address_is_bad=False)
+    delivery._record(under_way, delivery._refused(550, "5.1.1 User unknown"))
+
+
 ACTS: dict[str, Callable[[SimpleNamespace], object]] = {
     "a pass": lambda at: factories.advance(at.case),
     "an answer": lambda at: cases.answer_decision(at.question, "grant", OPERATOR),
     "an answer in Prefect": lambda at: take_answer.fn(at.question, f"run-{at.case}", {"verdict": "refuse"}),
     "escalation": lambda _: escalate_overdue.fn(),
+    "news for operators": lambda _: tell_new.fn(),
+    "a bounce": lambda at: note_bounce({"address": at.email, "kind": "hard"}),
+    "a refused mail": refused,
     "reminders": lambda _: send_reminders.fn(),
     "registering": join,
     "registering elsewhere": lambda at: accounts.registered_elsewhere(at.email, f"idp-{at.firm}-{at.case}", "E", "M"),
