@@ -32,7 +32,7 @@ from prefect.client.schemas.actions import (
 )
 from prefect.client.schemas.filters import WorkPoolFilter, WorkPoolFilterName
 from prefect.client.schemas.schedules import CronSchedule, IntervalSchedule
-from prefect.exceptions import ObjectAlreadyExists
+from prefect.exceptions import ObjectAlreadyExists, ObjectNotFound
 from prefect.settings import get_current_settings
 from prefect.utilities.callables import parameter_schema
 
@@ -158,7 +158,6 @@ def register(catalogue: tuple[Deployment, ...] = CATALOGUE) -> None:
     """Make the server's deployments those of *catalogue*: new, changed and removed ones; safe to repeat."""
     with get_client(sync_client=True) as prefect:
         _open_pool(prefect)
-        _make_queue(prefect)
         ours = WorkPoolFilter(name=WorkPoolFilterName(any_=[POOL]))
         known = {deployment.id for deployment in prefect.read_deployments(work_pool_filter=ours)}
         kept = {_register(prefect, deployment) for deployment in catalogue}
@@ -196,7 +195,8 @@ def differences(ask: Ask, catalogue: tuple[Deployment, ...] = CATALOGUE) -> dict
 
 def _pool_differs(ask: Ask) -> Difference | None:
     try:
-        stops = [ask("GET", f"/work_pools/{POOL}", None), ask("GET", f"/work_pools/{POOL}/queues/{QUEUE}", None)]
+        queues = [ask("GET", f"/work_pools/{POOL}/queues/{queue}", None) for queue in (QUEUE, URGENT)]
+        stops = [ask("GET", f"/work_pools/{POOL}", None), *queues]
     except httpx.HTTPStatusError as error:
         if error.response.status_code == httpx.codes.NOT_FOUND:
             return Difference.MISSING
@@ -232,7 +232,7 @@ def _written(deployment: Deployment) -> dict[str, Any]:
         "tags": sorted(deployment.tags),
         "entrypoint": deployment.entrypoint,
         "work_pool_name": POOL,
-        "work_queue_name": QUEUE,
+        "work_queue_name": deployment.queue,
         "parameters": {},
         "job_variables": {},
         "enforce_parameter_schema": True,
@@ -267,12 +267,20 @@ def _open_pool(prefect: SyncPrefectClient) -> None:
         if found.is_paused or found.concurrency_limit == 0:
             open_again = WorkPoolUpdate(is_paused=False, concurrency_limit=found.concurrency_limit or None)
             prefect.update_work_pool(POOL, open_again)
-    queue = prefect.read_work_queue_by_name(QUEUE, POOL)
+    for name in (QUEUE, URGENT):
+        _open_queue(prefect, name)
+
+
+def _open_queue(prefect: SyncPrefectClient, name: str) -> None:
+    try:
+        queue = prefect.read_work_queue_by_name(name, POOL)
+    except ObjectNotFound:
+        queue = prefect.create_work_queue(name, "Was nicht warten kann.", priority=1, work_pool_name=POOL)
     if queue.is_paused or queue.concurrency_limit == 0:
         prefect.request(
             "PATCH",
             "/work_pools/{work_pool_name}/queues/{name}",
-            path_params={"work_pool_name": POOL, "name": QUEUE},
+            path_params={"work_pool_name": POOL, "name": name},
             json={"is_paused": False, "concurrency_limit": queue.concurrency_limit or None},
         )
 
@@ -281,13 +289,6 @@ PULL: tuple[dict[str, dict[str, str]], ...] = (
     {"prefect.deployments.steps.set_working_directory": {"directory": str(ROOT)}},
 )
 """How Prefect's own workers come to the code."""
-
-
-def _make_queue(prefect: SyncPrefectClient) -> None:
-    try:
-        prefect.read_work_queue_by_name(URGENT, POOL)
-    except ObjectNotFound:
-        prefect.create_work_queue(URGENT, "Was nicht warten kann.", priority=1, work_pool_name=POOL)
 
 
 def _register(prefect: SyncPrefectClient, deployment: Deployment) -> UUID:

@@ -155,7 +155,7 @@ def test_addresses_from_before_come_into_the_form_in_which_they_are_looked_for(n
 
 
 def test_mails_about_one_overdue_decision_say_the_same_as_those_about_several(nothing):
-    command.upgrade(config(), "0015")
+    command.upgrade(config(), "0017")
     told = {
         "question": "advice",
         "about": "Kanzlei",
