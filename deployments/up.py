@@ -26,6 +26,7 @@ from models.errors import N_, ProvisionError
 from models.settings import keep_private, settings
 from tasks.completeness import check_texts
 from tasks.runs import access
+from tasks.sandbox import NothingIsOpened, rehearse
 from tasks.seal import own_seal
 
 PATIENCE = 300
@@ -169,7 +170,11 @@ def _welcome(made: Endpoints, seconds: float) -> str:
 
 
 def _warn() -> None:
-    """Tell now what would keep agreements back in a week. What own texts lack is told too, and never refused."""
+    """Tell now what would keep files and agreements back in a week. What own texts lack is told, and never refused."""
+    try:
+        rehearse()
+    except NothingIsOpened as problem:
+        print(problem.why, file=sys.stderr)  # noqa: T201
     try:
         if settings().seal_pkcs12 is not None:
             own_seal()

@@ -111,6 +111,8 @@ class Settings(BaseSettings):
 
     runs_at_once: int = 4
     """Flow runs that one worker has at work at the same time."""
+    unconfined: bool = False
+    """Open strangers' files with limits of time and memory alone where the system cannot confine a process further."""
     fetch_private: bool = False
     """Let the logo fetcher reach private and loopback addresses: tests and the demo only."""
     rate_limit_storage: str = "memory://"

@@ -1,12 +1,26 @@
 """What a process that opens strangers' files can no longer do once it has confined itself.
 
-Time, memory and the size of files are limited on every system. On Linux, where the kernel has filters for system
-calls, it also gets no connection, starts no program and reaches no other process; elsewhere that part is left out.
+On Linux it reads libraries, fonts and our code and nothing else, writes nothing but what is open already, gets no
+connection and no device, starts no process or thread, and reaches no other process: by Landlock
+(``tasks.landlock``) and a list of system calls (``tasks.seccomp``), for root as for anybody. Where the kernel has no
+Landlock, the list has no call that opens a file: what such a process will need it has to load before, and the letters
+of a drawing become boxes for want of fonts. Where that cannot be had either, it does not work at all.
+
+Elsewhere (macOS) there is neither, and ``PROVISION_UNCONFINED`` has to say that limits will do: of time, memory,
+files, and of processes.
 """
 
 import ctypes
-import platform
+import importlib
+import os
 import resource
+import signal
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from tasks.landlock import leave_only_libraries
+from tasks.seccomp import allow_only_what_reading_needs
 
 CPU_SECONDS = 8
 MEMORY = 1 << 30
@@ -14,52 +28,57 @@ MEMORY = 1 << 30
 FILE_MOST = 20_000_000
 """Bytes that it may write to one file; its answer is one."""
 FILES = 64
+CODECS = ("ascii", "latin_1", "iso8859_15", "cp1252", "utf_8_sig", "utf_16", "utf_16_be", "utf_16_le", "utf_32", "idna")
+UNCONFINED = "PROVISION_UNCONFINED"
+"""Set in the environment of the process: limits alone will do where there is nothing more."""
 
-_FORBIDDEN = {
-    # socket, connect, bind, execve, execveat, fork, vfork, kill, ptrace, process_vm_readv and _writev, io_uring_setup.
-    "x86_64": (0xC000003E, (41, 42, 49, 59, 322, 57, 58, 62, 101, 310, 311, 425)),
-    "aarch64": (0xC00000B7, (198, 203, 200, 221, 281, 129, 117, 270, 271, 425)),
-}
-"""By machine: its name in the kernel, and the numbers of the system calls."""
-_LOAD, _EQUAL, _AT_LEAST, _RETURN = 0x20, 0x15, 0x35, 0x06
-_ALLOW, _NOT_PERMITTED = 0x7FFF0000, 0x00050001
-_NO_NEW_PRIVILEGES, _SET_FILTER, _BY_PROGRAM = 38, 22, 2
+_NO_NEW_PRIVILEGES, _DIES_WITH_PARENT = 38, 1
 
 
-def confine() -> None:
-    """Give up for good what opening a file does not need."""
-    resource.setrlimit(resource.RLIMIT_CPU, (CPU_SECONDS, CPU_SECONDS + 1))
-    resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
-    resource.setrlimit(resource.RLIMIT_FSIZE, (FILE_MOST, FILE_MOST))
-    resource.setrlimit(resource.RLIMIT_NOFILE, (FILES, FILES))
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    _forbid_system_calls()
+class CannotConfine(Exception):
+    """The system does not let a process give up what it must not have, so it must not open anything."""
 
 
-def _forbid_system_calls() -> None:
-    machine = _FORBIDDEN.get(platform.machine())
-    if platform.system() != "Linux" or machine is None:
-        return
-    name, calls = machine
-    last = len(calls) + 1
-    rules = [
-        (_LOAD, 0, 0, 4),  # Which machine's numbers these are.
-        (_EQUAL, 0, last + 1, name),
-        (_LOAD, 0, 0, 0),  # The number of the call; from here on a match jumps to the last rule.
-        (_AT_LEAST, last - 1, 0, 0x40000000),
-        *((_EQUAL, len(calls) - at, 0, call) for at, call in enumerate(calls)),
-        (_RETURN, 0, 0, _ALLOW),
-        (_RETURN, 0, 0, _NOT_PERMITTED),
-    ]
-    program = (_Rule * len(rules))(*(_Rule(*rule) for rule in rules))
+def confine(ahead: Sequence[str] = ()) -> None:
+    """Give up for good what opening a file does not need; raises CannotConfine where that is too little.
+
+    *ahead* are modules that are loaded when they are needed; at once where no file can be opened afterwards.
+    """
+    for limit, most in (
+        (resource.RLIMIT_CPU, (CPU_SECONDS, CPU_SECONDS + 1)),
+        (resource.RLIMIT_AS, (MEMORY, MEMORY)),
+        (resource.RLIMIT_FSIZE, (FILE_MOST, FILE_MOST)),
+        (resource.RLIMIT_NOFILE, (FILES, FILES)),
+        (resource.RLIMIT_NPROC, (0, 0)),
+        (resource.RLIMIT_CORE, (0, 0)),
+    ):
+        resource.setrlimit(limit, most)
+    try:
+        _confine_on_linux(ahead)
+    except OSError as error:
+        if UNCONFINED not in os.environ:
+            raise CannotConfine(
+                f"Files of strangers are not opened here, since this process cannot be confined ({error.strerror}): "
+                "work on Linux 5.13 or later, x86-64 or ARM64, or let limits of time and memory do "
+                f"by {UNCONFINED}=true."
+            ) from error
+
+
+def _confine_on_linux(ahead: Sequence[str]) -> None:
+    if sys.platform != "linux":
+        raise OSError(0, f"{sys.platform} has neither Landlock nor seccomp")
+    if len(list(Path("/proc/self/task").iterdir())) > 1:
+        raise OSError(0, "there are threads already, which would stay free")  # Both hold for one thread alone.
+    _control(_DIES_WITH_PARENT, signal.SIGKILL)
+    _control(_NO_NEW_PRIVILEGES, 1)
+    opening = leave_only_libraries()
+    if not opening:
+        for module in (*ahead, *(f"encodings.{name}" for name in CODECS)):
+            importlib.import_module(module)
+    allow_only_what_reading_needs(opening=opening)
+
+
+def _control(what: int, value: int) -> None:
     kernel = ctypes.CDLL(None, use_errno=True)
-    kernel.prctl(_NO_NEW_PRIVILEGES, 1, 0, 0, 0)
-    kernel.prctl(_SET_FILTER, _BY_PROGRAM, ctypes.byref(_Program(len(rules), program)))
-
-
-class _Rule(ctypes.Structure):
-    _fields_ = (("code", ctypes.c_ushort), ("yes", ctypes.c_ubyte), ("no", ctypes.c_ubyte), ("value", ctypes.c_uint))
-
-
-class _Program(ctypes.Structure):
-    _fields_ = (("length", ctypes.c_ushort), ("rules", ctypes.POINTER(_Rule)))
+    if kernel.prctl(what, *(ctypes.c_ulong(each) for each in (value, 0, 0, 0))) != 0:
+        raise OSError(ctypes.get_errno(), f"prctl {what}: {os.strerror(ctypes.get_errno())}")

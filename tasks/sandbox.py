@@ -1,8 +1,9 @@
 """The process in which strangers' files are opened: without secrets, with little memory and time.
 
-``ask`` is called by the product and starts ``python -m MODULE``, which calls ``answer`` and nothing else. A line of
-JSON and bytes go in and come out, so that even a process that a file has taken over can hand back nothing but a wrong
-answer; through files, which have a limit of size where pipes have none.
+``run`` is called by the product and starts ``python -m MODULE``, which confines itself (``tasks.confinement``) before
+it reads a byte of what it was given. It inherits its input, a file for its answer, one for its complaints, and nothing
+else. So even a process that a file has taken over can hand back nothing but a wrong answer, of limited size, and keep
+nothing. ``ask`` sends a line of JSON and files and gets the same; ``answer`` is the other side of it.
 """
 
 import json
@@ -13,22 +14,27 @@ import subprocess
 import sys
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryFile
 from threading import BoundedSemaphore
 from typing import Any
 
-from tasks.confinement import confine
+from models.errors import N_, ProvisionError
+from tasks.confinement import UNCONFINED, CannotConfine, confine
 
 log = logging.getLogger(__name__)
 
 WALL_SECONDS = 15
 AT_ONCE = 4
 """Processes; whoever comes later waits for one of them, so that many files do not need much memory."""
+COMPLAINT_MOST = 4000
 
 _turn = BoundedSemaphore(AT_ONCE)
 _TOO_COSTLY = 3
 """Exit status of a process that ran out of memory or depth and could still say so."""
+_UNCONFINED = 4
+"""Exit status of a process that could not confine itself, and so has read nothing."""
 
 
 class TooCostly(Exception):
@@ -39,44 +45,96 @@ class Failed(Exception):
     """The process met an error that nobody foresaw; may be the file's fault or ours."""
 
 
-def ask(module: str, facts: dict[str, Any], *files: bytes) -> tuple[dict[str, Any], bytes]:
-    """What *module* answers to the facts and files; raises TooCostly or Failed."""
-    with _turn, TemporaryFile() as given, TemporaryFile() as said, TemporaryFile() as complained:
-        given.write(json.dumps({"facts": facts, "sizes": [len(file) for file in files]}).encode() + b"\n")
-        given.writelines(files)
-        given.seek(0)
+class NothingIsOpened(ProvisionError):
+    """The system cannot confine the process, so that no stranger's file is opened; the log says why."""
+
+    status = 503
+    says = N_("Files cannot be opened at the moment, and nothing was changed: please try again later, or tell us.")
+
+    def __init__(self, why: str) -> None:
+        super().__init__(why)
+        self.why = why
+
+
+@dataclass(frozen=True)
+class Ended:
+    """How a limited process ended."""
+
+    code: int
+    said: bytes
+
+
+def run(module: str, given: bytes, seconds: float) -> Ended:
+    """Let *module* work on what is given for so long; raises NothingIsOpened if it cannot be confined."""
+    from models.settings import settings  # Not in the limited process, which begins with the import of this module.
+
+    environment = {"PATH": os.environ.get("PATH", os.defpath), "HOME": os.environ.get("HOME", "/"), "LANG": "C.UTF-8"}
+    if settings().unconfined:
+        environment[UNCONFINED] = "true"
+    # Files have a limit of size where pipes have none.
+    with TemporaryFile() as said, TemporaryFile() as complained:
         process = subprocess.Popen(  # noqa: S603  (a module of ours)
             [sys.executable, "-m", module],
-            stdin=given,
+            stdin=subprocess.PIPE,
             stdout=said,
             stderr=complained,
             start_new_session=True,  # A group of its own, which ends with it.
             cwd=Path(__file__).parents[1],
-            env={"PATH": os.environ.get("PATH", os.defpath), "HOME": os.environ.get("HOME", "/"), "LANG": "C.UTF-8"},
+            env=environment,
         )
         try:
-            code = process.wait(WALL_SECONDS)
+            process.communicate(given, timeout=seconds)
         except subprocess.TimeoutExpired:
-            code = -signal.SIGKILL
+            log.info("%s took more than %s s", module, seconds)
         finally:
             with suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)
             process.wait()
-        if code == 1:
-            complained.seek(max(0, complained.seek(0, os.SEEK_END) - 4000))
-            log.error("%s failed:\n%s", module, complained.read().decode(errors="replace"))
-            raise Failed
+            if process.stdin is not None:
+                process.stdin.close()
+        if process.returncode in {1, _UNCONFINED}:
+            complained.seek(max(0, complained.seek(0, os.SEEK_END) - COMPLAINT_MOST))
+            complaint = complained.read().decode(errors="replace").strip()
+            log.error("%s failed:\n%s", module, complaint)
+            if process.returncode == _UNCONFINED:
+                raise NothingIsOpened(complaint)
         said.seek(0)
-        head, _, rest = said.read().partition(b"\n")
-        if code or not head:
-            raise TooCostly
-        answered: dict[str, Any] = json.loads(head)
-        return answered, rest
+        return Ended(process.returncode, said.read())
 
 
-def answer(work: Callable[[dict[str, Any], Sequence[bytes]], tuple[dict[str, Any], bytes]]) -> None:
+def ask(module: str, facts: dict[str, Any], *files: bytes) -> tuple[dict[str, Any], bytes]:
+    """What *module* answers to the facts and files; raises TooCostly, Failed or NothingIsOpened."""
+    head = json.dumps({"facts": facts, "sizes": [len(file) for file in files]}).encode()
+    with _turn:
+        ended = run(module, b"".join((head, b"\n", *files)), WALL_SECONDS)
+    if ended.code == 1:
+        raise Failed
+    head, _, rest = ended.said.partition(b"\n")
+    if ended.code or not head:
+        raise TooCostly
+    try:
+        answered = json.loads(head)
+    except ValueError as error:
+        raise Failed from error
+    if not isinstance(answered, dict):
+        raise Failed
+    return answered, rest
+
+
+def confined(ahead: Sequence[str] = ()) -> None:
+    """Begin the life of the limited process, which ends here if it cannot be confined."""
+    try:
+        confine(ahead)
+    except CannotConfine as error:
+        print(error, file=sys.stderr, flush=True)  # noqa: T201
+        os._exit(_UNCONFINED)
+
+
+def answer(
+    work: Callable[[dict[str, Any], Sequence[bytes]], tuple[dict[str, Any], bytes]], ahead: Sequence[str] = ()
+) -> None:
     """The life of the limited process: do *work* on what was asked, and say what came of it."""
-    confine()
+    confined(ahead)
     head = json.loads(sys.stdin.buffer.readline())
     files = [sys.stdin.buffer.read(size) for size in head["sizes"]]
     try:
@@ -84,3 +142,12 @@ def answer(work: Callable[[dict[str, Any], Sequence[bytes]], tuple[dict[str, Any
     except (MemoryError, RecursionError):
         os._exit(_TOO_COSTLY)
     sys.stdout.buffer.write(json.dumps(told).encode() + b"\n" + content)
+
+
+def rehearse() -> None:
+    """Confine a process for nothing; raises NothingIsOpened where that cannot be done."""
+    run("tasks.sandbox", b"", WALL_SECONDS)
+
+
+if __name__ == "__main__":
+    confined()

@@ -154,4 +154,6 @@ def _told(box: tuple[float, float, float, float], width: float, height: float) -
 
 
 if __name__ == "__main__":
-    answer(_cut)
+    from tasks.logos.raster import LOADED_LATER
+
+    answer(_cut, LOADED_LATER)

@@ -8,11 +8,17 @@ gradients filled in, manifold clip paths become masks, masks and patterns are pa
 """
 
 import copy
+import ctypes.util
 import math
 import re
+import sys
 from io import BytesIO
 from typing import Any
 from xml.etree import ElementTree as ET
+
+if sys.platform == "linux":
+    # CairoSVG would have compiler and linker started to find a library that it also knows by name.
+    ctypes.util.find_library = lambda name: None  # noqa: ARG005
 
 import cairosvg.bounding_box
 import cairosvg.defs

@@ -1,23 +1,20 @@
-"""A quick look at many pictures at once, in a process without secrets, with little memory and time.
+"""A quick look at many pictures at once, in the limited process of ``tasks.sandbox``.
 
 ``look`` is asked by the product and starts ``python -m tasks.logos.look``, which takes pictures on standard input and
 answers with a line of JSON for each. A picture that brings the process down costs only itself.
 """
 
 import json
-import os
 import struct
-import subprocess
 import sys
 import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from pathlib import Path
 
 from PIL import Image, ImageChops
 
-from tasks.confinement import confine
 from tasks.logos import raster, svg
+from tasks.sandbox import confined, run
 
 WALL_SECONDS = 8.0
 SIDE = 160
@@ -72,21 +69,17 @@ def look(contents: Sequence[bytes], seconds: float = WALL_SECONDS) -> list[Look 
 
 def _looked(contents: Sequence[bytes], seconds: float) -> list[Look | None]:
     packed = b"".join(struct.pack(">I", len(content)) + content for content in contents)
+    ended = run("tasks.logos.look", packed, seconds)
+    lines = [line for line in ended.said.split(b"\n") if line.endswith((b"}", b"null"))]
+    return [_read(line) for line in lines[: len(contents)]]
+
+
+def _read(line: bytes) -> Look | None:
     try:
-        output = subprocess.run(
-            [sys.executable, "-m", "tasks.logos.look"],
-            input=packed,
-            capture_output=True,
-            timeout=seconds,
-            check=False,
-            cwd=Path(__file__).parents[2],
-            env={"PATH": os.environ.get("PATH", os.defpath), "HOME": os.environ.get("HOME", "/"), "LANG": "C.UTF-8"},
-        ).stdout
-    except subprocess.TimeoutExpired as error:
-        output = error.stdout or b""
-    lines = [line for line in output.split(b"\n") if line.endswith((b"}", b"null"))]
-    answers = [json.loads(line) for line in lines[: len(contents)]]
-    return [Look(**answer) if answer else None for answer in answers]
+        told = json.loads(line)
+        return Look(**told) if told else None
+    except (ValueError, TypeError):
+        return None  # A picture that took the process over says what it likes.
 
 
 def measure(content: bytes) -> Look:
@@ -167,7 +160,7 @@ def _answer(content: bytes) -> str:
 
 
 if __name__ == "__main__":
-    confine()
+    confined(raster.LOADED_LATER)
     given = sys.stdin.buffer
     while head := given.read(4):
         print(_answer(given.read(struct.unpack(">I", head)[0])), flush=True)  # noqa: T201

@@ -18,6 +18,9 @@ from PIL import Image, ImageChops, ImageCms, ImageMath, ImageOps
 from tasks.logos.refusal import CannotShape, Refusal
 
 FORMATS = ["PNG", "JPEG", "GIF", "WEBP", "AVIF", "ICO", "BMP", "TIFF"]
+_PLUGINS = ("Png", "Jpeg", "Mpo", "Gif", "WebP", "Avif", "Ico", "Bmp", "Tiff", "Ppm")
+LOADED_LATER = ("tasks.logos.drawing", "coloraide", *(f"PIL.{name}ImagePlugin" for name in _PLUGINS))
+"""Modules that a process needs for some pictures only."""
 PIXELS = 25_000_000
 FRAMES, FRAME_PIXELS = 60, 60_000_000
 """Pictures of an animation that are looked at, and the pixels they may have together."""

@@ -174,4 +174,4 @@ def _told(_: dict[str, Any], files: Sequence[bytes]) -> tuple[dict[str, Any], by
 
 
 if __name__ == "__main__":
-    answer(_told)
+    answer(_told, raster.LOADED_LATER)

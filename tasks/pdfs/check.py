@@ -16,7 +16,7 @@ from pypdfium2 import PdfiumError
 
 from tasks.pdfs.forbidden import forbidden_in
 from tasks.pdfs.pages import Pages, Picture, what_lies_on
-from tasks.pdfs.reader import Reader
+from tasks.pdfs.reader import LOADED_LATER, Reader
 from tasks.pdfs.signatures import signatures_in
 from tasks.sandbox import answer
 
@@ -81,4 +81,4 @@ def _reader(content: bytes) -> Reader:
 
 
 if __name__ == "__main__":
-    answer(check)
+    answer(check, LOADED_LATER)

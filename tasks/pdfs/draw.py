@@ -6,6 +6,7 @@ from typing import Any
 from pypdfium2 import PdfiumError
 
 from tasks.pdfs.pages import picture
+from tasks.pdfs.reader import LOADED_LATER
 from tasks.sandbox import answer
 
 
@@ -18,4 +19,4 @@ def draw(facts: dict[str, Any], files: Sequence[bytes]) -> tuple[dict[str, Any],
 
 
 if __name__ == "__main__":
-    answer(draw)
+    answer(draw, LOADED_LATER)

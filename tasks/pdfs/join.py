@@ -11,8 +11,10 @@ from pyhanko.pdf_utils.incremental_writer import IncrementalPdfFileWriter
 from pyhanko.sign.fields import SigFieldSpec, append_signature_field
 from pypdf import PdfWriter
 from pypdf.errors import PyPdfError
+from tzlocal import get_localzone
 
 from tasks.pdfs.check import DAMAGED
+from tasks.pdfs.reader import LOADED_LATER
 from tasks.sandbox import answer
 
 
@@ -49,4 +51,5 @@ def _can_be_sealed(pdf: bytes) -> bool:
 
 
 if __name__ == "__main__":
-    answer(join)
+    get_localzone()  # pyHanko asks for it later, when the files that tell it may be out of reach; it is kept.
+    answer(join, LOADED_LATER)

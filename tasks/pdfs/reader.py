@@ -8,6 +8,12 @@ from pyhanko.pdf_utils.decode_limits import DecodePurpose
 from pyhanko.pdf_utils.misc import PdfStrictReadError, read_non_whitespace
 from pyhanko.pdf_utils.reader import PdfFileReader
 
+LOADED_LATER = (
+    *("pyhanko.pdf_utils.filters", "pyhanko.pdf_utils.metadata.xmp_xml", "pypdf.filters", "pypdf._codecs._codecs"),
+    *("cryptography.hazmat.backends.openssl.backend", "lxml.etree", "tzdata.zoneinfo"),
+    *(f"PIL.{name}ImagePlugin" for name in ("Bmp", "Gif", "Jpeg", "Png", "Ppm")),
+)
+"""Modules that the libraries load for some files only."""
 PACKED_MOST = 100_000
 """Objects in one stream."""
 

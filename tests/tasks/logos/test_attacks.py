@@ -1,6 +1,5 @@
 """Hostile files and sites: all refused or made harmless, soon, and in little memory."""
 
-import ctypes
 import re
 import subprocess
 import sys
@@ -75,35 +74,7 @@ def test_there_are_many_attacks_and_none_took_much_memory(capsys, peak):
     assert 0 < peak() < MEMORY
 
 
-CONFINED = {
-    "memory": ("bytearray(2 << 30)", "MemoryError"),
-    "a large file": ("open(sys.argv[1], 'wb').write(bytes(21_000_000))", "File too large|^$"),
-    "many files": ("kept = [open('/dev/null') for _ in range(99)]", "Too many open files"),
-    "a connection": ("import socket; socket.create_connection(('127.0.0.1', 9))", "not permitted"),
-    "a listener": ("import socket; socket.socket(socket.AF_UNIX)", "not permitted"),
-    "another program": ("import os; os.execv('/bin/true', ['true'])", "not permitted"),
-    "a child": ("import os; os.posix_spawn('/bin/true', ['true'], {})", "not permitted"),
-    "another process": ("import os; os.kill(os.getppid(), 9)", "not permitted"),
-}
-
-
-@pytest.mark.parametrize("name", CONFINED)
-def test_the_process_that_opens_pictures_gets_no(name, tmp_path):
-    act, complaint = CONFINED[name]
-    get_seccomp = 21
-    if "not permitted" in complaint and (
-        sys.platform != "linux" or ctypes.CDLL(None).prctl(get_seccomp, 0, 0, 0, 0) < 0
-    ):
-        pytest.skip("the kernel has no filter for system calls")
-
-    code = f"import sys; from tasks.confinement import confine; confine(); {act}"
-    asked = subprocess.run([sys.executable, "-c", code, tmp_path / "file"], capture_output=True, text=True, check=False)
-
-    assert asked.returncode != 0
-    assert re.search(complaint, asked.stderr)
-
-
-def test_nor_more_time_than_it_has():
+def test_the_process_that_opens_pictures_gets_no_more_time_than_it_has():
     code = "from tasks import confinement; confinement.CPU_SECONDS = 1; confinement.confine()\nwhile True: pass"
     started = time.monotonic()
 
