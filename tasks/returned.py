@@ -24,6 +24,23 @@ from tasks.sandbox import Failed, TooCostly, ask
 
 LARGEST = 20_000_000
 """Bytes of a file."""
+HEADER_WITHIN = 1024
+"""Bytes in which viewers look for where a PDF begins; scanners and mail programs leave something before it."""
+OTHER_KINDS = (
+    b"MZ",
+    b"PK",
+    b"\x7fELF",
+    b"#!",
+    b"<",
+    b"GIF8",
+    b"\x89PNG",
+    b"\xff\xd8",
+    b"Rar!",
+    b"7z",
+    b"{\\rtf",
+    b"\xd0\xcf",
+)
+"""How programs, archives, pages and pictures begin, which are not taken for a PDF that follows."""
 MOST_PAGES = 200
 WIDEST_PICTURE = 1600
 """Pixels."""
@@ -181,7 +198,7 @@ def inspect(content: bytes, name: str, original: bytes, signers: Sequence[str]) 
     """
     if len(content) > LARGEST:
         raise FileTooLarge(name)
-    if not content.startswith(b"%PDF-"):
+    if b"%PDF-" not in content[:HEADER_WITHIN] or content.startswith(OTHER_KINDS):
         raise NotAPdf(name)
     asked = {
         "pages_most": MOST_PAGES,
@@ -226,10 +243,15 @@ def _judged(name: str, seen: dict[str, Any], signers: Sequence[str]) -> Returned
         Doubt.ISSUER_UNTRUSTED: judged.verified and judged.trusted is False,
         Doubt.COVERS_PART: any(one.verified and not one.covers for one in signatures),
         Doubt.REWRITTEN: not seen["same"],
-        Doubt.MARKED: seen["marked"],
+        Doubt.MARKED: seen["marked"] or any(one.paints and not _may_paint(one, signers) for one in signatures),
         Doubt.COVERED: seen["covered"],
     }
     return Returned(seen["pages"], seen["original_pages"], signatures, best.name if best else "", _those(doubts))
+
+
+def _may_paint(one: Signature, signers: Sequence[str]) -> bool:
+    """Whether what it shows on a page is the word of somebody who was asked, as far as that was checked."""
+    return one.trusted is not False and any(_names(one.name, signer) for signer in signers)
 
 
 def _those(doubts: dict[Doubt, bool]) -> tuple[Doubt, ...]:

@@ -1,6 +1,9 @@
 """PDF files made by hand, to put into them what no library would write."""
 
 import zlib
+from io import BytesIO
+
+from pypdf import PdfWriter
 
 CATALOG, PAGES, PAGE, CONTENT = 1, 2, 3, 4
 
@@ -39,6 +42,13 @@ def flate(content: bytes, times: int = 1, entries: bytes = b"") -> bytes:
     for _ in range(times):
         content = zlib.compress(content, 9)
     return stream(content, entries + b"/Filter[%s]" % (b"/FlateDecode" * times))
+
+
+def locked(content: bytes, user: str, owner: str) -> bytes:
+    writer, made = PdfWriter(BytesIO(content)), BytesIO()
+    writer.encrypt(user, owner, algorithm="AES-128")
+    writer.write(made)
+    return made.getvalue()
 
 
 def written(objects: dict[int, bytes], trailer: bytes = b"", packed: dict[int, bytes] | None = None) -> bytes:

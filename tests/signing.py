@@ -1,9 +1,11 @@
 """People with certificates of a made-up authority, who sign PDF files with pyHanko as signing software does."""
 
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from functools import cache
 from io import BytesIO
+from unittest.mock import patch
 
 from asn1crypto.x509 import Certificate
 from cryptography import x509
@@ -13,9 +15,11 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from cryptography.x509.oid import NameOID
 from PIL import Image, ImageDraw
 from pyhanko.keys import load_private_key_from_pemder_data
+from pyhanko.pdf_utils.generic import DictionaryObject
 from pyhanko.pdf_utils.incremental_writer import IncrementalPdfFileWriter
 from pyhanko.sign.fields import SigFieldSpec, append_signature_field
 from pyhanko.sign.signers import PdfSignatureMetadata, PdfSigner, SimpleSigner
+from pyhanko.sign.signers.cms_embedder import SigAppearanceSetup
 from pyhanko_certvalidator.registry import SimpleCertificateStore
 
 ISSUER = "Musterzertifikate CA"
@@ -88,12 +92,18 @@ def digitally_signed(
     issuer: str = ISSUER,
     strict: bool = True,
     reason: str | None = None,
+    look: Callable[[DictionaryObject, IncrementalPdfFileWriter], None] | None = None,
 ) -> bytes:
-    """The file with a signature added as an update; visible in *box* (left, bottom, right, top in points)."""
+    """The file with a signature added as an update; visible in *box* (left, bottom, right, top in points).
+
+    *look* makes of the field what it likes, before it is signed.
+    """
     writer = IncrementalPdfFileWriter(BytesIO(pdf), strict=strict)
     append_signature_field(writer, SigFieldSpec(field, on_page=page, box=box))
     made = PdfSigner(PdfSignatureMetadata(field_name=field, reason=reason), signer(name, issuer))
-    with ThreadPoolExecutor(1) as apart:  # It runs an event loop, and so do tests in a browser.
+    drawn = (lambda _, *given: look(*given)) if look else SigAppearanceSetup.apply
+    with patch.object(SigAppearanceSetup, "apply", drawn), ThreadPoolExecutor(1) as apart:
+        # Apart, since it runs an event loop, and so do tests in a browser.
         return apart.submit(made.sign_pdf, writer).result().getvalue()
 
 

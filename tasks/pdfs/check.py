@@ -5,6 +5,7 @@ import re
 import struct
 import zlib
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import asdict
 from datetime import datetime
 from io import BytesIO
@@ -12,12 +13,14 @@ from typing import Any
 
 from asn1crypto import x509
 from pyhanko.pdf_utils.misc import PdfDecodeLimitError, PdfError, PdfReadError
+from pyhanko.sign.fields import enumerate_sig_fields
 from pypdfium2 import PdfiumError
+from pypdfium2.raw import FPDF_ERR_PASSWORD
 
-from tasks.pdfs.forbidden import forbidden_in
-from tasks.pdfs.pages import Pages, Picture, what_lies_on
+from tasks.pdfs.forbidden import Forbidden, forbidden_in
+from tasks.pdfs.pages import Mark, Pages, Picture, what_lies_on, whole
 from tasks.pdfs.reader import LOADED_LATER, Reader
-from tasks.pdfs.signatures import signatures_in
+from tasks.pdfs.signatures import Signed, signatures_in
 from tasks.sandbox import answer
 
 DAMAGED = (
@@ -25,15 +28,29 @@ DAMAGED = (
     *(ArithmeticError, AssertionError, AttributeError, LookupError, NotImplementedError, TypeError, ValueError),
 )
 """What readers raise at files that are not as they should be."""
-ACTS = re.compile(rb"/(JavaScript|Launch|EmbeddedFiles?|RichMedia|SubmitForm|OpenAction)\b")
+ACTS = re.compile(rb"/(JavaScript|JS|Launch|EmbeddedFiles?|RichMedia|SubmitForm|ImportData|GoTo[ER])(?![A-Za-z0-9])")
+SPELLED = re.compile(rb"#([0-9a-fA-F]{2})")
+"""A letter of a name that is written as its number."""
+PACKED = re.compile(rb"stream\r?\n(?=[\x08\x18\x28\x38\x48\x58\x68\x78])")
+PACKED_MOST, ALL_PACKED_MOST = 1 << 22, 1 << 26
+"""Bytes of one stream, and of all, that are searched for acts."""
 
 
 def check(facts: dict[str, Any], files: Sequence[bytes]) -> tuple[dict[str, Any], bytes]:
-    """What is in the first file, compared with the second, which is ours and whole."""
+    """What is in the first file, compared with the second, which is ours and whole.
+
+    The rules for what is signed are strict. A file that is not is for a person to look at, who sees what PDFium draws:
+    so it is what PDFium makes of it, its faults put right.
+    """
     content, original = files
     ours = Reader(BytesIO(original))
     try:
-        return _looked_into(content, original, ours, facts), b""
+        try:
+            return _looked_into(content, original, ours, facts), b""
+        except PdfDecodeLimitError:
+            raise
+        except DAMAGED as fault:
+            return _as_drawn(content, ours, facts, fault), b""
     except PdfDecodeLimitError:
         return {"costly": True}, b""
     except DAMAGED as error:
@@ -41,43 +58,87 @@ def check(facts: dict[str, Any], files: Sequence[bytes]) -> tuple[dict[str, Any]
 
 
 def _looked_into(content: bytes, original: bytes, ours: Reader, facts: dict[str, Any]) -> dict[str, Any]:
-    reader = _reader(content)
+    reader = Reader(BytesIO(content))
     found = forbidden_in(reader, ours)
+    if found is Forbidden.LOCKED:
+        raise PdfReadError("the file is encrypted")
     if found is not None:
         return {"forbidden": found.value}
     most = facts["pages_most"]
     pages, our_pages = Pages(reader, most), Pages(ours, most)
-    told: dict[str, Any] = {"pages": len(pages), "original_pages": len(our_pages), "same": False, "alike": False}
+    told = _told(len(pages), len(our_pages))
     if len(pages) > most:
         return told
-    if not len(pages):
-        raise PdfReadError("there are no pages")
     picture, our_picture = Picture(content), Picture(original)
-    if len(picture) != len(pages):
+    if not 0 < len(picture) == len(pages):
         raise PdfReadError("readers see different numbers of pages")
     roots = [x509.Certificate.load(base64.b64decode(root)) for root in facts["roots"]]
-    signatures = signatures_in(reader, roots, datetime.fromisoformat(facts["at"]))
-    if signatures and not reader.strict:
-        raise PdfReadError("a signed file must be without faults")
-    told["signatures"] = [asdict(one) for one in signatures]
-    if len(pages) != len(our_pages) or any(one.is_broken for one in signatures):
+    signed = signatures_in(reader, roots, datetime.fromisoformat(facts["at"]))
+    told["signatures"] = [asdict(one.signature) for one in signed]
+    if len(pages) != len(our_pages) or any(one.signature.is_broken for one in signed):
         return told
     told["same"] = pages.digests() == our_pages.digests()
-    told["alike"] = bool(signatures) and picture.looks_like(our_picture)
+    told["alike"] = bool(signed) and picture.looks_like(our_picture)
     added = what_lies_on(pages.marks(), our_pages.marks())
-    told["marked"] = added is None or any(not mark.is_signature for mark in added)
+    looks = {mark.field: mark for mark in added or [] if mark.field and mark.paints}
+    for one, seen in zip(signed, told["signatures"], strict=True):
+        mark = looks.get(one.field)
+        seen["paints"] = mark is not None
+        if mark is not None and not (one.signature.verified and _looked_so(reader, one, mark, most)):
+            del looks[one.field]
+    allowed = [looks[one.field] for one in signed if one.field in looks]
+    allowed = [mark for mark in allowed if mark.box and our_picture.is_small(mark.page, mark.box)]
+    has_layers = "/OCProperties" in reader.root and "/OCProperties" not in ours.root
+    told["marked"] = added is None or has_layers or any(mark.paints and mark not in allowed for mark in added)
     told["covered"] = any(mark.box and not our_picture.is_blank(mark.page, mark.box) for mark in added or [])
     return told
 
 
-def _reader(content: bytes) -> Reader:
-    """Strict; a file with small faults, as scanners write them, is read too, unless it might do anything."""
+def _told(pages: int, original_pages: int) -> dict[str, Any]:
+    """What is known of a file at first: nothing that speaks for it."""
+    nothing = {"signatures": [], "same": False, "alike": False, "marked": True, "covered": False}
+    return {"pages": pages, "original_pages": original_pages, **nothing}
+
+
+def _looked_so(reader: Reader, one: Signed, mark: Mark, most: int) -> bool:
+    """Whether the signature looked like that when it was made."""
+    then = Pages(reader.get_historical_resolver(one.revision), most).marks()
+    return any((earlier.page, earlier.digest) == (mark.page, mark.digest) for earlier in then)
+
+
+def _as_drawn(content: bytes, ours: Reader, facts: dict[str, Any], fault: Exception) -> dict[str, Any]:
+    """The same for a file with faults or a lock, which must not bear a signature."""
     try:
-        return Reader(BytesIO(content))
-    except PdfReadError:
-        if ACTS.search(content):
-            raise
-        return Reader(BytesIO(content), strict=False)
+        reader = Reader(BytesIO(whole(content)), strict=False)
+    except PdfiumError as error:
+        if error.err_code == FPDF_ERR_PASSWORD:
+            return {"forbidden": Forbidden.LOCKED.value}
+        raise
+    found = forbidden_in(reader, ours)
+    if found is not None:
+        return {"forbidden": found.value}
+    if any(enumerate_sig_fields(reader, filled_status=True)):
+        raise PdfReadError(f"a signed file must be without faults: {fault}")
+    if _might_act(content):  # PDFium has left it out, but others might find it.
+        raise PdfReadError(f"a file that might act must be without faults: {fault}")
+    picture, most = Picture(content), facts["pages_most"]
+    if not len(picture):
+        raise PdfReadError("there are no pages")
+    for number in range(min(len(picture), most)):
+        picture.size(number)  # Is there, and can be opened.
+    return _told(len(picture), len(Pages(ours, most)))
+
+
+def _might_act(content: bytes) -> bool:
+    """Whether the name of an act stands anywhere, however it is spelled or packed."""
+    searched, left = [content], ALL_PACKED_MOST
+    for packed in PACKED.finditer(content):
+        with suppress(zlib.error):
+            searched.append(zlib.decompressobj().decompress(content[packed.end() :], min(PACKED_MOST, left)))
+            left -= len(searched[-1])
+        if left <= 0:
+            raise PdfDecodeLimitError("the streams unpack to too much")
+    return any(ACTS.search(SPELLED.sub(lambda found: bytes([int(found[1], 16)]), text)) for text in searched)
 
 
 if __name__ == "__main__":

@@ -1,9 +1,10 @@
 """What a PDF may not contain: whatever acts by itself, reaches out or hides another file."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from enum import StrEnum
 from hashlib import sha256
 from itertools import chain
+from typing import Any
 from urllib.parse import urlsplit
 from zlib import decompressobj
 
@@ -17,7 +18,8 @@ OBJECTS_MOST = 200_000
 """Objects of all revisions together; a page of a scan needs about five."""
 UNPACKED_MOST, CHUNK = 1 << 30, 1 << 20
 """Bytes of all streams together, and those that are held at a time."""
-WEB = {"http", "https", "mailto", "tel"}
+WEB = {"http", "https", "mailto", "tel", "fax", "sms", "sip", "callto"}
+"""Schemes of addresses that a person may follow."""
 
 
 class Forbidden(StrEnum):
@@ -47,6 +49,9 @@ ACTIONS = {
     "/GoTo3DView": Forbidden.MEDIA,
 }
 """By the kind of an action."""
+MOVES = {"/GoTo", "/URI", "/Named", "/Hide", "/ResetForm", "/SetOCGState", "/Trans"}
+"""Further kinds of actions, which are nothing to fear when a person starts them."""
+OPENS_AT = {"/FirstPage", "/LastPage", "/NextPage", "/PrevPage"}
 SUBTYPES = {
     "/FileAttachment": Forbidden.FILES,
     "/Movie": Forbidden.MEDIA,
@@ -57,17 +62,6 @@ SUBTYPES = {
     "/PS": Forbidden.SCRIPT,
 }
 """By the kind of an annotation or of a drawing."""
-KEYS = {
-    "/JS": Forbidden.SCRIPT,
-    "/JavaScript": Forbidden.SCRIPT,
-    "/AA": Forbidden.SCRIPT,
-    "/EF": Forbidden.FILES,
-    "/EmbeddedFiles": Forbidden.FILES,
-    "/Collection": Forbidden.FILES,
-    "/XFA": Forbidden.XFA,
-    "/RichMediaContent": Forbidden.MEDIA,
-}
-"""By an entry's name, wherever it stands."""
 OF_STREAMS = {"/F": Forbidden.REACHES_OUT, "/Ref": Forbidden.REACHES_OUT, "/OPI": Forbidden.REACHES_OUT}
 """By an entry's name in a stream: its content would be fetched from elsewhere."""
 
@@ -130,31 +124,88 @@ def _unpacked_size(stream: generic.StreamObject) -> int:
 
 
 def _fault(one: generic.DictionaryObject) -> Forbidden | None:
-    tables = [(KEYS, one), (OF_STREAMS, one if isinstance(one, generic.StreamObject) else ())]
-    for table, names in tables:
-        for name in names:
-            if name in table:
-                return table[name]
     if entry(one, "/Type") == "/EmbeddedFile":
         return Forbidden.FILES
-    by_kind = ACTIONS.get(str(entry(one, "/S"))) or SUBTYPES.get(str(entry(one, "/Subtype")))
+    by_kind = _by_name(one) or ACTIONS.get(str(entry(one, "/S"))) or SUBTYPES.get(str(entry(one, "/Subtype")))
     if by_kind:
         return by_kind
-    if "/URI" in one and isinstance(one["/URI"], str | bytes) and not _leads_to_web(one["/URI"]):
+    if any(_is_text(address) and not _leads_to_web(address) for address in _addresses(one)):
         return Forbidden.REACHES_OUT
     opens = entry(one, "/OpenAction")
-    if isinstance(opens, generic.DictionaryObject) and entry(opens, "/S") not in {"/GoTo", None}:
-        return ACTIONS.get(str(entry(opens, "/S")), Forbidden.REACHES_OUT)
+    if isinstance(opens, generic.DictionaryObject) and not _only_moves(opens):
+        by_itself = Forbidden.SCRIPT if "/Next" in opens else Forbidden.REACHES_OUT
+        return ACTIONS.get(str(entry(opens, "/S")), by_itself)
     return None
 
 
+def _by_name(one: generic.DictionaryObject) -> Forbidden | None:
+    for name, (fault, holds) in KEYS.items():
+        if name in one and holds(one[name]):
+            return fault
+    if isinstance(one, generic.StreamObject):
+        return next((fault for name, fault in OF_STREAMS.items() if name in one), None)
+    return None
+
+
+def _addresses(one: generic.DictionaryObject) -> list[Any]:
+    """Where it leads, or what all addresses of the file begin with."""
+    address = entry(one, "/URI")
+    return [address, entry(address, "/Base") if _has(address, "/Base") else None]
+
+
+def _only_moves(action: generic.DictionaryObject) -> bool:
+    """Whether it shows a page of the file, and neither prints nor opens anything."""
+    kind = entry(action, "/S")
+    return "/Next" not in action and (kind in {"/GoTo", None} or (kind == "/Named" and entry(action, "/N") in OPENS_AT))
+
+
 def _leads_to_web(address: str | bytes) -> bool:
-    text = address.decode("latin-1") if isinstance(address, bytes) else address
+    """Whether following it leads to the Web or a person, or nowhere: an address without a scheme is none."""
+    text = (address.decode("latin-1") if isinstance(address, bytes) else address).strip()
     try:
-        scheme = urlsplit(text.strip()).scheme.lower()
+        scheme = urlsplit(text).scheme.lower()
     except ValueError:
         return False
-    return scheme in WEB
+    if "." in scheme:  # A host with its port.
+        scheme = ""
+    return scheme in WEB or (not scheme and not text.startswith(("/", "\\")))
+
+
+def _is_text(value: Any) -> bool:
+    return isinstance(value, generic.TextStringObject | generic.ByteStringObject)
+
+
+def _is_stream(value: Any) -> bool:
+    return isinstance(value, generic.StreamObject)
+
+
+def _has(value: Any, *names: str) -> bool:
+    """Whether it is a dictionary with one of these entries."""
+    return isinstance(value, generic.DictionaryObject) and any(name in value for name in names)
+
+
+def _values(value: Any) -> list[Any]:
+    return [value[name] for name in value] if isinstance(value, generic.DictionaryObject) else []
+
+
+def _is_action(value: Any) -> bool:
+    return _has(value, "/S") and (value["/S"] in ACTIONS or value["/S"] in MOVES)
+
+
+KEYS: dict[str, tuple[Forbidden, Callable[[Any], bool]]] = {
+    "/JS": (Forbidden.SCRIPT, lambda it: _is_text(it) or _is_stream(it)),
+    "/JavaScript": (Forbidden.SCRIPT, lambda it: _has(it, "/Names", "/Kids", "/Limits")),
+    "/AA": (Forbidden.SCRIPT, lambda it: any(_is_action(each) for each in _values(it))),
+    "/EF": (Forbidden.FILES, lambda it: any(_is_stream(each) for each in _values(it))),
+    "/EmbeddedFiles": (Forbidden.FILES, lambda it: _has(it, "/Names", "/Kids", "/Limits")),
+    "/Collection": (Forbidden.FILES, lambda it: isinstance(it, dict) and not _has(it, "/BaseFont", "/FontMatrix")),
+    "/XFA": (Forbidden.XFA, lambda it: _is_stream(it) or (isinstance(it, list) and any(map(_is_text, it[:1])))),
+    "/RichMediaContent": (
+        Forbidden.MEDIA,
+        lambda it: isinstance(it, dict) and not _has(it, "/BaseFont", "/FontMatrix"),
+    ),
+}
+"""By an entry's name, wherever it stands, and what it then has to be: fonts and pictures may be called so too."""
 
 
 def _told(one: generic.DictionaryObject) -> str:

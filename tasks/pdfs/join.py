@@ -14,6 +14,7 @@ from pypdf.errors import PyPdfError
 from tzlocal import get_localzone
 
 from tasks.pdfs.check import DAMAGED
+from tasks.pdfs.pages import Picture
 from tasks.pdfs.reader import LOADED_LATER
 from tasks.sandbox import answer
 
@@ -34,8 +35,8 @@ def join(facts: dict[str, Any], files: Sequence[bytes]) -> tuple[dict[str, Any],
     copy, sheet = files
     try:
         joined = with_sheet(copy, sheet, facts["information"])
-        fit = _can_be_sealed(joined)
-    except (PyPdfError, *DAMAGED):
+        fit = _can_be_sealed(joined) and _shows_all(joined, copy, sheet)
+    except (PyPdfError, OSError, *DAMAGED):
         return {"joined": False}, b""
     return {"joined": fit}, joined if fit else b""
 
@@ -48,6 +49,11 @@ def _can_be_sealed(pdf: bytes) -> bool:
     append_signature_field(writer, SigFieldSpec("Rehearsal"))
     writer.write(BytesIO())
     return True
+
+
+def _shows_all(joined: bytes, *parts: bytes) -> bool:
+    """Whether viewers show every page of both: an update of a file with faults may lose the one or the other."""
+    return len(Picture(joined)) == sum(len(Picture(part)) for part in parts)
 
 
 if __name__ == "__main__":

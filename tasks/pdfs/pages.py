@@ -2,15 +2,16 @@
 
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import sha256
 from io import BytesIO
+from math import ceil, floor
 
 import pypdfium2
 from PIL import Image, ImageChops
 from pyhanko.pdf_utils import generic
 from pyhanko.pdf_utils.misc import PdfReadError
-from pyhanko.pdf_utils.reader import PdfFileReader
+from pyhanko.pdf_utils.rw_common import PdfHandler
 
 from tasks.pdfs.reader import entry
 
@@ -18,10 +19,17 @@ INHERITED = ("/Resources", "/MediaBox", "/CropBox", "/Rotate")
 ASIDE = {"/Type", "/Parent", "/Annots", "/Contents", "/StructParents", "/Tabs", "/Metadata", "/LastModified"}
 ASIDE |= {"/PieceInfo", "/ID", "/SeparationInfo", "/Thumb", "/B"}
 """Entries of a page that change nothing of what it shows, and those that are looked at one by one."""
+SHOWN_BY = {"/AP", "/OC", "/MK", "/BS", "/Border"}
 PACKING = {"/Length", "/Filter", "/DecodeParms", "/DL"}
 DEPTH_MOST = 40
 LONGEST = 3
 """How many times longer than wide a picture of a page may be."""
+LARGEST_SIGNATURE = 1 / 8
+"""Of a page: what is larger may be a text of its own."""
+Ref = tuple[int, int]
+"""Number and generation of an object."""
+Box = tuple[float, float, float, float]
+"""Left, bottom, right, top in points."""
 COMPARED_AT = 1.5
 """Pixels per point at which pages are compared: 108 dpi."""
 
@@ -32,15 +40,18 @@ class Mark:
 
     page: int
     digest: str
-    is_signature: bool
-    box: tuple[float, float, float, float] | None
-    """Left, bottom, right, top in points, where it shows something."""
+    paints: bool
+    """Whether it might show anything; only a field for a signature can show nothing."""
+    field: Ref | None
+    """The field for a signature of which this is the only look, if it is nothing but that."""
+    box: Box | None
+    """Where it shows something, if that is told as it should be."""
 
 
 class Pages:
     """All pages of the newest revision, in order."""
 
-    def __init__(self, reader: PdfFileReader, most: int) -> None:
+    def __init__(self, reader: PdfHandler, most: int) -> None:
         self._dictionaries = list(_leaves(reader, most))
         self._numbers = {one.container_ref: number for number, one in enumerate(self._dictionaries)}
         self._done: dict[object, bytes] = {}
@@ -56,20 +67,20 @@ class Pages:
         """What lies on the pages."""
         found = []
         for number, page in enumerate(self._dictionaries):
-            for one in _array(entry(page, "/Annots")):
+            listed = entry(page, "/Annots")
+            for place, one in enumerate(_array(listed)):
                 if not isinstance(one, generic.DictionaryObject):
                     raise PdfReadError("an annotation is no dictionary")
                 kept = {name: one.raw_get(name) for name in one if name not in {"/P", "/Parent", "/StructParent"}}
-                shows = "/AP" in one and not int(entry(one, "/F") or 0) & 2
-                found.append(
-                    Mark(
-                        number,
-                        self._digest(generic.DictionaryObject(kept), ()).hex(),
-                        entry(one, "/Subtype") == "/Widget" and _field_type(one) == "/Sig",
-                        _box(entry(one, "/Rect")) if shows else None,
-                    )
-                )
-        return found
+                digest = self._digest(generic.DictionaryObject(kept), ()).hex()
+                is_field = entry(one, "/Subtype") == "/Widget" and _field_type(one) == "/Sig"
+                box = _box(one.raw_get("/Rect")) if "/Rect" in one else None
+                is_empty = box is not None and (box[0] == box[2] or box[1] == box[3])
+                field = _field_of(listed.raw_get(place), one) if is_field and _is_plain(one) else None
+                paints = not is_field or ("/AP" in one and not is_empty) or "/MK" in one
+                found.append(Mark(number, digest, paints, field, box if "/AP" in one and not is_empty else None))
+        of_fields = Counter(mark.field for mark in found)
+        return [replace(mark, field=mark.field if of_fields[mark.field] == 1 else None) for mark in found]
 
     def _digest_of_page(self, page: generic.DictionaryObject) -> str:
         made = sha256()
@@ -126,7 +137,7 @@ def _plain(one: generic.PdfObject) -> bytes:
     return repr(one).encode()
 
 
-def _leaves(reader: PdfFileReader, most: int) -> Iterator[generic.DictionaryObject]:
+def _leaves(reader: PdfHandler, most: int) -> Iterator[generic.DictionaryObject]:
     """The pages in order; one more than *most* at the utmost. Raises PdfReadError for a tree that is none."""
     seen: set[object] = set()
     waiting, count = [reader.root.raw_get("/Pages")], 0
@@ -171,12 +182,53 @@ def _field_type(one: generic.DictionaryObject) -> str:
     return ""
 
 
-def _box(one: generic.PdfObject | None) -> tuple[float, float, float, float] | None:
-    sides = [float(side) for side in _array(one) if isinstance(side, generic.NumberObject | generic.FloatObject)]
-    if len(sides) != 4:
+def _field_of(raw: generic.PdfObject, one: generic.DictionaryObject) -> Ref | None:
+    """The field itself, or the one above of which this is the only look."""
+    if "/V" not in one and "/Parent" in one:
+        raw = one.raw_get("/Parent")
+        if len(_array(entry(one["/Parent"], "/Kids"))) != 1:
+            return None
+    return (raw.idnum, raw.generation) if isinstance(raw, generic.IndirectObject) else None
+
+
+def _is_plain(one: generic.DictionaryObject) -> bool:
+    """Whether it has one look, which is the same on every screen and on paper."""
+    if "/AP" in one:
+        looks = one["/AP"]
+        if not isinstance(looks, generic.DictionaryObject) or set(looks) != {"/N"}:
+            return False
+        if not isinstance(looks["/N"], generic.StreamObject):
+            return False
+    return not _has_layers(generic.DictionaryObject({name: one.raw_get(name) for name in one if name in SHOWN_BY}))
+
+
+def _has_layers(one: generic.DictionaryObject) -> bool:
+    """Whether anything in it can be switched on and off (optional content)."""
+    seen: set[object] = set()
+    waiting: list[generic.PdfObject] = [one]
+    while waiting:
+        part = waiting.pop()
+        if isinstance(part, generic.IndirectObject):
+            if part.reference in seen:
+                continue
+            seen.add(part.reference)
+            part = part.get_object()
+        if isinstance(part, generic.DictionaryObject):
+            if "/OC" in part or entry(part, "/Type") in ("/OCG", "/OCMD"):
+                return True
+            waiting += [part.raw_get(name) for name in part]
+        elif isinstance(part, generic.ArrayObject):
+            waiting += [part.raw_get(place) for place in range(len(part))]
+    return False
+
+
+def _box(raw: generic.PdfObject) -> Box | None:
+    """Four plain numbers in the right order; a reader that finds anything else there may see it elsewhere."""
+    sides = [raw.raw_get(place) for place in range(len(raw))] if isinstance(raw, generic.ArrayObject) else []
+    if len(sides) != 4 or not all(isinstance(side, generic.NumberObject | generic.FloatObject) for side in sides):
         return None
-    left, right, bottom, top = *sorted(sides[::2]), *sorted(sides[1::2])
-    return (left, bottom, right, top) if left < right and bottom < top else None
+    left, bottom, right, top = (float(side) for side in sides)
+    return (left, bottom, right, top) if left <= right and bottom <= top else None
 
 
 class Picture:
@@ -215,14 +267,33 @@ class Picture:
                 return False
         return True
 
-    def is_blank(self, number: int, box: tuple[float, float, float, float]) -> bool:
-        """Whether the page shows nothing in this box (left, bottom, right, top in points)."""
+    def is_blank(self, number: int, box: Box) -> bool:
+        """Whether the page shows nothing in this box."""
         _, height = self.size(number)
         left, bottom, right, top = box
         corners = (left, height - top, right, height - bottom)
-        shown = self.drawn(number, COMPARED_AT).convert("L").crop(tuple(int(side * COMPARED_AT) for side in corners))  # type: ignore[arg-type]
-        low, high = shown.getextrema()
+        page = self.drawn(number, COMPARED_AT).convert("L")
+        across, down, farther, deeper = (side * COMPARED_AT for side in corners)
+        place = (floor(across), floor(down), ceil(farther), ceil(deeper))
+        if place[0] < 0 or place[1] < 0 or place[2] > page.width or place[3] > page.height:
+            return False
+        low, high = page.crop(place).getextrema()
         return low == high
+
+    def is_small(self, number: int, box: Box) -> bool:
+        """Whether it is no larger than a signature needs."""
+        width, height = self.size(number)
+        return (box[2] - box[0]) * (box[3] - box[1]) <= LARGEST_SIGNATURE * width * height
+
+
+def whole(content: bytes) -> bytes:
+    """The file as PDFium understands it, written anew: without its faults, and open if it opens without a password.
+
+    Raises PdfiumError for a file that it cannot open.
+    """
+    made = BytesIO()
+    pypdfium2.PdfDocument(content).save(made, flags=pypdfium2.raw.FPDF_REMOVE_SECURITY)
+    return made.getvalue()
 
 
 def picture(content: bytes, number: int, width: int) -> bytes | None:

@@ -21,6 +21,7 @@ from pyhanko.sign.validation import (
 from pyhanko_certvalidator import ValidationContext
 
 from models.text import one_line
+from tasks.pdfs.pages import Ref
 from tasks.pdfs.reader import entry
 
 log = logging.getLogger(__name__)
@@ -64,6 +65,8 @@ class Signature:
     """Whether it covers all that was in the file when it was made, and nothing hangs on at the end."""
     changed: str
     """What was done to the file afterwards: ``nothing``, ``allowed`` or ``other``."""
+    paints: bool = False
+    """Whether it is to be seen on a page."""
 
     @property
     def is_broken(self) -> bool:
@@ -71,7 +74,16 @@ class Signature:
         return self.verified and (not self.intact or (self.covers and self.changed == "other"))
 
 
-def signatures_in(reader: PdfFileReader, roots: Sequence[x509.Certificate], at: datetime) -> list[Signature]:
+@dataclass(frozen=True)
+class Signed:
+    """A signature, and where it is in the file."""
+
+    signature: Signature
+    field: Ref
+    revision: int
+
+
+def signatures_in(reader: PdfFileReader, roots: Sequence[x509.Certificate], at: datetime) -> list[Signed]:
     """All signatures of persons and firms, in the order in which they were made, as they stand at that time.
 
     Time-stamps over the whole file count as changes that are allowed if they are intact. Nobody is asked whether a
@@ -79,16 +91,21 @@ def signatures_in(reader: PdfFileReader, roots: Sequence[x509.Certificate], at: 
     """
     supported = {one.fq_name: one for one in reader.embedded_signatures}
     found = []
-    for field, value, _ in enumerate_sig_fields(reader, filled_status=True):
+    for field, value, holder in enumerate_sig_fields(reader, filled_status=True):
         one = supported.get(field)
         if one is None:
             log.info("a signature of the kind %s", entry(value.get_object(), "/SubFilter"))
-            found.append((0, _unverified("", "", "", "", "")))
+            found.append(Signed(_unverified("", "", "", "", ""), _place(holder), 0))
         elif one.sig_object_type != "/DocTimeStamp":
-            found.append((one.signed_revision, _verified(one, roots, at)))
+            found.append(Signed(_verified(one, roots, at), _place(holder), one.signed_revision))
         elif not validate_pdf_timestamp(one, _context(roots, at), skip_diff=True).intact:
-            found.append((one.signed_revision, _unverified("", "", "", "", "")))
-    return [one for _, one in sorted(found, key=lambda pair: pair[0])]
+            found.append(Signed(_unverified("", "", "", "", ""), _place(holder), one.signed_revision))
+    return sorted(found, key=lambda signed: signed.revision)
+
+
+def _place(holder: generic.PdfObject) -> Ref:
+    ref = holder if isinstance(holder, generic.IndirectObject) else holder.container_ref
+    return (ref.idnum, ref.generation) if isinstance(ref, generic.IndirectObject | generic.Reference) else (0, 0)
 
 
 def _verified(one: EmbeddedPdfSignature, roots: Sequence[x509.Certificate], at: datetime) -> Signature:

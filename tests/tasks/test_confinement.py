@@ -148,7 +148,6 @@ def test_the_process_that_opens_strangers_files_never(name, who, kept, tmp_path)
 @pytest.fixture
 def executable(tmp_path, monkeypatch):
     """Lets the sandbox start a program of these lines of Python in place of Python itself."""
-
     python = sys.executable
 
     def written(lines: str) -> None:

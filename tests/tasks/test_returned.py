@@ -1,6 +1,7 @@
 """What comes back as a signed agreement: the firm's signature, something to look at, or a clear refusal soon."""
 
 import time
+from contextlib import suppress
 from functools import cache
 from io import BytesIO
 
@@ -38,8 +39,8 @@ from tasks.returned import (
     inspect,
 )
 from tests.memory import peak_memory
-from tests.pdfs import flate, pdf, stream, updated
-from tests.signing import digitally_signed, scanned, trust_roots
+from tests.pdfs import flate, locked, pdf, stream, updated
+from tests.signing import ISSUER, digitally_signed, scanned, trust_roots
 from tests.tasks.test_paper import rendered as original
 
 ERIKA = ["Erika Muster"]
@@ -55,20 +56,6 @@ def roots(tmp_path, monkeypatch):
 
 def looked_at(content, signers=ERIKA, against=None):
     return inspect(content, "Vertrag.pdf", against or original(), signers)
-
-
-def encrypted() -> bytes:
-    writer, made = PdfWriter(BytesIO(pdf())), BytesIO()
-    writer.encrypt("", "geheim", algorithm="AES-128")
-    writer.write(made)
-    return made.getvalue()
-
-
-def in_loop() -> bytes:
-    """A table of contents that names itself as the one before."""
-    whole = pdf()
-    start = int(whole.rpartition(b"startxref")[2].split()[0])
-    return whole.replace(b"/Root 1 0 R", b"/Root 1 0 R/Prev %010d" % start)
 
 
 SCRIPT = b"<</S/JavaScript/JS(app.alert\\(1\\))>>"
@@ -108,16 +95,30 @@ HOSTILE = {
     "rich media": (lambda: pdf(page=NOTE % (b"RichMedia", b"")), FileWithMedia),
     "a film": (lambda: pdf(page=LINK % b"Rendition/OP 0"), FileWithMedia),
     "a 3D drawing": (lambda: pdf(page=NOTE % (b"3D", b"")), FileWithMedia),
-    "a password": (encrypted, FileLocked),
+    "a password": (lambda: locked(pdf(), "geheim", "geheim"), FileLocked),
+    "a script behind a lock": (lambda: locked(pdf(catalog=b"/OpenAction" + SCRIPT), "", "geheim"), FileWithScript),
+    "a script in a file with faults": (lambda: faulty(pdf(catalog=b"/OpenAction" + SCRIPT)), FileWithScript),
+    "a script out of reach in a file with faults": (lambda: faulty(pdf({9: pdf({5: SCRIPT})[50:-50]})), FileDamaged),
+    "a script called like a font": (lambda: pdf({5: b"<</Font<</AA<</O" + SCRIPT + b">>>>>>"}), FileWithScript),
+    "a base for addresses on this machine": (lambda: pdf(catalog=b"/URI<</Base(file:///C:/)>>"), FileReachesOut),
+    "a link to a share": (lambda: pdf(page=LINK % b"URI/URI(\\\\\\\\host\\\\share)"), FileReachesOut),
+    "a link to whatever is there": (lambda: pdf(page=LINK % b"URI/URI(//host/share)"), FileReachesOut),
+    "a link to a program of this machine": (lambda: pdf(page=LINK % b"URI/URI(ms-msdt:/id)"), FileReachesOut),
+    "printing when it is opened": (lambda: pdf(catalog=b"/OpenAction<</S/Named/N/Print>>"), FileReachesOut),
+    "a page and then a script": (
+        lambda: pdf(catalog=b"/OpenAction<</S/GoTo/D[3 0 R]/Next" + SCRIPT + b">>"),
+        FileWithScript,
+    ),
     "nothing": (lambda: b"", NotAPdf),
     "an archive": (lambda: b"PK\x03\x04", NotAPdf),
-    "something before it": (lambda: b"MZ" + pdf(), NotAPdf),
+    "a program before it": (lambda: b"MZ" + pdf(), NotAPdf),
+    "a web page before it": (lambda: b"<html>" + pdf(), NotAPdf),
+    "too much before it": (lambda: b" " * 1024 + pdf(), NotAPdf),
     "a beginning only": (lambda: b"%PDF-1.7 nothing else", FileDamaged),
     "half of the agreement": (lambda: original()[:50_000], FileDamaged),
     "no pages": (lambda: pdf({2: b"<</Type/Pages/Kids[]/Count 0>>"}), FileDamaged),
     "pages in a circle": (lambda: pdf({2: b"<</Type/Pages/Kids[2 0 R]/Count 1>>"}), FileDamaged),
     "pages that multiply": (lambda: pdf(KIDS), FileDamaged),
-    "a table in a circle": (in_loop, FileDamaged),
     "a length in a circle": (lambda: pdf({4: b"<</Length 4 0 R>>stream\n\nendstream"}), FileTooCostly),
     "a list of lists of lists": (lambda: pdf({5: b"[" * 100_000 + b"]" * 100_000}), FileTooCostly),
     "a bomb": (lambda: pdf({5: flate(bytes(1 << 24), 3)}), FileTooCostly),
@@ -126,6 +127,11 @@ HOSTILE = {
     "too many pages": (lambda: pdf(pages=201), TooManyPages),
     "too many bytes": (lambda: pdf({5: stream(bytes(returned.LARGEST))}), FileTooLarge),
 }
+
+
+def faulty(content: bytes) -> bytes:
+    """As careless programs write: where the table begins is not told."""
+    return content[: content.rindex(b"startxref")] + b"startxref\n0\n%%EOF\n"
 
 
 @pytest.mark.parametrize("what", HOSTILE)
@@ -318,7 +324,296 @@ def test_bytes_that_no_signature_covers_are_for_a_person_to_judge(roots):
     assert looked_at(digitally_signed(original()) + b"% more\n").doubts == (Doubt.COVERS_PART,)
 
 
+# ---- what is shown beside the text that was signed
+
+
+BLANK = (300, 70, 480, 120)
+"""A place on the last page where nothing is written."""
+
+
+def numbers(*values) -> generic.ArrayObject:
+    return generic.ArrayObject(map(generic.FloatObject, values))
+
+
+def drawn(writer, width: float = 180, height: float = 50, **entries) -> generic.IndirectObject:
+    """A look: some text in white space."""
+    made = generic.StreamObject(stream_data=b"0 0 1 rg 2 2 90 20 re f")
+    shown = {"/Type": pdf_name("/XObject"), "/Subtype": pdf_name("/Form"), "/BBox": numbers(0, 0, width, height)}
+    for name, value in (shown | {f"/{name}": value for name, value in entries.items()}).items():
+        made[pdf_name(name)] = value
+    return writer.add_object(made)
+
+
+def layer(writer) -> generic.IndirectObject:
+    made = {"/Type": pdf_name("/OCG"), "/Name": generic.pdf_string("Text")}
+    return writer.add_object(generic.DictionaryObject({pdf_name(name): value for name, value in made.items()}))
+
+
+def with_mark(content: bytes, pages=(9,), twice: bool = False, **entries) -> bytes:
+    """The file with an annotation in white space, an empty field for a signature unless *entries* say otherwise."""
+    writer = IncrementalPdfFileWriter(BytesIO(content))
+    shown = {"Type": "/Annot", "Subtype": "/Widget", "FT": "/Sig", "Rect": numbers(*BLANK), **entries}
+    mark = generic.DictionaryObject()
+    for name, value in shown.items():
+        value = value(writer) if callable(value) else value
+        mark[pdf_name(f"/{name}")] = pdf_name(value) if isinstance(value, str) else value
+    if "AP" not in entries:
+        mark[pdf_name("/AP")] = generic.DictionaryObject({pdf_name("/N"): drawn(writer)})
+    mark[pdf_name("/T")] = generic.pdf_string("Feld")
+    added = writer.add_object(mark)
+    for number in pages:
+        ref, _ = writer.find_page_for_modification(number)
+        page = ref.get_object()
+        page[pdf_name("/Annots")] = generic.ArrayObject([*page.get("/Annots", []), *[added] * (2 if twice else 1)])
+        writer.update_container(page)
+    out = BytesIO()
+    writer.write(out)
+    return out.getvalue()
+
+
+def by_state(writer):
+    states = generic.DictionaryObject({pdf_name("/On"): drawn(writer), pdf_name("/Off"): drawn(writer)})
+    return generic.DictionaryObject({pdf_name("/N"): states})
+
+
+def on_layer(writer):
+    return generic.DictionaryObject({pdf_name("/N"): drawn(writer, OC=layer(writer))})
+
+
+SIDE_LETTERS = {
+    "in an empty field for a signature": {},
+    "over a page, by five numbers": {"Rect": numbers(0, 0, 595, 842, 0)},
+    "in a box of three numbers": {"Rect": numbers(0, 0, 595)},
+    "in a box of names": {"Rect": generic.ArrayObject([pdf_name("/a")] * 4)},
+    "in a box without numbers": {"Rect": generic.ArrayObject([generic.NullObject()] * 4)},
+    "in a box turned round": {"Rect": numbers(480, 120, 300, 70)},
+    "in a box told elsewhere": {"Rect": lambda writer: writer.add_object(numbers(*BLANK))},
+    "in a box of numbers told elsewhere": {
+        "Rect": lambda writer: generic.ArrayObject(writer.add_object(generic.NumberObject(at)) for at in BLANK)
+    },
+    "in a huge box": {"Rect": numbers(-9e9, -9e9, 9e9, 9e9)},
+    "in a field that is hidden now": {"F": generic.NumberObject(2)},
+    "in a field that is only printed": {"F": generic.NumberObject(4 + 32)},
+    "in a look by state": {"AP": by_state, "AS": "/On"},
+    "on a layer": {"AP": on_layer},
+    "on a layer of the field": {"OC": layer},
+    "in a field for text": {"FT": "/Tx"},
+    "in a field for a choice": {"FT": "/Ch"},
+    "in a button": {"FT": "/Btn"},
+    "in a stamp": {"Subtype": "/Stamp"},
+    "in ink": {"Subtype": "/Ink"},
+    "in a watermark": {"Subtype": "/Watermark"},
+    "in a link": {"Subtype": "/Link"},
+    "in something unknown": {"Subtype": "/Beiblatt"},
+    "on the first page": {"pages": (0,), "Rect": numbers(20, 20, 180, 40)},
+    "on every page": {"pages": range(10)},
+}
+
+
+@pytest.mark.parametrize("where", SIDE_LETTERS)
+def test_what_is_shown_beside_the_text_is_for_a_person_to_judge(where, roots):
+    content = with_mark(original(), **SIDE_LETTERS[where])
+
+    assert Doubt.MARKED in looked_at(digitally_signed(content)).doubts
+    assert Doubt.NO_SIGNATURE in looked_at(content).doubts
+
+
+def test_an_empty_field_that_shows_nothing_is_nothing(roots):
+    empty = with_mark(original(), Rect=numbers(0, 0, 0, 0))
+
+    assert looked_at(digitally_signed(empty)).counts
+    with pytest.raises(NothingSigned):
+        looked_at(empty)
+
+
+def seen(annotation, writer, /, rect=BLANK, **entries):
+    """Draw a signature's field so."""
+    annotation[pdf_name("/Rect")] = rect if isinstance(rect, generic.PdfObject) else numbers(*rect)
+    annotation[pdf_name("/AP")] = generic.DictionaryObject({pdf_name("/N"): drawn(writer)})
+    for name, value in entries.items():
+        annotation[pdf_name(f"/{name}")] = value(writer) if callable(value) else value
+    writer.update_container(annotation)
+
+
+LOOKS = {
+    "by five numbers": {"rect": (0, 0, 595, 842, 0)},
+    "in a box turned round": {"rect": (480, 120, 300, 70)},
+    "in a box told elsewhere": {"rect": generic.ArrayObject([generic.NullObject()] * 4)},
+    "beyond the page": {"rect": (500, 70, 900, 120)},
+    "below the page": {"rect": (300, -40, 480, 40)},
+    "larger than a signature": {"rect": (60, 60, 530, 300)},
+    "by state": {"AP": by_state},
+    "on a layer": {"AP": on_layer},
+    "on a layer of its own": {"OC": layer},
+    "otherwise under the mouse": {
+        "AP": lambda writer: generic.DictionaryObject({pdf_name(name): drawn(writer) for name in ("/N", "/R")})
+    },
+    "when pressed": {
+        "AP": lambda writer: generic.DictionaryObject({pdf_name(name): drawn(writer) for name in ("/N", "/D")})
+    },
+}
+
+
+def test_a_signature_may_be_drawn_as_its_signer_likes_in_white_space(roots):
+    assert looked_at(digitally_signed(original(), box=BLANK, look=seen)).counts
+
+
+@pytest.mark.parametrize("how", LOOKS)
+def test_but_a_signature_drawn_in_other_ways_is_for_a_person_to_judge(how, roots):
+    def look(annotation, writer):
+        seen(annotation, writer, **LOOKS[how])
+
+    found = looked_at(digitally_signed(original(), box=BLANK, look=look))
+
+    assert found.doubts
+    assert set(found.doubts) <= {Doubt.MARKED, Doubt.COVERED}
+
+
+@pytest.mark.parametrize(("name", "issuer"), [("Karl Anders", ISSUER), ("Erika Muster", "Fremde CA")])
+def test_a_second_signature_shows_nothing_unless_its_signer_was_asked(name, issuer, roots):
+    once = digitally_signed(original())
+
+    invisible = looked_at(digitally_signed(once, name, issuer=issuer, field="Zweite"))
+    visible = looked_at(digitally_signed(once, name, issuer=issuer, field="Zweite", box=BLANK))
+
+    assert invisible.counts
+    assert visible.doubts == (Doubt.MARKED,)
+
+
+def test_a_signature_redrawn_before_the_next_one_does_not_count(roots):
+    once = digitally_signed(original(), box=BLANK)
+    writer = IncrementalPdfFileWriter(BytesIO(once))
+    ref, _ = writer.find_page_for_modification(9)
+    seen(ref.get_object()["/Annots"][-1], writer)
+    redrawn = BytesIO()
+    writer.write(redrawn)
+
+    for content in (redrawn.getvalue(), digitally_signed(redrawn.getvalue(), field="Zweite")):
+        try:
+            assert not looked_at(content).counts
+        except SignatureBroken:
+            continue
+
+
+def test_a_file_with_layers_is_for_a_person_to_judge(roots):
+    writer = IncrementalPdfFileWriter(BytesIO(original()))
+    writer.root[pdf_name("/OCProperties")] = generic.DictionaryObject(
+        {pdf_name("/OCGs"): generic.ArrayObject([layer(writer)]), pdf_name("/D"): generic.DictionaryObject()}
+    )
+    writer.update_root()
+    out = BytesIO()
+    writer.write(out)
+
+    assert looked_at(digitally_signed(out.getvalue())).doubts == (Doubt.MARKED,)
+
+
 # ---- what bears no digital signature
+
+
+@cache
+def scan() -> bytes:
+    return scanned(10)
+
+
+def without(content: bytes, word: bytes) -> bytes:
+    return content.replace(word, b" " * len(word))
+
+
+def in_loop() -> bytes:
+    """A table of contents that names itself as the one before."""
+    whole = pdf()
+    start = int(whole.rpartition(b"startxref")[2].split()[0])
+    return whole.replace(b"/Root 1 0 R", b"/Root 1 0 R/Prev %010d" % start)
+
+
+def hybrid() -> bytes:
+    """A table of contents in two forms, of which old and new readers take one each."""
+    whole = pdf(packed={7: b"<<>>"})
+    start = int(whole.rpartition(b"startxref")[2].split()[0])
+    update = updated(pdf(), {})
+    return update.replace(b"/Root 1 0 R/Prev", b"/Root 1 0 R/XRefStm %d/Prev" % start)
+
+
+FAULTY = {
+    "a byte order mark before it": lambda: b"\xef\xbb\xbf" + scan(),
+    "a line before it": lambda: b"\r\n" + scan(),
+    "a remark before it": lambda: b"% from the scanner\n" + scan(),
+    "a printer's words before it": lambda: b"\x1b%-12345X@PJL JOB\n@PJL ENTER LANGUAGE=PDF\n" + scan(),
+    "a table that begins with 1": lambda: scan().replace(b"xref\n0 ", b"xref\n1 ", 1),
+    "a table in the wrong place": lambda: scan().replace(b"startxref\n", b"startxref\n1", 1),
+    "no place of the table": lambda: faulty(scan()),
+    "places that are wrong": lambda: scan().replace(b"\n00000", b"\n00001"),
+    "no end": lambda: scan()[: scan().rindex(b"startxref")],
+    "much behind its end": lambda: scan() + b"Gesendet von meinem Telefon\n" * 120,
+    "zeros behind its end": lambda: scan() + bytes(5_000),
+    "no ends of objects": lambda: without(scan(), b"endobj"),
+    "lengths that are wrong": lambda: scan().replace(b"/Length ", b"/Length 1"),
+    "an owner's password only": lambda: locked(scan(), "", "geheim"),
+    "a lock and a line before it": lambda: b"\n" + locked(scan(), "", "geheim"),
+}
+
+
+@pytest.mark.parametrize("fault", FAULTY)
+def test_a_scan_that_viewers_open_is_for_a_person_to_look_at_whatever_its_faults(fault):
+    content = FAULTY[fault]()
+
+    found = looked_at(content)
+
+    assert found.doubts == (Doubt.NO_SIGNATURE,)
+    assert found.pages == 10
+    assert returned.picture(content, 10, 320) == returned.picture(scan(), 10, 320)
+
+
+@pytest.mark.parametrize("make", [in_loop, hybrid])
+def test_so_is_a_file_whose_tables_of_contents_lead_astray(make):
+    assert looked_at(make()).doubts == (Doubt.NO_SIGNATURE, Doubt.PAGES_MISSING)
+
+
+@pytest.mark.parametrize("fault", ["a line before it", "no place of the table", "much behind its end"])
+def test_what_is_signed_has_to_be_without_faults(fault, roots):
+    signed = digitally_signed(original())
+    faults = {"a line before it": b"\n" + signed, "no place of the table": faulty(signed)}
+    content = faults.get(fault, signed + b"Gesendet von meinem Telefon\n" * 120)
+
+    with suppress(FileDamaged):
+        assert not looked_at(content).counts
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        pdf(page=LINK % b"URI/URI(www.kanzlei.example)"),
+        pdf(page=LINK % b"URI/URI(www.kanzlei.example:8080/a)"),
+        pdf(page=LINK % b"URI/URI(kanzlei@kanzlei.example)"),
+        pdf(page=LINK % b"URI/URI()"),
+        pdf(page=LINK % b"URI/URI(#seite2)"),
+        pdf(page=LINK % b"URI/URI(fax:+49301234)"),
+        pdf(catalog=b"/OpenAction<</S/Named/N/FirstPage>>"),
+        pdf(catalog=b"/OpenAction[3 0 R/Fit]"),
+        pdf(catalog=b"/OpenAction<</S/GoTo/D[3 0 R/Fit]>>"),
+    ],
+)
+def test_what_reaches_nothing_by_itself_is_taken(content):
+    assert Doubt.NO_SIGNATURE in looked_at(content).doubts
+
+
+@pytest.mark.parametrize(
+    "name", ["AA", "JS", "JavaScript", "EF", "EmbeddedFiles", "Collection", "XFA", "RichMediaContent"]
+)
+def test_a_font_may_be_called_as_it_likes(name):
+    font = b"<</Type/Font/Subtype/Type1/BaseFont/Helvetica>>"
+    content = pdf({5: font}, page=b"/Resources<</Font<</%s 5 0 R>>>>" % name.encode())
+
+    assert Doubt.NO_SIGNATURE in looked_at(content).doubts
+
+
+def test_a_certificate_page_is_put_behind_a_scan_only_if_the_scan_stays_to_be_seen():
+    sheet = scanned(1)
+    for make in FAULTY.values():
+        told, joined = sandbox.ask("tasks.pdfs.join", {"information": {"/Title": "Vertrag"}}, make(), sheet)
+        if told["joined"]:
+            assert returned.picture(joined, 10, 320) == returned.picture(scan(), 10, 320)
+            assert returned.picture(joined, 11, 320)
 
 
 def test_a_scan_is_for_a_person_to_look_at():
