@@ -176,6 +176,7 @@ ACTS = {
 ELSEWHERE = {
     "stopped.take_up": "the way back",
     "cases.start_case": "begins a case",
+    "invitations.allow_invitations": "a limit for the day; naming people is what a stopped case refuses",
     "cadences.pause": "only reminders, of which a stopped case has none",
     "cadences.resume": "only reminders, of which a stopped case has none",
     "agreements.opened": "only looks",
