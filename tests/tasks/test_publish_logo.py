@@ -340,7 +340,7 @@ def test_a_logo_that_was_replaced_is_taken_back_once_however_often_it_is_asked_f
 
 
 def test_the_logo_of_another_firm_is_nobodys_earlier_one():
-    mine, theirs = opened(), opened(firm="Andere Kanzlei")
+    mine, theirs = opened(), opened("test:2", firm_name="Andere Kanzlei")
     supply_logo(firm_of(mine), ERIKA, drawn(600))
     supply_logo(firm_of(theirs), ERIKA, drawn(500))
 
