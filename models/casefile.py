@@ -26,7 +26,7 @@ from models.logo import Logo, LogoPermission, LogoSource
 from models.onboarding import Onboarding, Party, Step, StepName, StepState
 from models.person import Language, Person, Role
 from models.schedule import Land, now
-from models.subscription import Interval, Plan, Subscription
+from models.subscription import Interval, NoticeUnit, Plan, Subscription
 
 
 class MailState(StrEnum):
@@ -69,7 +69,15 @@ class SubscriptionLine:
     plan: Plan | None
     interval: Interval | None
     price_cents: int
-    """Net, for one interval."""
+    """Net, for one interval, less the discount."""
+    full_cents: int
+    """The same before the discount."""
+    discount: int
+    """Hundredths of a percent."""
+    notice_count: int
+    """0: as in the general terms."""
+    notice_unit: NoticeUnit
+    clause: str
     currency: str
     question: str
     advice: str

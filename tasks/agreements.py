@@ -35,6 +35,18 @@ from tasks.wording import Texts, current_texts
 log = logging.getLogger(__name__)
 
 
+AGREED: Facts = {
+    "plan": "",
+    "billing": "",
+    "price_cents": 0,
+    "discount": 0,
+    "notice_count": 0,
+    "notice_unit": "months",
+    "clause": "",
+}
+"""What is agreed of the subscription, as an agreement's data name it, with what versions mean that do not say it."""
+
+
 class NotAsked(ProvisionError):
     """The link is of somebody who was asked to sign and no longer is."""
 
@@ -117,16 +129,27 @@ def _send(session: Session, case: Onboarding, data: AgreementData, texts: Texts,
     record(session, case.id, at, "agreement.sent", **facts)
     asked_again = before.resend_asked(session) if before is not None else None
     note = str((asked_again.answer or {}).get("note", "")) if asked_again is not None else ""
-    mail_agreement(session, [Turn(case, organiser)], note)
+    mail_agreement(session, [Turn(case, organiser)], note, _changes(before, agreement))
     Reminder.begin(session, case, organiser, StepName.AGREEMENT, at)
     case.wait(StepName.AGREEMENT, Party.ORGANISER, at)
 
 
-def mail_agreement(session: Session, turns: Sequence[Turn], note: str = "") -> set[int]:
+def _changes(before: Agreement | None, agreement: Agreement) -> Facts:
+    """What is agreed otherwise than in the version before, as its own data say it."""
+    if before is None:
+        return {}
+    old, new = ({name: one.data.get(name, AGREED[name]) for name in AGREED} for one in (before, agreement))
+    changed = {name: new[name] for name in AGREED if old[name] != new[name]}
+    both = ("notice_count", "notice_unit")  # Neither says anything alone.
+    return changed | {name: new[name] for name in both if changed.keys() & set(both)}
+
+
+def mail_agreement(session: Session, turns: Sequence[Turn], note: str = "", changes: Facts | None = None) -> set[int]:
     """Mail each person who is asked to sign the open agreement, with their link to it.
 
-    Besides the organiser only who was named instead gets one. *note* says what a new version changes. It takes as many
-    statements for many as for one; returns the people who are written to.
+    Besides the organiser only who was named instead gets one. *changes* are what a new version says otherwise than the
+    one before, *note* is what an operator adds, which is no part of it. It takes as many statements for many as for
+    one; returns the people who are written to.
     """
     newest = Agreement.latest_of(session, [turn.case.id for turn in turns])
     about = letterheads(session, [turn.case.firm for turn in turns])
@@ -148,8 +171,10 @@ def mail_agreement(session: Session, turns: Sequence[Turn], note: str = "") -> s
                 **about[case.firm_id],
                 count=count,
                 last=last,
+                version=agreement.version,
                 note=note,
                 also=[{"step": step, "path": f"/firm/{case.firm_id}/{step}"} for step in also],
+                changes=changes or {},
                 **handed_over.get(case.id, {}),
             )
         )
@@ -373,6 +398,11 @@ def agreement_data(session: Session, case: Onboarding, version: int, texts: Text
         billing=subscription.interval.value,
         price_cents=subscription.price_cents,
         currency=subscription.currency,
+        full_cents=subscription.full_cents,
+        discount=subscription.discount,
+        notice_count=subscription.notice_count,
+        notice_unit=subscription.notice_unit.value,
+        clause=subscription.clause,
         logo=logo.for_light if logo else None,
     )
 

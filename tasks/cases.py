@@ -25,7 +25,7 @@ from models.person import Person, Role, email_address, name_parts, writable_addr
 from models.request import Named, OnboardingRequest, named, parse_people
 from models.schedule import now
 from models.settings import settings
-from models.subscription import Interval, Plan, Subscription
+from models.subscription import Change, Interval, Plan, Subscription
 from models.text import TextTooLong, fitting, paragraphs
 from tasks.letterheads import letterhead
 from tasks.logos.publish import logo_chosen
@@ -240,9 +240,10 @@ class Turn(NamedTuple):
 def answer_decision(decision_id: int, verdict: str, by: str, **answer: str) -> int:
     """Settle an open question and do what follows from it; returns the case's id. The first answer wins.
 
-    *answer* holds what was said besides the verdict: ``note``, ``plan`` and ``interval`` (advice), ``number`` (an
-    offered company ID), ``address`` (a corrected one), ``choice`` (the number of a picture). Whatever is wrong
-    with it leaves the question open.
+    *answer* holds what was said besides the verdict: ``note``, ``plan`` and ``interval`` (advice, and for a new version
+    of the agreement with ``price``, ``discount``, ``notice`` and ``clause``), ``number`` (an offered company ID),
+    ``address`` (a corrected one), ``choice`` (the number of a picture). Whatever is wrong with it leaves the question
+    open.
     """
     with transaction() as session:
         decision = Decision.get(session, decision_id)
@@ -316,7 +317,7 @@ def _signature_judged(session: Session, case: Onboarding, decision: Decision) ->
 
 
 def _not_signed(session: Session, case: Onboarding, decision: Decision) -> None:
-    """Resend: the next pass writes a new version, with another plan if one was agreed. Stop: the case ends here.
+    """Resend: the next pass writes a new version, with what was agreed anew. Stop: the case ends here.
 
     Talk: the question stays, as a task, until somebody has found out how to go on.
     """
@@ -327,10 +328,11 @@ def _not_signed(session: Session, case: Onboarding, decision: Decision) -> None:
         Decision.ask(session, case.id, DecisionKind.TALK, key, now(), **facts)
     if decision.verdict is Verdict.RESEND:
         subscription = Subscription.of(session, case.firm_id)
-        plan = Plan(said["plan"]) if said.get("plan") in list(Plan) else subscription.plan
-        interval = Interval(said["interval"]) if said.get("interval") in list(Interval) else subscription.interval
-        if plan is not None and interval is not None:
-            subscription.amend(plan, interval)
+        before = subscription.agreed
+        subscription.agree(Change.parse(said))
+        if before != subscription.agreed:
+            told = {"before": before, "after": subscription.agreed}
+            record(session, case.id, now(), "subscription.agreed", decision.answered_by or "", **told)
     if decision.verdict is Verdict.STOP:
         _stop(session, case, decision.answered_at or now())
 

@@ -40,6 +40,22 @@ QUESTIONS = {
 
 
 UNCHANGED = "unverändert"
+AGREED_FIELDS = {
+    "price": (
+        "Preis",
+        "Für eine neue Fassung: netto je Abrechnungszeitraum, vor dem Rabatt, z. B. 147,00. Leer: unverändert.",
+    ),
+    "discount": ("Rabatt in Prozent", "Für eine neue Fassung: z. B. 12,5; 0 für keinen. Leer: unverändert."),
+    "notice": (
+        "Kündigungsfrist",
+        "Für eine neue Fassung: z. B. 3 Monate, 6 Wochen oder 14 Tage; 0: wie in den AGB. Leer: unverändert.",
+    ),
+    "clause": (
+        "Vereinbarung",
+        "Für eine neue Fassung: was sonst vereinbart ist, im Wortlaut; ein Strich nimmt es heraus. Leer: unverändert.",
+    ),
+}
+"""What is agreed with one firm alone, as typed for a new version: title and description of each field."""
 ON_THE_PAGE = {
     DecisionKind.ADVICE: "Die Frage der Kanzlei steht auf der Vorgangsseite; hierher gehört, was vereinbart ist.",
     DecisionKind.DECLINED: (
@@ -128,13 +144,15 @@ def _model(decision: Decision) -> type[RunInput]:
             told = "Für eine neue Fassung: was sich ändert."
             default = offered(UNCHANGED)
             fields[name] = (offered, Field(default, description=told, json_schema_extra={"title": title}))
+        for name, (title, told) in AGREED_FIELDS.items():
+            fields[name] = (str, Field("", description=told, json_schema_extra={"title": title}))
     if decision.kind is DecisionKind.LOGO:
         description = "Nummer des Bildes, das das Logo ist; ohne Bedeutung, wenn es keines ist."
         fields["choice"] = (int, Field(1, description=description, json_schema_extra={"title": "Bild"}))
     if decision.kind in {DecisionKind.BAD_ADDRESS, DecisionKind.SILENT}:
         only = "Nur bei „correct“: die richtige Adresse. Bei „withdraw“ wird die Person nicht mehr eingeladen."
         fields["address"] = (str, Field("", description=only, json_schema_extra={"title": "E-Mail"}))
-    note = "Anmerkung; bei der Kennung und einer neuen Fassung steht sie in der Nachricht an die Kanzlei."
+    note = "Bei der Kennung und einer neuen Fassung steht sie in der Nachricht an die Kanzlei, nie im Vertrag."
     fields["note"] = (str, Field("", description=note, json_schema_extra={"title": "Anmerkung"}))
     for position, (_, field) in enumerate(fields.values()):
         field.json_schema_extra["position"] = position

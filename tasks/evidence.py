@@ -138,6 +138,7 @@ def _export_one(session: Session, folder: Path, agreement: Agreement, document: 
     is_new = not _is_there(own / "agreement.pdf", document.sha256)
     if is_new:
         _write(own / "agreement.pdf", document.content)
+    _write(own / "agreement.json", json.dumps(agreement.data, ensure_ascii=False, indent=1).encode())
     _write(own / "trail.json", json.dumps(told, ensure_ascii=False, indent=1).encode())
     _write(own / "trail.csv", _table(entries))
     return Exported(number, own, is_new)

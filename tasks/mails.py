@@ -28,6 +28,7 @@ from models.onboarding import StepName
 from models.person import AddressForm, Language
 from models.schedule import now
 from models.settings import settings
+from models.subscription import Interval
 from tasks.texts import MAILS, Reader, render
 
 SUBJECT_MOST = 200
@@ -160,6 +161,8 @@ def _values(outgoing: Outgoing, link: Link | None, facts: dict[str, Any], code: 
         "count": 0,
         "last": facts.get("count", 0) > 2,
         "note": "",
+        "version": 1,
+        "changes": {},
         "delegated_by": "",
         "function": "",
         "firm": "",
@@ -173,6 +176,7 @@ def _values(outgoing: Outgoing, link: Link | None, facts: dict[str, Any], code: 
         "to_provider": outgoing.person_id is None,
         "provider": provider,
         "step_names": StepName,
+        "interval_of": Interval,
         "questions_of": DecisionKind,
         "link": link.url if link else provider.base_url + facts["path"] if "path" in facts else None,
         "valid_until": link and link.expires_at,

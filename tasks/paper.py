@@ -18,7 +18,7 @@ from threading import Lock
 from typing import Any, Literal
 
 from babel.dates import format_date
-from babel.numbers import format_currency, format_decimal
+from babel.numbers import format_currency, format_decimal, format_percent
 from markupsafe import Markup
 from pyhanko.pdf_utils.embed import EmbeddedFileObject, EmbeddedFileParams, FileSpec, embed_file
 from pyhanko.pdf_utils.generic import pdf_name
@@ -81,8 +81,17 @@ class AgreementData:
     plan: str
     billing: Billing
     price_cents: int
-    """Price of one billing interval without VAT, in the hundredth part of the currency."""
+    """Price of one billing interval without VAT, less the discount, in the hundredth part of the currency."""
     currency: str = "EUR"
+    full_cents: int = 0
+    """The same before the discount."""
+    discount: int = 0
+    """Hundredths of a percent; 0: none."""
+    notice_count: int = 0
+    """Time of notice agreed with this firm; 0: as in the general terms."""
+    notice_unit: Literal["days", "weeks", "months"] = "months"
+    clause: str = ""
+    """What was agreed with this firm beside all that, in words of its own."""
 
     logo: bytes | None = None
     """A PNG."""
@@ -184,10 +193,16 @@ def agreement_parts(data: AgreementData, texts: Texts | None = None) -> list[Par
     """Those that ``part_files`` names, in this order."""
     texts = texts or current_texts(data.language)
     files, titles, facts = part_files(data.line_of_business), texts.words["parts"], _facts(data, texts)
+    # Behind the cover whatever its text says, so that no text of the provider's own can leave it out.
+    agreed = (
+        texts.render("agreed.html", {**facts, "words": texts.words})
+        if data.discount or data.notice_count or data.clause
+        else ""
+    )
     return [
         Part(key, titles[file], Markup(_TOGETHER.sub(_unbroken, html)))  # noqa: S704
         for key, file in files.items()
-        for html in [texts.render(f"{data.language}/{file}.html", facts)]
+        for html in [texts.render(f"{data.language}/{file}.html", facts) + (agreed if key == "cover" else "")]
     ]
 
 
@@ -325,7 +340,21 @@ def _facts(data: AgreementData, texts: Texts) -> dict[str, Any]:
         "billing": words["billing"][data.billing],
         "period": words["period"][data.billing],
         "has_secrecy": _has_secrecy(data.line_of_business),
+        "full_price": format_currency(Decimal(data.full_cents) / 100, data.currency, locale=locale),
+        "discount": format_percent(
+            Decimal(data.discount) / 100_00, "#,##0.## %" if data.language != "en" else "#,##0.##%", locale=locale
+        ),
+        "notice": _notice(data, words.get("notice", {})),
+        "notice_of": _notice(data, words.get("notice_of", {})),
     }
+
+
+def _notice(data: AgreementData, words: Mapping[str, str]) -> str:
+    """The time of notice in words, where the texts have them: those of before know none but their own."""
+    if not data.notice_count:
+        return words.get("usual", "")
+    number = "one" if data.notice_count == 1 else "many"
+    return words.get(f"{number}_{data.notice_unit}", "").replace("%", str(data.notice_count))
 
 
 def _has_secrecy(line_of_business: LineOfBusiness) -> bool:

@@ -22,7 +22,7 @@ from babel.messages.catalog import Catalog
 from babel.messages.extract import extract
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
-from babel.numbers import format_currency
+from babel.numbers import format_currency, format_percent
 from babel.support import NullTranslations, Translations
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
 
@@ -35,7 +35,7 @@ from models.logo import public_logo
 from models.onboarding import Party, StepName, StepState
 from models.person import AddressForm, Language, Role
 from models.schedule import LOCAL_ZONE, Land, local_day
-from models.subscription import Interval, Plan
+from models.subscription import Interval, NoticeUnit, Plan
 from tasks.returned import Doubt
 
 CATALOGUES = Path(__file__).with_name("templates") / "locale"
@@ -263,6 +263,23 @@ class Reader:
         """“1.234,50 €” from an amount in cents."""
         return str(format_currency(cents / 100, currency, locale=self.locale))
 
+    def percent(self, hundredths: int) -> str:
+        """“12,5 %” from hundredths of a percent."""
+        return str(format_percent(hundredths / 100_00, decimal_quantization=False, locale=self.locale))
+
+    def notice(self, count: int, unit: NoticeUnit | str) -> str:
+        """A time of notice in words, as “3 months”; 0 is what the general terms say."""
+        if not count:
+            return self.gettext(N_("as in the general terms"))
+        match NoticeUnit(unit):
+            case NoticeUnit.DAYS:
+                words = self.ngettext("%(count)s day", "%(count)s days", count)
+            case NoticeUnit.WEEKS:
+                words = self.ngettext("%(count)s week", "%(count)s weeks", count)
+            case NoticeUnit.MONTHS:
+                words = self.ngettext("%(count)s month", "%(count)s months", count)
+        return words % {"count": count}
+
 
 def explain(error: ProvisionError, reader: Reader) -> str:
     """What is so, and what to do, in the reader's language."""
@@ -281,7 +298,7 @@ def render(folder: Path, template: str, reader: Reader, **values: Any) -> str:
 
 @cache
 def environment(reader: Reader, *folders: Path) -> Environment:
-    """Templates for one reader; knows ``reader`` and the filters ``date time moment money label listed fields``.
+    """Templates for one reader; knows ``reader`` and the filters that are named below, all methods of the reader.
 
     One environment a reader, so that nothing in it changes while others use it.
     """
@@ -297,7 +314,7 @@ def environment(reader: Reader, *folders: Path) -> Environment:
     made.policies["ext.i18n.trimmed"] = True
     made.install_gettext_translations(reader.translations, newstyle=True)  # type: ignore[attr-defined]
     made.globals["reader"] = reader
-    for name in ("date", "time", "moment", "money", "label", "listed", "fields"):
+    for name in ("date", "time", "moment", "money", "percent", "notice", "label", "listed", "fields"):
         made.filters[name] = getattr(reader, name)
     made.filters["public_logo"] = public_logo
     return made

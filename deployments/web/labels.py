@@ -97,6 +97,7 @@ ACTIONS = {
     "logo.chosen": N_("Logo taken over"),
     "logo.offered": N_("The firm was asked which logo to keep"),
     "logo.kept": N_("The firm keeps its logo"),
+    "subscription.agreed": N_("Subscription agreed anew"),
     "agreement.sent": N_("Agreement sent"),
     "agreement.opened": N_("Agreement opened by the signer"),
     "agreement.read": N_("Part of the agreement read"),

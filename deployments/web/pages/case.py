@@ -25,7 +25,7 @@ from models.firm import BusinessMissing, FirmNameMissing, LineOfBusiness
 from models.logo import LogoChoiceMissing
 from models.person import AddressInvalid, NameMissing, Person
 from models.request import named
-from models.subscription import Interval, Plan
+from models.subscription import LONGEST_CLAUSE, DiscountInvalid, Interval, NoticeInvalid, Plan, PriceInvalid
 from models.text import TextTooLong
 from tasks import agreements, cases, corrections, invitations, people, returned, stopped
 from tasks.cases import AddressTaken, PlanMissing, StopReasonMissing
@@ -98,14 +98,21 @@ def answer(visit: Submitting, decision_id: int) -> Response:
     by = visit.require_operator().email
     field = f"d{decision_id}-"
     try:
-        said = {name: visit.text(field + name) for name in ("plan", "interval", "address", "choice")}
+        said = {
+            name: visit.text(field + name)
+            for name in ("plan", "interval", "price", "discount", "notice", "address", "choice")
+        }
         said["note"] = visit.paragraphs(f"{field}note")
+        said["clause"] = visit.paragraphs(f"{field}clause", LONGEST_CLAUSE)
         case_id = cases.answer_decision(decision_id, visit.text("verdict"), by, **said)
     except ProvisionError as refusal:
         with reading() as session:
             case_id = Decision.get(session, decision_id).onboarding_id
         places: dict[type[ProvisionError], str] = {
             PlanMissing: f"{field}plan",
+            PriceInvalid: f"{field}price",
+            DiscountInvalid: f"{field}discount",
+            NoticeInvalid: f"{field}notice",
             AddressInvalid: f"{field}address",
             LogoChoiceMissing: f"{field}choice",
         }
