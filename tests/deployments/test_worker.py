@@ -65,7 +65,7 @@ def is_open(run: str) -> bool:
     """Whether a run of any of the toys still waits or works."""
     return any(
         found[run] is not RunState.ENDED
-        for toy in ("greet", "ask", "alone")
+        for toy in ("greet", "ask", "alone", "tick")
         if (found := states(f"{toy}/{toy}", [run]))
     )
 
