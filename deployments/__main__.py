@@ -236,31 +236,30 @@ def verify(
     company_id: Annotated[str, typer.Argument(help="One firm only.", show_default="all")] = "",
     heads: Annotated[Path | None, typer.Option(help="A list that provision audit heads printed earlier.")] = None,
 ) -> None:
-    """Check that no entry was changed, removed or added afterwards; exit status 1 if one was.
+    """Check that nothing was changed, removed or added behind the trail's back; exit status 1 if something was.
 
-    Compared are the entries among themselves, with the certificate pages of signed agreements, and with the list.
+    Proven are the entries by themselves, by the seals and certificate pages of signed agreements, and by the list; by
+    them the rows and documents that they tell of, and that no case is missing.
     """
     from models import casefile
     from models.audit import Head
     from models.company_id import company_number
     from models.db import reading
-    from tasks import evidence
+    from tasks import verification
 
     with _told():
         known = [Head(**json.loads(line)) for line in heads.read_text().splitlines()] if heads else []
         with reading() as session:
             only = casefile.case_of(session, company_number(company_id)) if company_id else None
-        cases = entries = broken = 0
-        for one in evidence.verify(known, only):
-            cases, entries, broken = cases + 1, entries + one.entries, broken + (not one.is_whole)
-            if one.broken is not None and one.broken > one.entries:
-                typer.echo(f"Case {one.case_id}: entry {one.broken} is missing, there are {one.entries}.")
-            elif one.broken is not None:
-                typer.echo(f"Case {one.case_id}: broken at entry {one.broken} of {one.entries}.")
-            for version in one.files:
-                typer.echo(f"Case {one.case_id}: version {version} of the agreement is not the file that was signed.")
-    typer.echo(f"{cases} cases, {entries} entries: {f'{broken} broken' if broken else 'unbroken'}.")
-    raise typer.Exit(1 if broken else 0)
+        chains = entries = faults = 0
+        for one in verification.verify(known, only):
+            chains, entries, faults = chains + bool(one.entries), entries + one.entries, faults + len(one.faults)
+            for fault in one.faults:
+                typer.echo(str(fault))
+    typer.echo(f"{chains} chains, {entries} entries: {f'{faults} faults' if faults else 'unbroken'}.")
+    for sentence in verification.unseen(with_list=heads is not None):
+        _note(sentence)
+    raise typer.Exit(1 if faults else 0)
 
 
 @audit.command("heads")

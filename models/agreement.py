@@ -4,9 +4,11 @@ One person at a time is asked to sign: the organiser, or whom the organiser hand
 signed, declined, withdrawn or out of date.
 """
 
+import json
 from collections.abc import Collection, Sequence
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from enum import StrEnum
+from hashlib import sha256
 from typing import Self
 
 from sqlalchemy import CheckConstraint, ForeignKey, String, UniqueConstraint, select
@@ -130,6 +132,9 @@ class Agreement(Base):
     parts_read: Mapped[Facts] = mapped_column(default=dict)
     """By the part's key, when who is asked to sign said that it is read, in ISO 8601."""
     signed_at: Mapped[Instant | None]
+    """When it was signed on the page; else when the signed file, or the notice, came to us."""
+    signed_on: Mapped[date | None]
+    """The day that is written beside the signature on a file, as an operator has read it."""
     signed_how: Mapped[SignedHow | None]
     signer: Mapped[str | None] = mapped_column(String(200))
     signer_email: Mapped[str | None] = mapped_column(String(254))
@@ -152,6 +157,7 @@ class Agreement(Base):
     withdraw_reason: Mapped[str | None] = mapped_column(String(2000))
     countersigned_at: Mapped[Instant | None]
     countersigned_by: Mapped[str | None] = mapped_column(String(254))
+    """Name of the person who signed for the provider."""
     final_id: Mapped[int | None] = mapped_column(ForeignKey("documents.id"))
     """Original, signatures and certificate page in one file; both sides have it."""
 
@@ -172,6 +178,11 @@ class Agreement(Base):
         """The newest version of each of these cases that has one, in one query."""
         versions = select(cls).where(cls.onboarding_id.in_(case_ids)).order_by(cls.version)
         return {agreement.onboarding_id: agreement for agreement in session.scalars(versions)}
+
+    @property
+    def data_sha256(self) -> str:
+        """Of what it says, so that the trail can tell whether that was changed."""
+        return sha256(json.dumps(self.data, sort_keys=True, ensure_ascii=False).encode()).hexdigest()
 
     def send(self, now: datetime) -> None:
         """It leaves the house; from now on it can be signed, as long as the settings say."""
@@ -269,8 +280,9 @@ class Agreement(Base):
         email: str = "",
         code_used: bool = False,
         drawing_id: int | None = None,
+        signed_on: date | None = None,
     ) -> bool:
-        """The firm has signed; False if it had before."""
+        """The firm has signed; False if it had before. *now* is the moment from which we know it."""
         if self.signed_at is not None:
             return False
         self.require_open()
@@ -282,6 +294,7 @@ class Agreement(Base):
         self.signer, self.signed_how, self.signed_at = signer, how, now
         self.signer_ip, self.signer_agent, self.signer_email = ip[:45], agent[:300], email[:254] or None
         self.signer_function, self.code_used, self.drawing_id = self.delegate_function, code_used, drawing_id
+        self.signed_on = signed_on
         return True
 
     def decline(self, reason: str, now: datetime) -> bool:
@@ -292,13 +305,11 @@ class Agreement(Base):
         self.declined_at, self.decline_reason = now, fitting(paragraphs(reason), REASON_MOST, "reason")
         return True
 
-    def accept_copy(self, document_id: int, signer: str, now: datetime) -> bool:
-        """The signed file that came back is accepted as the firm's signature; False if it had signed before."""
-        self.uploaded_id = document_id
-        return self.sign(signer, SignedHow.UPLOAD, now)
-
     def countersign(self, by: str, now: datetime) -> bool:
-        """The provider signs as well; False if it had before. The final document is made by the next pass."""
+        """The person of this name signs for the provider; False if somebody had before.
+
+        The final document is made by the next pass.
+        """
         if self.signed_at is None:
             raise NotSigned
         if self.countersigned_at is not None:
@@ -309,7 +320,7 @@ class Agreement(Base):
     def reopen(self) -> None:
         """The signature was not accepted: the firm is asked again."""
         self.signed_at = self.signed_how = self.signer = self.signer_email = self.signer_function = None
-        self.signer_ip = self.signer_agent = self.drawing_id = self.uploaded_id = None
+        self.signer_ip = self.signer_agent = self.drawing_id = self.uploaded_id = self.signed_on = None
         self.code_used = False
 
     # ---- questions about it

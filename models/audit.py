@@ -1,7 +1,7 @@
 """Who did what, when: one row per act, in a hash chain per case, outliving what it tells of."""
 
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from contextvars import ContextVar
 from datetime import UTC, datetime
 from hashlib import sha256
@@ -15,7 +15,8 @@ from models.db import Base, Facts, Instant, Key
 
 START = "0" * 64
 HOUSE = 0
-"""The chain of acts that belong to no case: those on operators, and on events that other systems sent."""
+"""The chain of acts that belong to no case: those on operators, on the provider's cadences, and on events that other
+systems sent. It also names every case that was opened, so that a chain that is gone is missed."""
 
 origin: ContextVar[Mapping[str, str]] = ContextVar("origin", default=MappingProxyType({}))
 """Where the one who acts is, as far as known: ``ip`` and ``agent``; stands in every entry written meanwhile."""
@@ -96,6 +97,12 @@ def trail(session: Session, case_id: int) -> list[Entry]:
     return list(session.scalars(select(Entry).where(Entry.case_id == case_id).order_by(Entry.number)))
 
 
+def newest(session: Session, case_id: int, most: int, *, without: str = "") -> list[Entry]:
+    """The last entries in order, but for those of one act."""
+    entries = select(Entry).where(Entry.case_id == case_id, Entry.action != without)
+    return list(session.scalars(entries.order_by(Entry.number.desc()).limit(most)))[::-1]
+
+
 def heads(session: Session) -> Iterator[Head]:
     """Of every case the newest entry, to be kept where whoever changes this database cannot reach."""
     newest = select(Entry.case_id, func.max(Entry.number)).group_by(Entry.case_id)
@@ -104,23 +111,42 @@ def heads(session: Session) -> Iterator[Head]:
         yield Head(*row)
 
 
-def first_broken(entries: Sequence[Entry], known: Iterable[Head] = ()) -> int | None:
-    """Number of the first entry that is missing or not what it was; None if the chain holds.
+class Chain:
+    """A chain proven entry by entry, in the memory of one.
 
     The chain alone does not tell whether its end was cut off, or whether everything from a changed entry on was
     computed anew. Heads that are *known* from elsewhere (a certificate page, a list kept outside) tell it: of two
     faults that both show, the first one is told.
     """
-    faults = []
-    previous = START
-    for number, entry in enumerate(entries, 1):
-        if entry.number != number or entry.previous != previous or entry.hash != entry.computed_hash():
-            faults.append(number)
-            break
-        previous = entry.hash
-    for head in known:
-        if head.number > len(entries):
-            faults.append(len(entries) + 1)
-        elif entries[head.number - 1].hash != head.hash:
-            faults.append(head.number)
-    return min(faults, default=None)
+
+    def __init__(self, known: Iterable[Head] = ()) -> None:
+        self.entries = 0
+        self._previous = START
+        self._faults: list[int] = []
+        self._known: dict[int, set[str]] = {}
+        for head in known:
+            self._known.setdefault(head.number, set()).add(head.hash)
+
+    def take(self, entry: Entry) -> None:
+        """The next entry, in order."""
+        self.entries += 1
+        if not self._faults and (
+            entry.number != self.entries or entry.previous != self._previous or entry.hash != entry.computed_hash()
+        ):
+            self._faults.append(self.entries)
+        if self._known.pop(self.entries, {entry.hash}) != {entry.hash}:
+            self._faults.append(self.entries)
+        self._previous = entry.hash
+
+    @property
+    def broken(self) -> int | None:
+        """Of those taken, the first that is not what it was; the next one if a known head lies behind the end."""
+        return min([*self._faults, *([self.entries + 1] if self._known else [])], default=None)
+
+
+def first_broken(entries: Iterable[Entry], known: Iterable[Head] = ()) -> int | None:
+    """Number of the first entry that is missing or not what it was; None if the chain holds."""
+    chain = Chain(known)
+    for entry in entries:
+        chain.take(entry)
+    return chain.broken

@@ -25,8 +25,9 @@ from sqlalchemy import (
     update,
 )
 from sqlalchemy import case as case_when
-from sqlalchemy.orm import Mapped, Session, contains_eager, mapped_column, relationship
+from sqlalchemy.orm import Mapped, Session, contains_eager, mapped_column, object_session, relationship
 
+from models.audit import record
 from models.cadence import Cadences, Follow, Rhythm, WaitKind
 from models.db import Base, DaysAfter, Instant, Key, UTCDateTime
 from models.errors import N_, NotFound, ProvisionError
@@ -232,6 +233,9 @@ class Onboarding(Base):
                 self.wait(later, Party.PROVISION, now)
         if all(step.state is StepState.DONE for step in self.steps):
             self.finished_at = now
+            session = object_session(self)
+            assert session is not None  # A case is always read from the database, or put there at once.
+            record(session, self.id, now, "case.finished")
         return True
 
     def require_going(self) -> None:

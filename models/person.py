@@ -194,6 +194,8 @@ class Account(Base):
 
     id: Mapped[Key]
     email: Mapped[str] = mapped_column(String(254), unique=True)
+    name: Mapped[str | None] = mapped_column(String(200))
+    """Of an operator, who signs with it; people of a firm have theirs there."""
     password_hash: Mapped[str | None] = mapped_column(String(200))
     """None: none was set for our pages; a foreign identity provider may keep one, which does not open them."""
     external_id: Mapped[str | None] = mapped_column(String(200), unique=True)

@@ -104,6 +104,8 @@ class Settings(BaseSettings):
     seal_pkcs12: Path | None = None
     """PKCS#12 file with the key and certificates that seal signed agreements; empty: made once and kept in ``data``."""
     seal_password: SecretStr = SecretStr("")
+    seal_known: Path | None = None
+    """PEM file with certificates that sealed before, or on another machine: ``audit verify`` accepts them as well."""
     tsa_url: str = ""
     """Time-stamp authority (RFC 3161) that attests when a document was sealed; empty: none."""
     tsa_roots: Path | None = None

@@ -29,6 +29,7 @@ from tasks.completion import complete_agreement, kept_texts
 from tasks.letterheads import letterhead, letterheads
 from tasks.paper import AgreementData, Part, agreement_filename, agreement_parts, render_agreement
 from tasks.policy import side_effect
+from tasks.signatures import sign_for_provider
 from tasks.texts import Reader
 from tasks.wording import Texts, current_texts
 
@@ -125,8 +126,9 @@ def _send(session: Session, case: Onboarding, data: AgreementData, texts: Texts,
     session.add(agreement)
     session.flush()
     close_questions(session, case.id, at)
-    facts: Facts = {"to": organiser.email, "version": agreement.version, "sha256": document.sha256}
-    record(session, case.id, at, "agreement.sent", **facts)
+    facts: Facts = {"version": agreement.version, "sha256": document.sha256, "texts_sha256": texts.sha256}
+    facts["data_sha256"] = agreement.data_sha256
+    record(session, case.id, at, "agreement.sent", to=organiser.email, **facts)
     asked_again = before.resend_asked(session) if before is not None else None
     note = str((asked_again.answer or {}).get("note", "")) if asked_again is not None else ""
     mail_agreement(session, [Turn(case, organiser)], note, _changes(before, agreement))
@@ -278,11 +280,11 @@ def _countersign_by_itself(case_id: int) -> None:
         return
     with transaction() as session:
         case, at = Onboarding.get(session, case_id), now()
-        agreement, by = _awaited(session, case), settings().provider_signatory
-        if agreement is None or agreement.signed_at is None or not agreement.countersign(by, at):
+        agreement, name = _awaited(session, case), settings().provider_signatory
+        if agreement is None or agreement.signed_at is None:
             return
-        facts: Facts = {"by": by, "version": agreement.version, "sha256": sha256_of(session, agreement)}
-        record(session, case.id, at, "agreement.countersigned", **facts)
+        if not sign_for_provider(session, case, name, "provision", at):
+            return
         close_questions(session, case.id, at)
     complete_agreement(case_id)
 
@@ -324,8 +326,9 @@ def _expire(case_id: int) -> bool:
 
 def _record_expiry(session: Session, case: Onboarding, agreement: Agreement) -> None:
     facts: Facts = {"version": agreement.version, "sha256": sha256_of(session, agreement)}
-    record(session, case.id, now(), "agreement.expired", until=agreement.expires_at.isoformat(), **facts)
-    close_questions(session, case.id, now())
+    at = agreement.expired_at or now()
+    record(session, case.id, at, "agreement.expired", until=agreement.expires_at.isoformat(), **facts)
+    close_questions(session, case.id, at)
 
 
 def ask_anew(token: str, *, ip: str, agent: str) -> int:

@@ -1,10 +1,12 @@
 """What comes back from whoever is asked to sign: the agreement signed, declined, or as a file."""
 
+from typing import Any
+
 from sqlalchemy.orm import Session
 
 from models.agreement import Agreement, SignedHow, close_questions
 from models.audit import record
-from models.db import Facts, reading, transaction
+from models.db import reading, transaction
 from models.decision import Decision, DecisionKind
 from models.document import Document
 from models.errors import NotFound
@@ -14,6 +16,7 @@ from models.person import Person, Role
 from models.schedule import now
 from tasks.agreements import behind, require_asked, sha256_of
 from tasks.returned import inspect
+from tasks.signatures import sign_for_firm
 
 
 def sign_by_notice(company_id: int, version: int, signer: str, told_at: str = "") -> int:
@@ -33,26 +36,15 @@ def keep_signature(
     name: str,
     how: SignedHow,
     actor: str,
-    *,
-    ip: str = "",
-    agent: str = "",
-    email: str = "",
-    code_used: bool = False,
-    drawing_id: int | None = None,
-    told_at: str = "",
+    **proof: Any,
 ) -> int:
-    """The firm has signed: what follows from it in the case. Returns the case's id; a second time nothing changes."""
-    agreement, at = Agreement.current(session, case.id), now()
-    proof: Facts = {"email": email, "code_used": code_used, "drawing_id": drawing_id}
-    if agreement.sign(name, how, at, ip=ip, agent=agent, **proof):
+    """The firm has signed: what follows from it in the case. Returns the case's id; a second time nothing changes.
+
+    *proof* is what ``sign_for_firm`` keeps with it.
+    """
+    at = now()
+    if sign_for_firm(session, case, name, how, actor, at, **proof):
         case.require_going()
-        facts = {"signer": agreement.signer, "how": how, "ip": ip, "agent": agent[:300], "code": code_used}
-        facts["sha256"] = sha256_of(session, agreement)
-        if agreement.signer_function:
-            facts["function"] = agreement.signer_function
-        if told_at:
-            facts["told_at"] = told_at
-        record(session, case.id, at, "agreement.signed", actor, **facts)
         close_questions(session, case.id, at)
         case.wait(StepName.AGREEMENT, Party.OPERATOR, at)
         case.touch(at)
@@ -79,7 +71,8 @@ def _decline(session: Session, case: Onboarding, reason: str, actor: str, *, ip:
     agreement, at = Agreement.current(session, case.id), now()
     if agreement.decline(reason, at):
         case.require_going()
-        facts = {"ip": ip, "agent": agent[:300], "sha256": sha256_of(session, agreement)}
+        facts = {"ip": ip, "agent": agent[:300], "version": agreement.version}
+        facts["sha256"] = sha256_of(session, agreement)
         record(session, case.id, at, "agreement.declined", actor, reason=agreement.decline_reason, **facts)
         close_questions(session, case.id, at)
         case.touch(at)
@@ -121,7 +114,7 @@ def _upload(token: str, content: bytes, name: str, *, ip: str, agent: str) -> in
         agreement.uploaded_id = document.id
         close_questions(session, case.id, at)  # About the copy that this one replaces.
         told = {"document_id": document.id, "original_id": agreement.document_id, **returned.facts}
-        trail = {"sha256": document.sha256, "ip": ip, "agent": agent[:300], **told}
+        trail = {"version": agreement.version, "sha256": document.sha256, "ip": ip, "agent": agent[:300], **told}
         record(session, case.id, at, "agreement.uploaded", person.email, **trail)
         if returned.counts:
             return keep_signature(session, case, returned.signer, SignedHow.UPLOAD, person.email, ip=ip, agent=agent)

@@ -8,13 +8,12 @@ from pydantic import ValidationError
 from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
 
-from models.agreement import Agreement, close_questions
-from models.audit import record
+from models.agreement import Agreement, SignedHow, close_questions
+from models.audit import HOUSE, record, record_each
 from models.cadence import Cadences
 from models.company_id import company_number
 from models.db import Facts, alone, transaction
 from models.decision import Decision, DecisionKind, Verdict
-from models.document import Document
 from models.errors import N_, NotFound, ProvisionError
 from models.exchange import MailKind, Outgoing
 from models.firm import Firm, firm_name, same_name
@@ -32,6 +31,7 @@ from tasks.logos.publish import logo_chosen
 from tasks.passes import kick
 from tasks.people import stop_waiting_for
 from tasks.policy import side_effect
+from tasks.signatures import refuse_signature, sign_for_firm, sign_for_provider
 
 REASON_MOST = 2000
 
@@ -169,7 +169,8 @@ def start_case(request: OnboardingRequest, request_key: str, actor: str) -> int:
                     firm_id=firm.id, website=firm.website, granted_by=request.logo_permission_by, granted_at=at
                 )
             )
-        record(session, case.id, at, "case.opened", actor, request=request.model_dump(mode="json"))
+        told: dict[int, Facts] = {case.id: {"request": request.model_dump(mode="json")}, HOUSE: {"case": case.id}}
+        record_each(session, told, at, "case.opened", actor)
         if taken:
             tell_of_number(session, case, f"taken:{case.id}", preferred, granted=False)
         return case.id
@@ -251,7 +252,8 @@ def answer_decision(decision_id: int, verdict: str, by: str, **answer: str) -> i
         if not decision.settle(verdict, by, at, {name: text for name, text in answer.items() if text}):
             return case.id
         _CONSEQUENCES[decision.kind](session, case, decision)
-        facts = {"kind": decision.kind.value, "verdict": decision.verdict, "answer": decision.answer}
+        facts: Facts = {"decision": decision.id, "kind": decision.kind.value, "verdict": decision.verdict}
+        facts["answer"] = decision.answer
         record(session, case.id, at, "decision.answered", by, **facts)
         case.touch(at)
         return case.id
@@ -300,20 +302,16 @@ def _signature_judged(session: Session, case: Onboarding, decision: Decision) ->
     agreement = Agreement.latest(session, case.id)
     if agreement is None or agreement.id != decision.facts["agreement_id"] or agreement.countersigned_at is not None:
         return  # Meanwhile it was signed by another way, or another version was sent.
+    by, at = decision.answered_by or "", now()
     if decision.verdict is Verdict.REFUSE:
-        agreement.reopen()
+        refuse_signature(session, case, by, at)
     else:
         if decision.kind is DecisionKind.SIGNED_COPY:
-            agreement.accept_copy(decision.facts["document_id"], decision.facts["signer"], now())
-        by = decision.answered_by or ""
-        agreement.countersign(by, now())
-        facts = {
-            "by": by,
-            "version": agreement.version,
-            "sha256": session.get_one(Document, agreement.document_id).sha256,
-        }
-        record(session, case.id, now(), "agreement.countersigned", by, **facts)
-    close_questions(session, case.id, now())
+            agreement.uploaded_id = decision.facts["document_id"]
+            arrived_at = decision.opened_at
+            sign_for_firm(session, case, decision.facts["signer"], SignedHow.UPLOAD, by, at, arrived_at=arrived_at)
+        sign_for_provider(session, case, by, by, at)
+    close_questions(session, case.id, at)
 
 
 def _not_signed(session: Session, case: Onboarding, decision: Decision) -> None:
@@ -334,20 +332,21 @@ def _not_signed(session: Session, case: Onboarding, decision: Decision) -> None:
             told = {"before": before, "after": subscription.agreed}
             record(session, case.id, now(), "subscription.agreed", decision.answered_by or "", **told)
     if decision.verdict is Verdict.STOP:
-        _stop(session, case, decision.answered_at or now())
+        _stop(session, case, decision.answered_at or now(), str(said.get("note", "")), decision.answered_by or "")
 
 
 ASKING = {MailKind.YOUR_TURN, MailKind.SIGN_CODE, MailKind.PEOPLE_SILENT}
 """Mails without a personal link that ask for something all the same."""
 
 
-def _stop(session: Session, case: Onboarding, at: datetime) -> None:
+def _stop(session: Session, case: Onboarding, at: datetime, reason: str, by: str) -> None:
     """The case ends without going live: nobody is reminded or asked any more, and no link opens anything.
 
     What ends with it ends at this very moment: by that ``tasks.stopped`` knows what to begin anew.
     """
     case.stop(at)
     case.firm.release_preference(session)
+    record(session, case.id, at, "case.stopped", by, reason=reason)
     unsent = select(Outgoing).where(Outgoing.onboarding_id == case.id, Outgoing.due_at.is_not(None))
     for mail in session.scalars(unsent.where(or_(Outgoing.link_id.is_not(None), Outgoing.kind.in_(ASKING)))):
         mail.due_at = None
@@ -367,9 +366,8 @@ def stop_case(case_id: int, reason: str, by: str) -> None:
         if not reason:
             raise StopReasonMissing
         at = now()
-        _stop(session, case, at)
+        _stop(session, case, at, reason, by)
         case.touch(at)
-        record(session, case.id, at, "case.stopped", by, reason=reason)
 
 
 def restart_pass(case_id: int, by: str) -> None:

@@ -9,7 +9,7 @@ from pyhanko.pdf_utils.misc import PdfError
 from sqlalchemy.orm import Session
 
 from models.agreement import Agreement, SignedHow
-from models.audit import Entry, record, trail
+from models.audit import HOUSE, Entry, newest, record, trail
 from models.db import Facts, reading, transaction
 from models.document import Document
 from models.exchange import MailKind, Outgoing
@@ -179,11 +179,13 @@ def kept_texts(session: Session, agreement: Agreement) -> Texts | None:
 
 
 def _proof(session: Session, case_id: int, agreement: Agreement) -> Proof:
-    newest, own = trail(session, case_id)[-1], own_seal()
+    (last,), house, own = newest(session, case_id, 1), newest(session, HOUSE, 1), own_seal()
     return Proof(
         document_id=agreement.data["number"],
-        trail_entries=newest.number,
-        trail_head=newest.hash,
+        trail_entries=last.number,
+        trail_head=last.hash,
+        house_entries=house[0].number if house else 0,
+        house_head=house[0].hash if house else "",
         seal_level=own.level,
         seal_holder=own.holder,
         seal_fingerprint=own.fingerprint,

@@ -1,11 +1,11 @@
-"""Evidence: audit trails proven, and signed agreements with their trails written out for somebody else to keep."""
+"""Evidence: signed agreements with their audit trails written out for somebody else to keep."""
 
 import csv
 import io
 import json
 import os
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
@@ -15,71 +15,15 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from models.agreement import Agreement
-from models.audit import Entry, Head, first_broken, trail
+from models.audit import Entry, first_broken, trail
 from models.db import reading
 from models.document import Document
-from models.onboarding import Onboarding
-from tasks.paper import anchored_head
 
-COMPLETED = "agreement.completed"
 _BEGINS_FORMULA = re.compile(r"(^|[;,|\t\r\n])(?=[\s\"']*[=+\-@＝＋－＠])|^(?=[\t\r])")
 HOW_TO_CHECK = (
     "hash is the SHA-256, in hexadecimal digits, of previous followed by the JSON array [case_id, number, at, actor,"
     " action, facts] in UTF-8, without spaces, keys sorted; previous is the hash of the entry before, 64 zeros at first"
 )
-
-
-@dataclass(frozen=True)
-class Verified:
-    """What became of one case's trail."""
-
-    case_id: int
-    entries: int
-    broken: int | None = None
-    """The first entry that is not what it was; ``entries + 1`` where the end is cut off."""
-    files: tuple[int, ...] = ()
-    """Versions of the agreement whose signed file is not the one that the trail tells of, or is gone."""
-
-    @property
-    def is_whole(self) -> bool:
-        return self.broken is None and not self.files
-
-
-def verify(known: Iterable[Head] = (), only: int | None = None) -> Iterator[Verified]:
-    """Prove the trail of each case, or of *only* one, against every head that stands somewhere else.
-
-    These are the heads on the certificate pages of its signed agreements, and those *known* from a list that was kept
-    outside the database. A case that is there, or known, and has no entries at all, is broken at entry 1.
-    """
-    anchors: dict[int, list[Head]] = {}
-    for head in known:
-        anchors.setdefault(head.case_id, []).append(head)
-    with reading() as session:
-        told = {*session.scalars(select(Entry.case_id).distinct()), *session.scalars(select(Onboarding.id)), *anchors}
-    for case_id in sorted(told) if only is None else [only]:
-        with reading() as session:
-            yield _verified(session, case_id, anchors.get(case_id, []))
-
-
-def _verified(session: Session, case_id: int, known: Sequence[Head]) -> Verified:
-    entries, heads = trail(session, case_id), list(known)
-    recorded = {entry.facts["version"]: entry.facts["sha256"] for entry in entries if entry.action == COMPLETED}
-    wrong = set(recorded)
-    signed = (
-        select(Agreement.version, Document)
-        .join(Document, Document.id == Agreement.final_id)
-        .where(Agreement.onboarding_id == case_id)
-    )
-    for version, document in session.execute(signed):
-        is_kept = document.sha256 == sha256(document.content).hexdigest()
-        if is_kept and document.sha256 == recorded.get(version):
-            wrong.discard(version)
-        else:
-            wrong.add(version)
-        anchor = anchored_head(document.content) if is_kept else None
-        heads += [Head(case_id, *anchor)] if anchor else []
-    broken = first_broken(entries, heads) if entries else 1
-    return Verified(case_id, len(entries), broken, tuple(sorted(wrong)))
 
 
 @dataclass(frozen=True)

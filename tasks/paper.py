@@ -24,7 +24,6 @@ from pyhanko.pdf_utils.embed import EmbeddedFileObject, EmbeddedFileParams, File
 from pyhanko.pdf_utils.generic import pdf_name
 from pyhanko.pdf_utils.incremental_writer import IncrementalPdfFileWriter
 from pypdf import PdfReader
-from pypdf.errors import PyPdfError
 from weasyprint import HTML
 from weasyprint.text.fonts import FontConfiguration
 from weasyprint.urls import FatalURLFetchingError, URLFetcher, URLFetcherResponse
@@ -153,6 +152,9 @@ class Proof:
     trail_entries: int
     trail_head: str
     """Hash of the newest entry of the case's audit trail: whoever has the page sees if entries are cut off later."""
+    house_entries: int = 0
+    house_head: str = ""
+    """The same of the chain of acts that belong to no case, which names all cases."""
     seal_level: str
     seal_holder: str
     seal_fingerprint: str
@@ -230,7 +232,7 @@ def sign_off(pdf: bytes, signatures: Sequence[Signature], language: Language, pr
     The page is added as an incremental update: the result begins with the very bytes of *pdf*, so that anybody can
     check the sum by cutting the file there. Level: simple electronic signatures, and the page says so. PDF/A-3b: the
     page itself conforms and the mark, output intent and metadata of *pdf* stay in force, but no validator has
-    confirmed the joined file. The head of the trail also stands in the information, for ``anchored_head``.
+    confirmed the joined file. The heads of the trail also stand in the information, for ``tasks.verification``.
     """
     pages, title = len(PdfReader(BytesIO(pdf)).pages), _title_of(pdf)
     return with_sheet(pdf, *_sheet(pdf, pages, title, signatures, language, proof))
@@ -286,17 +288,10 @@ def _sheet(
         "/OriginalBytes": str(len(pdf)),
         "/AuditEntries": str(proof.trail_entries),
         "/AuditHead": proof.trail_head,
+        "/HouseEntries": str(proof.house_entries),
+        "/HouseHead": proof.house_head,
     }
     return _pdf(html, drawings, tagged=False), information
-
-
-def anchored_head(pdf: bytes) -> tuple[int, str] | None:
-    """Number of entries and head of the audit trail, as *pdf* tells them on its certificate page; None without one."""
-    try:
-        told: Mapping[str, Any] = PdfReader(BytesIO(pdf)).metadata or {}
-        return int(str(told["/AuditEntries"])), str(told["/AuditHead"])
-    except (PyPdfError, KeyError, ValueError, TypeError, AttributeError, RecursionError):
-        return None
 
 
 def attach(pdf: bytes, content: bytes, name: str) -> bytes:

@@ -64,6 +64,14 @@ class SealUnreadable(ProvisionError):
         self.file = file
 
 
+class CertificatesUnreadable(ProvisionError):
+    says = N_("The certificates in %(file)s cannot be read: name a PEM file by PROVISION_SEAL_KNOWN.")
+
+    def __init__(self, file: str) -> None:
+        super().__init__(file)
+        self.file = file
+
+
 class SealUnsoundError(Exception):
     """What was just sealed does not stand up to validation: a breakage, never kept."""
 
@@ -129,6 +137,23 @@ def own_seal() -> Seal:
     der = key.private_bytes(Encoding.DER, PrivateFormat.PKCS8, NoEncryption())
     first, *issuers = (asn1_x509.Certificate.load(one.public_bytes(Encoding.DER)) for one in certificates)
     return Seal(PrivateKeyInfo.load(der), first, tuple(issuers), authority)
+
+
+def known_certificates() -> list[bytes]:
+    """Every certificate, in DER, that this installation has sealed with as far as it knows; none is made for it.
+
+    Those made in other years lie in the data folder still. Those of a PKCS#12 file that was replaced, or of another
+    machine, are named by a setting.
+    """
+    files = sorted(settings().data.glob("seal-*.pem"))
+    named = settings().seal_known
+    files += [named] if named else []
+    try:
+        found = [one for file in files for one in x509.load_pem_x509_certificates(file.read_bytes())]
+    except (OSError, ValueError) as error:
+        raise CertificatesUnreadable(str(named or settings().data)) from error
+    own = [own_seal().certificate.dump()] if settings().seal_pkcs12 else []
+    return list(dict.fromkeys([*own, *(one.public_bytes(Encoding.DER) for one in found)]))
 
 
 def seal(pdf: bytes, reason: str) -> bytes:

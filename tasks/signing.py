@@ -73,15 +73,16 @@ def read(token: str, part: str, *, ip: str, agent: str) -> str | None:
         if part not in _parts(agreement):
             raise NotFound(part)
         _view(session, case, person, agreement, ip, agent)
-        if agreement.read(part, now()):
-            record(session, case.id, now(), "agreement.read", person.email, part=part, ip=ip, agent=agent[:300])
+        if agreement.read(part, at := now()):
+            facts: Facts = {"version": agreement.version, "part": part, "ip": ip, "agent": agent[:300]}
+            record(session, case.id, at, "agreement.read", person.email, **facts)
     return opened(token).next_part
 
 
 def _view(session: Session, case: Onboarding, person: Person, agreement: Agreement, ip: str, agent: str) -> None:
-    if agreement.view(now()):
+    if agreement.view(at := now()):
         facts = {"ip": ip, "agent": agent[:300], "sha256": sha256_of(session, agreement)}
-        record(session, case.id, now(), "agreement.opened", person.email, version=agreement.version, **facts)
+        record(session, case.id, at, "agreement.opened", person.email, version=agreement.version, **facts)
 
 
 def _asked(session: Session, token: str) -> tuple[Onboarding, Person, Agreement]:
@@ -232,8 +233,14 @@ def delegate(token: str, name: str, email: str, function: str, *, ip: str, agent
         Reminder.end(session, StepName.AGREEMENT, at, case=case.id)
         mail_agreement(session, [Turn(case, person)])
         Reminder.begin(session, case, person, StepName.AGREEMENT, at)
-        facts = {"from": organiser.email, "to": person.email, "name": person.name, "function": function}
-        facts |= {"ip": ip, "agent": agent[:300], "sha256": sha256_of(session, agreement)}
+        facts: Facts = {"from": organiser.email, "to": person.email, "name": person.name}
+        facts |= {
+            "function": function,
+            "version": agreement.version,
+            "ip": ip,
+            "agent": agent[:300],
+            "sha256": sha256_of(session, agreement),
+        }
         record(session, case.id, at, "agreement.delegated", organiser.email, **facts)
         return case.id
 
@@ -263,6 +270,7 @@ def take_back(token: str, *, ip: str, agent: str) -> int:
             reason="",
             sent_at=since.isoformat(),
         )
-        facts = {"from": person.email, "to": organiser.email, "ip": ip, "agent": agent[:300]}
+        facts: Facts = {"from": person.email, "to": organiser.email, "ip": ip, "agent": agent[:300]}
+        facts["version"] = agreement.version
         record(session, case.id, at, "agreement.taken_back", organiser.email, **facts)
         return case.id

@@ -133,8 +133,8 @@ def _verified(one: EmbeddedPdfSignature, roots: Sequence[x509.Certificate], at: 
         timestamped=is_stamped,
         trusted=status.trusted if roots else None,
         verified=True,
-        intact=status.intact and status.valid and (stamp is None or is_stamped) and _is_padded_with_nothing(one),
-        covers=status.coverage in _covering(one) and _is_contiguous(one),
+        intact=status.intact and status.valid and (stamp is None or is_stamped) and is_padded_with_nothing(one),
+        covers=status.coverage in _covering(one) and is_contiguous(one),
         changed="nothing" if level is ModificationLevel.NONE else "allowed" if allowed else "other",
     )
 
@@ -168,13 +168,13 @@ def _remarks(signature: generic.DictionaryObject) -> str:
     return "; ".join(one_line(str(one))[:REMARK_MOST] for one in told if one)
 
 
-def _is_contiguous(one: EmbeddedPdfSignature) -> bool:
+def is_contiguous(one: EmbeddedPdfSignature) -> bool:
     """Whether the gap in what is signed holds the signature and nothing else."""
     start, before, after, _ = one.byte_range
     return bool(start == 0 and after - before == 2 * len(one.pkcs7_content) + 2)
 
 
-def _is_padded_with_nothing(one: EmbeddedPdfSignature) -> bool:
+def is_padded_with_nothing(one: EmbeddedPdfSignature) -> bool:
     """No signature covers the room that was left for itself; nothing may be hidden there."""
     return not any(one.pkcs7_content[peek(one.pkcs7_content) :])
 

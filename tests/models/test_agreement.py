@@ -71,7 +71,8 @@ def test_a_signature_needs_a_name():
 
 def test_a_signature_not_accepted_leaves_the_agreement_open():
     agreement = Agreement()
-    agreement.accept_copy(7, "Erika Muster", NOW)
+    agreement.uploaded_id = 7
+    agreement.sign("Erika Muster", SignedHow.UPLOAD, NOW)
     assert not agreement.is_open
 
     agreement.reopen()
@@ -141,7 +142,7 @@ def test_it_does_not_run_out_while_a_copy_is_being_checked():
     agreement = sent(uploaded_id=7)
 
     assert not expire(agreement)
-    assert agreement.accept_copy(7, "Erika Muster", NOW + timedelta(days=100))
+    assert agreement.sign("Erika Muster", SignedHow.UPLOAD, NOW + timedelta(days=100))
 
 
 def test_who_signs_instead_reads_anew():

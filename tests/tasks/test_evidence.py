@@ -5,128 +5,19 @@ import tracemalloc
 from hashlib import sha256
 
 import pytest
-from sqlalchemy import delete, func, select, update
 
 from models.agreement import Agreement
-from models.audit import START, Entry, Head, heads, record, trail
+from models.audit import trail
 from models.db import reading, transaction
 from models.document import Document
-from models.onboarding import Onboarding
-from models.schedule import now
 from tasks import completion, evidence, paper
-from tests.factories import agreement, countersigned, opened, with_organiser
+from tests.factories import agreement, countersigned, with_organiser
 
 
 @pytest.fixture(autouse=True)
 def with_certificate(monkeypatch, quick):
     """Certificate pages are made for each case; only the seal is left out, which costs time."""
     monkeypatch.setattr(completion, "sign_off", paper.sign_off)
-
-
-def newest(case_id) -> int:
-    with reading() as session:
-        return session.scalar(select(func.max(Entry.number)).where(Entry.case_id == case_id))
-
-
-def faults(known=(), only=None):
-    return {one.case_id: (one.broken, one.files) for one in evidence.verify(known, only) if not one.is_whole}
-
-
-def cut(case_id, after):
-    with transaction() as session:
-        session.execute(delete(Entry).where(Entry.case_id == case_id, Entry.number > after))
-
-
-def rechain(case_id, place, **changes):
-    """Change an entry and compute everything anew from there on, as somebody may who can write the table."""
-    with transaction() as session:
-        previous = START
-        for entry in trail(session, case_id):
-            if entry.number == place:
-                for column, value in changes.items():
-                    setattr(entry, column, value)
-            entry.previous = previous
-            previous = entry.hash = entry.computed_hash()
-
-
-def test_a_whole_case_is_proven():
-    case_id = countersigned()
-
-    (told,) = evidence.verify()
-
-    assert (told.case_id, told.entries, told.is_whole) == (case_id, newest(case_id), True)
-
-
-def test_an_end_cut_off_behind_the_certificate_is_found_by_it():
-    case_id = countersigned()
-    with reading() as session:
-        number, _ = paper.anchored_head(session.get_one(Document, agreement(case_id).final_id).content)
-
-    cut(case_id, number - 1)
-
-    broken, files = faults()[case_id]
-    assert broken == number
-    assert files == (1,)  # The entry that told of the file is gone too.
-
-
-def test_an_end_cut_off_is_found_by_a_list_kept_elsewhere():
-    case_id = with_organiser()
-    with reading() as session:
-        kept = list(heads(session))
-
-    cut(case_id, newest(case_id) - 1)
-
-    assert faults() == {}
-    assert faults(kept) == {case_id: (newest(case_id) + 1, ())}
-
-
-def test_a_trail_computed_anew_is_found_by_the_certificate():
-    case_id = countersigned()
-    with reading() as session:
-        number, _ = paper.anchored_head(session.get_one(Document, agreement(case_id).final_id).content)
-
-    rechain(case_id, 2, actor="somebody else")
-
-    assert faults() == {case_id: (number, ())}
-
-
-def test_a_trail_that_is_gone_is_found_by_its_case_or_by_a_list():
-    case_id = opened()
-    with reading() as session:
-        kept = list(heads(session))
-    cut(case_id, 0)
-
-    assert faults() == {case_id: (1, ())}
-    assert faults([*kept, Head(4711, 3, "f" * 64)]) == {case_id: (1, ()), 4711: (1, ())}
-    assert faults([Head(4711, 3, "f" * 64)], only=case_id) == {case_id: (1, ())}
-
-
-@pytest.mark.parametrize("how", ["content", "both", "gone"])
-def test_a_signed_file_that_was_exchanged_is_found(how):
-    case_id = countersigned()
-    with transaction() as session:
-        signed = session.get_one(Agreement, agreement(case_id).id)
-        if how == "gone":
-            signed.final_id = None
-        else:
-            values = {"content": b"%PDF-1.7 another"}
-            values |= {"sha256": sha256(values["content"]).hexdigest()} if how == "both" else {}
-            session.execute(update(Document).where(Document.id == signed.final_id).values(**values))
-
-    assert faults() == {case_id: (None, (1,))}
-
-
-def test_entries_outlive_their_case_and_are_still_proven():
-    with transaction() as session:
-        record(session, 999, now(), "case.opened")
-
-    assert faults() == {}
-    assert [one.entries for one in evidence.verify() if one.case_id == 999] == [1]
-    with reading() as session:
-        assert session.get(Onboarding, 999) is None
-
-
-# Taking agreements out.
 
 
 def test_every_signed_agreement_is_written_with_its_trail(tmp_path):

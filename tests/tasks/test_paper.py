@@ -29,7 +29,6 @@ from tasks.paper import (
     Signature,
     agreement_filename,
     agreement_parts,
-    anchored_head,
     render_agreement,
 )
 from tasks.wording import current_texts
@@ -433,6 +432,8 @@ PROOF = Proof(
     document_id="861272-1",
     trail_entries=12,
     trail_head="ab12" * 16,
+    house_entries=3,
+    house_head="ef56" * 16,
     seal_level="PAdES B-B",
     seal_holder="Convent IT 2026, Convent IT",
     seal_fingerprint="cd34" * 16,
@@ -508,8 +509,10 @@ def test_the_joined_file_keeps_the_mark_of_pdf_a_title_bookmarks_and_embedded_fo
 
 
 def test_the_head_of_the_audit_trail_can_be_read_back():
-    assert anchored_head(sign_off(scan(), signatures(), "de")) == (12, "ab12" * 16)
-    assert anchored_head(scan()) is None
+    information = PdfReader(BytesIO(sign_off(scan(), signatures(), "de"))).metadata
+
+    assert (information["/AuditEntries"], information["/AuditHead"]) == ("12", "ab12" * 16)
+    assert (information["/HouseEntries"], information["/HouseHead"]) == ("3", "ef56" * 16)
 
 
 def test_what_is_attached_lies_in_the_file_as_pdf_a_3_asks():

@@ -9,7 +9,7 @@ from starlette.responses import Response
 from deployments.web import labels
 from deployments.web.security import set_cookie
 from deployments.web.visit import YEAR, Submitting, Visit, Visiting
-from models.audit import HOUSE, trail
+from models.audit import HOUSE, newest
 from models.db import reading
 from models.errors import N_, ProvisionError
 from models.operator import AbsenceInvalid, DeputyUnfit, ManagersOnly, OperatorAlready, is_absent, operators
@@ -125,7 +125,7 @@ def _again(visit: Submitting, refusal: ProvisionError) -> Response:
 def _shown(visit: Visit) -> dict[str, Any]:
     with reading() as session:
         here = operators(session)
-        acts = trail(session, HOUSE)[-NEWEST:] if visit.signed_in().is_manager else []
+        acts = newest(session, HOUSE, NEWEST, without="case.opened") if visit.signed_in().is_manager else []
     day = today()
     return {
         "me": next(one for one in here if one.id == visit.signed_in().account_id),

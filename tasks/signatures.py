@@ -1,0 +1,83 @@
+"""The two signatures under an agreement: what each of them changes, and what the trail keeps of it.
+
+Every way to sign ends here: on the page, as a file, by notice of another system, by an operator, by the product.
+"""
+
+from datetime import date, datetime
+
+from sqlalchemy.orm import Session
+
+from models.agreement import Agreement, SignedHow
+from models.audit import record
+from models.db import Facts
+from models.document import Document
+from models.onboarding import Onboarding
+
+
+def sign_for_firm(
+    session: Session,
+    case: Onboarding,
+    signer: str,
+    how: SignedHow,
+    actor: str,
+    now: datetime,
+    *,
+    arrived_at: datetime | None = None,
+    signed_on: date | None = None,
+    email: str = "",
+    code_used: bool = False,
+    drawing_id: int | None = None,
+    ip: str = "",
+    agent: str = "",
+    told_at: str = "",
+) -> bool:
+    """The firm has signed the case's agreement; False if it had before.
+
+    A file counts from when it arrived, whenever it was accepted; *signed_on* is the day that is written on it.
+    """
+    agreement = Agreement.current(session, case.id)
+    proof: Facts = {"email": email, "code_used": code_used, "drawing_id": drawing_id, "signed_on": signed_on}
+    if not agreement.sign(signer, how, arrived_at or now, ip=ip, agent=agent, **proof):
+        return False
+    facts: Facts = {
+        "version": agreement.version,
+        "sha256": digest(session, agreement.document_id),
+        "signer": agreement.signer,
+        "how": how,
+        "email": agreement.signer_email,
+        "function": agreement.signer_function,
+        "ip": ip,
+        "agent": agent[:300],
+        "code": code_used,
+        "drawing_sha256": digest(session, drawing_id),
+        "copy_sha256": digest(session, agreement.uploaded_id),
+        "arrived_at": arrived_at and arrived_at.isoformat(),
+        "signed_on": signed_on and signed_on.isoformat(),
+        "told_at": told_at,
+    }
+    kept = {name: fact for name, fact in facts.items() if fact is not None and (fact != "" or name in {"ip", "agent"})}
+    record(session, case.id, now, "agreement.signed", actor, **kept)
+    return True
+
+
+def sign_for_provider(session: Session, case: Onboarding, name: str, actor: str, now: datetime) -> bool:
+    """The person of this *name* has signed for the provider; False if somebody had before."""
+    agreement = Agreement.current(session, case.id)
+    if not agreement.countersign(name, now):
+        return False
+    facts: Facts = {"name": agreement.countersigned_by, "version": agreement.version}
+    facts["sha256"] = digest(session, agreement.document_id)
+    record(session, case.id, now, "agreement.countersigned", actor, **facts)
+    return True
+
+
+def refuse_signature(session: Session, case: Onboarding, actor: str, now: datetime) -> None:
+    """What was signed, or came back as signed, does not count: the firm is asked again."""
+    agreement = Agreement.current(session, case.id)
+    agreement.reopen()
+    record(session, case.id, now, "agreement.reopened", actor, version=agreement.version)
+
+
+def digest(session: Session, document_id: int | None) -> str | None:
+    """The SHA-256 of a document that is kept."""
+    return None if document_id is None else session.get_one(Document, document_id).sha256
