@@ -193,6 +193,9 @@ def operator(
     email: Annotated[str, typer.Argument(help="The operator's e-mail address.")],
     manager: Annotated[bool, typer.Option("--manager", help="Let them look after the other operators, too.")] = False,
     language: Annotated[str, typer.Option(help="Of their mails and the board: de, fr or en.", show_default="de")] = "",
+    name: Annotated[
+        str, typer.Option(help="First and last name, with which they countersign.", show_default="asked on the board")
+    ] = "",
 ) -> None:
     """Let somebody work as an operator, and print the link with which they set their password, good for one hour."""
     from models.person import Language, email_address
@@ -201,7 +204,9 @@ def operator(
     if language and language not in list(Language):
         raise typer.BadParameter("de, fr or en", param_hint="--language")
     with _told():
-        link = appoint(email, "command line", manager=manager, language=Language(language) if language else None)
+        link = appoint(
+            email, "command line", manager=manager, language=Language(language) if language else None, name=name
+        )
         address = email_address(email)
     typer.echo(link)
     _note(

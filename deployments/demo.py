@@ -119,7 +119,7 @@ class Demo:
 
     def countersign(self) -> None:
         say("An operator signs in to the board and countersigns.")
-        made = self.provision("operator", OPERATOR).strip().splitlines()[-1]
+        made = self.provision("operator", OPERATOR, "--name", "Otto Berg").strip().splitlines()[-1]
         operator = self.browser().open(made).submit(password=PASSWORD)
 
         def question() -> Browser | None:

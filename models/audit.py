@@ -6,12 +6,13 @@ from contextvars import ContextVar
 from datetime import UTC, datetime
 from hashlib import sha256
 from types import MappingProxyType
-from typing import NamedTuple, Self
+from typing import NamedTuple, Protocol, Self
 
 from sqlalchemy import String, UniqueConstraint, func, select, tuple_
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from models.db import Base, Facts, Instant, Key
+from models.person import Account
 
 START = "0" * 64
 HOUSE = 0
@@ -20,6 +21,16 @@ systems sent. It also names every case that was opened, so that a chain that is 
 
 origin: ContextVar[Mapping[str, str]] = ContextVar("origin", default=MappingProxyType({}))
 """Where the one who acts is, as far as known: ``ip`` and ``agent``; stands in every entry written meanwhile."""
+
+
+class Actor(Protocol):
+    """Who acts, where more is at hand than an address."""
+
+    @property
+    def email(self) -> str: ...
+
+    @property
+    def name(self) -> str: ...
 
 
 class Head(NamedTuple):
@@ -71,25 +82,37 @@ class Entry(Base):
 
 
 def record(
-    session: Session, case_id: int, now: datetime, action: str, actor: str = "provision", **facts: object
+    session: Session, case_id: int, now: datetime, action: str, actor: "str | Actor" = "provision", **facts: object
 ) -> None:
     """Write down an act in the transaction that does it. *facts* are plain JSON values."""
     record_each(session, {case_id: facts}, now, action, actor)
 
 
 def record_each(
-    session: Session, facts: Mapping[int, Facts], now: datetime, action: str, actor: str = "provision"
+    session: Session, facts: Mapping[int, Facts], now: datetime, action: str, actor: "str | Actor" = "provision"
 ) -> None:
-    """Write down an act that concerns several cases: *facts* by case, in as many statements for many as for one."""
+    """Write down an act that concerns several cases: *facts* by case, in as many statements for many as for one.
+
+    Whose act it was stands there by address and, as ``by_name``, by the name that they had then.
+    """
     session.flush()
+    who, named = _who(session, actor)
     if HOUSE in facts and session.get_bind().dialect.name == "postgresql":
         session.execute(select(func.pg_advisory_xact_lock(HOUSE)))  # There is no row to lock, as a case has one.
     newest = select(Entry.case_id, func.max(Entry.number)).where(Entry.case_id.in_(facts)).group_by(Entry.case_id)
     found = select(Entry).where(tuple_(Entry.case_id, Entry.number).in_(newest))
     last = {entry.case_id: entry for entry in session.scalars(found)}
     for case_id, told in facts.items():
-        session.add(Entry.after(last.get(case_id), case_id, now, actor, action, {**told, **origin.get()}))
+        session.add(Entry.after(last.get(case_id), case_id, now, who, action, {**named, **told, **origin.get()}))
     session.flush()
+
+
+def _who(session: Session, actor: "str | Actor") -> tuple[str, Facts]:
+    """Address, or what stands for one, and name of who acts; an account's name is looked up."""
+    if not isinstance(actor, str):
+        return actor.email, {"by_name": actor.name}
+    name = Account.name_of(session, actor) if "@" in actor else None
+    return actor, {"by_name": name} if name else {}
 
 
 def trail(session: Session, case_id: int) -> list[Entry]:

@@ -120,7 +120,7 @@ class Decision(Base):
     answered_by: Mapped[str | None] = mapped_column(String(254))
     verdict: Mapped[Verdict | None]
     answer: Mapped[Facts | None]
-    """What was said besides the verdict: note, plan, interval, number, address, choice."""
+    """What was said besides the verdict: note, plan, interval, number, address, choice, name, signed_on."""
     form_run_id: Mapped[str | None] = mapped_column(String(40))
     """The Prefect run that shows the form; disposable."""
     form_attempt: Mapped[int] = mapped_column(default=0)

@@ -44,6 +44,7 @@ class MailKind(StrEnum):
     COMPANY_ID = "company_id"  # To the organiser: granted (bool), preferred, alternatives (list), note.
     LOGO_FOUND = "logo_found"  # To the organiser of a firm that has a logo: website, path.
     INVITATION = "invitation"  # To a client, under the firm's name and logo: message, invited_by, count.
+    FIRM_CHANGED = "firm_changed"  # To both sides, after signing: who, changes (what, before, after of each).
     CLIENT_ACTIVE = "client_active"  # To the organiser: client (name).
     ACCESS_CHANGED = "access_changed"  # To a caseworker or client: change (ended|paused|resumed).
     PEOPLE_SILENT = "people_silent"  # To the organiser: people (name, email, reminders, step (caseworkers|clients)).

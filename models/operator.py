@@ -10,7 +10,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from models.errors import N_, ProvisionError
-from models.person import Account
+from models.person import Account, name_parts
 
 
 class ManagersOnly(ProvisionError):
@@ -34,6 +34,11 @@ class OperatorAlready(ProvisionError):
         self.address = address
 
 
+class OperatorNameMissing(ProvisionError):
+    status = 422
+    says = N_("The name is missing: give first and last name, which stand under the agreements that are countersigned.")
+
+
 class AbsenceInvalid(ProvisionError):
     status = 422
     says = N_("An absence has a first and a last day, the last one not before the first and not in the past.")
@@ -42,6 +47,14 @@ class AbsenceInvalid(ProvisionError):
 class DeputyUnfit(ProvisionError):
     status = 422
     says = N_("A deputy is another operator: choose one from the list.")
+
+
+def operator_name(written: str) -> str:
+    """First and last name of an operator; raises OperatorNameMissing, TextTooLong."""
+    parts = name_parts(written)
+    if not all(parts):
+        raise OperatorNameMissing
+    return " ".join(parts)
 
 
 def operators(session: Session) -> list[Account]:

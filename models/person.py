@@ -19,7 +19,7 @@ from unicodedata import normalize
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 from email_validator import EmailNotValidError, validate_email
-from sqlalchemy import CheckConstraint, ForeignKey, Index, String, UniqueConstraint, delete, select, text
+from sqlalchemy import CheckConstraint, ForeignKey, Index, String, UniqueConstraint, delete, func, select, text
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from models.db import Base, Instant, Key
@@ -226,6 +226,15 @@ class Account(Base):
         except AddressInvalid:
             return None
         return session.scalars(select(cls).where(cls.email == address)).one_or_none()
+
+    @classmethod
+    def name_of(cls, session: Session, email: str) -> str | None:
+        """Of an operator their own; else the one by which the newest firm knows whoever has this account."""
+        theirs = select(Person.given_name + " " + Person.family_name).where(Person.account_id == cls.id)
+        newest = theirs.order_by(Person.id.desc()).limit(1).correlate(cls).scalar_subquery()
+        return session.scalars(
+            select(func.coalesce(cls.name, func.trim(newest))).where(cls.email == email)
+        ).one_or_none()
 
     @classmethod
     def kept_elsewhere(cls, session: Session, emails: Collection[str]) -> dict[str, Self]:

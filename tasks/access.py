@@ -7,8 +7,9 @@ from datetime import datetime, timedelta
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from models.audit import record_each
 from models.cadence import Cadences
-from models.db import reading, transaction
+from models.db import Facts, reading, transaction
 from models.exchange import MailKind, Outgoing
 from models.firm import Firm, german_postcode
 from models.link import Link, LinkUsed, Purpose
@@ -48,6 +49,8 @@ class Visitor:
     account_id: int
     email: str
     is_operator: bool
+    name: str = ""
+    """An operator's, where it is known."""
     is_manager: bool = False
     language: Language = Language.GERMAN
     address_form: AddressForm = AddressForm.SIE
@@ -107,6 +110,7 @@ def signed_in(token: str) -> Visitor | None:
             account_id=account.id,
             email=account.email,
             is_operator=account.is_operator,
+            name=account.name or "",
             is_manager=account.is_manager,
             language=manners.language,
             address_form=manners.address_form,
@@ -133,6 +137,17 @@ def replan(session: Session, people: Sequence[Person]) -> None:
     cadences = Cadences(session, {wait.onboarding_id: firm_id for wait, firm_id in rows}.items())
     for wait, _ in rows:
         wait.plan(cadences.rhythm(wait.kind, wait.onboarding_id), known[wait.person_id])
+
+
+def told(person: Person) -> Facts:
+    """When and how this person is written to, in plain values."""
+    return {
+        "hours": person.hours.text("en"),
+        "time_zone": person.time_zone,
+        "land": person.land,
+        "language": person.language,
+        "address_form": person.address_form,
+    }
 
 
 @dataclass(frozen=True)
@@ -171,7 +186,17 @@ def set_manners(account_id: int, manners: Manners) -> None:
         account = session.get_one(Account, account_id)
         account.language, account.address_form = manners.language, manners.address_form
         with_access = [one for one in people if one.withdrawn_at is None and one.paused_at is None]
+        before = {person.id: told(person) for person in people}
         manners.keep(session, with_access)
+        cases = select(Onboarding.firm_id, Onboarding.id).where(Onboarding.firm_id.in_([one.firm_id for one in people]))
+        case_of = dict(session.execute(cases).tuples().all())
+        changes = {
+            case_of[person.firm_id]: {"person": person.id, "before": before[person.id], "after": told(person)}
+            for person in people
+            if before[person.id] != told(person)
+        }
+        if changes:
+            record_each(session, changes, now(), "reach.set", account.email)
 
 
 def _people_of(session: Session, account_id: int) -> Sequence[Person]:

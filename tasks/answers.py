@@ -5,7 +5,7 @@ from typing import Any
 from sqlalchemy.orm import Session
 
 from models.agreement import Agreement, SignedHow, close_questions
-from models.audit import record
+from models.audit import Actor, record
 from models.db import reading, transaction
 from models.decision import Decision, DecisionKind
 from models.document import Document
@@ -35,7 +35,7 @@ def keep_signature(
     case: Onboarding,
     name: str,
     how: SignedHow,
-    actor: str,
+    actor: str | Actor,
     **proof: Any,
 ) -> int:
     """The firm has signed: what follows from it in the case. Returns the case's id; a second time nothing changes.
@@ -56,7 +56,7 @@ def decline(token: str, reason: str, *, ip: str = "", agent: str = "") -> int:
     with transaction() as session:
         case, person = behind(session, token)
         require_asked(person, Agreement.current(session, case.id))
-        return _decline(session, case, reason, person.email, ip=ip, agent=agent)
+        return _decline(session, case, reason, person, ip=ip, agent=agent)
 
 
 def decline_by_notice(company_id: int, version: int, reason: str) -> int:
@@ -67,7 +67,9 @@ def decline_by_notice(company_id: int, version: int, reason: str) -> int:
         return _decline(session, case, reason, "webhook")
 
 
-def _decline(session: Session, case: Onboarding, reason: str, actor: str, *, ip: str = "", agent: str = "") -> int:
+def _decline(
+    session: Session, case: Onboarding, reason: str, actor: str | Actor, *, ip: str = "", agent: str = ""
+) -> int:
     agreement, at = Agreement.current(session, case.id), now()
     if agreement.decline(reason, at):
         case.require_going()
@@ -115,9 +117,9 @@ def _upload(token: str, content: bytes, name: str, *, ip: str, agent: str) -> in
         close_questions(session, case.id, at)  # About the copy that this one replaces.
         told = {"document_id": document.id, "original_id": agreement.document_id, **returned.facts}
         trail = {"version": agreement.version, "sha256": document.sha256, "ip": ip, "agent": agent[:300], **told}
-        record(session, case.id, at, "agreement.uploaded", person.email, **trail)
+        record(session, case.id, at, "agreement.uploaded", person, **trail)
         if returned.counts:
-            return keep_signature(session, case, returned.signer, SignedHow.UPLOAD, person.email, ip=ip, agent=agent)
+            return keep_signature(session, case, returned.signer, SignedHow.UPLOAD, person, ip=ip, agent=agent)
         key = f"signed_copy:{agreement.id}:{at.isoformat()}"
         told |= {"agreement_id": agreement.id, "name": document.name, "signer": person.name}
         Decision.ask(session, case.id, DecisionKind.SIGNED_COPY, key, at, **told)

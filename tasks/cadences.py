@@ -17,7 +17,7 @@ from models.cadence import (
     days_of,
     most_of,
 )
-from models.db import transaction
+from models.db import Facts, transaction
 from models.decision import Decision, DecisionKind
 from models.onboarding import Onboarding, Reminder
 from models.person import Person
@@ -40,13 +40,14 @@ def set_cadence(
     with transaction() as session:
         at = now()
         case_id = case_of(session, level, owner_id)
-        cadence = Cadence.at(session, level, owner_id, kind) or Cadence(level=level, owner_id=owner_id, kind=kind)
+        known = Cadence.at(session, level, owner_id, kind)
+        before, cadence = _told(known), known or Cadence(level=level, owner_id=owner_id, kind=kind)
         cadence.name, cadence.days, cadence.most, cadence.follow = name or kind.value, row, limit, follow
         cadence.set_at, cadence.set_by = at, by[:254]
         session.add(cadence)
         session.flush()
         _replan(session, level, owner_id, case_id, kind)
-        told = {"level": level, "kind": kind, "days": row, "most": limit, "follow": follow}
+        told = {"level": level, "kind": kind, "before": before, "after": _told(cadence)}
         record(session, case_id, at, "cadence.set", by, **told)
 
 
@@ -57,10 +58,17 @@ def inherit_cadence(level: Level, owner_id: int, kind: WaitKind, by: str) -> Non
         cadence = Cadence.at(session, level, owner_id, kind)
         if cadence is None:
             return
+        before = _told(cadence)
         session.delete(cadence)
         session.flush()
         _replan(session, level, owner_id, case_id, kind)
-        record(session, case_id, now(), "cadence.inherited", by, level=level, kind=kind)
+        record(session, case_id, now(), "cadence.inherited", by, level=level, kind=kind, before=before, after=None)
+
+
+def _told(cadence: Cadence | None) -> Facts | None:
+    """In plain values; None where nothing is set."""
+    names = ("name", "days", "most", "follow")
+    return None if cadence is None else {name: getattr(cadence, name) for name in names}
 
 
 def pause(level: Level, owner_id: int, by: str) -> None:

@@ -1,7 +1,7 @@
 """A case from outside: opening it, asking for its next pass, answering the questions it raises."""
 
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import NamedTuple
 
 from pydantic import ValidationError
@@ -20,7 +20,8 @@ from models.firm import Firm, firm_name, same_name
 from models.link import Link
 from models.logo import LogoPermission
 from models.onboarding import Onboarding, Reminder, StepName
-from models.person import Person, Role, email_address, name_parts, writable_address
+from models.operator import operator_name
+from models.person import Account, Person, Role, email_address, name_parts, writable_address
 from models.request import Named, OnboardingRequest, named, parse_people
 from models.schedule import now
 from models.settings import settings
@@ -90,6 +91,17 @@ class AddressSettled(ProvisionError):
     def __init__(self, name: str) -> None:
         super().__init__(name)
         self.name = name
+
+
+class DayInvalid(ProvisionError):
+    status = 422
+    says = N_(
+        "“%(typed)s” is not the day of a signature: write it like 2026-03-31, not in the future, or leave it out."
+    )
+
+    def __init__(self, typed: str) -> None:
+        super().__init__(typed)
+        self.typed = typed[:40]
 
 
 class StopReasonMissing(ProvisionError):
@@ -243,8 +255,8 @@ def answer_decision(decision_id: int, verdict: str, by: str, **answer: str) -> i
 
     *answer* holds what was said besides the verdict: ``note``, ``plan`` and ``interval`` (advice, and for a new version
     of the agreement with ``price``, ``discount``, ``notice`` and ``clause``), ``number`` (an offered company ID),
-    ``address`` (a corrected one), ``choice`` (the number of a picture). Whatever is wrong with it leaves the question
-    open.
+    ``address`` (a corrected one), ``choice`` (the number of a picture), ``name`` (of who signs for the provider) and
+    ``signed_on`` (the day on a signed copy). Whatever is wrong with it leaves the question open.
     """
     with transaction() as session:
         decision = Decision.get(session, decision_id)
@@ -254,6 +266,8 @@ def answer_decision(decision_id: int, verdict: str, by: str, **answer: str) -> i
         _CONSEQUENCES[decision.kind](session, case, decision)
         facts: Facts = {"decision": decision.id, "kind": decision.kind.value, "verdict": decision.verdict}
         facts["answer"] = decision.answer
+        if by == "operator" and "name" in answer:  # Prefect does not know its people by name.
+            facts["by_name"] = answer["name"]
         record(session, case.id, at, "decision.answered", by, **facts)
         case.touch(at)
         return case.id
@@ -302,16 +316,43 @@ def _signature_judged(session: Session, case: Onboarding, decision: Decision) ->
     agreement = Agreement.latest(session, case.id)
     if agreement is None or agreement.id != decision.facts["agreement_id"] or agreement.countersigned_at is not None:
         return  # Meanwhile it was signed by another way, or another version was sent.
-    by, at = decision.answered_by or "", now()
+    by, at, said = decision.answered_by or "", now(), decision.answer or {}
     if decision.verdict is Verdict.REFUSE:
         refuse_signature(session, case, by, at)
     else:
+        name = _signatory(session, by, str(said.get("name", "")))
         if decision.kind is DecisionKind.SIGNED_COPY:
             agreement.uploaded_id = decision.facts["document_id"]
-            arrived_at = decision.opened_at
-            sign_for_firm(session, case, decision.facts["signer"], SignedHow.UPLOAD, by, at, arrived_at=arrived_at)
-        sign_for_provider(session, case, by, by, at)
+            day = _day_written(str(said.get("signed_on", "")), at)
+            told: Facts = {"arrived_at": decision.opened_at, "signed_on": day}
+            sign_for_firm(session, case, decision.facts["signer"], SignedHow.UPLOAD, by, at, **told)
+        sign_for_provider(session, case, name, by, at)
     close_questions(session, case.id, at)
+
+
+def _signatory(session: Session, by: str, typed: str) -> str:
+    """The name with which an operator signs: that of the account, else the one typed, which the account keeps."""
+    account = Account.by_email(session, by)
+    if account is not None and account.name:
+        return account.name
+    name = operator_name(typed)
+    if account is not None:
+        account.name = name
+        record(session, HOUSE, now(), "operator.named", by, account=by, before=None, after=name)
+    return name
+
+
+def _day_written(typed: str, at: datetime) -> date | None:
+    """The day beside a signature on paper, as an operator has read it; None if none was told."""
+    if not typed:
+        return None
+    try:
+        day = date.fromisoformat(typed)
+    except ValueError as error:
+        raise DayInvalid(typed) from error
+    if day > (at + timedelta(days=1)).date():
+        raise DayInvalid(typed)
+    return day
 
 
 def _not_signed(session: Session, case: Onboarding, decision: Decision) -> None:
@@ -436,7 +477,7 @@ def _readdress(session: Session, case: Onboarding, person: Person, written: str,
         rhythm = cadences.rhythm(wait.kind, case.id)
         # Where nothing came back that could be sent again, the first reminder does not wait for its day.
         wait.start_anew(rhythm, person, now() - timedelta(days=0 if again else rhythm.day(0)))
-    record(session, case.id, now(), "address.corrected", by, person=person.id)
+    record(session, case.id, now(), "address.corrected", by, person=person.id, before=before, after=address)
 
 
 def _mail_judged(session: Session, case: Onboarding, decision: Decision) -> None:  # noqa: ARG001

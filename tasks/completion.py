@@ -137,6 +137,8 @@ def _signatures(session: Session, case: Onboarding, agreement: Agreement, drawin
             viewed_at=agreement.viewed_at,
             read=_read(session, agreement),
             signed_at=agreement.signed_at,
+            signed_on=agreement.signed_on,
+            told_at=_told_at(acts, agreement),
             how=how.value,
             visits=tuple(dict.fromkeys(visit for visit in visits if visit[0])),
             drawing=drawing,
@@ -153,9 +155,22 @@ def _signatures(session: Session, case: Onboarding, agreement: Agreement, drawin
 def _digital(acts: Sequence[Entry], agreement: Agreement) -> tuple[DigitalSignature, ...]:
     """What was found in the copy when it came back."""
     return tuple(
-        DigitalSignature(one["subject"], one["issuer"], one["verified"], one["trusted"])
+        DigitalSignature(
+            one["subject"],
+            one["issuer"],
+            one["verified"],
+            one["trusted"],
+            datetime.fromisoformat(one["signed_at"]) if one["signed_at"] else None,
+            one["timestamped"],
+        )
         for one in _upload(acts, agreement).get("signatures", ())
     )
+
+
+def _told_at(acts: Sequence[Entry], agreement: Agreement) -> str:
+    """When another system says that it was signed there, in its words."""
+    signed = [act.facts for act in acts if act.action == "agreement.signed"]
+    return str(signed[-1].get("told_at", "")) if signed and agreement.signed_how is SignedHow.WEBHOOK else ""
 
 
 def _upload(acts: Sequence[Entry], agreement: Agreement) -> Facts:

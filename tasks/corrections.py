@@ -1,7 +1,7 @@
 """What was said wrongly of a firm at the start and is put right: its name, what it does, who stands for it.
 
-The firm itself may do so until its agreement is sent, an operator until it is signed. A version that was sent keeps
-what it says: an operator withdraws it and sends a new one.
+The firm itself may do so until its agreement is sent, an operator until it is signed, and again once both have signed.
+A version that was sent keeps what it says: an operator withdraws it and sends a new one.
 """
 
 from datetime import timedelta
@@ -20,6 +20,7 @@ from models.request import Named
 from models.schedule import now
 from tasks.accounts import invite, name_contact
 from tasks.cases import Turn
+from tasks.firms import tell_of_change
 from tasks.people import replace
 
 CONTACTS_A_DAY = 5
@@ -55,13 +56,17 @@ def may_correct(agreement: Agreement | None) -> bool:
 def correct_firm(
     firm_id: int, by: str, *, name: str, line_of_business: LineOfBusiness, business: str, as_operator: bool = False
 ) -> int:
-    """Set what the firm is called and what it does; returns the case's id. Saying it again changes nothing."""
+    """Set what the firm is called and what it does; returns the case's id. Saying it again changes nothing.
+
+    After both sides have signed, an operator may still do it, and both sides are told.
+    """
     with transaction() as session:
         case = _locked(session, firm_id, as_operator=as_operator)
         before = _told(case)
         case.firm.name_anew(name, line_of_business, business)
         if before != _told(case):
             record(session, case.id, now(), "firm.corrected", by, before=before, after=_told(case))
+            tell_of_change(session, case, by, before, _told(case))
             case.touch(now())
         return case.id
 
@@ -112,8 +117,8 @@ def _locked(session: Session, firm_id: int, *, as_operator: bool) -> Onboarding:
     case = Onboarding.of_firm(session, firm_id)
     case.require_going()
     agreement = Agreement.latest(session, case.id)
-    if agreement is not None and agreement.signed_at is not None:
-        raise SignedAlready
+    if agreement is not None and agreement.signed_at is not None and not (as_operator and case.agreement_done):
+        raise SignedAlready  # While only one side has signed, both must sign the same.
     if not as_operator and not may_correct(agreement):
         raise AgreementSent
     return case

@@ -152,6 +152,12 @@ def _model(decision: Decision) -> type[RunInput]:
     if decision.kind in {DecisionKind.BAD_ADDRESS, DecisionKind.SILENT}:
         only = "Nur bei „correct“: die richtige Adresse. Bei „withdraw“ wird die Person nicht mehr eingeladen."
         fields["address"] = (str, Field("", description=only, json_schema_extra={"title": "E-Mail"}))
+    if decision.kind in {DecisionKind.COUNTERSIGN, DecisionKind.SIGNED_COPY}:
+        told = "Ihr Vor- und Nachname; er steht für den Anbieter unter dem Vertrag. Bei „refuse“ entbehrlich."
+        fields["name"] = (str, Field("", description=told, json_schema_extra={"title": "Ihr Name"}))
+    if decision.kind is DecisionKind.SIGNED_COPY:
+        told = "Der Tag, der neben der Unterschrift steht, als JJJJ-MM-TT; leer, wenn keiner dort steht."
+        fields["signed_on"] = (str, Field("", description=told, json_schema_extra={"title": "Unterschrieben am"}))
     note = "Bei der Kennung und einer neuen Fassung steht sie in der Nachricht an die Kanzlei, nie im Vertrag."
     fields["note"] = (str, Field("", description=note, json_schema_extra={"title": "Anmerkung"}))
     for position, (_, field) in enumerate(fields.values()):

@@ -2,16 +2,20 @@
 
 from dataclasses import dataclass
 
+from sqlalchemy.orm import Session
+
 from models.agreement import Agreement
 from models.audit import record
-from models.db import reading, transaction
+from models.db import Facts, reading, transaction
+from models.exchange import MailKind, Outgoing
 from models.firm import Firm
 from models.link import Link, Purpose
 from models.logo import Logo, LogoPermission
 from models.onboarding import Onboarding, Reminder, Step
-from models.person import Person, Role
+from models.person import Account, Person, Role
 from models.schedule import Land, now
 from models.subscription import Subscription
+from tasks.letterheads import letterhead
 
 
 @dataclass(frozen=True)
@@ -79,15 +83,45 @@ def complete_details(
     with transaction() as session:
         case, at = Onboarding.of_firm(session, firm_id), now()
         case.require_going()
-        before = [case.firm.street, case.firm.postcode, case.firm.city, case.firm.land, case.firm.website]
+        before = _details(case.firm)
         case.firm.describe(street=street, postcode=postcode, city=city, land=land, website=website)
-        after = [case.firm.street, case.firm.postcode, case.firm.city, case.firm.land, case.firm.website]
+        after = _details(case.firm)
         for person in (p for role in Role if role is not Role.CLIENT for p in Person.of(session, firm_id, role)):
             person.land = person.land or land
             person.postcode = person.postcode or case.firm.postcode
         record(session, case.id, at, "details.told", by, before=before, after=after)
+        tell_of_change(session, case, by, before, after)
         case.touch(at)
         return case.id
+
+
+def _details(firm: Firm) -> dict[str, str]:
+    return {name: getattr(firm, name) or "" for name in ("street", "postcode", "city", "land", "website")}
+
+
+def tell_of_change(session: Session, case: Onboarding, by: str, before: Facts, after: Facts) -> None:
+    """Mail both sides what a party to a signed agreement is called, or where it is, from now on; nothing before that.
+
+    What was signed stays as it is.
+    """
+    agreement, at = Agreement.latest(session, case.id), now()
+    changes = [{"what": name, "before": before[name], "after": after[name]} for name in after]
+    changes = [one for one in changes if one["before"] != one["after"]]
+    if agreement is None or agreement.signed_at is None or not changes:
+        return
+    for side, reader in (("firm", Person.organiser(session, case.firm_id)), ("provider", None)):
+        Outgoing.post(
+            session,
+            MailKind.FIRM_CHANGED,
+            f"firm_changed:{case.id}:{at.isoformat()}:{side}",
+            reader,
+            at,
+            case_id=case.id,
+            **letterhead(session, case.firm),
+            who=Account.name_of(session, by) or by,
+            changes=changes,
+            path=f"/firm/{case.firm_id}" if reader else f"/board/cases/{case.id}",
+        )
 
 
 def choose_number(firm_id: int, by: str, number: int | None) -> int:
@@ -95,7 +129,8 @@ def choose_number(firm_id: int, by: str, number: int | None) -> int:
     with transaction() as session:
         case, at = Onboarding.of_firm(session, firm_id), now()
         case.require_going()
+        before = case.firm.company_id
         if case.firm.choose_number(session, number):
-            record(session, case.id, at, "company_id.chosen", by, number=case.firm.company_id)
+            record(session, case.id, at, "company_id.chosen", by, number=case.firm.company_id, before=before)
             case.touch(at)
         return case.id

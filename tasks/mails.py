@@ -22,14 +22,15 @@ from models.decision import DecisionKind
 from models.document import Document
 from models.errors import N_
 from models.exchange import MailKind, Outgoing
+from models.firm import LineOfBusiness
 from models.link import Link, later_url
 from models.names import first_name
 from models.onboarding import StepName
 from models.person import AddressForm, Language
-from models.schedule import now
+from models.schedule import Land, now
 from models.settings import settings
 from models.subscription import Interval
-from tasks.texts import MAILS, Reader, render
+from tasks.texts import CHANGED, MAILS, Reader, render
 
 SUBJECT_MOST = 200
 DOTS = "•••"
@@ -178,6 +179,8 @@ def _values(outgoing: Outgoing, link: Link | None, facts: dict[str, Any], code: 
         "step_names": StepName,
         "interval_of": Interval,
         "questions_of": DecisionKind,
+        "changed_fields": CHANGED,
+        "named": {"line_of_business": LineOfBusiness, "land": Land},
         "link": link.url if link else provider.base_url + facts["path"] if "path" in facts else None,
         "valid_until": link and link.expires_at,
         "later": later_url(outgoing.person_id, outgoing.to_address)

@@ -16,7 +16,7 @@ from models.errors import NotFound
 from models.exchange import MailKind, Outgoing
 from models.link import Link, Purpose
 from models.onboarding import Onboarding, Party
-from models.operator import OperatorAlready, operators, readers
+from models.operator import OperatorAlready, operator_name, operators, readers
 from models.person import Account, AddressForm, Language, writable_address
 from models.schedule import LOCAL_ZONE, Reach, days_since, next_reachable, now, today
 from models.settings import settings
@@ -33,25 +33,29 @@ WEIGHT = ["new", "waiting", "overdue"]
 """Why operators are told of a question; of two reasons the later one counts."""
 
 
-def appoint(email: str, by: str, *, manager: bool = False, language: Language | None = None) -> str:
+def appoint(email: str, by: str, *, manager: bool = False, language: Language | None = None, name: str = "") -> str:
     """Let somebody work as an operator, or as a manager; returns a link to set a password, good for one hour.
 
-    Who is one already stays what they are at least, and keeps their *language* where none is given.
+    Who is one already stays what they are at least, and keeps *language* and *name* where none is given.
     """
     with transaction() as session:
         account = _account(session, email)
+        account.name = operator_name(name) if name else account.name
         account.language = language or account.language
         _appoint(session, account, by, manager=manager or account.is_manager)
         return Link.to(session, Purpose.RESET_PASSWORD, now(), account=account.id).url
 
 
-def invite(email: str, by: str, *, manager: bool, language: Language = Language.GERMAN) -> None:
-    """Let somebody work as an operator and mail them a link to set a password; raises OperatorAlready."""
+def invite(email: str, name: str, by: str, *, manager: bool, language: Language = Language.GERMAN) -> None:
+    """Let somebody work as an operator and mail them a link to set a password.
+
+    Raises OperatorAlready, OperatorNameMissing.
+    """
     with transaction() as session:
         account = _account(session, email)
         if account.is_operator:
             raise OperatorAlready(account.email)
-        account.language = language
+        account.language, account.name = language, operator_name(name)
         _appoint(session, account, by, manager=manager)
         link = Link.to(session, Purpose.RESET_PASSWORD, now(), account=account.id)
         key = f"operator_invited:{account.id}:{link.generation}"
@@ -74,6 +78,15 @@ def deactivate(account_id: int, by: str) -> None:
             record(session, HOUSE, now(), "operator.deactivated", by, account=account.email)
 
 
+def rename(account_id: int, name: str, by: str) -> None:
+    """What an operator is called, and signs with; raises OperatorNameMissing."""
+    with transaction() as session:
+        account, fresh = _operator(session, account_id), operator_name(name)
+        if account.name != fresh:
+            before, account.name = account.name, fresh
+            record(session, HOUSE, now(), "operator.named", by, account=account.email, before=before, after=fresh)
+
+
 def speak(account_id: int, language: Language, address_form: AddressForm) -> None:
     """Write to this operator so from now on, and show them the board in this language."""
     with transaction() as session:
@@ -85,9 +98,11 @@ def set_absence(account_id: int, first: date | None, last: date | None, deputy_i
     """Absent from the *first* to the *last* day; none: there again. Raises AbsenceInvalid, DeputyUnfit."""
     with transaction() as session:
         account = _operator(session, account_id)
+        before = f"{account.absent_from} – {account.absent_until}" if account.absent_from else None
         operator.set_absence(session, account, first, last, deputy_id, today())
         deputy = account.deputy_id and session.get_one(Account, account.deputy_id).email
         facts = {"account": account.email, "from": _day(first), "until": _day(last), "deputy": deputy}
+        facts |= {"before": before, "after": f"{first} – {last}" if first else None}
         record(session, HOUSE, now(), "operator.absent" if first else "operator.present", by, **facts)
 
 
@@ -115,11 +130,17 @@ def _operator(session: Session, account_id: int) -> Account:
 
 
 def _appoint(session: Session, account: Account, by: str, *, manager: bool) -> None:
-    is_new = not account.is_operator
+    is_new, before = not account.is_operator, account.is_manager
     if operator.appoint(session, account, manager=manager):
         account.digest_at = now() if is_new else account.digest_at
         act = "operator.appointed" if is_new else "operator.role_changed"
-        record(session, HOUSE, now(), act, by, account=account.email, manager=manager)
+        facts: Facts = {"account": account.email, "manager": manager, "name": account.name}
+        facts |= {} if is_new else {"before": _role(manager=before), "after": _role(manager=manager)}
+        record(session, HOUSE, now(), act, by, **facts)
+
+
+def _role(*, manager: bool) -> str:
+    return "manager" if manager else "operator"
 
 
 # ---- mails

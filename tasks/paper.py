@@ -47,6 +47,8 @@ _TOGETHER = re.compile(
 """Citations and numbers that would fall apart at the end of a line."""
 _ONE_AT_A_TIME = Lock()
 """Neither Pango nor Python's list of muted warnings is made for threads."""
+LINE_WIDTH = 204
+"""Points that there are on a line for a signature."""
 LONGEST_NAME = 180
 """Bytes of a file name before ``.pdf``; file systems allow 255 and mail programs add to it."""
 
@@ -115,6 +117,9 @@ class DigitalSignature:
     """Whether it is of a kind that we could check, and was found whole."""
     trusted: bool | None
     """Whether the certificate leads to an issuer whom the provider trusts; None: nobody asked."""
+    signed_at: datetime | None = None
+    timestamped: bool = False
+    """Whether a time-stamp authority says so, or only the signer's computer."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -135,6 +140,11 @@ class Signature:
     read: tuple[tuple[str, datetime], ...] = ()
     """The title of each part, and when the signer said that it was read."""
     signed_at: datetime
+    """When it was signed, if that happened on the page; else when we got the file or the notice."""
+    signed_on: date | None = None
+    """The day that is written on a file."""
+    told_at: str = ""
+    """When another system says that it was signed there."""
     how: Way
     visits: tuple[tuple[str, str], ...] = ()
     """IP address and browser of each place from which the signer acted."""
@@ -229,13 +239,16 @@ def _unbroken(match: re.Match[str]) -> str:
 def sign_off(pdf: bytes, signatures: Sequence[Signature], language: Language, proof: Proof) -> bytes:
     """*pdf* with a certificate page appended: its SHA-256, who signed it, how, from where and when, and *proof*.
 
+    Who signed when also stands on the lines that *pdf* has for it, the firm's first, the provider's second.
+
     The page is added as an incremental update: the result begins with the very bytes of *pdf*, so that anybody can
     check the sum by cutting the file there. Level: simple electronic signatures, and the page says so. PDF/A-3b: the
     page itself conforms and the mark, output intent and metadata of *pdf* stay in force, but no validator has
     confirmed the joined file. The heads of the trail also stand in the information, for ``tasks.verification``.
     """
     pages, title = len(PdfReader(BytesIO(pdf)).pages), _title_of(pdf)
-    return with_sheet(pdf, *_sheet(pdf, pages, title, signatures, language, proof))
+    stamps = _on_the_lines(pdf, signatures, language)
+    return with_sheet(pdf, *_sheet(pdf, pages, title, signatures, language, proof), stamps)
 
 
 def sign_off_copy(
@@ -253,6 +266,39 @@ def sign_off_copy(
         return None
     # What the process says is not believed: the copy stays byte for byte.
     return joined if told["joined"] and joined.startswith(copy) else None
+
+
+def _on_the_lines(pdf: bytes, signatures: Sequence[Signature], language: Language) -> dict[int, bytes]:
+    """By its place, what is laid over each page of our own that has lines to sign on."""
+    reader, words = PdfReader(BytesIO(pdf)), current_texts(language).words["certificate"]
+    lines: dict[int, list[dict[str, Any]]] = {}
+    pictures = {}
+    for name, place in reader.named_destinations.items():
+        found = re.fullmatch(r"line-([01])-([012])", name)
+        page = reader.get_destination_page_number(place)
+        if found is None or page is None or place.left is None or place.top is None or int(found[1]) >= len(signatures):
+            continue
+        signature = signatures[int(found[1])]
+        address = f"{DRAWING_ADDRESS}{found[1]}"
+        if signature.drawing:
+            pictures[address] = signature.drawing
+        top = float(reader.pages[page].mediabox.height) - float(place.top)
+        at = {"left": float(place.left), "top": top, "row": int(found[2]), "signature": signature}
+        lines.setdefault(page, []).append(at | {"drawing": address if signature.drawing else ""})
+    stamps = {}
+    for page, found_there in lines.items():
+        box = reader.pages[page].mediabox
+        facts = {
+            "words": words,
+            "locale": LOCALES[language],
+            "lines": found_there,
+            "width": float(box.width),
+            "height": float(box.height),
+            "span": LINE_WIDTH,
+            "day": lambda at: format_date(at.astimezone(LOCAL_TIME), "long", locale=LOCALES[language]),
+        }
+        stamps[page] = _pdf(current_texts(language).render("lines.html", facts), pictures, tagged=False)
+    return stamps
 
 
 def _title_of(pdf: bytes) -> str:
@@ -281,6 +327,7 @@ def _sheet(
         "drawing_address": DRAWING_ADDRESS,
         "moment": lambda at: _moment(at, language),
         "brief": lambda at: _brief(at, language),
+        "day": lambda at: format_date(at, "long", locale=LOCALES[language]),
     }
     html = texts.render("certificate.html", facts)
     information = {

@@ -15,7 +15,7 @@ from models.link import Link
 from models.onboarding import Onboarding, Reminder
 from models.person import Account, Person, Role
 from models.schedule import now
-from tasks.access import Manners
+from tasks.access import Manners, told
 from tasks.letterheads import letterhead
 
 
@@ -63,9 +63,9 @@ def set_manners(person_id: int, by: str, manners: Manners) -> None:
         session.refresh(person)  # They may have registered while we waited for the case.
         if person.registered_at is not None:
             raise KeepsThemselves(person.name)
+        before = told(person)
         manners.keep(session, [person])
-        facts = {"hours": person.hours.text("en"), "time_zone": person.time_zone, "land": person.land}
-        record(session, case.id, now(), "reach.set", by, person=person.id, language=person.language, **facts)
+        record(session, case.id, now(), "reach.set", by, person=person.id, before=before, after=told(person))
 
 
 class Change(StrEnum):

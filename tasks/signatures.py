@@ -8,7 +8,7 @@ from datetime import date, datetime
 from sqlalchemy.orm import Session
 
 from models.agreement import Agreement, SignedHow
-from models.audit import record
+from models.audit import Actor, record
 from models.db import Facts
 from models.document import Document
 from models.onboarding import Onboarding
@@ -19,7 +19,7 @@ def sign_for_firm(
     case: Onboarding,
     signer: str,
     how: SignedHow,
-    actor: str,
+    actor: str | Actor,
     now: datetime,
     *,
     arrived_at: datetime | None = None,

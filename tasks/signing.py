@@ -75,14 +75,14 @@ def read(token: str, part: str, *, ip: str, agent: str) -> str | None:
         _view(session, case, person, agreement, ip, agent)
         if agreement.read(part, at := now()):
             facts: Facts = {"version": agreement.version, "part": part, "ip": ip, "agent": agent[:300]}
-            record(session, case.id, at, "agreement.read", person.email, **facts)
+            record(session, case.id, at, "agreement.read", person, **facts)
     return opened(token).next_part
 
 
 def _view(session: Session, case: Onboarding, person: Person, agreement: Agreement, ip: str, agent: str) -> None:
     if agreement.view(at := now()):
         facts = {"ip": ip, "agent": agent[:300], "sha256": sha256_of(session, agreement)}
-        record(session, case.id, at, "agreement.opened", person.email, version=agreement.version, **facts)
+        record(session, case.id, at, "agreement.opened", person, version=agreement.version, **facts)
 
 
 def _asked(session: Session, token: str) -> tuple[Onboarding, Person, Agreement]:
@@ -126,7 +126,7 @@ def send_code(token: str, *, ip: str, agent: str) -> int:
             generation=code.generation,
             valid_until_at=code.expires_at.isoformat(),
         )
-        record(session, case.id, at, "agreement.code_sent", person.email, to=person.email, ip=ip, agent=agent[:300])
+        record(session, case.id, at, "agreement.code_sent", person, to=person.email, ip=ip, agent=agent[:300])
         return case.id
 
 
@@ -160,9 +160,9 @@ def sign(token: str, name: str, code: str, *, strokes: str = "", ip: str, agent:
         if refusal is None:
             kept = drawing and Document.keep(session, drawing, "signature.png", "image/png")
             how: Facts = {"email": person.email, "code_used": True, "drawing_id": kept and kept.id}
-            keep_signature(session, case, name, SignedHow.PAGE, person.email, ip=ip, agent=agent, **how)
+            keep_signature(session, case, name, SignedHow.PAGE, person, ip=ip, agent=agent, **how)
         else:
-            record(session, case.id, now(), "agreement.code_refused", person.email, ip=ip, agent=agent[:300])
+            record(session, case.id, now(), "agreement.code_refused", person, ip=ip, agent=agent[:300])
     if refusal is not None:
         raise refusal  # Only now, so that the try is kept.
     return case.id
@@ -241,7 +241,7 @@ def delegate(token: str, name: str, email: str, function: str, *, ip: str, agent
             "agent": agent[:300],
             "sha256": sha256_of(session, agreement),
         }
-        record(session, case.id, at, "agreement.delegated", organiser.email, **facts)
+        record(session, case.id, at, "agreement.delegated", organiser, **facts)
         return case.id
 
 
@@ -272,5 +272,5 @@ def take_back(token: str, *, ip: str, agent: str) -> int:
         )
         facts: Facts = {"from": person.email, "to": organiser.email, "ip": ip, "agent": agent[:300]}
         facts["version"] = agreement.version
-        record(session, case.id, at, "agreement.taken_back", organiser.email, **facts)
+        record(session, case.id, at, "agreement.taken_back", organiser, **facts)
         return case.id

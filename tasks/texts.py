@@ -177,6 +177,14 @@ FIELDS = {
     "land": N_("federal state"),
 }
 """What people read for the fields that a firm's details may lack."""
+CHANGED = {
+    **FIELDS,
+    "website": N_("website"),
+    "name": N_("name of the firm"),
+    "line_of_business": N_("line of business"),
+    "business": N_("line of business in their own words"),
+}
+"""What people read for what may change of a firm."""
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from sqlalchemy import select
 from models.agreement import Agreement
 from models.code import Code
 from models.db import Base, reading, transaction
-from models.decision import Decision
+from models.decision import Decision, DecisionKind
 from models.exchange import Outgoing
 from models.link import Link, Purpose
 from models.onboarding import Onboarding
@@ -162,6 +162,8 @@ def decide(case_id: int, verdict: str, **answer) -> None:
     """Answer the only open question of the case."""
     with transaction() as session:
         (decision,) = Decision.pending(session, case_id)
+    if decision.kind in {DecisionKind.COUNTERSIGN, DecisionKind.SIGNED_COPY}:
+        answer = {"name": "Olga Otter"} | answer
     cases.answer_decision(decision.id, verdict, "operator@convent-it.example", **answer)
 
 
@@ -192,7 +194,9 @@ def operator(email: str = "operator@convent-it.example", *, manager: bool = Fals
     """An operator who is signed in; returns the session token."""
     hashed, at = hash_password(PASSWORD), now()
     with transaction() as session:
-        account = Account(email=email, password_hash=hashed, is_operator=True, is_manager=manager, created_at=at)
+        account = Account(
+            email=email, password_hash=hashed, name="Olga Otter", is_operator=True, is_manager=manager, created_at=at
+        )
         account.digest_at = account.confirmed_at = at
         session.add(account)
     return access.sign_in(email, PASSWORD)

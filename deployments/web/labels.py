@@ -1,5 +1,7 @@
 """What operators read for states, mails, answers and acts, by their values."""
 
+from typing import Any
+
 from models.board import CaseState, Trouble
 from models.casefile import MailState
 from models.decision import DecisionKind, Verdict
@@ -31,6 +33,7 @@ MAILS = {
     MailKind.COMPANY_ID: N_("Decision on the company ID"),
     MailKind.LOGO_FOUND: N_("Question which logo to keep"),
     MailKind.INVITATION: N_("Invitation of a client"),
+    MailKind.FIRM_CHANGED: N_("Notice that the firm is called or lies otherwise"),
     MailKind.CLIENT_ACTIVE: N_("Notice that a client is active"),
     MailKind.ACCESS_CHANGED: N_("Notice that an access has ended, rests or goes on"),
     MailKind.PEOPLE_SILENT: N_("Notice who has not answered"),
@@ -137,4 +140,21 @@ ACTIONS = {
     "person.not_me": N_("Says that the mail is not for them"),
 }
 """What people read for the acts of the audit trail."""
+
+
+def changed(before: Any, after: Any) -> str:
+    """What an act changed, from what to what, as “old → new”; of several things only those that changed."""
+    if isinstance(before, dict) or isinstance(after, dict):
+        old, new = before or {}, after or {}
+        pairs = [(old.get(name), new.get(name)) for name in dict.fromkeys([*old, *new])]
+        return "; ".join(changed(one, other) for one, other in pairs if one != other)
+    return f"{_shown(before)} → {_shown(after)}"
+
+
+def _shown(value: Any) -> str:
+    return (
+        "–" if value is None or value == "" else ", ".join(map(str, value)) if isinstance(value, list) else str(value)
+    )
+
+
 ACTORS = {"provision": N_("automatic processing"), "operator": N_("provider"), "webhook": N_("another system")}

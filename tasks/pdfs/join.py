@@ -9,7 +9,7 @@ from typing import Any
 
 from pyhanko.pdf_utils.incremental_writer import IncrementalPdfFileWriter
 from pyhanko.sign.fields import SigFieldSpec, append_signature_field
-from pypdf import PdfWriter
+from pypdf import PdfReader, PdfWriter
 from pypdf.errors import PyPdfError
 from tzlocal import get_localzone
 
@@ -19,9 +19,16 @@ from tasks.pdfs.reader import LOADED_LATER
 from tasks.sandbox import answer
 
 
-def with_sheet(pdf: bytes, sheet: bytes, information: Mapping[str, str]) -> bytes:
-    """*pdf* with the pages of *sheet* behind its own; the result begins with the very bytes of *pdf*."""
+def with_sheet(
+    pdf: bytes, sheet: bytes, information: Mapping[str, str], stamps: Mapping[int, bytes] | None = None
+) -> bytes:
+    """*pdf* with the pages of *sheet* behind its own; the result begins with the very bytes of *pdf*.
+
+    *stamps* are pages by the place, from 0, of those over which they are laid.
+    """
     writer = PdfWriter(BytesIO(pdf), incremental=True)
+    for page, stamp in (stamps or {}).items():
+        writer.pages[page].merge_page(PdfReader(BytesIO(stamp)).pages[0])
     writer.append(BytesIO(sheet), import_outline=False)
     # A changed entry also makes pypdf repeat the reference to the information, without which the title would be lost.
     writer.add_metadata(dict(information))

@@ -152,7 +152,9 @@ def person(chromium: Browser, live: Running):
 def operator(live: Running, person) -> Page:
     """An operator who is signed in to the board."""
     page = person()
-    page.goto(live.provision("operator", f"operator-{uuid4().hex[:6]}@convent-it.example").split()[-1])
+    page.goto(
+        live.provision("operator", f"operator-{uuid4().hex[:6]}@convent-it.example", "--name", "Olga Otter").split()[-1]
+    )
     page.get_by_label("Neues Passwort").fill(PASSWORD)
     page.get_by_role("button", name="Passwort speichern").click()
     page.goto(f"{live.at.web}/board")

@@ -4,9 +4,11 @@ import re
 from datetime import timedelta
 
 import pytest
+from sqlalchemy import select
 
-from models.audit import HOUSE, trail
+from models.audit import HOUSE, newest
 from models.db import reading, transaction
+from models.decision import Decision
 from models.exchange import MOST_ATTEMPTS, Incoming
 from models.person import Account
 from models.schedule import now
@@ -54,15 +56,18 @@ def test_only_managers_change_operators(ada, bea):
 
 
 def test_what_a_manager_does_stands_in_the_trail_with_where_it_came_from(ada, bea):
-    sent = ada.send(PAGE, f"{PAGE}/invite", email="cem@convent-it.example", manager="yes")
-    wrong = ada.send(PAGE, f"{PAGE}/invite", email="cem@")
+    sent = ada.send(PAGE, f"{PAGE}/invite", name="Cem Can", email="cem@convent-it.example", manager="yes")
+    wrong = ada.send(PAGE, f"{PAGE}/invite", name="Cem Can", email="cem@")
     ada.send(PAGE, f"{PAGE}/{account(BEA).id}/deactivate")
 
     assert sent.headers["location"] == f"{PAGE}?said=invited"
     assert (wrong.status_code, 'href="#email"' in wrong.text) == (422, True)
     assert account("cem@convent-it.example").is_manager
     with reading() as session:
-        told = [(one.action, one.actor, set(one.facts) >= {"ip", "agent"}) for one in trail(session, HOUSE)]
+        told = [
+            (one.action, one.actor, set(one.facts) >= {"ip", "agent"})
+            for one in newest(session, HOUSE, 99, without="case.opened")
+        ]
     assert told == [("operator.appointed", ADA, True), ("operator.deactivated", ADA, True)]
     assert "Zur Betreuung freigeschaltet : cem@convent-it.example (Leitung)" in text(ada.get(PAGE))
     assert bea.get("/board").status_code == 303
@@ -101,7 +106,7 @@ def test_an_operator_chooses_a_language_in_which_the_board_speaks(bea):
 
 
 def test_a_manager_invites_in_the_language_of_who_is_invited(ada):
-    ada.send(PAGE, f"{PAGE}/invite", email="cem@convent-it.example", invite_language="en")
+    ada.send(PAGE, f"{PAGE}/invite", name="Cem Can", email="cem@convent-it.example", invite_language="en")
 
     assert account("cem@convent-it.example").language == "en"
 
@@ -114,7 +119,7 @@ def test_an_event_tried_again_stands_in_the_trail(bea):
     bea.send("/board", "/board/events/1")
 
     with reading() as session:
-        (told,) = trail(session, HOUSE)
+        (told,) = newest(session, HOUSE, 99, without="case.opened")
     assert (told.action, told.actor, told.facts["event"]) == ("event.retried", BEA, 1)
 
 
@@ -123,3 +128,33 @@ def test_acts_of_the_command_line_are_shown_as_well(ada):
 
     assert f"Zur Betreuung freigeschaltet : {BEA} (Betreuung)" in text(ada.get(PAGE))
     assert "· Kommandozeile" in text(ada.get(PAGE))
+
+
+def test_an_operator_says_what_they_are_called_and_a_manager_may_for_others(ada, bea):
+    with reading() as session:
+        numbers = {one.email: one.id for one in session.scalars(select(Account))}
+
+    assert bea.send(PAGE, f"{PAGE}/name", own_name="Bea Berg").headers["location"] == f"{PAGE}?said=named"
+    assert bea.send(PAGE, f"{PAGE}/name", own_name="X Y", called=numbers[ADA]).status_code == 403
+    refused = ada.send(PAGE, f"{PAGE}/name", own_name="Bea", called=numbers[BEA])
+    assert (refused.status_code, "Der Name fehlt" in text(refused)) == (422, True)
+    ada.send(PAGE, f"{PAGE}/name", own_name="Bea Bergmann", called=numbers[BEA])
+
+    shown = text(ada.get(PAGE))
+    assert "Bea Bergmann bea@convent-it.example" in shown
+    assert "Name gesetzt: bea@convent-it.example (Bea Berg → Bea Bergmann)" in shown
+
+
+def test_who_has_no_name_is_asked_for_it_where_they_countersign(ada):
+    factories.signed()
+    with transaction() as session:
+        Account.by_email(session, ADA).name = None
+        (question,) = Decision.pending(session)
+
+    page, answer = "/board/cases/1", f"/board/decisions/{question.id}"
+    assert "Ihr Vor- und Nachname" in text(ada.get(page))
+    assert ada.send(page, answer, verdict="countersign").status_code == 422
+    assert "Ihr Vor- und Nachname" in text(ada.get("/board/countersign"))
+    ada.send(page, answer, verdict="countersign", **{f"d{question.id}-name": "Ada Adler"})
+
+    assert factories.agreement(1).countersigned_by == "Ada Adler"

@@ -40,7 +40,7 @@ def way() -> None:
     with transaction() as session:
         pending = Decision.pending(session, case_id)
     for decision in pending:
-        cases.answer_decision(decision.id, "countersign", "operator@convent-it.example")
+        cases.answer_decision(decision.id, "countersign", "operator@convent-it.example", name="Olga Otter")
     onward(case_id)
     if not has_account(case_id, Role.CASEWORKER):
         factories.registered("zoe@freitag.example")

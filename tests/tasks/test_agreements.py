@@ -238,12 +238,12 @@ def test_an_answer_about_a_copy_that_another_replaced_does_not_undo_what_is_sign
     upload(scanned(2))
     with reading() as session:
         (second,) = Decision.pending(session, case_id)
-    answer_decision(second.id, "accept", "operator")
+    answer_decision(second.id, "accept", "operator", name="Olga Otter")
     advance(case_id)
     kept = agreement(case_id).uploaded_id, agreement(case_id).final_id
 
     with pytest.raises(AnsweredAlready):
-        answer_decision(first.id, late, "operator")
+        answer_decision(first.id, late, "operator", name="Olga Otter")
     advance(case_id)
 
     assert (agreement(case_id).uploaded_id, agreement(case_id).final_id) == kept

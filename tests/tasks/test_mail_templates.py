@@ -64,6 +64,17 @@ CASES = [
         )
         for count, steps in ((1, ["details", "logo"]), (3, ["caseworkers", "clients"]))
     ],
+    *[
+        (
+            "firm_changed",
+            {
+                "who": "Erika Muster",
+                "changes": [{"what": what, "before": "", "after": "Lindenweg 8"} for what in whats],
+                "path": "/firm/1",
+            },
+        )
+        for whats in (["street"], ["name", "line_of_business", "business", "postcode", "city", "land", "website"])
+    ],
     ("company_id", {"granted": True, "preferred": 861272, "alternatives": [], "note": ""}),
     ("company_id", {"granted": False, "preferred": 123456, "alternatives": [123457, 123465], "note": "Vergeben."}),
     ("logo_found", {"website": "https://www.freitag.example/", "path": "/firm/1/logo"}),

@@ -508,6 +508,51 @@ def test_the_joined_file_keeps_the_mark_of_pdf_a_title_bookmarks_and_embedded_fo
     assert all(embedded_fonts(signed).values())
 
 
+def test_who_signed_stands_on_the_lines_that_the_agreement_has_for_it():
+    signed = sign_off(rendered(), signatures(), "de")
+    page = " ".join(PdfReader(BytesIO(signed)).pages[-2].extract_text().split())
+    before = " ".join(PdfReader(BytesIO(rendered())).pages[-1].extract_text().split())
+
+    for fact in ("elektronisch, 24. Juli 2026", "Dr. Ute Freitag, Partnerin", "elektronisch, 24. November 2026"):
+        assert fact in page
+        assert fact not in before
+    assert page.count("Elektronisch unterzeichnet") == page.count("Max Muster") == 2
+    assert signed.startswith(rendered())
+
+
+def test_a_copy_in_the_attachment_is_pointed_to_from_the_lines():
+    attached = [replace(signatures()[0], how="attached"), signatures()[1]]
+
+    page = " ".join(PdfReader(BytesIO(sign_off(rendered(), attached, "de"))).pages[-2].extract_text().split())
+
+    assert page.count("siehe das unterzeichnete Exemplar im Anhang") == 3
+    assert "Dr. Ute Freitag" not in page
+    assert "Max Muster" in page
+
+
+@pytest.mark.parametrize(
+    ("known", "says"),
+    [
+        ({"signed_on": date(2026, 7, 22)}, "Unterzeichnet 22. Juli 2026, wie es auf dem Exemplar steht"),
+        ({}, "Unterzeichnet Der Tag ist uns nicht bekannt"),
+        (
+            {"digital": (DigitalSignature("CN=U", "CN=R", True, None, datetime(2026, 7, 23, 9, tzinfo=UTC), True),)},
+            "Unterzeichnet Siehe digitale Signatur",
+        ),
+        ({"how": "webhook", "told_at": "2026-07-20"}, "Unterzeichnet 2026-07-20, wie der Signaturdienst mitteilt"),
+    ],
+)
+def test_the_certificate_does_not_take_the_arrival_of_a_file_for_its_signing(known, says):
+    came = replace(signatures()[0], **{"how": "upload"} | known)
+
+    sheet = " ".join(
+        PdfReader(BytesIO(sign_off(scan(), [came, signatures()[1]], "de"))).pages[-1].extract_text().split()
+    )
+
+    assert says in sheet
+    assert ("Gemeldet 24. Juli" if came.how == "webhook" else "Hochgeladen 24. Juli") in sheet
+
+
 def test_the_head_of_the_audit_trail_can_be_read_back():
     information = PdfReader(BytesIO(sign_off(scan(), signatures(), "de"))).metadata
 

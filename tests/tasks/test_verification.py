@@ -20,14 +20,18 @@ from models.onboarding import Onboarding
 from models.person import Account
 from models.schedule import now
 from models.settings import settings
-from tasks import answers, cases, completion, operators, paper, verification
+from tasks import agreements, answers, cases, completion, operators, paper, signing, verification
 from tasks import seal as seals
+from tasks.sandbox import TooCostly
 from tasks.verification import Kind, verify
 from tests.factories import (
+    FROM,
     advance,
     agreement,
+    concluded,
     decide,
     opened,
+    read_all,
     registered,
     sign,
     token,
@@ -35,6 +39,7 @@ from tests.factories import (
 )
 from tests.tasks.test_paper import scan
 
+ERIKA = "erika@freitag.example"
 KEPT = {}
 """By the kind of database, the rows of all tables and the seal's key, as they were made once."""
 
@@ -268,7 +273,7 @@ def test_a_copy_that_came_back_and_was_exchanged_is_found(world):
         (lambda pdf, _: pdf + b"\n% later\n", Kind.SEAL),
         (lambda pdf, _: pdf.replace(b"/Reason", b"/Raisin", 1), Kind.SEAL),
         (lambda pdf, _: unsealed(pdf), Kind.SEAL),
-        (lambda *_: scan(), Kind.SEAL),
+        (lambda *_: scan() + b"\n", Kind.SEAL),
         (lambda *_: b"no PDF at all", Kind.SEAL),
         (lambda pdf, folder: sealed_by_another(unsealed(pdf), folder), Kind.STRANGE_SEAL),
     ],
@@ -334,7 +339,7 @@ def test_whoever_makes_themselves_an_operator_is_found(world):
     change(Account, Account.email == "olga@ott.example", is_operator=True, is_manager=True)
 
     assert faults() == {(HOUSE, Kind.ROW)}
-    assert "whether olga@ott.example is a manager: the database says “yes”, the trail “no”" in told()[1]
+    assert "whether olga@ott.example is a manager: the database says yes, the trail no." in told()[1]
 
 
 def test_the_trail_of_a_case_cannot_go(world):
@@ -364,8 +369,7 @@ def test_a_case_that_goes_with_its_trail_and_from_chain_0_is_found_by_a_later_se
 
 
 def test_an_agreement_that_is_gone_is_missed(world):
-    with transaction() as session:
-        session.execute(delete(Agreement).where(Agreement.onboarding_id == world.page))
+    unbound(delete(Agreement).where(Agreement.onboarding_id == world.page))
 
     assert faults() == {(world.page, Kind.NO_ROW)}
 
@@ -375,6 +379,96 @@ def test_a_case_that_the_product_did_not_open_is_found(world):
         record(session, 999, now(), "case.opened")
 
     assert faults() == {(999, Kind.NO_CASE), (999, Kind.NOT_LISTED)}
+
+
+def test_rows_of_another_shape_are_told_and_hold_up_no_other_case(world):
+    change(Entry, (Entry.case_id == world.page) & (Entry.number == 2), facts=["not", "facts"])
+    change(Entry, (Entry.case_id == HOUSE) & (Entry.number == 1), facts=None)
+
+    assert faults() == {(world.page, Kind.UNREADABLE), (HOUSE, Kind.UNREADABLE)}
+
+
+def test_a_check_that_takes_too_long_is_not_taken_for_a_broken_seal(world, monkeypatch):
+    def slow(*_):
+        raise TooCostly
+
+    monkeypatch.setattr(verification, "ask", slow)
+
+    assert faults() == {(world.page, Kind.UNCHECKED), (world.paper, Kind.UNCHECKED)}
+
+
+def delegated(case_id):
+    signing.delegate(token(ERIKA, Purpose.AGREEMENT), "Gesa Graf", "gesa@freitag.example", "Partnerin", **FROM)
+    sign("gesa@freitag.example", "Gesa Graf")
+    advance(case_id)
+    decide(case_id, "countersign")
+    advance(case_id)
+
+
+def taken_back(case_id):
+    signing.delegate(token(ERIKA, Purpose.AGREEMENT), "Gesa Graf", "gesa@freitag.example", "Partnerin", **FROM)
+    read_all("gesa@freitag.example")
+    signing.take_back(token(ERIKA, Purpose.AGREEMENT), **FROM)
+
+
+def declined_and_sent_anew(case_id):
+    answers.decline(token(ERIKA, Purpose.AGREEMENT), " Zu teuer. ", **FROM)
+    advance(case_id)
+    decide(case_id, "resend", plan="basic", interval="yearly")
+    advance(case_id)
+    concluded(case_id)
+
+
+def withdrawn_and_stopped(case_id):
+    agreements.withdraw(case_id, " Tippfehler ", "chef@convent-it.example")
+    advance(case_id)
+    decide(case_id, "stop", note="Kein Bedarf")
+
+
+def refused_and_signed_again(case_id):
+    sign(strokes="10,60 60,10 110,60;120,40 300,40")
+    advance(case_id)
+    decide(case_id, "refuse")
+    advance(case_id)
+    concluded(case_id)
+
+
+def copy_refused_and_signed_on_the_page(case_id):
+    answers.upload(token(ERIKA, Purpose.AGREEMENT), scan(), "scan.pdf", ip="", agent="")
+    decide(case_id, "refuse")
+    answers.upload(token(ERIKA, Purpose.AGREEMENT), scan() + b"\n", "scan.pdf", ip="", agent="")
+    sign()
+
+
+def signed_elsewhere(case_id):
+    answers.sign_by_notice(cases_firm(case_id).company_id, 1, "Erika Muster", "2026-09-15T08:00:00Z")
+    advance(case_id)
+    decide(case_id, "countersign")
+    advance(case_id)
+
+
+def run_out(case_id):
+    change(Agreement, Agreement.id == agreement(case_id).id, expires_at=now() - timedelta(days=1))
+    assert agreements.expire_agreements.fn() == 1
+
+
+WAYS = [delegated, taken_back, declined_and_sent_anew, withdrawn_and_stopped, refused_and_signed_again]
+WAYS += [copy_refused_and_signed_on_the_page, signed_elsewhere, run_out]
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_whatever_way_an_agreement_goes_its_rows_say_what_its_trail_says(way):
+    case_id = with_organiser()
+
+    way(case_id)
+
+    unsealed_here = {(case_id, Kind.SEAL), (case_id, Kind.STRANGE_SEAL)}
+    assert faults() - unsealed_here == set(), told()
+
+
+def cases_firm(case_id):
+    with reading() as session:
+        return Onboarding.get(session, case_id).firm
 
 
 def test_what_only_a_list_kept_outside_can_find_is_found_by_it(world):
@@ -421,17 +515,27 @@ def heads_now():
         yield from list(heads(session))
 
 
-def cases_only(case_id):
-    """The rows of the case go, whatever hangs on them first."""
-    with engine(settings().database).begin() as connection:
+def unbound(*statements):
+    """As whoever has the database file may do: without foreign keys."""
+    bound = engine(settings().database)
+    with bound.connect() as connection:
         if connection.dialect.name == "postgresql":
-            connection.exec_driver_sql("SET LOCAL session_replication_role = replica")
+            connection.exec_driver_sql("SET session_replication_role = replica")
         else:
-            connection.exec_driver_sql("PRAGMA defer_foreign_keys = ON")
-        for table in Base.metadata.sorted_tables[::-1]:
-            if "onboarding_id" in table.c:
-                connection.execute(delete(table).where(table.c.onboarding_id == case_id))
-        connection.execute(delete(Base.metadata.tables["onboardings"]).where(Onboarding.id == case_id))
+            connection.connection.driver_connection.execute("ROLLBACK")
+            connection.connection.driver_connection.execute("PRAGMA foreign_keys = OFF")
+            connection.connection.driver_connection.execute("BEGIN IMMEDIATE")
+        for statement in statements:
+            connection.execute(statement)
+        connection.connection.commit()
+        connection.invalidate()
+
+
+def cases_only(case_id):
+    """The rows of the case go, and what hangs on them."""
+    hanging = [table for table in Base.metadata.sorted_tables if "onboarding_id" in table.c]
+    rows = [delete(table).where(table.c.onboarding_id == case_id) for table in hanging]
+    unbound(*rows, delete(Onboarding).where(Onboarding.id == case_id))
 
 
 def remove_case(case_id):

@@ -128,7 +128,7 @@ def countersign(visit: Submitting) -> Response:
     done, refused = [], []
     for line in (one for one in _to_countersign() if one.decision_id in ticked):
         try:
-            done.append(cases.answer_decision(line.decision_id, Verdict.COUNTERSIGN, by))
+            done.append(cases.answer_decision(line.decision_id, Verdict.COUNTERSIGN, by, name=visit.text("name")))
         except ProvisionError as refusal:
             refused.append((line.firm, explain(refusal, visit.reader)))
     for case_id in done:

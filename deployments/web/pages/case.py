@@ -11,6 +11,7 @@ from starlette.responses import Response
 
 from deployments.logo import told_reason
 from deployments.web import labels
+from deployments.web.labels import changed
 from deployments.web.pages.firm import fields_of
 from deployments.web.pages.mail import FOREIGN_PAGE
 from deployments.web.visit import Form, Submission, Submitting, Visit, Visiting
@@ -23,12 +24,13 @@ from models.errors import N_, NotFound, ProvisionError
 from models.exchange import Outgoing
 from models.firm import BusinessMissing, FirmNameMissing, LineOfBusiness
 from models.logo import LogoChoiceMissing
+from models.operator import OperatorNameMissing
 from models.person import AddressInvalid, NameMissing, Person
 from models.request import named
 from models.subscription import LONGEST_CLAUSE, DiscountInvalid, Interval, NoticeInvalid, Plan, PriceInvalid
 from models.text import TextTooLong
 from tasks import agreements, cases, corrections, invitations, people, returned, stopped
-from tasks.cases import AddressTaken, PlanMissing, StopReasonMissing
+from tasks.cases import AddressTaken, DayInvalid, PlanMissing, StopReasonMissing
 from tasks.invitations import InvitationsInvalid
 from tasks.logos.evidence import Reason, Sign
 from tasks.mails import write
@@ -100,7 +102,7 @@ def answer(visit: Submitting, decision_id: int) -> Response:
     try:
         said = {
             name: visit.text(field + name)
-            for name in ("plan", "interval", "price", "discount", "notice", "address", "choice")
+            for name in ("plan", "interval", "price", "discount", "notice", "address", "choice", "name", "signed_on")
         }
         said["note"] = visit.paragraphs(f"{field}note")
         said["clause"] = visit.paragraphs(f"{field}clause", LONGEST_CLAUSE)
@@ -115,6 +117,8 @@ def answer(visit: Submitting, decision_id: int) -> Response:
             NoticeInvalid: f"{field}notice",
             AddressInvalid: f"{field}address",
             LogoChoiceMissing: f"{field}choice",
+            OperatorNameMissing: f"{field}name",
+            DayInvalid: f"{field}signed_on",
         }
         return visit.again("board/case.html", refusal, fields=places, values=visit.values, **_shown(visit, case_id))
     return visit.go(f"/board/cases/{case_id}?said=answered", case=case_id)
@@ -387,7 +391,10 @@ def _copy_that_came_back(one: DecisionLine, detail: CaseDetail, reader: Reader) 
 def _about(act: Act, names: dict[int, str], reader: Reader) -> str:
     """What an act was about, where that can be said in a word or two."""
     facts = act.facts
+    whose = [names[one] for one in (facts.get("person"), *facts.get("persons", [])) if one in names]
     match act.action:
+        case _ if "before" in facts and "after" in facts:
+            return ": ".join([*whose, changed(facts["before"], facts["after"])])
         case "decision.answered" if {"kind", "verdict"} <= facts.keys():
             return f"{reader.label(DecisionKind(facts['kind']))} – {reader.label(Verdict(facts['verdict']))}"
         case "company_id.assigned" | "company_id.chosen":
@@ -396,7 +403,5 @@ def _about(act: Act, names: dict[int, str], reader: Reader) -> str:
             return str(facts.get("reason", ""))
         case "agreement.delegated" if {"name", "function"} <= facts.keys():
             return f"{facts['name']} ({facts['function']})"
-    people = [names[one] for one in (facts.get("person"), *facts.get("persons", [])) if one in names]
-    if people:
-        return reader.listed(people)
-    return reader.gettext(N_("version %(number)s")) % {"number": facts["version"]} if "version" in facts else ""
+    version = reader.gettext(N_("version %(number)s")) % {"number": facts["version"]} if "version" in facts else ""
+    return reader.listed(whose) if whose else version

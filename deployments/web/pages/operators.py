@@ -12,7 +12,15 @@ from deployments.web.visit import YEAR, Submitting, Visit, Visiting
 from models.audit import HOUSE, newest
 from models.db import reading
 from models.errors import N_, ProvisionError
-from models.operator import AbsenceInvalid, DeputyUnfit, ManagersOnly, OperatorAlready, is_absent, operators
+from models.operator import (
+    AbsenceInvalid,
+    DeputyUnfit,
+    ManagersOnly,
+    OperatorAlready,
+    OperatorNameMissing,
+    is_absent,
+    operators,
+)
 from models.person import AddressForm, AddressInvalid, Language
 from models.schedule import today
 from tasks import operators as tasks
@@ -27,12 +35,14 @@ SAID = {
     "deactivated": N_("This account is no operator’s any more, and signed out everywhere."),
     "absent": N_("The absence is saved."),
     "present": N_("The absence is taken back."),
+    "named": N_("The name is saved."),
     "spoken": N_("Saved. Your mails and the board are in this language from now on."),
 }
 ACTIONS = {
     "operator.appointed": N_("Made an operator"),
     "operator.role_changed": N_("Role changed"),
     "operator.deactivated": N_("Deactivated"),
+    "operator.named": N_("Name set"),
     "operator.absent": N_("Absence set"),
     "operator.present": N_("Absence taken back"),
     "event.retried": N_("Event handled once more"),
@@ -59,11 +69,29 @@ def invite(visit: Submitting) -> Response:
     by = visit.require_manager().email
     try:
         tasks.invite(
-            visit.text("email"), by, manager=visit.ticked("manager"), language=_language(visit, "invite_language")
+            visit.text("email"),
+            visit.text("name"),
+            by,
+            manager=visit.ticked("manager"),
+            language=_language(visit, "invite_language"),
         )
     except ProvisionError as refusal:
         return _again(visit, refusal)
     return visit.go("/board/operators?said=invited")
+
+
+@router.post("/name")
+def rename(visit: Submitting) -> Response:
+    """What an operator is called; a manager may say it for others."""
+    me = visit.require_operator()
+    whose = _number(visit.text("called")) or me.account_id
+    if whose != me.account_id and not me.is_manager:
+        raise ManagersOnly
+    try:
+        tasks.rename(whose, visit.text("own_name"), me.email)
+    except ProvisionError as refusal:
+        return _again(visit, refusal, OperatorNameMissing, "own_name")
+    return visit.go("/board/operators?said=named")
 
 
 @router.post("/language")
@@ -118,8 +146,11 @@ def set_absence(visit: Submitting) -> Response:
     return visit.go(f"/board/operators?said={'present' if back else 'absent'}")
 
 
-def _again(visit: Submitting, refusal: ProvisionError) -> Response:
-    return visit.again("board/operators.html", refusal, fields=FIELDS, values=visit.values, **_shown(visit))
+def _again(
+    visit: Submitting, refusal: ProvisionError, kind: type[ProvisionError] = OperatorNameMissing, at: str = "name"
+) -> Response:
+    fields = {**FIELDS, kind: at}
+    return visit.again("board/operators.html", refusal, fields=fields, values=visit.values, **_shown(visit))
 
 
 def _shown(visit: Visit) -> dict[str, Any]:
@@ -133,8 +164,9 @@ def _shown(visit: Visit) -> dict[str, Any]:
         "emails": {one.id: one.email for one in here},
         "absent": {one.id for one in here if is_absent(one, day)},
         "planned": {one.id for one in here if one.absent_until and one.absent_until >= day},
-        "people": [(one.id, one.email) for one in here],
+        "people": [(one.id, f"{one.name}, {one.email}" if one.name else one.email) for one in here],
         "acts": acts,
+        "changed": labels.changed,
         "actions": {**labels.ACTIONS, **ACTIONS},
         "actors": {**labels.ACTORS, **ACTORS},
         "said": SAID.get(visit.request.query_params.get("said", ""), ""),

@@ -1,14 +1,14 @@
 """Operators have a name, and a signed copy the day that is written on it.
 
-Revision ID: 0012
-Revises: 0011
+Revision ID: 0017
+Revises: 0016
 """
 
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0012"
-down_revision = "0011"
+revision = "0017"
+down_revision = "0016"
 branch_labels = None
 depends_on = None
 

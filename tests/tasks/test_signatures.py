@@ -1,0 +1,204 @@
+"""Who signed, when, and whose act it was."""
+
+from datetime import timedelta
+
+import pytest
+from sqlalchemy import select
+
+from models.agreement import SignedHow
+from models.audit import HOUSE, trail
+from models.cadence import Follow, Level, WaitKind
+from models.db import reading
+from models.decision import Decision
+from models.exchange import Outgoing
+from models.firm import LineOfBusiness
+from models.link import Purpose
+from models.operator import OperatorNameMissing
+from models.person import Account, AddressForm, Language, Person, Role
+from models.schedule import Hours, Land
+from tasks import access, answers, cadences, cases, corrections, decisions, firms, operators
+from tasks.cases import DayInvalid
+from tests import factories
+from tests.factories import advance, agreement, countersigned, decide, firm_of, opened, signed, token, with_organiser
+from tests.tasks.test_paper import scan
+
+ERIKA, BOARD = "erika@freitag.example", "olga@convent-it.example"
+ADDRESS = {"street": "Lindenweg 8", "postcode": "80331", "city": "München", "land": Land.BAVARIA, "website": ""}
+
+
+def acts(case_id, action):
+    with reading() as session:
+        return [entry.facts for entry in trail(session, case_id) if entry.action == action]
+
+
+def question(case_id):
+    with reading() as session:
+        (decision,) = Decision.pending(session, case_id)
+        return decision.id
+
+
+def named(email):
+    with reading() as session:
+        return session.scalars(select(Account.name).where(Account.email == email)).one()
+
+
+def uploaded():
+    case_id = with_organiser()
+    answers.upload(token(ERIKA, Purpose.AGREEMENT), scan(), "scan.pdf", ip="", agent="")
+    return case_id
+
+
+def mails(kind):
+    with reading() as session:
+        return [mail for mail in session.scalars(select(Outgoing).order_by(Outgoing.id)) if mail.kind == kind]
+
+
+@pytest.mark.parametrize("typed", ["", "   ", "Olga"])
+def test_nobody_countersigns_without_a_name(typed):
+    case_id = signed()
+
+    with pytest.raises(OperatorNameMissing):
+        cases.answer_decision(question(case_id), "countersign", "operator", name=typed)
+
+    assert agreement(case_id).countersigned_at is None
+    assert question(case_id)
+
+
+def test_an_operator_without_a_name_is_asked_for_it_once():
+    operators.appoint(BOARD, "command line")
+    case_id = signed()
+    with pytest.raises(OperatorNameMissing):
+        cases.answer_decision(question(case_id), "countersign", BOARD)
+
+    cases.answer_decision(question(case_id), "countersign", BOARD, name=" Olga  Otter ")
+
+    assert (agreement(case_id).countersigned_by, named(BOARD)) == ("Olga Otter", "Olga Otter")
+    (told,) = acts(HOUSE, "operator.named")
+    assert (told["account"], told["before"], told["after"]) == (BOARD, None, "Olga Otter")
+
+
+def test_an_operator_signs_with_the_name_of_the_account():
+    operators.appoint(BOARD, "command line", name="Olga Otter")
+    case_id = signed()
+
+    cases.answer_decision(question(case_id), "countersign", BOARD, name="Somebody Else")
+
+    assert agreement(case_id).countersigned_by == "Olga Otter"
+    (told,) = acts(case_id, "agreement.countersigned")
+    assert (told["name"], told["by_name"]) == ("Olga Otter", "Olga Otter")
+
+
+def test_the_form_in_prefect_asks_who_signs():
+    case_id = signed()
+    form = decisions.form_of.fn(question(case_id))
+    assert form.model.model_fields["name"].json_schema_extra["title"] == "Ihr Name"
+
+    refused = decisions.take_answer.fn(question(case_id), "run-1", {"verdict": "countersign", "name": "", "note": ""})
+    assert "name is missing" in refused
+    answer = {"verdict": "countersign", "name": "Olga Otter", "note": ""}
+    assert decisions.take_answer.fn(question(case_id), "run-2", answer) == ""
+
+    assert agreement(case_id).countersigned_by == "Olga Otter"
+    assert acts(case_id, "decision.answered")[-1]["by_name"] == "Olga Otter"
+
+
+def test_no_name_is_needed_to_say_no():
+    case_id = signed()
+
+    cases.answer_decision(question(case_id), "refuse", "operator")
+
+    assert agreement(case_id).signed_at is None
+    assert [one["version"] for one in acts(case_id, "agreement.reopened")] == [1]
+
+
+def test_a_scan_counts_from_when_it_came_and_not_from_when_it_was_accepted(clock):
+    case_id = uploaded()
+    with reading() as session:
+        (came,) = [entry.at for entry in trail(session, case_id) if entry.action == "agreement.uploaded"]
+    clock(days=3)
+
+    decide(case_id, "accept", signed_on="2026-09-14")
+
+    kept = agreement(case_id)
+    assert (kept.signed_at, f"{kept.signed_on}", kept.signed_how) == (came, "2026-09-14", SignedHow.UPLOAD)
+    assert kept.countersigned_at > came + timedelta(days=2)
+    (told,) = acts(case_id, "agreement.signed")
+    assert (told["signed_on"], told["arrived_at"]) == ("2026-09-14", came.isoformat())
+
+
+@pytest.mark.parametrize("typed", ["gestern", "2026-13-01", "2026-12-24"])
+def test_the_day_on_a_scan_is_a_day_and_not_in_the_future(typed):
+    case_id = uploaded()
+
+    with pytest.raises(DayInvalid, match=typed):
+        decide(case_id, "accept", signed_on=typed)
+
+    assert agreement(case_id).signed_at is None
+
+
+def test_the_trail_names_who_acts_behind_a_link_or_an_account():
+    case_id = countersigned()
+
+    for action in ("agreement.opened", "agreement.read", "agreement.code_sent", "agreement.signed"):
+        assert {one["by_name"] for one in acts(case_id, action)} == {"Erika Muster"}
+
+
+def test_the_trail_tells_what_an_address_was_and_is():
+    case_id = opened()
+    advance(case_id)
+    with reading() as session:
+        person = Person.organiser(session, firm_of(case_id)).id
+
+    cases.correct_address(case_id, person, "erika.muster@freitag.example", BOARD)
+
+    (told,) = acts(case_id, "address.corrected")
+    assert (told["before"], told["after"]) == (ERIKA, "erika.muster@freitag.example")
+
+
+def test_the_trail_tells_what_reachability_and_cadences_were_and_are():
+    case_id = with_organiser()
+    with reading() as session:
+        account = session.scalars(select(Account.id).where(Account.email == ERIKA)).one()
+    hours = Hours.parse("Mo 8-12")
+    access.set_manners(account, access.Manners(hours, "Europe/Berlin", Land.BAVARIA, Language.FRENCH, AddressForm.SIE))
+    for days in ("3", "5"):
+        cadences.set_cadence(
+            Level.CASE, case_id, WaitKind.TASK, BOARD, name="x", days=days, most="2", follow=Follow.NOTHING
+        )
+    cadences.inherit_cadence(Level.CASE, case_id, WaitKind.TASK, BOARD)
+
+    (reach,) = acts(case_id, "reach.set")
+    assert (reach["before"]["language"], reach["after"]["language"]) == ("de", "fr")
+    first, second = acts(case_id, "cadence.set")
+    assert (first["before"], second["before"], second["after"]["days"]) == (None, first["after"], [5])
+    assert acts(case_id, "cadence.inherited")[0]["before"] == second["after"]
+
+
+def test_a_changed_address_is_told_to_both_sides_once_the_agreement_is_signed():
+    case_id = with_organiser()
+    firms.complete_details(firm_of(case_id), ERIKA, **ADDRESS)
+    assert mails("firm_changed") == []
+    factories.sign()
+
+    for _ in range(2):
+        firms.complete_details(firm_of(case_id), ERIKA, **ADDRESS | {"street": "Lindenweg 9"})
+
+    told = mails("firm_changed")
+    assert [mail.to_address for mail in told] == [ERIKA, "service@convent-it.example"]
+    assert told[0].facts["changes"] == [{"what": "street", "before": "Lindenweg 8", "after": "Lindenweg 9"}]
+    assert told[0].facts["who"] == "Erika Muster"
+
+
+def test_a_changed_name_is_told_to_both_sides_and_the_signed_agreement_stays():
+    case_id = countersigned()
+    final, data = agreement(case_id).final_id, agreement(case_id).data
+
+    line = {"line_of_business": LineOfBusiness.LAW, "business": ""}
+    corrections.correct_firm(firm_of(case_id), BOARD, name="Freitag PartG mbB", **line, as_operator=True)
+
+    told = mails("firm_changed")
+    assert len(told) == 2
+    assert told[1].facts["changes"][0]["after"] == "Freitag PartG mbB"
+    assert (agreement(case_id).final_id, agreement(case_id).data) == (final, data)
+    with reading() as session:
+        assert Person.one(session, firm_of(case_id), Role.ORGANISER).email == ERIKA
