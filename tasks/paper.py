@@ -28,7 +28,7 @@ from weasyprint import HTML
 from weasyprint.text.fonts import FontConfiguration
 from weasyprint.urls import FatalURLFetchingError, URLFetcher, URLFetcherResponse
 
-from models.schedule import LOCAL_ZONE
+from models.schedule import LOCAL_ZONE, local_day
 from tasks.pdfs.join import with_sheet
 from tasks.sandbox import Failed, TooCostly, ask
 from tasks.wording import Language, TextBroken, Texts, current_texts
@@ -295,7 +295,7 @@ def _on_the_lines(pdf: bytes, signatures: Sequence[Signature], language: Languag
             "width": float(box.width),
             "height": float(box.height),
             "span": LINE_WIDTH,
-            "day": lambda at: format_date(at.astimezone(LOCAL_TIME), "long", locale=LOCALES[language]),
+            "day": lambda at: format_date(local_day(at), "long", locale=LOCALES[language]),
         }
         stamps[page] = _pdf(current_texts(language).render("lines.html", facts), pictures, tagged=False)
     return stamps
