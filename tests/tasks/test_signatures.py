@@ -160,7 +160,9 @@ def test_the_trail_tells_what_reachability_and_cadences_were_and_are():
     with reading() as session:
         account = session.scalars(select(Account.id).where(Account.email == ERIKA)).one()
     hours = Hours.parse("Mo 8-12")
-    access.set_manners(account, access.Manners(hours, "Europe/Berlin", Land.BAVARIA, Language.FRENCH, AddressForm.SIE))
+    access.set_manners(
+        account, access.Manners(hours, "Europe/Berlin", Land.BAVARIA, "", Language.FRENCH, AddressForm.SIE)
+    )
     for days in ("3", "5"):
         cadences.set_cadence(
             Level.CASE, case_id, WaitKind.TASK, BOARD, name="x", days=days, most="2", follow=Follow.NOTHING
