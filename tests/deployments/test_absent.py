@@ -100,7 +100,8 @@ def test_the_page_of_a_case_shows_every_question_and_every_answer_whatever_it_la
         session.add_all(rows)
 
     for path in (f"/board/cases/{case_id}", "/board", "/board/decisions"):
-        assert operator.get(path).status_code == 200
+        answer = operator.get(path)
+        assert answer.status_code == 200, answer.text
 
 
 @pytest.mark.parametrize("kind", DecisionKind)

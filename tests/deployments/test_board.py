@@ -33,7 +33,7 @@ from tests import factories
 from tests.deployments.browser import entries
 from tests.signing import digitally_signed, scanned, trust_roots
 
-BASE = "http://provision.example"
+BASE = settings().base_url
 
 
 class Browser:

@@ -40,7 +40,7 @@ class Client:
 
     def request(self, method, path, **what):
         async def ask():
-            async with AsyncClient(transport=ASGITransport(self.app), base_url="http://provision.example") as http:
+            async with AsyncClient(transport=ASGITransport(self.app), base_url=settings().base_url) as http:
                 return await http.request(method, path, **what)
 
         return asyncio.run(ask())

@@ -1,7 +1,7 @@
 import json
 from datetime import UTC, datetime, timedelta, timezone
 
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import delete
 
@@ -128,6 +128,7 @@ def test_any_row_changed_is_found_and_named(acts, data):
     value = data.draw(other[column].filter(lambda new: json.dumps(new, default=str, sort_keys=True) != before))
 
     entries[place] = copied(entries[place], **{column: value})
+    assume(json.dumps(getattr(entries[place], column), default=str, sort_keys=True) != before)  # Not all is kept.
 
     assert first_broken(entries) == place + 1
 
