@@ -20,6 +20,7 @@ from models.errors import N_, NotFound, ProvisionError
 from models.exchange import MailKind, Outgoing
 from models.onboarding import Reminder, StepName
 from models.person import Language
+from models.schedule import end_of_day
 from models.settings import settings
 from models.text import fitting, one_line, paragraphs
 
@@ -86,6 +87,10 @@ class PartsUnread(ProvisionError):
         self.count = len(parts)
 
 
+class NewerVersion(ProvisionError):
+    says = N_("A newer version of the agreement has taken the place of the one that you saw: read it first.")
+
+
 class HandedOver(ProvisionError):
     says = N_("Somebody else has been asked to sign: take that back before you sign yourself.")
 
@@ -121,7 +126,7 @@ class Agreement(Base):
     document_id: Mapped[int] = mapped_column(ForeignKey("documents.id"))
     sent_at: Mapped[Instant]
     expires_at: Mapped[Instant]
-    """Until when it can be signed."""
+    """The last moment at which it can be signed: the end of a day, as mails and pages tell the day."""
     delegate_id: Mapped[int | None] = mapped_column(ForeignKey("persons.id"))
     """Whom the organiser has asked to sign in the organiser's place."""
     delegate_function: Mapped[str | None] = mapped_column(String(100))
@@ -186,7 +191,7 @@ class Agreement(Base):
 
     def send(self, now: datetime) -> None:
         """It leaves the house; from now on it can be signed, as long as the settings say."""
-        self.sent_at, self.expires_at = now, now + timedelta(days=settings().agreement_days)
+        self.sent_at, self.expires_at = now, end_of_day(now + timedelta(days=settings().agreement_days))
 
     # ---- open or not
 
@@ -214,6 +219,11 @@ class Agreement(Base):
             raise Withdrawn(self.withdrawn_at)
         if self.expired_at is not None or (now is not None and now >= self.expires_at):
             raise Expired(self.expires_at)
+
+    def require_version(self, shown: int | None) -> None:
+        """Raise NewerVersion if another one was shown to who answers; None: they saw no page."""
+        if shown is not None and shown != self.version:
+            raise NewerVersion
 
     def withdraw(self, reason: str, by: str, now: datetime) -> bool:
         """The provider takes its offer back; False if it had before."""

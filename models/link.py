@@ -18,6 +18,7 @@ from sqlalchemy.orm import Mapped, Session, mapped_column, object_session
 
 from models.db import Base, Instant, Key
 from models.errors import N_, ProvisionError
+from models.schedule import end_of_day
 from models.settings import settings
 
 
@@ -40,15 +41,18 @@ PATHS = {
 }
 
 
-def _life(purpose: Purpose) -> timedelta:
+def _good_until(purpose: Purpose, now: datetime) -> datetime:
+    """The last moment of a link that is made now: mails tell the day, or the minute where it is less than one."""
     match purpose:
         case Purpose.RESET_PASSWORD:
-            return timedelta(hours=1)
+            return now + timedelta(hours=1)
         case Purpose.PROGRESS:
-            return timedelta(days=365)
+            days = 365
         case Purpose.AGREEMENT:  # Beyond the agreement's own time, so that the page can tell what became of it.
-            return timedelta(days=settings().agreement_days + 30)
-    return timedelta(days=settings().link_days)
+            days = settings().agreement_days + 30
+        case Purpose.REGISTER | Purpose.ACTIVATE:
+            days = settings().link_days
+    return end_of_day(now + timedelta(days=days))
 
 
 class LinkUnknown(ProvisionError):
@@ -73,13 +77,13 @@ class LinkExpired(ProvisionError):
 
 
 class LinkReplaced(LinkExpired):
-    """Dead since a newer one was sent, as reminders do."""
+    """Dead, and a newer one was sent since."""
 
     says = N_("We have sent a newer link since: follow that one, or ask for one more at the address that we know.")
 
 
 class FormerToken(Base):
-    """The token of a link that a newer mail has replaced: whoever comes with it can be told so, or still be let in."""
+    """The token that an earlier mail carried: whoever comes with it is let in as well, or told of the newer one."""
 
     __tablename__ = "former_tokens"
 
@@ -90,10 +94,11 @@ class FormerToken(Base):
 
 
 class Link(Base):
-    """One person's way to one goal. Making it anew (resend, changed address) kills the link sent before.
+    """One person's way to one goal. Each mail about it carries a link of its own.
 
-    Unless anybody could have asked for the new one: then the one before stays good for its own time, so that nobody
-    can make useless what somebody else is about to open.
+    The links of earlier mails stay good until the moment that those told, or until one of them has done its work: no
+    reminder, and nobody who asks for one more, makes useless what somebody is about to open. Only where another
+    address or person takes the place of the one before are they dead at once.
     """
 
     __tablename__ = "links"
@@ -118,33 +123,30 @@ class Link(Base):
         *,
         person: int | None = None,
         account: int | None = None,
-        keep: bool = False,
     ) -> Self:
-        """A fresh link; the one made before for this purpose dies, unless it is to be kept."""
+        """A link for one more mail to this person or account."""
         if person is not None:
-            return cls.to_each(session, purpose, now, [person], keep=keep)[person]
+            return cls.to_each(session, purpose, now, [person])[person]
         mine = select(cls).where(cls.account_id == account, cls.purpose == purpose)
         link = session.scalars(mine.with_for_update()).one_or_none() or cls(purpose=purpose, account_id=account)
-        link.renew(now, keep=keep)
+        link.renew(now, keep=True)
         session.add(link)
         session.flush()
         return link
 
     @classmethod
-    def to_each(
-        cls, session: Session, purpose: Purpose, now: datetime, people: Collection[int], *, keep: bool = False
-    ) -> dict[int, Self]:
-        """A fresh link for each person, by the person's id, in as many statements for many as for one."""
+    def to_each(cls, session: Session, purpose: Purpose, now: datetime, people: Collection[int]) -> dict[int, Self]:
+        """A link for one more mail to each person, by the person's id, in as many statements for many as for one."""
         theirs = select(cls).where(cls.person_id.in_(people), cls.purpose == purpose).order_by(cls.id)
         links = {link.person_id or 0: link for link in session.scalars(theirs.with_for_update())}
         for person in people:
-            links.setdefault(person, cls(purpose=purpose, person_id=person)).renew(now, keep=keep)
+            links.setdefault(person, cls(purpose=purpose, person_id=person)).renew(now, keep=True)
         session.add_all(links.values())
         session.flush()
         return links
 
     def renew(self, now: datetime, *, keep: bool = False) -> None:
-        """The next generation begins; those before end with it, or are kept for their own time."""
+        """The next generation begins; those before end with it, or are kept for their own time unless one was used."""
         session = object_session(self)
         if session is not None and self.id is not None:
             keep = keep and self.used_at is None
@@ -154,7 +156,7 @@ class Link(Base):
             session.add(FormerToken(token_sha256=self.token_sha256, link_id=self.id, good_until=until))
         self.generation = (self.generation or 0) + 1
         self.made_at, self.used_at = now, None
-        self.expires_at = now + _life(self.purpose)
+        self.expires_at = _good_until(self.purpose, now)
         self.token_sha256 = sha256(self.token.encode()).hexdigest()
 
     @classmethod

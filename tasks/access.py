@@ -230,7 +230,7 @@ def mail_reset(session: Session, account: Account | None, lasts: timedelta | Non
         return
     at = now()
     person = next(iter(Person.behind(session, account.id)), None)
-    link = Link.to(session, Purpose.RESET_PASSWORD, at, account=account.id, keep=True)
+    link = Link.to(session, Purpose.RESET_PASSWORD, at, account=account.id)
     if lasts is not None:
         link.expires_at = at + lasts
     key = f"reset_password:{account.id}:{link.generation}"

@@ -91,8 +91,8 @@ def ask_organiser(case_id: int) -> Standing:
         return case.standing(StepName.ORGANISER)
 
 
-def invite(session: Session, turns: Sequence[Turn], by: str = "provision", *, keep: bool = False) -> None:
-    """Send each of these people a fresh link to an account; a link sent before dies, unless it is to be kept.
+def invite(session: Session, turns: Sequence[Turn], by: str = "provision") -> None:
+    """Send each of these people a fresh link to an account.
 
     From now on we wait for them, unless this is a reminder. Whoever has an account at a foreign identity provider has
     joined with that; the link then sets a password for our pages. It takes as many statements for many as for one.
@@ -109,7 +109,7 @@ def invite(session: Session, turns: Sequence[Turn], by: str = "provision", *, ke
         kind = MailKind.INVITATION if client else MailKind.REGISTER
         contacts = select(ClientContact).where(ClientContact.person_id.in_(people))
         words = {c.person_id: (c.message, c.invited_by) for c in session.scalars(contacts)} if client else {}
-        links = Link.to_each(session, purpose, at, people, keep=keep)
+        links = Link.to_each(session, purpose, at, people)
         mails = []
         for case, person, count, last, _ in asked:
             message, invited_by = words.get(person.id, ("", ""))
@@ -380,7 +380,7 @@ def ask_for_link(company_id: str, email: str) -> None:
             mine = select(Link.id).where(Link.person_id == person.id, Link.purpose == PURPOSE_OF[person.role])
             times = Outgoing.sent_since(session, now() - DAY, Outgoing.link_id.in_(mine))
             if person.invited_at is not None and case.stopped_at is None and len(times) < MOST_LINKS_A_DAY:
-                invite(session, [Turn(case, person)], keep=True)
+                invite(session, [Turn(case, person)])
 
 
 def renew_link(link_id: int) -> int:

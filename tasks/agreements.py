@@ -177,6 +177,7 @@ def mail_agreement(session: Session, turns: Sequence[Turn], note: str = "", chan
                 note=note,
                 also=[{"step": step, "path": f"/firm/{case.firm_id}/{step}"} for step in also],
                 changes=changes or {},
+                sign_until_at=agreement.expires_at.isoformat(),
                 **handed_over.get(case.id, {}),
             )
         )
@@ -185,7 +186,11 @@ def mail_agreement(session: Session, turns: Sequence[Turn], note: str = "", chan
 
 
 def _may_open(person: Person, agreement: Agreement) -> bool:
-    return agreement.is_open and (person.role is Role.ORGANISER or person.id == agreement.delegate_id)
+    return (
+        agreement.is_open
+        and not agreement.has_run_out(now())
+        and (person.role is Role.ORGANISER or person.id == agreement.delegate_id)
+    )
 
 
 def _handed_over(session: Session, turns: Collection[Turn], newest: dict[int, Agreement]) -> dict[int, Facts]:

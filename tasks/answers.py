@@ -51,11 +51,16 @@ def keep_signature(
     return case.id
 
 
-def decline(token: str, reason: str, *, ip: str = "", agent: str = "") -> int:
-    """Who is asked to sign says no and why; an operator decides how to go on. Returns the case's id."""
+def decline(token: str, reason: str, *, version: int | None = None, ip: str = "", agent: str = "") -> int:
+    """Who is asked to sign says no to the version shown, and why; an operator decides how to go on.
+
+    Returns the case's id.
+    """
     with transaction() as session:
         case, person = behind(session, token)
-        require_asked(person, Agreement.current(session, case.id))
+        agreement = Agreement.current(session, case.id)
+        agreement.require_version(version)
+        require_asked(person, agreement)
         return _decline(session, case, reason, person, ip=ip, agent=agent)
 
 

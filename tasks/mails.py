@@ -164,6 +164,7 @@ def _values(outgoing: Outgoing, link: Link | None, facts: dict[str, Any], code: 
         "note": "",
         "version": 1,
         "changes": {},
+        "sign_until_at": None,
         "delegated_by": "",
         "function": "",
         "firm": "",

@@ -66,10 +66,14 @@ def begin(token: str, *, ip: str, agent: str) -> str | None:
     return opened(token).next_part
 
 
-def read(token: str, part: str, *, ip: str, agent: str) -> str | None:
-    """Who is asked to sign says that this part is read; returns the part to go on with, None if all are read."""
+def read(token: str, part: str, *, version: int | None = None, ip: str, agent: str) -> str | None:
+    """Who is asked to sign says that this part of the version shown is read.
+
+    Returns the part to go on with, None if all are read.
+    """
     with transaction() as session:
         case, person, agreement = _asked(session, token)
+        agreement.require_version(version)
         if part not in _parts(agreement):
             raise NotFound(part)
         _view(session, case, person, agreement, ip, agent)

@@ -101,7 +101,7 @@ SAID = {
     "removed": N_("Done: this person has no access any more, and was told."),
     "paused": N_("Done: this person has no access until you give it back, and was told."),
     "resumed": N_("Done: this person has access again, and was told."),
-    "resent": N_("A new link is on its way; the one sent before no longer works."),
+    "resent": N_("A new link is on its way."),
     "signed": N_("Thank you for your signature."),
     "delegated": N_("The agreement is on its way to this person. You can take it back here until it is signed."),
     "taken_back": N_("You sign again yourself. The other person is told, and their link no longer works."),

@@ -92,7 +92,7 @@ def withdraw(agreement):
 
 
 def expire(agreement):
-    return agreement.expire(NOW + timedelta(days=90))
+    return agreement.expire(NOW + timedelta(days=91))
 
 
 @pytest.mark.parametrize(
@@ -128,14 +128,14 @@ def test_what_is_withdrawn_or_out_of_date_cannot_be_answered(before, act, outcom
     assert agreement.is_open is False
 
 
-def test_it_can_be_signed_for_ninety_days_and_not_a_moment_longer():
-    agreement = sent()
+def test_it_can_be_signed_until_the_ninetieth_day_ends_where_the_provider_is_and_not_a_moment_longer():
+    agreement, midnight = sent(), datetime(2026, 5, 31, 22, tzinfo=UTC)
 
-    agreement.require_open(NOW + timedelta(days=90, seconds=-1))
+    agreement.require_open(midnight - timedelta(seconds=1))
 
-    assert not agreement.expire(NOW + timedelta(days=90, seconds=-1))
+    assert not agreement.expire(midnight - timedelta(seconds=1))
     with pytest.raises(Expired):
-        agreement.require_open(NOW + timedelta(days=90))
+        agreement.require_open(midnight)
 
 
 def test_it_does_not_run_out_while_a_copy_is_being_checked():

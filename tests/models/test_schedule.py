@@ -16,7 +16,10 @@ from models.schedule import (
     Land,
     Reach,
     ZoneUnknown,
+    days_since,
+    end_of_day,
     is_holiday,
+    local_day,
     next_reachable,
     time_zone,
 )
@@ -230,3 +233,24 @@ def test_the_land_follows_from_the_postcode(postcode, land):
 
 def test_what_is_no_postcode_has_no_land():
     assert [Land.of_postcode(one) for one in ("", "8033", "803311", "00123", "8033a", "٨٠٣٣١")] == [None] * 6
+
+
+def test_days_are_those_of_the_providers_clock_and_last_night_was_yesterday():
+    late, early = datetime(2026, 9, 15, 21, 59, tzinfo=UTC), datetime(2026, 9, 15, 22, 1, tzinfo=UTC)
+
+    assert [local_day(late), local_day(early)] == [date(2026, 9, 15), date(2026, 9, 16)]
+    assert [days_since(late, late), days_since(late, early), days_since(early, late)] == [0, 1, -1]
+
+
+@pytest.mark.parametrize(
+    ("moment", "last"),
+    [
+        (datetime(2026, 9, 15, 9, tzinfo=UTC), datetime(2026, 9, 15, 21, 59, 59, 999999, tzinfo=UTC)),
+        (datetime(2026, 9, 15, 22, 1, tzinfo=UTC), datetime(2026, 9, 16, 21, 59, 59, 999999, tzinfo=UTC)),
+        (datetime(2026, 12, 1, 9, tzinfo=UTC), datetime(2026, 12, 1, 22, 59, 59, 999999, tzinfo=UTC)),
+        (datetime(2026, 10, 25, 0, 30, tzinfo=UTC), datetime(2026, 10, 25, 22, 59, 59, 999999, tzinfo=UTC)),
+    ],
+)
+def test_a_day_ends_where_the_provider_is(moment, last):
+    assert end_of_day(moment) == last
+    assert local_day(last) == local_day(moment) != local_day(last + timedelta(seconds=1))

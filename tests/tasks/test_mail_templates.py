@@ -25,12 +25,13 @@ from tasks.mails import write
 from tests import factories
 
 FIRM = "Anwaltskanzlei Freitag & Kollegen"
+SIGN_UNTIL = {"sign_until_at": "2026-12-14T22:59:59+00:00"}
 CASES = [
     ("welcome", {}),
     *[("register", {"role": role, "count": count}) for role in ("organiser", "caseworker") for count in range(4)],
-    *[("agreement", {"count": count}) for count in range(4)],
-    ("agreement", {"count": 0, "note": "Der Preis ist jetzt monatlich."}),
-    ("agreement", {"count": 0, "delegated_by": "Erika Muster", "function": "Geschäftsführerin"}),
+    *[("agreement", SIGN_UNTIL | {"count": count}) for count in range(4)],
+    ("agreement", SIGN_UNTIL | {"count": 0, "note": "Der Preis ist jetzt monatlich."}),
+    ("agreement", SIGN_UNTIL | {"count": 0, "delegated_by": "Erika Muster", "function": "Geschäftsführerin"}),
     ("agreement_expired", {"signer": "Erika Muster", "sent_at": "2026-11-20T13:05:00+00:00"}),
     *[
         (
@@ -290,7 +291,7 @@ def test_a_reminder_says_what_is_missing_why_how_long_and_whom_to_ask(kind, fact
 
 
 @pytest.mark.parametrize(
-    ("kind", "facts"), [("agreement", {}), ("invitation", {"message": "", "invited_by": "e@freitag.example"})]
+    ("kind", "facts"), [("agreement", SIGN_UNTIL), ("invitation", {"message": "", "invited_by": "e@freitag.example"})]
 )
 def test_reminders_change_their_tone(kind, facts):
     tones = {mail(kind, facts | {"count": count}).text.split("\n")[2] for count in (1, 2, 3)}
@@ -416,7 +417,7 @@ def test_an_address_with_umlauts_in_its_domain_is_written_as_mail_servers_take_i
 @pytest.mark.parametrize("name", ["Vertrag Müller & Söhne „neu“.pdf", 'a"b\r\nX: y.pdf', "../../etc/passwd"])
 def test_the_attachment_keeps_its_name_and_content(name):
     document = Document(name=name, media_type="application/pdf", content=b"%PDF-1.7")
-    written = write(row("agreement", {"count": 0}), link(), document)
+    written = write(row("agreement", SIGN_UNTIL), link(), document)
     (attachment,) = message_from_bytes(written.as_bytes(), policy=policy.default).iter_attachments()
 
     assert attachment.get_content() == b"%PDF-1.7"

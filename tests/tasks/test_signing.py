@@ -12,6 +12,7 @@ from models.agreement import (
     BeingDiscussed,
     Expired,
     HandedOver,
+    NewerVersion,
     NotHandedOver,
     PartsUnread,
     SignatureMissing,
@@ -25,7 +26,7 @@ from models.decision import Decision
 from models.document import Document
 from models.errors import NotFound
 from models.exchange import Outgoing
-from models.link import Link, LinkExpired, LinkReplaced, LinkUnknown, Purpose
+from models.link import Link, LinkExpired, LinkUnknown, Purpose
 from models.onboarding import Reminder, StepName
 from models.person import NameMissing, Person
 from models.settings import settings
@@ -410,7 +411,7 @@ def test_what_is_not_signed_in_time_runs_out_once_and_the_provider_is_told(clock
     case_id = with_organiser()
     clock(days=89)
     assert expire_agreements.fn() == 0
-    clock(days=1, minutes=1)
+    clock(days=2)
     with pytest.raises(Expired):
         signing.begin(link(), **FROM)
 
@@ -462,7 +463,7 @@ def test_a_broken_case_keeps_no_other_agreement_from_running_out_and_is_logged(c
 
 def test_who_comes_too_late_gets_a_new_version_at_the_stored_address_without_anybody_deciding(clock):
     case_id = with_organiser()
-    clock(days=90, minutes=1)
+    clock(days=91)
 
     shown = agreements.opened(link())  # Before any sweep.
     assert shown.has_run_out
@@ -493,7 +494,7 @@ def test_a_link_that_outlived_its_agreement_leads_to_a_new_version(clock):
 
 def test_what_an_operator_has_said_about_it_goes_before_what_the_signer_asks_for(clock):
     case_id = with_organiser()
-    clock(days=90, minutes=1)
+    clock(days=91)
     expire_agreements.fn()
     advance(case_id)
     decide(case_id, "talk")
@@ -518,7 +519,7 @@ def test_the_days_are_a_setting(clock, monkeypatch):
     monkeypatch.setenv("PROVISION_AGREEMENT_DAYS", "10")
     settings.cache_clear()
     with_organiser()
-    clock(days=10, minutes=1)
+    clock(days=11)
 
     assert expire_agreements.fn() == 1
 
@@ -635,22 +636,55 @@ def test_a_signature_told_by_another_system_closes_the_question_about_a_copy():
 # ---- links
 
 
-def test_the_link_of_an_earlier_mail_says_so_and_gives_a_new_one_to_the_known_address(clock):
+def test_the_link_of_an_earlier_mail_leads_to_the_newest_version(clock):
     case_id = with_organiser()
-    old = link()
+    first = link()
+    answers.decline(first, "zu teuer")
+    advance(case_id)
+    decide(case_id, "resend", plan="premium")
     clock(days=1)
-    accounts.renew_link(number_of(old))
 
-    with pytest.raises(LinkReplaced) as refusal:
-        agreements.opened(old)
+    conclude_agreement.fn(case_id)
+
+    assert agreements.opened(first).agreement.version == 2
+    signing.sign(first, "Erika Muster", code(read_all()), **FROM)
+    assert agreement(case_id).signed_at is not None
+
+
+def test_a_link_is_to_be_had_anew_at_the_known_address_but_not_every_moment(clock):
+    case_id = with_organiser()
+    clock(days=1)
+    accounts.renew_link(number_of(link()))
     before = len(outbox("agreement"))
-    accounts.renew_link(refusal.value.link_id)  # A moment later: nothing more is sent.
+    accounts.renew_link(number_of(link()))  # A moment later: nothing more is sent.
     assert len(outbox("agreement")) == before
     clock(minutes=11)
-    accounts.renew_link(refusal.value.link_id)
+    accounts.renew_link(number_of(link()))
     assert len(outbox("agreement")) == before + 1
     assert facts(case_id, "link.resent")["purpose"] == "agreement"
     agreements.opened(link())
+
+
+@pytest.mark.parametrize(
+    "act",
+    [
+        lambda: signing.read(link(), "terms", version=1, **FROM),
+        lambda: answers.decline(link(), "immer noch", version=1),
+    ],
+    ids=["read", "decline"],
+)
+def test_what_was_said_on_the_page_of_an_earlier_version_is_not_said_of_the_newest(act):
+    case_id = with_organiser()
+    answers.decline(link(), "zu teuer")
+    advance(case_id)
+    decide(case_id, "resend", plan="premium")
+    conclude_agreement.fn(case_id)
+    before = everything()
+
+    with pytest.raises(NewerVersion):
+        act()
+
+    assert everything() == before
 
 
 def test_for_an_agreement_that_is_signed_no_new_link_is_sent(clock):

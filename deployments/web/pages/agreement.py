@@ -80,7 +80,7 @@ def show_part(visit: Visiting, token: str, key: str) -> Response:
 def read_part(visit: Submitting, token: str, key: str) -> Response:
     """“Read, go on”: counts, where opening the page does not."""
     try:
-        part = signing.read(token, key, **_from(visit))
+        part = signing.read(token, key, version=_version(visit), **_from(visit))
     except ProvisionError as refusal:
         return _again(visit, token, refusal)
     return visit.go(_onward(token, part))
@@ -176,7 +176,7 @@ def decline(visit: Submitting, token: str) -> Response:
         reason = visit.paragraphs("reason")
         if not reason:
             raise ReasonMissing
-        case = answers.decline(token, reason, **_from(visit))
+        case = answers.decline(token, reason, version=_version(visit), **_from(visit))
     except ProvisionError as refusal:
         return _again(visit, token, refusal)
     return visit.go(f"/agreement/{token}?said=declined", case=case)
@@ -232,6 +232,12 @@ def _shown(visit: Visit, token: str) -> dict[str, Any]:
 def _again(visit: Submission, token: str, refusal: ProvisionError) -> Response:
     shown = _shown(visit, token)
     return visit.again("agreement.html", refusal, fields=FIELDS, values=visit.values, **shown)
+
+
+def _version(visit: Submission) -> int | None:
+    """Which version the page showed on which this was said."""
+    number = visit.text("version")
+    return int(number) if number.isascii() and number.isdigit() and len(number) < 6 else None
 
 
 def _from(visit: Visit) -> dict[str, str]:

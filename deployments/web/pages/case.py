@@ -53,7 +53,7 @@ SAID = {
     "put_right": N_("The correction is saved."),
     "resent": N_("A new link is on its way to who is asked to sign."),
     "withdrawn": N_("The agreement is withdrawn. Decide how to go on."),
-    "person_resent": N_("A new link is on its way; the one sent before no longer works."),
+    "person_resent": N_("A new link is on its way."),
     "person_withdrawn": N_("Done: this person is no longer invited, and the link no longer works."),
     "person_removed": N_("Done: this person has no access any more, and was told."),
     "person_paused": N_("Done: this person has no access until you give it back, and was told."),
