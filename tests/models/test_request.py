@@ -144,7 +144,7 @@ def test_a_refusal_survives_the_way_through_prefect_and_says_its_sentence(kind):
     assert (type(back), back.args, str(back)) == (kind, error.args, str(error))
     assert vars(back) == vars(error)
     assert "%(" not in str(error)
-    assert 400 <= kind.status <= 500
+    assert 400 <= kind.status < 500 or kind.status in {500, 503}  # Ours, or nobody's: it may work again soon.
 
 
 def seen_server(*, smtputf8):
