@@ -303,8 +303,10 @@ def test_an_operator_opens_a_case_with_all_there_is_to_say(operator):
 
     assert answer.status_code == 303
     with reading() as session:
-        told = case_detail(session, int(answer.headers["location"].rpartition("/")[2]))
-        actor = session.scalars(select(Entry.actor).where(Entry.action == "case.opened")).one()
+        case_id = int(answer.headers["location"].rpartition("/")[2])
+        told = case_detail(session, case_id)
+        opened = select(Entry.actor).where(Entry.action == "case.opened", Entry.case_id == case_id)
+        actor = session.scalars(opened).one()
     assert (told.case.firm, told.website, told.land) == ("Steuerbüro „Über“ & Söhne", "https://www.ueber.example", "BY")
     assert [(one.role.value, one.name, one.language.value) for one in told.people] == [
         ("organiser", "Erika Muster", "fr"),
