@@ -482,4 +482,4 @@ def test_no_password_of_the_persons_or_the_firms_name_is_taken_by_any_door():
     register()
 
     with pytest.raises(PasswordNamesYou):
-        access.reset_password(reset_link(ERIKA), "Kollegen-Muster-2026")
+        access.reset_password(reset_link(ERIKA), "Kollegen-Müster-2026")  # As she writes herself.
