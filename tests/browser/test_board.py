@@ -46,6 +46,7 @@ def test_a_manager_without_scripts_invites_an_operator_who_sets_a_deputy_and_is_
     manager.get_by_label("Neues Passwort").fill(PASSWORD)
     manager.get_by_role("button", name="Passwort speichern").click()
     manager.goto(f"{live.at.web}/board/operators")
+    manager.locator("#name").fill("Nora Neu")
     manager.get_by_label("E-Mail-Adresse").fill(new)
     manager.get_by_role("button", name="Einladen").click()
     expect(manager.get_by_text("Eingeladen:")).to_be_visible()
