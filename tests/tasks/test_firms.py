@@ -26,7 +26,7 @@ def test_what_the_firm_tells_completes_the_details_and_is_written_down():
         told = next(entry for entry in trail(session, case_id) if entry.action == "details.told")
         organiser = Person.one(session, firm_of(case_id), Role.ORGANISER)
         assert (organiser.land, organiser.postcode) == (Land.BAVARIA, "80331")
-    assert told.facts["after"] == ["Am Tor 1", "80331", "München", "BY", ""]
+    assert list(told.facts["after"].values()) == ["Am Tor 1", "80331", "München", "BY", ""]
 
 
 def test_what_cannot_be_changes_nothing():
