@@ -46,7 +46,7 @@ class Browser:
         async def asked():
             async with AsyncClient(transport=ASGITransport(app), base_url=BASE, cookies=self.cookies) as http:
                 answer = await http.request(method, path, **what)
-                self.cookies = dict(http.cookies)
+                self.cookies = {one.name: one.value for one in http.cookies.jar}
                 return answer
 
         return asyncio.run(asked())

@@ -99,7 +99,7 @@ def test_what_a_mail_calls_good_is_good_until_then_and_no_longer(clock):
     send_reminders.fn()
     signing.send_code(read_all(PAULA), **FROM)
     access.ask_for_reset(PAULA)
-    operators.invite("neu@convent-it.example", "test", manager=False)
+    operators.invite("neu@convent-it.example", "Nora Neu", "test", manager=False)
     newest = {one.holds: one for one in told_by_mails()}
     assert {one.kind for one in newest.values()} == OPENS.keys()
     assert {one.kind for one in told if one.holds not in newest} == {"register", "invitation", "agreement"}
