@@ -70,7 +70,10 @@ CASES = [
             "firm_changed",
             {
                 "who": "Erika Muster",
-                "changes": [{"what": what, "before": "", "after": "Lindenweg 8"} for what in whats],
+                "changes": [
+                    {"what": what, "before": "", "after": {"line_of_business": "law", "land": "BY"}.get(what, "Weg 8")}
+                    for what in whats
+                ],
                 "path": "/firm/1",
             },
         )
