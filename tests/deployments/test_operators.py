@@ -142,7 +142,7 @@ def test_an_operator_says_what_they_are_called_and_a_manager_may_for_others(ada,
 
     shown = text(ada.get(PAGE))
     assert "Bea Bergmann bea@convent-it.example" in shown
-    assert "Name gesetzt: bea@convent-it.example (Bea Berg → Bea Bergmann)" in shown
+    assert "Name gesetzt : bea@convent-it.example (Bea Berg → Bea Bergmann)" in shown
 
 
 def test_who_has_no_name_is_asked_for_it_where_they_countersign(ada):

@@ -152,6 +152,7 @@ CASES = [
     ],
 ]
 MUST = {
+    "access_changed": {"change", "path"},
     "agreement_declined": {"signer", "reason"},
     "agreement_done": {"signer", "countersigned_at"},
     "agreement_expired": {"signer", "sent_at"},
@@ -161,9 +162,11 @@ MUST = {
     "decision_overdue": {"about", "instead_of", "opened_at", "question"},
     "decisions_wait": {"questions"},
     "digest": {"instead_of", "news", "parties", "waiting", "wrong"},
+    "firm_changed": {"who", "changes", "path"},
     "invitation": {"firm"},
+    "logo_found": {"website", "path"},
     "operator_invited": {"by", "manager"},
-    "people_silent": {"people", "step"},
+    "people_silent": {"people", "step", "path"},
     "register": {"role"},
     "sign_code": {"valid_until_at"},
     "your_turn": {"missing", "step", "steps", "paths"},
