@@ -77,7 +77,8 @@ def test_the_metrics_count_what_waits_and_name_nobody(quiet):
     assert 'provision_waits{age="hour",kind="decision"} 1.0' in answer.text
     assert 'provision_steps{age="hour",step="agreement",waiting_for="operator"} 1.0' in answer.text
     assert 'provision_decisions_open{age="hour",kind="countersign"} 1.0' in answer.text
-    assert re.search(r'provision_mails\{kind="agreement",state="waiting"\} 1\.0', answer.text)
+    assert re.search(r'provision_mails\{kind="sign_code",state="waiting"\} 1\.0', answer.text)
+    assert re.search(r'provision_mails\{kind="agreement",state="dropped"\} 1\.0', answer.text)  # Signed without it.
     assert 'provision_left_over{what="passes"}' in answer.text
     assert not [word for word in ("Erika", "Muster", "freitag", "@", "Freitag") if word in answer.text]
 
