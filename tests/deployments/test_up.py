@@ -111,7 +111,7 @@ def test_everything_is_there_when_it_says_so_and_gone_after_one_ctrl_c(tmp_path,
     assert not [child for child in children if lives(child)]
     assert (tmp_path / "var" / "prefect" / "prefect.db").exists()
     kept = [tmp_path / "var", *(tmp_path / "var").rglob("*")]
-    assert {"provision.db", "secret", "prefect.db", "web.log", "mails"} <= {one.name for one in kept}
+    assert {"provision.db", "prefect-sign-in", "prefect.db", "web.log", "mails"} <= {one.name for one in kept}
     assert [str(one) for one in kept if one.lstat().st_mode & 0o077] == []
     assert not (tmp_path / "var" / "running.json").exists()
 
