@@ -39,9 +39,11 @@ def locked():
     """Somebody else writes, for as long as the block lasts."""
     other = sqlite3.connect(settings().data / "provision.db", isolation_level=None)
     other.execute("BEGIN IMMEDIATE")
-    yield
-    other.execute("ROLLBACK")
-    other.close()
+    try:
+        yield
+    finally:
+        other.execute("ROLLBACK")
+        other.close()
 
 
 def with_account() -> str:

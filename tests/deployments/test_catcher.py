@@ -137,7 +137,7 @@ def test_no_name_leads_out_of_the_folder(browser, caught, name):
 
 
 def test_a_foreign_name_that_leads_to_this_machine_opens_no_mail(browser, caught):
-    assert browser.get(f"/mail/{caught}", headers={"host": "rebinding.example"}).status_code == 404
+    assert browser.get(f"/mail/{caught}", headers={"host": "rebinding.example"}).status_code == 400
 
 
 @pytest.mark.parametrize(
