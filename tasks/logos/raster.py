@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from io import BytesIO
 from typing import Any
 
-from PIL import Image, ImageChops, ImageCms, ImageMath, ImageOps
+from PIL import AvifImagePlugin, Image, ImageChops, ImageCms, ImageMath, ImageOps
 
 from tasks.logos.refusal import CannotShape, Refusal
 
@@ -44,6 +44,9 @@ TRANSPARENT_LEAST = 0.005
 """Share of the pixels from which an alpha channel is used, not merely present."""
 VISIBLE = 16
 """Alpha from which a pixel counts as part of the logo."""
+
+
+AvifImagePlugin.DEFAULT_MAX_THREADS = 1  # The process that this runs in may start no thread.
 
 
 def decode(content: bytes) -> Image.Image:
