@@ -17,7 +17,6 @@ from tests.test_layout import MODULES, ROOT, tree
 
 PARTIAL = {
     ("models.agreement", "raises", "DecisionKind"): "whatever else is asked stays a question until a new version",
-    ("models.link", "_life", "Purpose"): "both kinds of invitation live as long as the settings say",
     ("models.schedule", "_CATHOLIC", "Land"): "elsewhere no holiday depends on the town",
     ("models.onboarding", "registering", "StepName"): "pairs of step and role; any other pair is a task",
     ("models.onboarding", "registering", "Role"): "pairs of step and role; any other pair is a task",
