@@ -9,13 +9,15 @@ of all cases in chain 0. Whoever forges one of them has to forge all, and the se
 
 import base64
 from array import array
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from hashlib import sha256
 from heapq import merge
-from itertools import groupby, islice
+from itertools import groupby, islice, starmap
 from typing import Any, TypeVar
 
 from sqlalchemy import select
@@ -186,9 +188,10 @@ def _verified(
     files = _Files(session, [one for each in versions.values() for one in each], seals)
     chains = {case_id: Chain([*known.get(case_id, []), *files.heads(versions.get(case_id, []))]) for case_id in ids}
     house.meet(session, files.house_heads)
-    for entry in _entries(session, ids):
-        chains[entry.case_id].take(entry)
-        tales[entry.case_id].hear(entry)
+    with _entries(session, ids) as entries:
+        for entry in entries:
+            chains[entry.case_id].take(entry)
+            tales[entry.case_id].hear(entry)
     files.read({digest for tale in tales.values() for digest in tale.named})
     for case_id in ids:
         chain, faults = chains[case_id], []
@@ -205,12 +208,17 @@ def _verified(
         yield Verified(case_id, chain.entries, tuple(faults))
 
 
-def _entries(session: Session, ids: Sequence[int]) -> Iterator[Entry]:
+@contextmanager
+def _entries(session: Session, ids: Sequence[int]) -> Iterator[Iterator[Entry]]:
     """In order; not kept by the session, so that memory stays."""
-    found = select(Entry).where(Entry.case_id.in_(ids)).order_by(Entry.case_id, Entry.number)
-    for entry in session.scalars(found.execution_options(yield_per=500)):
-        session.expunge(entry)
-        yield entry
+    query = select(Entry).where(Entry.case_id.in_(ids)).order_by(Entry.case_id, Entry.number)
+    with session.scalars(query.execution_options(yield_per=500)) as found:
+
+        def let_go(entry: Entry) -> Entry:
+            session.expunge(entry)
+            return entry
+
+        yield map(let_go, found)
 
 
 # ---- what a trail tells, and the rows that repeat it
@@ -385,9 +393,10 @@ class _Files:
         named = {one for each in versions for one in (each.document_id, each.uploaded_id, each.drawing_id) if one}
         final = [one.final_id for one in versions if one.final_id]
         self._digests |= self._listed(Document.id.in_([*named, *final]))
-        for some in _some(self._contents(Document.id.in_(final)), SEALS_AT_ONCE):
-            for (document_id, _, _), told in zip(some, seals.look([content for _, _, content in some]), strict=True):
-                self._seen[document_id] = told
+        with self._contents(Document.id.in_(final)) as contents:
+            for some in _some(contents, SEALS_AT_ONCE):
+                looks = seals.look([content for _, _, content in some])
+                self._seen |= {document_id: told for (document_id, _, _), told in zip(some, looks, strict=True)}
         self.house_heads = [
             Head(HOUSE, int(told["/HouseEntries"]), told["/HouseHead"])
             for told in (self._anchors(one.final_id) for one in versions)
@@ -397,13 +406,18 @@ class _Files:
     def _listed(self, which: Any) -> dict[int, str]:
         return dict(self._session.execute(select(Document.id, Document.sha256).where(which)).tuples().all())
 
-    def _contents(self, which: Any) -> Iterator[tuple[int, str, bytes]]:
+    @contextmanager
+    def _contents(self, which: Any) -> Iterator[Iterator[tuple[int, str, bytes]]]:
         """Id, SHA-256 as it is told, and content; whether the one is that of the other is kept."""
-        found = select(Document.id, Document.sha256, Document.content).where(which).order_by(Document.id)
-        for document_id, told, kept in self._session.execute(found.execution_options(yield_per=1)):
+        query = select(Document.id, Document.sha256, Document.content).where(which).order_by(Document.id)
+
+        def proven(document_id: int, told: str, kept: object) -> tuple[int, str, bytes]:
             content = kept if isinstance(kept, bytes) else str(kept).encode()  # SQLite takes anything.
             self._whole[told] = sha256(content).hexdigest() == told
-            yield document_id, told, content
+            return document_id, told, content
+
+        with self._session.execute(query.execution_options(yield_per=1)) as found:
+            yield starmap(proven, found)
 
     def _anchors(self, document_id: int | None) -> Facts:
         """What the last page of a signed agreement tells, if one of our certificates has sealed it."""
@@ -423,8 +437,8 @@ class _Files:
     def read(self, digests: Iterable[str]) -> None:
         """Hash what lies under these, unless that was done."""
         for some in _some(sorted({*digests, *self._digests.values()} - self._whole.keys()), CASES_AT_ONCE):
-            for _ in self._contents(Document.sha256.in_(some)):
-                pass
+            with self._contents(Document.sha256.in_(some)) as contents:
+                deque(contents, maxlen=0)
 
     def column(self, row: Agreement, name: str) -> object:
         """The column as the trail would tell it: a document by its SHA-256."""
@@ -482,15 +496,16 @@ class _House:
 
     def verified(self, session: Session) -> Iterator[Verified]:
         chain, listed, operators = Chain(self._known), array("q"), dict[str, tuple[bool, bool]]()
-        for entry in _entries(session, [HOUSE]):
-            chain.take(entry)
-            match entry.action:
-                case "case.opened":
-                    listed.append(int(entry.facts.get("case", HOUSE)))
-                case "operator.appointed" | "operator.role_changed":
-                    operators[entry.facts.get("account", "")] = True, bool(entry.facts.get("manager"))
-                case "operator.deactivated":
-                    operators[entry.facts.get("account", "")] = False, False
+        with _entries(session, [HOUSE]) as entries:
+            for entry in entries:
+                chain.take(entry)
+                match entry.action:
+                    case "case.opened":
+                        listed.append(int(entry.facts.get("case", HOUSE)))
+                    case "operator.appointed" | "operator.role_changed":
+                        operators[entry.facts.get("account", "")] = True, bool(entry.facts.get("manager"))
+                    case "operator.deactivated":
+                        operators[entry.facts.get("account", "")] = False, False
         faults = []
         broken = min([one for one in (chain.broken, self._met) if one is not None], default=None)
         if not chain.entries and (broken or session.scalars(select(Onboarding.id).limit(1)).first()):
@@ -518,11 +533,12 @@ def _operators_unlike(session: Session, told: Mapping[str, tuple[bool, bool]]) -
 def _cases_unlike(session: Session, listed: Iterable[int]) -> Iterator[Verified]:
     """Cases that chain 0 lists and that have no trail any more, or that it does not list."""
     trails = select(Entry.case_id).where(Entry.case_id != HOUSE).distinct().order_by(Entry.case_id)
-    there = ((one, True) for one in session.scalars(trails.execution_options(yield_per=1000)))
-    sides = groupby(merge(((one, False) for one in sorted(listed)), there), key=lambda pair: pair[0])
-    alone = [
-        (case_id, seen.pop()) for case_id, both in sides for seen in [{side for _, side in both}] if len(seen) == 1
-    ]
+    with session.scalars(trails.execution_options(yield_per=1000)) as found:
+        there = ((one, True) for one in found)
+        sides = groupby(merge(((one, False) for one in sorted(listed)), there), key=lambda pair: pair[0])
+        alone = [
+            (case_id, seen.pop()) for case_id, both in sides for seen in [{side for _, side in both}] if len(seen) == 1
+        ]
     for some in _some(alone, CASES_AT_ONCE):
         rows = {*session.scalars(select(Onboarding.id).where(Onboarding.id.in_(one for one, _ in some)))}
         for case_id, has_trail in some:
