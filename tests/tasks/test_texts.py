@@ -58,9 +58,18 @@ def test_no_french_mark_begins_a_line():
     assert [text for text in written if re.search(r"\w [;:!?»]|« ", text)] == []
 
 
+def test_a_blank_stands_between_any_two_sentences():
+    said = [text for one in messages(ROOT) for text in ([one.id] if isinstance(one.id, str) else one.id)]
+    for catalogue in ("de", "de_du", "fr"):
+        said += [text for file in (texts.CATALOGUES / catalogue).glob("*.po") for text in translations(file)]
+    assert len(said) > 2000
+
+    assert [text for text in said if re.search(r"[.!?…:;,][“”»)]*[A-ZÀ-Þ]|[,;][“”»)]*[a-zß-ÿ]", text)] == []
+
+
 def translations(file: Path):
     with file.open("rb") as opened:
-        for message in read_po(opened):
+        for message in filter(lambda one: one.id, read_po(opened)):  # The first one tells of the file.
             yield from [message.string] if isinstance(message.string, str) else message.string
 
 
