@@ -29,6 +29,31 @@ ADDRESS = [
     "550 5.0.0 <erika@freitag.example>... User unknown",
     "550 Dieses Postfach wurde deaktiviert",
     "550 5.6.7 recipient needs SMTPUTF8, which the next server does not offer",
+    "550 5.1.0 Domain freitag.example does not accept mail (nullMX)",
+    "554 delivery error: dd This user doesn't have a post.example account (erika@post.example) [0]",
+    "550 5.5.0 Requested action not taken: mailbox unavailable",
+    "550 Requested action not taken: mailbox unavailable",
+    '550 unknown local-part "erika" in domain "freitag.example"',
+    "550 #5.1.0 Address rejected.",
+    "550 That address is not hosted here",
+    "550 This account no longer exists",
+    "550 User no longer with company",
+    "550 Account closed",
+    "550 Account is not active",
+    "550 The address that you are sending to does not exist",
+    "550 5.1.1 User unknown; mail returned to sender",
+    "550 5.1.1 no such user, please ask your mail administrator",
+    "550 RESOLVER.ADR.RecipientNotFound",
+    "550 Der Empf?nger ist nicht bekannt",
+    "550 Postfach gelöscht",
+    "550 Postfach geloescht",
+    "550 Utilisateur inconnu",
+    "550 5.0.0 Destinataire inconnu; retourné à l’expéditeur",
+    "550 Adresse inexistante",
+    "550 Boîte aux lettres inexistante",
+    "550 Cette adresse n'existe plus",
+    "550 Compte désactivé",
+    "550 Compte desactive",
 ]
 MAILBOX = [
     "552 5.2.2 Mailbox full",
@@ -38,6 +63,11 @@ MAILBOX = [
     "554 5.2.2 mailbox full; STOREDRV.Deliver; Quota exceeded",
     "552 Postfach voll",
     "550 5.2.1 The user you are trying to contact is receiving mail at a rate that prevents additional messages",
+    "550 5.2.1 account temporarily disabled: over quota",
+    "550 Benutzer vorübergehend deaktiviert",
+    "552 Boite pleine",
+    "550 La boîte aux lettres du destinataire est pleine",
+    "550 Quota dépassé",
 ]
 MAIL = [
     "552 5.3.4 Message size exceeds fixed limit",
@@ -47,6 +77,9 @@ MAIL = [
     "552 5.7.0 Our guidelines forbid this attachment",
     "554 5.7.1 Virus found in the message",
     "550 no",
+    "550 Recipient rejected",
+    "552 Pièce jointe interdite",
+    "552 Message trop volumineux",
 ]
 OURS = [
     "554 5.7.1 <erika@freitag.example>: Relay access denied",
@@ -74,6 +107,30 @@ OURS = [
     "550 Administrative prohibition",
     "550 Absender gesperrt",
     "554 IP auf der Blocklist: Zugriff verweigert",
+    "550 5.7.1 Your account has been disabled",
+    "554 5.7.1 Sending from this account is disabled",
+    "550 5.7.501 Access denied, spam abuse detected from sending account. Your account has been disabled",
+    "550 SMTP user disabled due to outgoing spam",
+    "550 You are not allowed to send to external recipients; mailbox is disabled for outbound",
+    "554 Your subscription has expired: account closed",
+    "550 Trial of this tenant has expired: account closed",
+    "550 5.1.1 Sender domain does not exist",
+    "550 5.1.0 Sender denied; unknown user",
+    "550 5.7.1 Service not available: your mailbox has exceeded its daily quota for sending",
+    "554 5.2.0 STOREDRV.Submission.Exception:SendAsDeniedException.MapiExceptionSendAsDenied",
+    "535 5.7.3 Unknown user or bad password",
+    "550 5.1.1 <service@convent-it.example>: account disabled",
+    "550 5.7.1 account disabled",
+    "550 Account disabled: policy violation",
+    "550 5.7.1 Der Benutzer ist für den Versand gesperrt, Konto deaktiviert",
+    "550 Die Domäne des Absenders existiert nicht",
+    "550 Ihr Mailkonto ist abgelaufen",
+    "550 Authentification requise",
+    "550 Expéditeur inconnu",
+    "550 Expediteur inconnu",
+    "550 Votre compte est désactivé",
+    "550 Votre adresse IP est bloquée",
+    "550 Limite d'envoi atteinte: compte fermé",
 ]
 
 
@@ -111,7 +168,13 @@ def test_a_fault_of_ours_is_one_also_for_the_time_being(said):
 
 
 @pytest.mark.parametrize(
-    "said", ["451 4.7.1 Greylisted, come back later", "450 4.2.2 mailbox full", "452 4.3.1 out of memory"]
+    "said",
+    [
+        "451 4.7.1 Greylisted, come back later",
+        "450 4.7.1 Client host rejected: Greylisted, the sender is asked to try again",
+        "450 4.2.2 mailbox full",
+        "452 4.3.1 out of memory",
+    ],
 )
 def test_an_ordinary_delay_is_no_fault_of_ours(said):
     assert not is_ours_for_sure(said)
