@@ -15,11 +15,11 @@ from sqlalchemy import CheckConstraint, ForeignKey, String, UniqueConstraint, se
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from models.db import Base, Facts, Instant, Key
-from models.decision import Decision, DecisionKind, Verdict
+from models.decision import Decision, DecisionKind, Verdict, drop_mails
 from models.errors import N_, NotFound, ProvisionError
 from models.exchange import MailKind, Outgoing
-from models.onboarding import Reminder, StepName
-from models.person import Language
+from models.onboarding import Onboarding, Reminder, StepName
+from models.person import Language, Person, Role
 from models.schedule import end_of_day
 from models.settings import settings
 from models.text import fitting, one_line, paragraphs
@@ -44,6 +44,10 @@ class SignatureMissing(ProvisionError):
 
 class NotSentYet(ProvisionError):
     says = N_("The agreement has not been sent yet: it cannot be signed or declined.")
+
+
+class AgreementSent(ProvisionError):
+    says = N_("The agreement was sent with these details: tell us what is to be corrected.")
 
 
 class DeclinedAlready(ProvisionError):
@@ -93,6 +97,10 @@ class NewerVersion(ProvisionError):
 
 class HandedOver(ProvisionError):
     says = N_("Somebody else has been asked to sign: take that back before you sign yourself.")
+
+
+class CopyBeingChecked(ProvisionError):
+    says = N_("A signed copy is being checked: wait until you hear whether it counts before somebody else signs.")
 
 
 class NotHandedOver(ProvisionError):
@@ -246,6 +254,8 @@ class Agreement(Base):
     def delegate(self, person_id: int, function: str, now: datetime) -> None:
         """The organiser hands the signature to this person, who begins to read anew."""
         self.require_open(now)
+        if self.is_being_checked:
+            raise CopyBeingChecked
         function = fitting(one_line(function), FUNCTION_MOST, "function")
         self.delegate_id, self.delegate_function, self.delegated_at = person_id, function, now
         self.viewed_at, self.parts_read = None, {}
@@ -255,6 +265,8 @@ class Agreement(Base):
         self.require_open()
         if self.delegate_id is None:
             raise NotHandedOver
+        if self.is_being_checked:
+            raise CopyBeingChecked
         asked = self.delegate_id
         self.delegate_id = self.delegate_function = self.delegated_at = None
         self.viewed_at, self.parts_read = None, {}
@@ -291,8 +303,12 @@ class Agreement(Base):
         code_used: bool = False,
         drawing_id: int | None = None,
         signed_on: date | None = None,
+        by_delegate: bool = True,
     ) -> bool:
-        """The firm has signed; False if it had before. *now* is the moment from which we know it."""
+        """The firm has signed; False if it had before. *now* is the moment from which we know it.
+
+        Where the signature was handed over, *by_delegate* tells whether it is that person who signed.
+        """
         if self.signed_at is not None:
             return False
         self.require_open()
@@ -303,7 +319,8 @@ class Agreement(Base):
             self.uploaded_id = None  # A copy that nobody has judged yet no longer counts.
         self.signer, self.signed_how, self.signed_at = signer, how, now
         self.signer_ip, self.signer_agent, self.signer_email = ip[:45], agent[:300], email[:254] or None
-        self.signer_function, self.code_used, self.drawing_id = self.delegate_function, code_used, drawing_id
+        self.signer_function, self.code_used = self.delegate_function if by_delegate else None, code_used
+        self.drawing_id = drawing_id
         self.signed_on = signed_on
         return True
 
@@ -365,6 +382,7 @@ class Agreement(Base):
         return session.scalars(answers).first()
 
 
+ASKS_TO_SIGN = (MailKind.AGREEMENT, MailKind.SIGN_CODE)
 AFTERMATH = (DecisionKind.DECLINED, DecisionKind.LAPSED, DecisionKind.TALK)
 """Questions what to do about an agreement that was not signed; each is asked once, its key is kind and agreement."""
 
@@ -378,8 +396,13 @@ def close_questions(session: Session, case_id: int, now: datetime) -> None:
     session.flush()
     latest = Agreement.latest(session, case_id)
     if latest is not None and not latest.is_open:
-        Outgoing.drop(session, case_id, MailKind.AGREEMENT)
+        drop_mails(session, now, Outgoing.onboarding_id == case_id, Outgoing.kind.in_(ASKS_TO_SIGN))
+    # Who was asked in the organiser's place matters as long as it may be signed, or was.
+    asked = latest.delegate_id if latest is not None and (latest.is_open or latest.signed_at is not None) else None
+    query = select(Person.id).join(Onboarding, Onboarding.firm_id == Person.firm_id)
+    others = {*session.scalars(query.where(Onboarding.id == case_id, Person.role == Role.SIGNATORY))} - {asked}
     for question in Decision.pending(session, case_id):
         about = question.facts.get("agreement_id")
-        if about is not None and (latest is None or latest.id != about or not latest.raises(question)):
+        over = about is not None and (latest is None or latest.id != about or not latest.raises(question))
+        if over or question.facts.get("person_id") in others:
             question.close(now)

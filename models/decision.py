@@ -5,12 +5,13 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Self
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, String, event, inspect, select, text
+from sqlalchemy import CheckConstraint, ColumnElement, ForeignKey, Index, String, event, inspect, or_, select, text
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from models.cadence import Cadences, WaitKind
 from models.db import Base, Facts, Instant, Key
 from models.errors import N_, NotFound, ProvisionError
+from models.exchange import Outgoing
 from models.onboarding import Onboarding, Reminder
 from models.schedule import Reach
 from models.text import fitting, paragraphs
@@ -25,9 +26,8 @@ class DecisionKind(StrEnum):
     ADVICE = "advice"  # question
     COMPANY_ID = "company_id"  # number, alternatives
     COUNTERSIGN = "countersign"  # agreement_id, signer
-    SIGNED_COPY = (
-        "signed_copy"  # agreement_id, signer, name, document_id, original_id, and what the file was found to be
-    )
+    # agreement_id, signer, name, document_id, original_id, arrived_at, and what the file was found to be
+    SIGNED_COPY = "signed_copy"
     DECLINED = "declined"  # agreement_id, signer, reason
     LAPSED = "lapsed"  # agreement_id, why (expired or withdrawn), reason: it can no longer be signed
     TALK = "talk"  # agreement_id, signer, reason, note: somebody talks to the firm, until a way on is found
@@ -232,6 +232,28 @@ class Decision(Base):
         """It is no question any more; whoever answers later is told so."""
         if self.verdict is None:
             self.verdict, self.answered_by, self.answered_at = Verdict.MOOT, "provision", now
+
+
+def drop_mails(session: Session, now: datetime, *which: ColumnElement[bool]) -> None:
+    """Mails for which all of *which* holds have become pointless: those that have not left never will.
+
+    About those that could not be delivered nobody is asked any more. It locks them: lock the case first.
+    """
+    undelivered = or_(Outgoing.due_at.is_not(None), Outgoing.failed_at.is_not(None))
+    mails = session.scalars(select(Outgoing).where(undelivered, *which).order_by(Outgoing.id).with_for_update()).all()
+    for mail in mails:
+        mail.due_at = None
+    close_mail_questions(session, now, [mail for mail in mails if mail.failed_at is not None])
+
+
+def close_mail_questions(session: Session, now: datetime, mails: Sequence[Outgoing]) -> None:
+    """What is to become of these mails is no question any more."""
+    failed = {mail.id for mail in mails}
+    cases = {mail.onboarding_id for mail in mails}
+    asked = select(Decision).where(Decision.onboarding_id.in_(cases), Decision.kind == DecisionKind.MAIL_FAILED)
+    for question in session.scalars(asked.where(Decision.answered_at.is_(None))) if failed else ():
+        if question.facts["mail_id"] in failed:
+            question.close(now)
 
 
 def silence_key(wait: Reminder, since: datetime) -> str:

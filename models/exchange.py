@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from enum import IntEnum, StrEnum
 from typing import Any, Self
 
-from sqlalchemy import ColumnElement, ForeignKey, Index, SmallInteger, String, UniqueConstraint, select, text
+from sqlalchemy import ColumnElement, ForeignKey, Index, SmallInteger, String, UniqueConstraint, or_, select, text
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
@@ -47,7 +47,9 @@ class MailKind(StrEnum):
     FIRM_CHANGED = "firm_changed"  # To both sides, after signing: who, changes (what, before, after of each).
     CLIENT_ACTIVE = "client_active"  # To the organiser: client (name).
     ACCESS_CHANGED = "access_changed"  # To a caseworker or client: change (ended|paused|resumed).
-    PEOPLE_SILENT = "people_silent"  # To the organiser: people (name, email, reminders, step (caseworkers|clients)).
+    PEOPLE_SILENT = (
+        "people_silent"  # To the organiser: people (id, name, email, reminders, step) who have not answered.
+    )
     RESET_PASSWORD = "reset_password"  # To an account.  # noqa: S105
     # To operators, each with instead_of: names of those who are absent and whose deputy the reader is.
     # To each of them: questions (id, kind, firm, days, path, why (new|waiting|overdue), last, reminders of each).
@@ -65,6 +67,30 @@ class Urgency(IntEnum):
 
 
 AT_ONCE = {MailKind.SIGN_CODE, MailKind.RESET_PASSWORD, MailKind.OPERATOR_INVITED}
+OUTLIVES_CASE: dict[MailKind, bool] = {
+    MailKind.WELCOME: False,
+    MailKind.REGISTER: False,
+    MailKind.AGREEMENT: False,
+    MailKind.AGREEMENT_DONE: True,
+    MailKind.AGREEMENT_DECLINED: True,
+    MailKind.AGREEMENT_EXPIRED: True,
+    MailKind.AGREEMENT_WITHDRAWN: True,
+    MailKind.SIGN_CODE: False,
+    MailKind.CASE_TAKEN_UP: False,
+    MailKind.YOUR_TURN: False,
+    MailKind.COMPANY_ID: False,
+    MailKind.LOGO_FOUND: False,
+    MailKind.INVITATION: False,
+    MailKind.FIRM_CHANGED: True,
+    MailKind.CLIENT_ACTIVE: True,
+    MailKind.ACCESS_CHANGED: True,
+    MailKind.PEOPLE_SILENT: False,
+    MailKind.RESET_PASSWORD: True,
+    MailKind.DECISIONS_WAIT: True,
+    MailKind.OPERATOR_INVITED: True,
+    MailKind.DIGEST: True,
+}
+"""Whether a mail that has not left when its case is stopped still does: it tells what stays true, and asks nothing."""
 FEW = 10
 """More mails than these, written together, are bulk mail."""
 SHARE = 5
@@ -124,7 +150,7 @@ class Outgoing(Base):
     complained_at: Mapped[Instant | None]
     """Marked as spam by whoever got it."""
     fault: Mapped[str | None] = mapped_column(String(500))
-    """What the mail server last said."""
+    """What the mail server last said; none while the mail is on its way."""
 
     @classmethod
     def draft(
@@ -189,16 +215,13 @@ class Outgoing(Base):
         return list(session.scalars(select(cls.created_at).where(cls.created_at > since, *which).order_by(cls.id)))
 
     @classmethod
-    def drop(cls, session: Session, case_id: int, kind: MailKind) -> None:
-        """Mails of this kind in the case that have not left have become pointless and never will."""
-        unsent = select(cls).where(cls.onboarding_id == case_id, cls.kind == kind, cls.due_at.is_not(None))
-        for mail in session.scalars(unsent.order_by(cls.id).with_for_update()):
-            mail.due_at = None
-
-    @classmethod
     def gathering(cls, session: Session, kind: MailKind, addresses: Collection[str], now: datetime) -> dict[str, Self]:
-        """The mails of this kind to these addresses that have not left, locked: more can be told in them."""
-        to_come = cls.kind == kind, cls.to_address.in_(addresses), cls.due_at > now, cls.attempts == 0
+        """The mails of this kind to these addresses that have not left, locked: more can be told in them.
+
+        Also in one that was refused and is tried again later.
+        """
+        rests = or_(cls.attempts == 0, cls.fault.is_not(None))
+        to_come = cls.kind == kind, cls.to_address.in_(addresses), cls.due_at > now, rests
         rows = session.scalars(select(cls).where(*to_come).order_by(cls.id).with_for_update())
         return {row.to_address: row for row in rows}
 
@@ -234,9 +257,14 @@ class Outgoing(Base):
         rows += session.scalars(urgent.where(cls.id.not_in([row.id for row in rows])).limit(limit - len(rows)))
         rows.sort(key=lambda row: (row.urgency, row.due_at))
         for row in rows:
-            row.due_at = now + lease
+            row.due_at, row.fault = now + lease, None
             row.attempts += 1
         return rows
+
+    @classmethod
+    def is_leased(cls, session: Session, mail_id: int, until: datetime) -> bool:
+        """Whether who has claimed the mail until then still has it: nobody has dropped or readdressed it meanwhile."""
+        return session.scalars(select(cls.id).where(cls.id == mail_id, cls.due_at == until)).first() is not None
 
     @classmethod
     def is_due(cls, session: Session, now: datetime, urgency: Urgency) -> bool:

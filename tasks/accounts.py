@@ -11,8 +11,8 @@ from sqlalchemy.orm import Session
 from models.agreement import Agreement
 from models.audit import record, record_each
 from models.client import ClientContact
-from models.db import reading, transaction
-from models.decision import Decision, DecisionKind
+from models.db import Facts, reading, transaction
+from models.decision import Decision, DecisionKind, drop_mails
 from models.errors import N_, NotFound, ProvisionError
 from models.exchange import MailKind, Outgoing
 from models.firm import Firm
@@ -142,7 +142,7 @@ def invite(session: Session, turns: Sequence[Turn], by: str = "provision") -> No
             account = elsewhere.get(person.email)
             if account is not None and person.registered_at is None:
                 person.join(account, at)
-                _registered(session, case, person, f"account:{account.external_id}")
+                _registered(session, case, person, f"account:{account.external_id}", person.name)
 
 
 def record_people(
@@ -240,19 +240,18 @@ def register(
         case.require_going()
         if person.role is not Role.ORGANISER:
             case.require_agreement()
+        called = person.name
         person.call(given_name, family_name)
         person.language, person.address_form = language, address_form
         joined = person.registered_at is not None  # By a foreign identity provider, whose password is not known here.
         account = person.register(session, before, hashed, at)
-        link.used_at, person.bounced_at = at, None  # Whoever follows the link reads the mail of this address.
-        for question in Decision.about(session, case.id, person.id, DecisionKind.BAD_ADDRESS):
-            question.close(at)
+        link.used_at = at
         if person.role is Role.ORGANISER:
             name_contact(session, case, person, contact, account.email)
         if joined:
             record(session, case.id, at, "password.set", account.email, person=person.id)
         else:
-            _registered(session, case, person, account.email)
+            _registered(session, case, person, account.email, called)
         return SignIn.start(session, account, at), case.id
 
 
@@ -277,15 +276,22 @@ def name_contact(session: Session, case: Onboarding, organiser: Person, contact:
         welcome(session, case, person)
 
 
-def _registered(session: Session, case: Onboarding, person: Person, actor: str) -> None:
-    """What follows when somebody has an account now."""
+def _registered(session: Session, case: Onboarding, person: Person, actor: str, called: str) -> None:
+    """What follows when somebody has an account now; *called* is the name by which they were invited."""
     at = now()
     Reminder.end(session, STEP_OF[person.role], at, person=person.id)
-    _close_mail_questions(session, case, at)
+    person.bounced_at = None  # Whoever has made an account with this address reads its mail.
+    for question in Decision.about(session, case.id, person.id, DecisionKind.BAD_ADDRESS):
+        question.close(at)
+    used = select(Link.id).where(Link.person_id == person.id, Link.used_at.is_not(None))
+    drop_mails(session, at, Outgoing.person_id == person.id, Outgoing.link_id.in_(used))
     if person.role is Role.ORGANISER:  # At once, so that the page they see next is right.
         case.finish(StepName.ORGANISER, at)
         Reminder.begin_tasks(session, case, person, at)
-    record(session, case.id, at, "person.registered", actor, person=person.id, role=person.role)
+    facts: Facts = {"person": person.id, "role": person.role}
+    if person.name != called:
+        facts |= {"before": called, "after": person.name}
+    record(session, case.id, at, "person.registered", actor, **facts)
     if person.role is Role.CLIENT:
         about = letterhead(session, case.firm)
         staff = (p for r in (Role.ORGANISER, Role.CASEWORKER) for p in Person.of(session, case.firm_id, r))
@@ -305,16 +311,6 @@ def _registered(session: Session, case: Onboarding, person: Person, actor: str) 
         ]
         Outgoing.post_all(session, mails)
     case.touch(at)
-
-
-def _close_mail_questions(session: Session, case: Onboarding, at: datetime) -> None:
-    """Nobody needs to care any more for a mail whose link has done its work."""
-    failed = {
-        one.facts["mail_id"]: one for one in Decision.pending(session, case.id) if one.kind is DecisionKind.MAIL_FAILED
-    }
-    done = select(Outgoing.id).join(Link, Link.id == Outgoing.link_id).where(Link.used_at.is_not(None))
-    for mail_id in session.scalars(done.where(Outgoing.id.in_(failed))):
-        failed[mail_id].close(at)
 
 
 def registered_elsewhere(email: str, external_id: str, given_name: str, family_name: str) -> list[int]:
@@ -348,10 +344,11 @@ def registered_elsewhere(email: str, external_id: str, given_name: str, family_n
             if case.stopped_at is not None:
                 continue
             person.join(account, at)
+            called = person.name
             person.call(given_name or person.given_name, family_name or person.family_name)
             if account.password_hash is not None:
                 use_up_links(session, [person], at)
-            _registered(session, case, person, f"account:{external_id}")
+            _registered(session, case, person, f"account:{external_id}", called)
             moved.append(case.id)
         return moved
 

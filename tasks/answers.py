@@ -127,6 +127,7 @@ def _upload(token: str, content: bytes, name: str, *, ip: str, agent: str) -> in
             return keep_signature(session, case, returned.signer, SignedHow.UPLOAD, person, ip=ip, agent=agent)
         key = f"signed_copy:{agreement.id}:{at.isoformat()}"
         told |= {"agreement_id": agreement.id, "name": document.name, "signer": person.name}
+        told["arrived_at"] = at.isoformat()
         Decision.ask(session, case.id, DecisionKind.SIGNED_COPY, key, at, **told)
         case.touch(at)
         return case.id

@@ -13,9 +13,9 @@ from models.audit import HOUSE, record, record_each
 from models.cadence import Cadences
 from models.company_id import company_number
 from models.db import Facts, alone, transaction
-from models.decision import Decision, DecisionKind, Verdict
+from models.decision import Decision, DecisionKind, Verdict, close_mail_questions, drop_mails
 from models.errors import N_, NotFound, ProvisionError
-from models.exchange import MailKind, Outgoing
+from models.exchange import OUTLIVES_CASE, MailKind, Outgoing
 from models.firm import Firm, firm_name, same_name
 from models.link import Link
 from models.logo import LogoPermission
@@ -23,7 +23,7 @@ from models.onboarding import Onboarding, Reminder, StepName
 from models.operator import operator_name
 from models.person import Account, Person, Role, email_address, name_parts, writable_address
 from models.request import Named, OnboardingRequest, named, parse_people
-from models.schedule import now
+from models.schedule import local_day, now
 from models.settings import settings
 from models.subscription import Change, Interval, Plan, Subscription
 from models.text import TextTooLong, fitting, paragraphs
@@ -32,7 +32,7 @@ from tasks.logos.publish import logo_chosen
 from tasks.passes import kick
 from tasks.people import stop_waiting_for
 from tasks.policy import side_effect
-from tasks.signatures import refuse_signature, sign_for_firm, sign_for_provider
+from tasks.signatures import give_back, refuse_signature, sign_for_firm, sign_for_provider
 
 REASON_MOST = 2000
 
@@ -324,7 +324,9 @@ def _signature_judged(session: Session, case: Onboarding, decision: Decision) ->
         if decision.kind is DecisionKind.SIGNED_COPY:
             agreement.uploaded_id = decision.facts["document_id"]
             day = _day_written(str(said.get("signed_on", "")), at)
-            told: Facts = {"arrived_at": decision.opened_at, "signed_on": day}
+            arrived = decision.facts.get("arrived_at")  # Asked again, the question is younger than the copy.
+            told: Facts = {"arrived_at": datetime.fromisoformat(arrived) if arrived else decision.opened_at}
+            told["signed_on"] = day
             sign_for_firm(session, case, decision.facts["signer"], SignedHow.UPLOAD, by, at, **told)
         sign_for_provider(session, case, name, by, at)
     close_questions(session, case.id, at)
@@ -350,7 +352,7 @@ def _day_written(typed: str, at: datetime) -> date | None:
         day = date.fromisoformat(typed)
     except ValueError as error:
         raise DayInvalid(typed) from error
-    if day > (at + timedelta(days=1)).date():
+    if day > local_day(at):
         raise DayInvalid(typed)
     return day
 
@@ -376,10 +378,6 @@ def _not_signed(session: Session, case: Onboarding, decision: Decision) -> None:
         _stop(session, case, decision.answered_at or now(), str(said.get("note", "")), decision.answered_by or "")
 
 
-ASKING = {MailKind.YOUR_TURN, MailKind.SIGN_CODE, MailKind.PEOPLE_SILENT}
-"""Mails without a personal link that ask for something all the same."""
-
-
 def _stop(session: Session, case: Onboarding, at: datetime, reason: str, by: str) -> None:
     """The case ends without going live: nobody is reminded or asked any more, and no link opens anything.
 
@@ -388,9 +386,8 @@ def _stop(session: Session, case: Onboarding, at: datetime, reason: str, by: str
     case.stop(at)
     case.firm.release_preference(session)
     record(session, case.id, at, "case.stopped", by, reason=reason)
-    unsent = select(Outgoing).where(Outgoing.onboarding_id == case.id, Outgoing.due_at.is_not(None))
-    for mail in session.scalars(unsent.where(or_(Outgoing.link_id.is_not(None), Outgoing.kind.in_(ASKING)))):
-        mail.due_at = None
+    pointless = [kind for kind, outlives in OUTLIVES_CASE.items() if not outlives]
+    drop_mails(session, at, Outgoing.onboarding_id == case.id, Outgoing.kind.in_(pointless))
     for question in Decision.pending(session, case.id):
         question.close(at)
     for step in StepName:
@@ -445,10 +442,15 @@ def _address_corrected(session: Session, case: Onboarding, decision: Decision) -
     Or the person has left, and is waited for no longer.
     """
     person = session.get_one(Person, decision.facts["person_id"])
-    if decision.verdict is Verdict.WITHDRAW:
-        stop_waiting_for(session, case, person, decision.answered_by or "")
-        return
-    _readdress(session, case, person, (decision.answer or {}).get("address", ""), decision.answered_by or "")
+    by = decision.answered_by or ""
+    if decision.verdict is Verdict.WITHDRAW and person.role is Role.SIGNATORY:
+        give_back(session, case, person, by, now())
+    elif decision.verdict is Verdict.WITHDRAW:
+        stop_waiting_for(session, case, person, by)
+    elif person.registered_at is not None:
+        raise AddressSettled(person.name)
+    else:
+        _readdress(session, case, person, (decision.answer or {}).get("address", ""), by)
 
 
 def _readdress(session: Session, case: Onboarding, person: Person, written: str, by: str) -> None:
@@ -463,12 +465,12 @@ def _readdress(session: Session, case: Onboarding, person: Person, written: str,
     held = select(Outgoing).where(Outgoing.person_id == person.id, Outgoing.to_address == before)
     held = held.where(or_(Outgoing.failed_at.is_not(None), Outgoing.due_at.is_not(None)))
     links = {link.id: link for link in session.scalars(select(Link).where(Link.person_id == person.id))}
-    again = False
-    for mail in session.scalars(held.order_by(Outgoing.id)).all():
-        if mail.link_id is not None and links[mail.link_id].used_at is not None:
-            continue  # What it asks for was done.
+    mails = session.scalars(held.order_by(Outgoing.id)).all()
+    # What a used link asks for was done.
+    mails = [mail for mail in mails if mail.link_id is None or links[mail.link_id].used_at is None]
+    close_mail_questions(session, now(), mails)
+    for mail in mails:
         mail.readdress(person.email, now())
-        again = True
     for link in links.values():
         if link.used_at is None:
             link.renew(now())
@@ -476,7 +478,7 @@ def _readdress(session: Session, case: Onboarding, person: Person, written: str,
     for wait in session.scalars(select(Reminder).where(Reminder.person_id == person.id, Reminder.ended_at.is_(None))):
         rhythm = cadences.rhythm(wait.kind, case.id)
         # Where nothing came back that could be sent again, the first reminder does not wait for its day.
-        wait.start_anew(rhythm, person, now() - timedelta(days=0 if again else rhythm.day(0)))
+        wait.start_anew(rhythm, person, now() - timedelta(days=0 if mails else rhythm.day(0)))
     record(session, case.id, now(), "address.corrected", by, person=person.id, before=before, after=address)
 
 
@@ -491,8 +493,6 @@ def _silence_broken(session: Session, case: Onboarding, decision: Decision) -> N
     if decision.verdict is Verdict.LEAVE:
         return
     person = session.get_one(Person, decision.facts["person_id"])
-    if decision.verdict is Verdict.CORRECT and person.registered_at is not None:
-        raise AddressSettled(person.name)
     if decision.verdict in {Verdict.CORRECT, Verdict.WITHDRAW}:
         _address_corrected(session, case, decision)
         return

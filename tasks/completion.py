@@ -13,6 +13,7 @@ from models.audit import HOUSE, Entry, newest, record, trail
 from models.db import Facts, reading, transaction
 from models.document import Document
 from models.exchange import MailKind, Outgoing
+from models.firm import same_name
 from models.onboarding import Onboarding, StepName
 from models.person import Person, Role
 from models.schedule import now
@@ -114,11 +115,10 @@ def _final(original: bytes, copy: _Copy | None, signatures: list[Signature], pro
 def _signatures(session: Session, case: Onboarding, agreement: Agreement, drawing: bytes | None) -> list[Signature]:
     assert agreement.signed_at is not None and agreement.countersigned_at is not None  # noqa: PT018
     how, acts = agreement.signed_how or SignedHow.PAGE, trail(session, case.id)
-    # Who signed on paper or elsewhere left no address here; the link was the organiser's, or of whom that one named.
-    asked = session.get(Person, agreement.delegate_id) if agreement.delegate_id else None
-    organiser = Person.organiser(session, case.firm_id)
-    email = agreement.signer_email or (asked or organiser).email
-    role = agreement.signer_function or agreement.delegate_function or Reader(agreement.language).label(Role.ORGANISER)
+    organiser, signer = Person.organiser(session, case.firm_id), _signer(session, case, agreement)
+    by_delegate = signer is not None and signer.role is Role.SIGNATORY
+    email = agreement.signer_email or (signer.email if signer else "")
+    role = agreement.signer_function or (Reader(agreement.language).label(signer.role) if signer else "")
     by_signer = [act for act in acts if act.actor == email and act.action.startswith("agreement.")]
     visits = [(agreement.signer_ip or "", agreement.signer_agent or "")]
     visits += [(str(act.facts.get("ip", "")), str(act.facts.get("agent", ""))) for act in by_signer]
@@ -130,10 +130,10 @@ def _signatures(session: Session, case: Onboarding, agreement: Agreement, drawin
             signer_name=agreement.signer or "",
             role=role,
             email=email,
-            delegated_by=f"{organiser.name}, {organiser.email}" if asked else "",
-            delegated_at=agreement.delegated_at,
+            delegated_by=f"{organiser.name}, {organiser.email}" if by_delegate else "",
+            delegated_at=agreement.delegated_at if by_delegate else None,
             authentication=("service",) if how is SignedHow.WEBHOOK else by_page,
-            sent_at=agreement.delegated_at or agreement.sent_at,
+            sent_at=(agreement.delegated_at if by_delegate else None) or agreement.sent_at,
             viewed_at=agreement.viewed_at,
             read=_read(session, agreement),
             signed_at=agreement.signed_at,
@@ -150,6 +150,17 @@ def _signatures(session: Session, case: Onboarding, agreement: Agreement, drawin
             how="countersigned",
         ),
     ]
+
+
+def _signer(session: Session, case: Onboarding, agreement: Agreement) -> Person | None:
+    """Who has signed, of those whom we know at the firm; None if another system, or a file, names somebody else."""
+    if agreement.delegate_id is not None and agreement.signer_function is not None:
+        return session.get_one(Person, agreement.delegate_id)
+    organiser = Person.organiser(session, case.firm_id)
+    if agreement.signed_how is SignedHow.PAGE:
+        return organiser
+    known = [organiser, Person.one(session, case.firm_id, Role.CONTACT)]
+    return next((one for one in known if one and same_name(one.name, agreement.signer or "")), None)
 
 
 def _digital(acts: Sequence[Entry], agreement: Agreement) -> tuple[DigitalSignature, ...]:

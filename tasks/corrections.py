@@ -9,7 +9,7 @@ from datetime import timedelta
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from models.agreement import Agreement, SignedAlready
+from models.agreement import Agreement, AgreementSent, SignedAlready
 from models.audit import Entry, record
 from models.db import transaction
 from models.errors import N_, ProvisionError
@@ -24,10 +24,6 @@ from tasks.firms import tell_of_change
 from tasks.people import replace
 
 CONTACTS_A_DAY = 5
-
-
-class AgreementSent(ProvisionError):
-    says = N_("The agreement was sent with these details: tell us what is to be corrected.")
 
 
 class OrganiserRegistered(ProvisionError):

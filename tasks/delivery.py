@@ -11,6 +11,7 @@ import smtplib
 import ssl
 import time
 from collections import Counter
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -109,6 +110,8 @@ def deliver_due(limit: int | None = None, only: Urgency | None = None) -> Delive
     counts: Counter[Outcome] = Counter()
 
     def deliver(mail: _Mail) -> None:
+        if not _is_ours(mail):
+            return
         if not server.answers or time.monotonic() > until:
             verdict = _Verdict(Outcome.POSTPONED, server.fault, tried=False)
         else:
@@ -152,7 +155,7 @@ class _Mail:
     link: Link | None
     attachment: Document | None
     code: Code | None
-    address_is_bad: bool
+    person: Person | None
 
 
 @dataclass(frozen=True)
@@ -182,14 +185,10 @@ def _claim(limit: int, only: Urgency | None = None) -> list[_Mail]:
         documents = {file.id: file for file in session.scalars(wanted.options(undefer(Document.content)))}
         asked = {row.id: row.facts["code_id"] for row in rows if row.kind is MailKind.SIGN_CODE}
         codes = {code.id: code for code in session.scalars(select(Code).where(Code.id.in_(asked.values())))}
-        listed = {one["id"] for row in rows for one in _questions(row)}
-        open_ones = select(Decision.id).where(Decision.id.in_(listed), Decision.answered_at.is_(None))
-        undecided = set(session.scalars(open_ones)) if listed else set()
-        known = select(Person.id).where(Person.id.in_({row.person_id for row in rows}), Person.bounced_at.is_not(None))
-        bounced = set(session.scalars(known))
-    for row in rows:
-        if questions := _questions(row):  # What was decided while the mail was gathered is not told any more.
-            row.facts = {**row.facts, "questions": [one for one in questions if one["id"] in undecided]}
+        people = {
+            one.id: one for one in session.scalars(select(Person).where(Person.id.in_({row.person_id for row in rows})))
+        }
+        _forget_what_is_over(session, rows)
     return [
         _Mail(
             row,
@@ -197,15 +196,40 @@ def _claim(limit: int, only: Urgency | None = None) -> list[_Mail]:
             links.get(row.link_id or 0),
             documents.get(row.document_id or 0),
             codes.get(asked.get(row.id, 0)),
-            row.person_id in bounced,
+            people.get(row.person_id or 0),
         )
         for row in rows
     ]
 
 
-def _questions(row: Outgoing) -> list[Facts]:
-    """The questions that the mail tells of; none that an older version wrote down without their ids."""
-    told = row.facts.get("questions", []) if row.kind is MailKind.DECISIONS_WAIT else []
+def _is_ours(mail: _Mail) -> bool:
+    """Whether the mail still may leave: nobody has dropped it, or taken it over, since it was claimed."""
+    with reading() as session:
+        return Outgoing.is_leased(session, mail.row.id, mail.leased_until)
+
+
+LISTS = {MailKind.DECISIONS_WAIT: "questions", MailKind.PEOPLE_SILENT: "people"}
+"""Mails that are gathered before they leave, and which fact lists, by id, what they tell of."""
+
+
+def _forget_what_is_over(session: Session, rows: Sequence[Outgoing]) -> None:
+    """What was decided, and who has answered, while a mail was gathered is not told any more."""
+    listed = {kind: {one["id"] for row in rows for one in _listed(row) if row.kind is kind} for kind in LISTS}
+    open_ones = select(Decision.id).where(Decision.id.in_(listed[MailKind.DECISIONS_WAIT]))
+    awaited = select(Person.id).where(Person.id.in_(listed[MailKind.PEOPLE_SILENT]), Person.registered_at.is_(None))
+    true = {
+        MailKind.DECISIONS_WAIT: open_ones.where(Decision.answered_at.is_(None)),
+        MailKind.PEOPLE_SILENT: awaited.where(Person.withdrawn_at.is_(None)),
+    }
+    left = {kind: set(session.scalars(true[kind])) if ids else set() for kind, ids in listed.items()}
+    for row in rows:
+        if told := _listed(row):
+            row.facts = {**row.facts, LISTS[row.kind]: [one for one in told if one["id"] in left[row.kind]]}
+
+
+def _listed(row: Outgoing) -> list[Facts]:
+    """What the mail tells of; nothing that an older version wrote down without ids."""
+    told = row.facts.get(LISTS[row.kind], []) if row.kind in LISTS else []
     return [one for one in told if "id" in one]
 
 
@@ -230,14 +254,17 @@ def _deliver(mail: _Mail, server: "_Connection") -> _Verdict:
 
 def _useless(mail: _Mail) -> _Verdict | None:
     """Why this mail should not leave, if so."""
-    if (mail.link is not None and mail.link.used_at is not None) or mail.row.facts.get("questions") == []:
+    nobody_left = mail.row.kind in LISTS and mail.row.facts.get(LISTS[mail.row.kind]) == []
+    if nobody_left or (mail.link is not None and mail.link.used_at is not None):
         return _Verdict(Outcome.DROPPED, "goal reached")
+    if mail.link is not None and mail.person is not None and mail.person.email != mail.row.to_address:
+        return _Verdict(Outcome.DROPPED, "the link is somebody else's")  # It opens what is theirs alone.
     if mail.link is not None and mail.link.expires_at <= now():
         return _Verdict(Outcome.DROPPED, "link expired")
     code = mail.code
     if code is not None and not (code.is_good(now()) and code.generation == mail.row.facts["generation"]):
         return _Verdict(Outcome.DROPPED, "code no longer good")
-    if mail.address_is_bad:  # Sent when an operator has corrected it.
+    if mail.person is not None and mail.person.bounced_at is not None:  # Sent when an operator has corrected it.
         return _Verdict(Outcome.FAILED, "address known to be bad")
     return None
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from sqlalchemy.orm import Session
 
-from models.agreement import Agreement
+from models.agreement import Agreement, AgreementSent
 from models.audit import record
 from models.db import Facts, reading, transaction
 from models.exchange import MailKind, Outgoing
@@ -79,12 +79,19 @@ def by_progress_link(token: str) -> FirmOverview:
 def complete_details(
     firm_id: int, by: str, *, street: str, postcode: str, city: str, land: Land | None, website: str
 ) -> int:
-    """The firm tells its address; returns the case's id."""
+    """The firm tells its address; returns the case's id.
+
+    While an agreement with the address is being signed, it stays: raises AgreementSent. A website may still be told.
+    """
     with transaction() as session:
         case, at = Onboarding.of_firm(session, firm_id), now()
         case.require_going()
-        before = _details(case.firm)
+        before, address = _details(case.firm), case.firm.address
         case.firm.describe(street=street, postcode=postcode, city=city, land=land, website=website)
+        agreement = Agreement.latest(session, case.id)
+        under_way = agreement is not None and (agreement.is_open or agreement.signed_at is not None)
+        if case.firm.address != address and under_way and not case.agreement_done:
+            raise AgreementSent
         after = _details(case.firm)
         for person in (p for role in Role if role is not Role.CLIENT for p in Person.of(session, firm_id, role)):
             person.land = person.land or land

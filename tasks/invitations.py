@@ -1,5 +1,6 @@
 """Steps 6 and 7: caseworkers and clients are named, invited, and register."""
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from sqlalchemy import func, select
@@ -10,6 +11,7 @@ from models.audit import Entry, record
 from models.client import Client, ClientContact
 from models.db import transaction
 from models.errors import N_, NotFound, ProvisionError
+from models.exchange import MailKind, Outgoing
 from models.link import Link, Purpose
 from models.onboarding import Onboarding, Party, Reminder, Standing, StepName
 from models.person import NoLongerInvited, Person, Role
@@ -27,6 +29,8 @@ RESENDS_A_DAY = 3
 """By hand, to one person within 24 hours."""
 MESSAGE_MOST = 1000
 DAY = timedelta(days=1)
+NAMED = {Role.CASEWORKER: "caseworkers.named", Role.CLIENT: "clients.named"}
+"""What the audit trail calls it when the firm names people in a role."""
 INVITATIONS_MOST = 100_000
 """Beyond that nobody allows more in a day."""
 
@@ -83,7 +87,7 @@ class SentJustNow(ProvisionError):
 
 class SentOften(ProvisionError):
     status = 429
-    says = N_("%(name)s was sent %(most)s links by hand within a day: the next one may go out at %(until)s.")
+    says = N_("%(name)s was sent %(most)s links within a day: the next one may go out at %(until)s.")
 
     def __init__(self, name: str, until: datetime) -> None:
         super().__init__(name, until)
@@ -211,9 +215,20 @@ def allow_invitations(case_id: int, number: str, by: str) -> None:
 
 
 def _named_today(session: Session, case: Onboarding) -> int:
-    here = Person.firm_id == case.firm_id, Person.role.in_([Role.CASEWORKER, Role.CLIENT])
-    counted = select(func.count()).select_from(Person).where(*here, Person.added_at > now() - DAY)
-    return session.scalar(counted) or 0
+    """How many people the firm has named within a day; whoever was withdrawn and named again counts again."""
+    named = select(Entry.facts).where(Entry.case_id == case.id, Entry.action.in_([NAMED[role] for role in NAMED]))
+    return sum(len(facts["persons"]) for facts in session.scalars(named.where(Entry.at > now() - DAY)))
+
+
+def _require_rested(session: Session, case: Onboarding, people: Sequence[Person]) -> None:
+    """Nobody gets more invitations in a day because they are withdrawn and named again; raises SentOften."""
+    names, since = {person.email: person.name for person in people}, now() - DAY
+    sent = select(Outgoing.to_address, func.min(Outgoing.created_at)).group_by(Outgoing.to_address)
+    sent = sent.where(Outgoing.onboarding_id == case.id, Outgoing.kind.in_([MailKind.REGISTER, MailKind.INVITATION]))
+    sent = sent.where(Outgoing.created_at > since, Outgoing.to_address.in_(names))
+    often = session.execute(sent.having(func.count() >= RESENDS_A_DAY).order_by(Outgoing.to_address)).first()
+    if often is not None:
+        raise SentOften(names[often[0]], often[1] + DAY)
 
 
 def _add(session: Session, case: Onboarding, role: Role, by: str, people: list[Named]) -> list[Person]:
@@ -226,7 +241,8 @@ def _add(session: Session, case: Onboarding, role: Role, by: str, people: list[N
     most = case.firm.invitations_a_day or settings().invitations_a_day
     if before + len(added) > most:
         raise InvitationsToday(len(added), max(0, most - before), most)
-    record(session, case.id, now(), f"{role.value}s.named", by, persons=[person.id for person in added])
+    _require_rested(session, case, added)
+    record(session, case.id, now(), NAMED[role], by, persons=[person.id for person in added])
     case.touch(now())
     return added
 

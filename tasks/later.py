@@ -64,7 +64,7 @@ def defer(token: str, day: date) -> None:
         person, at = _behind(session, token), now()
         zone = ZoneInfo(person.time_zone)
         until = datetime.combine(day, time(), zone)
-        if not at < until <= at + LONGEST_PEACE:
+        if not timedelta() < day - at.astimezone(zone).date() <= LONGEST_PEACE:
             raise DayTooFar(LONGEST_PEACE.days)
         case_id = case_of(session, Level.PERSON, person.id)
         Onboarding.get(session, case_id).require_going()
@@ -76,12 +76,16 @@ def defer(token: str, day: date) -> None:
 
 
 def not_me(token: str) -> int:
-    """Whoever reads the address is not the person: write there no more, ask an operator. Returns the case's id."""
+    """Whoever reads the address is not the person: write there no more, ask an operator. Returns the case's id.
+
+    Nothing is asked about somebody whom nobody writes to any longer.
+    """
     with transaction() as session:
         person, at = _behind(session, token), now()
         case_id = case_of(session, Level.PERSON, person.id)
         Onboarding.get(session, case_id).require_going()
-        if person.bounced_at is None:
+        written_to = person.registered_at is not None or _waits_for(session, person)
+        if person.bounced_at is None and person.withdrawn_at is None and person.paused_at is None and written_to:
             hold_person(session, case_id, person, f"not_me:{person.id}:{at.isoformat()}", at, "not_me")
         return case_id
 

@@ -11,7 +11,7 @@ from models.audit import HOUSE, record
 from models.board import board, broken_events, open_decisions, patience
 from models.cadence import Pause
 from models.db import Facts, reading, transaction
-from models.decision import Decision
+from models.decision import Decision, drop_mails
 from models.errors import NotFound
 from models.exchange import MailKind, Outgoing
 from models.link import Link, Purpose
@@ -75,6 +75,8 @@ def deactivate(account_id: int, by: str) -> None:
     with transaction() as session:
         account = _operator(session, account_id)
         if operator.deactivate(session, account, now()):
+            theirs = Outgoing.kind.in_([MailKind.DECISIONS_WAIT, MailKind.DIGEST])
+            drop_mails(session, now(), Outgoing.to_address == account.email, theirs)
             record(session, HOUSE, now(), "operator.deactivated", by, account=account.email)
 
 

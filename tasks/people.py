@@ -8,7 +8,7 @@ from sqlalchemy.orm import Session
 from models.audit import record
 from models.client import Client, ClientContact
 from models.db import Facts, reading, transaction
-from models.decision import Decision
+from models.decision import Decision, drop_mails
 from models.errors import N_, NotFound, ProvisionError
 from models.exchange import MailKind, Outgoing
 from models.link import Link
@@ -190,8 +190,7 @@ def let_go(session: Session, case: Onboarding, person: Person) -> None:
         account.sign_out(session)
     for wait in session.scalars(select(Reminder).where(Reminder.person_id == person.id, Reminder.ended_at.is_(None))):
         wait.over(at)
-    for mail in session.scalars(select(Outgoing).where(Outgoing.person_id == person.id, Outgoing.due_at.is_not(None))):
-        mail.due_at = None
+    drop_mails(session, at, Outgoing.person_id == person.id)
     for question in Decision.pending(session, case.id):
         if question.facts.get("person_id") == person.id:
             question.close(at)

@@ -8,7 +8,7 @@ from enum import StrEnum
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import Row, Select, select, tuple_
+from sqlalchemy import Row, Select, and_, or_, select, tuple_
 from sqlalchemy.orm import Session, contains_eager, lazyload
 
 from models.cadence import (
@@ -36,6 +36,8 @@ from tasks.passes import kick_mail
 from tasks.policy import raise_all, side_effect
 
 REMINDERS_AT_ONCE = 200
+TOGETHER = timedelta(hours=1)
+"""What falls due for one person within this time is one mail."""
 FORESEEN_AT_ONCE = 2000
 FORESEEN_DAYS = timedelta(days=14)
 
@@ -109,16 +111,19 @@ def _due() -> Iterator[list[int]]:
         yield [wait_id for _, wait_id in rows]
 
 
-def _send(waits: list[int], done: Reminded, faults: list[Exception]) -> None:
-    """Send all of these in one transaction. If that breaks down, each half by itself, so that one holds up no other."""
+def _send(waits: list[int], done: Reminded, faults: list[Exception], reach: timedelta = TOGETHER) -> None:
+    """Send all of these in one transaction, with what falls due for the same people within *reach*.
+
+    If that breaks down, each half by itself, so that one holds up no other.
+    """
     try:
-        done.add(_send_batch(waits))
+        done.add(_send_batch(waits, reach))
     except Exception as error:  # noqa: BLE001  (raised when the others have had their turn)
         if len(waits) == 1:
             faults.append(error)
             return
-        _send(waits[: len(waits) // 2], done, faults)
-        _send(waits[len(waits) // 2 :], done, faults)
+        _send(waits[: len(waits) // 2], done, faults, timedelta())
+        _send(waits[len(waits) // 2 :], done, faults, timedelta())
 
 
 def _waits() -> Select[tuple[Reminder, Person, Onboarding, datetime | None]]:
@@ -177,7 +182,7 @@ class _Batch:
         elif held is not None or due is None:
             wait.due_at = None
             held = held or Held.LATER
-        elif due > at:
+        elif due > (at if wait.due_at is None or wait.due_at <= at else at + TOGETHER):
             wait.due_at, held = next_reachable(due, timedelta(), who), Held.LATER
         elif wait.sent < rhythm.most and (slot := next_reachable(at, timedelta(), who)) > at:
             wait.due_at, held = slot, Held.HOURS
@@ -197,14 +202,18 @@ class _Looked(NamedTuple):
         return self.wait.sent == self.rhythm.most
 
 
-def _send_batch(waits: list[int]) -> Reminded:
-    """Look at these waits, in as many statements for many as for one."""
+def _send_batch(waits: list[int], reach: timedelta) -> Reminded:
+    """Look at these waits, and what falls due soon for the same people, in as many statements for many as for one."""
     done = Reminded()
     with transaction() as session:
         at = now()
+        due = and_(Reminder.due_at <= at, Reminder.id.in_(waits))
+        people = select(Reminder.person_id).where(due, Reminder.person_id.is_not(None))
+        theirs = session.scalars(people).all() if reach else ()
+        soon = and_(Reminder.due_at <= at + reach, Reminder.person_id.in_(theirs))
         rows = session.execute(
             _waits()
-            .where(Reminder.due_at <= at, Reminder.id.in_(waits))
+            .where(or_(due, soon))
             # A case that a pass is looking at is left to the next run: what we wait for may just be happening.
             .with_for_update(of=(Reminder, Onboarding), key_share=True, skip_locked=True)
         ).all()
@@ -303,7 +312,8 @@ def _tell_organisers(
         begin = datetime.combine(tomorrow, time(), ZoneInfo(organiser.time_zone))
         due = next_reachable(begin, timedelta(), organiser)
         told = [
-            {"name": one.name, "email": one.email, "reminders": wait.sent, "step": wait.step} for wait, one, _ in people
+            {"id": one.id, "name": one.name, "email": one.email, "reminders": wait.sent, "step": wait.step}
+            for wait, one, _ in people
         ]
         key = f"people_silent:{organiser.id}:{due.astimezone(begin.tzinfo):%Y-%m-%d}"
         waiting = session.scalars(select(Outgoing).where(Outgoing.key == key).with_for_update()).one_or_none()

@@ -11,7 +11,10 @@ from models.agreement import Agreement, SignedHow
 from models.audit import Actor, record
 from models.db import Facts
 from models.document import Document
+from models.firm import same_name
 from models.onboarding import Onboarding
+from models.person import Person
+from tasks.people import let_go
 
 
 def sign_for_firm(
@@ -37,6 +40,9 @@ def sign_for_firm(
     """
     agreement = Agreement.current(session, case.id)
     proof: Facts = {"email": email, "code_used": code_used, "drawing_id": drawing_id, "signed_on": signed_on}
+    if how is not SignedHow.PAGE and agreement.delegate_id is not None:
+        # A file, or another system, may tell of anybody's signature, whoever was asked.
+        proof["by_delegate"] = same_name(signer, session.get_one(Person, agreement.delegate_id).name)
     if not agreement.sign(signer, how, arrived_at or now, ip=ip, agent=agent, **proof):
         return False
     facts: Facts = {
@@ -76,6 +82,18 @@ def refuse_signature(session: Session, case: Onboarding, actor: str, now: dateti
     agreement = Agreement.current(session, case.id)
     agreement.reopen()
     record(session, case.id, now, "agreement.reopened", actor, version=agreement.version)
+
+
+def give_back(session: Session, case: Onboarding, signatory: Person, actor: str | Actor, now: datetime) -> None:
+    """Whoever the signature was handed over to is asked no longer: the next pass asks the organiser, if it is open."""
+    agreement = Agreement.latest(session, case.id)
+    if agreement is not None and agreement.is_open and agreement.delegate_id == signatory.id:
+        agreement.take_back()
+        organiser = Person.organiser(session, case.firm_id)
+        facts: Facts = {"from": signatory.email, "to": organiser.email, "version": agreement.version}
+        record(session, case.id, now, "agreement.taken_back", actor, **facts)
+    let_go(session, case, signatory)
+    case.touch(now)
 
 
 def digest(session: Session, document_id: int | None) -> str | None:

@@ -11,10 +11,19 @@ from PIL import Image, ImageDraw
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from models.agreement import FUNCTION_MOST, Agreement, HandedOver, PartsUnread, SignatureMissing, SignedHow
+from models.agreement import (
+    ASKS_TO_SIGN,
+    FUNCTION_MOST,
+    Agreement,
+    HandedOver,
+    PartsUnread,
+    SignatureMissing,
+    SignedHow,
+)
 from models.audit import record
 from models.code import MOST_A_DAY, Code, CodeDead, CodeSentJustNow
 from models.db import Facts, transaction
+from models.decision import drop_mails
 from models.document import Document
 from models.errors import N_, NotFound, ProvisionError
 from models.exchange import MailKind, Outgoing
@@ -28,6 +37,7 @@ from tasks.answers import keep_signature
 from tasks.cases import Turn, add_people
 from tasks.letterheads import letterhead
 from tasks.paper import part_files
+from tasks.people import let_go
 
 GRID = 1000, 300
 """Width and height of the field in which a signature is drawn; strokes come in these units."""
@@ -235,6 +245,7 @@ def delegate(token: str, name: str, email: str, function: str, *, ip: str, agent
         session.flush()
         case.wait(StepName.AGREEMENT, Party.SIGNATORY, at)
         Reminder.end(session, StepName.AGREEMENT, at, case=case.id)
+        drop_mails(session, at, Outgoing.person_id == organiser.id, Outgoing.kind.in_(ASKS_TO_SIGN))
         mail_agreement(session, [Turn(case, person)])
         Reminder.begin(session, case, person, StepName.AGREEMENT, at)
         facts: Facts = {"from": organiser.email, "to": person.email, "name": person.name}
@@ -257,7 +268,7 @@ def take_back(token: str, *, ip: str, agent: str) -> int:
         if organiser.role is not Role.ORGANISER:
             raise NotFound("Organiser")
         person, since = session.get_one(Person, agreement.take_back()), agreement.sent_at
-        session.flush()
+        let_go(session, case, person)
         case.wait(StepName.AGREEMENT, Party.ORGANISER, at)
         Reminder.end(session, StepName.AGREEMENT, at, case=case.id)
         Reminder.begin(session, case, organiser, StepName.AGREEMENT, at)

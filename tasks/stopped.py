@@ -85,6 +85,7 @@ def _tell(session: Session, case: Onboarding, at: datetime) -> None:
             path=f"/firm/{case.firm_id}",
         )
     if contact is not None and contact.invited_at is not None:
-        told = select(Outgoing.id).where(Outgoing.person_id == contact.id, Outgoing.kind == MailKind.WELCOME)
+        told = select(Outgoing.id).where(Outgoing.person_id == contact.id, Outgoing.to_address == contact.email)
+        told = told.where(Outgoing.kind == MailKind.WELCOME)
         if session.scalars(told.where(Outgoing.delivered_at.is_not(None))).first() is None:
             welcome(session, case, contact)

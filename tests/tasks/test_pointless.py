@@ -1,0 +1,525 @@
+"""A mail that has become pointless does not leave, and nobody is asked what becomes of it."""
+
+import smtplib
+from datetime import timedelta
+
+import pytest
+from sqlalchemy import select
+
+from models.agreement import AgreementSent, CopyBeingChecked
+from models.audit import trail
+from models.db import reading, transaction
+from models.decision import Decision, DecisionKind
+from models.exchange import MailKind, Outgoing
+from models.link import Purpose, later_token
+from models.onboarding import Onboarding, StepName
+from models.person import Account, Person, Role
+from models.request import Named
+from models.schedule import Land, now
+from tasks import (
+    accounts,
+    answers,
+    cases,
+    completion,
+    corrections,
+    delivery,
+    firms,
+    invitations,
+    later,
+    operators,
+    people,
+    reminders,
+    signing,
+    stopped,
+)
+from tasks.bounces import given_up, note_bounce
+from tests import factories
+from tests.factories import FROM, firm_of
+from tests.signing import scanned
+
+OPERATOR, ERIKA, KONRAD = "operator@convent-it.example", "erika@freitag.example", "konrad@freitag.example"
+MAX, KLARA = "max@beispiel.example", "klara@freitag.example"
+NINA = Named(name="Nina Neu", email="nina@freitag.example")
+
+
+@pytest.fixture(autouse=True)
+def no_runs(monkeypatch):
+    monkeypatch.setattr("tasks.passes.start_run", lambda *_, **__: None)
+
+
+@pytest.fixture
+def leaving(monkeypatch):
+    """Whatever leaves, as kind and address, each delivered at once; a mail server that takes everything."""
+    left = []
+
+    def take(_, message, address):
+        left.append((message, address))
+
+    monkeypatch.setattr(delivery._Connection, "send", take)
+
+    def all_that_leaves():
+        left.clear()
+        delivery.deliver_outbox.fn()
+        with reading() as session:
+            sent = [message["Message-ID"] for message, _ in left]
+            rows = session.scalars(select(Outgoing).where(Outgoing.message_id.in_(sent)).order_by(Outgoing.id))
+            return [(row.kind, row.to_address) for row in rows]
+
+    return all_that_leaves
+
+
+def open_questions(case_id):
+    with reading() as session:
+        return [one.kind for one in Decision.pending(session, case_id)]
+
+
+def unsent():
+    with reading() as session:
+        query = select(Outgoing.kind, Outgoing.to_address).where(Outgoing.due_at.is_not(None))
+        return session.execute(query).tuples().all()
+
+
+def id_of(case_id, role):
+    with reading() as session:
+        return Person.one(session, firm_of(case_id), role).id
+
+
+def failed(kind, to):
+    """The newest mail of this kind to this address was refused for what is in it; an operator is asked."""
+    with transaction() as session:
+        query = select(Outgoing).where(Outgoing.kind == kind, Outgoing.to_address == to).order_by(Outgoing.id.desc())
+        mail = session.scalars(query).first()
+        Onboarding.get(session, mail.onboarding_id)
+        mail.failed_at, mail.due_at, mail.fault = now(), None, "554 content rejected"
+        given_up(session, mail, now())
+
+
+def asked_to_sign():
+    case_id = factories.with_organiser()
+    failed(MailKind.AGREEMENT, ERIKA)
+    return case_id
+
+
+def signatory_asked():
+    case_id = factories.handed_over()
+    failed(MailKind.AGREEMENT, KONRAD)
+    return case_id
+
+
+def organiser_invited():
+    case_id = factories.opened()
+    factories.advance(case_id)
+    failed(MailKind.REGISTER, ERIKA)
+    return case_id
+
+
+def contact_welcomed():
+    case_id = factories.opened(contact={"name": "Klara Klein", "email": KLARA})
+    factories.advance(case_id)
+    failed(MailKind.WELCOME, KLARA)
+    return case_id
+
+
+def client_invited():
+    case_id = factories.with_client()
+    failed(MailKind.INVITATION, MAX)
+    return case_id
+
+
+def link(email=ERIKA):
+    return factories.token(email, Purpose.AGREEMENT)
+
+
+def name_contact(case_id):
+    corrections.correct_contact(firm_of(case_id), OPERATOR, NINA, as_operator=True)
+
+
+ENDS = {
+    "signs": (asked_to_sign, lambda _: factories.sign()),
+    "declines": (asked_to_sign, lambda _: answers.decline(link(), "Nein", **FROM)),
+    "hands over": (asked_to_sign, lambda _: signing.delegate(link(), "Konrad K", KONRAD, "Partner", **FROM)),
+    "takes back": (signatory_asked, lambda _: signing.take_back(link(), **FROM)),
+    "organiser is replaced": (
+        organiser_invited, lambda c: corrections.correct_organiser(firm_of(c), OPERATOR, NINA)
+    ),
+    "contact is replaced": (contact_welcomed, name_contact),
+    "registers": (organiser_invited, lambda _: factories.registered()),
+    "client registers": (client_invited, lambda _: factories.registered(MAX, Purpose.ACTIVATE)),
+    "client is withdrawn": (client_invited, lambda c: people.withdraw(id_of(c, Role.CLIENT), ERIKA)),
+    "has another address": (
+        client_invited, lambda c: cases.correct_address(c, id_of(c, Role.CLIENT), "m@beispiel.example", OPERATOR)
+    ),
+    "case is stopped": (client_invited, lambda c: cases.stop_case(c, "x", OPERATOR)),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("how", ENDS)
+def test_what_becomes_of_a_mail_is_no_question_once_it_has_no_use(how):
+    begin, end = ENDS[how]
+    case_id = begin()
+    assert DecisionKind.MAIL_FAILED in open_questions(case_id)
+
+    end(case_id)
+
+    assert DecisionKind.MAIL_FAILED not in open_questions(case_id)
+
+
+def test_a_personal_link_never_goes_to_an_address_that_is_not_its_holders(leaving):
+    case_id = organiser_invited()
+    leaving()
+    corrections.correct_organiser(firm_of(case_id), OPERATOR, NINA)
+    with transaction() as session:  # However it comes about that it is sent again.
+        old = session.scalars(select(Outgoing).where(Outgoing.to_address == ERIKA)).first()
+        old.send_again(now())
+
+    assert leaving() == [(MailKind.REGISTER, NINA.email)]
+
+
+def test_a_mail_that_is_dropped_after_it_was_claimed_does_not_leave(leaving, monkeypatch):
+    case_id = factories.opened(contact={"name": "Klara Klein", "email": KLARA})
+    factories.advance(case_id)
+    claim = delivery._claim
+
+    def then_stopped(*args, **more):
+        claimed = claim(*args, **more)
+        if claimed:
+            cases.stop_case(case_id, "x", OPERATOR)
+        return claimed
+
+    monkeypatch.setattr(delivery, "_claim", then_stopped)
+
+    assert leaving() == []
+
+
+def test_once_the_signature_is_handed_over_only_who_signs_is_asked(leaving):
+    factories.with_organiser()
+    organisers = link()
+
+    signing.delegate(organisers, "Konrad Zeichner", KONRAD, "Partner", **FROM)
+
+    assert [to for kind, to in leaving() if kind is MailKind.AGREEMENT] == [KONRAD]
+
+
+def test_once_the_signature_is_taken_back_the_other_is_not_asked_by_a_late_mail(leaving):
+    factories.with_organiser()
+    organisers = link()
+    signing.delegate(organisers, "Konrad Zeichner", KONRAD, "Partner", **FROM)
+
+    signing.take_back(organisers, **FROM)
+
+    assert [kind for kind, to in leaving() if to == KONRAD] == [MailKind.AGREEMENT_WITHDRAWN]
+
+
+# ---- questions about addresses
+
+
+def bad_address_of_signatory():
+    case_id = factories.handed_over()
+    note_bounce({"address": KONRAD, "kind": "hard", "diagnostic": "550 5.1.1"})
+    assert open_questions(case_id) == [DecisionKind.BAD_ADDRESS]
+    return case_id
+
+
+def test_the_address_of_who_is_no_longer_asked_to_sign_is_no_question():
+    case_id = bad_address_of_signatory()
+
+    signing.take_back(link(), **FROM)
+
+    assert open_questions(case_id) == []
+
+
+def test_if_who_should_sign_cannot_be_written_to_an_operator_gives_the_signature_back():
+    case_id = bad_address_of_signatory()
+
+    factories.decide(case_id, "withdraw")
+    factories.advance(case_id)
+
+    assert (factories.agreement(case_id).delegate_id, open_questions(case_id)) == (None, [])
+    assert factories.standing(case_id)["agreement"] == "waiting:organiser"
+    assert (MailKind.AGREEMENT, ERIKA) in unsent()
+
+
+def test_the_address_of_who_declined_in_the_organisers_place_is_no_question():
+    case_id = bad_address_of_signatory()
+
+    answers.decline(link(KONRAD), "Nein", **FROM)
+
+    assert open_questions(case_id) == []
+
+
+def test_an_address_at_which_somebody_has_registered_elsewhere_is_no_question():
+    case_id = factories.opened()
+    factories.advance(case_id)
+    note_bounce({"address": ERIKA, "kind": "hard", "diagnostic": "550 5.1.1"})
+
+    accounts.registered_elsewhere(ERIKA, "idp-1", "Erika", "Muster")
+
+    assert open_questions(case_id) == []
+    with reading() as session:
+        assert Person.organiser(session, firm_of(case_id)).bounced_at is None
+
+
+def test_who_is_not_written_to_any_longer_may_say_not_me_and_nobody_is_asked():
+    case_id = factories.with_client()
+    with reading() as session:
+        client = Person.one(session, firm_of(case_id), Role.CLIENT)
+    people.withdraw(client.id, ERIKA)
+
+    later.not_me(later_token(client.id, client.email))
+
+    assert open_questions(case_id) == []
+
+
+# ---- a signed copy, and who signed
+
+
+def uploaded(email=ERIKA):
+    answers.upload(link(email), scanned(), "scan.pdf", **FROM)
+
+
+def certified(case_id):
+    with reading() as session:
+        case = Onboarding.get(session, case_id)
+        return completion._signatures(session, case, factories.agreement(case_id), None)[0]
+
+
+def test_a_copy_counts_from_when_it_came_however_often_the_question_is_put(clock):
+    case_id = factories.with_organiser()
+    uploaded()
+    came = now()
+    clock(days=1)
+    cases.stop_case(case_id, "x", OPERATOR)
+    clock(days=20)
+    stopped.take_up(case_id, OPERATOR)
+    factories.advance(case_id)
+
+    factories.decide(case_id, "accept")
+
+    assert abs(factories.agreement(case_id).signed_at - came) < timedelta(minutes=1)
+
+
+def test_nobody_else_is_asked_to_sign_while_a_copy_is_checked():
+    case_id = factories.with_organiser()
+    uploaded()
+
+    with pytest.raises(CopyBeingChecked):
+        signing.delegate(link(), "Konrad Zeichner", KONRAD, "Partner", **FROM)
+    factories.decide(case_id, "accept")
+
+    signed = certified(case_id)
+    assert (signed.signer_name, signed.email, signed.delegated_by) == ("Erika Muster", ERIKA, "")
+
+
+def test_nobody_takes_the_signature_back_while_the_copy_of_who_was_asked_is_checked():
+    case_id = factories.handed_over()
+    uploaded(KONRAD)
+
+    with pytest.raises(CopyBeingChecked):
+        signing.take_back(link(), **FROM)
+    factories.decide(case_id, "accept")
+
+    signed = certified(case_id)
+    assert (signed.signer_name, signed.email) == ("Konrad Zeichner", KONRAD)
+    assert signed.delegated_by.startswith("Erika Muster")
+
+
+@pytest.mark.parametrize(
+    ("name", "role", "email", "delegated"),
+    [
+        ("Konrad  zeichner", "Geschäftsführer", KONRAD, True),
+        ("Erika Muster", "Organisator", ERIKA, False),
+        ("Somebody Else", "", "", False),
+    ],
+)
+def test_a_notice_gives_nobody_the_function_or_address_of_another(name, role, email, delegated):
+    case_id = factories.handed_over()
+    answers.sign_by_notice(factories.case(case_id).firm.company_id, 1, name)
+    factories.advance(case_id)
+
+    factories.decide(case_id, "countersign")
+
+    signed = certified(case_id)
+    assert (signed.role, signed.email, bool(signed.delegated_by)) == (role, email, delegated)
+
+
+def test_a_signature_is_not_of_tomorrow():
+    case_id = factories.with_organiser()
+    uploaded()
+
+    with pytest.raises(cases.DayInvalid):
+        factories.decide(case_id, "accept", signed_on=(now() + timedelta(days=1)).date().isoformat())
+
+
+def test_the_address_in_an_agreement_stays_while_it_is_being_signed():
+    case_id = factories.with_organiser()
+    firm = factories.case(case_id).firm
+    where = {"postcode": firm.postcode, "city": firm.city, "land": Land(firm.land), "website": firm.website}
+
+    with pytest.raises(AgreementSent):
+        firms.complete_details(firm.id, ERIKA, street="Neue Gasse 1", **where)
+    firms.complete_details(firm.id, ERIKA, street=firm.street, **where | {"website": "https://neu.example"})
+    factories.sign()
+    with pytest.raises(AgreementSent):
+        firms.complete_details(firm.id, ERIKA, street="Neue Gasse 1", **where)
+
+    assert factories.case(case_id).firm.street == firm.street
+    factories.concluded(case_id)
+    firms.complete_details(firm.id, ERIKA, street="Neue Gasse 1", **where)
+    assert (MailKind.FIRM_CHANGED, ERIKA) in unsent()
+
+
+# ---- what is gathered, and what a stopped case still says
+
+
+def test_people_who_have_answered_are_not_told_of_as_silent(clock, leaving):
+    factories.with_client()
+    for _ in range(60):
+        clock(days=1)
+        reminders.send_reminders.fn()
+        with reading() as session:
+            told = session.scalars(select(Outgoing).where(Outgoing.kind == MailKind.PEOPLE_SILENT)).first()
+        if told is not None:
+            break
+        leaving()
+    factories.registered(MAX, Purpose.ACTIVATE)
+    clock(told.due_at + timedelta(minutes=1))
+
+    kinds = [kind for kind, _ in leaving()]
+
+    assert MailKind.CLIENT_ACTIVE in kinds
+    assert MailKind.PEOPLE_SILENT not in kinds
+
+
+def test_what_a_stopped_case_asks_or_promises_does_not_leave(leaving):
+    case_id = factories.with_organiser(preferred_number="861272")
+    leaving()
+    factories.decide(case_id, "refuse")
+    cases.stop_case(case_id, "x", OPERATOR)
+    stopped.take_up(case_id, OPERATOR)
+    cases.stop_case(case_id, "y", OPERATOR)
+
+    assert leaving() == []
+
+
+def test_who_follows_a_contact_that_was_welcomed_is_welcomed_when_the_case_goes_on(leaving):
+    case_id = factories.opened(contact={"name": "Klara Klein", "email": KLARA})
+    factories.advance(case_id)
+    assert (MailKind.WELCOME, KLARA) in leaving()
+    name_contact(case_id)
+    cases.stop_case(case_id, "x", OPERATOR)
+
+    stopped.take_up(case_id, OPERATOR)
+
+    assert (MailKind.WELCOME, NINA.email) in leaving()
+
+
+def test_questions_that_wait_for_a_mail_server_are_one_mail(clock, monkeypatch):
+    def refused(*_):
+        raise smtplib.SMTPSenderRefused(550, b"5.7.1 relaying denied", "")
+
+    factories.operator(OPERATOR, manager=True)
+    monkeypatch.setattr(delivery._Connection, "send", refused)
+    for number in range(4):
+        case_id = factories.opened(f"test:{number}", organiser={"name": "O O", "email": f"o{number}@ott.example"})
+        with transaction() as session:
+            key = f"number:{number}"
+            facts = {"number": 861272, "alternatives": []}
+            Decision.ask(session, case_id, DecisionKind.COMPANY_ID, key, now(), **facts)
+        operators.tell_new.fn()
+        clock(minutes=15)
+        delivery.deliver_outbox.fn()
+
+    with reading() as session:
+        waiting = session.scalars(select(Outgoing).where(Outgoing.kind == MailKind.DECISIONS_WAIT)).all()
+        assert [len(mail.facts["questions"]) for mail in waiting] == [4]
+
+
+def test_who_is_no_operator_any_more_gets_no_mail_about_questions(leaving):
+    factories.operator("chef@convent-it.example", manager=True)
+    factories.operator(OPERATOR)
+    factories.advance(factories.opened(preferred_number="861272"))
+    operators.tell_new.fn()
+    with reading() as session:
+        account = Account.by_email(session, OPERATOR)
+
+    operators.deactivate(account.id, "chef@convent-it.example")
+
+    assert OPERATOR not in {to for _, to in leaving()}
+
+
+# ---- reminders, and what the trail keeps
+
+
+def test_what_falls_due_for_one_person_moments_apart_is_one_mail(clock):
+    case_id = factories.with_organiser()
+    with transaction() as session:
+        waits = reminders._waits().where(reminders.Reminder.onboarding_id == case_id)
+        (soon, later_on) = [
+            wait
+            for wait, *_ in session.execute(waits)
+            if wait.step in {StepName.LOGO, StepName.AGREEMENT} and wait.ended_at is None
+        ]
+        first = soon.due_at
+        later_on.since, later_on.due_at = soon.since + timedelta(seconds=8), first + timedelta(seconds=8)
+    before = len(factories.outbox())
+    clock(first + timedelta(seconds=2))
+
+    reminders.send_reminders.fn()
+    clock(minutes=15)
+    reminders.send_reminders.fn()
+
+    assert len(factories.outbox()) == before + 1
+
+
+def test_the_last_day_that_is_offered_may_be_chosen_across_the_end_of_summer_time(clock):
+    case_id = factories.with_organiser()
+    clock(now().replace(month=9, day=10, hour=22, minute=10))
+    with reading() as session:
+        erika = Person.organiser(session, firm_of(case_id))
+
+    later.defer(later_token(erika.id, erika.email), (now() + timedelta(days=60)).date() + timedelta(days=1))
+
+
+def test_the_trail_keeps_by_which_name_somebody_was_invited():
+    case_id = factories.opened()
+    factories.advance(case_id)
+
+    accounts.registered_elsewhere(ERIKA, "idp-1", "Anna", "Schmidt")
+
+    with reading() as session:
+        facts = next(one.facts for one in trail(session, case_id) if one.action == "person.registered")
+    assert (facts["before"], facts["after"]) == ("Erika Muster", "Anna Schmidt")
+
+
+def test_who_is_withdrawn_and_named_again_gets_no_more_invitations_for_it(clock):
+    case_id = factories.with_client()
+    firm_id = firm_of(case_id)
+    named = [Named(name="Max Beispiel", email=MAX)]
+    for _ in range(2):
+        people.withdraw(id_of_client(firm_id), ERIKA)
+        clock(minutes=1)
+        invitations.add_clients(firm_id, ERIKA, named)
+        factories.advance(case_id)
+    people.withdraw(id_of_client(firm_id), ERIKA)
+
+    with pytest.raises(invitations.SentOften):
+        invitations.add_clients(firm_id, ERIKA, named)
+    clock(days=1)
+    invitations.add_clients(firm_id, ERIKA, named)
+
+
+def test_who_is_named_again_counts_again():
+    case_id = factories.with_client()
+    firm_id = firm_of(case_id)
+    invitations.allow_invitations(case_id, "2", OPERATOR)
+    people.withdraw(id_of_client(firm_id), ERIKA)
+    invitations.add_clients(firm_id, ERIKA, [Named(name="Max Beispiel", email=MAX)])
+
+    with pytest.raises(invitations.InvitationsToday):
+        invitations.add_clients(firm_id, ERIKA, [Named(name="Eva Beispiel", email="eva@beispiel.example")])
+
+
+def id_of_client(firm_id):
+    with reading() as session:
+        query = select(Person.id).where(Person.firm_id == firm_id, Person.role == Role.CLIENT)
+        return session.scalars(query.where(Person.withdrawn_at.is_(None))).first()
