@@ -22,7 +22,7 @@ PARTIAL = {
     ("models.onboarding", "registering", "Role"): "pairs of step and role; any other pair is a task",
     ("tasks.accounts", "STEP_OF", "Role"): "only these make accounts",
     ("tasks.delivery", "LISTS", "MailKind"): "the others are not gathered",
-    ("tasks.delivery", "_forget_what_is_over", "MailKind"): "the others are not gathered",
+    ("tasks.delivery", "true", "MailKind"): "the others are not gathered",
     ("tasks.invitations", "NAMED", "Role"): "a firm names only these",
     ("tasks.accounts", "PURPOSE_OF", "Role"): "who signs gets the link of the agreement",
     ("tasks.cadences", "_within", "Level"): "the provider's level is everybody's",
