@@ -8,10 +8,12 @@ busy office needs. A proxy in front is told apart by its address (``PROVISION_PR
 
 import argparse
 import asyncio
+from typing import Any
 
 import h11
 import uvicorn
 from uvicorn.protocols.http.h11_impl import H11Protocol
+from uvicorn.server import ServerState
 
 from deployments.web.security import is_proxy, network_of
 from models.settings import keep_private, settings
@@ -27,8 +29,23 @@ CONNECTIONS, CONNECTIONS_FROM_ONE = 500, 100
 HEAD_BYTES = 32 * 1024
 
 
+class PlainlyFramed(h11.Connection):
+    """Takes no request of which a proxy in front may think that it ends elsewhere, so that none is hidden in another.
+
+    RFC 9112, 6.1: whoever says two things of its length, or speaks HTTP/1.0 and sends chunks, is at fault.
+    """
+
+    def next_event(self) -> h11.Event | type[h11.NEED_DATA] | type[h11.PAUSED]:
+        event = super().next_event()
+        if isinstance(event, h11.Request):
+            said = {name for name, _ in event.headers}
+            if b"transfer-encoding" in said and (b"content-length" in said or event.http_version < b"1.1"):
+                raise h11.RemoteProtocolError("Content-Length and Transfer-Encoding")
+        return event
+
+
 class WaryProtocol(H11Protocol):
-    """HTTP as uvicorn speaks it, with an end to patience."""
+    """HTTP as uvicorn speaks it, with an end to patience, and none for what is not plain."""
 
     _since = 0.0
     """When the connection began to wait for what it waits for."""
@@ -36,6 +53,16 @@ class WaryProtocol(H11Protocol):
     """Bytes since then."""
     _unread_since: float | None = None
     _watch: asyncio.TimerHandle | None = None
+
+    def __init__(
+        self,
+        config: uvicorn.Config,
+        server_state: ServerState,
+        app_state: dict[str, Any],
+        _loop: asyncio.AbstractEventLoop | None = None,
+    ) -> None:
+        super().__init__(config, server_state, app_state, _loop)
+        self.conn = PlainlyFramed(h11.SERVER, HEAD_BYTES)
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
@@ -103,7 +130,6 @@ def configured(host: str, port: int) -> uvicorn.Config:
         ws="none",
         proxy_headers=False,  # The application looks at them itself, and believes none by default.
         server_header=False,
-        h11_max_incomplete_event_size=HEAD_BYTES,
         limit_concurrency=CONNECTIONS + 1,
         timeout_graceful_shutdown=10,
     )

@@ -51,7 +51,7 @@ class Line(asyncio.Transport):
 
     def __init__(self, address):
         super().__init__({"peername": (address, 50000), "sockname": ("127.0.0.1", 8080)})
-        self.is_cut, self.reads = False, True
+        self.is_cut, self.reads, self.written = False, True, b""
 
     def abort(self):
         self.is_cut = True
@@ -62,7 +62,7 @@ class Line(asyncio.Transport):
         return self.is_cut
 
     def write(self, data):
-        pass
+        self.written += data
 
     def pause_reading(self):
         self.reads = False
@@ -170,3 +170,34 @@ def test_no_word_about_who_asks_is_believed_by_the_server_itself(connect):
     config = serving.configured("127.0.0.1", 0)
 
     assert config.proxy_headers is False
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        b"POST /auth/login HTTP/1.1\r\nHost: a\r\nContent-Length: 6\r\nTransfer-Encoding: chunked\r\n\r\n",
+        b"POST /auth/login HTTP/1.1\r\nhost: a\r\ntransfer-encoding: chunked\r\ncontent-length: 6\r\n\r\n",
+        b"POST /auth/login HTTP/1.0\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n",
+    ],
+    ids=["both", "both_turned_round", "chunks_in_1_0"],
+)
+def test_a_request_whose_end_can_be_read_in_two_ways_is_refused_and_what_follows_is_none(connect, head):
+    protocol, line = connect()
+
+    protocol.data_received(head + b"0\r\n\r\nGET /health HTTP/1.1\r\nHost: a\r\n\r\n")
+
+    assert line.written.startswith(b"HTTP/1.1 400 ")
+    assert line.written.count(b"HTTP/1.1 ") == 1
+    assert b"connection: close" in line.written.lower()
+    assert line.is_cut
+    assert protocol.cycle is None  # The application saw none of it.
+
+
+@pytest.mark.parametrize("length", [b"Content-Length: 5", b"Transfer-Encoding: chunked"])
+def test_a_request_that_says_one_thing_of_its_length_is_taken(connect, length):
+    protocol, line = connect()
+
+    protocol.data_received(b"POST /auth/login HTTP/1.1\r\nHost: a\r\n" + length + b"\r\n\r\n0\r\n\r\n")
+
+    assert not line.is_cut
+    assert not protocol.cycle.more_body
