@@ -124,6 +124,12 @@ class Firm(Base):
         return value
 
     @property
+    def known(self) -> list[str]:
+        """What everybody knows of it, and no password may be made of."""
+        number = str(self.company_id or "")
+        return [self.name, self.website, self.street, self.postcode, self.city, number]
+
+    @property
     def missing(self) -> list[str]:
         """What the organiser still has to tell before an agreement can be written: names of fields."""
         unsaid = [field for field in ("street", "postcode", "city", "land") if not getattr(self, field)]

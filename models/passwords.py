@@ -1,7 +1,8 @@
 """What makes a password bad: too short, or made of what everybody knows or everybody takes."""
 
 import re
-from collections.abc import Iterable
+from math import factorial, log10, prod
+from threading import Lock
 from unicodedata import combining, normalize
 
 from zxcvbn import zxcvbn
@@ -9,27 +10,35 @@ from zxcvbn import zxcvbn
 from models.errors import N_, ProvisionError
 
 PASSWORD_MIN, PASSWORD_MAX = 15, 200
-OWN_LETTERS = 6
-"""So many letters at least must be neither a known name nor common."""
+WHOLE, LETTERS = 8, 7
+"""So many powers of ten guesses the password must take, and its letters alone: “2026!!!” makes no word a good one."""
 COMMON = """
-    abc admin allerbeste arschloch baby backup bayern berlin blume borussia chef computer daniel datev demo dortmund
-    dragon dresden engel familie ferrari ficken football frankfurt freiheit freunde fussball geheim geheimnis gast
-    hallo hamburg hammer hannover herbst heute hund ichliebedich ichwillrein internet jahr januar februar maerz april
-    juni juli august september oktober november dezember kanzlei katze kennwort killer koeln konto lassmichrein leben
-    leipzig letmein liebe liebling login lol love mama master maus merkur merlin michael michelle mond montag dienstag
-    mittwoch donnerstag freitag samstag sonntag monkey morgen muenchen mustermann nadine neu nicole niemand nutzer
-    ostern papa passwd passwort password pferd pokemon prinzessin qwert qwerty qwertz qwertzuiop asdf asdfgh asdfghjkl
-    yxcvbn yxcvbnm zxcvbn rechner schalke schatz schatzi scheisse schnecke schule sicher sicherheit sommer sonne
-    sonnenschein spiel start steffi stern steuer steuerbuero steuerkanzlei stuttgart super superman tanja test tester
-    thomas tiger urlaub user weihnachten welcome welt werder willkommen winter wochenende zugang zuhause azerty
-    bonjour motdepasse soleil doudou chouchou loulou jetaime bienvenue secret
-    fruehling rechtsanwalt anwalt steuerberater 1q2w3e 4r5t6z 7u8i9o q1w2e3 r4t5z6 1qay 2wsx 3edc 4rfv
+    abc admin allerbeste anwalt april arschloch august baby backup bayern berlin bienvenue blume bonjour borussia
+    chef chouchou computer daniel datenschutz datev demo deutsch deutschland dezember dienstag donnerstag dortmund
+    doudou dragon dresden engel familie februar ferrari ficken football frankfurt freiheit freitag freunde fruehling
+    fussball gast geheim geheimnis hallo hamburg hammer hannover haupt herbst heute hund ichliebedich ichwillrein
+    internet jahr januar jetaime juli juni kanzlei katze kennwort killer koeln konto lassmichrein leben leipzig
+    letmein liebe liebling login lol loulou love maerz mama mandant mandanten master maus merkur merlin michael
+    michelle mittwoch monkey montag morgen motdepasse muenchen mustermann nadine neu nicole niemand november nutzer
+    oktober ostern papa passwd password passwort pferd pokemon portal prinzessin rechner rechtsanwaeltin
+    rechtsanwalt samstag schalke schatz schatzi scheisse schmetterling schnecke schule secret september sicher
+    sicherheit soleil sommer sonne sonnenschein sonntag spiel start steffi stern steuer steuerberater
+    steuerberaterin steuerbuero steuerkanzlei strasse stuttgart super superman tanja test tester thomas tiger urlaub
+    user verein weihnachten welcome welt werder willkommen winter wochenende zugang zuhause
 """
+"""What people here take, in German, French and English, besides what zxcvbn knows."""
 _FILLING = (
     "und der die das mein meine dein ist ein eine mit fuer the and for your mon ma le la gmbh mbh partg ohg kg ag"
 )
+_ROWS = "qwertzuiop asdfghjkl yxcvbnm qaywsxedcrfvtgbzhnujm azertyuiop qsdfghjklm wxcvbn aqwzsxedcrfvtgbyhnuj"
+_KEYS = [row[at:end] for row in _ROWS.split() for at in range(len(row)) for end in range(at + 4, len(row) + 1)]
+"""What stands side by side, or one below the other, on German and French keyboards; zxcvbn knows American ones."""
+_EVERYBODYS = [*COMMON.split(), *_FILLING.split(), *_KEYS]
 _LEET = str.maketrans("013457@$!", "oieastasi")
+_SIGNS = str.maketrans("@({[<!|$+%", "accccilstx")
 _WRITTEN_OUT = str.maketrans({"ä": "ae", "ö": "oe", "ü": "ue", "ß": "ss"})
+_turn = Lock()
+"""zxcvbn keeps the words that it is given in one place for everybody who asks."""
 
 
 class PasswordTooShort(ProvisionError):
@@ -74,35 +83,45 @@ def check_password(password: str, *context: str) -> None:
         raise PasswordTooShort(len(password))
     if len(password) > PASSWORD_MAX:
         raise PasswordTooLong(len(password))
-    known = [word for text in context for word in (text, *re.split(r"[\W_]+", text)) if len(word) > 2]
-    plain, common = _plain(password), {*COMMON.split(), *_FILLING.split()}
-    whole, uncommon, unknown = (_own(plain, words) for words in ((), common, {*common, *map(_plain, known)}))
-    if uncommon < min(whole, OWN_LETTERS):
-        raise PasswordGuessable
-    if unknown < min(whole, OWN_LETTERS):
-        raise PasswordNamesYou
-    if zxcvbn(password[:72], user_inputs=known)["score"] < 3:  # It reads 72 characters at most.
-        raise PasswordGuessable
+    known = _known(context)
+    plain = _plain(password)
+    whole, *letters = plain.translate(_SIGNS), _letters(plain), _letters(plain.translate(_LEET))
+    for text, least in ((whole, WHOLE), *((each, min(len(each), LETTERS)) for each in letters)):
+        guesses = _guesses(text, [*known, *_EVERYBODYS])
+        if guesses < least:
+            raise PasswordNamesYou if guesses < _guesses(text, _EVERYBODYS) else PasswordGuessable
 
 
-def _own(plain: str, words: Iterable[str]) -> int:
-    """How many letters are left of a password without these words, as it is and with digits read as letters.
+def _known(context: tuple[str, ...]) -> list[str]:
+    """The words of what is known, each text as a whole as well; with umlauts written out, and without their dots."""
+    words = [word for text in context for word in (text, *re.split(r"[\W_]+", text)) if len(word) > 2]
+    return list(dict.fromkeys(way for word in words for way in (_plain(word), _bare(word.casefold()))))
 
-    Scripts whose words are not known here are left as they are.
+
+def _guesses(text: str, words: list[str]) -> float:
+    """How many guesses it takes, as a power of ten, for who tries these words first.
+
+    As zxcvbn takes it apart, in any order of its parts. Of signs that stand for letters it must get none: it would try
+    each for each, for half a minute.
     """
-    longest_first = sorted(filter(None, words), key=len, reverse=True)
-    pattern = re.compile("|".join(map(re.escape, longest_first)) or r"(?!)")
-    return min(_letters(pattern.sub(" ", written)) for written in (plain, plain.translate(_LEET)))
+    if not text:
+        return 0
+    with _turn:
+        parts = zxcvbn(text[:72], user_inputs=words)["sequence"]  # It reads 72 characters at most.
+    tries = (part["rank"] if part["pattern"] == "dictionary" else part["guesses"] for part in parts)
+    return log10(factorial(len(parts)) * prod(tries))
 
 
-def _letters(text: str) -> int:
-    """Different letters count, and repeated words once: “abcabcabc” has three."""
-    words = re.findall(r"[^\W\d_]+|[^\w\s]", re.sub(r"(.+?)\1+", r"\1", text))
-    return sum(len(word) if word[0].isalpha() else ord(word[0]) > 0xFFFF for word in words)
+def _letters(text: str) -> str:
+    """The letters alone, and pictures, which are as hard to guess."""
+    return "".join(char for char in text if char.isalpha() or ord(char) > 0xFFFF)
 
 
 def _plain(text: str) -> str:
     """Small letters without accents, umlauts written out, and nothing between them."""
-    small = normalize("NFC", text).casefold().translate(_WRITTEN_OUT)
-    bare = "".join(char for char in normalize("NFKD", small) if not combining(char))
+    return _bare(normalize("NFC", text).casefold().translate(_WRITTEN_OUT))
+
+
+def _bare(text: str) -> str:
+    bare = "".join(char for char in normalize("NFKD", text) if not combining(char))
     return "".join(bare.split())

@@ -248,7 +248,7 @@ def reset_password(token: str, password: str) -> str:
     """Set the password; every session ends, a new one begins. Returns its token."""
     with reading() as session:
         holder = session.get_one(Account, Link.open(session, token, Purpose.RESET_PASSWORD, now()).account_id)
-        about = _names_around(session, holder)
+        about = _known_of(session, holder)
     hashed = hash_password(password, holder.email, *about)
     with transaction() as session:
         at = now()
@@ -266,10 +266,13 @@ def reset_password(token: str, password: str) -> str:
         return SignIn.start(session, account, at)
 
 
-def _names_around(session: Session, account: Account) -> list[str]:
-    """What others know of the holder of this account: their names, and those of their firms."""
-    here = select(Person, Firm.name).join(Firm, Firm.id == Person.firm_id).where(Person.account_id == account.id)
-    return [name for person, firm in session.execute(here) for name in (person.name, firm)]
+def _known_of(session: Session, account: Account) -> list[str]:
+    """What others know of the holder of this account: their names, and those and the places of their firms."""
+    here = select(Person, Firm).join(Firm, Firm.id == Person.firm_id).where(Person.account_id == account.id)
+    return [
+        account.name or "",
+        *(known for person, firm in session.execute(here) for known in (person.name, *firm.known)),
+    ]
 
 
 def use_up_links(session: Session, people: Sequence[Person], at: datetime) -> None:

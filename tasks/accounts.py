@@ -227,7 +227,7 @@ def register(
         account = Account.by_email(session, invited.person.email)
     before = account.password_hash if account else None
     name = f"{given_name} {family_name}".strip()
-    about = (invited.person.email, name, invited.person.name, invited.firm.name)
+    about = (invited.person.email, name, invited.person.name, *invited.firm.known)
     hashed = verify_password(before, password) if before else hash_password(password, *about)
     with transaction() as session:
         at = now()

@@ -8,7 +8,7 @@ from models.passwords import (
     check_password,
 )
 
-KNOWN = "erika@freitag.example", "Erika Muster", "Anwaltskanzlei Freitag & Kollegen", "Convent IT", "Provision"
+KNOWN = "erika@freitag.example", "Erika Jörg Muster", "Anwaltskanzlei Freitag & Kollegen", "Convent IT", "Provision"
 SENTENCES = [
     "drei grüne Füchse tanzen", "   viel Platz   davor", "山上有一只红狐狸在月光下跳舞唱歌", "кот на крыше поёт ночью",
     "a🦊b🐻c🦉d🐢e🦋f🐝g🐙h🦔", "Fr0schkönig#quakt!laut", "xK9#mQ2$vL7!pR4z", "482-957-301-648-22",
@@ -42,7 +42,8 @@ def test_a_password_too_short_too_long_or_guessable_is_refused(password, refusal
     "password",
     [
         "ErikaMuster1234567", "erika.muster.2026.1", "Muster-Kollegen-12345", "KollegenKollegen2026",
-        "ConventIT2026!!!!",        "!!Kollegen&Erika!!2026", "Pr0v1s10n-2026-!!!!",
+        "ConventIT2026!!!!", "!!Kollegen&Erika!!2026", "Pr0v1s10n-2026-!!!!", "retsuMakirE12345",
+        "MusterKollegenFreitagErikaConvent", "Jörg-Muster-2026!",  "JorgMuster1234567", "JoergMuster!12345",
     ],
 )  # fmt: skip
 def test_a_name_that_others_know_with_digits_is_no_password_and_the_reason_is_told(password):
@@ -56,8 +57,28 @@ def test_a_name_that_others_know_with_digits_is_no_password_and_the_reason_is_to
         "Passwort12345678", "passwortpasswort", "P4ssw0rtP4ssw0rt", "Willkommen2026!!", "Hallo123456789012",
         "ichliebedich12345", "qwertzuiopasdfgh", "1q2w3e4r5t6z7u8i", "Sommer2026Sommer!", "schalke04schalke04",
         "geheimgeheim1234", "Steuerkanzlei2026", "Weihnachten2026!", "Fruehling-2026-Fruehling",
+        "Montag Dienstag Mittwoch", "azertyuiopqsdfghj", "1qay2wsx3edc4rfv", "01.01.1970 01.01.1970",
+        "Hauptstrasse12345!", "Deutschland2026!!!", "Mandantenportal2026", "Datenschutz2026!!", "MotDePasse123456",
+        "31.12.1999-31.12.1999", "lkjhgfdsa098765",
     ],
 )  # fmt: skip
 def test_the_commonest_german_passwords_are_refused_however_long(password):
     with pytest.raises(PasswordGuessable, match="many take it"):
         check_password(password, *KNOWN)
+
+
+@pytest.mark.parametrize(
+    "password", ["Lindenweg7Muenchen", "Lindenweg-7-80331", "München-Lindenweg!", "861272861272861272"]
+)
+def test_what_else_everybody_knows_of_a_firm_is_no_password_either(password):
+    check_password("Ahorn-Ufer-Pinguin-7", "Lindenweg 7", "80331", "München", "861272")
+
+    with pytest.raises(PasswordGuessable):
+        check_password(password, "Lindenweg 7", "80331", "München", "861272")
+
+
+def test_signs_for_letters_are_not_tried_each_for_each():
+    with pytest.raises(PasswordGuessable):
+        check_password("p4$$w0rt" * 3)
+
+    check_password("4@8({[<369&#!1/|0$5+7%2"[::-1] * 3)

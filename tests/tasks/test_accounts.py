@@ -482,4 +482,6 @@ def test_no_password_of_the_persons_or_the_firms_name_is_taken_by_any_door():
     register()
 
     with pytest.raises(PasswordNamesYou):
-        access.reset_password(reset_link(ERIKA), "Kollegen-Müster-2026")  # As she writes herself.
+        access.reset_password(link := reset_link(ERIKA), "Kollegen-Müster-2026")  # As she writes herself.
+    with pytest.raises(PasswordNamesYou):
+        access.reset_password(link, "Lindenweg-80331-München")

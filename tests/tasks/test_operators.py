@@ -11,6 +11,7 @@ from models.db import reading, transaction
 from models.decision import Decision, DecisionKind
 from models.exchange import Outgoing
 from models.operator import AbsenceInvalid, DeputyUnfit, LastManager, OperatorAlready
+from models.passwords import PasswordNamesYou
 from models.person import Account, AddressForm, Language, hash_password
 from models.schedule import now
 from models.settings import settings
@@ -467,3 +468,10 @@ def test_one_overdue_decision_that_breaks_down_holds_up_no_other(clock):
             tell.fn()
 
     assert gathered() == [(ADA, [], ["overdue", "overdue"])]
+
+
+def test_no_password_is_made_of_an_operators_own_name():
+    link = operators.appoint("lk@provider.example", "command line", manager=True, name="Ludmilla Kowalczyk")
+
+    with pytest.raises(PasswordNamesYou):
+        access.reset_password(link.rpartition("/")[2], "LudmillaKowalczyk2026")
