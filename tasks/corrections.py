@@ -71,12 +71,26 @@ def correct_contact(firm_id: int, by: str, contact: Named, *, as_operator: bool 
     """Name whom we write to; returns the case's id. Saying it again changes nothing."""
     with transaction() as session:
         case = _locked(session, firm_id, as_operator=as_operator)
-        said = select(Entry.id).where(Entry.case_id == case.id, Entry.action == "contact.named")
-        today = session.scalars(said.where(Entry.at > now() - timedelta(days=1))).all()
-        if not as_operator and len(today) >= CONTACTS_A_DAY:
-            raise ContactNamedOften(CONTACTS_A_DAY)
+        if not as_operator:
+            _require_seldom(session, case, email_address(contact.email))
         name_contact(session, case, Person.organiser(session, case.firm_id), contact, by)
         return case.id
+
+
+def _require_seldom(session: Session, case: Onboarding, address: str) -> None:
+    """Raise ContactNamedOften where yet another address would be named today; to take the last one back is free.
+
+    What takes something back is not taken back for free itself, so that nobody is written to without end.
+    """
+    named = select(Entry.facts).where(Entry.case_id == case.id, Entry.action == "contact.named")
+    today = session.scalars(named.where(Entry.at > now() - timedelta(days=1)).order_by(Entry.id))
+    ways = [((facts["before"] or {}).get("email"), facts["after"]["email"]) for facts in today]
+    counted, leads_back = 0, ""  # Where an act goes that takes back the one before.
+    for before, after in [(before, after) for before, after in ways if before != after]:
+        is_undo = after == leads_back
+        counted, leads_back = (counted, "") if is_undo else (counted + 1, before or "")
+    if counted >= CONTACTS_A_DAY and address != leads_back:
+        raise ContactNamedOften(CONTACTS_A_DAY)
 
 
 def correct_organiser(firm_id: int, by: str, named: Named) -> int:

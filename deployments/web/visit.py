@@ -56,6 +56,8 @@ T = TypeVar("T", bound=StrEnum)
 Fields = Mapping[str, str | None]
 """What stands in the fields of a form, by their names."""
 YEAR = 365 * 24 * 3600
+UNDOES = "undoes"
+"""The field by which a form says that it takes back an act, and what that act put there."""
 UNDO_SECONDS = 600
 """How long what was overwritten can be taken back by a button."""
 LINE_MOST, PARAGRAPHS_MOST = 300, 2000
@@ -65,6 +67,12 @@ LINE_MOST, PARAGRAPHS_MOST = 300, 2000
 class FileMissing(ProvisionError):
     status = 422
     says = N_("No file was chosen, or it is empty: choose one and send the form again.")
+
+
+class ChangedSince(ProvisionError):
+    """Who takes something back takes back an act of their own, not what somebody else has put there since."""
+
+    says = N_("This was changed again since then, so nothing was taken back. You see here what stands there now.")
 
 
 FIELDS: dict[type[ProvisionError], str] = {
@@ -114,7 +122,10 @@ SAID = {
 
 @dataclass(frozen=True)
 class Undo:
-    """The form that takes an act back: sent to *action*, with what stood in its fields before."""
+    """The form that takes an act back: sent to *action*, with what stood in its fields before.
+
+    It says as well what the act put there, see ``Submission.require_own_act``.
+    """
 
     action: str
     values: dict[str, str]
@@ -225,12 +236,14 @@ class Visit:
         """See the next page there.
 
         *before* and *after*: what stood in the fields of the form that was sent, and what stands there now. If
-        something was overwritten, the next page offers to take that back, by the same form.
+        something was overwritten, the next page offers to take that back, by the same form; *before* is None where the
+        form would not take it.
         """
         response = RedirectResponse(path, 303, background=_kick(case))
         self._remember(response)
-        if before and any(before.values()) and before != after:
-            kept = json.dumps([self.request.url.path, {name: value or "" for name, value in before.items()}])
+        if before and after and any(before.values()) and before != after:
+            values = {name: value or "" for name, value in before.items()} | {UNDOES: _digest(after)}
+            kept = json.dumps([self.request.url.path, values])
             set_cookie(response, "undo", sign(kept, f"undo:{self.browser}"), UNDO_SECONDS)
         elif cookie(self.request, "undo"):
             drop_cookie(response, "undo")
@@ -255,7 +268,8 @@ class Visit:
             places = {**FIELDS, **(fields or {})}
             place = next((places[kind] for kind in type(refusal).__mro__ if kind in places), "")
             refusal = {(refusal.field if isinstance(refusal, TextTooLong) else "") or place: refusal}
-        kept = {name: value for name, value in (values or {}).items() if "password" not in name}
+        own = not any(isinstance(one, ChangedSince) for one in refusal.values())  # Else the page shows what is there.
+        kept = {name: value for name, value in (values or {}).items() if own and "password" not in name}
         errors = {field: explain(one, self.reader) for field, one in refusal.items()}
         status = next(iter(refusal.values())).status
         return self.page(template, status=status, form=Form(kept, errors), **shown)
@@ -330,6 +344,12 @@ class Submission(Visit):
     def texts(self, name: str) -> list[str]:
         """Of a field that the form has several times."""
         return [one_line(_text(value)) for value in self._sent.getlist(name)]
+
+    def require_own_act(self, standing: Fields) -> None:
+        """Raise ChangedSince if this takes back an act, and the fields no longer hold what that act put there."""
+        undoes = self.text(UNDOES)
+        if undoes and undoes != _digest(standing):
+            raise ChangedSince
 
     def chosen(self, kind: type[T], name: str) -> T | None:
         """What was chosen of an enum; None for anything else."""
@@ -408,6 +428,12 @@ def local(path: str, otherwise: str = "/") -> str:
 def static(name: str) -> str:
     """Address of a file of ours that changes with its content, so that browsers may keep it."""
     return f"/static/{name}?{sha256((STATIC / name).read_bytes()).hexdigest()[:8]}"
+
+
+def _digest(fields: Fields) -> str:
+    """Names what stands in these fields: long values need not travel."""
+    told = {name: str(value or "") for name, value in fields.items()}
+    return sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()[:32]
 
 
 def _text(value: object) -> str:

@@ -6,9 +6,11 @@ from bs4 import BeautifulSoup
 
 from deployments.web import security
 from models.db import reading
-from models.firm import Firm
+from models.firm import Firm, LineOfBusiness
 from models.person import Person, Role
+from tasks import corrections
 from tasks.access import sign_in
+from tasks.corrections import CONTACTS_A_DAY
 from tests.deployments.browser import Browser, entries
 from tests.factories import PASSWORD, advance, opened, operator, registered
 
@@ -114,6 +116,125 @@ def test_what_an_operator_corrects_is_taken_back_too(what, changed):
 
     assert after != before
     assert told() == before
+
+
+def overtaken(browser, saved):
+    """What the page says, where the button is pressed after somebody else has changed the same."""
+    answer = browser.post(undo(saved)["action"], data=entries(undo(saved)))
+    assert answer.status_code == 409
+    return BeautifulSoup(answer.text, "lxml").select_one(".summary").get_text(" ", strip=True)
+
+
+def test_what_somebody_else_has_put_there_since_is_not_taken_back_and_the_page_says_so(client):
+    saved = client.send_form("/firm/1/details", "/firm/1/details/name", firm_name="Neue Kanzlei")
+    said = {"name": "Steuer GmbH", "line_of_business": LineOfBusiness.TAX, "business": ""}
+    corrections.correct_firm(1, "operator@convent-it.example", **said, as_operator=True)
+
+    sentence = overtaken(client, saved)
+
+    assert "seither noch einmal geändert" in sentence
+    assert (firm().name, firm().line_of_business) == ("Steuer GmbH", LineOfBusiness.TAX)
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_of_two_tabs_the_older_one_takes_nothing_back_and_shows_what_stands_there(client, form):
+    changed, told = FORMS[form]
+    first = client.send_form("/firm/1/details", f"/firm/1/{form}", **changed)
+    newer = {name: value.replace("Neu", "Alt").replace("Bonn", "Kiel") for name, value in changed.items()}
+    client.send_form("/firm/1/details", f"/firm/1/{form}", **newer)
+    standing = told()
+
+    answer = client.post(undo(first)["action"], data=entries(undo(first)))
+
+    assert answer.status_code == 409
+    assert told() == standing
+    shown = BeautifulSoup(answer.text, "lxml").select_one(f"form[action='/firm/1/{form}']")
+    assert entries(shown).items() >= newer.items()
+
+
+def test_hours_that_were_changed_again_elsewhere_are_not_taken_back(client):
+    saved = client.send_form("/profile", hours_text="Di 9–11")
+    client.send_form("/profile", hours_text="Mi 9–11")
+
+    overtaken(client, saved)
+
+    assert person(Role.ORGANISER).hours.text() == "Mi 9–11"
+
+
+def test_hours_are_taken_back_whatever_language_the_page_speaks_by_then(client):
+    client.send_form("/profile", hours_text="Di 9–11")
+
+    saved = client.send_form("/profile", hours_text="Mi 9–11", language="fr")
+    client.post(undo(saved)["action"], data=entries(undo(saved)))
+
+    assert person(Role.ORGANISER).hours.text() == "Di 9–11"
+    assert person(Role.ORGANISER).language == "de"
+
+
+@pytest.mark.parametrize(
+    ("what", "mine", "theirs"),
+    [
+        ("correct/name", {"firm_name": "Meine"}, {"firm_name": "Deine"}),
+        ("correct/contact", {"contact_name": "Max Neu"}, {"contact_name": "Max Alt"}),
+        ("correct/organiser", {"organiser_email": "meine@freitag.example"}, {"organiser_name": "Eva Alt"}),
+        ("people/1/address", {"p1-address": "meine@freitag.example"}, {"p1-address": "deine@freitag.example"}),
+    ],
+)
+def test_an_operator_does_not_take_back_what_a_colleague_has_corrected_since(what, mine, theirs):
+    case_id = opened()
+    advance(case_id)
+    board, colleague = Browser(operator()), Browser(operator("colleague@convent-it.example"))
+    page = f"/board/cases/{case_id}"
+
+    def told():
+        return firm().name, [(one.name, one.email) for one in map(person, (Role.ORGANISER, Role.CONTACT))]
+
+    saved = board.send_form(page, f"{page}/{what}", **mine)
+    colleague.send_form(page, f"{page}/{what}", **theirs)
+    standing = told()
+    overtaken(board, saved)
+
+    assert told() == standing
+
+
+def test_what_the_form_would_refuse_is_not_offered_to_be_taken_back():
+    case_id = opened(street="", city="", postcode="80331")
+    advance(case_id)
+    registered()
+    client = Browser(sign_in("erika@freitag.example", PASSWORD))
+
+    told = {"street": "Am Tor 1", "postcode": "80331", "city": "München", "land": "BY"}
+    assert undo(client.send_form("/firm/1/details", "/firm/1/details", **told)) is None
+
+
+def test_a_contact_person_who_was_named_by_mistake_can_always_be_taken_back(client):
+    before = person(Role.CONTACT).email
+
+    def name(number):
+        changed = {"contact_name": "Max Neu", "contact_email": f"max{number}@freitag.example"}
+        return client.send_form("/firm/1/details", "/firm/1/details/contact", **changed)
+
+    for number in range(CONTACTS_A_DAY):
+        saved = name(number)
+        client.post(undo(saved)["action"], data=entries(undo(saved)))
+        assert person(Role.CONTACT).email == before
+
+    assert name(CONTACTS_A_DAY).status_code == 409
+    assert person(Role.CONTACT).email == before
+
+
+def test_to_and_fro_between_two_contact_persons_counts_as_well(client):
+    saved = client.send_form(
+        "/firm/1/details", "/firm/1/details/contact", contact_name="Max Neu", contact_email="max@freitag.example"
+    )
+    codes = []
+    for _ in range(3 * CONTACTS_A_DAY):
+        saved = client.post(undo(saved)["action"], data=entries(undo(saved)))
+        codes.append(saved.status_code)
+        if undo(saved) is None:
+            break
+
+    assert codes == [200] * (2 * CONTACTS_A_DAY - 1) + [409]
 
 
 def test_where_nothing_was_overwritten_there_is_nothing_to_take_back(client):

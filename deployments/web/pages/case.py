@@ -14,7 +14,7 @@ from deployments.web import labels
 from deployments.web.labels import changed
 from deployments.web.pages.firm import fields_of
 from deployments.web.pages.mail import FOREIGN_PAGE
-from deployments.web.visit import Form, Submission, Submitting, Visit, Visiting
+from deployments.web.visit import Fields, Form, Submission, Submitting, Visit, Visiting
 from models import casefile
 from models.board import DecisionLine
 from models.casefile import Act, CaseDetail, PersonLine
@@ -163,6 +163,7 @@ def correct(visit: Submitting, case_id: int, what: Literal["name", "contact", "o
         firm_id = casefile.case_detail(session, case_id).firm_id
     before = fields_of(firm_id, what)
     try:
+        visit.require_own_act(before)
         match what:
             case "name":
                 line = visit.chosen(LineOfBusiness, "line_of_business")
@@ -276,16 +277,22 @@ def _change_access(
 @router.post("/board/cases/{case_id}/people/{person_id}/address")
 def correct_address(visit: Submitting, case_id: int, person_id: int) -> Response:
     by, field = visit.require_operator().email, f"p{person_id}-address"
-    with reading() as session:
-        person = session.get(Person, person_id)
-        before = {field: person.email if person else ""}
+    before = _address(person_id, field)
     try:
+        visit.require_own_act(before)
         cases.correct_address(case_id, person_id, visit.text(field), by)
     except ProvisionError as refusal:
         places: dict[type[ProvisionError], str] = {AddressInvalid: field, AddressTaken: field}
         return visit.again("board/case.html", refusal, fields=places, values=visit.values, **_shown(visit, case_id))
-    after = {field: visit.text(field)}
+    after = _address(person_id, field)
     return visit.go(f"/board/cases/{case_id}?said=corrected", case=case_id, before=before, after=after)
+
+
+def _address(person_id: int, field: str) -> Fields:
+    """What stands in the form for somebody's address."""
+    with reading() as session:
+        person = session.get(Person, person_id)
+        return {field: person.email if person else ""}
 
 
 @router.post("/board/cases/{case_id}/invitations")

@@ -161,6 +161,7 @@ def complete_details(visit: Submitting, firm_id: int) -> Response:
     before = fields_of(firm_id, "details")
     label = visit.reader.gettext
     try:
+        visit.require_own_act(before)
         told = {name: visit.text(name) for name in ("street", "postcode", "city")}
         missing: dict[str, ProvisionError] = {
             name: StillMissing(label(FIELD_LABELS[name])) for name, value in {**told, "land": land}.items() if not value
@@ -171,7 +172,9 @@ def complete_details(visit: Submitting, firm_id: int) -> Response:
     except ProvisionError as refusal:
         fields: dict[type[ProvisionError], str] = {PostcodeInvalid: "postcode", WebsiteInvalid: "website"}
         return visit.again("firm/details.html", refusal, fields=fields, values=visit.values, **_shown(visit, firm_id))
-    return visit.go(f"/firm/{firm_id}?said=details", case=case, before=before, after=fields_of(firm_id, "details"))
+    after = fields_of(firm_id, "details")
+    complete = all(before[name] for name in (*told, "land"))
+    return visit.go(f"/firm/{firm_id}?said=details", case=case, before=before if complete else None, after=after)
 
 
 @router.post("/firm/{firm_id}/details/name")
@@ -180,6 +183,7 @@ def correct_name(visit: Submitting, firm_id: int) -> Response:
     line = visit.chosen(LineOfBusiness, "line_of_business") or LineOfBusiness.OTHER
     before = fields_of(firm_id, "name")
     try:
+        visit.require_own_act(before)
         name, business = visit.text("firm_name"), visit.text("business")
         case = corrections.correct_firm(firm_id, by, name=name, line_of_business=line, business=business)
     except ProvisionError as refusal:
@@ -193,6 +197,7 @@ def correct_contact(visit: Submitting, firm_id: int) -> Response:
     by = visit.require(firm_id, Role.ORGANISER).email
     before = fields_of(firm_id, "contact")
     try:
+        visit.require_own_act(before)
         contact = named(visit.text("contact_name"), visit.text("contact_email"))
         case = corrections.correct_contact(firm_id, by, contact)
     except ProvisionError as refusal:

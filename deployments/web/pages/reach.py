@@ -39,7 +39,7 @@ def save_profile(visit: Submitting) -> Response:
     refused = _save(visit, person, lambda manners: access.set_manners(account_id, manners))
     if refused is not None:
         return refused
-    response = visit.go("/profile?said=profile", before=_fields(visit, person), after=_fields(visit, _own(visit)))
+    response = visit.go("/profile?said=profile", before=_fields(person), after=_fields(_own(visit)))
     set_cookie(response, "language", _language(visit), YEAR)
     return response
 
@@ -56,9 +56,9 @@ def save(visit: Submitting, firm_id: int, person_id: int) -> Response:
     person = _of_firm(visit, firm_id, person_id)
     by = visit.signed_in().email
     refused = _save(visit, person, lambda manners: people.set_manners(person.id, by, manners), firm_id=firm_id)
-    after = _fields(visit, _of_firm(visit, firm_id, person_id))
+    after = _fields(_of_firm(visit, firm_id, person_id))
     path = f"/firm/{firm_id}/{_page(person)}?said=reach"
-    return refused or visit.go(path, before=_fields(visit, person), after=after)
+    return refused or visit.go(path, before=_fields(person), after=after)
 
 
 def _own(visit: Visit) -> Person:
@@ -88,8 +88,10 @@ def _save(visit: Submission, person: Person, keep: Callable[[Manners], None], **
     """Keep what the form says; gives the form again where that cannot be."""
     shown = _shown(visit, person)
     try:
+        visit.require_own_act(_fields(person))
         if visit.text("hours_text") != visit.text("hours_was"):
-            hours = Hours.parse(visit.text("hours_text"), visit.reader.language)
+            language = visit.chosen(Language, "hours_language") or visit.reader.language
+            hours = Hours.parse(visit.text("hours_text"), language)
         else:
             shown["marked"] = _marked(visit)
             hours = Hours.of(shown["marked"])
@@ -108,10 +110,14 @@ def _save(visit: Submission, person: Person, keep: Callable[[Manners], None], **
     return None
 
 
-def _fields(visit: Visit, person: Person) -> Fields:
-    """What stands in the form, the hours in words, which count where they are not what they were."""
+def _fields(person: Person) -> Fields:
+    """What stands in the form, and whose it is; the hours in words, which count where they are not what they were.
+
+    The words are always German, whatever the page speaks by the time they are sent: “Di” is a Sunday in French.
+    """
     told = {name: getattr(person, name) for name in ("time_zone", "land", "postcode", "language", "address_form")}
-    return {**told, "hours_text": person.hours.text(visit.reader.language)}
+    hours = person.hours.text(Language.GERMAN)
+    return {**told, "hours_text": hours, "hours_language": Language.GERMAN, "whose": person.email}
 
 
 def _language(visit: Submission) -> Language:
