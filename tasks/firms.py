@@ -15,6 +15,7 @@ from models.onboarding import Onboarding, Reminder, Step
 from models.person import Account, Person, Role
 from models.schedule import Land, now
 from models.subscription import Subscription
+from tasks.access import replan
 from tasks.letterheads import letterhead
 
 
@@ -93,13 +94,20 @@ def complete_details(
         if case.firm.address != address and under_way and not case.agreement_done:
             raise AgreementSent
         after = _details(case.firm)
-        for person in (p for role in Role if role is not Role.CLIENT for p in Person.of(session, firm_id, role)):
-            person.land = person.land or land
-            person.postcode = person.postcode or case.firm.postcode
+        _take_along(session, case.firm, before)
         record(session, case.id, at, "details.told", by, before=before, after=after)
         tell_of_change(session, case, by, before, after)
         case.touch(at)
         return case.id
+
+
+def _take_along(session: Session, firm: Firm, before: dict[str, str]) -> None:
+    """Whoever of the firm's own people is where the firm was, is where it is now; whoever said another place stays."""
+    people = [person for role in Role if role is not Role.CLIENT for person in Person.of(session, firm.id, role)]
+    here = [p for p in people if (p.land or "", p.postcode) == (before["land"], before["postcode"])]
+    for person in here:
+        person.land, person.postcode = firm.land, firm.postcode
+    replan(session, here)
 
 
 def _details(firm: Firm) -> dict[str, str]:
