@@ -162,11 +162,8 @@ class Link(Base):
     @classmethod
     def open(cls, session: Session, token: str, purpose: Purpose, now: datetime) -> Self:
         """The living link with this token, or a refusal that says what to do. Opening changes nothing."""
-        digest = sha256(token.encode()).hexdigest()
-        former = session.get(FormerToken, digest)
-        mine = cls.token_sha256 == digest if former is None else cls.id == former.link_id
-        link = session.scalars(select(cls).where(mine, cls.purpose == purpose)).one_or_none()
-        if link is None:
+        link, former = cls._with(session, token)
+        if link is None or link.purpose is not purpose:
             raise LinkUnknown
         if link.used_at is not None:
             raise LinkUsed
@@ -175,6 +172,18 @@ class Link(Base):
         if former is not None and (former.good_until is None or former.good_until <= now):
             raise LinkReplaced(link.id)
         return link
+
+    @classmethod
+    def sent(cls, session: Session, token: str) -> Self | None:
+        """The link that a mail carried with this token, whatever has become of it since."""
+        return cls._with(session, token)[0]
+
+    @classmethod
+    def _with(cls, session: Session, token: str) -> tuple[Self | None, FormerToken | None]:
+        digest = sha256(token.encode()).hexdigest()
+        former = session.get(FormerToken, digest)
+        mine = cls.token_sha256 == digest if former is None else cls.id == former.link_id
+        return session.scalars(select(cls).where(mine)).one_or_none(), former
 
     @property
     def token(self) -> str:

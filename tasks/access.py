@@ -105,7 +105,7 @@ def signed_in(token: str) -> Visitor | None:
         people = [person for person, _, _ in rows]
         if not account.is_operator and not people:
             return None
-        manners = account if account.is_operator or not people else people[0]
+        manners = _manners(account, people)
         return Visitor(
             account_id=account.id,
             email=account.email,
@@ -127,6 +127,23 @@ def signed_in(token: str) -> Visitor | None:
                 for person, firm, case_id in rows
             ],
         )
+
+
+def holder(token: str) -> Person | Account | None:
+    """Whom a mail brought a link with this token, whatever has become of link and person since."""
+    with reading() as session:
+        link = Link.sent(session, token)
+        if link is None:
+            return None
+        if link.person_id is not None:
+            return session.get_one(Person, link.person_id)
+        account = session.get_one(Account, link.account_id)
+        return _manners(account, Person.behind(session, account.id))
+
+
+def _manners(account: Account, people: Sequence[Person]) -> Person | Account:
+    """By whose choice the holder of an account, who is these people, is spoken to."""
+    return account if account.is_operator or not people else people[0]
 
 
 def replan(session: Session, people: Sequence[Person]) -> None:

@@ -37,6 +37,7 @@ from models.operator import ManagersOnly
 from models.passwords import PasswordGuessable, PasswordTooLong, PasswordTooShort
 from models.person import (
     SESSION_LIFE,
+    Account,
     AddressForm,
     AddressInvalid,
     Language,
@@ -161,7 +162,7 @@ class Visit:
             self.speak_to(visitor)
         request.state.visit = self
 
-    def speak_to(self, person: Person | access.Visitor) -> None:
+    def speak_to(self, person: Person | Account | access.Visitor) -> None:
         """From here on in this person's language (unless another was chosen), Sie or Du as they like it."""
         self.reader = Reader(self._chosen or person.language, person.address_form)
 
@@ -385,8 +386,14 @@ class Submission(Visit):
 
 
 def visit(request: Request) -> Visit:
+    """Whoever comes by a link from a mail is spoken to as they like it, also where the link opens nothing any more."""
     token = cookie(request, "session")
-    return Visit(request, access.signed_in(token) if token else None)
+    opened = Visit(request, access.signed_in(token) if token else None)
+    link = request.path_params.get("token") or request.query_params.get("business_member")
+    holder = access.holder(link) if link else None
+    if holder is not None:
+        opened.speak_to(holder)
+    return opened
 
 
 Visiting = Annotated[Visit, Depends(visit)]

@@ -106,9 +106,7 @@ def activate(visit: Submitting, token: str) -> Response:
 
 
 def _form(visit: Visit, token: str, purpose: Purpose) -> Response:
-    invited = accounts.opened(token, purpose)
-    visit.speak_to(invited.person)
-    return visit.page("register.html", **_shown(invited))
+    return visit.page("register.html", **_shown(accounts.opened(token, purpose)))
 
 
 def _shown(invited: Invited) -> dict[str, Any]:

@@ -50,7 +50,7 @@ FIELDS: dict[type[ProvisionError], str] = {
 @router.get("/agreement/{token}")
 def show(visit: Visiting, token: str) -> Response:
     """Where it stands, what there is to read, and every way to answer."""
-    return visit.page("agreement.html", **_shown(visit, token))
+    return visit.page("agreement.html", **_shown(token))
 
 
 @router.get("/agreement/{token}/pdf")
@@ -87,7 +87,7 @@ def read_part(visit: Submitting, token: str, key: str) -> Response:
 
 
 def _part(visit: Visit, token: str, key: str) -> dict[str, Any]:
-    values = _shown(visit, token)
+    values = _shown(token)
     parts = values["shown"].parts
     number = next((number for number, part in enumerate(parts, 1) if part.key == key), 0)
     if not number:
@@ -105,7 +105,7 @@ def _onward(token: str, part: str | None) -> str:
 @router.get("/agreement/{token}/sign")
 def show_signing(visit: Visiting, token: str) -> Response:
     """The form to sign; before every part is read, the first one that is not."""
-    values = _shown(visit, token)
+    values = _shown(token)
     shown: Shown = values["shown"]
     if not _may_sign(shown):
         return visit.go(f"/agreement/{token}")
@@ -124,7 +124,7 @@ def send_code(visit: Submitting, token: str) -> Response:
     except ProvisionError as refusal:
         return _sign_again(visit, token, refusal)
     values = {name: text for name, text in visit.values.items() if name != "code"}
-    shown = {**_shown(visit, token), **_code(token), "code_sent": True}
+    shown = {**_shown(token), **_code(token), "code_sent": True}
     return visit.page("agreement/sign.html", case=case, form=Form(values), **shown)
 
 
@@ -145,7 +145,7 @@ def sign(visit: Submitting, token: str) -> Response:
 
 
 def _sign_again(visit: Submission, token: str, refusal: ProvisionError) -> Response:
-    shown = _shown(visit, token)
+    shown = _shown(token)
     if not _may_sign(shown["shown"]):
         return _again(visit, token, refusal)
     values = {name: text for name, text in visit.values.items() if name != "code"}
@@ -223,14 +223,13 @@ def upload(visit: Submitting, token: str) -> Response:
     return visit.go(f"/agreement/{token}?said={said}", case=case)
 
 
-def _shown(visit: Visit, token: str) -> dict[str, Any]:
+def _shown(token: str) -> dict[str, Any]:
     shown = agreements.opened(token)
-    visit.speak_to(shown.person)
     return {"shown": shown, "firm": shown.firm, "token": token, "may_sign": _may_sign(shown)}
 
 
 def _again(visit: Submission, token: str, refusal: ProvisionError) -> Response:
-    shown = _shown(visit, token)
+    shown = _shown(token)
     return visit.again("agreement.html", refusal, fields=FIELDS, values=visit.values, **shown)
 
 

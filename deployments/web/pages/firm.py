@@ -79,8 +79,6 @@ def progress(visit: Visiting, firm_id: int) -> Response:
 def progress_by_link(visit: Visiting, token: str) -> Response:
     """For the contact person, who has no account: to read only."""
     overview = firms.by_progress_link(token)
-    if overview.contact is not None:
-        visit.speak_to(overview.contact)
     missing = _missing(visit, overview.firm)
     return visit.page("firm/progress.html", overview=overview, missing=missing, acts=False, tabs=[], tab="")
 

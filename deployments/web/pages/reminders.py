@@ -191,15 +191,13 @@ def _case(visit: Visit, case_id: int) -> dict[str, Any]:
 @router.get("/later/{token}")
 def ask_for_later(visit: Visiting, token: str) -> Response:
     """Until when to wait, or that it is the wrong person; looking changes nothing."""
-    found = later.asked(token)
-    visit.speak_to(found.person)
+    found = _asked(visit, token)
     return visit.page("later.html", **_later(visit, found))
 
 
 @router.post("/later/{token}")
 def put_off(visit: Submitting, token: str) -> Response:
-    found = later.asked(token)
-    visit.speak_to(found.person)
+    found = _asked(visit, token)
     limit(RESEND, "later", token)
     try:
         later.defer(token, _day(visit.text("day")))
@@ -211,8 +209,16 @@ def put_off(visit: Submitting, token: str) -> Response:
 
 @router.post("/later/{token}/not-me")
 def not_me(visit: Submitting, token: str) -> Response:
+    _asked(visit, token)
     case_id = later.not_me(token)
     return visit.go(f"/later/{token}?said=not_me", case=case_id)
+
+
+def _asked(visit: Visit, token: str) -> Asked:
+    """Who is reminded, spoken to as they like it from here on, also where what they ask is refused."""
+    found = later.asked(token)
+    visit.speak_to(found.person)
+    return found
 
 
 def _day(text: str) -> date:
