@@ -73,6 +73,13 @@ class DaysInvalid(ProvisionError):
         self.days = days
 
 
+class DaysMissing(DaysInvalid):
+    says = N_("The days are missing: write ascending numbers from 1 to 365, for example “3, 7, 12”.")
+
+    def __init__(self, days: str = "") -> None:
+        super().__init__(days)
+
+
 class FollowUnfit(ProvisionError):
     status = 422
     says = N_("“%(follow)s” cannot follow there: choose one of %(choices)s.")
@@ -91,6 +98,13 @@ class MostInvalid(ProvisionError):
         super().__init__(most)
         self.most = most
         self.limit = MOST_REMINDERS
+
+
+class MostMissing(MostInvalid):
+    says = N_("The number of reminders is missing: give one from 0 (none) to %(limit)s.")
+
+    def __init__(self, most: str = "") -> None:
+        super().__init__(most)
 
 
 @dataclass(frozen=True)
@@ -157,7 +171,9 @@ class Cadence(Base):
 
 
 def days_of(text: str) -> list[int]:
-    """The days written as “3, 7, 12”; raises DaysInvalid."""
+    """The days written as “3, 7, 12”; raises DaysMissing, DaysInvalid."""
+    if not text.strip():
+        raise DaysMissing
     numbers = [int(one) for one in re.findall(r"\d{1,4}", text, re.ASCII)]
     clean = re.fullmatch(r"[\d\s,;]+", text, re.ASCII) and len(numbers) <= MOST_REMINDERS
     if not (clean and numbers and numbers[0] > 0 and numbers == sorted(set(numbers)) and numbers[-1] <= LONGEST_DAYS):
@@ -166,7 +182,9 @@ def days_of(text: str) -> list[int]:
 
 
 def most_of(text: str) -> int:
-    """How many reminders at most; raises MostInvalid."""
+    """How many reminders at most; raises MostMissing, MostInvalid."""
+    if not text:
+        raise MostMissing
     if not re.fullmatch(r"\d{1,2}", text, re.ASCII) or int(text) > MOST_REMINDERS:
         raise MostInvalid(text[:20])
     return int(text)

@@ -36,6 +36,21 @@ class CodeDead(ProvisionError):
     says = N_("This code is no longer good: ask for a new one.")
 
 
+class CodeUnreadable(ProvisionError):
+    """What cannot be a code is no try."""
+
+    status = 422
+    says = N_("“%(typed)s” is no code: it has six digits, as they stand in the newest mail.")
+
+    def __init__(self, typed: str = "") -> None:
+        super().__init__(typed)
+        self.typed = typed
+
+
+class CodeMissing(CodeUnreadable):
+    says = N_("The code is missing: type the six digits from the newest mail.")
+
+
 class CodeSentJustNow(ProvisionError):
     says = N_(
         "A code was sent a moment ago: look into the mailbox, also among unwanted mail. You can ask again after %(at)s."
@@ -96,11 +111,18 @@ class Code(Base):
         return self.used_at is None and self.tries < TRIES and now < self.expires_at
 
     def use(self, typed: str, now: datetime) -> ProvisionError | None:
-        """Use it up, or say why not; returned and not raised, so that a wrong try is kept in this transaction."""
+        """Use it up, or say why not; returned and not raised, so that a wrong try is kept in this transaction.
+
+        Raises CodeMissing, CodeUnreadable, which are no tries.
+        """
         if not self.is_good(now):
             return CodeDead()
         given = "".join(typed.split())
-        if hmac.compare_digest(given.encode(errors="replace"), self.digits.encode()):
+        if not given:
+            raise CodeMissing
+        if not (given.isascii() and given.isdecimal() and len(given) == DIGITS):
+            raise CodeUnreadable(typed.strip()[:20])
+        if hmac.compare_digest(given.encode(), self.digits.encode()):
             self.used_at = now
             return None
         self.tries += 1

@@ -28,6 +28,13 @@ class NumberInvalid(ProvisionError):
         self.number = number
 
 
+class NumberMissing(NumberInvalid):
+    says = N_("The company ID is missing: choose one, or type its six digits.")
+
+    def __init__(self, number: str = "") -> None:
+        super().__init__(number)
+
+
 class NumbersExhausted(ProvisionError):
     says = N_("All company IDs are taken: an operator must free numbers of firms that have left.")
 
@@ -128,8 +135,10 @@ class Move(Base):
 
 
 def company_number(text: str) -> int:
-    """The number that *text* writes; raises NumberInvalid."""
+    """The number that *text* writes; raises NumberMissing, NumberInvalid."""
     digits = "".join(text.split())
+    if not digits:
+        raise NumberMissing
     if not (digits.isascii() and digits.isdigit() and FIRST <= int(digits[:7] or 0) <= LAST and len(digits) == 6):
         raise NumberInvalid(text.strip()[:40])
     return int(digits)

@@ -41,6 +41,11 @@ _turn = Lock()
 """zxcvbn keeps the words that it is given in one place for everybody who asks."""
 
 
+class PasswordMissing(ProvisionError):
+    status = 422
+    says = N_("The password is missing: type it in.")
+
+
 class PasswordTooShort(ProvisionError):
     status = 422
     says = N_("The password has %(length)s characters: use at least %(least)s, a sentence is easiest to remember.")
@@ -78,7 +83,9 @@ class PasswordNamesYou(PasswordGuessable):
 
 
 def check_password(password: str, *context: str) -> None:
-    """Refuse a password that is too short, common, or built from *context* (names, address, firm)."""
+    """Refuse a password that is missing, too short, common, or built from *context* (names, address, firm)."""
+    if not password:
+        raise PasswordMissing
     if len(password) < PASSWORD_MIN:
         raise PasswordTooShort(len(password))
     if len(password) > PASSWORD_MAX:

@@ -68,6 +68,13 @@ class AddressInvalid(ProvisionError):
         self.address = address
 
 
+class AddressMissing(AddressInvalid):
+    says = N_("The e-mail address is missing: type it in.")
+
+    def __init__(self, address: str = "") -> None:
+        super().__init__(address)
+
+
 class AddressUnwritable(AddressInvalid):
     """Right, and of no use as long as the mail server does not take it."""
 
@@ -127,12 +134,14 @@ class AccessEnded(ProvisionError):
 
 
 def email_address(written: str) -> str:
-    """The address in the one form in which it is stored and compared; raises AddressInvalid.
+    """The address in the one form in which it is stored and compared; raises AddressMissing, AddressInvalid.
 
     However it was written: with capitals, with letters apart from their dots, with a domain of umlauts as people or as
     browsers write it (``xn--``), or as a link.
     """
     clean = one_line(written).removeprefix("mailto:")
+    if not clean:
+        raise AddressMissing
     try:
         found = validate_email(clean, check_deliverability=False, test_environment=True).normalized
     except EmailNotValidError as error:

@@ -34,7 +34,7 @@ from models.audit import origin
 from models.company_id import NumberInvalid
 from models.errors import N_, NotFound, ProvisionError
 from models.operator import ManagersOnly
-from models.passwords import PasswordGuessable, PasswordTooLong, PasswordTooShort
+from models.passwords import PasswordGuessable, PasswordMissing, PasswordTooLong, PasswordTooShort
 from models.person import (
     SESSION_LIFE,
     Account,
@@ -77,6 +77,7 @@ class ChangedSince(ProvisionError):
 
 
 FIELDS: dict[type[ProvisionError], str] = {
+    PasswordMissing: "password",
     PasswordTooShort: "password",
     PasswordTooLong: "password",
     PasswordGuessable: "password",
@@ -341,6 +342,13 @@ class Submission(Visit):
     def secret(self, name: str) -> str:
         """What was typed, to the letter."""
         return _text(self._sent.get(name))
+
+    def password(self) -> str:
+        """What was typed as password, to the letter; raises PasswordMissing."""
+        typed = self.secret("password")
+        if not typed:
+            raise PasswordMissing
+        return typed
 
     def texts(self, name: str) -> list[str]:
         """Of a field that the form has several times."""

@@ -2,7 +2,7 @@ from datetime import timedelta
 
 import pytest
 
-from models.code import LIFE, PAUSE, TRIES, Code, CodeDead, CodeSentJustNow, CodeWrong
+from models.code import LIFE, PAUSE, TRIES, Code, CodeDead, CodeMissing, CodeSentJustNow, CodeUnreadable, CodeWrong
 from models.db import transaction
 from models.person import Person, Role
 from models.schedule import now
@@ -71,11 +71,15 @@ def test_a_new_one_kills_the_one_before_and_is_to_be_had_every_minute(asked):
     assert use(asked, second, PAUSE) is None
 
 
-@pytest.mark.parametrize("typed", ["", "x", "１２３４５６", "ab\udcff", "0" * 5000])
-def test_whatever_is_typed_is_only_wrong(asked, typed):
-    fresh(asked)
+@pytest.mark.parametrize("typed", ["x", "12345", "１２３４５６", "ab\udcff", "0" * 5000, "", " "])
+def test_what_cannot_be_a_code_is_told_and_costs_no_try(asked, typed):
+    code = fresh(asked)
 
-    assert use(asked, typed) is CodeWrong
+    for _ in range(TRIES):
+        with pytest.raises(CodeUnreadable if typed.strip() else CodeMissing):
+            use(asked, typed)
+
+    assert use(asked, code.digits) is None
 
 
 def test_codes_differ_and_none_lies_in_the_database(asked):

@@ -25,9 +25,10 @@ from deployments.web.security import (
     signed,
 )
 from deployments.web.visit import YEAR, Submission, Submitting, Visit, Visiting, local
+from models.company_id import company_number
 from models.errors import N_, NotFound, ProvisionError
 from models.link import LinkExpired, Purpose
-from models.person import AddressForm, AddressInvalid, Language, Role, SignInRefused, email_address
+from models.person import AddressForm, AddressInvalid, AddressMissing, Language, Role, SignInRefused, email_address
 from models.request import Named, named
 from models.text import TextTooLong
 from tasks import access, accounts, firms
@@ -77,10 +78,11 @@ def register(visit: Submitting, business_member: str = "") -> Response:
     if business_member:
         return _register(visit, business_member, Purpose.REGISTER)
     company_id, email = visit.text("company_id"), _normal(visit.text("email"))
-    limit(RESEND, "register", email, network(visit.request))
-    limit(RESEND_FROM, "mail-from", network(visit.request))
     try:
+        company_number(company_id)
         email_address(email)
+        limit(RESEND, "register", email, network(visit.request))
+        limit(RESEND_FROM, "mail-from", network(visit.request))
     except ProvisionError as refusal:
         return visit.again("register_ask.html", refusal, values=visit.values)
     response = visit.page("sent.html")
@@ -130,13 +132,14 @@ def _register(visit: Submission, token: str, purpose: Purpose) -> Response:
     if visit.text("address_form") in set(AddressForm):
         invited.person.address_form = AddressForm(visit.text("address_form"))
     visit.speak_to(invited.person)
-    limit(SIGN_IN, "register", invited.person.email, network(visit.request))  # It may ask for an account's password.
     try:
+        password = visit.password()
+        limit(SIGN_IN, "register", invited.person.email, network(visit.request))  # It may be an account's password.
         with _guarded(visit, invited.person.email):
             session, case = accounts.register(
                 token,
                 purpose,
-                visit.secret("password"),
+                password,
                 given_name=visit.text("given_name"),
                 family_name=visit.text("family_name"),
                 language=invited.person.language,
@@ -200,11 +203,14 @@ def ask_to_sign_in(visit: Visiting) -> Response:
 @router.post("/auth/login")
 def sign_in(visit: Submitting, next: str = "") -> Response:  # noqa: A002  (stands in the address)
     email = _normal(visit.text("email"))
-    limit(SIGN_IN, "sign-in", email, network(visit.request))
-    limit(SIGN_IN_FROM, "sign-in-from", network(visit.request))
     try:
+        if not email:
+            raise AddressMissing
+        password = visit.password()
+        limit(SIGN_IN, "sign-in", email, network(visit.request))
+        limit(SIGN_IN_FROM, "sign-in-from", network(visit.request))
         with _guarded(visit, email):
-            session = access.sign_in(email, visit.secret("password"))
+            session = access.sign_in(email, password)
     except ProvisionError as refusal:
         return visit.again("login.html", refusal, fields={SignInRefused: "email"}, values=visit.values)
     return _known(visit.enter(local(next), session), email)
@@ -258,10 +264,10 @@ def forgot(visit: Visiting) -> Response:
 @router.post("/auth/forgot")
 def ask_for_reset(visit: Submitting) -> Response:
     email = _normal(visit.text("email"))
-    limit(RESEND, "forgot", email, network(visit.request))
-    limit(RESEND_FROM, "mail-from", network(visit.request))
     try:
         email_address(email)
+        limit(RESEND, "forgot", email, network(visit.request))
+        limit(RESEND_FROM, "mail-from", network(visit.request))
     except ProvisionError as refusal:
         return visit.again("forgot.html", refusal, values=visit.values)
     response = visit.page("sent.html")
@@ -285,7 +291,7 @@ def reset(visit: Submitting, token: str) -> Response:
     except LinkExpired:
         return visit.go("/auth/forgot?said=reset_expired")
     try:
-        session = access.reset_password(token, visit.secret("password"))
+        session = access.reset_password(token, visit.password())
     except ProvisionError as refusal:
         return visit.again("reset.html", refusal, email=email)
     visitor = access.signed_in(session)

@@ -10,7 +10,7 @@ from deployments.web.pages.firm import attachment
 from deployments.web.security import ip, limit, limit_uploads
 from deployments.web.visit import Form, Submission, Submitting, Visit, Visiting, agent
 from models.agreement import PartsUnread, SignatureMissing
-from models.code import LIFE, CodeDead, CodeSentJustNow, CodeWrong
+from models.code import LIFE, CodeDead, CodeSentJustNow, CodeUnreadable, CodeWrong
 from models.errors import N_, NotFound, ProvisionError
 from models.person import NameMissing
 from tasks import agreements, answers, signing
@@ -36,6 +36,7 @@ FIELDS: dict[type[ProvisionError], str] = {
     SignatureMissing: "name",
     ConsentMissing: "consent",
     CodeWrong: "code",
+    CodeUnreadable: "code",
     CodeDead: "code",
     CodeSentJustNow: "code",
     signing.DrawingUnreadable: "drawing",
@@ -214,8 +215,8 @@ def renew(visit: Submitting, token: str) -> Response:
 
 @router.post("/agreement/{token}/upload", dependencies=[Depends(limit_uploads)])
 def upload(visit: Submitting, token: str) -> Response:
-    name, content = visit.file("file")
     try:
+        name, content = visit.file("file")
         case = answers.upload(token, content, name, **_from(visit))
     except ProvisionError as refusal:
         return _again(visit, token, refusal)
