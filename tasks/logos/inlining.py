@@ -5,8 +5,7 @@ reach anything outside the file is left out.
 """
 
 import re
-from collections.abc import Iterator
-from contextlib import suppress
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 from xml.etree import ElementTree as ET
@@ -15,6 +14,7 @@ import cssselect2  # type: ignore[import-untyped]
 import tinycss2.color4  # type: ignore[import-untyped]
 
 from tasks.logos import colours
+from tasks.logos.cascade import Declaration, Scope, Scopes, has_variables, selectors, winning
 from tasks.logos.refusal import CannotShape, Refusal
 
 RULES = 500
@@ -25,6 +25,8 @@ NESTED_MOST = 20_000
 """Characters of a selector within rules; each ``&`` in it stands for all selectors around it."""
 PATHS_MOST = 2_000_000
 """Characters of paths that its style sheets may put into it."""
+DECLARED_MOST = 300_000
+"""Variables that its elements are given, and declarations with variables, each filled in for every element."""
 
 
 def _words(text: str) -> frozenset[str]:
@@ -53,11 +55,6 @@ _FUNCTIONS = colours.NEWER | _words(
     """
 )
 INNER_URL = re.compile(r"""url\(\s*(["']?)#([^"'()\s\\]+)\1\s*\)""", re.IGNORECASE)
-_VARIABLE = re.compile(r"var\(\s*(--[\w-]+)\s*(?:,((?:[^()v]|v(?!ar\()|\([^()]*\))*))?\)")
-"""One in whose fallback there is no other."""
-VARIABLES_DEEPEST = 5
-VALUE_MOST = 1000
-"""Characters that a variable may stand for."""
 _PLAIN_COLOUR = re.compile(r"(rgb|hsl)a?\(\s*[-+]?[\d.]+%?(deg)?(\s*[\s,/]\s*[-+]?[\d.]+%?){2,3}\s*\)", re.IGNORECASE)
 _COLOURS = frozenset({"rgb", "rgba", "hsl", "hsla"})
 _PAINTED = _words("fill stroke color stop-color flood-color")
@@ -69,23 +66,15 @@ _FONT = re.compile(r"((?:[a-z0-9-]+\s+){0,4}?)([0-9.]+[a-z%]+)(?:\s*/\s*[0-9.a-z
 
 def move_styles(root: ET.Element, sheets: list[str]) -> None:
     """Turn style sheets and style attributes into attributes, in the order in which CSS lets them win."""
-    matcher = cssselect2.Matcher()
-    rules = list(_rules(sheets))
-    if sum(1 + rule.selector.count(",") for rule in rules) > RULES:
-        raise CannotShape(Refusal.TOO_COMPLEX)
-    known = _Known(_variables(root, rules), dict(_endings(sheets)))
-    for rule in rules:
-        declarations = list(_declarations(rule.content, known))
-        with suppress(cssselect2.SelectorError):
-            for selector in cssselect2.compile_selector_list(rule.selector):
-                matcher.add_selector(selector, declarations)
-    matched = _matched(root, matcher) if rules else {}
+    blocks = _matched(root, sheets)
+    own = {node: winning(one for block in blocks[node] for one in block.variables) for node in blocks}
+    scopes = Scopes(own, _inheritance(root), dict(_initial(sheets)))
     drawn = 0
     for node in root.iter():
-        _fill_in(node, known.variables)
-        own = list(_declarations(node.attrib.pop("style", ""), known))
-        node.attrib.pop("class", None)
-        for name, value, _ in sorted([*matched.get(node, []), *own], key=lambda declaration: declaration[2]):
+        scope = scopes.of(node)
+        _fill_in(node, scope)
+        told = [declaration for block in blocks[node] for declaration in block.told(scope)]
+        for name, value, _ in sorted(told, key=lambda declaration: declaration[2]):
             if name == _MIX:
                 node.set("style", f"{_MIX}:{value if value.replace('-', '').isalpha() else 'normal'}")
             elif name == _PATH:
@@ -98,23 +87,57 @@ def move_styles(root: ET.Element, sheets: list[str]) -> None:
         _move_origin(node)
 
 
-def _fill_in(node: ET.Element, variables: dict[str, str]) -> None:
+def _fill_in(node: ET.Element, scope: Scope) -> None:
     """Say in its attributes what their variables stand for; one that stands for nothing safe is as if not there."""
     for name, value in list(node.attrib.items()):
-        if name in PROPERTIES and "var(" in value:
-            safe = safe_value(_filled_in(value, variables))
+        if name in PROPERTIES and has_variables(value):
+            safe = safe_value(scope.fill_in(value) or "")
             if safe is None:
                 del node.attrib[name]
             else:
                 node.set(name, safe)
 
 
-def _matched(root: ET.Element, matcher: Any) -> dict[ET.Element, list[tuple[str, str, bool]]]:
-    """The declarations of the style sheets for each element, those that win last."""
-    return {
-        wrapper.etree_element: [declaration for match in matcher.match(wrapper) for declaration in match[-1]]
-        for wrapper in cssselect2.ElementWrapper.from_xml_root(root).iter_subtree()
-    }
+def _inheritance(root: ET.Element) -> Callable[[ET.Element], ET.Element | None]:
+    """From what an element inherits: what it is in, or, if it is there for others only, the first that uses it."""
+    above = {child: parent for parent in root.iter() for child in parent}
+    named: dict[str, ET.Element] = {}
+    kept: set[ET.Element] = set()
+    for node in root.iter():
+        named.setdefault(node.get("id", ""), node)
+        if node.tag.rpartition("}")[2] in {"defs", "symbol"} or above.get(node) in kept:
+            kept.add(node)
+    used: dict[ET.Element, ET.Element] = {}
+    for node in root.iter():
+        target = named.get(node.get("href", "")[1:]) if node.tag.endswith("}use") else None
+        if target in kept:
+            used.setdefault(target, node)
+    return lambda node: used.get(node, above.get(node))
+
+
+def _matched(root: ET.Element, sheets: list[str]) -> dict[ET.Element, list["_Block"]]:
+    """What style sheets and style attributes, which are gone then, say of each element, what wins last."""
+    matcher = cssselect2.Matcher()
+    rules = list(_rules(sheets))
+    if sum(1 + rule.selector.count(",") for rule in rules) > RULES:
+        raise CannotShape(Refusal.TOO_COMPLEX)
+    endings = dict(_endings(sheets))
+    for rule in rules:
+        block = _Block(rule.content, endings)
+        for selector in selectors(rule.selector):
+            matcher.add_selector(selector, block)
+    found: dict[ET.Element, list[_Block]] = {}
+    declared = 0
+    for wrapper in cssselect2.ElementWrapper.from_xml_root(root).iter_subtree():
+        node = wrapper.etree_element
+        found[node] = [block for *_, pseudo, block in matcher.match(wrapper) if pseudo is None] if rules else []
+        declared += sum(map(len, found[node]))
+        if declared > DECLARED_MOST:
+            raise CannotShape(Refusal.TOO_COMPLEX)
+    for node in root.iter():
+        found[node].append(_Block(node.attrib.pop("style", ""), endings))
+        node.attrib.pop("class", None)
+    return found
 
 
 def _move_origin(node: ET.Element) -> None:
@@ -197,56 +220,62 @@ def _holds(rule: Any) -> bool:
             return bool(name == "layer")
 
 
-@dataclass(frozen=True)
-class _Known:
-    """What declarations may name: variables, and the declarations with which each animation ends."""
+def _initial(sheets: list[str]) -> Iterator[tuple[str, str]]:
+    """Variables that are there though no element declares them, as ``@property`` says."""
+    for sheet in sheets:
+        for rule in tinycss2.parse_stylesheet(sheet, skip_comments=True, skip_whitespace=True):
+            if rule.type == "at-rule" and rule.content is not None and rule.lower_at_keyword == "property":
+                for name, value, _ in _read(rule.content):
+                    if name == "initial-value":
+                        yield tinycss2.serialize(rule.prelude).strip(), value
 
-    variables: dict[str, str]
-    endings: dict[str, Any]
+
+class _Block:
+    """The declarations of one rule or one style attribute."""
+
+    def __init__(self, source: Any, endings: dict[str, Any]) -> None:
+        read = list(_read(source)) if source else []
+        self.variables = [declaration for declaration in read if declaration[0].startswith("--")]
+        self._others = [declaration for declaration in read if not declaration[0].startswith("--")]
+        self._endings = endings
+        moves = any(name.startswith("animation") for name, _, _ in self._others)
+        is_open = moves or any(has_variables(value) for _, value, _ in self._others)
+        self._settled = None if is_open else list(_allowed(self._others, Scope({}), {}))
+
+    def __len__(self) -> int:
+        """How much there is to do for every element."""
+        return len(self.variables) + (len(self._others) if self._settled is None else 0)
+
+    def told(self, scope: Scope) -> list[Declaration]:
+        """Allowed properties with their values for an element that has these variables."""
+        return list(_allowed(self._others, scope, self._endings)) if self._settled is None else self._settled
 
 
-def _declarations(source: Any, known: _Known) -> Iterator[tuple[str, str, bool]]:
-    """Allowed properties with their values, and whether they are important. What moves is taken where it ends."""
+def _read(source: Any) -> Iterator[Declaration]:
     for item in _blocks(source):
-        if item.type != "declaration":
+        if item.type == "declaration":
+            name = item.name if item.name.startswith("--") else item.lower_name
+            yield name, tinycss2.serialize(item.value).strip(), item.important
+
+
+def _allowed(source: Iterable[Declaration], scope: Scope, endings: dict[str, Any]) -> Iterator[Declaration]:
+    """What may stand in attributes. What moves is taken where it ends."""
+    for name, written, important in source:
+        value = scope.fill_in(written)
+        if value is None:
             continue
-        value = _filled_in(tinycss2.serialize(item.value).strip(), known.variables)
-        name = item.lower_name
         if name in {"animation", "animation-name"} and "infinite" not in value:
-            for word in set(re.findall(r"[\w-]+", value)) & known.endings.keys():
-                ending = _declarations(known.endings[word], _Known(known.variables, {}))
-                yield from ((part, told, True) for part, told, _ in ending)
+            for word in set(re.findall(r"[\w-]+", value)) & endings.keys():
+                yield from ((part, told, True) for part, told, _ in _allowed(_read(endings[word]), scope, {}))
         if name == "transform":  # In CSS it has units, as an attribute it has none.
             value = re.sub(r"(?<=[\d.])(px|deg)\b", "", value)
         if name == _PATH and (path := _DRAWN.fullmatch(value)):
-            yield _PATH, path[2], item.important
+            yield _PATH, path[2], important
             continue
         for part, told in _longhands(name, value):
             known_word = part not in _PAINTED or not told.isalpha() or _is_colour(told)
             if part in PROPERTIES | _GEOMETRY | {_MIX} and known_word and (safe := safe_value(told)) is not None:
-                yield part, safe, item.important
-
-
-def _filled_in(value: str, variables: dict[str, str]) -> str:
-    """With what the variables stand for, or what is to be taken in their place; empty if there is neither."""
-    for depth in range(VARIABLES_DEEPEST):
-        if "var(" not in value or (depth and len(value) > VALUE_MOST):
-            break
-        value = _VARIABLE.sub(lambda found: variables.get(found[1], found[2] or "").strip(), value)
-    return value
-
-
-def _variables(root: ET.Element, rules: list[_Rule]) -> dict[str, str]:
-    """Variables by name, those of the whole drawing before those of its parts, and the later ones counting."""
-    sources = [rule.content for rule in sorted(rules, key=lambda rule: bool(re.search(r":root|svg|\*", rule.selector)))]
-    parts = [told for node in root.iter() if node is not root and "--" in (told := node.get("style", ""))]
-    found = {}
-    for source in [*parts, *sources, root.get("style", "")]:
-        for item in _blocks(source):
-            if item.type == "declaration" and item.name.startswith("--"):
-                told = tinycss2.serialize(item.value).strip()
-                found[item.name] = told if len(told) <= VALUE_MOST else ""
-    return found
+                yield part, safe, important
 
 
 def _longhands(name: str, value: str) -> list[tuple[str, str]]:

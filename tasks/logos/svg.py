@@ -19,6 +19,7 @@ from xml.etree import ElementTree as ET
 from lxml import etree  # type: ignore[import-untyped]
 from PIL import Image
 
+from tasks.logos.cascade import has_variables
 from tasks.logos.inlining import INNER_URL, PROPERTIES, move_styles, safe_value
 from tasks.logos.refusal import CannotShape, Refusal
 
@@ -310,7 +311,7 @@ class _Collector:
                 node.set("id", value)
         elif key in {"class", "style"}:
             node.set(key, value)  # Both are gone when the styles have been moved.
-        elif key in PROPERTIES and "var(" in value:
+        elif key in PROPERTIES and has_variables(value):
             node.set(key, value)  # Told, or gone, when the styles have been moved, which may say what it stands for.
         elif key in _ATTRIBUTES and (safe := safe_value(value)) is not None:
             node.set(key, safe)

@@ -13,6 +13,7 @@ from tasks import sandbox
 from tasks.logos import render
 from tasks.logos import shape as shape_module
 from tasks.logos.shape import (
+    DrawingTooComplex,
     FileTooLarge,
     LogoRefused,
     NotAPicture,
@@ -152,6 +153,34 @@ AS_BROWSERS_READ_IT = {
     "a rule before a variable": "<style>:root{--c:#000}circle{fill:#e2641d}</style>"
     '<circle cx="60" cy="60" r="45" fill="var(--c)"/>',
     "a variable of a part": '<style>.a{--b:#e2641d;fill:var(--b)}</style><circle class="a" cx="60" cy="60" r="45"/>',
+    "a nearer variable": '<style>:root{--c:#000}</style><g style="--c:#e2641d">'
+    '<circle cx="60" cy="60" r="45" fill="var(--c)"/></g>',
+    "a nearer variable by a rule": '<style>.b{--c:#e2641d}:root{--c:#000}</style><g class="b">'
+    '<circle cx="60" cy="60" r="45" fill="var(--c)"/></g>',
+    "a variable of another part": '<style>:root{--c:#e2641d}.b{--c:#000}</style><g class="b"/>'
+    '<circle cx="60" cy="60" r="45" fill="var(--c)"/>',
+    "a variable by its strongest rule": "<style>#a{--c:#e2641d}circle{--c:#000;fill:var(--c)}</style>"
+    '<circle id="a" cx="60" cy="60" r="45"/>',
+    "an important variable": "<style>:root{--c:#e2641d !important;--c:#000}circle{fill:var(--c)}</style>"
+    '<circle cx="60" cy="60" r="45"/>',
+    "a variable for a variable, told where it is declared": "<style>:root{--b:#e2641d;--c:var(--b)}g{--b:#000}</style>"
+    '<g><circle cx="60" cy="60" r="45" fill="var(--c)"/></g>',
+    "a variable of what uses it": '<defs><circle id="a" cx="60" cy="60" r="45" fill="var(--c, #000)"/></defs>'
+    '<use href="#a" style="--c:#e2641d"/>',
+    "a variable in capitals": '<style>svg{--c:#e2641d}</style><circle cx="60" cy="60" r="45" fill="VAR(--c)"/>',
+    "a variable whose name has signs": "<style>:root{--a\\.b:#e2641d}</style>"
+    '<circle cx="60" cy="60" r="45" fill="var(--a\\.b)"/>',
+    "a variable that stands for itself": "<style>:root{--a:var(--b,#000);--b:var(--a)}</style>"
+    '<circle cx="60" cy="60" r="45" fill="var(--a, #e2641d)"/>',
+    "a variable from the beginning": "<style>@property --c{syntax:'&lt;color&gt;';inherits:true;initial-value:#e2641d}"
+    '</style><circle cx="60" cy="60" r="45" fill="var(--c)"/>',
+    "a variable taken back": "<style>:root{--c:#000}circle{--c:initial;fill:var(--c, #e2641d)}</style>"
+    '<circle cx="60" cy="60" r="45"/>',
+    "a fallback with brackets in brackets": '<circle cx="60" cy="60" r="45" '
+    'fill="var(--c, color-mix(in srgb, rgb(255, 0, 58), rgb(197, 200, 0)))"/>',
+    "a selector beside one that is not known": "<style>:host,:root{--c:#e2641d}circle{fill:var(--c)}</style>"
+    '<circle cx="60" cy="60" r="45"/>',
+    "what stands before an element": f"<style>circle::before{{fill:#000 !important}}</style>{CIRCLE}",
     "a colour that is none": '<circle cx="60" cy="60" r="45" style="fill:#e2641d;fill:nocolour"/>',
     "rules within rules": "<style>g{fill:#000;.a{fill:#fff}&amp;.b circle{fill:#e2641d}@media print{circle{fill:#fff}}}"
     '</style><g class="b"><circle class="a" cx="60" cy="60" r="45"/></g>',
@@ -209,6 +238,14 @@ def test_variables_that_stand_for_themselves_or_for_ever_more_end():
     inner = f"<style>:root{{--a:var(--a);{more}}}circle{{fill:var(--a);stroke:var(--v0)}}</style>"
 
     assert shape(drawing(f'{inner}<circle cx="60" cy="60" r="45"/>')).report.vector
+
+
+def test_variables_for_every_part_of_a_drawing_are_counted():
+    many = "".join(f"--v{at}:{at};" for at in range(400))
+    parts = "<g/>" * 1000
+
+    with pytest.raises(DrawingTooComplex):
+        shape(drawing(f"<style>*{{{many}}}</style>{parts}"))
 
 
 def test_measures_in_shares_of_the_plane_stay_when_it_is_trimmed():
