@@ -106,8 +106,7 @@ def _draws(drawing: Element) -> bool:
 
 def drawing_of(page: Page, styles: Styles, drawing: Element) -> str:
     """The drawing as a file, with what it takes from elsewhere on the page; parts of other files stay references."""
-    colours = styles.colours(drawing)
-    parts: list[str] = []
+    parts: list[Element] = []
     wanted = _referred(drawing)
     known: set[str] = {attribute(one, "id") for one in drawing.iter() if isinstance(one.tag, str)}
     while wanted and len(parts) < 40:
@@ -116,10 +115,11 @@ def drawing_of(page: Page, styles: Styles, drawing: Element) -> str:
         if name in known or part is None:
             continue
         known.add(name)
-        parts.append(pages.as_xml(part, styles.colours(part) if part.tag != "svg" else None))
+        parts.append(part)
         wanted += _referred(part)
-    inner = f"<defs>{''.join(parts)}</defs>" if parts else ""
-    return pages.as_xml(drawing, colours, inner)
+    written = [pages.as_xml(part, styles.colours(part) if part.tag != "svg" else None) for part in parts]
+    inner = f"<defs>{''.join(written)}</defs>" if parts else ""
+    return pages.as_xml(drawing, styles.colours(drawing, parts), inner)
 
 
 def _referred(element: Element) -> list[str]:

@@ -460,7 +460,7 @@ def as_xml(element: Element, styles: dict[Element, str] | None = None, inner: st
     tag = _CASED.get(element.tag, element.tag)
     if ":" in tag or tag == "script" or depth > DEPTH:
         return ""
-    style = ";".join(filter(None, ((styles or {}).get(element, ""), attribute(element, "style"))))
+    style = (styles or {}).get(element) or attribute(element, "style")
     written = {"style": style} if style else {}
     for given, value in element.attrib.items():
         name = "href" if given == "xlink:href" else _CASED.get(given, given)

@@ -2,12 +2,25 @@
 
 import re
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
+from functools import cached_property
 from urllib.parse import urljoin
 
 import cssselect2  # type: ignore[import-untyped]
 
+from tasks.logos.cascade import (
+    VALUE_MOST,
+    Declaration,
+    Scope,
+    Scopes,
+    has_variables,
+    selectors,
+    unescaped,
+    variables_in,
+    winning,
+)
 from tasks.logos.page import Element, Page, attribute, words
 
 RULES = 20_000
@@ -15,11 +28,20 @@ MATCHED = 500
 """Rules that are compared with the elements of a page at once."""
 MATCHING_SECONDS = 2.0
 """Style sheets made to keep us busy are left when this time is up."""
-_PICTURED = re.compile(r"background|content|mask|list-style|border-image|--")
+DECLARED_MOST = 300_000
+"""Variables that the elements of one page are given."""
+PICTURE_MOST = 400_000
+"""Characters of a picture within a variable."""
+_PICTURED = re.compile(r"background|content|mask|list-style|border-image")
 _BOX = re.compile(r"width|height|box-sizing|padding.*|background(-position.*|-size)?")
 _PLACES = re.compile(
     r"(?<![\w#.-])(?:[-+]?[\d.]+(?:px|%|r?em)?|left|center|right|top|bottom|auto|cover|contain)(?![\w.-])"
 )
+_OTHERWISE = re.compile(
+    r"(?<!not )\bprint\b|\bnot (?:all|screen)\b|(?<!not \()prefers-color-scheme\s*:\s*dark"
+    r"|prefers-contrast\s*:\s*more|forced-colors\s*:\s*active"
+)
+"""Media that are not a light screen without particular wishes."""
 WIDE = 1280
 """Pixels of the screen on which the page is seen."""
 _COLOURS = words(
@@ -28,6 +50,11 @@ _COLOURS = words(
     visibility clip-path clip-rule mask transform stroke-linecap stroke-linejoin
     """
 )
+
+
+_PICTURE = re.compile(r"url\(|image-set\(", re.IGNORECASE)
+_SHOWN_ELSEWHERE = words("symbol g path rect circle ellipse polygon polyline line text use")
+"""What a drawing may take from elsewhere on the page to be shown in it; it inherits there."""
 
 
 @dataclass(frozen=True)
@@ -67,25 +94,20 @@ class Styles:
         for base, text in [*((page.base, text) for text in inner), *sheets]:
             self.rules += rules(text, base)
         del self.rules[RULES:]
-        self._values: dict[str, tuple[str, str]] = {}
-        for rule in self.rules:
-            for name, value in rule.declarations.items():
-                if name.startswith("--"):
-                    self._values[name] = (value, rule.base)
 
     def pictures(self) -> Iterator[Painted]:
         for element in self._page.elements:
             if style := attribute(element, "style"):
                 told = declarations(style)
-                for how, address, base in self._addresses(told, self._page.base):
-                    yield Painted(element, address, base, "", told, how)
-        pictured = [rule for rule in self.rules if any(True for _ in self._addresses(rule.declarations, rule.base))]
+                for how, address in self._addresses(element, told, self._page.base):
+                    yield Painted(element, address, self._page.base, "", told, how)
+        pictured = [rule for rule in self.rules if self._may_picture(rule.declarations)]
         seen = set()
         for element, rule in self._matches(self._page.elements, pictured):
-            for how, address, base in self._addresses(rule.declarations, rule.base):
+            for how, address in self._addresses(element, rule.declarations, rule.base, rule.selector):
                 if (element, address) not in seen:
                     seen.add((element, address))
-                    yield Painted(element, address, base, rule.selector, rule.declarations, how)
+                    yield Painted(element, address, rule.base, rule.selector, rule.declarations, how)
 
     def hidden(self, elements: Iterable[Element]) -> set[Element]:
         """Which of these elements a reader with a wide screen does not see at first."""
@@ -100,7 +122,7 @@ class Styles:
             and not names.isdisjoint(re.findall(r"[\w-]+", rule.selector))
         ]
         told: dict[Element, dict[str, str]] = {}
-        for element, rule in self._matches(list(asked), wanted):
+        for element, rule in self._matches(list(asked), wanted, parts=False):
             kept = told.setdefault(element, {})
             for name in ("display", "visibility"):
                 value = rule.declarations.get(name, kept.get(name, ""))
@@ -131,8 +153,11 @@ class Styles:
             _lay_over(told[one], declarations(attribute(one, "style")))
         return told
 
-    def colours(self, drawing: Element) -> dict[Element, str]:
-        """What the page's style sheets say of a drawing's colours, by element, so that it keeps them elsewhere."""
+    def colours(self, drawing: Element, taken: Iterable[Element] = ()) -> dict[Element, str]:
+        """The style of each part of a drawing with what the page's style sheets say of its colours, for use elsewhere.
+
+        It has the variables of the page, too, as far as they are used in it or in what is *taken* into it.
+        """
         above = [element for element in drawing.iterancestors() if isinstance(element.tag, str)]
         inside = [element for element in drawing.iter() if isinstance(element.tag, str)]
         names = {word for one in [*above, *inside] for word in (one.tag, *_names(one))}
@@ -140,80 +165,203 @@ class Styles:
             rule
             for rule in self.rules
             if not _COLOURS.isdisjoint(rule.declarations)
-            and "print" not in rule.media
-            and "dark" not in rule.media
+            and _is_for_wide_screens(rule.media)
             and not names.isdisjoint(re.findall(r"[\w-]+", rule.selector))
         ]
-        told = {one: self._filled_in(one.attrib) for one in inside}
-        for element, rule in self._matches([*reversed(above), *inside], wanted):
-            told.setdefault(element, {}).update(
-                {name: self._value(value) for name, value in rule.declarations.items() if name in _COLOURS}
-            )
-        for element in inside:
-            told[element].update(self._filled_in(declarations(attribute(element, "style"))))
-        inherited = {name: value for one in reversed(above) for name, value in self._handed_down(told, one)}
-        told[drawing] = inherited | told[drawing]
-        return {
-            one: ";".join(f"{name}:{value}" for name, value in told[one].items() if value != "inherit")
-            for one in inside
-            if told[one]
+        said: dict[Element, list[Declaration]] = {one: [] for one in [*above, *inside]}
+        for element, rule in self._matches(list(said), wanted, parts=False):
+            said[element] += [one for one in _listed(rule.declarations) if one[0] in _COLOURS]
+        for element in said:
+            said[element] += _listed(declarations(attribute(element, "style")))
+        won = {one: winning(every) for one, every in said.items()}
+        asked = [*inside, *(one for part in taken for one in part.iter() if isinstance(one.tag, str))]
+        styled = (value for every in won.values() for value in every.values())
+        used = variables_in(" ".join(styled)).union(*map(self._used_by, asked))
+        behind = self._behind(used)
+        own = {one: self._short_variables(one, behind) for one in inside}
+        styles = {one: own[one] | won[one] for one in inside}
+        inherited: dict[str, str] = {}
+        if drawing.tag in _SHOWN_ELSEWHERE:  # What uses it hands its own colours down.
+            return _written(styles)
+        for one in reversed(above):
+            for name in ("color", "fill", "stroke"):
+                value = self._scopes.of(one).fill_in(won[one].get(name, ""))
+                if value and value != "inherit":
+                    inherited[name] = value
+        for name in used.union(*(variables_in(value) for every in own.values() for value in every.values())):
+            if above and (value := self._scopes.of(above[0]).value(name)) is not None:
+                inherited[name] = value
+        told_there = {name: value for name, value in styles[drawing].items() if value != "inherit"}
+        styles[drawing] = {one: inherited[one] for one in inherited if not attribute(drawing, one)} | told_there
+        return _written(styles)
+
+    # Variables.
+
+    @cached_property
+    def _definitions(self) -> dict[str, list[str]]:
+        """Every value that the page's variables have anywhere."""
+        found: dict[str, list[str]] = {}
+        styled = [declarations(style) for one in self._page.elements if "--" in (style := attribute(one, "style"))]
+        for told in [*(rule.declarations for rule in self.rules), *styled]:
+            for name, value in told.items():
+                if name.startswith("--"):
+                    found.setdefault(name, []).append(value)
+        return found
+
+    @cached_property
+    def _picturing(self) -> set[str]:
+        """Variables in which there may be a picture."""
+        users: dict[str, set[str]] = {}
+        for name, values in self._definitions.items():
+            for used in {used for value in values for used in variables_in(value)}:
+                users.setdefault(used, set()).add(name)
+        having = {name for name, values in self._definitions.items() if any(map(_PICTURE.search, values))}
+        return _reached(having, lambda name: users.get(name, set()))
+
+    @cached_property
+    def _wanted_variables(self) -> set[str]:
+        """Those with which pictures and colours are told; pages have very many for other things."""
+        used = self._picturing.copy()
+        for rule in self.rules:
+            for name, value in rule.declarations.items():
+                if name in _COLOURS and "(" in value:
+                    used |= variables_in(value)
+        for element in self._page.elements:
+            used |= self._used_by(element)
+        return self._behind(used)
+
+    def _behind(self, used: set[str]) -> set[str]:
+        """These variables, and those that they are told by."""
+        return _reached(used, lambda name: set().union(*map(variables_in, self._definitions.get(name, []))))
+
+    def _short_variables(self, element: Element, names: set[str]) -> dict[str, str]:
+        own = self._own_variables.get(element, {})
+        return {name: value for name, value in own.items() if name in names and len(value) <= VALUE_MOST}
+
+    def _used_by(self, element: Element) -> set[str]:
+        texts = list(element.attrib.values())
+        if element.tag == "style" and element.getparent().tag == "svg":
+            texts.append(element.text or "")
+        return {name for text in texts if has_variables(text) for name in variables_in(text)}
+
+    @cached_property
+    def _own_variables(self) -> dict[Element, dict[str, str]]:
+        """What is declared for each element, on a light and wide screen."""
+        names = self._wanted_variables
+        words = {"root", *(word for one in self._page.elements for word in (one.tag, *one.attrib, *_names(one)))}
+        wanted = []
+        for rule in self.rules:
+            said = re.findall(r"[\w-]+", rule.selector)
+            is_about = not names.isdisjoint(rule.declarations) and not rule.selector.startswith("@")
+            if is_about and (not said or not words.isdisjoint(said)) and _is_for_wide_screens(rule.media):
+                wanted.append(rule)
+        declared = {id(rule): self._variables_of(rule.declarations, rule.base) for rule in wanted}
+        told: dict[Element, list[Declaration]] = {}
+        left = DECLARED_MOST
+        for element, rule in self._matches(self._page.elements, wanted, parts=False):
+            left -= len(declared[id(rule)])
+            if left < 0:
+                break
+            told.setdefault(element, []).extend(declared[id(rule)])
+        for element in self._page.elements:
+            if "--" in (style := attribute(element, "style")):
+                told.setdefault(element, []).extend(self._variables_of(declarations(style), self._page.base))
+        return {element: winning(said) for element, said in told.items()}
+
+    def _variables_of(self, told: Mapping[str, str], base: str) -> list[Declaration]:
+        """The variables among declarations, with addresses that are the same in every style sheet."""
+        names = self._wanted_variables
+        return [(name, _based(value, base), strong) for name, value, strong in _listed(told) if name in names]
+
+    @cached_property
+    def _scopes(self) -> Scopes:
+        initial = {
+            rule.selector.removeprefix("@property").strip(): rule.declarations["initial-value"]
+            for rule in self.rules
+            if rule.selector.startswith("@property") and "initial-value" in rule.declarations
         }
+        return Scopes(self._own_variables, lambda element: element.getparent(), initial, most=PICTURE_MOST)
 
-    def _filled_in(self, told: Mapping[str, str]) -> dict[str, str]:
-        """What is said of colours by the page's own variables, in attributes or declarations."""
-        return {name: self._value(value) for name, value in told.items() if name in _COLOURS and "var(" in value}
-
-    def _handed_down(self, told: dict[Element, dict[str, str]], element: Element) -> list[tuple[str, str]]:
-        own = told.get(element, {}) | {
-            name: self._value(value) for name, value in declarations(attribute(element, "style")).items()
-        }
-        return [
-            (name, value) for name, value in own.items() if name in {"color", "fill", "stroke"} and value != "inherit"
-        ]
-
-    def _matches(self, elements: list[Element], wanted: list[Rule]) -> Iterator[tuple[Element, Rule]]:
-        """Elements with the rules that mean them, the strongest rule last."""
+    def _matches(
+        self, elements: list[Element], wanted: list[Rule], *, parts: bool = True
+    ) -> Iterator[tuple[Element, Rule]]:
+        """Elements with the rules that mean them, or, with *parts*, what is before and after; the strongest last."""
         if not wanted:
             return
         ends = time.monotonic() + MATCHING_SECONDS
         matcher = cssselect2.Matcher()
         for rule in wanted[:MATCHED]:
-            try:
-                for selector in cssselect2.compile_selector_list(_static(rule.selector)):
-                    matcher.add_selector(selector, rule)
-            except (cssselect2.SelectorError, ValueError, RecursionError):
-                continue
+            for selector in selectors(_static(rule.selector)):
+                matcher.add_selector(selector, rule)
         asked = set(elements)
         for wrapper in cssselect2.ElementWrapper.from_html_root(self._page.root).iter_subtree():
             if time.monotonic() > ends:
                 return
             if wrapper.etree_element in asked:
-                for *_, rule in matcher.match(wrapper):
-                    yield wrapper.etree_element, rule
+                for *_, part, rule in matcher.match(wrapper):
+                    if parts or part is None:
+                        yield wrapper.etree_element, rule
 
-    def _addresses(self, told: dict[str, str], base: str) -> Iterator[tuple[str, str, str]]:
+    def _may_picture(self, told: Mapping[str, str]) -> bool:
+        return any(
+            bool(urls(value)) or not self._picturing.isdisjoint(variables_in(value))
+            for name, value in told.items()
+            if _is_pictured(name)
+        )
+
+    def _addresses(
+        self, element: Element, told: Mapping[str, str], base: str, said: str = ""
+    ) -> Iterator[tuple[str, str]]:
+        """How a picture is put on the element, and its address."""
         for name, value in told.items():
-            if name.startswith("--") or not _PICTURED.search(name):
+            if not _is_pictured(name):
                 continue
             how = "mask" if "mask" in name else "content" if name == "content" else "background"
-            found = [(address, base) for address in urls(value)]
-            for variable in re.findall(r"var\(\s*(--[\w-]+)", value):
-                told_as, where = (told[variable], base) if variable in told else self._values.get(variable, ("", base))
-                found += [(address, where) for address in urls(told_as)]
-            for address, where in found:
-                yield how, address, where
+            filled: str | None = value
+            if not self._picturing.isdisjoint(variables_in(value)):
+                scope = self._scopes.of(element)
+                if re.search(r":(before|after)", said):  # Which have variables of their own.
+                    scope = Scope(winning(self._variables_of(told, base)), scope, most=PICTURE_MOST)
+                filled = scope.fill_in(_based(value, base), PICTURE_MOST)
+            for address in urls(filled or ""):
+                yield how, address
 
-    def _value(self, value: str, depth: int = 0) -> str:
-        """With the page's own variables filled in."""
 
-        def filled(found: re.Match[str]) -> str:
-            known = self._values.get(found[1])
-            return known[0] if known else (found[2] or "inherit")
+def _is_pictured(name: str) -> bool:
+    return not name.startswith("--") and _PICTURED.search(name) is not None
 
-        value = value.replace("!important", "").strip()
-        if "var(" in value and depth < 5:
-            return self._value(re.sub(r"var\(\s*(--[\w-]+)\s*(?:,\s*([^()]*))?\)", filled, value), depth + 1)
-        return value
+
+def _listed(told: Mapping[str, str]) -> list[Declaration]:
+    return [
+        (name, _IMPORTANT.sub("", value).strip(), _IMPORTANT.search(value) is not None) for name, value in told.items()
+    ]
+
+
+def _written(styles: Mapping[Element, Mapping[str, str]]) -> dict[Element, str]:
+    return {one: ";".join(f"{name}:{value}" for name, value in told.items()) for one, told in styles.items() if told}
+
+
+def _reached(begin: set[str], further: Callable[[str], set[str]]) -> set[str]:
+    """All that is reached from these, step by step."""
+    reached, left = set(begin), list(begin)
+    while left:
+        more = further(left.pop()) - reached
+        reached |= more
+        left += more
+    return reached
+
+
+def _based(value: str, base: str) -> str:
+    """With addresses that are no longer relative to their style sheet."""
+
+    def joined(found: re.Match[str]) -> str:
+        address = _ESCAPED.sub(r"\1", found[1] or found[2] or found[3] or "").strip()
+        if address and not address.startswith(("#", "data:")):
+            with suppress(ValueError):
+                address = urljoin(base, address)
+        return 'url("' + address.replace("\\", "\\\\").replace('"', '\\"') + '")'
+
+    return _URL.sub(joined, value)
 
 
 def _lay_over(told: dict[str, str], more: dict[str, str]) -> None:
@@ -237,13 +385,18 @@ def _lay_over(told: dict[str, str], more: dict[str, str]) -> None:
 
 
 def _is_for_wide_screens(media: str) -> bool:
-    """Whether the conditions hold where a page is read on a desk."""
-    if re.search(r"\bprint\b|prefers-color-scheme\s*:\s*dark", media):
+    """Whether the conditions hold where a light page is read on a desk."""
+    return all(any(map(_is_wide, condition.split(","))) for condition in media.lower().split("@"))
+
+
+def _is_wide(query: str) -> bool:
+    """Whether one of several alternatives holds."""
+    if _OTHERWISE.search(query):
         return False
-    limits = re.findall(r"(min|max)-width\s*:\s*([\d.]+)(px|r?em)", media)
+    limits = re.findall(r"(min|max)-width\s*:\s*([\d.]+)(px|r?em)", query)
     limits += [
         ("min" if sign[0] == ">" else "max", size, unit)
-        for sign, size, unit in re.findall(r"width\s*([<>]=?)\s*([\d.]+)(px|r?em)", media)
+        for sign, size, unit in re.findall(r"width\s*([<>]=?)\s*([\d.]+)(px|r?em)", query)
     ]
     return all(
         (pixels <= WIDE) if least == "min" else (pixels >= WIDE)
@@ -252,7 +405,7 @@ def _is_for_wide_screens(media: str) -> bool:
 
 
 def rules(text: str, base: str) -> Iterator[Rule]:
-    """Every rule that a style sheet has, also those within conditions."""
+    """Every rule that a style sheet has, also those within conditions, and ``@property``."""
     masked, kept = _masked(text)
     open_blocks: list[str] = []
     pieces = re.split(r"([{}])", masked)  # Text, brace, text, brace …
@@ -261,7 +414,7 @@ def rules(text: str, base: str) -> Iterator[Rule]:
             open_blocks.append(before.rpartition(";")[2].strip())
         elif open_blocks:
             selector = open_blocks.pop()
-            if selector and not selector.startswith("@"):
+            if selector and (not selector.startswith("@") or selector.startswith("@property")):
                 media = " ".join(block for block in open_blocks[-8:] if block.startswith("@"))
                 yield Rule(_restored(selector, kept), _read(before, kept), _restored(media, kept), base)
 
@@ -283,8 +436,7 @@ def imports(text: str, base: str) -> list[str]:
 
 def urls(value: str) -> list[str]:
     """Addresses of pictures in a value; of several for several screens all of them."""
-    found = re.findall(r"""url\(\s{0,9}(?:"([^"]*)"|'([^']*)'|([^)"'(]*))\s{0,9}\)""", value)
-    named = ["".join(parts).strip().replace("\\", "") for parts in found]
+    named = [_ESCAPED.sub(r"\1", "".join(parts)).strip() for parts in _URL.findall(value)]
     if "image-set(" in value:
         named += re.findall(r"""["']([^"']+\.(?:svg|png|webp|jpe?g|gif))["']""", value)
     return list(dict.fromkeys(address for address in named if address and not address.startswith("#")))
@@ -301,11 +453,16 @@ def _masked(text: str) -> tuple[str, list[str]]:
     return _KEPT.sub(keep, _without_comments(text.replace("\x01", ""))), kept
 
 
+_QUOTED = r"""(?:"([^"\\]*+(?:\\.[^"\\]*+)*+)"|'([^'\\]*+(?:\\.[^'\\]*+)*+)')"""
 _KEPT = re.compile(
-    r"""url\((?:\s{0,9}"[^"]{0,400000}"\s{0,9}|\s{0,9}'[^']{0,400000}'\s{0,9}|[^)"'(]{0,4000})\)"""
-    r"""|"[^"\n]{0,4000}"|'[^'\n]{0,4000}'""",
-    re.IGNORECASE,
+    # What is escaped outside of quotes begins none, so that a sheet of nothing else is read once.
+    rf"""\\.|url\(\s{{0,9}}(?:{_QUOTED}|[^)"'(]{{0,4000}})\s{{0,9}}\)"""
+    r"""|"[^"\\\n]{0,4000}+(?:\\.[^"\\\n]{0,4000}+){0,400}+"|'[^'\\\n]{0,4000}+(?:\\.[^'\\\n]{0,4000}+){0,400}+'""",
+    re.IGNORECASE | re.DOTALL,
 )
+_URL = re.compile(rf"""url\(\s{{0,9}}(?:{_QUOTED}|([^)"'(]*))\s{{0,9}}\)""", re.IGNORECASE | re.DOTALL)
+_IMPORTANT = re.compile(r"!\s*important\s*\Z", re.IGNORECASE)
+_ESCAPED = re.compile(r"\\(.)", re.DOTALL)
 
 
 def _without_comments(text: str) -> str:
@@ -324,12 +481,14 @@ def _restored(text: str, kept: list[str]) -> str:
 
 
 def _read(text: str, kept: list[str]) -> dict[str, str]:
-    told = {}
+    told: dict[str, str] = {}
     for part in text.split(";"):
         name, colon, value = part.partition(":")
         if colon:
-            name = name.strip().lower().removeprefix("-webkit-")
-            told[name] = _restored(value.strip(), kept)
+            name = _restored(name.strip(), kept)
+            name = unescaped(name) if name.startswith("--") else name.lower().removeprefix("-webkit-")
+            if not _IMPORTANT.search(told.get(name, "")) or _IMPORTANT.search(value):
+                told[name] = _restored(value.strip(), kept)
     return told
 
 

@@ -567,6 +567,83 @@ def test_colours_by_variables_of_the_page_are_its_colours(site, told):
     assert opaque == {(0xC0, 0x00, 0x10, 255), (0x20, 0x40, 0x60, 255)}
 
 
+BRAND = ":root{--brand:#c00010;--dark:#204060}"
+FALSE = "{--brand:#00ff00;--dark:#00ffff}"
+AROUND = {
+    "a rule for dark screens": (f"{BRAND}@media (prefers-color-scheme:dark){{:root{FALSE}}}", ""),
+    "a rule for paper": (f"{BRAND}@media print{{:root{FALSE}}}", ""),
+    "a rule for small screens": (f"{BRAND}@media (max-width:600px){{:root{FALSE}}}", ""),
+    "a rule for two media": (f":root{FALSE}@media print, screen{{{BRAND}}}", ""),
+    "a theme that is not chosen": (f'{BRAND}[data-theme="dark"]{FALSE}.dark{FALSE}', ""),
+    "another part of the page": (f"{BRAND}footer{FALSE}", ""),
+    "what stands before an element": (f"{BRAND}header::before{FALSE}", ""),
+    "a rule for an element around": (f"header{{--brand:#c00010;--dark:#204060}}:root{FALSE}", ""),
+    "a style of an element around": (f":root{FALSE}", "--brand:#c00010;--dark:#204060"),
+    "an important one": (f":root{{--brand:#c00010 !important;--dark:#204060!important}}:root{FALSE}", ""),
+    "one beside a selector that is not known": (":host," + BRAND, ""),
+    "a variable in capitals": (f"{BRAND}:root{{--Brand:#00ff00;--DARK:#00ffff}}", ""),
+    "a variable for a variable": (":root{--x:#c00010;--brand:var(--x);--dark:#204060}header{--x:#00ff00}", ""),
+    "a value from the beginning": (
+        "@property --brand{syntax:'<color>';inherits:true;initial-value:#c00010}:root{--dark:#204060}",
+        "",
+    ),
+}
+SHAPES = {
+    "attributes": ('fill="var(--brand, #ff0)"', 'fill="VAR(--dark)"', ""),
+    "styles": ('style="fill:var(--brand, #ff0)"', 'style="fill:var(--dark)"', ""),
+    "a rule": ('class="a"', 'class="b"', "<style>.a{fill:var(--brand,#ff0)}.b{fill:var(--dark)}</style>"),
+}
+
+
+@pytest.mark.parametrize("told", SHAPES)
+@pytest.mark.parametrize("name", AROUND)
+def test_a_variable_of_the_page_is_the_one_that_its_element_has_on_a_light_and_wide_screen(name, told):
+    css, style = AROUND[name]
+    one, other, inner = SHAPES[told]
+    drawn = f'<svg aria-label="Logo" viewBox="0 0 220 60" width="220" height="60">{inner}'
+    drawn += f"<path d='M5 5h50v50H5z' {one}/><path d='M70 20h140v20H70z' {other}/></svg>"
+    found = first(f'<header style="{style}"><a href="/">{drawn}</a></header><footer></footer>', f"<style>{css}</style>")
+
+    assert colours(shape(found.drawing.encode()).png) == {(0xC0, 0x00, 0x10), (0x20, 0x40, 0x60)}
+
+
+def test_a_picture_by_a_variable_is_the_one_that_its_element_has(site):
+    site.pages["/"] = page(
+        '<header><a href="/" class="logo" title="Logo"></a></header><footer><i class="b"></i></footer>',
+        "<style>:root{--x:url(/a.png);--y:var(--x)}.logo{width:200px;height:60px;background:var(--y)}"
+        "footer{--x:url(/b.png);--y:var(--x)}</style>",
+    ).content
+    site.pages["/a.png"] = picture()
+
+    assert taken(site) == "/a.png"
+
+
+def test_an_important_colour_of_a_drawing_wins():
+    css = ".logo path{fill:#c00010 !important}.logo .a{fill:#00ff00}.logo::before{fill:#0000ff !important}"
+    drawn = '<svg aria-label="Logo" viewBox="0 0 60 60"><path class="a" style="fill:#000" d="M5 5h50v50H5z"/></svg>'
+    found = first(f'<header><a href="/" class="logo">{drawn}</a></header>', f"<style>{css}</style>")
+
+    assert colours(shape(found.drawing.encode()).png) == {(0xC0, 0x00, 0x10)}
+
+
+def test_a_symbol_has_the_colours_of_what_uses_it():
+    css = "body{color:#333}header{color:#c00010;--dark:#204060}"
+    symbol = '<svg hidden><symbol id="x" viewBox="0 0 220 60"><path fill="currentColor" d="M5 5h50v50H5z"/>'
+    symbol += '<path fill="var(--dark)" d="M70 20h140v20H70z"/></symbol></svg>'
+    drawn = '<a href="/"><svg aria-label="Logo" width="220" height="60"><use href="#x"/></svg></a>'
+    found = first(f"{symbol}<header>{drawn}</header>", f"<style>{css}</style>")
+
+    assert colours(shape(found.drawing.encode()).png) == {(0xC0, 0x00, 0x10), (0x20, 0x40, 0x60)}
+
+
+def test_quotes_may_be_escaped_in_the_address_of_a_picture():
+    drawn = "<svg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 90 30'>" + "<path d='M0 0h90v30H0z'/>" * 8 + "</svg>"
+    css = '.logo{width:90px;height:30px;background:url("data:image/svg+xml;utf8,' + drawn.replace("'", '\\"') + '")}'
+    found = first('<header><a href="/" class="logo" title="Logo"></a></header>', f"<style>{css}</style>")
+
+    assert found.source == "data:image/svg+xml;utf8," + drawn.replace("'", '"')
+
+
 def test_the_server_may_move_readers_on_as_a_page_may(site):
     site.pages["/"] = (200, {"Refresh": "0; url=/start.html", "Content-Type": "text/html"}, b"<html></html>")
     site.pages["/start.html"] = page('<header><a href="/"><img src="/logo.png" alt="Logo"></a></header>').content
