@@ -45,7 +45,7 @@ HEAD_BYTES = 100_000
 PACKINGS_MOST = 2
 _PACKINGS = frozenset({"gzip", "x-gzip", "deflate", "compress", "x-compress", "br", "zstd", "dcb", "dcz"})
 """Content encodings that there are (RFC 9110, IANA). Servers call others so by mistake, and browsers ignore them."""
-_UNPACKED = frozenset({"gzip", "x-gzip"})
+_UNPACKED = frozenset({"gzip", "x-gzip", "deflate"})
 _GZIP = b"\x1f\x8b"
 _PIECE = 65_536
 PORTS = frozenset({80, 443, 8000, 8080, 8443})
@@ -198,7 +198,7 @@ class Fetcher:
             fetched, moved_to = self._once(address, most, cut=cut or for_robots)
             if moved_to is None:
                 return fetched
-            url = urljoin(str(address), moved_to)
+            url = joined(str(address), moved_to)
         raise TooMuch(url, f"{REDIRECTS} redirects")
 
     def _once(self, address: httpx.URL, most: int, *, cut: bool) -> tuple[Fetched, str | None]:
@@ -213,7 +213,7 @@ class Fetcher:
                 return Fetched(str(address), b"", "", None), moved_to
             if response.status_code >= 500 or response.status_code == 429:
                 raise Faltered(f"{address} answers with status {response.status_code}: try again later.")
-            if response.status_code != 200:
+            if response.status_code not in {200, 203}:  # The second is what proxies say that filter pages.
                 raise Unreachable(str(address), f"status {response.status_code}")
             media_type = response.headers.get("content-type", "").partition(";")[0].strip().lower()
             content = b"".join(self._decoded(response, most, cut=cut))
@@ -227,8 +227,8 @@ class Fetcher:
         if not set(packings) <= _UNPACKED or len(packings) > PACKINGS_MOST:
             raise Unreachable(str(response.url), f"content encoding {said[:20]}")
         pieces = response.iter_raw()
-        for _ in packings:
-            pieces = _unpacked(pieces, most)
+        for packing in reversed(packings):
+            pieces = _unpacked(pieces, packing, most)
         left = most
         for piece in _undamaged(pieces, str(response.url)):
             if self.is_late:
@@ -257,8 +257,8 @@ class Fetcher:
             return self._robots[site]
 
 
-def _unpacked(chunks: Iterator[bytes], most: int) -> Iterator[bytes]:
-    """What gzip packed, in small pieces and no more than a little over *most*; also several packings in a row.
+def _unpacked(chunks: Iterator[bytes], packing: str, most: int) -> Iterator[bytes]:
+    """What was packed, in small pieces and no more than a little over *most*; also several packings in a row.
 
     What follows them is left out, and what was never packed stays as it is: servers say so by mistake.
     """
@@ -266,13 +266,13 @@ def _unpacked(chunks: Iterator[bytes], most: int) -> Iterator[bytes]:
     for chunk in chunks:
         while chunk and left > 0:
             if member is None:
-                if not chunk.startswith(_GZIP[: len(chunk)]):
-                    if began:
-                        return
+                if began and (packing == "deflate" or not chunk.startswith(_GZIP[: len(chunk)])):
+                    return
+                if packing != "deflate" and not chunk.startswith(_GZIP[: len(chunk)]):
                     yield chunk
                     yield from chunks
                     return
-                member, began = zlib.decompressobj(wbits=31), True
+                member, began = zlib.decompressobj(wbits=_window(packing, chunk)), True
             piece = member.decompress(chunk, min(left, _PIECE))
             left -= len(piece)
             if piece:
@@ -281,11 +281,27 @@ def _unpacked(chunks: Iterator[bytes], most: int) -> Iterator[bytes]:
             member = None if member.eof else member
 
 
+def _window(packing: str, chunk: bytes) -> int:
+    """How zlib is told what it gets. ``deflate`` has a head by its standard, and in the words of some servers none."""
+    if packing != "deflate":
+        return 31
+    return 15 if chunk[0] & 15 == zlib.DEFLATED else -15
+
+
 def _undamaged(pieces: Iterator[bytes], address: str) -> Iterator[bytes]:
     try:
         yield from pieces
     except zlib.error as error:
         raise Unreachable(address, "damaged content encoding") from error
+
+
+def joined(base: str, address: str) -> str:
+    """The address as seen from *base*, where browsers take a backslash for a slash."""
+    scheme = re.match(r"\s*([a-z][a-z0-9+.-]*):", address, re.IGNORECASE)
+    if "\\" in address and (scheme is None or scheme[1].lower() in {"http", "https"}):
+        path, mark, query = re.match(r"([^?#]*)([?#]?)(.*)", address, re.DOTALL).groups()  # type: ignore[union-attr]
+        address = path.replace("\\", "/") + mark + query
+    return urljoin(base, address)
 
 
 def _contact() -> str:
@@ -427,7 +443,7 @@ class _Stream(httpcore.NetworkStream):
 
 _INTERIM = rb"HTTP/[\d.]+ 1\d\d[^\n]*\n(?:[^\r\n][^\n]*\n)*\r?\n"
 """The head of an answer that only says that another one follows."""
-_HEAD = re.compile(rb"((?:" + _INTERIM + rb")*)([^\r\n][^\n]*\n)((?:[^\r\n][^\n]*\n)*)(?=\r?\n)")
+_HEAD = re.compile(rb"(?:\r?\n){0,9}((?:" + _INTERIM + rb")*)([^\r\n][^\n]*\n)((?:[^\r\n][^\n]*\n)*)(?=\r?\n)")
 _HEADER = re.compile(rb"([!#$%&'*+.^_`|~0-9A-Za-z-]+)[ \t]*:([^\r\n]*)")
 
 
@@ -470,18 +486,28 @@ class _Transport(httpx.BaseTransport):
                 content=b"",
             )
         )
-        return httpx.Response(response.status, headers=response.headers, stream=_Body(response))
+        is_page = any(name.lower() == b"content-type" and b"html" in value.lower() for name, value in response.headers)
+        return httpx.Response(response.status, headers=response.headers, stream=_Body(response, is_page=is_page))
 
     def close(self) -> None:
         self._pool.close()
 
 
 class _Body(httpx.SyncByteStream):
-    def __init__(self, response: httpcore.Response) -> None:
+    def __init__(self, response: httpcore.Response, *, is_page: bool) -> None:
         self._response = response
+        self._is_page = is_page
 
     def __iter__(self) -> Iterator[bytes]:
-        yield from self._response.iter_stream()
+        """What comes. Of a page, less than was promised is still a page: its length is often told before a filter."""
+        began = False
+        try:
+            for piece in self._response.iter_stream():
+                began = True
+                yield piece
+        except httpcore.RemoteProtocolError:
+            if not (began and self._is_page):
+                raise
 
     def close(self) -> None:
         self._response.close()

@@ -7,12 +7,12 @@ from functools import cached_property
 from html import escape
 from itertools import islice
 from typing import Any, TypeAlias, TypeVar
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import urlsplit
 
 from bs4.dammit import UnicodeDammit
 from lxml import etree  # type: ignore[import-untyped]
 
-from tasks.logos.fetch import Fetched
+from tasks.logos.fetch import Fetched, joined
 
 INLINE_MOST = 300_000
 """Characters of an SVG within the page."""
@@ -20,6 +20,8 @@ DEPTH = 60
 """Elements around a picture that are looked at."""
 ADDRESS_MOST = 4000
 """Characters of an address."""
+_WIDE_ENCODINGS = ("utf-16", "utf-16le", "utf-16be", "utf16", "utf_16")
+"""What a page in bytes that can be read so far says of itself in such an encoding cannot be true."""
 _NUMBER = "data-drawing-number"
 _TAG = re.compile(
     r"""<!--.*?(?:-->|\Z)
@@ -119,7 +121,13 @@ class Page:
 
     def __init__(self, page: Fetched, firm_name: str, homes: Iterable[str] = ()) -> None:
         known = [page.charset] if page.charset else []
-        decoded = UnicodeDammit(page.content, known_definite_encodings=known, is_html=True).unicode_markup
+        is_wide = page.content.startswith((b"\xff\xfe", b"\xfe\xff")) or "utf-16" in (page.charset or "").lower()
+        decoded = UnicodeDammit(
+            page.content,
+            known_definite_encodings=known,
+            exclude_encodings=[] if is_wide else _WIDE_ENCODINGS,
+            is_html=True,
+        ).unicode_markup
         self.text = (decoded or page.content.decode("utf-8", "replace")).replace("\x00", "")
         self._drawn_at: list[int] = []
 
@@ -140,8 +148,8 @@ class Page:
         self.url = page.url
         self.refresh = page.refresh
         base = next((attribute(one, "href") for one in self.all("base") if one.get("href")), "")
-        joined = _joined(page.url, base)
-        self.base = joined if joined.startswith("http") else page.url
+        based = _joined(page.url, base)
+        self.base = based if based.startswith("http") else page.url
         self.site = site_of(page.url)
         self.firm_name = firm_name
         self._homes = {_without_end(home) for home in (page.url, *homes)}
@@ -408,7 +416,7 @@ _LANGUAGE = re.compile(r"/([a-z]{2})(?:[-_][a-z]{2})?(?:/|$)")
 
 def _joined(base: str, address: str) -> str:
     try:
-        return urljoin(base, address)
+        return joined(base, address)
     except ValueError:
         return ""
 

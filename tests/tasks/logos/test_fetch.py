@@ -208,8 +208,8 @@ def test_a_compressed_bomb_is_counted_unpacked(site):
     assert time.monotonic() - started < 5
 
 
-@pytest.mark.parametrize("packing", ["gzip, br", "br", "deflate", "gzip, gzip, gzip"])
-def test_packings_that_we_did_not_ask_for_are_refused(site, packing):
+@pytest.mark.parametrize("packing", ["gzip, br", "br", "zstd", "gzip, gzip, gzip", "gzip, deflate, gzip"])
+def test_packings_that_we_cannot_open_or_that_are_too_many_are_refused(site, packing):
     site.pages["/"] = (200, {"Content-Encoding": packing}, zlib.compress(b"x"))
 
     with Fetcher() as fetcher, pytest.raises(Unreachable):
@@ -222,6 +222,11 @@ PACKED = {
     "packed under its old name": ("X-GZip", gzip.compress(HELLO)),
     "in several pieces": ("gzip", gzip.compress(HELLO[:70]) + gzip.compress(b"") + gzip.compress(HELLO[70:])),
     "packed twice": ("gzip, gzip", gzip.compress(gzip.compress(HELLO))),
+    "deflated": ("deflate", zlib.compress(HELLO)),
+    "deflated without a head": ("Deflate", zlib.compress(HELLO)[2:-4]),
+    "deflated with zeros behind it": ("deflate", zlib.compress(HELLO) + bytes(512)),
+    "deflated, then packed": ("deflate, gzip", gzip.compress(zlib.compress(HELLO))),
+    "packed, then deflated": ("gzip, deflate", zlib.compress(gzip.compress(HELLO))),
     "with zeros behind it": ("gzip", gzip.compress(HELLO) + bytes(512)),
     "not packed at all": ("gzip", HELLO),
     "an encoding that is none": ("none", HELLO),
@@ -281,6 +286,45 @@ def test_careless_headers_are_overlooked(site, name):
 
     assert fetched.content == b"logo"
     assert fetched.media_type == "image/png"
+
+
+def _answering(answer: bytes):
+    def act(connection, path):
+        connection.sendall(NO_ROBOTS if path == "/robots.txt" else answer)
+        connection.shutdown(socket.SHUT_WR)
+
+    return Hostile(act)
+
+
+def test_a_blank_line_before_an_answer_is_overlooked(site):
+    with _answering(b"\r\nHTTP/1.1 200 OK\r\nConnection: close\r\n\r\nlogo") as careless, Fetcher() as fetcher:
+        assert fetcher.get(f"{careless.url}/").content == b"logo"
+
+
+@pytest.mark.parametrize(("media_type", "is_taken"), [("text/html; charset=utf-8", True), ("image/svg+xml", False)])
+def test_a_page_may_be_shorter_than_it_was_said_to_be_and_a_picture_may_not(site, media_type, is_taken):
+    head = f"HTTP/1.1 200 OK\r\nContent-Type: {media_type}\r\nContent-Length: 999\r\n\r\n"
+    with _answering(head.encode() + b"<p>short</p>") as careless, Fetcher() as fetcher:
+        if is_taken:
+            assert fetcher.get(f"{careless.url}/").content == b"<p>short</p>"
+        else:
+            with pytest.raises(Faltered):
+                fetcher.get(f"{careless.url}/")
+
+
+def test_what_a_proxy_has_changed_is_an_answer(site):
+    site.pages["/"] = (203, {}, HELLO)
+
+    with Fetcher() as fetcher:
+        assert fetcher.get(f"{site.url}/").content == HELLO
+
+
+def test_a_backslash_in_an_address_is_a_slash(site):
+    site.pages["/a/"] = (302, {"Location": "..\\b\\c.html?d=\\e"}, b"")
+    site.pages["/b/c.html?d=\\e"] = site.pages["/b/c.html?d=%5Ce"] = HELLO
+
+    with Fetcher() as fetcher:
+        assert fetcher.get(f"{site.url}/a/").content == HELLO
 
 
 def test_a_site_that_drips_is_left_when_its_time_is_up(site):

@@ -1,6 +1,7 @@
 """The firm's logo is found by evidence, and what is not the firm's logo is not taken for it."""
 
 import time
+from dataclasses import replace
 from io import BytesIO
 from random import Random
 
@@ -642,6 +643,19 @@ def test_quotes_may_be_escaped_in_the_address_of_a_picture():
     found = first('<header><a href="/" class="logo" title="Logo"></a></header>', f"<style>{css}</style>")
 
     assert found.source == "data:image/svg+xml;utf8," + drawn.replace("'", '"')
+
+
+def test_addresses_with_backslashes_are_those_that_browsers_read():
+    assert best(r'<header><a href="\"><img src="bilder\kopf.png" alt="Logo"></a></header>') == "bilder/kopf.png"
+
+
+@pytest.mark.parametrize("charset", ["utf-16", "UTF-16LE"])
+def test_a_page_that_says_of_itself_that_it_is_utf_16_is_not(charset):
+    html = f'<meta charset="{charset}"><title>Müßig</title><body><p>Müßig</p></body>'
+    fetched = Fetched(HOME, html.encode(), "text/html", None)
+
+    assert Page(fetched, FIRM).title == "Müßig"
+    assert Page(replace(fetched, content=html.encode("utf-16")), FIRM).title == "Müßig"
 
 
 def test_the_server_may_move_readers_on_as_a_page_may(site):
