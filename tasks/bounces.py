@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from sqlalchemy import select
+from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
 
 from models.audit import record
@@ -47,10 +47,10 @@ def _judge(session: Session, mail: Outgoing, said: Facts) -> None:
     match said.get("kind"):
         case "soft":
             mail.fault = fault[:500] or None
-        case "complaint":
-            mail.complained_at = mail.complained_at or now()
+        case "complaint" if mail.complained_at is None:
+            mail.complained_at = now()
             hold(session, mail, fault, now(), "complaint")
-        case _:
+        case _ if mail.failed_at is None and said.get("kind") != "complaint":  # Of one way of the mail it is said once.
             bounced(session, mail, fault, now())
 
 
@@ -67,18 +67,32 @@ def hold(session: Session, mail: Outgoing, fault: str, at: datetime, reason: str
     person = session.get_one(Person, mail.person_id)
     if person.email != mail.to_address or person.withdrawn_at is not None:
         return  # The address was corrected since, or nobody waits for the person any longer.
-    hold_person(session, mail.onboarding_id, person, f"bad_address:{mail.id}:{mail.to_address}", at, reason, fault)
+    hold_person(session, mail.onboarding_id, person, at, reason, fault)
 
 
-def hold_person(
-    session: Session, case_id: int, person: Person, key: str, at: datetime, reason: str, fault: str = ""
-) -> None:
-    """Write to this person no more until an operator has dealt with the address."""
+def hold_person(session: Session, case_id: int, person: Person, at: datetime, reason: str, fault: str = "") -> None:
+    """Write to this person no more until an operator has dealt with the address; one question asks for it.
+
+    In a case that was stopped nobody is asked: ``ask_for_addresses`` does it when the case goes on.
+    """
     Onboarding.get(session, case_id)  # One after the other: the audit trail has an order.
     person.bounced_at = person.bounced_at or at
+    if Decision.about(session, case_id, person.id, DecisionKind.BAD_ADDRESS):
+        return
+    key = f"{DecisionKind.BAD_ADDRESS}:{person.id}:{at.isoformat()}"
     facts = {"person_id": person.id, "address": person.email, "fault": fault[:500], "reason": reason}
     if Decision.ask(session, case_id, DecisionKind.BAD_ADDRESS, key, at, **facts):
         record(session, case_id, at, ACTS[reason], person=person.id, fault=fault[:500])
+
+
+def ask_for_addresses(session: Session, case: Onboarding, at: datetime) -> None:
+    """Ask for the address of everybody to whom nothing can be written, and about whom nobody is asked."""
+    silent = select(Person).where(Person.firm_id == case.firm_id, Person.bounced_at.is_not(None))
+    for person in session.scalars(silent.where(Person.withdrawn_at.is_(None)).order_by(Person.id)).all():
+        came_back = select(Outgoing.fault, Outgoing.complained_at).where(Outgoing.person_id == person.id)
+        came_back = came_back.where(or_(Outgoing.failed_at.is_not(None), Outgoing.complained_at.is_not(None)))
+        fault, complained_at = session.execute(came_back.order_by(Outgoing.id.desc())).first() or ("", None)
+        hold_person(session, case.id, person, at, "complaint" if complained_at else "bounced", fault or "")
 
 
 def given_up(session: Session, mail: Outgoing, at: datetime) -> None:

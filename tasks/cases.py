@@ -483,9 +483,13 @@ def _readdress(session: Session, case: Onboarding, person: Person, written: str,
 
 
 def _mail_judged(session: Session, case: Onboarding, decision: Decision) -> None:  # noqa: ARG001
-    """Resend: the mail goes out once more as it is. Leave: somebody has told the person by another way."""
+    """Resend: the mail goes out once more, with a link that is good. Leave: the person was told by another way."""
     if decision.verdict is Verdict.RESEND:
-        session.get_one(Outgoing, decision.facts["mail_id"]).send_again(now())
+        mail, at = session.get_one(Outgoing, decision.facts["mail_id"]), now()
+        link = session.get(Link, mail.link_id) if mail.link_id is not None else None
+        if link is not None and link.used_at is None and link.expires_at <= at:
+            link.renew(at)
+        mail.send_again(at)
 
 
 def _silence_broken(session: Session, case: Onboarding, decision: Decision) -> None:

@@ -115,7 +115,7 @@ def _final(original: bytes, copy: _Copy | None, signatures: list[Signature], pro
 def _signatures(session: Session, case: Onboarding, agreement: Agreement, drawing: bytes | None) -> list[Signature]:
     assert agreement.signed_at is not None and agreement.countersigned_at is not None  # noqa: PT018
     how, acts = agreement.signed_how or SignedHow.PAGE, trail(session, case.id)
-    organiser, signer = Person.organiser(session, case.firm_id), _signer(session, case, agreement)
+    signer = _signer(session, case, agreement)
     by_delegate = signer is not None and signer.role is Role.SIGNATORY
     email = agreement.signer_email or (signer.email if signer else "")
     role = agreement.signer_function or (Reader(agreement.language).label(signer.role) if signer else "")
@@ -125,12 +125,12 @@ def _signatures(session: Session, case: Onboarding, agreement: Agreement, drawin
     by_page: tuple[Authentication, ...] = ("mail_link", "mail_code") if agreement.code_used else ("mail_link",)
     return [
         Signature(
-            party_name=case.firm.name,
+            party_name=agreement.data["firm_name"],
             digital=_digital(acts, agreement),
             signer_name=agreement.signer or "",
             role=role,
             email=email,
-            delegated_by=f"{organiser.name}, {organiser.email}" if by_delegate else "",
+            delegated_by="{organiser_name}, {organiser_email}".format(**agreement.data) if by_delegate else "",
             delegated_at=agreement.delegated_at if by_delegate else None,
             authentication=("service",) if how is SignedHow.WEBHOOK else by_page,
             sent_at=(agreement.delegated_at if by_delegate else None) or agreement.sent_at,

@@ -1,7 +1,8 @@
 """What was said wrongly of a firm at the start and is put right: its name, what it does, who stands for it.
 
-The firm itself may do so until its agreement is sent, an operator until it is signed, and again once both have signed.
-A version that was sent keeps what it says: an operator withdraws it and sends a new one.
+The firm itself may do so until its agreement is sent, an operator also once both have signed. A version that was sent
+keeps what it says: an operator withdraws it, corrects, and sends a new one. Whom we write to, an operator may correct
+until the firm has signed.
 """
 
 from datetime import timedelta
@@ -24,6 +25,10 @@ from tasks.firms import tell_of_change
 from tasks.people import replace
 
 CONTACTS_A_DAY = 5
+
+
+class VersionOpen(ProvisionError):
+    says = N_("The agreement that can be signed says otherwise: withdraw it, correct this, and send a new version.")
 
 
 class OrganiserRegistered(ProvisionError):
@@ -61,6 +66,7 @@ def correct_firm(
         before = _told(case)
         case.firm.name_anew(name, line_of_business, business)
         if before != _told(case):
+            _require_unsaid(session, case)
             record(session, case.id, now(), "firm.corrected", by, before=before, after=_told(case))
             tell_of_change(session, case, by, before, _told(case))
             case.touch(now())
@@ -132,6 +138,13 @@ def _locked(session: Session, firm_id: int, *, as_operator: bool) -> Onboarding:
     if not as_operator and not may_correct(agreement):
         raise AgreementSent
     return case
+
+
+def _require_unsaid(session: Session, case: Onboarding) -> None:
+    """Raise if the firm can just now sign a version that says otherwise."""
+    agreement = Agreement.latest(session, case.id)
+    if agreement is not None and agreement.is_open:
+        raise VersionOpen
 
 
 def _told(case: Onboarding) -> dict[str, str]:

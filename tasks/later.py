@@ -86,7 +86,7 @@ def not_me(token: str) -> int:
         Onboarding.get(session, case_id).require_going()
         written_to = person.registered_at is not None or _waits_for(session, person)
         if person.bounced_at is None and person.withdrawn_at is None and person.paused_at is None and written_to:
-            hold_person(session, case_id, person, f"not_me:{person.id}:{at.isoformat()}", at, "not_me")
+            hold_person(session, case_id, person, at, "not_me")
         return case_id
 
 

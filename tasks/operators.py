@@ -262,6 +262,7 @@ def escalate_overdue() -> int:
     overdue = select(Decision.id).join(Onboarding, Onboarding.id == Decision.onboarding_id)
     overdue = overdue.where(Decision.answered_at.is_(None), Decision.escalated_at.is_(None))
     overdue = overdue.where(Decision.opened_at < since, Onboarding.stopped_at.is_(None))
+    overdue = overdue.where(~Pause.holds(Onboarding.id.expression, Onboarding.firm_id.expression))
     with reading() as session:
         found = session.scalars(overdue.order_by(Decision.id).limit(ESCALATED_AT_ONCE)).all()
     try:

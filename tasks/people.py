@@ -2,10 +2,11 @@
 
 from enum import StrEnum
 
-from sqlalchemy import select
+from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
 from models.audit import record
+from models.cadence import Cadences, Level, Pause, WaitKind
 from models.client import Client, ClientContact
 from models.db import Facts, reading, transaction
 from models.decision import Decision, drop_mails
@@ -171,11 +172,19 @@ def _tell(session: Session, case: Onboarding, person: Person, change: Change) ->
 
 
 def replace(session: Session, case: Onboarding, person: Person, name: str, email: str) -> None:
-    """Somebody else takes the role of this person; what was sent to the one before opens nothing any more."""
+    """Somebody else takes the role of this person; what was sent to the one before opens nothing any more.
+
+    What the one before was to tell or supply is waited for as before.
+    """
+    at = now()
+    tasks = select(Reminder).where(Reminder.person_id == person.id, Reminder.kind == WaitKind.TASK)
+    open_ones = session.scalars(tasks.where(Reminder.ended_at.is_(None))).all()
     let_go(session, case, person)
     for link in session.scalars(select(Link).where(Link.person_id == person.id)):
-        link.renew(now())
+        link.renew(at)
     person.give_way(name, email)
+    for wait in open_ones:
+        wait.start_anew(Cadences(session, [(case.id, case.firm_id)]).rhythm(wait.kind, case.id), person, at)
 
 
 def let_go(session: Session, case: Onboarding, person: Person) -> None:
@@ -194,3 +203,4 @@ def let_go(session: Session, case: Onboarding, person: Person) -> None:
     for question in Decision.pending(session, case.id):
         if question.facts.get("person_id") == person.id:
             question.close(at)
+    session.execute(delete(Pause).where(Pause.level == Level.PERSON, Pause.owner_id == person.id))

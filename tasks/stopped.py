@@ -16,6 +16,7 @@ from models.person import Person, Role
 from models.schedule import now
 from tasks.accounts import STEP_OF, invite, welcome
 from tasks.agreements import mail_agreement
+from tasks.bounces import ask_for_addresses
 from tasks.cases import Turn, tell_of_number
 from tasks.letterheads import letterhead
 
@@ -45,15 +46,27 @@ def take_up(case_id: int, by: str) -> int:
 
 
 def _ask_again(session: Session, case: Onboarding, stopped: datetime, at: datetime) -> None:
-    """What was open when the case ended, and what ended it."""
+    """What was open when the case ended, and what ended it; and for addresses that have failed since.
+
+    Not how silence goes on, nor what becomes of a mail with a link: both begin anew.
+    """
     ended = select(Decision).where(Decision.onboarding_id == case.id, Decision.answered_at == stopped)
     questions = []
     for one in session.scalars(ended.where(Decision.verdict.in_([Verdict.MOOT, Verdict.STOP])).order_by(Decision.id)):
         if one.kind is DecisionKind.COMPANY_ID and not case.firm.reserve(session, one.facts["number"]):
             tell_of_number(session, case, f"taken:{case.id}:{at.isoformat()}", one.facts["number"], granted=False)
-        elif one.kind is not DecisionKind.SILENT:  # The reminders begin anew.
+        elif one.kind is not DecisionKind.SILENT and not _is_settled(session, one):
             questions.append(one)
     Decision.ask_again(session, case, questions, at)
+    ask_for_addresses(session, case, at)
+
+
+def _is_settled(session: Session, question: Decision) -> bool:
+    """Whether nobody need be asked again: whom it was about has left meanwhile, or a fresh mail takes its place."""
+    if question.kind is DecisionKind.MAIL_FAILED:
+        return session.get_one(Outgoing, question.facts["mail_id"]).link_id is not None
+    person = session.get(Person, question.facts["person_id"]) if "person_id" in question.facts else None
+    return person is not None and person.withdrawn_at is not None
 
 
 def _wait_again(session: Session, case: Onboarding, stopped: datetime, at: datetime, by: str) -> None:

@@ -74,6 +74,7 @@ def publish_logo(case_id: int) -> Standing:
                 _found(session, case, permission, proposals)
         if _question(session, permission) is not None:
             case.wait(StepName.LOGO, Party.OPERATOR, at)
+            Reminder.end(session, StepName.LOGO, at, case=case.id)
             return case.standing(StepName.LOGO)
         organiser = Person.one(session, case.firm_id, Role.ORGANISER)
         if case.wait(StepName.LOGO, Party.ORGANISER, at) and organiser is not None:
@@ -88,6 +89,7 @@ def _search_later(case_id: int) -> Standing:
         if not case.may_begin(StepName.LOGO):
             return case.standing(StepName.LOGO)
         case.wait(StepName.LOGO, Party.PROVISION, at)
+        Reminder.end(session, StepName.LOGO, at, case=case.id)
         case.touch(at + AGAIN)
         return case.standing(StepName.LOGO)
 
@@ -309,6 +311,9 @@ def keep_logo(
     session.flush()
     case.finish(StepName.LOGO, at)
     Reminder.end(session, StepName.LOGO, at, case=case.id)
+    for question in Decision.pending(session, case.id):
+        if question.kind is DecisionKind.LOGO:
+            question.close(at)
     record(session, case.id, at, "logo.chosen", by, source=source, url=url, score=logo.report.score)
     case.touch(at)
 
@@ -323,9 +328,6 @@ def supply_logo(firm_id: int, by: str, content: bytes) -> int:
         permission = LogoPermission.of(session, firm_id)
         if permission is not None:
             permission.offer(None)  # Whoever sends a file has seen what there is.
-        question = _question(session, permission)
-        if question is not None:
-            question.settle(Verdict.REFUSE, "provision", now(), {"note": "The firm sent a file."})
         return case.id
 
 

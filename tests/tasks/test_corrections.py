@@ -8,13 +8,14 @@ from models.firm import BusinessMissing, FirmNameMissing, LineOfBusiness
 from models.link import LinkReplaced, Purpose
 from models.person import AddressInvalid, Person, Role
 from models.request import Named, named
-from tasks import accounts
+from tasks import accounts, agreements
 from tasks.bounces import note_bounce
 from tasks.corrections import (
     CONTACTS_A_DAY,
     AgreementSent,
     ContactNamedOften,
     OrganiserRegistered,
+    VersionOpen,
     correct_contact,
     correct_firm,
     correct_organiser,
@@ -84,8 +85,11 @@ def test_once_the_agreement_is_sent_only_an_operator_corrects():
         correct_firm(firm_of(case_id), ERIKA, name="Neu", **TAX)
     with pytest.raises(AgreementSent):
         correct_contact(firm_of(case_id), ERIKA, paula)
-    correct_firm(firm_of(case_id), BOARD, name="Neu", **TAX, as_operator=True)
+    with pytest.raises(VersionOpen):
+        correct_firm(firm_of(case_id), BOARD, name="Neu", **TAX, as_operator=True)
     correct_contact(firm_of(case_id), BOARD, paula, as_operator=True)
+    agreements.withdraw(case_id, "Falscher Name", BOARD)
+    correct_firm(firm_of(case_id), BOARD, name="Neu", **TAX, as_operator=True)
     assert (case(case_id).firm.name, person(case_id, Role.CONTACT).email) == ("Neu", PAULA)
 
 

@@ -8,17 +8,19 @@ from sqlalchemy import select
 
 from models.agreement import AgreementSent, CopyBeingChecked
 from models.audit import trail
+from models.cadence import Level, Pause
 from models.db import reading, transaction
 from models.decision import Decision, DecisionKind
 from models.exchange import MailKind, Outgoing
 from models.link import Purpose, later_token
-from models.onboarding import Onboarding, StepName
+from models.onboarding import Onboarding, Reminder, StepName
 from models.person import Account, Person, Role
 from models.request import Named
 from models.schedule import Land, now
 from tasks import (
     accounts,
     answers,
+    cadences,
     cases,
     completion,
     corrections,
@@ -453,7 +455,7 @@ def test_who_is_no_operator_any_more_gets_no_mail_about_questions(leaving):
 def test_what_falls_due_for_one_person_moments_apart_is_one_mail(clock):
     case_id = factories.with_organiser()
     with transaction() as session:
-        waits = reminders._waits().where(reminders.Reminder.onboarding_id == case_id)
+        waits = reminders._waits().where(Reminder.onboarding_id == case_id)
         (soon, later_on) = [
             wait
             for wait, *_ in session.execute(waits)
@@ -523,3 +525,148 @@ def id_of_client(firm_id):
     with reading() as session:
         query = select(Person.id).where(Person.firm_id == firm_id, Person.role == Role.CLIENT)
         return session.scalars(query.where(Person.withdrawn_at.is_(None))).first()
+
+
+# ---- addresses that fail, and who is waited for
+
+
+def bounce(email, kind="hard"):
+    note_bounce({"address": email, "kind": kind, "diagnostic": "550 5.1.1 unknown"})
+
+
+def address_questions(case_id):
+    return [kind for kind in open_questions(case_id) if kind is DecisionKind.BAD_ADDRESS]
+
+
+def test_an_address_that_comes_back_again_is_asked_for_again():
+    case_id = factories.opened()
+    factories.advance(case_id)
+    for _ in range(3):
+        bounce(ERIKA)
+        assert len(address_questions(case_id)) == 1
+        factories.decide(case_id, "correct", address=ERIKA)
+
+
+def test_several_mails_to_one_dead_address_are_one_question(clock, leaving):
+    case_id = factories.with_client()
+    for _ in range(2):
+        leaving()
+        clock(hours=1)
+        invitations.resend(id_of(case_id, Role.CLIENT), ERIKA)
+    leaving()
+    with reading() as session:
+        sent = session.scalars(select(Outgoing.message_id).where(Outgoing.to_address == MAX)).all()
+    for message_id in sent:
+        note_bounce({"message_id": message_id, "kind": "hard", "diagnostic": "550"})
+    with reading() as session:
+        client = Person.one(session, firm_of(case_id), Role.CLIENT)
+    bounce(MAX, "complaint")
+    later.not_me(later_token(client.id, client.email))
+
+    assert len(address_questions(case_id)) == 1
+
+
+@pytest.mark.parametrize("kind", ["hard", "complaint"])
+def test_an_address_that_fails_while_the_case_is_stopped_is_asked_for_when_it_goes_on(kind):
+    case_id = factories.opened()
+    factories.advance(case_id)
+    cases.stop_case(case_id, "x", OPERATOR)
+    bounce(ERIKA, kind)
+    assert open_questions(case_id) == []
+
+    stopped.take_up(case_id, OPERATOR)
+
+    assert len(address_questions(case_id)) == 1
+
+
+def test_nobody_is_asked_about_who_was_removed_while_the_case_was_stopped():
+    case_id = factories.with_client()
+    factories.registered(MAX, Purpose.ACTIVATE)
+    bounce(MAX)
+    assert address_questions(case_id) != []
+    cases.stop_case(case_id, "x", OPERATOR)
+    people.withdraw(id_of(case_id, Role.CLIENT), OPERATOR)
+
+    stopped.take_up(case_id, OPERATOR)
+
+    assert address_questions(case_id) == []
+
+
+def test_a_failed_mail_is_no_question_when_a_fresh_one_takes_its_place():
+    case_id = client_invited()
+    cases.stop_case(case_id, "x", OPERATOR)
+
+    stopped.take_up(case_id, OPERATOR)
+
+    assert DecisionKind.MAIL_FAILED not in open_questions(case_id)
+    assert (MailKind.INVITATION, MAX) in unsent()
+
+
+def test_a_mail_that_is_sent_once_more_has_a_link_that_is_good(clock, leaving):
+    case_id = client_invited()
+    leaving()
+    clock(days=60)
+
+    factories.decide(case_id, "resend")
+
+    assert leaving() == [(MailKind.INVITATION, MAX)]
+
+
+def waited_for(case_id):
+    with reading() as session:
+        waits = select(Reminder.step).where(Reminder.onboarding_id == case_id, Reminder.ended_at.is_(None))
+        return set(session.scalars(waits.where(Reminder.person_id.is_not(None))))
+
+
+def test_who_takes_the_organisers_place_is_waited_for_as_the_one_before():
+    case_id = factories.opened(street="", postcode="", city="", land=None)
+    factories.advance(case_id)
+    before = waited_for(case_id)
+    assert {StepName.DETAILS, StepName.LOGO, StepName.ORGANISER} <= before
+
+    corrections.correct_organiser(firm_of(case_id), OPERATOR, NINA)
+
+    assert waited_for(case_id) == before
+
+
+def test_who_takes_a_place_does_not_inherit_the_pause_of_the_one_before():
+    case_id = factories.opened()
+    factories.advance(case_id)
+    cadences.pause(Level.PERSON, id_of(case_id, Role.ORGANISER), OPERATOR)
+
+    corrections.correct_organiser(firm_of(case_id), OPERATOR, NINA)
+
+    with reading() as session:
+        assert session.scalars(select(Pause)).all() == []
+
+
+def test_managers_hear_nothing_of_a_question_in_a_case_whose_reminders_are_paused(clock):
+    factories.operator("chef@convent-it.example", manager=True)
+    case_id = factories.opened(preferred_number="861272")
+    factories.advance(case_id)
+    cadences.pause(Level.CASE, case_id, OPERATOR)
+    clock(days=7)
+
+    assert operators.escalate_overdue.fn() == 0
+    cadences.resume(Level.CASE, case_id, OPERATOR)
+    assert operators.escalate_overdue.fn() == 1
+
+
+def test_which_picture_is_the_logo_is_no_question_once_there_is_one():
+    case_id = factories.with_organiser()
+    with transaction() as session:
+        facts = {"permission_id": 1, "website": "https://freitag.example", "candidates": []}
+        Decision.ask(session, case_id, DecisionKind.LOGO, "logo:1", now(), **facts)
+
+    factories.give_logo(case_id)
+
+    assert open_questions(case_id) == []
+
+
+def test_the_certificate_names_the_firm_as_the_agreement_does():
+    case_id = factories.countersigned()
+    before = certified(case_id).party_name
+    with transaction() as session:
+        Onboarding.get(session, case_id).firm.name = "Neu"
+
+    assert certified(case_id).party_name == before
