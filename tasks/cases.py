@@ -447,8 +447,6 @@ def _address_corrected(session: Session, case: Onboarding, decision: Decision) -
         give_back(session, case, person, by, now())
     elif decision.verdict is Verdict.WITHDRAW:
         stop_waiting_for(session, case, person, by)
-    elif person.registered_at is not None:
-        raise AddressSettled(person.name)
     else:
         _readdress(session, case, person, (decision.answer or {}).get("address", ""), by)
 
@@ -497,6 +495,8 @@ def _silence_broken(session: Session, case: Onboarding, decision: Decision) -> N
     if decision.verdict is Verdict.LEAVE:
         return
     person = session.get_one(Person, decision.facts["person_id"])
+    if decision.verdict is Verdict.CORRECT and person.registered_at is not None:
+        raise AddressSettled(person.name)
     if decision.verdict in {Verdict.CORRECT, Verdict.WITHDRAW}:
         _address_corrected(session, case, decision)
         return
