@@ -161,6 +161,7 @@ class Doubt(StrEnum):
     REWRITTEN = "rewritten"
     MARKED = "marked"
     COVERED = "covered"
+    SAYS_MORE = "says_more"
 
 
 @dataclass(frozen=True)
@@ -245,6 +246,7 @@ def _judged(name: str, seen: dict[str, Any], signers: Sequence[str]) -> Returned
         Doubt.REWRITTEN: not seen["same"],
         Doubt.MARKED: seen["marked"] or any(one.paints and not _may_paint(one, signers) for one in signatures),
         Doubt.COVERED: seen["covered"],
+        Doubt.SAYS_MORE: any(one.reason for one in signatures),
     }
     return Returned(seen["pages"], seen["original_pages"], signatures, best.name if best else "", _those(doubts))
 

@@ -15,11 +15,12 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from cryptography.x509.oid import NameOID
 from PIL import Image, ImageDraw
 from pyhanko.keys import load_private_key_from_pemder_data
-from pyhanko.pdf_utils.generic import DictionaryObject
+from pyhanko.pdf_utils.generic import DictionaryObject, PdfObject, pdf_name
 from pyhanko.pdf_utils.incremental_writer import IncrementalPdfFileWriter
 from pyhanko.sign.fields import SigFieldSpec, append_signature_field
-from pyhanko.sign.signers import PdfSignatureMetadata, PdfSigner, SimpleSigner
+from pyhanko.sign.signers import PdfSignatureMetadata, PdfSigner, SimpleSigner, pdf_signer
 from pyhanko.sign.signers.cms_embedder import SigAppearanceSetup
+from pyhanko.sign.signers.pdf_byterange import SignatureObject
 from pyhanko_certvalidator.registry import SimpleCertificateStore
 
 ISSUER = "Musterzertifikate CA"
@@ -92,17 +93,25 @@ def digitally_signed(
     issuer: str = ISSUER,
     strict: bool = True,
     reason: str | None = None,
+    said: dict[str, PdfObject] | None = None,
     look: Callable[[DictionaryObject, IncrementalPdfFileWriter], None] | None = None,
 ) -> bytes:
     """The file with a signature added as an update; visible in *box* (left, bottom, right, top in points).
 
-    *look* makes of the field what it likes, before it is signed.
+    *look* makes of the field what it likes, before it is signed; *said* are further entries of the signature.
     """
     writer = IncrementalPdfFileWriter(BytesIO(pdf), strict=strict)
     append_signature_field(writer, SigFieldSpec(field, on_page=page, box=box))
     made = PdfSigner(PdfSignatureMetadata(field_name=field, reason=reason), signer(name, issuer))
     drawn = (lambda _, *given: look(*given)) if look else SigAppearanceSetup.apply
-    with patch.object(SigAppearanceSetup, "apply", drawn), ThreadPoolExecutor(1) as apart:
+
+    def saying(*given, **named):
+        signature = SignatureObject(*given, **named)
+        signature.update({pdf_name(name): value for name, value in (said or {}).items()})
+        return signature
+
+    entries = patch.object(pdf_signer, "SignatureObject", saying)
+    with patch.object(SigAppearanceSetup, "apply", drawn), entries, ThreadPoolExecutor(1) as apart:
         # Apart, since it runs an event loop, and so do tests in a browser.
         return apart.submit(made.sign_pdf, writer).result().getvalue()
 

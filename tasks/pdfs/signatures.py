@@ -1,6 +1,7 @@
 """The digital signatures in a PDF, as pyHanko verifies them."""
 
 import logging
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -26,7 +27,7 @@ from tasks.pdfs.reader import entry
 
 log = logging.getLogger(__name__)
 
-REMARK_MOST = 200
+REMARK_MOST, REMARKS_MOST = 200, 20
 SHORT = {
     "common_name": "CN",
     "organization_name": "O",
@@ -38,6 +39,17 @@ SHORT = {
     "country_name": "C",
 }
 """How certificates abbreviate the parts of a name."""
+SAYING_NOTHING = {"/Type", "/Filter", "/SubFilter", "/Contents", "/ByteRange", "/Cert", "/R", "/V", "/Changes"}
+"""Entries of a signature that are the signature itself, or say by which kind of program it is to be read."""
+SAYING_NOTHING |= {"/Prop_Build", "/Prop_AuthTime", "/Prop_AuthType"}
+"""Which program made it, on which system, and how its user signed in there; Adobe's always write so."""
+OF_RULES = {"/Type", "/V", "/P", "/Action", "/Fields"}
+"""What may change afterwards, as a certifying signature and one that locks fields tell it."""
+DATE = re.compile(r"(D:)?\d{4,14}([Z+-][\d']{0,6})?")
+USUAL_ATTRIBUTES = {"content_type", "message_digest", "signing_time", "signing_certificate", "signing_certificate_v2"}
+"""What a signature says of itself: what of, when, and with which certificate."""
+USUAL_ATTRIBUTES |= {"cms_algorithm_protection", "adobe_revocation_info_archival", "1.2.840.113549.1.9.15"}
+"""By which algorithms, with answers about its certificates, and what the signer's program can read (S/MIME)."""
 
 
 @dataclass(frozen=True)
@@ -52,7 +64,7 @@ class Signature:
     issuer: str
     serial: str
     reason: str
-    """What the signer gave as reason, place or contact; viewers show it beside the signature."""
+    """Whatever is said with it besides who signed and when, as reason, place or contact; viewers show it."""
     signed_at: str | None
     """ISO 8601 in UTC: as a time-stamp authority says it, else as the signer's computer did."""
     timestamped: bool
@@ -115,7 +127,7 @@ def _verified(one: EmbeddedPdfSignature, roots: Sequence[x509.Certificate], at: 
         _distinguished(certificate.subject),
         _distinguished(certificate.issuer),
         f"{certificate.serial_number:x}",
-        _remarks(one.sig_object),
+        _remarks(one),
     )
     try:
         status = validate_pdf_signature(one, _context(roots, at))
@@ -163,9 +175,52 @@ def _covering(one: EmbeddedPdfSignature) -> set[SignatureCoverageLevel]:
     return {SignatureCoverageLevel.ENTIRE_FILE, *older}
 
 
-def _remarks(signature: generic.DictionaryObject) -> str:
-    told = (entry(signature, name) for name in ("/Reason", "/Location", "/ContactInfo"))
-    return "; ".join(one_line(str(one))[:REMARK_MOST] for one in told if one)
+def _remarks(one: EmbeddedPdfSignature) -> str:
+    """What is said with a signature besides who signed and when; empty where programs write what they always do.
+
+    Adobe's and pyHanko write no reason, place or contact unless they are told one, iText's and others empty ones.
+    """
+    said = []
+    for name in one.sig_object:
+        value = entry(one.sig_object, name)
+        match name:
+            case _ if name in SAYING_NOTHING:
+                continue
+            case "/Name" if _words(_plainly(value)) <= _words(_distinguished(one.signer_cert.subject)):
+                continue
+            case "/M" if DATE.fullmatch(_plainly(value)):
+                continue
+            case "/Reference":
+                said += _beyond_rules(value)
+            case _:
+                said.append(_plainly(value))
+    attributes = [attribute["type"].native for attribute in one.signer_info["signed_attrs"]]
+    said += [name for name in attributes if name not in USUAL_ATTRIBUTES]
+    return "; ".join(text[:REMARK_MOST] for text in said[:REMARKS_MOST] if text)
+
+
+def _beyond_rules(references: generic.PdfObject) -> list[str]:
+    """What the rules for later changes say besides: usage rights may bear a message that is shown at once."""
+    if not isinstance(references, generic.ArrayObject):
+        return [_plainly(references)]
+    found = []
+    for reference in references:
+        rules = entry(reference, "/TransformParams") if isinstance(reference, generic.DictionaryObject) else None
+        if isinstance(rules, generic.DictionaryObject):
+            found += [_plainly(entry(rules, name)) for name in rules if name not in OF_RULES]
+    return found
+
+
+def _plainly(value: object) -> str:
+    """As viewers show it: in one line, without what cannot be seen."""
+    if value is None or isinstance(value, generic.NullObject):
+        return ""
+    return one_line(value.decode("latin-1") if isinstance(value, bytes) else str(value))
+
+
+def _words(text: str) -> set[str]:
+    """In small letters; a sign that is no part of a word counts as one, unless names are parted by it."""
+    return set(re.findall(r"\w+|[^\w\s,;.=()-]", text.casefold()))
 
 
 def is_contiguous(one: EmbeddedPdfSignature) -> bool:

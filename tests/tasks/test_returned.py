@@ -335,6 +335,10 @@ def numbers(*values) -> generic.ArrayObject:
     return generic.ArrayObject(map(generic.FloatObject, values))
 
 
+def dictionary(**entries) -> generic.DictionaryObject:
+    return generic.DictionaryObject({pdf_name(f"/{name}"): value for name, value in entries.items()})
+
+
 def drawn(writer, width: float = 180, height: float = 50, **entries) -> generic.IndirectObject:
     """A look: some text in white space."""
     made = generic.StreamObject(stream_data=b"0 0 1 rg 2 2 90 20 re f")
@@ -505,6 +509,67 @@ def test_a_file_with_layers_is_for_a_person_to_judge(roots):
     writer.write(out)
 
     assert looked_at(digitally_signed(out.getvalue())).doubts == (Doubt.MARKED,)
+
+
+# ---- what is said with a signature
+
+
+CONDITION = generic.pdf_string("Nur wenn der Preis 1 Euro beträgt")
+SAID = {
+    "as reason": {"/Reason": CONDITION},
+    "as reason, in a plain word": {"/Reason": generic.pdf_string("Zustimmung")},
+    "as place": {"/Location": CONDITION},
+    "as contact": {"/ContactInfo": CONDITION},
+    "as the signer’s name": {"/Name": CONDITION},
+    "behind the signer’s name": {"/Name": generic.pdf_string("Erika Muster (Preis 1 Euro)")},
+    "as a sign behind the signer’s name": {"/Name": generic.pdf_string("Erika Muster ✗")},
+    "as date": {"/M": CONDITION},
+    "in an unknown entry": {"/Vorbehalt": CONDITION},
+    "as bytes that are no text": {"/Reason": generic.ByteStringObject(b"\x81\x8d Preis 1 Euro")},
+    "as a name": {"/Reason": pdf_name("/Preis1Euro")},
+    "beside the rules for later changes": {
+        "/Reference": generic.ArrayObject(
+            [
+                dictionary(
+                    TransformMethod=pdf_name("/DocMDP"),
+                    TransformParams=dictionary(P=generic.NumberObject(2), V=pdf_name("/1.2"), Msg=CONDITION),
+                )
+            ]
+        )
+    },
+}
+USUAL = {
+    "nothing": {},
+    "empty": dict.fromkeys(("/Reason", "/Location", "/ContactInfo", "/Name"), generic.pdf_string("")),
+    "blank": {"/Reason": generic.pdf_string(" \u200b"), "/Location": generic.NullObject()},
+    "the signer’s name": {"/Name": generic.pdf_string("MUSTER, Erika")},
+    "a date without a zone": {"/M": generic.pdf_string("D:20261129120000")},
+    "the program, as Adobe’s name themselves": {"/Prop_Build": dictionary(App=dictionary(Name=pdf_name("/Acrobat")))},
+}
+
+
+@pytest.mark.parametrize("how", SAID)
+def test_what_is_said_with_a_signature_is_for_a_person_to_read(how, roots):
+    found = looked_at(digitally_signed(original(), said=SAID[how]))
+
+    assert found.doubts == (Doubt.SAYS_MORE,)
+    assert any(word in found.signatures[0].reason for word in ("Preis", "Zustimmung", "✗"))
+
+
+@pytest.mark.parametrize("what", USUAL)
+def test_what_programs_write_with_every_signature_says_nothing(what, roots):
+    found = looked_at(digitally_signed(original(), said=USUAL[what]))
+
+    assert found.counts
+    assert found.signatures[0].reason == ""
+
+
+@pytest.mark.parametrize("order", [1, -1])
+def test_what_is_said_with_one_of_several_signatures_is_read(order, roots):
+    said = [{}, SAID["as reason"]][::order]
+    once = digitally_signed(original(), said=said[0])
+
+    assert looked_at(digitally_signed(once, field="Zweite", said=said[1])).doubts == (Doubt.SAYS_MORE,)
 
 
 # ---- what bears no digital signature
