@@ -161,6 +161,7 @@ class Doubt(StrEnum):
     REWRITTEN = "rewritten"
     MARKED = "marked"
     COVERED = "covered"
+    BESIDE = "beside"
     SAYS_MORE = "says_more"
 
 
@@ -174,6 +175,8 @@ class Returned:
     signer: str
     """The name in the certificate of one of the expected signers; empty if there is none."""
     doubts: tuple[Doubt, ...]
+    beside: tuple[dict[str, Any], ...] = ()
+    """What is beside the pages and not as in the original: ``tasks.pdfs.beside.Beside`` in plain values."""
 
     @property
     def counts(self) -> bool:
@@ -188,6 +191,7 @@ class Returned:
             "original_pages": self.original_pages,
             "signatures": [vars(one) for one in self.signatures],
             "doubts": [one.value for one in self.doubts],
+            "beside": list(self.beside),
         }
 
 
@@ -226,7 +230,7 @@ def inspect(content: bytes, name: str, original: bytes, signers: Sequence[str]) 
 def _judged(name: str, seen: dict[str, Any], signers: Sequence[str]) -> Returned:
     signatures = tuple(Signature(**one) for one in seen["signatures"])
     if not signatures:
-        if seen["same"] and not seen["marked"] and not seen["covered"]:
+        if seen["same"] and not (seen["marked"] or seen["covered"] or seen["beside"]):
             raise NothingSigned(name)
         doubts = {Doubt.NO_SIGNATURE: True, Doubt.PAGES_MISSING: seen["pages"] < seen["original_pages"]}
         return Returned(seen["pages"], seen["original_pages"], (), "", _those(doubts))
@@ -246,9 +250,11 @@ def _judged(name: str, seen: dict[str, Any], signers: Sequence[str]) -> Returned
         Doubt.REWRITTEN: not seen["same"],
         Doubt.MARKED: seen["marked"] or any(one.paints and not _may_paint(one, signers) for one in signatures),
         Doubt.COVERED: seen["covered"],
+        Doubt.BESIDE: bool(seen["beside"]),
         Doubt.SAYS_MORE: any(one.reason for one in signatures),
     }
-    return Returned(seen["pages"], seen["original_pages"], signatures, best.name if best else "", _those(doubts))
+    signer, beside = best.name if best else "", tuple(seen["beside"])
+    return Returned(seen["pages"], seen["original_pages"], signatures, signer, _those(doubts), beside)
 
 
 def _may_paint(one: Signature, signers: Sequence[str]) -> bool:

@@ -125,6 +125,7 @@ LABELS: dict[type[StrEnum], dict[Any, str]] = {
         Doubt.REWRITTEN: N_("The file was built anew when it was signed; its pages look like those of the original."),
         Doubt.MARKED: N_("Notes, drawings, fields or links were put on the pages or taken from them."),
         Doubt.COVERED: N_("A visible signature covers something that stands on the page."),
+        Doubt.BESIDE: N_("Beside its pages the file shows, says or does something that the original does not."),
         Doubt.SAYS_MORE: N_(
             "Something is said with a signature, such as a reason or a place: read whether it is a condition."
         ),

@@ -113,6 +113,7 @@ ACTIONS = {
     "agreement.withdrawn": N_("Agreement withdrawn"),
     "agreement.countersigned": N_("Agreement signed by the provider"),
     "agreement.uploaded": N_("Signed copy uploaded"),
+    "agreement.copy_unjudged": N_("Signed copy replaced before it was judged"),
     "agreement.signed": N_("Agreement signed by the firm"),
     "agreement.reopened": N_("Signature not accepted"),
     "agreement.declined": N_("Agreement declined"),
@@ -140,6 +141,18 @@ ACTIONS = {
     "person.not_me": N_("Says that the mail is not for them"),
 }
 """What people read for the acts of the audit trail."""
+
+SHOWN_BESIDE = {
+    "/Outlines": N_("Bookmarks"),
+    "/PageLabels": N_("Names of the pages"),
+    **dict.fromkeys(("/PageMode", "/PageLayout", "/ViewerPreferences", "/OpenAction"), N_("How the file opens")),
+    "/Info": N_("Title and description of the file"),
+    "/Thumb": N_("Small pictures of the pages"),
+    **dict.fromkeys(("/StructTreeRoot", "/Lang", "/MarkInfo"), N_("How the file is read aloud")),
+    "/OCProperties": N_("Layers that can be switched on and off"),
+    "/AcroForm": N_("Fields that are no signatures, or say more"),
+}
+"""What people read for what a PDF shows beside its pages, by its name in the file; the name itself for all else."""
 
 
 def changed(before: Any, after: Any) -> str:

@@ -17,6 +17,7 @@ from pyhanko.sign.fields import enumerate_sig_fields
 from pypdfium2 import PdfiumError
 from pypdfium2.raw import FPDF_ERR_PASSWORD
 
+from tasks.pdfs.beside import beside
 from tasks.pdfs.forbidden import Forbidden, forbidden_in
 from tasks.pdfs.pages import Mark, Pages, Picture, what_lies_on, whole
 from tasks.pdfs.reader import LOADED_LATER, Reader
@@ -88,15 +89,15 @@ def _looked_into(content: bytes, original: bytes, ours: Reader, facts: dict[str,
             del looks[one.field]
     allowed = [looks[one.field] for one in signed if one.field in looks]
     allowed = [mark for mark in allowed if mark.box and our_picture.is_small(mark.page, mark.box)]
-    has_layers = "/OCProperties" in reader.root and "/OCProperties" not in ours.root
-    told["marked"] = added is None or has_layers or any(mark.paints and mark not in allowed for mark in added)
+    told["marked"] = added is None or any(mark.paints and mark not in allowed for mark in added)
+    told["beside"] = [asdict(one) for one in beside(reader, ours, pages, our_pages)]
     told["covered"] = any(mark.box and not our_picture.is_blank(mark.page, mark.box) for mark in added or [])
     return told
 
 
 def _told(pages: int, original_pages: int) -> dict[str, Any]:
     """What is known of a file at first: nothing that speaks for it."""
-    nothing = {"signatures": [], "same": False, "alike": False, "marked": True, "covered": False}
+    nothing = {"signatures": [], "same": False, "alike": False, "marked": True, "covered": False, "beside": []}
     return {"pages": pages, "original_pages": original_pages, **nothing}
 
 

@@ -13,12 +13,33 @@ from pyhanko.pdf_utils import generic
 from pyhanko.pdf_utils.misc import PdfReadError
 from pyhanko.pdf_utils.rw_common import PdfHandler
 
+from models.text import one_line
 from tasks.pdfs.reader import entry
 
 INHERITED = ("/Resources", "/MediaBox", "/CropBox", "/Rotate")
 ASIDE = {"/Type", "/Parent", "/Annots", "/Contents", "/StructParents", "/Tabs", "/Metadata", "/LastModified"}
 ASIDE |= {"/PieceInfo", "/ID", "/SeparationInfo", "/Thumb", "/B"}
 """Entries of a page that change nothing of what it shows, and those that are looked at one by one."""
+OF_SIGNATURES = {"/Type", "/Subtype", "/FT", "/T", "/V", "/F", "/Ff", "/Rect", "/P", "/Parent", "/Kids", "/NM", "/M"}
+OF_SIGNATURES |= {
+    "/Lock",
+    "/SV",
+    "/DA",
+    "/DR",
+    "/Q",
+    "/H",
+    "/StructParent",
+    "/AP",
+    "/AS",
+    "/MK",
+    "/BS",
+    "/Border",
+    "/OC",
+}
+"""Entries of a field for a signature: what it is, where it stands, how it may be signed, and its looks.
+
+Whatever else is there may say or do something: a text under the mouse, a link.
+"""
 SHOWN_BY = {"/AP", "/OC", "/MK", "/BS", "/Border"}
 PACKING = {"/Length", "/Filter", "/DecodeParms", "/DL"}
 DEPTH_MOST = 40
@@ -68,23 +89,32 @@ class Pages:
         found = []
         for number, page in enumerate(self._dictionaries):
             listed = entry(page, "/Annots")
-            for place, one in enumerate(_array(listed)):
+            for place, one in enumerate(array(listed)):
                 if not isinstance(one, generic.DictionaryObject):
                     raise PdfReadError("an annotation is no dictionary")
                 kept = {name: one.raw_get(name) for name in one if name not in {"/P", "/Parent", "/StructParent"}}
                 digest = self._digest(generic.DictionaryObject(kept), ()).hex()
-                is_field = entry(one, "/Subtype") == "/Widget" and _field_type(one) == "/Sig"
+                is_field = entry(one, "/Subtype") == "/Widget" and field_type(one) == "/Sig"
                 box = _box(one.raw_get("/Rect")) if "/Rect" in one else None
                 is_empty = box is not None and (box[0] == box[2] or box[1] == box[3])
-                field = _field_of(listed.raw_get(place), one) if is_field and _is_plain(one) else None
-                paints = not is_field or ("/AP" in one and not is_empty) or "/MK" in one
+                says = says_something(one)
+                field = _field_of(listed.raw_get(place), one) if is_field and _is_plain(one) and not says else None
+                paints = not is_field or says or ("/AP" in one and not is_empty) or "/MK" in one
                 found.append(Mark(number, digest, paints, field, box if "/AP" in one and not is_empty else None))
         of_fields = Counter(mark.field for mark in found)
         return [replace(mark, field=mark.field if of_fields[mark.field] == 1 else None) for mark in found]
 
+    def thumbnails(self) -> list[bytes | None]:
+        """Of each page, the small picture that stands for it, if there is one."""
+        return [self.digest(one.raw_get("/Thumb")) if "/Thumb" in one else None for one in self._dictionaries]
+
+    def digest(self, one: generic.PdfObject) -> bytes:
+        """Of anything in the file; the same for what says the same in another."""
+        return self._digest(one, ())
+
     def _digest_of_page(self, page: generic.DictionaryObject) -> str:
         made = sha256()
-        for content in _array(entry(page, "/Contents")):
+        for content in array(entry(page, "/Contents")):
             if not isinstance(content, generic.StreamObject):
                 raise PdfReadError("a page's content is no stream")
             made.update(b"\n" + _unpacked(content))
@@ -126,14 +156,14 @@ class Pages:
 
 
 def _plain(one: generic.PdfObject) -> bytes:
-    """A number, text, name, truth or nothing; 1 and 1.0 are the same."""
+    """A number, text, name, truth or nothing; 1 and 1.0 are the same, and so is a text in another encoding."""
     match one:
         case generic.NumberObject() | generic.FloatObject():
             return b"number %.6f" % float(one)
         case generic.ByteStringObject():
             return b"text" + one
         case generic.TextStringObject():
-            return b"text" + bytes(one.original_bytes)
+            return b"text" + str(one).encode("utf-8", "surrogatepass")
     return repr(one).encode()
 
 
@@ -159,7 +189,8 @@ def _leaves(reader: PdfHandler, most: int) -> Iterator[generic.DictionaryObject]
                 return
 
 
-def _array(one: generic.PdfObject | None) -> list[generic.PdfObject]:
+def array(one: generic.PdfObject | None) -> list[generic.PdfObject]:
+    """Its items, wherever in the file they stand; what is no list is one of one item, nothing none."""
     if one is None or isinstance(one, generic.NullObject):
         return []
     return [one[place] for place in range(len(one))] if isinstance(one, generic.ArrayObject) else [one]
@@ -172,7 +203,7 @@ def _unpacked(stream: generic.StreamObject) -> bytes:
         return repr(entry(stream, "/Filter")).encode() + bytes(stream.encoded_data)
 
 
-def _field_type(one: generic.DictionaryObject) -> str:
+def field_type(one: generic.DictionaryObject) -> str:
     for _ in range(DEPTH_MOST):
         if "/FT" in one:
             return str(one["/FT"])
@@ -182,11 +213,24 @@ def _field_type(one: generic.DictionaryObject) -> str:
     return ""
 
 
+def says_something(one: generic.DictionaryObject) -> bool:
+    """Whether a signature's field says more than that it is one, itself or what is above it."""
+    for _ in range(DEPTH_MOST):
+        if any(name not in OF_SIGNATURES and one_line(str(one[name])) for name in one):
+            return True
+        if len(str(entry(one, "/T") or "").split()) > 1:  # Programs number their fields; several words may be a text.
+            return True
+        if "/Parent" not in one:
+            return False
+        one = one["/Parent"]
+    return True
+
+
 def _field_of(raw: generic.PdfObject, one: generic.DictionaryObject) -> Ref | None:
     """The field itself, or the one above of which this is the only look."""
     if "/V" not in one and "/Parent" in one:
         raw = one.raw_get("/Parent")
-        if len(_array(entry(one["/Parent"], "/Kids"))) != 1:
+        if len(array(entry(one["/Parent"], "/Kids"))) != 1:
             return None
     return (raw.idnum, raw.generation) if isinstance(raw, generic.IndirectObject) else None
 

@@ -10,6 +10,7 @@ from PIL import Image
 from pyhanko.pdf_utils import generic
 from pyhanko.pdf_utils.generic import pdf_name
 from pyhanko.pdf_utils.incremental_writer import IncrementalPdfFileWriter
+from pyhanko.pdf_utils.metadata.xmp_xml import MetadataStream
 from pyhanko.pdf_utils.writer import copy_into_new_writer
 from pypdf import PdfWriter
 
@@ -360,7 +361,7 @@ def with_mark(content: bytes, pages=(9,), twice: bool = False, **entries) -> byt
     mark = generic.DictionaryObject()
     for name, value in shown.items():
         value = value(writer) if callable(value) else value
-        mark[pdf_name(f"/{name}")] = pdf_name(value) if isinstance(value, str) else value
+        mark[pdf_name(f"/{name}")] = pdf_name(value) if type(value) is str else value
     if "AP" not in entries:
         mark[pdf_name("/AP")] = generic.DictionaryObject({pdf_name("/N"): drawn(writer)})
     mark[pdf_name("/T")] = generic.pdf_string("Feld")
@@ -499,22 +500,169 @@ def test_a_signature_redrawn_before_the_next_one_does_not_count(roots):
             continue
 
 
-def test_a_file_with_layers_is_for_a_person_to_judge(roots):
-    writer = IncrementalPdfFileWriter(BytesIO(original()))
-    writer.root[pdf_name("/OCProperties")] = generic.DictionaryObject(
-        {pdf_name("/OCGs"): generic.ArrayObject([layer(writer)]), pdf_name("/D"): generic.DictionaryObject()}
-    )
+# ---- what is shown or done beside the pages
+
+
+def updated_so(content: bytes, change) -> bytes:
+    writer = IncrementalPdfFileWriter(BytesIO(content))
+    change(writer)
     writer.update_root()
     out = BytesIO()
     writer.write(out)
+    return out.getvalue()
 
-    assert looked_at(digitally_signed(out.getvalue())).doubts == (Doubt.MARKED,)
+
+def in_root(name, value):
+    """The file's catalogue says so."""
+
+    def change(writer):
+        writer.root[pdf_name(name)] = value(writer) if callable(value) else value
+
+    return change
+
+
+def on_first_page(name, value):
+    def change(writer):
+        ref, _ = writer.find_page_for_modification(0)
+        ref.get_object()[pdf_name(name)] = writer.add_object(value)
+        writer.update_container(ref.get_object())
+
+    return change
+
+
+def bookmark(writer):
+    one = writer.add_object(dictionary(Title=CONDITION))
+    return writer.add_object(dictionary(First=one, Last=one, Count=generic.NumberObject(1)))
+
+
+def another_bookmark(writer):
+    """Behind all of ours."""
+    last = writer.root["/Outlines"]["/Last"]
+    last[pdf_name("/Next")] = writer.add_object(dictionary(Title=CONDITION))
+    writer.update_container(last)
+
+
+def read_aloud_otherwise(writer):
+    part = writer.root["/StructTreeRoot"]["/K"][0]
+    part[pdf_name("/ActualText")] = CONDITION
+    writer.update_container(part)
+
+
+def title(writer):
+    writer.set_info(writer.add_object(dictionary(Title=CONDITION)))
+
+
+def title_in_xmp(writer):
+    known = writer.root["/Metadata"].data
+    assert b"</dc:title>" in known
+    said = known.replace(b"</rdf:li></rdf:Alt></dc:title>", b"; Preis 1 Euro</rdf:li></rdf:Alt></dc:title>")
+    assert said != known
+    writer.root[pdf_name("/Metadata")] = writer.add_object(MetadataStream(stream_data=said))
+
+
+def text_field_on_no_page(writer):
+    field = dictionary(FT=pdf_name("/Tx"), T=generic.pdf_string("Feld"), V=CONDITION)
+    fields = generic.ArrayObject([writer.add_object(field)])
+    writer.root[pdf_name("/AcroForm")] = writer.add_object(dictionary(Fields=fields))
+
+
+CONDITION = generic.pdf_string("Nur wenn der Preis 1 Euro beträgt")
+BESIDE = {
+    "bookmarks": (in_root("/Outlines", bookmark), "/Outlines"),
+    "a bookmark behind ours": (another_bookmark, "/Outlines"),
+    "the pane of bookmarks at once": (in_root("/PageMode", pdf_name("/UseOutlines")), "/PageMode"),
+    "names of pages": (
+        in_root(
+            "/PageLabels",
+            dictionary(Nums=generic.ArrayObject([generic.NumberObject(0), dictionary(P=CONDITION)])),
+        ),
+        "/PageLabels",
+    ),
+    "another title": (title, "/Info"),
+    "another title, told the newer way": (title_in_xmp, "/Info"),
+    "a small picture of another page": (
+        on_first_page("/Thumb", generic.StreamObject(stream_data=bytes(300))),
+        "/Thumb",
+    ),
+    "other words when it is read aloud": (read_aloud_otherwise, "/StructTreeRoot"),
+    "another page first": (in_root("/OpenAction", dictionary(S=pdf_name("/GoTo"), D=CONDITION)), "/OpenAction"),
+    "no menus": (
+        in_root("/ViewerPreferences", dictionary(HideToolbar=generic.BooleanObject(True))),
+        "/ViewerPreferences",
+    ),
+    "layers": (
+        in_root(
+            "/OCProperties",
+            lambda writer: dictionary(OCGs=generic.ArrayObject([layer(writer)]), D=dictionary()),
+        ),
+        "/OCProperties",
+    ),
+    "a note of lawyers": (in_root("/Legal", dictionary(Attestation=CONDITION)), "/Legal"),
+    "usage rights": (in_root("/Perms", dictionary(UR3=dictionary(Reason=CONDITION))), "/Perms"),
+    "a field on no page": (text_field_on_no_page, "/AcroForm"),
+    "something unknown": (in_root("/Beiblatt", CONDITION), "/Beiblatt"),
+}
+
+
+@pytest.mark.parametrize("what", BESIDE)
+def test_what_is_shown_beside_the_pages_is_as_in_the_original_or_for_a_person_to_judge(what, roots):
+    change, name = BESIDE[what]
+    content = updated_so(original(), change)
+
+    found = looked_at(digitally_signed(content))
+
+    assert found.doubts == (Doubt.BESIDE,)
+    assert [told["entry"] for told in found.beside] == [name]
+    silent = {"/PageMode", "/ViewerPreferences", "/Thumb", "/OCProperties"}
+    assert any("Preis" in text for text in found.beside[0]["texts"]) == (name not in silent)
+    assert looked_at(content).doubts == (Doubt.NO_SIGNATURE,)
+
+
+def written_by_others(writer):
+    """As signing programs leave a file: their names, rules and data, and the signature among the parts read aloud."""
+    writer.root[pdf_name("/PieceInfo")] = dictionary(Programm=dictionary(LastModified=generic.pdf_string("D:2026")))
+    writer.root[pdf_name("/Extensions")] = dictionary(ESIC=dictionary(ExtensionLevel=generic.NumberObject(2)))
+    writer.root[pdf_name("/DSS")] = dictionary(Certs=generic.ArrayObject())
+    info = writer.prev.trailer_view["/Info"]
+    changed_info = generic.DictionaryObject(info) | {pdf_name("/Producer"): generic.pdf_string("Signaturprogramm 7")}
+    writer.set_info(writer.add_object(generic.DictionaryObject(changed_info)))
+    field = dictionary(Subtype=pdf_name("/Widget"), FT=pdf_name("/Sig"), T=generic.pdf_string("Signature1"))
+    held = dictionary(Type=pdf_name("/OBJR"), Obj=writer.add_object(field))
+    root = writer.root["/StructTreeRoot"]
+    part = root["/K"][0]
+    element = dictionary(S=pdf_name("/Form"), P=root["/K"].raw_get(0), K=held)
+    kids = part["/K"] if isinstance(part["/K"], generic.ArrayObject) else generic.ArrayObject([part.raw_get("/K")])
+    part[pdf_name("/K")] = generic.ArrayObject([*kids, writer.add_object(element)])
+    writer.update_container(part)
+
+
+def test_what_signing_programs_leave_beside_the_pages_says_nothing(roots):
+    assert looked_at(digitally_signed(updated_so(original(), written_by_others))).counts
+
+
+@pytest.mark.parametrize(
+    "entries",
+    [
+        {"TU": generic.pdf_string("Nebenabrede: Preis 1 Euro")},
+        {"Contents": generic.pdf_string("Nebenabrede: Preis 1 Euro")},
+        {"A": dictionary(S=pdf_name("/URI"), URI=generic.pdf_string("https://nebenabrede.example"))},
+    ],
+    ids=lambda entries: "".join(entries),
+)
+def test_a_signature_that_tells_or_does_more_on_its_page_is_for_a_person_to_judge(entries, roots):
+    def look(annotation, writer):
+        seen(annotation, writer, **entries)
+
+    own = looked_at(digitally_signed(original(), box=BLANK, look=look))
+    empty = looked_at(digitally_signed(with_mark(original(), Rect=numbers(0, 0, 0, 0), **entries)))
+
+    assert Doubt.MARKED in own.doubts
+    assert empty.doubts == (Doubt.MARKED,)
 
 
 # ---- what is said with a signature
 
 
-CONDITION = generic.pdf_string("Nur wenn der Preis 1 Euro beträgt")
 SAID = {
     "as reason": {"/Reason": CONDITION},
     "as reason, in a plain word": {"/Reason": generic.pdf_string("Zustimmung")},

@@ -11,7 +11,7 @@ from starlette.responses import Response
 
 from deployments.logo import told_reason
 from deployments.web import labels
-from deployments.web.labels import changed
+from deployments.web.labels import SHOWN_BESIDE, changed
 from deployments.web.pages.firm import fields_of
 from deployments.web.pages.mail import FOREIGN_PAGE
 from deployments.web.visit import Fields, Form, Submission, Submitting, Visit, Visiting
@@ -392,7 +392,11 @@ def _copy_that_came_back(one: DecisionLine, detail: CaseDetail, reader: Reader) 
         for told in facts["signatures"]
     ]
     doubts = [reader.label(returned.Doubt(doubt)) for doubt in facts["doubts"]]
-    return {**facts, "doubts": doubts, "signatures": signatures}
+    beside = [
+        {"what": reader.gettext(SHOWN_BESIDE.get(told["entry"], told["entry"])), "texts": told["texts"]}
+        for told in facts.get("beside", [])
+    ]
+    return {**facts, "doubts": doubts, "beside": beside, "signatures": signatures}
 
 
 def _about(act: Act, names: dict[int, str], reader: Reader) -> str:
