@@ -14,8 +14,10 @@ from typing import Self
 from sqlalchemy import CheckConstraint, ForeignKey, String, UniqueConstraint, select
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
+from models.audit import record
 from models.db import Base, Facts, Instant, Key
 from models.decision import Decision, DecisionKind, Verdict, drop_mails
+from models.document import Document
 from models.errors import N_, NotFound, ProvisionError
 from models.exchange import MailKind, Outgoing
 from models.onboarding import Onboarding, Reminder, StepName
@@ -390,7 +392,8 @@ AFTERMATH = (DecisionKind.DECLINED, DecisionKind.LAPSED, DecisionKind.TALK)
 def close_questions(session: Session, case_id: int, now: datetime) -> None:
     """Something became of the case's agreement: end the wait for it, and close what was asked about it until then.
 
-    Nor is anybody asked any more, by a mail that has not left yet, to sign what can no longer be signed.
+    A signed copy that nobody has judged by then stays in the trail with what it was. Nor is anybody asked any more, by
+    a mail that has not left yet, to sign what can no longer be signed.
     """
     Reminder.end(session, StepName.AGREEMENT, now, case=case_id)
     session.flush()
@@ -406,3 +409,8 @@ def close_questions(session: Session, case_id: int, now: datetime) -> None:
         over = about is not None and (latest is None or latest.id != about or not latest.raises(question))
         if over or question.facts.get("person_id") in others:
             question.close(now)
+            if question.kind is DecisionKind.SIGNED_COPY:
+                copy = session.get_one(Document, question.facts["document_id"])
+                version = session.get_one(Agreement, about).version
+                told: Facts = {"document_id": copy.id, "sha256": copy.sha256, "version": version}
+                record(session, case_id, now, "agreement.copy_unjudged", **told)

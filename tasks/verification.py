@@ -294,6 +294,7 @@ AGREEMENT: dict[str, Callable[[Entry], Facts]] = {
 NAMES = {
     "agreement.sent": {"sha256": "the agreement as it was sent", "texts_sha256": "the texts that it was made of"},
     "agreement.uploaded": {"sha256": "the signed copy that came back"},
+    "agreement.copy_unjudged": {"sha256": "a signed copy that came back and nobody judged"},
     "agreement.signed": {"drawing_sha256": "the drawn signature"},
     "agreement.completed": {"sha256": "the agreement signed by both sides"},
 }

@@ -306,6 +306,43 @@ def test_a_digital_signature_in_doubt_waits_for_an_operator_with_the_reasons():
     assert not [name for name in ("Anders", "Erika", "Freitag", "Vertrag –") if name in form]
 
 
+INSTEAD = {
+    "agreement.signed": [
+        lambda case_id: upload(digitally_signed(sent(case_id))),
+        lambda _: sign(),
+    ],
+    "agreement.uploaded": [lambda _: upload(scanned(10))],
+    "agreement.declined": [lambda _: answers.decline(link(), "Zu teuer.")],
+}
+
+
+@pytest.mark.parametrize(("act", "instead"), [(act, one) for act, ways in INSTEAD.items() for one in ways])
+def test_what_became_of_a_copy_that_nobody_judged_stands_in_the_trail(act, instead, roots):
+    case_id = with_organiser()
+    first = scanned(10, "Erste Kopie")
+    upload(first)
+    with reading() as session:
+        (question,) = Decision.pending(session, case_id)
+
+    instead(case_id)
+
+    with reading() as session:
+        assert session.get_one(Decision, question.id).verdict == "moot"
+        (told,) = [entry.facts for entry in trail(session, case_id) if entry.action == "agreement.copy_unjudged"]
+    assert told["document_id"] == question.facts["document_id"]
+    assert (told["sha256"], told["version"]) == (sha256(first).hexdigest(), 1)
+    assert act in acts(case_id)
+
+
+def test_a_copy_that_an_operator_judged_is_none_that_nobody_judged():
+    case_id = with_organiser()
+    upload(scanned(10))
+
+    decide(case_id, "accept")
+
+    assert "agreement.copy_unjudged" not in acts(case_id)
+
+
 def test_two_uploads_of_the_same_signed_file_count_once(roots):
     case_id = with_organiser()
     copy = digitally_signed(sent(case_id))
