@@ -61,6 +61,17 @@ class CodeSentJustNow(ProvisionError):
         self.at = at
 
 
+class CodesSentToday(ProvisionError):
+    says = N_(
+        "%(most)s codes were sent within a day, and each was good for ten minutes at most: you can ask for the next one"
+        " after %(until)s. Or send us the signed copy as a file."
+    )
+
+    def __init__(self, most: int, until: datetime) -> None:
+        super().__init__(most, until)
+        self.most, self.until = most, until
+
+
 class Code(Base):
     """The code with which one person signs one agreement; asking again makes a new one, and the old one dies."""
 

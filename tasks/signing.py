@@ -4,7 +4,7 @@ Every act is deliberate, a form that was sent: programs that open the links in m
 """
 
 import re
-from datetime import timedelta
+from datetime import datetime, timedelta
 from io import BytesIO
 
 from PIL import Image, ImageDraw
@@ -21,7 +21,7 @@ from models.agreement import (
     SignedHow,
 )
 from models.audit import record
-from models.code import MOST_A_DAY, Code, CodeDead, CodeSentJustNow
+from models.code import MOST_A_DAY, Code, CodeDead, CodesSentToday
 from models.db import Facts, transaction
 from models.decision import drop_mails
 from models.document import Document
@@ -126,7 +126,7 @@ def send_code(token: str, *, ip: str, agent: str) -> int:
         mine = Outgoing.kind == MailKind.SIGN_CODE, Outgoing.to_address == person.email
         today = Outgoing.sent_since(session, at - timedelta(days=1), *mine)
         if len(today) >= MOST_A_DAY:
-            raise CodeSentJustNow(today[0] + timedelta(days=1))
+            raise CodesSentToday(MOST_A_DAY, today[0] + timedelta(days=1))
         code = Code.fresh(session, agreement.id, person.id, at)
         Outgoing.post(
             session,
@@ -138,18 +138,24 @@ def send_code(token: str, *, ip: str, agent: str) -> int:
             **letterhead(session, case.firm),
             code_id=code.id,
             generation=code.generation,
-            valid_until_at=code.expires_at.isoformat(),
+            valid_until_at=_deadline(code, agreement).isoformat(),
         )
         record(session, case.id, at, "agreement.code_sent", person, to=person.email, ip=ip, agent=agent[:300])
         return case.id
 
 
-def code_is_good(token: str) -> bool:
-    """Whether a code was sent to who holds the link, and can still be used."""
-    shown = opened(token)
+def code_deadline(token: str) -> datetime | None:
+    """Until when the code that was sent to who holds the link can be used; None if none can."""
+    shown, at = opened(token), now()
     with transaction() as session:
         code = Code.of(session, shown.agreement.id, shown.person.id)
-        return code is not None and code.is_good(now())
+        until = _deadline(code, shown.agreement) if code is not None and code.is_good(at) else None
+        return until if until is not None and at < until else None
+
+
+def _deadline(code: Code, agreement: Agreement) -> datetime:
+    """No code is good for longer than what is signed with it."""
+    return min(code.expires_at, agreement.expires_at)
 
 
 def sign(token: str, name: str, code: str, *, strokes: str = "", ip: str, agent: str) -> int:

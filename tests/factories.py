@@ -115,7 +115,7 @@ def read_all(email: str = "erika@freitag.example") -> str:
 
 def code(link: str) -> str:
     """What stands in the newest mail with a code for the holder of this link; asks for one if there is none."""
-    if not signing.code_is_good(link):
+    if signing.code_deadline(link) is None:
         signing.send_code(link, **FROM)
     shown = agreements.opened(link)
     with transaction() as session:

@@ -1,5 +1,6 @@
 """The signer's acts behind the link, and every end that an agreement can come to."""
 
+from datetime import timedelta
 from io import BytesIO
 
 import pytest
@@ -20,15 +21,16 @@ from models.agreement import (
     Withdrawn,
 )
 from models.audit import trail
-from models.code import MOST_A_DAY, TRIES, Code, CodeDead, CodeSentJustNow, CodeWrong
+from models.code import MOST_A_DAY, TRIES, Code, CodeDead, CodeSentJustNow, CodesSentToday, CodeWrong
 from models.db import reading, transaction
 from models.decision import Decision
 from models.document import Document
 from models.errors import NotFound
-from models.exchange import Outgoing
+from models.exchange import MailKind, Outgoing
 from models.link import Link, LinkExpired, LinkUnknown, Purpose
 from models.onboarding import Reminder, StepName
 from models.person import NameMissing, Person
+from models.schedule import now
 from models.settings import settings
 from models.subscription import Subscription
 from tasks import accounts, agreements, answers, cases, invitations, signing
@@ -177,8 +179,9 @@ def test_of_many_guesses_at_once_no_more_than_five_count():
     assert sum(isinstance(one, CodeDead) for one in outcomes) == 8 - TRIES + 1
 
 
-def test_codes_are_to_be_had_every_minute_and_ten_times_a_day(clock):
+def test_codes_are_to_be_had_every_minute_and_ten_times_a_day_and_the_refusal_says_which_it_was(clock):
     with_organiser()
+    first = now()
     read_all()
     signing.send_code(link(), **FROM)
     with pytest.raises(CodeSentJustNow):
@@ -189,10 +192,28 @@ def test_codes_are_to_be_had_every_minute_and_ten_times_a_day(clock):
         signing.send_code(link(), **FROM)
     clock(minutes=2)
 
-    with pytest.raises(CodeSentJustNow):
+    with pytest.raises(CodesSentToday) as refused:
         signing.send_code(link(), **FROM)
+    assert timedelta(0) <= refused.value.until - first - timedelta(days=1) < timedelta(minutes=1)
     clock(days=1)
     signing.send_code(link(), **FROM)
+
+
+def test_no_code_is_said_to_be_good_for_longer_than_what_it_signs(clock):
+    case_id = with_organiser()
+    read_all()
+    last = agreement(case_id).expires_at
+
+    clock(last - timedelta(minutes=2))
+    signing.send_code(link(), **FROM)
+    with reading() as session:
+        mails = session.scalars(select(Outgoing).where(Outgoing.kind == MailKind.SIGN_CODE))
+        told = [mail.facts["valid_until_at"] for mail in mails]
+    until = signing.code_deadline(link())
+    clock(last + timedelta(seconds=1))
+
+    assert (told, until) == ([last.isoformat()], last)
+    assert signing.code_deadline(link()) is None
 
 
 def test_the_mail_says_the_code_and_a_code_that_is_no_longer_good_does_not_leave(clock):

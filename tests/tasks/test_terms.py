@@ -122,6 +122,7 @@ def test_what_was_agreed_stays_in_further_versions_until_it_is_agreed_otherwise(
     new_version(case_id, clause="-", discount="0")
 
     assert "Die Vereinbarung aus der vorigen Fassung entfällt." in mail()
+    assert "Rabatt, im Preis enthalten kein Rabatt" in mail()
     assert "Kündigungsfrist 3 Monate zum Ende" in part("cover")
     assert "Schulung" not in part("cover")
     assert agreement(case_id).data["price_cents"] == 14700

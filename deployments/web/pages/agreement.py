@@ -10,7 +10,7 @@ from deployments.web.pages.firm import attachment
 from deployments.web.security import ip, limit, limit_uploads
 from deployments.web.visit import Form, Submission, Submitting, Visit, Visiting, agent
 from models.agreement import PartsUnread, SignatureMissing
-from models.code import LIFE, CodeDead, CodeSentJustNow, CodeUnreadable, CodeWrong
+from models.code import CodeDead, CodeSentJustNow, CodesSentToday, CodeUnreadable, CodeWrong
 from models.errors import N_, NotFound, ProvisionError
 from models.person import NameMissing
 from tasks import agreements, answers, signing
@@ -39,6 +39,7 @@ FIELDS: dict[type[ProvisionError], str] = {
     CodeUnreadable: "code",
     CodeDead: "code",
     CodeSentJustNow: "code",
+    CodesSentToday: "code",
     signing.DrawingUnreadable: "drawing",
     ReasonMissing: "reason",
     NameMissing: "delegate_name",
@@ -161,9 +162,8 @@ def _may_sign(shown: Shown) -> bool:
 
 def _code(token: str) -> dict[str, Any]:
     return {
-        "code_is_good": signing.code_is_good(token),
+        "code_until": signing.code_deadline(token),
         "code_sent": False,
-        "minutes": int(LIFE.total_seconds() / 60),
         "grid": signing.GRID,
     }
 
