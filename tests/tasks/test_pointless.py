@@ -93,6 +93,7 @@ def failed(kind, to):
         mail = session.scalars(query).first()
         Onboarding.get(session, mail.onboarding_id)
         mail.failed_at, mail.due_at, mail.fault = now(), None, "554 content rejected"
+        session.flush()
         given_up(session, mail, now())
 
 
