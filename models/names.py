@@ -1,6 +1,7 @@
 """Names of people as they are written: what of them is the family name, and what is none of either."""
 
 import re
+from unicodedata import category
 
 
 def _words(text: str) -> frozenset[str]:
@@ -9,29 +10,42 @@ def _words(text: str) -> frozenset[str]:
 
 PARTICLES = _words(
     """a af al am auf av da dal dall' dalla de degli dei del dell' della den der des di do dos du el im in la las le los
-    ten ter the tot und van vande vander vom von y zu zum zur
+    op 't ten ter the tot und van vande vander vom von y zu zum zur
     baron baronesse edle edler freifrau freiherr freiin fürst fürstin graf gräfin herzog herzogin prinz prinzessin
     ritter"""
 )
 """What stands before a family name and belongs to it; in Germany former titles of the nobility do, by law."""
-SALUTATIONS = _words("frau fräulein fr. herr herrn hr. madame mme mlle monsieur mr mr. mrs mrs. ms ms. mx")
+SALUTATIONS = _words(
+    "frau fräulein fr. herr herrn hr. madame mme mme. mlle monsieur mr mr. mrs mrs. ms ms. mx me maître maitre"
+)
+BEFORE_TWO = _words("m. notar notarin partner partnerin assessor")
+"""The same, or a profession, where a given and a family name follow: else it could be one of them."""
 PROFESSIONS = _words(
     """angestellt anwalt anwält architekt arzt assessor assistent berater betriebswirt buchhalter controller fachwirt
     führer gehilf gutachter hilfe ingenieur inhaber jurist kauffrau kaufmann leiter leitung manager mediator meister
-    notar partner professor prokurist prüfer referent sachbearbeiter sachverständig sekretär syndikus volkswirt vorstand
-    wirtin ärzt ökonom accountant adviser advisor attorney auditor avocat comptable expert lawyer notaire
-    diplom bachelor magister"""
+    notar partner praktikant professor prokurist prüfer referent sachbearbeiter sachverständig sekretär
+    syndikus volkswirt vorstand wirtin ärzt ökonom accountant adviser advisor attorney auditor avocat comptable expert
+    lawyer notaire
+    diplom bachelor magister azubi auszubildend büro empfang kanzlei sekretariat student trainee zentrale"""
 )
 """Parts of words that tell that what stands behind a comma, where a given name could as well, is a profession."""
-DEGREE = re.compile(
-    r"(?:\w{1,4}\.){2,} | Dipl\b.+ | BA|BSc|CFA|CPA|LLM|MA|MBA|MdB|MdL|MSc|PhD|RA|RAin|StB|StBin|vBP|WP|WPin",
-    re.VERBOSE,
+SURE_PROFESSIONS = _words(
+    """auszubildend azubi berater bilanzbuch buchhalter buchprüfer fachangestellt fachanw fachwirt geschäftsführ
+    patentanw prokurist rechtsanw sachbearbeiter steueranw syndik wirtschaftsprüf"""
 )
+"""Parts of words that are no name: also before a name, and behind it without a comma."""
+ABBREVIATED = r"BA|BSc|CFA|CPA|LLM|MA|MBA|MdB|MdL|MSc|PhD|RA|RAe|RAin|StB|StBin|vBP|WP|WPin"
+DEGREE = re.compile(rf"(?:\w{{1,4}}\.){{2,}}|Dipl\b.+|{ABBREVIATED}")
 """“LL.M.”, “Ph.D.”: behind a name also without a comma."""
+BORN = _words("geb geb. geborene geborener née nee")
+ASIDE = re.compile(r"\([^()]*\)?|\[[^\[\]]*\]?")
+"""In brackets, perhaps not closed, stands what is no name: a degree's place, a profession, a firm."""
+GLUED = re.compile(r"\b(Dr|Prof|Mag|Ing|med|jur|iur)\.(?=[^\W\d_]{2})")
 GENERATION = _words("jr jr. jun. junior sen. senior sr sr. ii iii iv")
 """What stands behind a family name and belongs to it."""
 TITLE = re.compile(
-    r"(?:[^\W\d_]{2,}\.|(?:\w\.){2,}|dipl\.?-.+|dr|prof|professor|professorin|mag|lic|ing)", re.IGNORECASE
+    r"(?:[^\W\d_]{2,}\.|(?:\w\.){2,}|(?:dipl|dr)\.?-.+|diplom-.+|dr|prof|professor|professorin|mag|lic|ing)",
+    re.IGNORECASE,
 )
 """“Prof.”, “Dr.”, “h.c.”, “Dipl.-Kfm.”; one letter with a dot is a given name."""
 
@@ -39,23 +53,24 @@ TITLE = re.compile(
 def split_name(name: str) -> tuple[str, str]:
     """Given and family name, both perhaps empty: of “Dr. Jan van der Berg, LL.M.” “Dr. Jan” and “van der Berg”.
 
-    A comma puts the family name first, unless a degree or a profession follows, which is no part of the name.
-    Academic titles stay with the given name.
+    A comma puts the family name first, unless a degree or a profession follows, which is no part of the name, nor is
+    anything without a letter. Academic titles stay with the given name.
     """
-    parts = [" ".join(part.split()) for part in name.split(",")]
+    parts = [_bare(part) for part in GLUED.sub(r"\1. ", ASIDE.sub(" ", name)).split(",")]
     parts = [part for part in parts if part]
     if not parts:
         return "", ""
-    while len(parts) > 1 and not _apart(parts[-1].split())[1]:  # “Erika Muster, Dr.”
-        parts[0] = f"{parts.pop()} {parts[0]}"
-    while len(parts) > 1 and _is_degree(parts[-1]):
-        parts.pop()
+    while len(parts) > 1:
+        if _is_degree(parts[-1]):
+            parts.pop()
+        elif not _apart(parts[-1].split())[1]:  # “Erika Muster, Dr.”
+            parts[0] = f"{parts.pop()} {parts[0]}"
+        else:
+            break
     if len(parts) > 1:
         titles, family = _apart(_addressed(parts[0].split()))
         return " ".join([*titles, *_addressed(" ".join(parts[1:]).split())]), " ".join(family)
     words = _addressed(parts[0].split())
-    while len(words) > 1 and DEGREE.fullmatch(words[-1]):
-        words.pop()
     start = len(words) - (2 if len(words) > 2 and words[-1].casefold() in GENERATION else 1)
     while start > 0 and _is_particle(words, start - 1):
         start -= 1
@@ -67,11 +82,48 @@ def first_name(name: str) -> str:
     return " ".join(_apart(split_name(name)[0].split())[1])
 
 
+def is_letter(char: str) -> bool:
+    """Of whatever script, or a mark on one."""
+    return category(char)[0] in "LM"
+
+
+def between(text: str, before: str, behind: str) -> str:
+    """The text from its first letter to its last, and with these signs *before* and *behind* it."""
+    kept = [at for at, char in enumerate(text) if is_letter(char)]
+    if not kept:
+        return ""
+    first, last = kept[0], kept[-1] + 1
+    while first > 0 and text[first - 1] in before:
+        first -= 1
+    while last < len(text) and text[last] in behind:
+        last += 1
+    return text[first:last]
+
+
+def _bare(part: str) -> str:
+    """Without words that have no letter, without signs around words, and without what somebody was born as."""
+    words = [between(word, "'’", ".'’") for word in part.split()]
+    words = [word for word in words if any(is_letter(char) for char in word)]
+    born = next((at for at, word in enumerate(words) if at > 0 and word.casefold() in BORN), len(words))
+    return " ".join(words[:born])
+
+
 def _addressed(words: list[str]) -> list[str]:
-    """Without “Frau”, “Herr”."""
-    while len(words) > 1 and words[0].casefold() in SALUTATIONS:
+    """Without “Frau”, “Herr”, “Rechtsanwalt” before it, and “StB”, “Steuerberaterin” behind it."""
+    while len(words) > 1 and (
+        words[0].casefold() in SALUTATIONS
+        or re.fullmatch(ABBREVIATED, words[0])
+        or _is_surely_profession(words[0])
+        or (len(words) > 2 and words[0].casefold() in BEFORE_TWO)
+    ):
         words = words[1:]
+    while len(words) > 1 and (DEGREE.fullmatch(words[-1]) or _is_surely_profession(words[-1])):
+        words = words[:-1]
     return words
+
+
+def _is_surely_profession(word: str) -> bool:
+    return any(part in word.casefold() for part in SURE_PROFESSIONS)
 
 
 def _apart(words: list[str]) -> tuple[list[str], list[str]]:
@@ -83,7 +135,7 @@ def _apart(words: list[str]) -> tuple[list[str], list[str]]:
 def _is_particle(words: list[str], at: int) -> bool:
     """At the beginning only in small letters: “Al Berg” and “Le Berg” have a given name."""
     word = words[at]
-    return word.casefold() in PARTICLES and (at > 0 or word.islower())
+    return word.casefold().replace("’", "'") in PARTICLES and (at > 0 or word.islower())
 
 
 def _is_degree(text: str) -> bool:

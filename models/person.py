@@ -412,7 +412,7 @@ class Person(Base):
     def call(self, given_name: str, family_name: str) -> None:
         """Name the person as they do it themselves; raises NameMissing or TextTooLong, each at its field."""
         given, family = one_line(given_name), one_line(family_name)
-        if not family:
+        if not any(char.isalpha() for char in family):
             raise NameMissing(self.email)
         self.given_name = fitting(given, PART_MOST, "given_name")
         self.family_name = fitting(family, PART_MOST, "family_name")

@@ -2,6 +2,8 @@
 
 import re
 from collections.abc import Iterable, Iterator
+from email.errors import MessageError
+from email.header import decode_header, make_header
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -9,6 +11,7 @@ from models import firm
 from models.company_id import company_number
 from models.errors import N_, ProvisionError
 from models.firm import BusinessMissing, LineOfBusiness, firm_name, german_postcode, website_address
+from models.names import between, is_letter
 from models.person import (
     NAME_MOST,
     AddressForm,
@@ -94,18 +97,33 @@ def named(name: str, email: str) -> Named:
     return Named(name=name, email=address)
 
 
-ADDRESS = re.compile(r"(?:mailto:)?[^\s<>()\[\],;:\"'][^\s<>()\[\],;:\"]*@[^\s<>()\[\],;:\"']+", re.IGNORECASE)
-AROUND = " \t,;<>()[]\"'"
-"""What address books set around names and addresses."""
+_APART = r"\s<>()\[\],;:|/\"„“”«»‹›"
+ADDRESS = re.compile(rf"(?:mailto:)?[^{_APART}'][^{_APART}]*@[^{_APART}']+", re.IGNORECASE)
+LABEL = re.compile(r"\A[\W\d_]*\b(?:an|to|cc|bcc|from|von|kopie|name|e-?mail)\s*:", re.IGNORECASE)
+"""In the head of a mail."""
+QUOTES = re.compile(r"[\"„“”«»‹›]|(?<!\w)['‘‚]|['’](?!\w)")
+WITHIN = frozenset(" .,'’´`()[]-‐‑")
+"""The signs within names."""
 
 
 def parse_people(text: str) -> list[Named]:
     """People as they are typed, or pasted from an address book: one a line, or several on one.
 
     The name first, with or without brackets, quotes, commas or semicolons between: ``Erika Muster; erika@…``,
-    ``Erika Muster <erika@freitag.example>``, ``Muster, Erika <erika@…>, Beispiel, Max <max@…>``.
+    ``Erika Muster <erika@freitag.example>``, ``Muster, Erika <erika@…>, Beispiel, Max <max@…>``. What numbers or
+    marks the lines of a list is left out; what is no name is refused.
     """
-    return [one for row in text.splitlines() if one_line(row) for one in _people_in(one_line(row))]
+    return [one for row in text.splitlines() if one_line(row) for one in _people_in(_decoded(one_line(row)))]
+
+
+def _decoded(row: str) -> str:
+    """As it is meant, where it was copied from the head of a mail (RFC 2047)."""
+    if "=?" not in row:
+        return row
+    try:
+        return one_line(str(make_header(decode_header(row))))
+    except (MessageError, UnicodeError, LookupError, ValueError):
+        return row
 
 
 def _people_in(row: str) -> Iterator[Named]:
@@ -113,19 +131,25 @@ def _people_in(row: str) -> Iterator[Named]:
     if not addresses:
         raise AddressInvalid(row[:254])
     ends = [0, *(found.end() for found in addresses)]
-    names = [row[end : found.start()].strip(AROUND) for end, found in zip(ends, addresses, strict=False)]
-    behind = row[ends[-1] :].strip(AROUND)
+    names = [_name_in(row[end : found.start()]) for end, found in zip(ends, addresses, strict=False)]
+    behind = _name_in(row[ends[-1] :])
     if behind and (len(names) > 1 or names[0]):
         raise LineUnclear(row[:100])
     before = ""
     for found, name in zip(addresses, [behind] if behind else names, strict=True):
-        address = email_address(found[0])
+        address = email_address(found[0].rstrip("."))
         if not name and address == before:  # Some write the address as the name as well.
             continue
         before = address
-        if ";" in name:
+        if not all(is_letter(char) or char in WITHIN for char in name):
             raise LineUnclear(row[:100])
-        yield named(name.replace('"', ""), address)
+        yield named(name, address)
+
+
+def _name_in(text: str) -> str:
+    """The name that stands there, without what only sets it off: quotes, bullets, numbers of a list, dashes."""
+    name = LABEL.sub("", QUOTES.sub("", text))
+    return between(name, "", ".)" if "(" in name else ".")
 
 
 class OnboardingRequest(BaseModel):

@@ -29,6 +29,8 @@ def test_a_name_has_a_given_and_a_family_part(name, parts):
         ("von Tann", ("", "von Tann")),
         ("Karl-Theodor Freiherr von und zu Stein", ("Karl-Theodor", "Freiherr von und zu Stein")),
         ("Anna Maria de la Cruz", ("Anna Maria", "de la Cruz")),
+        ("Vincent van 't Hof", ("Vincent", "van 't Hof")),
+        ("Jan in ’t Veld", ("Jan", "in ’t Veld")),
         ("Al Berg", ("Al", "Berg")),
     ],
 )
@@ -45,11 +47,29 @@ def test_what_stands_before_a_family_name_belongs_to_it(name, parts):
         ("Erika Muster, Rechtsanwältin und Fachanwältin für Steuerrecht", ("Erika", "Muster")),
         ("Erika Muster, Dipl.-Finanzwirtin (FH)", ("Erika", "Muster")),
         ("Erika Muster, Dr.", ("Dr. Erika", "Muster")),
+        ("Erika Muster, Dr., LL.M.", ("Dr. Erika", "Muster")),
         ("Muster, Dr. Erika", ("Dr. Erika", "Muster")),
         ("Muster, Erika, MBA", ("Erika", "Muster")),
         ("Max Beispiel M.A.", ("Max", "Beispiel")),
         ("Klein LL.M.", ("", "Klein")),
         ("LL.M.", ("", "LL.M.")),
+        ("Max Beispiel, LL.M. (London)", ("Max", "Beispiel")),
+        ("Max Beispiel (StB)", ("Max", "Beispiel")),
+        ("Muster, Erika (Kanzlei Freitag", ("Erika", "Muster")),
+        ("Muster, Erika M.A.", ("Erika", "Muster")),
+        ("StB Max Beispiel", ("Max", "Beispiel")),
+        ("RAin Erika Muster, LL.M.", ("Erika", "Muster")),
+        ("Herr Rechtsanwalt Max Beispiel", ("Max", "Beispiel")),
+        ("Wirtschaftsprüfer Max Beispiel", ("Max", "Beispiel")),
+        ("Erika Muster Steuerberaterin", ("Erika", "Muster")),
+        ("Erika Muster, Auszubildende", ("Erika", "Muster")),
+        ("Erika Muster, Empfang", ("Erika", "Muster")),
+        ("Erika Muster geb. Klein", ("Erika", "Muster")),
+        ("Dr.Max Beispiel", ("Dr. Max", "Beispiel")),
+        ("Maître Jean Dupont", ("Jean", "Dupont")),
+        ("M. Jean Dupont", ("Jean", "Dupont")),
+        ("Kaufmann, Eva", ("Eva", "Kaufmann")),
+        ("Anna Neumeister", ("Anna", "Neumeister")),
     ],
 )
 def test_a_degree_or_a_profession_is_neither_given_nor_family_name(name, parts):
@@ -64,7 +84,30 @@ def test_a_degree_or_a_profession_is_neither_given_nor_family_name(name, parts):
         ("Prof. Dr. h.c. mult. Max Beispiel", "Max"),
         ("J. R. Beispiel", "J. R."),
         ("Herr Dr. Muster", ""),
+        ("Dr.-Ing. Max Beispiel", "Max"),
+        ("Dipl.-Kfm. (FH) Max Beispiel", "Max"),
+        ("Me Jean Dupont", "Jean"),
     ],
 )
 def test_nobody_is_called_by_a_title_or_a_salutation(name, given):
     assert first_name(name) == given
+
+
+@pytest.mark.parametrize("name", ["|", "–", "12", "!?", "( )"])
+def test_without_a_letter_nothing_is_a_name(name):
+    assert split_name(name) == ("", "")
+
+
+@pytest.mark.parametrize(
+    "name", ["Erika Muster –", "„Erika Muster“", "1. Erika Muster", "• Erika Muster:", "Erika | Muster"]
+)
+def test_signs_and_numbers_around_a_name_are_none_of_it(name):
+    assert split_name(name) == ("Erika", "Muster")
+
+
+@pytest.mark.parametrize(
+    ("name", "parts"),
+    [("मोहन चौहान", ("मोहन", "चौहान")), ("李 明", ("李", "明")), ("Erika O’Hara", ("Erika", "O’Hara"))],
+)
+def test_a_name_is_left_as_it_is_in_any_script(name, parts):
+    assert split_name(name) == parts

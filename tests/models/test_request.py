@@ -73,7 +73,39 @@ def test_commas_within_a_name_make_no_second_person(line, parts):
 
 @pytest.mark.parametrize(
     "line",
-    ["Muster;Erika;erika@freitag.example", "Erika <erika@freitag.example> Muster"],
+    [
+        "Erika Muster | erika@freitag.example", "Erika Muster – erika@freitag.example",
+        "Erika Muster - erika@freitag.example", "Erika Muster/erika@freitag.example",
+        "Erika Muster: erika@freitag.example", "„Erika Muster“ <erika@freitag.example>",
+        "»Erika Muster« ‹erika@freitag.example›", "1. Erika Muster <erika@freitag.example>",
+        "- Erika Muster <erika@freitag.example>", "• Erika Muster, erika@freitag.example",
+        "An: Erika Muster <erika@freitag.example>", "Erika Muster, erika@freitag.example.",
+        "=?utf-8?Q?Erika_M=75ster?= <erika@freitag.example>", "Erika Muster, erika@freitag.example, 089 123456",
+        '"Muster, Erika (Kanzlei Freitag)" <erika@freitag.example>',
+    ],
+)  # fmt: skip
+def test_what_sets_a_name_off_is_no_part_of_it(line):
+    (one,) = parse_people(line)
+
+    assert (name_parts(one.name), one.email) == (("Erika", "Muster"), "erika@freitag.example")
+
+
+@pytest.mark.parametrize("name", ["मोहन चौहान", "Erika O’Hara", "Jean-Pierre d'Arc", "Max Beispiel jun."])
+def test_a_pasted_name_keeps_its_own_signs(name):
+    (one,) = parse_people(f"{name} <erika@freitag.example>")
+
+    assert one.name == name
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "Muster;Erika;erika@freitag.example",
+        "Erika <erika@freitag.example> Muster",
+        "Max & Erika Muster; erika@freitag.example",
+        "Erika = Muster <erika@freitag.example>",
+        "Erika Muster <a/erika@freitag.example>",
+    ],
 )
 def test_a_line_that_can_be_read_in_two_ways_is_refused_and_not_guessed(line):
     with pytest.raises(LineUnclear):
