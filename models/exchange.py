@@ -32,7 +32,7 @@ class MailKind(StrEnum):
     WELCOME = "welcome"  # To the contact person: what will happen, link to the progress page.
     REGISTER = "register"  # To organiser or caseworker: role, count (reminders sent so far), last (no more will come).
     # To who signs, PDF attached, link: count, last, sign_until_at, delegated_by, function, version, changes (to the
-    # version before), note (of an operator).
+    # version before), note (of an operator), asked_before, function_before (who had been asked instead).
     AGREEMENT = "agreement"
     AGREEMENT_DONE = "agreement_done"  # To both sides, countersigned PDF attached: signer, countersigned_at, sha256.
     AGREEMENT_DECLINED = "agreement_declined"  # To the provider: signer, reason.

@@ -55,6 +55,19 @@ class NotAsked(ProvisionError):
     says = N_("You are no longer asked to sign this agreement: turn to the person in your firm who named you.")
 
 
+class NewVersionSent(NotAsked):
+    """The link is of somebody who was asked to sign a version before; each new one goes to the organiser."""
+
+    says = N_(
+        "A new version has taken the place of the agreement that you were asked to sign. It went to %(name)s, who can"
+        " ask you once more."
+    )
+
+    def __init__(self, name: str) -> None:
+        super().__init__(name)
+        self.name = name
+
+
 @side_effect(name="5 Agreement")
 def conclude_agreement(case_id: int) -> Standing:
     """Send the agreement once organiser and details are there, and put the signed one before an operator.
@@ -194,16 +207,26 @@ def _may_open(person: Person, agreement: Agreement) -> bool:
 
 
 def _handed_over(session: Session, turns: Collection[Turn], newest: dict[int, Agreement]) -> dict[int, Facts]:
-    """By case, who handed the signature over and why to this person, for the mail to whom it was handed."""
+    """By case, what its mail says of a hand-over.
+
+    To whom the signature was handed it says by whom, and why; to the organiser, who was asked to sign the version
+    before: that has ended with it.
+    """
     firms = {turn.case.firm_id: turn.case.id for turn in turns if turn.person.role is Role.SIGNATORY}
     organisers = select(Person).where(Person.firm_id.in_(firms), Person.role == Role.ORGANISER)
-    return {
+    told: dict[int, Facts] = {
         firms[one.firm_id]: {
             "delegated_by": one.name,
             "function": newest[firms[one.firm_id]].delegate_function,
         }
         for one in (session.scalars(organisers) if firms else ())
     }
+    anew = [case_id for case_id, one in newest.items() if one.version > 1 and one.delegate_id is None]
+    before = select(Agreement, Person).join(Person, Person.id == Agreement.delegate_id)
+    for version, person in session.execute(before.where(Agreement.onboarding_id.in_(anew))) if anew else ():
+        if version.version == newest[version.onboarding_id].version - 1:
+            told[version.onboarding_id] = {"asked_before": person.name, "function_before": version.delegate_function}
+    return told
 
 
 def _awaited(session: Session, case: Onboarding) -> Agreement | None:
@@ -427,6 +450,8 @@ class Shown:
     case_id: int
     asked: Person
     """Who is asked to sign: the organiser, or whom the organiser has named."""
+    organiser: Person
+    """To whom every new version goes."""
     has_run_out: bool
     """It was not signed in time."""
     answered: Verdict | None
@@ -454,7 +479,8 @@ def opened(token: str) -> Shown:
         asked = asked_to_sign(session, case, agreement)
         question = Decision.by_key(session, agreement.lapsed_key)
         answered, run_out = question.verdict if question else None, agreement.has_run_out(now())
-        return Shown(agreement, case.firm, person, parts, document.name, case.id, asked, run_out, answered)
+        organiser = Person.organiser(session, case.firm_id)
+        return Shown(agreement, case.firm, person, parts, document.name, case.id, asked, organiser, run_out, answered)
 
 
 def pdf(token: str) -> tuple[str, bytes]:
@@ -511,6 +537,9 @@ def behind(session: Session, token: str) -> tuple[Onboarding, Person]:
     person = session.get_one(Person, link.person_id)
     case = Onboarding.of_firm(session, person.firm_id)
     if person.role is not Role.ORGANISER and Agreement.current(session, case.id).delegate_id != person.id:
+        earlier = select(Agreement.id).where(Agreement.onboarding_id == case.id, Agreement.delegate_id == person.id)
+        if session.scalars(earlier.limit(1)).first() is not None:
+            raise NewVersionSent(Person.organiser(session, case.firm_id).name)
         raise NotAsked
     if not case.agreement_done:  # What both have signed can be read for ever.
         case.require_going()

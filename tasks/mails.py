@@ -166,6 +166,7 @@ def _values(outgoing: Outgoing, link: Link | None, facts: dict[str, Any], code: 
         "changes": {},
         "sign_until_at": None,
         "delegated_by": "",
+        "asked_before": "",
         "function": "",
         "firm": "",
         "company_id": None,

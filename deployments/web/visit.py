@@ -116,6 +116,7 @@ SAID = {
     "delegated": N_("The agreement is on its way to this person. You can take it back here until it is signed."),
     "taken_back": N_("You sign again yourself. The other person is told, and their link no longer works."),
     "renewed": N_("A new version is on its way to the address that we know."),
+    "renewed_there": N_("A new version is on its way to the person who asked you to sign."),
     "declined": N_("You have declined the agreement. We will get in touch with you."),
     "uploaded": N_("Thank you, the signed copy has arrived. We will look at it."),
 }

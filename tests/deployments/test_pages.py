@@ -15,6 +15,7 @@ from models.logo import public_logo
 from models.person import Person, Role
 from models.request import Named
 from models.settings import settings
+from tasks import agreements, answers
 from tasks.access import sign_in
 from tasks.invitations import add_caseworkers
 from tasks.logos.publish import supply_logo
@@ -29,6 +30,7 @@ from tests.factories import (
     decide,
     everything,
     firm_of,
+    handed_over,
     opened,
     operator,
     outbox,
@@ -953,3 +955,47 @@ def test_every_page_is_built_for_keyboards_screen_readers_and_a_strict_browser(e
             assert len(ids) == len(set(ids)), where
             for form in page.select("form[method=post]"):
                 assert form.select_one("[name=form_token]"), where
+
+
+def test_whoever_was_handed_the_signature_is_told_that_a_new_version_goes_to_the_organiser(clock):
+    case_id = handed_over()
+    page = f"/agreement/{token('konrad@freitag.example', Purpose.AGREEMENT)}"
+    clock(days=95)
+    agreements.expire_agreements.fn()
+    client = Browser()
+
+    def said(answer):
+        return " ".join(BeautifulSoup(answer.text, "lxml").select_one("main").get_text(" ").split())
+
+    before = said(client.get(page))
+    asked = said(client.send_form(page, f"{page}/renew"))
+    advance(case_id)
+    afterwards = client.get(page)
+
+    assert "Gern senden wir eine neue Fassung, per E-Mail an Erika Muster" in before
+    assert "Neue Fassung anfordern" in before
+    assert "unterwegs an die Person, die Sie um die Unterschrift gebeten hat" in asked
+    assert "per E-Mail unterwegs an Erika Muster" in asked
+    assert afterwards.status_code == 410
+    assert "Sie ging an Erika Muster" in said(afterwards)
+
+
+@pytest.mark.parametrize("end", ["declined", "withdrawn", "expired"])
+def test_whoever_was_handed_the_signature_is_not_promised_what_the_organiser_gets(clock, end):
+    case_id = handed_over()
+    link = token("konrad@freitag.example", Purpose.AGREEMENT)
+    if end == "declined":
+        answers.decline(link, "nein")
+    elif end == "withdrawn":
+        agreements.withdraw(case_id, "Tippfehler", "operator@convent-it.example")
+    else:
+        clock(days=95)
+        agreements.expire_agreements.fn()
+    advance(case_id)
+    if end == "expired":
+        decide(case_id, "talk")
+
+    page = Browser().get(f"/agreement/{link}").text
+
+    assert "Wir melden uns bei Erika Muster." in page
+    assert "bei Ihnen" not in page

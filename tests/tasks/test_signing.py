@@ -34,7 +34,7 @@ from models.schedule import now
 from models.settings import settings
 from models.subscription import Subscription
 from tasks import accounts, agreements, answers, cases, invitations, signing
-from tasks.agreements import NotAsked, conclude_agreement, expire_agreements
+from tasks.agreements import NewVersionSent, NotAsked, conclude_agreement, expire_agreements
 from tasks.delivery import deliver_due
 from tasks.mails import write
 from tasks.reminders import send_reminders
@@ -383,8 +383,28 @@ def test_a_link_opens_the_agreement_of_its_own_firm_only():
     assert agreements.opened(link(GESA)).case_id == first
     assert agreements.opened(link("o@s.example")).case_id == other
     decide_on_new_version(first)
-    with pytest.raises(NotAsked):  # The new version is the organiser's again.
+    with pytest.raises(NewVersionSent, match="It went to Erika Muster"):  # It is the organiser's again.
         agreements.opened(link(GESA))
+
+
+def test_the_mail_with_a_new_version_says_that_a_hand_over_is_to_be_repeated_in_its_reminders_too(clock):
+    case_id = with_organiser()
+    delegate()
+    decide_on_new_version(case_id)
+
+    def told():
+        with reading() as session:
+            newest = select(Outgoing).where(Outgoing.kind == MailKind.AGREEMENT).order_by(Outgoing.id.desc())
+            mail = session.scalars(newest).first()
+            text = write(mail, session.get(Link, mail.link_id)).get_body(("plain",)).get_content()
+            return mail.to_address, "war Gesa Graf (Partnerin) gebeten" in " ".join(text.split())
+
+    assert told() == (ERIKA, True)
+    clock(days=4)
+    send_reminders.fn()
+    assert told() == (ERIKA, True)
+    delegate()
+    assert told() == (GESA, False)
 
 
 def decide_on_new_version(case_id):

@@ -205,12 +205,14 @@ def take_back(visit: Submitting, token: str) -> Response:
 
 @router.post("/agreement/{token}/renew")
 def renew(visit: Submitting, token: str) -> Response:
-    """A new version instead of one that was not signed in time; it goes to the address that we know."""
+    """A new version instead of one that was not signed in time; it goes to the organiser, whoever asks for it."""
     try:
         case = agreements.ask_anew(token, **_from(visit))
     except ProvisionError as refusal:
         return _again(visit, token, refusal)
-    return visit.go(f"/agreement/{token}?said=renewed", case=case)
+    shown = agreements.opened(token)
+    said = "renewed" if shown.person.id == shown.organiser.id else "renewed_there"
+    return visit.go(f"/agreement/{token}?said={said}", case=case)
 
 
 @router.post("/agreement/{token}/upload", dependencies=[Depends(limit_uploads)])
