@@ -31,7 +31,7 @@ class IntervalMissing(ProvisionError):
     status = 422
     says = N_("The plan “%(plan)s” needs a billing interval: monthly, quarterly, half-yearly or yearly.")
 
-    def __init__(self, plan: str) -> None:
+    def __init__(self, plan: Plan) -> None:
         super().__init__(plan)
         self.plan = plan
 
@@ -191,7 +191,7 @@ class OnboardingRequest(BaseModel):
         if self.preferred_number:
             company_number(self.preferred_number)
         if self.plan is not None and self.interval is None:
-            raise IntervalMissing(self.plan.value)
+            raise IntervalMissing(self.plan)
         if self.logo_permission_by and not self.website:
             raise WebsiteMissing
         for person in (self.organiser, self.contact, *self.caseworkers):

@@ -67,6 +67,12 @@ class PriceInvalid(ProvisionError):
         self.price = price
 
 
+class PriceNothing(PriceInvalid):
+    """0 takes away a discount, a notice or a clause, and is no price."""
+
+    says = N_("“%(price)s” would give it away: leave the price empty if it stays, or write a discount of 100 percent.")
+
+
 class DiscountInvalid(ProvisionError):
     status = 422
     says = N_("“%(discount)s” is not a discount: write percent from 0 (none) to 100, for example 12.5.")
@@ -102,9 +108,9 @@ class Change:
 
     @classmethod
     def parse(cls, said: Facts) -> Self:
-        """From a form: an empty field leaves as it was, 0 or a dash takes away.
+        """From a form: an empty field leaves as it was, 0 or a dash takes away; a price cannot be taken away.
 
-        Raises PriceInvalid, DiscountInvalid, NoticeInvalid, TextTooLong.
+        Raises PriceInvalid, PriceNothing, DiscountInvalid, NoticeInvalid, TextTooLong.
         """
         text = {name: one_line(str(said.get(name) or "")) for name in ("price", "discount", "notice")}
         clause = paragraphs(str(said.get("clause") or ""))
@@ -131,6 +137,8 @@ def _cents(text: str) -> int:
     cents = int(re.sub(r"\D", "", found[1])) * 100 + _decimals(found[2]) if found else MOST_CENTS
     if cents >= MOST_CENTS:
         raise PriceInvalid(text[:40])
+    if cents == 0:
+        raise PriceNothing(text[:40])
     return cents
 
 

@@ -7,6 +7,8 @@ from models.casefile import MailState
 from models.decision import DecisionKind, Verdict
 from models.errors import N_
 from models.exchange import MailKind
+from models.subscription import Interval, Plan
+from tasks.texts import Reader
 
 STATES = {CaseState.OPEN: N_("open"), CaseState.FINISHED: N_("live"), CaseState.STOPPED: N_("stopped")}
 
@@ -162,6 +164,23 @@ def changed(before: Any, after: Any) -> str:
         pairs = [(old.get(name), new.get(name)) for name in dict.fromkeys([*old, *new])]
         return "; ".join(changed(one, other) for one, other in pairs if one != other)
     return f"{_shown(before)} → {_shown(after)}"
+
+
+def agreed(terms: dict[str, Any], reader: Reader) -> dict[str, str]:
+    """What is agreed with a firm, as it is read, by what each is called; the price after the discount follows."""
+    return {
+        reader.gettext(N_("Plan")): reader.label(Plan(terms["plan"])) if terms["plan"] else "",
+        reader.gettext(N_("Billed")): reader.label(Interval(terms["interval"])) if terms["interval"] else "",
+        reader.gettext(N_("Net price of one billing interval")): reader.money(terms["full_cents"]),
+        reader.gettext(N_("Discount in percent")): reader.percent(terms["discount"]),
+        reader.gettext(N_("Notice")): reader.notice(terms["notice_count"], terms["notice_unit"]),
+        reader.gettext(N_("Clause")): terms["clause"],
+    }
+
+
+def each_changed(before: dict[str, str], after: dict[str, str]) -> str:
+    """What changed of several things, each by its name."""
+    return "; ".join(f"{name} {changed(before[name], after[name])}" for name in after if before[name] != after[name])
 
 
 def _shown(value: Any) -> str:

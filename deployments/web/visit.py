@@ -104,7 +104,9 @@ SAID = {
     "permission": N_("Thank you. We will look for your logo on your website in the next minutes."),
     "logo_kept": N_("Your logo stays as it is."),
     "logo_back": N_("Done: your earlier logo is back."),
-    "caseworkers": N_("Saved. The invitations go out in the next minutes."),
+    "caseworkers": N_(
+        "Saved. Who is new is invited in the next minutes; who was invited before keeps that invitation."
+    ),
     "no_caseworkers": N_("Noted: for now nobody else works with it. You can still add people at any time."),
     "clients": N_("Saved. Who is new is invited in the next minutes; who was invited before keeps that invitation."),
     "withdrawn": N_("Done: this person is no longer invited, and the link no longer works."),

@@ -15,7 +15,7 @@ from sqlalchemy import select
 from deployments.web import labels
 from deployments.web.app import app
 from deployments.web.pages import operators
-from models.audit import Entry
+from models.audit import Entry, record
 from models.board import CaseState
 from models.casefile import MailState, case_detail
 from models.db import reading, transaction
@@ -28,6 +28,7 @@ from models.onboarding import Onboarding
 from models.person import Role
 from models.schedule import now
 from models.settings import settings
+from models.subscription import Change, Subscription
 from tasks import answers, cases
 from tasks.bounces import bounced, given_up
 from tasks.inbox import handle_events
@@ -613,6 +614,40 @@ def test_many_agreements_are_countersigned_at_once_and_what_is_refused_is_told(o
     assert [factories.agreement(one).countersigned_at is not None for one in made] == [True, False, False]
     assert factories.agreement(made[0]).countersigned_by == "Olga Otter"
     assert "Verträge zusammen gegenzeichnen" in text(operator.get("/board"))
+
+
+def test_who_countersigns_nothing_is_told_why(operator):
+    signed(1)
+    signed(2)
+    page = "/board/countersign"
+    number, _ = re.findall(r'name="decision" value="(\d+)"', operator.get(page).text)
+
+    nothing = operator.send(page, page)
+    operator.send(page, page, decision=[number])
+    late = operator.send(page, page, decision=[number])
+
+    assert "Nichts ist angekreuzt" in text(nothing)
+    assert "1 Vertrag ist gegengezeichnet" in text(late)  # By whoever was faster.
+
+
+def test_new_terms_are_told_by_name_and_as_people_read_them(operator):
+    case_id = factories.with_organiser()
+    with transaction() as session:
+        subscription = Subscription.of(session, factories.firm_of(case_id))
+        before = subscription.agreed
+        subscription.agree(Change.parse({"price": "147", "discount": "12,5", "notice": "3 Monate", "clause": "Probe"}))
+        record(session, case_id, now(), "subscription.agreed", "x", before=before, after=subscription.agreed)
+
+    story = text(operator.get(f"/board/cases/{case_id}"))
+
+    assert (
+        "Nettopreis je Abrechnungszeitraum 177,00 € → 147,00 €; Rabatt in Prozent 0 % → 12,5 %; "
+        "Kündigungsfrist wie in den AGB → 3 Monate; Vereinbarung – → Probe"
+    ) in story
+
+
+def test_the_board_says_that_the_new_password_is_set(operator):
+    assert "Ihr neues Passwort gilt" in text(operator.get("/board?said=reset"))
 
 
 def test_an_open_agreement_is_sent_again_and_withdrawn_with_a_reason(operator, clock):

@@ -10,6 +10,7 @@ from models.subscription import (
     NoticeUnit,
     Plan,
     PriceInvalid,
+    PriceNothing,
     Subscription,
 )
 from models.text import TextTooLong
@@ -42,7 +43,7 @@ def test_what_was_agreed_stays():
     ("typed", "cents"),
     [
         *[("147", 14700), ("147,5", 14750), ("147.05 €", 14705), ("1.147,00", 114700), ("1,147.00 EUR", 114700)],
-        *[("1 147,00", 114700), ("1\N{NO-BREAK SPACE}147 €", 114700), ("0", 0), ("12.345", 1234500)],
+        *[("1 147,00", 114700), ("1\N{NO-BREAK SPACE}147 €", 114700), ("12.345", 1234500)],
     ],
 )
 def test_a_price_is_read_as_people_write_it(typed, cents):
@@ -69,6 +70,7 @@ def test_a_time_of_notice_is_read_in_any_of_our_languages(typed, notice):
     ("said", "refusal"),
     [
         *[({"price": text}, PriceInvalid) for text in ("zehn", "-5", "1.2345", "10000000", "١٤٧", "-")],
+        *[({"price": text}, PriceNothing) for text in ("0", "0,00", "0.0 €")],
         *[({"discount": text}, DiscountInvalid) for text in ("101", "-5", "12,345", "viel")],
         *[
             ({"notice": text}, NoticeInvalid)

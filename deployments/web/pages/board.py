@@ -5,6 +5,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 from fastapi import APIRouter
+from sqlalchemy import select
 from starlette.responses import Response
 
 from deployments.web import labels
@@ -13,10 +14,10 @@ from models import board
 from models.board import CaseState, Trouble
 from models.company_id import NumberInvalid
 from models.db import reading
-from models.decision import DecisionKind, Verdict
+from models.decision import Decision, DecisionKind, Verdict
 from models.errors import N_, ProvisionError
-from models.firm import BusinessMissing, FirmNameMissing, LineOfBusiness, PostcodeInvalid, WebsiteInvalid
-from models.onboarding import Party, StepName
+from models.firm import BusinessMissing, Firm, FirmNameMissing, LineOfBusiness, PostcodeInvalid, WebsiteInvalid
+from models.onboarding import Onboarding, Party, StepName
 from models.operator import is_absent, operators
 from models.person import AddressForm, AddressInvalid, Language, NameMissing
 from models.request import IntervalMissing, OnboardingRequest, WebsiteMissing, named, parse_people
@@ -30,6 +31,12 @@ from tasks.passes import kick
 from tasks.texts import explain
 
 router = APIRouter()
+
+
+class NothingTicked(ProvisionError):
+    status = 422
+    says = N_("Nothing is ticked: choose what you want to countersign.")
+
 
 PLACES: dict[type[ProvisionError], str] = {
     FirmNameMissing: "firm_name",
@@ -50,7 +57,10 @@ TEXTS = (
 """The fields of the form that are taken as they were typed."""
 DECISIONS_SHOWN = 10
 """Open decisions on the board; the others are on a page of their own."""
-SAID = {"again": N_("The event is being handled once more.")}
+SAID = {
+    "again": N_("The event is being handled once more."),
+    "reset": N_("Your new password is set, and you are signed in."),
+}
 
 
 @router.get("/board")
@@ -126,14 +136,24 @@ def countersign(visit: Submitting) -> Response:
     by = visit.require_operator().email
     ticked = {int(one) for one in visit.texts("decision") if one.isdecimal() and len(one) < 10}
     done, refused = [], []
-    for line in (one for one in _to_countersign() if one.decision_id in ticked):
+    for decision_id, firm in sorted(_asked(ticked).items()):
         try:
-            done.append(cases.answer_decision(line.decision_id, Verdict.COUNTERSIGN, by, name=visit.text("name")))
+            done.append(cases.answer_decision(decision_id, Verdict.COUNTERSIGN, by, name=visit.text("name")))
         except ProvisionError as refusal:
-            refused.append((line.firm, explain(refusal, visit.reader)))
+            refused.append((firm, explain(refusal, visit.reader)))
+    if not done and not refused:
+        refused.append(("", explain(NothingTicked(), visit.reader)))
     for case_id in done:
         kick(case_id)
     return visit.page("board/countersign.html", waiting=_to_countersign(), done=len(done), refused=refused)
+
+
+def _asked(ticked: set[int]) -> dict[int, str]:
+    """The firms of these signatures, by the questions about them, also where somebody has answered meanwhile."""
+    with reading() as session:
+        about = select(Decision.id, Firm.name).join(Onboarding, Onboarding.id == Decision.onboarding_id)
+        about = about.join(Firm, Firm.id == Onboarding.firm_id).where(Decision.kind == DecisionKind.COUNTERSIGN)
+        return dict(session.execute(about.where(Decision.id.in_(ticked))).tuples().all())
 
 
 def _to_countersign() -> list[board.DecisionLine]:

@@ -11,7 +11,7 @@ from starlette.responses import Response
 
 from deployments.logo import told_reason
 from deployments.web import labels
-from deployments.web.labels import SHOWN_BESIDE, changed
+from deployments.web.labels import SHOWN_BESIDE, agreed, changed, each_changed
 from deployments.web.pages.firm import fields_of
 from deployments.web.pages.mail import FOREIGN_PAGE
 from deployments.web.visit import Fields, Form, Submission, Submitting, Visit, Visiting
@@ -405,7 +405,12 @@ def _about(act: Act, names: dict[int, str], reader: Reader) -> str:
     whose = [names[one] for one in (facts.get("person"), *facts.get("persons", [])) if one in names]
     match act.action:
         case _ if "before" in facts and "after" in facts:
-            return ": ".join([*whose, changed(facts["before"], facts["after"])])
+            before, after = facts["before"], facts["after"]
+            if act.action == "subscription.agreed":
+                told = each_changed(agreed(before, reader), agreed(after, reader))
+            else:
+                told = changed(before, after)
+            return ": ".join([*whose, told])
         case "decision.answered" if {"kind", "verdict"} <= facts.keys():
             return f"{reader.label(DecisionKind(facts['kind']))} – {reader.label(Verdict(facts['verdict']))}"
         case "company_id.assigned" | "company_id.chosen":
