@@ -37,7 +37,7 @@ class MailKind(StrEnum):
     AGREEMENT_DONE = "agreement_done"  # To both sides, countersigned PDF attached: signer, countersigned_at, sha256.
     AGREEMENT_DECLINED = "agreement_declined"  # To the provider: signer, reason.
     AGREEMENT_EXPIRED = "agreement_expired"  # To the provider: sent_at, signer (who was asked).
-    AGREEMENT_WITHDRAWN = "agreement_withdrawn"  # To who was asked to sign: by (provider|organiser), who, reason.
+    AGREEMENT_WITHDRAWN = "agreement_withdrawn"  # To who was asked to sign: by (provider|organiser|time), who, reason.
     SIGN_CODE = "sign_code"  # To who signs; the code itself is written as the mail leaves: code_id, generation.
     CASE_TAKEN_UP = "case_taken_up"  # To the organiser: a case that was stopped goes on.
     YOUR_TURN = "your_turn"  # To the organiser: steps (details|logo|caseworkers|clients), missing, count, last.

@@ -242,6 +242,8 @@ def _await(case_id: int) -> None:
         agreement = _awaited(session, case)
         if agreement is None:
             return
+        if agreement.expire(at):  # It was open only as long as its signed copy was being checked.
+            _record_expiry(session, case, agreement)
         if agreement.is_open and not agreement.is_being_checked:
             _ask_to_sign(session, case, agreement)
             return

@@ -5,15 +5,19 @@ Every way to sign ends here: on the page, as a file, by notice of another system
 
 from datetime import date, datetime
 
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from models.agreement import Agreement, SignedHow
 from models.audit import Actor, record
 from models.db import Facts
 from models.document import Document
+from models.exchange import MailKind, Outgoing
 from models.firm import same_name
+from models.link import Link, Purpose
 from models.onboarding import Onboarding
 from models.person import Person
+from tasks.letterheads import letterhead
 from tasks.people import let_go
 
 
@@ -78,10 +82,34 @@ def sign_for_provider(session: Session, case: Onboarding, name: str, actor: str,
 
 
 def refuse_signature(session: Session, case: Onboarding, actor: str, now: datetime) -> None:
-    """What was signed, or came back as signed, does not count: the firm is asked again."""
+    """What was signed, or came back as signed, does not count: the firm is asked again.
+
+    Where it can no longer be signed, whoever was asked is told so, and where a new version is to be had.
+    """
     agreement = Agreement.current(session, case.id)
     agreement.reopen()
     record(session, case.id, now, "agreement.reopened", actor, version=agreement.version)
+    if not agreement.has_run_out(now):
+        return
+    organiser = Person.organiser(session, case.firm_id)
+    asked = {agreement.delegate_id or organiser.id, organiser.id}
+    for reader in session.scalars(select(Person).where(Person.id.in_(asked)).order_by(Person.id)).all():
+        link = Link.to(session, Purpose.AGREEMENT, now, person=reader.id)
+        Outgoing.post(
+            session,
+            MailKind.AGREEMENT_WITHDRAWN,
+            f"agreement_late:{agreement.id}:{link.id}:{link.generation}",
+            reader,
+            now,
+            case_id=case.id,
+            link=link,
+            **letterhead(session, case.firm),
+            by="time",
+            who="",
+            reason="",
+            sent_at=agreement.sent_at.isoformat(),
+            sign_until_at=agreement.expires_at.isoformat(),
+        )
 
 
 def give_back(session: Session, case: Onboarding, signatory: Person, actor: str | Actor, now: datetime) -> None:

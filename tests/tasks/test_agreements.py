@@ -1,5 +1,5 @@
 import shutil
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from functools import partial
 from hashlib import sha256
 
@@ -11,20 +11,22 @@ from models.audit import trail
 from models.db import reading
 from models.decision import AnsweredAlready, Decision
 from models.document import Document
-from models.exchange import Outgoing
+from models.exchange import MailKind, Outgoing
 from models.firm import LineOfBusiness
-from models.link import Purpose
-from models.onboarding import StepName
+from models.link import Link, Purpose
+from models.onboarding import Reminder, StepName
 from models.request import Named
 from models.settings import settings
 from tasks import agreements, answers, cases, completion, corrections
 from tasks.agreements import conclude_agreement, expire_agreements
 from tasks.cases import answer_decision
 from tasks.decisions import form_of
+from tasks.mails import write
 from tasks.returned import LARGEST, FileTooLarge, FileWithScript, NotAPdf, NothingSigned, OtherTextSigned
 from tasks.wording import SAMPLES
 from tests import factories
 from tests.factories import (
+    FROM,
     advance,
     agreement,
     at_once,
@@ -32,6 +34,7 @@ from tests.factories import (
     countersigned,
     decide,
     everything,
+    handed_over,
     opened,
     outbox,
     registered,
@@ -535,3 +538,31 @@ def test_an_agreement_bears_the_day_of_the_provider_on_which_it_is_sent(moment, 
     conclude_agreement.fn(case_id)
 
     assert agreement(case_id).data["date"] == f"2026-09-{day}"
+
+
+@pytest.mark.parametrize("handed", [False, True])
+def test_a_copy_that_is_refused_after_the_time_has_run_out_is_told_to_the_firm_and_leads_to_a_new_version(
+    clock, handed
+):
+    case_id = handed_over() if handed else with_organiser()
+    asked = [ERIKA, *(["konrad@freitag.example"] if handed else [])]
+    clock(agreement(case_id).expires_at - timedelta(hours=9))
+    answers.upload(token(asked[-1], Purpose.AGREEMENT), scanned(), "kopie.pdf", **FROM)
+    advance(case_id)
+    clock(days=5)
+
+    decide(case_id, "refuse")
+    advance(case_id)
+
+    with reading() as session:
+        late = select(Outgoing).where(Outgoing.kind == MailKind.AGREEMENT_WITHDRAWN).order_by(Outgoing.id)
+        mails = session.scalars(late).all()
+        texts = [write(one, session.get(Link, one.link_id)).get_body(("plain",)).get_content() for one in mails]
+        waiting = session.scalars(select(Reminder.step).where(Reminder.ended_at.is_(None))).all()
+    assert [one.to_address for one in mails] == asked
+    assert all("Inzwischen ist die Frist abgelaufen" in one for one in texts)
+    assert standing(case_id)["agreement"] == "waiting:operator"
+    assert StepName.AGREEMENT not in waiting
+    agreements.ask_anew(token(asked[-1], Purpose.AGREEMENT), **FROM)
+    advance(case_id)
+    assert agreement(case_id).version == 2

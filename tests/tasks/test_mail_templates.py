@@ -41,6 +41,10 @@ CASES = [
         )
         for by, why in (("organiser", ""), ("provider", "Ein Tippfehler im Preis."), ("provider", ""))
     ],
+    (
+        "agreement_withdrawn",
+        SIGN_UNTIL | {"by": "time", "who": "", "reason": "", "sent_at": "2026-11-20T13:05:00+00:00"},
+    ),
     ("sign_code", {"valid_until_at": "2026-11-20T13:05:00+00:00"}),
     (
         "agreement_done",
