@@ -256,13 +256,14 @@ def verify(
         known = [Head(**json.loads(line)) for line in heads.read_text().splitlines()] if heads else []
         with reading() as session:
             only = casefile.case_of(session, company_number(company_id)) if company_id else None
-        chains = entries = faults = 0
+        chains = entries = faults = older = 0
         for one in verification.verify(known, only):
             chains, entries, faults = chains + bool(one.entries), entries + one.entries, faults + len(one.faults)
+            older += one.is_older
             for fault in one.faults:
                 typer.echo(str(fault))
     typer.echo(f"{chains} chains, {entries} entries: {f'{faults} faults' if faults else 'unbroken'}.")
-    for sentence in verification.unseen(with_list=heads is not None):
+    for sentence in verification.unseen(with_list=heads is not None, older=older):
         _note(sentence)
     raise typer.Exit(1 if faults else 0)
 

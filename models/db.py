@@ -85,6 +85,9 @@ Facts = dict[str, Any]
 class Base(DeclarativeBase):
     """Every table; constraints get predictable names so migrations can find them."""
 
+    EVIDENCE: ClassVar[tuple[str, ...]] = ()
+    """Columns of which the audit trail keeps what they hold, whatever act changed them, see ``models.audit``."""
+
     metadata = MetaData(
         naming_convention={
             "ix": "ix_%(column_0_N_label)s",

@@ -1,13 +1,16 @@
 """What only an operator can decide. A row; the form in the Prefect UI and the board are two ways to answer it."""
 
+import json
 from collections.abc import Sequence
 from datetime import datetime
 from enum import StrEnum
+from hashlib import sha256
 from typing import Self
 
 from sqlalchemy import CheckConstraint, ColumnElement, ForeignKey, Index, String, event, inspect, or_, select, text
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
+from models.audit import record
 from models.cadence import Cadences, WaitKind
 from models.db import Base, Facts, Instant, Key
 from models.errors import N_, NotFound, ProvisionError
@@ -227,6 +230,28 @@ class Decision(Base):
             raise VerdictUnfit(verdict[:40], ", ".join(choice.value for choice in self.choices))
         self.verdict, self.answered_by, self.answered_at, self.answer = Verdict(verdict), by[:254], now, answer
         return True
+
+    def tell_answer(self, session: Session, **facts: object) -> None:
+        """Keep its answer in the trail, with what was asked; *facts* are what else the answer has done or said.
+
+        To be called wherever it is settled, once what follows from it was done.
+        """
+        told: Facts = {"decision": self.id, "kind": self.kind, "verdict": self.verdict, "answer": self.answer}
+        told |= {"question_sha256": self.question_sha256, **facts}
+        record(
+            session,
+            self.onboarding_id,
+            self.answered_at or self.opened_at,
+            "decision.answered",
+            self.answered_by or "",
+            **told,
+        )
+
+    @property
+    def question_sha256(self) -> str:
+        """Of what was asked, and when, so that the trail can tell whether that was changed after it was answered."""
+        asked = [self.key, self.kind, self.facts, self.opened_at.isoformat()]
+        return sha256(json.dumps(asked, sort_keys=True, ensure_ascii=False).encode()).hexdigest()
 
     def close(self, now: datetime) -> None:
         """It is no question any more; whoever answers later is told so."""

@@ -83,6 +83,10 @@ class Firm(Base):
     """One firm. ``company_id`` is what its clients find it by."""
 
     __tablename__ = "firms"
+    EVIDENCE = (
+        *("name", "line_of_business", "business", "website", "street", "postcode", "city", "land"),
+        *("company_id", "invitations_a_day", "created_at"),
+    )
     __table_args__ = (
         CheckConstraint(f"company_id BETWEEN {FIRST} AND {LAST}", name="company_id_six_digits"),
         CheckConstraint(f"preferred_number BETWEEN {FIRST} AND {LAST}", name="preferred_number_six_digits"),

@@ -340,6 +340,10 @@ class Person(Base):
     """Somebody in one role at one firm."""
 
     __tablename__ = "persons"
+    EVIDENCE = (
+        *("role", "email", "given_name", "family_name", "account_id"),
+        *("registered_at", "withdrawn_at", "paused_at"),
+    )
     __table_args__ = (
         UniqueConstraint("firm_id", "role", "email"),
         CheckConstraint("family_name <> ''", name="named"),

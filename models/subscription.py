@@ -172,6 +172,8 @@ class Subscription(Base):
     """One firm's subscription. Without a plan the firm wants advice first."""
 
     __tablename__ = "subscriptions"
+    AGREED = ("plan", "interval", "price_cents", "full_cents", "discount", "notice_count", "notice_unit", "clause")
+    EVIDENCE = (*AGREED, "currency", "question", "advice", "confirmed_at")
     __table_args__ = (
         CheckConstraint("confirmed_at IS NULL OR (plan IS NOT NULL AND interval IS NOT NULL)", name="confirmed_whole"),
         CheckConstraint("price_cents >= 0", name="price_not_negative"),
@@ -233,5 +235,4 @@ class Subscription(Base):
     @property
     def agreed(self) -> dict[str, Any]:
         """All that is agreed, as plain values."""
-        names = ("plan", "interval", "price_cents", "full_cents", "discount", "notice_count", "notice_unit", "clause")
-        return {name: getattr(self, name) for name in names}
+        return {name: getattr(self, name) for name in self.AGREED}

@@ -9,7 +9,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from models.agreement import Agreement
-from models.audit import record, record_each
+from models.audit import evidence, record, record_each
 from models.client import ClientContact
 from models.db import Facts, reading, transaction
 from models.decision import Decision, DecisionKind, drop_mails
@@ -249,7 +249,7 @@ def register(
         if person.role is Role.ORGANISER:
             name_contact(session, case, person, contact, account.email)
         if joined:
-            record(session, case.id, at, "password.set", account.email, person=person.id)
+            record(session, case.id, at, "password.set", account.email, person=person.id, rows=evidence(person))
         else:
             _registered(session, case, person, account.email, called)
         return SignIn.start(session, account, at), case.id
@@ -271,7 +271,8 @@ def name_contact(session: Session, case: Onboarding, organiser: Person, contact:
     after = {"name": person.name, "email": person.email}
     if before == after:
         return
-    record(session, case.id, now(), "contact.named", by, person=person.id, before=before, after=after)
+    facts: Facts = {"person": person.id, "before": before, "after": after, "rows": evidence(person)}
+    record(session, case.id, now(), "contact.named", by, **facts)
     if address != organiser.email and person.invited_at is None:
         welcome(session, case, person)
 
@@ -288,7 +289,7 @@ def _registered(session: Session, case: Onboarding, person: Person, actor: str, 
     if person.role is Role.ORGANISER:  # At once, so that the page they see next is right.
         case.finish(StepName.ORGANISER, at)
         Reminder.begin_tasks(session, case, person, at)
-    facts: Facts = {"person": person.id, "role": person.role}
+    facts: Facts = {"person": person.id, "role": person.role, "rows": evidence(person)}
     if person.name != called:
         facts |= {"before": called, "after": person.name}
     record(session, case.id, at, "person.registered", actor, **facts)

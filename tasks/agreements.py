@@ -140,7 +140,8 @@ def _send(session: Session, case: Onboarding, data: AgreementData, texts: Texts,
     session.flush()
     close_questions(session, case.id, at)
     facts: Facts = {"version": agreement.version, "sha256": document.sha256, "texts_sha256": texts.sha256}
-    facts["data_sha256"] = agreement.data_sha256
+    facts |= {"data_sha256": agreement.data_sha256, "language": agreement.language}
+    facts["expires_at"] = agreement.expires_at.isoformat()
     record(session, case.id, at, "agreement.sent", to=organiser.email, **facts)
     asked_again = before.resend_asked(session) if before is not None else None
     note = str((asked_again.answer or {}).get("note", "")) if asked_again is not None else ""
@@ -387,6 +388,7 @@ def send_anew(session: Session, case: Onboarding, person: Person, **where: str) 
         raise BeingDiscussed
     if question.verdict is None:
         question.settle(Verdict.RESEND, person.email, at, {})
+        question.tell_answer(session)
         facts: Facts = {"version": agreement.version, "sha256": sha256_of(session, agreement), **where}
         record(session, case.id, at, "agreement.asked_anew", person.email, **facts)
         case.touch(at)

@@ -9,7 +9,7 @@ from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
 
 from models.agreement import Agreement, SignedHow, close_questions
-from models.audit import HOUSE, record, record_each
+from models.audit import HOUSE, evidence, record, record_each
 from models.cadence import Cadences
 from models.company_id import company_number
 from models.db import Facts, alone, transaction
@@ -169,19 +169,21 @@ def start_case(request: OnboardingRequest, request_key: str, actor: str) -> int:
         session.add(subscription)
         if request.plan is not None and request.interval is not None:
             subscription.confirm(request.plan, request.interval, at)
+        named: list[Person] = []
         for role, people in {
             Role.ORGANISER: [request.organiser],
             Role.CONTACT: [request.contact or request.organiser],
             Role.CASEWORKER: request.caseworkers,
         }.items():
-            add_people(session, firm, role, people, request)
+            named += add_people(session, firm, role, people, request)
         if request.logo_permission_by:
             session.add(
                 LogoPermission(
                     firm_id=firm.id, website=firm.website, granted_by=request.logo_permission_by, granted_at=at
                 )
             )
-        told: dict[int, Facts] = {case.id: {"request": request.model_dump(mode="json")}, HOUSE: {"case": case.id}}
+        asked = {"request": request.model_dump(mode="json"), "rows": evidence(firm, subscription, *named)}
+        told: dict[int, Facts] = {case.id: asked, HOUSE: {"case": case.id}}
         record_each(session, told, at, "case.opened", actor)
         if taken:
             tell_of_number(session, case, f"taken:{case.id}", preferred, granted=False)
@@ -264,11 +266,9 @@ def answer_decision(decision_id: int, verdict: str, by: str, **answer: str) -> i
         if not decision.settle(verdict, by, at, {name: text for name, text in answer.items() if text}):
             return case.id
         _CONSEQUENCES[decision.kind](session, case, decision)
-        facts: Facts = {"decision": decision.id, "kind": decision.kind.value, "verdict": decision.verdict}
-        facts["answer"] = decision.answer
-        if by == "operator" and "name" in answer:  # Prefect does not know its people by name.
-            facts["by_name"] = answer["name"]
-        record(session, case.id, at, "decision.answered", by, **facts)
+        # Prefect does not know its people by name.
+        named = {"by_name": answer["name"]} if by == "operator" and "name" in answer else {}
+        decision.tell_answer(session, **named, rows=evidence(case.firm, Subscription.of(session, case.firm_id)))
         case.touch(at)
         return case.id
 
@@ -279,7 +279,7 @@ def _advised(session: Session, case: Onboarding, decision: Decision) -> None:
         raise PlanMissing
     subscription = Subscription.of(session, case.firm_id)
     subscription.advice = str(said.get("note", ""))[:2000]
-    subscription.confirm(Plan(said["plan"]), Interval(said["interval"]), now())
+    subscription.confirm(Plan(said["plan"]), Interval(said["interval"]), decision.answered_at or now())
 
 
 def _number_decided(session: Session, case: Onboarding, decision: Decision) -> None:
@@ -477,7 +477,8 @@ def _readdress(session: Session, case: Onboarding, person: Person, written: str,
         rhythm = cadences.rhythm(wait.kind, case.id)
         # Where nothing came back that could be sent again, the first reminder does not wait for its day.
         wait.start_anew(rhythm, person, now() - timedelta(days=0 if mails else rhythm.day(0)))
-    record(session, case.id, now(), "address.corrected", by, person=person.id, before=before, after=address)
+    told: Facts = {"person": person.id, "before": before, "after": address, "rows": evidence(person)}
+    record(session, case.id, now(), "address.corrected", by, **told)
 
 
 def _mail_judged(session: Session, case: Onboarding, decision: Decision) -> None:  # noqa: ARG001

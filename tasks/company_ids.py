@@ -1,6 +1,6 @@
 """Step 2: the firm's details and its company ID."""
 
-from models.audit import record
+from models.audit import evidence, record
 from models.company_id import CompanyIdPool
 from models.db import transaction
 from models.decision import Decision, DecisionKind
@@ -32,7 +32,7 @@ def settle_details(case_id: int) -> Standing:
             return case.standing(StepName.DETAILS)
         if firm.company_id is None and firm.offered_numbers is None:
             firm.receive_number(session)
-            record(session, case.id, at, "company_id.assigned", number=firm.company_id)
+            record(session, case.id, at, "company_id.assigned", number=firm.company_id, rows=evidence(firm))
         if not firm.missing:
             case.finish(StepName.DETAILS, at)
             Reminder.end(session, StepName.DETAILS, at, case=case.id)

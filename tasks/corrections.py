@@ -11,8 +11,8 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from models.agreement import Agreement, AgreementSent, SignedAlready
-from models.audit import Entry, record
-from models.db import transaction
+from models.audit import Entry, evidence, record
+from models.db import Facts, transaction
 from models.errors import N_, ProvisionError
 from models.firm import LineOfBusiness
 from models.onboarding import Onboarding
@@ -67,7 +67,8 @@ def correct_firm(
         case.firm.name_anew(name, line_of_business, business)
         if before != _told(case):
             _require_unsaid(session, case)
-            record(session, case.id, now(), "firm.corrected", by, before=before, after=_told(case))
+            facts: Facts = {"before": before, "after": _told(case), "rows": evidence(case.firm)}
+            record(session, case.id, now(), "firm.corrected", by, **facts)
             tell_of_change(session, case, by, before, _told(case))
             case.touch(now())
         return case.id
@@ -121,7 +122,8 @@ def correct_organiser(firm_id: int, by: str, named: Named) -> int:
             invite(session, [Turn(case, organiser)], by)
         after = {"name": organiser.name, "email": organiser.email}
         if before != after:
-            record(session, case.id, now(), "organiser.named", by, person=organiser.id, before=before, after=after)
+            facts: Facts = {"person": organiser.id, "before": before, "after": after, "rows": evidence(organiser)}
+            record(session, case.id, now(), "organiser.named", by, **facts)
             if is_contact:
                 name_contact(session, case, organiser, named, by)
             case.touch(now())

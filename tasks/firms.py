@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from sqlalchemy.orm import Session
 
 from models.agreement import Agreement, AgreementSent
-from models.audit import record
+from models.audit import evidence, record
 from models.db import Facts, reading, transaction
 from models.exchange import MailKind, Outgoing
 from models.firm import Firm
@@ -95,7 +95,7 @@ def complete_details(
             raise AgreementSent
         after = _details(case.firm)
         _take_along(session, case.firm, before)
-        record(session, case.id, at, "details.told", by, before=before, after=after)
+        record(session, case.id, at, "details.told", by, before=before, after=after, rows=evidence(case.firm))
         tell_of_change(session, case, by, before, after)
         case.touch(at)
         return case.id
@@ -146,6 +146,7 @@ def choose_number(firm_id: int, by: str, number: int | None) -> int:
         case.require_going()
         before = case.firm.company_id
         if case.firm.choose_number(session, number):
-            record(session, case.id, at, "company_id.chosen", by, number=case.firm.company_id, before=before)
+            facts: Facts = {"number": case.firm.company_id, "before": before, "rows": evidence(case.firm)}
+            record(session, case.id, at, "company_id.chosen", by, **facts)
             case.touch(at)
         return case.id

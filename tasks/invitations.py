@@ -7,9 +7,9 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from models.agreement import Agreement
-from models.audit import Entry, record
+from models.audit import Entry, evidence, record
 from models.client import Client, ClientContact
-from models.db import transaction
+from models.db import Facts, transaction
 from models.errors import N_, NotFound, ProvisionError
 from models.exchange import MailKind, Outgoing
 from models.link import Link, Purpose
@@ -211,7 +211,8 @@ def allow_invitations(case_id: int, number: str, by: str) -> None:
         case = Onboarding.get(session, case_id)
         before, case.firm.invitations_a_day = case.firm.invitations_a_day, wanted or None
         if before != case.firm.invitations_a_day:
-            record(session, case.id, now(), "invitations.allowed", by, before=before, number=wanted or None)
+            facts: Facts = {"before": before, "number": wanted or None, "rows": evidence(case.firm)}
+            record(session, case.id, now(), "invitations.allowed", by, **facts)
 
 
 def _named_today(session: Session, case: Onboarding) -> int:
@@ -242,7 +243,8 @@ def _add(session: Session, case: Onboarding, role: Role, by: str, people: list[N
     if before + len(added) > most:
         raise InvitationsToday(len(added), max(0, most - before), most)
     _require_rested(session, case, added)
-    record(session, case.id, now(), NAMED[role], by, persons=[person.id for person in added])
+    facts: Facts = {"persons": [person.id for person in added], "rows": evidence(*added)}
+    record(session, case.id, now(), NAMED[role], by, **facts)
     case.touch(now())
     return added
 

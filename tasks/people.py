@@ -5,7 +5,7 @@ from enum import StrEnum
 from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
-from models.audit import record
+from models.audit import evidence, record
 from models.cadence import Cadences, Level, Pause, WaitKind
 from models.client import Client, ClientContact
 from models.db import Facts, reading, transaction
@@ -106,7 +106,7 @@ def pause(person_id: int, by: str) -> int:
             person.paused_at = now()
             let_go(session, case, person)
             _tell(session, case, person, Change.PAUSED)
-            record(session, case.id, now(), "person.paused", by, person=person.id, role=person.role)
+            record(session, case.id, now(), "person.paused", by, **_facts(person))
         return case.id
 
 
@@ -117,7 +117,7 @@ def resume(person_id: int, by: str) -> int:
         if person.paused_at is not None and person.withdrawn_at is None:
             person.paused_at = None
             _tell(session, case, person, Change.RESUMED)
-            record(session, case.id, now(), "person.resumed", by, person=person.id, role=person.role)
+            record(session, case.id, now(), "person.resumed", by, **_facts(person))
         return case.id
 
 
@@ -155,10 +155,12 @@ def stop_waiting_for(session: Session, case: Onboarding, person: Person, by: str
     active = person.registered_at is not None
     if active:
         _tell(session, case, person, Change.ENDED)
-    record(
-        session, case.id, at, "person.removed" if active else "person.withdrawn", by, person=person.id, role=person.role
-    )
+    record(session, case.id, at, "person.removed" if active else "person.withdrawn", by, **_facts(person))
     case.touch(at)
+
+
+def _facts(person: Person) -> Facts:
+    return {"person": person.id, "role": person.role, "rows": evidence(person)}
 
 
 def _tell(session: Session, case: Onboarding, person: Person, change: Change) -> None:

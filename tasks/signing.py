@@ -20,7 +20,7 @@ from models.agreement import (
     SignatureMissing,
     SignedHow,
 )
-from models.audit import record
+from models.audit import evidence, record
 from models.code import MOST_A_DAY, Code, CodeDead, CodesSentToday
 from models.db import Facts, transaction
 from models.decision import drop_mails
@@ -257,6 +257,8 @@ def delegate(token: str, name: str, email: str, function: str, *, ip: str, agent
         facts: Facts = {"from": organiser.email, "to": person.email, "name": person.name}
         facts |= {
             "function": function,
+            "person": person.id,
+            "rows": evidence(person),
             "version": agreement.version,
             "ip": ip,
             "agent": agent[:300],

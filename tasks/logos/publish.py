@@ -5,7 +5,7 @@ from datetime import timedelta
 
 from sqlalchemy.orm import Session, undefer
 
-from models.audit import record
+from models.audit import evidence, record
 from models.db import Facts, reading, transaction
 from models.decision import Decision, DecisionKind, Verdict
 from models.document import Document
@@ -343,6 +343,7 @@ def permit_logo(firm_id: int, by: str, granted_by: str, website: str) -> int:
         permission = LogoPermission(firm_id=firm_id, website=address, granted_by=granted_by, granted_at=at)
         session.add(permission)
         case.firm.website = case.firm.website or address
-        record(session, case.id, at, "logo.permitted", by, granted_by=granted_by, website=address)
+        facts: Facts = {"granted_by": granted_by, "website": address, "rows": evidence(case.firm)}
+        record(session, case.id, at, "logo.permitted", by, **facts)
         case.touch(at)
         return case.id

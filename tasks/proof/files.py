@@ -1,0 +1,142 @@
+"""The documents that trails name, and the seals of signed agreements."""
+
+import base64
+from collections import deque
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from hashlib import sha256
+from itertools import starmap
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from models.agreement import Agreement
+from models.audit import HOUSE, Head
+from models.db import Facts
+from models.document import Document
+from tasks.proof.faults import Fault, Kind
+from tasks.proof.reading import AT_ONCE, some
+from tasks.proof.rows import Tale
+from tasks.sandbox import Failed, TooCostly, ask
+from tasks.seal import known_certificates
+
+SEALS_AT_ONCE = 4
+"""Files that one limited process looks into."""
+_NOTHING: Facts = {"whole": False, "certificate": "", "ours": False, "information": {}}
+"""What is known of a file that is no sealed PDF."""
+
+
+class Seals:
+    """Asks the limited process; certificates are read once."""
+
+    def __init__(self) -> None:
+        self._certificates: list[str] | None = None
+
+    def look(self, files: Sequence[bytes]) -> list[Facts]:
+        if self._certificates is None:
+            self._certificates = [base64.b64encode(one).decode() for one in known_certificates()]
+        try:
+            told, _ = ask("tasks.pdfs.sealed", {"certificates": self._certificates}, *files)
+        except (TooCostly, Failed):
+            if len(files) > 1:  # One of them is to blame: each by itself.
+                return [told for file in files for told in self.look([file])]
+            return [{**_NOTHING, "unchecked": True}]
+        looked: list[Facts] = told["files"]
+        return looked
+
+
+class Files:
+    """The documents of some cases: each is read once, and one after the other."""
+
+    def __init__(self, session: Session, versions: Sequence[Agreement], seals: Seals) -> None:
+        self._session = session
+        self._digests: dict[int, str] = {}
+        """What the row of each document says."""
+        self._whole: dict[str, bool] = {}
+        """By SHA-256, whether the content that is kept under it has it."""
+        self._seen: dict[int, Facts] = {}
+        """By the id of a signed agreement, what was found of its seal."""
+        named = {one for each in versions for one in (each.document_id, each.uploaded_id, each.drawing_id) if one}
+        final = [one.final_id for one in versions if one.final_id]
+        self._digests |= self._listed(Document.id.in_([*named, *final]))
+        with self._contents(Document.id.in_(final)) as contents:
+            for few in some(contents, SEALS_AT_ONCE):
+                looks = seals.look([content for _, _, content in few])
+                self._seen |= {document_id: told for (document_id, _, _), told in zip(few, looks, strict=True)}
+        self.house_heads = [
+            Head(HOUSE, int(told["/HouseEntries"]), told["/HouseHead"])
+            for told in (self._anchors(one.final_id) for one in versions)
+            if told.get("/HouseEntries", "").isdecimal() and told.get("/HouseHead")
+        ]
+
+    def _listed(self, which: Any) -> dict[int, str]:
+        return dict(self._session.execute(select(Document.id, Document.sha256).where(which)).tuples().all())
+
+    @contextmanager
+    def _contents(self, which: Any) -> Iterator[Iterator[tuple[int, str, bytes]]]:
+        """Id, SHA-256 as it is told, and content; whether the one is that of the other is kept."""
+        query = select(Document.id, Document.sha256, Document.content).where(which).order_by(Document.id)
+
+        def proven(document_id: int, told: str, kept: object) -> tuple[int, str, bytes]:
+            content = kept if isinstance(kept, bytes) else str(kept).encode()  # SQLite takes anything.
+            self._whole[told] = sha256(content).hexdigest() == told
+            return document_id, told, content
+
+        with self._session.execute(query.execution_options(yield_per=1)) as found:
+            yield starmap(proven, found)
+
+    def _anchors(self, document_id: int | None) -> Facts:
+        """What the last page of a signed agreement tells, if one of our certificates has sealed it."""
+        told = self._seen.get(document_id or 0, {})
+        information: Facts = told["information"] if told.get("whole") and told["ours"] else {}
+        return information
+
+    def heads(self, versions: Sequence[Agreement]) -> list[Head]:
+        """The heads of the case's trail that stand in its signed agreements."""
+        return [
+            Head(one.onboarding_id, int(told["/AuditEntries"]), told["/AuditHead"])
+            for one in versions
+            for told in [self._anchors(one.final_id)]
+            if told.get("/AuditEntries", "").isdecimal() and "/AuditHead" in told
+        ]
+
+    def read(self, digests: Iterable[str]) -> None:
+        """Hash what lies under these, unless that was done."""
+        for few in some(sorted({*digests, *self._digests.values()} - self._whole.keys()), AT_ONCE):
+            with self._contents(Document.sha256.in_(few)) as contents:
+                deque(contents, maxlen=0)
+
+    def column(self, row: Agreement, name: str) -> object:
+        """The column as the trail would tell it: a document by its SHA-256."""
+        match name:
+            case "document" | "uploaded" | "drawing" | "final":
+                document_id = getattr(row, f"{name}_id")
+                return document_id and self._digests.get(document_id, "")
+            case "data":
+                return row.data_sha256
+            case "signed_on":
+                return row.signed_on and row.signed_on.isoformat()
+        return getattr(row, name)
+
+    def faults(self, tale: Tale, versions: Sequence[Agreement]) -> Iterator[Fault]:
+        """Documents that are gone or changed, and seals that are broken or not ours."""
+        for digest, what in tale.named.items():
+            if not self._whole.get(digest, False):
+                kind = Kind.FILE if digest in self._whole else Kind.NO_FILE
+                yield Fault(tale.case_id, kind, {"what": what, "sha256": digest})
+        for document_id, digest in tale.ids.items():
+            if self._digests.get(document_id, digest) != digest:
+                facts = {"what": f"document {document_id}", "sha256": digest}
+                yield Fault(tale.case_id, Kind.FILE, facts)
+        for one in versions:
+            what = f"version {one.version} of the agreement"
+            if one.final_id is None:
+                continue
+            told = self._seen.get(one.final_id)
+            if told is not None and "unchecked" in told:
+                yield Fault(tale.case_id, Kind.UNCHECKED, {"what": what})
+            elif told is None or not told["whole"]:
+                yield Fault(tale.case_id, Kind.SEAL, {"what": what})
+            elif not told["ours"]:
+                yield Fault(tale.case_id, Kind.STRANGE_SEAL, {"what": what, "sha256": told["certificate"]})
