@@ -23,6 +23,7 @@ from aiosmtpd.smtp import SMTP, Envelope, Session
 from bs4 import BeautifulSoup
 
 from models.settings import keep_private, settings
+from models.text import one_line
 
 MAIL_MOST = 25 * 2**20
 """Bytes of the largest mail that is taken."""
@@ -95,10 +96,10 @@ def read_mail(file: Path) -> CaughtMail:
     return CaughtMail(
         name=file.name,
         received_at=datetime.strptime(file.name[:21], "%Y%m%dT%H%M%S%f").replace(tzinfo=UTC),
-        sender=str(message["From"] or ""),
-        to=str(message["To"] or ""),
-        reply_to=str(message["Reply-To"] or ""),
-        subject=str(message["Subject"] or ""),
+        sender=_header(message, "From"),
+        to=_header(message, "To"),
+        reply_to=_header(message, "Reply-To"),
+        subject=_header(message, "Subject"),
         text=text,
         html=html,
         links=list(dict.fromkeys(_links(text, html))),
@@ -109,9 +110,23 @@ def read_mail(file: Path) -> CaughtMail:
     )
 
 
+def _header(message: EmailMessage, name: str) -> str:
+    """What it says, in one line; as it came, if it cannot be read: mails of other programs are caught as well."""
+    try:
+        told = message[name]
+    except (ValueError, LookupError, TypeError, AttributeError):  # ``email`` has raised them all.
+        told = next(value for key, value in message.raw_items() if key.lower() == name.lower())
+    return one_line(str(told or ""))
+
+
 def _part(message: EmailMessage, kind: str) -> str:
     part = message.get_body((kind,))
-    return "" if part is None else str(part.get_content())
+    if part is None:
+        return ""
+    try:
+        return str(part.get_content())
+    except LookupError:  # A character set that nobody knows.
+        return bytes(part.get_payload(decode=True) or b"").decode("ascii", "replace")
 
 
 def _links(text: str, html: str) -> Iterator[str]:

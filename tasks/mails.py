@@ -208,8 +208,11 @@ def _sender(outgoing: Outgoing, reader: Reader) -> str:
 
 
 def _line(text: str, most: int = SUBJECT_MOST) -> str:
-    """One line without control characters, at most so many characters: what a header may hold."""
-    clean = " ".join("".join(letter if letter.isprintable() else " " for letter in text).split())
+    """One line without control characters, at most so many characters: what a header may hold.
+
+    What begins an encoded word is taken apart: people write text, and ``email`` would decode it, line ends included.
+    """
+    clean = " ".join("".join(letter if letter.isprintable() else " " for letter in text).split()).replace("=?", "= ?")
     return clean if len(clean) <= most else clean[: most - 1].rstrip() + "…"
 
 

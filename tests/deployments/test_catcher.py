@@ -103,6 +103,21 @@ def test_a_mail_is_shown_with_its_parts(browser, caught):
     assert "alert(1)" not in page.text
 
 
+def test_a_mail_that_cannot_be_read_is_shown_as_it_came_and_hides_no_other(browser, caught):
+    strange = settings().mail_folder / "29990101T000000000000-000000.eml"
+    strange.write_bytes(
+        b"From: a@elsewhere.example\r\nTo: =?utf-8?q?x=0D=0ABcc:_e?= <b@elsewhere.example>\r\n"
+        b"Subject: =?utf-8?q?Line=0D=0ABcc:_e?=\r\nContent-Type: text/plain; charset=klingon\r\n\r\nHallo\r\n"
+    )
+
+    page = browser.get("/mail")
+
+    assert page.status_code == 200
+    assert "Grüße &amp; mehr" in page.text
+    assert "=?utf-8?q?x=0D=0ABcc:_e?= &lt;b@elsewhere.example&gt;" in page.text
+    assert "Hallo" in browser.get(f"/mail/{strange.name}").text
+
+
 def test_the_html_of_a_mail_can_do_nothing(browser, caught):
     answer = browser.get(f"/mail/{caught}/html")
 

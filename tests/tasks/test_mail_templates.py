@@ -418,6 +418,20 @@ def test_strange_names_arrive_as_they_are_on_one_line(name):
     assert message["Bcc"] is None
 
 
+def test_an_encoded_word_that_somebody_types_is_text_in_every_header():
+    typed = "Zed =?utf-8?b?4oCu?= =?utf-8?q?x=0D=0ABcc:_all=40elsewhere.example?= ==?y"
+    facts = {"firm": typed, "message": "", "invited_by": typed, "reply_to": "jan@freitag.example", "count": 0}
+    written = write(row("invitation", facts, to_name=typed), link()).as_bytes()
+    message = message_from_bytes(written, policy=policy.default)
+
+    said = typed.replace("=?", "= ?")
+    assert [one.display_name for one in message["To"].addresses] == [said]
+    for header in ("Subject", "From"):  # Where a long one is folded, readers may see a blank.
+        assert "".join(said.split()) in "".join(str(message[header]).split())
+    assert all(str(value).isprintable() for value in message.values())
+    assert message["Bcc"] is None
+
+
 def test_an_address_with_umlauts_in_its_domain_is_written_as_mail_servers_take_it():
     message = mail("client_active", {"client": "Max"}, to_address="info@müller.example").message
 
