@@ -215,13 +215,17 @@ class Outgoing(Base):
         return list(session.scalars(select(cls.created_at).where(cls.created_at > since, *which).order_by(cls.id)))
 
     @classmethod
-    def gathering(cls, session: Session, kind: MailKind, addresses: Collection[str], now: datetime) -> dict[str, Self]:
+    def gathering(
+        cls, session: Session, kind: MailKind, addresses: Collection[str], now: datetime, *which: ColumnElement[bool]
+    ) -> dict[str, Self]:
         """The mails of this kind to these addresses that have not left, locked: more can be told in them.
+
+        Only those for which all of *which* holds.
 
         Also in one that was refused and is tried again later.
         """
         rests = or_(cls.attempts == 0, cls.fault.is_not(None))
-        to_come = cls.kind == kind, cls.to_address.in_(addresses), cls.due_at > now, rests
+        to_come = cls.kind == kind, cls.to_address.in_(addresses), cls.due_at > now, rests, *which
         rows = session.scalars(select(cls).where(*to_come).order_by(cls.id).with_for_update())
         return {row.to_address: row for row in rows}
 

@@ -1,6 +1,7 @@
 """The firm's own view of its case, and what it tells us on the way."""
 
 from dataclasses import dataclass
+from datetime import timedelta
 
 from sqlalchemy.orm import Session
 
@@ -14,9 +15,14 @@ from models.logo import Logo, LogoPermission
 from models.onboarding import Onboarding, Reminder, Step
 from models.person import Account, Person, Role
 from models.schedule import Land, now
+from models.settings import settings
 from models.subscription import Subscription
 from tasks.access import replan
 from tasks.letterheads import letterhead
+
+GATHER = timedelta(minutes=10)
+"""In which changes of details are told in one mail."""
+DAY = timedelta(days=1)
 
 
 @dataclass(frozen=True)
@@ -117,26 +123,39 @@ def _details(firm: Firm) -> dict[str, str]:
 def tell_of_change(session: Session, case: Onboarding, by: str, before: Facts, after: Facts) -> None:
     """Mail both sides what a party to a signed agreement is called, or where it is, from now on; nothing before that.
 
-    What was signed stays as it is.
+    What was signed stays as it is. Changes that follow each other are one mail, and one side gets one a day.
     """
     agreement, at = Agreement.latest(session, case.id), now()
     changes = [{"what": name, "before": before[name], "after": after[name]} for name in after]
     changes = [one for one in changes if one["before"] != one["after"]]
     if agreement is None or agreement.signed_at is None or not changes:
         return
+    facts: Facts = {**letterhead(session, case.firm), "who": Account.name_of(session, by) or by}
     for side, reader in (("firm", Person.organiser(session, case.firm_id)), ("provider", None)):
-        Outgoing.post(
-            session,
-            MailKind.FIRM_CHANGED,
-            f"firm_changed:{case.id}:{at.isoformat()}:{side}",
-            reader,
-            at,
-            case_id=case.id,
-            **letterhead(session, case.firm),
-            who=Account.name_of(session, by) or by,
-            changes=changes,
-            path=f"/firm/{case.firm_id}" if reader else f"/board/cases/{case.id}",
-        )
+        _gather(session, case, reader, f"firm_changed:{case.id}:{at.isoformat()}:{side}", changes, facts)
+
+
+def _gather(
+    session: Session, case: Onboarding, reader: Person | None, key: str, changes: list[Facts], facts: Facts
+) -> None:
+    """Tell this reader of these changes in the mail that has not left, else in one that leaves in a while."""
+    at, address = now(), reader.email if reader else settings().provider_email
+    mine = Outgoing.onboarding_id == case.id
+    mail = Outgoing.gathering(session, MailKind.FIRM_CHANGED, [address], at, mine).get(address)
+    if mail is not None:
+        told = {one["what"]: one for one in mail.facts["changes"]}
+        for one in changes:
+            told[one["what"]] = {**one, "before": told.get(one["what"], one)["before"]}
+        left = [one for one in told.values() if one["before"] != one["after"]]
+        mail.facts = {**mail.facts, **facts, "changes": left}
+        mail.due_at = mail.due_at if left else None  # All is as it was.
+        return
+    path = f"/firm/{case.firm_id}" if reader else f"/board/cases/{case.id}"
+    mail = Outgoing.draft(MailKind.FIRM_CHANGED, key, reader, at, case_id=case.id, **facts, changes=changes, path=path)
+    theirs = mine, Outgoing.kind == MailKind.FIRM_CHANGED, Outgoing.to_address == address
+    before = Outgoing.sent_since(session, at - DAY, *theirs, Outgoing.delivered_at.is_not(None))
+    mail.due_at = max(at + GATHER, before[-1] + DAY) if before else at + GATHER
+    Outgoing.post_all(session, [mail])
 
 
 def choose_number(firm_id: int, by: str, number: int | None) -> int:

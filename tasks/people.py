@@ -1,11 +1,12 @@
 """Who stands for a firm: what ends when somebody else takes a role, or is no longer waited for."""
 
+from datetime import datetime, timedelta
 from enum import StrEnum
 
 from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
-from models.audit import evidence, record
+from models.audit import Entry, evidence, record
 from models.cadence import Cadences, Level, Pause, WaitKind
 from models.client import Client, ClientContact
 from models.db import Facts, reading, transaction
@@ -37,6 +38,24 @@ class NotActive(ProvisionError):
     def __init__(self, name: str) -> None:
         super().__init__(name)
         self.name = name
+
+
+RESUMED_A_DAY = 3
+"""Times that one person is given access back within 24 hours: they get a mail each time."""
+DAY = timedelta(days=1)
+
+
+class ResumedOften(ProvisionError):
+    """To take access away is never refused, so what gives it back is counted."""
+
+    status = 429
+    says = N_("%(name)s was given access back %(most)s times within a day: the next time is possible at %(until)s.")
+
+    def __init__(self, name: str, until: datetime) -> None:
+        super().__init__(name, until)
+        self.name = name
+        self.until = until
+        self.most = RESUMED_A_DAY
 
 
 class KeepsThemselves(ProvisionError):
@@ -111,14 +130,26 @@ def pause(person_id: int, by: str) -> int:
 
 
 def resume(person_id: int, by: str) -> int:
-    """Give back the access that was paused, and tell the person; returns the case's id. Repeating changes nothing."""
+    """Give back the access that was paused, and tell the person; returns the case's id. Repeating changes nothing.
+
+    Raises ResumedOften.
+    """
     with transaction() as session:
         case, person = _locked(session, person_id)
         if person.paused_at is not None and person.withdrawn_at is None:
+            _require_seldom(session, case, person)
             person.paused_at = None
             _tell(session, case, person, Change.RESUMED)
             record(session, case.id, now(), "person.resumed", by, **_facts(person))
         return case.id
+
+
+def _require_seldom(session: Session, case: Onboarding, person: Person) -> None:
+    resumed = select(Entry.at, Entry.facts).where(Entry.case_id == case.id, Entry.action == "person.resumed")
+    today = session.execute(resumed.where(Entry.at > now() - DAY).order_by(Entry.number))
+    times = [at for at, facts in today if facts.get("person") == person.id]
+    if len(times) >= RESUMED_A_DAY:
+        raise ResumedOften(person.name, times[-RESUMED_A_DAY] + DAY)
 
 
 def _locked(session: Session, person_id: int) -> tuple[Onboarding, Person]:

@@ -9,7 +9,7 @@ from models.person import AccessEnded, Account, Person, Role
 from models.request import Named
 from tasks import access, accounts
 from tasks.invitations import add_caseworkers, add_clients, resend
-from tasks.people import Needed, NotActive, pause, resume, withdraw
+from tasks.people import RESUMED_A_DAY, Needed, NotActive, ResumedOften, pause, resume, withdraw
 from tests.factories import (
     PASSWORD,
     advance,
@@ -116,6 +116,22 @@ def test_whose_access_has_ended_can_be_named_again_and_joins_with_the_same_passw
 def people(case_id):
     with reading() as session:
         return Person.of(session, firm_of(case_id), Role.CASEWORKER)
+
+
+def test_nobody_is_mailed_without_end_because_access_is_taken_and_given_back(jan, clock):
+    for _ in range(RESUMED_A_DAY):
+        pause(person(JAN).id, ERIKA)
+        resume(person(JAN).id, ERIKA)
+    pause(person(JAN).id, ERIKA)
+
+    with pytest.raises(ResumedOften, match=r"Jan Klein was given access back 3 times within a day"):
+        resume(person(JAN).id, ERIKA)
+
+    assert person(JAN).paused_at is not None
+    assert len(told(JAN)) == 2 * RESUMED_A_DAY + 1
+    clock(days=1, minutes=1)
+    resume(person(JAN).id, ERIKA)
+    assert person(JAN).paused_at is None
 
 
 def test_access_to_another_firm_goes_on_in_the_same_session(jan):

@@ -8,14 +8,14 @@ from sqlalchemy import select
 from models.agreement import SignedHow
 from models.audit import HOUSE, trail
 from models.cadence import Follow, Level, WaitKind
-from models.db import reading
+from models.db import reading, transaction
 from models.decision import Decision
 from models.exchange import Outgoing
 from models.firm import LineOfBusiness
 from models.link import Purpose
 from models.operator import OperatorNameMissing
 from models.person import Account, AddressForm, Language, Person, Role
-from models.schedule import Hours, Land
+from models.schedule import Hours, Land, now
 from tasks import access, answers, cadences, cases, corrections, decisions, firms, operators
 from tasks.cases import DayInvalid
 from tests import factories
@@ -24,6 +24,8 @@ from tests.tasks.test_paper import scan
 
 ERIKA, BOARD = "erika@freitag.example", "olga@convent-it.example"
 ADDRESS = {"street": "Lindenweg 8", "postcode": "80331", "city": "München", "land": Land.BAVARIA, "website": ""}
+
+LAW = {"line_of_business": LineOfBusiness.LAW, "business": ""}
 
 
 def acts(case_id, action):
@@ -177,10 +179,10 @@ def test_the_trail_tells_what_reachability_and_cadences_were_and_are():
 
 
 def test_a_changed_address_is_told_to_both_sides_once_the_agreement_is_signed():
-    case_id = with_organiser()
+    case_id = with_organiser(street=ADDRESS["street"])
     firms.complete_details(firm_of(case_id), ERIKA, **ADDRESS)
     assert mails("firm_changed") == []
-    factories.sign()
+    factories.concluded(case_id)
 
     for _ in range(2):
         firms.complete_details(firm_of(case_id), ERIKA, **ADDRESS | {"street": "Lindenweg 9"})
@@ -191,12 +193,45 @@ def test_a_changed_address_is_told_to_both_sides_once_the_agreement_is_signed():
     assert told[0].facts["who"] == "Erika Muster"
 
 
+def test_changes_that_follow_each_other_are_one_mail_to_each_side_and_each_gets_one_a_day(clock):
+    firm_id = firm_of(countersigned())
+
+    def move(street):
+        firms.complete_details(firm_id, ERIKA, **ADDRESS | {"street": street})
+
+    def leave():
+        clock(minutes=11)
+        with transaction() as session:
+            for mail in session.scalars(select(Outgoing).where(Outgoing.due_at <= now())):
+                mail.due_at, mail.delivered_at = None, now()
+
+    for number in range(15):
+        move(f"Gasse {number}")
+    corrections.correct_firm(firm_id, BOARD, name="Freitag", **LAW, as_operator=True)
+    assert len(mails("firm_changed")) == 2
+    leave()
+    told, other = mails("firm_changed")
+    assert [(one["what"], one["after"]) for one in told.facts["changes"]] == [
+        ("street", "Gasse 14"),
+        ("name", "Freitag"),
+    ]
+
+    move("Lindenweg 1")
+    move("Lindenweg 2")
+    leave()
+    later = mails("firm_changed")[2:]
+    assert [mail.delivered_at for mail in later] == [None, None]
+    assert [mail.due_at for mail in later] == [mail.created_at + timedelta(days=1) for mail in (told, other)]
+    move("Gasse 14")
+
+    assert [mail.due_at for mail in mails("firm_changed")[2:]] == [None, None]  # All is as it was told.
+
+
 def test_a_changed_name_is_told_to_both_sides_and_the_signed_agreement_stays():
     case_id = countersigned()
     final, data = agreement(case_id).final_id, agreement(case_id).data
 
-    line = {"line_of_business": LineOfBusiness.LAW, "business": ""}
-    corrections.correct_firm(firm_of(case_id), BOARD, name="Freitag PartG mbB", **line, as_operator=True)
+    corrections.correct_firm(firm_of(case_id), BOARD, name="Freitag PartG mbB", **LAW, as_operator=True)
 
     told = mails("firm_changed")
     assert len(told) == 2
