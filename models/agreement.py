@@ -191,8 +191,15 @@ class Agreement(Base):
     @classmethod
     def latest_of(cls, session: Session, case_ids: Collection[int]) -> dict[int, Self]:
         """The newest version of each of these cases that has one, in one query."""
-        versions = select(cls).where(cls.onboarding_id.in_(case_ids)).order_by(cls.version)
-        return {agreement.onboarding_id: agreement for agreement in session.scalars(versions)}
+        return {case_id: versions[-1] for case_id, versions in cls.versions_of(session, case_ids).items()}
+
+    @classmethod
+    def versions_of(cls, session: Session, case_ids: Collection[int]) -> dict[int, list[Self]]:
+        """All versions of each of these cases that has one, the oldest first, in one query."""
+        versions: dict[int, list[Self]] = {}
+        for one in session.scalars(select(cls).where(cls.onboarding_id.in_(case_ids)).order_by(cls.version)):
+            versions.setdefault(one.onboarding_id, []).append(one)
+        return versions
 
     @property
     def data_sha256(self) -> str:

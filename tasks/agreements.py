@@ -145,29 +145,28 @@ def _send(session: Session, case: Onboarding, data: AgreementData, texts: Texts,
     record(session, case.id, at, "agreement.sent", to=organiser.email, **facts)
     asked_again = before.resend_asked(session) if before is not None else None
     note = str((asked_again.answer or {}).get("note", "")) if asked_again is not None else ""
-    mail_agreement(session, [Turn(case, organiser)], note, _changes(before, agreement))
+    mail_agreement(session, [Turn(case, organiser)], note)
     Reminder.begin(session, case, organiser, StepName.AGREEMENT, at)
     case.wait(StepName.AGREEMENT, Party.ORGANISER, at)
 
 
-def _changes(before: Agreement | None, agreement: Agreement) -> Facts:
-    """What is agreed otherwise than in the version before, as its own data say it."""
-    if before is None:
-        return {}
-    old, new = ({name: one.data.get(name, AGREED[name]) for name in AGREED} for one in (before, agreement))
+def _changes(before: Agreement, agreement: Agreement | None = None) -> Facts:
+    """What is agreed otherwise than in the version before, as its own data say it; nothing in the first version."""
+    old, new = ({name: one.data.get(name, AGREED[name]) for name in AGREED} for one in (before, agreement or before))
     changed = {name: new[name] for name in AGREED if old[name] != new[name]}
     both = ("notice_count", "notice_unit")  # Neither says anything alone.
     return changed | {name: new[name] for name in both if changed.keys() & set(both)}
 
 
-def mail_agreement(session: Session, turns: Sequence[Turn], note: str = "", changes: Facts | None = None) -> set[int]:
+def mail_agreement(session: Session, turns: Sequence[Turn], note: str = "") -> set[int]:
     """Mail each person who is asked to sign the open agreement, with their link to it.
 
-    Besides the organiser only who was named instead gets one. *changes* are what a new version says otherwise than the
-    one before, *note* is what an operator adds, which is no part of it. It takes as many statements for many as for
-    one; returns the people who are written to.
+    Besides the organiser only who was named instead gets one. Each mail about a new version tells what that says
+    otherwise than the one before; *note* is what an operator adds, which is no part of it. It takes as many statements
+    for many as for one; returns the people who are written to.
     """
-    newest = Agreement.latest_of(session, [turn.case.id for turn in turns])
+    versions = Agreement.versions_of(session, [turn.case.id for turn in turns])
+    newest = {case_id: theirs[-1] for case_id, theirs in versions.items()}
     about = letterheads(session, [turn.case.firm for turn in turns])
     signers = [turn for turn in turns if turn.case.id in newest and _may_open(turn.person, newest[turn.case.id])]
     handed_over = _handed_over(session, signers, newest)
@@ -190,7 +189,7 @@ def mail_agreement(session: Session, turns: Sequence[Turn], note: str = "", chan
                 version=agreement.version,
                 note=note,
                 also=[{"step": step, "path": f"/firm/{case.firm_id}/{step}"} for step in also],
-                changes=changes or {},
+                changes=_changes(*versions[case.id][-2:]),
                 sign_until_at=agreement.expires_at.isoformat(),
                 **handed_over.get(case.id, {}),
             )

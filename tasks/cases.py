@@ -170,10 +170,11 @@ def start_case(request: OnboardingRequest, request_key: str, actor: str) -> int:
         if request.plan is not None and request.interval is not None:
             subscription.confirm(request.plan, request.interval, at)
         named: list[Person] = []
+        organiser = email_address(request.organiser.email)  # Who works there, whatever list they stand on as well.
         for role, people in {
             Role.ORGANISER: [request.organiser],
             Role.CONTACT: [request.contact or request.organiser],
-            Role.CASEWORKER: request.caseworkers,
+            Role.CASEWORKER: [one for one in request.caseworkers if email_address(one.email) != organiser],
         }.items():
             named += add_people(session, firm, role, people, request)
         if request.logo_permission_by:

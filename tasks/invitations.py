@@ -14,7 +14,7 @@ from models.errors import N_, NotFound, ProvisionError
 from models.exchange import MailKind, Outgoing
 from models.link import Link, Purpose
 from models.onboarding import Onboarding, Party, Reminder, Standing, StepName
-from models.person import NoLongerInvited, Person, Role
+from models.person import NoLongerInvited, Person, Role, email_address
 from models.request import Named, check_people
 from models.schedule import now
 from models.settings import settings
@@ -38,6 +38,15 @@ INVITATIONS_MOST = 100_000
 class NobodyNamed(ProvisionError):
     status = 422
     says = N_("Nobody is named: give at least one name with an e-mail address.")
+
+
+class WorksThereAlready(ProvisionError):
+    status = 422
+    says = N_("%(address)s is the address of the organiser, who works there already: leave it out.")
+
+    def __init__(self, address: str) -> None:
+        super().__init__(address)
+        self.address = address
 
 
 class InvitationsToday(ProvisionError):
@@ -237,6 +246,8 @@ def _add(session: Session, case: Onboarding, role: Role, by: str, people: list[N
         raise NobodyNamed
     organiser = Person.organiser(session, case.firm_id)
     check_people(people)
+    if role is Role.CASEWORKER and any(email_address(one.email) == organiser.email for one in people):
+        raise WorksThereAlready(organiser.email)
     before = _named_today(session, case)
     added = add_people(session, case.firm, role, people, organiser)
     most = case.firm.invitations_a_day or settings().invitations_a_day

@@ -59,6 +59,9 @@ RESEND = parse("3 per 10 minutes")
 RESEND_FROM = parse("20 per 10 minutes")
 """From one network address, to whomever: otherwise it could have any number of people written to."""
 UPLOAD = parse("20 per hour")
+"""Files for one firm or agreement from one network address."""
+UPLOAD_FROM = parse("200 per hour")
+"""From one network address, which a whole office, or several, may share."""
 
 
 class SignInFirst(ProvisionError):
@@ -284,7 +287,8 @@ class ForwardedByProxies:
 
 def limit_uploads(request: Request) -> None:
     """Dependency of the routes that take a file; asked before the body is read."""
-    limit(UPLOAD, "upload", network(request))
+    limit(UPLOAD, "upload", f"{request.url.path} {network(request)}")
+    limit(UPLOAD_FROM, "upload_from", network(request))
 
 
 def with_possible_numbers(request: Request) -> None:

@@ -165,6 +165,17 @@ def test_the_twenty_first_file_within_an_hour_is_refused():
     answers = [client.post("/firm/1/logo", files={"file": ("a.png", b"x")}).status_code for _ in range(21)]
 
     assert answers == [403] * 20 + [429]
+    # Others behind the same address have files of their own to send.
+    assert client.post("/firm/2/logo", files={"file": ("a.png", b"x")}).status_code == 403
+    assert client.post("/agreement/a/upload", files={"file": ("a.pdf", b"x")}).status_code == 403
+
+
+def test_one_network_address_sends_two_hundred_files_within_an_hour_and_no_more():
+    client = browser()
+
+    answers = [client.post(f"/firm/{n // 20}/logo", files={"file": ("a", b"x")}).status_code for n in range(201)]
+
+    assert answers == [403] * 200 + [429]
 
 
 def test_who_is_said_to_ask_counts_only_where_a_proxy_of_ours_says_so(monkeypatch):

@@ -671,3 +671,16 @@ def test_the_certificate_names_the_firm_as_the_agreement_does():
         Onboarding.get(session, case_id).firm.name = "Neu"
 
     assert certified(case_id).party_name == before
+
+
+def test_the_organiser_is_no_caseworker_besides():
+    case_id = factories.opened(caseworkers=[{"name": "Erika Muster", "email": ERIKA}, {"name": "K", "email": MAX}])
+    with reading() as session:
+        assert [one.email for one in Person.of(session, firm_of(case_id), Role.CASEWORKER)] == [MAX]
+    factories.advance(case_id)
+    factories.registered()
+    factories.advance(case_id)
+    factories.concluded(case_id)
+
+    with pytest.raises(invitations.WorksThereAlready):
+        invitations.add_caseworkers(firm_of(case_id), ERIKA, [Named(name="Erika Muster", email=ERIKA)])

@@ -15,7 +15,8 @@ from models.exchange import Outgoing
 from models.link import Link, Purpose
 from models.person import AddressForm, Language
 from models.subscription import DiscountInvalid, NoticeInvalid, PriceInvalid
-from tasks import agreements, answers, evidence
+from tasks import agreements, answers, cases, evidence, invitations, stopped
+from tasks.agreements import signer_of
 from tasks.decisions import form_of, take_answer
 from tasks.mails import write
 from tests.factories import (
@@ -188,3 +189,17 @@ def test_a_first_agreement_says_nothing_of_what_was_not_agreed():
 
     assert "Individuell vereinbart" not in part("cover")
     assert "mit einer Frist von einem Monat" in part("terms")
+
+
+def test_a_new_version_that_is_mailed_again_says_the_same_terms(clock):
+    case_id = declined()
+    new_version(case_id, **SAID)
+    terms = re.search(r"was wir neu vereinbart haben: (.+?) Bitte lesen", mail())[1]
+    assert CLAUSE.split("\n")[0] in terms
+    cases.stop_case(case_id, "x", "operator@convent-it.example")
+
+    stopped.take_up(case_id, "operator@convent-it.example")
+    assert terms in mail()
+    clock(hours=1)
+    invitations.resend(signer_of(case_id), "operator@convent-it.example")
+    assert terms in mail()

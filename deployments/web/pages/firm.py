@@ -26,11 +26,11 @@ from models.firm import (
 from models.logo import Logo, LogoChoiceMissing, LogoRefused, logo_asked_for
 from models.onboarding import AgreementFirst
 from models.person import AddressInvalid, NameMissing, Person, Role
-from models.request import AddressTwice, Named, WebsiteMissing, named, parse_people
+from models.request import Named, WebsiteMissing, named, parse_people
 from models.schedule import Land
 from models.text import TextTooLong
 from tasks import agreements, corrections, firms, invitations, people
-from tasks.invitations import InvitationsToday, MessageTooLong, NobodyNamed, RegisteredAlready, SentJustNow
+from tasks.invitations import MessageTooLong, NobodyNamed, RegisteredAlready, SentJustNow
 from tasks.logos.publish import choose_offered, offered_picture, permit_logo, restore_logo, supply_logo
 from tasks.people import Needed, NotActive
 from tasks.texts import FIELDS as FIELD_LABELS
@@ -393,7 +393,7 @@ def add_caseworkers(visit: Submitting, firm_id: int) -> Response:
         return visit.again("firm/caseworkers.html", wrong, values=visit.values, **_shown(visit, firm_id))
     try:
         case = invitations.add_caseworkers(firm_id, by, staff)
-    except (NobodyNamed, AgreementFirst, AddressTwice, InvitationsToday, AddressInvalid) as refusal:
+    except ProvisionError as refusal:
         shown = _shown(visit, firm_id)
         return visit.again("firm/caseworkers.html", refusal, fields=PLACES, values=visit.values, **shown)
     return visit.go(f"/firm/{firm_id}/caseworkers?said=caseworkers", case=case)
@@ -419,7 +419,7 @@ def add_clients(visit: Submitting, firm_id: int) -> Response:
         return visit.again("firm/clients.html", wrong, values=visit.values, **_shown(visit, firm_id))
     try:
         case = invitations.add_clients(firm_id, by, staff, visit.paragraphs("message", LIST_MOST))
-    except (NobodyNamed, AgreementFirst, AddressTwice, InvitationsToday, AddressInvalid, MessageTooLong) as refusal:
+    except ProvisionError as refusal:
         shown = _shown(visit, firm_id)
         return visit.again("firm/clients.html", refusal, fields=PLACES, values=visit.values, **shown)
     return visit.go(f"/firm/{firm_id}/clients?said=clients", case=case)
