@@ -22,6 +22,8 @@ class Blame(StrEnum):
     OURS = "ours"  # Our server, its settings or its good name: it concerns every mail.
 
 
+MOST_JUDGED = 2000
+"""Characters of an answer that are looked at: strangers wrote it, and some patterns take long over long lines."""
 CODE = re.compile(r"(?<![\d.])([245])\.(\d{1,3})\.(\d{1,3})(?![\d.]*\d)")
 ADDRESSES = re.compile(r"[^\s<>()\[\]:;,\"]+@[^\s<>()\[\]:;,\"]+[^\s<>()\[\]:;,\".]")
 NAMED = re.compile(r"(?i:<[^>]*>|\bhttps?://\S+|\S+@\S+)|\b[\w-]+(?:\.[\w-]+)*\.(?:[a-z]{2,}|[A-Z]{2,})\b(?!\.?[\w-])")
@@ -145,6 +147,7 @@ OF_ADDRESSES = {"1.0", "4.1"}
 
 def blame(said: str, status: str = "") -> Blame:
     """Whose fault it is, by what a mail server *said*, and the *status* that a report gives besides."""
+    said = said[:MOST_JUDGED]
     words = _statement(said)
     codes = {f"{subject}.{detail}" for _, subject, detail in CODE.findall(f"{said} {status}")} - GENERAL
     exact = {CODES[code] for code in codes & CODES.keys()}
@@ -169,6 +172,7 @@ def blame(said: str, status: str = "") -> Blame:
 
 def is_ours_for_sure(said: str) -> bool:
     """Whether the words alone tell that it concerns every mail: also of a refusal for the time being."""
+    said = said[:MOST_JUDGED]
     words = _statement(said)
     return _is_about_us(said, words) and not GREYLISTED.search(words)
 

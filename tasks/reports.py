@@ -17,6 +17,8 @@ from email.message import Message
 from hashlib import sha256
 from typing import Any
 
+from bs4 import BeautifulSoup
+
 from models.db import Facts, transaction
 from models.exchange import Incoming
 from models.schedule import now
@@ -25,6 +27,8 @@ from tasks.inbox import handle
 from tasks.refusals import Blame, blame
 
 LARGEST_REPORT = 30_000_000
+LONGEST_LETTER, LONGEST_LINE = 64_000, 400
+"""Characters that are read of what is written for people, and of each line in it: anybody may write such a letter."""
 DEEPEST = 8
 """So many mails within mails are opened."""
 COMPLAINTS = {"abuse", "fraud", "opt-out", "opt-out-list"}
@@ -38,8 +42,8 @@ MESSAGE_ID = re.compile(rb"^(?:x-)?(?:original-)?message-id:\s*(<[^<>\s]+>)", re
 MAILER = re.compile(r"mailer-daemon|postmaster|mail delivery|mail-?system", re.IGNORECASE)
 LATE = re.compile(r"delay|not yet|warning|still trying|will be retried|verzögert|noch nicht|warnung", re.IGNORECASE)
 COPY = re.compile(r"^-{2,}.*(?:copy|original|below|kopie|nachricht|unten|returned)", re.IGNORECASE | re.MULTILINE)
-RECIPIENT = re.compile(r"^[ \t]*<?([^\s<>()]+@[^\s<>():]+)>?:?[ \t]*\n((?:[ \t]*\S.*\n?)+)", re.MULTILINE)
-"""A line that is an address, and what is said about it, up to the next empty line."""
+RECIPIENT = re.compile(r"^[ \t]*<?([^\s<>()]+@[^\s<>():]+)>?:?[ \t]*\n(?:[ \t]*\n)?((?:[ \t]*\S.*\n?)+)", re.MULTILINE)
+"""A line that is an address, and what is said about it, at once or after one empty line, up to the next one."""
 
 
 def take_report(raw: bytes) -> list[Facts]:
@@ -82,7 +86,14 @@ class _Seen:
     """Message-IDs of mails that are returned, whole or their headers."""
     named: list[str] = field(default_factory=list)
     """Message-IDs that stand in a line of their own."""
-    texts: list[str] = field(default_factory=list)
+    letters: dict[str, list[str]] = field(default_factory=lambda: {"text/plain": [], "text/html": []})
+    """What is written for people."""
+
+    @property
+    def texts(self) -> list[str]:
+        """As text; what was written in HTML only where there is nothing else."""
+        pages = (BeautifulSoup(one, "html.parser").get_text("\n") for one in self.letters["text/html"])
+        return self.letters["text/plain"] or list(pages)
 
 
 def _look(part: Message, seen: _Seen, depth: int) -> None:
@@ -107,8 +118,8 @@ def _look(part: Message, seen: _Seen, depth: int) -> None:
     else:
         if (STATUS.search(inside) and ACTION.search(inside)) or FEEDBACK.search(inside):
             seen.blocks += [message_from_bytes(one) for one in re.split(rb"\n(?:[ \t]*\n)+", inside.strip())]
-        elif kind == "text/plain":
-            seen.texts.append(inside.decode("utf-8", "replace"))
+        elif kind in seen.letters:
+            seen.letters[kind].append(inside[:LONGEST_LETTER].decode("utf-8", "replace"))
         seen.named += [one.decode("ascii", "replace") for one in MESSAGE_ID.findall(inside)]
 
 
@@ -143,7 +154,7 @@ def _answered(mail: Message) -> list[str]:
 
 def _bounces(block: Message, message_id: str) -> Iterator[Facts]:
     """Somebody whom it could not be delivered to, or only late."""
-    action = str(block.get("Action", "")).strip().lower()
+    action = str(block.get("Action", "")).split("(")[0].strip().lower()
     recipient = block.get("Final-Recipient") or block.get("Original-Recipient")
     if action in {"failed", "delayed"} and recipient:
         status = str(block.get("Status", "")).split("(")[0].strip()
@@ -161,10 +172,11 @@ def _complaints(block: Message, message_id: str) -> Iterator[Facts]:
 
 def _letter(text: str, message_id: str, *, late: bool) -> Iterator[Facts]:
     """What a mail server writes for people only, before the copy of the mail."""
-    begin = COPY.split(text, maxsplit=1)[0]
+    lines = text[:LONGEST_LETTER].splitlines()
+    begin = COPY.split("\n".join(line[:LONGEST_LINE].rstrip() for line in lines), maxsplit=1)[0]
     late = late or bool(LATE.search(begin))
-    for address, lines in RECIPIENT.findall(begin):
-        said = " ".join(lines.split())
+    for address, about in RECIPIENT.findall(begin):
+        said = " ".join(about.split())
         yield _said("hard" if not late and blame(said) is Blame.ADDRESS else "soft", message_id, address, said)
 
 

@@ -232,6 +232,29 @@ Remote host said: {said}
 
 Message-ID: {message_id}
 """
+ALONE = """\
+From: Mail Delivery Subsystem <mailer-daemon@mx.example>
+Subject: Delivery Status Notification (Failure)
+
+Delivery to the following recipient failed permanently:
+
+     erika@freitag.example
+
+Technical details of permanent failure:
+{said}
+
+----- Original message -----
+
+Message-ID: {message_id}
+"""
+PAGE = """\
+From: postmaster@mx.example
+Subject: Undeliverable
+In-Reply-To: {message_id}
+Content-Type: text/html
+
+<html><body><p>Could not be delivered to:</p><p>erika@freitag.example</p><p>{said}</p></body></html>
+"""
 UNKNOWN = "550 5.1.1 User unknown"
 LETTERS = {
     "returned mail in base64": lambda m: encoded(
@@ -258,6 +281,9 @@ LETTERS = {
     ),
     "a letter of Exim": lambda m: EXIM.format(message_id=m, said=UNKNOWN).encode(),
     "a letter of qmail": lambda m: QMAIL.format(message_id=m, said=UNKNOWN).encode(),
+    "an address with empty lines around": lambda m: ALONE.format(message_id=m, said=UNKNOWN).encode(),
+    "a letter in HTML only": lambda m: PAGE.format(message_id=m, said=UNKNOWN).encode(),
+    "an action with a remark": lambda m: dsn(action="failed (for good)", message_id=m),
 }
 
 
@@ -286,6 +312,13 @@ def test_a_letter_about_what_is_not_the_fault_of_the_address_stops_nothing(case_
 
     assert said["kind"] == "soft"
     assert questions(case_id) == []
+
+
+@pytest.mark.parametrize("many", ["-", "a@", "a@b.example:\n550 a-", "<erika@freitag.example>:\n550 5."])
+def test_what_a_stranger_writes_without_end_is_read_up_to_a_bound(many):
+    letter = f"From: MAILER-DAEMON@mx.example\nIn-Reply-To: <x@y.example>\n\n{many * (1_000_000 // len(many))}\n"
+
+    assert len(list(read_report(letter.encode()))) < 10_000
 
 
 @pytest.mark.parametrize("kind", ["auth-failure", "dmarc", "virus", "not-spam", "other", ""])

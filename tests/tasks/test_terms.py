@@ -195,7 +195,7 @@ def test_a_new_version_that_is_mailed_again_says_the_same_terms(clock):
     case_id = declined()
     new_version(case_id, **SAID)
     terms = re.search(r"was wir neu vereinbart haben: (.+?) Bitte lesen", mail())[1]
-    assert CLAUSE.split("\n")[0] in terms
+    assert CLAUSE.split("\n", maxsplit=1)[0] in terms
     cases.stop_case(case_id, "x", "operator@convent-it.example")
 
     stopped.take_up(case_id, "operator@convent-it.example")
