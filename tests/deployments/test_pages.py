@@ -757,7 +757,7 @@ def test_caseworkers_are_named_in_rows_and_in_a_list_at_once():
         },
     )
 
-    assert "Die Einladungen gehen" in answer.text
+    assert "Wer neu ist, wird in den nächsten Minuten eingeladen" in answer.text
     assert [one.name for one in people(firm_id, Role.CASEWORKER)] == ["Anna Amsel", "Bodo Bär", "Carla Cox"]
 
 
