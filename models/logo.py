@@ -197,6 +197,10 @@ class LogoPermissionMissing(ProvisionError):
     says = N_("The firm did not allow that its logo is taken from its website: ask it for permission or for a file.")
 
 
+class LogoChosen(ProvisionError):
+    says = N_("Which logo counts was decided meanwhile: this page shows it.")
+
+
 class LogoChoiceMissing(ProvisionError):
     """An operator accepted one of several pictures without saying which."""
 
@@ -239,9 +243,18 @@ class LogoPermission(Base):
         """What the firm may take in place of its logo, the likeliest first; empty if it is not asked."""
         return list((self.offered or {}).get("candidates", []))
 
+    @property
+    def chosen(self) -> str | None:
+        """What the firm has answered: the number of a picture, or ``keep``."""
+        return (self.offered or {}).get("chosen")
+
     def offer(self, pictures: Facts | None) -> None:
         """Ask the firm between these and its logo, or (None) no longer."""
         self.offered = pictures
+
+    def choose(self, choice: str) -> None:
+        """The firm has answered, and is asked no longer."""
+        self.offered = {"chosen": choice}
 
     def withdraw(self, now: datetime) -> bool:
         """Take it back; False if it was taken back before. A logo already taken is replaced, not forgotten."""

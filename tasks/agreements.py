@@ -225,7 +225,7 @@ def _handed_over(session: Session, turns: Collection[Turn], newest: dict[int, Ag
     before = select(Agreement, Person).join(Person, Person.id == Agreement.delegate_id)
     for version, person in session.execute(before.where(Agreement.onboarding_id.in_(anew))) if anew else ():
         if version.version == newest[version.onboarding_id].version - 1:
-            told[version.onboarding_id] = {"asked_before": person.name, "function_before": version.delegate_function}
+            told[version.onboarding_id] = {"asked_before": {"name": person.name, "function": version.delegate_function}}
     return told
 
 

@@ -167,7 +167,6 @@ def _values(outgoing: Outgoing, link: Link | None, facts: dict[str, Any], code: 
         "sign_until_at": None,
         "delegated_by": "",
         "asked_before": "",
-        "function_before": "",
         "function": "",
         "firm": "",
         "company_id": None,

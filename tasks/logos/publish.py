@@ -12,7 +12,7 @@ from models.document import Document
 from models.errors import NotFound, ProvisionError
 from models.exchange import MailKind, Outgoing
 from models.firm import website_address
-from models.logo import Logo, LogoChoiceMissing, LogoPermission, LogoRefused, LogoReport, LogoSource
+from models.logo import Logo, LogoChoiceMissing, LogoChosen, LogoPermission, LogoRefused, LogoReport, LogoSource
 from models.onboarding import Onboarding, Party, Reminder, Standing, StepName
 from models.person import Person, Role
 from models.request import WebsiteMissing
@@ -236,14 +236,16 @@ def offered_picture(firm_id: int, number: int) -> bytes | None:
 def choose_offered(firm_id: int, by: str, choice: str) -> int:
     """The firm keeps its logo (``keep``) or takes a picture from its website, by its number; returns the case's id.
 
-    The first answer wins. Raises LogoChoiceMissing.
+    The first answer wins. Raises LogoChoiceMissing, LogoChosen, LogoChosen.
     """
     with transaction() as session:
         case, at = Onboarding.of_firm(session, firm_id), now()
         case.require_going()
         permission = LogoPermission.of(session, firm_id)
         if permission is None or not permission.offers:
-            return case.id
+            if permission is not None and permission.chosen == choice:
+                return case.id  # Said twice.
+            raise LogoChosen
         chosen = next((one for one in permission.offers if str(one["number"]) == choice), None)
         if chosen is not None:
             logo = _shaped(session, chosen)
@@ -252,7 +254,7 @@ def choose_offered(firm_id: int, by: str, choice: str) -> int:
             record(session, case.id, at, "logo.kept", by)
         else:
             raise LogoChoiceMissing
-        permission.offer(None)
+        permission.choose(choice)
         return case.id
 
 

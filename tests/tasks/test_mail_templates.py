@@ -32,7 +32,7 @@ CASES = [
     *[("agreement", SIGN_UNTIL | {"count": count}) for count in range(4)],
     ("agreement", SIGN_UNTIL | {"count": 0, "note": "Der Preis ist jetzt monatlich."}),
     ("agreement", SIGN_UNTIL | {"count": 0, "delegated_by": "Erika Muster", "function": "Geschäftsführerin"}),
-    ("agreement", SIGN_UNTIL | {"version": 2, "asked_before": "Konrad Zeichner", "function_before": "Geschäftsführer"}),
+    ("agreement", SIGN_UNTIL | {"version": 2, "asked_before": {"name": "Konrad Zeichner", "function": "Chef"}}),
     ("agreement_expired", {"signer": "Erika Muster", "sent_at": "2026-11-20T13:05:00+00:00"}),
     *[
         (

@@ -10,7 +10,7 @@ from sqlalchemy import select
 from models.db import reading
 from models.decision import Decision
 from models.errors import NotFound
-from models.logo import Logo, LogoChoiceMissing, LogoPermission, LogoRefused
+from models.logo import Logo, LogoChoiceMissing, LogoChosen, LogoPermission, LogoRefused
 from models.onboarding import Party
 from models.request import WebsiteMissing
 from models.schedule import now
@@ -293,7 +293,9 @@ def test_the_firm_keeps_its_logo(offered):
     before = current()
 
     choose_offered(1, ERIKA, "keep")
-    choose_offered(1, ERIKA, "1")  # Too late: it was answered.
+    choose_offered(1, ERIKA, "keep")
+    with pytest.raises(LogoChosen):  # In another tab, where the question still stands.
+        choose_offered(1, ERIKA, "1")
 
     assert (current(), offers(), len(logos())) == (before, [], 1)
 

@@ -23,7 +23,7 @@ from models.firm import (
     PostcodeInvalid,
     WebsiteInvalid,
 )
-from models.logo import Logo, LogoChoiceMissing, LogoRefused, logo_asked_for
+from models.logo import Logo, LogoChoiceMissing, LogoChosen, LogoRefused, logo_asked_for
 from models.onboarding import AgreementFirst
 from models.person import AddressInvalid, NameMissing, Person, Role
 from models.request import Named, WebsiteMissing, named, parse_people
@@ -275,6 +275,8 @@ def choose_logo(visit: Submitting, firm_id: int) -> Response:
         case = choose_offered(firm_id, by, visit.text("choice"))
     except LogoChoiceMissing as refusal:
         return _with_preview(visit.again("firm/logo.html", {"choice": refusal}, **_shown(visit, firm_id)))
+    except LogoChosen as refusal:
+        return _with_preview(visit.again("firm/logo.html", refusal, **_shown(visit, firm_id)))
     return visit.go(f"/firm/{firm_id}/logo?said={'logo_kept' if visit.text('choice') == 'keep' else 'logo'}", case=case)
 
 
