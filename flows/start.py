@@ -45,7 +45,7 @@ async def start(
         json_schema_extra={"title": "E-Mail des Ansprechpartners"},
     ),
     plan: Literal["", "basic", "plus", "premium"] = Field(
-        "", description="Leer: die Kanzlei wünscht zuerst Beratung.", json_schema_extra={"title": "Abonnement"}
+        "", description="Leer: das Unternehmen wünscht zuerst Beratung.", json_schema_extra={"title": "Abonnement"}
     ),
     interval: Literal["", "monthly", "quarterly", "half_yearly", "yearly"] = Field(
         "",

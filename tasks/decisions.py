@@ -24,13 +24,13 @@ from tasks.returned import Doubt
 from tasks.texts import Reader, in_markdown
 
 QUESTIONS = {
-    DecisionKind.ADVICE: "Die Kanzlei wünscht Beratung zum Abonnement",
+    DecisionKind.ADVICE: "Das Unternehmen wünscht Beratung zum Abonnement",
     DecisionKind.COMPANY_ID: "Wunschkennung vergeben?",
     DecisionKind.COUNTERSIGN: "Vertrag gegenzeichnen?",
     DecisionKind.SIGNED_COPY: "Unterschriebene Fassung prüfen",
     DecisionKind.DECLINED: "Der Vertrag wurde abgelehnt",
     DecisionKind.LAPSED: "Der Vertrag kann nicht mehr unterzeichnet werden",
-    DecisionKind.TALK: "Mit der Kanzlei über den Vertrag sprechen",
+    DecisionKind.TALK: "Mit dem Unternehmen über den Vertrag sprechen",
     DecisionKind.BAD_ADDRESS: "E-Mail-Adresse berichtigen",
     DecisionKind.MAIL_FAILED: "Eine E-Mail ließ sich nicht zustellen",
     DecisionKind.LOGO: "Welches Bild ist das Logo?",
@@ -57,7 +57,7 @@ AGREED_FIELDS = {
 }
 """What is agreed with one firm alone, as typed for a new version: title and description of each field."""
 ON_THE_PAGE = {
-    DecisionKind.ADVICE: "Die Frage der Kanzlei steht auf der Vorgangsseite; hierher gehört, was vereinbart ist.",
+    DecisionKind.ADVICE: "Die Frage des Unternehmens steht auf der Vorgangsseite; hierher gehört, was vereinbart ist.",
     DecisionKind.DECLINED: (
         "Den Grund nennt die Vorgangsseite. resend: neue Fassung senden; talk: erst sprechen; stop: Vorgang beenden."
     ),
@@ -158,7 +158,7 @@ def _model(decision: Decision) -> type[RunInput]:
     if decision.kind is DecisionKind.SIGNED_COPY:
         told = "Der Tag, der neben der Unterschrift steht, als JJJJ-MM-TT; leer, wenn keiner dort steht."
         fields["signed_on"] = (str, Field("", description=told, json_schema_extra={"title": "Unterschrieben am"}))
-    note = "Bei der Kennung und einer neuen Fassung steht sie in der Nachricht an die Kanzlei, nie im Vertrag."
+    note = "Bei der Kennung und einer neuen Fassung steht sie in der Nachricht an das Unternehmen, nie im Vertrag."
     fields["note"] = (str, Field("", description=note, json_schema_extra={"title": "Anmerkung"}))
     for position, (_, field) in enumerate(fields.values()):
         field.json_schema_extra["position"] = position

@@ -17,6 +17,7 @@ from models.request import Named
 from models.settings import settings
 from tasks import agreements, answers
 from tasks.access import sign_in
+from tasks.cases import stop_case
 from tasks.invitations import add_caseworkers
 from tasks.logos.publish import supply_logo
 from tests.deployments.browser import Browser, entries, errors
@@ -999,3 +1000,12 @@ def test_whoever_was_handed_the_signature_is_not_promised_what_the_organiser_get
 
     assert "Wir melden uns bei Erika Muster." in page
     assert "bei Ihnen" not in page
+
+
+@pytest.mark.parametrize("page", ["details", "logo", "caseworkers", "clients"])
+def test_the_pages_of_a_case_that_was_stopped_say_so(page):
+    case_id = countersigned()
+    client = Browser(session_of_organiser())
+    stop_case(case_id, "Kein Bedarf", "operator@convent-it.example")
+
+    assert "Die Einrichtung wurde beendet. Sprechen Sie mit uns" in client.get(f"/firm/{firm_of(case_id)}/{page}").text
