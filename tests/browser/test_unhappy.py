@@ -229,7 +229,7 @@ def test_a_digitally_signed_copy_counts_at_once_and_another_text_does_not(live, 
     agreement = follow(page, email, "/agreement/")
     ours = agreement.request.get(f"{agreement.url.partition('?')[0]}/pdf").body()
     agreement.get_by_text(re.compile("Lieber auf Papier")).click()
-    for copy in (digitally_signed(pdf()), digitally_signed(ours, box=(320, 60, 520, 110), reason="Einverstanden")):
+    for copy in (digitally_signed(pdf()), digitally_signed(ours, box=(320, 60, 520, 110))):
         agreement.get_by_label("Unterzeichnetes Exemplar").set_input_files(
             {"name": "vertrag.pdf", "mimeType": "application/pdf", "buffer": copy}
         )

@@ -2,6 +2,7 @@
 
 import re
 
+import pytest
 from playwright.sync_api import Page, expect
 
 from deployments.rehearsal import Website
@@ -91,12 +92,20 @@ def invite_client(organiser: Page, progress: str):
     organiser.get_by_role("button", name="Einladungen senden").click()
 
 
-def test_a_firm_comes_aboard_by_hand_from_the_form_in_prefect_to_its_first_client(live, person, operator, follow):
+@pytest.fixture
+def website():
+    """Where the firm's logo is: as long as somebody may look for it."""
+    with Website(FIRM) as site:
+        yield site.address
+
+
+def test_a_firm_comes_aboard_by_hand_from_the_form_in_prefect_to_its_first_client(
+    live, person, operator, follow, website
+):
     prefect = signed_in_to_prefect(person(), live)
     others = {run["id"] for run in runs(live, "decide", "PAUSED")}
-    with Website(FIRM) as site:
-        open_case(prefect, live, site.address)
-        see_steps(prefect, live)
+    open_case(prefect, live, website)
+    see_steps(prefect, live)
     preferred = first_run(prefect, live, "decide", "PAUSED", others)
     grant(prefect, live, preferred)
 
