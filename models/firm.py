@@ -259,7 +259,7 @@ def _words(text: str) -> str:
 
 
 def same_name(one: str, other: str) -> bool:
-    """Whether both name one firm, or one person, however blanks, signs, capitals and “and” are written."""
+    """Whether both name one firm, however blanks, signs, capitals and “and” are written."""
     return _bare(one) == _bare(other)
 
 

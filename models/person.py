@@ -411,7 +411,9 @@ class Person(Base):
         return person
 
     def rename(self, name: str) -> None:
-        self.given_name, self.family_name = name_parts(name)
+        """Call the person so; the name that is there already leaves its parts as they are, however they were told."""
+        if one_line(name) != self.name:
+            self.given_name, self.family_name = name_parts(name)
 
     def call(self, given_name: str, family_name: str) -> None:
         """Name the person as they do it themselves; raises NameMissing or TextTooLong, each at its field."""

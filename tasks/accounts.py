@@ -249,6 +249,7 @@ def register(
         if person.role is Role.ORGANISER:
             name_contact(session, case, person, contact, account.email)
         if joined:
+            _reads_mail(session, case, person, at)
             record(session, case.id, at, "password.set", account.email, person=person.id, rows=evidence(person))
         else:
             _registered(session, case, person, account.email, called)
@@ -281,11 +282,7 @@ def _registered(session: Session, case: Onboarding, person: Person, actor: str, 
     """What follows when somebody has an account now; *called* is the name by which they were invited."""
     at = now()
     Reminder.end(session, STEP_OF[person.role], at, person=person.id)
-    person.bounced_at = None  # Whoever has made an account with this address reads its mail.
-    for question in Decision.about(session, case.id, person.id, DecisionKind.BAD_ADDRESS):
-        question.close(at)
-    used = select(Link.id).where(Link.person_id == person.id, Link.used_at.is_not(None))
-    drop_mails(session, at, Outgoing.person_id == person.id, Outgoing.link_id.in_(used))
+    _reads_mail(session, case, person, at)
     if person.role is Role.ORGANISER:  # At once, so that the page they see next is right.
         case.finish(StepName.ORGANISER, at)
         Reminder.begin_tasks(session, case, person, at)
@@ -312,6 +309,15 @@ def _registered(session: Session, case: Onboarding, person: Person, actor: str, 
         ]
         Outgoing.post_all(session, mails)
     case.touch(at)
+
+
+def _reads_mail(session: Session, case: Onboarding, person: Person, at: datetime) -> None:
+    """Whoever has an account with this address, or follows a link sent there, can be written to."""
+    person.bounced_at = None
+    for question in Decision.about(session, case.id, person.id, DecisionKind.BAD_ADDRESS):
+        question.close(at)
+    used = select(Link.id).where(Link.person_id == person.id, Link.used_at.is_not(None))
+    drop_mails(session, at, Outgoing.person_id == person.id, Outgoing.link_id.in_(used))
 
 
 def registered_elsewhere(email: str, external_id: str, given_name: str, family_name: str) -> list[int]:

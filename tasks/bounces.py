@@ -5,12 +5,13 @@ from datetime import datetime
 from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
 
+from models.agreement import Agreement
 from models.audit import record
 from models.db import Facts, transaction
 from models.decision import Decision, DecisionKind
 from models.exchange import Outgoing
 from models.onboarding import Onboarding
-from models.person import Person, email_address
+from models.person import Person, Role, email_address
 from models.schedule import now
 
 ACTS = {"bounced": "mail.bounced", "complaint": "mail.complained", "not_me": "person.not_me"}
@@ -86,9 +87,13 @@ def hold_person(session: Session, case_id: int, person: Person, at: datetime, re
 
 
 def ask_for_addresses(session: Session, case: Onboarding, at: datetime) -> None:
-    """Ask for the address of everybody to whom nothing can be written, and about whom nobody is asked."""
+    """Ask for the address of everybody to whom nothing can be written though it should, and of whom nobody is asked."""
     silent = select(Person).where(Person.firm_id == case.firm_id, Person.bounced_at.is_not(None))
-    for person in session.scalars(silent.where(Person.withdrawn_at.is_(None)).order_by(Person.id)).all():
+    silent = silent.where(Person.withdrawn_at.is_(None), Person.paused_at.is_(None)).order_by(Person.id)
+    agreement = Agreement.latest(session, case.id)
+    for person in session.scalars(silent).all():
+        if person.role is Role.SIGNATORY and (agreement is None or agreement.delegate_id != person.id):
+            continue  # Nobody else is asked to sign any more.
         came_back = select(Outgoing.fault, Outgoing.complained_at).where(Outgoing.person_id == person.id)
         came_back = came_back.where(or_(Outgoing.failed_at.is_not(None), Outgoing.complained_at.is_not(None)))
         fault, complained_at = session.execute(came_back.order_by(Outgoing.id.desc())).first() or ("", None)

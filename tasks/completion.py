@@ -13,7 +13,6 @@ from models.audit import HOUSE, Entry, newest, record, trail
 from models.db import Facts, reading, transaction
 from models.document import Document
 from models.exchange import MailKind, Outgoing
-from models.firm import same_name
 from models.onboarding import Onboarding, StepName
 from models.person import Person, Role
 from models.schedule import now
@@ -30,6 +29,7 @@ from tasks.paper import (
     sign_off,
     sign_off_copy,
 )
+from tasks.returned import names_them
 from tasks.seal import own_seal, seal
 from tasks.texts import Reader
 from tasks.wording import Language, Texts, current_texts
@@ -160,7 +160,7 @@ def _signer(session: Session, case: Onboarding, agreement: Agreement) -> Person 
     if agreement.signed_how is SignedHow.PAGE:
         return organiser
     known = [organiser, Person.one(session, case.firm_id, Role.CONTACT)]
-    return next((one for one in known if one and same_name(one.name, agreement.signer or "")), None)
+    return next((one for one in known if one and names_them(agreement.signer or "", one.name)), None)
 
 
 def _digital(acts: Sequence[Entry], agreement: Agreement) -> tuple[DigitalSignature, ...]:

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from datetime import timedelta
 
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from models.agreement import Agreement, AgreementSent
@@ -142,7 +143,7 @@ def _gather(
     at, address = now(), reader.email if reader else settings().provider_email
     mine = Outgoing.onboarding_id == case.id
     mail = Outgoing.gathering(session, MailKind.FIRM_CHANGED, [address], at, mine).get(address)
-    if mail is not None:
+    if mail is not None and mail.facts["who"] == facts["who"]:  # It says whose changes they are.
         told = {one["what"]: one for one in mail.facts["changes"]}
         for one in changes:
             told[one["what"]] = {**one, "before": told.get(one["what"], one)["before"]}
@@ -153,8 +154,8 @@ def _gather(
     path = f"/firm/{case.firm_id}" if reader else f"/board/cases/{case.id}"
     mail = Outgoing.draft(MailKind.FIRM_CHANGED, key, reader, at, case_id=case.id, **facts, changes=changes, path=path)
     theirs = mine, Outgoing.kind == MailKind.FIRM_CHANGED, Outgoing.to_address == address
-    before = Outgoing.sent_since(session, at - DAY, *theirs, Outgoing.delivered_at.is_not(None))
-    mail.due_at = max(at + GATHER, before[-1] + DAY) if before else at + GATHER
+    delivered = session.scalars(select(func.max(Outgoing.delivered_at)).where(*theirs)).one()
+    mail.due_at = max(at + GATHER, delivered + DAY) if delivered else at + GATHER
     Outgoing.post_all(session, [mail])
 
 

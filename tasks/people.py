@@ -18,6 +18,7 @@ from models.onboarding import Onboarding, Reminder
 from models.person import Account, Person, Role
 from models.schedule import now
 from tasks.access import Manners, told
+from tasks.bounces import ask_for_addresses
 from tasks.letterheads import letterhead
 
 
@@ -139,6 +140,7 @@ def resume(person_id: int, by: str) -> int:
         if person.paused_at is not None and person.withdrawn_at is None:
             _require_seldom(session, case, person)
             person.paused_at = None
+            ask_for_addresses(session, case, now())
             _tell(session, case, person, Change.RESUMED)
             record(session, case.id, now(), "person.resumed", by, **_facts(person))
         return case.id

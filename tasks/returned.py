@@ -238,7 +238,7 @@ def _judged(name: str, seen: dict[str, Any], signers: Sequence[str]) -> Returned
         raise SignatureBroken(name)
     if not seen["alike"]:
         raise OtherTextSigned(name)
-    ours = [one for one in signatures if one.verified and any(_names(one.name, signer) for signer in signers)]
+    ours = [one for one in signatures if one.verified and any(names_them(one.name, signer) for signer in signers)]
     best = next((one for one in ours if one.trusted), ours[0] if ours else None)
     judged = best or signatures[0]
     doubts = {
@@ -259,16 +259,16 @@ def _judged(name: str, seen: dict[str, Any], signers: Sequence[str]) -> Returned
 
 def _may_paint(one: Signature, signers: Sequence[str]) -> bool:
     """Whether what it shows on a page is the word of somebody who was asked, as far as that was checked."""
-    return one.trusted is not False and any(_names(one.name, signer) for signer in signers)
+    return one.trusted is not False and any(names_them(one.name, signer) for signer in signers)
 
 
 def _those(doubts: dict[Doubt, bool]) -> tuple[Doubt, ...]:
     return tuple(doubt for doubt, holds in doubts.items() if holds)
 
 
-def _names(certificate: str, person: str) -> bool:
-    """Whether the certificate names this person: every part of the name is there, in any order, at least two."""
-    theirs, ours = (set(findall(r"\w+", folded(name))) for name in (certificate, person))
+def names_them(written: str, person: str) -> bool:
+    """Whether a certificate, or another system, names this person: every part is there, in any order, at least two."""
+    theirs, ours = (set(findall(r"\w+", folded(name))) for name in (written, person))
     return len(ours) >= 2 and ours <= theirs
 
 

@@ -13,12 +13,12 @@ from models.audit import Actor, record
 from models.db import Facts
 from models.document import Document
 from models.exchange import MailKind, Outgoing
-from models.firm import same_name
 from models.link import Link, Purpose
 from models.onboarding import Onboarding
 from models.person import Person
 from tasks.letterheads import letterhead
 from tasks.people import let_go
+from tasks.returned import names_them
 
 
 def sign_for_firm(
@@ -46,7 +46,7 @@ def sign_for_firm(
     proof: Facts = {"email": email, "code_used": code_used, "drawing_id": drawing_id, "signed_on": signed_on}
     if how is not SignedHow.PAGE and agreement.delegate_id is not None:
         # A file, or another system, may tell of anybody's signature, whoever was asked.
-        proof["by_delegate"] = same_name(signer, session.get_one(Person, agreement.delegate_id).name)
+        proof["by_delegate"] = names_them(signer, session.get_one(Person, agreement.delegate_id).name)
     if not agreement.sign(signer, how, arrived_at or now, ip=ip, agent=agent, **proof):
         return False
     facts: Facts = {

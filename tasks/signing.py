@@ -247,6 +247,7 @@ def delegate(token: str, name: str, email: str, function: str, *, ip: str, agent
             raise HandedOver
         person = person or add_people(session, case.firm, Role.SIGNATORY, [who], organiser)[0]
         person.rename(who.name)
+        person.bounced_at = None  # Whoever is named anew is written to anew.
         agreement.delegate(person.id, function, at)
         session.flush()
         case.wait(StepName.AGREEMENT, Party.SIGNATORY, at)

@@ -684,3 +684,76 @@ def test_the_organiser_is_no_caseworker_besides():
 
     with pytest.raises(invitations.WorksThereAlready):
         invitations.add_caseworkers(firm_of(case_id), ERIKA, [Named(name="Erika Muster", email=ERIKA)])
+
+
+def test_who_is_asked_to_sign_anew_is_written_to_anew(leaving):
+    case_id = bad_address_of_signatory()
+    signing.take_back(link(), **FROM)
+    leaving()
+
+    signing.delegate(link(), "Konrad Zeichner", KONRAD, "Partner", **FROM)
+
+    assert (MailKind.AGREEMENT, KONRAD) in leaving()
+    assert open_questions(case_id) == []
+
+
+def test_the_address_of_who_is_no_longer_asked_to_sign_is_no_question_when_a_case_goes_on():
+    case_id = bad_address_of_signatory()
+    signing.take_back(link(), **FROM)
+    cases.stop_case(case_id, "x", OPERATOR)
+
+    stopped.take_up(case_id, OPERATOR)
+
+    assert address_questions(case_id) == []
+
+
+def test_the_address_of_who_was_paused_is_asked_for_when_access_is_given_back():
+    case_id = factories.with_client()
+    factories.registered(MAX, Purpose.ACTIVATE)
+    bounce(MAX)
+    people.pause(id_of(case_id, Role.CLIENT), OPERATOR)
+    assert address_questions(case_id) == []
+
+    people.resume(id_of(case_id, Role.CLIENT), OPERATOR)
+
+    assert len(address_questions(case_id)) == 1
+
+
+def test_whoever_has_joined_elsewhere_and_follows_a_link_can_be_written_to():
+    case_id = factories.opened()
+    factories.advance(case_id)
+    accounts.registered_elsewhere(ERIKA, "idp-1", "Erika", "Muster")
+    bounce(ERIKA, "complaint")
+    assert len(address_questions(case_id)) == 1
+
+    factories.registered()
+
+    assert address_questions(case_id) == []
+    with reading() as session:
+        assert Person.organiser(session, firm_of(case_id)).bounced_at is None
+
+
+def test_a_name_that_is_said_again_keeps_its_parts():
+    case_id = factories.opened(contact={"name": "García Márquez, Gabriel", "email": KLARA})
+    factories.advance(case_id)
+    with reading() as session:
+        contact = Person.one(session, firm_of(case_id), Role.CONTACT)
+
+    again = Named(name=contact.name, email=KLARA)
+    corrections.correct_contact(firm_of(case_id), OPERATOR, again, as_operator=True)
+
+    with reading() as session:
+        kept = Person.one(session, firm_of(case_id), Role.CONTACT)
+    assert (kept.given_name, kept.family_name) == (contact.given_name, contact.family_name)
+
+
+@pytest.mark.parametrize("written", ["Dr. Konrad Zeichner", "ZEICHNER, Konrad", "Konrad Maria Zeichner"])
+def test_who_signs_in_the_organisers_place_is_known_however_a_certificate_writes_the_name(written):
+    case_id = factories.handed_over()
+    answers.sign_by_notice(factories.case(case_id).firm.company_id, 1, written)
+    factories.advance(case_id)
+
+    factories.decide(case_id, "countersign")
+
+    signed = certified(case_id)
+    assert (signed.role, signed.email) == ("Geschäftsführer", KONRAD)

@@ -207,24 +207,39 @@ def test_changes_that_follow_each_other_are_one_mail_to_each_side_and_each_gets_
 
     for number in range(15):
         move(f"Gasse {number}")
-    corrections.correct_firm(firm_id, BOARD, name="Freitag", **LAW, as_operator=True)
+    firms.complete_details(firm_id, ERIKA, **ADDRESS | {"street": "Gasse 14", "website": "https://freitag.example"})
     assert len(mails("firm_changed")) == 2
     leave()
     told, other = mails("firm_changed")
     assert [(one["what"], one["after"]) for one in told.facts["changes"]] == [
         ("street", "Gasse 14"),
-        ("name", "Freitag"),
+        ("website", "https://freitag.example"),
     ]
+
+    def move(street):
+        website = "https://freitag.example"
+        firms.complete_details(firm_id, ERIKA, **ADDRESS | {"street": street, "website": website})
 
     move("Lindenweg 1")
     move("Lindenweg 2")
     leave()
     later = mails("firm_changed")[2:]
     assert [mail.delivered_at for mail in later] == [None, None]
-    assert [mail.due_at for mail in later] == [mail.created_at + timedelta(days=1) for mail in (told, other)]
+    assert [mail.due_at for mail in later] == [mail.delivered_at + timedelta(days=1) for mail in (told, other)]
     move("Gasse 14")
 
     assert [mail.due_at for mail in mails("firm_changed")[2:]] == [None, None]  # All is as it was told.
+
+
+def test_each_mail_about_changes_says_whose_they_are():
+    firm_id = firm_of(countersigned())
+
+    firms.complete_details(firm_id, ERIKA, **ADDRESS | {"street": "Gasse 1"})
+    corrections.correct_firm(firm_id, BOARD, name="Freitag", **LAW, as_operator=True)
+
+    told = [(mail.facts["who"], [one["what"] for one in mail.facts["changes"]]) for mail in mails("firm_changed")]
+    assert [what for _, what in told] == [["street"], ["street"], ["name"], ["name"]]
+    assert told[0][0] != told[2][0]
 
 
 def test_a_changed_name_is_told_to_both_sides_and_the_signed_agreement_stays():
