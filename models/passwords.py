@@ -1,8 +1,10 @@
 """What makes a password bad: too short, or made of what everybody knows or everybody takes."""
 
 import re
-from math import factorial, log10, prod
+from collections.abc import Mapping
+from math import factorial, log10
 from threading import Lock
+from typing import Any
 from unicodedata import combining, normalize
 
 from zxcvbn import zxcvbn
@@ -34,6 +36,9 @@ _ROWS = "qwertzuiop asdfghjkl yxcvbnm qaywsxedcrfvtgbzhnujm azertyuiop qsdfghjkl
 _KEYS = [row[at:end] for row in _ROWS.split() for at in range(len(row)) for end in range(at + 4, len(row) + 1)]
 """What stands side by side, or one below the other, on German and French keyboards; zxcvbn knows American ones."""
 _EVERYBODYS = [*COMMON.split(), *_FILLING.split(), *_KEYS]
+_AMONG = 100
+"""So many tries at most it takes to find one of these words, or of those known of a person, wherever it is listed."""
+_AGAIN = re.compile(r"(.{4,}?)\1+", re.DOTALL)
 _LEET = str.maketrans("013457@$!", "oieastasi")
 _SIGNS = str.maketrans("@({[<!|$+%", "accccilstx")
 _WRITTEN_OUT = str.maketrans({"ä": "ae", "ö": "oe", "ü": "ue", "ß": "ss"})
@@ -108,15 +113,28 @@ def _known(context: tuple[str, ...]) -> list[str]:
 def _guesses(text: str, words: list[str]) -> float:
     """How many guesses it takes, as a power of ten, for who tries these words first.
 
-    As zxcvbn takes it apart, in any order of its parts. Of signs that stand for letters it must get none: it would try
-    each for each, for half a minute.
+    As zxcvbn takes it apart, in any order of its parts; what is there again adds nothing. Of signs that stand for
+    letters it must get none: it would try each for each, for half a minute.
     """
     if not text:
         return 0
     with _turn:
-        parts = zxcvbn(text[:72], user_inputs=words)["sequence"]  # It reads 72 characters at most.
-    tries = (part["rank"] if part["pattern"] == "dictionary" else part["guesses"] for part in parts)
-    return log10(factorial(len(parts)) * prod(tries))
+        parts = zxcvbn(_once(text)[:72], user_inputs=words)["sequence"]  # It reads 72 characters at most.
+    tries = {part["token"]: _tries(part) for part in parts}
+    return log10(factorial(len(tries))) + sum(tries.values())
+
+
+def _tries(part: Mapping[str, Any]) -> float:
+    """As a power of ten: zxcvbn's numbers themselves are of kinds that cannot be multiplied with each other."""
+    if part["pattern"] != "dictionary":
+        return float(part["guesses_log10"])
+    return log10(min(part["rank"], _AMONG) if part["dictionary_name"] == "user_inputs" else part["rank"])
+
+
+def _once(text: str) -> str:
+    """Without what is only the same again right behind it: zxcvbn weighs that by words of its own alone."""
+    once = _AGAIN.sub(r"\1", text)
+    return text if once == text else _once(once)
 
 
 def _letters(text: str) -> str:

@@ -1,3 +1,5 @@
+from random import Random
+
 import pytest
 
 from models.passwords import (
@@ -82,3 +84,72 @@ def test_signs_for_letters_are_not_tried_each_for_each():
         check_password("p4$$w0rt" * 3)
 
     check_password("4@8({[<369&#!1/|0$5+7%2"[::-1] * 3)
+
+
+WORDS = (
+    "passwort sommer winter herbst kanzlei freitag erika muster wertpapier pinguin ananas laterne geheim 2026 31.12. 7"
+)
+WALKS = "qwertz asdfgh zxcvbn 3ert3 rfvtgb 1qay2wsx lkjhgf 98765 0okm9ijn"
+
+
+def typed(count, seed):
+    """Passwords as somebody makes them up: words, repeats, keyboard walks, letters at random."""
+    draw = Random(seed)
+
+    def piece():
+        kind = draw.randrange(4)
+        if kind == 0:
+            return draw.choice(WORDS.split()).title()
+        if kind == 1:
+            return draw.choice(WALKS.split())
+        if kind == 2:
+            return "".join(draw.choices("abenrst", k=draw.randint(1, 4))) * draw.randint(2, 4)
+        return "".join(draw.choices("abcxyz0189.-{ ", k=draw.randint(1, 5)))
+
+    for _ in range(count):
+        made = piece()
+        while len(made) < 15:
+            made += piece()
+        yield made
+
+
+def is_refused(password, *known):
+    try:
+        check_password(password, *known)
+    except PasswordGuessable:
+        return True
+    return False
+
+
+def test_any_password_is_taken_or_refused_in_a_sentence():
+    made = ["Bananananas Wertpapier", "rer3ert3.98tag{", *typed(300, seed=1)]
+
+    refused = [password for password in made if is_refused(password, *KNOWN)]
+
+    assert 0 < len(refused) < len(made)
+
+
+def test_a_password_that_is_refused_once_is_refused_however_often_it_is_repeated():
+    made = [
+        "passwortqwertzsommer", "qwertzuiopasdfghjkl", "KanzleiFreitagMünchen", "ErikaMusterFreitagLindenweg",
+        "SommerSommerWinterHerbst", *typed(60, seed=2),
+    ]  # fmt: skip
+    known = [*KNOWN, "Lindenweg 7", "80331", "München"]
+
+    refused = [password for password in made if is_refused(password, *known)]
+
+    assert set(made[:5]) <= set(refused)
+    for password in refused:
+        for times in {2, 3, 200 // len(password)}:
+            assert is_refused(password * times, *known), (password, times)
+
+
+@pytest.mark.parametrize(
+    "password",
+    [
+        "SommerWinterHerbst2026", "SommerSonneUrlaub2026!!", "Willkommen-Winter-Zuhause-1",
+        "Sommer-Winter-Sommer-Winter", "ErikaKanzleiWochenende2026!", "Sommer Passwort Winter Sommer",
+    ],
+)  # fmt: skip
+def test_three_words_that_everybody_takes_are_no_password_in_whatever_order_with_whatever_year(password):
+    assert is_refused(password, *KNOWN)
