@@ -21,6 +21,7 @@ from pathlib import Path
 
 from aiosmtpd.smtp import SMTP, Envelope, Session
 from bs4 import BeautifulSoup
+from bs4.exceptions import ParserRejectedMarkup
 
 from models.settings import keep_private, settings
 from models.text import one_line
@@ -130,7 +131,11 @@ def _part(message: EmailMessage, kind: str) -> str:
 
 
 def _links(text: str, html: str) -> Iterator[str]:
-    for link in BeautifulSoup(html, "html.parser").select("a[href]"):
+    try:
+        leading = list(BeautifulSoup(html, "html.parser").select("a[href]"))
+    except ParserRejectedMarkup:  # What no parser reads leads nowhere; the mail is shown all the same.
+        leading = []
+    for link in leading:
         if str(link["href"]).startswith(("http:", "https:")):
             yield str(link["href"])
     yield from re.findall(r"https?://\S+", text)

@@ -15,9 +15,8 @@ from email import message_from_bytes
 from email.errors import MessageError
 from email.message import Message
 from hashlib import sha256
+from html import unescape
 from typing import Any
-
-from bs4 import BeautifulSoup
 
 from models.db import Facts, transaction
 from models.exchange import Incoming
@@ -29,6 +28,8 @@ from tasks.refusals import Blame, blame
 LARGEST_REPORT = 30_000_000
 LONGEST_LETTER, LONGEST_LINE = 64_000, 400
 """Characters that are read of what is written for people, and of each line in it: anybody may write such a letter."""
+LETTERS_MOST = 3
+"""So many letters of one kind are read of a mail."""
 DEEPEST = 8
 """So many mails within mails are opened."""
 COMPLAINTS = {"abuse", "fraud", "opt-out", "opt-out-list"}
@@ -42,6 +43,11 @@ MESSAGE_ID = re.compile(rb"^(?:x-)?(?:original-)?message-id:\s*(<[^<>\s]+>)", re
 MAILER = re.compile(r"mailer-daemon|postmaster|mail delivery|mail-?system", re.IGNORECASE)
 LATE = re.compile(r"delay|not yet|warning|still trying|will be retried|verzögert|noch nicht|warnung", re.IGNORECASE)
 COPY = re.compile(r"^-{2,}.*(?:copy|original|below|kopie|nachricht|unten|returned)", re.IGNORECASE | re.MULTILINE)
+NO_TEXT = re.compile(
+    r"(?:<!(?=--).*?(?:-->|\Z)|<(script|style)\b.*?(?:</\1\b[^<>]*>|\Z)|<[^<>]*>)+",
+    re.DOTALL | re.IGNORECASE,
+)
+"""A row of what is no text in HTML; found in linear time, also where it never ends."""
 RECIPIENT = re.compile(r"^[ \t]*<?([^\s<>()]+@[^\s<>():]+)>?:?[ \t]*\n(?:[ \t]*\n)?((?:[ \t]*\S.*\n?)+)", re.MULTILINE)
 """A line that is an address, and what is said about it, at once or after one empty line, up to the next one."""
 
@@ -92,8 +98,7 @@ class _Seen:
     @property
     def texts(self) -> list[str]:
         """As text; what was written in HTML only where there is nothing else."""
-        pages = (BeautifulSoup(one, "html.parser").get_text("\n") for one in self.letters["text/html"])
-        return self.letters["text/plain"] or list(pages)
+        return self.letters["text/plain"] or [_text(one) for one in self.letters["text/html"]]
 
 
 def _look(part: Message, seen: _Seen, depth: int) -> None:
@@ -119,7 +124,8 @@ def _look(part: Message, seen: _Seen, depth: int) -> None:
         if (STATUS.search(inside) and ACTION.search(inside)) or FEEDBACK.search(inside):
             seen.blocks += [message_from_bytes(one) for one in re.split(rb"\n(?:[ \t]*\n)+", inside.strip())]
         elif kind in seen.letters:
-            seen.letters[kind].append(inside[:LONGEST_LETTER].decode("utf-8", "replace"))
+            letter = inside[:LONGEST_LETTER].decode("utf-8", "replace")
+            seen.letters[kind] = [*seen.letters[kind], letter][:LETTERS_MOST]
         seen.named += [one.decode("ascii", "replace") for one in MESSAGE_ID.findall(inside)]
 
 
@@ -144,6 +150,15 @@ def _inside(part: Message) -> bytes:
     except (Base64Invalid, MessageError, UnicodeError, LookupError, TypeError, AttributeError):
         return b""
     return whole.replace(b"\r\n", b"\n")
+
+
+def _text(html: str) -> str:
+    """What a page says, roughly: no parser, which takes minutes for what strangers can write, or refuses it."""
+    text = NO_TEXT.sub("\n", html)
+    try:
+        return unescape(text)
+    except ValueError:  # A character whose number has thousands of digits.
+        return text
 
 
 def _answered(mail: Message) -> list[str]:

@@ -118,6 +118,16 @@ def test_a_mail_that_cannot_be_read_is_shown_as_it_came_and_hides_no_other(brows
     assert "Hallo" in browser.get(f"/mail/{strange.name}").text
 
 
+def test_a_mail_whose_html_no_parser_takes_is_shown_and_leads_where_its_text_says(browser, caught):
+    strange = settings().mail_folder / "29990101T000000000000-000000.eml"
+    made = message(subject="Schief")
+    made.get_body(("html",)).set_content("<p>x</p><![foo]>", subtype="html")
+    strange.write_bytes(made.as_bytes())
+
+    assert "Schief" in browser.get("/mail").text
+    assert read_mails(settings().mail_folder)[-1].links == ["http://127.0.0.1:8080/progress/abc"]
+
+
 def test_the_html_of_a_mail_can_do_nothing(browser, caught):
     answer = browser.get(f"/mail/{caught}/html")
 

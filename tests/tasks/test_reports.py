@@ -321,6 +321,36 @@ def test_what_a_stranger_writes_without_end_is_read_up_to_a_bound(many):
     assert len(list(read_report(letter.encode()))) < 10_000
 
 
+@pytest.mark.parametrize(
+    "crooked",
+    ["<![foo]>", "<![endsupport]>", "<![if gte mso 9]>", "<!-- x > -->", "<!--->", "<b <i", f"&#{'1' * 5000}"],
+)
+def test_html_that_no_parser_takes_is_read_all_the_same(case_id, crooked):
+    raw = PAGE.format(message_id=mail().message_id, said=UNKNOWN).replace(
+        "be delivered to:</p>", f"go to:</p>{crooked}"
+    )
+
+    (said,) = read_report(raw.encode())
+
+    assert (said["kind"], said["address"]) == ("hard", ERIKA)
+
+
+def test_what_a_page_in_html_does_not_show_is_not_read():
+    hidden = (
+        f"<style>a</style>{ERIKA}<!-- {ERIKA} --><script>\n{ERIKA}\n{UNKNOWN}\n</script><SCRIPT>\n{ERIKA}\n{UNKNOWN}"
+    )
+
+    assert list(read_report(PAGE.format(message_id="<x@y.example>", said="").replace(ERIKA, hidden).encode())) == []
+
+
+def test_of_the_letters_in_a_mail_only_the_first_three_are_read():
+    letter = f"--B\nContent-Type: text/html\n\n<p>{ERIKA}</p><p>{UNKNOWN}</p>\n"
+    head = "From: MAILER-DAEMON@mx.example\nIn-Reply-To: <x@y.example>\nMIME-Version: 1.0\n"
+    many = f"{head}Content-Type: multipart/mixed; boundary=B\n\n{letter * 50}--B--\n"
+
+    assert len(list(read_report(many.encode()))) == 3
+
+
 @pytest.mark.parametrize("kind", ["auth-failure", "dmarc", "virus", "not-spam", "other", ""])
 def test_what_a_machine_reports_is_no_complaint_of_a_reader(case_id, kind):
     report = ARF.format(message_id=mail().message_id).replace("Feedback-Type: abuse", f"Feedback-Type: {kind}")
