@@ -358,9 +358,12 @@ class Submission(Visit):
         return [one_line(_text(value)) for value in self._sent.getlist(name)]
 
     def require_own_act(self, standing: Fields) -> None:
-        """Raise ChangedSince if this takes back an act, and the fields no longer hold what that act put there."""
-        undoes = self.text(UNDOES)
-        if undoes and undoes != _digest(standing):
+        """Raise ChangedSince if this takes back an act, and the fields no longer hold what that act put there.
+
+        Where they hold already what this puts back, it was sent twice: it is done, and saying it again changes nothing.
+        """
+        undoes, put_back = self.text(UNDOES), {name: self.secret(name) for name in standing}
+        if undoes and _digest(standing) not in {undoes, _digest(put_back)}:
             raise ChangedSince
 
     def chosen(self, kind: type[T], name: str) -> T | None:
