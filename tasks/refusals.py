@@ -48,10 +48,10 @@ SURELY_OURS = _words(
     # Our address, our account, and that it may not send.
     r"\bsenders?\b|mail from\b|from (?:address|header)|(?:return|reverse|envelope)[ -]?path|\bsend (?:as|on)\b",
     r"absender|expéditeur",
-    r"\byour (?:\w+ ){0,2}(?:account|mailbox|e-?mail address|address|domain|ips?|server|host|network|subscription"
+    r"\byour (?:\w+ ){0,2}(?:account|mailbox|domain|ips?|server|host|network|subscription"
     r"|tenant|organi[sz]ation|plan|trial|licen[cs]e|contract|quota)\b",
-    r"\bihr(?:e|en|em|er)? (?:\w+ )?(?:\S*konto|\S*postfach|\S*adresse|\S*server|domain|ip|vertrag|tarif|kontingent)\b",
-    r"\bvotre (?:compte|adresse|boîte|serveur|domaine|ip|abonnement|quota|forfait)\b|adresse ip\b",
+    r"\bihr(?:e|en|em|er)? (?:\w+ )?(?:\S*konto|\S*postfach|\S*server|domain|ip|vertrag|tarif|kontingent)\b",
+    r"\bvotre (?:compte|boîte|serveur|domaine|ip|abonnement|quota|forfait)\b|adresse ip\b",
     r"(?<!try )(?<!before )(?<!when )\bsending\b(?! (?:to|again|it|this|the|your)\b)|outgoing|outbound",
     r"(?:allowed|permit\w*|authori[sz]ed|permissions?|rights?|privileges?|quota|limits?)\b[^.;]{0,20} to send\b",
     r"(?<!recipient )\btenant|subscription|compromised|smtp (?:user|account)",
@@ -71,6 +71,12 @@ SURELY_OURS = _words(
     r"too many (?:messages|mails|connections|concurrent)|unusual rate|limit (?:for|of) outgoing",
 )
 """About us, or about sending at all: also where it says besides that a user, an account or a domain is unknown."""
+YOUR_ADDRESS = _words(
+    r"\byour (?:(?!recipient|destination)\w+ ){0,2}address\b(?! list)",
+    r"\bihr(?:e|en|em|er)? (?:(?!empfänger)\w+ )?(?!empfänger)\S*adresse\b",
+    r"\bvotre adresse\b(?! (?:du|de) destinataire)",
+)
+"""About ours too, as a rule; but also the one that we wrote to: “check your address”."""
 SURELY_ADDRESS = _words(
     r"(?:user|account|recipient|mailbox|address|addressee)(?: \S+)? (?:is |was )?(?:unknown|not found|invalid)",
     r"(?:unknown|invalid|no such|no valid|non-?existent|bad) (?:local |remote |virtual |destination )*"
@@ -149,15 +155,13 @@ def blame(said: str, status: str = "") -> Blame:
     """Whose fault it is, by what a mail server *said*, and the *status* that a report gives besides."""
     said = said[:MOST_JUDGED]
     words = _statement(said)
-    codes = {f"{subject}.{detail}" for _, subject, detail in CODE.findall(f"{said} {status}")} - GENERAL
-    exact = {CODES[code] for code in codes & CODES.keys()}
-    vague = {SUBJECTS[code[0]] for code in codes - CODES.keys() if code[0] in SUBJECTS}
-    # Where codes contradict each other, the address is not surely wrong.
-    by_code = next(iter(sorted(exact - {Blame.ADDRESS})), Blame.ADDRESS if exact and not vague else None)
+    codes = _codes(f"{said} {status}")
+    vague = _told_by_subject(codes)
+    by_code = _told_alone(codes)
     by_subject = next(iter(sorted(vague)), None)
     contradicted = vague or OURS.search(words)
     verdicts = (
-        (Blame.OURS, _is_about_us(said, words) or by_code is Blame.OURS),
+        (Blame.OURS, _is_about_us(said, words, codes) or by_code is Blame.OURS),
         (Blame.ADDRESS, SURELY_ADDRESS.search(words)),
         (Blame.MAILBOX, MAILBOX.search(words)),
         (by_code, by_code),
@@ -174,7 +178,7 @@ def is_ours_for_sure(said: str) -> bool:
     """Whether the words alone tell that it concerns every mail: also of a refusal for the time being."""
     said = said[:MOST_JUDGED]
     words = _statement(said)
-    return _is_about_us(said, words) and not GREYLISTED.search(words)
+    return _is_about_us(said, words, _codes(said)) and not GREYLISTED.search(words)
 
 
 def _statement(said: str) -> str:
@@ -182,7 +186,28 @@ def _statement(said: str) -> str:
     return COURTESY.sub(" ", JOINED.sub(" ", NAMED.sub(" ", said)).replace("’", "'"))
 
 
-def _is_about_us(said: str, words: str) -> bool:
+def _codes(said: str) -> set[str]:
+    return {f"{subject}.{detail}" for _, subject, detail in CODE.findall(said)} - GENERAL
+
+
+def _told_by_subject(codes: set[str]) -> set[Blame]:
+    return {SUBJECTS[code[0]] for code in codes - CODES.keys() if code[0] in SUBJECTS}
+
+
+def _told_alone(codes: set[str]) -> Blame | None:
+    """What codes tell without words; where they contradict each other, the address is not surely wrong."""
+    exact = {CODES[code] for code in codes & CODES.keys()}
+    is_address = exact and not _told_by_subject(codes)
+    return next(iter(sorted(exact - {Blame.ADDRESS})), Blame.ADDRESS if is_address else None)
+
+
+def _is_about_us(said: str, words: str, codes: set[str]) -> bool:
     """By the words, or since no address is named but our own."""
     named = {address.casefold() for address in ADDRESSES.findall(said)}
-    return SURELY_OURS.search(words) is not None or named == {settings().sender.casefold()}
+    if SURELY_OURS.search(words) or named == {settings().sender.casefold()}:
+        return True
+    if not YOUR_ADDRESS.search(words):
+        return False
+    # Where the code and the words beside it say that nobody is there, the address is the one that we wrote to.
+    beside = YOUR_ADDRESS.sub(" ", words)
+    return not (_told_alone(codes) is Blame.ADDRESS and SURELY_ADDRESS.search(beside))

@@ -54,6 +54,13 @@ ADDRESS = [
     "550 Cette adresse n'existe plus",
     "550 Compte désactivé",
     "550 Compte desactive",
+    "550 5.1.1 Please check your recipient address and try again. User unknown",
+    "550 5.1.1 User unknown. Please check your address",
+    "550 Please check your recipient address: user unknown",
+    "550 Your email address list contains an unknown user",
+    "550 5.1.1 Die Adresse ist unbekannt. Prüfen Sie Ihre Adresse",
+    "550 5.1.1 Benutzer unbekannt, bitte Ihre Empfängeradresse prüfen",
+    "550 5.1.1 Utilisateur inconnu, vérifiez votre adresse",
 ]
 MAILBOX = [
     "552 5.2.2 Mailbox full",
@@ -131,6 +138,13 @@ OURS = [
     "550 Votre compte est désactivé",
     "550 Votre adresse IP est bloquée",
     "550 Limite d'envoi atteinte: compte fermé",
+    "550 5.1.1 Your address is unknown",
+    "550 Your address: user unknown",
+    "550 5.7.1 Ihre Adresse ist unbekannt",
+    "550 5.1.1 Your sender address: user unknown",
+    "550 5.1.1 Your IP address: user unknown",
+    "550 Ihre Adresse ist gesperrt",
+    "550 Votre adresse est bloquée",
 ]
 
 
@@ -174,6 +188,7 @@ def test_a_fault_of_ours_is_one_also_for_the_time_being(said):
         "450 4.7.1 Client host rejected: Greylisted, the sender is asked to try again",
         "450 4.2.2 mailbox full",
         "452 4.3.1 out of memory",
+        "450 4.1.1 User unknown for the time being, please check your address",
     ],
 )
 def test_an_ordinary_delay_is_no_fault_of_ours(said):
