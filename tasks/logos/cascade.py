@@ -14,6 +14,8 @@ import tinycss2  # type: ignore[import-untyped]
 
 VALUE_MOST = 1000
 """Characters that a variable, or a value in which variables stand, may have in the end."""
+FILLED_MOST = 4_000_000
+"""Characters that all variables and values of one page or drawing are read and written with, together."""
 DEEPEST = 30
 """Variables that stand for variables, and brackets within brackets."""
 _INHERITED = frozenset({"inherit", "unset", "revert", "revert-layer"})
@@ -52,17 +54,39 @@ def selectors(written: str) -> Iterator[Any]:
             yield from cssselect2.compile_selector_list(part)
 
 
+class Room:
+    """What the scopes of one page or drawing may fill in: *each* value, and all together, whatever comes of them.
+
+    A short sheet can have very much filled in for every element of a page. When the room is used up, nothing more is.
+    """
+
+    def __init__(self, each: int = VALUE_MOST, together: int = FILLED_MOST) -> None:
+        self.each = each
+        self._together = together
+        self.used = 0
+
+    @property
+    def left(self) -> int:
+        return max(0, self._together - self.used)
+
+    def take(self, characters: int) -> bool:
+        """Count these; whether there was room for them."""
+        self.used += characters
+        return self.used <= self._together
+
+
 class Scope:
     """The variables as one element has them."""
 
-    def __init__(self, own: Mapping[str, str], above: "Scope | None" = None, *, most: int = VALUE_MOST) -> None:
+    def __init__(self, own: Mapping[str, str], above: "Scope | None" = None, *, room: Room | None = None) -> None:
+        """Without a *room* of its own it is in that of the scope *above*."""
         self.own = {name: value for name, value in own.items() if value.lower() not in _INHERITED}
         self.above = above
-        self._most = most
+        self.room: Room = room or (above.room if above else Room())
         self._values: dict[str, str | None] = {}
         self._open: list[str] = []
         self._endless: set[str] = set()
-        self._filled: dict[str, str | None] = {}
+        self._filled: dict[tuple[str, int], str | None] = {}
 
     def value(self, name: str, depth: int = 0) -> str | None:
         """What the variable stands for; None if it stands for nothing."""
@@ -71,15 +95,16 @@ class Scope:
             scope = scope.above
         return None if scope is None else scope.own_value(name, depth)
 
-    def fill_in(self, value: str, most: int = VALUE_MOST, depth: int = 0) -> str | None:
+    def fill_in(self, value: str, most: int = VALUE_MOST) -> str | None:
         """The value with what its variables stand for; None if that cannot be told, or is too long."""
         if not has_variables(value):
             return value
-        if value not in self._filled:
-            pieces = tinycss2.parse_component_value_list(value)
-            self._filled[value] = self._written(pieces, max(most, self._most), depth)
-        filled = self._filled[value]
-        return None if filled is None or len(filled) > most else filled
+        if (value, most) in self._filled:
+            return self._filled[value, most]
+        filled = self._read(value, most, depth=0)
+        if self.room.left:  # Or the values themselves would be kept without end.
+            self._filled[value, most] = filled
+        return filled
 
     def own_value(self, name: str, depth: int) -> str | None:
         """What a variable that is declared here stands for."""
@@ -89,11 +114,18 @@ class Scope:
         if name not in self._values:
             self._open.append(name)
             value = self.own[name]
-            filled = self.fill_in(value, self._most, depth + 1) if value.lower() != "initial" else None
+            filled = self._read(value, self.room.each, depth + 1) if value.lower() != "initial" else None
             self._open.pop()
-            is_known = filled is not None and len(filled) <= self._most and name not in self._endless
+            is_known = filled is not None and len(filled) <= self.room.each and name not in self._endless
             self._values[name] = filled if is_known else None
         return self._values[name]
+
+    def _read(self, value: str, most: int, depth: int) -> str | None:
+        if not has_variables(value):
+            return value
+        if not self.room.take(len(value)):
+            return None
+        return self._written(tinycss2.parse_component_value_list(value), most, depth)
 
     def _written(self, pieces: list[Any], most: int, depth: int) -> str | None:
         if depth > DEEPEST:
@@ -105,6 +137,8 @@ class Scope:
             if part is None or length > most:
                 return None
             written.append(part)
+        if not self.room.take(length):
+            return None
         return "".join(written).strip() if depth == 0 else "".join(written)
 
     def _part(self, piece: Any, most: int, depth: int) -> str | None:
@@ -143,13 +177,12 @@ class Scopes:
         above: Callable[[Any], Any | None],
         initial: Mapping[str, str],
         *,
-        most: int = VALUE_MOST,
+        room: Room | None = None,
     ) -> None:
         """*own* are the variables declared for each element, *initial* those that are there without (``@property``)."""
         self.own = own
         self._above = above
-        self._most = most
-        self._outermost = Scope(initial, most=most)
+        self._outermost = Scope(initial, room=room)
         self._known: dict[Any, Scope] = {}
 
     def of(self, element: Any) -> Scope:
@@ -161,6 +194,6 @@ class Scopes:
         scope = self._known.get(at, self._outermost)
         for one in reversed(way):
             if own := self.own.get(one):
-                scope = Scope(own, scope, most=self._most)
+                scope = Scope(own, scope)
             self._known[one] = scope
         return scope

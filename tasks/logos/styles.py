@@ -13,6 +13,7 @@ import cssselect2  # type: ignore[import-untyped]
 from tasks.logos.cascade import (
     VALUE_MOST,
     Declaration,
+    Room,
     Scope,
     Scopes,
     has_variables,
@@ -96,7 +97,10 @@ class Styles:
         del self.rules[RULES:]
 
     def pictures(self) -> Iterator[Painted]:
+        ends = time.monotonic() + MATCHING_SECONDS
         for element in self._page.elements:
+            if time.monotonic() > ends:
+                break
             if style := attribute(element, "style"):
                 told = declarations(style)
                 for how, address in self._addresses(element, told, self._page.base):
@@ -255,23 +259,47 @@ class Styles:
             is_about = not names.isdisjoint(rule.declarations) and not rule.selector.startswith("@")
             if is_about and (not said or not words.isdisjoint(said)) and _is_for_wide_screens(rule.media):
                 wanted.append(rule)
-        declared = {id(rule): self._variables_of(rule.declarations, rule.base) for rule in wanted}
+        declared = {id(rule): self._variables_kept(rule.declarations, rule.base) for rule in wanted}
+        styled = self._variables_of_styles()
+        left = DECLARED_MOST - sum(map(len, styled.values()))
         told: dict[Element, list[Declaration]] = {}
-        left = DECLARED_MOST
         for element, rule in self._matches(self._page.elements, wanted, parts=False):
             left -= len(declared[id(rule)])
             if left < 0:
                 break
             told.setdefault(element, []).extend(declared[id(rule)])
+        for element, own in styled.items():
+            told.setdefault(element, []).extend(own)
+        return {element: winning(said) for element, said in told.items()}
+
+    def _variables_of_styles(self) -> dict[Element, list[Declaration]]:
+        """What is declared for elements in their own style attributes."""
+        found: dict[Element, list[Declaration]] = {}
+        left = DECLARED_MOST
         for element in self._page.elements:
             if "--" in (style := attribute(element, "style")):
-                told.setdefault(element, []).extend(self._variables_of(declarations(style), self._page.base))
-        return {element: winning(said) for element, said in told.items()}
+                own = self._variables_kept(declarations(style), self._page.base)
+                left -= len(own)
+                if left < 0:
+                    break
+                found[element] = own
+        return found
+
+    def _variables_kept(self, told: Mapping[str, str], base: str) -> list[Declaration]:
+        """The variables among declarations, as long as there is room for them."""
+        if not self._room.left:
+            return []
+        own = self._variables_of(told, base)
+        return own if self._room.take(sum(len(value) for _, value, _ in own)) else []
 
     def _variables_of(self, told: Mapping[str, str], base: str) -> list[Declaration]:
         """The variables among declarations, with addresses that are the same in every style sheet."""
         names = self._wanted_variables
         return [(name, _based(value, base), strong) for name, value, strong in _listed(told) if name in names]
+
+    @cached_property
+    def _room(self) -> Room:
+        return Room(PICTURE_MOST)
 
     @cached_property
     def _scopes(self) -> Scopes:
@@ -280,7 +308,7 @@ class Styles:
             for rule in self.rules
             if rule.selector.startswith("@property") and "initial-value" in rule.declarations
         }
-        return Scopes(self._own_variables, lambda element: element.getparent(), initial, most=PICTURE_MOST)
+        return Scopes(self._own_variables, lambda element: element.getparent(), initial, room=self._room)
 
     def _matches(
         self, elements: list[Element], wanted: list[Rule], *, parts: bool = True
@@ -321,7 +349,7 @@ class Styles:
             if not self._picturing.isdisjoint(variables_in(value)):
                 scope = self._scopes.of(element)
                 if re.search(r":(before|after)", said):  # Which have variables of their own.
-                    scope = Scope(winning(self._variables_of(told, base)), scope, most=PICTURE_MOST)
+                    scope = Scope(winning(self._variables_of(told, base)), scope)
                 filled = scope.fill_in(_based(value, base), PICTURE_MOST)
             for address in urls(filled or ""):
                 yield how, address
@@ -352,13 +380,16 @@ def _reached(begin: set[str], further: Callable[[str], set[str]]) -> set[str]:
 
 
 def _based(value: str, base: str) -> str:
-    """With addresses that are no longer relative to their style sheet."""
+    """With addresses that are no longer relative to their style sheet, as many as a picture may have characters."""
+    left = PICTURE_MOST
 
     def joined(found: re.Match[str]) -> str:
+        nonlocal left
         address = _ESCAPED.sub(r"\1", found[1] or found[2] or found[3] or "").strip()
-        if address and not address.startswith(("#", "data:")):
+        if address and left > 0 and not address.startswith(("#", "data:")):
             with suppress(ValueError):
                 address = urljoin(base, address)
+            left -= len(address)
         return 'url("' + address.replace("\\", "\\\\").replace('"', '\\"') + '")'
 
     return _URL.sub(joined, value)

@@ -1,6 +1,7 @@
 """The firm's logo is found by evidence, and what is not the firm's logo is not taken for it."""
 
 import time
+import tracemalloc
 from dataclasses import replace
 from io import BytesIO
 from random import Random
@@ -9,6 +10,7 @@ import pytest
 from PIL import Image, ImageDraw
 
 from tasks.logos.candidate import Candidate, Kind
+from tasks.logos.cascade import Room, Scopes
 from tasks.logos.evidence import Sign
 from tasks.logos.fetch import AddressRefused, Fetched, RobotsRefused, Unreachable
 from tasks.logos.find import CONFIDENT, find
@@ -617,6 +619,47 @@ def test_a_picture_by_a_variable_is_the_one_that_its_element_has(site):
     site.pages["/a.png"] = picture()
 
     assert taken(site) == "/a.png"
+
+
+DOUBLING = "--v0:url(/a.png);" + "".join(f"--v{at}:var(--v{at - 1}) var(--v{at - 1});" for at in range(1, 13))
+HUNGRY = {
+    "in style attributes": ("", '<p style="--a:{} var(--v12);background:var(--a)"></p>'),
+    "in style attributes, for nothing": ("", '<p style="--a:{} var(--v12);background:var(--a) var(--a) var(--a)"></p>'),
+    "with addresses": ("", '<p style="--a:' + "url(b)" * 100 + ' {};background:var(--a)"></p>'),
+}
+
+
+@pytest.mark.parametrize("name", HUNGRY)
+def test_what_all_elements_of_a_page_have_filled_in_has_room_together(name):
+    css, element = HUNGRY[name]
+    base = f"<base href='/{'a' * 1000}/'>" if name == "with addresses" else ""
+    logo = '<header><a href="/"><img src="/logo.png" alt="Logo"></a></header>'
+    body = logo + "".join(element.format(at) for at in range(400))
+    hungry = Page(page(body, f"{base}<style>:root{{{DOUBLING}}}{css}</style>"), FIRM)
+
+    tracemalloc.start()
+    try:
+        found = gather(hungry)
+        _, most = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+
+    assert found[0].source == HOME + "logo.png"
+    assert most < 20_000_000
+
+
+def test_scopes_fill_in_nothing_more_when_their_room_is_used_up():
+    room = Room(each=1000, together=5000)
+    own = {at: {"--a": "x" * 500, "--b": f"{at} var(--a)"} for at in range(100)}
+    scopes = Scopes(own, lambda _: None, {}, room=room)
+
+    filled = [scopes.of(at).fill_in("var(--b)") for at in own]
+
+    assert filled[0] == "0 " + "x" * 500
+    assert filled[-1] is None
+    assert sum(len(value or "") for value in filled) <= 5000
+    assert room.left == 0
+    assert scopes.of(0).fill_in("var(--b)") == filled[0]
 
 
 def test_an_important_colour_of_a_drawing_wins():
