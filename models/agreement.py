@@ -210,6 +210,10 @@ class Agreement(Base):
         """It leaves the house; from now on it can be signed, as long as the settings say."""
         self.sent_at, self.expires_at = now, end_of_day(now + timedelta(days=settings().agreement_days))
 
+    def sent_to(self, person_id: int) -> datetime:
+        """When this person got it: the organiser when it was sent, whom they named when it was handed over."""
+        return (self.delegated_at if person_id == self.delegate_id else None) or self.sent_at
+
     # ---- open or not
 
     @property

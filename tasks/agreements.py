@@ -525,7 +525,7 @@ def withdraw(case_id: int, reason: str, by: str) -> int:
                     by="provider",
                     who=settings().provider_name,
                     reason=agreement.withdraw_reason,
-                    sent_at=agreement.sent_at.isoformat(),
+                    sent_at=agreement.sent_to(reader.id).isoformat(),
                 )
             facts = {"version": agreement.version, "sha256": sha256_of(session, agreement)}
             record(session, case.id, at, "agreement.withdrawn", by, reason=agreement.withdraw_reason, **facts)

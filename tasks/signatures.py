@@ -107,7 +107,7 @@ def refuse_signature(session: Session, case: Onboarding, actor: str, now: dateti
             by="time",
             who="",
             reason="",
-            sent_at=agreement.sent_at.isoformat(),
+            sent_at=agreement.sent_to(reader.id).isoformat(),
             sign_until_at=agreement.expires_at.isoformat(),
         )
 

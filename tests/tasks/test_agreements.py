@@ -17,7 +17,7 @@ from models.link import Link, Purpose
 from models.onboarding import Reminder, StepName
 from models.request import Named
 from models.settings import settings
-from tasks import agreements, answers, cases, completion, corrections
+from tasks import agreements, answers, cases, completion, corrections, signing
 from tasks.agreements import conclude_agreement, expire_agreements
 from tasks.cases import answer_decision
 from tasks.decisions import form_of
@@ -34,7 +34,6 @@ from tests.factories import (
     countersigned,
     decide,
     everything,
-    handed_over,
     opened,
     outbox,
     registered,
@@ -544,8 +543,12 @@ def test_an_agreement_bears_the_day_of_the_provider_on_which_it_is_sent(moment, 
 def test_a_copy_that_is_refused_after_the_time_has_run_out_is_told_to_the_firm_and_leads_to_a_new_version(
     clock, handed
 ):
-    case_id = handed_over() if handed else with_organiser()
+    case_id = with_organiser()
     asked = [ERIKA, *(["konrad@freitag.example"] if handed else [])]
+    clock(days=3)
+    if handed:
+        signing.delegate(token(ERIKA, Purpose.AGREEMENT), "Konrad Zeichner", asked[-1], "Geschäftsführer", **FROM)
+    sent = agreement(case_id)
     clock(agreement(case_id).expires_at - timedelta(hours=9))
     answers.upload(token(asked[-1], Purpose.AGREEMENT), scanned(), "kopie.pdf", **FROM)
     advance(case_id)
@@ -560,6 +563,8 @@ def test_a_copy_that_is_refused_after_the_time_has_run_out_is_told_to_the_firm_a
         texts = [write(one, session.get(Link, one.link_id)).get_body(("plain",)).get_content() for one in mails]
         waiting = session.scalars(select(Reminder.step).where(Reminder.ended_at.is_(None))).all()
     assert [one.to_address for one in mails] == asked
+    got = [sent.sent_at, *([sent.delegated_at] if handed else [])]
+    assert [datetime.fromisoformat(one.facts["sent_at"]) for one in mails] == got
     assert all("Inzwischen ist die Frist abgelaufen" in one for one in texts)
     assert standing(case_id)["agreement"] == "waiting:operator"
     assert StepName.AGREEMENT not in waiting

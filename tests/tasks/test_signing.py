@@ -588,20 +588,25 @@ def test_a_withdrawn_agreement_is_told_with_its_reason_and_cannot_be_signed():
     assert agreement(case_id).version == 2
 
 
-def test_whoever_handed_the_signature_over_hears_that_it_was_declined_or_withdrawn():
+def test_whoever_handed_the_signature_over_hears_that_it_was_declined_or_withdrawn(clock):
     case_id = with_organiser()
     delegate()
     answers.decline(link(GESA), "Klausel 4 fehlt.")
     advance(case_id)
     decide(case_id, "resend")
     advance(case_id)
+    clock(days=3)
     delegate()
+    version = agreement(case_id)
     agreements.withdraw(case_id, "Falscher Preis.", "operator@convent-it.example")
     advance(case_id)
 
     with reading() as session:
         sent = session.scalars(select(Outgoing).where(Outgoing.kind.in_(["agreement_declined", "agreement_withdrawn"])))
-        told = [(mail.kind, mail.to_address, mail.facts["reason"]) for mail in sent.all() if mail.person_id]
+        mails = [mail for mail in sent.all() if mail.person_id]
+        told = [(mail.kind, mail.to_address, mail.facts["reason"]) for mail in mails]
+        got = {mail.to_address: mail.facts["sent_at"] for mail in mails if mail.kind == "agreement_withdrawn"}
+    assert got == {ERIKA: version.sent_at.isoformat(), GESA: version.delegated_at.isoformat()}
     assert sorted(told) == [
         ("agreement_declined", ERIKA, "Klausel 4 fehlt."),
         ("agreement_withdrawn", ERIKA, "Falscher Preis."),
