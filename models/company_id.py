@@ -29,10 +29,16 @@ class NumberInvalid(ProvisionError):
 
 
 class NumberMissing(NumberInvalid):
-    says = N_("The company ID is missing: choose one, or type its six digits.")
+    says = N_("The company ID is missing: type its six digits.")
 
     def __init__(self, number: str = "") -> None:
         super().__init__(number)
+
+
+class NumberNotChosen(NumberMissing):
+    """There are numbers to choose from."""
+
+    says = N_("The company ID is missing: choose one, or type its six digits.")
 
 
 class NumbersExhausted(ProvisionError):

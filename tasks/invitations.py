@@ -96,7 +96,7 @@ class SentJustNow(ProvisionError):
 
 class SentOften(ProvisionError):
     status = 429
-    says = N_("%(name)s was sent %(most)s links within a day: the next one may go out at %(until)s.")
+    says = N_("%(name)s was sent %(most)s links within a day: the next one may go out on %(until)s.")
 
     def __init__(self, name: str, until: datetime) -> None:
         super().__init__(name, until)

@@ -50,7 +50,7 @@ class ResumedOften(ProvisionError):
     """To take access away is never refused, so what gives it back is counted."""
 
     status = 429
-    says = N_("%(name)s was given access back %(most)s times within a day: the next time is possible at %(until)s.")
+    says = N_("%(name)s was given access back %(most)s times within a day: the next time is possible on %(until)s.")
 
     def __init__(self, name: str, until: datetime) -> None:
         super().__init__(name, until)

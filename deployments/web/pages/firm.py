@@ -10,7 +10,7 @@ from starlette.responses import Response
 
 from deployments.web.security import HEADERS, RESEND, limit, limit_uploads
 from deployments.web.visit import Fields, Submission, Submitting, Visit, Visiting
-from models.company_id import company_number
+from models.company_id import NumberNotChosen, company_number
 from models.db import reading
 from models.errors import N_, NotFound, ProvisionError
 from models.firm import (
@@ -218,6 +218,8 @@ def choose_number(visit: Submitting, firm_id: int) -> Response:
     by = visit.require(firm_id, Role.ORGANISER).email
     chosen = visit.text("company_id")
     try:
+        if not chosen:
+            raise NumberNotChosen
         case = firms.choose_number(firm_id, by, None if chosen == "any" else company_number(chosen))
     except ProvisionError as refusal:
         fields: dict[type[ProvisionError], str] = {NumberNotOffered: "company_id", NumberTaken: "company_id"}
