@@ -104,6 +104,8 @@ LABEL = re.compile(r"\A[\W\d_]*\b(?:an|to|cc|bcc|from|von|kopie|name|e-?mail)\s*
 QUOTES = re.compile(r"[\"„“”«»‹›]|(?<!\w)['‘‚]|['’](?!\w)")
 WITHIN = frozenset(" .,'’´`()[]-‐‑")
 """The signs within names."""
+BETWEEN_LETTERS = re.compile(r"(?<=[^\W\d_])[–·‧・](?=[^\W\d_])")
+"""Signs that belong to a name only there: the dash that word processors make, the dot of Catalan or Japanese names."""
 
 
 def parse_people(text: str) -> list[Named]:
@@ -141,7 +143,7 @@ def _people_in(row: str) -> Iterator[Named]:
         if not name and address == before:  # Some write the address as the name as well.
             continue
         before = address
-        if not all(is_letter(char) or char in WITHIN for char in name):
+        if not all(is_letter(char) or char in WITHIN for char in BETWEEN_LETTERS.sub("", name)):
             raise LineUnclear(row[:100])
         yield named(name, address)
 

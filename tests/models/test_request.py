@@ -90,7 +90,13 @@ def test_what_sets_a_name_off_is_no_part_of_it(line):
     assert (name_parts(one.name), one.email) == (("Erika", "Muster"), "erika@freitag.example")
 
 
-@pytest.mark.parametrize("name", ["मोहन चौहान", "Erika O’Hara", "Jean-Pierre d'Arc", "Max Beispiel jun."])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "मोहन चौहान", "Erika O’Hara", "Jean-Pierre d'Arc", "Max Beispiel jun.", "Eva Müller–Lüdenscheidt",
+        "Marc Gal·la", "マリア・ムスター 山田",
+    ],
+)  # fmt: skip
 def test_a_pasted_name_keeps_its_own_signs(name):
     (one,) = parse_people(f"{name} <erika@freitag.example>")
 
@@ -104,6 +110,7 @@ def test_a_pasted_name_keeps_its_own_signs(name):
         "Erika <erika@freitag.example> Muster",
         "Max & Erika Muster; erika@freitag.example",
         "Erika = Muster <erika@freitag.example>",
+        "Erika Muster – Kanzlei Freitag <erika@freitag.example>",
         "Erika Muster <a/erika@freitag.example>",
     ],
 )
