@@ -26,18 +26,23 @@ PROFESSIONS = _words(
     notar partner praktikant professor prokurist prüfer referent sachbearbeiter sachverständig sekretär
     syndikus volkswirt vorstand wirtin ärzt ökonom accountant adviser advisor attorney auditor avocat comptable expert
     lawyer notaire
-    diplom bachelor magister azubi auszubildend büro empfang kanzlei sekretariat student trainee zentrale"""
+    diplom bachelor magister auszubildend büro empfang kanzlei sekretariat student trainee zentrale"""
 )
 """Parts of words that tell that what stands behind a comma, where a given name could as well, is a profession."""
 SURE_PROFESSIONS = _words(
-    """auszubildend azubi berater bilanzbuch buchhalter buchprüfer fachangestellt fachanw fachwirt geschäftsführ
+    """auszubildend berater bilanzbuch buchhalter buchprüfer fachangestellt fachanw fachwirt geschäftsführ
     patentanw prokurist rechtsanw sachbearbeiter steueranw syndik wirtschaftsprüf"""
 )
-"""Parts of words that are no name: also before a name, and behind it without a comma."""
+"""Parts of words that are no given name: also before a name, and behind a given and a family name without a comma."""
+TRAINEES = _words("azubi azubis azubine azubiene")
+"""The same as whole words, since there are names that begin so."""
 ABBREVIATED = r"BA|BSc|CFA|CPA|LLM|MA|MBA|MdB|MdL|MSc|PhD|RA|RAe|RAin|StB|StBin|vBP|WP|WPin"
 DEGREE = re.compile(rf"(?:\w{{1,4}}\.){{2,}}|Dipl\b.+|{ABBREVIATED}")
 """“LL.M.”, “Ph.D.”: behind a name also without a comma."""
-BORN = _words("geb geb. geborene geborener née nee")
+NAMES_TOO = frozenset({"BA", "MA"})
+"""Degrees that are somebody's name in capitals where only one other stands there."""
+BORN, PERHAPS_BORN = _words("geb. geborene geborener née"), _words("geb nee")
+"""Before the name with which somebody was born; the latter are names as well."""
 ASIDE = re.compile(r"\([^()]*\)?|\[[^\[\]]*\]?")
 """In brackets, perhaps not closed, stands what is no name: a degree's place, a profession, a firm."""
 GLUED = re.compile(r"\b(Dr|Prof|Mag|Ing|med|jur|iur)\.(?=[^\W\d_]{2})")
@@ -87,6 +92,10 @@ def is_letter(char: str) -> bool:
     return category(char)[0] in "LM"
 
 
+def has_letter(text: str) -> bool:
+    return any(is_letter(char) for char in text)
+
+
 def between(text: str, before: str, behind: str) -> str:
     """The text from its first letter to its last, and with these signs *before* and *behind* it."""
     kept = [at for at, char in enumerate(text) if is_letter(char)]
@@ -103,27 +112,47 @@ def between(text: str, before: str, behind: str) -> str:
 def _bare(part: str) -> str:
     """Without words that have no letter, without signs around words, and without what somebody was born as."""
     words = [between(word, "'’", ".'’") for word in part.split()]
-    words = [word for word in words if any(is_letter(char) for char in word)]
-    born = next((at for at, word in enumerate(words) if at > 0 and word.casefold() in BORN), len(words))
+    words = [word for word in words if has_letter(word)]
+    born = next((at for at in range(1, len(words)) if _is_born(words, at)), len(words))
     return " ".join(words[:born])
+
+
+def _is_born(words: list[str], at: int) -> bool:
+    word = words[at].casefold()
+    if word not in PERHAPS_BORN:
+        return word in BORN
+    before = [each for each in _apart(words[:at])[1] if each.casefold() not in SALUTATIONS]
+    return len(before) > 1 and at + 1 < len(words)
 
 
 def _addressed(words: list[str]) -> list[str]:
     """Without “Frau”, “Herr”, “Rechtsanwalt” before it, and “StB”, “Steuerberaterin” behind it."""
     while len(words) > 1 and (
         words[0].casefold() in SALUTATIONS
-        or re.fullmatch(ABBREVIATED, words[0])
+        or (re.fullmatch(ABBREVIATED, words[0]) and _is_enough(words[1:], words[0]))
         or _is_surely_profession(words[0])
         or (len(words) > 2 and words[0].casefold() in BEFORE_TWO)
     ):
         words = words[1:]
-    while len(words) > 1 and (DEGREE.fullmatch(words[-1]) or _is_surely_profession(words[-1])):
+    while (DEGREE.fullmatch(words[-1]) and _is_enough(words[:-1], words[-1])) or (
+        _is_surely_profession(words[-1]) and _is_both(words[:-1])
+    ):
         words = words[:-1]
     return words
 
 
+def _is_enough(rest: list[str], degree: str) -> bool:
+    """To be a name without the degree."""
+    return _is_both(rest) if degree in NAMES_TOO else bool(rest)
+
+
+def _is_both(words: list[str]) -> bool:
+    """A given and a family name at least: nobody is to be called by half of theirs."""
+    return len(_apart(words)[1]) > 1
+
+
 def _is_surely_profession(word: str) -> bool:
-    return any(part in word.casefold() for part in SURE_PROFESSIONS)
+    return word.casefold() in TRAINEES or any(part in word.casefold() for part in SURE_PROFESSIONS)
 
 
 def _apart(words: list[str]) -> tuple[list[str], list[str]]:
@@ -139,4 +168,9 @@ def _is_particle(words: list[str], at: int) -> bool:
 
 
 def _is_degree(text: str) -> bool:
-    return all(DEGREE.fullmatch(word) for word in text.split()) or any(word in text.casefold() for word in PROFESSIONS)
+    words = text.casefold().split()
+    return (
+        all(DEGREE.fullmatch(word) for word in text.split())
+        or not TRAINEES.isdisjoint(words)
+        or any(part in text.casefold() for part in PROFESSIONS)
+    )

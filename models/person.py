@@ -25,7 +25,7 @@ from sqlalchemy.orm import Mapped, Session, mapped_column
 from models.db import Base, Instant, Key
 from models.errors import N_, NotFound, ProvisionError
 from models.mail_server import offers_smtputf8
-from models.names import split_name
+from models.names import has_letter, split_name
 from models.passwords import PASSWORD_MAX, check_password
 from models.schedule import WORKING_HOURS, Hours, HoursColumn, Land
 from models.settings import settings
@@ -418,11 +418,20 @@ class Person(Base):
     def call(self, given_name: str, family_name: str) -> None:
         """Name the person as they do it themselves; raises NameMissing or TextTooLong, each at its field."""
         given, family = one_line(given_name), one_line(family_name)
-        if not any(char.isalpha() for char in family):
+        if not has_letter(family):
             raise NameMissing(self.email)
         self.given_name = fitting(given, PART_MOST, "given_name")
         self.family_name = fitting(family, PART_MOST, "family_name")
         fitting(self.name, NAME_MOST, "family_name")
+
+    def call_as_kept(self, given_name: str, family_name: str) -> None:
+        """The same, by what another system keeps of them: a part without a letter, as “-” where it took no empty one,
+        says nothing, and the one that is there stays.
+        """
+        self.call(
+            given_name if has_letter(given_name) else self.given_name,
+            family_name if has_letter(family_name) else self.family_name,
+        )
 
     def give_way(self, name: str, email: str) -> None:
         """Somebody else, or somebody anew, takes this role: nothing is known of them but name and address."""

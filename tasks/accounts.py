@@ -352,7 +352,7 @@ def registered_elsewhere(email: str, external_id: str, given_name: str, family_n
                 continue
             person.join(account, at)
             called = person.name
-            person.call(given_name or person.given_name, family_name or person.family_name)
+            person.call_as_kept(given_name, family_name)
             if account.password_hash is not None:
                 use_up_links(session, [person], at)
             _registered(session, case, person, f"account:{external_id}", called)

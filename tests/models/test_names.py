@@ -111,3 +111,40 @@ def test_signs_and_numbers_around_a_name_are_none_of_it(name):
 )
 def test_a_name_is_left_as_it_is_in_any_script(name, parts):
     assert split_name(name) == parts
+
+
+@pytest.mark.parametrize(
+    ("name", "parts"),
+    [
+        ("Emeka Azubike", ("Emeka", "Azubike")),
+        ("Azubike Okafor", ("Azubike", "Okafor")),
+        ("Azubike Emeka Okafor", ("Azubike Emeka", "Okafor")),
+        ("Okafor, Azubike", ("Azubike", "Okafor")),
+        ("Victor Nee", ("Victor", "Nee")),
+        ("Dr. Watchman Nee", ("Dr. Watchman", "Nee")),
+        ("Anna Maria Nee", ("Anna Maria", "Nee")),
+        ("Rosa Nee Schmidt", ("Rosa Nee", "Schmidt")),
+        ("Frau Rosa Nee Schmidt", ("Rosa Nee", "Schmidt")),
+        ("Nina Geb", ("Nina", "Geb")),
+        ("Max Buchhalter", ("Max", "Buchhalter")),
+        ("Herr Dr. Max Buchhalter", ("Dr. Max", "Buchhalter")),
+        ("Lena Berater", ("Lena", "Berater")),
+        ("Anna Syndikus", ("Anna", "Syndikus")),
+        ("Thomas Prokurist", ("Thomas", "Prokurist")),
+        ("MA LIN", ("MA", "LIN")),
+        ("Lin MA", ("Lin", "MA")),
+    ],
+)
+def test_what_could_be_a_degree_or_a_profession_is_a_name_where_only_half_a_name_would_be_left(name, parts):
+    assert split_name(name) == parts
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "Erika Muster nee Klein", "Erika Muster geb Klein", "Azubi Erika Muster", "Erika Muster, Azubi",
+        "Erika Muster Azubine", "Erika Muster MA", "MA Erika Muster",
+    ],
+)  # fmt: skip
+def test_the_same_behind_both_names_or_before_them_is_no_name(name):
+    assert split_name(name) == ("Erika", "Muster")

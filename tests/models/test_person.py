@@ -21,7 +21,8 @@ from models.person import (
 from models.schedule import now
 from tasks import access
 from tasks.access import sign_in
-from tests.factories import PASSWORD, firm_of, opened
+from tasks.accounts import registered_elsewhere
+from tests.factories import PASSWORD, advance, firm_of, opened
 
 LEO = "leo@freitag.example"
 
@@ -146,6 +147,24 @@ def test_a_firm_has_one_organiser():
 
     with pytest.raises(IntegrityError), transaction() as session:
         session.add(Person(firm_id=firm_id, role=Role.ORGANISER, email=LEO, family_name="Leo", added_at=now()))
+
+
+@pytest.mark.parametrize("nothing", ["", "-", ".", " – ", "123"])
+def test_what_another_system_writes_in_place_of_a_name_leaves_the_name_as_it_is(nothing):
+    case_id = opened()
+    advance(case_id)
+
+    registered_elsewhere("erika@freitag.example", "idp|1", "Eri", nothing)
+
+    with reading() as session:
+        assert named_parts(Person.organiser(session, firm_of(case_id))) == ("Eri", "Muster")
+    one = Person(email=LEO, given_name="Leo", family_name="Muster")
+    one.call_as_kept(nothing, "Beispiel")
+    assert named_parts(one) == ("Leo", "Beispiel")
+
+
+def named_parts(one):
+    return one.given_name, one.family_name
 
 
 @pytest.mark.parametrize(
