@@ -187,17 +187,23 @@ def test_a_caseworkers_link_opens_no_account_before_the_agreement_is_countersign
 
 
 def test_one_human_being_in_two_roles_has_one_account():
-    case_id = countersigned(caseworkers=[{"name": "Erika Muster", "email": ERIKA}])
-    link = token_of(person(ERIKA, Role.CASEWORKER))
+    case_id, kim = (
+        countersigned(caseworkers=[{"name": "Kim Klein", "email": KARL}]),
+        Named(name="Kim Klein", email=KARL),
+    )
+    register(link=token_of(person(KARL, Role.CASEWORKER)))
+    invitations.add_clients(firm_of(case_id), ERIKA, [kim])
+    advance(case_id)
+    link = token(KARL, Purpose.ACTIVATE)
 
     with pytest.raises(SignInRefused):
-        register("eine ganz andere Losung 7", link=link)
-    visitor = access.signed_in(register(link=link)[0])
+        accounts.register(link, Purpose.ACTIVATE, "eine ganz andere Losung 7", **MANNERS)
+    visitor = access.signed_in(accounts.register(link, Purpose.ACTIVATE, PASSWORD, **MANNERS)[0])
 
-    assert {member.role for member in visitor.memberships} == {Role.ORGANISER, Role.CASEWORKER}
-    assert counted(Account) == 1
+    assert {member.role for member in visitor.memberships} == {Role.CLIENT, Role.CASEWORKER}
+    assert counted(Account) == 2
     advance(case_id)
-    assert standing(case_id)["caseworkers"] == "done"
+    assert standing(case_id)["clients"] == "done"
 
 
 def token_of(one):

@@ -129,7 +129,8 @@ def test_who_is_named_twice_is_one_person():
     add_clients(firm_of(case_id), ERIKA, people(2))
 
     with reading() as session:
-        assert [p.name for p in Person.of(session, firm_of(case_id), Role.CLIENT)] == ["Person 0", "Person 1"]
+        here = [one.email for one in Person.of(session, firm_of(case_id), Role.CLIENT)]
+        assert here == ["person0@beispiel.example", "person1@beispiel.example"]
         assert len(session.scalars(select(ClientContact)).all()) == 2
 
 
