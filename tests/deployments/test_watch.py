@@ -16,7 +16,7 @@ from models.migrate import config, upgrade
 from models.schedule import now
 from models.settings import settings
 from tests.deployments.browser import Browser
-from tests.factories import signed
+from tests.factories import advance, opened, signed
 
 
 @pytest.fixture
@@ -70,6 +70,7 @@ def test_a_mail_server_that_refuses_us_is_told_without_names_and_visitors_are_ta
 
 def test_the_metrics_count_what_waits_and_name_nobody(quiet):
     signed()
+    advance(opened("test:2", organiser={"name": "Olga Ott", "email": "olga@ott.example"}))
 
     answer = Browser().get("/metrics")
 
@@ -77,7 +78,7 @@ def test_the_metrics_count_what_waits_and_name_nobody(quiet):
     assert 'provision_waits{age="hour",kind="decision"} 1.0' in answer.text
     assert 'provision_steps{age="hour",step="agreement",waiting_for="operator"} 1.0' in answer.text
     assert 'provision_decisions_open{age="hour",kind="countersign"} 1.0' in answer.text
-    assert re.search(r'provision_mails\{kind="sign_code",state="waiting"\} 1\.0', answer.text)
+    assert re.search(r'provision_mails\{kind="register",state="waiting"\} 1\.0', answer.text)
     assert re.search(r'provision_mails\{kind="agreement",state="dropped"\} 1\.0', answer.text)  # Signed without it.
     assert 'provision_left_over{what="passes"}' in answer.text
     assert not [word for word in ("Erika", "Muster", "freitag", "@", "Freitag") if word in answer.text]
