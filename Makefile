@@ -14,7 +14,7 @@ up: $(READY)  ## start the product on this machine; Ctrl-C ends it
 	@$(BIN)/provision up
 
 test: $(READY) .venv/ready-tests check  ## set up and run everything that must hold
-	$(BIN)/pytest -n auto --dist loadgroup --no-loadscope-reorder
+	$(BIN)/pytest -n auto --no-loadscope-reorder
 
 check: $(READY)  ## format, lint and types
 	$(BIN)/ruff format --check .

@@ -18,6 +18,7 @@ os.environ["PROVISION_RETRY_SECONDS"] = "0"  # Read when tasks are defined: repe
 import pytest
 from argon2 import PasswordHasher
 from sqlalchemy import event
+from xdist.scheduler import LoadScopeScheduling
 
 from models import person
 from models.db import Base, engine, writing
@@ -48,12 +49,21 @@ def pytest_generate_tests(metafunc: pytest.Metafunc):
         metafunc.parametrize("product", ["sqlite", "postgresql"], indirect=True)
 
 
-@pytest.hookimpl(tryfirst=True)
+class Together(LoadScopeScheduling):
+    """What runs in one process when the tests are shared out among several: a file, or a folder with a server."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        # pytest-xdist's own ``loadgroup`` has no effect with pytest 9.2, which keeps the names of tests elsewhere.
+        file = Path(__file__).parents[1] / nodeid.partition("::")[0]
+        return str(file.parent if file.parent in TOGETHER else file)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: object):
+    return Together(config, log)
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]):
-    """What runs in one process when the tests are shared out among several: a file, or a folder."""
-    for item in items:
-        group = item.path.parent if item.path.parent in TOGETHER else item.path
-        item.add_marker(pytest.mark.xdist_group(str(group)))
     items.sort(key=lambda item: next((at for at, one in enumerate(FIRST) if item.path.is_relative_to(one)), len(FIRST)))
 
 

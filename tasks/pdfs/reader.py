@@ -40,8 +40,14 @@ class Reader(PdfFileReader):
 
 
 def entry(one: generic.DictionaryObject, name: str) -> Any:
-    """The value, wherever in the file it stands; pyHanko's ``get`` would leave a reference as it is."""
-    return one[name] if name in one else None  # noqa: SIM401
+    """The value, wherever in the file it stands, None if there is none or it is null.
+
+    pyHanko's ``get`` would leave a reference as it is.
+    """
+    try:
+        return one[name]
+    except KeyError:
+        return None
 
 
 def _table(stream: generic.PdfObject) -> tuple[BytesIO, list[tuple[int, int]]]:

@@ -15,6 +15,7 @@ def prefect_backend(tmp_path_factory: pytest.TempPathFactory):
     with prefect_server(home) as address, used(address, home):
         yield
         EventsWorker.drain_all(timeout=5)
+    gc.collect()  # What the server's end leaves, too.
 
 
 @pytest.fixture(autouse=True)
