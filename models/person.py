@@ -16,6 +16,7 @@ from threading import BoundedSemaphore
 from typing import Self
 from unicodedata import normalize
 
+import idna
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 from email_validator import EmailNotValidError, validate_email
@@ -145,8 +146,17 @@ def email_address(written: str) -> str:
     try:
         found = validate_email(clean, check_deliverability=False, test_environment=True).normalized
     except EmailNotValidError as error:
-        raise AddressInvalid(clean[:254]) from error
+        raise AddressInvalid(_as_typed(clean)[:254]) from error
     return normalize("NFC", found.lower())
+
+
+def _as_typed(address: str) -> str:
+    """With a domain of umlauts as people write it, not as browsers send it (``xn--``)."""
+    local, at, domain = address.rpartition("@")
+    try:
+        return f"{local}{at}{idna.decode(domain)}" if "xn--" in domain else address
+    except idna.IDNAError:
+        return address
 
 
 def writable_address(written: str) -> str:

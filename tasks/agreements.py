@@ -10,7 +10,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from models.agreement import Agreement, BeingDiscussed, HandedOver, close_questions
-from models.audit import record
+from models.audit import Entry, record
 from models.db import Facts, reading, transaction
 from models.decision import Decision, DecisionKind, Verdict
 from models.document import Document
@@ -539,14 +539,23 @@ def behind(session: Session, token: str) -> tuple[Onboarding, Person]:
     link = Link.open(session, token, Purpose.AGREEMENT, now())
     person = session.get_one(Person, link.person_id)
     case = Onboarding.of_firm(session, person.firm_id)
-    if person.role is not Role.ORGANISER and Agreement.current(session, case.id).delegate_id != person.id:
+    newest = Agreement.current(session, case.id)
+    if person.role is not Role.ORGANISER and newest.delegate_id != person.id:
         earlier = select(Agreement.id).where(Agreement.onboarding_id == case.id, Agreement.delegate_id == person.id)
-        if session.scalars(earlier.limit(1)).first() is not None:
+        asked_before = session.scalars(earlier.limit(1)).first() is not None
+        if asked_before and newest.is_open and not _taken_back_from(session, newest, person):
             raise NewVersionSent(Person.organiser(session, case.firm_id).name)
         raise NotAsked
     if not case.agreement_done:  # What both have signed can be read for ever.
         case.require_going()
     return case, person
+
+
+def _taken_back_from(session: Session, agreement: Agreement, person: Person) -> bool:
+    """Whether the organiser handed this very version to the person and took it back."""
+    taken = select(Entry.facts).where(Entry.case_id == agreement.onboarding_id, Entry.action == "agreement.taken_back")
+    ways = ((facts["from"], facts["version"]) for facts in session.scalars(taken))
+    return (person.email, agreement.version) in ways
 
 
 def require_asked(person: Person, agreement: Agreement) -> None:

@@ -30,7 +30,7 @@ from models.text import TextTooLong, fitting, paragraphs
 from tasks.letterheads import letterhead
 from tasks.logos.publish import logo_chosen
 from tasks.passes import kick
-from tasks.people import stop_waiting_for
+from tasks.people import end_doubles, stop_waiting_for
 from tasks.policy import side_effect
 from tasks.signatures import give_back, refuse_signature, sign_for_firm, sign_for_provider
 
@@ -459,6 +459,8 @@ def _readdress(session: Session, case: Onboarding, person: Person, written: str,
     if session.scalars(select(Person.id).where(*same, Person.id != person.id)).first() is not None:
         raise AddressTaken(address)
     person.email, person.bounced_at = address, None
+    if person.role is Role.ORGANISER:
+        end_doubles(session, case, person, by)
     for question in Decision.about(session, case.id, person.id, DecisionKind.BAD_ADDRESS):
         question.close(now())
     held = select(Outgoing).where(Outgoing.person_id == person.id, Outgoing.to_address == before)

@@ -22,7 +22,7 @@ from models.schedule import now
 from tasks.accounts import invite, name_contact
 from tasks.cases import Turn
 from tasks.firms import tell_of_change
-from tasks.people import replace
+from tasks.people import end_doubles, replace
 
 CONTACTS_A_DAY = 5
 
@@ -92,11 +92,12 @@ def _require_seldom(session: Session, case: Onboarding, address: str) -> None:
     named = select(Entry.facts).where(Entry.case_id == case.id, Entry.action == "contact.named")
     today = session.scalars(named.where(Entry.at > now() - timedelta(days=1)).order_by(Entry.id))
     ways = [((facts["before"] or {}).get("email"), facts["after"]["email"]) for facts in today]
+    contact = Person.one(session, case.firm_id, Role.CONTACT)
     counted, leads_back = 0, ""  # Where an act goes that takes back the one before.
     for before, after in [(before, after) for before, after in ways if before != after]:
         is_undo = after == leads_back
         counted, leads_back = (counted, "") if is_undo else (counted + 1, before or "")
-    if counted >= CONTACTS_A_DAY and address != leads_back:
+    if counted >= CONTACTS_A_DAY and address not in {leads_back, contact.email if contact else ""}:
         raise ContactNamedOften(CONTACTS_A_DAY)
 
 
@@ -119,6 +120,7 @@ def correct_organiser(firm_id: int, by: str, named: Named) -> int:
             organiser.rename(named.name)
         else:
             replace(session, case, organiser, named.name, address)
+            end_doubles(session, case, organiser, by)
             invite(session, [Turn(case, organiser)], by)
         after = {"name": organiser.name, "email": organiser.email}
         if before != after:

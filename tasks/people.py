@@ -192,6 +192,13 @@ def stop_waiting_for(session: Session, case: Onboarding, person: Person, by: str
     case.touch(at)
 
 
+def end_doubles(session: Session, case: Onboarding, organiser: Person, by: str) -> None:
+    """Who is the organiser now works there already, and is not invited as a caseworker as well."""
+    for person in Person.of(session, case.firm_id, Role.CASEWORKER):
+        if person.email == organiser.email and person.registered_at is None:
+            stop_waiting_for(session, case, person, by)
+
+
 def _facts(person: Person) -> Facts:
     return {"person": person.id, "role": person.role, "rows": evidence(person)}
 

@@ -46,6 +46,8 @@ FORWARDED |= {f"x-forwarded-{what}" for what in ("for", "host", "proto", "port",
 """Headers by which a proxy tells that somebody else asks."""
 LONGEST_NUMBER = 18
 """Digits of a number in an address: none of ours is longer, and no database could hold it."""
+_NUMBERED = {"number", "page"}
+_NUMBER = re.compile(f"0|[1-9][0-9]{{0,{LONGEST_NUMBER - 1}}}")
 _TAKES_FILES = re.compile(r"/firm/\d+/logo|/agreement/[^/]+/upload")
 _TOKEN = re.compile(r"[\w-]{20,}")
 
@@ -292,9 +294,9 @@ def limit_uploads(request: Request) -> None:
 
 
 def with_possible_numbers(request: Request) -> None:
-    """Dependency of every page: what no number of ours can be names nothing."""
-    numbers = (str(one) for one in request.path_params.values() if re.fullmatch(r"[\d\s_.+-]+", str(one)))
-    if any(sum(char.isdecimal() for char in number) > LONGEST_NUMBER for number in numbers):
+    """Dependency of every page: a number that is not written as ours are names nothing, so a thing has one address."""
+    written = (str(one) for name, one in request.path_params.items() if name.endswith("_id") or name in _NUMBERED)
+    if not all(_NUMBER.fullmatch(one) for one in written):
         raise HTTPException(404)
 
 

@@ -3,12 +3,13 @@
 All of it has to be as in the original. What may differ is told one by one, each with the reason why it says nothing.
 """
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from io import BytesIO
 
 from pyhanko.pdf_utils import generic
-from pyhanko.pdf_utils.metadata.model import NS, ExpandedName, XmpArray, XmpStructure, XmpValue
+from pyhanko.pdf_utils.metadata.model import NS, XmpArray, XmpStructure, XmpValue
 from pyhanko.pdf_utils.metadata.xmp_xml import parse_xmp
 from pyhanko.pdf_utils.misc import PdfReadError
 from pyhanko.pdf_utils.rw_common import PdfHandler
@@ -16,6 +17,7 @@ from pyhanko.pdf_utils.rw_common import PdfHandler
 from models.text import one_line
 from tasks.pdfs.pages import Pages, array, field_type, says_something
 from tasks.pdfs.reader import entry
+from tasks.pdfs.signatures import DATE
 
 LOOKED_AT = {"/Pages", "/AcroForm", "/Outlines", "/StructTreeRoot", "/Metadata", "/Perms"}
 """Entries of the catalogue that are looked at by themselves."""
@@ -30,13 +32,21 @@ OF_FORM = {"/Fields", "/SigFlags", "/DR", "/DA", "/Q"}
 OF_STRUCTURE = {"/Type", "/K", "/ParentTree", "/ParentTreeNextKey", "/IDTree"}
 """Of the structure for reading aloud: its elements, which are looked at, and their indexes."""
 OF_ELEMENT = {"/Type", "/K", "/P", "/Pg"}
-OF_WRITING = {"/Producer", "/Creator", "/ModDate", "/CreationDate", "/Trapped"}
-"""Which program wrote the file, and when: every signing program puts itself there."""
-OF_WRITING_XMP = {(NS["xmp"], name) for name in ("ModifyDate", "MetadataDate", "CreateDate", "CreatorTool")}
-OF_WRITING_XMP |= {(NS["pdf"], "Producer"), (NS["pdf"], "Trapped"), (NS["dc"], "format")}
-"""The same in the newer form."""
-IDS_XMP = "http://ns.adobe.com/xap/1.0/mm/"
-"""Numbers of the document and its versions, which Adobe's programs count."""
+XMP_MM = "http://ns.adobe.com/xap/1.0/mm/"
+PROGRAMS = {"/Producer", "/Creator", f"{NS['pdf']}Producer", f"{NS['xmp']}CreatorTool", f"{XMP_MM}History"}
+"""Which programs wrote the file, in the older form and in the newer: every signing program puts itself there."""
+DATES = {"/ModDate", "/CreationDate", *(f"{NS['xmp']}{name}" for name in ("ModifyDate", "MetadataDate", "CreateDate"))}
+XMP_DATE = re.compile(r"\d{4}(-\d\d){0,2}(T[\d:.]{4,20}(Z|[+-]\d\d:?\d\d)?)?")
+WORDS_OF_FORMAT = {"/Trapped", f"{NS['pdf']}Trapped", f"{NS['dc']}format"}
+WORDS_OF_FORMAT |= {f"{XMP_MM}{name}" for name in ("DocumentID", "InstanceID", "OriginalDocumentID", "VersionID")}
+"""They say nothing as long as they are one word, as the standard has it: a number, the kind of file."""
+ALSO_CALLED = {
+    f"{NS['dc']}title": "/Title",
+    f"{NS['dc']}creator": "/Author",
+    f"{NS['dc']}description": "/Subject",
+    f"{NS['pdf']}Keywords": "/Keywords",
+}
+"""What has another name in the newer form; programs copy the one into the other."""
 TEXTS_MOST, TEXT_MOST, PARTS_MOST = 20, 200, 5_000
 Told = tuple[object, ...]
 
@@ -70,7 +80,8 @@ def beside(reader: PdfHandler, ours: PdfHandler, pages: Pages, our_pages: Pages)
     made = [Beside(name, _texts(here, there, name)) for name in sorted(found)]
     if pages.thumbnails() != our_pages.thumbnails():
         made.append(Beside("/Thumb", []))
-    described = [one for one in _description(reader) if one not in set(_description(ours))]
+    known = set(_description(ours))
+    described = [text[:TEXT_MOST] for name, text in _description(reader) if (name, text) not in known]
     return made + ([Beside("/Info", described[:TEXTS_MOST])] if described else [])
 
 
@@ -152,30 +163,45 @@ def _has_fields_for_more(root: generic.DictionaryObject) -> bool:
         if not isinstance(one, generic.DictionaryObject):
             return True
         kids = array(entry(one, "/Kids"))
-        if not kids and (field_type(one) != "/Sig" or says_something(one)):
+        # What is inherited comes down the way by which readers come, whatever a field says of what is above it.
+        if entry(one, "/FT") not in (None, "/Sig"):
+            return True
+        if says_something(one) or (not kids and field_type(one) != "/Sig"):
             return True
         waiting += kids
     return True
 
 
-def _description(reader: PdfHandler) -> list[str]:
-    """Title, author and whatever else is told of the document, in the older form and in the newer."""
-    info = entry(reader.trailer_view, "/Info") or {}
-    found = [str(info[name]) for name in info if name not in OF_WRITING]
+def _description(reader: PdfHandler) -> Iterator[tuple[str, str]]:
+    """Title, author and whatever else is told of the document, in the older form and in the newer: its name and text.
+
+    A reader's programs show each under its name, so a text counts for this name only.
+    """
+    info = entry(reader.trailer_view, "/Info") or generic.DictionaryObject()
+    told = [(name, str(value)) for name in info if (value := entry(info, name)) is not None]
     if metadata := entry(reader.root, "/Metadata"):
         try:
             properties = [prop for part in parse_xmp(BytesIO(metadata.data)) for prop in part]
         except (ValueError, NotImplementedError):
-            return ["?"]
-        found += [text for name, value in properties if not _is_of_writing(name) for text in _texts_of(value)]
-    return [shown for text in found if (shown := one_line(text)[:TEXT_MOST])]
+            return iter([("/Metadata", "?")])
+        names = [
+            (ALSO_CALLED.get(called := f"{name.ns}{name.local_name}", called), value) for name, value in properties
+        ]
+        told += [(name, text) for name, value in names for text in _texts_of(value)]
+    shown = ((name, one_line(text)) for name, text in told)
+    return ((name, text) for name, text in shown if text and not _is_of_writing(name, text))
 
 
-def _is_of_writing(name: ExpandedName) -> bool:
-    return name.ns == IDS_XMP or (name.ns, name.local_name) in OF_WRITING_XMP
+def _is_of_writing(name: str, text: str) -> bool:
+    """Whether it is told only with which program and when the file was written."""
+    if name in DATES:
+        return bool(DATE.fullmatch(text) or XMP_DATE.fullmatch(text))
+    return name in PROGRAMS or (name in WORDS_OF_FORMAT and " " not in text)
 
 
 def _texts_of(value: XmpValue) -> Iterator[str]:
+    for _, remark in value.qualifiers.iter_quals(with_lang=False):
+        yield from _texts_of(remark)
     match value.value:
         case XmpArray() as several:
             for one in several.entries:

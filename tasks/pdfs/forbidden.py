@@ -140,7 +140,7 @@ def _fault(one: generic.DictionaryObject) -> Forbidden | None:
 
 def _by_name(one: generic.DictionaryObject) -> Forbidden | None:
     for name, (fault, holds) in KEYS.items():
-        if name in one and holds(one[name]):
+        if name in one and holds(entry(one, name)):
             return fault
     if isinstance(one, generic.StreamObject):
         return next((fault for name, fault in OF_STREAMS.items() if name in one), None)
@@ -184,12 +184,16 @@ def _has(value: Any, *names: str) -> bool:
     return isinstance(value, generic.DictionaryObject) and any(name in value for name in names)
 
 
+def _has_some(value: Any, name: str) -> bool:
+    return _has(value, name) and bool(entry(value, name))
+
+
 def _values(value: Any) -> list[Any]:
-    return [value[name] for name in value] if isinstance(value, generic.DictionaryObject) else []
+    return [entry(value, name) for name in value] if isinstance(value, generic.DictionaryObject) else []
 
 
 def _is_action(value: Any) -> bool:
-    return _has(value, "/S") and (value["/S"] in ACTIONS or value["/S"] in MOVES)
+    return _has(value, "/S") and (entry(value, "/S") in ACTIONS or entry(value, "/S") in MOVES)
 
 
 KEYS: dict[str, tuple[Forbidden, Callable[[Any], bool]]] = {
@@ -197,7 +201,7 @@ KEYS: dict[str, tuple[Forbidden, Callable[[Any], bool]]] = {
     "/JavaScript": (Forbidden.SCRIPT, lambda it: _has(it, "/Names", "/Kids", "/Limits")),
     "/AA": (Forbidden.SCRIPT, lambda it: any(_is_action(each) for each in _values(it))),
     "/EF": (Forbidden.FILES, lambda it: any(_is_stream(each) for each in _values(it))),
-    "/EmbeddedFiles": (Forbidden.FILES, lambda it: _has(it, "/Names", "/Kids", "/Limits")),
+    "/EmbeddedFiles": (Forbidden.FILES, lambda it: _has(it, "/Kids", "/Limits") or _has_some(it, "/Names")),
     "/Collection": (Forbidden.FILES, lambda it: isinstance(it, dict) and not _has(it, "/BaseFont", "/FontMatrix")),
     "/XFA": (Forbidden.XFA, lambda it: _is_stream(it) or (isinstance(it, list) and any(map(_is_text, it[:1])))),
     "/RichMediaContent": (

@@ -122,9 +122,9 @@ class Pages:
         above = page
         for _ in range(DEPTH_MOST):
             entries |= {name: above.raw_get(name) for name in INHERITED if name in above and name not in entries}
-            if "/Parent" not in above:
+            if (parent := entry(above, "/Parent")) is None:
                 break
-            above = above["/Parent"]
+            above = parent
         made.update(self._digest(generic.DictionaryObject(entries), ()))
         return made.hexdigest()
 
@@ -205,32 +205,32 @@ def _unpacked(stream: generic.StreamObject) -> bytes:
 
 def field_type(one: generic.DictionaryObject) -> str:
     for _ in range(DEPTH_MOST):
-        if "/FT" in one:
-            return str(one["/FT"])
-        if "/Parent" not in one:
+        if (kind := entry(one, "/FT")) is not None:
+            return str(kind)
+        if (above := entry(one, "/Parent")) is None:
             break
-        one = one["/Parent"]
+        one = above
     return ""
 
 
 def says_something(one: generic.DictionaryObject) -> bool:
     """Whether a signature's field says more than that it is one, itself or what is above it."""
     for _ in range(DEPTH_MOST):
-        if any(name not in OF_SIGNATURES and one_line(str(one[name])) for name in one):
+        if any(name not in OF_SIGNATURES and one_line(str(entry(one, name) or "")) for name in one):
             return True
         if len(str(entry(one, "/T") or "").split()) > 1:  # Programs number their fields; several words may be a text.
             return True
-        if "/Parent" not in one:
+        if (above := entry(one, "/Parent")) is None:
             return False
-        one = one["/Parent"]
+        one = above
     return True
 
 
 def _field_of(raw: generic.PdfObject, one: generic.DictionaryObject) -> Ref | None:
     """The field itself, or the one above of which this is the only look."""
-    if "/V" not in one and "/Parent" in one:
+    if "/V" not in one and (above := entry(one, "/Parent")) is not None:
         raw = one.raw_get("/Parent")
-        if len(array(entry(one["/Parent"], "/Kids"))) != 1:
+        if len(array(entry(above, "/Kids"))) != 1:
             return None
     return (raw.idnum, raw.generation) if isinstance(raw, generic.IndirectObject) else None
 
@@ -238,10 +238,10 @@ def _field_of(raw: generic.PdfObject, one: generic.DictionaryObject) -> Ref | No
 def _is_plain(one: generic.DictionaryObject) -> bool:
     """Whether it has one look, which is the same on every screen and on paper."""
     if "/AP" in one:
-        looks = one["/AP"]
+        looks = entry(one, "/AP")
         if not isinstance(looks, generic.DictionaryObject) or set(looks) != {"/N"}:
             return False
-        if not isinstance(looks["/N"], generic.StreamObject):
+        if not isinstance(entry(looks, "/N"), generic.StreamObject):
             return False
     return not _has_layers(generic.DictionaryObject({name: one.raw_get(name) for name in one if name in SHOWN_BY}))
 

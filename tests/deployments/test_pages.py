@@ -8,7 +8,7 @@ from sqlalchemy import select
 
 from deployments.web import security
 from models.audit import trail
-from models.db import reading
+from models.db import reading, transaction
 from models.document import Document
 from models.link import Link, Purpose
 from models.logo import public_logo
@@ -103,6 +103,19 @@ def test_the_registration_form_knows_whoever_was_invited(invited):
     form = entries(page.select_one("main form"))
     assert (form["given_name"], form["family_name"], form["language"]) == ("Erika", "Muster", "de")
     assert (form["contact"], form["contact_email"]) == ("other", "paula@freitag.example")
+
+
+def test_who_has_an_account_already_opens_access_and_creates_none(invited):
+    pages = [Browser().read(register_path())]
+    registered()
+    advance(opened("test:2", firm_name="Steuerbüro Süd"))
+    with transaction() as session:
+        link = session.scalars(select(Link).where(Link.purpose == Purpose.REGISTER).order_by(Link.id.desc())).first()
+        newest = link.token
+    pages.append(Browser().read(f"/auth/register?business_member={newest}"))
+
+    assert [page.h1.text for page in pages] == ["Konto erstellen", "Zugang öffnen"]
+    assert [page.select_one("main form button").text for page in pages] == ["Konto erstellen", "Zugang öffnen"]
 
 
 def test_a_refused_password_is_explained_at_its_field_and_never_shown_again(invited):

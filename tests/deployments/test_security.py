@@ -263,6 +263,14 @@ def test_a_number_that_no_database_can_hold_names_nothing(number):
         assert (address, method, answer.status_code) == (address, method, 404)
 
 
+@pytest.mark.parametrize("number", ["01", "+1", "1%20", "1.0", "１"])
+def test_a_thing_has_one_address_so_that_limits_count_it_once(number):
+    client = browser(registered_organiser())
+
+    assert client.get("/firm/1/logo").status_code == 200
+    assert client.get(f"/firm/{number}/logo").status_code == 404
+
+
 def test_a_number_in_a_query_or_a_form_that_no_database_can_hold_does_no_harm():
     client = browser(operator())
     much, token = "9" * 30, client.form_token("/board/start")

@@ -10,6 +10,7 @@ from models.person import AddressInvalid, Person, Role
 from models.request import Named, named
 from tasks import accounts, agreements
 from tasks.bounces import note_bounce
+from tasks.cases import correct_address
 from tasks.corrections import (
     CONTACTS_A_DAY,
     AgreementSent,
@@ -144,6 +145,19 @@ def test_an_organiser_who_has_registered_stays():
         correct_organiser(firm_of(case_id), BOARD, Named(name="Paula Berg", email=PAULA))
 
 
+@pytest.mark.parametrize("act", ["named", "address"])
+def test_who_is_made_organiser_is_not_invited_as_a_caseworker_as_well(act):
+    case_id = opened(caseworkers=[{"name": "Carl Berg", "email": "carl@freitag.example"}])
+
+    if act == "named":
+        correct_organiser(firm_of(case_id), BOARD, Named(name="Carl Berg", email="carl@freitag.example"))
+    else:
+        correct_address(case_id, person(case_id, Role.ORGANISER).id, "carl@freitag.example", BOARD)
+
+    assert person(case_id, Role.CASEWORKER) is None
+    assert person(case_id, Role.ORGANISER).email == "carl@freitag.example"
+
+
 def test_a_firm_that_names_ever_other_contact_persons_is_stopped_for_a_day(clock):
     firm_id = firm_of(with_organiser_before_the_agreement())
     for number in range(CONTACTS_A_DAY):
@@ -151,6 +165,9 @@ def test_a_firm_that_names_ever_other_contact_persons_is_stopped_for_a_day(clock
 
     with pytest.raises(ContactNamedOften):
         correct_contact(firm_id, "erika@freitag.example", Named(name="Karl", email="k9@freitag.example"))
+    correct_contact(
+        firm_id, "erika@freitag.example", Named(name="Karla", email="k4@freitag.example")
+    )  # The present one.
     correct_contact(firm_id, "operator@x.example", Named(name="Karl", email="k8@freitag.example"), as_operator=True)
     clock(days=1, minutes=1)
     correct_contact(firm_id, "erika@freitag.example", Named(name="Karl", email="k9@freitag.example"))

@@ -291,6 +291,19 @@ def test_sie_and_du_are_never_mixed(kind, facts):
     assert not re.search(r"\b(Ihnen|Ihr\w*|können Sie|Sie)\b", informal.text.replace("Sie bleibt", ""))
 
 
+CAPITALS = {"Sie", "Ihr", "Ihre", "Ihnen", "Unternehmen", "Entscheidungen", "Mandanten", "Sachbearbeiter", "Dateien"}
+
+
+@pytest.mark.parametrize("form", ["sie", "du"])
+@pytest.mark.parametrize(("kind", "facts"), [case for case in CASES if case[0] != "digest"])  # It begins with a title.
+def test_what_follows_a_german_greeting_goes_on_in_its_sentence(kind, facts, form):
+    greeting, _, rest = mail(kind, facts, "de", form).text.partition("\n\n")
+    first = re.match(r"\W*(\w+)", rest)[1]
+
+    assert greeting.endswith(",")
+    assert first[0].islower() or first in CAPITALS or f" {first}" in f" {facts} {FIRM}".replace("'", " ")
+
+
 @pytest.mark.parametrize(("kind", "facts"), [case for case in CASES if case[1].get("count", 0) > 0])
 def test_a_reminder_says_what_is_missing_why_how_long_and_whom_to_ask(kind, facts):
     sent = mail(kind, facts)

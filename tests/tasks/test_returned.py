@@ -1,5 +1,6 @@
 """What comes back as a signed agreement: the firm's signature, something to look at, or a clear refusal soon."""
 
+import re
 import time
 from contextlib import suppress
 from functools import cache
@@ -80,7 +81,7 @@ HOSTILE = {
     "a drawing in PostScript": (lambda: pdf({5: stream(b"", b"/Subtype/PS")}), FileWithScript),
     "another program": (lambda: pdf(page=LINK % b"Launch/F(calc.exe)"), FileLaunches),
     "an attached file": (lambda: pdf({5: stream(b"MZ", b"/Type/EmbeddedFile")}), FileWithFiles),
-    "attached files by name": (lambda: pdf(catalog=b"/Names<</EmbeddedFiles<</Names[]>>>>"), FileWithFiles),
+    "attached files by name": (lambda: pdf(catalog=b"/Names<</EmbeddedFiles<</Names[(a)5 0 R]>>>>"), FileWithFiles),
     "a file on a page": (lambda: pdf(page=NOTE % (b"FileAttachment", b"/FS<</EF<</F 5 0 R>>>>")), FileWithFiles),
     "a portfolio": (lambda: pdf(catalog=b"/Collection<<>>"), FileWithFiles),
     "a link into an attached file": (lambda: pdf(page=LINK % b"GoToE/T<</R/C/N(x)>>"), FileWithFiles),
@@ -560,6 +561,36 @@ def title_in_xmp(writer):
     writer.root[pdf_name("/Metadata")] = writer.add_object(MetadataStream(stream_data=said))
 
 
+def title_of_the_provider(writer):
+    """A text that stands in the original too, under another name."""
+    info = generic.DictionaryObject(writer.prev.trailer_view["/Info"])
+    author = info["/Author"]
+    writer.set_info(writer.add_object(generic.DictionaryObject(info | {pdf_name("/Title"): author})))
+
+
+def text_as_date(writer):
+    info = generic.DictionaryObject(writer.prev.trailer_view["/Info"])
+    writer.set_info(writer.add_object(generic.DictionaryObject(info | {pdf_name("/CreationDate"): CONDITION})))
+
+
+def remark_in_xmp(writer):
+    known = writer.root["/Metadata"].data
+    said = re.sub(
+        rb"(<dc:format[^>]*>)(.*?)(</dc:format>)|</rdf:RDF>",
+        b"<rdf:Description rdf:about='' xmlns:dc='http://purl.org/dc/elements/1.1/'>"
+        b"<dc:format>Nur f\xc3\xbcr den Preis 1 Euro</dc:format></rdf:Description></rdf:RDF>",
+        known,
+    )
+    writer.root[pdf_name("/Metadata")] = writer.add_object(MetadataStream(stream_data=said))
+
+
+def text_field_above_a_signature(writer):
+    kid = writer.add_object(dictionary(FT=pdf_name("/Sig")))
+    field = dictionary(FT=pdf_name("/Tx"), T=generic.pdf_string("Feld"), V=CONDITION, Kids=generic.ArrayObject([kid]))
+    fields = generic.ArrayObject([writer.add_object(field)])
+    writer.root[pdf_name("/AcroForm")] = writer.add_object(dictionary(Fields=fields))
+
+
 def text_field_on_no_page(writer):
     field = dictionary(FT=pdf_name("/Tx"), T=generic.pdf_string("Feld"), V=CONDITION)
     fields = generic.ArrayObject([writer.add_object(field)])
@@ -580,6 +611,9 @@ BESIDE = {
     ),
     "another title": (title, "/Info"),
     "another title, told the newer way": (title_in_xmp, "/Info"),
+    "a text of ours in place of the title": (title_of_the_provider, "/Info"),
+    "a text in place of a date": (text_as_date, "/Info"),
+    "a text in place of the kind of file": (remark_in_xmp, "/Info"),
     "a small picture of another page": (
         on_first_page("/Thumb", generic.StreamObject(stream_data=bytes(300))),
         "/Thumb",
@@ -600,6 +634,7 @@ BESIDE = {
     "a note of lawyers": (in_root("/Legal", dictionary(Attestation=CONDITION)), "/Legal"),
     "usage rights": (in_root("/Perms", dictionary(UR3=dictionary(Reason=CONDITION))), "/Perms"),
     "a field on no page": (text_field_on_no_page, "/AcroForm"),
+    "a text field above a signature": (text_field_above_a_signature, "/AcroForm"),
     "something unknown": (in_root("/Beiblatt", CONDITION), "/Beiblatt"),
 }
 
@@ -613,8 +648,8 @@ def test_what_is_shown_beside_the_pages_is_as_in_the_original_or_for_a_person_to
 
     assert found.doubts == (Doubt.BESIDE,)
     assert [told["entry"] for told in found.beside] == [name]
-    silent = {"/PageMode", "/ViewerPreferences", "/Thumb", "/OCProperties"}
-    assert any("Preis" in text for text in found.beside[0]["texts"]) == (name not in silent)
+    silent = name in {"/PageMode", "/ViewerPreferences", "/Thumb", "/OCProperties"} or change is title_of_the_provider
+    assert any("Preis" in text for text in found.beside[0]["texts"]) == (not silent)
     assert looked_at(content).doubts == (Doubt.NO_SIGNATURE,)
 
 
@@ -804,6 +839,8 @@ def test_what_is_signed_has_to_be_without_faults(fault, roots):
         pdf(catalog=b"/OpenAction<</S/Named/N/FirstPage>>"),
         pdf(catalog=b"/OpenAction[3 0 R/Fit]"),
         pdf(catalog=b"/OpenAction<</S/GoTo/D[3 0 R/Fit]>>"),
+        pdf(catalog=b"/Names<</EmbeddedFiles<</Names[]>>>>"),  # As programs leave it that took files out.
+        pdf(catalog=b"/AcroForm null/AA null/Names<</JavaScript null>>"),
     ],
 )
 def test_what_reaches_nothing_by_itself_is_taken(content):

@@ -387,6 +387,19 @@ def test_a_link_opens_the_agreement_of_its_own_firm_only():
         agreements.opened(link(GESA))
 
 
+def test_who_was_asked_anew_and_then_no_longer_is_told_so():
+    case_id = with_organiser()
+    delegate()
+    decide_on_new_version(case_id)
+    delegate()
+    signing.take_back(token(ERIKA, Purpose.AGREEMENT), **FROM)
+
+    with pytest.raises(NotAsked) as refusal:
+        agreements.opened(link(GESA))
+
+    assert refusal.type is NotAsked  # Not that Erika can ask once more, which she has.
+
+
 def test_the_mail_with_a_new_version_says_that_a_hand_over_is_to_be_repeated_in_its_reminders_too(clock):
     case_id = with_organiser()
     delegate()
