@@ -19,7 +19,7 @@ import httpx
 from bs4 import BeautifulSoup, Tag
 from standardwebhooks import Webhook
 
-from tasks.runs import access
+from tasks.engine.prefect_client import access
 
 T = TypeVar("T")
 PATIENCE = 150

@@ -25,7 +25,7 @@ from deployments.processes import GRACE, Child, Record, spawn
 from models.errors import N_, ProvisionError
 from models.settings import keep_private, settings
 from tasks.completeness import check_texts
-from tasks.runs import access
+from tasks.engine.prefect_client import access
 from tasks.sandbox import NothingIsOpened, rehearse
 from tasks.seal import own_seal
 

@@ -6,9 +6,9 @@ from tasks.accounts import ask_organiser
 from tasks.agreements import conclude_agreement
 from tasks.artifacts import show_case
 from tasks.company_ids import settle_details
+from tasks.engine.passes import begin_pass, end_pass
 from tasks.invitations import invite_caseworkers, invite_clients
 from tasks.logos.publish import publish_logo
-from tasks.passes import begin_pass, end_pass
 from tasks.subscriptions import confirm_subscription
 
 

@@ -6,9 +6,9 @@ from prefect import flow
 from prefect.client.schemas.objects import State
 
 from tasks.agreements import expire_agreements
+from tasks.engine.passes import show_all_decisions, start_due_passes
 from tasks.inbox import handle_events
 from tasks.operators import escalate_overdue, tell_new
-from tasks.passes import show_all_decisions, start_due_passes
 
 
 @flow(name="sweep", flow_run_name="sweep", retries=0)

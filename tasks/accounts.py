@@ -37,9 +37,9 @@ from models.schedule import now
 from tasks.access import mail_reset, use_up_links
 from tasks.agreements import mail_agreement, send_anew
 from tasks.cases import Turn, add_people
+from tasks.engine.retry import side_effect
 from tasks.letterheads import letterhead, letterheads
 from tasks.people import replace
-from tasks.policy import side_effect
 
 STEP_OF = {
     Role.ORGANISER: StepName.ORGANISER,

@@ -26,9 +26,9 @@ from models.settings import settings
 from models.subscription import Subscription
 from tasks.cases import Turn
 from tasks.completion import complete_agreement, kept_texts
+from tasks.engine.retry import side_effect
 from tasks.letterheads import letterhead, letterheads
 from tasks.paper import AgreementData, Part, agreement_filename, agreement_parts, render_agreement
-from tasks.policy import side_effect
 from tasks.signatures import sign_for_provider
 from tasks.texts import Reader
 from tasks.wording import Texts, current_texts

@@ -27,11 +27,11 @@ from models.schedule import local_day, now
 from models.settings import settings
 from models.subscription import Change, Interval, Plan, Subscription
 from models.text import TextTooLong, fitting, paragraphs
+from tasks.engine.passes import kick
+from tasks.engine.retry import side_effect
 from tasks.letterheads import letterhead
 from tasks.logos.publish import logo_chosen
-from tasks.passes import kick
 from tasks.people import end_doubles, stop_waiting_for
-from tasks.policy import side_effect
 from tasks.signatures import give_back, refuse_signature, sign_for_firm, sign_for_provider
 
 REASON_MOST = 2000

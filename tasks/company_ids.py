@@ -7,7 +7,7 @@ from models.decision import Decision, DecisionKind
 from models.onboarding import Onboarding, Party, Reminder, Standing, StepName
 from models.person import Person, Role
 from models.schedule import now
-from tasks.policy import side_effect
+from tasks.engine.retry import side_effect
 
 
 @side_effect(name="2 Details and company ID")

@@ -18,8 +18,8 @@ from models.person import Language
 from models.schedule import now
 from models.settings import settings
 from models.subscription import Interval, Plan
+from tasks.engine.retry import side_effect
 from tasks.inbox import handle
-from tasks.policy import side_effect
 from tasks.returned import Doubt
 from tasks.texts import Reader, in_markdown
 

@@ -34,8 +34,8 @@ from models.person import Person
 from models.schedule import now
 from models.settings import settings
 from tasks.bounces import bounced, given_up
+from tasks.engine.retry import patiently, side_effect
 from tasks.mails import ascii_address, write
-from tasks.policy import patiently, side_effect
 from tasks.refusals import Blame, blame, is_ours_for_sure
 
 log = logging.getLogger(__name__)

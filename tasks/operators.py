@@ -20,8 +20,8 @@ from models.operator import OperatorAlready, operator_name, operators, readers
 from models.person import Account, AddressForm, Language, writable_address
 from models.schedule import LOCAL_ZONE, Reach, days_since, next_reachable, now, today
 from models.settings import settings
-from tasks.passes import kick_mail
-from tasks.policy import each, side_effect
+from tasks.engine.passes import kick_mail
+from tasks.engine.retry import each, side_effect
 
 ESCALATED_AT_ONCE = 200
 TOLD_AT_ONCE = 1000

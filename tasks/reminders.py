@@ -30,10 +30,10 @@ from models.schedule import LOCAL_ZONE, Reach, local_day, next_reachable, now, t
 from tasks.accounts import invite, record_people
 from tasks.agreements import mail_agreement
 from tasks.cases import Turn
+from tasks.engine.passes import kick_mail
+from tasks.engine.retry import raise_all, side_effect
 from tasks.letterheads import letterheads
 from tasks.operators import question, remind_operators, tell_managers
-from tasks.passes import kick_mail
-from tasks.policy import raise_all, side_effect
 
 REMINDERS_AT_ONCE = 200
 TOGETHER = timedelta(hours=1)

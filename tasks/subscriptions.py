@@ -5,7 +5,7 @@ from models.decision import Decision, DecisionKind
 from models.onboarding import Onboarding, Party, Standing, StepName
 from models.schedule import now
 from models.subscription import Subscription
-from tasks.policy import side_effect
+from tasks.engine.retry import side_effect
 
 
 @side_effect(name="1 Subscription")

@@ -48,7 +48,7 @@ from models.person import (
 from models.settings import settings
 from models.text import TextTooLong, fitting, one_line, paragraphs
 from tasks import access
-from tasks.passes import kick
+from tasks.engine.passes import kick
 from tasks.texts import Reader, environment, explain
 
 TEMPLATES = Path(__file__).with_name("templates")

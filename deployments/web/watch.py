@@ -25,7 +25,7 @@ from models.mail_server import MailServer
 from models.migrate import is_up_to_date
 from models.schedule import now
 from models.settings import settings
-from tasks.runs import ask_once, is_set
+from tasks.engine.prefect_client import ask_once, is_set
 
 log = logging.getLogger(__name__)
 

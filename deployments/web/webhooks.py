@@ -37,7 +37,7 @@ from models.request import OnboardingRequest
 from models.schedule import now
 from models.settings import settings
 from models.text import Line, Paragraphs
-from tasks.runs import start_run
+from tasks.engine.prefect_client import start_run
 
 BODY_MOST = 64 * 1024
 """Bytes that an event may have; the largest sensible one, a firm with 500 caseworkers, has 45,000."""

@@ -18,11 +18,11 @@ from models.person import Person, Role
 from models.request import WebsiteMissing
 from models.schedule import now
 from models.text import fitting, one_line
+from tasks.engine.retry import side_effect
 from tasks.letterheads import letterhead
 from tasks.logos.fetch import Faltered
 from tasks.logos.find import CONFIDENT, Candidate, Kind, find
 from tasks.logos.shape import ShapedLogo, shape
-from tasks.policy import side_effect
 
 GRANTOR_MOST = 200
 PATIENCE = timedelta(hours=2)

@@ -26,7 +26,7 @@ from deployments.catcher import read_mails
 from deployments.rehearsal import send_event
 from deployments.up import Endpoints, running
 from models.settings import settings
-from tasks.runs import access
+from tasks.engine.prefect_client import access
 from tests.servers import free_port
 from tests.signing import trust_roots
 

@@ -3,7 +3,7 @@
 import httpx
 import pytest
 
-from tasks.runs import access
+from tasks.engine.prefect_client import access
 from tests.servers import SIGN_IN, prefect_server, used
 
 

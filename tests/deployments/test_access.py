@@ -5,7 +5,7 @@ import threading
 import httpx
 import pytest
 
-from tasks.runs import Access
+from tasks.engine.prefect_client import Access
 from tests.servers import SIGN_IN
 
 

@@ -72,7 +72,7 @@ def text(answer):
 
 @pytest.fixture(autouse=True)
 def no_runs(monkeypatch):
-    monkeypatch.setattr("tasks.passes.start_run", lambda *_, **__: None)
+    monkeypatch.setattr("tasks.engine.passes.start_run", lambda *_, **__: None)
 
 
 @pytest.fixture

@@ -31,7 +31,7 @@ def impatient(monkeypatch):
     security._limiter.cache_clear()
     monkeypatch.setenv("PROVISION_LOCK_SECONDS", "0.02")
     settings.cache_clear()
-    monkeypatch.setattr("tasks.passes.start_run", lambda *_, **__: None)
+    monkeypatch.setattr("tasks.engine.passes.start_run", lambda *_, **__: None)
 
 
 @contextmanager

@@ -23,7 +23,7 @@ OPERATOR = "operator@convent-it.example"
 
 @pytest.fixture(autouse=True)
 def no_runs(monkeypatch):
-    monkeypatch.setattr("tasks.passes.start_run", lambda *_, **__: None)
+    monkeypatch.setattr("tasks.engine.passes.start_run", lambda *_, **__: None)
 
 
 @pytest.fixture

@@ -24,7 +24,7 @@ ABOUT_NOTHING = re.compile(r"„\s*“|“\s*”|«\s*»|\b0 (Zeichen|characters
 @pytest.fixture(autouse=True)
 def quiet(monkeypatch):
     security._limiter.cache_clear()
-    monkeypatch.setattr("tasks.passes.start_run", lambda *_, **__: None)
+    monkeypatch.setattr("tasks.engine.passes.start_run", lambda *_, **__: None)
 
 
 def sent_empty(browser, page):

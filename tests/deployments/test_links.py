@@ -23,7 +23,7 @@ OTHER = {"fr": "de", "en": "fr", "de": "en"}
 @pytest.fixture(autouse=True)
 def quiet(monkeypatch):
     security._limiter.cache_clear()
-    monkeypatch.setattr("tasks.passes.start_run", lambda *_, **__: None)
+    monkeypatch.setattr("tasks.engine.passes.start_run", lambda *_, **__: None)
 
 
 @pytest.fixture

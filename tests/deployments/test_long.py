@@ -17,7 +17,7 @@ FIRM = f"Kanzlei{LONG}"
 
 @pytest.fixture(autouse=True)
 def quiet(monkeypatch):
-    monkeypatch.setattr("tasks.passes.start_run", lambda *_, **__: None)
+    monkeypatch.setattr("tasks.engine.passes.start_run", lambda *_, **__: None)
 
 
 def test_what_people_typed_is_broken_where_it_is_longer_than_a_column_of_a_table():

@@ -24,7 +24,7 @@ PAGE = "/board/operators"
 
 @pytest.fixture(autouse=True)
 def no_runs(monkeypatch):
-    monkeypatch.setattr("tasks.passes.start_run", lambda *_, **__: None)
+    monkeypatch.setattr("tasks.engine.passes.start_run", lambda *_, **__: None)
 
 
 @pytest.fixture

@@ -53,7 +53,7 @@ MAX = "max@beispiel.example"
 def quiet(monkeypatch):
     """Limits begin anew, and nobody asks Prefect for runs."""
     security._limiter.cache_clear()
-    monkeypatch.setattr("tasks.passes.start_run", lambda *_, **__: None)
+    monkeypatch.setattr("tasks.engine.passes.start_run", lambda *_, **__: None)
 
 
 def people(firm_id: int, role: Role) -> list[Person]:

@@ -21,7 +21,7 @@ from tests.factories import PASSWORD, opened, registered, with_organiser
 @pytest.fixture(autouse=True)
 def quiet(monkeypatch):
     security._limiter.cache_clear()
-    monkeypatch.setattr("tasks.passes.start_run", lambda *_, **__: None)
+    monkeypatch.setattr("tasks.engine.passes.start_run", lambda *_, **__: None)
 
 
 @pytest.fixture

@@ -16,7 +16,7 @@ from tests.factories import advance, everything, firm_of, opened, operator, regi
 @pytest.fixture(autouse=True)
 def quiet(monkeypatch):
     security._limiter.cache_clear()
-    monkeypatch.setattr("tasks.passes.start_run", lambda *_, **__: None)
+    monkeypatch.setattr("tasks.engine.passes.start_run", lambda *_, **__: None)
 
 
 @pytest.fixture

@@ -20,7 +20,7 @@ CSP = "default-src 'self'; base-uri 'none'; object-src 'none'; form-action 'self
 def asked(monkeypatch):
     """Limits begin anew, and nobody asks Prefect for runs."""
     security._limiter.cache_clear()
-    monkeypatch.setattr("tasks.passes.start_run", lambda *_, **__: None)
+    monkeypatch.setattr("tasks.engine.passes.start_run", lambda *_, **__: None)
 
 
 def browser(session: str = "") -> Browser:

@@ -18,7 +18,7 @@ from tests.factories import PASSWORD, advance, opened, operator, registered
 @pytest.fixture(autouse=True)
 def quiet(monkeypatch):
     security._limiter.cache_clear()
-    monkeypatch.setattr("tasks.passes.start_run", lambda *_, **__: None)
+    monkeypatch.setattr("tasks.engine.passes.start_run", lambda *_, **__: None)
 
 
 @pytest.fixture

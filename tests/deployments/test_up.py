@@ -16,7 +16,7 @@ import pytest
 
 from deployments.processes import Child, Process, ProcessDied, spawn
 from deployments.up import PortTaken, running
-from tasks.runs import access
+from tasks.engine.prefect_client import access
 from tests.servers import free_port
 
 ROOT = Path(__file__).resolve().parents[2]

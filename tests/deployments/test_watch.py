@@ -21,7 +21,7 @@ from tests.factories import advance, opened, signed
 
 @pytest.fixture
 def quiet(monkeypatch):
-    monkeypatch.setattr("tasks.passes.start_run", lambda *_, **__: None)
+    monkeypatch.setattr("tasks.engine.passes.start_run", lambda *_, **__: None)
 
 
 def test_it_lives_even_without_a_database(monkeypatch):

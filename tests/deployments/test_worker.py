@@ -12,7 +12,7 @@ from prefect.client.orchestration import get_client
 from deployments import worker as worker_module
 from deployments.catalogue import CATALOGUE, POOL, URGENT, Deployment, Difference, differences, put_back, register
 from deployments.worker import Worker
-from tasks.runs import RunState, busy, cancel_run, start_run, states
+from tasks.engine.prefect_client import RunState, busy, cancel_run, start_run, states
 from tests.deployments import toy
 
 # Prefect leaves the sockets of a run's event loop to the garbage collector.

@@ -9,8 +9,8 @@ from prefect.flow_runs import suspend_flow_run
 from prefect.input import RunInput
 from pydantic import Field
 
-from tasks.policy import side_effect
-from tasks.runs import busy
+from tasks.engine.prefect_client import busy
+from tasks.engine.retry import side_effect
 
 seen: list[int] = []
 gate = threading.Event()

@@ -17,7 +17,7 @@ pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptio
 
 def test_one_loop_of_the_sweep_that_dies_leaves_the_others_alive_and_shows(monkeypatch):
     started = []
-    monkeypatch.setattr("tasks.passes.start_run", lambda name, *_, **__: started.append(name))
+    monkeypatch.setattr("tasks.engine.passes.start_run", lambda name, *_, **__: started.append(name))
     case_id = factories.opened(plan=None, interval=None)
     factories.advance(case_id)
     with transaction() as session:
@@ -35,7 +35,7 @@ def test_one_loop_of_the_sweep_that_dies_leaves_the_others_alive_and_shows(monke
 
 
 def test_a_sweep_in_which_nothing_breaks_is_completed(monkeypatch):
-    monkeypatch.setattr("tasks.passes.start_run", lambda *_, **__: None)
+    monkeypatch.setattr("tasks.engine.passes.start_run", lambda *_, **__: None)
     factories.opened()
 
     assert asyncio.run(sweep(return_state=True)).is_completed()

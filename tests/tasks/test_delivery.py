@@ -33,7 +33,7 @@ from models.subscription import Subscription
 from tasks import delivery
 from tasks.cases import answer_decision, correct_address
 from tasks.delivery import Delivered, deliver_due, deliver_outbox
-from tasks.passes import kick_mail
+from tasks.engine.passes import kick_mail
 from tasks.refusals import Blame
 
 
@@ -565,7 +565,7 @@ def test_only_what_cannot_wait_leaves_in_the_run_that_is_for_it(mail_server):
 
 def test_a_run_is_asked_for_that_nothing_else_holds_up(monkeypatch):
     asked = []
-    monkeypatch.setattr("tasks.passes.start_run", lambda deployment, _, key: asked.append((deployment, key)))
+    monkeypatch.setattr("tasks.engine.passes.start_run", lambda deployment, _, key: asked.append((deployment, key)))
 
     kick_mail()
     (single,) = post(key="single")

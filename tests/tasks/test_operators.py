@@ -26,7 +26,7 @@ ADA, BEA, CEM = (f"{name}@convent-it.example" for name in ("ada", "bea", "cem"))
 
 @pytest.fixture(autouse=True)
 def no_runs(monkeypatch):
-    monkeypatch.setattr("tasks.passes.start_run", lambda *_, **__: None)
+    monkeypatch.setattr("tasks.engine.passes.start_run", lambda *_, **__: None)
 
 
 def account(email):

@@ -6,15 +6,17 @@ from models.db import reading, transaction
 from models.decision import Decision
 from models.onboarding import Onboarding
 from models.schedule import now
-from tasks import passes
 from tasks.decisions import take_answer
-from tasks.passes import begin_pass, end_pass, kick, show_all_decisions, show_decisions, start_due_passes
-from tasks.runs import RunState
+from tasks.engine import passes
+from tasks.engine.passes import begin_pass, end_pass, kick, show_all_decisions, show_decisions, start_due_passes
+from tasks.engine.prefect_client import RunState
 from tests.factories import advance, case, decide, opened
 
 
 class Server:
-    """A Prefect server that remembers what it was asked for, in place of the one behind ``tasks.runs``."""
+    """A Prefect server that remembers what it was asked for, in place of the one of
+    ``tasks.engine.prefect_client``.
+    """
 
     def __init__(self):
         self.runs, self.tags, self.state, self.cancelled, self.away = {}, {}, {}, [], False

@@ -9,8 +9,8 @@ from prefect.states import Failed
 from sqlalchemy.exc import OperationalError
 
 from models.errors import NotFound
-from tasks import policy
-from tasks.policy import side_effect
+from tasks.engine import retry
+from tasks.engine.retry import side_effect
 
 
 @side_effect
@@ -36,10 +36,10 @@ def test_a_breakage_is_tried_again_and_a_refusal_is_not():
 
 def test_each_pause_is_twice_as_long_as_the_one_before(monkeypatch):
     monkeypatch.setenv("PROVISION_RETRY_SECONDS", "2")
-    pauses = importlib.reload(policy).side_effect(lambda: None).retry_delay_seconds
+    pauses = importlib.reload(retry).side_effect(lambda: None).retry_delay_seconds
 
     monkeypatch.undo()
-    importlib.reload(policy)
+    importlib.reload(retry)
 
     assert pauses == [2, 4, 8, 16, 32]
 
@@ -56,7 +56,7 @@ def test_it_can_be_called_without_prefect():
 def test_what_must_be_written_down_is_tried_again_while_the_database_is_busy():
     tries = []
 
-    @policy.patiently
+    @retry.patiently
     def note(last: Exception | None) -> int:
         tries.append(last)
         if len(tries) < 4:
@@ -76,7 +76,7 @@ def test_what_must_be_written_down_is_tried_again_while_the_database_is_busy():
 
 
 def test_patience_ends():
-    @policy.patiently
+    @retry.patiently
     def never() -> None:
         tries.append(1)
         raise OperationalError("", {}, sqlite_error(sqlite3.SQLITE_BUSY))

@@ -19,7 +19,7 @@ def test_a_year_of_chasing_keeps_its_promises(monkeypatch):
 
     for module in ("reminders", "accounts", "agreements", "passes", "cases", "operators"):
         monkeypatch.setattr(f"tasks.{module}.now", lambda: at)
-    monkeypatch.setattr("tasks.passes.start_run", lambda *_, **__: None)
+    monkeypatch.setattr("tasks.engine.passes.start_run", lambda *_, **__: None)
 
     year = live_through(clock, cases=60)
 

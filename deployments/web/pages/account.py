@@ -34,8 +34,8 @@ from models.text import TextTooLong
 from tasks import access, accounts, firms
 from tasks.access import Visitor
 from tasks.accounts import Invited
-from tasks.passes import kick_mail
-from tasks.policy import patiently
+from tasks.engine.passes import kick_mail
+from tasks.engine.retry import patiently
 
 router = APIRouter()
 

@@ -26,8 +26,8 @@ from models.subscription import Interval, Plan
 from models.text import TextTooLong, one_line
 from tasks import cases
 from tasks.cases import CaseThere, FormInvalid
+from tasks.engine.passes import kick
 from tasks.inbox import dismiss, handle_again
-from tasks.passes import kick
 from tasks.texts import explain
 
 router = APIRouter()

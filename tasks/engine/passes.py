@@ -14,8 +14,8 @@ from models.decision import Decision
 from models.exchange import Outgoing, Urgency
 from models.onboarding import FIRST_LEASE, Onboarding
 from models.schedule import now
-from tasks.policy import each, side_effect
-from tasks.runs import RunState, busy, cancel_run, start_run, states
+from tasks.engine.prefect_client import RunState, busy, cancel_run, start_run, states
+from tasks.engine.retry import each, side_effect
 
 PASSES_AT_ONCE = 200
 """Cases that one sweep asks passes for; what is left is due in the next one."""
