@@ -26,8 +26,8 @@ from models.errors import N_, ProvisionError
 from models.settings import keep_private, settings
 from tasks.completeness import check_texts
 from tasks.engine.prefect_client import access
-from tasks.sandbox import NothingIsOpened, rehearse
 from tasks.seal import own_seal
+from tasks.untrusted.sandbox import NothingIsOpened, rehearse
 
 PATIENCE = 300
 """Seconds that the whole start may take."""

@@ -29,8 +29,8 @@ from weasyprint.text.fonts import FontConfiguration
 from weasyprint.urls import FatalURLFetchingError, URLFetcher, URLFetcherResponse
 
 from models.schedule import LOCAL_ZONE, local_day
-from tasks.pdfs.join import with_sheet
-from tasks.sandbox import Failed, TooCostly, ask
+from tasks.untrusted.pdfs.join import with_sheet
+from tasks.untrusted.sandbox import Failed, TooCostly, ask
 from tasks.wording import Language, TextBroken, Texts, current_texts
 
 LineOfBusiness = Literal["tax", "audit", "law", "other"]
@@ -261,7 +261,7 @@ def sign_off_copy(
     """
     sheet, information = _sheet(copy, pages, _title_of(original), signatures, language, proof)
     try:
-        told, joined = ask("tasks.pdfs.join", {"information": information}, copy, sheet)
+        told, joined = ask("tasks.untrusted.pdfs.join", {"information": information}, copy, sheet)
     except (TooCostly, Failed):
         return None
     # What the process says is not believed: the copy stays byte for byte.

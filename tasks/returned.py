@@ -1,6 +1,6 @@
 """An agreement that came back as a file: what it is, whose signature it bears, and why a person may have to look.
 
-The file is a stranger's. It is opened in a process of its own (``tasks.sandbox``) and never here.
+The file is a stranger's. It is opened in a process of its own (``tasks.untrusted.sandbox``) and never here.
 """
 
 import base64
@@ -19,8 +19,8 @@ from models.errors import N_, ProvisionError
 from models.firm import folded
 from models.schedule import now
 from models.settings import settings
-from tasks.pdfs.signatures import Signature
-from tasks.sandbox import Failed, TooCostly, ask
+from tasks.untrusted.pdfs.signatures import Signature
+from tasks.untrusted.sandbox import Failed, TooCostly, ask
 
 LARGEST = 20_000_000
 """Bytes of a file."""
@@ -145,7 +145,7 @@ _FORBIDDEN: dict[str, type[ReturnRefused]] = {
     "xfa": FileWithXfa,
     "media": FileWithMedia,
 }
-"""By ``tasks.pdfs.forbidden.Forbidden``, which lives in the other process."""
+"""By ``tasks.untrusted.pdfs.forbidden.Forbidden``, which lives in the other process."""
 
 
 class Doubt(StrEnum):
@@ -176,7 +176,7 @@ class Returned:
     """The name in the certificate of one of the expected signers; empty if there is none."""
     doubts: tuple[Doubt, ...]
     beside: tuple[dict[str, Any], ...] = ()
-    """What is beside the pages and not as in the original: ``tasks.pdfs.beside.Beside`` in plain values."""
+    """What is beside the pages and not as in the original: ``tasks.untrusted.pdfs.beside.Beside`` in plain values."""
 
     @property
     def counts(self) -> bool:
@@ -211,7 +211,7 @@ def inspect(content: bytes, name: str, original: bytes, signers: Sequence[str]) 
         "roots": [] if settings().trust_roots is None else _roots(settings().trust_roots),
     }
     try:
-        seen, _ = ask("tasks.pdfs.check", asked, content, original)
+        seen, _ = ask("tasks.untrusted.pdfs.check", asked, content, original)
     except TooCostly as error:
         raise FileTooCostly(name) from error
     except Failed as error:
@@ -275,7 +275,7 @@ def names_them(written: str, person: str) -> bool:
 def picture(content: bytes, page: int, width: int) -> bytes | None:
     """A page (from 1) as a PNG *width* pixels wide, at most WIDEST_PICTURE; None if it cannot be drawn."""
     try:
-        told, png = ask("tasks.pdfs.draw", {"page": page - 1, "width": min(width, WIDEST_PICTURE)}, content)
+        told, png = ask("tasks.untrusted.pdfs.draw", {"page": page - 1, "width": min(width, WIDEST_PICTURE)}, content)
     except (TooCostly, Failed):
         return None
     return png if told["drawn"] else None

@@ -38,7 +38,7 @@ def peak_memory() -> Iterator[Callable[[], int]]:
     watcher = threading.Thread(target=watch, daemon=True)
     watcher.start()
     try:
-        with patch("tasks.sandbox.subprocess.Popen", Watched):
+        with patch("tasks.untrusted.sandbox.subprocess.Popen", Watched):
             yield lambda: max(most.values(), default=0)
     finally:
         end.set()

@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass
 from io import BytesIO
 from typing import Any, Self
 
-from tasks.sandbox import Failed, TooCostly, answer, ask
+from tasks.untrusted.sandbox import Failed, TooCostly, answer, ask
 
 SIDE_LEAST, SIDE_MOST = 8, 4000
 """Pixels of the page."""

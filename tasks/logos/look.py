@@ -1,4 +1,4 @@
-"""A quick look at many pictures at once, in the limited process of ``tasks.sandbox``.
+"""A quick look at many pictures at once, in the limited process of ``tasks.untrusted.sandbox``.
 
 ``look`` is asked by the product and starts ``python -m tasks.logos.look``, which takes pictures on standard input and
 answers with a line of JSON for each. A picture that brings the process down costs only itself.
@@ -14,7 +14,7 @@ from dataclasses import asdict, dataclass
 from PIL import Image, ImageChops
 
 from tasks.logos import raster, svg
-from tasks.sandbox import confined, run
+from tasks.untrusted.sandbox import confined, run
 
 WALL_SECONDS = 8.0
 SIDE = 160

@@ -1,4 +1,6 @@
-"""From a stranger's picture to a logo in shape and what was measured on it, in the process of ``tasks.sandbox``."""
+"""From a stranger's picture to a logo in shape and what was measured on it, in the process of
+``tasks.untrusted.sandbox``.
+"""
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -10,7 +12,7 @@ from PIL import Image, ImageChops
 
 from tasks.logos import grounds, raster, svg
 from tasks.logos.refusal import CannotShape, Refusal
-from tasks.sandbox import Failed, TooCostly, answer, ask
+from tasks.untrusted.sandbox import Failed, TooCostly, answer, ask
 
 
 @dataclass(frozen=True)

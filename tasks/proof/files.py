@@ -18,8 +18,8 @@ from models.document import Document
 from tasks.proof.faults import Fault, Kind
 from tasks.proof.reading import AT_ONCE, some
 from tasks.proof.rows import Tale
-from tasks.sandbox import Failed, TooCostly, ask
 from tasks.seal import known_certificates
+from tasks.untrusted.sandbox import Failed, TooCostly, ask
 
 SEALS_AT_ONCE = 4
 """Files that one limited process looks into."""
@@ -37,7 +37,7 @@ class Seals:
         if self._certificates is None:
             self._certificates = [base64.b64encode(one).decode() for one in known_certificates()]
         try:
-            told, _ = ask("tasks.pdfs.sealed", {"certificates": self._certificates}, *files)
+            told, _ = ask("tasks.untrusted.pdfs.sealed", {"certificates": self._certificates}, *files)
         except (TooCostly, Failed):
             if len(files) > 1:  # One of them is to blame: each by itself.
                 return [told for file in files for told in self.look([file])]

@@ -17,7 +17,7 @@ from models.exchange import Outgoing
 from models.link import Purpose
 from models.settings import settings
 from tasks import agreements, answers, completion, paper, seal, signing
-from tasks.sandbox import TooCostly
+from tasks.untrusted.sandbox import TooCostly
 from tests.factories import (
     FROM,
     advance,
@@ -182,7 +182,7 @@ def test_the_copy_that_came_back_is_never_opened_where_the_key_of_the_seal_is_be
 
     reader = PdfReader(BytesIO(final(returned(scan()))))
 
-    assert asked == ["tasks.pdfs.join"]
+    assert asked == ["tasks.untrusted.pdfs.join"]
     assert reader.attachments["Unterschrieben – Müller.pdf"] == [scan()]
 
 

@@ -14,11 +14,12 @@ import pytest
 from PIL import Image, ImageDraw
 
 from models.settings import settings
-from tasks import landlock, returned, sandbox
+from tasks import returned
 from tasks.logos.look import look
 from tasks.logos.render import prepared
 from tasks.returned import inspect
-from tasks.sandbox import Failed, NothingIsOpened
+from tasks.untrusted import landlock, sandbox
+from tasks.untrusted.sandbox import Failed, NothingIsOpened
 from tests.signing import digitally_signed, scanned
 from tests.tasks.test_paper import rendered as original
 
@@ -91,7 +92,7 @@ def call(x86_64, aarch64, *arguments):
     kernel = ctypes.CDLL(None, use_errno=True)
     if kernel.syscall(x86_64 if os.uname().machine == "x86_64" else aarch64, *arguments) < 0:
         raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
-from tasks.confinement import confine
+from tasks.untrusted.confinement import confine
 {become}
 confine()
 {act}
@@ -165,16 +166,14 @@ def test_it_inherits_neither_settings_nor_open_files(executable, tmp_path, monke
     executable("print(json.dumps({'open': sorted(os.listdir('/proc/self/fd')), **os.environ}))")
     with (tmp_path / "other").open("w") as other:
         os.set_inheritable(other.fileno(), True)
-        told, _ = sandbox.ask("tasks.pdfs.draw", {})
+        told, _ = sandbox.ask("tasks.untrusted.pdfs.draw", {})
 
     assert told.pop("open") == ["0", "1", "2", "3"]  # The last one is how it looks.
     assert set(told) <= {"PATH", "HOME", "LANG", "LC_CTYPE"}
 
 
 def test_it_ends_with_the_process_that_started_it():
-    child = (
-        "from tasks.confinement import confine; confine(); print('confined', flush=True); import time; time.sleep(60)"
-    )
+    child = "from tasks.untrusted.confinement import confine; confine(); print('confined', flush=True); import time; time.sleep(60)"
     parent = f"import subprocess, sys; subprocess.run([sys.executable, '-c', {child!r}])"
     begun = time.monotonic()
     started = subprocess.Popen([sys.executable, "-c", parent], cwd=ROOT, env=PATHS, stdout=subprocess.PIPE)
@@ -191,7 +190,7 @@ def test_a_process_that_was_taken_over_can_hand_back_nothing_but_a_wrong_answer(
     for said in ("no JSON", "[1, 2]", '"text"'):
         executable(f"print({said!r})")
         with pytest.raises(Failed):
-            sandbox.ask("tasks.pdfs.draw", {})
+            sandbox.ask("tasks.untrusted.pdfs.draw", {})
     for said in ('{"width": 1}', '{"other": 1}', "[}", '"null'):
         executable(f"print({said!r})")
         assert look([b"a picture"]) == [None]
@@ -244,7 +243,7 @@ def test_where_the_kernel_has_no_landlock_all_is_read_the_same_though_no_file_ca
             returned.picture(original(), 1, 640),
             look(files),
             [prepared(file) for file in files],
-            sandbox.ask("tasks.pdfs.join", {"information": {"/Title": "Vertrag"}}, scan, original())[0],
+            sandbox.ask("tasks.untrusted.pdfs.join", {"information": {"/Title": "Vertrag"}}, scan, original())[0],
         ]
 
     before = read()
@@ -299,7 +298,7 @@ def test_unless_a_setting_says_that_limits_will_do(executable, monkeypatch):
     ],
 )
 def test_it_refuses_to_work_where_the_rules_would_not_hold(before, why):
-    code = f"{before}\nfrom tasks.sandbox import confined; confined(); print('goes on')"
+    code = f"{before}\nfrom tasks.untrusted.sandbox import confined; confined(); print('goes on')"
     ended = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)
 
     assert ended.returncode == sandbox._UNCONFINED

@@ -16,9 +16,7 @@ from pyhanko.pdf_utils.writer import copy_into_new_writer
 from pypdf import PdfWriter
 
 from models.settings import settings
-from tasks import returned, sandbox
-from tasks.pdfs.forbidden import Forbidden
-from tasks.pdfs.reader import Reader
+from tasks import returned
 from tasks.returned import (
     Doubt,
     FileDamaged,
@@ -40,6 +38,9 @@ from tasks.returned import (
     TooManyPages,
     inspect,
 )
+from tasks.untrusted import sandbox
+from tasks.untrusted.pdfs.forbidden import Forbidden
+from tasks.untrusted.pdfs.reader import Reader
 from tests.memory import peak_memory
 from tests.pdfs import flate, locked, pdf, stream, updated
 from tests.signing import ISSUER, digitally_signed, scanned, trust_roots
@@ -860,7 +861,7 @@ def test_a_font_may_be_called_as_it_likes(name):
 def test_a_certificate_page_is_put_behind_a_scan_only_if_the_scan_stays_to_be_seen():
     sheet = scanned(1)
     for make in FAULTY.values():
-        told, joined = sandbox.ask("tasks.pdfs.join", {"information": {"/Title": "Vertrag"}}, make(), sheet)
+        told, joined = sandbox.ask("tasks.untrusted.pdfs.join", {"information": {"/Title": "Vertrag"}}, make(), sheet)
         if told["joined"]:
             assert returned.picture(joined, 10, 320) == returned.picture(scan(), 10, 320)
             assert returned.picture(joined, 11, 320)

@@ -45,7 +45,7 @@ from tasks.logos import publish
 from tasks.proof import files
 from tasks.proof.faults import Kind
 from tasks.proof.rows import UNHELD
-from tasks.sandbox import TooCostly
+from tasks.untrusted.sandbox import TooCostly
 from tasks.verification import verify
 from tests.factories import (
     FROM,

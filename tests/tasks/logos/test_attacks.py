@@ -10,8 +10,8 @@ from io import BytesIO
 import pytest
 from PIL import Image
 
-from tasks.confinement import MEMORY
 from tasks.logos.shape import LogoRefused, shape
+from tasks.untrusted.confinement import MEMORY
 from tests.memory import peak_memory
 from tests.tasks.logos.attacks import ENDING, HARMLESS, REFUSED
 

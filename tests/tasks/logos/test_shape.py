@@ -9,7 +9,6 @@ from io import BytesIO
 import pytest
 from PIL import Image, ImageChops, ImageDraw, ImageFont
 
-from tasks import sandbox
 from tasks.logos import render
 from tasks.logos import shape as shape_module
 from tasks.logos.shape import (
@@ -23,6 +22,7 @@ from tasks.logos.shape import (
     PictureTooSmall,
     shape,
 )
+from tasks.untrusted import sandbox
 
 BLUE, RED, WHITE = (0, 70, 140), (200, 60, 30), (255, 255, 255)
 

@@ -12,7 +12,7 @@ from pyhanko.pdf_utils import generic
 from pyhanko.pdf_utils.misc import PdfDecodeLimitError, PdfReadError
 from pyhanko.pdf_utils.reader import PdfFileReader
 
-from tasks.pdfs.reader import entry
+from tasks.untrusted.pdfs.reader import entry
 
 OBJECTS_MOST = 200_000
 """Objects of all revisions together; a page of a scan needs about five."""

@@ -15,9 +15,9 @@ from pyhanko.pdf_utils.misc import PdfReadError
 from pyhanko.pdf_utils.rw_common import PdfHandler
 
 from models.text import one_line
-from tasks.pdfs.pages import Pages, array, field_type, says_something
-from tasks.pdfs.reader import entry
-from tasks.pdfs.signatures import DATE
+from tasks.untrusted.pdfs.pages import Pages, array, field_type, says_something
+from tasks.untrusted.pdfs.reader import entry
+from tasks.untrusted.pdfs.signatures import DATE
 
 LOOKED_AT = {"/Pages", "/AcroForm", "/Outlines", "/StructTreeRoot", "/Metadata", "/Perms"}
 """Entries of the catalogue that are looked at by themselves."""

@@ -2,9 +2,9 @@
 
 On Linux it reads libraries, fonts and our code and nothing else, writes nothing but what is open already, gets no
 connection and no device, starts no process or thread, and reaches no other process: by Landlock
-(``tasks.landlock``) and a list of system calls (``tasks.seccomp``), for root as for anybody. Where the kernel has no
-Landlock, the list has no call that opens a file: what such a process will need it has to load before, and the letters
-of a drawing become boxes for want of fonts. Where that cannot be had either, it does not work at all.
+(``tasks.untrusted.landlock``) and a list of system calls (``tasks.untrusted.seccomp``), for root as for anybody. Where
+the kernel has no Landlock, the list has no call that opens a file: what such a process will need it has to load before,
+and the letters of a drawing become boxes for want of fonts. Where that cannot be had either, it does not work at all.
 
 Elsewhere (macOS) there is neither, and ``PROVISION_UNCONFINED`` has to say that limits will do: of time, memory,
 files, and of processes.
@@ -19,8 +19,8 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from tasks.landlock import leave_only_libraries
-from tasks.seccomp import allow_only_what_reading_needs
+from tasks.untrusted.landlock import leave_only_libraries
+from tasks.untrusted.seccomp import allow_only_what_reading_needs
 
 CPU_SECONDS = 8
 MEMORY = 1 << 30

@@ -17,12 +17,12 @@ from pyhanko.sign.fields import enumerate_sig_fields
 from pypdfium2 import PdfiumError
 from pypdfium2.raw import FPDF_ERR_PASSWORD
 
-from tasks.pdfs.beside import beside
-from tasks.pdfs.forbidden import Forbidden, forbidden_in
-from tasks.pdfs.pages import Mark, Pages, Picture, what_lies_on, whole
-from tasks.pdfs.reader import LOADED_LATER, Reader
-from tasks.pdfs.signatures import Signed, signatures_in
-from tasks.sandbox import answer
+from tasks.untrusted.pdfs.beside import beside
+from tasks.untrusted.pdfs.forbidden import Forbidden, forbidden_in
+from tasks.untrusted.pdfs.pages import Mark, Pages, Picture, what_lies_on, whole
+from tasks.untrusted.pdfs.reader import LOADED_LATER, Reader
+from tasks.untrusted.pdfs.signatures import Signed, signatures_in
+from tasks.untrusted.sandbox import answer
 
 DAMAGED = (
     *(PdfError, PdfiumError, zlib.error, struct.error),

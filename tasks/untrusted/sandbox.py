@@ -1,9 +1,10 @@
 """The process in which strangers' files are opened: without secrets, with little memory and time.
 
-``run`` is called by the product and starts ``python -m MODULE``, which confines itself (``tasks.confinement``) before
-it reads a byte of what it was given. It inherits its input, a file for its answer, one for its complaints, and nothing
-else. So even a process that a file has taken over can hand back nothing but a wrong answer, of limited size, and keep
-nothing. ``ask`` sends a line of JSON and files and gets the same; ``answer`` is the other side of it.
+``run`` is called by the product and starts ``python -m MODULE``, which confines itself
+(``tasks.untrusted.confinement``) before it reads a byte of what it was given. It inherits its input, a file for its
+answer, one for its complaints, and nothing else. So even a process that a file has taken over can hand back nothing but
+a wrong answer, of limited size, and keep nothing. ``ask`` sends a line of JSON and files and gets the same; ``answer``
+is the other side of it.
 """
 
 import json
@@ -21,7 +22,7 @@ from threading import BoundedSemaphore
 from typing import Any
 
 from models.errors import N_, ProvisionError
-from tasks.confinement import UNCONFINED, CannotConfine, confine
+from tasks.untrusted.confinement import UNCONFINED, CannotConfine, confine
 
 log = logging.getLogger(__name__)
 
@@ -79,7 +80,7 @@ def run(module: str, given: bytes, seconds: float) -> Ended:
             stdout=said,
             stderr=complained,
             start_new_session=True,  # A group of its own, which ends with it.
-            cwd=Path(__file__).parents[1],
+            cwd=Path(__file__).parents[2],
             env=environment,
         )
         try:
@@ -146,7 +147,7 @@ def answer(
 
 def rehearse() -> None:
     """Confine a process for nothing; raises NothingIsOpened where that cannot be done."""
-    run("tasks.sandbox", b"", WALL_SECONDS)
+    run("tasks.untrusted.sandbox", b"", WALL_SECONDS)
 
 
 if __name__ == "__main__":

@@ -22,8 +22,8 @@ from pyhanko.sign.validation import (
 from pyhanko_certvalidator import ValidationContext
 
 from models.text import one_line
-from tasks.pdfs.pages import Ref
-from tasks.pdfs.reader import entry
+from tasks.untrusted.pdfs.pages import Ref
+from tasks.untrusted.pdfs.reader import entry
 
 log = logging.getLogger(__name__)
 

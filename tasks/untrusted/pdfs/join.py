@@ -13,10 +13,10 @@ from pypdf import PdfReader, PdfWriter
 from pypdf.errors import PyPdfError
 from tzlocal import get_localzone
 
-from tasks.pdfs.check import DAMAGED
-from tasks.pdfs.pages import Picture
-from tasks.pdfs.reader import LOADED_LATER
-from tasks.sandbox import answer
+from tasks.untrusted.pdfs.check import DAMAGED
+from tasks.untrusted.pdfs.pages import Picture
+from tasks.untrusted.pdfs.reader import LOADED_LATER
+from tasks.untrusted.sandbox import answer
 
 
 def with_sheet(

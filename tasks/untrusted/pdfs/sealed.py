@@ -22,9 +22,9 @@ from pyhanko.sign.validation import (
 )
 from pyhanko_certvalidator import ValidationContext
 
-from tasks.pdfs.check import DAMAGED
-from tasks.pdfs.signatures import is_contiguous, is_padded_with_nothing
-from tasks.sandbox import answer
+from tasks.untrusted.pdfs.check import DAMAGED
+from tasks.untrusted.pdfs.signatures import is_contiguous, is_padded_with_nothing
+from tasks.untrusted.sandbox import answer
 
 FACTS = ("/OriginalBytes", "/OriginalSHA256", "/AuditEntries", "/AuditHead", "/HouseEntries", "/HouseHead")
 UNBROKEN = {ModificationLevel.NONE, ModificationLevel.LTA_UPDATES}

@@ -68,7 +68,7 @@ def _readable() -> Iterator[str]:
     yield str(Path(os.__file__).parent)
     yield from site.getsitepackages()
     for ours in ("tasks", "models"):
-        yield str(Path(__file__).parents[1] / ours)
+        yield str(Path(__file__).parents[2] / ours)
     machine = getattr(sys.implementation, "_multiarch", "")  # ``sysconfig`` tells it too, but takes long.
     for path in (*LIBRARIES, *SETTINGS, *FONTS):
         if machine or "{machine}" not in path:

@@ -5,9 +5,9 @@ from typing import Any
 
 from pypdfium2 import PdfiumError
 
-from tasks.pdfs.pages import picture
-from tasks.pdfs.reader import LOADED_LATER
-from tasks.sandbox import answer
+from tasks.untrusted.pdfs.pages import picture
+from tasks.untrusted.pdfs.reader import LOADED_LATER
+from tasks.untrusted.sandbox import answer
 
 
 def draw(facts: dict[str, Any], files: Sequence[bytes]) -> tuple[dict[str, Any], bytes]:

@@ -14,7 +14,7 @@ from pyhanko.pdf_utils.misc import PdfReadError
 from pyhanko.pdf_utils.rw_common import PdfHandler
 
 from models.text import one_line
-from tasks.pdfs.reader import entry
+from tasks.untrusted.pdfs.reader import entry
 
 INHERITED = ("/Resources", "/MediaBox", "/CropBox", "/Rotate")
 ASIDE = {"/Type", "/Parent", "/Annots", "/Contents", "/StructParents", "/Tabs", "/Metadata", "/LastModified"}
