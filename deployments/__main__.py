@@ -19,7 +19,7 @@ if TYPE_CHECKING:  # Loading the product takes a second, which --help should not
     from models.board import Board
     from models.casefile import CaseDetail
     from tasks.reminders import Foreseen
-    from tasks.texts import Reader
+    from tasks.text.i18n import Reader
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -406,7 +406,7 @@ def _print_json(told: Any) -> None:
 
 def _reader() -> "Reader":
     from models.person import Language
-    from tasks.texts import Reader
+    from tasks.text.i18n import Reader
 
     return Reader(Language.ENGLISH)
 

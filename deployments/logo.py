@@ -10,7 +10,7 @@ from models.person import Language
 from tasks.logos.evidence import Reason
 from tasks.logos.find import Candidate, Found, find
 from tasks.logos.shape import ShapedLogo, shape
-from tasks.texts import Reader
+from tasks.text.i18n import Reader
 
 TOLD = 20
 """Candidates that are told; what comes after them has hardly anything for it."""

@@ -1,5 +1,6 @@
 """Files we keep: agreements as sent, signed and countersigned. Content never changes; it is known by its SHA-256."""
 
+from enum import StrEnum
 from hashlib import sha256
 from typing import Self
 
@@ -41,3 +42,20 @@ class Document(Base):
     @classmethod
     def by_sha256(cls, session: Session, digest: str) -> Self | None:
         return session.scalars(select(cls).where(cls.sha256 == digest)).one_or_none()
+
+
+class Doubt(StrEnum):
+    """Why a person has to look before the file counts; ``tasks.text.i18n`` has the sentences."""
+
+    NO_SIGNATURE = "no_signature"
+    PAGES_MISSING = "pages_missing"
+    UNVERIFIED = "unverified"
+    SIGNER_UNKNOWN = "signer_unknown"
+    ISSUER_UNCHECKED = "issuer_unchecked"
+    ISSUER_UNTRUSTED = "issuer_untrusted"
+    COVERS_PART = "covers_part"
+    REWRITTEN = "rewritten"
+    MARKED = "marked"
+    COVERED = "covered"
+    BESIDE = "beside"
+    SAYS_MORE = "says_more"

@@ -20,7 +20,7 @@ class ProvisionError(Exception):
     A subclass sets ``says``, an English sentence with ``%(fact)s`` placeholders: what is so, with
     the value, then what to do. Its constructor hands its arguments unchanged to
     ``super().__init__`` and keeps each as an attribute, so that an error survives pickling by
-    Prefect and its sentence can be made in any language (``tasks.texts.explain``).
+    Prefect and its sentence can be made in any language (``tasks.text.i18n.explain``).
     """
 
     status: ClassVar[int] = 409

@@ -30,7 +30,7 @@ from tasks.engine.retry import side_effect
 from tasks.letterheads import letterhead, letterheads
 from tasks.paper import AgreementData, Part, agreement_filename, agreement_parts, render_agreement
 from tasks.signatures import sign_for_provider
-from tasks.texts import Reader
+from tasks.text.i18n import Reader
 from tasks.wording import Texts, current_texts
 
 log = logging.getLogger(__name__)

@@ -15,7 +15,7 @@ from models.onboarding import Onboarding, StepName
 from models.person import AddressForm, Language
 from models.settings import settings
 from tasks.reminders import Foreseen, Held, Reminded, foresee, until_day
-from tasks.texts import Reader, in_markdown
+from tasks.text.i18n import Reader, in_markdown
 
 
 @task(name="show where it stands", cache_policy=NO_CACHE)

@@ -31,7 +31,7 @@ from tasks.paper import (
 )
 from tasks.returned import names_them
 from tasks.seal import own_seal, seal
-from tasks.texts import Reader
+from tasks.text.i18n import Reader
 from tasks.wording import Language, Texts, current_texts
 
 

@@ -11,6 +11,7 @@ from models.agreement import AFTERMATH
 from models.cadence import WaitKind
 from models.db import reading, transaction
 from models.decision import Decision, DecisionKind
+from models.document import Doubt
 from models.exchange import Incoming
 from models.firm import Firm
 from models.onboarding import Onboarding
@@ -20,8 +21,7 @@ from models.settings import settings
 from models.subscription import Interval, Plan
 from tasks.engine.retry import side_effect
 from tasks.inbox import handle
-from tasks.returned import Doubt
-from tasks.texts import Reader, in_markdown
+from tasks.text.i18n import Reader, in_markdown
 
 QUESTIONS = {
     DecisionKind.ADVICE: "Das Unternehmen wünscht Beratung zum Abonnement",

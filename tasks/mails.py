@@ -30,7 +30,7 @@ from models.person import AddressForm, Language
 from models.schedule import Land, now
 from models.settings import settings
 from models.subscription import Interval
-from tasks.texts import CHANGED, MAILS, Reader, render
+from tasks.text.i18n import CHANGED, MAILS, Reader, render
 
 SUBJECT_MOST = 200
 DOTS = "•••"

@@ -6,7 +6,6 @@ The file is a stranger's. It is opened in a process of its own (``tasks.untruste
 import base64
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from enum import StrEnum
 from functools import cache
 from pathlib import Path
 from re import findall
@@ -15,6 +14,7 @@ from typing import Any
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
+from models.document import Doubt
 from models.errors import N_, ProvisionError
 from models.firm import folded
 from models.schedule import now
@@ -146,23 +146,6 @@ _FORBIDDEN: dict[str, type[ReturnRefused]] = {
     "media": FileWithMedia,
 }
 """By ``tasks.untrusted.pdfs.forbidden.Forbidden``, which lives in the other process."""
-
-
-class Doubt(StrEnum):
-    """Why a person has to look before the file counts; ``tasks.texts`` has the sentences."""
-
-    NO_SIGNATURE = "no_signature"
-    PAGES_MISSING = "pages_missing"
-    UNVERIFIED = "unverified"
-    SIGNER_UNKNOWN = "signer_unknown"
-    ISSUER_UNCHECKED = "issuer_unchecked"
-    ISSUER_UNTRUSTED = "issuer_untrusted"
-    COVERS_PART = "covers_part"
-    REWRITTEN = "rewritten"
-    MARKED = "marked"
-    COVERED = "covered"
-    BESIDE = "beside"
-    SAYS_MORE = "says_more"
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from jinja2 import nodes
 
 from deployments.web import labels
 from models.person import AddressForm, Language
-from tasks.texts import LABELS, Reader, environment, translations
+from tasks.text.i18n import LABELS, Reader, environment, translations
 from tests.test_layout import MODULES, ROOT, tree
 
 PARTIAL = {

@@ -46,7 +46,7 @@ from models.db import is_busy
 from models.errors import N_, ProvisionError
 from models.link import LinkExpired, LinkUsed
 from models.settings import settings
-from tasks.texts import explain
+from tasks.text.i18n import explain
 
 log = logging.getLogger(__name__)
 logging.getLogger("uvicorn.access").addFilter(WithoutTokens())

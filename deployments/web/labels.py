@@ -8,7 +8,7 @@ from models.decision import DecisionKind, Verdict
 from models.errors import N_
 from models.exchange import MailKind
 from models.subscription import Interval, Plan
-from tasks.texts import Reader
+from tasks.text.i18n import Reader
 
 STATES = {CaseState.OPEN: N_("open"), CaseState.FINISHED: N_("live"), CaseState.STOPPED: N_("stopped")}
 

@@ -49,7 +49,7 @@ from models.settings import settings
 from models.text import TextTooLong, fitting, one_line, paragraphs
 from tasks import access
 from tasks.engine.passes import kick
-from tasks.texts import Reader, environment, explain
+from tasks.text.i18n import Reader, environment, explain
 
 TEMPLATES = Path(__file__).with_name("templates")
 STATIC = Path(__file__).with_name("static")

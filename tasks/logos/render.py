@@ -1,6 +1,4 @@
-"""From a stranger's picture to a logo in shape and what was measured on it, in the process of
-``tasks.untrusted.sandbox``.
-"""
+"""From a stranger's picture to a logo in shape and what was measured on it, in a limited process."""
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass

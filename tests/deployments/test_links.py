@@ -11,7 +11,7 @@ from models.link import PATHS, Link, Purpose, later_token
 from models.onboarding import Onboarding
 from models.person import Account, AddressForm, Language, Person, Role
 from models.schedule import now
-from tasks.texts import Reader
+from tasks.text.i18n import Reader
 from tests.deployments.browser import Browser
 from tests.factories import advance, opened, registered
 

@@ -23,7 +23,7 @@ from tasks.cases import (
     stop_case,
 )
 from tasks.logos import publish
-from tasks.texts import Reader, explain
+from tasks.text.i18n import Reader, explain
 from tests.factories import (
     FROM,
     PASSWORD,

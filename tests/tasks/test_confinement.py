@@ -173,7 +173,10 @@ def test_it_inherits_neither_settings_nor_open_files(executable, tmp_path, monke
 
 
 def test_it_ends_with_the_process_that_started_it():
-    child = "from tasks.untrusted.confinement import confine; confine(); print('confined', flush=True); import time; time.sleep(60)"
+    child = (
+        "from tasks.untrusted.confinement import confine; confine(); "
+        "print('confined', flush=True); import time; time.sleep(60)"
+    )
     parent = f"import subprocess, sys; subprocess.run([sys.executable, '-c', {child!r}])"
     begun = time.monotonic()
     started = subprocess.Popen([sys.executable, "-c", parent], cwd=ROOT, env=PATHS, stdout=subprocess.PIPE)

@@ -15,10 +15,10 @@ from pyhanko.pdf_utils.metadata.xmp_xml import MetadataStream
 from pyhanko.pdf_utils.writer import copy_into_new_writer
 from pypdf import PdfWriter
 
+from models.document import Doubt
 from models.settings import settings
 from tasks import returned
 from tasks.returned import (
-    Doubt,
     FileDamaged,
     FileLaunches,
     FileLocked,

@@ -16,8 +16,9 @@ from models.onboarding import StepName
 from models.passwords import PasswordGuessable, PasswordTooShort
 from models.person import AddressForm, Language
 from models.schedule import Land
-from tasks import texts
-from tasks.texts import LABELS, Reader, environment, explain, in_markdown, messages, missing_messages, render
+from tasks.text import i18n
+from tasks.text.i18n import LABELS, Reader, environment, explain, in_markdown, render
+from tests.catalogues import messages, missing_messages
 
 ROOT = Path(__file__).parents[2]
 SIE = Reader(Language.GERMAN, AddressForm.SIE)
@@ -40,7 +41,7 @@ def test_the_catalogue_check_sees_every_kind_of_fault(tmp_path, monkeypatch):
         f'{head}msgid "one %(fact)s"\nmsgstr "eins"\n\nmsgid "two"\nmsgstr "zwei"\n\nmsgid "four"\nmsgstr "vier"\n'
     )
     (tmp_path / "de" / "b.po").write_text(f'{head}msgid "two"\nmsgstr "doppelt"\n')
-    monkeypatch.setattr(texts, "CATALOGUES", tmp_path)
+    monkeypatch.setattr(i18n, "CATALOGUES", tmp_path)
 
     faults = "\n".join(missing_messages(tmp_path, "de"))
 
@@ -51,8 +52,8 @@ def test_the_catalogue_check_sees_every_kind_of_fault(tmp_path, monkeypatch):
 
 
 def test_no_french_mark_begins_a_line():
-    written = [str(text) for file in (texts.CATALOGUES / "fr").glob("*.po") for text in translations(file)]
-    written += (texts.CATALOGUES.parent / "agreement" / "fr" / "words.toml").read_text(encoding="utf-8").splitlines()
+    written = [str(text) for file in (i18n.CATALOGUES / "fr").glob("*.po") for text in translations(file)]
+    written += (i18n.CATALOGUES.parent / "agreement" / "fr" / "words.toml").read_text(encoding="utf-8").splitlines()
     assert len(written) > 500
 
     assert [text for text in written if re.search(r"\w [;:!?»]|« ", text)] == []
@@ -61,7 +62,7 @@ def test_no_french_mark_begins_a_line():
 def test_a_blank_stands_between_any_two_sentences():
     said = [text for one in messages(ROOT) for text in ([one.id] if isinstance(one.id, str) else one.id)]
     for catalogue in ("de", "de_du", "fr"):
-        said += [text for file in (texts.CATALOGUES / catalogue).glob("*.po") for text in translations(file)]
+        said += [text for file in (i18n.CATALOGUES / catalogue).glob("*.po") for text in translations(file)]
     assert len(said) > 2000
 
     assert [text for text in said if re.search(r"[.!?…:;,][“”»)]*[A-ZÀ-Þ]|[,;][“”»)]*[a-zß-ÿ]", text)] == []

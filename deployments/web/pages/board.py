@@ -28,7 +28,7 @@ from tasks import cases
 from tasks.cases import CaseThere, FormInvalid
 from tasks.engine.passes import kick
 from tasks.inbox import dismiss, handle_again
-from tasks.texts import explain
+from tasks.text.i18n import explain
 
 router = APIRouter()
 

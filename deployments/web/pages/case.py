@@ -20,6 +20,7 @@ from models.board import DecisionLine
 from models.casefile import Act, CaseDetail, PersonLine
 from models.db import reading
 from models.decision import Decision, DecisionKind, Verdict
+from models.document import Doubt
 from models.errors import N_, NotFound, ProvisionError
 from models.exchange import Outgoing
 from models.firm import BusinessMissing, FirmNameMissing, LineOfBusiness
@@ -34,7 +35,7 @@ from tasks.cases import AddressTaken, DayInvalid, PlanMissing, StopReasonMissing
 from tasks.invitations import InvitationsInvalid
 from tasks.logos.evidence import Reason, Sign
 from tasks.mails import write
-from tasks.texts import Reader, explain
+from tasks.text.i18n import Reader, explain
 
 router = APIRouter()
 
@@ -391,7 +392,7 @@ def _copy_that_came_back(one: DecisionLine, detail: CaseDetail, reader: Reader) 
         {**told, "signed_at": told["signed_at"] and datetime.fromisoformat(told["signed_at"])}
         for told in facts["signatures"]
     ]
-    doubts = [reader.label(returned.Doubt(doubt)) for doubt in facts["doubts"]]
+    doubts = [reader.label(Doubt(doubt)) for doubt in facts["doubts"]]
     beside = [
         {"what": reader.gettext(SHOWN_BESIDE.get(told["entry"], told["entry"])), "texts": told["texts"]}
         for told in facts.get("beside", [])

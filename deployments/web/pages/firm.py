@@ -33,7 +33,7 @@ from tasks import agreements, corrections, firms, invitations, people
 from tasks.invitations import MessageTooLong, NobodyNamed, RegisteredAlready, SentJustNow
 from tasks.logos.publish import choose_offered, offered_picture, permit_logo, restore_logo, supply_logo
 from tasks.people import Needed, NotActive
-from tasks.texts import FIELDS as FIELD_LABELS
+from tasks.text.i18n import FIELDS as FIELD_LABELS
 
 router = APIRouter()
 

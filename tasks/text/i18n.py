@@ -6,7 +6,7 @@ only what differs from ``de``; what is not translated appears in English.
 """
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, datetime
 from enum import StrEnum
@@ -19,7 +19,6 @@ from babel.core import Locale
 from babel.dates import format_date, format_time
 from babel.lists import format_list
 from babel.messages.catalog import Catalog
-from babel.messages.extract import extract
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
 from babel.numbers import format_currency, format_percent
@@ -29,6 +28,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoes
 from models.cadence import Follow, Level, WaitKind
 from models.client import ClientKind
 from models.decision import DecisionKind, Verdict
+from models.document import Doubt
 from models.errors import N_, ProvisionError
 from models.firm import LineOfBusiness
 from models.logo import public_logo
@@ -36,10 +36,9 @@ from models.onboarding import Party, StepName, StepState
 from models.person import AddressForm, Language, Role
 from models.schedule import LOCAL_ZONE, Land, local_day
 from models.subscription import Interval, NoticeUnit, Plan
-from tasks.returned import Doubt
 
-CATALOGUES = Path(__file__).with_name("templates") / "locale"
-MAILS = Path(__file__).with_name("templates") / "mail"
+CATALOGUES = Path(__file__).parents[1] / "templates" / "locale"
+MAILS = Path(__file__).parents[1] / "templates" / "mail"
 LOCALES = {Language.GERMAN: "de_DE", Language.FRENCH: "fr_FR", Language.ENGLISH: "en_GB"}
 
 LABELS: dict[type[StrEnum], dict[Any, str]] = {
@@ -337,7 +336,7 @@ def translations(catalogue: str) -> NullTranslations:
     """All ``.po`` files of a catalogue as one, with its fallback behind it."""
     whole = Catalog(locale=catalogue[:2])
     for file in sorted((CATALOGUES / catalogue).glob("*.po")):
-        for message in _read(file):
+        for message in catalogue_of(file):
             whole[message.id] = message
     compiled = BytesIO()
     write_mo(compiled, whole)
@@ -348,72 +347,7 @@ def translations(catalogue: str) -> NullTranslations:
     return made
 
 
-def _read(file: Path) -> Catalog:
+def catalogue_of(file: Path) -> Catalog:
+    """What stands in one ``.po`` file."""
     with file.open("rb") as opened:
         return read_po(opened, locale=file.parent.name[:2])
-
-
-@dataclass(frozen=True)
-class Message:
-    """One message where it stands in code or template, or in a catalogue."""
-
-    file: str
-    line: int
-    id: str | tuple[str, ...]
-
-
-def messages(root: Path) -> Iterator[Message]:
-    """Every message that code and templates under *root* show to people."""
-    reading = environment(Reader(Language.ENGLISH))
-    for folder in ("models", "tasks", "flows", "deployments"):
-        for file in sorted((root / folder).rglob("*")):
-            name = str(file.relative_to(root))
-            if file.suffix == ".py":
-                with file.open("rb") as source:
-                    keywords = {"_": None, "N_": None, "gettext": None, "ngettext": (1, 2)}
-                    for line, message, _, _ in extract("python", source, keywords):
-                        yield Message(name, line, message)
-            elif "templates" in file.parts and file.suffix in {".html", ".txt", ".xml", ".svg"}:
-                for line, call, found in reading.extract_translations(file.read_text()):  # type: ignore[attr-defined]
-                    texts = [text for text in ([found] if isinstance(found, str) else found or []) if text]
-                    if texts:
-                        yield Message(name, line, tuple(texts[:2]) if call == "ngettext" else texts[0])
-
-
-def missing_messages(root: Path, catalogue: str) -> list[str]:
-    """What this catalogue owes the reader, a line each: not translated, stale, contradictory, other placeholders."""
-    wanted = {message.id: message for message in messages(root)}
-    known: dict[Any, tuple[str, Any]] = {}
-    faults = []
-    for file in sorted((CATALOGUES / catalogue).glob("*.po")):
-        name = f"{catalogue}/{file.name}"
-        book = _read(file)
-        faults += [f"{name}: obsolete: {message!r}" for message in book.obsolete]
-        for entry in book:
-            if not entry.id:
-                continue
-            if entry.fuzzy or not all(_forms(entry.string)):
-                faults.append(f"{name}:{entry.lineno}: not translated: {entry.id!r}")
-            elif entry.id not in wanted:
-                faults.append(f"{name}:{entry.lineno}: nobody says this any more: {entry.id!r}")
-            elif known.get(entry.id, ("", entry.string))[1] != entry.string:
-                faults.append(f"{name}:{entry.lineno}: translated otherwise in {known[entry.id][0]}: {entry.id!r}")
-            else:
-                faults += [f"{name}:{entry.lineno}: other placeholders than {entry.id!r}"] * _differ(entry)
-                known[entry.id] = (name, entry.string)
-    if catalogue != "de_du":
-        faults += [f"{m.file}:{m.line}: not in {catalogue}: {m.id!r}" for m in wanted.values() if m.id not in known]
-    return faults
-
-
-def _differ(entry: Any) -> bool:
-    """Whether a translation needs other facts than its message."""
-    said, told = (
-        {frozenset(re.findall(r"%\(\w+\)s", text)) for text in _forms(texts)[-1:]} for texts in (entry.id, entry.string)
-    )
-    return said != told
-
-
-def _forms(text: Any) -> list[str]:
-    """A message as the list of its forms, one for each grammatical number."""
-    return [text] if isinstance(text, str) else list(text or [""])
