@@ -3,7 +3,7 @@
 from prefect import flow
 
 from models.exchange import Urgency
-from tasks.delivery import deliver_outbox
+from tasks.mail.delivery import deliver_outbox
 
 
 @flow(name="deliver", flow_run_name="deliver", retries=0)

@@ -1,7 +1,8 @@
 """What leaves the house and what comes in, each row written in the same transaction as its reason or before its effect.
 
-Outbox: mails waiting to leave. The row says what to say to whom; the text is made when it leaves (``tasks.delivery``).
-Inbox: events from outside, stored once under their sender's id, handled afterwards (``flows.receive``).
+Outbox: mails waiting to leave. The row says what to say to whom; the text is made when it leaves
+(``tasks.mail.delivery``). Inbox: events from outside, stored once under their sender's id, handled afterwards
+(``flows.receive``).
 """
 
 import hmac

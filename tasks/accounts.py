@@ -38,7 +38,7 @@ from tasks.access import mail_reset, use_up_links
 from tasks.agreements import mail_agreement, send_anew
 from tasks.cases import Turn, add_people
 from tasks.engine.retry import side_effect
-from tasks.letterheads import letterhead, letterheads
+from tasks.mail.letterheads import letterhead, letterheads
 from tasks.people import replace
 
 STEP_OF = {

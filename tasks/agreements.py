@@ -27,7 +27,7 @@ from models.subscription import Subscription
 from tasks.cases import Turn
 from tasks.completion import complete_agreement, kept_texts
 from tasks.engine.retry import side_effect
-from tasks.letterheads import letterhead, letterheads
+from tasks.mail.letterheads import letterhead, letterheads
 from tasks.paper import AgreementData, Part, agreement_filename, agreement_parts, render_agreement
 from tasks.signatures import sign_for_provider
 from tasks.text.i18n import Reader

@@ -29,8 +29,8 @@ from models.subscription import Change, Interval, Plan, Subscription
 from models.text import TextTooLong, fitting, paragraphs
 from tasks.engine.passes import kick
 from tasks.engine.retry import side_effect
-from tasks.letterheads import letterhead
 from tasks.logos.publish import logo_chosen
+from tasks.mail.letterheads import letterhead
 from tasks.people import end_doubles, stop_waiting_for
 from tasks.signatures import give_back, refuse_signature, sign_for_firm, sign_for_provider
 

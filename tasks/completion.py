@@ -17,7 +17,7 @@ from models.onboarding import Onboarding, StepName
 from models.person import Person, Role
 from models.schedule import now
 from models.settings import settings
-from tasks.letterheads import letterhead
+from tasks.mail.letterheads import letterhead
 from tasks.paper import (
     Authentication,
     DigitalSignature,

@@ -19,7 +19,7 @@ from models.schedule import Land, now
 from models.settings import settings
 from models.subscription import Subscription
 from tasks.access import replan
-from tasks.letterheads import letterhead
+from tasks.mail.letterheads import letterhead
 
 GATHER = timedelta(minutes=10)
 """In which changes of details are told in one mail."""

@@ -12,11 +12,11 @@ from models.request import OnboardingRequest
 from models.schedule import now
 from tasks.accounts import registered_elsewhere
 from tasks.answers import decline_by_notice, sign_by_notice
-from tasks.bounces import note_bounce
 from tasks.cases import answer_decision, start_case
 from tasks.engine.passes import kick
 from tasks.engine.prefect_client import start_run
 from tasks.engine.retry import side_effect
+from tasks.mail.address_holds import note_bounce
 
 EVENTS_AT_ONCE = 200
 

@@ -18,8 +18,8 @@ from models.onboarding import Onboarding, Reminder
 from models.person import Account, Person, Role
 from models.schedule import now
 from tasks.access import Manners, told
-from tasks.bounces import ask_for_addresses
-from tasks.letterheads import letterhead
+from tasks.mail.address_holds import ask_for_addresses
+from tasks.mail.letterheads import letterhead
 
 
 class Needed(ProvisionError):

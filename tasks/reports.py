@@ -23,7 +23,7 @@ from models.exchange import Incoming
 from models.schedule import now
 from models.text import one_line, paragraphs
 from tasks.inbox import handle
-from tasks.refusals import Blame, blame
+from tasks.mail.refusals import Blame, blame
 
 LARGEST_REPORT = 30_000_000
 LONGEST_LETTER, LONGEST_LINE = 64_000, 400

@@ -16,7 +16,7 @@ from models.exchange import MailKind, Outgoing
 from models.link import Link, Purpose
 from models.onboarding import Onboarding
 from models.person import Person
-from tasks.letterheads import letterhead
+from tasks.mail.letterheads import letterhead
 from tasks.people import let_go
 from tasks.returned import names_them
 

@@ -35,7 +35,7 @@ from models.text import fitting, one_line
 from tasks.agreements import behind, mail_agreement, opened, require_asked, sha256_of
 from tasks.answers import keep_signature
 from tasks.cases import Turn, add_people
-from tasks.letterheads import letterhead
+from tasks.mail.letterheads import letterhead
 from tasks.paper import part_files
 from tasks.people import let_go
 

@@ -16,9 +16,9 @@ from models.person import Person, Role
 from models.schedule import now
 from tasks.accounts import STEP_OF, invite, welcome
 from tasks.agreements import mail_agreement
-from tasks.bounces import ask_for_addresses
 from tasks.cases import Turn, tell_of_number
-from tasks.letterheads import letterhead
+from tasks.mail.address_holds import ask_for_addresses
+from tasks.mail.letterheads import letterhead
 
 
 class NotStopped(ProvisionError):

@@ -9,7 +9,8 @@ from typing import Any
 from babel.messages.extract import extract
 
 from models.person import Language
-from tasks.text.i18n import CATALOGUES, Reader, catalogue_of, environment
+from tasks.text import i18n
+from tasks.text.i18n import Reader, catalogue_of, environment
 
 
 @dataclass(frozen=True)
@@ -44,7 +45,7 @@ def missing_messages(root: Path, catalogue: str) -> list[str]:
     wanted = {message.id: message for message in messages(root)}
     known: dict[Any, tuple[str, Any]] = {}
     faults = []
-    for file in sorted((CATALOGUES / catalogue).glob("*.po")):
+    for file in sorted((i18n.CATALOGUES / catalogue).glob("*.po")):
         name = f"{catalogue}/{file.name}"
         book = catalogue_of(file)
         faults += [f"{name}: obsolete: {message!r}" for message in book.obsolete]

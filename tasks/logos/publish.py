@@ -19,10 +19,10 @@ from models.request import WebsiteMissing
 from models.schedule import now
 from models.text import fitting, one_line
 from tasks.engine.retry import side_effect
-from tasks.letterheads import letterhead
 from tasks.logos.fetch import Faltered
 from tasks.logos.find import CONFIDENT, Candidate, Kind, find
 from tasks.logos.shape import ShapedLogo, shape
+from tasks.mail.letterheads import letterhead
 
 GRANTOR_MOST = 200
 PATIENCE = timedelta(hours=2)

@@ -16,7 +16,7 @@ from models.db import reading, transaction
 from models.exchange import MailKind, Outgoing
 from models.person import Person, Role
 from models.schedule import now
-from tasks.delivery import deliver_due
+from tasks.mail.delivery import deliver_due
 from tests import factories
 
 pytestmark = pytest.mark.benchmark

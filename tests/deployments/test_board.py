@@ -30,8 +30,8 @@ from models.schedule import now
 from models.settings import settings
 from models.subscription import Change, Subscription
 from tasks import answers, cases
-from tasks.bounces import bounced, given_up
 from tasks.inbox import handle_events
+from tasks.mail.address_holds import bounced, given_up
 from tests import factories
 from tests.deployments.browser import entries
 from tests.signing import digitally_signed, scanned, trust_roots

@@ -14,7 +14,7 @@ from models.link import Link, Purpose
 from models.onboarding import STUCK_AFTER, Onboarding, Reminder
 from models.person import Person, Role
 from models.schedule import now
-from tasks.bounces import bounced
+from tasks.mail.address_holds import bounced
 from tests import factories
 from tests.deployments.test_board import Browser, text
 

@@ -21,7 +21,7 @@ from models.person import Person, Role
 from models.request import Named
 from models.settings import settings
 from tasks import cases, invitations
-from tasks.delivery import deliver_due
+from tasks.mail.delivery import deliver_due
 from tests import factories
 
 WHEN = os.environ.get("KILL", "after_commit")

@@ -14,7 +14,7 @@ from models.person import Account, AddressForm, Language, NameMissing, Person, R
 from models.request import Named
 from models.schedule import now
 from tasks import access, accounts, firms, invitations
-from tasks.bounces import note_bounce
+from tasks.mail.address_holds import note_bounce
 from tests.factories import (
     PASSWORD,
     advance,

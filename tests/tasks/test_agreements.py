@@ -21,7 +21,7 @@ from tasks import agreements, answers, cases, completion, corrections, signing
 from tasks.agreements import conclude_agreement, expire_agreements
 from tasks.cases import answer_decision
 from tasks.decisions import form_of
-from tasks.mails import write
+from tasks.mail.compose import write
 from tasks.returned import LARGEST, FileTooLarge, FileWithScript, NotAPdf, NothingSigned, OtherTextSigned
 from tasks.wording import SAMPLES
 from tests import factories

@@ -15,7 +15,7 @@ from models.exchange import Outgoing
 from models.link import Link, LinkExpired, Purpose
 from models.schedule import now
 from tasks import access, accounts, agreements, firms, operators, signing
-from tasks.mails import write
+from tasks.mail.compose import write
 from tasks.reminders import send_reminders
 from tasks.text.i18n import Reader
 from tests.factories import FROM, advance, opened, read_all, token, with_client, with_organiser

@@ -13,7 +13,6 @@ from models.person import NoLongerInvited, Person, Role
 from models.request import AddressTwice, Named
 from models.settings import settings
 from tasks import accounts
-from tasks.bounces import note_bounce
 from tasks.invitations import (
     InvitationsInvalid,
     InvitationsToday,
@@ -29,6 +28,7 @@ from tasks.invitations import (
     no_caseworkers,
     resend,
 )
+from tasks.mail.address_holds import note_bounce
 from tasks.people import withdraw
 from tests.factories import (
     advance,

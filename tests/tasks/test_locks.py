@@ -19,9 +19,10 @@ from models.onboarding import Onboarding, Reminder, StepName
 from models.person import Account, Person, Role
 from models.request import Named
 from models.schedule import now
-from tasks import access, accounts, cadences, cases, corrections, delivery, later, stopped
-from tasks.bounces import note_bounce
+from tasks import access, accounts, cadences, cases, corrections, later, stopped
 from tasks.decisions import take_answer
+from tasks.mail import delivery
+from tasks.mail.address_holds import note_bounce
 from tasks.operators import escalate_overdue, tell_new
 from tasks.reminders import send_reminders
 from tests import factories

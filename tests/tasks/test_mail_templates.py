@@ -21,7 +21,7 @@ from models.logo import public_logo
 from models.person import AddressForm, Language
 from models.schedule import now
 from models.settings import settings
-from tasks.mails import write
+from tasks.mail.compose import write
 from tests import factories
 
 FIRM = "Anwaltskanzlei Freitag & Kollegen"

@@ -15,8 +15,9 @@ from models.passwords import PasswordNamesYou
 from models.person import Account, AddressForm, Language, hash_password
 from models.schedule import now
 from models.settings import settings
-from tasks import access, cadences, delivery, operators
-from tasks.mails import write
+from tasks import access, cadences, operators
+from tasks.mail import delivery
+from tasks.mail.compose import write
 from tasks.reminders import send_reminders
 from tests import factories
 from tests.factories import at_once, everything

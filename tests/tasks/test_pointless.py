@@ -24,7 +24,6 @@ from tasks import (
     cases,
     completion,
     corrections,
-    delivery,
     firms,
     invitations,
     later,
@@ -34,7 +33,8 @@ from tasks import (
     signing,
     stopped,
 )
-from tasks.bounces import given_up, note_bounce
+from tasks.mail import delivery
+from tasks.mail.address_holds import given_up, note_bounce
 from tests import factories
 from tests.factories import FROM, firm_of
 from tests.signing import scanned

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tasks.refusals import Blame, blame, is_ours_for_sure
+from tasks.mail.refusals import Blame, blame, is_ours_for_sure
 
 ADDRESS = [
     "550 5.1.1 <erika@freitag.example>: Recipient address rejected: User unknown in virtual mailbox table",

@@ -15,10 +15,10 @@ from models.person import Person, Role
 from models.request import Named
 from models.schedule import Hours, now
 from tasks import accounts, answers
-from tasks.bounces import note_bounce
 from tasks.cadences import inherit_cadence, missed, pause, resume, set_cadence
 from tasks.invitations import SentJustNow, SentOften, add_caseworkers, add_clients, resend
-from tasks.mails import write
+from tasks.mail.address_holds import note_bounce
+from tasks.mail.compose import write
 from tasks.reminders import REMINDERS_AT_ONCE, Held, foresee, send_reminders
 from tests.factories import (
     advance,

@@ -35,8 +35,8 @@ from models.settings import settings
 from models.subscription import Subscription
 from tasks import accounts, agreements, answers, cases, invitations, signing
 from tasks.agreements import NewVersionSent, NotAsked, conclude_agreement, expire_agreements
-from tasks.delivery import deliver_due
-from tasks.mails import write
+from tasks.mail.compose import write
+from tasks.mail.delivery import deliver_due
 from tasks.reminders import send_reminders
 from tasks.signing import DrawingUnreadable, FunctionMissing, OwnAddress, draw
 from tests.factories import (

@@ -25,8 +25,8 @@ from models.settings import settings
 from tasks import accounts, agreements, answers, cases, corrections, firms, invitations, later, people, signing, stopped
 from tasks.access import Manners
 from tasks.answers import decline_by_notice, sign_by_notice
-from tasks.bounces import note_bounce
 from tasks.logos import publish
+from tasks.mail.address_holds import note_bounce
 from tasks.operators import escalate_overdue
 from tasks.reminders import send_reminders
 from tests import factories

@@ -18,7 +18,7 @@ from models.subscription import DiscountInvalid, NoticeInvalid, PriceInvalid
 from tasks import agreements, answers, cases, evidence, invitations, stopped
 from tasks.agreements import signer_of
 from tasks.decisions import form_of, take_answer
-from tasks.mails import write
+from tasks.mail.compose import write
 from tests.factories import (
     advance,
     agreement,

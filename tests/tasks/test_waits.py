@@ -11,8 +11,8 @@ from models.onboarding import Reminder, StepName
 from models.person import Person, Role
 from models.request import Named
 from tasks import accounts, agreements, answers, cadences, cases, corrections, invitations, people, signing
-from tasks.bounces import note_bounce
 from tasks.cases import AddressSettled
+from tasks.mail.address_holds import note_bounce
 from tests import factories
 from tests.factories import FROM, firm_of, give_logo
 

@@ -34,7 +34,7 @@ from tasks import agreements, cases, corrections, invitations, people, returned,
 from tasks.cases import AddressTaken, DayInvalid, PlanMissing, StopReasonMissing
 from tasks.invitations import InvitationsInvalid
 from tasks.logos.evidence import Reason, Sign
-from tasks.mails import write
+from tasks.mail.compose import write
 from tasks.text.i18n import Reader, explain
 
 router = APIRouter()

@@ -33,10 +33,10 @@ from models.onboarding import Onboarding
 from models.person import Person
 from models.schedule import now
 from models.settings import settings
-from tasks.bounces import bounced, given_up
 from tasks.engine.retry import patiently, side_effect
-from tasks.mails import ascii_address, write
-from tasks.refusals import Blame, blame, is_ours_for_sure
+from tasks.mail.address_holds import bounced, given_up
+from tasks.mail.compose import ascii_address, write
+from tasks.mail.refusals import Blame, blame, is_ours_for_sure
 
 log = logging.getLogger(__name__)
 
