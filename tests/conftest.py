@@ -6,6 +6,7 @@ Tests of models and tasks that use the database run twice: on SQLite and on Post
 import os
 import pkgutil
 import shutil
+import signal
 import socket
 from contextlib import contextmanager
 from dataclasses import replace
@@ -47,6 +48,12 @@ def pytest_generate_tests(metafunc: pytest.Metafunc):
     used = {getattr(value, "__module__", getattr(value, "__name__", "")) for value in vars(metafunc.module).values()}
     if Path(metafunc.module.__file__).parent in TWICE and used & {"models.db", "tests.factories"}:
         metafunc.parametrize("product", ["sqlite", "postgresql"], indirect=True)
+
+
+def pytest_configure():
+    """Who starts the tests in the background ignores Ctrl-C; what they start is still ended by it."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 class Together(LoadScopeScheduling):
