@@ -199,7 +199,7 @@ def operator(
 ) -> None:
     """Let somebody work as an operator, and print the link with which they set their password, good for one hour."""
     from models.person import Language, email_address
-    from tasks.operators import appoint
+    from tasks.people.operators import appoint
 
     if language and language not in list(Language):
         raise typer.BadParameter("de, fr or en", param_hint="--language")

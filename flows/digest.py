@@ -2,7 +2,7 @@
 
 from prefect import flow
 
-from tasks.operators import send_digests
+from tasks.people.operators import send_digests
 
 
 @flow(name="digest", flow_run_name="digest", retries=0)

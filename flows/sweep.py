@@ -8,7 +8,7 @@ from prefect.client.schemas.objects import State
 from tasks.agreements import expire_agreements
 from tasks.engine.passes import show_all_decisions, start_due_passes
 from tasks.inbox import handle_events
-from tasks.operators import escalate_overdue, tell_new
+from tasks.people.operators import escalate_overdue, tell_new
 
 
 @flow(name="sweep", flow_run_name="sweep", retries=0)

@@ -31,7 +31,7 @@ from tasks.engine.passes import kick
 from tasks.engine.retry import side_effect
 from tasks.logos.publish import logo_chosen
 from tasks.mail.letterheads import letterhead
-from tasks.people import end_doubles, stop_waiting_for
+from tasks.people.membership import end_doubles, stop_waiting_for
 from tasks.signatures import give_back, refuse_signature, sign_for_firm, sign_for_provider
 
 REASON_MOST = 2000

@@ -22,7 +22,7 @@ from models.schedule import now
 from tasks.accounts import invite, name_contact
 from tasks.cases import Turn
 from tasks.firms import tell_of_change
-from tasks.people import end_doubles, replace
+from tasks.people.membership import end_doubles, replace
 
 CONTACTS_A_DAY = 5
 

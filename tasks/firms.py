@@ -18,8 +18,8 @@ from models.person import Account, Person, Role
 from models.schedule import Land, now
 from models.settings import settings
 from models.subscription import Subscription
-from tasks.access import replan
 from tasks.mail.letterheads import letterhead
+from tasks.people.sessions import replan
 
 GATHER = timedelta(minutes=10)
 """In which changes of details are told in one mail."""

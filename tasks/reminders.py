@@ -33,7 +33,7 @@ from tasks.cases import Turn
 from tasks.engine.passes import kick_mail
 from tasks.engine.retry import raise_all, side_effect
 from tasks.mail.letterheads import letterheads
-from tasks.operators import question, remind_operators, tell_managers
+from tasks.people.operators import question, remind_operators, tell_managers
 
 REMINDERS_AT_ONCE = 200
 TOGETHER = timedelta(hours=1)

@@ -17,7 +17,7 @@ from models.link import Link, Purpose
 from models.onboarding import Onboarding
 from models.person import Person
 from tasks.mail.letterheads import letterhead
-from tasks.people import let_go
+from tasks.people.membership import let_go
 from tasks.returned import names_them
 
 

@@ -37,7 +37,7 @@ from tasks.answers import keep_signature
 from tasks.cases import Turn, add_people
 from tasks.mail.letterheads import letterhead
 from tasks.paper import part_files
-from tasks.people import let_go
+from tasks.people.membership import let_go
 
 GRID = 1000, 300
 """Width and height of the field in which a signature is drawn; strokes come in these units."""

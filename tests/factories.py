@@ -17,8 +17,9 @@ from models.onboarding import Onboarding
 from models.person import Account, AddressForm, Language, Person, Role, hash_password
 from models.request import Named, OnboardingRequest
 from models.schedule import now
-from tasks import access, accounts, agreements, cases, company_ids, invitations, signing, subscriptions
+from tasks import accounts, agreements, cases, company_ids, invitations, signing, subscriptions
 from tasks.logos import publish
+from tasks.people import sessions
 
 PASSWORD = "drei grüne Füchse tanzen"
 
@@ -199,7 +200,7 @@ def operator(email: str = "operator@convent-it.example", *, manager: bool = Fals
         )
         account.digest_at = account.confirmed_at = at
         session.add(account)
-    return access.sign_in(email, PASSWORD)
+    return sessions.sign_in(email, PASSWORD)
 
 
 def firm_of(case_id: int) -> int:

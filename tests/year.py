@@ -24,7 +24,7 @@ from models.schedule import Hours, Land
 from tasks.accounts import STEP_OF, invite
 from tasks.agreements import mail_agreement
 from tasks.cases import Turn
-from tasks.operators import tell_new
+from tasks.people.operators import tell_new
 from tasks.reminders import Reminded, send_reminders
 
 BEGIN = datetime(2026, 1, 5, 7, tzinfo=UTC)  # A Monday.

@@ -47,8 +47,8 @@ from models.person import (
 )
 from models.settings import settings
 from models.text import TextTooLong, fitting, one_line, paragraphs
-from tasks import access
 from tasks.engine.passes import kick
+from tasks.people import sessions
 from tasks.text.i18n import Reader, environment, explain
 
 TEMPLATES = Path(__file__).with_name("templates")
@@ -153,7 +153,7 @@ class Form:
 class Visit:
     """A request, the person behind it as far as known, and the pages made for them."""
 
-    def __init__(self, request: Request, visitor: access.Visitor | None = None) -> None:
+    def __init__(self, request: Request, visitor: sessions.Visitor | None = None) -> None:
         self.request = request
         self.visitor = visitor
         self.browser = cookie(request, "browser") or token_urlsafe(16)
@@ -166,7 +166,7 @@ class Visit:
             self.speak_to(visitor)
         request.state.visit = self
 
-    def speak_to(self, person: Person | Account | access.Visitor) -> None:
+    def speak_to(self, person: Person | Account | sessions.Visitor) -> None:
         """From here on in this person's language (unless another was chosen), Sie or Du as they like it."""
         self.reader = Reader(self._chosen or person.language, person.address_form)
 
@@ -181,13 +181,13 @@ class Visit:
     def guest(self) -> bool:
         return self.visitor is None
 
-    def signed_in(self) -> access.Visitor:
+    def signed_in(self) -> sessions.Visitor:
         """The visitor; raises SignInFirst."""
         if self.visitor is None:
             raise SignInFirst
         return self.visitor
 
-    def require_operator(self) -> access.Visitor:
+    def require_operator(self) -> sessions.Visitor:
         """The visitor, who works for the provider; raises SignInFirst or NotFound."""
         visitor = self.signed_in()
         if not visitor.is_operator:
@@ -196,7 +196,7 @@ class Visit:
             origin.set({"ip": ip(self.request), "agent": agent(self.request, 200)})
         return visitor
 
-    def require_manager(self) -> access.Visitor:
+    def require_manager(self) -> sessions.Visitor:
         """The visitor, who looks after operators; raises SignInFirst, NotFound, ManagersOnly."""
         visitor = self.require_operator()
         if not visitor.is_manager:
@@ -207,7 +207,7 @@ class Visit:
         """What the visitor is to this firm; empty for strangers."""
         return {one.role for one in self.signed_in().memberships if one.firm_id == firm_id}
 
-    def require(self, firm_id: int, *roles: Role) -> access.Visitor:
+    def require(self, firm_id: int, *roles: Role) -> sessions.Visitor:
         """The visitor, who has one of the roles at the firm, or is an operator who only looks.
 
         Raises SignInFirst; NotFound for strangers, who do not learn whether there is such a firm; NotForYou for
@@ -330,7 +330,7 @@ class Visit:
 class Submission(Visit):
     """A form that was sent, its token checked."""
 
-    def __init__(self, request: Request, visitor: access.Visitor | None, sent: FormData) -> None:
+    def __init__(self, request: Request, visitor: sessions.Visitor | None, sent: FormData) -> None:
         super().__init__(request, visitor)
         self._sent = sent
 
@@ -402,9 +402,9 @@ class Submission(Visit):
 def visit(request: Request) -> Visit:
     """Whoever comes by a link from a mail is spoken to as they like it, also where the link opens nothing any more."""
     token = cookie(request, "session")
-    opened = Visit(request, access.signed_in(token) if token else None)
+    opened = Visit(request, sessions.signed_in(token) if token else None)
     link = request.path_params.get("token") or request.query_params.get("business_member")
-    holder = access.holder(link) if link else None
+    holder = sessions.holder(link) if link else None
     if holder is not None:
         opened.speak_to(holder)
     return opened

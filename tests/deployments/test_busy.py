@@ -150,7 +150,7 @@ def test_a_link_that_was_asked_for_while_the_database_was_busy_is_sent_all_the_s
                 ask(email)
         ask(email)
 
-    monkeypatch.setattr("tasks.access.ask_for_reset", busy_at_first)
+    monkeypatch.setattr("tasks.people.sessions.ask_for_reset", busy_at_first)
     Browser().send_form("/auth/forgot", email=ERIKA)
 
     assert len(tries) == 2

@@ -18,7 +18,7 @@ from models.db import Base, engine, reading, transaction
 from models.link import Purpose
 from models.person import Account
 from models.settings import settings
-from tasks import access
+from tasks.people import sessions
 from tasks.seal import own_seal
 from tasks.wording import SAMPLES
 from tests import factories
@@ -166,10 +166,10 @@ def test_an_operator_sets_a_password_with_the_link_once():
 
     assert said.startswith(settings().base_url + "/auth/reset/")
     assert "op@convent-it.example is an operator" in noted
-    session_token = access.reset_password(said.strip().rpartition("/")[2], factories.PASSWORD)
-    assert access.signed_in(session_token).is_operator
+    session_token = sessions.reset_password(said.strip().rpartition("/")[2], factories.PASSWORD)
+    assert sessions.signed_in(session_token).is_operator
     with pytest.raises(Exception, match="done its work"):
-        access.reset_password(said.strip().rpartition("/")[2], factories.PASSWORD)
+        sessions.reset_password(said.strip().rpartition("/")[2], factories.PASSWORD)
 
 
 def test_somebody_who_has_an_account_becomes_an_operator_with_the_same_account():

@@ -12,7 +12,7 @@ from models.firm import Firm
 from models.link import Link, Purpose
 from models.person import Account
 from models.schedule import now
-from tasks import access
+from tasks.people import sessions
 from tests import factories
 from tests.deployments.browser import Browser, entries, errors
 from tests.factories import PASSWORD, token
@@ -49,7 +49,7 @@ def filled(case_id):
         session.get_one(Firm, firm_id).offered_numbers = [861273, 861274]
     later = factories.opened("test:2", organiser={"name": "Paula Berg", "email": PAULA})
     factories.advance(later)
-    organiser, operator = Browser(access.sign_in(ERIKA, PASSWORD)), Browser(factories.operator(manager=True))
+    organiser, operator = Browser(sessions.sign_in(ERIKA, PASSWORD)), Browser(factories.operator(manager=True))
     guest = [
         *("/auth/login", "/auth/forgot", "/auth/register?business_member", f"/auth/reset/{reset}"),
         f"/auth/register?business_member={token(PAULA, Purpose.REGISTER)}",

@@ -6,7 +6,7 @@ import pytest
 from bs4 import BeautifulSoup
 
 from deployments.web.visit import STATIC
-from tasks import access
+from tasks.people import sessions
 from tests import factories
 from tests.deployments.browser import Browser
 from tests.factories import PASSWORD
@@ -25,7 +25,7 @@ def test_what_people_typed_is_broken_where_it_is_longer_than_a_column_of_a_table
     case_id = factories.countersigned(firm_name=FIRM, caseworkers=[named])
     factories.opened("test:2", firm_name=FIRM, plan=None, interval=None)
     firm = f"/firm/{factories.firm_of(case_id)}"
-    organiser = Browser(access.sign_in("erika@freitag.example", PASSWORD))
+    organiser = Browser(sessions.sign_in("erika@freitag.example", PASSWORD))
     operator = Browser(factories.operator(f"{LONG.lower()}@convent-it.example"))
     board = [f"/cases/{case_id}", "", "/decisions", f"/cases/{case_id}/reminders", "/operators"]
     board.append("/reminders/foreseen?until=2027-01-31")

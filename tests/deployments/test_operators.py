@@ -12,9 +12,9 @@ from models.decision import Decision
 from models.exchange import MOST_ATTEMPTS, Incoming
 from models.person import Account
 from models.schedule import now
-from tasks import access
-from tasks import operators as tasks
-from tasks.operators import today
+from tasks.people import sessions
+from tasks.people.membership import operators as tasks
+from tasks.people.operators import today
 from tests import factories
 from tests.deployments.test_board import Browser, text
 
@@ -102,7 +102,7 @@ def test_an_operator_chooses_a_language_in_which_the_board_speaks(bea):
 
     assert answer.headers["location"] == f"{PAGE}?said=spoken"
     assert account(BEA).language == "fr"
-    assert "Opérateurs" in text(Browser(access.sign_in(BEA, factories.PASSWORD)).get(PAGE))
+    assert "Opérateurs" in text(Browser(sessions.sign_in(BEA, factories.PASSWORD)).get(PAGE))
 
 
 def test_a_manager_invites_in_the_language_of_who_is_invited(ada):

@@ -12,7 +12,7 @@ from models.person import Person, Role
 from models.request import Named
 from models.schedule import Hours, Land
 from tasks import invitations
-from tasks.access import sign_in
+from tasks.people.sessions import sign_in
 from tests import factories
 from tests.deployments.browser import Browser, entries, errors
 from tests.factories import PASSWORD, opened, registered, with_organiser

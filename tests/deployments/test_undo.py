@@ -9,8 +9,8 @@ from models.db import reading
 from models.firm import Firm, LineOfBusiness
 from models.person import Person, Role
 from tasks import corrections
-from tasks.access import sign_in
 from tasks.corrections import CONTACTS_A_DAY
+from tasks.people.sessions import sign_in
 from tests.deployments.browser import Browser, entries
 from tests.factories import PASSWORD, advance, opened, operator, registered
 

@@ -19,9 +19,9 @@ from models.person import (
     verify_password,
 )
 from models.schedule import now
-from tasks import access
-from tasks.access import sign_in
 from tasks.accounts import registered_elsewhere
+from tasks.people import sessions
+from tasks.people.sessions import sign_in
 from tests.factories import PASSWORD, advance, firm_of, opened
 
 LEO = "leo@freitag.example"
@@ -114,7 +114,7 @@ def test_who_has_an_account_joins_with_its_password_only(account):
 
 
 def test_a_password_that_was_changed_while_it_was_verified_opens_nothing(account, monkeypatch):
-    verify = access.verify_password
+    verify = sessions.verify_password
 
     def changed(known, password):
         verified, other = verify(known, password), hash_password("sieben rote Vögel singen")
@@ -122,7 +122,7 @@ def test_a_password_that_was_changed_while_it_was_verified_opens_nothing(account
             Account.by_email(session, LEO).keep_password(session, other)
         return verified
 
-    monkeypatch.setattr(access, "verify_password", changed)
+    monkeypatch.setattr(sessions, "verify_password", changed)
 
     with pytest.raises(SignInRefused):
         sign_in(LEO, PASSWORD)

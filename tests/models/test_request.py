@@ -12,7 +12,7 @@ from models.mail_server import MailServer
 from models.person import AddressUnwritable, NameMissing, name_parts
 from models.request import LineUnclear, check_people, named, parse_people
 from models.schedule import now
-from tasks.operators import appoint
+from tasks.people.operators import appoint
 from tests.factories import request
 
 ROOT = Path(__file__).parents[2]

@@ -13,8 +13,9 @@ from models.passwords import PasswordNamesYou, PasswordTooShort
 from models.person import Account, AddressForm, Language, NameMissing, Person, Role, SignInRefused
 from models.request import Named
 from models.schedule import now
-from tasks import access, accounts, firms, invitations
+from tasks import accounts, firms, invitations
 from tasks.mail.address_holds import note_bounce
+from tasks.people import sessions
 from tests.factories import (
     PASSWORD,
     advance,
@@ -91,7 +92,7 @@ def test_registering_confirms_the_address_signs_in_and_uses_up_the_link():
     session_token, moved = register()
 
     assert moved == case_id
-    visitor = access.signed_in(session_token)
+    visitor = sessions.signed_in(session_token)
     assert (visitor.email, visitor.language, visitor.memberships[0].name) == (ERIKA, Language.FRENCH, "Erika Müster")
     assert visitor.may(case(case_id).firm_id, Role.ORGANISER)
     assert not visitor.is_operator
@@ -198,7 +199,7 @@ def test_one_human_being_in_two_roles_has_one_account():
 
     with pytest.raises(SignInRefused):
         accounts.register(link, Purpose.ACTIVATE, "eine ganz andere Losung 7", **MANNERS)
-    visitor = access.signed_in(accounts.register(link, Purpose.ACTIVATE, PASSWORD, **MANNERS)[0])
+    visitor = sessions.signed_in(accounts.register(link, Purpose.ACTIVATE, PASSWORD, **MANNERS)[0])
 
     assert {member.role for member in visitor.memberships} == {Role.CLIENT, Role.CASEWORKER}
     assert counted(Account) == 2
@@ -277,39 +278,39 @@ def test_a_client_sets_a_password_and_the_staff_is_told_once():
 def test_a_forgotten_password_is_set_by_a_link_and_every_session_ends(clock):
     advance(opened())
     before, _ = register()
-    access.ask_for_reset(ERIKA.upper())
+    sessions.ask_for_reset(ERIKA.upper())
     with reading() as session:
         link = session.scalars(select(Link).where(Link.purpose == Purpose.RESET_PASSWORD)).one().token
-    assert access.reset_opened(link) == ERIKA
+    assert sessions.reset_opened(link) == ERIKA
 
-    after = access.reset_password(link, "sieben rote Vögel singen")
+    after = sessions.reset_password(link, "sieben rote Vögel singen")
 
-    assert access.signed_in(before) is None
-    assert access.signed_in(after).email == ERIKA
+    assert sessions.signed_in(before) is None
+    assert sessions.signed_in(after).email == ERIKA
     with pytest.raises(LinkUsed):
-        access.reset_password(link, PASSWORD)
+        sessions.reset_password(link, PASSWORD)
     with pytest.raises(SignInRefused):
-        access.sign_in(ERIKA, PASSWORD)
-    assert access.sign_in(ERIKA, "sieben rote Vögel singen")
+        sessions.sign_in(ERIKA, PASSWORD)
+    assert sessions.sign_in(ERIKA, "sieben rote Vögel singen")
 
 
 def test_a_link_to_set_a_password_lasts_an_hour(clock):
     advance(opened())
     register()
-    access.ask_for_reset(ERIKA)
+    sessions.ask_for_reset(ERIKA)
     with reading() as session:
         link = session.scalars(select(Link).where(Link.purpose == Purpose.RESET_PASSWORD)).one().token
 
     clock(hours=1)
 
     with pytest.raises(LinkExpired):
-        access.reset_opened(link)
+        sessions.reset_opened(link)
 
 
 def test_an_unknown_address_gets_no_reset_and_nobody_learns_it():
     before = everything()
 
-    assert access.ask_for_reset("nobody@x.example") is None
+    assert sessions.ask_for_reset("nobody@x.example") is None
 
     assert everything() == before
 
@@ -318,16 +319,16 @@ def test_signing_out_ends_the_session():
     advance(opened())
     session_token, _ = register()
 
-    access.sign_out(session_token)
-    access.sign_out(session_token)
+    sessions.sign_out(session_token)
+    sessions.sign_out(session_token)
 
-    assert access.signed_in(session_token) is None
+    assert sessions.signed_in(session_token) is None
 
 
 def test_no_token_of_a_link_or_session_lies_in_the_database():
     with_client()
     tokens = [token(ERIKA, Purpose.REGISTER), token(ERIKA, Purpose.AGREEMENT), token(MAX, Purpose.ACTIVATE)]
-    tokens += [access.sign_in(ERIKA, PASSWORD), registered(MAX, Purpose.ACTIVATE)]
+    tokens += [sessions.sign_in(ERIKA, PASSWORD), registered(MAX, Purpose.ACTIVATE)]
 
     rows = everything()
 
@@ -345,8 +346,8 @@ def test_who_registered_elsewhere_sets_a_password_for_our_pages_by_the_link_in_t
 
     session_token, _ = register()
 
-    assert access.signed_in(session_token).may(firm_of(case_id), Role.ORGANISER)
-    assert access.sign_in(ERIKA, PASSWORD)
+    assert sessions.signed_in(session_token).may(firm_of(case_id), Role.ORGANISER)
+    assert sessions.sign_in(ERIKA, PASSWORD)
     with pytest.raises(LinkUsed):
         register()
     assert acts(case_id).count("person.registered") == 1
@@ -357,7 +358,7 @@ def test_who_has_a_password_here_is_not_let_in_with_any_other_by_an_old_link():
     advance(opened())
     accounts.registered_elsewhere(ERIKA, "idp|1", "", "")
     link = token(ERIKA, Purpose.REGISTER)
-    access.reset_password(reset_link(ERIKA), PASSWORD)
+    sessions.reset_password(reset_link(ERIKA), PASSWORD)
 
     with pytest.raises(LinkUsed):
         register("eine ganz andere Losung 7", link=link)
@@ -370,9 +371,9 @@ def test_an_account_kept_elsewhere_can_have_its_password_reset(password_first):
         register()
     accounts.registered_elsewhere(ERIKA, "idp|1", "", "")
 
-    access.reset_password(reset_link(ERIKA), "sieben rote Vögel singen")
+    sessions.reset_password(reset_link(ERIKA), "sieben rote Vögel singen")
 
-    assert access.sign_in(ERIKA, "sieben rote Vögel singen")
+    assert sessions.sign_in(ERIKA, "sieben rote Vögel singen")
 
 
 def test_an_address_that_is_known_elsewhere_joins_as_soon_as_it_is_invited():
@@ -385,7 +386,7 @@ def test_an_address_that_is_known_elsewhere_joins_as_soon_as_it_is_invited():
     assert acts(case_id).count("person.registered") == 1
     with reading() as session:
         assert session.scalars(select(Reminder).where(Reminder.step == StepName.ORGANISER)).all() == []
-    assert access.signed_in(register()[0]).email == ERIKA
+    assert sessions.signed_in(register()[0]).email == ERIKA
 
 
 def test_an_expired_link_of_who_registered_elsewhere_becomes_one_to_set_a_password(clock):
@@ -410,7 +411,7 @@ def test_a_whole_case_whose_people_register_elsewhere_comes_to_its_clients():
     accounts.registered_elsewhere("jan@freitag.example", "idp|2", "", "")
     advance(case_id)
 
-    visitor = access.signed_in(access.reset_password(reset_link(ERIKA), PASSWORD))
+    visitor = sessions.signed_in(sessions.reset_password(reset_link(ERIKA), PASSWORD))
     assert visitor.may(firm_of(case_id), Role.ORGANISER)
     invitations.add_clients(firm_of(case_id), visitor.email, [Named(name="Max Beispiel", email=MAX)])
     advance(case_id)
@@ -428,7 +429,7 @@ def acts(case_id):
 
 
 def reset_link(email):
-    access.ask_for_reset(email)
+    sessions.ask_for_reset(email)
     with reading() as session:
         return session.scalars(select(Link).where(Link.purpose == Purpose.RESET_PASSWORD)).one().token
 
@@ -441,31 +442,31 @@ def newest_reset():
 def test_a_stranger_who_asks_for_a_reset_makes_none_useless_that_is_there(clock):
     advance(opened())
     register()
-    access.ask_for_reset(ERIKA)
+    sessions.ask_for_reset(ERIKA)
     mine = newest_reset()
     clock(minutes=10)
 
-    access.ask_for_reset(ERIKA)
+    sessions.ask_for_reset(ERIKA)
 
     assert newest_reset() != mine
-    access.reset_password(mine, "sieben rote Vögel singen")
+    sessions.reset_password(mine, "sieben rote Vögel singen")
     with pytest.raises(LinkUsed):
-        access.reset_password(newest_reset(), PASSWORD)
+        sessions.reset_password(newest_reset(), PASSWORD)
 
 
 def test_an_address_is_sent_a_few_resets_a_day_and_the_last_is_good_until_the_next(clock):
     advance(opened())
     register()
     for _ in range(12):
-        access.ask_for_reset(ERIKA)
+        sessions.ask_for_reset(ERIKA)
         clock(minutes=30)
 
-    assert len(outbox("reset_password")) == access.MOST_RESETS_A_DAY
+    assert len(outbox("reset_password")) == sessions.MOST_RESETS_A_DAY
     clock(hours=14)
-    assert access.reset_opened(newest_reset()) == ERIKA
+    assert sessions.reset_opened(newest_reset()) == ERIKA
     clock(hours=10)
-    access.ask_for_reset(ERIKA)
-    assert len(outbox("reset_password")) == access.MOST_RESETS_A_DAY + 1
+    sessions.ask_for_reset(ERIKA)
+    assert len(outbox("reset_password")) == sessions.MOST_RESETS_A_DAY + 1
 
 
 def test_a_stranger_who_asks_for_somebodys_link_makes_none_useless_and_has_few_mails_sent(clock):
@@ -488,6 +489,6 @@ def test_no_password_of_the_persons_or_the_firms_name_is_taken_by_any_door():
     register()
 
     with pytest.raises(PasswordNamesYou):
-        access.reset_password(link := reset_link(ERIKA), "Kollegen-Müster-2026")  # As she writes herself.
+        sessions.reset_password(link := reset_link(ERIKA), "Kollegen-Müster-2026")  # As she writes herself.
     with pytest.raises(PasswordNamesYou):
-        access.reset_password(link, "Lindenweg-80331-München")
+        sessions.reset_password(link, "Lindenweg-80331-München")

@@ -14,8 +14,9 @@ from models.db import reading
 from models.exchange import Outgoing
 from models.link import Link, LinkExpired, Purpose
 from models.schedule import now
-from tasks import access, accounts, agreements, firms, operators, signing
+from tasks import accounts, agreements, firms, signing
 from tasks.mail.compose import write
+from tasks.people import operators, sessions
 from tasks.reminders import send_reminders
 from tasks.text.i18n import Reader
 from tests.factories import FROM, advance, opened, read_all, token, with_client, with_organiser
@@ -53,8 +54,8 @@ OPENS = {
     "invitation": lambda link: accounts.opened(link, Purpose.ACTIVATE),
     "agreement": lambda link: signing.begin(link, **FROM),
     "sign_code": code_is_good,
-    "reset_password": access.reset_opened,
-    "operator_invited": access.reset_opened,
+    "reset_password": sessions.reset_opened,
+    "operator_invited": sessions.reset_opened,
 }
 """What is done with what each kind of mail holds that tells until when it is good."""
 
@@ -98,7 +99,7 @@ def test_what_a_mail_calls_good_is_good_until_then_and_no_longer(clock):
     clock(days=3, hours=1)
     send_reminders.fn()
     signing.send_code(read_all(PAULA), **FROM)
-    access.ask_for_reset(PAULA)
+    sessions.ask_for_reset(PAULA)
     operators.invite("neu@convent-it.example", "Nora Neu", "test", manager=False)
     newest = {one.holds: one for one in told_by_mails()}
     assert {one.kind for one in newest.values()} == OPENS.keys()

@@ -29,7 +29,7 @@ from tasks.invitations import (
     resend,
 )
 from tasks.mail.address_holds import note_bounce
-from tasks.people import withdraw
+from tasks.people.membership import withdraw
 from tests.factories import (
     advance,
     case,

@@ -19,11 +19,12 @@ from models.onboarding import Onboarding, Reminder, StepName
 from models.person import Account, Person, Role
 from models.request import Named
 from models.schedule import now
-from tasks import access, accounts, cadences, cases, corrections, later, stopped
+from tasks import accounts, cadences, cases, corrections, later, stopped
 from tasks.decisions import take_answer
 from tasks.mail import delivery
 from tasks.mail.address_holds import note_bounce
-from tasks.operators import escalate_overdue, tell_new
+from tasks.people import sessions
+from tasks.people.operators import escalate_overdue, tell_new
 from tasks.reminders import send_reminders
 from tests import factories
 from tests.locks import interleaved, locked_by, watched
@@ -57,7 +58,7 @@ def fresh() -> SimpleNamespace:
         return SimpleNamespace(
             case=case_id, firm=organiser.firm_id, organiser=organiser.id, email=email, account=account.id,
             token=link.token, link=link.id, question=question.id, later=later_token(organiser.id, email),
-            manners=access.Manners(
+            manners=sessions.Manners(
                 organiser.hours, "Europe/Berlin", None, "", organiser.language, organiser.address_form
             ),
         )  # fmt: skip
@@ -103,7 +104,7 @@ ACTS: dict[str, Callable[[SimpleNamespace], object]] = {
     ),
     "peace": lambda at: later.defer(at.later, (now() + timedelta(days=3)).date()),
     "a cadence for all": rhythm(Level.PROVIDER, lambda _: 0),
-    "a profile": lambda at: access.set_manners(at.account, at.manners),
+    "a profile": lambda at: sessions.set_manners(at.account, at.manners),
 }
 """Acts that may meet in one case; whoever adds one is tried against all others."""
 

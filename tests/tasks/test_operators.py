@@ -15,9 +15,10 @@ from models.passwords import PasswordNamesYou
 from models.person import Account, AddressForm, Language, hash_password
 from models.schedule import now
 from models.settings import settings
-from tasks import access, cadences, operators
+from tasks import cadences
 from tasks.mail import delivery
 from tasks.mail.compose import write
+from tasks.people import operators, sessions
 from tasks.reminders import send_reminders
 from tests import factories
 from tests.factories import at_once, everything
@@ -109,16 +110,16 @@ def test_of_two_managers_who_remove_each_other_at_the_same_moment_one_stays():
 def test_whoever_is_deactivated_is_signed_out_at_once_and_cannot_sign_in():
     factories.operator(ADA, manager=True)
     session_token = factories.operator(BEA)
-    assert access.signed_in(session_token).is_operator
+    assert sessions.signed_in(session_token).is_operator
 
     operators.deactivate(account(BEA).id, ADA)
 
-    assert access.signed_in(session_token) is None
+    assert sessions.signed_in(session_token) is None
     with pytest.raises(Exception, match="not right"):
-        access.sign_in(BEA, factories.PASSWORD)
+        sessions.sign_in(BEA, factories.PASSWORD)
     assert account(BEA).deactivated_at is not None
     operators.appoint(BEA, "command line")
-    assert access.signed_in(access.sign_in(BEA, factories.PASSWORD)).is_operator
+    assert sessions.signed_in(sessions.sign_in(BEA, factories.PASSWORD)).is_operator
 
 
 def test_an_operator_who_also_works_at_a_firm_keeps_that_account():
@@ -128,7 +129,7 @@ def test_an_operator_who_also_works_at_a_firm_keeps_that_account():
 
     operators.deactivate(account("erika@freitag.example").id, ADA)
 
-    visitor = access.signed_in(access.sign_in("erika@freitag.example", factories.PASSWORD))
+    visitor = sessions.signed_in(sessions.sign_in("erika@freitag.example", factories.PASSWORD))
     assert (visitor.is_operator, len(visitor.memberships)) == (False, 1)
 
 
@@ -380,7 +381,7 @@ def test_whoever_is_invited_in_a_language_is_written_to_and_works_in_it():
     hashed = hash_password(factories.PASSWORD)
     with transaction() as session:
         Account.by_email(session, CEM).keep_password(session, hashed)
-    assert access.signed_in(access.sign_in(CEM, factories.PASSWORD)).language == "fr"
+    assert sessions.signed_in(sessions.sign_in(CEM, factories.PASSWORD)).language == "fr"
 
 
 def test_everybody_gets_one_digest_a_week(clock):
@@ -475,4 +476,4 @@ def test_no_password_is_made_of_an_operators_own_name():
     link = operators.appoint("lk@provider.example", "command line", manager=True, name="Ludmilla Kowalczyk")
 
     with pytest.raises(PasswordNamesYou):
-        access.reset_password(link.rpartition("/")[2], "LudmillaKowalczyk2026")
+        sessions.reset_password(link.rpartition("/")[2], "LudmillaKowalczyk2026")

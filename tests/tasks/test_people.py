@@ -7,9 +7,9 @@ from models.exchange import Outgoing
 from models.link import LinkUsed, Purpose
 from models.person import AccessEnded, Account, Person, Role
 from models.request import Named
-from tasks import access, accounts
+from tasks import accounts
 from tasks.invitations import add_caseworkers, add_clients, resend
-from tasks.people import RESUMED_A_DAY, Needed, NotActive, ResumedOften, pause, resume, withdraw
+from tasks.people.membership import RESUMED_A_DAY, Needed, NotActive, ResumedOften, pause, resume, sessions, withdraw
 from tests.factories import (
     PASSWORD,
     advance,
@@ -54,24 +54,24 @@ def jan():
 
 @pytest.mark.parametrize("change", [withdraw, pause])
 def test_who_loses_access_is_out_of_every_session_at_once_and_comes_in_by_no_door(jan, change):
-    session_token = access.sign_in(JAN, PASSWORD)
-    access.ask_for_reset(JAN)
+    session_token = sessions.sign_in(JAN, PASSWORD)
+    sessions.ask_for_reset(JAN)
     with reading() as session:
         account = Account.by_email(session, JAN)
     link = token(JAN, Purpose.REGISTER)
 
     change(person(JAN).id, ERIKA)
 
-    assert access.signed_in(session_token) is None
+    assert sessions.signed_in(session_token) is None
     with pytest.raises(AccessEnded):
-        access.sign_in(JAN, PASSWORD)
-    with pytest.raises(access.SignInRefused):
-        access.sign_in(JAN, "eine ganz andere Losung 7")
+        sessions.sign_in(JAN, PASSWORD)
+    with pytest.raises(sessions.SignInRefused):
+        sessions.sign_in(JAN, "eine ganz andere Losung 7")
     with pytest.raises(LinkUsed):
         accounts.opened(link, Purpose.REGISTER)
-    assert access.person_of(account.id) is None
+    assert sessions.person_of(account.id) is None
     before = len(outbox("reset_password"))
-    access.ask_for_reset(JAN)
+    sessions.ask_for_reset(JAN)
     assert len(outbox("reset_password")) == before
 
 
@@ -97,7 +97,7 @@ def test_whose_access_was_paused_gets_it_back_as_it_was_and_is_told(jan):
     resume(person(JAN).id, ERIKA)
     resume(person(JAN).id, ERIKA)
 
-    assert access.signed_in(access.sign_in(JAN, PASSWORD)).may(firm_of(jan), Role.CASEWORKER)
+    assert sessions.signed_in(sessions.sign_in(JAN, PASSWORD)).may(firm_of(jan), Role.CASEWORKER)
     assert told(JAN) == ["paused", "resumed"]
     assert acts(jan)[-2:] == ["person.paused", "person.resumed"]
 
@@ -110,7 +110,7 @@ def test_whose_access_has_ended_can_be_named_again_and_joins_with_the_same_passw
     advance(jan)
     registered(JAN)
 
-    assert access.signed_in(access.sign_in(JAN, PASSWORD)).may(firm_of(jan), Role.CASEWORKER)
+    assert sessions.signed_in(sessions.sign_in(JAN, PASSWORD)).may(firm_of(jan), Role.CASEWORKER)
 
 
 def people(case_id):
@@ -139,11 +139,11 @@ def test_access_to_another_firm_goes_on_in_the_same_session(jan):
     with transaction() as session:
         organiser = Person.organiser(session, firm_of(other))
         organiser.join(Account.by_email(session, JAN), organiser.added_at)
-    session_token = access.sign_in(JAN, PASSWORD)
+    session_token = sessions.sign_in(JAN, PASSWORD)
 
     withdraw(person(JAN).id, ERIKA)
 
-    visitor = access.signed_in(session_token)
+    visitor = sessions.signed_in(session_token)
     assert visitor.may(firm_of(other), Role.ORGANISER)
     assert not visitor.may(firm_of(jan), Role.CASEWORKER)
 
@@ -151,11 +151,11 @@ def test_access_to_another_firm_goes_on_in_the_same_session(jan):
 def test_an_operator_who_is_a_caseworker_as_well_stays_an_operator(jan):
     with transaction() as session:
         Account.by_email(session, JAN).is_operator = True
-    session_token = access.sign_in(JAN, PASSWORD)
+    session_token = sessions.sign_in(JAN, PASSWORD)
 
     withdraw(person(JAN).id, operator() and "operator@convent-it.example")
 
-    assert access.signed_in(session_token).memberships == []
+    assert sessions.signed_in(session_token).memberships == []
 
 
 def test_an_active_client_can_be_removed_and_the_step_stays_done():

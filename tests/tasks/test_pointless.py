@@ -27,14 +27,13 @@ from tasks import (
     firms,
     invitations,
     later,
-    operators,
-    people,
     reminders,
     signing,
     stopped,
 )
 from tasks.mail import delivery
 from tasks.mail.address_holds import given_up, note_bounce
+from tasks.people import membership, operators
 from tests import factories
 from tests.factories import FROM, firm_of
 from tests.signing import scanned
@@ -148,7 +147,7 @@ ENDS = {
     "contact is replaced": (contact_welcomed, name_contact),
     "registers": (organiser_invited, lambda _: factories.registered()),
     "client registers": (client_invited, lambda _: factories.registered(MAX, Purpose.ACTIVATE)),
-    "client is withdrawn": (client_invited, lambda c: people.withdraw(id_of(c, Role.CLIENT), ERIKA)),
+    "client is withdrawn": (client_invited, lambda c: membership.withdraw(id_of(c, Role.CLIENT), ERIKA)),
     "has another address": (
         client_invited, lambda c: cases.correct_address(c, id_of(c, Role.CLIENT), "m@beispiel.example", OPERATOR)
     ),
@@ -266,7 +265,7 @@ def test_who_is_not_written_to_any_longer_may_say_not_me_and_nobody_is_asked():
     case_id = factories.with_client()
     with reading() as session:
         client = Person.one(session, firm_of(case_id), Role.CLIENT)
-    people.withdraw(client.id, ERIKA)
+    membership.withdraw(client.id, ERIKA)
 
     later.not_me(later_token(client.id, client.email))
 
@@ -499,11 +498,11 @@ def test_who_is_withdrawn_and_named_again_gets_no_more_invitations_for_it(clock)
     firm_id = firm_of(case_id)
     named = [Named(name="Max Beispiel", email=MAX)]
     for _ in range(2):
-        people.withdraw(id_of_client(firm_id), ERIKA)
+        membership.withdraw(id_of_client(firm_id), ERIKA)
         clock(minutes=1)
         invitations.add_clients(firm_id, ERIKA, named)
         factories.advance(case_id)
-    people.withdraw(id_of_client(firm_id), ERIKA)
+    membership.withdraw(id_of_client(firm_id), ERIKA)
 
     with pytest.raises(invitations.SentOften):
         invitations.add_clients(firm_id, ERIKA, named)
@@ -515,7 +514,7 @@ def test_who_is_named_again_counts_again():
     case_id = factories.with_client()
     firm_id = firm_of(case_id)
     invitations.allow_invitations(case_id, "2", OPERATOR)
-    people.withdraw(id_of_client(firm_id), ERIKA)
+    membership.withdraw(id_of_client(firm_id), ERIKA)
     invitations.add_clients(firm_id, ERIKA, [Named(name="Max Beispiel", email=MAX)])
 
     with pytest.raises(invitations.InvitationsToday):
@@ -586,7 +585,7 @@ def test_nobody_is_asked_about_who_was_removed_while_the_case_was_stopped():
     bounce(MAX)
     assert address_questions(case_id) != []
     cases.stop_case(case_id, "x", OPERATOR)
-    people.withdraw(id_of(case_id, Role.CLIENT), OPERATOR)
+    membership.withdraw(id_of(case_id, Role.CLIENT), OPERATOR)
 
     stopped.take_up(case_id, OPERATOR)
 
@@ -711,10 +710,10 @@ def test_the_address_of_who_was_paused_is_asked_for_when_access_is_given_back():
     case_id = factories.with_client()
     factories.registered(MAX, Purpose.ACTIVATE)
     bounce(MAX)
-    people.pause(id_of(case_id, Role.CLIENT), OPERATOR)
+    membership.pause(id_of(case_id, Role.CLIENT), OPERATOR)
     assert address_questions(case_id) == []
 
-    people.resume(id_of(case_id, Role.CLIENT), OPERATOR)
+    membership.resume(id_of(case_id, Role.CLIENT), OPERATOR)
 
     assert len(address_questions(case_id)) == 1
 

@@ -16,8 +16,9 @@ from models.link import Purpose
 from models.operator import OperatorNameMissing
 from models.person import Account, AddressForm, Language, Person, Role
 from models.schedule import Hours, Land, now
-from tasks import access, answers, cadences, cases, corrections, decisions, firms, operators
+from tasks import answers, cadences, cases, corrections, decisions, firms
 from tasks.cases import DayInvalid
+from tasks.people import operators, sessions
 from tests import factories
 from tests.factories import advance, agreement, countersigned, decide, firm_of, opened, signed, token, with_organiser
 from tests.tasks.test_paper import scan
@@ -162,8 +163,8 @@ def test_the_trail_tells_what_reachability_and_cadences_were_and_are():
     with reading() as session:
         account = session.scalars(select(Account.id).where(Account.email == ERIKA)).one()
     hours = Hours.parse("Mo 8-12")
-    access.set_manners(
-        account, access.Manners(hours, "Europe/Berlin", Land.BAVARIA, "", Language.FRENCH, AddressForm.SIE)
+    sessions.set_manners(
+        account, sessions.Manners(hours, "Europe/Berlin", Land.BAVARIA, "", Language.FRENCH, AddressForm.SIE)
     )
     for days in ("3", "5"):
         cadences.set_cadence(

@@ -22,12 +22,13 @@ from models.person import Person, Role
 from models.request import Named
 from models.schedule import Land, now
 from models.settings import settings
-from tasks import accounts, agreements, answers, cases, corrections, firms, invitations, later, people, signing, stopped
-from tasks.access import Manners
+from tasks import accounts, agreements, answers, cases, corrections, firms, invitations, later, signing, stopped
 from tasks.answers import decline_by_notice, sign_by_notice
 from tasks.logos import publish
 from tasks.mail.address_holds import note_bounce
-from tasks.operators import escalate_overdue
+from tasks.people import membership
+from tasks.people.operators import escalate_overdue
+from tasks.people.sessions import Manners
 from tasks.reminders import send_reminders
 from tests import factories
 from tests.factories import FROM, PASSWORD, case, firm_of, picture, standing
@@ -157,8 +158,8 @@ ACTS = {
     "logos.publish.choose_offered": (early, lambda at: publish.choose_offered(at.firm, ERIKA, "keep")),
     "logos.publish.restore_logo": (early, lambda at: publish.restore_logo(at.firm, ERIKA, 1)),
     "logos.publish.supply_logo": (early, lambda at: publish.supply_logo(at.firm, ERIKA, picture())),
-    "people.set_manners": (late, lambda at: people.set_manners(at.ids[Role.CASEWORKER], ERIKA, manners(at))),
-    "people.withdraw": (late, lambda at: people.withdraw(at.ids[Role.CLIENT], ERIKA)),
+    "people.set_manners": (late, lambda at: membership.set_manners(at.ids[Role.CASEWORKER], ERIKA, manners(at))),
+    "people.withdraw": (late, lambda at: membership.withdraw(at.ids[Role.CLIENT], ERIKA)),
     "signing.begin": (signing_now, lambda at: signing.begin(at.tokens[Purpose.AGREEMENT], **FROM)),
     "signing.read": (signing_now, lambda at: signing.read(at.tokens[Purpose.AGREEMENT], "terms", **FROM)),
     "signing.send_code": (signing_now, lambda at: signing.send_code(at.tokens[Purpose.AGREEMENT], **FROM)),

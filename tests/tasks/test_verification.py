@@ -33,15 +33,14 @@ from tasks import (
     corrections,
     firms,
     invitations,
-    operators,
     paper,
-    people,
     signing,
     stopped,
     verification,
 )
 from tasks import seal as seals
 from tasks.logos import publish
+from tasks.people import membership, operators
 from tasks.proof import files
 from tasks.proof.faults import Kind
 from tasks.proof.rows import UNHELD
@@ -627,12 +626,12 @@ def people_come_and_go(case_id):
     registered("jan@freitag.example")
     registered("max@beispiel.example", Purpose.ACTIVATE, family_name="Beispiel")
     ids = {one.email: one.id for role in Role for one in people_of(firm_id, role)}
-    people.pause(ids["jan@freitag.example"], by)
-    people.pause(ids["max@beispiel.example"], by)
-    people.resume(ids["max@beispiel.example"], by)
-    people.withdraw(ids["max@beispiel.example"], by)
+    membership.pause(ids["jan@freitag.example"], by)
+    membership.pause(ids["max@beispiel.example"], by)
+    membership.resume(ids["max@beispiel.example"], by)
+    membership.withdraw(ids["max@beispiel.example"], by)
     cases.correct_address(case_id, ids["ute@beispiel.example"], "Ute.Neu@beispiel.example", "chef@convent-it.example")
-    people.withdraw(ids["ute@beispiel.example"], by)
+    membership.withdraw(ids["ute@beispiel.example"], by)
     invitations.add_clients(firm_id, by, [Named(name="Uta", email="ute.neu@beispiel.example")])
     advance(case_id)
     invitations.no_caseworkers(firm_id, by)

@@ -10,9 +10,10 @@ from models.link import Purpose
 from models.onboarding import Reminder, StepName
 from models.person import Person, Role
 from models.request import Named
-from tasks import accounts, agreements, answers, cadences, cases, corrections, invitations, people, signing
+from tasks import accounts, agreements, answers, cadences, cases, corrections, invitations, signing
 from tasks.cases import AddressSettled
 from tasks.mail.address_holds import note_bounce
+from tasks.people import membership
 from tests import factories
 from tests.factories import FROM, firm_of, give_logo
 
@@ -90,7 +91,7 @@ ENDS = {
     "takes back": (handed_over, lambda _: signing.take_back(link(), **FROM)),
     "delegate signs": (handed_over, lambda _: factories.sign("konrad@freitag.example", "Konrad Zeichner")),
     "client joins": (with_client, lambda _: factories.registered("max@beispiel.example", Purpose.ACTIVATE)),
-    "client is withdrawn": (with_client, lambda c: people.withdraw(id_of(c, Role.CLIENT), ERIKA)),
+    "client is withdrawn": (with_client, lambda c: membership.withdraw(id_of(c, Role.CLIENT), ERIKA)),
 }  # fmt: skip
 
 

@@ -31,11 +31,12 @@ from models.link import LinkExpired, Purpose
 from models.person import AddressForm, AddressInvalid, AddressMissing, Language, Role, SignInRefused, email_address
 from models.request import Named, named
 from models.text import TextTooLong
-from tasks import access, accounts, firms
-from tasks.access import Visitor
+from tasks import accounts, firms
 from tasks.accounts import Invited
 from tasks.engine.passes import kick_mail
 from tasks.engine.retry import patiently
+from tasks.people import sessions
+from tasks.people.sessions import Visitor
 
 router = APIRouter()
 
@@ -210,7 +211,7 @@ def sign_in(visit: Submitting, next: str = "") -> Response:  # noqa: A002  (stan
         limit(SIGN_IN, "sign-in", email, network(visit.request))
         limit(SIGN_IN_FROM, "sign-in-from", network(visit.request))
         with _guarded(visit, email):
-            session = access.sign_in(email, password)
+            session = sessions.sign_in(email, password)
     except ProvisionError as refusal:
         return visit.again("login.html", refusal, fields={SignInRefused: "email"}, values=visit.values)
     return _known(visit.enter(local(next), session), email)
@@ -252,7 +253,7 @@ def _known(response: Response, email: str) -> Response:
 def sign_out(visit: Submitting) -> Response:
     token = cookie(visit.request, "session")
     if token:
-        access.sign_out(token)
+        sessions.sign_out(token)
     return visit.leave("/auth/login?said=signed_out")
 
 
@@ -271,14 +272,14 @@ def ask_for_reset(visit: Submitting) -> Response:
     except ProvisionError as refusal:
         return visit.again("forgot.html", refusal, values=visit.values)
     response = visit.page("sent.html")
-    response.background = BackgroundTask(_mail, access.ask_for_reset, email)
+    response.background = BackgroundTask(_mail, sessions.ask_for_reset, email)
     return response
 
 
 @router.get("/auth/reset/{token}")
 def ask_for_password(visit: Visiting, token: str) -> Response:
     try:
-        email = access.reset_opened(token)
+        email = sessions.reset_opened(token)
     except LinkExpired:
         return visit.go("/auth/forgot?said=reset_expired")
     return visit.page("reset.html", email=email)
@@ -287,14 +288,14 @@ def ask_for_password(visit: Visiting, token: str) -> Response:
 @router.post("/auth/reset/{token}")
 def reset(visit: Submitting, token: str) -> Response:
     try:
-        email = access.reset_opened(token)
+        email = sessions.reset_opened(token)
     except LinkExpired:
         return visit.go("/auth/forgot?said=reset_expired")
     try:
-        session = access.reset_password(token, visit.password())
+        session = sessions.reset_password(token, visit.password())
     except ProvisionError as refusal:
         return visit.again("reset.html", refusal, email=email)
-    visitor = access.signed_in(session)
+    visitor = sessions.signed_in(session)
     works_here = visitor is not None and visitor.is_operator
     return _known(visit.enter("/board?said=reset" if works_here else "/portal?said=reset", session), email)
 

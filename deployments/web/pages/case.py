@@ -30,11 +30,12 @@ from models.person import AddressInvalid, NameMissing, Person
 from models.request import named
 from models.subscription import LONGEST_CLAUSE, DiscountInvalid, Interval, NoticeInvalid, Plan, PriceInvalid
 from models.text import TextTooLong
-from tasks import agreements, cases, corrections, invitations, people, returned, stopped
+from tasks import agreements, cases, corrections, invitations, returned, stopped
 from tasks.cases import AddressTaken, DayInvalid, PlanMissing, StopReasonMissing
 from tasks.invitations import InvitationsInvalid
 from tasks.logos.evidence import Reason, Sign
 from tasks.mail.compose import write
+from tasks.people import membership
 from tasks.text.i18n import Reader, explain
 
 router = APIRouter()
@@ -249,18 +250,18 @@ def resend(visit: Submitting, case_id: int, person_id: int) -> Response:
 @router.post("/board/cases/{case_id}/people/{person_id}/withdraw")
 def withdraw_person(visit: Submitting, case_id: int, person_id: int) -> Response:
     """A caseworker or client is invited no longer, or has no access any more."""
-    return _change_access(visit, case_id, person_id, people.withdraw, "person_removed")
+    return _change_access(visit, case_id, person_id, membership.withdraw, "person_removed")
 
 
 @router.post("/board/cases/{case_id}/people/{person_id}/pause")
 def pause_person(visit: Submitting, case_id: int, person_id: int) -> Response:
     """A caseworker or client has no access for now."""
-    return _change_access(visit, case_id, person_id, people.pause, "person_paused")
+    return _change_access(visit, case_id, person_id, membership.pause, "person_paused")
 
 
 @router.post("/board/cases/{case_id}/people/{person_id}/resume")
 def resume_person(visit: Submitting, case_id: int, person_id: int) -> Response:
-    return _change_access(visit, case_id, person_id, people.resume, "person_resumed")
+    return _change_access(visit, case_id, person_id, membership.resume, "person_resumed")
 
 
 def _change_access(

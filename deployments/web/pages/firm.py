@@ -29,10 +29,11 @@ from models.person import AddressInvalid, NameMissing, Person, Role
 from models.request import Named, WebsiteMissing, named, parse_people
 from models.schedule import Land
 from models.text import TextTooLong
-from tasks import agreements, corrections, firms, invitations, people
+from tasks import agreements, corrections, firms, invitations
 from tasks.invitations import MessageTooLong, NobodyNamed, RegisteredAlready, SentJustNow
 from tasks.logos.publish import choose_offered, offered_picture, permit_logo, restore_logo, supply_logo
-from tasks.people import Needed, NotActive
+from tasks.people import membership
+from tasks.people.membership import Needed, NotActive
 from tasks.text.i18n import FIELDS as FIELD_LABELS
 
 router = APIRouter()
@@ -100,19 +101,19 @@ def resend(visit: Submitting, firm_id: int) -> Response:
 @router.post("/firm/{firm_id}/withdraw")
 def withdraw(visit: Submitting, firm_id: int) -> Response:
     """Invite a caseworker or client no longer, or end their access."""
-    return _change_access(visit, firm_id, people.withdraw, "removed")
+    return _change_access(visit, firm_id, membership.withdraw, "removed")
 
 
 @router.post("/firm/{firm_id}/pause")
 def pause(visit: Submitting, firm_id: int) -> Response:
     """Take the access of a caseworker or client away for now."""
-    return _change_access(visit, firm_id, people.pause, "paused")
+    return _change_access(visit, firm_id, membership.pause, "paused")
 
 
 @router.post("/firm/{firm_id}/resume")
 def resume(visit: Submitting, firm_id: int) -> Response:
     """Give it back."""
-    return _change_access(visit, firm_id, people.resume, "resumed")
+    return _change_access(visit, firm_id, membership.resume, "resumed")
 
 
 def _change_access(visit: Submission, firm_id: int, change: Callable[[int, str], int], said: str) -> Response:

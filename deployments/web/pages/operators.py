@@ -23,7 +23,7 @@ from models.operator import (
 )
 from models.person import AddressForm, AddressInvalid, Language
 from models.schedule import today
-from tasks import operators as tasks
+from tasks.people import operators as tasks
 
 router = APIRouter(prefix="/board/operators")
 

@@ -14,8 +14,8 @@ from models.errors import NotFound, ProvisionError
 from models.firm import PostcodeInvalid
 from models.person import AddressForm, Language, Person, Role
 from models.schedule import DAYS, EXAMPLE, Hours, HoursEmpty, HoursUnreadable, Land, ZoneUnknown, short_days
-from tasks import access, people
-from tasks.access import Manners
+from tasks.people import membership, sessions
+from tasks.people.sessions import Manners
 
 router = APIRouter()
 
@@ -36,7 +36,7 @@ def profile(visit: Visiting) -> Response:
 def save_profile(visit: Submitting) -> Response:
     person = _own(visit)
     account_id = visit.signed_in().account_id
-    refused = _save(visit, person, lambda manners: access.set_manners(account_id, manners))
+    refused = _save(visit, person, lambda manners: sessions.set_manners(account_id, manners))
     if refused is not None:
         return refused
     response = visit.go("/profile?said=profile", before=_fields(person), after=_fields(_own(visit)))
@@ -55,7 +55,7 @@ def show(visit: Visiting, firm_id: int, person_id: int) -> Response:
 def save(visit: Submitting, firm_id: int, person_id: int) -> Response:
     person = _of_firm(visit, firm_id, person_id)
     by = visit.signed_in().email
-    refused = _save(visit, person, lambda manners: people.set_manners(person.id, by, manners), firm_id=firm_id)
+    refused = _save(visit, person, lambda manners: membership.set_manners(person.id, by, manners), firm_id=firm_id)
     after = _fields(_of_firm(visit, firm_id, person_id))
     path = f"/firm/{firm_id}/{_page(person)}?said=reach"
     return refused or visit.go(path, before=_fields(person), after=after)
@@ -63,7 +63,7 @@ def save(visit: Submitting, firm_id: int, person_id: int) -> Response:
 
 def _own(visit: Visit) -> Person:
     """The visitor as a firm knows them; raises NotFound for those whom none does."""
-    person = access.person_of(visit.signed_in().account_id)
+    person = sessions.person_of(visit.signed_in().account_id)
     if person is None:
         raise NotFound(visit.reader.gettext("The page"))
     return person
@@ -72,7 +72,7 @@ def _own(visit: Visit) -> Person:
 def _of_firm(visit: Visit, firm_id: int, person_id: int) -> Person:
     """A client, whom organiser and caseworkers look after, or a caseworker, whom the organiser does."""
     visit.require(firm_id, Role.ORGANISER, Role.CASEWORKER)
-    person = people.person_of(firm_id, person_id)
+    person = membership.person_of(firm_id, person_id)
     if person is None:
         raise NotFound(visit.reader.gettext("The person"))
     if person.role is Role.CASEWORKER:

@@ -17,9 +17,9 @@ from models.link import Link
 from models.onboarding import Onboarding, Reminder
 from models.person import Account, Person, Role
 from models.schedule import now
-from tasks.access import Manners, told
 from tasks.mail.address_holds import ask_for_addresses
 from tasks.mail.letterheads import letterhead
+from tasks.people.sessions import Manners, told
 
 
 class Needed(ProvisionError):
