@@ -35,10 +35,10 @@ from models.person import (
 from models.request import Named
 from models.schedule import now
 from tasks.agreements import mail_agreement, send_anew
-from tasks.cases import Turn, add_people
 from tasks.engine.retry import side_effect
-from tasks.mail.letterheads import letterhead, letterheads
+from tasks.mail.letterheads import Turn, letterhead, letterheads
 from tasks.people.membership import replace
+from tasks.people.naming import add_people
 from tasks.people.sessions import mail_reset, use_up_links
 
 STEP_OF = {

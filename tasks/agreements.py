@@ -24,10 +24,9 @@ from models.person import Person, Role
 from models.schedule import now, today
 from models.settings import settings
 from models.subscription import Subscription
-from tasks.cases import Turn
 from tasks.completion import complete_agreement, kept_texts
 from tasks.engine.retry import side_effect
-from tasks.mail.letterheads import letterhead, letterheads
+from tasks.mail.letterheads import Turn, letterhead, letterheads
 from tasks.paper import AgreementData, Part, agreement_filename, agreement_parts, render_agreement
 from tasks.signatures import sign_for_provider
 from tasks.text.i18n import Reader

@@ -1,13 +1,17 @@
 """Step 2: the firm's details and its company ID."""
 
+from sqlalchemy.orm import Session
+
 from models.audit import evidence, record
 from models.company_id import CompanyIdPool
 from models.db import transaction
 from models.decision import Decision, DecisionKind
+from models.exchange import MailKind, Outgoing
 from models.onboarding import Onboarding, Party, Reminder, Standing, StepName
 from models.person import Person, Role
 from models.schedule import now
 from tasks.engine.retry import side_effect
+from tasks.mail.letterheads import letterhead
 
 
 @side_effect(name="2 Details and company ID")
@@ -39,3 +43,23 @@ def settle_details(case_id: int) -> Standing:
         elif case.wait(StepName.DETAILS, Party.ORGANISER, at) and organiser is not None:
             Reminder.begin(session, case, organiser, StepName.DETAILS, at)
         return case.standing(StepName.DETAILS)
+
+
+def tell_of_number(
+    session: Session, case: Onboarding, key: str, preferred: int | None, *, granted: bool, note: str = ""
+) -> None:
+    """Mail the organiser what became of the preferred number, with free ones near it if it was refused."""
+    Outgoing.post(
+        session,
+        MailKind.COMPANY_ID,
+        f"company_id:{key}",
+        Person.one(session, case.firm_id, Role.ORGANISER),
+        now(),
+        case_id=case.id,
+        **letterhead(session, case.firm),
+        granted=granted,
+        preferred=preferred,
+        alternatives=case.firm.offered_numbers or [],
+        note=note,
+        path=f"/firm/{case.firm_id}" if granted else f"/firm/{case.firm_id}/details",
+    )

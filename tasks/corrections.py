@@ -20,8 +20,8 @@ from models.person import Person, Role, email_address
 from models.request import Named
 from models.schedule import now
 from tasks.accounts import invite, name_contact
-from tasks.cases import Turn
 from tasks.firms import tell_of_change
+from tasks.mail.letterheads import Turn
 from tasks.people.membership import end_doubles, replace
 
 CONTACTS_A_DAY = 5

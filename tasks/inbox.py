@@ -12,11 +12,12 @@ from models.request import OnboardingRequest
 from models.schedule import now
 from tasks.accounts import registered_elsewhere
 from tasks.answers import decline_by_notice, sign_by_notice
-from tasks.cases import answer_decision, start_case
+from tasks.decision_effects import answer_decision
 from tasks.engine.passes import kick
 from tasks.engine.prefect_client import start_run
 from tasks.engine.retry import side_effect
 from tasks.mail.address_holds import note_bounce
+from tasks.opening import start_case
 
 EVENTS_AT_ONCE = 200
 

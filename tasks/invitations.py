@@ -20,8 +20,9 @@ from models.schedule import now
 from models.settings import settings
 from tasks.accounts import PURPOSE_OF, RESEND_PAUSE, invite, welcome
 from tasks.agreements import asked_to_sign, mail_agreement
-from tasks.cases import Turn, add_people
 from tasks.engine.retry import side_effect
+from tasks.mail.letterheads import Turn
+from tasks.people.naming import add_people
 
 INVITATIONS_AT_ONCE = 500
 """So many are written with the same few statements."""

@@ -29,10 +29,9 @@ from models.person import Person, Role
 from models.schedule import LOCAL_ZONE, Reach, local_day, next_reachable, now, today
 from tasks.accounts import invite, record_people
 from tasks.agreements import mail_agreement
-from tasks.cases import Turn
 from tasks.engine.passes import kick_mail
 from tasks.engine.retry import raise_all, side_effect
-from tasks.mail.letterheads import letterheads
+from tasks.mail.letterheads import Turn, letterheads
 from tasks.people.operators import question, remind_operators, tell_managers
 
 REMINDERS_AT_ONCE = 200

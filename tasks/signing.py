@@ -34,10 +34,10 @@ from models.schedule import now
 from models.text import fitting, one_line
 from tasks.agreements import behind, mail_agreement, opened, require_asked, sha256_of
 from tasks.answers import keep_signature
-from tasks.cases import Turn, add_people
-from tasks.mail.letterheads import letterhead
+from tasks.mail.letterheads import Turn, letterhead
 from tasks.paper import part_files
 from tasks.people.membership import let_go
+from tasks.people.naming import add_people
 
 GRID = 1000, 300
 """Width and height of the field in which a signature is drawn; strokes come in these units."""

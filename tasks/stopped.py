@@ -1,4 +1,4 @@
-"""A case that was stopped is taken up again: what ended with it begins anew."""
+"""A case ends without going live, and may be taken up again: what ended with it begins anew."""
 
 from datetime import datetime
 
@@ -8,17 +8,18 @@ from sqlalchemy.orm import Session
 from models.audit import record
 from models.cadence import Cadences, WaitKind
 from models.db import transaction
-from models.decision import Decision, DecisionKind, Verdict
+from models.decision import Decision, DecisionKind, Verdict, drop_mails
 from models.errors import N_, ProvisionError
-from models.exchange import MailKind, Outgoing
-from models.onboarding import Onboarding, Reminder
+from models.exchange import OUTLIVES_CASE, MailKind, Outgoing
+from models.onboarding import Onboarding, Reminder, StepName
 from models.person import Person, Role
 from models.schedule import now
+from models.text import fitting, paragraphs
 from tasks.accounts import STEP_OF, invite, welcome
 from tasks.agreements import mail_agreement
-from tasks.cases import Turn, tell_of_number
+from tasks.company_ids import tell_of_number
 from tasks.mail.address_holds import ask_for_addresses
-from tasks.mail.letterheads import letterhead
+from tasks.mail.letterheads import Turn, letterhead
 
 
 class NotStopped(ProvisionError):
@@ -102,3 +103,56 @@ def _tell(session: Session, case: Onboarding, at: datetime) -> None:
         told = told.where(Outgoing.kind == MailKind.WELCOME)
         if session.scalars(told.where(Outgoing.delivered_at.is_not(None))).first() is None:
             welcome(session, case, contact)
+
+
+REASON_MOST = 2000
+
+
+class CaseEnded(ProvisionError):
+    says = N_("This case has ended already: nothing was changed.")
+
+
+class StopReasonMissing(ProvisionError):
+    status = 422
+    says = N_("The reason is missing: write down why the case ends.")
+
+
+def end_case(session: Session, case: Onboarding, at: datetime, reason: str, by: str) -> None:
+    """The case ends without going live: nobody is reminded or asked any more, and no link opens anything.
+
+    What ends with it ends at this very moment: by that ``take_up`` knows what to begin anew.
+    """
+    case.stop(at)
+    case.firm.release_preference(session)
+    record(session, case.id, at, "case.stopped", by, reason=reason)
+    pointless = [kind for kind, outlives in OUTLIVES_CASE.items() if not outlives]
+    drop_mails(session, at, Outgoing.onboarding_id == case.id, Outgoing.kind.in_(pointless))
+    for question in Decision.pending(session, case.id):
+        question.close(at)
+    for step in StepName:
+        Reminder.end(session, step, at, case=case.id)
+
+
+def stop_case(case_id: int, reason: str, by: str) -> None:
+    """An operator ends the case; raises StopReasonMissing, CaseEnded."""
+    with transaction() as session:
+        case = Onboarding.get(session, case_id)
+        if case.stopped_at is not None or case.finished_at is not None:
+            raise CaseEnded
+        reason = fitting(paragraphs(reason), REASON_MOST, "stop_reason")
+        if not reason:
+            raise StopReasonMissing
+        at = now()
+        end_case(session, case, at, reason, by)
+        case.touch(at)
+
+
+def restart_pass(case_id: int, by: str) -> None:
+    """An operator wants a pass over the case now, however often passes broke down before; raises CaseEnded."""
+    with transaction() as session:
+        case = Onboarding.get(session, case_id)
+        if case.stopped_at is not None or case.finished_at is not None:
+            raise CaseEnded
+        case.attempts = 0
+        case.touch(now())
+        record(session, case.id, now(), "pass.restarted", by)

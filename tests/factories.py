@@ -17,7 +17,7 @@ from models.onboarding import Onboarding
 from models.person import Account, AddressForm, Language, Person, Role, hash_password
 from models.request import Named, OnboardingRequest
 from models.schedule import now
-from tasks import accounts, agreements, cases, company_ids, invitations, signing, subscriptions
+from tasks import accounts, agreements, company_ids, decision_effects, invitations, opening, signing, subscriptions
 from tasks.logos import publish
 from tasks.people import sessions
 
@@ -43,7 +43,7 @@ def request(**changes) -> OnboardingRequest:
 
 def opened(key: str = "test:1", **changes) -> int:
     """A case just opened; returns its id."""
-    return cases.start_case(request(**changes), key, "test")
+    return opening.start_case(request(**changes), key, "test")
 
 
 def advance(case_id: int) -> None:
@@ -165,7 +165,7 @@ def decide(case_id: int, verdict: str, **answer) -> None:
         (decision,) = Decision.pending(session, case_id)
     if decision.kind in {DecisionKind.COUNTERSIGN, DecisionKind.SIGNED_COPY}:
         answer = {"name": "Olga Otter"} | answer
-    cases.answer_decision(decision.id, verdict, "operator@convent-it.example", **answer)
+    decision_effects.answer_decision(decision.id, verdict, "operator@convent-it.example", **answer)
 
 
 def with_client(**changes) -> int:

@@ -26,7 +26,7 @@ PARTIAL = {
     ("tasks.invitations", "NAMED", "Role"): "a firm names only these",
     ("tasks.accounts", "PURPOSE_OF", "Role"): "who signs gets the link of the agreement",
     ("tasks.cadences", "_within", "Level"): "the provider's level is everybody's",
-    ("tasks.cases", "start_case", "Role"): "a request names nobody else",
+    ("tasks.decision_effects", "start_case", "Role"): "a request names nobody else",
     ("tasks.decisions", "ON_THE_PAGE", "DecisionKind"): "the others are told by their facts, see _told",
     ("tasks.returned", "doubts", "Doubt"): "without any signature there are other doubts than with one",
     ("deployments.web.labels", "ANSWERS", "Verdict"): "nobody's answer has no button",

@@ -1,6 +1,7 @@
-"""What every mail of a firm's case says of the firm."""
+"""What every mail of a firm's case says of the firm, and whose turn it is in it."""
 
 from collections.abc import Iterable
+from typing import NamedTuple
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -8,6 +9,8 @@ from sqlalchemy.orm import Session
 from models.db import Facts
 from models.firm import Firm
 from models.logo import Logo
+from models.onboarding import Onboarding, StepName
+from models.person import Person
 
 
 def letterhead(session: Session, firm: Firm) -> Facts:
@@ -21,3 +24,16 @@ def letterheads(session: Session, firms: Iterable[Firm]) -> dict[int, Facts]:
     for firm_id in session.scalars(select(Logo.firm_id).where(Logo.firm_id.in_(heads)).distinct()):
         heads[firm_id]["logo"] = True
     return heads
+
+
+class Turn(NamedTuple):
+    """Somebody whose turn it is in a case; *reminders* counts this one and those before, *last* says no more come.
+
+    *also*: other steps that wait for the same person, told in the same mail.
+    """
+
+    case: Onboarding
+    person: Person
+    reminders: int = 0
+    last: bool = False
+    also: tuple[StepName, ...] = ()

@@ -29,7 +29,7 @@ from models.person import Role
 from models.schedule import now
 from models.settings import settings
 from models.subscription import Change, Subscription
-from tasks import answers, cases
+from tasks import answers, decision_effects
 from tasks.inbox import handle_events
 from tasks.mail.address_holds import bounced, given_up
 from tests import factories
@@ -598,14 +598,14 @@ def test_many_agreements_are_countersigned_at_once_and_what_is_refused_is_told(o
     page = "/board/countersign"
     numbers = re.findall(r'name="decision" value="(\d+)"', operator.get(page).text)
     assert all(str(factories.case(one).firm.company_id) in operator.get(page).text for one in made)
-    judge = cases.answer_decision
+    judge = decision_effects.answer_decision
 
     def refused_once(decision_id, *rest, **more):
         if decision_id == int(numbers[1]):
             raise AnsweredAlready(Verdict.REFUSE, "somebody@convent-it.example")
         return judge(decision_id, *rest, **more)
 
-    monkeypatch.setattr(cases, "answer_decision", refused_once)
+    monkeypatch.setattr(decision_effects, "answer_decision", refused_once)
     answer = operator.send(page, page, decision=[numbers[0], numbers[1], "999999", "x"])
 
     assert len(numbers) == 3

@@ -20,7 +20,7 @@ from models.onboarding import StepName
 from models.person import Person, Role
 from models.request import Named
 from models.settings import settings
-from tasks import cases, invitations
+from tasks import decision_effects, invitations
 from tasks.mail.delivery import deliver_due
 from tests import factories
 
@@ -40,7 +40,7 @@ def way() -> None:
     with transaction() as session:
         pending = Decision.pending(session, case_id)
     for decision in pending:
-        cases.answer_decision(decision.id, "countersign", "operator@convent-it.example", name="Olga Otter")
+        decision_effects.answer_decision(decision.id, "countersign", "operator@convent-it.example", name="Olga Otter")
     onward(case_id)
     if not has_account(case_id, Role.CASEWORKER):
         factories.registered("zoe@freitag.example")

@@ -17,9 +17,9 @@ from models.link import Link, Purpose
 from models.onboarding import Reminder, StepName
 from models.request import Named
 from models.settings import settings
-from tasks import agreements, answers, cases, completion, corrections, signing
+from tasks import agreements, answers, completion, corrections, signing, stopped
 from tasks.agreements import conclude_agreement, expire_agreements
-from tasks.cases import answer_decision
+from tasks.decision_effects import answer_decision
 from tasks.decisions import form_of
 from tasks.mail.compose import write
 from tasks.returned import LARGEST, FileTooLarge, FileWithScript, NotAPdf, NothingSigned, OtherTextSigned
@@ -456,7 +456,7 @@ def test_nothing_is_sent_once_a_case_was_stopped_while_something_was_written(sta
         answers.decline(link(), "zu teuer")
         advance(case_id)
         decide(case_id, "resend")
-    stop = partial(cases.stop_case, case_id, "Insolvenz", "operator")
+    stop = partial(stopped.stop_case, case_id, "Insolvenz", "operator")
     while_rendering(stop)
     if stage == "countersigned":
         decide(case_id, "countersign")
@@ -475,7 +475,7 @@ def test_a_pass_asks_nothing_about_an_agreement_whose_case_was_stopped_meanwhile
     answers.decline(link(), "zu teuer")
     due = agreements._send_what_is_due
     monkeypatch.setattr(
-        agreements, "_send_what_is_due", lambda one: cases.stop_case(one, "Insolvenz", "operator") or due(one)
+        agreements, "_send_what_is_due", lambda one: stopped.stop_case(one, "Insolvenz", "operator") or due(one)
     )
     before = outbox()
 

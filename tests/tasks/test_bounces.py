@@ -9,8 +9,8 @@ from models.exchange import Outgoing
 from models.link import LinkReplaced, LinkUsed, Purpose
 from models.person import AddressInvalid, Person
 from tasks import accounts
-from tasks.cases import AddressTaken
 from tasks.mail.address_holds import note_bounce
+from tasks.people.addresses import AddressTaken
 from tests.factories import advance, at_once, countersigned, decide, opened, token, with_organiser
 
 ERIKA = "erika@freitag.example"

@@ -12,17 +12,10 @@ from models.person import Language, Person, Role
 from models.request import Named
 from models.subscription import Subscription
 from tasks import accounts, agreements, answers, corrections, firms, invitations, signing
-from tasks.cases import (
-    CaseThere,
-    FieldTooLong,
-    FormInvalid,
-    PlanMissing,
-    answer_decision,
-    open_case,
-    start_case,
-    stop_case,
-)
+from tasks.decision_effects import PlanMissing, answer_decision
 from tasks.logos import publish
+from tasks.opening import CaseThere, FieldTooLong, FormInvalid, open_case, start_case
+from tasks.stopped import stop_case
 from tasks.text.i18n import Reader, explain
 from tests.factories import (
     FROM,

@@ -9,7 +9,6 @@ from models.link import LinkReplaced, Purpose
 from models.person import AddressInvalid, Person, Role
 from models.request import Named, named
 from tasks import accounts, agreements
-from tasks.cases import correct_address
 from tasks.corrections import (
     CONTACTS_A_DAY,
     AgreementSent,
@@ -21,6 +20,7 @@ from tasks.corrections import (
     correct_organiser,
 )
 from tasks.mail.address_holds import note_bounce
+from tasks.people.addresses import correct_address
 from tests.factories import (
     advance,
     agreement,

@@ -19,11 +19,11 @@ from models.onboarding import Onboarding, Reminder, StepName
 from models.person import Account, Person, Role
 from models.request import Named
 from models.schedule import now
-from tasks import accounts, cadences, cases, corrections, later, stopped
+from tasks import accounts, cadences, corrections, decision_effects, later, stopped
 from tasks.decisions import take_answer
 from tasks.mail import delivery
 from tasks.mail.address_holds import note_bounce
-from tasks.people import sessions
+from tasks.people import addresses, sessions
 from tasks.people.operators import escalate_overdue, tell_new
 from tasks.reminders import send_reminders
 from tests import factories
@@ -88,7 +88,7 @@ def refused(at):
 
 ACTS: dict[str, Callable[[SimpleNamespace], object]] = {
     "a pass": lambda at: factories.advance(at.case),
-    "an answer": lambda at: cases.answer_decision(at.question, "grant", OPERATOR),
+    "an answer": lambda at: decision_effects.answer_decision(at.question, "grant", OPERATOR),
     "an answer in Prefect": lambda at: take_answer.fn(at.question, f"run-{at.case}", {"verdict": "refuse"}),
     "escalation": lambda _: escalate_overdue.fn(),
     "news for operators": lambda _: tell_new.fn(),
@@ -97,8 +97,10 @@ ACTS: dict[str, Callable[[SimpleNamespace], object]] = {
     "reminders": lambda _: send_reminders.fn(),
     "registering": join,
     "registering elsewhere": lambda at: accounts.registered_elsewhere(at.email, f"idp-{at.firm}-{at.case}", "E", "M"),
-    "stopping, taking up": lambda at: (cases.stop_case(at.case, "x", OPERATOR), stopped.take_up(at.case, OPERATOR)),
-    "another address": lambda at: cases.correct_address(at.case, at.organiser, f"x{at.case}@freitag.example", OPERATOR),
+    "stopping, taking up": lambda at: (stopped.stop_case(at.case, "x", OPERATOR), stopped.take_up(at.case, OPERATOR)),
+    "another address": lambda at: addresses.correct_address(
+        at.case, at.organiser, f"x{at.case}@freitag.example", OPERATOR
+    ),
     "another organiser": lambda at: corrections.correct_organiser(
         at.firm, OPERATOR, Named(name="N N", email=f"n{at.case}@freitag.example")
     ),
@@ -161,7 +163,7 @@ def test_the_order_of_locks_is_watched():
     with watched(lambda: True) as seen:
         backwards()
         forwards = len(seen)
-        cases.stop_case(case_id, "x", OPERATOR)
+        stopped.stop_case(case_id, "x", OPERATOR)
 
     assert forwards == len(seen) == 1
     assert "persons" in seen[0]

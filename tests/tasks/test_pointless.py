@@ -21,9 +21,9 @@ from tasks import (
     accounts,
     answers,
     cadences,
-    cases,
     completion,
     corrections,
+    decision_effects,
     firms,
     invitations,
     later,
@@ -33,7 +33,7 @@ from tasks import (
 )
 from tasks.mail import delivery
 from tasks.mail.address_holds import given_up, note_bounce
-from tasks.people import membership, operators
+from tasks.people import addresses, membership, operators
 from tests import factories
 from tests.factories import FROM, firm_of
 from tests.signing import scanned
@@ -149,9 +149,9 @@ ENDS = {
     "client registers": (client_invited, lambda _: factories.registered(MAX, Purpose.ACTIVATE)),
     "client is withdrawn": (client_invited, lambda c: membership.withdraw(id_of(c, Role.CLIENT), ERIKA)),
     "has another address": (
-        client_invited, lambda c: cases.correct_address(c, id_of(c, Role.CLIENT), "m@beispiel.example", OPERATOR)
+        client_invited, lambda c: addresses.correct_address(c, id_of(c, Role.CLIENT), "m@beispiel.example", OPERATOR)
     ),
-    "case is stopped": (client_invited, lambda c: cases.stop_case(c, "x", OPERATOR)),
+    "case is stopped": (client_invited, lambda c: stopped.stop_case(c, "x", OPERATOR)),
 }  # fmt: skip
 
 
@@ -185,7 +185,7 @@ def test_a_mail_that_is_dropped_after_it_was_claimed_does_not_leave(leaving, mon
     def then_stopped(*args, **more):
         claimed = claim(*args, **more)
         if claimed:
-            cases.stop_case(case_id, "x", OPERATOR)
+            stopped.stop_case(case_id, "x", OPERATOR)
         return claimed
 
     monkeypatch.setattr(delivery, "_claim", then_stopped)
@@ -290,7 +290,7 @@ def test_a_copy_counts_from_when_it_came_however_often_the_question_is_put(clock
     uploaded()
     came = now()
     clock(days=1)
-    cases.stop_case(case_id, "x", OPERATOR)
+    stopped.stop_case(case_id, "x", OPERATOR)
     clock(days=20)
     stopped.take_up(case_id, OPERATOR)
     factories.advance(case_id)
@@ -348,7 +348,7 @@ def test_a_signature_is_not_of_tomorrow():
     case_id = factories.with_organiser()
     uploaded()
 
-    with pytest.raises(cases.DayInvalid):
+    with pytest.raises(decision_effects.DayInvalid):
         factories.decide(case_id, "accept", signed_on=(now() + timedelta(days=1)).date().isoformat())
 
 
@@ -396,9 +396,9 @@ def test_what_a_stopped_case_asks_or_promises_does_not_leave(leaving):
     case_id = factories.with_organiser(preferred_number="861272")
     leaving()
     factories.decide(case_id, "refuse")
-    cases.stop_case(case_id, "x", OPERATOR)
+    stopped.stop_case(case_id, "x", OPERATOR)
     stopped.take_up(case_id, OPERATOR)
-    cases.stop_case(case_id, "y", OPERATOR)
+    stopped.stop_case(case_id, "y", OPERATOR)
 
     assert leaving() == []
 
@@ -408,7 +408,7 @@ def test_who_follows_a_contact_that_was_welcomed_is_welcomed_when_the_case_goes_
     factories.advance(case_id)
     assert (MailKind.WELCOME, KLARA) in leaving()
     name_contact(case_id)
-    cases.stop_case(case_id, "x", OPERATOR)
+    stopped.stop_case(case_id, "x", OPERATOR)
 
     stopped.take_up(case_id, OPERATOR)
 
@@ -570,7 +570,7 @@ def test_several_mails_to_one_dead_address_are_one_question(clock, leaving):
 def test_an_address_that_fails_while_the_case_is_stopped_is_asked_for_when_it_goes_on(kind):
     case_id = factories.opened()
     factories.advance(case_id)
-    cases.stop_case(case_id, "x", OPERATOR)
+    stopped.stop_case(case_id, "x", OPERATOR)
     bounce(ERIKA, kind)
     assert open_questions(case_id) == []
 
@@ -584,7 +584,7 @@ def test_nobody_is_asked_about_who_was_removed_while_the_case_was_stopped():
     factories.registered(MAX, Purpose.ACTIVATE)
     bounce(MAX)
     assert address_questions(case_id) != []
-    cases.stop_case(case_id, "x", OPERATOR)
+    stopped.stop_case(case_id, "x", OPERATOR)
     membership.withdraw(id_of(case_id, Role.CLIENT), OPERATOR)
 
     stopped.take_up(case_id, OPERATOR)
@@ -594,7 +594,7 @@ def test_nobody_is_asked_about_who_was_removed_while_the_case_was_stopped():
 
 def test_a_failed_mail_is_no_question_when_a_fresh_one_takes_its_place():
     case_id = client_invited()
-    cases.stop_case(case_id, "x", OPERATOR)
+    stopped.stop_case(case_id, "x", OPERATOR)
 
     stopped.take_up(case_id, OPERATOR)
 
@@ -699,7 +699,7 @@ def test_who_is_asked_to_sign_anew_is_written_to_anew(leaving):
 def test_the_address_of_who_is_no_longer_asked_to_sign_is_no_question_when_a_case_goes_on():
     case_id = bad_address_of_signatory()
     signing.take_back(link(), **FROM)
-    cases.stop_case(case_id, "x", OPERATOR)
+    stopped.stop_case(case_id, "x", OPERATOR)
 
     stopped.take_up(case_id, OPERATOR)
 

@@ -15,7 +15,7 @@ from models.onboarding import Party
 from models.request import WebsiteMissing
 from models.schedule import now
 from models.settings import settings
-from tasks.cases import answer_decision
+from tasks.decision_effects import answer_decision
 from tasks.logos.fetch import Faltered
 from tasks.logos.publish import (
     choose_offered,

@@ -16,9 +16,9 @@ from models.link import Purpose
 from models.operator import OperatorNameMissing
 from models.person import Account, AddressForm, Language, Person, Role
 from models.schedule import Hours, Land, now
-from tasks import answers, cadences, cases, corrections, decisions, firms
-from tasks.cases import DayInvalid
-from tasks.people import operators, sessions
+from tasks import answers, cadences, corrections, decision_effects, decisions, firms
+from tasks.decision_effects import DayInvalid
+from tasks.people import addresses, operators, sessions
 from tests import factories
 from tests.factories import advance, agreement, countersigned, decide, firm_of, opened, signed, token, with_organiser
 from tests.tasks.test_paper import scan
@@ -61,7 +61,7 @@ def test_nobody_countersigns_without_a_name(typed):
     case_id = signed()
 
     with pytest.raises(OperatorNameMissing):
-        cases.answer_decision(question(case_id), "countersign", "operator", name=typed)
+        decision_effects.answer_decision(question(case_id), "countersign", "operator", name=typed)
 
     assert agreement(case_id).countersigned_at is None
     assert question(case_id)
@@ -71,9 +71,9 @@ def test_an_operator_without_a_name_is_asked_for_it_once():
     operators.appoint(BOARD, "command line")
     case_id = signed()
     with pytest.raises(OperatorNameMissing):
-        cases.answer_decision(question(case_id), "countersign", BOARD)
+        decision_effects.answer_decision(question(case_id), "countersign", BOARD)
 
-    cases.answer_decision(question(case_id), "countersign", BOARD, name=" Olga  Otter ")
+    decision_effects.answer_decision(question(case_id), "countersign", BOARD, name=" Olga  Otter ")
 
     assert (agreement(case_id).countersigned_by, named(BOARD)) == ("Olga Otter", "Olga Otter")
     (told,) = acts(HOUSE, "operator.named")
@@ -84,7 +84,7 @@ def test_an_operator_signs_with_the_name_of_the_account():
     operators.appoint(BOARD, "command line", name="Olga Otter")
     case_id = signed()
 
-    cases.answer_decision(question(case_id), "countersign", BOARD, name="Somebody Else")
+    decision_effects.answer_decision(question(case_id), "countersign", BOARD, name="Somebody Else")
 
     assert agreement(case_id).countersigned_by == "Olga Otter"
     (told,) = acts(case_id, "agreement.countersigned")
@@ -108,7 +108,7 @@ def test_the_form_in_prefect_asks_who_signs():
 def test_no_name_is_needed_to_say_no():
     case_id = signed()
 
-    cases.answer_decision(question(case_id), "refuse", "operator")
+    decision_effects.answer_decision(question(case_id), "refuse", "operator")
 
     assert agreement(case_id).signed_at is None
     assert [one["version"] for one in acts(case_id, "agreement.reopened")] == [1]
@@ -152,7 +152,7 @@ def test_the_trail_tells_what_an_address_was_and_is():
     with reading() as session:
         person = Person.organiser(session, firm_of(case_id)).id
 
-    cases.correct_address(case_id, person, "erika.muster@freitag.example", BOARD)
+    addresses.correct_address(case_id, person, "erika.muster@freitag.example", BOARD)
 
     (told,) = acts(case_id, "address.corrected")
     assert (told["before"], told["after"]) == (ERIKA, "erika.muster@freitag.example")

@@ -33,7 +33,7 @@ from models.person import NameMissing, Person
 from models.schedule import now
 from models.settings import settings
 from models.subscription import Subscription
-from tasks import accounts, agreements, answers, cases, invitations, signing
+from tasks import accounts, agreements, answers, invitations, signing
 from tasks.agreements import NewVersionSent, NotAsked, conclude_agreement, expire_agreements
 from tasks.mail.compose import write
 from tasks.mail.delivery import deliver_due
@@ -494,7 +494,7 @@ def test_stopped_cases_keep_no_other_agreement_from_running_out(clock, statement
             with_organiser(key=key, organiser={"name": "A B", "email": f"a{key[0]}{key[2]}@x.example"}) for key in keys
         ]
         for case_id in made[1:]:
-            cases.stop_case(case_id, "Insolvenz", "operator")
+            stopped.stop_case(case_id, "Insolvenz", "operator")
         clock(days=91)
         with statements() as asked:
             assert expire_agreements.fn() == 1

@@ -22,11 +22,22 @@ from models.person import Person, Role
 from models.request import Named
 from models.schedule import Land, now
 from models.settings import settings
-from tasks import accounts, agreements, answers, cases, corrections, firms, invitations, later, signing, stopped
+from tasks import (
+    accounts,
+    agreements,
+    answers,
+    corrections,
+    decision_effects,
+    firms,
+    invitations,
+    later,
+    signing,
+    stopped,
+)
 from tasks.answers import decline_by_notice, sign_by_notice
 from tasks.logos import publish
 from tasks.mail.address_holds import note_bounce
-from tasks.people import membership
+from tasks.people import addresses, membership
 from tasks.people.operators import escalate_overdue
 from tasks.people.sessions import Manners
 from tasks.reminders import send_reminders
@@ -125,13 +136,13 @@ ACTS = {
     ),
     "sign_by_notice": (signing_now, lambda at: sign_by_notice(at.company_id, 1, "Erika Muster")),
     "decline_by_notice": (signing_now, lambda at: decline_by_notice(at.company_id, 1, "Nein")),
-    "cases.answer_decision": (early, lambda at: cases.answer_decision(at.asked, "grant", OPERATOR)),
+    "cases.answer_decision": (early, lambda at: decision_effects.answer_decision(at.asked, "grant", OPERATOR)),
     "cases.correct_address": (
         early,
-        lambda at: cases.correct_address(at.case, at.ids[Role.ORGANISER], "x@y.example", OPERATOR),
+        lambda at: addresses.correct_address(at.case, at.ids[Role.ORGANISER], "x@y.example", OPERATOR),
     ),
-    "cases.restart_pass": (early, lambda at: cases.restart_pass(at.case, OPERATOR)),
-    "cases.stop_case": (early, lambda at: cases.stop_case(at.case, "noch einmal", OPERATOR)),
+    "cases.restart_pass": (early, lambda at: stopped.restart_pass(at.case, OPERATOR)),
+    "cases.stop_case": (early, lambda at: stopped.stop_case(at.case, "noch einmal", OPERATOR)),
     "corrections.correct_contact": (
         early,
         lambda at: corrections.correct_contact(at.firm, OPERATOR, SOMEBODY, as_operator=True),
@@ -194,7 +205,7 @@ ELSEWHERE = {
 def test_nothing_is_done_in_a_case_that_was_stopped(clock, name):
     prepare, act = ACTS[name]
     at = prepare()
-    cases.stop_case(at.case, "Die Kanzlei wird verkauft.", OPERATOR)
+    stopped.stop_case(at.case, "Die Kanzlei wird verkauft.", OPERATOR)
     clock(days=settings().agreement_days + 10 if name in {"reminders", "managers", "expiry"} else 1)
     before = factories.everything()
 
@@ -231,7 +242,7 @@ def test_every_act_of_the_pages_is_tried_on_a_stopped_case():
 
 def test_mail_that_comes_back_from_a_stopped_case_asks_nobody():
     at = early()
-    cases.stop_case(at.case, "x", OPERATOR)
+    stopped.stop_case(at.case, "x", OPERATOR)
 
     note_bounce({"address": ERIKA, "kind": "hard", "diagnostic": "550"})
 
@@ -241,7 +252,7 @@ def test_mail_that_comes_back_from_a_stopped_case_asks_nobody():
 
 def test_an_account_elsewhere_moves_no_stopped_case():
     at = early()
-    cases.stop_case(at.case, "x", OPERATOR)
+    stopped.stop_case(at.case, "x", OPERATOR)
 
     assert accounts.registered_elsewhere(ERIKA, "idp-1", "Erika", "Muster") == []
     assert person(at.case, Role.ORGANISER).registered_at is None
@@ -249,7 +260,7 @@ def test_an_account_elsewhere_moves_no_stopped_case():
 
 def test_a_stopped_case_gives_its_reserved_number_back():
     at = early()
-    cases.stop_case(at.case, "x", OPERATOR)
+    stopped.stop_case(at.case, "x", OPERATOR)
 
     with transaction() as session:
         assert Onboarding.get(session, at.case).firm.preferred_number is None
@@ -258,7 +269,7 @@ def test_a_stopped_case_gives_its_reserved_number_back():
 
 def test_the_steps_of_a_stopped_case_wait_for_nobody():
     at = early()
-    cases.stop_case(at.case, "x", OPERATOR)
+    stopped.stop_case(at.case, "x", OPERATOR)
 
     with reading() as session:
         detail = case_detail(session, at.case)
@@ -282,7 +293,7 @@ def mails_since(count):
 
 def taken_up(at):
     """Stopped for a month, and taken up again; returns what mail that made."""
-    cases.stop_case(at.case, "x", OPERATOR)
+    stopped.stop_case(at.case, "x", OPERATOR)
     sent = len(factories.outbox())
     stopped.take_up(at.case, OPERATOR)
     factories.advance(at.case)
@@ -352,7 +363,7 @@ def test_open_questions_are_asked_once_more_and_the_number_is_held_again():
 
 def test_a_number_that_somebody_has_by_now_is_answered_with_others():
     at = early()
-    cases.stop_case(at.case, "x", OPERATOR)
+    stopped.stop_case(at.case, "x", OPERATOR)
     with transaction() as session:
         CompanyIdPool.locked(session).take(session, 861272)
 
@@ -393,7 +404,7 @@ def test_a_case_that_goes_on_cannot_be_taken_up():
 
 def test_a_step_does_not_count_as_overdue_for_the_time_in_which_the_case_was_stopped(clock):
     at = early()
-    cases.stop_case(at.case, "x", OPERATOR)
+    stopped.stop_case(at.case, "x", OPERATOR)
     clock(days=100)
     stopped.take_up(at.case, OPERATOR)
 

@@ -15,7 +15,7 @@ from models.exchange import Outgoing
 from models.link import Link, Purpose
 from models.person import AddressForm, Language
 from models.subscription import DiscountInvalid, NoticeInvalid, PriceInvalid
-from tasks import agreements, answers, cases, evidence, invitations, stopped
+from tasks import agreements, answers, evidence, invitations, stopped
 from tasks.agreements import signer_of
 from tasks.decisions import form_of, take_answer
 from tasks.mail.compose import write
@@ -196,7 +196,7 @@ def test_a_new_version_that_is_mailed_again_says_the_same_terms(clock):
     new_version(case_id, **SAID)
     terms = re.search(r"was wir neu vereinbart haben: (.+?) Bitte lesen", mail())[1]
     assert CLAUSE.split("\n", maxsplit=1)[0] in terms
-    cases.stop_case(case_id, "x", "operator@convent-it.example")
+    stopped.stop_case(case_id, "x", "operator@convent-it.example")
 
     stopped.take_up(case_id, "operator@convent-it.example")
     assert terms in mail()

@@ -28,9 +28,9 @@ from tasks import (
     accounts,
     agreements,
     answers,
-    cases,
     completion,
     corrections,
+    decision_effects,
     firms,
     invitations,
     paper,
@@ -40,7 +40,7 @@ from tasks import (
 )
 from tasks import seal as seals
 from tasks.logos import publish
-from tasks.people import membership, operators
+from tasks.people import addresses, membership, operators
 from tasks.proof import files
 from tasks.proof.faults import Kind
 from tasks.proof.rows import UNHELD
@@ -256,7 +256,7 @@ def test_a_case_is_not_ended_or_begun_behind_the_trails_back(world, column, at):
 
 
 def test_a_case_that_was_stopped_stays_so(world):
-    cases.stop_case(world.open, "Kein Bedarf", "chef@convent-it.example")
+    stopped.stop_case(world.open, "Kein Bedarf", "chef@convent-it.example")
     assert faults() == set()
 
     change(Onboarding, Onboarding.id == world.open, stopped_at=None)
@@ -630,7 +630,9 @@ def people_come_and_go(case_id):
     membership.pause(ids["max@beispiel.example"], by)
     membership.resume(ids["max@beispiel.example"], by)
     membership.withdraw(ids["max@beispiel.example"], by)
-    cases.correct_address(case_id, ids["ute@beispiel.example"], "Ute.Neu@beispiel.example", "chef@convent-it.example")
+    addresses.correct_address(
+        case_id, ids["ute@beispiel.example"], "Ute.Neu@beispiel.example", "chef@convent-it.example"
+    )
     membership.withdraw(ids["ute@beispiel.example"], by)
     invitations.add_clients(firm_id, by, [Named(name="Uta", email="ute.neu@beispiel.example")])
     advance(case_id)
@@ -674,8 +676,8 @@ def test_what_is_said_before_there_is_an_agreement_is_told_by_the_trail(sealed, 
     with reading() as session:
         asked = {one.kind: one.id for one in Decision.pending(session, case_id)}
     answer = {"plan": "basic", "interval": "yearly", "note": "Der kleine."}
-    cases.answer_decision(asked[DecisionKind.ADVICE], "agreed", "operator", **answer)
-    cases.answer_decision(asked[DecisionKind.COMPANY_ID], verdict, "operator", note="Gern.")
+    decision_effects.answer_decision(asked[DecisionKind.ADVICE], "agreed", "operator", **answer)
+    decision_effects.answer_decision(asked[DecisionKind.COMPANY_ID], verdict, "operator", note="Gern.")
     corrections.correct_organiser(firm_of(case_id), "operator", Named(name="Olga Ott", email="olga@freitag.example"))
     advance(case_id)
     accounts.registered_elsewhere("olga@freitag.example", "42", "Olga", "Otter")

@@ -10,10 +10,10 @@ from models.link import Purpose
 from models.onboarding import Reminder, StepName
 from models.person import Person, Role
 from models.request import Named
-from tasks import accounts, agreements, answers, cadences, cases, corrections, invitations, signing
-from tasks.cases import AddressSettled
+from tasks import accounts, agreements, answers, cadences, corrections, decision_effects, invitations, signing, stopped
 from tasks.mail.address_holds import note_bounce
-from tasks.people import membership
+from tasks.people import addresses, membership
+from tasks.people.addresses import AddressSettled
 from tests import factories
 from tests.factories import FROM, firm_of, give_logo
 
@@ -78,9 +78,9 @@ ENDS = {
     "registers elsewhere": (invited, lambda _: accounts.registered_elsewhere(ERIKA, "idp-1", "Erika", "Muster")),
     "is replaced": (invited, lambda c: corrections.correct_organiser(firm_of(c), OPERATOR, SOMEBODY)),
     "has another address": (
-        invited, lambda c: cases.correct_address(c, id_of(c, Role.ORGANISER), "e.muster@freitag.example", OPERATOR)
+        invited, lambda c: addresses.correct_address(c, id_of(c, Role.ORGANISER), "e.muster@freitag.example", OPERATOR)
     ),
-    "case is stopped": (invited, lambda c: cases.stop_case(c, "x", OPERATOR)),
+    "case is stopped": (invited, lambda c: stopped.stop_case(c, "x", OPERATOR)),
     "reminders begin anew": (invited, lambda c: begin_anew(c)),
     "supplies the logo": (supplying, give_logo),
     "signs": (signing_now, lambda _: factories.sign()),
@@ -108,7 +108,7 @@ def test_what_ends_a_wait_closes_the_question_about_it(name):
     assert asked.verdict is Verdict.MOOT
     assert wait.ended_at == asked.answered_at  # Nobody is reminded of it, nobody told that it is overdue.
     with pytest.raises(SettledOtherwise):
-        cases.answer_decision(question, "correct", OPERATOR, address="other@freitag.example")
+        decision_effects.answer_decision(question, "correct", OPERATOR, address="other@freitag.example")
 
 
 def test_a_link_sent_by_hand_begins_a_wait_anew_and_closes_the_question(clock):
@@ -134,7 +134,7 @@ def test_an_agreement_out_of_date_closes_the_question(clock):
 def test_an_answer_ends_the_wait_for_it_at_once():
     case_id, question = invited()
 
-    cases.answer_decision(question, "leave", OPERATOR)
+    decision_effects.answer_decision(question, "leave", OPERATOR)
 
     with reading() as session:
         wait = session.scalars(select(Reminder).where(Reminder.decision_id == question)).one()
@@ -146,7 +146,7 @@ def test_the_address_of_whoever_signs_in_with_it_is_not_rewritten_by_an_answer()
     case_id, question = supplying()
 
     with pytest.raises(AddressSettled):
-        cases.answer_decision(question, "correct", OPERATOR, address="other@freitag.example")
+        decision_effects.answer_decision(question, "correct", OPERATOR, address="other@freitag.example")
 
     with reading() as session:
         assert Person.one(session, firm_of(case_id), Role.ORGANISER).email == ERIKA
@@ -169,7 +169,7 @@ def test_a_corrected_address_closes_every_question_about_it():
     case_id, question = invited()
     note_bounce({"address": ERIKA, "kind": "hard", "diagnostic": "550"})
 
-    cases.answer_decision(question, "correct", OPERATOR, address="e.muster@freitag.example")
+    decision_effects.answer_decision(question, "correct", OPERATOR, address="e.muster@freitag.example")
 
     with reading() as session:
         assert Decision.pending(session, case_id) == []

@@ -24,10 +24,10 @@ from models.request import IntervalMissing, OnboardingRequest, WebsiteMissing, n
 from models.schedule import Land, today
 from models.subscription import Interval, Plan
 from models.text import TextTooLong, one_line
-from tasks import cases
-from tasks.cases import CaseThere, FormInvalid
+from tasks import decision_effects, opening
 from tasks.engine.passes import kick
 from tasks.inbox import dismiss, handle_again
+from tasks.opening import CaseThere, FormInvalid
 from tasks.text.i18n import explain
 
 router = APIRouter()
@@ -138,7 +138,7 @@ def countersign(visit: Submitting) -> Response:
     done, refused = [], []
     for decision_id, firm in sorted(_asked(ticked).items()):
         try:
-            done.append(cases.answer_decision(decision_id, Verdict.COUNTERSIGN, by, name=visit.text("name")))
+            done.append(decision_effects.answer_decision(decision_id, Verdict.COUNTERSIGN, by, name=visit.text("name")))
         except ProvisionError as refusal:
             refused.append((firm, explain(refusal, visit.reader)))
     if not done and not refused:
@@ -185,7 +185,7 @@ def start(visit: Submitting) -> Response:
     by = visit.require_operator().email
     key = visit.text("request_key")[:100] or token_urlsafe(16)
     try:
-        case_id = cases.start_case(_request(visit), f"board:{key}", by)
+        case_id = opening.start_case(_request(visit), f"board:{key}", by)
     except ProvisionError as refusal:
         shown = _choices(visit) | {"there": refusal.case_id if isinstance(refusal, CaseThere) else None}
         faults = {_place(visit, refusal): refusal}
@@ -217,7 +217,7 @@ def _request(visit: Submission) -> OnboardingRequest:
     said = {name: visit.paragraphs(name) if name == "question" else visit.text(name) for name in TEXTS}
     chosen = {name: visit.text(name) or None for name in ("land", "plan", "interval")}
     workers, again = parse_people(visit.paragraphs("caseworkers", LIST_MOST)), visit.ticked("again")
-    return cases.request_of({**said, **chosen, **people, "caseworkers": workers, "again": again})
+    return opening.request_of({**said, **chosen, **people, "caseworkers": workers, "again": again})
 
 
 def _place(visit: Submission, refusal: ProvisionError) -> str:

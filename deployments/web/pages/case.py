@@ -30,12 +30,14 @@ from models.person import AddressInvalid, NameMissing, Person
 from models.request import named
 from models.subscription import LONGEST_CLAUSE, DiscountInvalid, Interval, NoticeInvalid, Plan, PriceInvalid
 from models.text import TextTooLong
-from tasks import agreements, cases, corrections, invitations, returned, stopped
-from tasks.cases import AddressTaken, DayInvalid, PlanMissing, StopReasonMissing
+from tasks import agreements, corrections, decision_effects, invitations, returned, stopped
+from tasks.decision_effects import DayInvalid, PlanMissing
 from tasks.invitations import InvitationsInvalid
 from tasks.logos.evidence import Reason, Sign
 from tasks.mail.compose import write
-from tasks.people import membership
+from tasks.people import addresses, membership
+from tasks.people.addresses import AddressTaken
+from tasks.stopped import StopReasonMissing
 from tasks.text.i18n import Reader, explain
 
 router = APIRouter()
@@ -108,7 +110,7 @@ def answer(visit: Submitting, decision_id: int) -> Response:
         }
         said["note"] = visit.paragraphs(f"{field}note")
         said["clause"] = visit.paragraphs(f"{field}clause", LONGEST_CLAUSE)
-        case_id = cases.answer_decision(decision_id, visit.text("verdict"), by, **said)
+        case_id = decision_effects.answer_decision(decision_id, visit.text("verdict"), by, **said)
     except ProvisionError as refusal:
         with reading() as session:
             case_id = Decision.get(session, decision_id).onboarding_id
@@ -282,7 +284,7 @@ def correct_address(visit: Submitting, case_id: int, person_id: int) -> Response
     before = _address(person_id, field)
     try:
         visit.require_own_act(before)
-        cases.correct_address(case_id, person_id, visit.text(field), by)
+        addresses.correct_address(case_id, person_id, visit.text(field), by)
     except ProvisionError as refusal:
         places: dict[type[ProvisionError], str] = {AddressInvalid: field, AddressTaken: field}
         return visit.again("board/case.html", refusal, fields=places, values=visit.values, **_shown(visit, case_id))
@@ -313,7 +315,7 @@ def allow_invitations(visit: Submitting, case_id: int) -> Response:
 def restart_pass(visit: Submitting, case_id: int) -> Response:
     by = visit.require_operator().email
     try:
-        cases.restart_pass(case_id, by)
+        stopped.restart_pass(case_id, by)
     except ProvisionError as refusal:
         return _refused(visit, case_id, refusal)
     return visit.go(f"/board/cases/{case_id}?said=restarted", case=case_id)
@@ -323,7 +325,7 @@ def restart_pass(visit: Submitting, case_id: int) -> Response:
 def stop_case(visit: Submitting, case_id: int) -> Response:
     by = visit.require_operator().email
     try:
-        cases.stop_case(case_id, visit.paragraphs("stop_reason"), by)
+        stopped.stop_case(case_id, visit.paragraphs("stop_reason"), by)
     except ProvisionError as refusal:
         places: dict[type[ProvisionError], str] = {StopReasonMissing: "stop_reason"}
         return visit.again("board/case.html", refusal, fields=places, values=visit.values, **_shown(visit, case_id))

@@ -1,0 +1,47 @@
+"""Who is named at a firm, in whatever role."""
+
+from collections.abc import Sequence
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from models.firm import Firm
+from models.person import Person, Role, email_address, name_parts
+from models.request import Named, OnboardingRequest
+from models.schedule import now
+
+
+def add_people(
+    session: Session, firm: Firm, role: Role, people: Sequence[Named], manners: OnboardingRequest | Person
+) -> list[Person]:
+    """Add who is not there yet in this role, spoken to in the *manners* of the request or of who names them.
+
+    Whoever was withdrawn is there again.
+    """
+    named = {email_address(one.email): one for one in reversed(people)}  # Of two with one address the first counts.
+    here = select(Person).where(Person.firm_id == firm.id, Person.role == role, Person.email.in_(named))
+    known = {person.email: person for person in session.scalars(here)}
+    added = []
+    for email in reversed(named):
+        if email in known and known[email].withdrawn_at is not None:
+            known[email].give_way(named[email].name, email)
+            known[email].added_at = now()
+            added.append(known[email])
+        elif email not in known:
+            given, family = name_parts(named[email].name)
+            person = Person(
+                firm_id=firm.id,
+                role=role,
+                email=email,
+                given_name=given,
+                family_name=family,
+                language=manners.language,
+                address_form=manners.address_form,
+                land=firm.land,
+                postcode=firm.postcode,
+                added_at=now(),
+            )
+            added.append(person)
+    session.add_all(added)
+    session.flush()
+    return added
