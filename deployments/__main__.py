@@ -312,7 +312,7 @@ def logo(
 def show_seal() -> None:
     """Print what signed agreements are sealed with; the fingerprint is what firms may ask to be confirmed."""
     from models.schedule import local_day
-    from tasks.seal import own_seal
+    from tasks.agreement.seal import own_seal
 
     with _told():
         own = own_seal()
@@ -329,7 +329,7 @@ def export_agreements(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="Where to; made if need be. May be repeated.")],
 ) -> None:
     """Write all signed agreements, each with its audit trail (JSON and CSV), and a list of them."""
-    from tasks.evidence import export
+    from tasks.agreement.export import export
 
     with _told():
         done = [0, 0]
@@ -349,7 +349,7 @@ def check(
 
     It looks for words and for what the author declares (data-covers="…"); whether a text is good law, a lawyer says.
     """
-    from tasks.completeness import check_texts
+    from tasks.agreement.legal_check import check_texts
 
     with _told():
         checked = check_texts(folder)

@@ -24,9 +24,9 @@ from deployments.catalogue import POOL, ROOT
 from deployments.processes import GRACE, Child, Record, spawn
 from models.errors import N_, ProvisionError
 from models.settings import keep_private, settings
-from tasks.completeness import check_texts
+from tasks.agreement.legal_check import check_texts
+from tasks.agreement.seal import own_seal
 from tasks.engine.prefect_client import access
-from tasks.seal import own_seal
 from tasks.untrusted.sandbox import NothingIsOpened, rehearse
 
 PATIENCE = 300

@@ -3,7 +3,7 @@
 from prefect import flow
 
 from tasks.accounts import ask_organiser
-from tasks.agreements import conclude_agreement
+from tasks.agreement.lifecycle import conclude_agreement
 from tasks.artifacts import show_case
 from tasks.company_ids import settle_details
 from tasks.engine.passes import begin_pass, end_pass

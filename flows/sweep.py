@@ -5,7 +5,7 @@ from typing import Any
 from prefect import flow
 from prefect.client.schemas.objects import State
 
-from tasks.agreements import expire_agreements
+from tasks.agreement.lifecycle import expire_agreements
 from tasks.engine.passes import show_all_decisions, start_due_passes
 from tasks.inbox import handle_events
 from tasks.people.operators import escalate_overdue, tell_new

@@ -34,7 +34,7 @@ from models.person import (
 )
 from models.request import Named
 from models.schedule import now
-from tasks.agreements import mail_agreement, send_anew
+from tasks.agreement.lifecycle import mail_agreement, send_anew
 from tasks.engine.retry import side_effect
 from tasks.mail.letterheads import Turn, letterhead, letterheads
 from tasks.people.membership import replace

@@ -18,11 +18,11 @@ from models.operator import operator_name
 from models.person import Account, Person, Role
 from models.schedule import local_day, now
 from models.subscription import Change, Interval, Plan, Subscription
+from tasks.agreement.signatures import give_back, refuse_signature, sign_for_firm, sign_for_provider
 from tasks.company_ids import tell_of_number
 from tasks.logos.publish import logo_chosen
 from tasks.people.addresses import AddressSettled, readdress
 from tasks.people.membership import stop_waiting_for
-from tasks.signatures import give_back, refuse_signature, sign_for_firm, sign_for_provider
 from tasks.stopped import end_case
 
 

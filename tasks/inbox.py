@@ -11,7 +11,7 @@ from models.exchange import Incoming
 from models.request import OnboardingRequest
 from models.schedule import now
 from tasks.accounts import registered_elsewhere
-from tasks.answers import decline_by_notice, sign_by_notice
+from tasks.agreement.responses import decline_by_notice, sign_by_notice
 from tasks.decision_effects import answer_decision
 from tasks.engine.passes import kick
 from tasks.engine.prefect_client import start_run

@@ -28,7 +28,7 @@ from models.onboarding import Onboarding, Reminder, StepName
 from models.person import Person, Role
 from models.schedule import LOCAL_ZONE, Reach, local_day, next_reachable, now, today
 from tasks.accounts import invite, record_people
-from tasks.agreements import mail_agreement
+from tasks.agreement.lifecycle import mail_agreement
 from tasks.engine.passes import kick_mail
 from tasks.engine.retry import raise_all, side_effect
 from tasks.mail.letterheads import Turn, letterheads

@@ -25,9 +25,9 @@ from models import person
 from models.db import Base, engine, writing
 from models.migrate import register_tables
 from models.settings import settings
-from tasks import agreements, completion
-from tasks.paper import AgreementData, Proof, Signature, render_agreement, sign_off
-from tasks.seal import seal
+from tasks.agreement import finalize, lifecycle
+from tasks.agreement.rendering import AgreementData, Proof, Signature, render_agreement, sign_off
+from tasks.agreement.seal import seal
 from tests import locks, postgres
 
 register_tables()
@@ -195,9 +195,9 @@ def _signed_off(pdf: bytes, language: str) -> bytes:
 def quick(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch):
     """Tests of models and tasks share real agreements that differ in the number only, and hash passwords cheaply."""
     if Path(request.fspath).parent in TWICE:
-        monkeypatch.setattr(agreements, "render_agreement", lambda d, _: _written(replace(d, number="", company_id="")))
-        monkeypatch.setattr(completion, "sign_off", lambda pdf, _, language, __: _signed_off(pdf, language))
-        monkeypatch.setattr(completion, "seal", lambda pdf, _: pdf)
+        monkeypatch.setattr(lifecycle, "render_agreement", lambda d, _: _written(replace(d, number="", company_id="")))
+        monkeypatch.setattr(finalize, "sign_off", lambda pdf, _, language, __: _signed_off(pdf, language))
+        monkeypatch.setattr(finalize, "seal", lambda pdf, _: pdf)
         monkeypatch.setattr(person, "_hasher", lambda: PasswordHasher(time_cost=1, memory_cost=8, parallelism=1))
 
 

@@ -17,7 +17,8 @@ from models.onboarding import Onboarding
 from models.person import Account, AddressForm, Language, Person, Role, hash_password
 from models.request import Named, OnboardingRequest
 from models.schedule import now
-from tasks import accounts, agreements, company_ids, decision_effects, invitations, opening, signing, subscriptions
+from tasks import accounts, company_ids, decision_effects, invitations, opening, subscriptions
+from tasks.agreement import lifecycle, signing
 from tasks.logos import publish
 from tasks.people import sessions
 
@@ -53,7 +54,7 @@ def advance(case_id: int) -> None:
         company_ids.settle_details,
         publish.publish_logo,
         accounts.ask_organiser,
-        agreements.conclude_agreement,
+        lifecycle.conclude_agreement,
         invitations.invite_caseworkers,
         invitations.invite_clients,
     ):
@@ -118,7 +119,7 @@ def code(link: str) -> str:
     """What stands in the newest mail with a code for the holder of this link; asks for one if there is none."""
     if signing.code_deadline(link) is None:
         signing.send_code(link, **FROM)
-    shown = agreements.opened(link)
+    shown = lifecycle.opened(link)
     with transaction() as session:
         sent = Code.of(session, shown.agreement.id, shown.person.id)
         assert sent is not None
@@ -128,7 +129,7 @@ def code(link: str) -> str:
 def sign(email: str = "erika@freitag.example", name: str = "Erika Muster", **more) -> int:
     """Read every part, ask for a code, sign with it; returns the case's id."""
     link = token(email, Purpose.AGREEMENT)
-    if agreements.opened(link).agreement.is_open:
+    if lifecycle.opened(link).agreement.is_open:
         read_all(email)
         return signing.sign(link, name, code(link), **FROM | more)
     return signing.sign(link, name, "", **FROM | more)

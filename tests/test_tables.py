@@ -28,7 +28,7 @@ PARTIAL = {
     ("tasks.cadences", "_within", "Level"): "the provider's level is everybody's",
     ("tasks.decision_effects", "start_case", "Role"): "a request names nobody else",
     ("tasks.decisions", "ON_THE_PAGE", "DecisionKind"): "the others are told by their facts, see _told",
-    ("tasks.returned", "doubts", "Doubt"): "without any signature there are other doubts than with one",
+    ("tasks.agreement.uploaded_copy", "doubts", "Doubt"): "without any signature there are other doubts than with one",
     ("deployments.web.labels", "ANSWERS", "Verdict"): "nobody's answer has no button",
     ("deployments.web.pages.firm", "PAGE_OF", "Role"): "all others stand on the page of the firm's progress",
     (

@@ -13,8 +13,8 @@ from tests.tasks.test_paper import PROOF, data, signatures
 TIMED = """
 import datetime, pathlib, re, statistics, time
 from weasyprint import HTML
-from tasks.paper import AgreementData, Proof, Signature, render_agreement, sign_off
-from tasks.seal import seal
+from tasks.agreement.rendering import AgreementData, Proof, Signature, render_agreement, sign_off
+from tasks.agreement.seal import seal
 
 data, signatures, proof = {facts}
 

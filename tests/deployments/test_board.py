@@ -29,7 +29,8 @@ from models.person import Role
 from models.schedule import now
 from models.settings import settings
 from models.subscription import Change, Subscription
-from tasks import answers, decision_effects
+from tasks import decision_effects
+from tasks.agreement import responses
 from tasks.inbox import handle_events
 from tasks.mail.address_holds import bounced, given_up
 from tests import factories
@@ -429,7 +430,7 @@ def test_a_mail_that_cannot_be_delivered_is_shown_with_what_the_server_said(oper
 def copy_came_back(content):
     case_id = factories.with_organiser()
     link = factories.token("erika@freitag.example", Purpose.AGREEMENT)
-    answers.upload(link, content, "Scan <1>.pdf", ip="127.0.0.1", agent="x")
+    responses.upload(link, content, "Scan <1>.pdf", ip="127.0.0.1", agent="x")
     factories.advance(case_id)
     return case_id
 
@@ -462,7 +463,7 @@ def test_a_digital_signature_in_doubt_is_shown_with_what_its_certificate_says(op
         content = session.get_one(Document, factories.agreement(case_id).document_id).content
     link = factories.token("erika@freitag.example", Purpose.AGREEMENT)
     copy = digitally_signed(content, "Karl <Anders>")
-    answers.upload(link, copy, "Vertrag.pdf", ip="127.0.0.1", agent="x")
+    responses.upload(link, copy, "Vertrag.pdf", ip="127.0.0.1", agent="x")
 
     told = text(operator.get(f"/board/cases/{case_id}"))
 
@@ -486,7 +487,7 @@ def test_what_is_said_beside_the_pages_or_with_a_signature_is_read_by_an_operato
     changed = BytesIO()
     writer.write(changed)
     copy = digitally_signed(changed.getvalue(), reason="Nur <mit> Vorbehalt")
-    answers.upload(link, copy, "Vertrag.pdf", ip="127.0.0.1", agent="x")
+    responses.upload(link, copy, "Vertrag.pdf", ip="127.0.0.1", agent="x")
 
     told = text(operator.get(f"/board/cases/{case_id}"))
 
@@ -506,7 +507,7 @@ def test_who_countersigns_sees_the_digitally_signed_copy_and_what_was_verified(o
         content = session.get_one(Document, factories.agreement(case_id).document_id).content
     link = factories.token("erika@freitag.example", Purpose.AGREEMENT)
     copy = digitally_signed(content)
-    answers.upload(link, copy, "Vertrag.pdf", ip="127.0.0.1", agent="x")
+    responses.upload(link, copy, "Vertrag.pdf", ip="127.0.0.1", agent="x")
     factories.advance(case_id)
 
     shown = operator.get(f"/board/cases/{case_id}")

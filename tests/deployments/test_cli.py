@@ -18,9 +18,9 @@ from models.db import Base, engine, reading, transaction
 from models.link import Purpose
 from models.person import Account
 from models.settings import settings
+from tasks.agreement.contract_texts import SAMPLES
+from tasks.agreement.seal import own_seal
 from tasks.people import sessions
-from tasks.seal import own_seal
-from tasks.wording import SAMPLES
 from tests import factories
 from tests.tasks.logos.conftest import site as site  # noqa: PLC0414  (a fixture)
 

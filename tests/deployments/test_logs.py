@@ -68,7 +68,9 @@ def test_addresses_and_personal_links_are_blotted_out(written):
 
 
 def test_what_is_no_secret_stays():
-    kept = "run 6f1f8c1e-0b5a-4a53-9d7e-1f0a6d9f8c11, sha256 " + "ab" * 32 + ", mail <…>, tasks/agreements.py:12"
+    kept = (
+        "run 6f1f8c1e-0b5a-4a53-9d7e-1f0a6d9f8c11, sha256 " + "ab" * 32 + ", mail <…>, tasks/agreement/lifecycle.py:12"
+    )
 
     assert without_secrets(kept) == kept
     assert without_secrets("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw") == "…"

@@ -15,7 +15,7 @@ from models.logo import public_logo
 from models.person import Person, Role
 from models.request import Named
 from models.settings import settings
-from tasks import agreements, answers
+from tasks.agreement import lifecycle, responses
 from tasks.invitations import add_caseworkers
 from tasks.logos.publish import supply_logo
 from tasks.people.sessions import sign_in
@@ -300,9 +300,9 @@ def test_guessing_one_accounts_password_slows_down_from_wherever_and_locks_its_h
     mine.send_form("/auth/login", email=ERIKA, password=PASSWORD)
     mine.post("/auth/logout", data={"form_token": mine.form_token("/portal")})
 
-    answers = [guess(Browser(), number).status_code for number in range(21)]
+    responses = [guess(Browser(), number).status_code for number in range(21)]
 
-    assert answers == [403] * 20 + [429]
+    assert responses == [403] * 20 + [429]
     assert Browser().send_form("/auth/login", email="xn@freitag.example", password=PASSWORD).status_code == 403
     assert mine.send_form("/auth/login", email=ERIKA, password=PASSWORD).url.path != "/auth/login"
     assert "freitag" not in str(list(mine.cookies.jar))
@@ -534,10 +534,10 @@ def test_a_logo_is_not_found_by_trying_company_ids():
     known = public_logo(number).removeprefix("/logos/")
 
     tried = [f"{number}.png", f"{free}.png", f"{number}-{'0' * 20}.png", f"{free}-{known[7:]}.png", f"{known}.png.png"]
-    answers = [Browser().get(f"/logos/{name}") for name in tried]
+    responses = [Browser().get(f"/logos/{name}") for name in tried]
 
-    assert {answer.status_code for answer in answers} == {404}
-    assert len({re.sub(r'value="[^"]*"|/logos/[^"]*', "", answer.text) for answer in answers}) == 1
+    assert {answer.status_code for answer in responses} == {404}
+    assert len({re.sub(r'value="[^"]*"|/logos/[^"]*', "", answer.text) for answer in responses}) == 1
     assert Browser().get(f"/logos/{known}.png").status_code == 200
 
 
@@ -975,7 +975,7 @@ def test_whoever_was_handed_the_signature_is_told_that_a_new_version_goes_to_the
     case_id = handed_over()
     page = f"/agreement/{token('konrad@freitag.example', Purpose.AGREEMENT)}"
     clock(days=95)
-    agreements.expire_agreements.fn()
+    lifecycle.expire_agreements.fn()
     client = Browser()
 
     def said(answer):
@@ -999,12 +999,12 @@ def test_whoever_was_handed_the_signature_is_not_promised_what_the_organiser_get
     case_id = handed_over()
     link = token("konrad@freitag.example", Purpose.AGREEMENT)
     if end == "declined":
-        answers.decline(link, "nein")
+        responses.decline(link, "nein")
     elif end == "withdrawn":
-        agreements.withdraw(case_id, "Tippfehler", "operator@convent-it.example")
+        lifecycle.withdraw(case_id, "Tippfehler", "operator@convent-it.example")
     else:
         clock(days=95)
-        agreements.expire_agreements.fn()
+        lifecycle.expire_agreements.fn()
     advance(case_id)
     if end == "expired":
         decide(case_id, "talk")

@@ -138,7 +138,7 @@ def test_a_pass_that_dies_in_the_middle_is_made_up_for_and_each_mail_is_written_
         raise SystemExit(1)
 
     with monkeypatch.context() as patch:
-        patch.setattr("tasks.agreements.Person.organiser", dies)
+        patch.setattr("tasks.agreement.lifecycle.Person.organiser", dies)
         with pytest.raises(SystemExit):
             run(case_id)
     assert factories.case(case_id).pass_due_at is not None

@@ -17,13 +17,14 @@ from models.link import Link, Purpose
 from models.onboarding import Reminder, StepName
 from models.request import Named
 from models.settings import settings
-from tasks import agreements, answers, completion, corrections, signing, stopped
-from tasks.agreements import conclude_agreement, expire_agreements
+from tasks import corrections, stopped
+from tasks.agreement import finalize, lifecycle, responses, signing
+from tasks.agreement.contract_texts import SAMPLES
+from tasks.agreement.lifecycle import conclude_agreement, expire_agreements
+from tasks.agreement.uploaded_copy import LARGEST, FileTooLarge, FileWithScript, NotAPdf, NothingSigned, OtherTextSigned
 from tasks.decision_effects import answer_decision
 from tasks.decisions import form_of
 from tasks.mail.compose import write
-from tasks.returned import LARGEST, FileTooLarge, FileWithScript, NotAPdf, NothingSigned, OtherTextSigned
-from tasks.wording import SAMPLES
 from tests import factories
 from tests.factories import (
     FROM,
@@ -57,7 +58,7 @@ def sign(name="Erika Muster"):
 
 
 def upload(content, name="Vertrag – Müller & Söhne.pdf"):
-    return answers.upload(link(), content, name, ip="127.0.0.1", agent="x")
+    return responses.upload(link(), content, name, ip="127.0.0.1", agent="x")
 
 
 def questions(case_id):
@@ -128,7 +129,7 @@ def test_looking_at_it_changes_nothing():
     with_organiser()
     before = everything()
 
-    shown, (_, content) = agreements.opened(link()), agreements.pdf(link())
+    shown, (_, content) = lifecycle.opened(link()), lifecycle.pdf(link())
 
     assert everything() == before
     assert shown.firm.name == "Anwaltskanzlei Freitag & Kollegen"
@@ -162,7 +163,7 @@ def test_both_sides_get_a_copy_and_everybody_may_come():
     with reading() as session:
         to = [m.to_address for m in session.scalars(select(Outgoing)) if m.kind == "agreement_done"]
     assert to == [ERIKA, "karl@freitag.example", "service@convent-it.example"]
-    name, content = agreements.final_pdf(case(case_id).firm_id)
+    name, content = lifecycle.final_pdf(case(case_id).firm_id)
     assert content.startswith(b"%PDF-")
     assert "Freitag & Kollegen" in name
     assert standing(case_id)["agreement"] == "done"
@@ -177,7 +178,7 @@ def test_a_signature_not_accepted_asks_the_firm_again_and_the_link_of_the_first_
 
     assert standing(case_id)["agreement"] == "waiting:organiser"
     assert link() != old
-    assert agreements.opened(old).agreement.is_open
+    assert lifecycle.opened(old).agreement.is_open
     sign()
     advance(case_id)
     assert questions(case_id) == ["countersign"]
@@ -185,8 +186,8 @@ def test_a_signature_not_accepted_asks_the_firm_again_and_the_link_of_the_first_
 
 def test_declined_it_cannot_be_signed_and_signed_it_cannot_be_declined():
     case_id = with_organiser()
-    answers.decline(link(), " zu teuer ")
-    answers.decline(link(), "again")
+    responses.decline(link(), " zu teuer ")
+    responses.decline(link(), "again")
 
     with pytest.raises(DeclinedAlready):
         sign()
@@ -199,7 +200,7 @@ def test_after_signing_it_cannot_be_declined():
     sign()
 
     with pytest.raises(SignedAlready):
-        answers.decline(link(), "doch nicht")
+        responses.decline(link(), "doch nicht")
 
 
 def test_an_upload_waits_for_an_operator_and_is_then_the_signed_document():
@@ -314,7 +315,7 @@ INSTEAD = {
         lambda _: sign(),
     ],
     "agreement.uploaded": [lambda _: upload(scanned(10))],
-    "agreement.declined": [lambda _: answers.decline(link(), "Zu teuer.")],
+    "agreement.declined": [lambda _: responses.decline(link(), "Zu teuer.")],
 }
 
 
@@ -392,11 +393,11 @@ def test_the_page_shows_the_texts_that_were_sent_however_they_change(tmp_path, m
     monkeypatch.setenv("PROVISION_TEXTS", str(own))
     settings.cache_clear()
     case_id = with_organiser()
-    before = [part.html for part in agreements.opened(link()).parts]
+    before = [part.html for part in lifecycle.opened(link()).parts]
 
     (own / "de" / "terms.html").write_text("<p>Neue Bedingungen</p>")
 
-    assert [part.html for part in agreements.opened(link()).parts] == before
+    assert [part.html for part in lifecycle.opened(link()).parts] == before
     with reading() as session:
         kept = Document.by_sha256(session, agreement(case_id).data["texts_sha256"])
         assert kept.media_type == "application/json"
@@ -408,7 +409,7 @@ def while_rendering(monkeypatch):
     """Have something happen while the next agreement is rendered, once."""
 
     def happen(act):
-        render, acts = agreements.render_agreement, [act]
+        render, acts = lifecycle.render_agreement, [act]
 
         def rendered(data, texts):
             pdf = render(data, texts)
@@ -416,7 +417,7 @@ def while_rendering(monkeypatch):
                 acts.pop()()
             return pdf
 
-        monkeypatch.setattr(agreements, "render_agreement", rendered)
+        monkeypatch.setattr(lifecycle, "render_agreement", rendered)
 
     return happen
 
@@ -446,22 +447,22 @@ def test_what_is_put_right_while_an_agreement_is_rendered_stands_in_the_one_that
     assert agreement(case_id).data["firm_name"] == "Freitag GmbH"
     with reading() as session:
         assert "Freitag GmbH" in session.get_one(Document, agreement(case_id).document_id).name
-    assert [part.key for part in agreements.opened(link()).parts][-1] == "secrecy"
+    assert [part.key for part in lifecycle.opened(link()).parts][-1] == "secrecy"
 
 
 @pytest.mark.parametrize("stage", ["send", "resend", "countersigned"])
 def test_nothing_is_sent_once_a_case_was_stopped_while_something_was_written(stage, while_rendering, monkeypatch):
     case_id = ready() if stage == "send" else with_organiser() if stage == "resend" else signed()
     if stage == "resend":
-        answers.decline(link(), "zu teuer")
+        responses.decline(link(), "zu teuer")
         advance(case_id)
         decide(case_id, "resend")
     stop = partial(stopped.stop_case, case_id, "Insolvenz", "operator")
     while_rendering(stop)
     if stage == "countersigned":
         decide(case_id, "countersign")
-        final = completion._final
-        monkeypatch.setattr(completion, "_final", lambda *told: stop() or final(*told))
+        final = finalize._final
+        monkeypatch.setattr(finalize, "_final", lambda *told: stop() or final(*told))
     before = outbox(), agreement(case_id) and agreement(case_id).version
 
     conclude_agreement.fn(case_id)
@@ -472,10 +473,10 @@ def test_nothing_is_sent_once_a_case_was_stopped_while_something_was_written(sta
 
 def test_a_pass_asks_nothing_about_an_agreement_whose_case_was_stopped_meanwhile(monkeypatch):
     case_id = with_organiser()
-    answers.decline(link(), "zu teuer")
-    due = agreements._send_what_is_due
+    responses.decline(link(), "zu teuer")
+    due = lifecycle._send_what_is_due
     monkeypatch.setattr(
-        agreements, "_send_what_is_due", lambda one: stopped.stop_case(one, "Insolvenz", "operator") or due(one)
+        lifecycle, "_send_what_is_due", lambda one: stopped.stop_case(one, "Insolvenz", "operator") or due(one)
     )
     before = outbox()
 
@@ -489,11 +490,11 @@ def test_a_mail_that_has_not_left_asks_for_no_signature_that_cannot_be_given(end
     case_id = with_organiser()
     match end:
         case "sign":
-            answers.sign_by_notice(case_of_number(case_id), 1, "Erika Muster")
+            responses.sign_by_notice(case_of_number(case_id), 1, "Erika Muster")
         case "decline":
-            answers.decline(link(), "zu teuer")
+            responses.decline(link(), "zu teuer")
         case "withdraw":
-            agreements.withdraw(case_id, "Preis falsch", "operator")
+            lifecycle.withdraw(case_id, "Preis falsch", "operator")
         case "run out":
             clock(days=91)
             expire_agreements.fn()
@@ -509,18 +510,18 @@ def case_of_number(case_id):
 
 def test_a_copy_is_compared_with_the_version_that_is_open_when_it_is_kept(monkeypatch):
     case_id = with_organiser()
-    first, looked_at, inspect = sent(case_id), [], answers.inspect
+    first, looked_at, inspect = sent(case_id), [], responses.inspect
 
     def inspected(content, name, original, signers):
         if not looked_at:
-            answers.decline(link(), "zu teuer")
+            responses.decline(link(), "zu teuer")
             advance(case_id)
             decide(case_id, "resend", plan="premium")
             conclude_agreement.fn(case_id)
         looked_at.append(original)
         return inspect(content, name, original, signers)
 
-    monkeypatch.setattr(answers, "inspect", inspected)
+    monkeypatch.setattr(responses, "inspect", inspected)
     upload(scanned())
 
     assert looked_at[0] == first
@@ -550,7 +551,7 @@ def test_a_copy_that_is_refused_after_the_time_has_run_out_is_told_to_the_firm_a
         signing.delegate(token(ERIKA, Purpose.AGREEMENT), "Konrad Zeichner", asked[-1], "Geschäftsführer", **FROM)
     sent = agreement(case_id)
     clock(agreement(case_id).expires_at - timedelta(hours=9))
-    answers.upload(token(asked[-1], Purpose.AGREEMENT), scanned(), "kopie.pdf", **FROM)
+    responses.upload(token(asked[-1], Purpose.AGREEMENT), scanned(), "kopie.pdf", **FROM)
     advance(case_id)
     clock(days=5)
 
@@ -568,6 +569,6 @@ def test_a_copy_that_is_refused_after_the_time_has_run_out_is_told_to_the_firm_a
     assert all("Inzwischen ist die Frist abgelaufen" in one for one in texts)
     assert standing(case_id)["agreement"] == "waiting:operator"
     assert StepName.AGREEMENT not in waiting
-    agreements.ask_anew(token(asked[-1], Purpose.AGREEMENT), **FROM)
+    lifecycle.ask_anew(token(asked[-1], Purpose.AGREEMENT), **FROM)
     advance(case_id)
     assert agreement(case_id).version == 2

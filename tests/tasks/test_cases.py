@@ -11,7 +11,8 @@ from models.onboarding import Onboarding, Stopped
 from models.person import Language, Person, Role
 from models.request import Named
 from models.subscription import Subscription
-from tasks import accounts, agreements, answers, corrections, firms, invitations, signing
+from tasks import accounts, corrections, firms, invitations
+from tasks.agreement import lifecycle, responses, signing
 from tasks.decision_effects import PlanMissing, answer_decision
 from tasks.logos import publish
 from tasks.opening import CaseThere, FieldTooLong, FormInvalid, open_case, start_case
@@ -218,7 +219,7 @@ def test_of_two_answers_at_the_same_moment_one_counts():
 
 def test_declined_then_sent_again_is_a_new_version():
     case_id = with_organiser()
-    answers.decline(token(ERIKA, Purpose.AGREEMENT), "zu teuer")
+    responses.decline(token(ERIKA, Purpose.AGREEMENT), "zu teuer")
     advance(case_id)
     assert standing(case_id)["agreement"] == "waiting:operator"
 
@@ -234,7 +235,7 @@ def test_declined_then_sent_again_is_a_new_version():
 
 def test_declined_then_stopped_the_case_rests():
     case_id = with_organiser()
-    answers.decline(token(ERIKA, Purpose.AGREEMENT), "")
+    responses.decline(token(ERIKA, Purpose.AGREEMENT), "")
     advance(case_id)
     decide(case_id, "stop")
     before = outbox()
@@ -278,7 +279,7 @@ def test_no_link_and_no_form_of_an_ended_case_does_anything_and_each_says_so(act
     assert everything() == before
 
 
-@pytest.mark.parametrize("act", [agreements.opened, agreements.pdf, lambda link: signing.begin(link, **FROM)])
+@pytest.mark.parametrize("act", [lifecycle.opened, lifecycle.pdf, lambda link: signing.begin(link, **FROM)])
 def test_an_agreement_that_waits_is_not_signed_once_the_case_has_ended(act):
     stop_case(with_organiser(), "Die Kanzlei schließt.", "op@convent-it.example")
 
@@ -291,7 +292,7 @@ def test_what_both_have_signed_can_be_read_when_the_case_has_ended():
 
     stop_case(case_id, "Kein Bedarf mehr.", "op@convent-it.example")
 
-    assert agreements.opened(token(ERIKA, Purpose.AGREEMENT)).agreement.countersigned_at is not None
+    assert lifecycle.opened(token(ERIKA, Purpose.AGREEMENT)).agreement.countersigned_at is not None
 
 
 def test_what_asked_somebody_to_do_something_does_not_leave_any_more_once_the_case_has_ended():

@@ -16,7 +16,7 @@ from models.document import Document
 from models.exchange import Outgoing
 from models.link import Purpose
 from models.settings import settings
-from tasks import agreements, answers, completion, paper, seal, signing
+from tasks.agreement import finalize, lifecycle, rendering, responses, seal, signing
 from tasks.untrusted.sandbox import TooCostly
 from tests.factories import (
     FROM,
@@ -37,8 +37,8 @@ from tests.tasks.test_paper import pictures, scan
 @pytest.fixture(autouse=True)
 def for_real(monkeypatch, quick):
     """Certificate pages and seals are made for each case anew."""
-    monkeypatch.setattr(completion, "sign_off", paper.sign_off)
-    monkeypatch.setattr(completion, "seal", seal.seal)
+    monkeypatch.setattr(finalize, "sign_off", rendering.sign_off)
+    monkeypatch.setattr(finalize, "seal", seal.seal)
 
 
 def final(case_id) -> bytes:
@@ -58,7 +58,7 @@ def returned(content: bytes, case_id: int = 0) -> int:
     """The case of an agreement that came back as a file and was accepted."""
     case_id = case_id or with_organiser()
     link = token("erika@freitag.example", Purpose.AGREEMENT)
-    answers.upload(link, content, "Unterschrieben – Müller.pdf", ip="", agent="")
+    responses.upload(link, content, "Unterschrieben – Müller.pdf", ip="", agent="")
     advance(case_id)
     decide(case_id, "accept")
     advance(case_id)
@@ -122,7 +122,7 @@ def test_two_passes_at_once_keep_one_document_and_everybody_gets_that_one():
     case_id = signed()
     decide(case_id, "countersign")
 
-    at_once(*[lambda: agreements.conclude_agreement.fn(case_id)] * 3)
+    at_once(*[lambda: lifecycle.conclude_agreement.fn(case_id)] * 3)
 
     with reading() as session:
         kept = session.get_one(Document, agreement(case_id).final_id)
@@ -157,14 +157,14 @@ def test_a_copy_signed_digitally_is_attached_as_it_came_and_its_signature_stays_
 
 
 def test_a_copy_that_cannot_be_written_on_is_attached(monkeypatch):
-    written = completion.seal
+    written = finalize.seal
 
     def picky(pdf, reason):
         if pdf.startswith(scan()):
             raise PdfError("damaged")
         return written(pdf, reason)
 
-    monkeypatch.setattr(completion, "seal", picky)
+    monkeypatch.setattr(finalize, "seal", picky)
 
     reader = PdfReader(BytesIO(final(returned(scan()))))
 
@@ -178,7 +178,7 @@ def test_the_copy_that_came_back_is_never_opened_where_the_key_of_the_seal_is_be
         asked.append(module)
         raise TooCostly
 
-    monkeypatch.setattr(paper, "ask", apart)
+    monkeypatch.setattr(rendering, "ask", apart)
 
     reader = PdfReader(BytesIO(final(returned(scan()))))
 
@@ -187,7 +187,7 @@ def test_the_copy_that_came_back_is_never_opened_where_the_key_of_the_seal_is_be
 
 
 def test_what_the_process_apart_hands_back_counts_only_with_the_copy_byte_for_byte(monkeypatch):
-    monkeypatch.setattr(paper, "ask", lambda *_: ({"joined": True}, pdf()))
+    monkeypatch.setattr(rendering, "ask", lambda *_: ({"joined": True}, pdf()))
 
     reader = PdfReader(BytesIO(final(returned(scan()))))
 

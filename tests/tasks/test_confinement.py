@@ -14,10 +14,10 @@ import pytest
 from PIL import Image, ImageDraw
 
 from models.settings import settings
-from tasks import returned
+from tasks.agreement import uploaded_copy
+from tasks.agreement.uploaded_copy import inspect
 from tasks.logos.look import look
 from tasks.logos.render import prepared
-from tasks.returned import inspect
 from tasks.untrusted import landlock, sandbox
 from tasks.untrusted.sandbox import Failed, NothingIsOpened
 from tests.signing import digitally_signed, scanned
@@ -243,7 +243,7 @@ def test_where_the_kernel_has_no_landlock_all_is_read_the_same_though_no_file_ca
     def read():
         return [
             *(inspect(file, "Vertrag.pdf", original(), ["Erika Muster"]) for file in (signed, scan)),
-            returned.picture(original(), 1, 640),
+            uploaded_copy.picture(original(), 1, 640),
             look(files),
             [prepared(file) for file in files],
             sandbox.ask("tasks.untrusted.pdfs.join", {"information": {"/Title": "Vertrag"}}, scan, original())[0],
@@ -274,7 +274,7 @@ def test_where_nothing_can_confine_it_no_strangers_file_is_opened(executable):
         lambda: inspect(scanned(2), "Vertrag.pdf", original(), ["Erika Muster"]),
         lambda: prepared(drawing()),
         lambda: look([drawing()]),
-        lambda: returned.picture(original(), 1, 640),
+        lambda: uploaded_copy.picture(original(), 1, 640),
         sandbox.rehearse,
     ):
         with pytest.raises(NothingIsOpened) as refused:

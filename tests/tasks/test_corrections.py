@@ -8,7 +8,8 @@ from models.firm import BusinessMissing, FirmNameMissing, LineOfBusiness
 from models.link import LinkReplaced, Purpose
 from models.person import AddressInvalid, Person, Role
 from models.request import Named, named
-from tasks import accounts, agreements
+from tasks import accounts
+from tasks.agreement import lifecycle
 from tasks.corrections import (
     CONTACTS_A_DAY,
     AgreementSent,
@@ -89,7 +90,7 @@ def test_once_the_agreement_is_sent_only_an_operator_corrects():
     with pytest.raises(VersionOpen):
         correct_firm(firm_of(case_id), BOARD, name="Neu", **TAX, as_operator=True)
     correct_contact(firm_of(case_id), BOARD, paula, as_operator=True)
-    agreements.withdraw(case_id, "Falscher Name", BOARD)
+    lifecycle.withdraw(case_id, "Falscher Name", BOARD)
     correct_firm(firm_of(case_id), BOARD, name="Neu", **TAX, as_operator=True)
     assert (case(case_id).firm.name, person(case_id, Role.CONTACT).email) == ("Neu", PAULA)
 

@@ -14,7 +14,8 @@ from models.db import reading
 from models.exchange import Outgoing
 from models.link import Link, LinkExpired, Purpose
 from models.schedule import now
-from tasks import accounts, agreements, firms, signing
+from tasks import accounts, firms
+from tasks.agreement import lifecycle, signing
 from tasks.mail.compose import write
 from tasks.people import operators, sessions
 from tasks.reminders import send_reminders
@@ -104,7 +105,7 @@ def test_what_a_mail_calls_good_is_good_until_then_and_no_longer(clock):
     newest = {one.holds: one for one in told_by_mails()}
     assert {one.kind for one in newest.values()} == OPENS.keys()
     assert {one.kind for one in told if one.holds not in newest} == {"register", "invitation", "agreement"}
-    shown = agreements.opened(token(PAULA, Purpose.AGREEMENT)).agreement
+    shown = lifecycle.opened(token(PAULA, Purpose.AGREEMENT)).agreement
     assert newest[token(PAULA, Purpose.AGREEMENT)].last.date() == shown.expires_at.astimezone(BERLIN).date()
     assert Reader().date(shown.expires_at) == Reader().date(newest[token(PAULA, Purpose.AGREEMENT)].last)
 
@@ -125,5 +126,5 @@ def test_the_link_of_the_first_mail_leads_on_as_long_as_that_of_the_last_one(clo
         send_reminders.fn()
 
     assert token(PAULA, Purpose.AGREEMENT) != first
-    clock(agreements.opened(first).agreement.expires_at - timedelta(minutes=1))
+    clock(lifecycle.opened(first).agreement.expires_at - timedelta(minutes=1))
     assert signing.begin(first, **FROM) is not None

@@ -10,20 +10,20 @@ from models.agreement import Agreement
 from models.audit import trail
 from models.db import reading, transaction
 from models.document import Document
-from tasks import completion, evidence, paper
+from tasks.agreement import export, finalize, rendering
 from tests.factories import agreement, countersigned, with_organiser
 
 
 @pytest.fixture(autouse=True)
 def with_certificate(monkeypatch, quick):
     """Certificate pages are made for each case; only the seal is left out, which costs time."""
-    monkeypatch.setattr(completion, "sign_off", paper.sign_off)
+    monkeypatch.setattr(finalize, "sign_off", rendering.sign_off)
 
 
 def test_every_signed_agreement_is_written_with_its_trail(tmp_path):
     case_id = countersigned()
 
-    (one,) = evidence.export(tmp_path / "out")
+    (one,) = export.export(tmp_path / "out")
 
     with reading() as session:
         document = session.get_one(Document, agreement(case_id).final_id)
@@ -45,7 +45,7 @@ def test_every_signed_agreement_is_written_with_its_trail(tmp_path):
 
 def test_anybody_can_check_the_trail_that_was_written(tmp_path):
     countersigned()
-    (one,) = evidence.export(tmp_path)
+    (one,) = export.export(tmp_path)
     told = json.loads((one.folder / "trail.json").read_text())
 
     previous = "0" * 64
@@ -59,16 +59,16 @@ def test_anybody_can_check_the_trail_that_was_written(tmp_path):
 
 def test_writing_again_leaves_what_is_there_and_mends_what_is_broken(tmp_path):
     countersigned()
-    (first,) = evidence.export(tmp_path)
+    (first,) = export.export(tmp_path)
     (tmp_path / "notes.txt").write_text("not ours")
     before = (first.folder / "agreement.pdf").stat().st_mtime_ns
 
-    (again,) = evidence.export(tmp_path)
+    (again,) = export.export(tmp_path)
     assert (first.is_new, again.is_new) == (True, False)
     assert (first.folder / "agreement.pdf").stat().st_mtime_ns == before
 
     (first.folder / "agreement.pdf").write_bytes(b"%PDF half")
-    (mended,) = evidence.export(tmp_path)
+    (mended,) = export.export(tmp_path)
     assert mended.is_new
     assert (tmp_path / "notes.txt").read_text() == "not ours"
     assert not list(tmp_path.rglob(".*.part"))
@@ -77,14 +77,14 @@ def test_writing_again_leaves_what_is_there_and_mends_what_is_broken(tmp_path):
 def test_what_is_not_signed_by_both_is_not_written(tmp_path):
     with_organiser()
 
-    assert list(evidence.export(tmp_path)) == []
+    assert list(export.export(tmp_path)) == []
     assert (tmp_path / "agreements.csv").read_text("utf-8-sig").count("\n") == 1
 
 
 def test_names_make_no_paths_and_no_formulas(tmp_path):
     countersigned(firm_name='=HYPERLINK("https://boese.example")/../../x', line_of_business="tax")
 
-    (one,) = evidence.export(tmp_path / "out")
+    (one,) = export.export(tmp_path / "out")
 
     assert one.folder.parent == tmp_path / "out"
     assert one.folder.name.replace("-", "").isdigit()
@@ -96,7 +96,7 @@ def test_names_make_no_paths_and_no_formulas(tmp_path):
 def test_no_cell_is_a_formula_at_whichever_sign_a_spreadsheet_parts_them(tmp_path):
     countersigned(firm_name="Kanzlei; =1+1;=cmd|' /C calc'!A0,@SUM(1); \"+1|-1;＝1", line_of_business="tax")
 
-    (one,) = evidence.export(tmp_path / "out")
+    (one,) = export.export(tmp_path / "out")
 
     for table in (tmp_path / "out" / "agreements.csv", one.folder / "trail.csv"):
         lines = table.read_text("utf-8-sig").splitlines()
@@ -118,7 +118,7 @@ def test_memory_does_not_grow_with_the_number_of_agreements(tmp_path):
 
     tracemalloc.start()
     peaks = []
-    for _ in evidence.export(tmp_path):
+    for _ in export.export(tmp_path):
         peaks.append(tracemalloc.get_traced_memory()[1])
         tracemalloc.reset_peak()
     tracemalloc.stop()

@@ -21,8 +21,9 @@ from pypdf import PdfReader
 from pypdfium2.raw import FPDF_PAGEOBJ_IMAGE
 from weasyprint.urls import FatalURLFetchingError
 
-from tasks import paper
-from tasks.paper import (
+from tasks.agreement import rendering
+from tasks.agreement.contract_texts import current_texts
+from tasks.agreement.rendering import (
     AgreementData,
     DigitalSignature,
     Proof,
@@ -31,7 +32,6 @@ from tasks.paper import (
     agreement_parts,
     render_agreement,
 )
-from tasks.wording import current_texts
 
 LANGUAGES = ("de", "fr", "en")
 FIRM = "Anwaltskanzlei Freitag & Kollegen"
@@ -289,7 +289,7 @@ def test_every_font_is_embedded():
 
 def test_the_same_data_gives_the_same_bytes_here_and_in_another_process():
     again = (
-        "import datetime, hashlib; from tasks.paper import AgreementData, render_agreement;"
+        "import datetime, hashlib; from tasks.agreement.rendering import AgreementData, render_agreement;"
         f"print(hashlib.sha256(render_agreement({data()!r})).hexdigest())"
     )
     other = subprocess.run(
@@ -298,7 +298,7 @@ def test_the_same_data_gives_the_same_bytes_here_and_in_another_process():
         text=True,
         check=True,
         env={**os.environ, "PYTHONHASHSEED": "7", "TZ": "Asia/Tokyo", "LC_ALL": "C"},
-        cwd=Path(paper.__file__).parents[1],
+        cwd=Path(rendering.__file__).parents[1],
     )
 
     assert render_agreement(data()) == rendered()
@@ -336,7 +336,7 @@ def test_a_name_is_a_name_and_never_markup(name):
 @pytest.mark.parametrize("address", ["https://boese.example/x.png", "file:///etc/passwd", "data:image/png;base64,AA=="])
 def test_rendering_fetches_nothing(address):
     with pytest.raises(FatalURLFetchingError, match="fetches nothing"):
-        paper._pdf(f'<img src="{address}">', tagged=False)
+        rendering._pdf(f'<img src="{address}">', tagged=False)
 
 
 def test_the_logo_stands_on_the_cover_and_only_there():
@@ -442,7 +442,7 @@ PROOF = Proof(
 
 
 def sign_off(pdf, signatures, language, proof=PROOF) -> bytes:
-    return paper.sign_off(pdf, signatures, language, proof)
+    return rendering.sign_off(pdf, signatures, language, proof)
 
 
 def test_signing_off_keeps_the_original_byte_for_byte_and_adds_one_page():
@@ -491,7 +491,7 @@ def test_the_sheet_tells_who_signed_how_when_and_what(language, level):
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_every_way_of_signing_has_words_in_every_language(language):
     ways = current_texts(language).words["certificate"]["ways"]
-    assert set(ways) == set(get_args(paper.Way))
+    assert set(ways) == set(get_args(rendering.Way))
 
     for how, words in ways.items():
         sheet = last_page(sign_off(scan(), [replace(signatures()[0], how=how)], language))
@@ -563,7 +563,7 @@ def test_the_head_of_the_audit_trail_can_be_read_back():
 
 
 def test_what_is_attached_lies_in_the_file_as_pdf_a_3_asks():
-    attached = paper.attach(sign_off(rendered(), signatures(), "de"), scan(), "Müller – unterschrieben.pdf")
+    attached = rendering.attach(sign_off(rendered(), signatures(), "de"), scan(), "Müller – unterschrieben.pdf")
 
     root = PdfReader(BytesIO(attached)).trailer["/Root"]
     (spec,) = (one.get_object() for one in root["/AF"])

@@ -17,20 +17,8 @@ from models.onboarding import Onboarding, Reminder, StepName
 from models.person import Account, Person, Role
 from models.request import Named
 from models.schedule import Land, now
-from tasks import (
-    accounts,
-    answers,
-    cadences,
-    completion,
-    corrections,
-    decision_effects,
-    firms,
-    invitations,
-    later,
-    reminders,
-    signing,
-    stopped,
-)
+from tasks import accounts, cadences, corrections, decision_effects, firms, invitations, later, reminders, stopped
+from tasks.agreement import finalize, responses, signing
 from tasks.mail import delivery
 from tasks.mail.address_holds import given_up, note_bounce
 from tasks.people import addresses, membership, operators
@@ -138,7 +126,7 @@ def name_contact(case_id):
 
 ENDS = {
     "signs": (asked_to_sign, lambda _: factories.sign()),
-    "declines": (asked_to_sign, lambda _: answers.decline(link(), "Nein", **FROM)),
+    "declines": (asked_to_sign, lambda _: responses.decline(link(), "Nein", **FROM)),
     "hands over": (asked_to_sign, lambda _: signing.delegate(link(), "Konrad K", KONRAD, "Partner", **FROM)),
     "takes back": (signatory_asked, lambda _: signing.take_back(link(), **FROM)),
     "organiser is replaced": (
@@ -244,7 +232,7 @@ def test_if_who_should_sign_cannot_be_written_to_an_operator_gives_the_signature
 def test_the_address_of_who_declined_in_the_organisers_place_is_no_question():
     case_id = bad_address_of_signatory()
 
-    answers.decline(link(KONRAD), "Nein", **FROM)
+    responses.decline(link(KONRAD), "Nein", **FROM)
 
     assert open_questions(case_id) == []
 
@@ -276,13 +264,13 @@ def test_who_is_not_written_to_any_longer_may_say_not_me_and_nobody_is_asked():
 
 
 def uploaded(email=ERIKA):
-    answers.upload(link(email), scanned(), "scan.pdf", **FROM)
+    responses.upload(link(email), scanned(), "scan.pdf", **FROM)
 
 
 def certified(case_id):
     with reading() as session:
         case = Onboarding.get(session, case_id)
-        return completion._signatures(session, case, factories.agreement(case_id), None)[0]
+        return finalize._signatures(session, case, factories.agreement(case_id), None)[0]
 
 
 def test_a_copy_counts_from_when_it_came_however_often_the_question_is_put(clock):
@@ -335,7 +323,7 @@ def test_nobody_takes_the_signature_back_while_the_copy_of_who_was_asked_is_chec
 )
 def test_a_notice_gives_nobody_the_function_or_address_of_another(name, role, email, delegated):
     case_id = factories.handed_over()
-    answers.sign_by_notice(factories.case(case_id).firm.company_id, 1, name)
+    responses.sign_by_notice(factories.case(case_id).firm.company_id, 1, name)
     factories.advance(case_id)
 
     factories.decide(case_id, "countersign")
@@ -749,7 +737,7 @@ def test_a_name_that_is_said_again_keeps_its_parts():
 @pytest.mark.parametrize("written", ["Dr. Konrad Zeichner", "ZEICHNER, Konrad", "Konrad Maria Zeichner"])
 def test_who_signs_in_the_organisers_place_is_known_however_a_certificate_writes_the_name(written):
     case_id = factories.handed_over()
-    answers.sign_by_notice(factories.case(case_id).firm.company_id, 1, written)
+    responses.sign_by_notice(factories.case(case_id).firm.company_id, 1, written)
     factories.advance(case_id)
 
     factories.decide(case_id, "countersign")

@@ -14,7 +14,8 @@ from models.onboarding import Onboarding, Reminder, StepName
 from models.person import Person, Role
 from models.request import Named
 from models.schedule import Hours, now
-from tasks import accounts, answers
+from tasks import accounts
+from tasks.agreement import responses
 from tasks.cadences import inherit_cadence, missed, pause, resume, set_cadence
 from tasks.invitations import SentJustNow, SentOften, add_caseworkers, add_clients, resend
 from tasks.mail.address_holds import note_bounce
@@ -182,7 +183,7 @@ def test_a_client_is_reminded_with_the_words_of_the_invitation(clock):
 
 def test_reminders_stop_with_the_case(clock):
     case_id = with_organiser()
-    answers.decline(token(ERIKA, Purpose.AGREEMENT), "zu teuer")
+    responses.decline(token(ERIKA, Purpose.AGREEMENT), "zu teuer")
     advance(case_id)
     decide(case_id, "stop")
     before = outbox()

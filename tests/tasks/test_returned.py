@@ -17,8 +17,8 @@ from pypdf import PdfWriter
 
 from models.document import Doubt
 from models.settings import settings
-from tasks import returned
-from tasks.returned import (
+from tasks.agreement import uploaded_copy
+from tasks.agreement.uploaded_copy import (
     FileDamaged,
     FileLaunches,
     FileLocked,
@@ -128,7 +128,7 @@ HOSTILE = {
     "many small bombs": (lambda: pdf({n: flate(bytes(1 << 26)) for n in range(5, 25)}), FileTooCostly),
     "a bomb of packed objects": (lambda: pdf(packed={8: b"(" + bytes(1 << 27) + b")"}), FileTooCostly),
     "too many pages": (lambda: pdf(pages=201), TooManyPages),
-    "too many bytes": (lambda: pdf({5: stream(bytes(returned.LARGEST))}), FileTooLarge),
+    "too many bytes": (lambda: pdf({5: stream(bytes(uploaded_copy.LARGEST))}), FileTooLarge),
 }
 
 
@@ -152,7 +152,7 @@ def test_a_hostile_file_is_refused_soon_with_what_is_wrong(what):
 
 
 def test_every_kind_of_danger_has_its_sentence():
-    assert set(returned._FORBIDDEN) == set(Forbidden)
+    assert set(uploaded_copy._FORBIDDEN) == set(Forbidden)
 
 
 def test_the_agreement_itself_with_an_attachment_of_ours_passes():
@@ -810,7 +810,7 @@ def test_a_scan_that_viewers_open_is_for_a_person_to_look_at_whatever_its_faults
 
     assert found.doubts == (Doubt.NO_SIGNATURE,)
     assert found.pages == 10
-    assert returned.picture(content, 10, 320) == returned.picture(scan(), 10, 320)
+    assert uploaded_copy.picture(content, 10, 320) == uploaded_copy.picture(scan(), 10, 320)
 
 
 @pytest.mark.parametrize("make", [in_loop, hybrid])
@@ -863,8 +863,8 @@ def test_a_certificate_page_is_put_behind_a_scan_only_if_the_scan_stays_to_be_se
     for make in FAULTY.values():
         told, joined = sandbox.ask("tasks.untrusted.pdfs.join", {"information": {"/Title": "Vertrag"}}, make(), sheet)
         if told["joined"]:
-            assert returned.picture(joined, 10, 320) == returned.picture(scan(), 10, 320)
-            assert returned.picture(joined, 11, 320)
+            assert uploaded_copy.picture(joined, 10, 320) == uploaded_copy.picture(scan(), 10, 320)
+            assert uploaded_copy.picture(joined, 11, 320)
 
 
 def test_a_scan_is_for_a_person_to_look_at():
@@ -894,19 +894,19 @@ def test_the_agreement_with_a_drawn_signature_is_for_a_person_to_look_at():
 
 
 def test_pages_become_pictures_of_bounded_size():
-    png = returned.picture(original(), 1, 640)
-    large = returned.picture(original(), 10, 1_000_000)
+    png = uploaded_copy.picture(original(), 1, 640)
+    large = uploaded_copy.picture(original(), 10, 1_000_000)
 
     assert Image.open(BytesIO(png)).size == (640, 906)
-    assert Image.open(BytesIO(large)).width == returned.WIDEST_PICTURE
-    assert returned.picture(original(), 11, 640) is None
-    assert returned.picture(original(), 0, 640) is None
+    assert Image.open(BytesIO(large)).width == uploaded_copy.WIDEST_PICTURE
+    assert uploaded_copy.picture(original(), 11, 640) is None
+    assert uploaded_copy.picture(original(), 0, 640) is None
 
 
 def test_a_visible_signature_is_in_the_picture():
     signed = digitally_signed(original(), box=(300, 70, 480, 120))
 
-    assert returned.picture(original(), 10, 640) != returned.picture(signed, 10, 640)
+    assert uploaded_copy.picture(original(), 10, 640) != uploaded_copy.picture(signed, 10, 640)
 
 
 @pytest.mark.parametrize(
@@ -923,7 +923,7 @@ def test_a_page_that_is_hard_to_draw_ends_soon(content):
     begun = time.monotonic()
 
     with peak_memory() as peak:
-        returned.picture(content, 1, 640)
+        uploaded_copy.picture(content, 1, 640)
 
     assert time.monotonic() - begun < SECONDS_MOST
     assert 0 < peak() < MEMORY_MOST

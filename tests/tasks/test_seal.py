@@ -48,8 +48,8 @@ from pyhanko_certvalidator.registry import SimpleCertificateStore, SimpleTrustMa
 from pypdf import PdfReader
 
 from models.settings import settings
-from tasks.paper import attach
-from tasks.seal import SealUnreadable, SealUnsoundError, own_seal, seal
+from tasks.agreement.rendering import attach
+from tasks.agreement.seal import SealUnreadable, SealUnsoundError, own_seal, seal
 from tests.tasks.test_paper import embedded_fonts, pages, plain, rendered, scan, sign_off, signatures
 
 NOW = datetime.now(UTC)

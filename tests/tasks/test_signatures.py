@@ -16,7 +16,8 @@ from models.link import Purpose
 from models.operator import OperatorNameMissing
 from models.person import Account, AddressForm, Language, Person, Role
 from models.schedule import Hours, Land, now
-from tasks import answers, cadences, corrections, decision_effects, decisions, firms
+from tasks import cadences, corrections, decision_effects, decisions, firms
+from tasks.agreement import responses
 from tasks.decision_effects import DayInvalid
 from tasks.people import addresses, operators, sessions
 from tests import factories
@@ -47,7 +48,7 @@ def named(email):
 
 def uploaded():
     case_id = with_organiser()
-    answers.upload(token(ERIKA, Purpose.AGREEMENT), scan(), "scan.pdf", ip="", agent="")
+    responses.upload(token(ERIKA, Purpose.AGREEMENT), scan(), "scan.pdf", ip="", agent="")
     return case_id
 
 

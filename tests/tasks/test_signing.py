@@ -33,12 +33,13 @@ from models.person import NameMissing, Person
 from models.schedule import now
 from models.settings import settings
 from models.subscription import Subscription
-from tasks import accounts, agreements, answers, invitations, signing
-from tasks.agreements import NewVersionSent, NotAsked, conclude_agreement, expire_agreements
+from tasks import accounts, invitations
+from tasks.agreement import lifecycle, responses, signing
+from tasks.agreement.lifecycle import NewVersionSent, NotAsked, conclude_agreement, expire_agreements
+from tasks.agreement.signing import DrawingUnreadable, FunctionMissing, OwnAddress, draw
 from tasks.mail.compose import write
 from tasks.mail.delivery import deliver_due
 from tasks.reminders import send_reminders
-from tasks.signing import DrawingUnreadable, FunctionMissing, OwnAddress, draw
 from tests.factories import (
     FROM,
     advance,
@@ -283,7 +284,7 @@ def test_while_somebody_else_is_asked_the_organiser_reads_but_does_not_sign():
         lambda: signing.begin(link(), **FROM),
         lambda: signing.send_code(link(), **FROM),
         lambda: signing.sign(link(), "Erika Muster", right, **FROM),
-        lambda: answers.decline(link(), "nein"),
+        lambda: responses.decline(link(), "nein"),
         lambda: delegate("Otto Ohm", "otto@freitag.example"),
     ):
         with pytest.raises(HandedOver):
@@ -291,7 +292,7 @@ def test_while_somebody_else_is_asked_the_organiser_reads_but_does_not_sign():
     delegate()  # The same again.
 
     assert everything() == before
-    assert not agreements.opened(link()).is_asked
+    assert not lifecycle.opened(link()).is_asked
     assert standing(case_id)["agreement"] == "waiting:signatory"
 
 
@@ -332,7 +333,7 @@ def test_what_is_taken_back_kills_the_other_link_and_tells_its_holder():
     conclude_agreement.fn(case_id)
 
     with pytest.raises(NotAsked):
-        agreements.opened(link(GESA))
+        lifecycle.opened(link(GESA))
     assert agreement(case_id).parts_read == {}
     assert len(outbox("agreement_withdrawn")) == 1
     assert standing(case_id)["agreement"] == "waiting:organiser"
@@ -380,11 +381,11 @@ def test_a_link_opens_the_agreement_of_its_own_firm_only():
     registered("o@s.example")
     advance(other)
 
-    assert agreements.opened(link(GESA)).case_id == first
-    assert agreements.opened(link("o@s.example")).case_id == other
+    assert lifecycle.opened(link(GESA)).case_id == first
+    assert lifecycle.opened(link("o@s.example")).case_id == other
     decide_on_new_version(first)
     with pytest.raises(NewVersionSent, match="It went to Erika Muster"):  # It is the organiser's again.
-        agreements.opened(link(GESA))
+        lifecycle.opened(link(GESA))
 
 
 def test_who_was_asked_anew_and_then_no_longer_is_told_so():
@@ -395,7 +396,7 @@ def test_who_was_asked_anew_and_then_no_longer_is_told_so():
     signing.take_back(token(ERIKA, Purpose.AGREEMENT), **FROM)
 
     with pytest.raises(NotAsked) as refusal:
-        agreements.opened(link(GESA))
+        lifecycle.opened(link(GESA))
 
     assert refusal.type is NotAsked  # Not that Erika can ask once more, which she has.
 
@@ -421,7 +422,7 @@ def test_the_mail_with_a_new_version_says_that_a_hand_over_is_to_be_repeated_in_
 
 
 def decide_on_new_version(case_id):
-    answers.decline(link(GESA), "nein", **FROM)
+    responses.decline(link(GESA), "nein", **FROM)
     advance(case_id)
     decide(case_id, "resend")
     advance(case_id)
@@ -432,7 +433,7 @@ def decide_on_new_version(case_id):
 
 def test_after_a_refusal_the_operator_talks_first_and_then_sends_a_changed_version():
     case_id = with_organiser()
-    answers.decline(link(), "Zu teuer.", **FROM)
+    responses.decline(link(), "Zu teuer.", **FROM)
     advance(case_id)
 
     decide(case_id, "talk", note="Ruft am Montag zurück.")
@@ -455,7 +456,7 @@ def test_after_a_refusal_the_operator_talks_first_and_then_sends_a_changed_versi
 
 def test_a_talk_can_end_the_case():
     case_id = with_organiser()
-    answers.decline(link(), "Nein.", **FROM)
+    responses.decline(link(), "Nein.", **FROM)
     advance(case_id)
     decide(case_id, "talk")
     decide(case_id, "stop")
@@ -479,7 +480,7 @@ def test_what_is_not_signed_in_time_runs_out_once_and_the_provider_is_told(clock
     assert questions(case_id) == ["lapsed"]
     assert len(outbox("agreement_expired")) == 1
     assert standing(case_id)["agreement"] == "waiting:operator"
-    assert agreements.opened(link()).agreement.expired_at is not None
+    assert lifecycle.opened(link()).agreement.expired_at is not None
     with pytest.raises(Expired):
         signing.sign(link(), "Erika Muster", "123456", **FROM)
     decide(case_id, "resend")
@@ -513,7 +514,7 @@ def test_a_broken_case_keeps_no_other_agreement_from_running_out_and_is_logged(c
 
     assert expire_agreements.fn() == 1
     assert agreement(whole).expired_at is not None
-    assert [one.getMessage() for one in caplog.records if one.name == agreements.__name__] == [
+    assert [one.getMessage() for one in caplog.records if one.name == lifecycle.__name__] == [
         f"The agreement of case {broken} could not be marked as out of date"
     ]
 
@@ -522,11 +523,11 @@ def test_who_comes_too_late_gets_a_new_version_at_the_stored_address_without_any
     case_id = with_organiser()
     clock(days=91)
 
-    shown = agreements.opened(link())  # Before any sweep.
+    shown = lifecycle.opened(link())  # Before any sweep.
     assert shown.has_run_out
     assert shown.answered is None
     for _ in range(2):
-        agreements.ask_anew(link(), **FROM)
+        lifecycle.ask_anew(link(), **FROM)
     advance(case_id)
 
     assert agreement(case_id).version == 2
@@ -540,13 +541,13 @@ def test_a_link_that_outlived_its_agreement_leads_to_a_new_version(clock):
     case_id = with_organiser()
     clock(days=121)
     with pytest.raises(LinkExpired) as refusal:
-        agreements.opened(link())
+        lifecycle.opened(link())
 
     accounts.renew_link(refusal.value.link_id)
     advance(case_id)
 
     assert agreement(case_id).version == 2
-    agreements.opened(link())
+    lifecycle.opened(link())
 
 
 def test_what_an_operator_has_said_about_it_goes_before_what_the_signer_asks_for(clock):
@@ -556,9 +557,9 @@ def test_what_an_operator_has_said_about_it_goes_before_what_the_signer_asks_for
     advance(case_id)
     decide(case_id, "talk")
 
-    assert agreements.opened(link()).answered == "talk"
+    assert lifecycle.opened(link()).answered == "talk"
     with pytest.raises(BeingDiscussed):
-        agreements.ask_anew(link(), **FROM)
+        lifecycle.ask_anew(link(), **FROM)
     advance(case_id)
     assert agreement(case_id).version == 1
 
@@ -566,10 +567,10 @@ def test_what_an_operator_has_said_about_it_goes_before_what_the_signer_asks_for
 def test_no_operator_is_told_that_a_link_is_on_its_way_to_what_cannot_be_signed(clock):
     case_id = with_organiser()
     clock(days=1)
-    agreements.withdraw(case_id, "Ein Tippfehler.", "operator@convent-it.example")
+    lifecycle.withdraw(case_id, "Ein Tippfehler.", "operator@convent-it.example")
 
     with pytest.raises(Withdrawn):
-        invitations.resend(agreements.signer_of(case_id), "operator@convent-it.example")
+        invitations.resend(lifecycle.signer_of(case_id), "operator@convent-it.example")
 
 
 def test_the_days_are_a_setting(clock, monkeypatch):
@@ -586,8 +587,8 @@ def test_a_withdrawn_agreement_is_told_with_its_reason_and_cannot_be_signed():
     read_all()
     right = code(link())
 
-    agreements.withdraw(case_id, " Falscher Preis. ", "operator@convent-it.example")
-    agreements.withdraw(case_id, "noch einmal", "operator@convent-it.example")
+    lifecycle.withdraw(case_id, " Falscher Preis. ", "operator@convent-it.example")
+    lifecycle.withdraw(case_id, "noch einmal", "operator@convent-it.example")
     advance(case_id)
 
     with pytest.raises(Withdrawn):
@@ -604,14 +605,14 @@ def test_a_withdrawn_agreement_is_told_with_its_reason_and_cannot_be_signed():
 def test_whoever_handed_the_signature_over_hears_that_it_was_declined_or_withdrawn(clock):
     case_id = with_organiser()
     delegate()
-    answers.decline(link(GESA), "Klausel 4 fehlt.")
+    responses.decline(link(GESA), "Klausel 4 fehlt.")
     advance(case_id)
     decide(case_id, "resend")
     advance(case_id)
     clock(days=3)
     delegate()
     version = agreement(case_id)
-    agreements.withdraw(case_id, "Falscher Preis.", "operator@convent-it.example")
+    lifecycle.withdraw(case_id, "Falscher Preis.", "operator@convent-it.example")
     advance(case_id)
 
     with reading() as session:
@@ -631,7 +632,7 @@ def test_what_is_signed_cannot_be_withdrawn():
     case_id = signed()
 
     with pytest.raises(SignedAlready):
-        agreements.withdraw(case_id, "zu spät", "operator@convent-it.example")
+        lifecycle.withdraw(case_id, "zu spät", "operator@convent-it.example")
 
 
 # ---- countersigning
@@ -688,7 +689,7 @@ def test_a_signature_told_by_another_system_closes_the_question_about_a_copy():
         Decision.ask(session, case_id, "signed_copy", "signed_copy:1", row.sent_at, **asked)
     company_id = case(case_id).firm.company_id
 
-    answers.sign_by_notice(company_id, 1, "Erika Muster")
+    responses.sign_by_notice(company_id, 1, "Erika Muster")
     advance(case_id)
 
     assert questions(case_id) == ["countersign"]
@@ -701,14 +702,14 @@ def test_a_signature_told_by_another_system_closes_the_question_about_a_copy():
 def test_the_link_of_an_earlier_mail_leads_to_the_newest_version(clock):
     case_id = with_organiser()
     first = link()
-    answers.decline(first, "zu teuer")
+    responses.decline(first, "zu teuer")
     advance(case_id)
     decide(case_id, "resend", plan="premium")
     clock(days=1)
 
     conclude_agreement.fn(case_id)
 
-    assert agreements.opened(first).agreement.version == 2
+    assert lifecycle.opened(first).agreement.version == 2
     signing.sign(first, "Erika Muster", code(read_all()), **FROM)
     assert agreement(case_id).signed_at is not None
 
@@ -724,20 +725,20 @@ def test_a_link_is_to_be_had_anew_at_the_known_address_but_not_every_moment(cloc
     accounts.renew_link(number_of(link()))
     assert len(outbox("agreement")) == before + 1
     assert facts(case_id, "link.resent")["purpose"] == "agreement"
-    agreements.opened(link())
+    lifecycle.opened(link())
 
 
 @pytest.mark.parametrize(
     "act",
     [
         lambda: signing.read(link(), "terms", version=1, **FROM),
-        lambda: answers.decline(link(), "immer noch", version=1),
+        lambda: responses.decline(link(), "immer noch", version=1),
     ],
     ids=["read", "decline"],
 )
 def test_what_was_said_on_the_page_of_an_earlier_version_is_not_said_of_the_newest(act):
     case_id = with_organiser()
-    answers.decline(link(), "zu teuer")
+    responses.decline(link(), "zu teuer")
     advance(case_id)
     decide(case_id, "resend", plan="premium")
     conclude_agreement.fn(case_id)

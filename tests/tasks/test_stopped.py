@@ -22,19 +22,9 @@ from models.person import Person, Role
 from models.request import Named
 from models.schedule import Land, now
 from models.settings import settings
-from tasks import (
-    accounts,
-    agreements,
-    answers,
-    corrections,
-    decision_effects,
-    firms,
-    invitations,
-    later,
-    signing,
-    stopped,
-)
-from tasks.answers import decline_by_notice, sign_by_notice
+from tasks import accounts, corrections, decision_effects, firms, invitations, later, stopped
+from tasks.agreement import lifecycle, responses, signing
+from tasks.agreement.responses import decline_by_notice, sign_by_notice
 from tasks.logos import publish
 from tasks.mail.address_holds import note_bounce
 from tasks.people import addresses, membership
@@ -122,17 +112,17 @@ ACTS = {
     "a pass after the agreement": (late, lambda at: factories.advance(at.case)),
     "reminders": (late, lambda _: send_reminders.fn()),
     "managers": (early, lambda _: escalate_overdue.fn()),
-    "expiry": (signing_now, lambda _: agreements.expire_agreements.fn()),
+    "expiry": (signing_now, lambda _: lifecycle.expire_agreements.fn()),
     "accounts.register": (early, lambda at: joining(at, Purpose.REGISTER)),
     "accounts.register as client": (late, lambda at: joining(at, Purpose.ACTIVATE)),
     "accounts.renew_link": (early, lambda at: accounts.renew_link(at.links[Purpose.REGISTER])),
     "accounts.ask_for_link": (late, lambda at: accounts.ask_for_link(str(at.company_id), "kim@freitag.example")),
-    "agreements.ask_anew": (signing_now, lambda at: agreements.ask_anew(at.tokens[Purpose.AGREEMENT], **FROM)),
-    "agreements.withdraw": (signing_now, lambda at: agreements.withdraw(at.case, "Grund", OPERATOR)),
-    "answers.decline": (signing_now, lambda at: answers.decline(at.tokens[Purpose.AGREEMENT], "Nein", **FROM)),
+    "agreements.ask_anew": (signing_now, lambda at: lifecycle.ask_anew(at.tokens[Purpose.AGREEMENT], **FROM)),
+    "agreements.withdraw": (signing_now, lambda at: lifecycle.withdraw(at.case, "Grund", OPERATOR)),
+    "answers.decline": (signing_now, lambda at: responses.decline(at.tokens[Purpose.AGREEMENT], "Nein", **FROM)),
     "answers.upload": (
         signing_now,
-        lambda at: answers.upload(at.tokens[Purpose.AGREEMENT], scanned(), "a.pdf", **FROM),
+        lambda at: responses.upload(at.tokens[Purpose.AGREEMENT], scanned(), "a.pdf", **FROM),
     ),
     "sign_by_notice": (signing_now, lambda at: sign_by_notice(at.company_id, 1, "Erika Muster")),
     "decline_by_notice": (signing_now, lambda at: decline_by_notice(at.company_id, 1, "Nein")),
@@ -380,7 +370,7 @@ def test_a_number_that_somebody_has_by_now_is_answered_with_others():
 
 def test_what_ended_the_case_is_asked_again():
     case_id = factories.with_organiser()
-    answers.decline(factories.token(ERIKA, Purpose.AGREEMENT), "Zu teuer.", **FROM)
+    responses.decline(factories.token(ERIKA, Purpose.AGREEMENT), "Zu teuer.", **FROM)
     factories.advance(case_id)
     factories.decide(case_id, "stop")
 

@@ -15,8 +15,9 @@ from models.exchange import Outgoing
 from models.link import Link, Purpose
 from models.person import AddressForm, Language
 from models.subscription import DiscountInvalid, NoticeInvalid, PriceInvalid
-from tasks import agreements, answers, evidence, invitations, stopped
-from tasks.agreements import signer_of
+from tasks import invitations, stopped
+from tasks.agreement import export, lifecycle, responses
+from tasks.agreement.lifecycle import signer_of
 from tasks.decisions import form_of, take_answer
 from tasks.mail.compose import write
 from tests.factories import (
@@ -41,7 +42,7 @@ def declined(language="de"):
     advance(case_id)
     registered(language=Language(language), address_form=AddressForm.SIE)
     advance(case_id)
-    answers.decline(token(ERIKA, Purpose.AGREEMENT), "zu teuer")
+    responses.decline(token(ERIKA, Purpose.AGREEMENT), "zu teuer")
     advance(case_id)
     return case_id
 
@@ -60,7 +61,7 @@ def mail():
 
 
 def part(key):
-    shown = agreements.opened(token(ERIKA, Purpose.AGREEMENT)).parts
+    shown = lifecycle.opened(token(ERIKA, Purpose.AGREEMENT)).parts
     html = next(one.html for one in shown if one.key == key)
     return " ".join(BeautifulSoup(str(html), "html.parser").get_text(" ").split())
 
@@ -117,7 +118,7 @@ def test_what_is_only_a_note_is_called_one_and_stands_in_no_agreement():
 def test_what_was_agreed_stays_in_further_versions_until_it_is_agreed_otherwise():
     case_id = declined()
     new_version(case_id, **SAID)
-    answers.decline(token(ERIKA, Purpose.AGREEMENT), "immer noch")
+    responses.decline(token(ERIKA, Purpose.AGREEMENT), "immer noch")
     advance(case_id)
 
     new_version(case_id, clause="-", discount="0")
@@ -155,7 +156,7 @@ def test_what_is_agreed_is_in_the_trail_on_the_case_and_in_what_is_handed_over(t
     assert (entry.facts["before"]["price_cents"], entry.facts["after"]["price_cents"]) == (17700, 12863)
     assert entry.facts["after"]["clause"] == line.clause == CLAUSE
     assert (line.full_cents, line.discount, line.notice_count, line.notice_unit) == (14700, 1250, 3, "months")
-    (exported,) = evidence.export(tmp_path)
+    (exported,) = export.export(tmp_path)
     data = json.loads((exported.folder / "agreement.json").read_text())
     assert (data["price_cents"], data["notice_count"], data["clause"]) == (12863, 3, CLAUSE)
 

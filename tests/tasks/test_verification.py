@@ -24,21 +24,9 @@ from models.request import Named
 from models.schedule import now
 from models.settings import settings
 from models.subscription import Subscription
-from tasks import (
-    accounts,
-    agreements,
-    answers,
-    completion,
-    corrections,
-    decision_effects,
-    firms,
-    invitations,
-    paper,
-    signing,
-    stopped,
-    verification,
-)
-from tasks import seal as seals
+from tasks import accounts, corrections, decision_effects, firms, invitations, stopped, verification
+from tasks.agreement import finalize, lifecycle, rendering, responses, signing
+from tasks.agreement import seal as seals
 from tasks.logos import publish
 from tasks.people import addresses, membership, operators
 from tasks.proof import files
@@ -73,15 +61,15 @@ class World:
     """Three cases: signed on the page with a drawing, signed on paper, and opened only."""
 
     page: int = 1
-    paper: int = 2
+    rendering: int = 2
     open: int = 3
 
 
 @pytest.fixture
 def sealed(monkeypatch, quick):
     """Final documents tell of their own trail, and bear a seal."""
-    monkeypatch.setattr(completion, "sign_off", paper.sign_off)
-    monkeypatch.setattr(completion, "seal", seals.seal)
+    monkeypatch.setattr(finalize, "sign_off", rendering.sign_off)
+    monkeypatch.setattr(finalize, "seal", seals.seal)
 
 
 @pytest.fixture
@@ -113,7 +101,7 @@ def made(folder):
     advance(World.paper)
     registered("olga@ott.example")
     advance(World.paper)
-    answers.upload(token("olga@ott.example", Purpose.AGREEMENT), scan(), "scan.pdf", ip="", agent="")
+    responses.upload(token("olga@ott.example", Purpose.AGREEMENT), scan(), "scan.pdf", ip="", agent="")
     decide(World.paper, "accept")
     advance(World.paper)
     assert opened("test:3", organiser={"name": "Max Neu", "email": "max@neu.example"}) == World.open
@@ -548,7 +536,7 @@ def taken_back(case_id):
 
 
 def declined_and_sent_anew(case_id):
-    answers.decline(token(ERIKA, Purpose.AGREEMENT), " Zu teuer. ", **FROM)
+    responses.decline(token(ERIKA, Purpose.AGREEMENT), " Zu teuer. ", **FROM)
     advance(case_id)
     decide(case_id, "resend", plan="basic", interval="yearly")
     advance(case_id)
@@ -556,7 +544,7 @@ def declined_and_sent_anew(case_id):
 
 
 def withdrawn_and_stopped(case_id):
-    agreements.withdraw(case_id, " Tippfehler ", "chef@convent-it.example")
+    lifecycle.withdraw(case_id, " Tippfehler ", "chef@convent-it.example")
     advance(case_id)
     decide(case_id, "stop", note="Kein Bedarf")
 
@@ -570,21 +558,21 @@ def refused_and_signed_again(case_id):
 
 
 def copy_refused_and_signed_on_the_page(case_id):
-    answers.upload(token(ERIKA, Purpose.AGREEMENT), scan(), "scan.pdf", ip="", agent="")
+    responses.upload(token(ERIKA, Purpose.AGREEMENT), scan(), "scan.pdf", ip="", agent="")
     decide(case_id, "refuse")
-    answers.upload(token(ERIKA, Purpose.AGREEMENT), scan() + b"\n", "scan.pdf", ip="", agent="")
+    responses.upload(token(ERIKA, Purpose.AGREEMENT), scan() + b"\n", "scan.pdf", ip="", agent="")
     sign()
 
 
 def signed_elsewhere(case_id):
-    answers.sign_by_notice(cases_firm(case_id).company_id, 1, "Erika Muster", "2026-09-15T08:00:00Z")
+    responses.sign_by_notice(cases_firm(case_id).company_id, 1, "Erika Muster", "2026-09-15T08:00:00Z")
     advance(case_id)
     decide(case_id, "countersign")
     advance(case_id)
 
 
 def stopped_and_taken_up(case_id):
-    answers.decline(token(ERIKA, Purpose.AGREEMENT), "Zu teuer.", **FROM)
+    responses.decline(token(ERIKA, Purpose.AGREEMENT), "Zu teuer.", **FROM)
     advance(case_id)
     decide(case_id, "stop", note="Kein Bedarf")
     stopped.take_up(case_id, "chef@convent-it.example")
@@ -594,7 +582,7 @@ def stopped_and_taken_up(case_id):
 
 
 def copy_accepted_from_the_board(case_id):
-    answers.upload(token(ERIKA, Purpose.AGREEMENT), scan(), "scan.pdf", **FROM)
+    responses.upload(token(ERIKA, Purpose.AGREEMENT), scan(), "scan.pdf", **FROM)
     before = origin.set({"ip": "198.51.100.7", "agent": "browser of an operator"})
     decide(case_id, "accept")
     origin.reset(before)
@@ -603,7 +591,7 @@ def copy_accepted_from_the_board(case_id):
 
 def corrected(case_id):
     firm_id, by = firm_of(case_id), "chef@convent-it.example"
-    agreements.withdraw(case_id, "Tippfehler", by)
+    lifecycle.withdraw(case_id, "Tippfehler", by)
     name = {"name": " Kanzlei  Freitag ", "line_of_business": LineOfBusiness.OTHER, "business": " Notare "}
     corrections.correct_firm(firm_id, by, **name, as_operator=True)
     where = {"street": " Weg 1 ", "postcode": "80331", "city": "München", "land": None, "website": "freitag.example"}
@@ -658,11 +646,11 @@ def test_an_agreement_that_ran_out_and_is_asked_for_anew_says_what_its_trail_say
     case_id = with_organiser()
     firm_id = firm_of(case_id)
     clock(days=91)
-    assert agreements.expire_agreements.fn() == 1
+    assert lifecycle.expire_agreements.fn() == 1
     assert faults() == set(), told()
 
     with transaction() as session:
-        agreements.send_anew(session, Onboarding.get(session, case_id), Person.organiser(session, firm_id))
+        lifecycle.send_anew(session, Onboarding.get(session, case_id), Person.organiser(session, firm_id))
     advance(case_id)
 
     assert agreement(case_id).version == 2

@@ -10,7 +10,8 @@ from models.link import Purpose
 from models.onboarding import Reminder, StepName
 from models.person import Person, Role
 from models.request import Named
-from tasks import accounts, agreements, answers, cadences, corrections, decision_effects, invitations, signing, stopped
+from tasks import accounts, cadences, corrections, decision_effects, invitations, stopped
+from tasks.agreement import lifecycle, responses, signing
 from tasks.mail.address_holds import note_bounce
 from tasks.people import addresses, membership
 from tasks.people.addresses import AddressSettled
@@ -84,9 +85,9 @@ ENDS = {
     "reminders begin anew": (invited, lambda c: begin_anew(c)),
     "supplies the logo": (supplying, give_logo),
     "signs": (signing_now, lambda _: factories.sign()),
-    "declines": (signing_now, lambda _: answers.decline(link(), "Nein", **FROM)),
-    "signs elsewhere": (signing_now, lambda c: answers.sign_by_notice(factories.case(c).firm.company_id, 1, "E M")),
-    "agreement is withdrawn": (signing_now, lambda c: agreements.withdraw(c, "Tippfehler", OPERATOR)),
+    "declines": (signing_now, lambda _: responses.decline(link(), "Nein", **FROM)),
+    "signs elsewhere": (signing_now, lambda c: responses.sign_by_notice(factories.case(c).firm.company_id, 1, "E M")),
+    "agreement is withdrawn": (signing_now, lambda c: lifecycle.withdraw(c, "Tippfehler", OPERATOR)),
     "hands over": (signing_now, lambda _: signing.delegate(link(), "K Z", "kz@freitag.example", "Partner", **FROM)),
     "takes back": (handed_over, lambda _: signing.take_back(link(), **FROM)),
     "delegate signs": (handed_over, lambda _: factories.sign("konrad@freitag.example", "Konrad Zeichner")),
@@ -125,7 +126,7 @@ def test_an_agreement_out_of_date_closes_the_question(clock):
     _, question = signing_now()
     clock(days=200)
 
-    agreements.expire_agreements.fn()
+    lifecycle.expire_agreements.fn()
 
     with reading() as session:
         assert session.get_one(Decision, question).verdict is Verdict.MOOT

@@ -6,10 +6,10 @@ import shutil
 import pytest
 
 from models.settings import settings
-from tasks import completeness
-from tasks.completeness import Found, check_texts, findings, required
-from tasks.paper import agreement_parts, render_agreement
-from tasks.wording import LANGUAGES, SAMPLES, TextBroken, TextMissing, Texts, current_texts
+from tasks.agreement import legal_check
+from tasks.agreement.contract_texts import LANGUAGES, SAMPLES, TextBroken, TextMissing, Texts, current_texts
+from tasks.agreement.legal_check import Found, check_texts, findings, required
+from tasks.agreement.rendering import agreement_parts, render_agreement
 from tests.tasks.test_paper import data, pages, text_of
 
 LONG = "Was hier steht, ist lang genug, um etwas zu sagen, auch wenn die üblichen Wörter fehlen. "
@@ -200,4 +200,4 @@ def test_every_item_is_known_by_words_in_every_language():
             assert all(re.compile(word) for words in item.words.values() for word in words)
     assert len(required("processing")) == 16
     assert len(required("secrecy")) == 6
-    assert completeness.required("secrecy")[0].law.startswith("§ 62a(3) StBerG")
+    assert legal_check.required("secrecy")[0].law.startswith("§ 62a(3) StBerG")

@@ -13,9 +13,9 @@ from models.agreement import PartsUnread, SignatureMissing
 from models.code import CodeDead, CodeSentJustNow, CodesSentToday, CodeUnreadable, CodeWrong
 from models.errors import N_, NotFound, ProvisionError
 from models.person import NameMissing
-from tasks import agreements, answers, signing
-from tasks.agreements import Shown
-from tasks.returned import ReturnRefused
+from tasks.agreement import lifecycle, responses, signing
+from tasks.agreement.lifecycle import Shown
+from tasks.agreement.uploaded_copy import ReturnRefused
 
 router = APIRouter()
 
@@ -57,7 +57,7 @@ def show(visit: Visiting, token: str) -> Response:
 
 @router.get("/agreement/{token}/pdf")
 def download(visit: Visiting, token: str) -> Response:  # noqa: ARG001  (the page's language and cookies)
-    return attachment(*agreements.pdf(token))
+    return attachment(*lifecycle.pdf(token))
 
 
 # ---- reading
@@ -177,7 +177,7 @@ def decline(visit: Submitting, token: str) -> Response:
         reason = visit.paragraphs("reason")
         if not reason:
             raise ReasonMissing
-        case = answers.decline(token, reason, version=_version(visit), **_from(visit))
+        case = responses.decline(token, reason, version=_version(visit), **_from(visit))
     except ProvisionError as refusal:
         return _again(visit, token, refusal)
     return visit.go(f"/agreement/{token}?said=declined", case=case)
@@ -187,7 +187,7 @@ def decline(visit: Submitting, token: str) -> Response:
 def delegate(visit: Submitting, token: str) -> Response:
     try:
         name, email, function = visit.text("delegate_name"), visit.text("email"), visit.text("function")
-        limit(HAND_OVER, "hand-over", agreements.opened(token).person.email)
+        limit(HAND_OVER, "hand-over", lifecycle.opened(token).person.email)
         case = signing.delegate(token, name, email, function, **_from(visit))
     except ProvisionError as refusal:
         return _again(visit, token, refusal)
@@ -207,10 +207,10 @@ def take_back(visit: Submitting, token: str) -> Response:
 def renew(visit: Submitting, token: str) -> Response:
     """A new version instead of one that was not signed in time; it goes to the organiser, whoever asks for it."""
     try:
-        case = agreements.ask_anew(token, **_from(visit))
+        case = lifecycle.ask_anew(token, **_from(visit))
     except ProvisionError as refusal:
         return _again(visit, token, refusal)
-    shown = agreements.opened(token)
+    shown = lifecycle.opened(token)
     said = "renewed" if shown.person.id == shown.organiser.id else "renewed_there"
     return visit.go(f"/agreement/{token}?said={said}", case=case)
 
@@ -219,15 +219,15 @@ def renew(visit: Submitting, token: str) -> Response:
 def upload(visit: Submitting, token: str) -> Response:
     try:
         name, content = visit.file("file")
-        case = answers.upload(token, content, name, **_from(visit))
+        case = responses.upload(token, content, name, **_from(visit))
     except ProvisionError as refusal:
         return _again(visit, token, refusal)
-    said = "uploaded" if agreements.opened(token).agreement.is_open else "signed"
+    said = "uploaded" if lifecycle.opened(token).agreement.is_open else "signed"
     return visit.go(f"/agreement/{token}?said={said}", case=case)
 
 
 def _shown(token: str) -> dict[str, Any]:
-    shown = agreements.opened(token)
+    shown = lifecycle.opened(token)
     return {"shown": shown, "firm": shown.firm, "token": token, "may_sign": _may_sign(shown)}
 
 

@@ -30,7 +30,8 @@ from models.person import AddressInvalid, NameMissing, Person
 from models.request import named
 from models.subscription import LONGEST_CLAUSE, DiscountInvalid, Interval, NoticeInvalid, Plan, PriceInvalid
 from models.text import TextTooLong
-from tasks import agreements, corrections, decision_effects, invitations, returned, stopped
+from tasks import corrections, decision_effects, invitations, stopped
+from tasks.agreement import lifecycle, uploaded_copy
 from tasks.decision_effects import DayInvalid, PlanMissing
 from tasks.invitations import InvitationsInvalid
 from tasks.logos.evidence import Reason, Sign
@@ -92,7 +93,7 @@ def show_page(visit: Visiting, case_id: int, document_id: int, page: int, width:
     visit.require_operator()
     with reading() as session:
         content = casefile.case_document(session, case_id, document_id).content
-    png = returned.picture(content, page, max(width, 1))
+    png = uploaded_copy.picture(content, page, max(width, 1))
     if png is None:
         raise NotFound(f"Page {page}")
     # Documents never change, and the browser is an operator's own.
@@ -133,7 +134,7 @@ def resend_agreement(visit: Submitting, case_id: int) -> Response:
     """Mail who is asked to sign a new link, which no operator sees."""
     by = visit.require_operator().email
     try:
-        invitations.resend(agreements.signer_of(case_id), by)
+        invitations.resend(lifecycle.signer_of(case_id), by)
     except ProvisionError as refusal:
         return _refused(visit, case_id, refusal)
     return visit.go(f"/board/cases/{case_id}?said=resent", case=case_id)
@@ -152,7 +153,7 @@ def withdraw_agreement(visit: Submitting, case_id: int) -> Response:
         reason = visit.paragraphs("withdraw_reason")
         if not reason:
             raise WithdrawReasonMissing
-        agreements.withdraw(case_id, reason, by)
+        lifecycle.withdraw(case_id, reason, by)
     except ProvisionError as refusal:
         places: dict[type[ProvisionError], str] = {WithdrawReasonMissing: "withdraw_reason"}
         return visit.again("board/case.html", refusal, fields=places, values=visit.values, **_shown(visit, case_id))

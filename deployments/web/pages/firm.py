@@ -29,7 +29,8 @@ from models.person import AddressInvalid, NameMissing, Person, Role
 from models.request import Named, WebsiteMissing, named, parse_people
 from models.schedule import Land
 from models.text import TextTooLong
-from tasks import agreements, corrections, firms, invitations
+from tasks import corrections, firms, invitations
+from tasks.agreement import lifecycle
 from tasks.invitations import MessageTooLong, NobodyNamed, RegisteredAlready, SentJustNow
 from tasks.logos.publish import choose_offered, offered_picture, permit_logo, restore_logo, supply_logo
 from tasks.people import membership
@@ -141,7 +142,7 @@ def _named_in(visit: Submission, firm_id: int) -> Person:
 @router.get("/firm/{firm_id}/agreement.pdf")
 def agreement(visit: Visiting, firm_id: int) -> Response:
     visit.require(firm_id, Role.ORGANISER)
-    return attachment(*agreements.final_pdf(firm_id))
+    return attachment(*lifecycle.final_pdf(firm_id))
 
 
 # ---- details

@@ -1,4 +1,4 @@
-"""The limited process that looks into a file that came back: ``tasks.returned`` asks, this answers."""
+"""The limited process that looks into a file that came back: ``tasks.agreement.uploaded_copy`` asks, this answers."""
 
 import base64
 import re

@@ -1,6 +1,7 @@
 """A sheet put behind a file as an incremental update; for a stranger's file in the limited process.
 
-``tasks.paper`` does it to our own documents where it is, and asks this module's process to do it to all others.
+``tasks.agreement.rendering`` does it to our own documents where it is, and asks this module's process to do it to all
+others.
 """
 
 from collections.abc import Mapping, Sequence

@@ -32,10 +32,10 @@ from models.person import Person, Role
 from models.request import named
 from models.schedule import now
 from models.text import fitting, one_line
-from tasks.agreements import behind, mail_agreement, opened, require_asked, sha256_of
-from tasks.answers import keep_signature
+from tasks.agreement.lifecycle import behind, mail_agreement, opened, require_asked, sha256_of
+from tasks.agreement.rendering import part_files
+from tasks.agreement.responses import keep_signature
 from tasks.mail.letterheads import Turn, letterhead
-from tasks.paper import part_files
 from tasks.people.membership import let_go
 from tasks.people.naming import add_people
 

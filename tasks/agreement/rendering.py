@@ -29,9 +29,9 @@ from weasyprint.text.fonts import FontConfiguration
 from weasyprint.urls import FatalURLFetchingError, URLFetcher, URLFetcherResponse
 
 from models.schedule import LOCAL_ZONE, local_day
+from tasks.agreement.contract_texts import Language, TextBroken, Texts, current_texts
 from tasks.untrusted.pdfs.join import with_sheet
 from tasks.untrusted.sandbox import Failed, TooCostly, ask
-from tasks.wording import Language, TextBroken, Texts, current_texts
 
 LineOfBusiness = Literal["tax", "audit", "law", "other"]
 Billing = Literal["monthly", "quarterly", "half_yearly", "yearly"]

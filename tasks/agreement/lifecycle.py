@@ -24,13 +24,13 @@ from models.person import Person, Role
 from models.schedule import now, today
 from models.settings import settings
 from models.subscription import Subscription
-from tasks.completion import complete_agreement, kept_texts
+from tasks.agreement.contract_texts import Texts, current_texts
+from tasks.agreement.finalize import complete_agreement, kept_texts
+from tasks.agreement.rendering import AgreementData, Part, agreement_filename, agreement_parts, render_agreement
+from tasks.agreement.signatures import sign_for_provider
 from tasks.engine.retry import side_effect
 from tasks.mail.letterheads import Turn, letterhead, letterheads
-from tasks.paper import AgreementData, Part, agreement_filename, agreement_parts, render_agreement
-from tasks.signatures import sign_for_provider
 from tasks.text.i18n import Reader
-from tasks.wording import Texts, current_texts
 
 log = logging.getLogger(__name__)
 

@@ -16,9 +16,9 @@ from models.exchange import MailKind, Outgoing
 from models.link import Link, Purpose
 from models.onboarding import Onboarding
 from models.person import Person
+from tasks.agreement.uploaded_copy import names_them
 from tasks.mail.letterheads import letterhead
 from tasks.people.membership import let_go
-from tasks.returned import names_them
 
 
 def sign_for_firm(

@@ -14,9 +14,9 @@ from models.firm import Firm
 from models.onboarding import Onboarding, Party, StepName
 from models.person import Person, Role
 from models.schedule import now
-from tasks.agreements import behind, require_asked, sha256_of
-from tasks.returned import inspect
-from tasks.signatures import sign_for_firm
+from tasks.agreement.lifecycle import behind, require_asked, sha256_of
+from tasks.agreement.signatures import sign_for_firm
+from tasks.agreement.uploaded_copy import inspect
 
 
 def sign_by_notice(company_id: int, version: int, signer: str, told_at: str = "") -> int:

@@ -22,7 +22,7 @@ from models.settings import settings
 
 Language = Literal["de", "fr", "en"]
 LANGUAGES: tuple[Language, ...] = ("de", "fr", "en")
-SAMPLES = Path(__file__).parent / "templates" / "agreement"
+SAMPLES = Path(__file__).parents[1] / "templates" / "agreement"
 BINDING = ("terms", "processing", "secrecy")
 """How the names of the files begin in which the parties bind themselves."""
 SUFFIXES = {".html", ".css", ".toml"}

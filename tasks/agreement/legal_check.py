@@ -19,8 +19,8 @@ from bs4 import BeautifulSoup, Tag
 from bs4.element import Comment, NavigableString
 
 from models.errors import ProvisionError
-from tasks.paper import AgreementData, LineOfBusiness, agreement_parts, render_agreement
-from tasks.wording import LANGUAGES, SAMPLES, Language, Texts, current_texts
+from tasks.agreement.contract_texts import LANGUAGES, SAMPLES, Language, Texts, current_texts
+from tasks.agreement.rendering import AgreementData, LineOfBusiness, agreement_parts, render_agreement
 
 LEAST = 60
 """Letters of content that a declaration needs for each item that it declares."""

@@ -17,8 +17,8 @@ from models.onboarding import Onboarding, StepName
 from models.person import Person, Role
 from models.schedule import now
 from models.settings import settings
-from tasks.mail.letterheads import letterhead
-from tasks.paper import (
+from tasks.agreement.contract_texts import Language, Texts, current_texts
+from tasks.agreement.rendering import (
     Authentication,
     DigitalSignature,
     Proof,
@@ -29,10 +29,10 @@ from tasks.paper import (
     sign_off,
     sign_off_copy,
 )
-from tasks.returned import names_them
-from tasks.seal import own_seal, seal
+from tasks.agreement.seal import own_seal, seal
+from tasks.agreement.uploaded_copy import names_them
+from tasks.mail.letterheads import letterhead
 from tasks.text.i18n import Reader
-from tasks.wording import Language, Texts, current_texts
 
 
 def complete_agreement(case_id: int) -> None:
