@@ -2,14 +2,14 @@
 
 from prefect import flow
 
-from tasks.accounts import ask_organiser
 from tasks.agreement.lifecycle import conclude_agreement
 from tasks.artifacts import show_case
-from tasks.company_ids import settle_details
 from tasks.engine.passes import begin_pass, end_pass
-from tasks.invitations import invite_caseworkers, invite_clients
 from tasks.logos.publish import publish_logo
-from tasks.subscriptions import confirm_subscription
+from tasks.onboarding.company_ids import settle_details
+from tasks.onboarding.invitations import invite_caseworkers, invite_clients
+from tasks.onboarding.registration import ask_organiser
+from tasks.onboarding.subscriptions import confirm_subscription
 
 
 @flow(name="onboard", flow_run_name="onboard-{case_id}", retries=0)

@@ -10,14 +10,14 @@ from models.errors import ProvisionError
 from models.exchange import Incoming
 from models.request import OnboardingRequest
 from models.schedule import now
-from tasks.accounts import registered_elsewhere
 from tasks.agreement.responses import decline_by_notice, sign_by_notice
-from tasks.decision_effects import answer_decision
 from tasks.engine.passes import kick
 from tasks.engine.prefect_client import start_run
 from tasks.engine.retry import side_effect
 from tasks.mail.address_holds import note_bounce
-from tasks.opening import start_case
+from tasks.onboarding.decision_effects import answer_decision
+from tasks.onboarding.opening import start_case
+from tasks.onboarding.registration import registered_elsewhere
 
 EVENTS_AT_ONCE = 200
 

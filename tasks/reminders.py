@@ -27,11 +27,11 @@ from models.firm import Firm
 from models.onboarding import Onboarding, Reminder, StepName
 from models.person import Person, Role
 from models.schedule import LOCAL_ZONE, Reach, local_day, next_reachable, now, today
-from tasks.accounts import invite, record_people
 from tasks.agreement.lifecycle import mail_agreement
 from tasks.engine.passes import kick_mail
 from tasks.engine.retry import raise_all, side_effect
 from tasks.mail.letterheads import Turn, letterheads
+from tasks.onboarding.registration import invite, record_people
 from tasks.people.operators import question, remind_operators, tell_managers
 
 REMINDERS_AT_ONCE = 200

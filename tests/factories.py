@@ -17,9 +17,9 @@ from models.onboarding import Onboarding
 from models.person import Account, AddressForm, Language, Person, Role, hash_password
 from models.request import Named, OnboardingRequest
 from models.schedule import now
-from tasks import accounts, company_ids, decision_effects, invitations, opening, subscriptions
 from tasks.agreement import lifecycle, signing
 from tasks.logos import publish
+from tasks.onboarding import company_ids, decision_effects, invitations, opening, registration, subscriptions
 from tasks.people import sessions
 
 PASSWORD = "drei grüne Füchse tanzen"
@@ -53,7 +53,7 @@ def advance(case_id: int) -> None:
         subscriptions.confirm_subscription,
         company_ids.settle_details,
         publish.publish_logo,
-        accounts.ask_organiser,
+        registration.ask_organiser,
         lifecycle.conclude_agreement,
         invitations.invite_caseworkers,
         invitations.invite_clients,
@@ -82,7 +82,7 @@ def registered(email: str = "erika@freitag.example", purpose: Purpose = Purpose.
         "language": Language.GERMAN,
         "address_form": AddressForm.SIE,
     }
-    return accounts.register(token(email, purpose), purpose, PASSWORD, **facts | manners)[0]
+    return registration.register(token(email, purpose), purpose, PASSWORD, **facts | manners)[0]
 
 
 def with_organiser(**changes) -> int:

@@ -21,9 +21,9 @@ from models.firm import Firm
 from models.onboarding import Onboarding, Reminder, StepName
 from models.person import Language, Person, Role
 from models.schedule import Hours, Land
-from tasks.accounts import STEP_OF, invite
 from tasks.agreement.lifecycle import mail_agreement
 from tasks.mail.letterheads import Turn
+from tasks.onboarding.registration import STEP_OF, invite
 from tasks.people.operators import tell_new
 from tasks.reminders import Reminded, send_reminders
 

@@ -7,7 +7,8 @@ from models import casefile
 from models.db import reading, transaction
 from models.decision import VERDICTS, Decision, DecisionKind, Verdict
 from models.schedule import now
-from tasks import decisions, firms
+from tasks import decisions
+from tasks.onboarding import firm_page
 from tests import factories
 from tests.absent import variants
 from tests.deployments.test_board import Browser
@@ -138,13 +139,13 @@ def test_every_page_stays_whole_whatever_is_absent(operator, monkeypatch):
     organiser = Browser(factories.access.sign_in("erika@freitag.example", PASSWORD))
     with reading() as session:
         detail, board = casefile.case_detail(session, case_id), boards.board(session)
-    overview = firms.overview(firm_id)
+    overview = firm_page.overview(firm_id)
     shown = [
         (operator, f"/board/cases/{case_id}", casefile, "case_detail", detail),
         (operator, f"/board/cases/{case_id}/reminders", casefile, "case_detail", detail),
         (operator, "/board", boards, "board", board),
         *(
-            (organiser, f"/firm/{firm_id}{page}", firms, "overview", overview)
+            (organiser, f"/firm/{firm_id}{page}", firm_page, "overview", overview)
             for page in ("", "/details", "/logo", "/caseworkers", "/clients")
         ),
     ]

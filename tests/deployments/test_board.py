@@ -29,10 +29,10 @@ from models.person import Role
 from models.schedule import now
 from models.settings import settings
 from models.subscription import Change, Subscription
-from tasks import decision_effects
 from tasks.agreement import responses
 from tasks.inbox import handle_events
 from tasks.mail.address_holds import bounced, given_up
+from tasks.onboarding import decision_effects
 from tests import factories
 from tests.deployments.browser import entries
 from tests.signing import digitally_signed, scanned, trust_roots

@@ -16,10 +16,10 @@ from models.person import Person, Role
 from models.request import Named
 from models.settings import settings
 from tasks.agreement import lifecycle, responses
-from tasks.invitations import add_caseworkers
 from tasks.logos.publish import supply_logo
+from tasks.onboarding.invitations import add_caseworkers
+from tasks.onboarding.stopping import stop_case
 from tasks.people.sessions import sign_in
-from tasks.stopped import stop_case
 from tests.deployments.browser import Browser, entries, errors
 from tests.factories import (
     PASSWORD,

@@ -11,7 +11,7 @@ from models.onboarding import Reminder
 from models.person import Person, Role
 from models.request import Named
 from models.schedule import Hours, Land
-from tasks import invitations
+from tasks.onboarding import invitations
 from tasks.people.sessions import sign_in
 from tests import factories
 from tests.deployments.browser import Browser, entries, errors

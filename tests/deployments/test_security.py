@@ -110,7 +110,7 @@ def test_a_page_that_breaks_apologises_with_a_reference_and_tells_nothing_else(m
     def burst(*_):
         raise RuntimeError("the inside of the machine")
 
-    monkeypatch.setattr("tasks.accounts.opened", burst)
+    monkeypatch.setattr("tasks.onboarding.registration.opened", burst)
     secret = "s" * 43
 
     answer = browser().get(f"/auth/activate/{secret}")

@@ -8,8 +8,8 @@ from deployments.web import security
 from models.db import reading
 from models.firm import Firm, LineOfBusiness
 from models.person import Person, Role
-from tasks import corrections
-from tasks.corrections import CONTACTS_A_DAY
+from tasks.onboarding import corrections
+from tasks.onboarding.corrections import CONTACTS_A_DAY
 from tasks.people.sessions import sign_in
 from tests.deployments.browser import Browser, entries
 from tests.factories import PASSWORD, advance, opened, operator, registered

@@ -20,8 +20,8 @@ from models.onboarding import StepName
 from models.person import Person, Role
 from models.request import Named
 from models.settings import settings
-from tasks import decision_effects, invitations
 from tasks.mail.delivery import deliver_due
+from tasks.onboarding import decision_effects, invitations
 from tests import factories
 
 WHEN = os.environ.get("KILL", "after_commit")

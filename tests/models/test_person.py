@@ -19,7 +19,7 @@ from models.person import (
     verify_password,
 )
 from models.schedule import now
-from tasks.accounts import registered_elsewhere
+from tasks.onboarding.registration import registered_elsewhere
 from tasks.people import sessions
 from tasks.people.sessions import sign_in
 from tests.factories import PASSWORD, advance, firm_of, opened

@@ -13,8 +13,8 @@ from models.passwords import PasswordNamesYou, PasswordTooShort
 from models.person import Account, AddressForm, Language, NameMissing, Person, Role, SignInRefused
 from models.request import Named
 from models.schedule import now
-from tasks import accounts, firms, invitations
 from tasks.mail.address_holds import note_bounce
+from tasks.onboarding import firm_page, invitations, registration
 from tasks.people import sessions
 from tests.factories import (
     PASSWORD,
@@ -42,7 +42,7 @@ MANNERS = {
 
 
 def register(password=PASSWORD, link=None, **facts):
-    return accounts.register(link or token(ERIKA, Purpose.REGISTER), Purpose.REGISTER, password, **MANNERS | facts)
+    return registration.register(link or token(ERIKA, Purpose.REGISTER), Purpose.REGISTER, password, **MANNERS | facts)
 
 
 def person(email, role):
@@ -61,7 +61,7 @@ def test_the_organiser_is_asked_and_the_contact_welcomed_once_however_often_we_t
     before = everything()
 
     for _ in range(3):
-        assert accounts.ask_organiser.fn(case_id).waiting_for == "organiser"
+        assert registration.ask_organiser.fn(case_id).waiting_for == "organiser"
 
     assert everything() == before
     assert [key.split(":")[0] for key in outbox()] == ["register", "welcome"]
@@ -70,7 +70,7 @@ def test_the_organiser_is_asked_and_the_contact_welcomed_once_however_often_we_t
 def test_two_passes_at_the_same_moment_ask_once():
     case_id = opened(contact=KONTAKT)
 
-    at_once(*[lambda: accounts.ask_organiser.fn(case_id)] * 4)
+    at_once(*[lambda: registration.ask_organiser.fn(case_id)] * 4)
 
     assert [key.split(":")[0] for key in outbox()] == ["register", "welcome"]
 
@@ -79,7 +79,7 @@ def test_looking_behind_a_link_changes_nothing():
     advance(opened())
     before = everything()
 
-    shown = accounts.opened(token(ERIKA, Purpose.REGISTER), Purpose.REGISTER)
+    shown = registration.opened(token(ERIKA, Purpose.REGISTER), Purpose.REGISTER)
 
     assert everything() == before
     assert (shown.person.email, shown.has_account) == (ERIKA, False)
@@ -156,8 +156,8 @@ def test_mail_reaches_who_replaces_a_contact_person_whose_address_did_not_work()
 
     assert person("paula@freitag.example", Role.CONTACT).bounced_at is None
     with pytest.raises(LinkReplaced):
-        firms.by_progress_link(old)
-    assert firms.by_progress_link(token("paula@freitag.example", Purpose.PROGRESS)).case_id == case_id
+        firm_page.by_progress_link(old)
+    assert firm_page.by_progress_link(token("paula@freitag.example", Purpose.PROGRESS)).case_id == case_id
     with reading() as session:
         assert Decision.pending(session, case_id) == []
         (question,) = session.scalars(select(Decision)).all()
@@ -174,7 +174,7 @@ def test_the_way_to_the_progress_page_ends_for_a_contact_person_whom_the_organis
     register(contact=None)
 
     with pytest.raises(LinkReplaced):
-        firms.by_progress_link(old)
+        firm_page.by_progress_link(old)
 
 
 def test_a_caseworkers_link_opens_no_account_before_the_agreement_is_countersigned():
@@ -198,8 +198,8 @@ def test_one_human_being_in_two_roles_has_one_account():
     link = token(KARL, Purpose.ACTIVATE)
 
     with pytest.raises(SignInRefused):
-        accounts.register(link, Purpose.ACTIVATE, "eine ganz andere Losung 7", **MANNERS)
-    visitor = sessions.signed_in(accounts.register(link, Purpose.ACTIVATE, PASSWORD, **MANNERS)[0])
+        registration.register(link, Purpose.ACTIVATE, "eine ganz andere Losung 7", **MANNERS)
+    visitor = sessions.signed_in(registration.register(link, Purpose.ACTIVATE, PASSWORD, **MANNERS)[0])
 
     assert {member.role for member in visitor.memberships} == {Role.CLIENT, Role.CASEWORKER}
     assert counted(Account) == 2
@@ -218,13 +218,13 @@ def test_an_expired_link_gives_a_new_one_to_the_known_address_once(clock):
     old = token(ERIKA, Purpose.REGISTER)
     clock(days=15)
     with pytest.raises(LinkExpired) as refusal:
-        accounts.opened(old, Purpose.REGISTER)
+        registration.opened(old, Purpose.REGISTER)
 
-    accounts.renew_link(refusal.value.link_id)
+    registration.renew_link(refusal.value.link_id)
 
-    accounts.renew_link(refusal.value.link_id)
+    registration.renew_link(refusal.value.link_id)
     with pytest.raises(LinkReplaced):
-        accounts.opened(old, Purpose.REGISTER)
+        registration.opened(old, Purpose.REGISTER)
     assert len(outbox("register")) == 2
 
 
@@ -235,13 +235,13 @@ def test_somebody_who_asks_for_links_again_and_again_gets_three_a_day(clock):
 
     for _ in range(2):
         clock(minutes=11)
-        accounts.renew_link(number)
+        registration.renew_link(number)
     clock(minutes=11)
 
-    with pytest.raises(accounts.LinksSentToday):
-        accounts.renew_link(number)
+    with pytest.raises(registration.LinksSentToday):
+        registration.renew_link(number)
     clock(days=1)
-    accounts.renew_link(number)
+    registration.renew_link(number)
     assert len(outbox("register")) == 4
 
 
@@ -259,7 +259,7 @@ def test_who_asks_for_a_link_gets_one_only_if_invited_and_is_told_nothing(compan
     case_id = opened()
     advance(case_id)
 
-    assert accounts.ask_for_link(company_id.format(case(case_id).firm.company_id), email) is None
+    assert registration.ask_for_link(company_id.format(case(case_id).firm.company_id), email) is None
 
     assert len(outbox("register")) == mails
 
@@ -342,7 +342,7 @@ def test_no_token_of_a_link_or_session_lies_in_the_database():
 def test_who_registered_elsewhere_sets_a_password_for_our_pages_by_the_link_in_the_mail():
     case_id = opened()
     advance(case_id)
-    accounts.registered_elsewhere(ERIKA, "idp|1", "Erika", "Muster")
+    registration.registered_elsewhere(ERIKA, "idp|1", "Erika", "Muster")
 
     session_token, _ = register()
 
@@ -356,7 +356,7 @@ def test_who_registered_elsewhere_sets_a_password_for_our_pages_by_the_link_in_t
 
 def test_who_has_a_password_here_is_not_let_in_with_any_other_by_an_old_link():
     advance(opened())
-    accounts.registered_elsewhere(ERIKA, "idp|1", "", "")
+    registration.registered_elsewhere(ERIKA, "idp|1", "", "")
     link = token(ERIKA, Purpose.REGISTER)
     sessions.reset_password(reset_link(ERIKA), PASSWORD)
 
@@ -369,7 +369,7 @@ def test_an_account_kept_elsewhere_can_have_its_password_reset(password_first):
     advance(opened())
     if password_first:
         register()
-    accounts.registered_elsewhere(ERIKA, "idp|1", "", "")
+    registration.registered_elsewhere(ERIKA, "idp|1", "", "")
 
     sessions.reset_password(reset_link(ERIKA), "sieben rote Vögel singen")
 
@@ -377,7 +377,7 @@ def test_an_account_kept_elsewhere_can_have_its_password_reset(password_first):
 
 
 def test_an_address_that_is_known_elsewhere_joins_as_soon_as_it_is_invited():
-    accounts.registered_elsewhere(ERIKA, "idp|1", "Erika", "Muster")
+    registration.registered_elsewhere(ERIKA, "idp|1", "Erika", "Muster")
     case_id = opened()
 
     advance(case_id)
@@ -391,24 +391,24 @@ def test_an_address_that_is_known_elsewhere_joins_as_soon_as_it_is_invited():
 
 def test_an_expired_link_of_who_registered_elsewhere_becomes_one_to_set_a_password(clock):
     advance(opened())
-    accounts.registered_elsewhere(ERIKA, "idp|1", "", "")
+    registration.registered_elsewhere(ERIKA, "idp|1", "", "")
     clock(days=15)
     with pytest.raises(LinkExpired) as refusal:
         register()
 
-    accounts.renew_link(refusal.value.link_id)
+    registration.renew_link(refusal.value.link_id)
 
     assert len(outbox("reset_password")) == 1
 
 
 def test_a_whole_case_whose_people_register_elsewhere_comes_to_its_clients():
-    accounts.registered_elsewhere("ute@freitag.example", "idp|3", "", "")  # Before anybody has invited her.
+    registration.registered_elsewhere("ute@freitag.example", "idp|3", "", "")  # Before anybody has invited her.
     staff = [{"name": "Jan", "email": "jan@freitag.example"}, {"name": "Ute", "email": "ute@freitag.example"}]
     case_id = opened(caseworkers=staff)
     advance(case_id)
-    accounts.registered_elsewhere(ERIKA, "idp|1", "", "")
+    registration.registered_elsewhere(ERIKA, "idp|1", "", "")
     concluded(case_id)
-    accounts.registered_elsewhere("jan@freitag.example", "idp|2", "", "")
+    registration.registered_elsewhere("jan@freitag.example", "idp|2", "", "")
     advance(case_id)
 
     visitor = sessions.signed_in(sessions.reset_password(reset_link(ERIKA), PASSWORD))
@@ -416,7 +416,7 @@ def test_a_whole_case_whose_people_register_elsewhere_comes_to_its_clients():
     invitations.add_clients(firm_of(case_id), visitor.email, [Named(name="Max Beispiel", email=MAX)])
     advance(case_id)
     assert len(outbox("invitation")) == 1
-    accounts.registered_elsewhere(MAX, "idp|4", "", "")
+    registration.registered_elsewhere(MAX, "idp|4", "", "")
     advance(case_id)
 
     assert set(standing(case_id).values()) == {"done", "waiting:organiser"}
@@ -475,9 +475,9 @@ def test_a_stranger_who_asks_for_somebodys_link_makes_none_useless_and_has_few_m
 
     for _ in range(12):
         clock(minutes=30)
-        accounts.ask_for_link(number, "Erika@freitag.example")
+        registration.ask_for_link(number, "Erika@freitag.example")
 
-    assert len(outbox("register")) == accounts.MOST_LINKS_A_DAY
+    assert len(outbox("register")) == registration.MOST_LINKS_A_DAY
     assert token(ERIKA, Purpose.REGISTER) != mine
     assert register(link=mine)
 

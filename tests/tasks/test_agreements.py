@@ -17,14 +17,14 @@ from models.link import Link, Purpose
 from models.onboarding import Reminder, StepName
 from models.request import Named
 from models.settings import settings
-from tasks import corrections, stopped
 from tasks.agreement import finalize, lifecycle, responses, signing
 from tasks.agreement.contract_texts import SAMPLES
 from tasks.agreement.lifecycle import conclude_agreement, expire_agreements
 from tasks.agreement.uploaded_copy import LARGEST, FileTooLarge, FileWithScript, NotAPdf, NothingSigned, OtherTextSigned
-from tasks.decision_effects import answer_decision
 from tasks.decisions import form_of
 from tasks.mail.compose import write
+from tasks.onboarding import corrections, stopping
+from tasks.onboarding.decision_effects import answer_decision
 from tests import factories
 from tests.factories import (
     FROM,
@@ -457,7 +457,7 @@ def test_nothing_is_sent_once_a_case_was_stopped_while_something_was_written(sta
         responses.decline(link(), "zu teuer")
         advance(case_id)
         decide(case_id, "resend")
-    stop = partial(stopped.stop_case, case_id, "Insolvenz", "operator")
+    stop = partial(stopping.stop_case, case_id, "Insolvenz", "operator")
     while_rendering(stop)
     if stage == "countersigned":
         decide(case_id, "countersign")
@@ -476,7 +476,7 @@ def test_a_pass_asks_nothing_about_an_agreement_whose_case_was_stopped_meanwhile
     responses.decline(link(), "zu teuer")
     due = lifecycle._send_what_is_due
     monkeypatch.setattr(
-        lifecycle, "_send_what_is_due", lambda one: stopped.stop_case(one, "Insolvenz", "operator") or due(one)
+        lifecycle, "_send_what_is_due", lambda one: stopping.stop_case(one, "Insolvenz", "operator") or due(one)
     )
     before = outbox()
 

@@ -8,8 +8,8 @@ from models.decision import Decision
 from models.exchange import Outgoing
 from models.link import LinkReplaced, LinkUsed, Purpose
 from models.person import AddressInvalid, Person
-from tasks import accounts
 from tasks.mail.address_holds import note_bounce
+from tasks.onboarding import registration
 from tasks.people.addresses import AddressTaken
 from tests.factories import advance, at_once, countersigned, decide, opened, token, with_organiser
 
@@ -82,8 +82,8 @@ def test_a_corrected_address_gets_the_mail_with_a_new_link_and_the_old_one_is_de
     assert mail.to_address == NEW
     assert mail.due_at is not None
     with pytest.raises(LinkReplaced):
-        accounts.opened(old, Purpose.REGISTER)
-    assert accounts.opened(token(NEW, Purpose.REGISTER), Purpose.REGISTER).person.bounced_at is None
+        registration.opened(old, Purpose.REGISTER)
+    assert registration.opened(token(NEW, Purpose.REGISTER), Purpose.REGISTER).person.bounced_at is None
 
 
 def test_an_old_bounce_told_late_does_not_hold_the_corrected_address(case_id):
@@ -150,4 +150,4 @@ def test_a_link_that_was_used_stays_dead():
     decide(case_id, "correct", address=NEW)
 
     with pytest.raises(LinkUsed):
-        accounts.opened(used, Purpose.REGISTER)
+        registration.opened(used, Purpose.REGISTER)

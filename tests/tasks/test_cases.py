@@ -11,12 +11,12 @@ from models.onboarding import Onboarding, Stopped
 from models.person import Language, Person, Role
 from models.request import Named
 from models.subscription import Subscription
-from tasks import accounts, corrections, firms, invitations
 from tasks.agreement import lifecycle, responses, signing
-from tasks.decision_effects import PlanMissing, answer_decision
 from tasks.logos import publish
-from tasks.opening import CaseThere, FieldTooLong, FormInvalid, open_case, start_case
-from tasks.stopped import stop_case
+from tasks.onboarding import corrections, firm_page, invitations, registration
+from tasks.onboarding.decision_effects import PlanMissing, answer_decision
+from tasks.onboarding.opening import CaseThere, FieldTooLong, FormInvalid, open_case, start_case
+from tasks.onboarding.stopping import stop_case
 from tasks.text.i18n import Reader, explain
 from tests.factories import (
     FROM,
@@ -255,14 +255,14 @@ REGISTERING = {"given_name": "Max", "family_name": "Muster", "language": "de", "
 @pytest.mark.parametrize(
     "act",
     [
-        lambda: accounts.opened(token(JAN, Purpose.REGISTER), Purpose.REGISTER),
-        lambda: accounts.register(token(JAN, Purpose.REGISTER), Purpose.REGISTER, PASSWORD, **REGISTERING),
-        lambda: accounts.opened(token(MAX, Purpose.ACTIVATE), Purpose.ACTIVATE),
-        lambda: accounts.renew_link(1),
+        lambda: registration.opened(token(JAN, Purpose.REGISTER), Purpose.REGISTER),
+        lambda: registration.register(token(JAN, Purpose.REGISTER), Purpose.REGISTER, PASSWORD, **REGISTERING),
+        lambda: registration.opened(token(MAX, Purpose.ACTIVATE), Purpose.ACTIVATE),
+        lambda: registration.renew_link(1),
         lambda: invitations.add_clients(firm_of(1), ERIKA, [Named(**OTHER)]),
         lambda: invitations.no_caseworkers(firm_of(1), ERIKA),
         lambda: invitations.resend(1, ERIKA),
-        lambda: firms.complete_details(firm_of(1), ERIKA, street="", postcode="", city="", land=None, website=""),
+        lambda: firm_page.complete_details(firm_of(1), ERIKA, street="", postcode="", city="", land=None, website=""),
         lambda: publish.supply_logo(firm_of(1), ERIKA, picture()),
         lambda: publish.permit_logo(firm_of(1), ERIKA, "Erika Muster", "freitag.example"),
         lambda: corrections.correct_contact(firm_of(1), ERIKA, Named(**OTHER), as_operator=True),
@@ -312,8 +312,8 @@ def test_nobody_who_asks_for_a_link_to_an_ended_case_is_written_to():
     stop_case(case_id, "Doppelt.", "op@convent-it.example")
     before = outbox()
 
-    accounts.ask_for_link(str(case(case_id).firm.company_id), ERIKA)
-    accounts.registered_elsewhere(ERIKA, "idp|1", "Erika", "Muster")
+    registration.ask_for_link(str(case(case_id).firm.company_id), ERIKA)
+    registration.registered_elsewhere(ERIKA, "idp|1", "Erika", "Muster")
 
     assert outbox() == before
     with reading() as session:

@@ -8,9 +8,10 @@ from models.firm import BusinessMissing, FirmNameMissing, LineOfBusiness
 from models.link import LinkReplaced, Purpose
 from models.person import AddressInvalid, Person, Role
 from models.request import Named, named
-from tasks import accounts
 from tasks.agreement import lifecycle
-from tasks.corrections import (
+from tasks.mail.address_holds import note_bounce
+from tasks.onboarding import registration
+from tasks.onboarding.corrections import (
     CONTACTS_A_DAY,
     AgreementSent,
     ContactNamedOften,
@@ -20,7 +21,6 @@ from tasks.corrections import (
     correct_firm,
     correct_organiser,
 )
-from tasks.mail.address_holds import note_bounce
 from tasks.people.addresses import correct_address
 from tests.factories import (
     advance,
@@ -126,7 +126,7 @@ def test_another_organiser_gets_a_link_and_the_one_sent_before_opens_nothing():
     advance(case_id)
 
     with pytest.raises(LinkReplaced):
-        accounts.opened(old, Purpose.REGISTER)
+        registration.opened(old, Purpose.REGISTER)
     with reading() as session:
         assert Decision.pending(session, case_id) == []
     assert len(outbox("register")) == 2

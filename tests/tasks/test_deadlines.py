@@ -14,9 +14,9 @@ from models.db import reading
 from models.exchange import Outgoing
 from models.link import Link, LinkExpired, Purpose
 from models.schedule import now
-from tasks import accounts, firms
 from tasks.agreement import lifecycle, signing
 from tasks.mail.compose import write
+from tasks.onboarding import firm_page, registration
 from tasks.people import operators, sessions
 from tasks.reminders import send_reminders
 from tasks.text.i18n import Reader
@@ -50,9 +50,9 @@ def code_is_good(code_id):
 
 
 OPENS = {
-    "welcome": firms.by_progress_link,
-    "register": lambda link: accounts.opened(link, Purpose.REGISTER),
-    "invitation": lambda link: accounts.opened(link, Purpose.ACTIVATE),
+    "welcome": firm_page.by_progress_link,
+    "register": lambda link: registration.opened(link, Purpose.REGISTER),
+    "invitation": lambda link: registration.opened(link, Purpose.ACTIVATE),
     "agreement": lambda link: signing.begin(link, **FROM),
     "sign_code": code_is_good,
     "reset_password": sessions.reset_opened,

@@ -30,11 +30,11 @@ from models.person import AddressForm, Language, Person, Role
 from models.schedule import now
 from models.settings import Settings, settings
 from models.subscription import Subscription
-from tasks.decision_effects import answer_decision
 from tasks.engine.passes import kick_mail
 from tasks.mail import delivery
 from tasks.mail.delivery import Delivered, deliver_due, deliver_outbox
 from tasks.mail.refusals import Blame
+from tasks.onboarding.decision_effects import answer_decision
 from tasks.people.addresses import correct_address
 
 

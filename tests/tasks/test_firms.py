@@ -10,7 +10,7 @@ from models.link import Purpose
 from models.onboarding import Reminder
 from models.person import Person, Role
 from models.schedule import Land
-from tasks.firms import by_progress_link, choose_number, complete_details, overview
+from tasks.onboarding.firm_page import by_progress_link, choose_number, complete_details, overview
 from tests.factories import advance, case, everything, firm_of, opened, standing, token, with_client
 
 ERIKA = "erika@freitag.example"

@@ -12,8 +12,9 @@ from models.onboarding import AgreementFirst, Reminder, StepName
 from models.person import NoLongerInvited, Person, Role
 from models.request import AddressTwice, Named
 from models.settings import settings
-from tasks import accounts
-from tasks.invitations import (
+from tasks.mail.address_holds import note_bounce
+from tasks.onboarding import registration
+from tasks.onboarding.invitations import (
     InvitationsInvalid,
     InvitationsToday,
     MessageTooLong,
@@ -28,7 +29,6 @@ from tasks.invitations import (
     no_caseworkers,
     resend,
 )
-from tasks.mail.address_holds import note_bounce
 from tasks.people.membership import withdraw
 from tests.factories import (
     advance,
@@ -214,7 +214,7 @@ def test_the_link_sent_before_opens_as_well_as_the_one_sent_again(clock):
     resend(person(MAX).id, ERIKA)
 
     for link in (old, token(MAX, Purpose.ACTIVATE)):
-        assert accounts.opened(link, Purpose.ACTIVATE).person.email == MAX
+        assert registration.opened(link, Purpose.ACTIVATE).person.email == MAX
     assert len(outbox("invitation")) == 2
 
 
@@ -295,7 +295,7 @@ def test_a_caseworker_who_never_registers_holds_nobody_up_once_withdrawn():
 
     assert standing(case_id)["caseworkers"] == "done"
     with pytest.raises(NoLongerInvited):
-        accounts.opened(link, Purpose.REGISTER)
+        registration.opened(link, Purpose.REGISTER)
     with reading() as session:
         assert (
             session.scalars(select(Reminder).where(Reminder.person_id == ute.id, Reminder.due_at.is_not(None))).all()
@@ -304,7 +304,7 @@ def test_a_caseworker_who_never_registers_holds_nobody_up_once_withdrawn():
     before = acts(case_id)
     assert before.count("person.withdrawn") == 1
     withdraw(ute.id, ERIKA)
-    accounts.registered_elsewhere("ute@freitag.example", "idp|1", "", "")
+    registration.registered_elsewhere("ute@freitag.example", "idp|1", "", "")
     assert acts(case_id) == before
 
 
@@ -329,7 +329,7 @@ def test_who_was_withdrawn_can_be_named_again():
     add_clients(firm_of(case_id), ERIKA, [Named(name="Max Neu", email=MAX)], "Noch einmal")
     advance(case_id)
 
-    assert accounts.opened(token(MAX, Purpose.ACTIVATE), Purpose.ACTIVATE).person.name == "Max Neu"
+    assert registration.opened(token(MAX, Purpose.ACTIVATE), Purpose.ACTIVATE).person.name == "Max Neu"
     assert len(outbox("invitation")) == 2
     with reading() as session:
         assert [one.message for one in session.scalars(select(ClientContact))] == ["Noch einmal"]

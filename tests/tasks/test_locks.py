@@ -19,10 +19,11 @@ from models.onboarding import Onboarding, Reminder, StepName
 from models.person import Account, Person, Role
 from models.request import Named
 from models.schedule import now
-from tasks import accounts, cadences, corrections, decision_effects, later, stopped
+from tasks import cadences, later
 from tasks.decisions import take_answer
 from tasks.mail import delivery
 from tasks.mail.address_holds import note_bounce
+from tasks.onboarding import corrections, decision_effects, registration, stopping
 from tasks.people import addresses, sessions
 from tasks.people.operators import escalate_overdue, tell_new
 from tasks.reminders import send_reminders
@@ -66,7 +67,7 @@ def fresh() -> SimpleNamespace:
 
 def join(at):
     manners = {"given_name": "E", "family_name": "M", "language": "de", "address_form": "sie"}
-    return accounts.register(at.token, Purpose.REGISTER, factories.PASSWORD, **manners)
+    return registration.register(at.token, Purpose.REGISTER, factories.PASSWORD, **manners)
 
 
 def rhythm(level, owner):
@@ -96,8 +97,10 @@ ACTS: dict[str, Callable[[SimpleNamespace], object]] = {
     "a refused mail": refused,
     "reminders": lambda _: send_reminders.fn(),
     "registering": join,
-    "registering elsewhere": lambda at: accounts.registered_elsewhere(at.email, f"idp-{at.firm}-{at.case}", "E", "M"),
-    "stopping, taking up": lambda at: (stopped.stop_case(at.case, "x", OPERATOR), stopped.take_up(at.case, OPERATOR)),
+    "registering elsewhere": lambda at: registration.registered_elsewhere(
+        at.email, f"idp-{at.firm}-{at.case}", "E", "M"
+    ),
+    "stopping, taking up": lambda at: (stopping.stop_case(at.case, "x", OPERATOR), stopping.take_up(at.case, OPERATOR)),
     "another address": lambda at: addresses.correct_address(
         at.case, at.organiser, f"x{at.case}@freitag.example", OPERATOR
     ),
@@ -163,7 +166,7 @@ def test_the_order_of_locks_is_watched():
     with watched(lambda: True) as seen:
         backwards()
         forwards = len(seen)
-        stopped.stop_case(case_id, "x", OPERATOR)
+        stopping.stop_case(case_id, "x", OPERATOR)
 
     assert forwards == len(seen) == 1
     assert "persons" in seen[0]

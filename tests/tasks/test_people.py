@@ -7,8 +7,8 @@ from models.exchange import Outgoing
 from models.link import LinkUsed, Purpose
 from models.person import AccessEnded, Account, Person, Role
 from models.request import Named
-from tasks import accounts
-from tasks.invitations import add_caseworkers, add_clients, resend
+from tasks.onboarding import registration
+from tasks.onboarding.invitations import add_caseworkers, add_clients, resend
 from tasks.people.membership import RESUMED_A_DAY, Needed, NotActive, ResumedOften, pause, resume, sessions, withdraw
 from tests.factories import (
     PASSWORD,
@@ -68,7 +68,7 @@ def test_who_loses_access_is_out_of_every_session_at_once_and_comes_in_by_no_doo
     with pytest.raises(sessions.SignInRefused):
         sessions.sign_in(JAN, "eine ganz andere Losung 7")
     with pytest.raises(LinkUsed):
-        accounts.opened(link, Purpose.REGISTER)
+        registration.opened(link, Purpose.REGISTER)
     assert sessions.person_of(account.id) is None
     before = len(outbox("reset_password"))
     sessions.ask_for_reset(JAN)
@@ -188,5 +188,5 @@ def test_who_was_never_active_is_not_written_to_about_it(jan):
 def test_nobody_whose_access_is_paused_is_sent_a_link_by_hand(jan):
     pause(person(JAN).id, ERIKA)
 
-    with pytest.raises(accounts.ProvisionError):
+    with pytest.raises(registration.ProvisionError):
         resend(person(JAN).id, ERIKA)

@@ -17,10 +17,11 @@ from models.onboarding import Onboarding, Reminder, StepName
 from models.person import Account, Person, Role
 from models.request import Named
 from models.schedule import Land, now
-from tasks import accounts, cadences, corrections, decision_effects, firms, invitations, later, reminders, stopped
+from tasks import cadences, later, reminders
 from tasks.agreement import finalize, responses, signing
 from tasks.mail import delivery
 from tasks.mail.address_holds import given_up, note_bounce
+from tasks.onboarding import corrections, decision_effects, firm_page, invitations, registration, stopping
 from tasks.people import addresses, membership, operators
 from tests import factories
 from tests.factories import FROM, firm_of
@@ -139,7 +140,7 @@ ENDS = {
     "has another address": (
         client_invited, lambda c: addresses.correct_address(c, id_of(c, Role.CLIENT), "m@beispiel.example", OPERATOR)
     ),
-    "case is stopped": (client_invited, lambda c: stopped.stop_case(c, "x", OPERATOR)),
+    "case is stopped": (client_invited, lambda c: stopping.stop_case(c, "x", OPERATOR)),
 }  # fmt: skip
 
 
@@ -173,7 +174,7 @@ def test_a_mail_that_is_dropped_after_it_was_claimed_does_not_leave(leaving, mon
     def then_stopped(*args, **more):
         claimed = claim(*args, **more)
         if claimed:
-            stopped.stop_case(case_id, "x", OPERATOR)
+            stopping.stop_case(case_id, "x", OPERATOR)
         return claimed
 
     monkeypatch.setattr(delivery, "_claim", then_stopped)
@@ -242,7 +243,7 @@ def test_an_address_at_which_somebody_has_registered_elsewhere_is_no_question():
     factories.advance(case_id)
     note_bounce({"address": ERIKA, "kind": "hard", "diagnostic": "550 5.1.1"})
 
-    accounts.registered_elsewhere(ERIKA, "idp-1", "Erika", "Muster")
+    registration.registered_elsewhere(ERIKA, "idp-1", "Erika", "Muster")
 
     assert open_questions(case_id) == []
     with reading() as session:
@@ -278,9 +279,9 @@ def test_a_copy_counts_from_when_it_came_however_often_the_question_is_put(clock
     uploaded()
     came = now()
     clock(days=1)
-    stopped.stop_case(case_id, "x", OPERATOR)
+    stopping.stop_case(case_id, "x", OPERATOR)
     clock(days=20)
-    stopped.take_up(case_id, OPERATOR)
+    stopping.take_up(case_id, OPERATOR)
     factories.advance(case_id)
 
     factories.decide(case_id, "accept")
@@ -346,15 +347,15 @@ def test_the_address_in_an_agreement_stays_while_it_is_being_signed():
     where = {"postcode": firm.postcode, "city": firm.city, "land": Land(firm.land), "website": firm.website}
 
     with pytest.raises(AgreementSent):
-        firms.complete_details(firm.id, ERIKA, street="Neue Gasse 1", **where)
-    firms.complete_details(firm.id, ERIKA, street=firm.street, **where | {"website": "https://neu.example"})
+        firm_page.complete_details(firm.id, ERIKA, street="Neue Gasse 1", **where)
+    firm_page.complete_details(firm.id, ERIKA, street=firm.street, **where | {"website": "https://neu.example"})
     factories.sign()
     with pytest.raises(AgreementSent):
-        firms.complete_details(firm.id, ERIKA, street="Neue Gasse 1", **where)
+        firm_page.complete_details(firm.id, ERIKA, street="Neue Gasse 1", **where)
 
     assert factories.case(case_id).firm.street == firm.street
     factories.concluded(case_id)
-    firms.complete_details(firm.id, ERIKA, street="Neue Gasse 1", **where)
+    firm_page.complete_details(firm.id, ERIKA, street="Neue Gasse 1", **where)
     assert (MailKind.FIRM_CHANGED, ERIKA) in unsent()
 
 
@@ -384,9 +385,9 @@ def test_what_a_stopped_case_asks_or_promises_does_not_leave(leaving):
     case_id = factories.with_organiser(preferred_number="861272")
     leaving()
     factories.decide(case_id, "refuse")
-    stopped.stop_case(case_id, "x", OPERATOR)
-    stopped.take_up(case_id, OPERATOR)
-    stopped.stop_case(case_id, "y", OPERATOR)
+    stopping.stop_case(case_id, "x", OPERATOR)
+    stopping.take_up(case_id, OPERATOR)
+    stopping.stop_case(case_id, "y", OPERATOR)
 
     assert leaving() == []
 
@@ -396,9 +397,9 @@ def test_who_follows_a_contact_that_was_welcomed_is_welcomed_when_the_case_goes_
     factories.advance(case_id)
     assert (MailKind.WELCOME, KLARA) in leaving()
     name_contact(case_id)
-    stopped.stop_case(case_id, "x", OPERATOR)
+    stopping.stop_case(case_id, "x", OPERATOR)
 
-    stopped.take_up(case_id, OPERATOR)
+    stopping.take_up(case_id, OPERATOR)
 
     assert (MailKind.WELCOME, NINA.email) in leaving()
 
@@ -474,7 +475,7 @@ def test_the_trail_keeps_by_which_name_somebody_was_invited():
     case_id = factories.opened()
     factories.advance(case_id)
 
-    accounts.registered_elsewhere(ERIKA, "idp-1", "Anna", "Schmidt")
+    registration.registered_elsewhere(ERIKA, "idp-1", "Anna", "Schmidt")
 
     with reading() as session:
         facts = next(one.facts for one in trail(session, case_id) if one.action == "person.registered")
@@ -558,11 +559,11 @@ def test_several_mails_to_one_dead_address_are_one_question(clock, leaving):
 def test_an_address_that_fails_while_the_case_is_stopped_is_asked_for_when_it_goes_on(kind):
     case_id = factories.opened()
     factories.advance(case_id)
-    stopped.stop_case(case_id, "x", OPERATOR)
+    stopping.stop_case(case_id, "x", OPERATOR)
     bounce(ERIKA, kind)
     assert open_questions(case_id) == []
 
-    stopped.take_up(case_id, OPERATOR)
+    stopping.take_up(case_id, OPERATOR)
 
     assert len(address_questions(case_id)) == 1
 
@@ -572,19 +573,19 @@ def test_nobody_is_asked_about_who_was_removed_while_the_case_was_stopped():
     factories.registered(MAX, Purpose.ACTIVATE)
     bounce(MAX)
     assert address_questions(case_id) != []
-    stopped.stop_case(case_id, "x", OPERATOR)
+    stopping.stop_case(case_id, "x", OPERATOR)
     membership.withdraw(id_of(case_id, Role.CLIENT), OPERATOR)
 
-    stopped.take_up(case_id, OPERATOR)
+    stopping.take_up(case_id, OPERATOR)
 
     assert address_questions(case_id) == []
 
 
 def test_a_failed_mail_is_no_question_when_a_fresh_one_takes_its_place():
     case_id = client_invited()
-    stopped.stop_case(case_id, "x", OPERATOR)
+    stopping.stop_case(case_id, "x", OPERATOR)
 
-    stopped.take_up(case_id, OPERATOR)
+    stopping.take_up(case_id, OPERATOR)
 
     assert DecisionKind.MAIL_FAILED not in open_questions(case_id)
     assert (MailKind.INVITATION, MAX) in unsent()
@@ -687,9 +688,9 @@ def test_who_is_asked_to_sign_anew_is_written_to_anew(leaving):
 def test_the_address_of_who_is_no_longer_asked_to_sign_is_no_question_when_a_case_goes_on():
     case_id = bad_address_of_signatory()
     signing.take_back(link(), **FROM)
-    stopped.stop_case(case_id, "x", OPERATOR)
+    stopping.stop_case(case_id, "x", OPERATOR)
 
-    stopped.take_up(case_id, OPERATOR)
+    stopping.take_up(case_id, OPERATOR)
 
     assert address_questions(case_id) == []
 
@@ -709,7 +710,7 @@ def test_the_address_of_who_was_paused_is_asked_for_when_access_is_given_back():
 def test_whoever_has_joined_elsewhere_and_follows_a_link_can_be_written_to():
     case_id = factories.opened()
     factories.advance(case_id)
-    accounts.registered_elsewhere(ERIKA, "idp-1", "Erika", "Muster")
+    registration.registered_elsewhere(ERIKA, "idp-1", "Erika", "Muster")
     bounce(ERIKA, "complaint")
     assert len(address_questions(case_id)) == 1
 

@@ -15,7 +15,6 @@ from models.onboarding import Party
 from models.request import WebsiteMissing
 from models.schedule import now
 from models.settings import settings
-from tasks.decision_effects import answer_decision
 from tasks.logos.fetch import Faltered
 from tasks.logos.publish import (
     choose_offered,
@@ -25,6 +24,7 @@ from tasks.logos.publish import (
     restore_logo,
     supply_logo,
 )
+from tasks.onboarding.decision_effects import answer_decision
 from tests.factories import advance, at_once, case, everything, firm_of, opened, outbox, standing, with_organiser
 
 ERIKA = "erika@freitag.example"

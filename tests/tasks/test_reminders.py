@@ -14,12 +14,12 @@ from models.onboarding import Onboarding, Reminder, StepName
 from models.person import Person, Role
 from models.request import Named
 from models.schedule import Hours, now
-from tasks import accounts
 from tasks.agreement import responses
 from tasks.cadences import inherit_cadence, missed, pause, resume, set_cadence
-from tasks.invitations import SentJustNow, SentOften, add_caseworkers, add_clients, resend
 from tasks.mail.address_holds import note_bounce
 from tasks.mail.compose import write
+from tasks.onboarding import registration
+from tasks.onboarding.invitations import SentJustNow, SentOften, add_caseworkers, add_clients, resend
 from tasks.reminders import REMINDERS_AT_ONCE, Held, foresee, send_reminders
 from tests.factories import (
     advance,
@@ -103,8 +103,8 @@ def test_the_link_of_the_first_mail_is_as_good_as_that_of_a_reminder(clock):
 
     remind(clock, days=3)
 
-    assert accounts.opened(first, Purpose.REGISTER).person.email == ERIKA
-    assert accounts.opened(token(ERIKA, Purpose.REGISTER), Purpose.REGISTER).person.email == ERIKA
+    assert registration.opened(first, Purpose.REGISTER).person.email == ERIKA
+    assert registration.opened(token(ERIKA, Purpose.REGISTER), Purpose.REGISTER).person.email == ERIKA
 
 
 def test_reminding_again_changes_nothing(clock):

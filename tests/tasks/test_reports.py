@@ -18,8 +18,8 @@ from models.exchange import Outgoing
 from models.link import LinkReplaced, LinkUnknown, Purpose, later_token
 from models.person import Person, Role
 from models.schedule import now
-from tasks import accounts
 from tasks.later import DayTooFar, asked, defer, not_me
+from tasks.onboarding import registration
 from tasks.reminders import send_reminders
 from tasks.reports import read_report, take_report
 from tests.factories import advance, decide, opened, outbox, token
@@ -460,7 +460,7 @@ def test_who_is_not_meant_gets_nothing_more_and_the_right_person_gets_a_new_link
     assert len(outbox("register")) == 2
 
     with pytest.raises(LinkReplaced):
-        accounts.opened(old, Purpose.REGISTER)
+        registration.opened(old, Purpose.REGISTER)
     with pytest.raises(LinkUnknown):
         asked(old_later)
 

@@ -16,9 +16,10 @@ from models.link import Purpose
 from models.operator import OperatorNameMissing
 from models.person import Account, AddressForm, Language, Person, Role
 from models.schedule import Hours, Land, now
-from tasks import cadences, corrections, decision_effects, decisions, firms
+from tasks import cadences, decisions
 from tasks.agreement import responses
-from tasks.decision_effects import DayInvalid
+from tasks.onboarding import corrections, decision_effects, firm_page
+from tasks.onboarding.decision_effects import DayInvalid
 from tasks.people import addresses, operators, sessions
 from tests import factories
 from tests.factories import advance, agreement, countersigned, decide, firm_of, opened, signed, token, with_organiser
@@ -182,12 +183,12 @@ def test_the_trail_tells_what_reachability_and_cadences_were_and_are():
 
 def test_a_changed_address_is_told_to_both_sides_once_the_agreement_is_signed():
     case_id = with_organiser(street=ADDRESS["street"])
-    firms.complete_details(firm_of(case_id), ERIKA, **ADDRESS)
+    firm_page.complete_details(firm_of(case_id), ERIKA, **ADDRESS)
     assert mails("firm_changed") == []
     factories.concluded(case_id)
 
     for _ in range(2):
-        firms.complete_details(firm_of(case_id), ERIKA, **ADDRESS | {"street": "Lindenweg 9"})
+        firm_page.complete_details(firm_of(case_id), ERIKA, **ADDRESS | {"street": "Lindenweg 9"})
 
     told = mails("firm_changed")
     assert [mail.to_address for mail in told] == [ERIKA, "service@convent-it.example"]
@@ -199,7 +200,7 @@ def test_changes_that_follow_each_other_are_one_mail_to_each_side_and_each_gets_
     firm_id = firm_of(countersigned())
 
     def move(street):
-        firms.complete_details(firm_id, ERIKA, **ADDRESS | {"street": street})
+        firm_page.complete_details(firm_id, ERIKA, **ADDRESS | {"street": street})
 
     def leave():
         clock(minutes=11)
@@ -209,7 +210,7 @@ def test_changes_that_follow_each_other_are_one_mail_to_each_side_and_each_gets_
 
     for number in range(15):
         move(f"Gasse {number}")
-    firms.complete_details(firm_id, ERIKA, **ADDRESS | {"street": "Gasse 14", "website": "https://freitag.example"})
+    firm_page.complete_details(firm_id, ERIKA, **ADDRESS | {"street": "Gasse 14", "website": "https://freitag.example"})
     assert len(mails("firm_changed")) == 2
     leave()
     told, other = mails("firm_changed")
@@ -220,7 +221,7 @@ def test_changes_that_follow_each_other_are_one_mail_to_each_side_and_each_gets_
 
     def move(street):
         website = "https://freitag.example"
-        firms.complete_details(firm_id, ERIKA, **ADDRESS | {"street": street, "website": website})
+        firm_page.complete_details(firm_id, ERIKA, **ADDRESS | {"street": street, "website": website})
 
     move("Lindenweg 1")
     move("Lindenweg 2")
@@ -236,7 +237,7 @@ def test_changes_that_follow_each_other_are_one_mail_to_each_side_and_each_gets_
 def test_each_mail_about_changes_says_whose_they_are():
     firm_id = firm_of(countersigned())
 
-    firms.complete_details(firm_id, ERIKA, **ADDRESS | {"street": "Gasse 1"})
+    firm_page.complete_details(firm_id, ERIKA, **ADDRESS | {"street": "Gasse 1"})
     corrections.correct_firm(firm_id, BOARD, name="Freitag", **LAW, as_operator=True)
 
     told = [(mail.facts["who"], [one["what"] for one in mail.facts["changes"]]) for mail in mails("firm_changed")]

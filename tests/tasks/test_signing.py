@@ -33,12 +33,12 @@ from models.person import NameMissing, Person
 from models.schedule import now
 from models.settings import settings
 from models.subscription import Subscription
-from tasks import accounts, invitations
 from tasks.agreement import lifecycle, responses, signing
 from tasks.agreement.lifecycle import NewVersionSent, NotAsked, conclude_agreement, expire_agreements
 from tasks.agreement.signing import DrawingUnreadable, FunctionMissing, OwnAddress, draw
 from tasks.mail.compose import write
 from tasks.mail.delivery import deliver_due
+from tasks.onboarding import invitations, registration
 from tasks.reminders import send_reminders
 from tests.factories import (
     FROM,
@@ -370,7 +370,7 @@ def test_who_was_named_cannot_name_others_or_get_an_account():
     with pytest.raises(NotFound):
         signing.take_back(link(GESA), **FROM)
     with pytest.raises(LinkUnknown):
-        accounts.opened(link(GESA), Purpose.REGISTER)
+        registration.opened(link(GESA), Purpose.REGISTER)
 
 
 def test_a_link_opens_the_agreement_of_its_own_firm_only():
@@ -543,7 +543,7 @@ def test_a_link_that_outlived_its_agreement_leads_to_a_new_version(clock):
     with pytest.raises(LinkExpired) as refusal:
         lifecycle.opened(link())
 
-    accounts.renew_link(refusal.value.link_id)
+    registration.renew_link(refusal.value.link_id)
     advance(case_id)
 
     assert agreement(case_id).version == 2
@@ -717,12 +717,12 @@ def test_the_link_of_an_earlier_mail_leads_to_the_newest_version(clock):
 def test_a_link_is_to_be_had_anew_at_the_known_address_but_not_every_moment(clock):
     case_id = with_organiser()
     clock(days=1)
-    accounts.renew_link(number_of(link()))
+    registration.renew_link(number_of(link()))
     before = len(outbox("agreement"))
-    accounts.renew_link(number_of(link()))  # A moment later: nothing more is sent.
+    registration.renew_link(number_of(link()))  # A moment later: nothing more is sent.
     assert len(outbox("agreement")) == before
     clock(minutes=11)
-    accounts.renew_link(number_of(link()))
+    registration.renew_link(number_of(link()))
     assert len(outbox("agreement")) == before + 1
     assert facts(case_id, "link.resent")["purpose"] == "agreement"
     lifecycle.opened(link())
@@ -755,7 +755,7 @@ def test_for_an_agreement_that_is_signed_no_new_link_is_sent(clock):
     clock(days=1)
 
     with pytest.raises(SignedAlready):
-        accounts.renew_link(number_of(link()))
+        registration.renew_link(number_of(link()))
 
 
 def number_of(made):

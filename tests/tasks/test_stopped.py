@@ -22,11 +22,12 @@ from models.person import Person, Role
 from models.request import Named
 from models.schedule import Land, now
 from models.settings import settings
-from tasks import accounts, corrections, decision_effects, firms, invitations, later, stopped
+from tasks import later
 from tasks.agreement import lifecycle, responses, signing
 from tasks.agreement.responses import decline_by_notice, sign_by_notice
 from tasks.logos import publish
 from tasks.mail.address_holds import note_bounce
+from tasks.onboarding import corrections, decision_effects, firm_page, invitations, registration, stopping
 from tasks.people import addresses, membership
 from tasks.people.operators import escalate_overdue
 from tasks.people.sessions import Manners
@@ -91,7 +92,7 @@ def late():
 
 
 def joining(at, purpose):
-    return accounts.register(at.tokens[purpose], purpose, PASSWORD, **MANNERS)
+    return registration.register(at.tokens[purpose], purpose, PASSWORD, **MANNERS)
 
 
 def manners(at):
@@ -115,8 +116,8 @@ ACTS = {
     "expiry": (signing_now, lambda _: lifecycle.expire_agreements.fn()),
     "accounts.register": (early, lambda at: joining(at, Purpose.REGISTER)),
     "accounts.register as client": (late, lambda at: joining(at, Purpose.ACTIVATE)),
-    "accounts.renew_link": (early, lambda at: accounts.renew_link(at.links[Purpose.REGISTER])),
-    "accounts.ask_for_link": (late, lambda at: accounts.ask_for_link(str(at.company_id), "kim@freitag.example")),
+    "accounts.renew_link": (early, lambda at: registration.renew_link(at.links[Purpose.REGISTER])),
+    "accounts.ask_for_link": (late, lambda at: registration.ask_for_link(str(at.company_id), "kim@freitag.example")),
     "agreements.ask_anew": (signing_now, lambda at: lifecycle.ask_anew(at.tokens[Purpose.AGREEMENT], **FROM)),
     "agreements.withdraw": (signing_now, lambda at: lifecycle.withdraw(at.case, "Grund", OPERATOR)),
     "answers.decline": (signing_now, lambda at: responses.decline(at.tokens[Purpose.AGREEMENT], "Nein", **FROM)),
@@ -131,18 +132,18 @@ ACTS = {
         early,
         lambda at: addresses.correct_address(at.case, at.ids[Role.ORGANISER], "x@y.example", OPERATOR),
     ),
-    "cases.restart_pass": (early, lambda at: stopped.restart_pass(at.case, OPERATOR)),
-    "cases.stop_case": (early, lambda at: stopped.stop_case(at.case, "noch einmal", OPERATOR)),
+    "cases.restart_pass": (early, lambda at: stopping.restart_pass(at.case, OPERATOR)),
+    "cases.stop_case": (early, lambda at: stopping.stop_case(at.case, "noch einmal", OPERATOR)),
     "corrections.correct_contact": (
         early,
         lambda at: corrections.correct_contact(at.firm, OPERATOR, SOMEBODY, as_operator=True),
     ),
     "corrections.correct_firm": (early, lambda at: firm_as(at, OPERATOR)),
     "corrections.correct_organiser": (early, lambda at: corrections.correct_organiser(at.firm, OPERATOR, SOMEBODY)),
-    "firms.choose_number": (early, lambda at: firms.choose_number(at.firm, ERIKA, None)),
+    "firms.choose_number": (early, lambda at: firm_page.choose_number(at.firm, ERIKA, None)),
     "firms.complete_details": (
         early,
-        lambda at: firms.complete_details(
+        lambda at: firm_page.complete_details(
             at.firm, ERIKA, street="Weg 1", postcode="80331", city="X", land=None, website=""
         ),
     ),
@@ -195,7 +196,7 @@ ELSEWHERE = {
 def test_nothing_is_done_in_a_case_that_was_stopped(clock, name):
     prepare, act = ACTS[name]
     at = prepare()
-    stopped.stop_case(at.case, "Die Kanzlei wird verkauft.", OPERATOR)
+    stopping.stop_case(at.case, "Die Kanzlei wird verkauft.", OPERATOR)
     clock(days=settings().agreement_days + 10 if name in {"reminders", "managers", "expiry"} else 1)
     before = factories.everything()
 
@@ -232,7 +233,7 @@ def test_every_act_of_the_pages_is_tried_on_a_stopped_case():
 
 def test_mail_that_comes_back_from_a_stopped_case_asks_nobody():
     at = early()
-    stopped.stop_case(at.case, "x", OPERATOR)
+    stopping.stop_case(at.case, "x", OPERATOR)
 
     note_bounce({"address": ERIKA, "kind": "hard", "diagnostic": "550"})
 
@@ -242,15 +243,15 @@ def test_mail_that_comes_back_from_a_stopped_case_asks_nobody():
 
 def test_an_account_elsewhere_moves_no_stopped_case():
     at = early()
-    stopped.stop_case(at.case, "x", OPERATOR)
+    stopping.stop_case(at.case, "x", OPERATOR)
 
-    assert accounts.registered_elsewhere(ERIKA, "idp-1", "Erika", "Muster") == []
+    assert registration.registered_elsewhere(ERIKA, "idp-1", "Erika", "Muster") == []
     assert person(at.case, Role.ORGANISER).registered_at is None
 
 
 def test_a_stopped_case_gives_its_reserved_number_back():
     at = early()
-    stopped.stop_case(at.case, "x", OPERATOR)
+    stopping.stop_case(at.case, "x", OPERATOR)
 
     with transaction() as session:
         assert Onboarding.get(session, at.case).firm.preferred_number is None
@@ -259,7 +260,7 @@ def test_a_stopped_case_gives_its_reserved_number_back():
 
 def test_the_steps_of_a_stopped_case_wait_for_nobody():
     at = early()
-    stopped.stop_case(at.case, "x", OPERATOR)
+    stopping.stop_case(at.case, "x", OPERATOR)
 
     with reading() as session:
         detail = case_detail(session, at.case)
@@ -283,9 +284,9 @@ def mails_since(count):
 
 def taken_up(at):
     """Stopped for a month, and taken up again; returns what mail that made."""
-    stopped.stop_case(at.case, "x", OPERATOR)
+    stopping.stop_case(at.case, "x", OPERATOR)
     sent = len(factories.outbox())
-    stopped.take_up(at.case, OPERATOR)
+    stopping.take_up(at.case, OPERATOR)
     factories.advance(at.case)
     return mails_since(sent)
 
@@ -353,11 +354,11 @@ def test_open_questions_are_asked_once_more_and_the_number_is_held_again():
 
 def test_a_number_that_somebody_has_by_now_is_answered_with_others():
     at = early()
-    stopped.stop_case(at.case, "x", OPERATOR)
+    stopping.stop_case(at.case, "x", OPERATOR)
     with transaction() as session:
         CompanyIdPool.locked(session).take(session, 861272)
 
-    stopped.take_up(at.case, OPERATOR)
+    stopping.take_up(at.case, OPERATOR)
     factories.advance(at.case)
 
     firm = case(at.case).firm
@@ -374,7 +375,7 @@ def test_what_ended_the_case_is_asked_again():
     factories.advance(case_id)
     factories.decide(case_id, "stop")
 
-    stopped.take_up(case_id, OPERATOR)
+    stopping.take_up(case_id, OPERATOR)
     factories.advance(case_id)
 
     with reading() as session:
@@ -388,15 +389,15 @@ def test_what_ended_the_case_is_asked_again():
 def test_a_case_that_goes_on_cannot_be_taken_up():
     at = early()
 
-    with pytest.raises(stopped.NotStopped):
-        stopped.take_up(at.case, OPERATOR)
+    with pytest.raises(stopping.NotStopped):
+        stopping.take_up(at.case, OPERATOR)
 
 
 def test_a_step_does_not_count_as_overdue_for_the_time_in_which_the_case_was_stopped(clock):
     at = early()
-    stopped.stop_case(at.case, "x", OPERATOR)
+    stopping.stop_case(at.case, "x", OPERATOR)
     clock(days=100)
-    stopped.take_up(at.case, OPERATOR)
+    stopping.take_up(at.case, OPERATOR)
 
     with reading() as session:
         assert [one.step for one in case_detail(session, at.case).case.waits if one.overdue] == []

@@ -1,6 +1,6 @@
 from models.db import reading
 from models.decision import Decision
-from tasks.subscriptions import confirm_subscription
+from tasks.onboarding.subscriptions import confirm_subscription
 from tests.factories import at_once, everything, opened, standing
 
 

@@ -15,11 +15,11 @@ from models.exchange import Outgoing
 from models.link import Link, Purpose
 from models.person import AddressForm, Language
 from models.subscription import DiscountInvalid, NoticeInvalid, PriceInvalid
-from tasks import invitations, stopped
 from tasks.agreement import export, lifecycle, responses
 from tasks.agreement.lifecycle import signer_of
 from tasks.decisions import form_of, take_answer
 from tasks.mail.compose import write
+from tasks.onboarding import invitations, stopping
 from tests.factories import (
     advance,
     agreement,
@@ -197,9 +197,9 @@ def test_a_new_version_that_is_mailed_again_says_the_same_terms(clock):
     new_version(case_id, **SAID)
     terms = re.search(r"was wir neu vereinbart haben: (.+?) Bitte lesen", mail())[1]
     assert CLAUSE.split("\n", maxsplit=1)[0] in terms
-    stopped.stop_case(case_id, "x", "operator@convent-it.example")
+    stopping.stop_case(case_id, "x", "operator@convent-it.example")
 
-    stopped.take_up(case_id, "operator@convent-it.example")
+    stopping.take_up(case_id, "operator@convent-it.example")
     assert terms in mail()
     clock(hours=1)
     invitations.resend(signer_of(case_id), "operator@convent-it.example")

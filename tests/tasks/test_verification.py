@@ -24,10 +24,11 @@ from models.request import Named
 from models.schedule import now
 from models.settings import settings
 from models.subscription import Subscription
-from tasks import accounts, corrections, decision_effects, firms, invitations, stopped, verification
+from tasks import verification
 from tasks.agreement import finalize, lifecycle, rendering, responses, signing
 from tasks.agreement import seal as seals
 from tasks.logos import publish
+from tasks.onboarding import corrections, decision_effects, firm_page, invitations, registration, stopping
 from tasks.people import addresses, membership, operators
 from tasks.proof import files
 from tasks.proof.faults import Kind
@@ -244,7 +245,7 @@ def test_a_case_is_not_ended_or_begun_behind_the_trails_back(world, column, at):
 
 
 def test_a_case_that_was_stopped_stays_so(world):
-    stopped.stop_case(world.open, "Kein Bedarf", "chef@convent-it.example")
+    stopping.stop_case(world.open, "Kein Bedarf", "chef@convent-it.example")
     assert faults() == set()
 
     change(Onboarding, Onboarding.id == world.open, stopped_at=None)
@@ -575,7 +576,7 @@ def stopped_and_taken_up(case_id):
     responses.decline(token(ERIKA, Purpose.AGREEMENT), "Zu teuer.", **FROM)
     advance(case_id)
     decide(case_id, "stop", note="Kein Bedarf")
-    stopped.take_up(case_id, "chef@convent-it.example")
+    stopping.take_up(case_id, "chef@convent-it.example")
     decide(case_id, "talk", note="Nächste Woche")
     decide(case_id, "resend", price="120", discount="10", notice="6 weeks", clause="Ohne Logo.")
     advance(case_id)
@@ -595,7 +596,7 @@ def corrected(case_id):
     name = {"name": " Kanzlei  Freitag ", "line_of_business": LineOfBusiness.OTHER, "business": " Notare "}
     corrections.correct_firm(firm_id, by, **name, as_operator=True)
     where = {"street": " Weg 1 ", "postcode": "80331", "city": "München", "land": None, "website": "freitag.example"}
-    firms.complete_details(firm_id, ERIKA, **where)
+    firm_page.complete_details(firm_id, ERIKA, **where)
     corrections.correct_contact(firm_id, by, Named(name="Karl Kontakt", email="karl@freitag.example"), as_operator=True)
     publish.permit_logo(firm_id, ERIKA, "Erika Muster", "www.freitag.example")
     invitations.allow_invitations(case_id, "700", by)
@@ -668,9 +669,9 @@ def test_what_is_said_before_there_is_an_agreement_is_told_by_the_trail(sealed, 
     decision_effects.answer_decision(asked[DecisionKind.COMPANY_ID], verdict, "operator", note="Gern.")
     corrections.correct_organiser(firm_of(case_id), "operator", Named(name="Olga Ott", email="olga@freitag.example"))
     advance(case_id)
-    accounts.registered_elsewhere("olga@freitag.example", "42", "Olga", "Otter")
+    registration.registered_elsewhere("olga@freitag.example", "42", "Olga", "Otter")
     if verdict == "refuse":
-        firms.choose_number(firm_of(case_id), "olga@freitag.example", None)
+        firm_page.choose_number(firm_of(case_id), "olga@freitag.example", None)
 
     assert faults() == set(), told()
 

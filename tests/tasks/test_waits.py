@@ -10,9 +10,10 @@ from models.link import Purpose
 from models.onboarding import Reminder, StepName
 from models.person import Person, Role
 from models.request import Named
-from tasks import accounts, cadences, corrections, decision_effects, invitations, stopped
+from tasks import cadences
 from tasks.agreement import lifecycle, responses, signing
 from tasks.mail.address_holds import note_bounce
+from tasks.onboarding import corrections, decision_effects, invitations, registration, stopping
 from tasks.people import addresses, membership
 from tasks.people.addresses import AddressSettled
 from tests import factories
@@ -76,12 +77,12 @@ def begin_anew(case_id):
 
 ENDS = {
     "registers": (invited, lambda _: factories.registered()),
-    "registers elsewhere": (invited, lambda _: accounts.registered_elsewhere(ERIKA, "idp-1", "Erika", "Muster")),
+    "registers elsewhere": (invited, lambda _: registration.registered_elsewhere(ERIKA, "idp-1", "Erika", "Muster")),
     "is replaced": (invited, lambda c: corrections.correct_organiser(firm_of(c), OPERATOR, SOMEBODY)),
     "has another address": (
         invited, lambda c: addresses.correct_address(c, id_of(c, Role.ORGANISER), "e.muster@freitag.example", OPERATOR)
     ),
-    "case is stopped": (invited, lambda c: stopped.stop_case(c, "x", OPERATOR)),
+    "case is stopped": (invited, lambda c: stopping.stop_case(c, "x", OPERATOR)),
     "reminders begin anew": (invited, lambda c: begin_anew(c)),
     "supplies the logo": (supplying, give_logo),
     "signs": (signing_now, lambda _: factories.sign()),

@@ -31,10 +31,10 @@ from models.link import LinkExpired, Purpose
 from models.person import AddressForm, AddressInvalid, AddressMissing, Language, Role, SignInRefused, email_address
 from models.request import Named, named
 from models.text import TextTooLong
-from tasks import accounts, firms
-from tasks.accounts import Invited
 from tasks.engine.passes import kick_mail
 from tasks.engine.retry import patiently
+from tasks.onboarding import firm_page, registration
+from tasks.onboarding.registration import Invited
 from tasks.people import sessions
 from tasks.people.sessions import Visitor
 
@@ -88,7 +88,7 @@ def register(visit: Submitting, business_member: str = "") -> Response:
         return visit.again("register_ask.html", refusal, values=visit.values)
     response = visit.page("sent.html")
     # Looked up once the answer is on its way, so that not even its time tells who works where.
-    response.background = BackgroundTask(_mail, accounts.ask_for_link, company_id, email)
+    response.background = BackgroundTask(_mail, registration.ask_for_link, company_id, email)
     return response
 
 
@@ -109,12 +109,12 @@ def activate(visit: Submitting, token: str) -> Response:
 
 
 def _form(visit: Visit, token: str, purpose: Purpose) -> Response:
-    return visit.page("register.html", **_shown(accounts.opened(token, purpose)))
+    return visit.page("register.html", **_shown(registration.opened(token, purpose)))
 
 
 def _shown(invited: Invited) -> dict[str, Any]:
     """What the registration form knows before anything is typed."""
-    known = firms.overview(invited.firm.id)
+    known = firm_page.overview(invited.firm.id)
     contact = known.contact
     other = contact is not None and contact.email != invited.person.email
     return {
@@ -127,7 +127,7 @@ def _shown(invited: Invited) -> dict[str, Any]:
 
 
 def _register(visit: Submission, token: str, purpose: Purpose) -> Response:
-    invited = accounts.opened(token, purpose)
+    invited = registration.opened(token, purpose)
     if visit.text("language") in set(Language):
         invited.person.language = Language(visit.text("language"))
     if visit.text("address_form") in set(AddressForm):
@@ -137,7 +137,7 @@ def _register(visit: Submission, token: str, purpose: Purpose) -> Response:
         password = visit.password()
         limit(SIGN_IN, "register", invited.person.email, network(visit.request))  # It may be an account's password.
         with _guarded(visit, invited.person.email):
-            session, case = accounts.register(
+            session, case = registration.register(
                 token,
                 purpose,
                 password,
@@ -180,7 +180,7 @@ def renew(visit: Submitting) -> Response:
     limit(RESEND, "renew", link_id)
     limit(RESEND_FROM, "mail-from", network(visit.request))
     try:
-        case = accounts.renew_link(int(link_id))
+        case = registration.renew_link(int(link_id))
     except NotFound:  # Pressed twice: the link was renewed a moment ago.
         return visit.page("sent.html")
     return visit.page("sent.html", case=case)

@@ -24,10 +24,10 @@ from models.request import IntervalMissing, OnboardingRequest, WebsiteMissing, n
 from models.schedule import Land, today
 from models.subscription import Interval, Plan
 from models.text import TextTooLong, one_line
-from tasks import decision_effects, opening
 from tasks.engine.passes import kick
 from tasks.inbox import dismiss, handle_again
-from tasks.opening import CaseThere, FormInvalid
+from tasks.onboarding import decision_effects, opening
+from tasks.onboarding.opening import CaseThere, FormInvalid
 from tasks.text.i18n import explain
 
 router = APIRouter()

@@ -30,15 +30,15 @@ from models.person import AddressInvalid, NameMissing, Person
 from models.request import named
 from models.subscription import LONGEST_CLAUSE, DiscountInvalid, Interval, NoticeInvalid, Plan, PriceInvalid
 from models.text import TextTooLong
-from tasks import corrections, decision_effects, invitations, stopped
 from tasks.agreement import lifecycle, uploaded_copy
-from tasks.decision_effects import DayInvalid, PlanMissing
-from tasks.invitations import InvitationsInvalid
 from tasks.logos.evidence import Reason, Sign
 from tasks.mail.compose import write
+from tasks.onboarding import corrections, decision_effects, invitations, stopping
+from tasks.onboarding.decision_effects import DayInvalid, PlanMissing
+from tasks.onboarding.invitations import InvitationsInvalid
+from tasks.onboarding.stopping import StopReasonMissing
 from tasks.people import addresses, membership
 from tasks.people.addresses import AddressTaken
-from tasks.stopped import StopReasonMissing
 from tasks.text.i18n import Reader, explain
 
 router = APIRouter()
@@ -316,7 +316,7 @@ def allow_invitations(visit: Submitting, case_id: int) -> Response:
 def restart_pass(visit: Submitting, case_id: int) -> Response:
     by = visit.require_operator().email
     try:
-        stopped.restart_pass(case_id, by)
+        stopping.restart_pass(case_id, by)
     except ProvisionError as refusal:
         return _refused(visit, case_id, refusal)
     return visit.go(f"/board/cases/{case_id}?said=restarted", case=case_id)
@@ -326,7 +326,7 @@ def restart_pass(visit: Submitting, case_id: int) -> Response:
 def stop_case(visit: Submitting, case_id: int) -> Response:
     by = visit.require_operator().email
     try:
-        stopped.stop_case(case_id, visit.paragraphs("stop_reason"), by)
+        stopping.stop_case(case_id, visit.paragraphs("stop_reason"), by)
     except ProvisionError as refusal:
         places: dict[type[ProvisionError], str] = {StopReasonMissing: "stop_reason"}
         return visit.again("board/case.html", refusal, fields=places, values=visit.values, **_shown(visit, case_id))
@@ -337,7 +337,7 @@ def stop_case(visit: Submitting, case_id: int) -> Response:
 def take_up_case(visit: Submitting, case_id: int) -> Response:
     by = visit.require_operator().email
     try:
-        stopped.take_up(case_id, by)
+        stopping.take_up(case_id, by)
     except ProvisionError as refusal:
         return _refused(visit, case_id, refusal)
     return visit.go(f"/board/cases/{case_id}?said=taken_up", case=case_id)

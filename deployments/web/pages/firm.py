@@ -29,10 +29,10 @@ from models.person import AddressInvalid, NameMissing, Person, Role
 from models.request import Named, WebsiteMissing, named, parse_people
 from models.schedule import Land
 from models.text import TextTooLong
-from tasks import corrections, firms, invitations
 from tasks.agreement import lifecycle
-from tasks.invitations import MessageTooLong, NobodyNamed, RegisteredAlready, SentJustNow
 from tasks.logos.publish import choose_offered, offered_picture, permit_logo, restore_logo, supply_logo
+from tasks.onboarding import corrections, firm_page, invitations
+from tasks.onboarding.invitations import MessageTooLong, NobodyNamed, RegisteredAlready, SentJustNow
 from tasks.people import membership
 from tasks.people.membership import Needed, NotActive
 from tasks.text.i18n import FIELDS as FIELD_LABELS
@@ -80,7 +80,7 @@ def progress(visit: Visiting, firm_id: int) -> Response:
 @router.get("/progress/{token}")
 def progress_by_link(visit: Visiting, token: str) -> Response:
     """For the contact person, who has no account: to read only."""
-    overview = firms.by_progress_link(token)
+    overview = firm_page.by_progress_link(token)
     missing = _missing(visit, overview.firm)
     return visit.page("firm/progress.html", overview=overview, missing=missing, acts=False, tabs=[], tab="")
 
@@ -131,7 +131,7 @@ def _change_access(visit: Submission, firm_id: int, change: Callable[[int, str],
 
 def _named_in(visit: Submission, firm_id: int) -> Person:
     """Which of the firm's people the form is about; raises NotFound."""
-    overview = firms.overview(firm_id)
+    overview = firm_page.overview(firm_id)
     known = [*([overview.organiser] if overview.organiser else []), *overview.caseworkers, *overview.clients]
     person = next((one for one in known if str(one.id) == visit.text("person")), None)
     if person is None:
@@ -168,7 +168,7 @@ def complete_details(visit: Submitting, firm_id: int) -> Response:
         }
         if missing:
             return visit.again("firm/details.html", missing, values=visit.values, **_shown(visit, firm_id))
-        case = firms.complete_details(firm_id, by, **told, land=land, website=visit.text("website"))
+        case = firm_page.complete_details(firm_id, by, **told, land=land, website=visit.text("website"))
     except ProvisionError as refusal:
         fields: dict[type[ProvisionError], str] = {PostcodeInvalid: "postcode", WebsiteInvalid: "website"}
         return visit.again("firm/details.html", refusal, fields=fields, values=visit.values, **_shown(visit, firm_id))
@@ -222,7 +222,7 @@ def choose_number(visit: Submitting, firm_id: int) -> Response:
     try:
         if not chosen:
             raise NumberNotChosen
-        case = firms.choose_number(firm_id, by, None if chosen == "any" else company_number(chosen))
+        case = firm_page.choose_number(firm_id, by, None if chosen == "any" else company_number(chosen))
     except ProvisionError as refusal:
         fields: dict[type[ProvisionError], str] = {NumberNotOffered: "company_id", NumberTaken: "company_id"}
         return visit.again("firm/details.html", refusal, fields=fields, **_shown(visit, firm_id))
@@ -461,7 +461,7 @@ def _rights(visit: Visit, firm_id: int) -> dict[str, Any]:
 
 
 def _shown(visit: Visit, firm_id: int) -> dict[str, Any]:
-    overview = firms.overview(firm_id)
+    overview = firm_page.overview(firm_id)
     about: dict[str, Any] = {"lands": list(Land), "rows": ROWS, "missing": _missing(visit, overview.firm)}
     about["lines"] = visit.options(LineOfBusiness)
     about["correctable"] = corrections.may_correct(overview.agreement)

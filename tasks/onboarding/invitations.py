@@ -18,10 +18,10 @@ from models.person import NoLongerInvited, Person, Role, email_address
 from models.request import Named, check_people
 from models.schedule import now
 from models.settings import settings
-from tasks.accounts import PURPOSE_OF, RESEND_PAUSE, invite, welcome
 from tasks.agreement.lifecycle import asked_to_sign, mail_agreement
 from tasks.engine.retry import side_effect
 from tasks.mail.letterheads import Turn
+from tasks.onboarding.registration import PURPOSE_OF, RESEND_PAUSE, invite, welcome
 from tasks.people.naming import add_people
 
 INVITATIONS_AT_ONCE = 500

@@ -15,11 +15,11 @@ from models.onboarding import Onboarding, Reminder, StepName
 from models.person import Person, Role
 from models.schedule import now
 from models.text import fitting, paragraphs
-from tasks.accounts import STEP_OF, invite, welcome
 from tasks.agreement.lifecycle import mail_agreement
-from tasks.company_ids import tell_of_number
 from tasks.mail.address_holds import ask_for_addresses
 from tasks.mail.letterheads import Turn, letterhead
+from tasks.onboarding.company_ids import tell_of_number
+from tasks.onboarding.registration import STEP_OF, invite, welcome
 
 
 class NotStopped(ProvisionError):

@@ -17,9 +17,9 @@ from models.schedule import now
 from models.settings import settings
 from models.subscription import Subscription
 from models.text import TextTooLong
-from tasks.company_ids import tell_of_number
 from tasks.engine.passes import kick
 from tasks.engine.retry import side_effect
+from tasks.onboarding.company_ids import tell_of_number
 from tasks.people.naming import add_people
 
 

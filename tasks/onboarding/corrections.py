@@ -19,9 +19,9 @@ from models.onboarding import Onboarding
 from models.person import Person, Role, email_address
 from models.request import Named
 from models.schedule import now
-from tasks.accounts import invite, name_contact
-from tasks.firms import tell_of_change
 from tasks.mail.letterheads import Turn
+from tasks.onboarding.firm_page import tell_of_change
+from tasks.onboarding.registration import invite, name_contact
 from tasks.people.membership import end_doubles, replace
 
 CONTACTS_A_DAY = 5

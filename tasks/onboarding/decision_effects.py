@@ -19,11 +19,11 @@ from models.person import Account, Person, Role
 from models.schedule import local_day, now
 from models.subscription import Change, Interval, Plan, Subscription
 from tasks.agreement.signatures import give_back, refuse_signature, sign_for_firm, sign_for_provider
-from tasks.company_ids import tell_of_number
 from tasks.logos.publish import logo_chosen
+from tasks.onboarding.company_ids import tell_of_number
+from tasks.onboarding.stopping import end_case
 from tasks.people.addresses import AddressSettled, readdress
 from tasks.people.membership import stop_waiting_for
-from tasks.stopped import end_case
 
 
 class PlanMissing(ProvisionError):
