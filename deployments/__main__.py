@@ -18,7 +18,7 @@ if TYPE_CHECKING:  # Loading the product takes a second, which --help should not
 
     from models.board import Board
     from models.casefile import CaseDetail
-    from tasks.reminders import Foreseen
+    from tasks.reminders.rounds import Foreseen
     from tasks.text.i18n import Reader
 
 app = typer.Typer(
@@ -121,7 +121,7 @@ def remind(
     """Send the reminders that are due, or show what would go out, to whom, when, and why then."""
     from dataclasses import asdict
 
-    from tasks.reminders import foresee, send_reminders, until_day
+    from tasks.reminders.rounds import foresee, send_reminders, until_day
 
     with _told():
         if dry_run:

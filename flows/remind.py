@@ -4,7 +4,7 @@ from prefect import flow
 from pydantic import Field
 
 from tasks.artifacts import show_foreseen, show_reminded
-from tasks.reminders import send_reminders
+from tasks.reminders.rounds import send_reminders
 
 
 @flow(name="remind", flow_run_name="remind", retries=0)

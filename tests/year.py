@@ -25,7 +25,7 @@ from tasks.agreement.lifecycle import mail_agreement
 from tasks.mail.letterheads import Turn
 from tasks.onboarding.registration import STEP_OF, invite
 from tasks.people.operators import tell_new
-from tasks.reminders import Reminded, send_reminders
+from tasks.reminders.rounds import Reminded, send_reminders
 
 BEGIN = datetime(2026, 1, 5, 7, tzinfo=UTC)  # A Monday.
 ROUND = timedelta(hours=3)

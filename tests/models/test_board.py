@@ -21,7 +21,7 @@ from models.person import Language, Person, Role
 from models.schedule import now, working_days_before
 from models.settings import settings
 from models.subscription import Interval, Plan, Subscription
-from tasks import cadences
+from tasks.reminders import cadences
 from tests import factories
 from tests.factories import firm_of
 

@@ -18,7 +18,7 @@ from tasks.agreement import lifecycle, signing
 from tasks.mail.compose import write
 from tasks.onboarding import firm_page, registration
 from tasks.people import operators, sessions
-from tasks.reminders import send_reminders
+from tasks.reminders.rounds import send_reminders
 from tasks.text.i18n import Reader
 from tests.factories import FROM, advance, opened, read_all, token, with_client, with_organiser
 

@@ -19,14 +19,13 @@ from models.onboarding import Onboarding, Reminder, StepName
 from models.person import Account, Person, Role
 from models.request import Named
 from models.schedule import now
-from tasks import cadences, later
 from tasks.decisions import take_answer
 from tasks.mail import delivery
 from tasks.mail.address_holds import note_bounce
 from tasks.onboarding import corrections, decision_effects, registration, stopping
 from tasks.people import addresses, sessions
 from tasks.people.operators import escalate_overdue, tell_new
-from tasks.reminders import send_reminders
+from tasks.reminders.rounds import cadences, send_reminders, snooze
 from tests import factories
 from tests.locks import interleaved, locked_by, watched
 
@@ -107,7 +106,7 @@ ACTS: dict[str, Callable[[SimpleNamespace], object]] = {
     "another organiser": lambda at: corrections.correct_organiser(
         at.firm, OPERATOR, Named(name="N N", email=f"n{at.case}@freitag.example")
     ),
-    "peace": lambda at: later.defer(at.later, (now() + timedelta(days=3)).date()),
+    "peace": lambda at: snooze.defer(at.later, (now() + timedelta(days=3)).date()),
     "a cadence for all": rhythm(Level.PROVIDER, lambda _: 0),
     "a profile": lambda at: sessions.set_manners(at.account, at.manners),
 }

@@ -15,11 +15,10 @@ from models.passwords import PasswordNamesYou
 from models.person import Account, AddressForm, Language, hash_password
 from models.schedule import now
 from models.settings import settings
-from tasks import cadences
 from tasks.mail import delivery
 from tasks.mail.compose import write
 from tasks.people import operators, sessions
-from tasks.reminders import send_reminders
+from tasks.reminders.rounds import cadences, send_reminders
 from tests import factories
 from tests.factories import at_once, everything
 

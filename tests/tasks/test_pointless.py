@@ -17,12 +17,12 @@ from models.onboarding import Onboarding, Reminder, StepName
 from models.person import Account, Person, Role
 from models.request import Named
 from models.schedule import Land, now
-from tasks import cadences, later, reminders
 from tasks.agreement import finalize, responses, signing
 from tasks.mail import delivery
 from tasks.mail.address_holds import given_up, note_bounce
 from tasks.onboarding import corrections, decision_effects, firm_page, invitations, registration, stopping
 from tasks.people import addresses, membership, operators
+from tasks.reminders import cadences, rounds, snooze
 from tests import factories
 from tests.factories import FROM, firm_of
 from tests.signing import scanned
@@ -256,7 +256,7 @@ def test_who_is_not_written_to_any_longer_may_say_not_me_and_nobody_is_asked():
         client = Person.one(session, firm_of(case_id), Role.CLIENT)
     membership.withdraw(client.id, ERIKA)
 
-    later.not_me(later_token(client.id, client.email))
+    snooze.not_me(later_token(client.id, client.email))
 
     assert open_questions(case_id) == []
 
@@ -366,7 +366,7 @@ def test_people_who_have_answered_are_not_told_of_as_silent(clock, leaving):
     factories.with_client()
     for _ in range(60):
         clock(days=1)
-        reminders.send_reminders.fn()
+        rounds.send_reminders.fn()
         with reading() as session:
             told = session.scalars(select(Outgoing).where(Outgoing.kind == MailKind.PEOPLE_SILENT)).first()
         if told is not None:
@@ -444,7 +444,7 @@ def test_who_is_no_operator_any_more_gets_no_mail_about_questions(leaving):
 def test_what_falls_due_for_one_person_moments_apart_is_one_mail(clock):
     case_id = factories.with_organiser()
     with transaction() as session:
-        waits = reminders._waits().where(Reminder.onboarding_id == case_id)
+        waits = rounds._waits().where(Reminder.onboarding_id == case_id)
         (soon, later_on) = [
             wait
             for wait, *_ in session.execute(waits)
@@ -455,9 +455,9 @@ def test_what_falls_due_for_one_person_moments_apart_is_one_mail(clock):
     before = len(factories.outbox())
     clock(first + timedelta(seconds=2))
 
-    reminders.send_reminders.fn()
+    rounds.send_reminders.fn()
     clock(minutes=15)
-    reminders.send_reminders.fn()
+    rounds.send_reminders.fn()
 
     assert len(factories.outbox()) == before + 1
 
@@ -468,7 +468,7 @@ def test_the_last_day_that_is_offered_may_be_chosen_across_the_end_of_summer_tim
     with reading() as session:
         erika = Person.organiser(session, firm_of(case_id))
 
-    later.defer(later_token(erika.id, erika.email), (now() + timedelta(days=60)).date() + timedelta(days=1))
+    snooze.defer(later_token(erika.id, erika.email), (now() + timedelta(days=60)).date() + timedelta(days=1))
 
 
 def test_the_trail_keeps_by_which_name_somebody_was_invited():
@@ -550,7 +550,7 @@ def test_several_mails_to_one_dead_address_are_one_question(clock, leaving):
     with reading() as session:
         client = Person.one(session, firm_of(case_id), Role.CLIENT)
     bounce(MAX, "complaint")
-    later.not_me(later_token(client.id, client.email))
+    snooze.not_me(later_token(client.id, client.email))
 
     assert len(address_questions(case_id)) == 1
 

@@ -15,12 +15,12 @@ from models.person import Person, Role
 from models.request import Named
 from models.schedule import Hours, now
 from tasks.agreement import responses
-from tasks.cadences import inherit_cadence, missed, pause, resume, set_cadence
 from tasks.mail.address_holds import note_bounce
 from tasks.mail.compose import write
 from tasks.onboarding import registration
 from tasks.onboarding.invitations import SentJustNow, SentOften, add_caseworkers, add_clients, resend
-from tasks.reminders import REMINDERS_AT_ONCE, Held, foresee, send_reminders
+from tasks.reminders.cadences import inherit_cadence, missed, pause, resume, set_cadence
+from tasks.reminders.rounds import REMINDERS_AT_ONCE, Held, foresee, send_reminders
 from tests.factories import (
     advance,
     at_once,

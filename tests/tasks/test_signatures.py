@@ -16,11 +16,12 @@ from models.link import Purpose
 from models.operator import OperatorNameMissing
 from models.person import Account, AddressForm, Language, Person, Role
 from models.schedule import Hours, Land, now
-from tasks import cadences, decisions
+from tasks import decisions
 from tasks.agreement import responses
 from tasks.onboarding import corrections, decision_effects, firm_page
 from tasks.onboarding.decision_effects import DayInvalid
 from tasks.people import addresses, operators, sessions
+from tasks.reminders import cadences
 from tests import factories
 from tests.factories import advance, agreement, countersigned, decide, firm_of, opened, signed, token, with_organiser
 from tests.tasks.test_paper import scan

@@ -39,7 +39,7 @@ from tasks.agreement.signing import DrawingUnreadable, FunctionMissing, OwnAddre
 from tasks.mail.compose import write
 from tasks.mail.delivery import deliver_due
 from tasks.onboarding import invitations, registration
-from tasks.reminders import send_reminders
+from tasks.reminders.rounds import send_reminders
 from tests.factories import (
     FROM,
     advance,

@@ -22,7 +22,6 @@ from models.person import Person, Role
 from models.request import Named
 from models.schedule import Land, now
 from models.settings import settings
-from tasks import later
 from tasks.agreement import lifecycle, responses, signing
 from tasks.agreement.responses import decline_by_notice, sign_by_notice
 from tasks.logos import publish
@@ -31,7 +30,7 @@ from tasks.onboarding import corrections, decision_effects, firm_page, invitatio
 from tasks.people import addresses, membership
 from tasks.people.operators import escalate_overdue
 from tasks.people.sessions import Manners
-from tasks.reminders import send_reminders
+from tasks.reminders.rounds import send_reminders, snooze
 from tests import factories
 from tests.factories import FROM, PASSWORD, case, firm_of, picture, standing
 from tests.signing import scanned
@@ -151,8 +150,8 @@ ACTS = {
     "invitations.add_clients": (late, lambda at: invitations.add_clients(at.firm, ERIKA, [SOMEBODY])),
     "invitations.no_caseworkers": (late, lambda at: invitations.no_caseworkers(at.firm, ERIKA)),
     "invitations.resend": (late, lambda at: invitations.resend(at.ids[Role.CLIENT], ERIKA)),
-    "later.defer": (early, lambda at: later.defer(at.later, now().date() + timedelta(days=3))),
-    "later.not_me": (early, lambda at: later.not_me(at.later)),
+    "later.defer": (early, lambda at: snooze.defer(at.later, now().date() + timedelta(days=3))),
+    "later.not_me": (early, lambda at: snooze.not_me(at.later)),
     "logos.publish.permit_logo": (
         early,
         lambda at: publish.permit_logo(at.firm, ERIKA, "Erika", "www.freitag.example"),

@@ -10,12 +10,12 @@ from models.link import Purpose
 from models.onboarding import Reminder, StepName
 from models.person import Person, Role
 from models.request import Named
-from tasks import cadences
 from tasks.agreement import lifecycle, responses, signing
 from tasks.mail.address_holds import note_bounce
 from tasks.onboarding import corrections, decision_effects, invitations, registration, stopping
 from tasks.people import addresses, membership
 from tasks.people.addresses import AddressSettled
+from tasks.reminders import cadences
 from tests import factories
 from tests.factories import FROM, firm_of, give_logo
 
@@ -28,7 +28,7 @@ def ask(case_id, step, role):
     with transaction() as session:
         person = Person.one(session, firm_of(case_id), role)
         wait = session.scalars(select(Reminder).where(Reminder.person_id == person.id, Reminder.step == step)).one()
-        from tasks.reminders import _question
+        from tasks.reminders.rounds import _question
 
         assert wait.ended_at is None
         Decision.ask_each(session, [_question(wait, wait.since)])

@@ -14,9 +14,9 @@ from models.cadence import FOLLOWS, Cadences, DaysInvalid, Follow, FollowUnfit, 
 from models.db import reading
 from models.errors import N_, NotFound, ProvisionError
 from models.schedule import local_day, now
-from tasks import cadences, later, reminders
-from tasks.later import LONGEST_PEACE, Asked, DayTooFar
-from tasks.reminders import DayInvalid, until_day
+from tasks.reminders import cadences, rounds, snooze
+from tasks.reminders.rounds import DayInvalid, until_day
+from tasks.reminders.snooze import LONGEST_PEACE, Asked, DayTooFar
 
 router = APIRouter()
 
@@ -58,7 +58,7 @@ def show_foreseen(visit: Visiting, until: str = "") -> Response:
         return visit.again(
             "board/foreseen.html", refusal, fields={DayInvalid: "until"}, values={"until": until}, **shown
         )
-    lines = sorted(reminders.foresee(last), key=lambda line: line.at)
+    lines = sorted(rounds.foresee(last), key=lambda line: line.at)
     day = local_day(last)
     return visit.page("board/foreseen.html", **shown | {"lines": lines, "until": day})
 
@@ -165,7 +165,7 @@ def _case(visit: Visit, case_id: int) -> dict[str, Any]:
     with reading() as session:
         detail = casefile.case_detail(session, case_id)
         known = Cadences(session, [(case_id, detail.firm_id)])
-        waits = reminders.waits_of(session, case_id)
+        waits = rounds.waits_of(session, case_id)
         people = {wait.person_id for wait in waits if wait.person_id is not None}
         pauses = Pause.among(session, [detail.firm_id], [case_id], people | {one.person_id for one in detail.people})
         missed = {place: cadences.missed(session, *place) for place in pauses}
@@ -200,7 +200,7 @@ def put_off(visit: Submitting, token: str) -> Response:
     found = _asked(visit, token)
     limit(RESEND, "later", token)
     try:
-        later.defer(token, _day(visit.text("day")))
+        snooze.defer(token, _day(visit.text("day")))
     except ProvisionError as refusal:
         fields: dict[type[ProvisionError], str] = {DayTooFar: "day"}
         return visit.again("later.html", refusal, fields=fields, values=visit.values, **_later(visit, found))
@@ -210,13 +210,13 @@ def put_off(visit: Submitting, token: str) -> Response:
 @router.post("/later/{token}/not-me")
 def not_me(visit: Submitting, token: str) -> Response:
     _asked(visit, token)
-    case_id = later.not_me(token)
+    case_id = snooze.not_me(token)
     return visit.go(f"/later/{token}?said=not_me", case=case_id)
 
 
 def _asked(visit: Visit, token: str) -> Asked:
     """Who is reminded, spoken to as they like it from here on, also where what they ask is refused."""
-    found = later.asked(token)
+    found = snooze.asked(token)
     visit.speak_to(found.person)
     return found
 

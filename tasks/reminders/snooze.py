@@ -18,8 +18,8 @@ from models.link import LinkUnknown, later_token
 from models.onboarding import Onboarding, Reminder, StepName
 from models.person import Person
 from models.schedule import now
-from tasks.cadences import case_of, rhythms_of
 from tasks.mail.address_holds import hold_person
+from tasks.reminders.cadences import case_of, rhythms_of
 
 LONGEST_PEACE = timedelta(days=60)
 """For so long a person may put reminders off."""
