@@ -18,7 +18,7 @@ if TYPE_CHECKING:  # Loading the product takes a second, which --help should not
 
     from models.board import Board
     from models.casefile import CaseDetail
-    from tasks.reminders.rounds import Foreseen
+    from tasks.reminders.forecast import Foreseen
     from tasks.text.i18n import Reader
 
 app = typer.Typer(
@@ -121,7 +121,8 @@ def remind(
     """Send the reminders that are due, or show what would go out, to whom, when, and why then."""
     from dataclasses import asdict
 
-    from tasks.reminders.rounds import foresee, send_reminders, until_day
+    from tasks.reminders.forecast import foresee, until_day
+    from tasks.reminders.rounds import send_reminders
 
     with _told():
         if dry_run:

@@ -14,7 +14,9 @@ from models.logo import Logo, public_logo
 from models.onboarding import Onboarding, StepName
 from models.person import AddressForm, Language
 from models.settings import settings
-from tasks.reminders.rounds import Foreseen, Held, Reminded, foresee, until_day
+from tasks.reminders.forecast import Foreseen, foresee, until_day
+from tasks.reminders.rounds import Reminded
+from tasks.reminders.waits import Held
 from tasks.text.i18n import Reader, in_markdown
 
 

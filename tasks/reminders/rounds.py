@@ -1,64 +1,38 @@
 """Reminding whoever is waited for, at an hour at which they can be reached: what is due, and what would be."""
 
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime, time, timedelta
-from enum import StrEnum
+from datetime import datetime, time, timedelta
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import Row, Select, and_, or_, select, tuple_
-from sqlalchemy.orm import Session, contains_eager, lazyload
+from sqlalchemy import and_, or_, select, tuple_
+from sqlalchemy.orm import Session
 
 from models.cadence import (
-    Cadences,
     Follow,
-    Level,
-    Pause,
     Rhythm,
     WaitKind,
 )
 from models.db import reading, transaction
 from models.decision import Decision, DecisionKind, silence_key
-from models.errors import N_, ProvisionError
 from models.exchange import MailKind, Outgoing
 from models.firm import Firm
 from models.onboarding import Onboarding, Reminder, StepName
 from models.person import Person, Role
-from models.schedule import LOCAL_ZONE, Reach, local_day, next_reachable, now, today
+from models.schedule import Reach, local_day, next_reachable, now
 from tasks.agreement.lifecycle import mail_agreement
 from tasks.engine.passes import kick_mail
 from tasks.engine.retry import raise_all, side_effect
 from tasks.mail.letterheads import Turn, letterheads
 from tasks.onboarding.registration import invite, record_people
 from tasks.people.operators import question, remind_operators, tell_managers
+from tasks.reminders.waits import Batch, Held, open_waits
 
 REMINDERS_AT_ONCE = 200
 TOGETHER = timedelta(hours=1)
 """What falls due for one person within this time is one mail."""
-FORESEEN_AT_ONCE = 2000
-FORESEEN_DAYS = timedelta(days=14)
-
-
-class DayInvalid(ProvisionError):
-    status = 422
-    says = N_("“%(day)s” is not a day in the future: write it like 2027-03-31.")
-
-    def __init__(self, day: str) -> None:
-        super().__init__(day)
-        self.day = day
-
-
-class Held(StrEnum):
-    """Why a reminder that was looked at did not leave."""
-
-    HOURS = "hours"  # Nobody is there now; it leaves in the next hour at which the person can be reached.
-    LATER = "later"  # It is not due yet: the cadence was changed, or the person asked for peace.
-    PAUSED = "paused"
-    ADDRESS = "address"  # An operator is asked for the right one.
-    ACCOUNT = "account"  # They make an account first, of which they are reminded.
-    OVER = "over"  # What we waited for has happened, or the case has ended.
 
 
 @dataclass
@@ -125,69 +99,6 @@ def _send(waits: list[int], done: Reminded, faults: list[Exception], reach: time
         _send(waits[len(waits) // 2 :], done, faults, timedelta())
 
 
-def _waits() -> Select[tuple[Reminder, Person, Onboarding, datetime | None]]:
-    """Waits with whom and what they are for, the soonest first."""
-    return (
-        select(Reminder, Person, Onboarding, Decision.answered_at)
-        .join(Onboarding, Onboarding.id == Reminder.onboarding_id)
-        .join(Onboarding.firm)
-        .outerjoin(Person, Person.id == Reminder.person_id)
-        .outerjoin(Decision, Decision.id == Reminder.decision_id)
-        .options(contains_eager(Onboarding.firm), lazyload(Onboarding.steps))  # Steps are looked at for hardly any.
-        .order_by(Reminder.due_at, Reminder.id)
-    )
-
-
-class _Batch:
-    """What must be known of some waits to tell whether one may be sent; two queries, however many they are."""
-
-    def __init__(
-        self, session: Session, rows: Sequence[Row[tuple[Reminder, Person, Onboarding, datetime | None]]]
-    ) -> None:
-        firms = {case.id: case.firm_id for _, _, case, _ in rows}
-        people = {person.id for _, person, _, _ in rows if person is not None}
-        self._cadences = Cadences(session, firms.items())
-        self._pauses = Pause.among(session, set(firms.values()), firms, people)
-
-    def rhythm(self, wait: Reminder) -> Rhythm:
-        return self._cadences.rhythm(wait.kind, wait.onboarding_id)
-
-    def held(
-        self, wait: Reminder, person: Person | None, case: Onboarding, answered_at: datetime | None
-    ) -> Held | None:
-        """What keeps it back whatever the hour."""
-        withdrawn = person is not None and person.withdrawn_at is not None
-        if case.stopped_at is not None or answered_at is not None or withdrawn:
-            return Held.OVER
-        places = [(Level.FIRM, case.firm_id), (Level.CASE, case.id)]
-        if person is not None:
-            places.append((Level.PERSON, person.id))
-        if any(place in self._pauses for place in places):
-            return Held.PAUSED
-        if person is not None and person.bounced_at is not None:
-            return Held.ADDRESS
-        if person is not None and wait.kind is WaitKind.TASK and person.registered_at is None:
-            return Held.ACCOUNT
-        return None
-
-    def hold(
-        self, wait: Reminder, person: Person | None, case: Onboarding, answered_at: datetime | None, at: datetime
-    ) -> Held | None:
-        """Why this wait, now looked at, is held back, having set when to look at it again; None if it is not."""
-        rhythm, who = self.rhythm(wait), person or Reach()
-        held, due = self.held(wait, person, case, answered_at), wait.due(rhythm)
-        if held is Held.OVER:
-            wait.over(at)
-        elif held is not None or due is None:
-            wait.due_at = None
-            held = held or Held.LATER
-        elif due > (at if wait.due_at is None or wait.due_at <= at else at + TOGETHER):
-            wait.due_at, held = next_reachable(due, timedelta(), who), Held.LATER
-        elif wait.sent < rhythm.most and (slot := next_reachable(at, timedelta(), who)) > at:
-            wait.due_at, held = slot, Held.HOURS
-        return held
-
-
 class _Looked(NamedTuple):
     """A wait that was looked at, with all that its mail needs."""
 
@@ -211,14 +122,14 @@ def _send_batch(waits: list[int], reach: timedelta) -> Reminded:
         theirs = session.scalars(people).all() if reach else ()
         soon = and_(Reminder.due_at <= at + reach, Reminder.person_id.in_(theirs))
         rows = session.execute(
-            _waits()
+            open_waits()
             .where(or_(due, soon))
             # A case that a pass is looking at is left to the next run: what we wait for may just be happening.
             .with_for_update(of=(Reminder, Onboarding), key_share=True, skip_locked=True)
         ).all()
         if not rows:
             return done
-        known = _Batch(session, rows)
+        known = Batch(session, rows)
         sent: list[_Looked] = []
         silent: list[_Looked] = []
         for wait, person, case, answered_at in rows:
@@ -394,138 +305,3 @@ def _remind_operators(session: Session, waits: dict[int, _Looked]) -> None:
             for one, firm in session.execute(asked)
         ],
     )
-
-
-# ---- what would go out
-
-
-@dataclass(frozen=True)
-class Foreseen:
-    """One reminder, or what follows the last one, if nothing happens until then."""
-
-    at: datetime
-    kind: WaitKind
-    number: int
-    """Which reminder; 0 for what follows the last one."""
-    follow: Follow
-    """What follows the last one."""
-    most: int
-    case_id: int
-    to: str
-    """Name of the person; empty for operators."""
-    since: datetime
-    """When the wait began."""
-    day: int
-    """The day of the wait on which it falls due by the cadence."""
-    cadence: str
-    moved: bool
-    """Whether it leaves later than on that day: at the person's hours, or at the distance from the one before."""
-    deferred: bool
-    """Whether the person has asked for peace until then."""
-
-
-def until_day(text: str) -> datetime:
-    """The end of this day in Berlin, written as 2027-03-31; empty: of the one in two weeks. Raises DayInvalid."""
-    try:
-        day = date.fromisoformat(text.strip()) if text.strip() else today() + FORESEEN_DAYS
-    except ValueError as error:
-        raise DayInvalid(text[:40]) from error
-    return datetime.combine(day, time.max, LOCAL_ZONE).astimezone(UTC)
-
-
-def foresee(until: datetime) -> Iterator[Foreseen]:
-    """What would be sent from now on up to *until*, wait by wait, and nothing is changed."""
-    start, last = now(), None
-    while True:
-        with reading() as session:
-            query = _waits().where(Reminder.due_at <= until).limit(FORESEEN_AT_ONCE)
-            if last is not None:
-                query = query.where(tuple_(Reminder.due_at, Reminder.id) > last)
-            rows = session.execute(query).all()
-            if not rows:
-                return
-            last = (rows[-1][0].due_at, rows[-1][0].id)
-            known = _Batch(session, rows)
-            for wait, person, case, answered_at in rows:
-                if known.held(wait, person, case, answered_at) is None:
-                    yield from _foreseen(wait, person, known.rhythm(wait), start, until)
-
-
-def _foreseen(
-    wait: Reminder, person: Person | None, rhythm: Rhythm, start: datetime, until: datetime
-) -> Iterator[Foreseen]:
-    """Lives through the wait in memory; what becomes of the row here is never kept."""
-    who = person or Reach()
-    while (due := wait.due(rhythm)) is not None:
-        follows = wait.sent >= rhythm.most
-        at = max(due, start) if follows else next_reachable(max(due, start), timedelta(), who)
-        if at > until:
-            return
-        day = rhythm.day(min(wait.sent, rhythm.most))
-        yield Foreseen(
-            at=at,
-            kind=wait.kind,
-            number=0 if follows else wait.sent + 1,
-            follow=rhythm.follow,
-            most=rhythm.most,
-            case_id=wait.onboarding_id,
-            to="" if person is None else person.name,
-            since=wait.since,
-            day=day,
-            cadence=rhythm.name,
-            moved=at > wait.since + timedelta(days=day),
-            deferred=due == wait.not_before,
-        )
-        if follows:
-            return
-        wait.count(rhythm, who, at)
-
-
-# ---- what is waited for in a case
-
-
-@dataclass(frozen=True)
-class WaitLine:
-    """One wait as operators see it."""
-
-    kind: WaitKind
-    step: StepName | None
-    person_id: int | None
-    name: str
-    since: datetime
-    sent: int
-    most: int
-    next_at: datetime | None
-    """When the next reminder leaves, or what follows the last is done; none: neither will be."""
-    follow: Follow | None
-    """What is done then, if it is no reminder."""
-    held: Held | None
-    deferred_until: datetime | None
-
-
-def waits_of(session: Session, case_id: int) -> list[WaitLine]:
-    """Everybody who is waited for in this case, the soonest to be reminded first."""
-    rows = session.execute(_waits().where(Reminder.onboarding_id == case_id, Reminder.ended_at.is_(None))).all()
-    known, start, lines = _Batch(session, rows), now(), []
-    for wait, person, case, answered_at in rows:
-        held = known.held(wait, person, case, answered_at)
-        if held is Held.OVER:
-            continue
-        rhythm, due = known.rhythm(wait), wait.due(known.rhythm(wait))
-        peace = wait.not_before if wait.not_before is not None and wait.not_before > start else None
-        lines.append(
-            WaitLine(
-                kind=wait.kind,
-                step=wait.step,
-                person_id=wait.person_id,
-                name="" if person is None else person.name,
-                since=wait.since,
-                sent=wait.sent,
-                most=rhythm.most,
-                next_at=due and next_reachable(max(due, start), timedelta(), person or Reach()),
-                follow=rhythm.follow if due is not None and wait.sent >= rhythm.most else None,
-                held=held,
-                deferred_until=peace,
-            )
-        )
-    return lines

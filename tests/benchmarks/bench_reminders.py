@@ -11,7 +11,7 @@ from models.db import engine, reading, transaction
 from models.onboarding import Onboarding
 from models.schedule import Hours, now
 from models.settings import settings
-from tasks.reminders.rounds import foresee
+from tasks.reminders.forecast import foresee
 from tests import factories
 from tests.deployments.browser import Browser
 from tests.year import BEGIN, live_through

@@ -22,7 +22,7 @@ from tasks.mail import delivery
 from tasks.mail.address_holds import given_up, note_bounce
 from tasks.onboarding import corrections, decision_effects, firm_page, invitations, registration, stopping
 from tasks.people import addresses, membership, operators
-from tasks.reminders import cadences, rounds, snooze
+from tasks.reminders import cadences, rounds, snooze, waits
 from tests import factories
 from tests.factories import FROM, firm_of
 from tests.signing import scanned
@@ -444,10 +444,10 @@ def test_who_is_no_operator_any_more_gets_no_mail_about_questions(leaving):
 def test_what_falls_due_for_one_person_moments_apart_is_one_mail(clock):
     case_id = factories.with_organiser()
     with transaction() as session:
-        waits = rounds._waits().where(Reminder.onboarding_id == case_id)
+        open_waits = waits.open_waits().where(Reminder.onboarding_id == case_id)
         (soon, later_on) = [
             wait
-            for wait, *_ in session.execute(waits)
+            for wait, *_ in session.execute(open_waits)
             if wait.step in {StepName.LOGO, StepName.AGREEMENT} and wait.ended_at is None
         ]
         first = soon.due_at

@@ -20,7 +20,9 @@ from tasks.mail.compose import write
 from tasks.onboarding import registration
 from tasks.onboarding.invitations import SentJustNow, SentOften, add_caseworkers, add_clients, resend
 from tasks.reminders.cadences import inherit_cadence, missed, pause, resume, set_cadence
-from tasks.reminders.rounds import REMINDERS_AT_ONCE, Held, foresee, send_reminders
+from tasks.reminders.forecast import foresee
+from tasks.reminders.rounds import REMINDERS_AT_ONCE, send_reminders
+from tasks.reminders.waits import Held
 from tests.factories import (
     advance,
     at_once,

@@ -14,8 +14,8 @@ from models.cadence import FOLLOWS, Cadences, DaysInvalid, Follow, FollowUnfit, 
 from models.db import reading
 from models.errors import N_, NotFound, ProvisionError
 from models.schedule import local_day, now
-from tasks.reminders import cadences, rounds, snooze
-from tasks.reminders.rounds import DayInvalid, until_day
+from tasks.reminders import cadences, forecast, snooze, waits
+from tasks.reminders.forecast import DayInvalid, until_day
 from tasks.reminders.snooze import LONGEST_PEACE, Asked, DayTooFar
 
 router = APIRouter()
@@ -58,7 +58,7 @@ def show_foreseen(visit: Visiting, until: str = "") -> Response:
         return visit.again(
             "board/foreseen.html", refusal, fields={DayInvalid: "until"}, values={"until": until}, **shown
         )
-    lines = sorted(rounds.foresee(last), key=lambda line: line.at)
+    lines = sorted(forecast.foresee(last), key=lambda line: line.at)
     day = local_day(last)
     return visit.page("board/foreseen.html", **shown | {"lines": lines, "until": day})
 
@@ -165,14 +165,14 @@ def _case(visit: Visit, case_id: int) -> dict[str, Any]:
     with reading() as session:
         detail = casefile.case_detail(session, case_id)
         known = Cadences(session, [(case_id, detail.firm_id)])
-        waits = rounds.waits_of(session, case_id)
-        people = {wait.person_id for wait in waits if wait.person_id is not None}
+        those = waits.waits_of(session, case_id)
+        people = {wait.person_id for wait in those if wait.person_id is not None}
         pauses = Pause.among(session, [detail.firm_id], [case_id], people | {one.person_id for one in detail.people})
         missed = {place: cadences.missed(session, *place) for place in pauses}
     return _shared(visit) | {
         "detail": detail,
         "rhythms": {kind: known.rhythm(kind, case_id) for kind in WaitKind},
-        "waits": waits,
+        "waits": those,
         "places": [(Level.CASE, case_id, ""), (Level.FIRM, detail.firm_id, detail.case.firm)]
         + [(Level.PERSON, one.person_id, one.name) for one in detail.people if one.person_id in people]
         + [
