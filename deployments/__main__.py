@@ -157,7 +157,7 @@ def bounces(
     """
     import sys
 
-    from tasks.reports import take_report
+    from tasks.intake.bounce_reports import take_report
 
     seen = acted = 0
     with _told():
@@ -251,7 +251,7 @@ def verify(
     from models.audit import Head
     from models.company_id import company_number
     from models.db import reading
-    from tasks import verification
+    from tasks.audit import verification
 
     with _told():
         known = [Head(**json.loads(line)) for line in heads.read_text().splitlines()] if heads else []

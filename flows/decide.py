@@ -6,7 +6,7 @@ from prefect import flow
 from prefect.flow_runs import asuspend_flow_run
 from prefect.runtime import flow_run
 
-from tasks.decisions import form_of, take_answer
+from tasks.intake.decision_forms import form_of, take_answer
 
 
 @flow(name="decide", flow_run_name="decide-{decision_id}", retries=0)

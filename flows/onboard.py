@@ -3,8 +3,8 @@
 from prefect import flow
 
 from tasks.agreement.lifecycle import conclude_agreement
-from tasks.artifacts import show_case
 from tasks.engine.passes import begin_pass, end_pass
+from tasks.intake.artifacts import show_case
 from tasks.logos.publish import publish_logo
 from tasks.onboarding.company_ids import settle_details
 from tasks.onboarding.invitations import invite_caseworkers, invite_clients

@@ -2,7 +2,7 @@
 
 from prefect import flow
 
-from tasks.inbox import handle_events
+from tasks.intake.events import handle_events
 
 
 @flow(name="receive", flow_run_name="receive", retries=0)

@@ -3,7 +3,7 @@
 from prefect import flow
 from pydantic import Field
 
-from tasks.artifacts import show_foreseen, show_reminded
+from tasks.intake.artifacts import show_foreseen, show_reminded
 from tasks.reminders.rounds import send_reminders
 
 

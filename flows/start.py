@@ -8,7 +8,7 @@ from pydantic import Field
 
 from models.firm import LineOfBusiness
 from models.person import AddressForm, Language
-from tasks.artifacts import show_case
+from tasks.intake.artifacts import show_case
 from tasks.onboarding.opening import open_case
 
 

@@ -7,7 +7,7 @@ from prefect.client.schemas.objects import State
 
 from tasks.agreement.lifecycle import expire_agreements
 from tasks.engine.passes import show_all_decisions, start_due_passes
-from tasks.inbox import handle_events
+from tasks.intake.events import handle_events
 from tasks.people.operators import escalate_overdue, tell_new
 
 

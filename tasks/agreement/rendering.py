@@ -244,7 +244,7 @@ def sign_off(pdf: bytes, signatures: Sequence[Signature], language: Language, pr
     The page is added as an incremental update: the result begins with the very bytes of *pdf*, so that anybody can
     check the sum by cutting the file there. Level: simple electronic signatures, and the page says so. PDF/A-3b: the
     page itself conforms and the mark, output intent and metadata of *pdf* stay in force, but no validator has
-    confirmed the joined file. The heads of the trail also stand in the information, for ``tasks.verification``.
+    confirmed the joined file. The heads of the trail also stand in the information, for ``tasks.audit.verification``.
     """
     pages, title = len(PdfReader(BytesIO(pdf)).pages), _title_of(pdf)
     stamps = _on_the_lines(pdf, signatures, language)

@@ -7,7 +7,7 @@ from models import casefile
 from models.db import reading, transaction
 from models.decision import VERDICTS, Decision, DecisionKind, Verdict
 from models.schedule import now
-from tasks import decisions
+from tasks.intake import decision_forms
 from tasks.onboarding import firm_page
 from tests import factories
 from tests.absent import variants
@@ -115,7 +115,7 @@ def test_the_form_in_prefect_shows_every_question_whatever_it_lacks(kind):
         session.add_all(rows)
 
     for row in rows:
-        assert decisions.form_of.fn(row.id).description
+        assert decision_forms.form_of.fn(row.id).description
 
 
 def test_an_answer_with_an_empty_note_from_prefect_leaves_the_page_of_the_case_whole(operator):
@@ -123,7 +123,7 @@ def test_an_answer_with_an_empty_note_from_prefect_leaves_the_page_of_the_case_w
     factories.advance(case_id)
     with reading() as session:
         (question,) = Decision.pending(session, case_id)
-    decisions.take_answer.fn(
+    decision_forms.take_answer.fn(
         question.id, "run-1", {"verdict": "agreed", "plan": "plus", "interval": "yearly", "note": ""}
     )
 

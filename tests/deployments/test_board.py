@@ -30,7 +30,7 @@ from models.schedule import now
 from models.settings import settings
 from models.subscription import Change, Subscription
 from tasks.agreement import responses
-from tasks.inbox import handle_events
+from tasks.intake.events import handle_events
 from tasks.mail.address_holds import bounced, given_up
 from tasks.onboarding import decision_effects
 from tests import factories

@@ -21,7 +21,7 @@ from tasks.agreement import finalize, lifecycle, responses, signing
 from tasks.agreement.contract_texts import SAMPLES
 from tasks.agreement.lifecycle import conclude_agreement, expire_agreements
 from tasks.agreement.uploaded_copy import LARGEST, FileTooLarge, FileWithScript, NotAPdf, NothingSigned, OtherTextSigned
-from tasks.decisions import form_of
+from tasks.intake.decision_forms import form_of
 from tasks.mail.compose import write
 from tasks.onboarding import corrections, stopping
 from tasks.onboarding.decision_effects import answer_decision

@@ -6,7 +6,7 @@ from sqlalchemy import select
 from models.db import reading, transaction
 from models.decision import Decision, DecisionKind
 from models.schedule import now
-from tasks.decisions import form_of
+from tasks.intake.decision_forms import form_of
 from tests import factories
 
 SECRET = ("Erika", "erika@freitag.example", "Geheimes", "freitag.example")

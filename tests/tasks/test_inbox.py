@@ -7,8 +7,8 @@ from models.exchange import MOST_ATTEMPTS, Incoming
 from models.onboarding import Onboarding, StepName
 from models.person import Account
 from models.schedule import now
-from tasks import inbox
-from tasks.inbox import handle, handle_again, handle_events
+from tasks.intake import events
+from tasks.intake.events import handle, handle_again, handle_events
 from tests import factories
 from tests.factories import (
     advance,
@@ -81,8 +81,8 @@ def test_a_breakdown_is_tried_again_and_holds_nobody_up(monkeypatch):
     def broken(_event):
         raise OSError("disk full")
 
-    works = inbox._HANDLERS["account.registered"]
-    monkeypatch.setitem(inbox._HANDLERS, "account.registered", broken)
+    works = events._HANDLERS["account.registered"]
+    monkeypatch.setitem(events._HANDLERS, "account.registered", broken)
     store("account.registered", {"email": "x@x.example", "external_id": "idp|1", "family_name": "X"}, "1")
     store("onboarding.requested", request().model_dump(mode="json"), "2")
 
@@ -90,7 +90,7 @@ def test_a_breakdown_is_tried_again_and_holds_nobody_up(monkeypatch):
     assert cases() == 1
     assert event("1").handled_at is None
 
-    monkeypatch.setitem(inbox._HANDLERS, "account.registered", works)
+    monkeypatch.setitem(events._HANDLERS, "account.registered", works)
     assert handle_events.fn() == 1
     assert event("1").attempts == 2
 

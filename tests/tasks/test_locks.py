@@ -19,7 +19,7 @@ from models.onboarding import Onboarding, Reminder, StepName
 from models.person import Account, Person, Role
 from models.request import Named
 from models.schedule import now
-from tasks.decisions import take_answer
+from tasks.intake.decision_forms import take_answer
 from tasks.mail import delivery
 from tasks.mail.address_holds import note_bounce
 from tasks.onboarding import corrections, decision_effects, registration, stopping

@@ -6,10 +6,10 @@ from models.db import reading, transaction
 from models.decision import Decision
 from models.onboarding import Onboarding
 from models.schedule import now
-from tasks.decisions import take_answer
 from tasks.engine import passes
 from tasks.engine.passes import begin_pass, end_pass, kick, show_all_decisions, show_decisions, start_due_passes
 from tasks.engine.prefect_client import RunState
+from tasks.intake.decision_forms import take_answer
 from tests.factories import advance, case, decide, opened
 
 
@@ -217,7 +217,7 @@ def test_an_answer_that_breaks_down_makes_no_second_form_either(prefect, form, m
     def broken(*_, **__):
         raise OSError("disk full")
 
-    monkeypatch.setattr("tasks.inbox.answer_decision", broken)
+    monkeypatch.setattr("tasks.intake.events.answer_decision", broken)
     take_answer.fn(form.id, "run-1", {"verdict": "grant", "note": ""})
     show_all_decisions.fn()
 

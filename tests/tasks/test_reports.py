@@ -18,10 +18,10 @@ from models.exchange import Outgoing
 from models.link import LinkReplaced, LinkUnknown, Purpose, later_token
 from models.person import Person, Role
 from models.schedule import now
+from tasks.intake.bounce_reports import read_report, take_report
 from tasks.onboarding import registration
 from tasks.reminders.rounds import send_reminders
 from tasks.reminders.snooze import DayTooFar, asked, defer, not_me
-from tasks.reports import read_report, take_report
 from tests.factories import advance, decide, opened, outbox, token
 
 ERIKA = "erika@freitag.example"

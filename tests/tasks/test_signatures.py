@@ -16,8 +16,8 @@ from models.link import Purpose
 from models.operator import OperatorNameMissing
 from models.person import Account, AddressForm, Language, Person, Role
 from models.schedule import Hours, Land, now
-from tasks import decisions
 from tasks.agreement import responses
+from tasks.intake import decision_forms
 from tasks.onboarding import corrections, decision_effects, firm_page
 from tasks.onboarding.decision_effects import DayInvalid
 from tasks.people import addresses, operators, sessions
@@ -96,13 +96,15 @@ def test_an_operator_signs_with_the_name_of_the_account():
 
 def test_the_form_in_prefect_asks_who_signs():
     case_id = signed()
-    form = decisions.form_of.fn(question(case_id))
+    form = decision_forms.form_of.fn(question(case_id))
     assert form.model.model_fields["name"].json_schema_extra["title"] == "Ihr Name"
 
-    refused = decisions.take_answer.fn(question(case_id), "run-1", {"verdict": "countersign", "name": "", "note": ""})
+    refused = decision_forms.take_answer.fn(
+        question(case_id), "run-1", {"verdict": "countersign", "name": "", "note": ""}
+    )
     assert "name is missing" in refused
     answer = {"verdict": "countersign", "name": "Olga Otter", "note": ""}
-    assert decisions.take_answer.fn(question(case_id), "run-2", answer) == ""
+    assert decision_forms.take_answer.fn(question(case_id), "run-2", answer) == ""
 
     assert agreement(case_id).countersigned_by == "Olga Otter"
     assert acts(case_id, "decision.answered")[-1]["by_name"] == "Olga Otter"

@@ -17,7 +17,7 @@ from models.person import AddressForm, Language
 from models.subscription import DiscountInvalid, NoticeInvalid, PriceInvalid
 from tasks.agreement import export, lifecycle, responses
 from tasks.agreement.lifecycle import signer_of
-from tasks.decisions import form_of, take_answer
+from tasks.intake.decision_forms import form_of, take_answer
 from tasks.mail.compose import write
 from tasks.onboarding import invitations, stopping
 from tests.factories import (

@@ -24,17 +24,16 @@ from models.request import Named
 from models.schedule import now
 from models.settings import settings
 from models.subscription import Subscription
-from tasks import verification
 from tasks.agreement import finalize, lifecycle, rendering, responses, signing
 from tasks.agreement import seal as seals
+from tasks.audit import files, verification
+from tasks.audit.faults import Kind
+from tasks.audit.rows import UNHELD
+from tasks.audit.verification import verify
 from tasks.logos import publish
 from tasks.onboarding import corrections, decision_effects, firm_page, invitations, registration, stopping
 from tasks.people import addresses, membership, operators
-from tasks.proof import files
-from tasks.proof.faults import Kind
-from tasks.proof.rows import UNHELD
 from tasks.untrusted.sandbox import TooCostly
-from tasks.verification import verify
 from tests.factories import (
     FROM,
     advance,

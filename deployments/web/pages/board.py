@@ -25,7 +25,7 @@ from models.schedule import Land, today
 from models.subscription import Interval, Plan
 from models.text import TextTooLong, one_line
 from tasks.engine.passes import kick
-from tasks.inbox import dismiss, handle_again
+from tasks.intake.events import dismiss, handle_again
 from tasks.onboarding import decision_effects, opening
 from tasks.onboarding.opening import CaseThere, FormInvalid
 from tasks.text.i18n import explain

@@ -1,4 +1,4 @@
-"""The limited process that looks into signed agreements which lie in the database: ``tasks.verification`` asks.
+"""The limited process that looks into signed agreements which lie in the database: ``tasks.audit.verification`` asks.
 
 Whoever can write the database may have put any file there, so that it is as strange as what came by mail.
 """

@@ -11,8 +11,8 @@ from sqlalchemy.orm import Session
 from models.audit import HOUSE, Chain, Entry, Head
 from models.onboarding import Onboarding
 from models.person import Account
-from tasks.proof.faults import Fault, Kind, Verified
-from tasks.proof.reading import AT_ONCE, entries_of, some
+from tasks.audit.faults import Fault, Kind, Verified
+from tasks.audit.reading import AT_ONCE, entries_of, some
 
 
 class House:

@@ -17,11 +17,11 @@ from models.agreement import Agreement
 from models.audit import HOUSE, Chain, Entry, Head
 from models.db import reading
 from models.onboarding import Onboarding
-from tasks.proof.faults import Fault, Kind, Verified
-from tasks.proof.files import Files, Seals
-from tasks.proof.house import House
-from tasks.proof.reading import AT_ONCE, decisions_of, entries_of, evidence_of
-from tasks.proof.rows import Tale
+from tasks.audit.faults import Fault, Kind, Verified
+from tasks.audit.files import Files, Seals
+from tasks.audit.house import House
+from tasks.audit.reading import AT_ONCE, decisions_of, entries_of, evidence_of
+from tasks.audit.rows import Tale
 
 UNREADABLE = (ArithmeticError, AttributeError, LookupError, TypeError, ValueError, StatementError)
 """What reading rows raises that somebody has forged carelessly."""

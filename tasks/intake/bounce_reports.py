@@ -22,7 +22,7 @@ from models.db import Facts, transaction
 from models.exchange import Incoming
 from models.schedule import now
 from models.text import one_line, paragraphs
-from tasks.inbox import handle
+from tasks.intake.events import handle
 from tasks.mail.refusals import Blame, blame
 
 LARGEST_REPORT = 30_000_000

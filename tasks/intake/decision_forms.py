@@ -20,7 +20,7 @@ from models.schedule import now
 from models.settings import settings
 from models.subscription import Interval, Plan
 from tasks.engine.retry import side_effect
-from tasks.inbox import handle
+from tasks.intake.events import handle
 from tasks.text.i18n import Reader, in_markdown
 
 QUESTIONS = {

@@ -16,9 +16,9 @@ from models.audit import HOUSE, Head
 from models.db import Facts
 from models.document import Document
 from tasks.agreement.seal import known_certificates
-from tasks.proof.faults import Fault, Kind
-from tasks.proof.reading import AT_ONCE, some
-from tasks.proof.rows import Tale
+from tasks.audit.faults import Fault, Kind
+from tasks.audit.reading import AT_ONCE, some
+from tasks.audit.rows import Tale
 from tasks.untrusted.sandbox import Failed, TooCostly, ask
 
 SEALS_AT_ONCE = 4

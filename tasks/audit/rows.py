@@ -10,7 +10,7 @@ from models.audit import Entry, standing
 from models.db import Base, Facts
 from models.decision import Decision, DecisionKind, Verdict
 from models.onboarding import Onboarding
-from tasks.proof.faults import Fault, Kind, said
+from tasks.audit.faults import Fault, Kind, said
 
 UNTOLD: Final = object()
 """Stands for what entries of earlier releases do not tell, so that nothing can be compared with it."""
