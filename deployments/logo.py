@@ -7,8 +7,8 @@ from typing import Any
 
 from models.logo import LogoRefused
 from models.person import Language
-from tasks.logos.evidence import Reason
 from tasks.logos.find import Candidate, Found, find
+from tasks.logos.scoring import Reason
 from tasks.logos.shape import ShapedLogo, shape
 from tasks.text.i18n import Reader
 

@@ -12,8 +12,8 @@ from enum import StrEnum
 from urllib.parse import parse_qs, urlsplit
 
 from tasks.logos.cut import Part
-from tasks.logos.evidence import Reason, Sign, reason
 from tasks.logos.page import Element, Page, attribute, file_name, site_of
+from tasks.logos.scoring import Reason, Sign, reason
 
 CANDIDATES = 40
 

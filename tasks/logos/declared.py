@@ -10,8 +10,8 @@ from typing import Any
 from urllib.parse import urljoin
 
 from tasks.logos.candidate import Candidate, Sighting, addresses, is_drawn, is_picture_name
-from tasks.logos.evidence import Reason, Sign, by_folder, reason, says_logo, traps
 from tasks.logos.page import Page, attribute, file_name, folded, nodes
+from tasks.logos.scoring import Reason, Sign, by_folder, reason, says_logo, traps
 
 
 def declarations(page: Page) -> list[Sighting]:

@@ -15,16 +15,16 @@ from lxml import etree  # type: ignore[import-untyped]
 
 from tasks.logos import svg
 from tasks.logos.candidate import Candidate, Kind, merged, stem
+from tasks.logos.crawl import AT_ONCE, Visit, enter, first_page, is_file, is_thin
 from tasks.logos.cut import cut
 from tasks.logos.declared import manifest_icons
-from tasks.logos.evidence import Reason, Sign, reason
 from tasks.logos.fetch import PAGE_BYTES, Fetcher
 from tasks.logos.gather import gather
 from tasks.logos.look import Look, look
 from tasks.logos.page import Element, Page, as_xml, attribute, folded
+from tasks.logos.scoring import Reason, Sign, reason
 from tasks.logos.scripts import scripted
 from tasks.logos.styles import Styles, imports
-from tasks.logos.visit import AT_ONCE, Visit, enter, first_page, is_file, is_thin
 
 CONFIDENT = 0.7
 """From here on a logo is taken without asking anybody."""

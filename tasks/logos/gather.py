@@ -13,8 +13,8 @@ from tasks.logos import page as pages
 from tasks.logos.candidate import CANDIDATES, Candidate, Kind, Sighting, addresses, as_candidates, is_picture_name
 from tasks.logos.cut import Part
 from tasks.logos.declared import declarations
-from tasks.logos.evidence import Reason, Sign, judge, own_words, reason, says_logo
 from tasks.logos.page import Element, Page, attribute, file_name, folded
+from tasks.logos.scoring import Reason, Sign, judge, own_words, reason, says_logo
 from tasks.logos.scripts import named
 from tasks.logos.styles import Painted, Styles, urls
 

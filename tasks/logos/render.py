@@ -8,7 +8,7 @@ from xml.etree import ElementTree as ET
 
 from PIL import Image, ImageChops
 
-from tasks.logos import grounds, raster, svg
+from tasks.logos import background, raster, svg
 from tasks.logos.refusal import CannotShape, Refusal
 from tasks.untrusted.sandbox import Failed, TooCostly, answer, ask
 
@@ -137,7 +137,7 @@ def _finish(
     if min(picture.size) < raster.SIDE_LEAST // 2:
         raise CannotShape(Refusal.TOO_SMALL, *picture.size)
     raster.visible_box(picture)
-    light, dark = grounds.on_light(picture), grounds.on_dark(picture)
+    light, dark = background.on_light(picture), background.on_dark(picture)
     return Prepared(
         _packed(picture),
         markup,

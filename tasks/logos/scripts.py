@@ -11,8 +11,8 @@ from itertools import islice
 
 from tasks.logos.candidate import Candidate, Sighting
 from tasks.logos.declared import declaration
-from tasks.logos.evidence import Sign, is_white, reason, says_logo, traps
 from tasks.logos.page import Page, attribute, file_name, folded
+from tasks.logos.scoring import Sign, is_white, reason, says_logo, traps
 
 MOST = 4_000_000
 """Characters of a script that are read."""

@@ -31,7 +31,7 @@ from models.request import named
 from models.subscription import LONGEST_CLAUSE, DiscountInvalid, Interval, NoticeInvalid, Plan, PriceInvalid
 from models.text import TextTooLong
 from tasks.agreement import lifecycle, uploaded_copy
-from tasks.logos.evidence import Reason, Sign
+from tasks.logos.scoring import Reason, Sign
 from tasks.mail.compose import write
 from tasks.onboarding import corrections, decision_effects, invitations, stopping
 from tasks.onboarding.decision_effects import DayInvalid, PlanMissing

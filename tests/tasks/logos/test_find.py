@@ -11,11 +11,11 @@ from PIL import Image, ImageDraw
 
 from tasks.logos.candidate import Candidate, Kind
 from tasks.logos.cascade import Room, Scopes
-from tasks.logos.evidence import Sign
 from tasks.logos.fetch import AddressRefused, Fetched, RobotsRefused, Unreachable
 from tasks.logos.find import CONFIDENT, find
 from tasks.logos.gather import gather
 from tasks.logos.page import Page
+from tasks.logos.scoring import Sign
 from tasks.logos.shape import shape
 from tests.websites.drawn import dot
 from tests.websites.known import known

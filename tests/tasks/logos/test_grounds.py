@@ -7,7 +7,7 @@ import pytest
 from PIL import Image, ImageChops, ImageDraw, ImageFilter
 
 from models.logo import Shown
-from tasks.logos import grounds
+from tasks.logos import background
 from tasks.logos.shape import shape
 from tests.tasks.logos.artwork import ARTWORK, NAVY, RED, SIZE, WHITE, white_writing
 
@@ -41,7 +41,7 @@ def contrast(one: tuple[int, ...], other: tuple[int, ...]) -> float:
 )
 def test_dark_ink_is_lightened_for_dark_pages_and_keeps_its_hue(ink):
     given = written(ink)
-    version = grounds.on_dark(given)
+    version = background.on_dark(given)
 
     assert version.shown == Shown.LIGHTENED
     assert version.lost == 1
@@ -54,7 +54,7 @@ def test_dark_ink_is_lightened_for_dark_pages_and_keeps_its_hue(ink):
 
 
 def test_what_can_be_seen_beside_it_stays_as_it_is():
-    version = grounds.on_dark(written(NAVY, (240, 120, 20), WHITE))
+    version = background.on_dark(written(NAVY, (240, 120, 20), WHITE))
 
     assert version.shown == Shown.LIGHTENED
     assert version.picture.getpixel((175, 65)) == (240, 120, 20, 255)
@@ -62,7 +62,7 @@ def test_what_can_be_seen_beside_it_stays_as_it_is():
 
 
 def test_soft_edges_are_lightened_with_their_letters():
-    version = grounds.on_dark(ARTWORK["wordmark"])
+    version = background.on_dark(ARTWORK["wordmark"])
     dark = Image.alpha_composite(Image.new("RGBA", SIZE, DARK_PAGE), version.picture).convert("L")
 
     assert dark.getextrema()[0] >= 25  # Nothing is darker than the page: no dark fringe is left.
@@ -70,29 +70,29 @@ def test_soft_edges_are_lightened_with_their_letters():
 
 @pytest.mark.parametrize("inks", [((240, 120, 20),), ((200, 60, 60), (0, 150, 90)), ((120, 120, 120),)])
 def test_what_can_be_seen_on_both_is_left_alone(inks):
-    assert grounds.on_light(written(*inks)).shown == Shown.AS_IT_IS
-    assert grounds.on_dark(written(*inks)).shown == Shown.AS_IT_IS
+    assert background.on_light(written(*inks)).shown == Shown.AS_IT_IS
+    assert background.on_dark(written(*inks)).shown == Shown.AS_IT_IS
 
 
 def test_white_letters_on_a_dark_square_can_be_read_anywhere():
     box = ARTWORK["white letters in a box"].crop((0, 0, 270, 240))
 
-    assert grounds.on_light(box).shown == Shown.AS_IT_IS
-    assert grounds.on_dark(box).shown == Shown.AS_IT_IS
+    assert background.on_light(box).shown == Shown.AS_IT_IS
+    assert background.on_dark(box).shown == Shown.AS_IT_IS
 
 
 @pytest.mark.parametrize(
     "picture", [white_writing(), written(WHITE, (240, 120, 20))], ids=["white", "white and orange"]
 )
 def test_white_ink_gets_a_dark_plate_on_light_pages(picture):
-    version = grounds.on_light(picture)
+    version = background.on_light(picture)
 
     assert version.shown == Shown.ON_A_PLATE
     assert version.picture.getpixel((0, 0))[3] == 0  # Round corners.
     ground = version.picture.getpixel((version.picture.width // 2, 3))
     assert contrast(ground, WHITE) > 12
     assert version.picture.width <= 800
-    assert grounds.on_dark(picture).shown == Shown.AS_IT_IS
+    assert background.on_dark(picture).shown == Shown.AS_IT_IS
 
 
 def test_a_shaded_drawing_gets_a_light_plate_instead_of_becoming_its_negative():
@@ -101,15 +101,15 @@ def test_a_shaded_drawing_gets_a_light_plate_instead_of_becoming_its_negative():
     ]
     spread = [part.point(lambda v: max(0, min(90, (v - 64) * 8 + 45))) for part in shades]
 
-    version = grounds.on_dark(Image.merge("RGBA", [*spread, ARTWORK["ring and letters"].getchannel("A")]))
+    version = background.on_dark(Image.merge("RGBA", [*spread, ARTWORK["ring and letters"].getchannel("A")]))
 
     assert version.shown == Shown.ON_A_PLATE
     assert version.picture.getpixel((version.picture.width // 2, 3)) == (*WHITE, 255)
 
 
 def test_an_opaque_picture_brings_its_own_ground_along():
-    assert grounds.on_dark(Image.new("RGBA", (400, 200), NAVY)).shown == Shown.AS_IT_IS
-    assert grounds.on_light(Image.new("RGBA", (400, 200), WHITE)).shown == Shown.AS_IT_IS
+    assert background.on_dark(Image.new("RGBA", (400, 200), NAVY)).shown == Shown.AS_IT_IS
+    assert background.on_light(Image.new("RGBA", (400, 200), WHITE)).shown == Shown.AS_IT_IS
 
 
 def test_a_file_comes_back_with_its_versions_and_what_was_measured():
