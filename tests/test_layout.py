@@ -12,6 +12,11 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 RINGS = ["models", "tasks", "flows", "deployments"]
+ROOMS = [
+    *("engine", "untrusted", "text", "mail", "people", "logos"),
+    *("agreement", "onboarding", "reminders", "audit", "intake"),
+]
+"""The subjects of ``tasks``, lowest first: one may use those before it."""
 MODULES = [path.relative_to(ROOT) for ring in RINGS for path in sorted((ROOT / ring).rglob("*.py"))]
 
 
@@ -49,6 +54,28 @@ def test_imports_point_inwards_and_are_absolute(path):
     outer = RINGS[RINGS.index(path.parts[0]) + 1 :]
 
     assert known_to(path).isdisjoint([*outer, "tests", ""])
+
+
+def rooms_of(path: Path) -> set[str]:
+    """The rooms that a module of ``tasks`` imports from, whichever way it is written."""
+    names = set()
+    for node in ast.walk(tree(path)):
+        if isinstance(node, ast.ImportFrom) and node.module:
+            names |= {f"{node.module}.{alias.name}" for alias in node.names}
+        elif isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+    return {name.split(".")[1] for name in names if name.startswith("tasks.")}
+
+
+def test_every_task_is_in_a_room():
+    assert {path.parts[1] for path in of("tasks")} == {*ROOMS, "__init__.py"}
+
+
+@pytest.mark.parametrize("path", [path for path in of("tasks") if len(path.parts) > 2], ids=str)
+def test_rooms_use_those_below_them(path):
+    above = ROOMS[ROOMS.index(path.parts[1]) + 1 :]
+
+    assert rooms_of(path).isdisjoint(above)
 
 
 @pytest.mark.parametrize("path", of("models"), ids=str)
