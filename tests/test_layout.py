@@ -5,6 +5,7 @@ import re
 import subprocess
 import sys
 from fnmatch import fnmatch
+from graphlib import TopologicalSorter
 from importlib.metadata import packages_distributions
 from pathlib import Path, PurePosixPath
 
@@ -56,15 +57,15 @@ def test_imports_point_inwards_and_are_absolute(path):
     assert known_to(path).isdisjoint([*outer, "tests", ""])
 
 
-def rooms_of(path: Path) -> set[str]:
-    """The rooms that a module of ``tasks`` imports from, whichever way it is written."""
+def imported_by(path: Path) -> set[str]:
+    """All that this module imports, whichever way it is written; ``from a import b`` gives ``a`` and ``a.b``."""
     names = set()
     for node in ast.walk(tree(path)):
         if isinstance(node, ast.ImportFrom) and node.module:
-            names |= {f"{node.module}.{alias.name}" for alias in node.names}
+            names |= {node.module} | {f"{node.module}.{alias.name}" for alias in node.names}
         elif isinstance(node, ast.Import):
             names |= {alias.name for alias in node.names}
-    return {name.split(".")[1] for name in names if name.startswith("tasks.")}
+    return names
 
 
 def test_every_task_is_in_a_room():
@@ -75,7 +76,13 @@ def test_every_task_is_in_a_room():
 def test_rooms_use_those_below_them(path):
     above = ROOMS[ROOMS.index(path.parts[1]) + 1 :]
 
-    assert rooms_of(path).isdisjoint(above)
+    assert {name.split(".")[1] for name in imported_by(path) if name.startswith("tasks.")}.isdisjoint(above)
+
+
+def test_no_modules_need_each_other():
+    names = {".".join(path.with_suffix("").parts): path for path in MODULES if path.name != "__init__.py"}
+
+    TopologicalSorter({name: imported_by(path) & names.keys() for name, path in names.items()}).prepare()
 
 
 @pytest.mark.parametrize("path", of("models"), ids=str)

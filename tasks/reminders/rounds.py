@@ -28,11 +28,9 @@ from tasks.engine.retry import raise_all, side_effect
 from tasks.mail.letterheads import Turn, letterheads
 from tasks.onboarding.registration import invite, record_people
 from tasks.people.operators import question, remind_operators, tell_managers
-from tasks.reminders.waits import Batch, Held, open_waits
+from tasks.reminders.waits import TOGETHER, Batch, Held, open_waits
 
 REMINDERS_AT_ONCE = 200
-TOGETHER = timedelta(hours=1)
-"""What falls due for one person within this time is one mail."""
 
 
 @dataclass

@@ -20,7 +20,9 @@ from models.decision import Decision
 from models.onboarding import Onboarding, Reminder, StepName
 from models.person import Person
 from models.schedule import Reach, next_reachable, now
-from tasks.reminders.rounds import TOGETHER
+
+TOGETHER = timedelta(hours=1)
+"""What falls due for one person within this time is one mail."""
 
 
 class Held(StrEnum):

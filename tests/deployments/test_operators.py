@@ -12,8 +12,8 @@ from models.decision import Decision
 from models.exchange import MOST_ATTEMPTS, Incoming
 from models.person import Account
 from models.schedule import now
+from tasks.people import operators as tasks
 from tasks.people import sessions
-from tasks.people.membership import operators as tasks
 from tasks.people.operators import today
 from tests import factories
 from tests.deployments.test_board import Browser, text

@@ -25,7 +25,8 @@ from tasks.mail.address_holds import note_bounce
 from tasks.onboarding import corrections, decision_effects, registration, stopping
 from tasks.people import addresses, sessions
 from tasks.people.operators import escalate_overdue, tell_new
-from tasks.reminders.rounds import cadences, send_reminders, snooze
+from tasks.reminders import cadences, snooze
+from tasks.reminders.rounds import send_reminders
 from tests import factories
 from tests.locks import interleaved, locked_by, watched
 

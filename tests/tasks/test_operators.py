@@ -18,7 +18,8 @@ from models.settings import settings
 from tasks.mail import delivery
 from tasks.mail.compose import write
 from tasks.people import operators, sessions
-from tasks.reminders.rounds import cadences, send_reminders
+from tasks.reminders import cadences
+from tasks.reminders.rounds import send_reminders
 from tests import factories
 from tests.factories import at_once, everything
 

@@ -9,7 +9,8 @@ from models.person import AccessEnded, Account, Person, Role
 from models.request import Named
 from tasks.onboarding import registration
 from tasks.onboarding.invitations import add_caseworkers, add_clients, resend
-from tasks.people.membership import RESUMED_A_DAY, Needed, NotActive, ResumedOften, pause, resume, sessions, withdraw
+from tasks.people import sessions
+from tasks.people.membership import RESUMED_A_DAY, Needed, NotActive, ResumedOften, pause, resume, withdraw
 from tests.factories import (
     PASSWORD,
     advance,

@@ -30,7 +30,8 @@ from tasks.onboarding import corrections, decision_effects, firm_page, invitatio
 from tasks.people import addresses, membership
 from tasks.people.operators import escalate_overdue
 from tasks.people.sessions import Manners
-from tasks.reminders.rounds import send_reminders, snooze
+from tasks.reminders import snooze
+from tasks.reminders.rounds import send_reminders
 from tests import factories
 from tests.factories import FROM, PASSWORD, case, firm_of, picture, standing
 from tests.signing import scanned
