@@ -221,7 +221,7 @@ def quick(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch):
 
 
 @pytest.fixture(autouse=True, scope="module")
-def swept(request: pytest.FixtureRequest):
+def left_by_servers(request: pytest.FixtureRequest):
     """What servers and their clients leave to the garbage collector goes here, not as a fault of some later test."""
     yield
     if Path(request.fspath).parent in TOGETHER:
