@@ -2,7 +2,7 @@
 
 from prefect import flow
 
-from models.exchange import Urgency
+from models.outbox import Urgency
 from tasks.mail.delivery import deliver_outbox
 
 

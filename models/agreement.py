@@ -19,8 +19,8 @@ from models.db import Base, Facts, Instant, Key
 from models.decision import Decision, DecisionKind, Verdict, drop_mails
 from models.document import Document
 from models.errors import N_, NotFound, ProvisionError
-from models.exchange import MailKind, Outgoing
 from models.onboarding import Onboarding, Reminder, StepName
+from models.outbox import MailKind, Outgoing
 from models.person import Language, Person, Role
 from models.schedule import end_of_day
 from models.settings import settings

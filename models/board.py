@@ -17,11 +17,12 @@ from sqlalchemy.orm import Session, aliased
 from models.cadence import Level, Pause, WaitKind
 from models.db import Facts
 from models.decision import VERDICTS, Decision, DecisionKind, Verdict
-from models.exchange import Incoming, Outgoing
 from models.firm import Firm, LineOfBusiness, spellings
+from models.inbox import Incoming
 from models.link import Link
 from models.mail_server import MailServer
 from models.onboarding import STUCK_AFTER, Onboarding, Party, Reminder, Step, StepName, StepState
+from models.outbox import Outgoing
 from models.person import Person
 from models.schedule import days_since, now, working_days_before
 from models.settings import settings

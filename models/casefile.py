@@ -19,11 +19,11 @@ from models.db import Facts
 from models.decision import Decision
 from models.document import Document
 from models.errors import NotFound
-from models.exchange import MailKind, Outgoing
 from models.firm import Firm
 from models.link import Link
 from models.logo import Logo, LogoPermission, LogoSource
 from models.onboarding import Onboarding, Party, Step, StepName, StepState
+from models.outbox import MailKind, Outgoing
 from models.person import Language, Person, Role
 from models.schedule import Land, now
 from models.subscription import Interval, NoticeUnit, Plan, Subscription

@@ -11,9 +11,9 @@ from models.agreement import Agreement
 from models.code import Code
 from models.db import Base, reading, transaction
 from models.decision import Decision, DecisionKind
-from models.exchange import Outgoing
 from models.link import Link, Purpose
 from models.onboarding import Onboarding
+from models.outbox import Outgoing
 from models.person import Account, AddressForm, Language, Person, Role, hash_password
 from models.request import Named, OnboardingRequest
 from models.schedule import now

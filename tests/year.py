@@ -16,9 +16,9 @@ from models.cadence import Follow, WaitKind
 from models.db import reading, transaction
 from models.decision import Decision, DecisionKind
 from models.document import Document
-from models.exchange import MailKind, Outgoing
 from models.firm import Firm
 from models.onboarding import Onboarding, Reminder, StepName
+from models.outbox import MailKind, Outgoing
 from models.person import Language, Person, Role
 from models.schedule import Hours, Land
 from tasks.agreement.lifecycle import mail_agreement

@@ -6,7 +6,7 @@ from models.board import CaseState, Trouble
 from models.casefile import MailState
 from models.decision import DecisionKind, Verdict
 from models.errors import N_
-from models.exchange import MailKind
+from models.outbox import MailKind
 from models.subscription import Interval, Plan
 from tasks.text.i18n import Reader
 

@@ -31,7 +31,7 @@ from deployments.web.visit import Visiting
 from models.company_id import FIRST, LAST
 from models.db import transaction
 from models.errors import ProvisionError
-from models.exchange import Incoming
+from models.inbox import Incoming
 from models.person import email_address
 from models.request import OnboardingRequest
 from models.schedule import now

@@ -15,11 +15,11 @@ from models.db import Facts, reading, transaction
 from models.decision import Decision, DecisionKind, Verdict
 from models.document import Document
 from models.errors import N_, NotFound, ProvisionError
-from models.exchange import MailKind, Outgoing
 from models.firm import Firm, LineOfBusiness
 from models.link import Link, Purpose
 from models.logo import Logo
 from models.onboarding import Onboarding, Party, Reminder, Standing, StepName
+from models.outbox import MailKind, Outgoing
 from models.person import Person, Role
 from models.schedule import now, today
 from models.settings import settings

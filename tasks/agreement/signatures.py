@@ -12,9 +12,9 @@ from models.agreement import Agreement, SignedHow
 from models.audit import Actor, record
 from models.db import Facts
 from models.document import Document
-from models.exchange import MailKind, Outgoing
 from models.link import Link, Purpose
 from models.onboarding import Onboarding
+from models.outbox import MailKind, Outgoing
 from models.person import Person
 from tasks.agreement.uploaded_copy import names_them
 from tasks.mail.letterheads import letterhead

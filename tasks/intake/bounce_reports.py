@@ -19,7 +19,7 @@ from html import unescape
 from typing import Any
 
 from models.db import Facts, transaction
-from models.exchange import Incoming
+from models.inbox import Incoming
 from models.schedule import now
 from models.text import one_line, paragraphs
 from tasks.intake.events import handle

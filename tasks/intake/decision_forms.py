@@ -12,8 +12,8 @@ from models.cadence import WaitKind
 from models.db import reading, transaction
 from models.decision import Decision, DecisionKind
 from models.document import Doubt
-from models.exchange import Incoming
 from models.firm import Firm
+from models.inbox import Incoming
 from models.onboarding import Onboarding
 from models.person import Language
 from models.schedule import now

@@ -7,7 +7,7 @@ from prefect.logging import get_logger
 from models.audit import HOUSE, record
 from models.db import Facts, reading, transaction
 from models.errors import ProvisionError
-from models.exchange import Incoming
+from models.inbox import Incoming
 from models.request import OnboardingRequest
 from models.schedule import now
 from tasks.agreement.responses import decline_by_notice, sign_by_notice

@@ -10,10 +10,10 @@ from models.db import Facts, reading, transaction
 from models.decision import Decision, DecisionKind, Verdict
 from models.document import Document
 from models.errors import NotFound, ProvisionError
-from models.exchange import MailKind, Outgoing
 from models.firm import website_address
 from models.logo import Logo, LogoChoiceMissing, LogoChosen, LogoPermission, LogoRefused, LogoReport, LogoSource
 from models.onboarding import Onboarding, Party, Reminder, Standing, StepName
+from models.outbox import MailKind, Outgoing
 from models.person import Person, Role
 from models.request import WebsiteMissing
 from models.schedule import now

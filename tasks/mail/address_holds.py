@@ -9,8 +9,8 @@ from models.agreement import Agreement
 from models.audit import record
 from models.db import Facts, transaction
 from models.decision import Decision, DecisionKind
-from models.exchange import Outgoing
 from models.onboarding import Onboarding
+from models.outbox import Outgoing
 from models.person import Person, Role, email_address
 from models.schedule import now
 

@@ -26,10 +26,10 @@ from models.code import Code
 from models.db import Facts, reading, transaction
 from models.decision import Decision
 from models.document import Document
-from models.exchange import MailKind, Outgoing, Urgency
 from models.link import Link
 from models.mail_server import MailServer
 from models.onboarding import Onboarding
+from models.outbox import MailKind, Outgoing, Urgency
 from models.person import Person
 from models.schedule import now
 from models.settings import settings

@@ -6,8 +6,8 @@ from models.audit import evidence, record
 from models.company_id import CompanyIdPool
 from models.db import transaction
 from models.decision import Decision, DecisionKind
-from models.exchange import MailKind, Outgoing
 from models.onboarding import Onboarding, Party, Reminder, Standing, StepName
+from models.outbox import MailKind, Outgoing
 from models.person import Person, Role
 from models.schedule import now
 from tasks.engine.retry import side_effect

@@ -11,10 +11,10 @@ from models.cadence import Cadences
 from models.db import Facts, transaction
 from models.decision import Decision, DecisionKind, Verdict
 from models.errors import N_, ProvisionError
-from models.exchange import Outgoing
 from models.link import Link
 from models.onboarding import Onboarding, Reminder
 from models.operator import operator_name
+from models.outbox import Outgoing
 from models.person import Account, Person, Role
 from models.schedule import local_day, now
 from models.subscription import Change, Interval, Plan, Subscription

@@ -9,11 +9,11 @@ from sqlalchemy.orm import Session
 from models.agreement import Agreement, AgreementSent
 from models.audit import evidence, record
 from models.db import Facts, reading, transaction
-from models.exchange import MailKind, Outgoing
 from models.firm import Firm
 from models.link import Link, Purpose
 from models.logo import Logo, LogoPermission
 from models.onboarding import Onboarding, Reminder, Step
+from models.outbox import MailKind, Outgoing
 from models.person import Account, Person, Role
 from models.schedule import Land, now
 from models.settings import settings

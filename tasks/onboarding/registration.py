@@ -14,10 +14,10 @@ from models.client import ClientContact
 from models.db import Facts, reading, transaction
 from models.decision import Decision, DecisionKind, drop_mails
 from models.errors import N_, NotFound, ProvisionError
-from models.exchange import MailKind, Outgoing
 from models.firm import Firm
 from models.link import Link, LinkUsed, Purpose
 from models.onboarding import Onboarding, Party, Reminder, Standing, StepName
+from models.outbox import MailKind, Outgoing
 from models.person import (
     Account,
     AccountElsewhere,

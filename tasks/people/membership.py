@@ -12,9 +12,9 @@ from models.client import Client, ClientContact
 from models.db import Facts, reading, transaction
 from models.decision import Decision, drop_mails
 from models.errors import N_, NotFound, ProvisionError
-from models.exchange import MailKind, Outgoing
 from models.link import Link
 from models.onboarding import Onboarding, Reminder
+from models.outbox import MailKind, Outgoing
 from models.person import Account, Person, Role
 from models.schedule import now
 from tasks.mail.address_holds import ask_for_addresses

@@ -10,10 +10,10 @@ from sqlalchemy.orm import Session
 from models.audit import record_each
 from models.cadence import Cadences
 from models.db import Facts, reading, transaction
-from models.exchange import MailKind, Outgoing
 from models.firm import Firm, german_postcode
 from models.link import Link, LinkUsed, Purpose
 from models.onboarding import Onboarding, Reminder
+from models.outbox import MailKind, Outgoing
 from models.person import (
     AccessEnded,
     Account,

@@ -13,7 +13,7 @@ from sqlalchemy import insert, text
 
 from models.company_id import FIRST, LAST, CompanyIdPool, Move
 from models.db import reading, transaction
-from models.exchange import MailKind, Outgoing
+from models.outbox import MailKind, Outgoing
 from models.person import Person, Role
 from models.schedule import now
 from tasks.mail.delivery import deliver_due

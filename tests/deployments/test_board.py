@@ -21,10 +21,11 @@ from models.casefile import MailState, case_detail
 from models.db import reading, transaction
 from models.decision import VERDICTS, AnsweredAlready, Decision, DecisionKind, Verdict
 from models.document import Document
-from models.exchange import MOST_ATTEMPTS, Incoming, MailKind, Outgoing
+from models.inbox import MOST_ATTEMPTS, Incoming
 from models.link import Link, Purpose
 from models.logo import Logo, LogoPermission, LogoReport
 from models.onboarding import Onboarding
+from models.outbox import MailKind, Outgoing
 from models.person import Role
 from models.schedule import now
 from models.settings import settings

@@ -9,9 +9,9 @@ from deployments.web.pages import case as pages
 from models.audit import trail
 from models.db import reading, transaction
 from models.decision import Decision
-from models.exchange import MailKind, Outgoing
 from models.link import Link, Purpose
 from models.onboarding import STUCK_AFTER, Onboarding, Reminder
+from models.outbox import MailKind, Outgoing
 from models.person import Person, Role
 from models.schedule import now
 from tasks.mail.address_holds import bounced

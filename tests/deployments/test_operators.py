@@ -9,7 +9,7 @@ from sqlalchemy import select
 from models.audit import HOUSE, newest
 from models.db import reading, transaction
 from models.decision import Decision
-from models.exchange import MOST_ATTEMPTS, Incoming
+from models.inbox import MOST_ATTEMPTS, Incoming
 from models.person import Account
 from models.schedule import now
 from tasks.people import operators as tasks

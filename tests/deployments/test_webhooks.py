@@ -15,7 +15,7 @@ from sqlalchemy import select, text
 from deployments.web import webhooks
 from deployments.web.webhooks import BODY_MOST, EXAMPLES, example
 from models.db import reading, transaction
-from models.exchange import Incoming
+from models.inbox import Incoming
 from models.settings import settings
 
 OLD = "whsec_" + base64.b64encode(b"the key that is going out of use").decode()

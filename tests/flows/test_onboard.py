@@ -11,7 +11,7 @@ from flows.onboard import onboard
 from flows.receive import receive
 from flows.sweep import sweep
 from models.db import transaction
-from models.exchange import Incoming
+from models.inbox import Incoming
 from models.link import Purpose
 from models.onboarding import Onboarding, StepName
 from models.schedule import now

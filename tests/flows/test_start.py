@@ -15,9 +15,9 @@ from flows.onboard import onboard
 from flows.remind import remind
 from flows.start import start
 from models.db import transaction
-from models.exchange import Outgoing
 from models.logo import Logo, public_logo
 from models.onboarding import Onboarding
+from models.outbox import Outgoing
 from models.person import Person, Role
 from tests import factories
 

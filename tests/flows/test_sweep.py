@@ -7,7 +7,7 @@ from sqlalchemy import text
 
 from flows.sweep import sweep
 from models.db import transaction
-from models.exchange import Incoming
+from models.inbox import Incoming
 from models.schedule import now
 from tests import factories
 

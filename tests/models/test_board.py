@@ -13,10 +13,10 @@ from models.db import engine, reading, transaction
 from models.decision import Decision, DecisionKind
 from models.document import Document
 from models.errors import NotFound
-from models.exchange import MailKind, Outgoing
 from models.firm import Firm, LineOfBusiness
 from models.link import Link, Purpose
 from models.onboarding import STUCK_AFTER, Onboarding, Party, Reminder, StepName
+from models.outbox import MailKind, Outgoing
 from models.person import Language, Person, Role
 from models.schedule import now, working_days_before
 from models.settings import settings

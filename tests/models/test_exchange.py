@@ -4,7 +4,8 @@ import pytest
 from sqlalchemy import select
 
 from models.db import reading, transaction
-from models.exchange import MOST_ATTEMPTS, Incoming, MailKind, Outgoing
+from models.inbox import MOST_ATTEMPTS, Incoming
+from models.outbox import MailKind, Outgoing
 from models.person import Account, AddressForm, Language, Person
 from tests.factories import at_once, opened
 

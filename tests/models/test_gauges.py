@@ -7,9 +7,10 @@ from sqlalchemy import event, select, update
 from models import gauges
 from models.db import reading, transaction
 from models.decision import Decision
-from models.exchange import MOST_ATTEMPTS, Incoming, MailKind, Outgoing
 from models.gauges import Count
+from models.inbox import MOST_ATTEMPTS, Incoming
 from models.onboarding import STUCK_AFTER, Onboarding, Reminder
+from models.outbox import MailKind, Outgoing
 from models.schedule import now
 from tests.factories import advance, opened, signed, with_organiser
 

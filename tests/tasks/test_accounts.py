@@ -6,9 +6,9 @@ from sqlalchemy import select
 from models.audit import trail
 from models.db import reading, transaction
 from models.decision import Decision
-from models.exchange import Outgoing
 from models.link import Link, LinkExpired, LinkReplaced, LinkUsed, Purpose
 from models.onboarding import AgreementFirst, Reminder, StepName
+from models.outbox import Outgoing
 from models.passwords import PasswordNamesYou, PasswordTooShort
 from models.person import Account, AddressForm, Language, NameMissing, Person, Role, SignInRefused
 from models.request import Named

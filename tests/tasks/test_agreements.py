@@ -11,10 +11,10 @@ from models.audit import trail
 from models.db import reading
 from models.decision import AnsweredAlready, Decision
 from models.document import Document
-from models.exchange import MailKind, Outgoing
 from models.firm import LineOfBusiness
 from models.link import Link, Purpose
 from models.onboarding import Reminder, StepName
+from models.outbox import MailKind, Outgoing
 from models.request import Named
 from models.settings import settings
 from tasks.agreement import finalize, lifecycle, responses, signing

@@ -5,8 +5,8 @@ from sqlalchemy import select
 
 from models.db import reading
 from models.decision import Decision
-from models.exchange import Outgoing
 from models.link import LinkReplaced, LinkUsed, Purpose
+from models.outbox import Outgoing
 from models.person import AddressInvalid, Person
 from tasks.mail.address_holds import note_bounce
 from tasks.onboarding import registration

@@ -4,10 +4,10 @@ from sqlalchemy import func, select
 from models.audit import first_broken, trail
 from models.db import reading
 from models.decision import AnsweredAlready, Decision
-from models.exchange import Outgoing
 from models.firm import Firm
 from models.link import Purpose
 from models.onboarding import Onboarding, Stopped
+from models.outbox import Outgoing
 from models.person import Language, Person, Role
 from models.request import Named
 from models.subscription import Subscription

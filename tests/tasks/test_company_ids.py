@@ -5,8 +5,8 @@ from models.audit import trail
 from models.company_id import CompanyIdPool
 from models.db import reading, transaction
 from models.decision import Decision
-from models.exchange import Outgoing
 from models.firm import Firm, NothingOffered
+from models.outbox import Outgoing
 from tasks.onboarding.company_ids import settle_details
 from tasks.onboarding.firm_page import choose_number
 from tests.factories import advance, at_once, case, decide, everything, firm_of, opened, outbox, standing

@@ -13,8 +13,8 @@ from pypdf import PdfReader
 from models.audit import trail
 from models.db import reading
 from models.document import Document
-from models.exchange import Outgoing
 from models.link import Purpose
+from models.outbox import Outgoing
 from models.settings import settings
 from tasks.agreement import finalize, lifecycle, rendering, responses, seal, signing
 from tasks.untrusted.sandbox import TooCostly

@@ -11,8 +11,8 @@ from sqlalchemy import select
 from models.agreement import Agreement, Expired
 from models.code import Code
 from models.db import reading
-from models.exchange import Outgoing
 from models.link import Link, LinkExpired, Purpose
+from models.outbox import Outgoing
 from models.schedule import now
 from tasks.agreement import lifecycle, signing
 from tasks.mail.compose import write

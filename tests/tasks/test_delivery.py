@@ -21,11 +21,11 @@ from models.board import mail_trouble
 from models.db import transaction
 from models.decision import Decision, DecisionKind
 from models.document import Document
-from models.exchange import MailKind, Outgoing, Urgency
 from models.firm import Firm, LineOfBusiness
 from models.link import Link, Purpose
 from models.mail_server import offers_smtputf8
 from models.onboarding import Onboarding
+from models.outbox import MailKind, Outgoing, Urgency
 from models.person import AddressForm, Language, Person, Role
 from models.schedule import now
 from models.settings import Settings, settings

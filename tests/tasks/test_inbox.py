@@ -3,7 +3,7 @@ from sqlalchemy import func, select
 
 from models.db import reading, transaction
 from models.decision import Decision
-from models.exchange import MOST_ATTEMPTS, Incoming
+from models.inbox import MOST_ATTEMPTS, Incoming
 from models.onboarding import Onboarding, StepName
 from models.person import Account
 from models.schedule import now

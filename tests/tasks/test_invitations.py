@@ -6,9 +6,9 @@ from models.client import Client, ClientContact
 from models.db import reading
 from models.decision import Decision
 from models.errors import ProvisionError
-from models.exchange import Outgoing
 from models.link import Purpose
 from models.onboarding import AgreementFirst, Reminder, StepName
+from models.outbox import Outgoing
 from models.person import NoLongerInvited, Person, Role
 from models.request import AddressTwice, Named
 from models.settings import settings

@@ -13,9 +13,9 @@ from models.cadence import Follow, Level, WaitKind
 from models.db import reading, transaction
 from models.decision import Decision
 from models.errors import ProvisionError
-from models.exchange import Outgoing
 from models.link import Link, Purpose, later_token
 from models.onboarding import Onboarding, Reminder, StepName
+from models.outbox import Outgoing
 from models.person import Account, Person, Role
 from models.request import Named
 from models.schedule import now

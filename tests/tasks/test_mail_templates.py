@@ -15,9 +15,9 @@ from sqlalchemy import select
 from models.code import Code
 from models.db import reading
 from models.document import Document
-from models.exchange import MailKind, Outgoing
 from models.link import Link, Purpose
 from models.logo import public_logo
+from models.outbox import MailKind, Outgoing
 from models.person import AddressForm, Language
 from models.schedule import now
 from models.settings import settings

@@ -9,8 +9,8 @@ from models.audit import HOUSE, Entry, first_broken, trail
 from models.cadence import Level
 from models.db import reading, transaction
 from models.decision import Decision, DecisionKind
-from models.exchange import Outgoing
 from models.operator import AbsenceInvalid, DeputyUnfit, LastManager, OperatorAlready
+from models.outbox import Outgoing
 from models.passwords import PasswordNamesYou
 from models.person import Account, AddressForm, Language, hash_password
 from models.schedule import now

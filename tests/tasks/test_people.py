@@ -3,8 +3,8 @@ from sqlalchemy import select
 
 from models.audit import trail
 from models.db import reading, transaction
-from models.exchange import Outgoing
 from models.link import LinkUsed, Purpose
+from models.outbox import Outgoing
 from models.person import AccessEnded, Account, Person, Role
 from models.request import Named
 from tasks.onboarding import registration

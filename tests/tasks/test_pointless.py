@@ -11,9 +11,9 @@ from models.audit import trail
 from models.cadence import Level, Pause
 from models.db import reading, transaction
 from models.decision import Decision, DecisionKind
-from models.exchange import MailKind, Outgoing
 from models.link import Purpose, later_token
 from models.onboarding import Onboarding, Reminder, StepName
+from models.outbox import MailKind, Outgoing
 from models.person import Account, Person, Role
 from models.request import Named
 from models.schedule import Land, now

@@ -8,9 +8,9 @@ from sqlalchemy import insert, select, update
 from models.audit import first_broken, trail
 from models.cadence import Follow, FollowUnfit, Level, WaitKind
 from models.db import reading, transaction
-from models.exchange import Outgoing
 from models.link import Link, Purpose
 from models.onboarding import Onboarding, Reminder, StepName
+from models.outbox import Outgoing
 from models.person import Person, Role
 from models.request import Named
 from models.schedule import Hours, now

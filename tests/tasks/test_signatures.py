@@ -10,10 +10,10 @@ from models.audit import HOUSE, trail
 from models.cadence import Follow, Level, WaitKind
 from models.db import reading, transaction
 from models.decision import Decision
-from models.exchange import Outgoing
 from models.firm import LineOfBusiness
 from models.link import Purpose
 from models.operator import OperatorNameMissing
+from models.outbox import Outgoing
 from models.person import Account, AddressForm, Language, Person, Role
 from models.schedule import Hours, Land, now
 from tasks.agreement import responses

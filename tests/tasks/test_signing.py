@@ -26,9 +26,9 @@ from models.db import reading, transaction
 from models.decision import Decision
 from models.document import Document
 from models.errors import NotFound
-from models.exchange import MailKind, Outgoing
 from models.link import Link, LinkExpired, LinkUnknown, Purpose
 from models.onboarding import Reminder, StepName
+from models.outbox import MailKind, Outgoing
 from models.person import NameMissing, Person
 from models.schedule import now
 from models.settings import settings

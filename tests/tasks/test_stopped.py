@@ -14,10 +14,10 @@ from models.company_id import CompanyIdPool
 from models.db import reading, transaction
 from models.decision import Decision, DecisionKind
 from models.errors import ProvisionError
-from models.exchange import MailKind, Outgoing
 from models.firm import LineOfBusiness
 from models.link import Link, Purpose, later_token
 from models.onboarding import Onboarding, Reminder, StepState
+from models.outbox import MailKind, Outgoing
 from models.person import Person, Role
 from models.request import Named
 from models.schedule import Land, now

@@ -11,8 +11,8 @@ from models.audit import trail
 from models.casefile import case_detail
 from models.db import reading
 from models.decision import Decision
-from models.exchange import Outgoing
 from models.link import Link, Purpose
+from models.outbox import Outgoing
 from models.person import AddressForm, Language
 from models.subscription import DiscountInvalid, NoticeInvalid, PriceInvalid
 from tasks.agreement import export, lifecycle, responses

@@ -22,10 +22,10 @@ from models.db import reading
 from models.decision import Decision, DecisionKind, Verdict
 from models.document import Doubt
 from models.errors import N_, NotFound, ProvisionError
-from models.exchange import Outgoing
 from models.firm import BusinessMissing, FirmNameMissing, LineOfBusiness
 from models.logo import LogoChoiceMissing
 from models.operator import OperatorNameMissing
+from models.outbox import Outgoing
 from models.person import AddressInvalid, NameMissing, Person
 from models.request import named
 from models.subscription import LONGEST_CLAUSE, DiscountInvalid, Interval, NoticeInvalid, Plan, PriceInvalid
