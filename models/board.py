@@ -21,9 +21,10 @@ from models.firm import Firm, LineOfBusiness, spellings
 from models.inbox import Incoming
 from models.link import Link
 from models.mail_server import MailServer
-from models.onboarding import STUCK_AFTER, Onboarding, Party, Reminder, Step, StepName, StepState
+from models.onboarding import STUCK_AFTER, Onboarding, Party, Step, StepName, StepState
 from models.outbox import Outgoing
 from models.person import Person
+from models.reminder import Reminder
 from models.schedule import days_since, now, working_days_before
 from models.settings import settings
 

@@ -14,8 +14,9 @@ from models.audit import record
 from models.cadence import Cadences, WaitKind
 from models.db import Base, Facts, Instant, Key
 from models.errors import N_, NotFound, ProvisionError
-from models.onboarding import Onboarding, Reminder
+from models.onboarding import Onboarding
 from models.outbox import Outgoing
+from models.reminder import Reminder
 from models.schedule import Reach
 from models.text import fitting, paragraphs
 

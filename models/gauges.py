@@ -11,8 +11,9 @@ from models.cadence import WaitKind
 from models.decision import Decision
 from models.inbox import MOST_ATTEMPTS, Incoming
 from models.mail_server import MailServer
-from models.onboarding import STUCK_AFTER, Onboarding, Reminder, Step, StepState
+from models.onboarding import STUCK_AFTER, Onboarding, Step, StepState
 from models.outbox import NOT_ARRIVED, MailKind, Outgoing
+from models.reminder import Reminder
 
 AGES = {"hour": timedelta(hours=1), "day": timedelta(days=1), "week": timedelta(days=7), "month": timedelta(days=30)}
 """How old something is at most, by the name of the class; what is older is ``older``."""

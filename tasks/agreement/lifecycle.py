@@ -18,9 +18,10 @@ from models.errors import N_, NotFound, ProvisionError
 from models.firm import Firm, LineOfBusiness
 from models.link import Link, Purpose
 from models.logo import Logo
-from models.onboarding import Onboarding, Party, Reminder, Standing, StepName
+from models.onboarding import Onboarding, Party, Standing, StepName
 from models.outbox import MailKind, Outgoing
 from models.person import Person, Role
+from models.reminder import Reminder
 from models.schedule import now, today
 from models.settings import settings
 from models.subscription import Subscription

@@ -26,9 +26,10 @@ from models.db import Facts, transaction
 from models.decision import drop_mails
 from models.document import Document
 from models.errors import N_, NotFound, ProvisionError
-from models.onboarding import Onboarding, Party, Reminder, StepName
+from models.onboarding import Onboarding, Party, StepName
 from models.outbox import MailKind, Outgoing
 from models.person import Person, Role
+from models.reminder import Reminder
 from models.request import named
 from models.schedule import now
 from models.text import fitting, one_line

@@ -12,9 +12,10 @@ from models.document import Document
 from models.errors import NotFound, ProvisionError
 from models.firm import website_address
 from models.logo import Logo, LogoChoiceMissing, LogoChosen, LogoPermission, LogoRefused, LogoReport, LogoSource
-from models.onboarding import Onboarding, Party, Reminder, Standing, StepName
+from models.onboarding import Onboarding, Party, Standing, StepName
 from models.outbox import MailKind, Outgoing
 from models.person import Person, Role
+from models.reminder import Reminder
 from models.request import WebsiteMissing
 from models.schedule import now
 from models.text import fitting, one_line

@@ -12,9 +12,10 @@ from models.db import Facts, reading, transaction
 from models.firm import Firm
 from models.link import Link, Purpose
 from models.logo import Logo, LogoPermission
-from models.onboarding import Onboarding, Reminder, Step
+from models.onboarding import Onboarding, Step
 from models.outbox import MailKind, Outgoing
 from models.person import Account, Person, Role
+from models.reminder import Reminder
 from models.schedule import Land, now
 from models.settings import settings
 from models.subscription import Subscription

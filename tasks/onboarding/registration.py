@@ -16,7 +16,7 @@ from models.decision import Decision, DecisionKind, drop_mails
 from models.errors import N_, NotFound, ProvisionError
 from models.firm import Firm
 from models.link import Link, LinkUsed, Purpose
-from models.onboarding import Onboarding, Party, Reminder, Standing, StepName
+from models.onboarding import Onboarding, Party, Standing, StepName
 from models.outbox import MailKind, Outgoing
 from models.person import (
     Account,
@@ -32,6 +32,7 @@ from models.person import (
     hash_password,
     verify_password,
 )
+from models.reminder import Reminder
 from models.request import Named
 from models.schedule import now
 from tasks.agreement.lifecycle import mail_agreement, send_anew

@@ -10,9 +10,10 @@ from models.cadence import Cadences, WaitKind
 from models.db import transaction
 from models.decision import Decision, DecisionKind, Verdict, drop_mails
 from models.errors import N_, ProvisionError
-from models.onboarding import Onboarding, Reminder, StepName
+from models.onboarding import Onboarding, StepName
 from models.outbox import OUTLIVES_CASE, MailKind, Outgoing
 from models.person import Person, Role
+from models.reminder import Reminder
 from models.schedule import now
 from models.text import fitting, paragraphs
 from tasks.agreement.lifecycle import mail_agreement

@@ -12,7 +12,7 @@ from models.cadence import Cadences
 from models.db import Facts, reading, transaction
 from models.firm import Firm, german_postcode
 from models.link import Link, LinkUsed, Purpose
-from models.onboarding import Onboarding, Reminder
+from models.onboarding import Onboarding
 from models.outbox import MailKind, Outgoing
 from models.person import (
     AccessEnded,
@@ -26,6 +26,7 @@ from models.person import (
     hash_password,
     verify_password,
 )
+from models.reminder import Reminder
 from models.schedule import Hours, Land, now, time_zone
 
 

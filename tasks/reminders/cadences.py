@@ -19,8 +19,9 @@ from models.cadence import (
 )
 from models.db import Facts, transaction
 from models.decision import Decision, DecisionKind
-from models.onboarding import Onboarding, Reminder
+from models.onboarding import Onboarding
 from models.person import Person
+from models.reminder import Reminder
 from models.schedule import now
 from models.text import fitting, one_line
 

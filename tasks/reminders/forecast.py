@@ -13,8 +13,8 @@ from models.cadence import (
 )
 from models.db import reading
 from models.errors import N_, ProvisionError
-from models.onboarding import Reminder
 from models.person import Person
+from models.reminder import Reminder
 from models.schedule import LOCAL_ZONE, Reach, next_reachable, now, today
 from tasks.reminders.waits import Batch, open_waits
 

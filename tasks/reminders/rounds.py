@@ -18,9 +18,10 @@ from models.cadence import (
 from models.db import reading, transaction
 from models.decision import Decision, DecisionKind, silence_key
 from models.firm import Firm
-from models.onboarding import Onboarding, Reminder, StepName
+from models.onboarding import Onboarding, StepName
 from models.outbox import MailKind, Outgoing
 from models.person import Person, Role
+from models.reminder import Reminder
 from models.schedule import Reach, local_day, next_reachable, now
 from tasks.agreement.lifecycle import mail_agreement
 from tasks.engine.passes import kick_mail

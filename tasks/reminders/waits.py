@@ -17,8 +17,9 @@ from models.cadence import (
     WaitKind,
 )
 from models.decision import Decision
-from models.onboarding import Onboarding, Reminder, StepName
+from models.onboarding import Onboarding, StepName
 from models.person import Person
+from models.reminder import Reminder
 from models.schedule import Reach, next_reachable, now
 
 TOGETHER = timedelta(hours=1)

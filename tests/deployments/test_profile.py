@@ -7,8 +7,8 @@ from deployments.web import security
 from models.audit import trail
 from models.db import reading
 from models.link import Purpose
-from models.onboarding import Reminder
 from models.person import Person, Role
+from models.reminder import Reminder
 from models.request import Named
 from models.schedule import Hours, Land
 from tasks.onboarding import invitations

@@ -20,7 +20,7 @@ from models.cadence import (
     most_of,
 )
 from models.db import reading, transaction
-from models.onboarding import SHORTEST_GAP, Reminder
+from models.reminder import SHORTEST_GAP, Reminder
 from models.schedule import Hours, Reach, next_reachable, now
 from tests.factories import advance, firm_of, opened
 from tests.models.test_schedule import REACHES, may_be_written_to

@@ -9,8 +9,9 @@ from models.db import reading, transaction
 from models.decision import Decision
 from models.gauges import Count
 from models.inbox import MOST_ATTEMPTS, Incoming
-from models.onboarding import STUCK_AFTER, Onboarding, Reminder
+from models.onboarding import STUCK_AFTER, Onboarding
 from models.outbox import MailKind, Outgoing
+from models.reminder import Reminder
 from models.schedule import now
 from tests.factories import advance, opened, signed, with_organiser
 

@@ -7,8 +7,8 @@ from models.audit import trail
 from models.db import reading, transaction
 from models.firm import NothingOffered, PostcodeInvalid
 from models.link import Purpose
-from models.onboarding import Reminder
 from models.person import Person, Role
+from models.reminder import Reminder
 from models.schedule import Land
 from tasks.onboarding.firm_page import by_progress_link, choose_number, complete_details, overview
 from tests.factories import advance, case, everything, firm_of, opened, standing, token, with_client

@@ -7,9 +7,10 @@ from models.db import reading
 from models.decision import Decision
 from models.errors import ProvisionError
 from models.link import Purpose
-from models.onboarding import AgreementFirst, Reminder, StepName
+from models.onboarding import AgreementFirst, StepName
 from models.outbox import Outgoing
 from models.person import NoLongerInvited, Person, Role
+from models.reminder import Reminder
 from models.request import AddressTwice, Named
 from models.settings import settings
 from tasks.mail.address_holds import note_bounce

@@ -9,9 +9,10 @@ from models.audit import first_broken, trail
 from models.cadence import Follow, FollowUnfit, Level, WaitKind
 from models.db import reading, transaction
 from models.link import Link, Purpose
-from models.onboarding import Onboarding, Reminder, StepName
+from models.onboarding import Onboarding, StepName
 from models.outbox import Outgoing
 from models.person import Person, Role
+from models.reminder import Reminder
 from models.request import Named
 from models.schedule import Hours, now
 from tasks.agreement import responses

@@ -27,9 +27,10 @@ from models.decision import Decision
 from models.document import Document
 from models.errors import NotFound
 from models.link import Link, LinkExpired, LinkUnknown, Purpose
-from models.onboarding import Reminder, StepName
+from models.onboarding import StepName
 from models.outbox import MailKind, Outgoing
 from models.person import NameMissing, Person
+from models.reminder import Reminder
 from models.schedule import now
 from models.settings import settings
 from models.subscription import Subscription

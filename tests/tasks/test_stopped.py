@@ -16,9 +16,10 @@ from models.decision import Decision, DecisionKind
 from models.errors import ProvisionError
 from models.firm import LineOfBusiness
 from models.link import Link, Purpose, later_token
-from models.onboarding import Onboarding, Reminder, StepState
+from models.onboarding import Onboarding, StepState
 from models.outbox import MailKind, Outgoing
 from models.person import Person, Role
+from models.reminder import Reminder
 from models.request import Named
 from models.schedule import Land, now
 from models.settings import settings
