@@ -12,7 +12,7 @@ from sqlalchemy import String, UniqueConstraint, func, select, tuple_
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from models.db import Base, Facts, Instant, Key
-from models.person import Account
+from models.person import account_name
 
 START = "0" * 64
 HOUSE = 0
@@ -128,7 +128,7 @@ def _who(session: Session, actor: "str | Actor") -> tuple[str, Facts]:
     """Address, or what stands for one, and name of who acts; an account's name is looked up."""
     if not isinstance(actor, str):
         return actor.email, {"by_name": actor.name}
-    name = Account.name_of(session, actor) if "@" in actor else None
+    name = account_name(session, actor) if "@" in actor else None
     return actor, {"by_name": name} if name else {}
 
 

@@ -22,9 +22,10 @@ from models.errors import NotFound
 from models.firm import Firm
 from models.link import Link
 from models.logo import Logo, LogoPermission, LogoSource
+from models.manners import Language
 from models.onboarding import Onboarding, Party, Step, StepName, StepState
 from models.outbox import MailKind, Outgoing
-from models.person import Language, Person, Role
+from models.person import Person, Role
 from models.schedule import Land, now
 from models.subscription import Interval, NoticeUnit, Plan, Subscription
 

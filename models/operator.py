@@ -10,7 +10,8 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from models.errors import N_, ProvisionError
-from models.person import Account, name_parts
+from models.login import Account
+from models.person import name_parts
 
 
 class ManagersOnly(ProvisionError):

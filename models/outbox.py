@@ -14,7 +14,9 @@ from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from models.db import Base, Facts, Instant, Key
 from models.link import Link
-from models.person import Account, AddressForm, Language, Person
+from models.login import Account
+from models.manners import AddressForm, Language
+from models.person import Person
 from models.settings import settings
 
 

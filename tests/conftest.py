@@ -23,7 +23,7 @@ from argon2 import PasswordHasher
 from sqlalchemy import event
 from xdist.scheduler import LoadScopeScheduling
 
-from models import person
+from models import login
 from models.db import Base, engine, writing
 from models.migrate import register_tables
 from models.settings import settings
@@ -217,7 +217,7 @@ def quick(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch):
         monkeypatch.setattr(lifecycle, "render_agreement", lambda d, _: _written(replace(d, number="", company_id="")))
         monkeypatch.setattr(finalize, "sign_off", lambda pdf, _, language, __: _signed_off(pdf, language))
         monkeypatch.setattr(finalize, "seal", lambda pdf, _: pdf)
-        monkeypatch.setattr(person, "_hasher", lambda: PasswordHasher(time_cost=1, memory_cost=8, parallelism=1))
+        monkeypatch.setattr(login, "_hasher", lambda: PasswordHasher(time_cost=1, memory_cost=8, parallelism=1))
 
 
 @pytest.fixture(autouse=True, scope="module")

@@ -11,7 +11,7 @@ import pytest
 from jinja2 import nodes
 
 from deployments.web import labels
-from models.person import AddressForm, Language
+from models.manners import AddressForm, Language
 from tasks.text.i18n import LABELS, Reader, environment, translations
 from tests.test_layout import MODULES, ROOT, tree
 

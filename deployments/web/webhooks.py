@@ -32,7 +32,7 @@ from models.company_id import FIRST, LAST
 from models.db import transaction
 from models.errors import ProvisionError
 from models.inbox import Incoming
-from models.person import email_address
+from models.mail_address import email_address
 from models.request import OnboardingRequest
 from models.schedule import now
 from models.settings import settings

@@ -14,8 +14,8 @@ from models.decision import Decision, DecisionKind
 from models.document import Doubt
 from models.firm import Firm
 from models.inbox import Incoming
+from models.manners import Language
 from models.onboarding import Onboarding
-from models.person import Language
 from models.schedule import now
 from models.settings import settings
 from models.subscription import Interval, Plan

@@ -14,7 +14,7 @@ from models.link import Link, Purpose
 from models.logo import Logo, LogoPermission
 from models.onboarding import Onboarding, Step
 from models.outbox import MailKind, Outgoing
-from models.person import Account, Person, Role
+from models.person import Person, Role, account_name
 from models.reminder import Reminder
 from models.schedule import Land, now
 from models.settings import settings
@@ -132,7 +132,7 @@ def tell_of_change(session: Session, case: Onboarding, by: str, before: Facts, a
     changes = [one for one in changes if one["before"] != one["after"]]
     if agreement is None or agreement.signed_at is None or not changes:
         return
-    facts: Facts = {**letterhead(session, case.firm), "who": Account.name_of(session, by) or by}
+    facts: Facts = {**letterhead(session, case.firm), "who": account_name(session, by) or by}
     for side, reader in (("firm", Person.organiser(session, case.firm_id)), ("provider", None)):
         _gather(session, case, reader, f"firm_changed:{case.id}:{at.isoformat()}:{side}", changes, facts)
 

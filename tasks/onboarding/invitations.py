@@ -12,9 +12,10 @@ from models.client import Client, ClientContact
 from models.db import Facts, transaction
 from models.errors import N_, NotFound, ProvisionError
 from models.link import Link, Purpose
+from models.mail_address import email_address
 from models.onboarding import Onboarding, Party, Standing, StepName
 from models.outbox import MailKind, Outgoing
-from models.person import NoLongerInvited, Person, Role, email_address
+from models.person import NoLongerInvited, Person, Role
 from models.reminder import Reminder
 from models.request import Named, check_people
 from models.schedule import now

@@ -16,22 +16,12 @@ from models.decision import Decision, DecisionKind, drop_mails
 from models.errors import N_, NotFound, ProvisionError
 from models.firm import Firm
 from models.link import Link, LinkUsed, Purpose
+from models.login import Account, AccountElsewhere, SignIn, hash_password, verify_password
+from models.mail_address import AddressInvalid, email_address
+from models.manners import AddressForm, Language
 from models.onboarding import Onboarding, Party, Standing, StepName
 from models.outbox import MailKind, Outgoing
-from models.person import (
-    Account,
-    AccountElsewhere,
-    AddressForm,
-    AddressInvalid,
-    Language,
-    NoLongerInvited,
-    Person,
-    Role,
-    SignIn,
-    email_address,
-    hash_password,
-    verify_password,
-)
+from models.person import NoLongerInvited, Person, Role
 from models.reminder import Reminder
 from models.request import Named
 from models.schedule import now

@@ -13,9 +13,10 @@ from models.db import Facts, reading, transaction
 from models.decision import Decision, drop_mails
 from models.errors import N_, NotFound, ProvisionError
 from models.link import Link
+from models.login import Account
 from models.onboarding import Onboarding
 from models.outbox import MailKind, Outgoing
-from models.person import Account, Person, Role
+from models.person import Person, Role
 from models.reminder import Reminder
 from models.schedule import now
 from tasks.mail.address_holds import ask_for_addresses

@@ -6,7 +6,8 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from models.firm import Firm
-from models.person import Person, Role, email_address, name_parts
+from models.mail_address import email_address
+from models.person import Person, Role, name_parts
 from models.request import Named, OnboardingRequest
 from models.schedule import now
 

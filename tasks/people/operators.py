@@ -14,10 +14,12 @@ from models.db import Facts, reading, transaction
 from models.decision import Decision, drop_mails
 from models.errors import NotFound
 from models.link import Link, Purpose
+from models.login import Account
+from models.mail_address import writable_address
+from models.manners import AddressForm, Language
 from models.onboarding import Onboarding, Party
 from models.operator import OperatorAlready, operator_name, operators, readers
 from models.outbox import MailKind, Outgoing
-from models.person import Account, AddressForm, Language, writable_address
 from models.schedule import LOCAL_ZONE, Reach, days_since, next_reachable, now, today
 from models.settings import settings
 from tasks.engine.passes import kick_mail

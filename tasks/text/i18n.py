@@ -32,8 +32,9 @@ from models.document import Doubt
 from models.errors import N_, ProvisionError
 from models.firm import LineOfBusiness
 from models.logo import public_logo
+from models.manners import AddressForm, Language
 from models.onboarding import Party, StepName, StepState
-from models.person import AddressForm, Language, Role
+from models.person import Role
 from models.schedule import LOCAL_ZONE, Land, local_day
 from models.subscription import Interval, NoticeUnit, Plan
 

@@ -10,7 +10,7 @@ from bs4 import BeautifulSoup
 
 from deployments.web import security
 from deployments.web.webhooks import example
-from models import person
+from models import login
 from models.settings import settings
 from tests import factories
 from tests.deployments.browser import Browser, entries
@@ -94,7 +94,7 @@ def test_a_password_is_asked_for_once_more_and_stands_in_no_page():
 def test_people_who_sign_in_leave_the_pages_to_others_and_keep_what_they_typed(monkeypatch):
     with_account()
     client, everybody = Browser(raises=False), BoundedSemaphore(1)
-    monkeypatch.setattr(person, "_IN_LINE", everybody)
+    monkeypatch.setattr(login, "_IN_LINE", everybody)
 
     with everybody:
         answer = client.send_form("/auth/login", email=ERIKA, password=PASSWORD)

@@ -16,7 +16,7 @@ from models.board import as_json, board
 from models.casefile import case_detail
 from models.db import Base, engine, reading, transaction
 from models.link import Purpose
-from models.person import Account
+from models.login import Account
 from models.settings import settings
 from tasks.agreement.contract_texts import SAMPLES
 from tasks.agreement.seal import own_seal

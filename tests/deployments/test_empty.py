@@ -10,7 +10,7 @@ from deployments.web import security
 from models.db import transaction
 from models.firm import Firm
 from models.link import Link, Purpose
-from models.person import Account
+from models.login import Account
 from models.schedule import now
 from tasks.people import sessions
 from tests import factories

@@ -8,8 +8,10 @@ from sqlalchemy import select
 from deployments.web import security
 from models.db import reading, transaction
 from models.link import PATHS, Link, Purpose, later_token
+from models.login import Account
+from models.manners import AddressForm, Language
 from models.onboarding import Onboarding
-from models.person import Account, AddressForm, Language, Person, Role
+from models.person import Person, Role
 from models.schedule import now
 from tasks.text.i18n import Reader
 from tests.deployments.browser import Browser

@@ -10,7 +10,7 @@ from models.audit import HOUSE, newest
 from models.db import reading, transaction
 from models.decision import Decision
 from models.inbox import MOST_ATTEMPTS, Incoming
-from models.person import Account
+from models.login import Account
 from models.schedule import now
 from tasks.people import operators as tasks
 from tasks.people import sessions

@@ -15,9 +15,10 @@ from models.document import Document
 from models.errors import NotFound
 from models.firm import Firm, LineOfBusiness
 from models.link import Link, Purpose
+from models.manners import Language
 from models.onboarding import STUCK_AFTER, Onboarding, Party, StepName
 from models.outbox import MailKind, Outgoing
-from models.person import Language, Person, Role
+from models.person import Person, Role
 from models.reminder import Reminder
 from models.schedule import now, working_days_before
 from models.settings import settings

@@ -4,20 +4,11 @@ import pytest
 from sqlalchemy import func, select
 from sqlalchemy.exc import IntegrityError
 
-from models import person
+from models import login
 from models.db import reading, transaction
-from models.person import (
-    Account,
-    AddressInvalid,
-    Person,
-    Role,
-    SignIn,
-    SignInRefused,
-    _hasher,
-    email_address,
-    hash_password,
-    verify_password,
-)
+from models.login import Account, SignIn, SignInRefused, _hasher, hash_password, verify_password
+from models.mail_address import AddressInvalid, email_address
+from models.person import Person, Role
 from models.schedule import now
 from tasks.onboarding.registration import registered_elsewhere
 from tasks.people import sessions
@@ -65,8 +56,8 @@ def test_an_unknown_address_costs_as_much_as_a_wrong_password(account, monkeypat
             checked.append(known)
             raise person.VerificationError
 
-    monkeypatch.setattr(person, "_nobody", lambda: "somebody's hash")
-    monkeypatch.setattr(person, "_hasher", Counting)
+    monkeypatch.setattr(login, "_nobody", lambda: "somebody's hash")
+    monkeypatch.setattr(login, "_hasher", Counting)
     for email in (LEO, "nobody@freitag.example"):
         with pytest.raises(SignInRefused):
             sign_in(email, PASSWORD)

@@ -9,10 +9,11 @@ from models.audit import HOUSE, Entry, first_broken, trail
 from models.cadence import Level
 from models.db import reading, transaction
 from models.decision import Decision, DecisionKind
+from models.login import Account, hash_password
+from models.manners import AddressForm, Language
 from models.operator import AbsenceInvalid, DeputyUnfit, LastManager, OperatorAlready
 from models.outbox import Outgoing
 from models.passwords import PasswordNamesYou
-from models.person import Account, AddressForm, Language, hash_password
 from models.schedule import now
 from models.settings import settings
 from tasks.mail import delivery

@@ -12,9 +12,11 @@ from models.db import reading, transaction
 from models.decision import Decision
 from models.firm import LineOfBusiness
 from models.link import Purpose
+from models.login import Account
+from models.manners import AddressForm, Language
 from models.operator import OperatorNameMissing
 from models.outbox import Outgoing
-from models.person import Account, AddressForm, Language, Person, Role
+from models.person import Person, Role
 from models.schedule import Hours, Land, now
 from tasks.agreement import responses
 from tasks.intake import decision_forms

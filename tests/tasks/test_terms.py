@@ -12,8 +12,8 @@ from models.casefile import case_detail
 from models.db import reading
 from models.decision import Decision
 from models.link import Link, Purpose
+from models.manners import AddressForm, Language
 from models.outbox import Outgoing
-from models.person import AddressForm, Language
 from models.subscription import DiscountInvalid, NoticeInvalid, PriceInvalid
 from tasks.agreement import export, lifecycle, responses
 from tasks.agreement.lifecycle import signer_of

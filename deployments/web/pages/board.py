@@ -17,9 +17,11 @@ from models.db import reading
 from models.decision import Decision, DecisionKind, Verdict
 from models.errors import N_, ProvisionError
 from models.firm import BusinessMissing, Firm, FirmNameMissing, LineOfBusiness, PostcodeInvalid, WebsiteInvalid
+from models.mail_address import AddressInvalid
+from models.manners import AddressForm, Language
 from models.onboarding import Onboarding, Party, StepName
 from models.operator import is_absent, operators
-from models.person import AddressForm, AddressInvalid, Language, NameMissing
+from models.person import NameMissing
 from models.request import IntervalMissing, OnboardingRequest, WebsiteMissing, named, parse_people
 from models.schedule import Land, today
 from models.subscription import Interval, Plan

@@ -24,9 +24,10 @@ from models.document import Doubt
 from models.errors import N_, NotFound, ProvisionError
 from models.firm import BusinessMissing, FirmNameMissing, LineOfBusiness
 from models.logo import LogoChoiceMissing
+from models.mail_address import AddressInvalid
 from models.operator import OperatorNameMissing
 from models.outbox import Outgoing
-from models.person import AddressInvalid, NameMissing, Person
+from models.person import NameMissing, Person
 from models.request import named
 from models.subscription import LONGEST_CLAUSE, DiscountInvalid, Interval, NoticeInvalid, Plan, PriceInvalid
 from models.text import TextTooLong

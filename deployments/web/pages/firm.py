@@ -24,8 +24,9 @@ from models.firm import (
     WebsiteInvalid,
 )
 from models.logo import Logo, LogoChoiceMissing, LogoChosen, LogoRefused, logo_asked_for
+from models.mail_address import AddressInvalid
 from models.onboarding import AgreementFirst
-from models.person import AddressInvalid, NameMissing, Person, Role
+from models.person import NameMissing, Person, Role
 from models.request import Named, WebsiteMissing, named, parse_people
 from models.schedule import Land
 from models.text import TextTooLong

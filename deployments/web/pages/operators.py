@@ -12,6 +12,8 @@ from deployments.web.visit import YEAR, Submitting, Visit, Visiting
 from models.audit import HOUSE, newest
 from models.db import reading
 from models.errors import N_, ProvisionError
+from models.mail_address import AddressInvalid
+from models.manners import AddressForm, Language
 from models.operator import (
     AbsenceInvalid,
     DeputyUnfit,
@@ -21,7 +23,6 @@ from models.operator import (
     is_absent,
     operators,
 )
-from models.person import AddressForm, AddressInvalid, Language
 from models.schedule import today
 from tasks.people import operators as tasks
 

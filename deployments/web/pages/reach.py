@@ -12,7 +12,8 @@ from deployments.web.security import set_cookie
 from deployments.web.visit import YEAR, Fields, Submission, Submitting, Visit, Visiting
 from models.errors import NotFound, ProvisionError
 from models.firm import PostcodeInvalid
-from models.person import AddressForm, Language, Person, Role
+from models.manners import AddressForm, Language
+from models.person import Person, Role
 from models.schedule import DAYS, EXAMPLE, Hours, HoursEmpty, HoursUnreadable, Land, ZoneUnknown, short_days
 from tasks.people import membership, sessions
 from tasks.people.sessions import Manners
