@@ -54,7 +54,7 @@ def test_an_unknown_address_costs_as_much_as_a_wrong_password(account, monkeypat
     class Counting:
         def verify(self, known, _password):
             checked.append(known)
-            raise person.VerificationError
+            raise login.VerificationError
 
     monkeypatch.setattr(login, "_nobody", lambda: "somebody's hash")
     monkeypatch.setattr(login, "_hasher", Counting)
