@@ -15,6 +15,7 @@ from sqlalchemy import CheckConstraint, ForeignKey, String, UniqueConstraint, se
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from models.audit import record
+from models.clock import end_of_day
 from models.db import Base, Facts, Instant, Key
 from models.decision import Decision, DecisionKind, Verdict, drop_mails
 from models.document import Document
@@ -24,7 +25,6 @@ from models.onboarding import Onboarding, StepName
 from models.outbox import MailKind, Outgoing
 from models.person import Person, Role
 from models.reminder import Reminder
-from models.schedule import end_of_day
 from models.settings import settings
 from models.text import fitting, one_line, paragraphs
 

@@ -15,18 +15,19 @@ from models.agreement import Agreement, SignedHow
 from models.audit import trail
 from models.board import Case, DecisionLine, copied, decisions, lines
 from models.client import Client, ClientContact
+from models.clock import now
 from models.db import Facts
 from models.decision import Decision
 from models.document import Document
 from models.errors import NotFound
 from models.firm import Firm
+from models.land import Land
 from models.link import Link
 from models.logo import Logo, LogoPermission, LogoSource
 from models.manners import Language
 from models.onboarding import Onboarding, Party, Step, StepName, StepState
 from models.outbox import MailKind, Outgoing
 from models.person import Person, Role
-from models.schedule import Land, now
 from models.subscription import Interval, NoticeUnit, Plan, Subscription
 
 

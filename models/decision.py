@@ -17,8 +17,8 @@ from models.errors import N_, NotFound, ProvisionError
 from models.onboarding import Onboarding
 from models.outbox import Outgoing
 from models.reminder import Reminder
-from models.schedule import Reach
 from models.text import fitting, paragraphs
+from models.working_time import Reach
 
 ANSWER_MOST = 2000
 """Characters of anything that is said with an answer."""

@@ -12,7 +12,7 @@ from sqlalchemy.orm import Mapped, Session, mapped_column, validates
 from models.company_id import FIRST, LAST, CompanyIdPool
 from models.db import Base, Instant, Key
 from models.errors import N_, NotFound, ProvisionError
-from models.schedule import Land
+from models.land import Land
 from models.text import fitting, one_line
 
 UMLAUTS = str.maketrans({"ä": "ae", "ö": "oe", "ü": "ue", "œ": "oe", "æ": "ae"})

@@ -21,8 +21,8 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
+from models.clock import now
 from models.errors import N_, ProvisionError
-from models.schedule import now
 from models.settings import settings
 
 HEADERS = {

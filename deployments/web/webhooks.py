@@ -28,13 +28,13 @@ from standardwebhooks.webhooks import Webhook, WebhookVerificationError
 from starlette.datastructures import Headers
 
 from deployments.web.visit import Visiting
+from models.clock import now
 from models.company_id import FIRST, LAST
 from models.db import transaction
 from models.errors import ProvisionError
 from models.inbox import Incoming
 from models.mail_address import email_address
 from models.request import OnboardingRequest
-from models.schedule import now
 from models.settings import settings
 from models.text import Line, Paragraphs
 from tasks.engine.prefect_client import start_run

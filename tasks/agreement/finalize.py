@@ -10,12 +10,12 @@ from sqlalchemy.orm import Session
 
 from models.agreement import Agreement, SignedHow
 from models.audit import HOUSE, Entry, newest, record, trail
+from models.clock import now
 from models.db import Facts, reading, transaction
 from models.document import Document
 from models.onboarding import Onboarding, StepName
 from models.outbox import MailKind, Outgoing
 from models.person import Person, Role
-from models.schedule import now
 from models.settings import settings
 from tasks.agreement.contract_texts import Language, Texts, current_texts
 from tasks.agreement.rendering import (

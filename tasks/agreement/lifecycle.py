@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 
 from models.agreement import Agreement, BeingDiscussed, HandedOver, close_questions
 from models.audit import Entry, record
+from models.clock import now, today
 from models.db import Facts, reading, transaction
 from models.decision import Decision, DecisionKind, Verdict
 from models.document import Document
@@ -22,7 +23,6 @@ from models.onboarding import Onboarding, Party, Standing, StepName
 from models.outbox import MailKind, Outgoing
 from models.person import Person, Role
 from models.reminder import Reminder
-from models.schedule import now, today
 from models.settings import settings
 from models.subscription import Subscription
 from tasks.agreement.contract_texts import Texts, current_texts

@@ -21,6 +21,7 @@ from models.agreement import (
     SignedHow,
 )
 from models.audit import evidence, record
+from models.clock import now
 from models.code import MOST_A_DAY, Code, CodeDead, CodesSentToday
 from models.db import Facts, transaction
 from models.decision import drop_mails
@@ -31,7 +32,6 @@ from models.outbox import MailKind, Outgoing
 from models.person import Person, Role
 from models.reminder import Reminder
 from models.request import named
-from models.schedule import now
 from models.text import fitting, one_line
 from tasks.agreement.lifecycle import behind, mail_agreement, opened, require_asked, sha256_of
 from tasks.agreement.rendering import part_files

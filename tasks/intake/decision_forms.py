@@ -9,6 +9,7 @@ from pydantic import Field, create_model
 
 from models.agreement import AFTERMATH
 from models.cadence import WaitKind
+from models.clock import now
 from models.db import reading, transaction
 from models.decision import Decision, DecisionKind
 from models.document import Doubt
@@ -16,7 +17,6 @@ from models.firm import Firm
 from models.inbox import Incoming
 from models.manners import Language
 from models.onboarding import Onboarding
-from models.schedule import now
 from models.settings import settings
 from models.subscription import Interval, Plan
 from tasks.engine.retry import side_effect

@@ -6,6 +6,7 @@ from datetime import timedelta
 from sqlalchemy.orm import Session, undefer
 
 from models.audit import evidence, record
+from models.clock import now
 from models.db import Facts, reading, transaction
 from models.decision import Decision, DecisionKind, Verdict
 from models.document import Document
@@ -17,7 +18,6 @@ from models.outbox import MailKind, Outgoing
 from models.person import Person, Role
 from models.reminder import Reminder
 from models.request import WebsiteMissing
-from models.schedule import now
 from models.text import fitting, one_line
 from tasks.engine.retry import side_effect
 from tasks.logos.fetch import Faltered

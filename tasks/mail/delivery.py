@@ -22,6 +22,7 @@ from typing import Self
 from sqlalchemy import select
 from sqlalchemy.orm import Session, undefer
 
+from models.clock import now
 from models.code import Code
 from models.db import Facts, reading, transaction
 from models.decision import Decision
@@ -31,7 +32,6 @@ from models.mail_server import MailServer
 from models.onboarding import Onboarding
 from models.outbox import MailKind, Outgoing, Urgency
 from models.person import Person
-from models.schedule import now
 from models.settings import settings
 from tasks.engine.retry import patiently, side_effect
 from tasks.mail.address_holds import bounced, given_up

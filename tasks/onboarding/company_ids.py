@@ -3,6 +3,7 @@
 from sqlalchemy.orm import Session
 
 from models.audit import evidence, record
+from models.clock import now
 from models.company_id import CompanyIdPool
 from models.db import transaction
 from models.decision import Decision, DecisionKind
@@ -10,7 +11,6 @@ from models.onboarding import Onboarding, Party, Standing, StepName
 from models.outbox import MailKind, Outgoing
 from models.person import Person, Role
 from models.reminder import Reminder
-from models.schedule import now
 from tasks.engine.retry import side_effect
 from tasks.mail.letterheads import letterhead
 

@@ -8,15 +8,16 @@ from sqlalchemy.orm import Session
 
 from models.agreement import Agreement, AgreementSent
 from models.audit import evidence, record
+from models.clock import now
 from models.db import Facts, reading, transaction
 from models.firm import Firm
+from models.land import Land
 from models.link import Link, Purpose
 from models.logo import Logo, LogoPermission
 from models.onboarding import Onboarding, Step
 from models.outbox import MailKind, Outgoing
 from models.person import Person, Role, account_name
 from models.reminder import Reminder
-from models.schedule import Land, now
 from models.settings import settings
 from models.subscription import Subscription
 from tasks.mail.letterheads import letterhead

@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session
 from models.agreement import Agreement
 from models.audit import Entry, evidence, record
 from models.client import Client, ClientContact
+from models.clock import now
 from models.db import Facts, transaction
 from models.errors import N_, NotFound, ProvisionError
 from models.link import Link, Purpose
@@ -18,7 +19,6 @@ from models.outbox import MailKind, Outgoing
 from models.person import NoLongerInvited, Person, Role
 from models.reminder import Reminder
 from models.request import Named, check_people
-from models.schedule import now
 from models.settings import settings
 from tasks.agreement.lifecycle import asked_to_sign, mail_agreement
 from tasks.engine.retry import side_effect

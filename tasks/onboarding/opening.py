@@ -5,6 +5,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from models.audit import HOUSE, evidence, record_each
+from models.clock import now
 from models.company_id import company_number
 from models.db import Facts, alone, transaction
 from models.errors import N_, ProvisionError
@@ -14,7 +15,6 @@ from models.mail_address import email_address
 from models.onboarding import Onboarding
 from models.person import Person, Role
 from models.request import OnboardingRequest, named, parse_people
-from models.schedule import now
 from models.settings import settings
 from models.subscription import Subscription
 from models.text import TextTooLong

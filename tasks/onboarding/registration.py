@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 from models.agreement import Agreement
 from models.audit import evidence, record, record_each
 from models.client import ClientContact
+from models.clock import now
 from models.db import Facts, reading, transaction
 from models.decision import Decision, DecisionKind, drop_mails
 from models.errors import N_, NotFound, ProvisionError
@@ -24,7 +25,6 @@ from models.outbox import MailKind, Outgoing
 from models.person import NoLongerInvited, Person, Role
 from models.reminder import Reminder
 from models.request import Named
-from models.schedule import now
 from tasks.agreement.lifecycle import mail_agreement, send_anew
 from tasks.engine.retry import side_effect
 from tasks.mail.letterheads import Turn, letterhead, letterheads

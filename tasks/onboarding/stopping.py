@@ -7,6 +7,7 @@ from sqlalchemy.orm import Session
 
 from models.audit import record
 from models.cadence import Cadences, WaitKind
+from models.clock import now
 from models.db import transaction
 from models.decision import Decision, DecisionKind, Verdict, drop_mails
 from models.errors import N_, ProvisionError
@@ -14,7 +15,6 @@ from models.onboarding import Onboarding, StepName
 from models.outbox import OUTLIVES_CASE, MailKind, Outgoing
 from models.person import Person, Role
 from models.reminder import Reminder
-from models.schedule import now
 from models.text import fitting, paragraphs
 from tasks.agreement.lifecycle import mail_agreement
 from tasks.mail.address_holds import ask_for_addresses

@@ -1,9 +1,9 @@
 """Step 1: the subscription."""
 
+from models.clock import now
 from models.db import transaction
 from models.decision import Decision, DecisionKind
 from models.onboarding import Onboarding, Party, Standing, StepName
-from models.schedule import now
 from models.subscription import Subscription
 from tasks.engine.retry import side_effect
 

@@ -10,6 +10,7 @@ from models import operator
 from models.audit import HOUSE, record
 from models.board import board, broken_events, open_decisions, patience
 from models.cadence import Pause
+from models.clock import LOCAL_ZONE, days_since, now, today
 from models.db import Facts, reading, transaction
 from models.decision import Decision, drop_mails
 from models.errors import NotFound
@@ -20,8 +21,8 @@ from models.manners import AddressForm, Language
 from models.onboarding import Onboarding, Party
 from models.operator import OperatorAlready, operator_name, operators, readers
 from models.outbox import MailKind, Outgoing
-from models.schedule import LOCAL_ZONE, Reach, days_since, next_reachable, now, today
 from models.settings import settings
+from models.working_time import Reach, next_reachable
 from tasks.engine.passes import kick_mail
 from tasks.engine.retry import each, side_effect
 

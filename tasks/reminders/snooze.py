@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 
 from models.audit import record
 from models.cadence import Level
+from models.clock import now
 from models.db import reading, transaction
 from models.errors import N_, ProvisionError
 from models.firm import Firm
@@ -18,7 +19,6 @@ from models.link import LinkUnknown, later_token
 from models.onboarding import Onboarding, StepName
 from models.person import Person
 from models.reminder import Reminder
-from models.schedule import now
 from tasks.mail.address_holds import hold_person
 from tasks.reminders.cadences import case_of, rhythms_of
 

@@ -7,9 +7,10 @@ from statistics import median
 import pytest
 from sqlalchemy import text
 
+from models.clock import now
 from models.db import engine, reading, transaction
+from models.hours import Hours
 from models.onboarding import Onboarding
-from models.schedule import Hours, now
 from models.settings import settings
 from tasks.reminders.forecast import foresee
 from tests import factories

@@ -4,9 +4,9 @@ import pytest
 
 from models import board as boards
 from models import casefile
+from models.clock import now
 from models.db import reading, transaction
 from models.decision import VERDICTS, Decision, DecisionKind, Verdict
-from models.schedule import now
 from tasks.intake import decision_forms
 from tasks.onboarding import firm_page
 from tests import factories

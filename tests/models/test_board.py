@@ -9,6 +9,7 @@ from models.audit import record
 from models.board import CaseState, Trouble, as_json, board, open_decisions
 from models.cadence import Level
 from models.casefile import case_detail, case_document, case_of
+from models.clock import now
 from models.db import engine, reading, transaction
 from models.decision import Decision, DecisionKind
 from models.document import Document
@@ -20,9 +21,9 @@ from models.onboarding import STUCK_AFTER, Onboarding, Party, StepName
 from models.outbox import MailKind, Outgoing
 from models.person import Person, Role
 from models.reminder import Reminder
-from models.schedule import now, working_days_before
 from models.settings import settings
 from models.subscription import Interval, Plan, Subscription
+from models.working_time import working_days_before
 from tasks.reminders import cadences
 from tests import factories
 from tests.factories import firm_of

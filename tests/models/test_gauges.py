@@ -5,6 +5,7 @@ from contextlib import contextmanager
 from sqlalchemy import event, select, update
 
 from models import gauges
+from models.clock import now
 from models.db import reading, transaction
 from models.decision import Decision
 from models.gauges import Count
@@ -12,7 +13,6 @@ from models.inbox import MOST_ATTEMPTS, Incoming
 from models.onboarding import STUCK_AFTER, Onboarding
 from models.outbox import MailKind, Outgoing
 from models.reminder import Reminder
-from models.schedule import now
 from tests.factories import advance, opened, signed, with_organiser
 
 

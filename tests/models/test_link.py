@@ -3,10 +3,10 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from sqlalchemy import select
 
+from models.clock import now
 from models.db import reading, transaction
 from models.link import Link, LinkExpired, LinkReplaced, LinkUnknown, LinkUsed, Purpose
 from models.person import Person
-from models.schedule import now
 from models.settings import settings
 from tests.factories import advance, everything, opened
 

@@ -18,6 +18,7 @@ from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword, Session
 from sqlalchemy import select
 
 from models.board import mail_trouble
+from models.clock import now
 from models.db import transaction
 from models.decision import Decision, DecisionKind
 from models.document import Document
@@ -28,7 +29,6 @@ from models.manners import AddressForm, Language
 from models.onboarding import Onboarding
 from models.outbox import MailKind, Outgoing, Urgency
 from models.person import Person, Role
-from models.schedule import now
 from models.settings import Settings, settings
 from models.subscription import Subscription
 from tasks.engine.passes import kick_mail

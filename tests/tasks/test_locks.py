@@ -10,6 +10,7 @@ from sqlalchemy import select, update
 
 from models.audit import first_broken, trail
 from models.cadence import Follow, Level, WaitKind
+from models.clock import now
 from models.db import reading, transaction
 from models.decision import Decision
 from models.errors import ProvisionError
@@ -20,7 +21,6 @@ from models.outbox import Outgoing
 from models.person import Person, Role
 from models.reminder import Reminder
 from models.request import Named
-from models.schedule import now
 from tasks.intake.decision_forms import take_answer
 from tasks.mail import delivery
 from tasks.mail.address_holds import note_bounce

@@ -12,6 +12,7 @@ from hypothesis import settings as tried
 from hypothesis import strategies as st
 from sqlalchemy import select
 
+from models.clock import now
 from models.code import Code
 from models.db import reading
 from models.document import Document
@@ -19,7 +20,6 @@ from models.link import Link, Purpose
 from models.logo import public_logo
 from models.manners import AddressForm, Language
 from models.outbox import MailKind, Outgoing
-from models.schedule import now
 from models.settings import settings
 from tasks.mail.compose import write
 from tests import factories

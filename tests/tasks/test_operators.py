@@ -7,6 +7,7 @@ from sqlalchemy import select, text
 
 from models.audit import HOUSE, Entry, first_broken, trail
 from models.cadence import Level
+from models.clock import now
 from models.db import reading, transaction
 from models.decision import Decision, DecisionKind
 from models.login import Account, hash_password
@@ -14,7 +15,6 @@ from models.manners import AddressForm, Language
 from models.operator import AbsenceInvalid, DeputyUnfit, LastManager, OperatorAlready
 from models.outbox import Outgoing
 from models.passwords import PasswordNamesYou
-from models.schedule import now
 from models.settings import settings
 from tasks.mail import delivery
 from tasks.mail.compose import write

@@ -7,13 +7,13 @@ import pytest
 from PIL import Image, ImageDraw
 from sqlalchemy import select
 
+from models.clock import now
 from models.db import reading
 from models.decision import Decision
 from models.errors import NotFound
 from models.logo import Logo, LogoChoiceMissing, LogoChosen, LogoPermission, LogoRefused
 from models.onboarding import Party
 from models.request import WebsiteMissing
-from models.schedule import now
 from models.settings import settings
 from tasks.logos.fetch import Faltered
 from tasks.logos.publish import (

@@ -21,6 +21,7 @@ from models.agreement import (
     Withdrawn,
 )
 from models.audit import trail
+from models.clock import now
 from models.code import MOST_A_DAY, TRIES, Code, CodeDead, CodeSentJustNow, CodesSentToday, CodeWrong
 from models.db import reading, transaction
 from models.decision import Decision
@@ -31,7 +32,6 @@ from models.onboarding import StepName
 from models.outbox import MailKind, Outgoing
 from models.person import NameMissing, Person
 from models.reminder import Reminder
-from models.schedule import now
 from models.settings import settings
 from models.subscription import Subscription
 from tasks.agreement import lifecycle, responses, signing

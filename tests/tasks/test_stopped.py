@@ -10,18 +10,19 @@ from sqlalchemy import select
 
 from models.audit import trail
 from models.casefile import case_detail
+from models.clock import now
 from models.company_id import CompanyIdPool
 from models.db import reading, transaction
 from models.decision import Decision, DecisionKind
 from models.errors import ProvisionError
 from models.firm import LineOfBusiness
+from models.land import Land
 from models.link import Link, Purpose, later_token
 from models.onboarding import Onboarding, StepState
 from models.outbox import MailKind, Outgoing
 from models.person import Person, Role
 from models.reminder import Reminder
 from models.request import Named
-from models.schedule import Land, now
 from models.settings import settings
 from tasks.agreement import lifecycle, responses, signing
 from tasks.agreement.responses import decline_by_notice, sign_by_notice

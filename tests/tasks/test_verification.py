@@ -13,6 +13,7 @@ from sqlalchemy import JSON, Enum, delete, insert, select, update
 
 from models.agreement import Agreement
 from models.audit import HOUSE, START, Entry, Head, heads, origin, record, trail
+from models.clock import now
 from models.db import Base, UTCDateTime, engine, reading, transaction
 from models.decision import Decision, DecisionKind
 from models.document import Document
@@ -23,7 +24,6 @@ from models.onboarding import Onboarding
 from models.person import Person, Role
 from models.reminder import Reminder
 from models.request import Named
-from models.schedule import now
 from models.settings import settings
 from models.subscription import Subscription
 from tasks.agreement import finalize, lifecycle, rendering, responses, signing

@@ -12,18 +12,19 @@ from deployments.web import labels
 from deployments.web.visit import Submission, Submitting, Visit, Visiting, member
 from models import board
 from models.board import CaseState, Trouble
+from models.clock import today
 from models.company_id import NumberInvalid
 from models.db import reading
 from models.decision import Decision, DecisionKind, Verdict
 from models.errors import N_, ProvisionError
 from models.firm import BusinessMissing, Firm, FirmNameMissing, LineOfBusiness, PostcodeInvalid, WebsiteInvalid
+from models.land import Land
 from models.mail_address import AddressInvalid
 from models.manners import AddressForm, Language
 from models.onboarding import Onboarding, Party, StepName
 from models.operator import is_absent, operators
 from models.person import NameMissing
 from models.request import IntervalMissing, OnboardingRequest, WebsiteMissing, named, parse_people
-from models.schedule import Land, today
 from models.subscription import Interval, Plan
 from models.text import TextTooLong, one_line
 from tasks.engine.passes import kick
