@@ -16,8 +16,8 @@ import typer
 if TYPE_CHECKING:  # Loading the product takes a second, which --help should not.
     from rich.table import Table
 
-    from models.board import Board
-    from models.casefile import CaseDetail
+    from models.queries.board import Board
+    from models.queries.casefile import CaseDetail
     from tasks.reminders.forecast import Foreseen
     from tasks.text.i18n import Reader
 
@@ -86,9 +86,9 @@ def migrate() -> None:
 @app.command()
 def status(company_id: CompanyId, as_json: Json = False) -> None:
     """Tell where a firm stands: its steps, who must act, open decisions, mails."""
-    from models import casefile
     from models.company_id import company_number
     from models.db import reading
+    from models.queries import casefile
 
     with _told(), reading() as session:
         told = casefile.case_detail(session, casefile.case_of(session, company_number(company_id)))
@@ -102,8 +102,8 @@ def cases(
     as_json: Json = False,
 ) -> None:
     """List the cases: where each stands, for whom it waits, since when; open ones first, then the newest."""
-    from models.board import board
     from models.db import reading
+    from models.queries.board import board
 
     with _told(), reading() as session:
         told = board(session, search=search, page=page)
@@ -248,10 +248,10 @@ def verify(
     Proven are the entries by themselves, by the seals and certificate pages of signed agreements, and by the list; by
     them the rows and documents that they tell of, and that no case is missing.
     """
-    from models import casefile
     from models.audit import Head
     from models.company_id import company_number
     from models.db import reading
+    from models.queries import casefile
     from tasks.audit import verification
 
     with _told():
@@ -401,7 +401,7 @@ def _note(sentence: str) -> None:
 
 
 def _print_json(told: Any) -> None:
-    from models.board import as_json
+    from models.queries.board import as_json
 
     typer.echo(json.dumps(as_json(told), ensure_ascii=False, indent=2))
 

@@ -112,7 +112,7 @@ class Outgoing(Base):
     __table_args__ = (
         Index("ix_outbox_due", "due_at"),
         Index("ix_outbox_turn", "urgency", "due_at"),
-        # Mails are counted from these alone, see models.gauges.
+        # Mails are counted from these alone, see models.queries.gauges.
         Index("ix_outbox_kind", "kind"),
         Index("ix_outbox_not_arrived", "kind", sqlite_where=text(NOT_ARRIVED), postgresql_where=text(NOT_ARRIVED)),
     )

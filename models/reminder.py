@@ -51,7 +51,7 @@ class Reminder(Base):
     __table_args__ = (
         UniqueConstraint("person_id", "step"),
         Index("ix_reminders_due", "due_at", "id"),
-        Index(  # Counted from it alone, see models.gauges.
+        Index(  # Counted from it alone, see models.queries.gauges.
             "ix_reminders_open",
             "kind",
             "since",

@@ -2,11 +2,11 @@
 
 from typing import Any
 
-from models.board import CaseState, Trouble
-from models.casefile import MailState
 from models.decision import DecisionKind, Verdict
 from models.errors import N_
 from models.outbox import MailKind
+from models.queries.board import CaseState, Trouble
+from models.queries.casefile import MailState
 from models.subscription import Interval, Plan
 from tasks.text.i18n import Reader
 

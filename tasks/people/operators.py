@@ -8,7 +8,6 @@ from sqlalchemy.orm import Session
 
 from models import operator
 from models.audit import HOUSE, record
-from models.board import board, broken_events, open_decisions, patience
 from models.cadence import Pause
 from models.clock import LOCAL_ZONE, days_since, now, today
 from models.db import Facts, reading, transaction
@@ -21,6 +20,7 @@ from models.manners import AddressForm, Language
 from models.onboarding import Onboarding, Party
 from models.operator import OperatorAlready, operator_name, operators, readers
 from models.outbox import MailKind, Outgoing
+from models.queries.board import board, broken_events, open_decisions, patience
 from models.settings import settings
 from models.working_time import Reach, next_reachable
 from tasks.engine.passes import kick_mail

@@ -16,8 +16,6 @@ from deployments.web import labels
 from deployments.web.app import app
 from deployments.web.pages import operators
 from models.audit import Entry, record
-from models.board import CaseState
-from models.casefile import MailState, case_detail
 from models.clock import now
 from models.db import reading, transaction
 from models.decision import VERDICTS, AnsweredAlready, Decision, DecisionKind, Verdict
@@ -28,6 +26,8 @@ from models.logo import Logo, LogoPermission, LogoReport
 from models.onboarding import Onboarding
 from models.outbox import MailKind, Outgoing
 from models.person import Role
+from models.queries.board import CaseState
+from models.queries.casefile import MailState, case_detail
 from models.settings import settings
 from models.subscription import Change, Subscription
 from tasks.agreement import responses

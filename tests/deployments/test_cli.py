@@ -12,11 +12,11 @@ from deployments import up
 from deployments.__main__ import app
 from deployments.processes import Process, Record
 from models.audit import Entry
-from models.board import as_json, board
-from models.casefile import case_detail
 from models.db import Base, engine, reading, transaction
 from models.link import Purpose
 from models.login import Account
+from models.queries.board import as_json, board
+from models.queries.casefile import case_detail
 from models.settings import settings
 from tasks.agreement.contract_texts import SAMPLES
 from tasks.agreement.seal import own_seal

@@ -6,9 +6,7 @@ from sqlalchemy import event, select
 
 from models.agreement import Agreement, SignedHow
 from models.audit import record
-from models.board import CaseState, Trouble, as_json, board, open_decisions
 from models.cadence import Level
-from models.casefile import case_detail, case_document, case_of
 from models.clock import now
 from models.db import engine, reading, transaction
 from models.decision import Decision, DecisionKind
@@ -20,6 +18,8 @@ from models.manners import Language
 from models.onboarding import STUCK_AFTER, Onboarding, Party, StepName
 from models.outbox import MailKind, Outgoing
 from models.person import Person, Role
+from models.queries.board import CaseState, Trouble, as_json, board, open_decisions
+from models.queries.casefile import case_detail, case_document, case_of
 from models.reminder import Reminder
 from models.settings import settings
 from models.subscription import Interval, Plan, Subscription

@@ -4,14 +4,14 @@ from contextlib import contextmanager
 
 from sqlalchemy import event, select, update
 
-from models import gauges
 from models.clock import now
 from models.db import reading, transaction
 from models.decision import Decision
-from models.gauges import Count
 from models.inbox import MOST_ATTEMPTS, Incoming
 from models.onboarding import STUCK_AFTER, Onboarding
 from models.outbox import MailKind, Outgoing
+from models.queries import gauges
+from models.queries.gauges import Count
 from models.reminder import Reminder
 from tests.factories import advance, opened, signed, with_organiser
 

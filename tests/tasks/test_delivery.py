@@ -17,7 +17,6 @@ from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword, Session
 from sqlalchemy import select
 
-from models.board import mail_trouble
 from models.clock import now
 from models.db import transaction
 from models.decision import Decision, DecisionKind
@@ -29,6 +28,7 @@ from models.manners import AddressForm, Language
 from models.onboarding import Onboarding
 from models.outbox import MailKind, Outgoing, Urgency
 from models.person import Person, Role
+from models.queries.board import mail_trouble
 from models.settings import Settings, settings
 from models.subscription import Subscription
 from tasks.engine.passes import kick_mail

@@ -9,7 +9,6 @@ import pytest
 from sqlalchemy import select
 
 from models.audit import trail
-from models.casefile import case_detail
 from models.clock import now
 from models.company_id import CompanyIdPool
 from models.db import reading, transaction
@@ -21,6 +20,7 @@ from models.link import Link, Purpose, later_token
 from models.onboarding import Onboarding, StepState
 from models.outbox import MailKind, Outgoing
 from models.person import Person, Role
+from models.queries.casefile import case_detail
 from models.reminder import Reminder
 from models.request import Named
 from models.settings import settings

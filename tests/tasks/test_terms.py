@@ -8,12 +8,12 @@ from bs4 import BeautifulSoup
 from sqlalchemy import select
 
 from models.audit import trail
-from models.casefile import case_detail
 from models.db import reading
 from models.decision import Decision
 from models.link import Link, Purpose
 from models.manners import AddressForm, Language
 from models.outbox import Outgoing
+from models.queries.casefile import case_detail
 from models.subscription import DiscountInvalid, NoticeInvalid, PriceInvalid
 from tasks.agreement import export, lifecycle, responses
 from tasks.agreement.lifecycle import signer_of

@@ -10,8 +10,6 @@ from starlette.responses import Response
 
 from deployments.web import labels
 from deployments.web.visit import Submission, Submitting, Visit, Visiting, member
-from models import board
-from models.board import CaseState, Trouble
 from models.clock import today
 from models.company_id import NumberInvalid
 from models.db import reading
@@ -24,6 +22,8 @@ from models.manners import AddressForm, Language
 from models.onboarding import Onboarding, Party, StepName
 from models.operator import is_absent, operators
 from models.person import NameMissing
+from models.queries import board
+from models.queries.board import CaseState, Trouble
 from models.request import IntervalMissing, OnboardingRequest, WebsiteMissing, named, parse_people
 from models.subscription import Interval, Plan
 from models.text import TextTooLong, one_line

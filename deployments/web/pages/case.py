@@ -15,9 +15,6 @@ from deployments.web.labels import SHOWN_BESIDE, agreed, changed, each_changed
 from deployments.web.pages.firm import fields_of
 from deployments.web.pages.mail import FOREIGN_PAGE
 from deployments.web.visit import Fields, Form, Submission, Submitting, Visit, Visiting
-from models import casefile
-from models.board import DecisionLine
-from models.casefile import Act, CaseDetail, PersonLine
 from models.db import reading
 from models.decision import Decision, DecisionKind, Verdict
 from models.document import Doubt
@@ -28,6 +25,9 @@ from models.mail_address import AddressInvalid
 from models.operator import OperatorNameMissing
 from models.outbox import Outgoing
 from models.person import NameMissing, Person
+from models.queries import casefile
+from models.queries.board import DecisionLine
+from models.queries.casefile import Act, CaseDetail, PersonLine
 from models.request import named
 from models.subscription import LONGEST_CLAUSE, DiscountInvalid, Interval, NoticeInvalid, Plan, PriceInvalid
 from models.text import TextTooLong

@@ -9,11 +9,11 @@ from starlette.responses import Response
 
 from deployments.web.security import RESEND, limit
 from deployments.web.visit import Submission, Submitting, Visit, Visiting
-from models import casefile
 from models.cadence import FOLLOWS, Cadences, DaysInvalid, Follow, FollowUnfit, Level, MostInvalid, Pause, WaitKind
 from models.clock import local_day, now
 from models.db import reading
 from models.errors import N_, NotFound, ProvisionError
+from models.queries import casefile
 from tasks.reminders import cadences, forecast, snooze, waits
 from tasks.reminders.forecast import DayInvalid, until_day
 from tasks.reminders.snooze import LONGEST_PEACE, Asked, DayTooFar

@@ -1,7 +1,7 @@
 """All there is to know of one case, and its files and mails: read in a constant number of queries.
 
-The page of the case and the command line both show it; ``models.board.as_json`` writes it down for machines. Personal
-links are in none of it.
+The page of the case and the command line both show it; ``models.queries.board.as_json`` writes it down for machines.
+Personal links are in none of it.
 """
 
 from dataclasses import dataclass
@@ -13,7 +13,6 @@ from sqlalchemy.orm import Session, undefer
 
 from models.agreement import Agreement, SignedHow
 from models.audit import trail
-from models.board import Case, DecisionLine, copied, decisions, lines
 from models.client import Client, ClientContact
 from models.clock import now
 from models.db import Facts
@@ -28,6 +27,7 @@ from models.manners import Language
 from models.onboarding import Onboarding, Party, Step, StepName, StepState
 from models.outbox import MailKind, Outgoing
 from models.person import Person, Role
+from models.queries.board import Case, DecisionLine, copied, decisions, lines
 from models.subscription import Interval, NoticeUnit, Plan, Subscription
 
 

@@ -1,7 +1,7 @@
 """What an operator sees of all cases: read in a constant number of queries, however many cases there are.
 
 The board's pages and the command line both show it, and ``as_json`` writes it down for machines: field names and
-values of enums are its keys and values, moments are ISO 8601 in UTC. One case is told by ``models.casefile``.
+values of enums are its keys and values, moments are ISO 8601 in UTC. One case is told by ``models.queries.casefile``.
 """
 
 import re
