@@ -313,7 +313,7 @@ def logo(
 @agreement.command("seal")
 def show_seal() -> None:
     """Print what signed agreements are sealed with; the fingerprint is what firms may ask to be confirmed."""
-    from models.clock import local_day
+    from models.time.clock import local_day
     from tasks.agreement.seal import own_seal
 
     with _told():

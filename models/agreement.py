@@ -15,7 +15,6 @@ from sqlalchemy import CheckConstraint, ForeignKey, String, UniqueConstraint, se
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from models.audit import record
-from models.clock import end_of_day
 from models.db import Base, Facts, Instant, Key
 from models.decision import Decision, DecisionKind, Verdict, drop_mails
 from models.document import Document
@@ -27,6 +26,7 @@ from models.person import Person, Role
 from models.reminder import Reminder
 from models.settings import settings
 from models.text import fitting, one_line, paragraphs
+from models.time.clock import end_of_day
 
 
 class SignedHow(StrEnum):

@@ -18,7 +18,7 @@ from models.onboarding import Onboarding
 from models.outbox import Outgoing
 from models.reminder import Reminder
 from models.text import fitting, paragraphs
-from models.working_time import Reach
+from models.time.working_time import Reach
 
 ANSWER_MOST = 2000
 """Characters of anything that is said with an answer."""

@@ -7,8 +7,8 @@ from typing import Self
 from sqlalchemy import LargeBinary, String, select
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
-from models.clock import now
 from models.db import Base, Instant, Key
+from models.time.clock import now
 
 
 class Document(Base):

@@ -12,8 +12,8 @@ from sqlalchemy.orm import Mapped, Session, mapped_column, validates
 from models.company_id import FIRST, LAST, CompanyIdPool
 from models.db import Base, Instant, Key
 from models.errors import N_, NotFound, ProvisionError
-from models.land import Land
 from models.text import fitting, one_line
+from models.time.land import Land
 
 UMLAUTS = str.maketrans({"ä": "ae", "ö": "oe", "ü": "ue", "œ": "oe", "æ": "ae"})
 NAME_MOST, BUSINESS_MOST, WEBSITE_MOST, STREET_MOST, POSTCODE_MOST, CITY_MOST = 200, 100, 300, 200, 10, 100

@@ -16,10 +16,10 @@ from typing import Self
 from sqlalchemy import ForeignKey, String, UniqueConstraint, select, update
 from sqlalchemy.orm import Mapped, Session, mapped_column, object_session
 
-from models.clock import end_of_day
 from models.db import Base, Instant, Key
 from models.errors import N_, ProvisionError
 from models.settings import settings
+from models.time.clock import end_of_day
 
 
 class Purpose(StrEnum):

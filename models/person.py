@@ -12,12 +12,12 @@ from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from models.db import Base, Instant, Key
 from models.errors import N_, NotFound, ProvisionError
-from models.hours import WORKING_HOURS, Hours, HoursColumn
-from models.land import Land
 from models.login import Account, SignInRefused
 from models.manners import AddressForm, Language
 from models.names import has_letter, split_name
 from models.text import fitting, one_line
+from models.time.hours import WORKING_HOURS, Hours, HoursColumn
+from models.time.land import Land
 
 PART_MOST, NAME_MOST = 100, 200
 """Characters of a given or a family name, and of both together."""

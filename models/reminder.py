@@ -22,7 +22,7 @@ from models.cadence import Cadences, Follow, Rhythm, WaitKind
 from models.db import Base, DaysAfter, Instant, Key, UTCDateTime
 from models.onboarding import Onboarding, StepName
 from models.person import Person, Role
-from models.working_time import Reachable, next_reachable
+from models.time.working_time import Reachable, next_reachable
 
 SHORTEST_GAP = 2
 """Days between two reminders to the same person about the same step, unless the cadence wants them closer."""

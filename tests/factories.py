@@ -8,7 +8,6 @@ from PIL import Image, ImageDraw
 from sqlalchemy import select
 
 from models.agreement import Agreement
-from models.clock import now
 from models.code import Code
 from models.db import Base, reading, transaction
 from models.decision import Decision, DecisionKind
@@ -19,6 +18,7 @@ from models.onboarding import Onboarding
 from models.outbox import Outgoing
 from models.person import Person, Role
 from models.request import Named, OnboardingRequest
+from models.time.clock import now
 from tasks.agreement import lifecycle, signing
 from tasks.logos import publish
 from tasks.onboarding import company_ids, decision_effects, invitations, opening, registration, subscriptions

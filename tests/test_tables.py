@@ -17,7 +17,7 @@ from tests.test_layout import MODULES, ROOT, tree
 
 PARTIAL = {
     ("models.agreement", "raises", "DecisionKind"): "whatever else is asked stays a question until a new version",
-    ("models.working_time", "_CATHOLIC", "Land"): "elsewhere no holiday depends on the town",
+    ("models.time.working_time", "_CATHOLIC", "Land"): "elsewhere no holiday depends on the town",
     ("models.onboarding", "registering", "StepName"): "pairs of step and role; any other pair is a task",
     ("models.onboarding", "registering", "Role"): "pairs of step and role; any other pair is a task",
     ("tasks.onboarding.registration", "STEP_OF", "Role"): "only these make accounts",

@@ -17,13 +17,13 @@ from models.db import reading, transaction
 from models.decision import Decision, DecisionKind
 from models.document import Document
 from models.firm import Firm
-from models.hours import Hours
-from models.land import Land
 from models.manners import Language
 from models.onboarding import Onboarding, StepName
 from models.outbox import MailKind, Outgoing
 from models.person import Person, Role
 from models.reminder import Reminder
+from models.time.hours import Hours
+from models.time.land import Land
 from tasks.agreement.lifecycle import mail_agreement
 from tasks.mail.letterheads import Turn
 from tasks.onboarding.registration import STEP_OF, invite

@@ -21,9 +21,9 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
-from models.clock import now
 from models.errors import N_, ProvisionError
 from models.settings import settings
+from models.time.clock import now
 
 HEADERS = {
     "Content-Security-Policy": (

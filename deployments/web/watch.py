@@ -17,7 +17,6 @@ from starlette.responses import JSONResponse, Response
 
 from deployments.catalogue import CATALOGUE, POOL, differences
 from deployments.web.security import is_at_this_machine
-from models.clock import now
 from models.db import reading
 from models.errors import NotFound
 from models.mail_server import MailServer
@@ -25,6 +24,7 @@ from models.migrate import is_up_to_date
 from models.queries import gauges
 from models.queries.gauges import Count
 from models.settings import settings
+from models.time.clock import now
 from tasks.engine.prefect_client import ask_once, is_set
 
 log = logging.getLogger(__name__)

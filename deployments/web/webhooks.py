@@ -28,7 +28,6 @@ from standardwebhooks.webhooks import Webhook, WebhookVerificationError
 from starlette.datastructures import Headers
 
 from deployments.web.visit import Visiting
-from models.clock import now
 from models.company_id import FIRST, LAST
 from models.db import transaction
 from models.errors import ProvisionError
@@ -37,6 +36,7 @@ from models.mail_address import email_address
 from models.request import OnboardingRequest
 from models.settings import settings
 from models.text import Line, Paragraphs
+from models.time.clock import now
 from tasks.engine.prefect_client import start_run
 
 BODY_MOST = 64 * 1024

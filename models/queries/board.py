@@ -15,7 +15,6 @@ from sqlalchemy import ColumnElement, Select, and_, case, false, func, or_, sele
 from sqlalchemy.orm import Session, aliased
 
 from models.cadence import Level, Pause, WaitKind
-from models.clock import days_since, now
 from models.db import Facts
 from models.decision import VERDICTS, Decision, DecisionKind, Verdict
 from models.firm import Firm, LineOfBusiness, spellings
@@ -27,7 +26,8 @@ from models.outbox import Outgoing
 from models.person import Person
 from models.reminder import Reminder
 from models.settings import settings
-from models.working_time import working_days_before
+from models.time.clock import days_since, now
+from models.time.working_time import working_days_before
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance

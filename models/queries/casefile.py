@@ -14,13 +14,11 @@ from sqlalchemy.orm import Session, undefer
 from models.agreement import Agreement, SignedHow
 from models.audit import trail
 from models.client import Client, ClientContact
-from models.clock import now
 from models.db import Facts
 from models.decision import Decision
 from models.document import Document
 from models.errors import NotFound
 from models.firm import Firm
-from models.land import Land
 from models.link import Link
 from models.logo import Logo, LogoPermission, LogoSource
 from models.manners import Language
@@ -29,6 +27,8 @@ from models.outbox import MailKind, Outgoing
 from models.person import Person, Role
 from models.queries.board import Case, DecisionLine, copied, decisions, lines
 from models.subscription import Interval, NoticeUnit, Plan, Subscription
+from models.time.clock import now
+from models.time.land import Land
 
 
 class MailState(StrEnum):

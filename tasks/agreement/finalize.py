@@ -10,13 +10,13 @@ from sqlalchemy.orm import Session
 
 from models.agreement import Agreement, SignedHow
 from models.audit import HOUSE, Entry, newest, record, trail
-from models.clock import now
 from models.db import Facts, reading, transaction
 from models.document import Document
 from models.onboarding import Onboarding, StepName
 from models.outbox import MailKind, Outgoing
 from models.person import Person, Role
 from models.settings import settings
+from models.time.clock import now
 from tasks.agreement.contract_texts import Language, Texts, current_texts
 from tasks.agreement.rendering import (
     Authentication,

@@ -11,7 +11,6 @@ from sqlalchemy.orm import Session
 
 from models.agreement import Agreement, BeingDiscussed, HandedOver, close_questions
 from models.audit import Entry, record
-from models.clock import now, today
 from models.db import Facts, reading, transaction
 from models.decision import Decision, DecisionKind, Verdict
 from models.document import Document
@@ -25,6 +24,7 @@ from models.person import Person, Role
 from models.reminder import Reminder
 from models.settings import settings
 from models.subscription import Subscription
+from models.time.clock import now, today
 from tasks.agreement.contract_texts import Texts, current_texts
 from tasks.agreement.finalize import complete_agreement, kept_texts
 from tasks.agreement.rendering import AgreementData, Part, agreement_filename, agreement_parts, render_agreement

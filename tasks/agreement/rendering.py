@@ -28,7 +28,7 @@ from weasyprint import HTML
 from weasyprint.text.fonts import FontConfiguration
 from weasyprint.urls import FatalURLFetchingError, URLFetcher, URLFetcherResponse
 
-from models.clock import LOCAL_ZONE, local_day
+from models.time.clock import LOCAL_ZONE, local_day
 from tasks.agreement.contract_texts import Language, TextBroken, Texts, current_texts
 from tasks.untrusted.pdfs.join import with_sheet
 from tasks.untrusted.sandbox import Failed, TooCostly, ask

@@ -6,7 +6,6 @@ from sqlalchemy.orm import Session
 
 from models.agreement import Agreement, SignedHow, close_questions
 from models.audit import Actor, record
-from models.clock import now
 from models.db import reading, transaction
 from models.decision import Decision, DecisionKind
 from models.document import Document
@@ -14,6 +13,7 @@ from models.errors import NotFound
 from models.firm import Firm
 from models.onboarding import Onboarding, Party, StepName
 from models.person import Person, Role
+from models.time.clock import now
 from tasks.agreement.lifecycle import behind, require_asked, sha256_of
 from tasks.agreement.signatures import sign_for_firm
 from tasks.agreement.uploaded_copy import inspect

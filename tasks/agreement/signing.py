@@ -21,7 +21,6 @@ from models.agreement import (
     SignedHow,
 )
 from models.audit import evidence, record
-from models.clock import now
 from models.code import MOST_A_DAY, Code, CodeDead, CodesSentToday
 from models.db import Facts, transaction
 from models.decision import drop_mails
@@ -33,6 +32,7 @@ from models.person import Person, Role
 from models.reminder import Reminder
 from models.request import named
 from models.text import fitting, one_line
+from models.time.clock import now
 from tasks.agreement.lifecycle import behind, mail_agreement, opened, require_asked, sha256_of
 from tasks.agreement.rendering import part_files
 from tasks.agreement.responses import keep_signature

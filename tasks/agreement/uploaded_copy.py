@@ -14,11 +14,11 @@ from typing import Any
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
-from models.clock import now
 from models.document import Doubt
 from models.errors import N_, ProvisionError
 from models.firm import folded
 from models.settings import settings
+from models.time.clock import now
 from tasks.untrusted.pdfs.signatures import Signature
 from tasks.untrusted.sandbox import Failed, TooCostly, ask
 

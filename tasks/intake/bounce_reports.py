@@ -18,10 +18,10 @@ from hashlib import sha256
 from html import unescape
 from typing import Any
 
-from models.clock import now
 from models.db import Facts, transaction
 from models.inbox import Incoming
 from models.text import one_line, paragraphs
+from models.time.clock import now
 from tasks.intake.events import handle
 from tasks.mail.refusals import Blame, blame
 

@@ -9,7 +9,6 @@ from pydantic import Field, create_model
 
 from models.agreement import AFTERMATH
 from models.cadence import WaitKind
-from models.clock import now
 from models.db import reading, transaction
 from models.decision import Decision, DecisionKind
 from models.document import Doubt
@@ -19,6 +18,7 @@ from models.manners import Language
 from models.onboarding import Onboarding
 from models.settings import settings
 from models.subscription import Interval, Plan
+from models.time.clock import now
 from tasks.engine.retry import side_effect
 from tasks.intake.events import handle
 from tasks.text.i18n import Reader, in_markdown

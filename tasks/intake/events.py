@@ -5,11 +5,11 @@ from collections.abc import Callable
 from prefect.logging import get_logger
 
 from models.audit import HOUSE, record
-from models.clock import now
 from models.db import Facts, reading, transaction
 from models.errors import ProvisionError
 from models.inbox import Incoming
 from models.request import OnboardingRequest
+from models.time.clock import now
 from tasks.agreement.responses import decline_by_notice, sign_by_notice
 from tasks.engine.passes import kick
 from tasks.engine.prefect_client import start_run

@@ -6,7 +6,6 @@ from datetime import timedelta
 from sqlalchemy.orm import Session, undefer
 
 from models.audit import evidence, record
-from models.clock import now
 from models.db import Facts, reading, transaction
 from models.decision import Decision, DecisionKind, Verdict
 from models.document import Document
@@ -19,6 +18,7 @@ from models.person import Person, Role
 from models.reminder import Reminder
 from models.request import WebsiteMissing
 from models.text import fitting, one_line
+from models.time.clock import now
 from tasks.engine.retry import side_effect
 from tasks.logos.fetch import Faltered
 from tasks.logos.find import CONFIDENT, Candidate, Kind, find

@@ -17,13 +17,11 @@ from bs4 import BeautifulSoup
 from bs4.element import NavigableString, PageElement, Tag
 from email_validator import EmailNotValidError, validate_email
 
-from models.clock import now
 from models.code import Code
 from models.decision import DecisionKind
 from models.document import Document
 from models.errors import N_
 from models.firm import LineOfBusiness
-from models.land import Land
 from models.link import Link, later_url
 from models.manners import AddressForm, Language
 from models.names import first_name
@@ -31,6 +29,8 @@ from models.onboarding import StepName
 from models.outbox import MailKind, Outgoing
 from models.settings import settings
 from models.subscription import Interval
+from models.time.clock import now
+from models.time.land import Land
 from tasks.text.i18n import CHANGED, MAILS, Reader, render
 
 SUBJECT_MOST = 200

@@ -22,7 +22,6 @@ from typing import Self
 from sqlalchemy import select
 from sqlalchemy.orm import Session, undefer
 
-from models.clock import now
 from models.code import Code
 from models.db import Facts, reading, transaction
 from models.decision import Decision
@@ -33,6 +32,7 @@ from models.onboarding import Onboarding
 from models.outbox import MailKind, Outgoing, Urgency
 from models.person import Person
 from models.settings import settings
+from models.time.clock import now
 from tasks.engine.retry import patiently, side_effect
 from tasks.mail.address_holds import bounced, given_up
 from tasks.mail.compose import ascii_address, write

@@ -3,7 +3,6 @@
 from sqlalchemy.orm import Session
 
 from models.audit import evidence, record
-from models.clock import now
 from models.company_id import CompanyIdPool
 from models.db import transaction
 from models.decision import Decision, DecisionKind
@@ -11,6 +10,7 @@ from models.onboarding import Onboarding, Party, Standing, StepName
 from models.outbox import MailKind, Outgoing
 from models.person import Person, Role
 from models.reminder import Reminder
+from models.time.clock import now
 from tasks.engine.retry import side_effect
 from tasks.mail.letterheads import letterhead
 

@@ -12,7 +12,6 @@ from sqlalchemy.orm import Session
 
 from models.agreement import Agreement, AgreementSent, SignedAlready
 from models.audit import Entry, evidence, record
-from models.clock import now
 from models.db import Facts, transaction
 from models.errors import N_, ProvisionError
 from models.firm import LineOfBusiness
@@ -20,6 +19,7 @@ from models.mail_address import email_address
 from models.onboarding import Onboarding
 from models.person import Person, Role
 from models.request import Named
+from models.time.clock import now
 from tasks.mail.letterheads import Turn
 from tasks.onboarding.firm_page import tell_of_change
 from tasks.onboarding.registration import invite, name_contact

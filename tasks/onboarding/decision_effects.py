@@ -8,7 +8,6 @@ from sqlalchemy.orm import Session
 from models.agreement import Agreement, SignedHow, close_questions
 from models.audit import HOUSE, evidence, record
 from models.cadence import Cadences
-from models.clock import local_day, now
 from models.db import Facts, transaction
 from models.decision import Decision, DecisionKind, Verdict
 from models.errors import N_, ProvisionError
@@ -20,6 +19,7 @@ from models.outbox import Outgoing
 from models.person import Person, Role
 from models.reminder import Reminder
 from models.subscription import Change, Interval, Plan, Subscription
+from models.time.clock import local_day, now
 from tasks.agreement.signatures import give_back, refuse_signature, sign_for_firm, sign_for_provider
 from tasks.logos.publish import logo_chosen
 from tasks.onboarding.company_ids import tell_of_number

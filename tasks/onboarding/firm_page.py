@@ -8,10 +8,8 @@ from sqlalchemy.orm import Session
 
 from models.agreement import Agreement, AgreementSent
 from models.audit import evidence, record
-from models.clock import now
 from models.db import Facts, reading, transaction
 from models.firm import Firm
-from models.land import Land
 from models.link import Link, Purpose
 from models.logo import Logo, LogoPermission
 from models.onboarding import Onboarding, Step
@@ -20,6 +18,8 @@ from models.person import Person, Role, account_name
 from models.reminder import Reminder
 from models.settings import settings
 from models.subscription import Subscription
+from models.time.clock import now
+from models.time.land import Land
 from tasks.mail.letterheads import letterhead
 from tasks.people.sessions import replan
 

@@ -9,7 +9,6 @@ from sqlalchemy.orm import Session
 from models.agreement import Agreement
 from models.audit import Entry, evidence, record
 from models.client import Client, ClientContact
-from models.clock import now
 from models.db import Facts, transaction
 from models.errors import N_, NotFound, ProvisionError
 from models.link import Link, Purpose
@@ -20,6 +19,7 @@ from models.person import NoLongerInvited, Person, Role
 from models.reminder import Reminder
 from models.request import Named, check_people
 from models.settings import settings
+from models.time.clock import now
 from tasks.agreement.lifecycle import asked_to_sign, mail_agreement
 from tasks.engine.retry import side_effect
 from tasks.mail.letterheads import Turn

@@ -5,7 +5,6 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from models.audit import HOUSE, evidence, record_each
-from models.clock import now
 from models.company_id import company_number
 from models.db import Facts, alone, transaction
 from models.errors import N_, ProvisionError
@@ -18,6 +17,7 @@ from models.request import OnboardingRequest, named, parse_people
 from models.settings import settings
 from models.subscription import Subscription
 from models.text import TextTooLong
+from models.time.clock import now
 from tasks.engine.passes import kick
 from tasks.engine.retry import side_effect
 from tasks.onboarding.company_ids import tell_of_number

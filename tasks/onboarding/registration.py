@@ -11,7 +11,6 @@ from sqlalchemy.orm import Session
 from models.agreement import Agreement
 from models.audit import evidence, record, record_each
 from models.client import ClientContact
-from models.clock import now
 from models.db import Facts, reading, transaction
 from models.decision import Decision, DecisionKind, drop_mails
 from models.errors import N_, NotFound, ProvisionError
@@ -25,6 +24,7 @@ from models.outbox import MailKind, Outgoing
 from models.person import NoLongerInvited, Person, Role
 from models.reminder import Reminder
 from models.request import Named
+from models.time.clock import now
 from tasks.agreement.lifecycle import mail_agreement, send_anew
 from tasks.engine.retry import side_effect
 from tasks.mail.letterheads import Turn, letterhead, letterheads

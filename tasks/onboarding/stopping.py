@@ -7,7 +7,6 @@ from sqlalchemy.orm import Session
 
 from models.audit import record
 from models.cadence import Cadences, WaitKind
-from models.clock import now
 from models.db import transaction
 from models.decision import Decision, DecisionKind, Verdict, drop_mails
 from models.errors import N_, ProvisionError
@@ -16,6 +15,7 @@ from models.outbox import OUTLIVES_CASE, MailKind, Outgoing
 from models.person import Person, Role
 from models.reminder import Reminder
 from models.text import fitting, paragraphs
+from models.time.clock import now
 from tasks.agreement.lifecycle import mail_agreement
 from tasks.mail.address_holds import ask_for_addresses
 from tasks.mail.letterheads import Turn, letterhead

@@ -1,10 +1,10 @@
 """Step 1: the subscription."""
 
-from models.clock import now
 from models.db import transaction
 from models.decision import Decision, DecisionKind
 from models.onboarding import Onboarding, Party, Standing, StepName
 from models.subscription import Subscription
+from models.time.clock import now
 from tasks.engine.retry import side_effect
 
 

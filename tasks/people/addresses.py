@@ -7,7 +7,6 @@ from sqlalchemy.orm import Session
 
 from models.audit import evidence, record
 from models.cadence import Cadences
-from models.clock import now
 from models.db import Facts, transaction
 from models.decision import Decision, DecisionKind, close_mail_questions
 from models.errors import N_, NotFound, ProvisionError
@@ -17,6 +16,7 @@ from models.onboarding import Onboarding
 from models.outbox import Outgoing
 from models.person import Person, Role
 from models.reminder import Reminder
+from models.time.clock import now
 from tasks.people.membership import end_doubles
 
 

@@ -5,11 +5,11 @@ from collections.abc import Sequence
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from models.clock import now
 from models.firm import Firm
 from models.mail_address import email_address
 from models.person import Person, Role, name_parts
 from models.request import Named, OnboardingRequest
+from models.time.clock import now
 
 
 def add_people(

@@ -9,7 +9,6 @@ from sqlalchemy.orm import Session
 from models import operator
 from models.audit import HOUSE, record
 from models.cadence import Pause
-from models.clock import LOCAL_ZONE, days_since, now, today
 from models.db import Facts, reading, transaction
 from models.decision import Decision, drop_mails
 from models.errors import NotFound
@@ -22,7 +21,8 @@ from models.operator import OperatorAlready, operator_name, operators, readers
 from models.outbox import MailKind, Outgoing
 from models.queries.board import board, broken_events, open_decisions, patience
 from models.settings import settings
-from models.working_time import Reach, next_reachable
+from models.time.clock import LOCAL_ZONE, days_since, now, today
+from models.time.working_time import Reach, next_reachable
 from tasks.engine.passes import kick_mail
 from tasks.engine.retry import each, side_effect
 

@@ -9,11 +9,8 @@ from sqlalchemy.orm import Session
 
 from models.audit import record_each
 from models.cadence import Cadences
-from models.clock import now, time_zone
 from models.db import Facts, reading, transaction
 from models.firm import Firm, german_postcode
-from models.hours import Hours
-from models.land import Land
 from models.link import Link, LinkUsed, Purpose
 from models.login import Account, SignIn, SignInRefused, hash_password, verify_password
 from models.manners import AddressForm, Language
@@ -21,6 +18,9 @@ from models.onboarding import Onboarding
 from models.outbox import MailKind, Outgoing
 from models.person import AccessEnded, Person, Role
 from models.reminder import Reminder
+from models.time.clock import now, time_zone
+from models.time.hours import Hours
+from models.time.land import Land
 
 
 @dataclass(frozen=True)

@@ -17,13 +17,13 @@ from models.cadence import (
     days_of,
     most_of,
 )
-from models.clock import now
 from models.db import Facts, transaction
 from models.decision import Decision, DecisionKind
 from models.onboarding import Onboarding
 from models.person import Person
 from models.reminder import Reminder
 from models.text import fitting, one_line
+from models.time.clock import now
 
 CADENCE_NAME_MOST = 80
 

@@ -11,12 +11,12 @@ from models.cadence import (
     Rhythm,
     WaitKind,
 )
-from models.clock import LOCAL_ZONE, now, today
 from models.db import reading
 from models.errors import N_, ProvisionError
 from models.person import Person
 from models.reminder import Reminder
-from models.working_time import Reach, next_reachable
+from models.time.clock import LOCAL_ZONE, now, today
+from models.time.working_time import Reach, next_reachable
 from tasks.reminders.waits import Batch, open_waits
 
 FORESEEN_AT_ONCE = 2000

@@ -15,7 +15,6 @@ from models.cadence import (
     Rhythm,
     WaitKind,
 )
-from models.clock import local_day, now
 from models.db import reading, transaction
 from models.decision import Decision, DecisionKind, silence_key
 from models.firm import Firm
@@ -23,7 +22,8 @@ from models.onboarding import Onboarding, StepName
 from models.outbox import MailKind, Outgoing
 from models.person import Person, Role
 from models.reminder import Reminder
-from models.working_time import Reach, next_reachable
+from models.time.clock import local_day, now
+from models.time.working_time import Reach, next_reachable
 from tasks.agreement.lifecycle import mail_agreement
 from tasks.engine.passes import kick_mail
 from tasks.engine.retry import raise_all, side_effect

@@ -11,7 +11,6 @@ from sqlalchemy.orm import Session
 
 from models.audit import record
 from models.cadence import Level
-from models.clock import now
 from models.db import reading, transaction
 from models.errors import N_, ProvisionError
 from models.firm import Firm
@@ -19,6 +18,7 @@ from models.link import LinkUnknown, later_token
 from models.onboarding import Onboarding, StepName
 from models.person import Person
 from models.reminder import Reminder
+from models.time.clock import now
 from tasks.mail.address_holds import hold_person
 from tasks.reminders.cadences import case_of, rhythms_of
 

@@ -16,12 +16,12 @@ from models.cadence import (
     Rhythm,
     WaitKind,
 )
-from models.clock import now
 from models.decision import Decision
 from models.onboarding import Onboarding, StepName
 from models.person import Person
 from models.reminder import Reminder
-from models.working_time import Reach, next_reachable
+from models.time.clock import now
+from models.time.working_time import Reach, next_reachable
 
 TOGETHER = timedelta(hours=1)
 """What falls due for one person within this time is one mail."""

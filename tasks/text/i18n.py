@@ -27,17 +27,17 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoes
 
 from models.cadence import Follow, Level, WaitKind
 from models.client import ClientKind
-from models.clock import LOCAL_ZONE, local_day
 from models.decision import DecisionKind, Verdict
 from models.document import Doubt
 from models.errors import N_, ProvisionError
 from models.firm import LineOfBusiness
-from models.land import Land
 from models.logo import public_logo
 from models.manners import AddressForm, Language
 from models.onboarding import Party, StepName, StepState
 from models.person import Role
 from models.subscription import Interval, NoticeUnit, Plan
+from models.time.clock import LOCAL_ZONE, local_day
+from models.time.land import Land
 
 CATALOGUES = Path(__file__).parents[1] / "templates" / "locale"
 MAILS = Path(__file__).parents[1] / "templates" / "mail"

@@ -7,11 +7,11 @@ from statistics import median
 import pytest
 from sqlalchemy import text
 
-from models.clock import now
 from models.db import engine, reading, transaction
-from models.hours import Hours
 from models.onboarding import Onboarding
 from models.settings import settings
+from models.time.clock import now
+from models.time.hours import Hours
 from tasks.reminders.forecast import foresee
 from tests import factories
 from tests.deployments.browser import Browser

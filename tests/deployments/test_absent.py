@@ -2,11 +2,11 @@
 
 import pytest
 
-from models.clock import now
 from models.db import reading, transaction
 from models.decision import VERDICTS, Decision, DecisionKind, Verdict
 from models.queries import board as boards
 from models.queries import casefile
+from models.time.clock import now
 from tasks.intake import decision_forms
 from tasks.onboarding import firm_page
 from tests import factories

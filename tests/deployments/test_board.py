@@ -16,7 +16,6 @@ from deployments.web import labels
 from deployments.web.app import app
 from deployments.web.pages import operators
 from models.audit import Entry, record
-from models.clock import now
 from models.db import reading, transaction
 from models.decision import VERDICTS, AnsweredAlready, Decision, DecisionKind, Verdict
 from models.document import Document
@@ -30,6 +29,7 @@ from models.queries.board import CaseState
 from models.queries.casefile import MailState, case_detail
 from models.settings import settings
 from models.subscription import Change, Subscription
+from models.time.clock import now
 from tasks.agreement import responses
 from tasks.intake.events import handle_events
 from tasks.mail.address_holds import bounced, given_up

@@ -7,7 +7,6 @@ from sqlalchemy import select
 
 from deployments.web.pages import case as pages
 from models.audit import trail
-from models.clock import now
 from models.db import reading, transaction
 from models.decision import Decision
 from models.link import Link, Purpose
@@ -15,6 +14,7 @@ from models.onboarding import STUCK_AFTER, Onboarding
 from models.outbox import MailKind, Outgoing
 from models.person import Person, Role
 from models.reminder import Reminder
+from models.time.clock import now
 from tasks.mail.address_holds import bounced
 from tests import factories
 from tests.deployments.test_board import Browser, text

@@ -7,11 +7,11 @@ from bs4 import BeautifulSoup
 from sqlalchemy import select
 
 from deployments.web import security
-from models.clock import now
 from models.db import transaction
 from models.firm import Firm
 from models.link import Link, Purpose
 from models.login import Account
+from models.time.clock import now
 from tasks.people import sessions
 from tests import factories
 from tests.deployments.browser import Browser, entries, errors

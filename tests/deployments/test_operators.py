@@ -7,11 +7,11 @@ import pytest
 from sqlalchemy import select
 
 from models.audit import HOUSE, newest
-from models.clock import now
 from models.db import reading, transaction
 from models.decision import Decision
 from models.inbox import MOST_ATTEMPTS, Incoming
 from models.login import Account
+from models.time.clock import now
 from tasks.people import operators as tasks
 from tasks.people import sessions
 from tasks.people.operators import today

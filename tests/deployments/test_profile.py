@@ -6,12 +6,12 @@ from sqlalchemy import select
 from deployments.web import security
 from models.audit import trail
 from models.db import reading
-from models.hours import Hours
-from models.land import Land
 from models.link import Purpose
 from models.person import Person, Role
 from models.reminder import Reminder
 from models.request import Named
+from models.time.hours import Hours
+from models.time.land import Land
 from tasks.onboarding import invitations
 from tasks.people.sessions import sign_in
 from tests import factories

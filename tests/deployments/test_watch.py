@@ -10,11 +10,11 @@ from prefect.settings import PREFECT_API_URL, temporary_settings
 
 from deployments.catalogue import CATALOGUE, POOL, register
 from deployments.web import watch
-from models.clock import now
 from models.db import engine, transaction
 from models.mail_server import MailServer
 from models.migrate import config, upgrade
 from models.settings import settings
+from models.time.clock import now
 from tests.deployments.browser import Browser
 from tests.factories import advance, opened, signed
 

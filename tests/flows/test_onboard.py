@@ -10,11 +10,11 @@ from deployments.rehearsal import until
 from flows.onboard import onboard
 from flows.receive import receive
 from flows.sweep import sweep
-from models.clock import now
 from models.db import transaction
 from models.inbox import Incoming
 from models.link import Purpose
 from models.onboarding import Onboarding, StepName
+from models.time.clock import now
 from tests import factories
 
 # Prefect's own client leaves sockets to the garbage collector when an event loop ends.

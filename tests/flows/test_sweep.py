@@ -6,9 +6,9 @@ import pytest
 from sqlalchemy import text
 
 from flows.sweep import sweep
-from models.clock import now
 from models.db import transaction
 from models.inbox import Incoming
+from models.time.clock import now
 from tests import factories
 
 # Prefect's own client leaves sockets to the garbage collector when an event loop ends.

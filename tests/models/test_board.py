@@ -7,7 +7,6 @@ from sqlalchemy import event, select
 from models.agreement import Agreement, SignedHow
 from models.audit import record
 from models.cadence import Level
-from models.clock import now
 from models.db import engine, reading, transaction
 from models.decision import Decision, DecisionKind
 from models.document import Document
@@ -23,7 +22,8 @@ from models.queries.casefile import case_detail, case_document, case_of
 from models.reminder import Reminder
 from models.settings import settings
 from models.subscription import Interval, Plan, Subscription
-from models.working_time import working_days_before
+from models.time.clock import now
+from models.time.working_time import working_days_before
 from tasks.reminders import cadences
 from tests import factories
 from tests.factories import firm_of

@@ -19,11 +19,11 @@ from models.cadence import (
     days_of,
     most_of,
 )
-from models.clock import now
 from models.db import reading, transaction
-from models.hours import Hours
 from models.reminder import SHORTEST_GAP, Reminder
-from models.working_time import Reach, next_reachable
+from models.time.clock import now
+from models.time.hours import Hours
+from models.time.working_time import Reach, next_reachable
 from tests.factories import advance, firm_of, opened
 from tests.models.test_schedule import REACHES, may_be_written_to
 

@@ -2,10 +2,10 @@ from datetime import timedelta
 
 import pytest
 
-from models.clock import now
 from models.code import LIFE, PAUSE, TRIES, Code, CodeDead, CodeMissing, CodeSentJustNow, CodeUnreadable, CodeWrong
 from models.db import transaction
 from models.person import Person, Role
+from models.time.clock import now
 from tests.factories import agreement, everything, firm_of, with_organiser
 
 

@@ -1,10 +1,10 @@
 import pytest
 
-from models.clock import now
 from models.company_id import CompanyIdPool
 from models.db import reading, transaction
 from models.errors import ProvisionError
 from models.firm import Firm, LineOfBusiness, NumberNotOffered, NumberTaken, german_postcode, website_address
+from models.time.clock import now
 
 
 def firm(session, name="Kanzlei Freitag"):

@@ -4,7 +4,6 @@ from contextlib import contextmanager
 
 from sqlalchemy import event, select, update
 
-from models.clock import now
 from models.db import reading, transaction
 from models.decision import Decision
 from models.inbox import MOST_ATTEMPTS, Incoming
@@ -13,6 +12,7 @@ from models.outbox import MailKind, Outgoing
 from models.queries import gauges
 from models.queries.gauges import Count
 from models.reminder import Reminder
+from models.time.clock import now
 from tests.factories import advance, opened, signed, with_organiser
 
 

@@ -3,11 +3,11 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from sqlalchemy import select
 
-from models.clock import now
 from models.db import reading, transaction
 from models.link import Link, LinkExpired, LinkReplaced, LinkUnknown, LinkUsed, Purpose
 from models.person import Person
 from models.settings import settings
+from models.time.clock import now
 from tests.factories import advance, everything, opened
 
 

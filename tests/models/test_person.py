@@ -5,11 +5,11 @@ from sqlalchemy import func, select
 from sqlalchemy.exc import IntegrityError
 
 from models import login
-from models.clock import now
 from models.db import reading, transaction
 from models.login import Account, SignIn, SignInRefused, _hasher, hash_password, verify_password
 from models.mail_address import AddressInvalid, email_address
 from models.person import Person, Role
+from models.time.clock import now
 from tasks.onboarding.registration import registered_elsewhere
 from tasks.people import sessions
 from tasks.people.sessions import sign_in

@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from models.clock import ZoneUnknown, days_since, end_of_day, local_day, time_zone
-from models.hours import WORKING_HOURS, Hours, HoursEmpty, HoursUnreadable
-from models.land import Land, is_holiday
-from models.working_time import Reach, next_reachable
+from models.time.clock import ZoneUnknown, days_since, end_of_day, local_day, time_zone
+from models.time.hours import WORKING_HOURS, Hours, HoursEmpty, HoursUnreadable
+from models.time.land import Land, is_holiday
+from models.time.working_time import Reach, next_reachable
 
 BERLIN = ZoneInfo("Europe/Berlin")
 MOMENTS = st.integers(1_735_700_000, 1_988_000_000).map(

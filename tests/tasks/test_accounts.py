@@ -4,7 +4,6 @@ import pytest
 from sqlalchemy import select
 
 from models.audit import trail
-from models.clock import now
 from models.db import reading, transaction
 from models.decision import Decision
 from models.link import Link, LinkExpired, LinkReplaced, LinkUsed, Purpose
@@ -16,6 +15,7 @@ from models.passwords import PasswordNamesYou, PasswordTooShort
 from models.person import NameMissing, Person, Role
 from models.reminder import Reminder
 from models.request import Named
+from models.time.clock import now
 from tasks.mail.address_holds import note_bounce
 from tasks.onboarding import firm_page, invitations, registration
 from tasks.people import sessions

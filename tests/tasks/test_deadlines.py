@@ -9,11 +9,11 @@ import pytest
 from sqlalchemy import select
 
 from models.agreement import Agreement, Expired
-from models.clock import now
 from models.code import Code
 from models.db import reading
 from models.link import Link, LinkExpired, Purpose
 from models.outbox import Outgoing
+from models.time.clock import now
 from tasks.agreement import lifecycle, signing
 from tasks.mail.compose import write
 from tasks.onboarding import firm_page, registration

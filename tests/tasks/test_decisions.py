@@ -3,9 +3,9 @@
 import pytest
 from sqlalchemy import select
 
-from models.clock import now
 from models.db import reading, transaction
 from models.decision import Decision, DecisionKind
+from models.time.clock import now
 from tasks.intake.decision_forms import form_of
 from tests import factories
 

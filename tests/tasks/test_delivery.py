@@ -17,7 +17,6 @@ from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword, Session
 from sqlalchemy import select
 
-from models.clock import now
 from models.db import transaction
 from models.decision import Decision, DecisionKind
 from models.document import Document
@@ -31,6 +30,7 @@ from models.person import Person, Role
 from models.queries.board import mail_trouble
 from models.settings import Settings, settings
 from models.subscription import Subscription
+from models.time.clock import now
 from tasks.engine.passes import kick_mail
 from tasks.mail import delivery
 from tasks.mail.delivery import Delivered, deliver_due, deliver_outbox

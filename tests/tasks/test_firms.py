@@ -6,10 +6,10 @@ from sqlalchemy import select
 from models.audit import trail
 from models.db import reading, transaction
 from models.firm import NothingOffered, PostcodeInvalid
-from models.land import Land
 from models.link import Purpose
 from models.person import Person, Role
 from models.reminder import Reminder
+from models.time.land import Land
 from tasks.onboarding.firm_page import by_progress_link, choose_number, complete_details, overview
 from tests.factories import advance, case, everything, firm_of, opened, standing, token, with_client
 

@@ -10,7 +10,6 @@ from sqlalchemy import select, update
 
 from models.audit import first_broken, trail
 from models.cadence import Follow, Level, WaitKind
-from models.clock import now
 from models.db import reading, transaction
 from models.decision import Decision
 from models.errors import ProvisionError
@@ -21,6 +20,7 @@ from models.outbox import Outgoing
 from models.person import Person, Role
 from models.reminder import Reminder
 from models.request import Named
+from models.time.clock import now
 from tasks.intake.decision_forms import take_answer
 from tasks.mail import delivery
 from tasks.mail.address_holds import note_bounce

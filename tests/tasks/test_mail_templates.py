@@ -12,7 +12,6 @@ from hypothesis import settings as tried
 from hypothesis import strategies as st
 from sqlalchemy import select
 
-from models.clock import now
 from models.code import Code
 from models.db import reading
 from models.document import Document
@@ -21,6 +20,7 @@ from models.logo import public_logo
 from models.manners import AddressForm, Language
 from models.outbox import MailKind, Outgoing
 from models.settings import settings
+from models.time.clock import now
 from tasks.mail.compose import write
 from tests import factories
 

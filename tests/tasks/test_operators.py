@@ -7,7 +7,6 @@ from sqlalchemy import select, text
 
 from models.audit import HOUSE, Entry, first_broken, trail
 from models.cadence import Level
-from models.clock import now
 from models.db import reading, transaction
 from models.decision import Decision, DecisionKind
 from models.login import Account, hash_password
@@ -16,6 +15,7 @@ from models.operator import AbsenceInvalid, DeputyUnfit, LastManager, OperatorAl
 from models.outbox import Outgoing
 from models.passwords import PasswordNamesYou
 from models.settings import settings
+from models.time.clock import now
 from tasks.mail import delivery
 from tasks.mail.compose import write
 from tasks.people import operators, sessions

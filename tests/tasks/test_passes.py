@@ -2,10 +2,10 @@ from datetime import timedelta
 
 import pytest
 
-from models.clock import now
 from models.db import reading, transaction
 from models.decision import Decision
 from models.onboarding import Onboarding
+from models.time.clock import now
 from tasks.engine import passes
 from tasks.engine.passes import begin_pass, end_pass, kick, show_all_decisions, show_decisions, start_due_passes
 from tasks.engine.prefect_client import RunState

@@ -9,10 +9,8 @@ from sqlalchemy import select
 from models.agreement import AgreementSent, CopyBeingChecked
 from models.audit import trail
 from models.cadence import Level, Pause
-from models.clock import now
 from models.db import reading, transaction
 from models.decision import Decision, DecisionKind
-from models.land import Land
 from models.link import Purpose, later_token
 from models.login import Account
 from models.onboarding import Onboarding, StepName
@@ -20,6 +18,8 @@ from models.outbox import MailKind, Outgoing
 from models.person import Person, Role
 from models.reminder import Reminder
 from models.request import Named
+from models.time.clock import now
+from models.time.land import Land
 from tasks.agreement import finalize, responses, signing
 from tasks.mail import delivery
 from tasks.mail.address_holds import given_up, note_bounce

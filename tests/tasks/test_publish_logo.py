@@ -7,7 +7,6 @@ import pytest
 from PIL import Image, ImageDraw
 from sqlalchemy import select
 
-from models.clock import now
 from models.db import reading
 from models.decision import Decision
 from models.errors import NotFound
@@ -15,6 +14,7 @@ from models.logo import Logo, LogoChoiceMissing, LogoChosen, LogoPermission, Log
 from models.onboarding import Party
 from models.request import WebsiteMissing
 from models.settings import settings
+from models.time.clock import now
 from tasks.logos.fetch import Faltered
 from tasks.logos.publish import (
     choose_offered,

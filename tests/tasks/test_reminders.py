@@ -7,15 +7,15 @@ from sqlalchemy import insert, select, update
 
 from models.audit import first_broken, trail
 from models.cadence import Follow, FollowUnfit, Level, WaitKind
-from models.clock import now
 from models.db import reading, transaction
-from models.hours import Hours
 from models.link import Link, Purpose
 from models.onboarding import Onboarding, StepName
 from models.outbox import Outgoing
 from models.person import Person, Role
 from models.reminder import Reminder
 from models.request import Named
+from models.time.clock import now
+from models.time.hours import Hours
 from tasks.agreement import responses
 from tasks.mail.address_holds import note_bounce
 from tasks.mail.compose import write

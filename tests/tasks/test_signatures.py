@@ -8,18 +8,18 @@ from sqlalchemy import select
 from models.agreement import SignedHow
 from models.audit import HOUSE, trail
 from models.cadence import Follow, Level, WaitKind
-from models.clock import now
 from models.db import reading, transaction
 from models.decision import Decision
 from models.firm import LineOfBusiness
-from models.hours import Hours
-from models.land import Land
 from models.link import Purpose
 from models.login import Account
 from models.manners import AddressForm, Language
 from models.operator import OperatorNameMissing
 from models.outbox import Outgoing
 from models.person import Person, Role
+from models.time.clock import now
+from models.time.hours import Hours
+from models.time.land import Land
 from tasks.agreement import responses
 from tasks.intake import decision_forms
 from tasks.onboarding import corrections, decision_effects, firm_page

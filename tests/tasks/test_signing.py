@@ -21,7 +21,6 @@ from models.agreement import (
     Withdrawn,
 )
 from models.audit import trail
-from models.clock import now
 from models.code import MOST_A_DAY, TRIES, Code, CodeDead, CodeSentJustNow, CodesSentToday, CodeWrong
 from models.db import reading, transaction
 from models.decision import Decision
@@ -34,6 +33,7 @@ from models.person import NameMissing, Person
 from models.reminder import Reminder
 from models.settings import settings
 from models.subscription import Subscription
+from models.time.clock import now
 from tasks.agreement import lifecycle, responses, signing
 from tasks.agreement.lifecycle import NewVersionSent, NotAsked, conclude_agreement, expire_agreements
 from tasks.agreement.signing import DrawingUnreadable, FunctionMissing, OwnAddress, draw

@@ -9,13 +9,11 @@ import pytest
 from sqlalchemy import select
 
 from models.audit import trail
-from models.clock import now
 from models.company_id import CompanyIdPool
 from models.db import reading, transaction
 from models.decision import Decision, DecisionKind
 from models.errors import ProvisionError
 from models.firm import LineOfBusiness
-from models.land import Land
 from models.link import Link, Purpose, later_token
 from models.onboarding import Onboarding, StepState
 from models.outbox import MailKind, Outgoing
@@ -24,6 +22,8 @@ from models.queries.casefile import case_detail
 from models.reminder import Reminder
 from models.request import Named
 from models.settings import settings
+from models.time.clock import now
+from models.time.land import Land
 from tasks.agreement import lifecycle, responses, signing
 from tasks.agreement.responses import decline_by_notice, sign_by_notice
 from tasks.logos import publish

@@ -13,7 +13,6 @@ from sqlalchemy import JSON, Enum, delete, insert, select, update
 
 from models.agreement import Agreement
 from models.audit import HOUSE, START, Entry, Head, heads, origin, record, trail
-from models.clock import now
 from models.db import Base, UTCDateTime, engine, reading, transaction
 from models.decision import Decision, DecisionKind
 from models.document import Document
@@ -26,6 +25,7 @@ from models.reminder import Reminder
 from models.request import Named
 from models.settings import settings
 from models.subscription import Subscription
+from models.time.clock import now
 from tasks.agreement import finalize, lifecycle, rendering, responses, signing
 from tasks.agreement import seal as seals
 from tasks.audit import files, verification

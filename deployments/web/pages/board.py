@@ -10,13 +10,11 @@ from starlette.responses import Response
 
 from deployments.web import labels
 from deployments.web.visit import Submission, Submitting, Visit, Visiting, member
-from models.clock import today
 from models.company_id import NumberInvalid
 from models.db import reading
 from models.decision import Decision, DecisionKind, Verdict
 from models.errors import N_, ProvisionError
 from models.firm import BusinessMissing, Firm, FirmNameMissing, LineOfBusiness, PostcodeInvalid, WebsiteInvalid
-from models.land import Land
 from models.mail_address import AddressInvalid
 from models.manners import AddressForm, Language
 from models.onboarding import Onboarding, Party, StepName
@@ -27,6 +25,8 @@ from models.queries.board import CaseState, Trouble
 from models.request import IntervalMissing, OnboardingRequest, WebsiteMissing, named, parse_people
 from models.subscription import Interval, Plan
 from models.text import TextTooLong, one_line
+from models.time.clock import today
+from models.time.land import Land
 from tasks.engine.passes import kick
 from tasks.intake.events import dismiss, handle_again
 from tasks.onboarding import decision_effects, opening

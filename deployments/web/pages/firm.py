@@ -23,13 +23,13 @@ from models.firm import (
     PostcodeInvalid,
     WebsiteInvalid,
 )
-from models.land import Land
 from models.logo import Logo, LogoChoiceMissing, LogoChosen, LogoRefused, logo_asked_for
 from models.mail_address import AddressInvalid
 from models.onboarding import AgreementFirst
 from models.person import NameMissing, Person, Role
 from models.request import Named, WebsiteMissing, named, parse_people
 from models.text import TextTooLong
+from models.time.land import Land
 from tasks.agreement import lifecycle
 from tasks.logos.publish import choose_offered, offered_picture, permit_logo, restore_logo, supply_logo
 from tasks.onboarding import corrections, firm_page, invitations

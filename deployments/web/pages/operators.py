@@ -10,7 +10,6 @@ from deployments.web import labels
 from deployments.web.security import set_cookie
 from deployments.web.visit import YEAR, Submitting, Visit, Visiting
 from models.audit import HOUSE, newest
-from models.clock import today
 from models.db import reading
 from models.errors import N_, ProvisionError
 from models.mail_address import AddressInvalid
@@ -24,6 +23,7 @@ from models.operator import (
     is_absent,
     operators,
 )
+from models.time.clock import today
 from tasks.people import operators as tasks
 
 router = APIRouter(prefix="/board/operators")

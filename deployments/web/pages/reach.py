@@ -10,13 +10,13 @@ from starlette.responses import Response
 
 from deployments.web.security import set_cookie
 from deployments.web.visit import YEAR, Fields, Submission, Submitting, Visit, Visiting
-from models.clock import ZoneUnknown
 from models.errors import NotFound, ProvisionError
 from models.firm import PostcodeInvalid
-from models.hours import DAYS, EXAMPLE, Hours, HoursEmpty, HoursUnreadable, short_days
-from models.land import Land
 from models.manners import AddressForm, Language
 from models.person import Person, Role
+from models.time.clock import ZoneUnknown
+from models.time.hours import DAYS, EXAMPLE, Hours, HoursEmpty, HoursUnreadable, short_days
+from models.time.land import Land
 from tasks.people import membership, sessions
 from tasks.people.sessions import Manners
 

@@ -5,9 +5,9 @@ from datetime import UTC, date, datetime, time, timedelta
 from typing import Protocol
 from zoneinfo import ZoneInfo
 
-from models.clock import LOCAL_ZONE
-from models.hours import WORKING_HOURS, Hours
-from models.land import Land, is_holiday
+from models.time.clock import LOCAL_ZONE
+from models.time.hours import WORKING_HOURS, Hours
+from models.time.land import Land, is_holiday
 
 
 class Reachable(Protocol):
