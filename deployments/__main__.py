@@ -199,8 +199,8 @@ def operator(
     ] = "",
 ) -> None:
     """Let somebody work as an operator, and print the link with which they set their password, good for one hour."""
-    from models.mail_address import email_address
-    from models.manners import Language
+    from models.people.mail_address import email_address
+    from models.people.manners import Language
     from tasks.people.operators import appoint
 
     if language and language not in list(Language):
@@ -407,7 +407,7 @@ def _print_json(told: Any) -> None:
 
 
 def _reader() -> "Reader":
-    from models.manners import Language
+    from models.people.manners import Language
     from tasks.text.i18n import Reader
 
     return Reader(Language.ENGLISH)

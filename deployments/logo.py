@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from models.logo import LogoRefused
-from models.manners import Language
+from models.people.manners import Language
 from tasks.logos.find import Candidate, Found, find
 from tasks.logos.scoring import Reason
 from tasks.logos.shape import ShapedLogo, shape

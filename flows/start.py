@@ -7,7 +7,7 @@ from prefect.runtime import flow_run
 from pydantic import Field
 
 from models.firm import LineOfBusiness
-from models.manners import AddressForm, Language
+from models.people.manners import AddressForm, Language
 from tasks.intake.artifacts import show_case
 from tasks.onboarding.opening import open_case
 

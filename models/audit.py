@@ -12,7 +12,7 @@ from sqlalchemy import String, UniqueConstraint, func, select, tuple_
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from models.db import Base, Facts, Instant, Key
-from models.person import account_name
+from models.people.person import account_name
 
 START = "0" * 64
 HOUSE = 0

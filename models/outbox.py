@@ -14,9 +14,9 @@ from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from models.db import Base, Facts, Instant, Key
 from models.link import Link
-from models.login import Account
-from models.manners import AddressForm, Language
-from models.person import Person
+from models.people.login import Account
+from models.people.manners import AddressForm, Language
+from models.people.person import Person
 from models.settings import settings
 
 

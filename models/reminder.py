@@ -21,7 +21,7 @@ from sqlalchemy.orm import Mapped, Session, mapped_column
 from models.cadence import Cadences, Follow, Rhythm, WaitKind
 from models.db import Base, DaysAfter, Instant, Key, UTCDateTime
 from models.onboarding import Onboarding, StepName
-from models.person import Person, Role
+from models.people.person import Person, Role
 from models.time.working_time import Reachable, next_reachable
 
 SHORTEST_GAP = 2

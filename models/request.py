@@ -11,10 +11,10 @@ from models import firm
 from models.company_id import company_number
 from models.errors import N_, ProvisionError
 from models.firm import BusinessMissing, LineOfBusiness, firm_name, german_postcode, website_address
-from models.mail_address import AddressInvalid, email_address, writable_address
-from models.manners import AddressForm, Language
-from models.names import between, is_letter
-from models.person import NAME_MOST, NameMissing, name_parts
+from models.people.mail_address import AddressInvalid, email_address, writable_address
+from models.people.manners import AddressForm, Language
+from models.people.names import between, is_letter
+from models.people.person import NAME_MOST, NameMissing, name_parts
 from models.subscription import Interval, Plan
 from models.text import Line, Paragraphs, one_line
 from models.time.land import Land

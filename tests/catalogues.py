@@ -8,7 +8,7 @@ from typing import Any
 
 from babel.messages.extract import extract
 
-from models.manners import Language
+from models.people.manners import Language
 from tasks.text import i18n
 from tasks.text.i18n import Reader, catalogue_of, environment
 

@@ -23,9 +23,9 @@ from argon2 import PasswordHasher
 from sqlalchemy import event
 from xdist.scheduler import LoadScopeScheduling
 
-from models import login
 from models.db import Base, engine, writing
 from models.migrate import register_tables
+from models.people import login
 from models.settings import settings
 from tasks.agreement import finalize, lifecycle
 from tasks.agreement.rendering import AgreementData, Proof, Signature, render_agreement, sign_off
@@ -155,7 +155,7 @@ def product(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.
 
 
 SLOW = (
-    ("argon2.PasswordHasher.hash", "argon2.PasswordHasher.verify", "models.passwords.zxcvbn"),
+    ("argon2.PasswordHasher.hash", "argon2.PasswordHasher.verify", "models.people.passwords.zxcvbn"),
     ("weasyprint.HTML.render", "weasyprint.HTML.write_pdf", "jinja2.Template.render", "PIL.Image.Image.save"),
     ("pyhanko.sign.signers.PdfSigner.sign_pdf", "tests.conftest._written", "tests.conftest._signed_off"),
     ("cryptography.hazmat.primitives.asymmetric.ec.generate_private_key", "subprocess.Popen.__init__"),

@@ -12,11 +12,11 @@ from models.code import Code
 from models.db import Base, reading, transaction
 from models.decision import Decision, DecisionKind
 from models.link import Link, Purpose
-from models.login import Account, hash_password
-from models.manners import AddressForm, Language
 from models.onboarding import Onboarding
 from models.outbox import Outgoing
-from models.person import Person, Role
+from models.people.login import Account, hash_password
+from models.people.manners import AddressForm, Language
+from models.people.person import Person, Role
 from models.request import Named, OnboardingRequest
 from models.time.clock import now
 from tasks.agreement import lifecycle, signing

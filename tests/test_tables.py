@@ -11,7 +11,7 @@ import pytest
 from jinja2 import nodes
 
 from deployments.web import labels
-from models.manners import AddressForm, Language
+from models.people.manners import AddressForm, Language
 from tasks.text.i18n import LABELS, Reader, environment, translations
 from tests.test_layout import MODULES, ROOT, tree
 
@@ -126,7 +126,7 @@ def test_every_exception_is_of_a_table_that_is_there_and_leaves_something_out():
 
 def test_the_search_sees_dictionaries_and_matches_wherever_they_stand(tmp_path, monkeypatch):
     source = """
-from models.person import AddressForm, Language
+from models.people.person import AddressForm, Language
 GLOBAL = {Language.GERMAN: 1, Language.FRENCH: 2}
 def local(asked):
     return {AddressForm.SIE: 1}[asked]

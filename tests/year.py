@@ -17,10 +17,10 @@ from models.db import reading, transaction
 from models.decision import Decision, DecisionKind
 from models.document import Document
 from models.firm import Firm
-from models.manners import Language
 from models.onboarding import Onboarding, StepName
 from models.outbox import MailKind, Outgoing
-from models.person import Person, Role
+from models.people.manners import Language
+from models.people.person import Person, Role
 from models.reminder import Reminder
 from models.time.hours import Hours
 from models.time.land import Land

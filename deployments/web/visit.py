@@ -33,12 +33,12 @@ from deployments.web.security import (
 from models.audit import origin
 from models.company_id import NumberInvalid
 from models.errors import N_, NotFound, ProvisionError
-from models.login import SESSION_LIFE, Account
-from models.mail_address import AddressInvalid
-from models.manners import AddressForm, Language
-from models.operator import ManagersOnly
-from models.passwords import PasswordGuessable, PasswordMissing, PasswordTooLong, PasswordTooShort
-from models.person import NameMissing, Person, Role
+from models.people.login import SESSION_LIFE, Account
+from models.people.mail_address import AddressInvalid
+from models.people.manners import AddressForm, Language
+from models.people.operator import ManagersOnly
+from models.people.passwords import PasswordGuessable, PasswordMissing, PasswordTooLong, PasswordTooShort
+from models.people.person import NameMissing, Person, Role
 from models.settings import settings
 from models.text import TextTooLong, fitting, one_line, paragraphs
 from tasks.engine.passes import kick

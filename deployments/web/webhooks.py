@@ -32,7 +32,7 @@ from models.company_id import FIRST, LAST
 from models.db import transaction
 from models.errors import ProvisionError
 from models.inbox import Incoming
-from models.mail_address import email_address
+from models.people.mail_address import email_address
 from models.request import OnboardingRequest
 from models.settings import settings
 from models.text import Line, Paragraphs

@@ -23,7 +23,7 @@ from models.link import Link
 from models.mail_server import MailServer
 from models.onboarding import STUCK_AFTER, Onboarding, Party, Step, StepName, StepState
 from models.outbox import Outgoing
-from models.person import Person
+from models.people.person import Person
 from models.reminder import Reminder
 from models.settings import settings
 from models.time.clock import days_since, now

@@ -13,7 +13,6 @@ from sqlalchemy.orm import Session, undefer
 
 from models.agreement import Agreement, SignedHow
 from models.audit import trail
-from models.client import Client, ClientContact
 from models.db import Facts
 from models.decision import Decision
 from models.document import Document
@@ -21,10 +20,11 @@ from models.errors import NotFound
 from models.firm import Firm
 from models.link import Link
 from models.logo import Logo, LogoPermission, LogoSource
-from models.manners import Language
 from models.onboarding import Onboarding, Party, Step, StepName, StepState
 from models.outbox import MailKind, Outgoing
-from models.person import Person, Role
+from models.people.client import Client, ClientContact
+from models.people.manners import Language
+from models.people.person import Person, Role
 from models.queries.board import Case, DecisionLine, copied, decisions, lines
 from models.subscription import Interval, NoticeUnit, Plan, Subscription
 from models.time.clock import now

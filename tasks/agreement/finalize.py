@@ -14,7 +14,7 @@ from models.db import Facts, reading, transaction
 from models.document import Document
 from models.onboarding import Onboarding, StepName
 from models.outbox import MailKind, Outgoing
-from models.person import Person, Role
+from models.people.person import Person, Role
 from models.settings import settings
 from models.time.clock import now
 from tasks.agreement.contract_texts import Language, Texts, current_texts

@@ -20,7 +20,7 @@ from models.link import Link, Purpose
 from models.logo import Logo
 from models.onboarding import Onboarding, Party, Standing, StepName
 from models.outbox import MailKind, Outgoing
-from models.person import Person, Role
+from models.people.person import Person, Role
 from models.reminder import Reminder
 from models.settings import settings
 from models.subscription import Subscription

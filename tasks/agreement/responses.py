@@ -12,7 +12,7 @@ from models.document import Document
 from models.errors import NotFound
 from models.firm import Firm
 from models.onboarding import Onboarding, Party, StepName
-from models.person import Person, Role
+from models.people.person import Person, Role
 from models.time.clock import now
 from tasks.agreement.lifecycle import behind, require_asked, sha256_of
 from tasks.agreement.signatures import sign_for_firm

@@ -15,7 +15,7 @@ from models.document import Document
 from models.link import Link, Purpose
 from models.onboarding import Onboarding
 from models.outbox import MailKind, Outgoing
-from models.person import Person
+from models.people.person import Person
 from tasks.agreement.uploaded_copy import names_them
 from tasks.mail.letterheads import letterhead
 from tasks.people.membership import let_go

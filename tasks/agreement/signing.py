@@ -28,7 +28,7 @@ from models.document import Document
 from models.errors import N_, NotFound, ProvisionError
 from models.onboarding import Onboarding, Party, StepName
 from models.outbox import MailKind, Outgoing
-from models.person import Person, Role
+from models.people.person import Person, Role
 from models.reminder import Reminder
 from models.request import named
 from models.text import fitting, one_line

@@ -9,8 +9,8 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from models.audit import HOUSE, Chain, Entry, Head
-from models.login import Account
 from models.onboarding import Onboarding
+from models.people.login import Account
 from tasks.audit.faults import Fault, Kind, Verified
 from tasks.audit.reading import AT_ONCE, entries_of, some
 

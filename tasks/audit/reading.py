@@ -13,7 +13,7 @@ from models.db import Base
 from models.decision import Decision
 from models.firm import Firm
 from models.onboarding import Onboarding
-from models.person import Person
+from models.people.person import Person
 from models.subscription import Subscription
 
 T = TypeVar("T")

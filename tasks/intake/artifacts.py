@@ -11,8 +11,8 @@ from prefect.cache_policies import NO_CACHE
 
 from models.db import reading
 from models.logo import Logo, public_logo
-from models.manners import AddressForm, Language
 from models.onboarding import Onboarding, StepName
+from models.people.manners import AddressForm, Language
 from models.settings import settings
 from tasks.reminders.forecast import Foreseen, foresee, until_day
 from tasks.reminders.rounds import Reminded

@@ -14,8 +14,8 @@ from models.decision import Decision, DecisionKind
 from models.document import Doubt
 from models.firm import Firm
 from models.inbox import Incoming
-from models.manners import Language
 from models.onboarding import Onboarding
+from models.people.manners import Language
 from models.settings import settings
 from models.subscription import Interval, Plan
 from models.time.clock import now

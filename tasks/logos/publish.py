@@ -14,7 +14,7 @@ from models.firm import website_address
 from models.logo import Logo, LogoChoiceMissing, LogoChosen, LogoPermission, LogoRefused, LogoReport, LogoSource
 from models.onboarding import Onboarding, Party, Standing, StepName
 from models.outbox import MailKind, Outgoing
-from models.person import Person, Role
+from models.people.person import Person, Role
 from models.reminder import Reminder
 from models.request import WebsiteMissing
 from models.text import fitting, one_line

@@ -30,7 +30,7 @@ from models.link import Link
 from models.mail_server import MailServer
 from models.onboarding import Onboarding
 from models.outbox import MailKind, Outgoing, Urgency
-from models.person import Person
+from models.people.person import Person
 from models.settings import settings
 from models.time.clock import now
 from tasks.engine.retry import patiently, side_effect

@@ -10,7 +10,7 @@ from models.db import Facts
 from models.firm import Firm
 from models.logo import Logo
 from models.onboarding import Onboarding, StepName
-from models.person import Person
+from models.people.person import Person
 
 
 def letterhead(session: Session, firm: Firm) -> Facts:

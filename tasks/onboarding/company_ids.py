@@ -8,7 +8,7 @@ from models.db import transaction
 from models.decision import Decision, DecisionKind
 from models.onboarding import Onboarding, Party, Standing, StepName
 from models.outbox import MailKind, Outgoing
-from models.person import Person, Role
+from models.people.person import Person, Role
 from models.reminder import Reminder
 from models.time.clock import now
 from tasks.engine.retry import side_effect

@@ -15,9 +15,9 @@ from models.audit import Entry, evidence, record
 from models.db import Facts, transaction
 from models.errors import N_, ProvisionError
 from models.firm import LineOfBusiness
-from models.mail_address import email_address
 from models.onboarding import Onboarding
-from models.person import Person, Role
+from models.people.mail_address import email_address
+from models.people.person import Person, Role
 from models.request import Named
 from models.time.clock import now
 from tasks.mail.letterheads import Turn

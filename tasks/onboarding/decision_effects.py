@@ -12,11 +12,11 @@ from models.db import Facts, transaction
 from models.decision import Decision, DecisionKind, Verdict
 from models.errors import N_, ProvisionError
 from models.link import Link
-from models.login import Account
 from models.onboarding import Onboarding
-from models.operator import operator_name
 from models.outbox import Outgoing
-from models.person import Person, Role
+from models.people.login import Account
+from models.people.operator import operator_name
+from models.people.person import Person, Role
 from models.reminder import Reminder
 from models.subscription import Change, Interval, Plan, Subscription
 from models.time.clock import local_day, now

@@ -14,7 +14,7 @@ from models.link import Link, Purpose
 from models.logo import Logo, LogoPermission
 from models.onboarding import Onboarding, Step
 from models.outbox import MailKind, Outgoing
-from models.person import Person, Role, account_name
+from models.people.person import Person, Role, account_name
 from models.reminder import Reminder
 from models.settings import settings
 from models.subscription import Subscription

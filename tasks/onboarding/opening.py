@@ -10,9 +10,9 @@ from models.db import Facts, alone, transaction
 from models.errors import N_, ProvisionError
 from models.firm import Firm, firm_name, same_name
 from models.logo import LogoPermission
-from models.mail_address import email_address
 from models.onboarding import Onboarding
-from models.person import Person, Role
+from models.people.mail_address import email_address
+from models.people.person import Person, Role
 from models.request import OnboardingRequest, named, parse_people
 from models.settings import settings
 from models.subscription import Subscription

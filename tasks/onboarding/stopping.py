@@ -12,7 +12,7 @@ from models.decision import Decision, DecisionKind, Verdict, drop_mails
 from models.errors import N_, ProvisionError
 from models.onboarding import Onboarding, StepName
 from models.outbox import OUTLIVES_CASE, MailKind, Outgoing
-from models.person import Person, Role
+from models.people.person import Person, Role
 from models.reminder import Reminder
 from models.text import fitting, paragraphs
 from models.time.clock import now

@@ -11,10 +11,10 @@ from models.db import Facts, transaction
 from models.decision import Decision, DecisionKind, close_mail_questions
 from models.errors import N_, NotFound, ProvisionError
 from models.link import Link
-from models.mail_address import writable_address
 from models.onboarding import Onboarding
 from models.outbox import Outgoing
-from models.person import Person, Role
+from models.people.mail_address import writable_address
+from models.people.person import Person, Role
 from models.reminder import Reminder
 from models.time.clock import now
 from tasks.people.membership import end_doubles

@@ -6,8 +6,8 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from models.firm import Firm
-from models.mail_address import email_address
-from models.person import Person, Role, name_parts
+from models.people.mail_address import email_address
+from models.people.person import Person, Role, name_parts
 from models.request import Named, OnboardingRequest
 from models.time.clock import now
 

@@ -6,19 +6,19 @@ from datetime import date, datetime, timedelta
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from models import operator
 from models.audit import HOUSE, record
 from models.cadence import Pause
 from models.db import Facts, reading, transaction
 from models.decision import Decision, drop_mails
 from models.errors import NotFound
 from models.link import Link, Purpose
-from models.login import Account
-from models.mail_address import writable_address
-from models.manners import AddressForm, Language
 from models.onboarding import Onboarding, Party
-from models.operator import OperatorAlready, operator_name, operators, readers
 from models.outbox import MailKind, Outgoing
+from models.people import operator
+from models.people.login import Account
+from models.people.mail_address import writable_address
+from models.people.manners import AddressForm, Language
+from models.people.operator import OperatorAlready, operator_name, operators, readers
 from models.queries.board import board, broken_events, open_decisions, patience
 from models.settings import settings
 from models.time.clock import LOCAL_ZONE, days_since, now, today

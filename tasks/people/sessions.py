@@ -12,11 +12,11 @@ from models.cadence import Cadences
 from models.db import Facts, reading, transaction
 from models.firm import Firm, german_postcode
 from models.link import Link, LinkUsed, Purpose
-from models.login import Account, SignIn, SignInRefused, hash_password, verify_password
-from models.manners import AddressForm, Language
 from models.onboarding import Onboarding
 from models.outbox import MailKind, Outgoing
-from models.person import AccessEnded, Person, Role
+from models.people.login import Account, SignIn, SignInRefused, hash_password, verify_password
+from models.people.manners import AddressForm, Language
+from models.people.person import AccessEnded, Person, Role
 from models.reminder import Reminder
 from models.time.clock import now, time_zone
 from models.time.hours import Hours

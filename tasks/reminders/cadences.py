@@ -20,7 +20,7 @@ from models.cadence import (
 from models.db import Facts, transaction
 from models.decision import Decision, DecisionKind
 from models.onboarding import Onboarding
-from models.person import Person
+from models.people.person import Person
 from models.reminder import Reminder
 from models.text import fitting, one_line
 from models.time.clock import now

@@ -13,7 +13,7 @@ from models.cadence import (
 )
 from models.db import reading
 from models.errors import N_, ProvisionError
-from models.person import Person
+from models.people.person import Person
 from models.reminder import Reminder
 from models.time.clock import LOCAL_ZONE, now, today
 from models.time.working_time import Reach, next_reachable

@@ -20,7 +20,7 @@ from models.decision import Decision, DecisionKind, silence_key
 from models.firm import Firm
 from models.onboarding import Onboarding, StepName
 from models.outbox import MailKind, Outgoing
-from models.person import Person, Role
+from models.people.person import Person, Role
 from models.reminder import Reminder
 from models.time.clock import local_day, now
 from models.time.working_time import Reach, next_reachable

@@ -16,7 +16,7 @@ from models.errors import N_, ProvisionError
 from models.firm import Firm
 from models.link import LinkUnknown, later_token
 from models.onboarding import Onboarding, StepName
-from models.person import Person
+from models.people.person import Person
 from models.reminder import Reminder
 from models.time.clock import now
 from tasks.mail.address_holds import hold_person

@@ -18,7 +18,7 @@ from models.cadence import (
 )
 from models.decision import Decision
 from models.onboarding import Onboarding, StepName
-from models.person import Person
+from models.people.person import Person
 from models.reminder import Reminder
 from models.time.clock import now
 from models.time.working_time import Reach, next_reachable

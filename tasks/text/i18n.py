@@ -26,15 +26,15 @@ from babel.support import NullTranslations, Translations
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
 
 from models.cadence import Follow, Level, WaitKind
-from models.client import ClientKind
 from models.decision import DecisionKind, Verdict
 from models.document import Doubt
 from models.errors import N_, ProvisionError
 from models.firm import LineOfBusiness
 from models.logo import public_logo
-from models.manners import AddressForm, Language
 from models.onboarding import Party, StepName, StepState
-from models.person import Role
+from models.people.client import ClientKind
+from models.people.manners import AddressForm, Language
+from models.people.person import Role
 from models.subscription import Interval, NoticeUnit, Plan
 from models.time.clock import LOCAL_ZONE, local_day
 from models.time.land import Land

@@ -14,7 +14,7 @@ from sqlalchemy import insert, text
 from models.company_id import FIRST, LAST, CompanyIdPool, Move
 from models.db import reading, transaction
 from models.outbox import MailKind, Outgoing
-from models.person import Person, Role
+from models.people.person import Person, Role
 from models.time.clock import now
 from tasks.mail.delivery import deliver_due
 from tests import factories

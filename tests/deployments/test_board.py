@@ -24,7 +24,7 @@ from models.link import Link, Purpose
 from models.logo import Logo, LogoPermission, LogoReport
 from models.onboarding import Onboarding
 from models.outbox import MailKind, Outgoing
-from models.person import Role
+from models.people.person import Role
 from models.queries.board import CaseState
 from models.queries.casefile import MailState, case_detail
 from models.settings import settings

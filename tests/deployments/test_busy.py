@@ -10,7 +10,7 @@ from bs4 import BeautifulSoup
 
 from deployments.web import security
 from deployments.web.webhooks import example
-from models import login
+from models.people import login
 from models.settings import settings
 from tests import factories
 from tests.deployments.browser import Browser, entries

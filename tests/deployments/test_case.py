@@ -12,7 +12,7 @@ from models.decision import Decision
 from models.link import Link, Purpose
 from models.onboarding import STUCK_AFTER, Onboarding
 from models.outbox import MailKind, Outgoing
-from models.person import Person, Role
+from models.people.person import Person, Role
 from models.reminder import Reminder
 from models.time.clock import now
 from tasks.mail.address_holds import bounced

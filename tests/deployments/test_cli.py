@@ -14,7 +14,7 @@ from deployments.processes import Process, Record
 from models.audit import Entry
 from models.db import Base, engine, reading, transaction
 from models.link import Purpose
-from models.login import Account
+from models.people.login import Account
 from models.queries.board import as_json, board
 from models.queries.casefile import case_detail
 from models.settings import settings

@@ -10,7 +10,7 @@ from deployments.web import security
 from models.db import transaction
 from models.firm import Firm
 from models.link import Link, Purpose
-from models.login import Account
+from models.people.login import Account
 from models.time.clock import now
 from tasks.people import sessions
 from tests import factories

@@ -8,10 +8,10 @@ from sqlalchemy import select
 from deployments.web import security
 from models.db import reading, transaction
 from models.link import PATHS, Link, Purpose, later_token
-from models.login import Account
-from models.manners import AddressForm, Language
 from models.onboarding import Onboarding
-from models.person import Person, Role
+from models.people.login import Account
+from models.people.manners import AddressForm, Language
+from models.people.person import Person, Role
 from models.time.clock import now
 from tasks.text.i18n import Reader
 from tests.deployments.browser import Browser

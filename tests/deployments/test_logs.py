@@ -15,7 +15,7 @@ from deployments.logs import Lines, without_secrets
 from deployments.web.app import app, lifespan
 from models.db import transaction
 from models.link import Purpose
-from models.mail_address import AddressInvalid, email_address
+from models.people.mail_address import AddressInvalid, email_address
 from models.settings import settings
 from tests.factories import request, token, with_organiser
 

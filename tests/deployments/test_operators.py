@@ -10,7 +10,7 @@ from models.audit import HOUSE, newest
 from models.db import reading, transaction
 from models.decision import Decision
 from models.inbox import MOST_ATTEMPTS, Incoming
-from models.login import Account
+from models.people.login import Account
 from models.time.clock import now
 from tasks.people import operators as tasks
 from tasks.people import sessions

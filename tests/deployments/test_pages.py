@@ -12,7 +12,7 @@ from models.db import reading, transaction
 from models.document import Document
 from models.link import Link, Purpose
 from models.logo import public_logo
-from models.person import Person, Role
+from models.people.person import Person, Role
 from models.request import Named
 from models.settings import settings
 from tasks.agreement import lifecycle, responses

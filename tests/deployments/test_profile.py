@@ -7,7 +7,7 @@ from deployments.web import security
 from models.audit import trail
 from models.db import reading
 from models.link import Purpose
-from models.person import Person, Role
+from models.people.person import Person, Role
 from models.reminder import Reminder
 from models.request import Named
 from models.time.hours import Hours

@@ -7,7 +7,7 @@ from bs4 import BeautifulSoup
 from deployments.web import security
 from models.db import reading
 from models.firm import Firm, LineOfBusiness
-from models.person import Person, Role
+from models.people.person import Person, Role
 from tasks.onboarding import corrections
 from tasks.onboarding.corrections import CONTACTS_A_DAY
 from tasks.people.sessions import sign_in

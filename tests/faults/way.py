@@ -17,7 +17,7 @@ from models.decision import Decision
 from models.link import Purpose
 from models.migrate import upgrade
 from models.onboarding import StepName
-from models.person import Person, Role
+from models.people.person import Person, Role
 from models.request import Named
 from models.settings import settings
 from tasks.mail.delivery import deliver_due

@@ -18,7 +18,7 @@ from models.db import transaction
 from models.logo import Logo, public_logo
 from models.onboarding import Onboarding
 from models.outbox import Outgoing
-from models.person import Person, Role
+from models.people.person import Person, Role
 from tests import factories
 
 # Prefect's own client leaves sockets to the garbage collector when an event loop ends.

@@ -13,10 +13,10 @@ from models.document import Document
 from models.errors import NotFound
 from models.firm import Firm, LineOfBusiness
 from models.link import Link, Purpose
-from models.manners import Language
 from models.onboarding import STUCK_AFTER, Onboarding, Party, StepName
 from models.outbox import MailKind, Outgoing
-from models.person import Person, Role
+from models.people.manners import Language
+from models.people.person import Person, Role
 from models.queries.board import CaseState, Trouble, as_json, board, open_decisions
 from models.queries.casefile import case_detail, case_document, case_of
 from models.reminder import Reminder

@@ -4,7 +4,7 @@ import pytest
 
 from models.code import LIFE, PAUSE, TRIES, Code, CodeDead, CodeMissing, CodeSentJustNow, CodeUnreadable, CodeWrong
 from models.db import transaction
-from models.person import Person, Role
+from models.people.person import Person, Role
 from models.time.clock import now
 from tests.factories import agreement, everything, firm_of, with_organiser
 

@@ -5,10 +5,10 @@ from sqlalchemy import select
 
 from models.db import reading, transaction
 from models.inbox import MOST_ATTEMPTS, Incoming
-from models.login import Account
-from models.manners import AddressForm, Language
 from models.outbox import MailKind, Outgoing
-from models.person import Person
+from models.people.login import Account
+from models.people.manners import AddressForm, Language
+from models.people.person import Person
 from tests.factories import at_once, opened
 
 NOW = datetime(2026, 3, 2, 9, tzinfo=UTC)

@@ -5,7 +5,7 @@ from sqlalchemy import select
 
 from models.db import reading, transaction
 from models.link import Link, LinkExpired, LinkReplaced, LinkUnknown, LinkUsed, Purpose
-from models.person import Person
+from models.people.person import Person
 from models.settings import settings
 from models.time.clock import now
 from tests.factories import advance, everything, opened

@@ -10,9 +10,9 @@ from sqlalchemy.orm import Session
 from models.agreement import Agreement
 from models.db import Base, engine
 from models.firm import Firm
-from models.login import Account, SignIn
 from models.migrate import config, upgrade
 from models.outbox import Outgoing
+from models.people.login import Account, SignIn
 from models.settings import settings
 from tests import postgres
 

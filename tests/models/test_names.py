@@ -1,6 +1,6 @@
 import pytest
 
-from models.names import first_name, split_name
+from models.people.names import first_name, split_name
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,7 @@ from random import Random
 
 import pytest
 
-from models.passwords import (
+from models.people.passwords import (
     PasswordGuessable,
     PasswordNamesYou,
     PasswordTooLong,

@@ -4,11 +4,11 @@ import pytest
 from sqlalchemy import func, select
 from sqlalchemy.exc import IntegrityError
 
-from models import login
 from models.db import reading, transaction
-from models.login import Account, SignIn, SignInRefused, _hasher, hash_password, verify_password
-from models.mail_address import AddressInvalid, email_address
-from models.person import Person, Role
+from models.people import login
+from models.people.login import Account, SignIn, SignInRefused, _hasher, hash_password, verify_password
+from models.people.mail_address import AddressInvalid, email_address
+from models.people.person import Person, Role
 from models.time.clock import now
 from tasks.onboarding.registration import registered_elsewhere
 from tasks.people import sessions

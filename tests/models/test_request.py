@@ -8,9 +8,9 @@ from pydantic import ValidationError
 
 from models.db import transaction
 from models.errors import ProvisionError
-from models.mail_address import AddressUnwritable
 from models.mail_server import MailServer
-from models.person import NameMissing, name_parts
+from models.people.mail_address import AddressUnwritable
+from models.people.person import NameMissing, name_parts
 from models.request import LineUnclear, check_people, named, parse_people
 from models.time.clock import now
 from tasks.people.operators import appoint

@@ -6,9 +6,9 @@ from sqlalchemy import select
 from models.db import reading
 from models.decision import Decision
 from models.link import LinkReplaced, LinkUsed, Purpose
-from models.mail_address import AddressInvalid
 from models.outbox import Outgoing
-from models.person import Person
+from models.people.mail_address import AddressInvalid
+from models.people.person import Person
 from tasks.mail.address_holds import note_bounce
 from tasks.onboarding import registration
 from tasks.people.addresses import AddressTaken

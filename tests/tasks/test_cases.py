@@ -6,10 +6,10 @@ from models.db import reading
 from models.decision import AnsweredAlready, Decision
 from models.firm import Firm
 from models.link import Purpose
-from models.manners import Language
 from models.onboarding import Onboarding, Stopped
 from models.outbox import Outgoing
-from models.person import Person, Role
+from models.people.manners import Language
+from models.people.person import Person, Role
 from models.request import Named
 from models.subscription import Subscription
 from tasks.agreement import lifecycle, responses, signing

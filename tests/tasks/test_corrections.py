@@ -6,8 +6,8 @@ from models.db import reading
 from models.decision import Decision
 from models.firm import BusinessMissing, FirmNameMissing, LineOfBusiness
 from models.link import LinkReplaced, Purpose
-from models.mail_address import AddressInvalid
-from models.person import Person, Role
+from models.people.mail_address import AddressInvalid
+from models.people.person import Person, Role
 from models.request import Named, named
 from tasks.agreement import lifecycle
 from tasks.mail.address_holds import note_bounce

@@ -23,10 +23,10 @@ from models.document import Document
 from models.firm import Firm, LineOfBusiness
 from models.link import Link, Purpose
 from models.mail_server import offers_smtputf8
-from models.manners import AddressForm, Language
 from models.onboarding import Onboarding
 from models.outbox import MailKind, Outgoing, Urgency
-from models.person import Person, Role
+from models.people.manners import AddressForm, Language
+from models.people.person import Person, Role
 from models.queries.board import mail_trouble
 from models.settings import Settings, settings
 from models.subscription import Subscription

@@ -7,7 +7,7 @@ from models.audit import trail
 from models.db import reading, transaction
 from models.firm import NothingOffered, PostcodeInvalid
 from models.link import Purpose
-from models.person import Person, Role
+from models.people.person import Person, Role
 from models.reminder import Reminder
 from models.time.land import Land
 from tasks.onboarding.firm_page import by_progress_link, choose_number, complete_details, overview

@@ -4,8 +4,8 @@ from sqlalchemy import func, select
 from models.db import reading, transaction
 from models.decision import Decision
 from models.inbox import MOST_ATTEMPTS, Incoming
-from models.login import Account
 from models.onboarding import Onboarding, StepName
+from models.people.login import Account
 from models.time.clock import now
 from tasks.intake import events
 from tasks.intake.events import handle, handle_again, handle_events

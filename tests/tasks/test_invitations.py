@@ -2,14 +2,14 @@ import pytest
 from sqlalchemy import select
 
 from models.audit import first_broken, trail
-from models.client import Client, ClientContact
 from models.db import reading
 from models.decision import Decision
 from models.errors import ProvisionError
 from models.link import Purpose
 from models.onboarding import AgreementFirst, StepName
 from models.outbox import Outgoing
-from models.person import NoLongerInvited, Person, Role
+from models.people.client import Client, ClientContact
+from models.people.person import NoLongerInvited, Person, Role
 from models.reminder import Reminder
 from models.request import AddressTwice, Named
 from models.settings import settings

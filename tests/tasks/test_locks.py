@@ -14,10 +14,10 @@ from models.db import reading, transaction
 from models.decision import Decision
 from models.errors import ProvisionError
 from models.link import Link, Purpose, later_token
-from models.login import Account
 from models.onboarding import Onboarding, StepName
 from models.outbox import Outgoing
-from models.person import Person, Role
+from models.people.login import Account
+from models.people.person import Person, Role
 from models.reminder import Reminder
 from models.request import Named
 from models.time.clock import now

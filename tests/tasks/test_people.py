@@ -4,9 +4,9 @@ from sqlalchemy import select
 from models.audit import trail
 from models.db import reading, transaction
 from models.link import LinkUsed, Purpose
-from models.login import Account
 from models.outbox import Outgoing
-from models.person import AccessEnded, Person, Role
+from models.people.login import Account
+from models.people.person import AccessEnded, Person, Role
 from models.request import Named
 from tasks.onboarding import registration
 from tasks.onboarding.invitations import add_caseworkers, add_clients, resend

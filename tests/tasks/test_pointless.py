@@ -12,10 +12,10 @@ from models.cadence import Level, Pause
 from models.db import reading, transaction
 from models.decision import Decision, DecisionKind
 from models.link import Purpose, later_token
-from models.login import Account
 from models.onboarding import Onboarding, StepName
 from models.outbox import MailKind, Outgoing
-from models.person import Person, Role
+from models.people.login import Account
+from models.people.person import Person, Role
 from models.reminder import Reminder
 from models.request import Named
 from models.time.clock import now

@@ -11,7 +11,7 @@ from models.db import reading, transaction
 from models.link import Link, Purpose
 from models.onboarding import Onboarding, StepName
 from models.outbox import Outgoing
-from models.person import Person, Role
+from models.people.person import Person, Role
 from models.reminder import Reminder
 from models.request import Named
 from models.time.clock import now

@@ -15,7 +15,7 @@ from models.db import reading, transaction
 from models.decision import Decision
 from models.link import LinkReplaced, LinkUnknown, Purpose, later_token
 from models.outbox import Outgoing
-from models.person import Person, Role
+from models.people.person import Person, Role
 from models.queries.casefile import MailState, case_detail
 from models.time.clock import now
 from tasks.intake.bounce_reports import read_report, take_report

@@ -12,11 +12,11 @@ from models.db import reading, transaction
 from models.decision import Decision
 from models.firm import LineOfBusiness
 from models.link import Purpose
-from models.login import Account
-from models.manners import AddressForm, Language
-from models.operator import OperatorNameMissing
 from models.outbox import Outgoing
-from models.person import Person, Role
+from models.people.login import Account
+from models.people.manners import AddressForm, Language
+from models.people.operator import OperatorNameMissing
+from models.people.person import Person, Role
 from models.time.clock import now
 from models.time.hours import Hours
 from models.time.land import Land

@@ -29,7 +29,7 @@ from models.errors import NotFound
 from models.link import Link, LinkExpired, LinkUnknown, Purpose
 from models.onboarding import StepName
 from models.outbox import MailKind, Outgoing
-from models.person import NameMissing, Person
+from models.people.person import NameMissing, Person
 from models.reminder import Reminder
 from models.settings import settings
 from models.subscription import Subscription

@@ -17,7 +17,7 @@ from models.firm import LineOfBusiness
 from models.link import Link, Purpose, later_token
 from models.onboarding import Onboarding, StepState
 from models.outbox import MailKind, Outgoing
-from models.person import Person, Role
+from models.people.person import Person, Role
 from models.queries.casefile import case_detail
 from models.reminder import Reminder
 from models.request import Named

@@ -12,9 +12,9 @@ from markdown_it import MarkdownIt
 
 from models.errors import ProvisionError
 from models.firm import FirmNameMissing
-from models.manners import AddressForm, Language
 from models.onboarding import StepName
-from models.passwords import PasswordGuessable, PasswordTooShort
+from models.people.manners import AddressForm, Language
+from models.people.passwords import PasswordGuessable, PasswordTooShort
 from models.time.land import Land
 from tasks.text import i18n
 from tasks.text.i18n import LABELS, Reader, environment, explain, in_markdown, render

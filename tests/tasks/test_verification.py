@@ -18,9 +18,9 @@ from models.decision import Decision, DecisionKind
 from models.document import Document
 from models.firm import Firm, LineOfBusiness
 from models.link import Purpose
-from models.login import Account
 from models.onboarding import Onboarding
-from models.person import Person, Role
+from models.people.login import Account
+from models.people.person import Person, Role
 from models.reminder import Reminder
 from models.request import Named
 from models.settings import settings

@@ -8,7 +8,7 @@ from models.db import reading, transaction
 from models.decision import Decision, DecisionKind, SettledOtherwise, Verdict
 from models.link import Purpose
 from models.onboarding import StepName
-from models.person import Person, Role
+from models.people.person import Person, Role
 from models.reminder import Reminder
 from models.request import Named
 from tasks.agreement import lifecycle, responses, signing

@@ -28,10 +28,10 @@ from deployments.web.visit import YEAR, Submission, Submitting, Visit, Visiting,
 from models.company_id import company_number
 from models.errors import N_, NotFound, ProvisionError
 from models.link import LinkExpired, Purpose
-from models.login import SignInRefused
-from models.mail_address import AddressInvalid, AddressMissing, email_address
-from models.manners import AddressForm, Language
-from models.person import Role
+from models.people.login import SignInRefused
+from models.people.mail_address import AddressInvalid, AddressMissing, email_address
+from models.people.manners import AddressForm, Language
+from models.people.person import Role
 from models.request import Named, named
 from models.text import TextTooLong
 from tasks.engine.passes import kick_mail

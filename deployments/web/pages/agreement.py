@@ -12,7 +12,7 @@ from deployments.web.visit import Form, Submission, Submitting, Visit, Visiting,
 from models.agreement import PartsUnread, SignatureMissing
 from models.code import CodeDead, CodeSentJustNow, CodesSentToday, CodeUnreadable, CodeWrong
 from models.errors import N_, NotFound, ProvisionError
-from models.person import NameMissing
+from models.people.person import NameMissing
 from tasks.agreement import lifecycle, responses, signing
 from tasks.agreement.lifecycle import Shown
 from tasks.agreement.uploaded_copy import ReturnRefused

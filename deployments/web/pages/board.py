@@ -15,11 +15,11 @@ from models.db import reading
 from models.decision import Decision, DecisionKind, Verdict
 from models.errors import N_, ProvisionError
 from models.firm import BusinessMissing, Firm, FirmNameMissing, LineOfBusiness, PostcodeInvalid, WebsiteInvalid
-from models.mail_address import AddressInvalid
-from models.manners import AddressForm, Language
 from models.onboarding import Onboarding, Party, StepName
-from models.operator import is_absent, operators
-from models.person import NameMissing
+from models.people.mail_address import AddressInvalid
+from models.people.manners import AddressForm, Language
+from models.people.operator import is_absent, operators
+from models.people.person import NameMissing
 from models.queries import board
 from models.queries.board import CaseState, Trouble
 from models.request import IntervalMissing, OnboardingRequest, WebsiteMissing, named, parse_people

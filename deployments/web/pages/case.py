@@ -21,10 +21,10 @@ from models.document import Doubt
 from models.errors import N_, NotFound, ProvisionError
 from models.firm import BusinessMissing, FirmNameMissing, LineOfBusiness
 from models.logo import LogoChoiceMissing
-from models.mail_address import AddressInvalid
-from models.operator import OperatorNameMissing
 from models.outbox import Outgoing
-from models.person import NameMissing, Person
+from models.people.mail_address import AddressInvalid
+from models.people.operator import OperatorNameMissing
+from models.people.person import NameMissing, Person
 from models.queries import casefile
 from models.queries.board import DecisionLine
 from models.queries.casefile import Act, CaseDetail, PersonLine

@@ -24,9 +24,9 @@ from models.firm import (
     WebsiteInvalid,
 )
 from models.logo import Logo, LogoChoiceMissing, LogoChosen, LogoRefused, logo_asked_for
-from models.mail_address import AddressInvalid
 from models.onboarding import AgreementFirst
-from models.person import NameMissing, Person, Role
+from models.people.mail_address import AddressInvalid
+from models.people.person import NameMissing, Person, Role
 from models.request import Named, WebsiteMissing, named, parse_people
 from models.text import TextTooLong
 from models.time.land import Land

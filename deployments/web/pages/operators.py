@@ -12,9 +12,9 @@ from deployments.web.visit import YEAR, Submitting, Visit, Visiting
 from models.audit import HOUSE, newest
 from models.db import reading
 from models.errors import N_, ProvisionError
-from models.mail_address import AddressInvalid
-from models.manners import AddressForm, Language
-from models.operator import (
+from models.people.mail_address import AddressInvalid
+from models.people.manners import AddressForm, Language
+from models.people.operator import (
     AbsenceInvalid,
     DeputyUnfit,
     ManagersOnly,

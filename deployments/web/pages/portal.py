@@ -6,7 +6,7 @@ from starlette.responses import Response
 from deployments.web.visit import Visiting
 from models.db import reading
 from models.logo import Logo
-from models.person import Role
+from models.people.person import Role
 
 router = APIRouter()
 

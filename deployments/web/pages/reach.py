@@ -12,8 +12,8 @@ from deployments.web.security import set_cookie
 from deployments.web.visit import YEAR, Fields, Submission, Submitting, Visit, Visiting
 from models.errors import NotFound, ProvisionError
 from models.firm import PostcodeInvalid
-from models.manners import AddressForm, Language
-from models.person import Person, Role
+from models.people.manners import AddressForm, Language
+from models.people.person import Person, Role
 from models.time.clock import ZoneUnknown
 from models.time.hours import DAYS, EXAMPLE, Hours, HoursEmpty, HoursUnreadable, short_days
 from models.time.land import Land

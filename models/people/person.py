@@ -1,6 +1,6 @@
 """People, as one firm knows each of them: name, address, role, language.
 
-The same human being may be a caseworker of one firm and a client of another with one account (``models.login``).
+The same human being may be a caseworker of one firm and a client of another with one account (``models.people.login``).
 """
 
 from datetime import datetime
@@ -12,9 +12,9 @@ from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from models.db import Base, Instant, Key
 from models.errors import N_, NotFound, ProvisionError
-from models.login import Account, SignInRefused
-from models.manners import AddressForm, Language
-from models.names import has_letter, split_name
+from models.people.login import Account, SignInRefused
+from models.people.manners import AddressForm, Language
+from models.people.names import has_letter, split_name
 from models.text import fitting, one_line
 from models.time.hours import WORKING_HOURS, Hours, HoursColumn
 from models.time.land import Land

@@ -10,8 +10,8 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from models.errors import N_, ProvisionError
-from models.login import Account
-from models.person import name_parts
+from models.people.login import Account
+from models.people.person import name_parts
 
 
 class ManagersOnly(ProvisionError):

@@ -18,9 +18,9 @@ from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from models.db import Base, Instant, Key
 from models.errors import N_, ProvisionError
-from models.mail_address import AddressInvalid, email_address
-from models.manners import AddressForm, Language
-from models.passwords import PASSWORD_MAX, check_password
+from models.people.mail_address import AddressInvalid, email_address
+from models.people.manners import AddressForm, Language
+from models.people.passwords import PASSWORD_MAX, check_password
 from models.settings import settings
 
 SESSION_LIFE = timedelta(hours=12)
@@ -96,7 +96,7 @@ class Account(Base):
     external_id: Mapped[str | None] = mapped_column(String(200), unique=True)
     is_operator: Mapped[bool] = mapped_column(default=False)
     is_manager: Mapped[bool] = mapped_column(default=False)
-    """An operator who also looks after the other operators, see ``models.operator``."""
+    """An operator who also looks after the other operators, see ``models.people.operator``."""
     deactivated_at: Mapped[Instant | None]
     """When somebody ceased to be an operator."""
     absent_from: Mapped[date | None]
