@@ -2,7 +2,7 @@
 
 from prefect import flow
 
-from models.outbox import Urgency
+from models.mail.outbox import Urgency
 from tasks.mail.delivery import deliver_outbox
 
 

@@ -19,11 +19,11 @@ from models.db import Base, Facts, Instant, Key
 from models.decision import Decision, DecisionKind, Verdict, drop_mails
 from models.document import Document
 from models.errors import N_, NotFound, ProvisionError
+from models.mail.outbox import MailKind, Outgoing
 from models.onboarding import Onboarding, StepName
-from models.outbox import MailKind, Outgoing
 from models.people.manners import Language
 from models.people.person import Person, Role
-from models.reminder import Reminder
+from models.reminders.reminder import Reminder
 from models.settings import settings
 from models.text import fitting, one_line, paragraphs
 from models.time.clock import end_of_day

@@ -11,12 +11,12 @@ from sqlalchemy import CheckConstraint, ColumnElement, ForeignKey, Index, String
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from models.audit import record
-from models.cadence import Cadences, WaitKind
 from models.db import Base, Facts, Instant, Key
 from models.errors import N_, NotFound, ProvisionError
+from models.mail.outbox import Outgoing
 from models.onboarding import Onboarding
-from models.outbox import Outgoing
-from models.reminder import Reminder
+from models.reminders.cadence import Cadences, WaitKind
+from models.reminders.reminder import Reminder
 from models.text import fitting, paragraphs
 from models.time.working_time import Reach
 

@@ -12,8 +12,8 @@ from models.code import Code
 from models.db import Base, reading, transaction
 from models.decision import Decision, DecisionKind
 from models.link import Link, Purpose
+from models.mail.outbox import Outgoing
 from models.onboarding import Onboarding
-from models.outbox import Outgoing
 from models.people.login import Account, hash_password
 from models.people.manners import AddressForm, Language
 from models.people.person import Person, Role

@@ -12,16 +12,16 @@ from sqlalchemy import func, select, update
 from sqlalchemy.orm import contains_eager
 
 from models.agreement import Agreement
-from models.cadence import Follow, WaitKind
 from models.db import reading, transaction
 from models.decision import Decision, DecisionKind
 from models.document import Document
 from models.firm import Firm
+from models.mail.outbox import MailKind, Outgoing
 from models.onboarding import Onboarding, StepName
-from models.outbox import MailKind, Outgoing
 from models.people.manners import Language
 from models.people.person import Person, Role
-from models.reminder import Reminder
+from models.reminders.cadence import Follow, WaitKind
+from models.reminders.reminder import Reminder
 from models.time.hours import Hours
 from models.time.land import Land
 from tasks.agreement.lifecycle import mail_agreement

@@ -4,7 +4,7 @@ from typing import Any
 
 from models.decision import DecisionKind, Verdict
 from models.errors import N_
-from models.outbox import MailKind
+from models.mail.outbox import MailKind
 from models.queries.board import CaseState, Trouble
 from models.queries.casefile import MailState
 from models.subscription import Interval, Plan

@@ -19,7 +19,7 @@ from deployments.catalogue import CATALOGUE, POOL, differences
 from deployments.web.security import is_at_this_machine
 from models.db import reading
 from models.errors import NotFound
-from models.mail_server import MailServer
+from models.mail.mail_server import MailServer
 from models.migrate import is_up_to_date
 from models.queries import gauges
 from models.queries.gauges import Count

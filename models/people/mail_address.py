@@ -6,7 +6,7 @@ import idna
 from email_validator import EmailNotValidError, validate_email
 
 from models.errors import N_, ProvisionError
-from models.mail_server import offers_smtputf8
+from models.mail.mail_server import offers_smtputf8
 from models.text import one_line
 
 

@@ -14,17 +14,17 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from sqlalchemy import ColumnElement, Select, and_, case, false, func, or_, select
 from sqlalchemy.orm import Session, aliased
 
-from models.cadence import Level, Pause, WaitKind
 from models.db import Facts
 from models.decision import VERDICTS, Decision, DecisionKind, Verdict
 from models.firm import Firm, LineOfBusiness, spellings
 from models.inbox import Incoming
 from models.link import Link
-from models.mail_server import MailServer
+from models.mail.mail_server import MailServer
+from models.mail.outbox import Outgoing
 from models.onboarding import STUCK_AFTER, Onboarding, Party, Step, StepName, StepState
-from models.outbox import Outgoing
 from models.people.person import Person
-from models.reminder import Reminder
+from models.reminders.cadence import Level, Pause, WaitKind
+from models.reminders.reminder import Reminder
 from models.settings import settings
 from models.time.clock import days_since, now
 from models.time.working_time import working_days_before

@@ -20,8 +20,8 @@ from models.errors import NotFound
 from models.firm import Firm
 from models.link import Link
 from models.logo import Logo, LogoPermission, LogoSource
+from models.mail.outbox import MailKind, Outgoing
 from models.onboarding import Onboarding, Party, Step, StepName, StepState
-from models.outbox import MailKind, Outgoing
 from models.people.client import Client, ClientContact
 from models.people.manners import Language
 from models.people.person import Person, Role

@@ -7,13 +7,13 @@ from typing import Any, NamedTuple
 from sqlalchemy import ColumnElement, Select, and_, case, func, or_, select, text
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
-from models.cadence import WaitKind
 from models.decision import Decision
 from models.inbox import MOST_ATTEMPTS, Incoming
-from models.mail_server import MailServer
+from models.mail.mail_server import MailServer
+from models.mail.outbox import NOT_ARRIVED, MailKind, Outgoing
 from models.onboarding import STUCK_AFTER, Onboarding, Step, StepState
-from models.outbox import NOT_ARRIVED, MailKind, Outgoing
-from models.reminder import Reminder
+from models.reminders.cadence import WaitKind
+from models.reminders.reminder import Reminder
 
 AGES = {"hour": timedelta(hours=1), "day": timedelta(days=1), "week": timedelta(days=7), "month": timedelta(days=30)}
 """How old something is at most, by the name of the class; what is older is ``older``."""

@@ -12,8 +12,8 @@ from models.agreement import Agreement, SignedHow
 from models.audit import HOUSE, Entry, newest, record, trail
 from models.db import Facts, reading, transaction
 from models.document import Document
+from models.mail.outbox import MailKind, Outgoing
 from models.onboarding import Onboarding, StepName
-from models.outbox import MailKind, Outgoing
 from models.people.person import Person, Role
 from models.settings import settings
 from models.time.clock import now

@@ -18,10 +18,10 @@ from models.errors import N_, NotFound, ProvisionError
 from models.firm import Firm, LineOfBusiness
 from models.link import Link, Purpose
 from models.logo import Logo
+from models.mail.outbox import MailKind, Outgoing
 from models.onboarding import Onboarding, Party, Standing, StepName
-from models.outbox import MailKind, Outgoing
 from models.people.person import Person, Role
-from models.reminder import Reminder
+from models.reminders.reminder import Reminder
 from models.settings import settings
 from models.subscription import Subscription
 from models.time.clock import now, today

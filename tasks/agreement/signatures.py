@@ -13,8 +13,8 @@ from models.audit import Actor, record
 from models.db import Facts
 from models.document import Document
 from models.link import Link, Purpose
+from models.mail.outbox import MailKind, Outgoing
 from models.onboarding import Onboarding
-from models.outbox import MailKind, Outgoing
 from models.people.person import Person
 from tasks.agreement.uploaded_copy import names_them
 from tasks.mail.letterheads import letterhead

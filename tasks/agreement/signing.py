@@ -26,10 +26,10 @@ from models.db import Facts, transaction
 from models.decision import drop_mails
 from models.document import Document
 from models.errors import N_, NotFound, ProvisionError
+from models.mail.outbox import MailKind, Outgoing
 from models.onboarding import Onboarding, Party, StepName
-from models.outbox import MailKind, Outgoing
 from models.people.person import Person, Role
-from models.reminder import Reminder
+from models.reminders.reminder import Reminder
 from models.request import named
 from models.text import fitting, one_line
 from models.time.clock import now

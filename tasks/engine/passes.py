@@ -11,8 +11,8 @@ from sqlalchemy import func, literal_column, select
 
 from models.db import reading, transaction
 from models.decision import Decision
+from models.mail.outbox import Outgoing, Urgency
 from models.onboarding import FIRST_LEASE, Onboarding
-from models.outbox import Outgoing, Urgency
 from models.time.clock import now
 from tasks.engine.prefect_client import RunState, busy, cancel_run, start_run, states
 from tasks.engine.retry import each, side_effect

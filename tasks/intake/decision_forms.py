@@ -8,7 +8,6 @@ from prefect.input import RunInput
 from pydantic import Field, create_model
 
 from models.agreement import AFTERMATH
-from models.cadence import WaitKind
 from models.db import reading, transaction
 from models.decision import Decision, DecisionKind
 from models.document import Doubt
@@ -16,6 +15,7 @@ from models.firm import Firm
 from models.inbox import Incoming
 from models.onboarding import Onboarding
 from models.people.manners import Language
+from models.reminders.cadence import WaitKind
 from models.settings import settings
 from models.subscription import Interval, Plan
 from models.time.clock import now

@@ -12,10 +12,10 @@ from models.document import Document
 from models.errors import NotFound, ProvisionError
 from models.firm import website_address
 from models.logo import Logo, LogoChoiceMissing, LogoChosen, LogoPermission, LogoRefused, LogoReport, LogoSource
+from models.mail.outbox import MailKind, Outgoing
 from models.onboarding import Onboarding, Party, Standing, StepName
-from models.outbox import MailKind, Outgoing
 from models.people.person import Person, Role
-from models.reminder import Reminder
+from models.reminders.reminder import Reminder
 from models.request import WebsiteMissing
 from models.text import fitting, one_line
 from models.time.clock import now

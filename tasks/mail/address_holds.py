@@ -9,8 +9,8 @@ from models.agreement import Agreement
 from models.audit import record
 from models.db import Facts, transaction
 from models.decision import Decision, DecisionKind
+from models.mail.outbox import Outgoing
 from models.onboarding import Onboarding
-from models.outbox import Outgoing
 from models.people.mail_address import email_address
 from models.people.person import Person, Role
 from models.time.clock import now

@@ -23,8 +23,8 @@ from models.document import Document
 from models.errors import N_
 from models.firm import LineOfBusiness
 from models.link import Link, later_url
+from models.mail.outbox import MailKind, Outgoing
 from models.onboarding import StepName
-from models.outbox import MailKind, Outgoing
 from models.people.manners import AddressForm, Language
 from models.people.names import first_name
 from models.settings import settings

@@ -27,9 +27,9 @@ from models.db import Facts, reading, transaction
 from models.decision import Decision
 from models.document import Document
 from models.link import Link
-from models.mail_server import MailServer
+from models.mail.mail_server import MailServer
+from models.mail.outbox import MailKind, Outgoing, Urgency
 from models.onboarding import Onboarding
-from models.outbox import MailKind, Outgoing, Urgency
 from models.people.person import Person
 from models.settings import settings
 from models.time.clock import now

@@ -6,10 +6,10 @@ from models.audit import evidence, record
 from models.company_id import CompanyIdPool
 from models.db import transaction
 from models.decision import Decision, DecisionKind
+from models.mail.outbox import MailKind, Outgoing
 from models.onboarding import Onboarding, Party, Standing, StepName
-from models.outbox import MailKind, Outgoing
 from models.people.person import Person, Role
-from models.reminder import Reminder
+from models.reminders.reminder import Reminder
 from models.time.clock import now
 from tasks.engine.retry import side_effect
 from tasks.mail.letterheads import letterhead

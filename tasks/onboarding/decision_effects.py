@@ -7,17 +7,17 @@ from sqlalchemy.orm import Session
 
 from models.agreement import Agreement, SignedHow, close_questions
 from models.audit import HOUSE, evidence, record
-from models.cadence import Cadences
 from models.db import Facts, transaction
 from models.decision import Decision, DecisionKind, Verdict
 from models.errors import N_, ProvisionError
 from models.link import Link
+from models.mail.outbox import Outgoing
 from models.onboarding import Onboarding
-from models.outbox import Outgoing
 from models.people.login import Account
 from models.people.operator import operator_name
 from models.people.person import Person, Role
-from models.reminder import Reminder
+from models.reminders.cadence import Cadences
+from models.reminders.reminder import Reminder
 from models.subscription import Change, Interval, Plan, Subscription
 from models.time.clock import local_day, now
 from tasks.agreement.signatures import give_back, refuse_signature, sign_for_firm, sign_for_provider

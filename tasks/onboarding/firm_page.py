@@ -12,10 +12,10 @@ from models.db import Facts, reading, transaction
 from models.firm import Firm
 from models.link import Link, Purpose
 from models.logo import Logo, LogoPermission
+from models.mail.outbox import MailKind, Outgoing
 from models.onboarding import Onboarding, Step
-from models.outbox import MailKind, Outgoing
 from models.people.person import Person, Role, account_name
-from models.reminder import Reminder
+from models.reminders.reminder import Reminder
 from models.settings import settings
 from models.subscription import Subscription
 from models.time.clock import now

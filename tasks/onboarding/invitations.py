@@ -11,12 +11,12 @@ from models.audit import Entry, evidence, record
 from models.db import Facts, transaction
 from models.errors import N_, NotFound, ProvisionError
 from models.link import Link, Purpose
+from models.mail.outbox import MailKind, Outgoing
 from models.onboarding import Onboarding, Party, Standing, StepName
-from models.outbox import MailKind, Outgoing
 from models.people.client import Client, ClientContact
 from models.people.mail_address import email_address
 from models.people.person import NoLongerInvited, Person, Role
-from models.reminder import Reminder
+from models.reminders.reminder import Reminder
 from models.request import Named, check_people
 from models.settings import settings
 from models.time.clock import now

@@ -15,14 +15,14 @@ from models.decision import Decision, DecisionKind, drop_mails
 from models.errors import N_, NotFound, ProvisionError
 from models.firm import Firm
 from models.link import Link, LinkUsed, Purpose
+from models.mail.outbox import MailKind, Outgoing
 from models.onboarding import Onboarding, Party, Standing, StepName
-from models.outbox import MailKind, Outgoing
 from models.people.client import ClientContact
 from models.people.login import Account, AccountElsewhere, SignIn, hash_password, verify_password
 from models.people.mail_address import AddressInvalid, email_address
 from models.people.manners import AddressForm, Language
 from models.people.person import NoLongerInvited, Person, Role
-from models.reminder import Reminder
+from models.reminders.reminder import Reminder
 from models.request import Named
 from models.time.clock import now
 from tasks.agreement.lifecycle import mail_agreement, send_anew

@@ -6,14 +6,14 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from models.audit import record
-from models.cadence import Cadences, WaitKind
 from models.db import transaction
 from models.decision import Decision, DecisionKind, Verdict, drop_mails
 from models.errors import N_, ProvisionError
+from models.mail.outbox import OUTLIVES_CASE, MailKind, Outgoing
 from models.onboarding import Onboarding, StepName
-from models.outbox import OUTLIVES_CASE, MailKind, Outgoing
 from models.people.person import Person, Role
-from models.reminder import Reminder
+from models.reminders.cadence import Cadences, WaitKind
+from models.reminders.reminder import Reminder
 from models.text import fitting, paragraphs
 from models.time.clock import now
 from tasks.agreement.lifecycle import mail_agreement

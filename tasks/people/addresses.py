@@ -6,16 +6,16 @@ from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
 
 from models.audit import evidence, record
-from models.cadence import Cadences
 from models.db import Facts, transaction
 from models.decision import Decision, DecisionKind, close_mail_questions
 from models.errors import N_, NotFound, ProvisionError
 from models.link import Link
+from models.mail.outbox import Outgoing
 from models.onboarding import Onboarding
-from models.outbox import Outgoing
 from models.people.mail_address import writable_address
 from models.people.person import Person, Role
-from models.reminder import Reminder
+from models.reminders.cadence import Cadences
+from models.reminders.reminder import Reminder
 from models.time.clock import now
 from tasks.people.membership import end_doubles
 

@@ -7,17 +7,17 @@ from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
 from models.audit import Entry, evidence, record
-from models.cadence import Cadences, Level, Pause, WaitKind
 from models.db import Facts, reading, transaction
 from models.decision import Decision, drop_mails
 from models.errors import N_, NotFound, ProvisionError
 from models.link import Link
+from models.mail.outbox import MailKind, Outgoing
 from models.onboarding import Onboarding
-from models.outbox import MailKind, Outgoing
 from models.people.client import Client, ClientContact
 from models.people.login import Account
 from models.people.person import Person, Role
-from models.reminder import Reminder
+from models.reminders.cadence import Cadences, Level, Pause, WaitKind
+from models.reminders.reminder import Reminder
 from models.time.clock import now
 from tasks.mail.address_holds import ask_for_addresses
 from tasks.mail.letterheads import letterhead

@@ -7,19 +7,19 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from models.audit import HOUSE, record
-from models.cadence import Pause
 from models.db import Facts, reading, transaction
 from models.decision import Decision, drop_mails
 from models.errors import NotFound
 from models.link import Link, Purpose
+from models.mail.outbox import MailKind, Outgoing
 from models.onboarding import Onboarding, Party
-from models.outbox import MailKind, Outgoing
 from models.people import operator
 from models.people.login import Account
 from models.people.mail_address import writable_address
 from models.people.manners import AddressForm, Language
 from models.people.operator import OperatorAlready, operator_name, operators, readers
 from models.queries.board import board, broken_events, open_decisions, patience
+from models.reminders.cadence import Pause
 from models.settings import settings
 from models.time.clock import LOCAL_ZONE, days_since, now, today
 from models.time.working_time import Reach, next_reachable

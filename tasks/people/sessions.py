@@ -8,16 +8,16 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from models.audit import record_each
-from models.cadence import Cadences
 from models.db import Facts, reading, transaction
 from models.firm import Firm, german_postcode
 from models.link import Link, LinkUsed, Purpose
+from models.mail.outbox import MailKind, Outgoing
 from models.onboarding import Onboarding
-from models.outbox import MailKind, Outgoing
 from models.people.login import Account, SignIn, SignInRefused, hash_password, verify_password
 from models.people.manners import AddressForm, Language
 from models.people.person import AccessEnded, Person, Role
-from models.reminder import Reminder
+from models.reminders.cadence import Cadences
+from models.reminders.reminder import Reminder
 from models.time.clock import now, time_zone
 from models.time.hours import Hours
 from models.time.land import Land

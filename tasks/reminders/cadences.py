@@ -4,7 +4,11 @@ from sqlalchemy import ColumnElement, Select, and_, func, or_, select, true, upd
 from sqlalchemy.orm import Session
 
 from models.audit import record
-from models.cadence import (
+from models.db import Facts, transaction
+from models.decision import Decision, DecisionKind
+from models.onboarding import Onboarding
+from models.people.person import Person
+from models.reminders.cadence import (
     FOLLOWS,
     Cadence,
     Cadences,
@@ -17,11 +21,7 @@ from models.cadence import (
     days_of,
     most_of,
 )
-from models.db import Facts, transaction
-from models.decision import Decision, DecisionKind
-from models.onboarding import Onboarding
-from models.people.person import Person
-from models.reminder import Reminder
+from models.reminders.reminder import Reminder
 from models.text import fitting, one_line
 from models.time.clock import now
 

@@ -6,15 +6,15 @@ from datetime import UTC, date, datetime, time, timedelta
 
 from sqlalchemy import tuple_
 
-from models.cadence import (
+from models.db import reading
+from models.errors import N_, ProvisionError
+from models.people.person import Person
+from models.reminders.cadence import (
     Follow,
     Rhythm,
     WaitKind,
 )
-from models.db import reading
-from models.errors import N_, ProvisionError
-from models.people.person import Person
-from models.reminder import Reminder
+from models.reminders.reminder import Reminder
 from models.time.clock import LOCAL_ZONE, now, today
 from models.time.working_time import Reach, next_reachable
 from tasks.reminders.waits import Batch, open_waits

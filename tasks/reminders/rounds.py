@@ -10,18 +10,18 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import and_, or_, select, tuple_
 from sqlalchemy.orm import Session
 
-from models.cadence import (
+from models.db import reading, transaction
+from models.decision import Decision, DecisionKind, silence_key
+from models.firm import Firm
+from models.mail.outbox import MailKind, Outgoing
+from models.onboarding import Onboarding, StepName
+from models.people.person import Person, Role
+from models.reminders.cadence import (
     Follow,
     Rhythm,
     WaitKind,
 )
-from models.db import reading, transaction
-from models.decision import Decision, DecisionKind, silence_key
-from models.firm import Firm
-from models.onboarding import Onboarding, StepName
-from models.outbox import MailKind, Outgoing
-from models.people.person import Person, Role
-from models.reminder import Reminder
+from models.reminders.reminder import Reminder
 from models.time.clock import local_day, now
 from models.time.working_time import Reach, next_reachable
 from tasks.agreement.lifecycle import mail_agreement

@@ -10,14 +10,14 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from models.audit import record
-from models.cadence import Level
 from models.db import reading, transaction
 from models.errors import N_, ProvisionError
 from models.firm import Firm
 from models.link import LinkUnknown, later_token
 from models.onboarding import Onboarding, StepName
 from models.people.person import Person
-from models.reminder import Reminder
+from models.reminders.cadence import Level
+from models.reminders.reminder import Reminder
 from models.time.clock import now
 from tasks.mail.address_holds import hold_person
 from tasks.reminders.cadences import case_of, rhythms_of

@@ -8,7 +8,10 @@ from enum import StrEnum
 from sqlalchemy import Row, Select, select
 from sqlalchemy.orm import Session, contains_eager, lazyload
 
-from models.cadence import (
+from models.decision import Decision
+from models.onboarding import Onboarding, StepName
+from models.people.person import Person
+from models.reminders.cadence import (
     Cadences,
     Follow,
     Level,
@@ -16,10 +19,7 @@ from models.cadence import (
     Rhythm,
     WaitKind,
 )
-from models.decision import Decision
-from models.onboarding import Onboarding, StepName
-from models.people.person import Person
-from models.reminder import Reminder
+from models.reminders.reminder import Reminder
 from models.time.clock import now
 from models.time.working_time import Reach, next_reachable
 

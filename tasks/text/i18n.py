@@ -25,7 +25,6 @@ from babel.numbers import format_currency, format_percent
 from babel.support import NullTranslations, Translations
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
 
-from models.cadence import Follow, Level, WaitKind
 from models.decision import DecisionKind, Verdict
 from models.document import Doubt
 from models.errors import N_, ProvisionError
@@ -35,6 +34,7 @@ from models.onboarding import Party, StepName, StepState
 from models.people.client import ClientKind
 from models.people.manners import AddressForm, Language
 from models.people.person import Role
+from models.reminders.cadence import Follow, Level, WaitKind
 from models.subscription import Interval, NoticeUnit, Plan
 from models.time.clock import LOCAL_ZONE, local_day
 from models.time.land import Land

@@ -13,7 +13,7 @@ from sqlalchemy import insert, text
 
 from models.company_id import FIRST, LAST, CompanyIdPool, Move
 from models.db import reading, transaction
-from models.outbox import MailKind, Outgoing
+from models.mail.outbox import MailKind, Outgoing
 from models.people.person import Person, Role
 from models.time.clock import now
 from tasks.mail.delivery import deliver_due

@@ -22,8 +22,8 @@ from models.document import Document
 from models.inbox import MOST_ATTEMPTS, Incoming
 from models.link import Link, Purpose
 from models.logo import Logo, LogoPermission, LogoReport
+from models.mail.outbox import MailKind, Outgoing
 from models.onboarding import Onboarding
-from models.outbox import MailKind, Outgoing
 from models.people.person import Role
 from models.queries.board import CaseState
 from models.queries.casefile import MailState, case_detail

@@ -10,10 +10,10 @@ from models.audit import trail
 from models.db import reading, transaction
 from models.decision import Decision
 from models.link import Link, Purpose
+from models.mail.outbox import MailKind, Outgoing
 from models.onboarding import STUCK_AFTER, Onboarding
-from models.outbox import MailKind, Outgoing
 from models.people.person import Person, Role
-from models.reminder import Reminder
+from models.reminders.reminder import Reminder
 from models.time.clock import now
 from tasks.mail.address_holds import bounced
 from tests import factories

@@ -8,7 +8,7 @@ from models.audit import trail
 from models.db import reading
 from models.link import Purpose
 from models.people.person import Person, Role
-from models.reminder import Reminder
+from models.reminders.reminder import Reminder
 from models.request import Named
 from models.time.hours import Hours
 from models.time.land import Land

@@ -4,10 +4,10 @@ import pytest
 from sqlalchemy import select
 
 from deployments.web import security
-from models.cadence import Cadences, Level, WaitKind
 from models.db import reading
 from models.link import later_token
 from models.people.person import Person, Role
+from models.reminders.cadence import Cadences, Level, WaitKind
 from models.time.clock import now
 from tests.deployments.browser import Browser, entries, errors
 from tests.factories import advance, everything, firm_of, opened, operator, registered

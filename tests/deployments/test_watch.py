@@ -11,7 +11,7 @@ from prefect.settings import PREFECT_API_URL, temporary_settings
 from deployments.catalogue import CATALOGUE, POOL, register
 from deployments.web import watch
 from models.db import engine, transaction
-from models.mail_server import MailServer
+from models.mail.mail_server import MailServer
 from models.migrate import config, upgrade
 from models.settings import settings
 from models.time.clock import now

@@ -16,8 +16,8 @@ from flows.remind import remind
 from flows.start import start
 from models.db import transaction
 from models.logo import Logo, public_logo
+from models.mail.outbox import Outgoing
 from models.onboarding import Onboarding
-from models.outbox import Outgoing
 from models.people.person import Person, Role
 from tests import factories
 

@@ -6,20 +6,20 @@ from sqlalchemy import event, select
 
 from models.agreement import Agreement, SignedHow
 from models.audit import record
-from models.cadence import Level
 from models.db import engine, reading, transaction
 from models.decision import Decision, DecisionKind
 from models.document import Document
 from models.errors import NotFound
 from models.firm import Firm, LineOfBusiness
 from models.link import Link, Purpose
+from models.mail.outbox import MailKind, Outgoing
 from models.onboarding import STUCK_AFTER, Onboarding, Party, StepName
-from models.outbox import MailKind, Outgoing
 from models.people.manners import Language
 from models.people.person import Person, Role
 from models.queries.board import CaseState, Trouble, as_json, board, open_decisions
 from models.queries.casefile import case_detail, case_document, case_of
-from models.reminder import Reminder
+from models.reminders.cadence import Level
+from models.reminders.reminder import Reminder
 from models.settings import settings
 from models.subscription import Interval, Plan, Subscription
 from models.time.clock import now

@@ -5,7 +5,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import select
 
-from models.cadence import (
+from models.db import reading, transaction
+from models.reminders.cadence import (
     DEFAULTS,
     FOLLOWS,
     Cadence,
@@ -19,8 +20,7 @@ from models.cadence import (
     days_of,
     most_of,
 )
-from models.db import reading, transaction
-from models.reminder import SHORTEST_GAP, Reminder
+from models.reminders.reminder import SHORTEST_GAP, Reminder
 from models.time.clock import now
 from models.time.hours import Hours
 from models.time.working_time import Reach, next_reachable

@@ -5,8 +5,8 @@ from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError, OperationalError
 
 from models.db import is_busy, reading, transaction, writing
+from models.mail.outbox import MailKind, Outgoing
 from models.onboarding import Onboarding
-from models.outbox import MailKind, Outgoing
 from models.people.login import hash_password, verify_password
 from models.settings import settings
 from tests.factories import PASSWORD, case, opened

@@ -5,7 +5,7 @@ from sqlalchemy import select
 
 from models.db import reading, transaction
 from models.inbox import MOST_ATTEMPTS, Incoming
-from models.outbox import MailKind, Outgoing
+from models.mail.outbox import MailKind, Outgoing
 from models.people.login import Account
 from models.people.manners import AddressForm, Language
 from models.people.person import Person

@@ -7,11 +7,11 @@ from sqlalchemy import event, select, update
 from models.db import reading, transaction
 from models.decision import Decision
 from models.inbox import MOST_ATTEMPTS, Incoming
+from models.mail.outbox import MailKind, Outgoing
 from models.onboarding import STUCK_AFTER, Onboarding
-from models.outbox import MailKind, Outgoing
 from models.queries import gauges
 from models.queries.gauges import Count
-from models.reminder import Reminder
+from models.reminders.reminder import Reminder
 from models.time.clock import now
 from tests.factories import advance, opened, signed, with_organiser
 

@@ -10,8 +10,8 @@ from sqlalchemy.orm import Session
 from models.agreement import Agreement
 from models.db import Base, engine
 from models.firm import Firm
+from models.mail.outbox import Outgoing
 from models.migrate import config, upgrade
-from models.outbox import Outgoing
 from models.people.login import Account, SignIn
 from models.settings import settings
 from tests import postgres

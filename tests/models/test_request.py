@@ -8,7 +8,7 @@ from pydantic import ValidationError
 
 from models.db import transaction
 from models.errors import ProvisionError
-from models.mail_server import MailServer
+from models.mail.mail_server import MailServer
 from models.people.mail_address import AddressUnwritable
 from models.people.person import NameMissing, name_parts
 from models.request import LineUnclear, check_people, named, parse_people

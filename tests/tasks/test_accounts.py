@@ -7,13 +7,13 @@ from models.audit import trail
 from models.db import reading, transaction
 from models.decision import Decision
 from models.link import Link, LinkExpired, LinkReplaced, LinkUsed, Purpose
+from models.mail.outbox import Outgoing
 from models.onboarding import AgreementFirst, StepName
-from models.outbox import Outgoing
 from models.people.login import Account, SignInRefused
 from models.people.manners import AddressForm, Language
 from models.people.passwords import PasswordNamesYou, PasswordTooShort
 from models.people.person import NameMissing, Person, Role
-from models.reminder import Reminder
+from models.reminders.reminder import Reminder
 from models.request import Named
 from models.time.clock import now
 from tasks.mail.address_holds import note_bounce

@@ -13,9 +13,9 @@ from models.decision import AnsweredAlready, Decision
 from models.document import Document
 from models.firm import LineOfBusiness
 from models.link import Link, Purpose
+from models.mail.outbox import MailKind, Outgoing
 from models.onboarding import StepName
-from models.outbox import MailKind, Outgoing
-from models.reminder import Reminder
+from models.reminders.reminder import Reminder
 from models.request import Named
 from models.settings import settings
 from tasks.agreement import finalize, lifecycle, responses, signing

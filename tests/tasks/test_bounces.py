@@ -6,7 +6,7 @@ from sqlalchemy import select
 from models.db import reading
 from models.decision import Decision
 from models.link import LinkReplaced, LinkUsed, Purpose
-from models.outbox import Outgoing
+from models.mail.outbox import Outgoing
 from models.people.mail_address import AddressInvalid
 from models.people.person import Person
 from tasks.mail.address_holds import note_bounce

@@ -6,8 +6,8 @@ from models.db import reading
 from models.decision import AnsweredAlready, Decision
 from models.firm import Firm
 from models.link import Purpose
+from models.mail.outbox import Outgoing
 from models.onboarding import Onboarding, Stopped
-from models.outbox import Outgoing
 from models.people.manners import Language
 from models.people.person import Person, Role
 from models.request import Named

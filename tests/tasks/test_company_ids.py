@@ -6,7 +6,7 @@ from models.company_id import CompanyIdPool
 from models.db import reading, transaction
 from models.decision import Decision
 from models.firm import Firm, NothingOffered
-from models.outbox import Outgoing
+from models.mail.outbox import Outgoing
 from tasks.onboarding.company_ids import settle_details
 from tasks.onboarding.firm_page import choose_number
 from tests.factories import advance, at_once, case, decide, everything, firm_of, opened, outbox, standing

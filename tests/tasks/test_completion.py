@@ -14,7 +14,7 @@ from models.audit import trail
 from models.db import reading
 from models.document import Document
 from models.link import Purpose
-from models.outbox import Outgoing
+from models.mail.outbox import Outgoing
 from models.settings import settings
 from tasks.agreement import finalize, lifecycle, rendering, responses, seal, signing
 from tasks.untrusted.sandbox import TooCostly

@@ -12,7 +12,7 @@ from models.agreement import Agreement, Expired
 from models.code import Code
 from models.db import reading
 from models.link import Link, LinkExpired, Purpose
-from models.outbox import Outgoing
+from models.mail.outbox import Outgoing
 from models.time.clock import now
 from tasks.agreement import lifecycle, signing
 from tasks.mail.compose import write

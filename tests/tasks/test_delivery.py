@@ -22,9 +22,9 @@ from models.decision import Decision, DecisionKind
 from models.document import Document
 from models.firm import Firm, LineOfBusiness
 from models.link import Link, Purpose
-from models.mail_server import offers_smtputf8
+from models.mail.mail_server import offers_smtputf8
+from models.mail.outbox import MailKind, Outgoing, Urgency
 from models.onboarding import Onboarding
-from models.outbox import MailKind, Outgoing, Urgency
 from models.people.manners import AddressForm, Language
 from models.people.person import Person, Role
 from models.queries.board import mail_trouble

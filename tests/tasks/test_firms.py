@@ -8,7 +8,7 @@ from models.db import reading, transaction
 from models.firm import NothingOffered, PostcodeInvalid
 from models.link import Purpose
 from models.people.person import Person, Role
-from models.reminder import Reminder
+from models.reminders.reminder import Reminder
 from models.time.land import Land
 from tasks.onboarding.firm_page import by_progress_link, choose_number, complete_details, overview
 from tests.factories import advance, case, everything, firm_of, opened, standing, token, with_client

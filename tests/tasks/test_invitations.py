@@ -6,11 +6,11 @@ from models.db import reading
 from models.decision import Decision
 from models.errors import ProvisionError
 from models.link import Purpose
+from models.mail.outbox import Outgoing
 from models.onboarding import AgreementFirst, StepName
-from models.outbox import Outgoing
 from models.people.client import Client, ClientContact
 from models.people.person import NoLongerInvited, Person, Role
-from models.reminder import Reminder
+from models.reminders.reminder import Reminder
 from models.request import AddressTwice, Named
 from models.settings import settings
 from tasks.mail.address_holds import note_bounce

@@ -9,16 +9,16 @@ import pytest
 from sqlalchemy import select, update
 
 from models.audit import first_broken, trail
-from models.cadence import Follow, Level, WaitKind
 from models.db import reading, transaction
 from models.decision import Decision
 from models.errors import ProvisionError
 from models.link import Link, Purpose, later_token
+from models.mail.outbox import Outgoing
 from models.onboarding import Onboarding, StepName
-from models.outbox import Outgoing
 from models.people.login import Account
 from models.people.person import Person, Role
-from models.reminder import Reminder
+from models.reminders.cadence import Follow, Level, WaitKind
+from models.reminders.reminder import Reminder
 from models.request import Named
 from models.time.clock import now
 from tasks.intake.decision_forms import take_answer

@@ -17,7 +17,7 @@ from models.db import reading
 from models.document import Document
 from models.link import Link, Purpose
 from models.logo import public_logo
-from models.outbox import MailKind, Outgoing
+from models.mail.outbox import MailKind, Outgoing
 from models.people.manners import AddressForm, Language
 from models.settings import settings
 from models.time.clock import now

@@ -6,14 +6,14 @@ import pytest
 from sqlalchemy import select, text
 
 from models.audit import HOUSE, Entry, first_broken, trail
-from models.cadence import Level
 from models.db import reading, transaction
 from models.decision import Decision, DecisionKind
-from models.outbox import Outgoing
+from models.mail.outbox import Outgoing
 from models.people.login import Account, hash_password
 from models.people.manners import AddressForm, Language
 from models.people.operator import AbsenceInvalid, DeputyUnfit, LastManager, OperatorAlready
 from models.people.passwords import PasswordNamesYou
+from models.reminders.cadence import Level
 from models.settings import settings
 from models.time.clock import now
 from tasks.mail import delivery

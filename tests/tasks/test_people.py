@@ -4,7 +4,7 @@ from sqlalchemy import select
 from models.audit import trail
 from models.db import reading, transaction
 from models.link import LinkUsed, Purpose
-from models.outbox import Outgoing
+from models.mail.outbox import Outgoing
 from models.people.login import Account
 from models.people.person import AccessEnded, Person, Role
 from models.request import Named

@@ -8,15 +8,15 @@ from sqlalchemy import select
 
 from models.agreement import AgreementSent, CopyBeingChecked
 from models.audit import trail
-from models.cadence import Level, Pause
 from models.db import reading, transaction
 from models.decision import Decision, DecisionKind
 from models.link import Purpose, later_token
+from models.mail.outbox import MailKind, Outgoing
 from models.onboarding import Onboarding, StepName
-from models.outbox import MailKind, Outgoing
 from models.people.login import Account
 from models.people.person import Person, Role
-from models.reminder import Reminder
+from models.reminders.cadence import Level, Pause
+from models.reminders.reminder import Reminder
 from models.request import Named
 from models.time.clock import now
 from models.time.land import Land

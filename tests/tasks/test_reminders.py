@@ -6,13 +6,13 @@ import pytest
 from sqlalchemy import insert, select, update
 
 from models.audit import first_broken, trail
-from models.cadence import Follow, FollowUnfit, Level, WaitKind
 from models.db import reading, transaction
 from models.link import Link, Purpose
+from models.mail.outbox import Outgoing
 from models.onboarding import Onboarding, StepName
-from models.outbox import Outgoing
 from models.people.person import Person, Role
-from models.reminder import Reminder
+from models.reminders.cadence import Follow, FollowUnfit, Level, WaitKind
+from models.reminders.reminder import Reminder
 from models.request import Named
 from models.time.clock import now
 from models.time.hours import Hours

@@ -14,7 +14,7 @@ from models.audit import trail
 from models.db import reading, transaction
 from models.decision import Decision
 from models.link import LinkReplaced, LinkUnknown, Purpose, later_token
-from models.outbox import Outgoing
+from models.mail.outbox import Outgoing
 from models.people.person import Person, Role
 from models.queries.casefile import MailState, case_detail
 from models.time.clock import now

@@ -7,16 +7,16 @@ from sqlalchemy import select
 
 from models.agreement import SignedHow
 from models.audit import HOUSE, trail
-from models.cadence import Follow, Level, WaitKind
 from models.db import reading, transaction
 from models.decision import Decision
 from models.firm import LineOfBusiness
 from models.link import Purpose
-from models.outbox import Outgoing
+from models.mail.outbox import Outgoing
 from models.people.login import Account
 from models.people.manners import AddressForm, Language
 from models.people.operator import OperatorNameMissing
 from models.people.person import Person, Role
+from models.reminders.cadence import Follow, Level, WaitKind
 from models.time.clock import now
 from models.time.hours import Hours
 from models.time.land import Land

@@ -27,10 +27,10 @@ from models.decision import Decision
 from models.document import Document
 from models.errors import NotFound
 from models.link import Link, LinkExpired, LinkUnknown, Purpose
+from models.mail.outbox import MailKind, Outgoing
 from models.onboarding import StepName
-from models.outbox import MailKind, Outgoing
 from models.people.person import NameMissing, Person
-from models.reminder import Reminder
+from models.reminders.reminder import Reminder
 from models.settings import settings
 from models.subscription import Subscription
 from models.time.clock import now

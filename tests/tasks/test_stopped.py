@@ -15,11 +15,11 @@ from models.decision import Decision, DecisionKind
 from models.errors import ProvisionError
 from models.firm import LineOfBusiness
 from models.link import Link, Purpose, later_token
+from models.mail.outbox import MailKind, Outgoing
 from models.onboarding import Onboarding, StepState
-from models.outbox import MailKind, Outgoing
 from models.people.person import Person, Role
 from models.queries.casefile import case_detail
-from models.reminder import Reminder
+from models.reminders.reminder import Reminder
 from models.request import Named
 from models.settings import settings
 from models.time.clock import now

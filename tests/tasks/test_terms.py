@@ -11,7 +11,7 @@ from models.audit import trail
 from models.db import reading
 from models.decision import Decision
 from models.link import Link, Purpose
-from models.outbox import Outgoing
+from models.mail.outbox import Outgoing
 from models.people.manners import AddressForm, Language
 from models.queries.casefile import case_detail
 from models.subscription import DiscountInvalid, NoticeInvalid, PriceInvalid

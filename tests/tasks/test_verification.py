@@ -21,7 +21,7 @@ from models.link import Purpose
 from models.onboarding import Onboarding
 from models.people.login import Account
 from models.people.person import Person, Role
-from models.reminder import Reminder
+from models.reminders.reminder import Reminder
 from models.request import Named
 from models.settings import settings
 from models.subscription import Subscription

@@ -3,13 +3,13 @@
 import pytest
 from sqlalchemy import select
 
-from models.cadence import Level
 from models.db import reading, transaction
 from models.decision import Decision, DecisionKind, SettledOtherwise, Verdict
 from models.link import Purpose
 from models.onboarding import StepName
 from models.people.person import Person, Role
-from models.reminder import Reminder
+from models.reminders.cadence import Level
+from models.reminders.reminder import Reminder
 from models.request import Named
 from tasks.agreement import lifecycle, responses, signing
 from tasks.mail.address_holds import note_bounce

@@ -4,7 +4,7 @@ from collections import defaultdict
 from datetime import timedelta
 from itertools import pairwise
 
-from models.cadence import DEFAULTS, WaitKind
+from models.reminders.cadence import DEFAULTS, WaitKind
 from tasks.people.operators import GATHER_REMINDERS
 from tests.models.test_schedule import may_be_written_to
 from tests.year import BEGIN, live_through, mails_about_decisions, reminders_written

@@ -21,7 +21,7 @@ from models.document import Doubt
 from models.errors import N_, NotFound, ProvisionError
 from models.firm import BusinessMissing, FirmNameMissing, LineOfBusiness
 from models.logo import LogoChoiceMissing
-from models.outbox import Outgoing
+from models.mail.outbox import Outgoing
 from models.people.mail_address import AddressInvalid
 from models.people.operator import OperatorNameMissing
 from models.people.person import NameMissing, Person

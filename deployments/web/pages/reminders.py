@@ -9,10 +9,20 @@ from starlette.responses import Response
 
 from deployments.web.security import RESEND, limit
 from deployments.web.visit import Submission, Submitting, Visit, Visiting
-from models.cadence import FOLLOWS, Cadences, DaysInvalid, Follow, FollowUnfit, Level, MostInvalid, Pause, WaitKind
 from models.db import reading
 from models.errors import N_, NotFound, ProvisionError
 from models.queries import casefile
+from models.reminders.cadence import (
+    FOLLOWS,
+    Cadences,
+    DaysInvalid,
+    Follow,
+    FollowUnfit,
+    Level,
+    MostInvalid,
+    Pause,
+    WaitKind,
+)
 from models.time.clock import local_day, now
 from tasks.reminders import cadences, forecast, snooze, waits
 from tasks.reminders.forecast import DayInvalid, until_day

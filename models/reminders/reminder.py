@@ -18,10 +18,10 @@ from sqlalchemy import (
 from sqlalchemy import case as case_when
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
-from models.cadence import Cadences, Follow, Rhythm, WaitKind
 from models.db import Base, DaysAfter, Instant, Key, UTCDateTime
 from models.onboarding import Onboarding, StepName
 from models.people.person import Person, Role
+from models.reminders.cadence import Cadences, Follow, Rhythm, WaitKind
 from models.time.working_time import Reachable, next_reachable
 
 SHORTEST_GAP = 2
