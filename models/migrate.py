@@ -2,7 +2,7 @@
 
 from importlib import import_module
 from pathlib import Path
-from pkgutil import iter_modules
+from pkgutil import walk_packages
 
 from alembic import command
 from alembic.config import Config
@@ -16,9 +16,9 @@ from models.settings import settings
 
 def register_tables() -> None:
     """Import every module of ``models``, so that ``Base.metadata`` and every foreign key are whole."""
-    for module in iter_modules(models.__path__):
-        if module.name not in {"migrate", "migrations"}:
-            import_module(f"models.{module.name}")
+    for module in walk_packages(models.__path__, "models."):
+        if not module.name.startswith("models.migrat"):
+            import_module(module.name)
 
 
 def config() -> Config:

@@ -17,9 +17,9 @@ from tests.test_layout import MODULES, ROOT, tree
 
 PARTIAL = {
     ("models.agreement", "raises", "DecisionKind"): "whatever else is asked stays a question until a new version",
-    ("models.time.working_time", "_CATHOLIC", "Land"): "elsewhere no holiday depends on the town",
-    ("models.onboarding", "registering", "StepName"): "pairs of step and role; any other pair is a task",
-    ("models.onboarding", "registering", "Role"): "pairs of step and role; any other pair is a task",
+    ("models.time.land", "_CATHOLIC", "Land"): "elsewhere no holiday depends on the town",
+    ("models.reminders.reminder", "registering", "StepName"): "pairs of step and role; any other pair is a task",
+    ("models.reminders.reminder", "registering", "Role"): "pairs of step and role; any other pair is a task",
     ("tasks.onboarding.registration", "STEP_OF", "Role"): "only these make accounts",
     ("tasks.mail.delivery", "LISTS", "MailKind"): "the others are not gathered",
     ("tasks.mail.delivery", "true", "MailKind"): "the others are not gathered",
