@@ -26,10 +26,10 @@ from urllib.parse import urljoin
 
 import httpcore
 import httpx
+from protego import Protego
 
 from models.errors import N_, ProvisionError
 from models.settings import settings
-from tasks.logos.robots import Robots
 
 SECONDS = 20.0
 """For everything that one site is asked, name look-ups included."""
@@ -156,7 +156,7 @@ class Fetcher:
     def __init__(self, *, seconds: float = SECONDS, requests: int = REQUESTS) -> None:
         self._deadline = _Deadline(seconds)
         self._requests_left = requests
-        self._robots: dict[str, Robots] = {}
+        self._robots: dict[str, Protego] = {}
         self._counting = threading.Lock()
         self._asking_robots = threading.Lock()
         self._client = httpx.Client(
@@ -193,7 +193,7 @@ class Fetcher:
     def _follow(self, url: str, most: int, *, cut: bool = False, for_robots: bool = False) -> Fetched:
         for _ in range(REDIRECTS + 1):
             address = _web_address(url)
-            if not for_robots and not self._robots_of(address).allow(address.raw_path.decode("ascii")):
+            if not for_robots and not self._robots_of(address).can_fetch(str(address), PRODUCT):
                 raise RobotsRefused(str(address))
             fetched, moved_to = self._once(address, most, cut=cut or for_robots)
             if moved_to is None:
@@ -241,7 +241,7 @@ class Fetcher:
                 raise TooMuch(str(response.url), f"{most // 1_000_000 or 1} MB")
             yield piece
 
-    def _robots_of(self, address: httpx.URL) -> Robots:
+    def _robots_of(self, address: httpx.URL) -> Protego:
         """Rules of the site (RFC 9309): without a robots.txt everything is allowed, of a long one the beginning counts.
 
         A site too broken to tell its rules is asked nothing else, nor is one whose rules lie where we do not go.
@@ -251,9 +251,9 @@ class Fetcher:
             if site not in self._robots:
                 try:
                     text = self._follow(f"{site}/robots.txt", ROBOTS_BYTES, for_robots=True).content
-                    self._robots[site] = Robots.read(text.decode("utf-8", "replace"), PRODUCT)
+                    self._robots[site] = Protego.parse(text.decode("utf-8-sig", "replace"))
                 except (Unreachable, TooMuch):
-                    self._robots[site] = Robots()
+                    self._robots[site] = Protego.parse("")
             return self._robots[site]
 
 

@@ -15,6 +15,7 @@ from typing import Any
 
 from bs4 import BeautifulSoup
 from bs4.element import NavigableString, PageElement, Tag
+from css_inline import CSSInliner
 from email_validator import EmailNotValidError, validate_email
 
 from models.code import Code
@@ -67,6 +68,12 @@ STYLES = {
     "div.quiet": "padding-top:16px;border-top:1px solid #d5dcde;font-size:13px;line-height:1.5;color:#55636a",
     "div.quiet p": "margin:0 0 8px",
 }
+_INLINER = CSSInliner(
+    extra_css="\n".join(f"{selector} {{{style}}}" for selector, style in STYLES.items()),
+    inline_style_tags=False,
+    keep_style_tags=True,
+    load_remote_stylesheets=False,
+)
 
 
 class _Policy(EmailPolicy):
@@ -222,15 +229,12 @@ def _moment(value: Any) -> Any:
 
 
 def _styled(html: BeautifulSoup) -> str:
-    """The page with every style on its element; later rules win."""
-    for selector, style in STYLES.items():
-        for element in html.select(selector):
-            element["style"] = f"{element['style']};{style}" if element.has_attr("style") else style
+    """The page with every style on its element; what depends on the screen stays in its style sheet."""
     for table in html.find_all("table"):
         table["border"], table["cellpadding"], table["cellspacing"] = "0", "0", "0"
     for card in html.select("table.card"):
         card["align"], card["width"] = "center", "600"
-    return str(html)
+    return _INLINER.inline(str(html))
 
 
 def as_text(html: BeautifulSoup) -> str:

@@ -11,6 +11,7 @@ import zlib
 import httpx
 import pytest
 import trustme
+from protego import Protego
 
 from tasks.logos.fetch import (
     REQUESTS,
@@ -22,7 +23,6 @@ from tasks.logos.fetch import (
     Unreachable,
     is_public,
 )
-from tasks.logos.robots import Robots
 from tests.tasks.logos.hostile_sites import ADDRESSES, NO_ROBOTS, SITES, Hostile
 
 
@@ -396,7 +396,7 @@ def test_robots_txt_is_honoured(site):
     ],
 )
 def test_robots_txt_is_read_as_its_standard_says(rules, path, allowed):
-    assert Robots.read(rules, "ProvisionLogo").allow(path) is allowed
+    assert Protego.parse(rules).can_fetch(f"https://kanzlei.example{path}", "ProvisionLogo") is allowed
 
 
 def _entry(address):
