@@ -1,5 +1,9 @@
-# make demo and make test do all set-up themselves; Python 3.11 and git are enough to begin with.
-PYTHON ?= $(shell command -v python3.11 || command -v python3)
+# make demo and make test do all set-up themselves; Python 3.11, 3.12 or 3.13 and git are enough to begin with.
+FITS := 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))'
+ifndef PYTHON
+PYTHON := $(shell for one in python3.13 python3.12 python3.11 python3; do \
+	if "$$one" -c $(FITS) 2>/dev/null; then echo "$$one"; break; fi; done)
+endif
 BIN := .venv/bin
 READY := .venv/ready
 
@@ -29,12 +33,13 @@ bench: $(READY) .venv/ready-tests  ## measure: figures, not tests
 	$(BIN)/pytest tests/benchmarks -m benchmark -q -s
 
 lock:  ## choose newer versions of the dependencies (needs uv)
-	uv pip compile pyproject.toml --extra test --upgrade --generate-hashes --python-version 3.11 --no-annotate --no-strip-extras --no-emit-index-url -o requirements.lock
+	uv pip compile pyproject.toml --extra test --upgrade --generate-hashes --universal --python-version 3.11 --no-annotate --no-strip-extras --no-emit-index-url -o requirements.lock
 
 $(READY): requirements.lock pyproject.toml deployments/install
+	@"$(PYTHON)" -c $(FITS) 2>/dev/null || { echo "Python 3.11, 3.12 or 3.13 is needed: make PYTHON=/path/to/python3.13"; exit 1; }
 	@PYTHON=$(PYTHON) sh deployments/install
+	@! test -e .venv || $(BIN)/python -c $(FITS) || { echo "The Python in .venv is another one: make clean, and again"; exit 1; }
 	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
-	@$(BIN)/python -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' || { echo "Python 3.11 is needed: make PYTHON=/path/to/python3.11"; exit 1; }
 	@# The lock is whole, so pip need not resolve anything; older pips stumble over extras when they do.
 	@echo "Installing the Python packages (a minute or two the first time)"
 	@$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements.lock
