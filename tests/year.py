@@ -56,7 +56,7 @@ class Year:
     """Waits that ended by themselves, by kind and the reminders sent until then."""
 
     def table(self) -> str:
-        """As it stands in the README."""
+        """As it stands in .github/docs/figures.md."""
         lines = [
             "| waiting for | waits | answered without a reminder | 1st | 2nd | 3rd | later | and then |",
             "|---|--:|--:|--:|--:|--:|--:|---|",

@@ -25,7 +25,7 @@ from models.errors import N_
 from models.firm import LineOfBusiness
 from models.link import Link, later_url
 from models.mail.outbox import MailKind, Outgoing
-from models.onboarding import StepName
+from models.onboarding import Party, StepName
 from models.people.manners import AddressForm, Language
 from models.people.names import first_name
 from models.settings import settings
@@ -189,6 +189,7 @@ def _values(outgoing: Outgoing, link: Link | None, facts: dict[str, Any], code: 
         "step_names": StepName,
         "interval_of": Interval,
         "questions_of": DecisionKind,
+        "parties_of": Party,
         "changed_fields": CHANGED,
         "named": {"line_of_business": LineOfBusiness, "land": Land},
         "link": link.url if link else provider.base_url + facts["path"] if "path" in facts else None,

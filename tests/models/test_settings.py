@@ -1,9 +1,11 @@
 import os
+import re
 import stat
+from pathlib import Path
 
 import pytest
 
-from models.settings import keep_private
+from models.settings import Settings, keep_private
 
 
 @pytest.fixture(autouse=True)
@@ -66,3 +68,12 @@ def test_rights_that_are_not_ours_to_narrow_are_told(folder, caplog, monkeypatch
     keep_private(folder)
 
     assert f"Others can read {folder}" in caplog.text
+
+
+def test_every_setting_is_explained():
+    table = (Path(__file__).parents[2] / ".github" / "docs" / "settings.md").read_text().lower()
+    told = set(re.findall(r"`provision_(\w+)`", table))
+    # `PROVISION_SMTP_HOST`, `_PORT`: the first word stands for both.
+    told |= {f"{one.rpartition('_')[0]}_{more}" for one in told for more in re.findall(r"`_(\w+)`", table)}
+
+    assert Settings.model_fields.keys() - told == set()

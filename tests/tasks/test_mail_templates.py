@@ -18,6 +18,7 @@ from models.document import Document
 from models.link import Link, Purpose
 from models.logo import public_logo
 from models.mail.outbox import MailKind, Outgoing
+from models.onboarding import Party
 from models.people.manners import AddressForm, Language
 from models.settings import settings
 from models.time.clock import now
@@ -142,7 +143,7 @@ CASES = [
                 "instead_of": [],
                 "waiting": waiting,
                 "wrong": wrong,
-                "parties": {"organiser": 3, "provision": 1},
+                "parties": {party.value: 3 for party in Party},
                 "news": {"opened": 2, "finished": 1},
             },
         )
@@ -164,7 +165,6 @@ MUST = {
     "agreement_withdrawn": {"by", "reason", "sent_at", "who"},
     "client_active": {"client"},
     "company_id": {"alternatives", "granted", "preferred"},
-    "decision_overdue": {"about", "instead_of", "opened_at", "question"},
     "decisions_wait": {"questions"},
     "digest": {"instead_of", "news", "parties", "waiting", "wrong"},
     "firm_changed": {"who", "changes", "path"},
@@ -371,6 +371,13 @@ def test_people_are_greeted_by_the_name_that_is_known(name, form, greeting):
     sent = mail("client_active", {"client": "Max"}, "de", form, to_name=name)
 
     assert sent.text.startswith(greeting)
+
+
+def test_the_digest_names_every_party_that_is_waited_for():
+    facts = next(facts for kind, facts in CASES if kind == "digest")
+
+    links = {a["href"].rpartition("waiting_for=")[2] for a in mail("digest", facts).html.select("a[href*=waiting_for]")}
+    assert links == set(Party)
 
 
 def test_headers_mark_the_mail_as_sent_by_a_program():
