@@ -7,7 +7,7 @@ endif
 BIN := .venv/bin
 READY := .venv/ready
 
-.PHONY: help demo up test check format bench lock clean
+.PHONY: help demo up test check format bench audit lock clean
 help:  ## this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | sort
 
@@ -31,6 +31,10 @@ format: $(READY)  ## put the code into its format
 
 bench: $(READY) .venv/ready-tests  ## measure: figures, not tests
 	$(BIN)/pytest tests/benchmarks -m benchmark -q -s
+
+audit: $(READY)  ## ask whether a dependency has a known weakness (needs a network); fails if one was not looked at
+	@test -x .venv/audit/bin/pip-audit || { $(PYTHON) -m venv .venv/audit && .venv/audit/bin/pip install --quiet pip-audit; }
+	.venv/audit/bin/pip-audit --strict --disable-pip --require-hashes -r requirements.lock
 
 lock:  ## choose newer versions of the dependencies (needs uv)
 	uv pip compile pyproject.toml --extra test --upgrade --generate-hashes --universal --python-version 3.11 --no-annotate --no-strip-extras --no-emit-index-url -o requirements.lock

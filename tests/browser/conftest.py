@@ -12,6 +12,7 @@ import sys
 import time
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import TypeVar
 from urllib.parse import urlsplit
@@ -55,6 +56,10 @@ class Running:
         command = [sys.executable, "-m", "deployments", *arguments]
         return subprocess.run(command, env=environment, check=True, capture_output=True, text=True).stdout.strip()
 
+    @cached_property
+    def webhook_secret(self) -> str:
+        return self.provision("webhook-secret")
+
     def ask_for(self, firm: str, organiser: str, **data: object) -> None:
         """Another system asks for a firm to come aboard."""
         wanted = {
@@ -68,8 +73,7 @@ class Running:
             "land": "BY",
             "organiser": {"name": "Erika Muster", "email": organiser},
         }
-        secret = self.provision("webhook-secret")
-        assert send_event(self.at.web, secret, "onboarding.requested", wanted | data).status_code == 202
+        assert send_event(self.at.web, self.webhook_secret, "onboarding.requested", wanted | data).status_code == 202
 
     def code(self, page: Page, email: str) -> str:
         """The one-time code in the newest mail to this address."""
