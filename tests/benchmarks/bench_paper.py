@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import pytest
 
-from tests.tasks.test_paper import PROOF, data, signatures
+from tests.tasks.test_rendering import PROOF, data, signatures
 
 TIMED = """
 import datetime, pathlib, re, statistics, time

@@ -25,7 +25,7 @@ from models.time.clock import now
 from models.time.hours import Hours
 from models.time.working_time import Reach, next_reachable
 from tests.factories import advance, firm_of, opened
-from tests.models.test_schedule import REACHES, may_be_written_to
+from tests.models.test_working_time import REACHES, may_be_written_to
 
 START = datetime(2026, 3, 2, 9, tzinfo=UTC)
 DAYS = st.sets(st.integers(1, 40), min_size=1, max_size=4).map(sorted).map(tuple)

@@ -21,7 +21,7 @@ from tasks.logos.render import prepared
 from tasks.untrusted import landlock, sandbox
 from tasks.untrusted.sandbox import Failed, NothingIsOpened
 from tests.signing import digitally_signed, scanned
-from tests.tasks.test_paper import rendered as original
+from tests.tasks.test_rendering import rendered as original
 
 ROOT = Path(__file__).parents[2]
 PATHS = {"PYTHONPATH": str(ROOT)}

@@ -50,7 +50,7 @@ from pypdf import PdfReader
 from models.settings import settings
 from tasks.agreement.rendering import attach
 from tasks.agreement.seal import SealUnreadable, SealUnsoundError, own_seal, seal
-from tests.tasks.test_paper import embedded_fonts, pages, plain, rendered, scan, sign_off, signatures
+from tests.tasks.test_rendering import embedded_fonts, pages, plain, rendered, scan, sign_off, signatures
 
 NOW = datetime.now(UTC)
 

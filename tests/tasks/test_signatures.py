@@ -28,7 +28,7 @@ from tasks.people import addresses, operators, sessions
 from tasks.reminders import cadences
 from tests import factories
 from tests.factories import advance, agreement, countersigned, decide, firm_of, opened, signed, token, with_organiser
-from tests.tasks.test_paper import scan
+from tests.tasks.test_rendering import scan
 
 ERIKA, BOARD = "erika@freitag.example", "olga@convent-it.example"
 ADDRESS = {"street": "Lindenweg 8", "postcode": "80331", "city": "München", "land": Land.BAVARIA, "website": ""}

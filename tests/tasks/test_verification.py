@@ -50,7 +50,7 @@ from tests.factories import (
     token,
     with_organiser,
 )
-from tests.tasks.test_paper import scan
+from tests.tasks.test_rendering import scan
 
 ERIKA = "erika@freitag.example"
 FIRST = datetime(2026, 1, 1, tzinfo=UTC)

@@ -6,7 +6,7 @@ from itertools import pairwise
 
 from models.reminders.cadence import DEFAULTS, WaitKind
 from tasks.people.operators import GATHER_REMINDERS
-from tests.models.test_schedule import may_be_written_to
+from tests.models.test_working_time import may_be_written_to
 from tests.year import BEGIN, live_through, mails_about_decisions, reminders_written
 
 

@@ -10,7 +10,7 @@ from tasks.agreement import legal_check
 from tasks.agreement.contract_texts import LANGUAGES, SAMPLES, TextBroken, TextMissing, Texts, current_texts
 from tasks.agreement.legal_check import Found, check_texts, findings, required
 from tasks.agreement.rendering import agreement_parts, render_agreement
-from tests.tasks.test_paper import data, pages, text_of
+from tests.tasks.test_rendering import data, pages, text_of
 
 LONG = "Was hier steht, ist lang genug, um etwas zu sagen, auch wenn die üblichen Wörter fehlen. "
 

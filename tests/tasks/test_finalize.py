@@ -31,7 +31,7 @@ from tests.factories import (
     with_organiser,
 )
 from tests.pdfs import pdf
-from tests.tasks.test_paper import pictures, scan
+from tests.tasks.test_rendering import pictures, scan
 
 
 @pytest.fixture(autouse=True)

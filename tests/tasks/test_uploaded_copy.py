@@ -44,7 +44,7 @@ from tasks.untrusted.pdfs.reader import Reader
 from tests.memory import peak_memory
 from tests.pdfs import flate, locked, pdf, stream, updated
 from tests.signing import ISSUER, digitally_signed, scanned, trust_roots
-from tests.tasks.test_paper import rendered as original
+from tests.tasks.test_rendering import rendered as original
 
 ERIKA = ["Erika Muster"]
 SECONDS_MOST, MEMORY_MOST = 25, 1 << 30
