@@ -114,7 +114,7 @@ def test_the_page_that_says_sorry_is_sound(live, person, monkeypatch):
     def broken(*_):
         raise RuntimeError
 
-    monkeypatch.setattr("deployments.web.pages.account.accounts.opened", broken)
+    monkeypatch.setattr("deployments.web.pages.account.registration.opened", broken)
     with ThreadPoolExecutor(1) as apart:  # Playwright's event loop runs in this thread.
         sorry = apart.submit(lambda: Browser(raises=False).get("/auth/activate/x").text).result()
     page = person()

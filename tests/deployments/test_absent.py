@@ -136,7 +136,7 @@ def test_every_page_stays_whole_whatever_is_absent(operator, monkeypatch):
     factories.give_logo(case_id)
     factories.opened("test:2", plan=None, interval=None, organiser={"name": "Olga Anders", "email": "o@anders.example"})
     firm_id = factories.firm_of(case_id)
-    organiser = Browser(factories.access.sign_in("erika@freitag.example", PASSWORD))
+    organiser = Browser(factories.sessions.sign_in("erika@freitag.example", PASSWORD))
     with reading() as session:
         detail, board = casefile.case_detail(session, case_id), boards.board(session)
     overview = firm_page.overview(firm_id)

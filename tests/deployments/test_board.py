@@ -99,7 +99,7 @@ def open_decision(case_id):
 )
 def test_the_board_is_for_operators_only(path):
     factories.with_organiser()
-    stranger, organiser = Browser(), Browser(factories.access.sign_in("erika@freitag.example", factories.PASSWORD))
+    stranger, organiser = Browser(), Browser(factories.sessions.sign_in("erika@freitag.example", factories.PASSWORD))
 
     assert stranger.get(path).headers["location"] == f"/auth/login?next={path}"
     assert organiser.get(path).status_code == 404
@@ -522,7 +522,7 @@ def test_pictures_of_pages_are_for_operators_and_for_documents_of_the_case_only(
     case_id = copy_came_back(scanned(1))
     document = factories.agreement(case_id).uploaded_id
     path = f"/board/cases/{case_id}/documents/{document}/pages/1.png"
-    organiser = Browser(factories.access.sign_in("erika@freitag.example", factories.PASSWORD))
+    organiser = Browser(factories.sessions.sign_in("erika@freitag.example", factories.PASSWORD))
 
     assert operator.get(path).status_code == 200
     assert Browser().get(path).status_code == 303

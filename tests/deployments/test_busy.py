@@ -141,7 +141,7 @@ def test_a_machine_is_told_when_to_send_its_event_again(monkeypatch):
 def test_a_link_that_was_asked_for_while_the_database_was_busy_is_sent_all_the_same(monkeypatch):
     with_account()
     tries = []
-    ask = factories.access.ask_for_reset
+    ask = factories.sessions.ask_for_reset
 
     def busy_at_first(email):
         tries.append(email)

@@ -253,7 +253,7 @@ def test_the_firm_reads_that_a_stopped_case_has_ended_and_is_asked_for_nothing(o
     case_id = factories.with_organiser()
     page = f"/board/cases/{case_id}"
     operator.send(page, f"{page}/stop", stop_reason="x")
-    organiser = Browser(factories.access.sign_in("erika@freitag.example", factories.PASSWORD))
+    organiser = Browser(factories.sessions.sign_in("erika@freitag.example", factories.PASSWORD))
 
     shown = text(organiser.get(f"/firm/{factories.firm_of(case_id)}"))
 
