@@ -606,8 +606,8 @@ def test_a_mail_that_is_sent_once_more_has_a_link_that_is_good(clock, leaving):
 
 def waited_for(case_id):
     with reading() as session:
-        waits = select(Reminder.step).where(Reminder.onboarding_id == case_id, Reminder.ended_at.is_(None))
-        return set(session.scalars(waits.where(Reminder.person_id.is_not(None))))
+        theirs = select(Reminder.step).where(Reminder.onboarding_id == case_id, Reminder.ended_at.is_(None))
+        return set(session.scalars(theirs.where(Reminder.person_id.is_not(None))))
 
 
 def test_who_takes_the_organisers_place_is_waited_for_as_the_one_before():

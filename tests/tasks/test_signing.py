@@ -39,7 +39,7 @@ from tasks.agreement.lifecycle import NewVersionSent, NotAsked, conclude_agreeme
 from tasks.agreement.signing import DrawingUnreadable, FunctionMissing, OwnAddress, draw
 from tasks.mail.compose import write
 from tasks.mail.delivery import deliver_due
-from tasks.onboarding import invitations, registration
+from tasks.onboarding import invitations, registration, stopping
 from tasks.reminders.rounds import send_reminders
 from tests.factories import (
     FROM,
@@ -496,7 +496,7 @@ def test_stopped_cases_keep_no_other_agreement_from_running_out(clock, statement
             with_organiser(key=key, organiser={"name": "A B", "email": f"a{key[0]}{key[2]}@x.example"}) for key in keys
         ]
         for case_id in made[1:]:
-            stopped.stop_case(case_id, "Insolvenz", "operator")
+            stopping.stop_case(case_id, "Insolvenz", "operator")
         clock(days=91)
         with statements() as asked:
             assert expire_agreements.fn() == 1

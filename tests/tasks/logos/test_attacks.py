@@ -75,7 +75,9 @@ def test_there_are_many_attacks_and_none_took_much_memory(capsys, peak):
 
 
 def test_the_process_that_opens_pictures_gets_no_more_time_than_it_has():
-    code = "from tasks.untrusted import confinement; confinement.CPU_SECONDS = 1; confinement.confine()\nwhile True: pass"
+    code = (
+        "from tasks.untrusted import confinement; confinement.CPU_SECONDS = 1; confinement.confine()\nwhile True: pass"
+    )
     started = time.monotonic()
 
     asked = subprocess.run([sys.executable, "-c", code], check=False)
