@@ -298,7 +298,7 @@ def test_the_same_data_gives_the_same_bytes_here_and_in_another_process():
         text=True,
         check=True,
         env={**os.environ, "PYTHONHASHSEED": "7", "TZ": "Asia/Tokyo", "LC_ALL": "C"},
-        cwd=Path(rendering.__file__).parents[1],
+        cwd=Path(rendering.__file__).parents[2],
     )
 
     assert render_agreement(data()) == rendered()

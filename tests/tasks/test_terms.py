@@ -111,7 +111,7 @@ def test_what_is_only_a_note_is_called_one_and_stands_in_no_agreement():
 
     new_version(case_id, note="Wie besprochen: zehn Prozent weniger.")
 
-    assert "Hier ist eine neue Fassung unseres Vertrags. Unsere Anmerkung dazu: Wie besprochen" in mail()
+    assert "hier ist eine neue Fassung unseres Vertrags. Unsere Anmerkung dazu: Wie besprochen" in mail()
     assert not [key for key in ("cover", "terms") if "besprochen" in part(key)]
 
 
