@@ -24,10 +24,15 @@ from models.reminders.cadence import Follow, WaitKind
 from models.reminders.reminder import Reminder
 from models.time.hours import Hours
 from models.time.land import Land
+from tasks.agreement import lifecycle
 from tasks.agreement.lifecycle import mail_agreement
+from tasks.engine import passes
 from tasks.mail.letterheads import Turn
+from tasks.onboarding import company_ids, decision_effects, opening, registration, stopping
 from tasks.onboarding.registration import STEP_OF, invite
+from tasks.people import addresses, naming, operators
 from tasks.people.operators import tell_new
+from tasks.reminders import rounds, waits
 from tasks.reminders.rounds import Reminded, send_reminders
 
 BEGIN = datetime(2026, 1, 5, 7, tzinfo=UTC)  # A Monday.
@@ -41,6 +46,13 @@ AFTER = {
     Follow.MANAGERS: "managers told",
 }
 ZONES = ["Europe/Berlin"] * 8 + ["Europe/London", "America/New_York"]
+
+
+CLOCKS = [
+    *(rounds, waits, registration, lifecycle, passes, operators),
+    *(opening, decision_effects, stopping, company_ids, naming, addresses),
+]
+"""Modules whose ``now`` is the year's."""
 
 
 @dataclass

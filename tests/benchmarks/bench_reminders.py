@@ -15,7 +15,7 @@ from models.time.hours import Hours
 from tasks.reminders.forecast import foresee
 from tests import factories
 from tests.deployments.browser import Browser
-from tests.year import BEGIN, live_through
+from tests.year import BEGIN, CLOCKS, live_through
 
 pytestmark = pytest.mark.benchmark
 
@@ -29,8 +29,8 @@ def test_a_year_of_a_thousand_cases(monkeypatch):
         nonlocal at
         at = moment
 
-    for module in ("reminders", "accounts", "agreements", "passes", "cases"):
-        monkeypatch.setattr(f"tasks.{module}.now", lambda: at)
+    for module in CLOCKS:
+        monkeypatch.setattr(module, "now", lambda: at)
     monkeypatch.setattr("tasks.engine.passes.start_run", lambda *_, **__: None)
     began, worked = time.perf_counter(), time.process_time()
 

@@ -300,9 +300,9 @@ def test_guessing_one_accounts_password_slows_down_from_wherever_and_locks_its_h
     mine.send_form("/auth/login", email=ERIKA, password=PASSWORD)
     mine.post("/auth/logout", data={"form_token": mine.form_token("/portal")})
 
-    responses = [guess(Browser(), number).status_code for number in range(21)]
+    answers = [guess(Browser(), number).status_code for number in range(21)]
 
-    assert responses == [403] * 20 + [429]
+    assert answers == [403] * 20 + [429]
     assert Browser().send_form("/auth/login", email="xn@freitag.example", password=PASSWORD).status_code == 403
     assert mine.send_form("/auth/login", email=ERIKA, password=PASSWORD).url.path != "/auth/login"
     assert "freitag" not in str(list(mine.cookies.jar))
@@ -534,10 +534,10 @@ def test_a_logo_is_not_found_by_trying_company_ids():
     known = public_logo(number).removeprefix("/logos/")
 
     tried = [f"{number}.png", f"{free}.png", f"{number}-{'0' * 20}.png", f"{free}-{known[7:]}.png", f"{known}.png.png"]
-    responses = [Browser().get(f"/logos/{name}") for name in tried]
+    answers = [Browser().get(f"/logos/{name}") for name in tried]
 
-    assert {answer.status_code for answer in responses} == {404}
-    assert len({re.sub(r'value="[^"]*"|/logos/[^"]*', "", answer.text) for answer in responses}) == 1
+    assert {answer.status_code for answer in answers} == {404}
+    assert len({re.sub(r'value="[^"]*"|/logos/[^"]*', "", answer.text) for answer in answers}) == 1
     assert Browser().get(f"/logos/{known}.png").status_code == 200
 
 

@@ -63,7 +63,7 @@ class World:
     """Three cases: signed on the page with a drawing, signed on paper, and opened only."""
 
     page: int = 1
-    rendering: int = 2
+    paper: int = 2
     open: int = 3
 
 

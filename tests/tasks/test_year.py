@@ -7,7 +7,7 @@ from itertools import pairwise
 from models.reminders.cadence import DEFAULTS, WaitKind
 from tasks.people.operators import GATHER_REMINDERS
 from tests.models.test_working_time import may_be_written_to
-from tests.year import BEGIN, live_through, mails_about_decisions, reminders_written
+from tests.year import BEGIN, CLOCKS, live_through, mails_about_decisions, reminders_written
 
 
 def test_a_year_of_chasing_keeps_its_promises(monkeypatch):
@@ -17,8 +17,8 @@ def test_a_year_of_chasing_keeps_its_promises(monkeypatch):
         nonlocal at
         at = moment
 
-    for module in ("reminders", "accounts", "agreements", "passes", "cases", "operators"):
-        monkeypatch.setattr(f"tasks.{module}.now", lambda: at)
+    for module in CLOCKS:
+        monkeypatch.setattr(module, "now", lambda: at)
     monkeypatch.setattr("tasks.engine.passes.start_run", lambda *_, **__: None)
 
     year = live_through(clock, cases=60)
