@@ -79,7 +79,8 @@ ATTACKS = {
     "loads a program into the kernel": ("call(321, 280, 5, bytes(120), 120)", DENIED),
     "attaches the memory of others": ("call(30, 196, 0, 0, 0)", DENIED),
     "hides a file in memory": ("os.memfd_create('left')", DENIED),
-    "takes more memory": ("bytearray(2 << 30)", "MemoryError"),
+    # Newer Pythons may have no memory left to say so.
+    "takes more memory": ("bytearray(2 << 30)", "MemoryError|lost sys.stderr"),
     "opens many files": ("kept = [os.dup(0) for _ in range(99)]", "Too many open files"),
     "writes a large file": ("[os.write(1, bytes(1 << 20)) for _ in range(30)]", "File too large|^$"),
 }
@@ -126,7 +127,7 @@ def test_the_process_that_opens_strangers_files_never(name, who, kept, tmp_path)
     act, complaint = ATTACKS[name]
     if who == "another user" and os.geteuid() != 0:
         pytest.skip("only root can become another user")
-    if not has_landlock() and complaint != "MemoryError":
+    if not has_landlock() and "MemoryError" not in complaint:
         complaint = f"{complaint}|{DENIED}"
     code = PRELUDE.format(become=AS[who], act=act)
     with (tmp_path / "said").open("wb") as said:
