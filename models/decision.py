@@ -15,6 +15,7 @@ from models.db import Base, Facts, Instant, Key
 from models.errors import N_, NotFound, ProvisionError
 from models.mail.outbox import Outgoing
 from models.onboarding import Onboarding
+from models.people.person import Person
 from models.reminders.cadence import Cadences, WaitKind
 from models.reminders.reminder import Reminder
 from models.text import fitting, paragraphs
@@ -269,7 +270,24 @@ def drop_mails(session: Session, now: datetime, *which: ColumnElement[bool]) -> 
     mails = session.scalars(select(Outgoing).where(undelivered, *which).order_by(Outgoing.id).with_for_update()).all()
     for mail in mails:
         mail.due_at = None
+    _tell_again(session, mails)
     close_mail_questions(session, now, [mail for mail in mails if mail.failed_at is not None])
+
+
+def _tell_again(session: Session, mails: Sequence[Outgoing]) -> None:
+    """What these mails would have reminded of besides counts as not told, and is told in another one."""
+    beside = {(mail.person_id, one["step"]): mail for mail in mails for one in mail.facts.get("also", ())}
+    if not beside:
+        return
+    rows = select(Reminder, Person, Onboarding.firm_id).join(Person, Person.id == Reminder.person_id)
+    rows = rows.join(Onboarding, Onboarding.id == Reminder.onboarding_id)
+    found = rows.where(Reminder.person_id.in_({person for person, _ in beside}), Reminder.ended_at.is_(None))
+    waits = session.execute(found.order_by(Reminder.id)).tuples().all()
+    cadences = Cadences(session, {wait.onboarding_id: firm_id for wait, _, firm_id in waits}.items())
+    for wait, person, _ in waits:
+        mail = beside.get((person.id, wait.step))
+        if mail is not None and wait.ended_at is None and wait.last_at is not None and wait.last_at <= mail.created_at:
+            wait.uncount(cadences.rhythm(wait.kind, wait.onboarding_id), person)
 
 
 def close_mail_questions(session: Session, now: datetime, mails: Sequence[Outgoing]) -> None:

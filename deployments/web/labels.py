@@ -27,7 +27,6 @@ MAILS = {
     MailKind.AGREEMENT: N_("Agreement to be signed"),
     MailKind.AGREEMENT_DONE: N_("Agreement signed by both sides"),
     MailKind.AGREEMENT_DECLINED: N_("Notice that the agreement was declined"),
-    MailKind.AGREEMENT_EXPIRED: N_("Notice that the agreement was not signed in time"),
     MailKind.AGREEMENT_WITHDRAWN: N_("Notice that nothing is to be signed any more"),
     MailKind.SIGN_CODE: N_("One-time code to sign"),
     MailKind.CASE_TAKEN_UP: N_("Notice that the set-up goes on"),

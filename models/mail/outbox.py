@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from enum import IntEnum, StrEnum
 from typing import Any, Self
 
-from sqlalchemy import ColumnElement, ForeignKey, Index, SmallInteger, String, or_, select, text
+from sqlalchemy import ColumnElement, ForeignKey, Index, SmallInteger, String, func, or_, select, text
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from models.db import Base, Facts, Instant, Key
@@ -33,7 +33,6 @@ class MailKind(StrEnum):
     AGREEMENT = "agreement"
     AGREEMENT_DONE = "agreement_done"  # To both sides, countersigned PDF attached: signer, countersigned_at, sha256.
     AGREEMENT_DECLINED = "agreement_declined"  # To the provider: signer, reason.
-    AGREEMENT_EXPIRED = "agreement_expired"  # To the provider: sent_at, signer (who was asked).
     AGREEMENT_WITHDRAWN = "agreement_withdrawn"  # To who was asked to sign: by (provider|organiser|time), who, reason.
     SIGN_CODE = "sign_code"  # To who signs; the code itself is written as the mail leaves: code_id, generation.
     CASE_TAKEN_UP = "case_taken_up"  # To the organiser: a case that was stopped goes on.
@@ -42,7 +41,7 @@ class MailKind(StrEnum):
     LOGO_FOUND = "logo_found"  # To the organiser of a firm that has a logo: website, path.
     INVITATION = "invitation"  # To a client, under the firm's name and logo: message, invited_by, count.
     FIRM_CHANGED = "firm_changed"  # To both sides, after signing: who, changes (what, before, after of each).
-    CLIENT_ACTIVE = "client_active"  # To the organiser: client (name).
+    CLIENT_ACTIVE = "client_active"  # To organiser and caseworkers: clients (names), more (how many are not named).
     ACCESS_CHANGED = "access_changed"  # To a caseworker or client: change (ended|paused|resumed).
     PEOPLE_SILENT = (
         "people_silent"  # To the organiser: people (id, name, email, reminders, step) who have not answered.
@@ -70,7 +69,6 @@ OUTLIVES_CASE: dict[MailKind, bool] = {
     MailKind.AGREEMENT: False,
     MailKind.AGREEMENT_DONE: True,
     MailKind.AGREEMENT_DECLINED: True,
-    MailKind.AGREEMENT_EXPIRED: True,
     MailKind.AGREEMENT_WITHDRAWN: True,
     MailKind.SIGN_CODE: False,
     MailKind.CASE_TAKEN_UP: False,
@@ -88,6 +86,8 @@ OUTLIVES_CASE: dict[MailKind, bool] = {
     MailKind.DIGEST: True,
 }
 """Whether a mail that has not left when its case is stopped still does: it tells what stays true, and asks nothing."""
+GATHER = timedelta(minutes=10)
+"""For so long a mail waits for more of its kind that can be told in it."""
 FEW = 10
 """More mails than these, written together, are bulk mail."""
 SHARE = 5
@@ -205,6 +205,22 @@ class Outgoing(Base):
         session.add_all(fresh)
         session.flush()
         return len(fresh)
+
+    @classmethod
+    def post_gathering(cls, session: Session, mails: Sequence[Self], now: datetime, rest: timedelta) -> None:
+        """Put these mails, of one kind and case, in the outbox to leave in a while: more can be told in them.
+
+        That is done in what ``gathering`` finds. Nobody gets one before the last has been there for *rest*.
+        """
+        if not mails:
+            return
+        alike = cls.kind == mails[0].kind, cls.onboarding_id == mails[0].onboarding_id
+        theirs = cls.to_address.in_([mail.to_address for mail in mails])
+        last = select(cls.to_address, func.max(cls.delivered_at)).where(*alike, theirs, cls.delivered_at.is_not(None))
+        rested = {address: at + rest for address, at in session.execute(last.group_by(cls.to_address)) if at}
+        for mail in mails:
+            mail.due_at = max(now + GATHER, rested.get(mail.to_address, now))
+        cls.post_all(session, mails)
 
     @classmethod
     def sent_since(cls, session: Session, since: datetime, *which: ColumnElement[bool]) -> list[datetime]:

@@ -159,6 +159,11 @@ class Reminder(Base):
         self.plan(rhythm, who)
         return self.sent
 
+    def uncount(self, rhythm: Rhythm, who: Reachable) -> None:
+        """The last one was written and never left: it is due again."""
+        self.sent, self.last_at = self.sent - 1, None
+        self.plan(rhythm, who)
+
     @classmethod
     def planned(cls, rhythm: Rhythm) -> ColumnElement[datetime]:
         """What ``due`` gives, in SQL: so that any number of waits is planned anew in one statement."""

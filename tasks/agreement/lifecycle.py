@@ -250,7 +250,8 @@ def _await(case_id: int) -> None:
         if agreement.declined_at is not None:
             _ask_about_refusal(session, case, agreement)
         elif agreement.expired_at is not None or agreement.withdrawn_at is not None:
-            _ask_about_lapse(session, case, agreement)
+            facts = _lapse(agreement)
+            Decision.ask(session, case.id, DecisionKind.LAPSED, agreement.lapsed_key, at, **facts)
         elif agreement.signed_at is not None and settings().countersign == "operator":
             facts = {"agreement_id": agreement.id, "signer": agreement.signer}
             Decision.ask(session, case.id, DecisionKind.COUNTERSIGN, agreement.countersign_key, at, **facts)
@@ -283,24 +284,6 @@ def _ask_about_refusal(session: Session, case: Onboarding, agreement: Agreement)
             case_id=case.id,
             **letterhead(session, case.firm),
             **told,
-        )
-
-
-def _ask_about_lapse(session: Session, case: Onboarding, agreement: Agreement) -> None:
-    signer, at = asked_to_sign(session, case, agreement), now()
-    asked = Decision.ask(session, case.id, DecisionKind.LAPSED, agreement.lapsed_key, at, **_lapse(agreement))
-    if asked and agreement.expired_at is not None:
-        Outgoing.post(
-            session,
-            MailKind.AGREEMENT_EXPIRED,
-            f"agreement_expired:{agreement.id}",
-            None,
-            at,
-            case_id=case.id,
-            **letterhead(session, case.firm),
-            signer=signer.name,
-            sent_at=agreement.sent_at.isoformat(),
-            path=f"/board/cases/{case.id}",
         )
 
 

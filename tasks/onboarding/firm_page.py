@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 from datetime import timedelta
 
-from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from models.agreement import Agreement, AgreementSent
@@ -23,8 +22,6 @@ from models.time.land import Land
 from tasks.mail.letterheads import letterhead
 from tasks.people.sessions import replan
 
-GATHER = timedelta(minutes=10)
-"""In which changes of details are told in one mail."""
 DAY = timedelta(days=1)
 
 
@@ -155,10 +152,7 @@ def _gather(
         return
     path = f"/firm/{case.firm_id}" if reader else f"/board/cases/{case.id}"
     mail = Outgoing.draft(MailKind.FIRM_CHANGED, key, reader, at, case_id=case.id, **facts, changes=changes, path=path)
-    theirs = mine, Outgoing.kind == MailKind.FIRM_CHANGED, Outgoing.to_address == address
-    delivered = session.scalars(select(func.max(Outgoing.delivered_at)).where(*theirs)).one()
-    mail.due_at = max(at + GATHER, delivered + DAY) if delivered else at + GATHER
-    Outgoing.post_all(session, [mail])
+    Outgoing.post_gathering(session, [mail], at, DAY)
 
 
 def choose_number(firm_id: int, by: str, number: int | None) -> int:

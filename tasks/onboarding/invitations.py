@@ -24,7 +24,7 @@ from tasks.agreement.lifecycle import asked_to_sign, mail_agreement
 from tasks.engine.retry import side_effect
 from tasks.mail.letterheads import Turn
 from tasks.onboarding.registration import PURPOSE_OF, RESEND_PAUSE, invite, welcome
-from tasks.people.naming import add_people
+from tasks.people.naming import WorksThereAlready, add_people
 
 INVITATIONS_AT_ONCE = 500
 """So many are written with the same few statements."""
@@ -41,15 +41,6 @@ INVITATIONS_MOST = 100_000
 class NobodyNamed(ProvisionError):
     status = 422
     says = N_("Nobody is named: give at least one name with an e-mail address.")
-
-
-class WorksThereAlready(ProvisionError):
-    status = 422
-    says = N_("%(address)s is the address of the organiser, who works there already: leave it out.")
-
-    def __init__(self, address: str) -> None:
-        super().__init__(address)
-        self.address = address
 
 
 class InvitationsToday(ProvisionError):

@@ -49,6 +49,11 @@ RESEND_PAUSE, DAY, MOST_LINKS_A_DAY = timedelta(minutes=10), timedelta(days=1), 
 """Between two links that somebody asks for, and how many of one kind a person is sent in a day, the first included."""
 
 
+HOUR = timedelta(hours=1)
+CLIENTS_NAMED = 20
+"""So many names stand in a mail about clients who are active; of the others it says how many they are."""
+
+
 class LinksSentToday(ProvisionError):
     says = N_(
         "Several links were sent today: look for the newest mail, also among unwanted mail. More after %(until)s."
@@ -282,24 +287,37 @@ def _registered(session: Session, case: Onboarding, person: Person, actor: str, 
         facts |= {"before": called, "after": person.name}
     record(session, case.id, at, "person.registered", actor, **facts)
     if person.role is Role.CLIENT:
-        about = letterhead(session, case.firm)
-        staff = (p for r in (Role.ORGANISER, Role.CASEWORKER) for p in Person.of(session, case.firm_id, r))
-        mails = [
-            Outgoing.draft(
+        _tell_staff(session, case, person)
+    case.touch(at)
+
+
+def _tell_staff(session: Session, case: Onboarding, client: Person) -> None:
+    """Organiser and caseworkers hear of the client, hourly at most: in one mail of all who became active since."""
+    at, about = now(), letterhead(session, case.firm)
+    people = (one for role in (Role.ORGANISER, Role.CASEWORKER) for one in Person.of(session, case.firm_id, role))
+    staff = {one.email: one for one in people if one.registered_at is not None and one.paused_at is None}
+    here = Outgoing.onboarding_id == case.id
+    waiting = Outgoing.gathering(session, MailKind.CLIENT_ACTIVE, staff, at, here)
+    fresh = []
+    for address, reader in staff.items():
+        mail = waiting.get(address)
+        if mail is None:
+            mail = Outgoing.draft(
                 MailKind.CLIENT_ACTIVE,
-                f"client_active:{person.id}:{one.id}",
-                one,
+                f"client_active:{client.id}:{reader.id}",
+                reader,
                 at,
                 case_id=case.id,
                 **about,
-                client=person.name,
+                clients=[],
+                more=0,
                 path=f"/firm/{case.firm_id}/clients",
             )
-            for one in staff
-            if one.registered_at is not None and one.paused_at is None
-        ]
-        Outgoing.post_all(session, mails)
-    case.touch(at)
+            fresh.append(mail)
+        clients, more = mail.facts["clients"], mail.facts["more"]
+        told = {"clients": [*clients, client.name]} if len(clients) < CLIENTS_NAMED else {"more": more + 1}
+        mail.facts = {**mail.facts, **told}
+    Outgoing.post_gathering(session, fresh, at, HOUR)
 
 
 def _reads_mail(session: Session, case: Onboarding, person: Person, at: datetime) -> None:

@@ -18,6 +18,7 @@ from models.reminders.cadence import Cadences
 from models.reminders.reminder import Reminder
 from models.time.clock import now
 from tasks.people.membership import end_doubles
+from tasks.people.naming import WorksThereAlready
 
 
 class AddressTaken(ProvisionError):
@@ -59,6 +60,8 @@ def readdress(session: Session, case: Onboarding, person: Person, written: str, 
     same = (Person.firm_id == person.firm_id, Person.role == person.role, Person.email == address)
     if session.scalars(select(Person.id).where(*same, Person.id != person.id)).first() is not None:
         raise AddressTaken(address)
+    if person.role is Role.CASEWORKER and address == Person.organiser(session, person.firm_id).email:
+        raise WorksThereAlready(address)
     person.email, person.bounced_at = address, None
     if person.role is Role.ORGANISER:
         end_doubles(session, case, person, by)

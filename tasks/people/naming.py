@@ -5,11 +5,21 @@ from collections.abc import Sequence
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from models.errors import N_, ProvisionError
 from models.firm import Firm
 from models.people.mail_address import email_address
 from models.people.person import Person, Role, name_parts
 from models.request import Named, OnboardingRequest
 from models.time.clock import now
+
+
+class WorksThereAlready(ProvisionError):
+    status = 422
+    says = N_("%(address)s is the address of the organiser, who works there already: leave it out.")
+
+    def __init__(self, address: str) -> None:
+        super().__init__(address)
+        self.address = address
 
 
 def add_people(

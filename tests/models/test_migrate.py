@@ -14,6 +14,7 @@ from models.mail.outbox import Outgoing
 from models.migrate import config, upgrade
 from models.people.login import Account, SignIn
 from models.settings import settings
+from tasks.mail.compose import write
 from tests import postgres
 
 
@@ -182,3 +183,33 @@ def test_mails_about_one_overdue_decision_say_the_same_as_those_about_several(no
         ("advice", "Kanzlei", "overdue")
     ]
     assert mail.facts["path"] == "/board"
+
+
+def test_mails_of_before_about_a_client_or_a_lapse_are_read_as_those_of_now(nothing):
+    command.upgrade(config(), "0020")
+    told = {
+        "client_active": {"firm": "Kanzlei", "company_id": 100000, "logo": False, "client": "Max", "path": "/firm/1"},
+        "agreement_expired": {
+            "firm": "Kanzlei", "company_id": 100000, "logo": False, "signer": "Erika",
+            "sent_at": "2026-09-01T09:00:00+00:00", "path": "/board/cases/1",
+        },
+    }  # fmt: skip
+    with engine(nothing).begin() as connection:
+        for kind, facts in told.items():
+            columns = {
+                "key": kind, "message_id": f"<{kind}@b.example>", "kind": kind, "to_name": "",
+                "to_address": "a@b.example", "language": "de", "address_form": "sie", "facts": json.dumps(facts),
+                "created_at": "2026-09-03 09:00:00.000000",
+                "addressed_at": "2026-09-03 09:00:00.000000", "attempts": 0, "urgency": 1,
+            }  # fmt: skip
+            connection.execute(
+                text(f"INSERT INTO outbox ({', '.join(columns)}) VALUES (:{', :'.join(columns)})"), columns
+            )
+
+    upgrade()
+
+    with Session(engine(nothing)) as session:
+        active, lapsed = session.scalars(select(Outgoing).order_by(Outgoing.id)).all()
+    assert (active.facts["clients"], active.facts["more"]) == (["Max"], 0)
+    assert (lapsed.kind, [one["firm"] for one in lapsed.facts["questions"]]) == ("decisions_wait", ["Kanzlei"])
+    assert all(write(mail)["Subject"] for mail in (active, lapsed))

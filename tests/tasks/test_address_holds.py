@@ -12,6 +12,7 @@ from models.people.person import Person
 from tasks.mail.address_holds import note_bounce
 from tasks.onboarding import registration
 from tasks.people.addresses import AddressTaken
+from tasks.people.naming import WorksThereAlready
 from tests.factories import advance, at_once, countersigned, decide, opened, token, with_organiser
 
 ERIKA = "erika@freitag.example"
@@ -127,6 +128,16 @@ def test_the_address_of_somebody_else_in_the_same_role_is_refused():
 
     with pytest.raises(AddressTaken, match="ute@freitag"):
         decide(case_id, "correct", address="ute@freitag.example")
+
+
+def test_the_address_of_the_organiser_is_refused_for_a_caseworker():
+    case_id = countersigned(caseworkers=[{"name": "Jan", "email": "jan@freitag.example"}])
+    note_bounce({"address": "jan@freitag.example", "kind": "hard"})
+
+    with pytest.raises(WorksThereAlready, match=ERIKA):
+        decide(case_id, "correct", address=ERIKA.upper())
+
+    assert questions(case_id) == ["bad_address"]
 
 
 def test_mail_written_meanwhile_is_held_and_goes_to_the_corrected_address():

@@ -151,7 +151,13 @@ def post(count: int = 1, **changes) -> list[int]:
                     "to_address": "erika@freitag.example",
                     "language": Language.GERMAN,
                     "address_form": AddressForm.SIE,
-                    "facts": {"firm": "Kanzlei Freitag", "company_id": None, "logo": False, "client": f"Max {number}"},
+                    "facts": {
+                        "firm": "Kanzlei Freitag",
+                        "company_id": None,
+                        "logo": False,
+                        "clients": [f"Max {number}"],
+                        "more": 0,
+                    },
                     "created_at": now(),
                     "due_at": now(),
                     **changes,
@@ -882,7 +888,16 @@ def test_our_own_address_may_have_an_umlaut_domain(mail_server, monkeypatch, add
     settings.cache_clear()
     with transaction() as session:
         Outgoing.post(
-            session, MailKind.CLIENT_ACTIVE, "a", None, now(), firm="F", company_id=None, logo=False, client="M"
+            session,
+            MailKind.CLIENT_ACTIVE,
+            "a",
+            None,
+            now(),
+            firm="F",
+            company_id=None,
+            logo=False,
+            clients=["M"],
+            more=0,
         )
 
     assert deliver_due() == Delivered(delivered=1)

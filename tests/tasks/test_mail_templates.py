@@ -34,7 +34,6 @@ CASES = [
     ("agreement", SIGN_UNTIL | {"count": 0, "note": "Der Preis ist jetzt monatlich."}),
     ("agreement", SIGN_UNTIL | {"count": 0, "delegated_by": "Erika Muster", "function": "Geschäftsführerin"}),
     ("agreement", SIGN_UNTIL | {"version": 2, "asked_before": {"name": "Konrad Zeichner", "function": "Chef"}}),
-    ("agreement_expired", {"signer": "Erika Muster", "sent_at": "2026-11-20T13:05:00+00:00"}),
     *[
         (
             "agreement_withdrawn",
@@ -89,7 +88,10 @@ CASES = [
     ("company_id", {"granted": False, "preferred": 123456, "alternatives": [123457, 123465], "note": "Vergeben."}),
     ("logo_found", {"website": "https://www.freitag.example/", "path": "/firm/1/logo"}),
     *[("invitation", {"message": "Guten Tag!", "invited_by": "e@freitag.example", "count": n}) for n in range(4)],
-    ("client_active", {"client": "Max Beispiel"}),
+    *[
+        ("client_active", {"clients": [f"Max {number}" for number in range(names)], "more": more})
+        for names, more in ((1, 0), (2, 0), (20, 1), (20, 80))
+    ],
     ("case_taken_up", {"path": "/firm/1"}),
     ("access_changed", {"change": "ended"}),
     ("access_changed", {"change": "paused"}),
@@ -161,9 +163,8 @@ MUST = {
     "access_changed": {"change", "path"},
     "agreement_declined": {"signer", "reason"},
     "agreement_done": {"signer", "countersigned_at"},
-    "agreement_expired": {"signer", "sent_at"},
     "agreement_withdrawn": {"by", "reason", "sent_at", "who"},
-    "client_active": {"client"},
+    "client_active": {"clients", "more"},
     "company_id": {"alternatives", "granted", "preferred"},
     "decisions_wait": {"questions"},
     "digest": {"instead_of", "news", "parties", "waiting", "wrong"},
@@ -183,7 +184,7 @@ READERS = [("de", "sie"), ("de", "du"), ("fr", "sie"), ("en", "sie")]
 TAKES_LINK = {"operator_invited", "welcome", "register", "agreement", "invitation", "reset_password"}
 
 TO_OPERATORS = {
-    *("agreement_declined", "agreement_expired", "decisions_wait"),
+    *("agreement_declined", "decisions_wait"),
     *("operator_invited", "digest"),
 }
 
@@ -368,7 +369,7 @@ def test_the_personal_message_is_plain_text():
     ],
 )
 def test_people_are_greeted_by_the_name_that_is_known(name, form, greeting):
-    sent = mail("client_active", {"client": "Max"}, "de", form, to_name=name)
+    sent = mail("client_active", {"clients": ["Max"], "more": 0}, "de", form, to_name=name)
 
     assert sent.text.startswith(greeting)
 
@@ -381,7 +382,7 @@ def test_the_digest_names_every_party_that_is_waited_for():
 
 
 def test_headers_mark_the_mail_as_sent_by_a_program():
-    message = mail("client_active", {"client": "Max"}).message
+    message = mail("client_active", {"clients": ["Max"], "more": 0}).message
 
     assert message["Message-ID"] == "<1234@convent-it.example>"
     assert message["Auto-Submitted"] == "auto-generated"
@@ -431,7 +432,7 @@ def test_no_name_can_break_out_of_a_header(name, firm):
 
 @pytest.mark.parametrize("name", ['Müller & "Söhne", GmbH', "Evil\r\nBcc: all@elsewhere.example", "日本 <x@y.example>"])
 def test_strange_names_arrive_as_they_are_on_one_line(name):
-    message = mail("client_active", {"client": "Max"}, to_name=name).message
+    message = mail("client_active", {"clients": ["Max"], "more": 0}, to_name=name).message
 
     (to,) = message["To"].addresses
     assert to.display_name == " ".join(name.split())
@@ -453,7 +454,7 @@ def test_an_encoded_word_that_somebody_types_is_text_in_every_header():
 
 
 def test_an_address_with_umlauts_in_its_domain_is_written_as_mail_servers_take_it():
-    message = mail("client_active", {"client": "Max"}, to_address="info@müller.example").message
+    message = mail("client_active", {"clients": ["Max"], "more": 0}, to_address="info@müller.example").message
 
     (to,) = message["To"].addresses
     assert to.addr_spec == "info@xn--mller-kva.example"

@@ -20,11 +20,12 @@ from models.reminders.reminder import Reminder
 from models.request import Named
 from models.time.clock import now
 from models.time.land import Land
-from tasks.agreement import finalize, responses, signing
+from tasks.agreement import finalize, lifecycle, responses, signing
 from tasks.mail import delivery
 from tasks.mail.address_holds import given_up, note_bounce
 from tasks.onboarding import corrections, decision_effects, firm_page, invitations, registration, stopping
 from tasks.people import addresses, membership, operators
+from tasks.people.naming import WorksThereAlready
 from tasks.reminders import cadences, rounds, snooze, waits
 from tests import factories
 from tests.factories import FROM, firm_of
@@ -376,7 +377,7 @@ def test_people_who_have_answered_are_not_told_of_as_silent(clock, leaving):
             break
         leaving()
     factories.registered(MAX, Purpose.ACTIVATE)
-    clock(told.due_at + timedelta(minutes=1))
+    clock(told.due_at + timedelta(minutes=11))
 
     kinds = [kind for kind, _ in leaving()]
 
@@ -673,8 +674,33 @@ def test_the_organiser_is_no_caseworker_besides():
     factories.advance(case_id)
     factories.concluded(case_id)
 
-    with pytest.raises(invitations.WorksThereAlready):
+    with pytest.raises(WorksThereAlready):
         invitations.add_caseworkers(firm_of(case_id), ERIKA, [Named(name="Erika Muster", email=ERIKA)])
+
+
+@pytest.mark.parametrize("over", ["handed over", "signed elsewhere", "withdrawn"])
+def test_what_was_told_beside_the_agreement_is_told_by_itself_once_that_is_no_longer_asked_for(over, clock):
+    case_id = factories.with_organiser()
+    clock(days=30)
+    rounds.send_reminders.fn()
+    with reading() as session:
+        _, mail = session.scalars(select(Outgoing).where(Outgoing.kind == MailKind.AGREEMENT).order_by(Outgoing.id))
+    assert [one["step"] for one in mail.facts["also"]] == ["logo"]
+
+    if over == "handed over":
+        signing.delegate(link(), "Konrad Zeichner", KONRAD, "Partner", **FROM)
+    elif over == "signed elsewhere":
+        responses.sign_by_notice(factories.case(case_id).firm.company_id, 1, "Erika Muster")
+    else:
+        lifecycle.withdraw(case_id, "", OPERATOR)
+    for _ in range(2):
+        rounds.send_reminders.fn()
+
+    with reading() as session:
+        told = session.scalars(select(Outgoing).where(Outgoing.kind == MailKind.YOUR_TURN)).all()
+        wait = session.scalars(select(Reminder).where(Reminder.step == StepName.LOGO)).one()
+    assert [(mail.to_address, mail.facts["steps"], mail.facts["count"]) for mail in told] == [(ERIKA, ["logo"], 1)]
+    assert wait.sent == 1
 
 
 def test_who_is_asked_to_sign_anew_is_written_to_anew(leaving):

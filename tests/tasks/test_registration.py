@@ -1,3 +1,4 @@
+from datetime import timedelta
 from urllib.parse import quote
 
 import pytest
@@ -275,7 +276,70 @@ def test_a_client_sets_a_password_and_the_staff_is_told_once():
 
     with reading() as session:
         (mail,) = [m for m in session.scalars(select(Outgoing)) if m.kind == "client_active"]
-    assert (mail.to_address, mail.facts["client"]) == (ERIKA, "Max Beispiel")
+    assert (mail.to_address, mail.facts["clients"]) == (ERIKA, ["Max Beispiel"])
+
+
+def test_clients_who_are_active_within_minutes_are_one_mail_to_each_of_the_staff_and_hourly_at_most(clock):
+    case_id = countersigned(caseworkers=[{"name": "Jan", "email": "jan@freitag.example"}])
+    registered("jan@freitag.example")
+    people = [
+        Named(name=f"Klara {letter}", email=f"{letter}@beispiel.example") for letter in "ABCDEFGHIJKLMNOPQRSTUVWXY"
+    ]
+    invitations.add_clients(firm_of(case_id), ERIKA, people)
+    advance(case_id)
+
+    def told():
+        with reading() as session:
+            mails = session.scalars(select(Outgoing).where(Outgoing.kind == "client_active").order_by(Outgoing.id))
+            return [(mail.to_address, mail.facts["clients"], mail.facts["more"], mail.due_at) for mail in mails]
+
+    for one in people[:23]:
+        registered(one.email, Purpose.ACTIVATE)
+
+    (to, names, more, due), (other, *_) = told()
+    assert {to, other} == {ERIKA, "jan@freitag.example"}
+    assert (names, more) == ([one.name for one in people[:20]], 3)
+    assert now() < due < now() + timedelta(minutes=10)
+    clock(minutes=11)
+    with transaction() as session:
+        for mail in session.scalars(select(Outgoing).where(Outgoing.kind == "client_active")):
+            mail.due_at, mail.delivered_at = None, now()
+
+    for one in people[23:]:
+        registered(one.email, Purpose.ACTIVATE)
+
+    assert [names for _, names, *_ in told()[2:]] == [["Klara X", "Klara Y"]] * 2
+    assert all(timedelta(minutes=59) < due - now() < timedelta(minutes=61) for *_, due in told()[2:])
+
+
+def test_two_clients_who_register_at_the_same_moment_are_both_told_of_in_one_mail():
+    case_id = countersigned()
+    people = [Named(name=name, email=f"{name}@beispiel.example") for name in ("anna", "ben")]
+    invitations.add_clients(firm_of(case_id), ERIKA, people)
+    advance(case_id)
+
+    at_once(*[lambda email=one.email: registered(email, Purpose.ACTIVATE) for one in people])
+
+    with reading() as session:
+        (mail,) = session.scalars(select(Outgoing).where(Outgoing.kind == "client_active"))
+    assert sorted(mail.facts["clients"]) == ["anna", "ben"]
+
+
+def test_who_is_organiser_and_caseworker_hears_of_a_client_once():
+    case_id = with_client()
+    with transaction() as session:
+        organiser = Person.organiser(session, firm_of(case_id))
+        double = Person(
+            firm_id=organiser.firm_id, role=Role.CASEWORKER, email=ERIKA, given_name="Erika", family_name="Muster",
+            language=Language.GERMAN, address_form=AddressForm.SIE, added_at=now(), registered_at=now(),
+        )  # fmt: skip
+        session.add(double)
+
+    registered(MAX, Purpose.ACTIVATE)
+
+    with reading() as session:
+        (mail,) = session.scalars(select(Outgoing).where(Outgoing.kind == "client_active"))
+    assert mail.facts["clients"] == ["Max Beispiel"]
 
 
 def test_a_forgotten_password_is_set_by_a_link_and_every_session_ends(clock):

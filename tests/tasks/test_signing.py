@@ -479,7 +479,6 @@ def test_what_is_not_signed_in_time_runs_out_once_and_the_provider_is_told(clock
     advance(case_id)
 
     assert questions(case_id) == ["lapsed"]
-    assert len(outbox("agreement_expired")) == 1
     assert standing(case_id)["agreement"] == "waiting:operator"
     assert lifecycle.opened(link()).agreement.expired_at is not None
     with pytest.raises(Expired):
