@@ -837,7 +837,7 @@ def plain_server(monkeypatch):
 
 def test_letters_beyond_ascii_before_the_at_go_to_a_server_that_offers_it_headers_included(wide_server):
     case_id, person_id = case()
-    facts = {"firm": "Bäckerei Öhlschläger", "company_id": None, "logo": False, "client": "Zoë " * 30}
+    facts = {"firm": "Bäckerei Öhlschläger", "company_id": None, "logo": False, "clients": ["Zoë " * 30], "more": 0}
     post(to_address=JOERG, to_name="Jörg Grünwald", onboarding_id=case_id, person_id=person_id, facts=facts)
 
     assert deliver_due() == Delivered(delivered=1)

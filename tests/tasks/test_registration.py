@@ -283,7 +283,8 @@ def test_clients_who_are_active_within_minutes_are_one_mail_to_each_of_the_staff
     case_id = countersigned(caseworkers=[{"name": "Jan", "email": "jan@freitag.example"}])
     registered("jan@freitag.example")
     people = [
-        Named(name=f"Klara {letter}", email=f"{letter}@beispiel.example") for letter in "ABCDEFGHIJKLMNOPQRSTUVWXY"
+        Named(name=f"Klara {letter}", email=f"{letter.lower()}@beispiel.example")
+        for letter in "ABCDEFGHIJKLMNOPQRSTUVWXY"
     ]
     invitations.add_clients(firm_of(case_id), ERIKA, people)
     advance(case_id)
