@@ -6,10 +6,13 @@ PYTHON := $(shell for one in python3.13 python3.12 python3.11 python3; do \
 endif
 BIN := .venv/bin
 READY := .venv/ready
+# Slipcover says in a warning that it does not measure the tests themselves.
+COVERED := -W ignore::RuntimeWarning:slipcover.importer -m slipcover --branch --json --out .venv/covered.json \
+	--source models,tasks,flows,deployments --omit 'models/migrations/*'
 
-.PHONY: help demo up test check format bench audit lock clean
+.PHONY: help demo up test quick test-long check format bench audit lock clean
 help:  ## this list
-	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | sort
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | sort
 
 demo: $(READY)  ## set up, run the whole way of one firm on sample data, and show the result
 	@$(BIN)/provision demo
@@ -18,7 +21,14 @@ up: $(READY)  ## start the product on this machine; Ctrl-C ends it
 	@$(BIN)/provision up
 
 test: $(READY) .venv/ready-tests check  ## set up and run everything that must hold
-	$(BIN)/pytest -n auto --no-loadscope-reorder
+	$(BIN)/python $(COVERED) -m pytest -n auto --no-loadscope-reorder
+	@$(BIN)/python -m tests.covered .venv/covered.json
+
+quick: $(READY) .venv/ready-tests  ## rules and tasks on SQLite, in a minute or so
+	$(BIN)/pytest -n auto -q --sqlite tests/models tests/tasks
+
+test-long: $(READY) .venv/ready-tests  ## everything once more, with many examples of what is described rather than listed
+	HYPOTHESIS_PROFILE=many $(BIN)/pytest -n auto --no-loadscope-reorder
 
 check: $(READY)  ## format, lint and types
 	$(BIN)/ruff format --check .

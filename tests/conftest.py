@@ -20,6 +20,8 @@ os.environ["PROVISION_RETRY_SECONDS"] = "0"  # Read when tasks are defined: repe
 
 import pytest
 from argon2 import PasswordHasher
+from hypothesis import HealthCheck
+from hypothesis import settings as tries
 from sqlalchemy import event
 from xdist.scheduler import LoadScopeScheduling
 
@@ -34,6 +36,11 @@ from tests import locks, postgres
 
 register_tables()
 
+# How many examples are made of what a test describes; ``make test-long`` makes many. None is a test of time.
+for name, most in (("few", 30), ("many", 1000)):
+    tries.register_profile(name, max_examples=most, deadline=None, suppress_health_check=list(HealthCheck))
+tries.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "few"))
+
 LOOPBACK = {"127.0.0.1", "::1", "localhost"}
 BEGIN = datetime(2026, 9, 15, 9, tzinfo=UTC)
 """When every test begins: a Tuesday morning without a holiday near, whatever hour it is really."""
@@ -46,10 +53,15 @@ TOGETHER = {Path(__file__).with_name(name) for name in ("browser", "deployments"
 FIRST = [Path(__file__).parent / name for name in ("browser", "tasks/logos/test_websites.py", "deployments")]
 
 
+def pytest_addoption(parser: pytest.Parser):
+    parser.addoption("--sqlite", action="store_true", help="run what runs on both databases on SQLite alone")
+
+
 def pytest_generate_tests(metafunc: pytest.Metafunc):
     used = {getattr(value, "__module__", getattr(value, "__name__", "")) for value in vars(metafunc.module).values()}
     if Path(metafunc.module.__file__).parent in TWICE and used & {"models.db", "tests.factories"}:
-        metafunc.parametrize("product", ["sqlite", "postgresql"], indirect=True)
+        kinds = ["sqlite"] if metafunc.config.getoption("--sqlite") else ["sqlite", "postgresql"]
+        metafunc.parametrize("product", kinds, indirect=True)
 
 
 def pytest_configure():

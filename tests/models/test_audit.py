@@ -1,7 +1,7 @@
 import json
 from datetime import UTC, datetime, timedelta, timezone
 
-from hypothesis import HealthCheck, assume, given, settings
+from hypothesis import assume, given
 from hypothesis import strategies as st
 from sqlalchemy import delete
 
@@ -42,7 +42,6 @@ def test_the_chain_holds_in_whatever_zone_the_moment_was_given():
         assert first_broken(trail(session, 7)) is None
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(facts=st.lists(FACTS, min_size=1, max_size=4))
 def test_the_chain_holds_for_whatever_is_told(facts):
     with transaction() as session:
@@ -60,7 +59,6 @@ CHANGES = {
 }  # fmt: skip
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(place=st.integers(0, 4), column=st.sampled_from(sorted(CHANGES)))
 def test_a_changed_row_is_found(place, column):
     entries = written(7)
@@ -70,7 +68,6 @@ def test_a_changed_row_is_found(place, column):
     assert first_broken(entries) is not None
 
 
-@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(one=st.integers(0, 4), other=st.integers(0, 4))
 def test_a_row_removed_added_or_swapped_is_found(one, other):
     entries = written(7)
@@ -103,7 +100,6 @@ def rechained(entries) -> list[Entry]:
     return chained([((entry.at - NOW).total_seconds(), entry.actor, entry.action, entry.facts) for entry in entries])
 
 
-@settings(deadline=None)
 @given(ACTS, st.data())
 def test_a_chain_as_written_holds_against_every_head_it_ever_had(acts, data):
     entries = chained(acts)
@@ -112,7 +108,6 @@ def test_a_chain_as_written_holds_against_every_head_it_ever_had(acts, data):
     assert first_broken(entries, data.draw(st.lists(st.sampled_from(known))) if known else []) is None
 
 
-@settings(deadline=None)
 @given(ACTS.filter(bool), st.data())
 def test_any_row_changed_is_found_and_named(acts, data):
     entries = chained(acts)
@@ -133,7 +128,6 @@ def test_any_row_changed_is_found_and_named(acts, data):
     assert first_broken(entries) == place + 1
 
 
-@settings(deadline=None)
 @given(ACTS.filter(bool), st.data())
 def test_any_row_removed_is_found_and_named_the_last_ones_by_a_known_head(acts, data):
     entries = chained(acts)
@@ -146,7 +140,6 @@ def test_any_row_removed_is_found_and_named_the_last_ones_by_a_known_head(acts, 
     assert first_broken(left, [newest]) == first + 1
 
 
-@settings(deadline=None)
 @given(ACTS.filter(lambda acts: len(acts) > 1), st.data())
 def test_any_two_rows_swapped_are_found(acts, data):
     entries = chained(acts)
@@ -157,7 +150,6 @@ def test_any_two_rows_swapped_are_found(acts, data):
     assert first_broken(entries) == one + 1
 
 
-@settings(deadline=None)
 @given(ACTS.filter(bool), st.data())
 def test_any_row_added_between_is_found(acts, data):
     entries = chained(acts)
@@ -167,7 +159,6 @@ def test_any_row_added_between_is_found(acts, data):
     assert first_broken([*entries[:place], forged, *entries[place:]]) == place + 2
 
 
-@settings(deadline=None)
 @given(ACTS.filter(bool), st.data())
 def test_a_chain_computed_anew_from_a_change_on_is_found_by_a_known_head(acts, data):
     entries = chained(acts)

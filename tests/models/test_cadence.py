@@ -1,7 +1,7 @@
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import select
 
@@ -36,7 +36,6 @@ def wait(since=START, **state):
     return Reminder(since=since, sent=0, onboarding_id=1, **state)
 
 
-@settings(deadline=None)
 @given(
     rhythm=RHYTHMS,
     who=REACHES,
@@ -78,7 +77,6 @@ def test_the_last_distance_repeats_beyond_the_days_given():
     assert [Rhythm("x", (4,), 3).day(number) for number in range(3)] == [4, 8, 12]
 
 
-@settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=30)
 @given(
     rhythm=RHYTHMS,
     sent=st.integers(0, 7),

@@ -1,7 +1,7 @@
 from random import Random
 
 import pytest
-from hypothesis import HealthCheck, settings
+from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, precondition, rule, run_state_machine_as_test
 from sqlalchemy import insert
@@ -73,9 +73,7 @@ def few(monkeypatch):
 def test_the_bag_behaves_like_a_set_of_free_numbers(few):
     run_state_machine_as_test(
         AgainstASet,
-        settings=settings(
-            max_examples=12, stateful_step_count=30, deadline=None, suppress_health_check=list(HealthCheck)
-        ),
+        settings=settings(stateful_step_count=30),
     )
 
 

@@ -5,7 +5,7 @@ from zoneinfo import ZoneInfo
 
 import holidays
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from models.time.clock import ZoneUnknown, days_since, end_of_day, local_day, time_zone
@@ -41,7 +41,6 @@ def may_be_written_to(who, moment):
     return (local.weekday(), local.hour) in who.hours and local.date() not in law(who.land, local.year)
 
 
-@settings(deadline=None)  # The holidays of a year are looked up once.
 @given(MOMENTS, st.integers(0, 30), REACHES)
 def test_the_next_reachable_moment_is_reachable_after_the_gap_and_stays(moment, days, who):
     slot = next_reachable(moment, timedelta(days=days), who)
@@ -51,7 +50,6 @@ def test_the_next_reachable_moment_is_reachable_after_the_gap_and_stays(moment, 
     assert next_reachable(slot, timedelta(), who) == slot
 
 
-@settings(deadline=None)
 @given(MOMENTS, REACHES)
 def test_no_reachable_moment_is_passed_over(moment, who):
     slot = next_reachable(moment, timedelta(), who)

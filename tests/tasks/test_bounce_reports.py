@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from email.message import EmailMessage
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import select, update
 
@@ -397,7 +397,6 @@ def test_an_ordinary_mail_reports_nothing():
     assert list(read_report(holiday.as_bytes())) == []
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=60)
 @given(data=st.binary(max_size=400), cut=st.integers(0, 900))
 def test_whatever_arrives_is_read_or_left(data, cut):
     whole = DSN.format(

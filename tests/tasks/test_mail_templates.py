@@ -8,7 +8,6 @@ from types import SimpleNamespace
 import pytest
 from bs4 import BeautifulSoup
 from hypothesis import given
-from hypothesis import settings as tried
 from hypothesis import strategies as st
 from sqlalchemy import select
 
@@ -417,7 +416,6 @@ def test_each_button_of_a_mail_about_several_things_leads_to_its_own_page():
     assert leads == [["1/details", "1/logo"], ["1/clients", "1/caseworkers"]]
 
 
-@tried(deadline=None)
 @given(name=NAMES, firm=NAMES)
 def test_no_name_can_break_out_of_a_header(name, firm):
     outgoing = row("invitation", {"firm": firm, "message": name, "invited_by": name, "count": 0}, to_name=name)

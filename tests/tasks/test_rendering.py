@@ -14,7 +14,7 @@ from typing import get_args
 import pypdfium2
 import pytest
 from bs4 import BeautifulSoup
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 from pypdf import PdfReader
@@ -656,7 +656,6 @@ def test_a_file_name_stays_readable(firm, language, name):
     assert agreement_filename(firm, language) == name
 
 
-@settings(deadline=None)
 @given(st.text(), st.sampled_from(LANGUAGES))
 def test_a_file_name_suits_every_system(firm, language):
     name = agreement_filename(firm, language)
