@@ -9,12 +9,14 @@ import pkgutil
 import shutil
 import signal
 import socket
+import subprocess
 import warnings
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import cache, wraps
 from pathlib import Path
+from types import SimpleNamespace
 
 os.environ["PROVISION_RETRY_SECONDS"] = "0"  # Read when tasks are defined: repeats do not sleep here.
 
@@ -32,7 +34,8 @@ from models.settings import settings
 from tasks.agreement import finalize, lifecycle
 from tasks.agreement.rendering import AgreementData, Proof, Signature, render_agreement, sign_off
 from tasks.agreement.seal import seal
-from tests import locks, postgres
+from tasks.untrusted import sandbox
+from tests import forks, locks, postgres
 
 register_tables()
 
@@ -170,7 +173,8 @@ SLOW = (
     ("argon2.PasswordHasher.hash", "argon2.PasswordHasher.verify", "models.people.passwords.zxcvbn"),
     ("weasyprint.HTML.render", "weasyprint.HTML.write_pdf", "jinja2.Template.render", "PIL.Image.Image.save"),
     ("pyhanko.sign.signers.PdfSigner.sign_pdf", "tests.conftest._written", "tests.conftest._signed_off"),
-    ("cryptography.hazmat.primitives.asymmetric.ec.generate_private_key", "subprocess.Popen.__init__"),
+    ("cryptography.hazmat.primitives.asymmetric.ec.generate_private_key",),
+    ("subprocess.Popen.__init__", "tests.forks.Forked.__init__"),
     ("httpx.Client.send", "httpx.AsyncClient.send", "smtplib.SMTP.connect", "smtplib.SMTP.sendmail"),
     ("socket.getaddrinfo", "socket.socket.connect", "time.sleep"),
 )
@@ -230,6 +234,22 @@ def quick(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch):
         monkeypatch.setattr(finalize, "sign_off", lambda pdf, _, language, __: _signed_off(pdf, language))
         monkeypatch.setattr(finalize, "seal", lambda pdf, _: pdf)
         monkeypatch.setattr(login, "_hasher", lambda: PasswordHasher(time_cost=1, memory_cost=8, parallelism=1))
+
+
+@pytest.fixture(autouse=True, scope="session")
+def forked():
+    """Processes that open strangers' files begin with their libraries loaded, and are confined as always."""
+    started = SimpleNamespace(Popen=forks.Forked, PIPE=subprocess.PIPE, TimeoutExpired=subprocess.TimeoutExpired)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sandbox, "subprocess", started)
+        yield
+    forks.end()
+
+
+@pytest.fixture
+def started_anew(monkeypatch: pytest.MonkeyPatch):
+    """They begin with nothing, as in the product."""
+    monkeypatch.setattr(sandbox, "subprocess", subprocess)
 
 
 @pytest.fixture(autouse=True, scope="module")

@@ -1,12 +1,13 @@
 """How much memory the processes take in which strangers' files are opened."""
 
-import subprocess
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
+
+from tasks.untrusted import sandbox
 
 EVERY_SECONDS = 0.005
 
@@ -22,7 +23,7 @@ def peak_memory() -> Iterator[Callable[[], int]]:
     most: dict[int, int] = {}
     end = threading.Event()
 
-    class Watched(subprocess.Popen[bytes]):
+    class Watched(sandbox.subprocess.Popen):
         def __init__(self, *given: Any, **options: Any) -> None:
             super().__init__(*given, **options)
             started.append(self.pid)
@@ -38,7 +39,7 @@ def peak_memory() -> Iterator[Callable[[], int]]:
     watcher = threading.Thread(target=watch, daemon=True)
     watcher.start()
     try:
-        with patch("tasks.untrusted.sandbox.subprocess.Popen", Watched):
+        with patch.object(sandbox.subprocess, "Popen", Watched):
             yield lambda: max(most.values(), default=0)
     finally:
         end.set()

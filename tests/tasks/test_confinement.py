@@ -104,7 +104,10 @@ def has_landlock() -> bool:
     return sys.platform == "linux" and ctypes.CDLL(None).syscall(landlock.CREATE, None, ctypes.c_size_t(0), 1) > 0
 
 
-pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="elsewhere there are limits only")
+pytestmark = [
+    pytest.mark.skipif(sys.platform != "linux", reason="elsewhere there are limits only"),
+    pytest.mark.usefixtures("started_anew"),
+]
 
 
 @pytest.fixture(scope="module")
