@@ -17,7 +17,7 @@ from pypdf import PdfWriter
 
 from models.document import Doubt
 from models.settings import settings
-from tasks.agreement import uploaded_copy
+from tasks.agreement import rendering, uploaded_copy
 from tasks.agreement.uploaded_copy import (
     FileDamaged,
     FileLaunches,
@@ -44,11 +44,24 @@ from tasks.untrusted.pdfs.reader import Reader
 from tests.memory import peak_memory
 from tests.pdfs import flate, locked, pdf, stream, updated
 from tests.signing import ISSUER, digitally_signed, scanned, trust_roots
-from tests.tasks.test_rendering import rendered as original
+from tests.tasks.test_rendering import data, rendered
 
 ERIKA = ["Erika Muster"]
 SECONDS_MOST, MEMORY_MOST = 25, 1 << 30
 """What one file may take, memory in bytes; the machine that tests may be busy."""
+
+
+PAGES = 4
+
+
+@cache
+def original(language="de", line_of_business="law") -> bytes:
+    """An agreement with one annex and no terms, which is read in a third of the time."""
+    facts = data(language, line_of_business)
+    cover, *_, annex = rendering.agreement_parts(facts)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(rendering, "agreement_parts", lambda *_: [cover, annex])
+        return rendering.render_agreement(facts)
 
 
 @pytest.fixture
@@ -118,7 +131,7 @@ HOSTILE = {
     "a web page before it": (lambda: b"<html>" + pdf(), NotAPdf),
     "too much before it": (lambda: b" " * 1024 + pdf(), NotAPdf),
     "a beginning only": (lambda: b"%PDF-1.7 nothing else", FileDamaged),
-    "half of the agreement": (lambda: original()[:50_000], FileDamaged),
+    "half of the agreement": (lambda: original()[: len(original()) // 2], FileDamaged),
     "no pages": (lambda: pdf({2: b"<</Type/Pages/Kids[]/Count 0>>"}), FileDamaged),
     "pages in a circle": (lambda: pdf({2: b"<</Type/Pages/Kids[2 0 R]/Count 1>>"}), FileDamaged),
     "pages that multiply": (lambda: pdf(KIDS), FileDamaged),
@@ -274,7 +287,13 @@ def test_one_changed_byte_is_found(place, roots):
     content = bytearray(digitally_signed(original()))
     begin, end = content.rindex(b"/Contents <"), content.index(b"0>", content.rindex(b"/Contents <"))
     signature = begin + len(content[begin:end].rstrip(b"0"))
-    places = {"head": 1_000, "text": 60_000, "signature": signature - 20, "padding": end - 40, "end": len(content) - 3}
+    places = {
+        "head": 1_000,
+        "text": len(original()) // 2,
+        "signature": signature - 20,
+        "padding": end - 40,
+        "end": len(content) - 3,
+    }
     content[places[place]] ^= 1
 
     with pytest.raises((SignatureBroken, FileDamaged)):
@@ -288,14 +307,14 @@ def test_what_is_changed_after_signing_is_found(change, roots):
 
 
 def test_another_text_that_is_signed_is_refused(roots):
-    for other in (original(line_of_business="tax"), original("fr"), scanned(10), pdf()):
+    for other in (original(line_of_business="tax"), original("fr"), scanned(PAGES), pdf()):
         with pytest.raises((OtherTextSigned, FileDamaged)):
             looked_at(digitally_signed(other, strict=False))
 
 
 def test_a_text_changed_before_it_was_signed_is_refused_although_the_file_begins_with_ours(roots):
     with pytest.raises(OtherTextSigned):
-        looked_at(digitally_signed(changed(original(), page=9)))
+        looked_at(digitally_signed(changed(original(), page=PAGES - 1)))
 
 
 def test_the_agreement_built_anew_before_signing_is_ours_all_the_same(roots):
@@ -356,7 +375,7 @@ def layer(writer) -> generic.IndirectObject:
     return writer.add_object(generic.DictionaryObject({pdf_name(name): value for name, value in made.items()}))
 
 
-def with_mark(content: bytes, pages=(9,), twice: bool = False, **entries) -> bytes:
+def with_mark(content: bytes, pages=(PAGES - 1,), twice: bool = False, **entries) -> bytes:
     """The file with an annotation in white space, an empty field for a signature unless *entries* say otherwise."""
     writer = IncrementalPdfFileWriter(BytesIO(content))
     shown = {"Type": "/Annot", "Subtype": "/Widget", "FT": "/Sig", "Rect": numbers(*BLANK), **entries}
@@ -413,7 +432,7 @@ SIDE_LETTERS = {
     "in a link": {"Subtype": "/Link"},
     "in something unknown": {"Subtype": "/Beiblatt"},
     "on the first page": {"pages": (0,), "Rect": numbers(20, 20, 180, 40)},
-    "on every page": {"pages": range(10)},
+    "on every page": {"pages": range(PAGES)},
 }
 
 
@@ -490,7 +509,7 @@ def test_a_second_signature_shows_nothing_unless_its_signer_was_asked(name, issu
 def test_a_signature_redrawn_before_the_next_one_does_not_count(roots):
     once = digitally_signed(original(), box=BLANK)
     writer = IncrementalPdfFileWriter(BytesIO(once))
-    ref, _ = writer.find_page_for_modification(9)
+    ref, _ = writer.find_page_for_modification(PAGES - 1)
     seen(ref.get_object()["/Annots"][-1], writer)
     redrawn = BytesIO()
     writer.write(redrawn)
@@ -761,7 +780,7 @@ def test_what_is_said_with_one_of_several_signatures_is_read(order, roots):
 
 @cache
 def scan() -> bytes:
-    return scanned(10)
+    return scanned(PAGES)
 
 
 def without(content: bytes, word: bytes) -> bytes:
@@ -809,8 +828,8 @@ def test_a_scan_that_viewers_open_is_for_a_person_to_look_at_whatever_its_faults
     found = looked_at(content)
 
     assert found.doubts == (Doubt.NO_SIGNATURE,)
-    assert found.pages == 10
-    assert uploaded_copy.picture(content, 10, 320) == uploaded_copy.picture(scan(), 10, 320)
+    assert found.pages == PAGES
+    assert uploaded_copy.picture(content, PAGES, 320) == uploaded_copy.picture(scan(), PAGES, 320)
 
 
 @pytest.mark.parametrize("make", [in_loop, hybrid])
@@ -863,15 +882,15 @@ def test_a_certificate_page_is_put_behind_a_scan_only_if_the_scan_stays_to_be_se
     for make in FAULTY.values():
         told, joined = sandbox.ask("tasks.untrusted.pdfs.join", {"information": {"/Title": "Vertrag"}}, make(), sheet)
         if told["joined"]:
-            assert uploaded_copy.picture(joined, 10, 320) == uploaded_copy.picture(scan(), 10, 320)
-            assert uploaded_copy.picture(joined, 11, 320)
+            assert uploaded_copy.picture(joined, PAGES, 320) == uploaded_copy.picture(scan(), PAGES, 320)
+            assert uploaded_copy.picture(joined, PAGES + 1, 320)
 
 
 def test_a_scan_is_for_a_person_to_look_at():
-    found = looked_at(scanned(10))
+    found = looked_at(scanned(PAGES))
 
     assert found.doubts == (Doubt.NO_SIGNATURE,)
-    assert (found.pages, found.original_pages, found.signatures) == (10, 10, ())
+    assert (found.pages, found.original_pages, found.signatures) == (PAGES, PAGES, ())
     assert not found.counts
 
 
@@ -887,7 +906,7 @@ def test_the_agreement_without_any_signature_is_refused():
 
 def test_the_agreement_with_a_drawn_signature_is_for_a_person_to_look_at():
     assert looked_at(noted(original())).doubts == (Doubt.NO_SIGNATURE,)
-    assert looked_at(changed(original(), page=9)).doubts == (Doubt.NO_SIGNATURE,)
+    assert looked_at(changed(original(), page=PAGES - 1)).doubts == (Doubt.NO_SIGNATURE,)
 
 
 # ---- pictures
@@ -895,18 +914,18 @@ def test_the_agreement_with_a_drawn_signature_is_for_a_person_to_look_at():
 
 def test_pages_become_pictures_of_bounded_size():
     png = uploaded_copy.picture(original(), 1, 640)
-    large = uploaded_copy.picture(original(), 10, 1_000_000)
+    large = uploaded_copy.picture(original(), PAGES, 1_000_000)
 
     assert Image.open(BytesIO(png)).size == (640, 906)
     assert Image.open(BytesIO(large)).width == uploaded_copy.WIDEST_PICTURE
-    assert uploaded_copy.picture(original(), 11, 640) is None
+    assert uploaded_copy.picture(original(), PAGES + 1, 640) is None
     assert uploaded_copy.picture(original(), 0, 640) is None
 
 
 def test_a_visible_signature_is_in_the_picture():
     signed = digitally_signed(original(), box=(300, 70, 480, 120))
 
-    assert uploaded_copy.picture(original(), 10, 640) != uploaded_copy.picture(signed, 10, 640)
+    assert uploaded_copy.picture(original(), PAGES, 640) != uploaded_copy.picture(signed, PAGES, 640)
 
 
 @pytest.mark.parametrize(
@@ -929,10 +948,28 @@ def test_a_page_that_is_hard_to_draw_ends_soon(content):
     assert 0 < peak() < MEMORY_MOST
 
 
-# ---- the process
+# ---- the process, begun with nothing as in the product
 
 
-def test_the_process_has_no_secrets_and_ends_with_its_time(monkeypatch):
+@pytest.mark.parametrize(
+    "what",
+    ["another program", "half of the agreement", "a list of lists of lists", "many small bombs", "a password"],
+)
+def test_a_hostile_file_is_refused_as_well_where_nothing_is_loaded_ahead(what, started_anew):
+    make, refusal = HOSTILE[what]
+
+    with peak_memory() as peak, pytest.raises(refusal):
+        looked_at(make())
+
+    assert 0 < peak() < MEMORY_MOST
+
+
+def test_the_whole_agreement_is_read_as_well(roots, started_anew):
+    assert looked_at(digitally_signed(rendered()), against=rendered()).counts
+    assert looked_at(noted(rendered()), against=rendered()).doubts == (Doubt.NO_SIGNATURE,)
+
+
+def test_the_process_has_no_secrets_and_ends_with_its_time(monkeypatch, started_anew):
     monkeypatch.setattr(sandbox, "WALL_SECONDS", 0.05)
 
     with pytest.raises(FileTooCostly):
