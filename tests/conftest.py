@@ -1,6 +1,7 @@
 """Each test has empty tables of its own.
 
-Tests of models and tasks that use the database run twice: on SQLite and on PostgreSQL. All others run on SQLite.
+Tests of models and tasks that use the database run twice: on SQLite and on PostgreSQL. Those beside them in a file
+that use none have none, and all others run on SQLite.
 """
 
 import gc
@@ -10,13 +11,15 @@ import shutil
 import signal
 import socket
 import subprocess
+import sys
 import warnings
+from collections.abc import Callable
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import cache, wraps
 from pathlib import Path
-from types import SimpleNamespace
+from types import CodeType, ModuleType, SimpleNamespace
 
 os.environ["PROVISION_RETRY_SECONDS"] = "0"  # Read when tasks are defined: repeats do not sleep here.
 
@@ -47,6 +50,7 @@ tries.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "few"))
 LOOPBACK = {"127.0.0.1", "::1", "localhost"}
 BEGIN = datetime(2026, 9, 15, 9, tzinfo=UTC)
 """When every test begins: a Tuesday morning without a holiday near, whatever hour it is really."""
+DATABASE = {"models.db", "tests.factories"}
 TWICE = {Path(__file__).with_name("models"), Path(__file__).with_name("tasks")}
 # These start a server for all their tests: each folder stays in one process.
 TOGETHER = {Path(__file__).with_name(name) for name in ("browser", "deployments", "flows")}
@@ -61,10 +65,40 @@ def pytest_addoption(parser: pytest.Parser):
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc):
-    used = {getattr(value, "__module__", getattr(value, "__name__", "")) for value in vars(metafunc.module).values()}
-    if Path(metafunc.module.__file__).parent in TWICE and used & {"models.db", "tests.factories"}:
-        kinds = ["sqlite"] if metafunc.config.getoption("--sqlite") else ["sqlite", "postgresql"]
+    if Path(metafunc.module.__file__).parent in TWICE and DATABASE & _used_by(metafunc.module):
+        made = [each[-1].func for each in metafunc._arg2fixturedefs.values()]
+        asking = [metafunc.function, *(each for each in made if each.__module__ == metafunc.module.__name__)]
+        twice = ["sqlite"] if metafunc.config.getoption("--sqlite") else ["sqlite", "postgresql"]
+        kinds = twice if any(_asks(each, set()) for each in asking) else ["none"]
         metafunc.parametrize("product", kinds, indirect=True)
+
+
+def _used_by(module: ModuleType) -> set[str]:
+    """The modules of all that stands in it by a name of its own."""
+    return {getattr(value, "__module__", getattr(value, "__name__", "")) for value in vars(module).values()}
+
+
+def _asks(function: Callable, seen: set[Callable]) -> bool:
+    """Whether it names anything that asks the database; a test that is said not to, and does, fails."""
+    function = getattr(getattr(function, "hypothesis", None), "inner_test", function)
+    if function in seen:
+        return False
+    seen.add(function)
+    if isinstance(function, type):
+        return any(_asks(each, seen) for each in vars(function).values() if callable(each))
+    if not hasattr(function, "__code__") or "product" in function.__code__.co_varnames:
+        return hasattr(function, "__code__")  # Who asks for the kind of the database differs by it.
+    codes, names = [function.__code__], set()
+    for code in codes:
+        names.update(code.co_names)
+        codes += [each for each in code.co_consts if isinstance(each, CodeType)]
+    for value in [function.__globals__[name] for name in names if name in function.__globals__]:
+        module = getattr(value, "__module__", None) or getattr(value, "__name__", "")
+        if module in DATABASE or (module.startswith("tasks.") and DATABASE & _used_by(sys.modules[module])):
+            return True
+        if module == function.__module__ and _asks(value, seen):
+            return True
+    return False
 
 
 def pytest_configure():
@@ -157,6 +191,14 @@ def product(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.
     monkeypatch.setenv("PROVISION_DATA", str(tmp_path))
     monkeypatch.setenv("PROVISION_SECRET", "a secret for tests only")
     monkeypatch.setenv("PROVISION_TIME_SHIFT", _shift(BEGIN - datetime.now(UTC)))
+    if kind == "none":
+        monkeypatch.setenv(
+            "PROVISION_DATABASE_URL", "sqlite:////nowhere/this test was taken for one without a database"
+        )
+        settings.cache_clear()
+        yield kind
+        settings.cache_clear()
+        return
     address = request.getfixturevalue("empty_postgres" if kind == "postgresql" else "emptied_sqlite")()
     if Path(request.fspath).parent in TWICE or kind == "postgresql":
         monkeypatch.setenv("PROVISION_DATABASE_URL", address)
@@ -181,13 +223,15 @@ SLOW = (
 """Where everything that takes long begins: hashing, rendering, drawing, sealing, other processes and other machines."""
 
 
-@pytest.fixture(autouse=True)
-def nothing_slow_is_done_while_others_wait(no_traffic, monkeypatch: pytest.MonkeyPatch):
+@pytest.fixture(autouse=True, scope="session")
+def nothing_slow_is_done_while_others_wait(no_traffic):
     """Whatever a test does, nothing slow happens within a write transaction."""
-    for place in (place for sort in SLOW for place in sort):
-        owner, _, name = place.rpartition(".")
-        where = pkgutil.resolve_name(owner)
-        monkeypatch.setattr(where, name, _beforehand(place, getattr(where, name)))
+    with pytest.MonkeyPatch.context() as patch:
+        for place in (place for sort in SLOW for place in sort):
+            owner, _, name = place.rpartition(".")
+            where = pkgutil.resolve_name(owner)
+            patch.setattr(where, name, _beforehand(place, getattr(where, name)))
+        yield
 
 
 def _beforehand(place, slow):
@@ -295,8 +339,8 @@ def statements():
     return watched
 
 
-@pytest.fixture(autouse=True)
-def no_traffic(monkeypatch: pytest.MonkeyPatch):
+@pytest.fixture(autouse=True, scope="session")
+def no_traffic():
     """Nothing leaves this machine."""
     connect = socket.socket.connect
 
@@ -305,4 +349,6 @@ def no_traffic(monkeypatch: pytest.MonkeyPatch):
             raise AssertionError(f"a test wanted to reach {address}")
         return connect(self, address)
 
-    monkeypatch.setattr(socket.socket, "connect", guarded)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(socket.socket, "connect", guarded)
+        yield
