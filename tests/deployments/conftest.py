@@ -1,10 +1,25 @@
 """One real Prefect server for the tests of how the product starts: 10 s once, and only if a test asks for it."""
 
+from dataclasses import replace
+
 import httpx
 import pytest
+from argon2 import PasswordHasher
 
+from models.people import login
+from tasks.agreement import finalize, lifecycle
 from tasks.engine.prefect_client import access
+from tests.conftest import _signed_off, _written
 from tests.servers import SIGN_IN, prefect_server, used
+
+
+@pytest.fixture(autouse=True)
+def quick(monkeypatch: pytest.MonkeyPatch):
+    """Pages show real agreements, each written once for all tests; they differ in the number only."""
+    monkeypatch.setattr(lifecycle, "render_agreement", lambda d, _: _written(replace(d, number="", company_id="")))
+    monkeypatch.setattr(finalize, "sign_off", lambda pdf, _, language, __: _signed_off(pdf, language))
+    monkeypatch.setattr(finalize, "seal", lambda pdf, _: pdf)
+    monkeypatch.setattr(login, "_hasher", lambda: PasswordHasher(time_cost=1, memory_cost=8, parallelism=1))
 
 
 @pytest.fixture(scope="session")
