@@ -1,19 +1,25 @@
 """Servers for the length of some tests. They end with the process that runs the tests, also if that one is killed."""
 
 import os
+import shutil
 import socket
+import sqlite3
+import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import httpx
+import prefect
 from prefect.settings import PREFECT_API_AUTH_STRING, PREFECT_API_URL, PREFECT_HOME, temporary_settings
 
 from deployments.processes import end, spawn
 from deployments.up import QUIET, guarded
 
 SIGN_IN = "tests:a password for tests only"
+MIGRATED = Path(__file__).parents[1] / ".pytest_cache" / "prefect" / "prefect.db"
+"""Prefect's database as its first start leaves it, which takes longer than all other things that it begins with."""
 
 
 def free_port() -> int:
@@ -22,9 +28,29 @@ def free_port() -> int:
         return int(trial.getsockname()[1])
 
 
+def begun_before(home: Path) -> None:
+    """A server that starts in *home* finds a database there, unless none has ever been started. It is empty."""
+    home.mkdir(parents=True, exist_ok=True)
+    if MIGRATED.exists():
+        shutil.copy(MIGRATED, home / MIGRATED.name)
+
+
+def _keep_migrated(home: Path) -> None:
+    """A newer Prefect makes of it what it needs, and is kept in turn."""
+    if MIGRATED.exists() and MIGRATED.stat().st_mtime > Path(prefect.__file__).stat().st_mtime:
+        return
+    MIGRATED.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=MIGRATED.parent) as folder:
+        made = Path(folder, MIGRATED.name)
+        with closing(sqlite3.connect(home / MIGRATED.name)) as begun, closing(sqlite3.connect(made)) as kept:
+            begun.backup(kept)
+        made.replace(MIGRATED)
+
+
 @contextmanager
 def prefect_server(home: Path) -> Iterator[str]:
     """A real Prefect server, guarded as the product's; gives the address of its API."""
+    begun_before(home)
     address = f"http://127.0.0.1:{free_port()}"
     environment = os.environ | QUIET | guarded(address, SIGN_IN) | {"PREFECT_HOME": str(home)}
     port = address.rpartition(":")[2]
@@ -41,6 +67,7 @@ def prefect_server(home: Path) -> Iterator[str]:
             except httpx.HTTPError:
                 assert server.poll() is None, log.read_text()
                 time.sleep(0.1)
+        _keep_migrated(home)
         yield f"{address}/api"
     finally:
         end(server, 30)

@@ -10,9 +10,10 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 from typing import TypeVar
 from urllib.parse import urlsplit
@@ -23,12 +24,21 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, BrowserContext, Locator, Page, Request, expect, sync_playwright
 
-from deployments.catcher import read_mails
+from deployments.catcher import CaughtMail, mail_files, read_mail
 from deployments.rehearsal import send_event
 from deployments.up import Endpoints, running
+from models.db import engine
+from models.link import Purpose
 from models.settings import settings
 from tasks.engine.prefect_client import access
-from tests.servers import free_port
+from tasks.logos.publish import publish_logo
+from tasks.onboarding.company_ids import settle_details
+from tasks.onboarding.opening import start_case
+from tasks.onboarding.registration import ask_organiser
+from tasks.onboarding.subscriptions import confirm_subscription
+from tasks.people.operators import appoint
+from tests.factories import request, token
+from tests.servers import begun_before, free_port
 from tests.signing import trust_roots
 
 T = TypeVar("T")
@@ -41,6 +51,9 @@ SWITCHES = [
     *("--disable-background-networking", "--disable-component-update"),
     "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1, EXCLUDE localhost",
 ]
+
+
+read = cache(read_mail)
 
 
 @dataclass
@@ -75,11 +88,36 @@ class Running:
         }
         assert send_event(self.at.web, self.webhook_secret, "onboarding.requested", wanted | data).status_code == 202
 
+    @contextmanager
+    def inside(self) -> Iterator[None]:
+        """What is done here is done in this product, as by one of its processes."""
+        own = {"PROVISION_DATA": str(self.folder), "PROVISION_BASE_URL": self.at.web, "PROVISION_SECRET": ""}
+        with pytest.MonkeyPatch.context() as patch:
+            for name, value in own.items():
+                patch.setenv(name, value)
+            settings.cache_clear()
+            yield
+            engine(settings().database).dispose()
+        settings.cache_clear()
+
+    def invite(self, firm: str, organiser: str) -> str:
+        """A firm of which somebody asks that it come aboard; the link that its organiser is sent."""
+        with self.inside():
+            wanted = request(firm_name=firm, organiser={"name": "Erika Muster", "email": organiser})
+            case_id = start_case(wanted, f"test:{organiser}", "test")
+            for step in (confirm_subscription, settle_details, publish_logo, ask_organiser):
+                step.fn(case_id)
+            return f"{self.at.web}/auth/register?business_member={token(organiser, Purpose.REGISTER)}"
+
+    def mails_to(self, email: str) -> list[CaughtMail]:
+        """Newest last."""
+        return [mail for mail in map(read, mail_files(self.folder / "mails")) if email in mail.to]
+
     def code(self, page: Page, email: str) -> str:
         """The one-time code in the newest mail to this address."""
 
         def find() -> str | None:
-            mails = [mail for mail in read_mails(self.folder / "mails") if email in mail.to and "Code" in mail.subject]
+            mails = [mail for mail in self.mails_to(email) if "Code" in mail.subject]
             codes = [found for mail in mails for found in re.findall(r"^(\d{6})\s*$", mail.text, re.MULTILINE)]
             return codes[-1] if codes else None
 
@@ -89,7 +127,7 @@ class Running:
         """The page of the newest caught mail to this address that has this word, and a link with this path."""
 
         def find() -> str | None:
-            mails = [mail for mail in read_mails(self.folder / "mails") if email in mail.to]
+            mails = self.mails_to(email)
             fitting = [m for m in mails if word in m.subject + m.text and (not path or any(path in x for x in m.links))]
             return f"{self.at.web}/mail/{fitting[-1].name}" if fitting else None
 
@@ -109,6 +147,7 @@ def live(tmp_path_factory: pytest.TempPathFactory):
     folder = tmp_path_factory.mktemp("live")
     roots = trust_roots(tmp_path_factory.mktemp("roots"))
     environment = {"PROVISION_FETCH_PRIVATE": "true", "PROVISION_SECRET": "", "PROVISION_TRUST_ROOTS": str(roots)}
+    begun_before(folder / "prefect")
     with running(folder, free_port(), free_port(), free_port(), environment) as at:
         yield Running(at, folder)
 
@@ -156,9 +195,9 @@ def person(chromium: Browser, live: Running):
 def operator(live: Running, person) -> Page:
     """An operator who is signed in to the board."""
     page = person()
-    page.goto(
-        live.provision("operator", f"operator-{uuid4().hex[:6]}@convent-it.example", "--name", "Olga Otter").split()[-1]
-    )
+    with live.inside():
+        link = appoint(f"operator-{uuid4().hex[:6]}@convent-it.example", "command line", name="Olga Otter")
+    page.goto(link)
     page.get_by_label("Neues Passwort").fill(PASSWORD)
     page.get_by_role("button", name="Passwort speichern").click()
     page.goto(f"{live.at.web}/board")
@@ -181,11 +220,11 @@ def follow(live: Running) -> Callable[..., Page]:
 
 
 @pytest.fixture
-def organiser(live: Running, person, follow, request):
+def organiser(live: Running, person, request):
     """The organiser of a new firm, signed in, on the progress page; her address."""
     email = f"erika.{abs(hash(request.node.name)) % 10**6}@muster.example"
-    live.ask_for(f"Steuerbüro {email.partition('@')[0]}", email)
-    page = follow(person(), email, "/auth/register")
+    page = person()
+    page.goto(live.invite(f"Steuerbüro {email.partition('@')[0]}", email))
     register(page)
     return page, email
 
