@@ -17,7 +17,7 @@ import pytest
 from deployments.processes import Child, Process, ProcessDied, spawn
 from deployments.up import PortTaken, running
 from tasks.engine.prefect_client import access
-from tests.servers import free_port
+from tests.servers import begun_before, free_port
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -46,11 +46,13 @@ class Product:
 
 @pytest.fixture
 def start(tmp_path):
-    """Start the product with all it keeps in ``var``; it ends with the test."""
+    """Start the product with all it keeps in ``var``, for the *first* time or not; it ends with the test."""
     started: list[tuple[subprocess.Popen[bytes], int]] = []
     environment = os.environ | {"PROVISION_DATA": str(tmp_path / "var"), "PYTHONPATH": str(ROOT)}
 
-    def run(*ports: int) -> Product:
+    def run(*ports: int, first: bool = False) -> Product:
+        if not (tmp_path / "var" / "prefect").exists() and not first:
+            begun_before(tmp_path / "var" / "prefect")
         web, prefect, smtp = ports or (free_port(), free_port(), free_port())
         options = ["--port", web, "--prefect-port", prefect, "--smtp-port", smtp]
         process, lifeline = spawn(
@@ -92,7 +94,7 @@ def deployments(product: Product, data: Path) -> set[str]:
 
 def test_everything_is_there_when_it_says_so_and_gone_after_one_ctrl_c(tmp_path, start):
     (tmp_path / "var").mkdir(mode=0o755)
-    product = start()
+    product = start(first=True)
     said = product.until_ready()
 
     assert product.web in said
