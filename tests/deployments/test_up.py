@@ -8,6 +8,8 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -44,15 +46,16 @@ class Product:
         return self.process.communicate(timeout=90)[1].decode()
 
 
-@pytest.fixture
-def start(tmp_path):
-    """Start the product with all it keeps in ``var``, for the *first* time or not; it ends with the test."""
-    started: list[tuple[subprocess.Popen[bytes], int]] = []
-    environment = os.environ | {"PROVISION_DATA": str(tmp_path / "var"), "PYTHONPATH": str(ROOT)}
+Start = Callable[..., Product]
 
-    def run(*ports: int, first: bool = False) -> Product:
-        if not (tmp_path / "var" / "prefect").exists() and not first:
-            begun_before(tmp_path / "var" / "prefect")
+
+@contextmanager
+def starting(data: Path) -> Iterator[Start]:
+    """Start the product with all it keeps in *data*; what was started ends with the block."""
+    started: list[tuple[subprocess.Popen[bytes], int]] = []
+    environment = os.environ | {"PROVISION_DATA": str(data), "PYTHONPATH": str(ROOT)}
+
+    def run(*ports: int) -> Product:
         web, prefect, smtp = ports or (free_port(), free_port(), free_port())
         options = ["--port", web, "--prefect-port", prefect, "--smtp-port", smtp]
         process, lifeline = spawn(
@@ -68,6 +71,52 @@ def start(tmp_path):
             process.send_signal(signal.SIGINT)
         process.communicate(timeout=90)
         os.close(lifeline)
+
+
+@dataclass
+class First:
+    """A product that was started for the first time, in a folder that was open to others."""
+
+    product: Product
+    data: Path
+    said: str
+
+
+@pytest.fixture(scope="module")
+def first(tmp_path_factory: pytest.TempPathFactory):
+    """One for two tests: a start takes long. The second of them ends it."""
+    data = tmp_path_factory.mktemp("first") / "var"
+    data.mkdir(mode=0o755)
+    with starting(data) as start:
+        product = start()
+        yield First(product, data, product.until_ready())
+
+
+@dataclass
+class Second:
+    """A product that was started where one had been killed."""
+
+    product: Product
+    data: Path
+    start: Start
+    left: list[int]
+    """The processes that the killed one had started."""
+
+
+@pytest.fixture(scope="module")
+def second(tmp_path_factory: pytest.TempPathFactory):
+    """One for two tests, the second of which ends it."""
+    data = tmp_path_factory.mktemp("second") / "var"
+    begun_before(data / "prefect")
+    with starting(data) as start:
+        ports = free_port(), free_port(), free_port()
+        killed = start(*ports)
+        killed.until_ready()
+        left = children_of(killed.process.pid)
+        os.kill(killed.process.pid, signal.SIGKILL)
+        product = start(*ports)
+        product.until_ready()
+        yield Second(product, data, start, left)
 
 
 def children_of(pid: int) -> list[int]:
@@ -92,38 +141,11 @@ def deployments(product: Product, data: Path) -> set[str]:
     return {one["name"] for one in found.raise_for_status().json()}
 
 
-def test_everything_is_there_when_it_says_so_and_gone_after_one_ctrl_c(tmp_path, start):
-    (tmp_path / "var").mkdir(mode=0o755)
-    product = start(first=True)
-    said = product.until_ready()
+def test_prefect_asks_for_the_password_that_is_told_at_the_start_and_lets_no_foreign_page_in(first):
+    product = first.product
+    api, kept = f"{product.prefect}/api", first.data / "prefect-sign-in"
 
-    assert product.web in said
-    assert httpx.get(product.web).status_code < 500
-    assert httpx.get(f"{product.web}/mail").is_success
-    assert {"onboard", "sweep", "deliver", "remind"} <= deployments(product, tmp_path / "var")
-    with socket.create_connection(("127.0.0.1", product.smtp), 5) as mail:
-        assert mail.recv(3) == b"220"
-    children = children_of(product.process.pid)
-    assert len(children) == 4
-
-    product.process.send_signal(signal.SIGINT)
-    errors = product.ended()
-
-    assert product.process.returncode == 0, errors
-    assert not [child for child in children if lives(child)]
-    assert (tmp_path / "var" / "prefect" / "prefect.db").exists()
-    kept = [tmp_path / "var", *(tmp_path / "var").rglob("*")]
-    assert {"provision.db", "prefect-sign-in", "prefect.db", "web.log", "mails"} <= {one.name for one in kept}
-    assert [str(one) for one in kept if one.lstat().st_mode & 0o077] == []
-    assert not (tmp_path / "var" / "running.json").exists()
-
-
-def test_prefect_asks_for_the_password_that_is_told_at_the_start_and_lets_no_foreign_page_in(tmp_path, start):
-    product = start()
-    said = product.until_ready()
-    api, kept = f"{product.prefect}/api", tmp_path / "var" / "prefect-sign-in"
-
-    assert f"asks once for {kept.read_text()}\n" in said
+    assert f"asks once for {kept.read_text()}\n" in first.said
     assert stat.S_IMODE(kept.stat().st_mode) == 0o600
     assert httpx.get(f"{product.prefect}/ui-settings").json()["auth"] == "BASIC"
     assert httpx.get(f"{api}/admin/version").status_code == 401
@@ -139,9 +161,41 @@ def test_prefect_asks_for_the_password_that_is_told_at_the_start_and_lets_no_for
         assert httpx.get(address, headers={"Host": "attacker.example"}).status_code == 400
 
 
-def test_when_one_process_dies_it_is_said_which_and_all_end(start):
-    product = start()
-    product.until_ready()
+def test_everything_is_there_when_it_says_so_and_gone_after_one_ctrl_c(first):
+    product, data = first.product, first.data
+
+    assert product.web in first.said
+    assert httpx.get(product.web).status_code < 500
+    assert httpx.get(f"{product.web}/mail").is_success
+    assert {"onboard", "sweep", "deliver", "remind"} <= deployments(product, data)
+    with socket.create_connection(("127.0.0.1", product.smtp), 5) as mail:
+        assert mail.recv(3) == b"220"
+    children = children_of(product.process.pid)
+    assert len(children) == 4
+
+    product.process.send_signal(signal.SIGINT)
+    errors = product.ended()
+
+    assert product.process.returncode == 0, errors
+    assert not [child for child in children if lives(child)]
+    assert (data / "prefect" / "prefect.db").exists()
+    kept = [data, *data.rglob("*")]
+    assert {"provision.db", "prefect-sign-in", "prefect.db", "web.log", "mails"} <= {one.name for one in kept}
+    assert [str(one) for one in kept if one.lstat().st_mode & 0o077] == []
+    assert not (data / "running.json").exists()
+
+
+def test_a_product_that_was_killed_leaves_nothing_in_the_way_of_the_next_start(second):
+    assert not [child for child in second.left if lives(child)]
+    assert deployments(second.product, second.data)
+
+    third = second.start()
+    assert f"The product runs already in {second.data} (process {second.product.process.pid})" in third.ended()
+    assert third.process.returncode == 1
+
+
+def test_when_one_process_dies_it_is_said_which_and_all_end(second):
+    product = second.product
     children = children_of(product.process.pid)
     worker = next(child for child in children if "deployments.worker" in command_of(child))
 
@@ -150,26 +204,8 @@ def test_when_one_process_dies_it_is_said_which_and_all_end(start):
 
     assert product.process.returncode == 1
     assert errors.startswith("worker ended with exit status -9. Its last lines, from ")
-    assert "Worker" in errors.split("\n", 1)[1]
+    assert (second.data / "logs" / "worker.log").read_text().splitlines()[-1] in errors
     assert not [child for child in children if lives(child)]
-
-
-def test_a_product_that_was_killed_leaves_nothing_in_the_way_of_the_next_start(tmp_path, start):
-    ports = free_port(), free_port(), free_port()
-    first = start(*ports)
-    first.until_ready()
-    children = children_of(first.process.pid)
-
-    os.kill(first.process.pid, signal.SIGKILL)
-    second = start(*ports)
-    second.until_ready()
-
-    assert not [child for child in children if lives(child)]
-    assert deployments(second, tmp_path / "var")
-
-    third = start()
-    assert f"The product runs already in {tmp_path / 'var'} (process {second.process.pid})" in third.ended()
-    assert third.process.returncode == 1
 
 
 def test_a_taken_port_is_said_in_one_sentence_before_anything_starts(tmp_path):

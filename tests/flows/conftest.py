@@ -13,7 +13,10 @@ def prefect_backend(tmp_path_factory: pytest.TempPathFactory):
     EventsWorker.drain_all(timeout=5)  # One that was started by tests of the worker still talks to their server.
     home = tmp_path_factory.mktemp("prefect")
     with prefect_server(home) as address, used(address, home):
+        gc.collect()
+        gc.freeze()  # What is loaded by now is not looked through again after each test.
         yield
+        gc.unfreeze()
         EventsWorker.drain_all(timeout=5)
     gc.collect()  # What the server's end leaves, too.
 
