@@ -2,7 +2,8 @@ import gc
 
 import pytest
 
-from tests.servers import prefect_server, used
+from models.settings import settings
+from tests.servers import free_port, prefect_server, used
 
 
 @pytest.fixture(autouse=True, scope="package")
@@ -19,6 +20,13 @@ def prefect_backend(tmp_path_factory: pytest.TempPathFactory):
         gc.unfreeze()
         EventsWorker.drain_all(timeout=5)
     gc.collect()  # What the server's end leaves, too.
+
+
+@pytest.fixture(autouse=True)
+def no_mail_server(product, monkeypatch: pytest.MonkeyPatch):
+    """Whoever runs the product beside the tests has one where the settings look for it."""
+    monkeypatch.setenv("PROVISION_SMTP_PORT", str(free_port()))
+    settings.cache_clear()
 
 
 @pytest.fixture(autouse=True)
