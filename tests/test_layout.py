@@ -11,6 +11,8 @@ from pathlib import Path, PurePosixPath
 
 import pytest
 
+from models.mail.outbox import MailKind
+
 ROOT = Path(__file__).parents[1]
 RINGS = ["models", "tasks", "flows", "deployments"]
 ROOMS = [
@@ -94,6 +96,29 @@ def test_the_rules_know_nothing_of_engine_network_or_pages(path):
 def test_only_the_database_module_ends_transactions(path):
     if path != Path("models/db.py"):
         assert called_in(path).isdisjoint({"commit", "rollback", "begin_nested"})
+
+
+def functions_of(path: Path) -> list[ast.FunctionDef]:
+    return [node for node in tree(path).body if isinstance(node, ast.FunctionDef) and not node.name.startswith("_")]
+
+
+def drafting(kind: str) -> list[Path]:
+    """The modules that make rows of this class."""
+    ways = {kind, f"{kind}.draft"}
+    calls = {path: [node for node in ast.walk(tree(path)) if isinstance(node, ast.Call)] for path in MODULES}
+    return [path for path in MODULES if ways & {ast.unparse(call.func) for call in calls[path]}]
+
+
+def test_every_kind_of_mail_has_its_letter():
+    """One function of its name, which drafts no other kind."""
+    letters = {function.name: ast.unparse(function) for function in functions_of(Path("tasks/mail/letters.py"))}
+
+    drafted = {name: set(re.findall(r"MailKind\.(\w+)", text)) for name, text in letters.items()}
+    assert drafted == {kind.value: {kind.name} for kind in MailKind}
+
+
+def test_mails_are_drafted_where_letters_are():
+    assert drafting("Outgoing") == [Path("tasks/mail/letters.py")]
 
 
 @pytest.mark.parametrize("path", of("flows"), ids=str)

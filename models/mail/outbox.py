@@ -21,37 +21,31 @@ from models.settings import settings
 
 
 class MailKind(StrEnum):
-    """Every mail there is; each has a template of this name in ``tasks/templates/mail``.
+    """Every mail there is; what each must be told stands in the function of its name in ``tasks.mail.letters``.
 
-    The facts in a row of each kind, besides what every mail knows (recipient, provider, firm, link):
+    Each has a template of this name in ``tasks/templates/mail``.
     """
 
-    WELCOME = "welcome"  # To the contact person: what will happen, link to the progress page.
-    REGISTER = "register"  # To organiser or caseworker: role, count (reminders sent so far), last (no more will come).
-    # To who signs, PDF attached, link: count, last, sign_until_at, delegated_by, function, version, changes (to the
-    # version before), note (of an operator), asked_before, function_before (who had been asked instead).
+    WELCOME = "welcome"
+    REGISTER = "register"
     AGREEMENT = "agreement"
-    AGREEMENT_DONE = "agreement_done"  # To both sides, countersigned PDF attached: signer, countersigned_at, sha256.
-    AGREEMENT_DECLINED = "agreement_declined"  # To the provider: signer, reason.
-    AGREEMENT_WITHDRAWN = "agreement_withdrawn"  # To who was asked to sign: by (provider|organiser|time), who, reason.
-    SIGN_CODE = "sign_code"  # To who signs; the code itself is written as the mail leaves: code_id, generation.
-    CASE_TAKEN_UP = "case_taken_up"  # To the organiser: a case that was stopped goes on.
-    YOUR_TURN = "your_turn"  # To the organiser: steps (details|logo|caseworkers|clients), missing, count, last.
-    COMPANY_ID = "company_id"  # To the organiser: granted (bool), preferred, alternatives (list), note.
-    LOGO_FOUND = "logo_found"  # To the organiser of a firm that has a logo: website, path.
-    INVITATION = "invitation"  # To a client, under the firm's name and logo: message, invited_by, count.
-    FIRM_CHANGED = "firm_changed"  # To both sides, after signing: who, changes (what, before, after of each).
-    CLIENT_ACTIVE = "client_active"  # To organiser and caseworkers: clients (names), more (how many are not named).
-    ACCESS_CHANGED = "access_changed"  # To a caseworker or client: change (ended|paused|resumed).
-    PEOPLE_SILENT = (
-        "people_silent"  # To the organiser: people (id, name, email, reminders, step) who have not answered.
-    )
-    RESET_PASSWORD = "reset_password"  # To an account.  # noqa: S105
-    # To operators, each with instead_of: names of those who are absent and whose deputy the reader is.
-    # To each of them: questions (id, kind, firm, days, path, why (new|waiting|overdue), last, reminders of each).
+    AGREEMENT_DONE = "agreement_done"
+    AGREEMENT_DECLINED = "agreement_declined"
+    AGREEMENT_WITHDRAWN = "agreement_withdrawn"
+    SIGN_CODE = "sign_code"
+    CASE_TAKEN_UP = "case_taken_up"
+    YOUR_TURN = "your_turn"
+    COMPANY_ID = "company_id"
+    LOGO_FOUND = "logo_found"
+    INVITATION = "invitation"
+    FIRM_CHANGED = "firm_changed"
+    CLIENT_ACTIVE = "client_active"
+    ACCESS_CHANGED = "access_changed"
+    PEOPLE_SILENT = "people_silent"
+    RESET_PASSWORD = "reset_password"  # noqa: S105
     DECISIONS_WAIT = "decisions_wait"
-    OPERATOR_INVITED = "operator_invited"  # To somebody new: link to set a password, manager (bool), by.
-    DIGEST = "digest"  # Once a week: waiting, overdue and wrong, each a list of label, count, path.
+    OPERATOR_INVITED = "operator_invited"
+    DIGEST = "digest"
 
 
 class Urgency(IntEnum):
@@ -163,7 +157,7 @@ class Outgoing(Base):
         document_id: int | None = None,
         **facts: object,
     ) -> Self:
-        """A mail, not yet in the outbox.
+        """A mail, not yet in the outbox; the product's own mails are drafted by ``tasks.mail.letters``.
 
         *account*: to whose address it goes if not to the person's own. Without both it goes to the provider itself.
         """
@@ -187,9 +181,9 @@ class Outgoing(Base):
         )
 
     @classmethod
-    def post(cls, session: Session, kind: MailKind, key: str, to: Person | None, now: datetime, **content: Any) -> bool:
-        """Put a mail in the outbox, written as ``draft`` says; False if one with this key was put there before."""
-        return cls.post_all(session, [cls.draft(kind, key, to, now, **content)]) == 1
+    def post(cls, session: Session, mail: Self) -> bool:
+        """Put a mail in the outbox; False if one with its key was put there before."""
+        return cls.post_all(session, [mail]) == 1
 
     @classmethod
     def post_all(cls, session: Session, mails: Sequence[Self]) -> int:

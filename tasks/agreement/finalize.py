@@ -12,7 +12,7 @@ from models.agreement import Agreement, SignedHow
 from models.audit import HOUSE, Entry, newest, record, trail
 from models.db import Facts, reading, transaction
 from models.document import Document
-from models.mail.outbox import MailKind, Outgoing
+from models.mail.outbox import Outgoing
 from models.onboarding import Onboarding, StepName
 from models.people.person import Person, Role
 from models.settings import settings
@@ -31,6 +31,7 @@ from tasks.agreement.rendering import (
 )
 from tasks.agreement.seal import own_seal, seal
 from tasks.agreement.uploaded_copy import names_them
+from tasks.mail import letters
 from tasks.mail.letterheads import letterhead
 from tasks.text.i18n import Reader
 
@@ -61,22 +62,9 @@ def complete_agreement(case_id: int) -> None:
         organiser, contact = Person.organiser(session, case.firm_id), Person.one(session, case.firm_id, Role.CONTACT)
         people = [organiser, contact, session.get(Person, agreement.delegate_id) if agreement.delegate_id else None]
         copies = {person.email: person for person in reversed(people) if person is not None}  # One to an address.
-        for reader in [*reversed(copies.values()), None]:
-            Outgoing.post(
-                session,
-                MailKind.AGREEMENT_DONE,
-                f"agreement_done:{agreement.id}:{reader.id if reader else 'provider'}",
-                reader,
-                at,
-                case_id=case.id,
-                document_id=document.id,
-                **letterhead(session, case.firm),
-                signer=agreement.signer,
-                countersigned_at=agreement.countersigned_at and agreement.countersigned_at.isoformat(),
-                sha256=document.sha256,
-                # Only who can sign in is led to a page behind the sign-in.
-                **({"path": f"/firm/{case.firm_id}"} if reader is organiser else {}),
-            )
+        readers, head = [*reversed(copies.values()), None], letterhead(session, case.firm)
+        mails = [letters.agreement_done(case, to, head, at, version=agreement, document=document) for to in readers]
+        Outgoing.post_all(session, mails)
         case.finish(StepName.AGREEMENT, at)
         record(session, case.id, at, "agreement.completed", version=agreement.version, sha256=document.sha256)
 

@@ -3,7 +3,7 @@
 import logging
 from collections.abc import Collection, Sequence
 from dataclasses import asdict, dataclass
-from datetime import date
+from datetime import date, datetime
 
 from sqlalchemy import select
 from sqlalchemy.exc import SQLAlchemyError
@@ -18,7 +18,7 @@ from models.errors import N_, NotFound, ProvisionError
 from models.firm import Firm, LineOfBusiness
 from models.link import Link, Purpose
 from models.logo import Logo
-from models.mail.outbox import MailKind, Outgoing
+from models.mail.outbox import Outgoing
 from models.onboarding import Onboarding, Party, Standing, StepName
 from models.people.person import Person, Role
 from models.reminders.reminder import Reminder
@@ -30,7 +30,9 @@ from tasks.agreement.finalize import complete_agreement, kept_texts
 from tasks.agreement.rendering import AgreementData, Part, agreement_filename, agreement_parts, render_agreement
 from tasks.agreement.signatures import sign_for_provider
 from tasks.engine.retry import side_effect
+from tasks.mail import letters
 from tasks.mail.letterheads import Turn, letterhead, letterheads
+from tasks.mail.letters import AskedBefore, Delegation
 from tasks.text.i18n import Reader
 
 log = logging.getLogger(__name__)
@@ -167,33 +169,24 @@ def mail_agreement(session: Session, turns: Sequence[Turn], note: str = "") -> s
     """
     versions = Agreement.versions_of(session, [turn.case.id for turn in turns])
     newest = {case_id: theirs[-1] for case_id, theirs in versions.items()}
-    about = letterheads(session, [turn.case.firm for turn in turns])
+    heads = letterheads(session, [turn.case.firm for turn in turns])
     signers = [turn for turn in turns if turn.case.id in newest and _may_open(turn.person, newest[turn.case.id])]
-    handed_over = _handed_over(session, signers, newest)
+    delegations, asked_before = _delegations(session, signers, newest), _asked_before(session, newest)
     links = Link.to_each(session, Purpose.AGREEMENT, now(), [turn.person.id for turn in signers])
-    mails = []
-    for case, person, count, last, also in signers:
-        agreement, link = newest[case.id], links[person.id]
-        mails.append(
-            Outgoing.draft(
-                MailKind.AGREEMENT,
-                f"agreement:{agreement.id}:{person.id}:{link.generation}",
-                person,
-                now(),
-                case_id=case.id,
-                link=link,
-                document_id=agreement.document_id,
-                **about[case.firm_id],
-                count=count,
-                last=last,
-                version=agreement.version,
-                note=note,
-                also=[{"step": step, "path": f"/firm/{case.firm_id}/{step}"} for step in also],
-                changes=_changes(*versions[case.id][-2:]),
-                sign_until_at=agreement.expires_at.isoformat(),
-                **handed_over.get(case.id, {}),
-            )
+    mails = [
+        letters.agreement(
+            turn,
+            newest[turn.case.id],
+            links[turn.person.id],
+            heads[turn.case.firm_id],
+            now(),
+            changes=_changes(*versions[turn.case.id][-2:]),
+            note=note,
+            delegation=delegations.get(turn.case.id),
+            asked_before=asked_before.get(turn.case.id),
         )
+        for turn in signers
+    ]
     Outgoing.post_all(session, mails)
     return {turn.person.id for turn in signers}
 
@@ -206,27 +199,27 @@ def _may_open(person: Person, agreement: Agreement) -> bool:
     )
 
 
-def _handed_over(session: Session, turns: Collection[Turn], newest: dict[int, Agreement]) -> dict[int, Facts]:
-    """By case, what its mail says of a hand-over.
-
-    To whom the signature was handed it says by whom, and why; to the organiser, who was asked to sign the version
-    before: that has ended with it.
-    """
-    firms = {turn.case.firm_id: turn.case.id for turn in turns if turn.person.role is Role.SIGNATORY}
+def _delegations(session: Session, turns: Collection[Turn], newest: dict[int, Agreement]) -> dict[int, Delegation]:
+    """By case, who has handed the signature over to somebody whose turn it is, and why to them."""
+    firms = {turn.case.firm_id: newest[turn.case.id] for turn in turns if turn.person.role is Role.SIGNATORY}
     organisers = select(Person).where(Person.firm_id.in_(firms), Person.role == Role.ORGANISER)
-    told: dict[int, Facts] = {
-        firms[one.firm_id]: {
-            "delegated_by": one.name,
-            "function": newest[firms[one.firm_id]].delegate_function,
-        }
-        for one in (session.scalars(organisers) if firms else ())
+    return {
+        firms[organiser.firm_id].onboarding_id: Delegation(
+            delegated_by=organiser.name, function=firms[organiser.firm_id].delegate_function
+        )
+        for organiser in (session.scalars(organisers) if firms else ())
     }
-    anew = [case_id for case_id, one in newest.items() if one.version > 1 and one.delegate_id is None]
-    before = select(Agreement, Person).join(Person, Person.id == Agreement.delegate_id)
-    for version, person in session.execute(before.where(Agreement.onboarding_id.in_(anew))) if anew else ():
-        if version.version == newest[version.onboarding_id].version - 1:
-            told[version.onboarding_id] = {"asked_before": {"name": person.name, "function": version.delegate_function}}
-    return told
+
+
+def _asked_before(session: Session, newest: dict[int, Agreement]) -> dict[int, AskedBefore]:
+    """By case, who was asked to sign the version before instead of the organiser: that has ended with it."""
+    anew = [case_id for case_id, version in newest.items() if version.version > 1 and version.delegate_id is None]
+    delegates = select(Agreement, Person).join(Person, Person.id == Agreement.delegate_id)
+    return {
+        version.onboarding_id: AskedBefore(name=person.name, function=version.delegate_function)
+        for version, person in (session.execute(delegates.where(Agreement.onboarding_id.in_(anew))) if anew else ())
+        if version.version == newest[version.onboarding_id].version - 1
+    }
 
 
 def _awaited(session: Session, case: Onboarding) -> Agreement | None:
@@ -273,18 +266,9 @@ def _ask_about_refusal(session: Session, case: Onboarding, agreement: Agreement)
     facts = {"agreement_id": agreement.id, "signer": signer.name, "reason": agreement.decline_reason}
     if not Decision.ask(session, case.id, DecisionKind.DECLINED, f"declined:{agreement.id}", at, **facts):
         return
-    told = {"signer": signer.name, "reason": agreement.decline_reason, "path": f"/board/cases/{case.id}"}
-    for reader in [None, *_who_handed_over(session, signer)]:
-        Outgoing.post(
-            session,
-            MailKind.AGREEMENT_DECLINED,
-            f"agreement_declined:{agreement.id}" + (":organiser" if reader else ""),
-            reader,
-            at,
-            case_id=case.id,
-            **letterhead(session, case.firm),
-            **told,
-        )
+    readers, head = [None, *_who_handed_over(session, signer)], letterhead(session, case.firm)
+    mails = [letters.agreement_declined(case, to, head, at, version=agreement, signer=signer) for to in readers]
+    Outgoing.post_all(session, mails)
 
 
 def _countersign_by_itself(case_id: int) -> None:
@@ -495,26 +479,31 @@ def withdraw(case_id: int, reason: str, by: str) -> int:
         case.require_going()
         agreement = Agreement.current(session, case.id)
         if agreement.withdraw(reason, by, at):
-            signer = asked_to_sign(session, case, agreement)
-            for reader in [signer, *_who_handed_over(session, signer)]:
-                Outgoing.post(
-                    session,
-                    MailKind.AGREEMENT_WITHDRAWN,
-                    f"agreement_withdrawn:{agreement.id}" + (":organiser" if reader is not signer else ""),
-                    reader,
-                    at,
-                    case_id=case.id,
-                    **letterhead(session, case.firm),
-                    by="provider",
-                    who=settings().provider_name,
-                    reason=agreement.withdraw_reason,
-                    sent_at=agreement.sent_to(reader.id).isoformat(),
-                )
+            _tell_of_withdrawal(session, case, agreement, at)
             facts = {"version": agreement.version, "sha256": sha256_of(session, agreement)}
             record(session, case.id, at, "agreement.withdrawn", by, reason=agreement.withdraw_reason, **facts)
             close_questions(session, case.id, at)
             case.touch(at)
         return case.id
+
+
+def _tell_of_withdrawal(session: Session, case: Onboarding, agreement: Agreement, at: datetime) -> None:
+    signer, head = asked_to_sign(session, case, agreement), letterhead(session, case.firm)
+    mails = [
+        letters.agreement_withdrawn(
+            case,
+            reader,
+            head,
+            at,
+            key=f"agreement_withdrawn:{agreement.id}" + (":organiser" if reader is not signer else ""),
+            version=agreement,
+            by="provider",
+            who=settings().provider_name,
+            reason=agreement.withdraw_reason or "",
+        )
+        for reader in [signer, *_who_handed_over(session, signer)]
+    ]
+    Outgoing.post_all(session, mails)
 
 
 def behind(session: Session, token: str) -> tuple[Onboarding, Person]:

@@ -13,10 +13,11 @@ from models.audit import Actor, record
 from models.db import Facts
 from models.document import Document
 from models.link import Link, Purpose
-from models.mail.outbox import MailKind, Outgoing
+from models.mail.outbox import Outgoing
 from models.onboarding import Onboarding
 from models.people.person import Person
 from tasks.agreement.uploaded_copy import names_them
+from tasks.mail import letters
 from tasks.mail.letterheads import letterhead
 from tasks.people.membership import let_go
 
@@ -94,22 +95,12 @@ def refuse_signature(session: Session, case: Onboarding, actor: str, now: dateti
     organiser = Person.organiser(session, case.firm_id)
     asked = {agreement.delegate_id or organiser.id, organiser.id}
     for reader in session.scalars(select(Person).where(Person.id.in_(asked)).order_by(Person.id)).all():
-        link = Link.to(session, Purpose.AGREEMENT, now, person=reader.id)
-        Outgoing.post(
-            session,
-            MailKind.AGREEMENT_WITHDRAWN,
-            f"agreement_late:{agreement.id}:{link.id}:{link.generation}",
-            reader,
-            now,
-            case_id=case.id,
-            link=link,
-            **letterhead(session, case.firm),
-            by="time",
-            who="",
-            reason="",
-            sent_at=agreement.sent_to(reader.id).isoformat(),
-            sign_until_at=agreement.expires_at.isoformat(),
+        link, head = Link.to(session, Purpose.AGREEMENT, now, person=reader.id), letterhead(session, case.firm)
+        key = f"agreement_late:{agreement.id}:{link.id}:{link.generation}"
+        mail = letters.agreement_withdrawn(
+            case, reader, head, now, key=key, version=agreement, by="time", new_from=link
         )
+        Outgoing.post(session, mail)
 
 
 def give_back(session: Session, case: Onboarding, signatory: Person, actor: str | Actor, now: datetime) -> None:

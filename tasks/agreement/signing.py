@@ -36,6 +36,7 @@ from models.time.clock import now
 from tasks.agreement.lifecycle import behind, mail_agreement, opened, require_asked, sha256_of
 from tasks.agreement.rendering import part_files
 from tasks.agreement.responses import keep_signature
+from tasks.mail import letters
 from tasks.mail.letterheads import Turn, letterhead
 from tasks.people.membership import let_go
 from tasks.people.naming import add_people
@@ -129,18 +130,8 @@ def send_code(token: str, *, ip: str, agent: str) -> int:
         if len(today) >= MOST_A_DAY:
             raise CodesSentToday(MOST_A_DAY, today[0] + timedelta(days=1))
         code = Code.fresh(session, agreement.id, person.id, at)
-        Outgoing.post(
-            session,
-            MailKind.SIGN_CODE,
-            f"sign_code:{code.id}:{code.generation}",
-            person,
-            at,
-            case_id=case.id,
-            **letterhead(session, case.firm),
-            code_id=code.id,
-            generation=code.generation,
-            valid_until_at=_deadline(code, agreement).isoformat(),
-        )
+        head, until = letterhead(session, case.firm), _deadline(code, agreement)
+        Outgoing.post(session, letters.sign_code(case, person, head, at, code=code, valid_until=until))
         record(session, case.id, at, "agreement.code_sent", person, to=person.email, ip=ip, agent=agent[:300])
         return case.id
 
@@ -277,24 +268,16 @@ def take_back(token: str, *, ip: str, agent: str) -> int:
         agreement, at = Agreement.current(session, case.id), now()
         if organiser.role is not Role.ORGANISER:
             raise NotFound("Organiser")
-        person, since = session.get_one(Person, agreement.take_back()), agreement.sent_at
+        person = session.get_one(Person, agreement.take_back())
         let_go(session, case, person)
         case.wait(StepName.AGREEMENT, Party.ORGANISER, at)
         Reminder.end(session, StepName.AGREEMENT, at, case=case.id)
         Reminder.begin(session, case, organiser, StepName.AGREEMENT, at)
-        Outgoing.post(
-            session,
-            MailKind.AGREEMENT_WITHDRAWN,
-            f"agreement_withdrawn:{agreement.id}:{person.id}:{at.isoformat()}",
-            person,
-            at,
-            case_id=case.id,
-            **letterhead(session, case.firm),
-            by="organiser",
-            who=organiser.name,
-            reason="",
-            sent_at=since.isoformat(),
+        key, head = f"agreement_withdrawn:{agreement.id}:{person.id}:{at.isoformat()}", letterhead(session, case.firm)
+        mail = letters.agreement_withdrawn(
+            case, person, head, at, key=key, version=agreement, by="organiser", who=organiser.name
         )
+        Outgoing.post(session, mail)
         facts: Facts = {"from": person.email, "to": organiser.email, "ip": ip, "agent": agent[:300]}
         facts["version"] = agreement.version
         record(session, case.id, at, "agreement.taken_back", organiser, **facts)

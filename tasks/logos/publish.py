@@ -12,7 +12,7 @@ from models.document import Document
 from models.errors import NotFound, ProvisionError
 from models.firm import website_address
 from models.logo import Logo, LogoChoiceMissing, LogoChosen, LogoPermission, LogoRefused, LogoReport, LogoSource
-from models.mail.outbox import MailKind, Outgoing
+from models.mail.outbox import Outgoing
 from models.onboarding import Onboarding, Party, Standing, StepName
 from models.people.person import Person, Role
 from models.reminders.reminder import Reminder
@@ -23,6 +23,7 @@ from tasks.engine.retry import side_effect
 from tasks.logos.fetch import Faltered
 from tasks.logos.find import CONFIDENT, Candidate, Kind, find
 from tasks.logos.shape import ShapedLogo, shape
+from tasks.mail import letters
 from tasks.mail.letterheads import letterhead
 
 GRANTOR_MOST = 200
@@ -137,9 +138,8 @@ def _found(session: Session, case: Onboarding, permission: LogoPermission, propo
     record(session, case.id, now(), "logo.offered", "provision", pictures=len(candidates), website=permission.website)
     organiser = Person.one(session, case.firm_id, Role.ORGANISER)
     if organiser is not None and organiser.registered_at is not None:
-        facts = {**letterhead(session, case.firm), "website": permission.website}
-        key, path = f"logo_found:{permission.id}", f"/firm/{case.firm_id}/logo"
-        Outgoing.post(session, MailKind.LOGO_FOUND, key, organiser, now(), case_id=case.id, path=path, **facts)
+        head = letterhead(session, case.firm)
+        Outgoing.post(session, letters.logo_found(case, organiser, head, now(), permission=permission))
 
 
 def _take_or_ask(session: Session, case: Onboarding, permission: LogoPermission, proposals: list[_Proposal]) -> None:

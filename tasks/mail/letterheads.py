@@ -1,26 +1,33 @@
 """What every mail of a firm's case says of the firm, and whose turn it is in it."""
 
 from collections.abc import Iterable
-from typing import NamedTuple
+from typing import NamedTuple, TypedDict
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from models.db import Facts
 from models.firm import Firm
 from models.logo import Logo
 from models.onboarding import Onboarding, StepName
 from models.people.person import Person
 
 
-def letterhead(session: Session, firm: Firm) -> Facts:
-    """What every mail of a firm's case says of the firm."""
+class Letterhead(TypedDict):
+    """What every mail of a firm's case says of the firm; *logo*: whether it has one."""
+
+    firm: str
+    company_id: int | None
+    logo: bool
+
+
+def letterhead(session: Session, firm: Firm) -> Letterhead:
+    """The letterhead of one firm."""
     return letterheads(session, [firm])[firm.id]
 
 
-def letterheads(session: Session, firms: Iterable[Firm]) -> dict[int, Facts]:
+def letterheads(session: Session, firms: Iterable[Firm]) -> dict[int, Letterhead]:
     """The letterhead of each firm, by the firm's id, in one query."""
-    heads = {firm.id: {"firm": firm.name, "company_id": firm.company_id, "logo": False} for firm in firms}
+    heads = {firm.id: Letterhead(firm=firm.name, company_id=firm.company_id, logo=False) for firm in firms}
     for firm_id in session.scalars(select(Logo.firm_id).where(Logo.firm_id.in_(heads)).distinct()):
         heads[firm_id]["logo"] = True
     return heads

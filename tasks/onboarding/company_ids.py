@@ -6,12 +6,13 @@ from models.audit import evidence, record
 from models.company_id import CompanyIdPool
 from models.db import transaction
 from models.decision import Decision, DecisionKind
-from models.mail.outbox import MailKind, Outgoing
+from models.mail.outbox import Outgoing
 from models.onboarding import Onboarding, Party, Standing, StepName
 from models.people.person import Person, Role
 from models.reminders.reminder import Reminder
 from models.time.clock import now
 from tasks.engine.retry import side_effect
+from tasks.mail import letters
 from tasks.mail.letterheads import letterhead
 
 
@@ -47,20 +48,11 @@ def settle_details(case_id: int) -> Standing:
 
 
 def tell_of_number(
-    session: Session, case: Onboarding, key: str, preferred: int | None, *, granted: bool, note: str = ""
+    session: Session, case: Onboarding, event: str, preferred: int | None, *, granted: bool, note: str = ""
 ) -> None:
-    """Mail the organiser what became of the preferred number, with free ones near it if it was refused."""
-    Outgoing.post(
-        session,
-        MailKind.COMPANY_ID,
-        f"company_id:{key}",
-        Person.one(session, case.firm_id, Role.ORGANISER),
-        now(),
-        case_id=case.id,
-        **letterhead(session, case.firm),
-        granted=granted,
-        preferred=preferred,
-        alternatives=case.firm.offered_numbers or [],
-        note=note,
-        path=f"/firm/{case.firm_id}" if granted else f"/firm/{case.firm_id}/details",
+    """Mail the organiser what became of the preferred number, once for each *event*."""
+    organiser, head = Person.one(session, case.firm_id, Role.ORGANISER), letterhead(session, case.firm)
+    mail = letters.company_id(
+        case, organiser, head, now(), event=event, preferred=preferred, granted=granted, note=note
     )
+    Outgoing.post(session, mail)

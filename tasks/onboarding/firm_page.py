@@ -19,7 +19,9 @@ from models.settings import settings
 from models.subscription import Subscription
 from models.time.clock import now
 from models.time.land import Land
-from tasks.mail.letterheads import letterhead
+from tasks.mail import letters
+from tasks.mail.letterheads import Letterhead, letterhead
+from tasks.mail.letters import ChangedDetail
 from tasks.people.sessions import replan
 
 DAY = timedelta(days=1)
@@ -125,34 +127,33 @@ def tell_of_change(session: Session, case: Onboarding, by: str, before: Facts, a
 
     What was signed stays as it is. Changes that follow each other are one mail, and one side gets one a day.
     """
-    agreement, at = Agreement.latest(session, case.id), now()
-    changes = [{"what": name, "before": before[name], "after": after[name]} for name in after]
-    changes = [one for one in changes if one["before"] != one["after"]]
+    agreement = Agreement.latest(session, case.id)
+    changes = [ChangedDetail(what=name, before=before[name], after=after[name]) for name in after]
+    changes = [change for change in changes if change["before"] != change["after"]]
     if agreement is None or agreement.signed_at is None or not changes:
         return
-    facts: Facts = {**letterhead(session, case.firm), "who": account_name(session, by) or by}
-    for side, reader in (("firm", Person.organiser(session, case.firm_id)), ("provider", None)):
-        _gather(session, case, reader, f"firm_changed:{case.id}:{at.isoformat()}:{side}", changes, facts)
+    head, who = letterhead(session, case.firm), account_name(session, by) or by
+    for reader in (Person.organiser(session, case.firm_id), None):
+        _gather(session, case, reader, head, who, changes)
 
 
 def _gather(
-    session: Session, case: Onboarding, reader: Person | None, key: str, changes: list[Facts], facts: Facts
+    session: Session, case: Onboarding, reader: Person | None, head: Letterhead, who: str, changes: list[ChangedDetail]
 ) -> None:
     """Tell this reader of these changes in the mail that has not left, else in one that leaves in a while."""
     at, address = now(), reader.email if reader else settings().provider_email
     mine = Outgoing.onboarding_id == case.id
     mail = Outgoing.gathering(session, MailKind.FIRM_CHANGED, [address], at, mine).get(address)
-    if mail is not None and mail.facts["who"] == facts["who"]:  # It says whose changes they are.
-        told = {one["what"]: one for one in mail.facts["changes"]}
-        for one in changes:
-            told[one["what"]] = {**one, "before": told.get(one["what"], one)["before"]}
-        left = [one for one in told.values() if one["before"] != one["after"]]
-        mail.facts = {**mail.facts, **facts, "changes": left}
-        mail.due_at = mail.due_at if left else None  # All is as it was.
+    if mail is None or mail.facts["who"] != who:  # It says whose changes they are.
+        mail = letters.firm_changed(case, reader, head, at, who=who, changes=changes)
+        Outgoing.post_gathering(session, [mail], at, DAY)
         return
-    path = f"/firm/{case.firm_id}" if reader else f"/board/cases/{case.id}"
-    mail = Outgoing.draft(MailKind.FIRM_CHANGED, key, reader, at, case_id=case.id, **facts, changes=changes, path=path)
-    Outgoing.post_gathering(session, [mail], at, DAY)
+    fields: dict[str, ChangedDetail] = {change["what"]: change for change in mail.facts["changes"]}
+    for change in changes:
+        fields[change["what"]] = {**change, "before": fields.get(change["what"], change)["before"]}
+    left = [change for change in fields.values() if change["before"] != change["after"]]
+    mail.facts = {**mail.facts, **head, "changes": left}
+    mail.due_at = mail.due_at if left else None  # All is as it was.
 
 
 def choose_number(firm_id: int, by: str, number: int | None) -> int:

@@ -27,7 +27,8 @@ from models.request import Named
 from models.time.clock import now
 from tasks.agreement.lifecycle import mail_agreement, send_anew
 from tasks.engine.retry import side_effect
-from tasks.mail.letterheads import Turn, letterhead, letterheads
+from tasks.mail import letters
+from tasks.mail.letterheads import Letterhead, Turn, letterhead, letterheads
 from tasks.people.membership import replace
 from tasks.people.naming import add_people
 from tasks.people.sessions import mail_reset, use_up_links
@@ -95,39 +96,12 @@ def invite(session: Session, turns: Sequence[Turn], by: str = "provision") -> No
     """
     at = now()
     elsewhere = Account.kept_elsewhere(session, {turn.person.email for turn in turns})
-    about = letterheads(session, [turn.case.firm for turn in turns])
+    heads = letterheads(session, [turn.case.firm for turn in turns])
     for role, step in STEP_OF.items():
         asked = [turn for turn in turns if turn.person.role is role]
         if not asked:
             continue
-        people = [turn.person.id for turn in asked]
-        purpose, client = PURPOSE_OF[role], role is Role.CLIENT
-        kind = MailKind.INVITATION if client else MailKind.REGISTER
-        contacts = select(ClientContact).where(ClientContact.person_id.in_(people))
-        words = {c.person_id: (c.message, c.invited_by) for c in session.scalars(contacts)} if client else {}
-        links = Link.to_each(session, purpose, at, people)
-        mails = []
-        for case, person, count, last, _ in asked:
-            message, invited_by = words.get(person.id, ("", ""))
-            link = links[person.id]
-            mails.append(
-                Outgoing.draft(
-                    kind,
-                    f"{purpose}:{person.id}:{link.generation}",
-                    person,
-                    at,
-                    case_id=case.id,
-                    link=link,
-                    **about[case.firm_id],
-                    role=role,
-                    count=count,
-                    last=last,
-                    message=message,
-                    invited_by=invited_by,
-                )
-            )
-            person.invited_at = person.invited_at or at
-        Outgoing.post_all(session, mails)
+        Outgoing.post_all(session, _invitations(session, role, asked, heads, at))
         fresh = [(turn.case, turn.person) for turn in asked if turn.reminders == 0]
         waited_for = [(case, person) for case, person in fresh if person.email not in elsewhere]
         if waited_for:
@@ -139,6 +113,26 @@ def invite(session: Session, turns: Sequence[Turn], by: str = "provision") -> No
             if account is not None and person.registered_at is None:
                 person.join(account, at)
                 _registered(session, case, person, f"account:{account.external_id}", person.name)
+
+
+def _invitations(
+    session: Session, role: Role, asked: Sequence[Turn], heads: dict[int, Letterhead], at: datetime
+) -> list[Outgoing]:
+    """The mails to these people, all in this role, each with a fresh link."""
+    people = [turn.person.id for turn in asked]
+    contacts = select(ClientContact).where(ClientContact.person_id.in_(people))
+    words = {c.person_id: (c.message, c.invited_by) for c in session.scalars(contacts)} if role is Role.CLIENT else {}
+    links = Link.to_each(session, PURPOSE_OF[role], at, people)
+    mails = []
+    for turn in asked:
+        link, head = links[turn.person.id], heads[turn.case.firm_id]
+        if role is Role.CLIENT:
+            message, invited_by = words.get(turn.person.id, ("", ""))
+            mails.append(letters.invitation(turn, link, head, at, message=message, invited_by=invited_by))
+        else:
+            mails.append(letters.register(turn, link, head, at))
+        turn.person.invited_at = turn.person.invited_at or at
+    return mails
 
 
 def record_people(
@@ -159,9 +153,7 @@ def welcome(session: Session, case: Onboarding, contact: Person) -> None:
     """Tell the contact person what will happen, with a link to the progress page."""
     at = now()
     link = Link.to(session, Purpose.PROGRESS, at, person=contact.id)
-    key = f"welcome:{contact.id}:{link.generation}"
-    about = letterhead(session, case.firm)
-    Outgoing.post(session, MailKind.WELCOME, key, contact, at, case_id=case.id, link=link, **about)
+    Outgoing.post(session, letters.welcome(case, contact, link, letterhead(session, case.firm), at))
     contact.invited_at = at
 
 
@@ -293,31 +285,24 @@ def _registered(session: Session, case: Onboarding, person: Person, actor: str, 
 
 def _tell_staff(session: Session, case: Onboarding, client: Person) -> None:
     """Organiser and caseworkers hear of the client, hourly at most: in one mail of all who became active since."""
-    at, about = now(), letterhead(session, case.firm)
+    at, head = now(), letterhead(session, case.firm)
     people = (one for role in (Role.ORGANISER, Role.CASEWORKER) for one in Person.of(session, case.firm_id, role))
     staff = {one.email: one for one in people if one.registered_at is not None and one.paused_at is None}
     here = Outgoing.onboarding_id == case.id
     waiting = Outgoing.gathering(session, MailKind.CLIENT_ACTIVE, staff, at, here)
     fresh = []
     for address, reader in staff.items():
-        mail = waiting.get(address)
-        if mail is None:
-            mail = Outgoing.draft(
-                MailKind.CLIENT_ACTIVE,
-                f"client_active:{client.id}:{reader.id}",
-                reader,
-                at,
-                case_id=case.id,
-                **about,
-                clients=[],
-                more=0,
-                path=f"/firm/{case.firm_id}/clients",
-            )
-            fresh.append(mail)
-        clients, more = mail.facts["clients"], mail.facts["more"]
-        told = {"clients": [*clients, client.name]} if len(clients) < CLIENTS_NAMED else {"more": more + 1}
-        mail.facts = {**mail.facts, **told}
+        if address in waiting:
+            _name_as_well(waiting[address], client)
+        else:
+            fresh.append(letters.client_active(case, reader, head, at, client=client))
     Outgoing.post_gathering(session, fresh, at, HOUR)
+
+
+def _name_as_well(mail: Outgoing, client: Person) -> None:
+    clients, more = mail.facts["clients"], mail.facts["more"]
+    longer = {"clients": [*clients, client.name]} if len(clients) < CLIENTS_NAMED else {"more": more + 1}
+    mail.facts = {**mail.facts, **longer}
 
 
 def _reads_mail(session: Session, case: Onboarding, person: Person, at: datetime) -> None:

@@ -17,6 +17,7 @@ from models.reminders.reminder import Reminder
 from models.text import fitting, paragraphs
 from models.time.clock import now
 from tasks.agreement.lifecycle import mail_agreement
+from tasks.mail import letters
 from tasks.mail.address_holds import ask_for_addresses
 from tasks.mail.letterheads import Turn, letterhead
 from tasks.onboarding.company_ids import tell_of_number
@@ -89,16 +90,7 @@ def _tell(session: Session, case: Onboarding, at: datetime) -> None:
     """The organiser hears that it goes on, once there is an account to look; the contact person what will happen."""
     organiser, contact = Person.organiser(session, case.firm_id), Person.one(session, case.firm_id, Role.CONTACT)
     if organiser.registered_at is not None:
-        Outgoing.post(
-            session,
-            MailKind.CASE_TAKEN_UP,
-            f"case_taken_up:{case.id}:{at.isoformat()}",
-            organiser,
-            at,
-            case_id=case.id,
-            **letterhead(session, case.firm),
-            path=f"/firm/{case.firm_id}",
-        )
+        Outgoing.post(session, letters.case_taken_up(case, organiser, letterhead(session, case.firm), at))
     if contact is not None and contact.invited_at is not None:
         told = select(Outgoing.id).where(Outgoing.person_id == contact.id, Outgoing.to_address == contact.email)
         told = told.where(Outgoing.kind == MailKind.WELCOME)

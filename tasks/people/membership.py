@@ -1,7 +1,6 @@
 """Who stands for a firm: what ends when somebody else takes a role, or is no longer waited for."""
 
 from datetime import datetime, timedelta
-from enum import StrEnum
 
 from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
@@ -11,7 +10,7 @@ from models.db import Facts, reading, transaction
 from models.decision import Decision, drop_mails
 from models.errors import N_, NotFound, ProvisionError
 from models.link import Link
-from models.mail.outbox import MailKind, Outgoing
+from models.mail.outbox import Outgoing
 from models.onboarding import Onboarding
 from models.people.client import Client, ClientContact
 from models.people.login import Account
@@ -19,8 +18,10 @@ from models.people.person import Person, Role
 from models.reminders.cadence import Cadences, Level, Pause, WaitKind
 from models.reminders.reminder import Reminder
 from models.time.clock import now
+from tasks.mail import letters
 from tasks.mail.address_holds import ask_for_addresses
 from tasks.mail.letterheads import letterhead
+from tasks.mail.letters import AccessChange
 from tasks.people.sessions import Manners, told
 
 
@@ -91,14 +92,6 @@ def set_manners(person_id: int, by: str, manners: Manners) -> None:
         record(session, case.id, now(), "reach.set", by, person=person.id, before=before, after=told(person))
 
 
-class Change(StrEnum):
-    """What became of somebody's access, as the mail about it says."""
-
-    ENDED = "ended"
-    PAUSED = "paused"
-    RESUMED = "resumed"
-
-
 def withdraw(person_id: int, by: str) -> int:
     """Invite a caseworker or client no longer, or end the access of one who is active; returns the case's id.
 
@@ -127,7 +120,7 @@ def pause(person_id: int, by: str) -> int:
         if person.paused_at is None:
             person.paused_at = now()
             let_go(session, case, person)
-            _tell(session, case, person, Change.PAUSED)
+            _tell(session, case, person, AccessChange.PAUSED)
             record(session, case.id, now(), "person.paused", by, **_facts(person))
         return case.id
 
@@ -143,7 +136,7 @@ def resume(person_id: int, by: str) -> int:
             _require_seldom(session, case, person)
             person.paused_at = None
             ask_for_addresses(session, case, now())
-            _tell(session, case, person, Change.RESUMED)
+            _tell(session, case, person, AccessChange.RESUMED)
             record(session, case.id, now(), "person.resumed", by, **_facts(person))
         return case.id
 
@@ -189,7 +182,7 @@ def stop_waiting_for(session: Session, case: Onboarding, person: Person, by: str
             session.delete(session.get_one(Client, contact.client_id))
     active = person.registered_at is not None
     if active:
-        _tell(session, case, person, Change.ENDED)
+        _tell(session, case, person, AccessChange.ENDED)
     record(session, case.id, at, "person.removed" if active else "person.withdrawn", by, **_facts(person))
     case.touch(at)
 
@@ -205,14 +198,10 @@ def _facts(person: Person) -> Facts:
     return {"person": person.id, "role": person.role, "rows": evidence(person)}
 
 
-def _tell(session: Session, case: Onboarding, person: Person, change: Change) -> None:
-    """Mail the person what became of their access; the last mail, where it has ended."""
-    at = now()
-    key = f"access:{person.id}:{change}:{at.isoformat()}"
-    about: Facts = {**letterhead(session, case.firm), "change": change}
-    if change is Change.RESUMED:
-        about["path"] = "/auth/login"
-    Outgoing.post(session, MailKind.ACCESS_CHANGED, key, person, at, case_id=case.id, **about)
+def _tell(session: Session, case: Onboarding, person: Person, change: AccessChange) -> None:
+    """Mail the person what became of their access."""
+    head = letterhead(session, case.firm)
+    Outgoing.post(session, letters.access_changed(case, person, head, now(), change=change))
 
 
 def replace(session: Session, case: Onboarding, person: Person, name: str, email: str) -> None:

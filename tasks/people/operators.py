@@ -25,6 +25,8 @@ from models.time.clock import LOCAL_ZONE, days_since, now, today
 from models.time.working_time import Reach, next_reachable
 from tasks.engine.passes import kick_mail
 from tasks.engine.retry import each, side_effect
+from tasks.mail import letters
+from tasks.mail.letters import OpenQuestion, Week, Why
 
 ESCALATED_AT_ONCE = 200
 TOLD_AT_ONCE = 1000
@@ -32,7 +34,7 @@ GATHER = timedelta(minutes=2)
 """So long a new question waits for others, and a mail about them for whatever else its reader is to be told."""
 GATHER_REMINDERS = timedelta(hours=1)
 """So long reminders are: each falls due at a minute of its own."""
-WEIGHT = ["new", "waiting", "overdue"]
+WEIGHT: list[Why] = ["new", "waiting", "overdue"]
 """Why operators are told of a question; of two reasons the later one counts."""
 
 
@@ -61,9 +63,7 @@ def invite(email: str, name: str, by: str, *, manager: bool, language: Language 
         account.language, account.name = language, operator_name(name)
         _appoint(session, account, by, manager=manager)
         link = Link.to(session, Purpose.RESET_PASSWORD, now(), account=account.id)
-        key = f"operator_invited:{account.id}:{link.generation}"
-        about = {"firm": "", "company_id": None, "logo": False, "manager": manager, "by": by}
-        Outgoing.post(session, MailKind.OPERATOR_INVITED, key, None, now(), account=account, link=link, **about)
+        Outgoing.post(session, letters.operator_invited(account, link, now(), manager=manager, by=by))
     kick_mail()
 
 
@@ -151,69 +151,66 @@ def _role(*, manager: bool) -> str:
 # ---- mails
 
 
-def _mail(session: Session, kind: MailKind, key: str, meant: Iterable[Account], **facts: object) -> int:
-    """One mail to each of these operators, and to the deputies of those who are absent; to the provider if none is."""
-    told = _readers(session, meant)
-    return Outgoing.post_all(session, [_draft(kind, f"{key}{end}", to, instead, facts) for end, to, instead in told])
+def _readers(session: Session, meant: Iterable[Account]) -> list[tuple[Account | None, list[str]]]:
+    """Who gets a mail that is meant for these, and instead of whom: they, and the deputies of those who are absent.
 
-
-def _readers(session: Session, meant: Iterable[Account]) -> list[tuple[str, Account | None, list[str]]]:
-    """Who gets a mail that is meant for these: how its key ends, the account, and whose deputy that is."""
-    found: list[tuple[str, Account | None, list[str]]] = [
-        (f":{account.id}", account, [one.email for one in instead])
-        for account, instead in readers(meant, operators(session), today())
+    Nobody's account, which stands for the provider's address, if there is none.
+    """
+    accounts: list[tuple[Account | None, list[str]]] = [
+        (account, [absent.email for absent in instead_of])
+        for account, instead_of in readers(meant, operators(session), today())
     ]
-    return found or [("", None, [])]
+    return accounts or [(None, [])]
 
 
-def _draft(kind: MailKind, key: str, account: Account | None, instead_of: list[str], facts: Facts) -> Outgoing:
-    told: Facts = {"firm": "", "company_id": None, "logo": False, **facts}
-    return Outgoing.draft(kind, key, None, now(), account=account, instead_of=instead_of, **told)
-
-
-def question(decision: Decision, firm: str, why: str, *, last: bool = False, reminders: int = 0) -> Facts:
+def question(decision: Decision, firm: str, why: Why, *, last: bool = False, reminders: int = 0) -> OpenQuestion:
     """How a mail tells of an open question."""
-    return {
-        "id": decision.id,
-        "kind": decision.kind,
-        "firm": firm,
-        "days": days_since(decision.opened_at, now()),
-        "path": f"/board/cases/{decision.onboarding_id}#decision-{decision.id}",
-        "why": why,
-        "last": last,
-        "reminders": reminders,
-    }
+    return OpenQuestion(
+        id=decision.id,
+        kind=decision.kind,
+        firm=firm,
+        days=days_since(decision.opened_at, now()),
+        path=f"/board/cases/{decision.onboarding_id}#decision-{decision.id}",
+        why=why,
+        last=last,
+        reminders=reminders,
+    )
 
 
-def _gather(session: Session, meant: Iterable[Account], questions: list[Facts], window: timedelta) -> None:
+def _gather(session: Session, meant: Iterable[Account], questions: list[OpenQuestion], window: timedelta) -> None:
     """Each of these operators is told of these questions in one mail, with all else that comes until it leaves.
 
     It leaves after the *window*; sooner if something in it asks for that, or if nobody would be there then.
     """
     at = now()
     due = at + window if next_reachable(at + window, timedelta(), Reach()) == at + window else at
-    told = _readers(session, meant)
-    to = {account.email if account else settings().provider_email for _, account, _ in told}
+    accounts = _readers(session, meant)
+    to = {account.email if account else settings().provider_email for account, _ in accounts}
     begun = Outgoing.gathering(session, MailKind.DECISIONS_WAIT, to, at)
     fresh = []
-    for suffix, account, instead_of in told:
+    for account, instead_of in accounts:
         mail = begun.get(account.email if account else settings().provider_email)
         if mail is None:
-            key, facts = f"decisions_wait:{at.isoformat()}{suffix}", {"path": "/board", "questions": []}
-            mail = _draft(MailKind.DECISIONS_WAIT, key, account, instead_of, facts)
+            mail = letters.decisions_wait(account, at, questions=[], instead_of=instead_of)
             mail.due_at = due
             fresh.append(mail)
-        known = {one["id"]: one for one in mail.facts["questions"]}
-        for one in questions:
-            if one["id"] not in known or WEIGHT.index(known[one["id"]]["why"]) <= WEIGHT.index(one["why"]):
-                known[one["id"]] = one
-        both = list(dict.fromkeys([*mail.facts["instead_of"], *instead_of]))
-        mail.facts = {**mail.facts, "questions": list(known.values()), "instead_of": both}
+        _add(mail, questions, instead_of)
         mail.due_at = min(mail.due_at or due, due)
     Outgoing.post_all(session, fresh)
 
 
-def remind_operators(session: Session, questions: list[Facts]) -> None:
+def _add(mail: Outgoing, questions: list[OpenQuestion], instead_of: list[str]) -> None:
+    """Tell of these questions in this mail as well, of each by the weightiest reason."""
+    listed: dict[int, OpenQuestion] = {question["id"]: question for question in mail.facts["questions"]}
+    for question in questions:
+        before = listed.get(question["id"])
+        if before is None or WEIGHT.index(before["why"]) <= WEIGHT.index(question["why"]):
+            listed[question["id"]] = question
+    absent = list(dict.fromkeys([*mail.facts["instead_of"], *instead_of]))
+    mail.facts = {**mail.facts, "questions": list(listed.values()), "instead_of": absent}
+
+
+def remind_operators(session: Session, questions: list[OpenQuestion]) -> None:
     """Each operator is told that these questions still wait."""
     _gather(session, operators(session), questions, GATHER_REMINDERS)
 
@@ -315,7 +312,9 @@ def send_digests() -> int:
         for one in meant:
             one.digest_at = at
         if any(week["waiting"] or week["wrong"] or week["news"] for _ in meant):
-            sent = _mail(session, MailKind.DIGEST, f"digest:{due:%Y-%m-%d}", meant, path="/board", **week)
+            to = _readers(session, meant)
+            mails = [letters.digest(one, at, due=due, week=week, instead_of=instead_of) for one, instead_of in to]
+            sent = Outgoing.post_all(session, mails)
     if sent:
         kick_mail()
     return sent
@@ -329,8 +328,8 @@ def digest_moment(at: datetime) -> datetime:
     return moment if moment <= at else moment - timedelta(days=7)
 
 
-def _week(session: Session, since: datetime) -> Facts:
-    """What there is to tell: counts by the names of what is counted, without those of which there are none."""
+def _week(session: Session, since: datetime) -> Week:
+    """What there is to tell."""
     told = board(session, size=1)
     decisions = open_decisions(session)
     waiting = {
@@ -347,5 +346,8 @@ def _week(session: Session, since: datetime) -> Facts:
         "finished": session.scalar(begun.where(Onboarding.finished_at >= since)) or 0,
     }
     parties = {party.value: count for party, count in told.by_party.items()}
-    whole = {"waiting": waiting, "wrong": wrong, "news": news, "parties": parties}
-    return {part: {name: count for name, count in counts.items() if count} for part, counts in whole.items()}
+    return Week(waiting=_some(waiting), wrong=_some(wrong), news=_some(news), parties=_some(parties))
+
+
+def _some(counts: dict[str, int]) -> dict[str, int]:
+    return {name: count for name, count in counts.items() if count}

@@ -21,6 +21,7 @@ from models.reminders.reminder import Reminder
 from models.time.clock import now, time_zone
 from models.time.hours import Hours
 from models.time.land import Land
+from tasks.mail import letters
 
 
 @dataclass(frozen=True)
@@ -244,9 +245,7 @@ def mail_reset(session: Session, account: Account | None, lasts: timedelta | Non
     link = Link.to(session, Purpose.RESET_PASSWORD, at, account=account.id)
     if lasts is not None:
         link.expires_at = at + lasts
-    key = f"reset_password:{account.id}:{link.generation}"
-    facts = {"firm": "", "company_id": None, "logo": False}
-    Outgoing.post(session, MailKind.RESET_PASSWORD, key, person, at, account=account, link=link, **facts)
+    Outgoing.post(session, letters.reset_password(account, person, link, at))
 
 
 def reset_opened(token: str) -> str:

@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 from models.db import reading, transaction
 from models.decision import Decision, DecisionKind, silence_key
 from models.firm import Firm
-from models.mail.outbox import MailKind, Outgoing
+from models.mail.outbox import Outgoing
 from models.onboarding import Onboarding, StepName
 from models.people.person import Person, Role
 from models.reminders.cadence import (
@@ -22,12 +22,14 @@ from models.reminders.cadence import (
     WaitKind,
 )
 from models.reminders.reminder import Reminder
-from models.time.clock import local_day, now
+from models.time.clock import now
 from models.time.working_time import Reach, next_reachable
 from tasks.agreement.lifecycle import mail_agreement
 from tasks.engine.passes import kick_mail
 from tasks.engine.retry import raise_all, side_effect
-from tasks.mail.letterheads import Turn, letterheads
+from tasks.mail import letters
+from tasks.mail.letterheads import Letterhead, Turn, letterheads
+from tasks.mail.letters import SilentPerson
 from tasks.onboarding.registration import invite, record_people
 from tasks.people.operators import question, remind_operators, tell_managers
 from tasks.reminders.waits import TOGETHER, Batch, Held, open_waits
@@ -215,35 +217,37 @@ def _tell_organisers(
     """
     roles = select(Person).where(Person.firm_id.in_(silent), Person.role == Role.ORGANISER)
     organisers = {person.firm_id: person for person in session.scalars(roles)}
-    about = letterheads(session, [people[0][2].firm for people in silent.values()])
-    for firm_id, people in silent.items():
-        organiser, case = organisers[firm_id], people[0][2]
-        tomorrow = at.astimezone(ZoneInfo(organiser.time_zone)).date() + timedelta(days=1)
-        begin = datetime.combine(tomorrow, time(), ZoneInfo(organiser.time_zone))
-        due = next_reachable(begin, timedelta(), organiser)
-        told = [
-            {"id": one.id, "name": one.name, "email": one.email, "reminders": wait.sent, "step": wait.step}
-            for wait, one, _ in people
-        ]
-        key = f"people_silent:{organiser.id}:{due.astimezone(begin.tzinfo):%Y-%m-%d}"
-        waiting = session.scalars(select(Outgoing).where(Outgoing.key == key).with_for_update()).one_or_none()
-        if waiting is not None and waiting.due_at == due:
-            waiting.facts = {**waiting.facts, "people": [*waiting.facts["people"], *told]}
-        else:
-            mail = Outgoing.draft(
-                MailKind.PEOPLE_SILENT,
-                key if waiting is None else f"{key}:{people[0][0].id}",
-                organiser,
-                at,
-                case_id=case.id,
-                **about[firm_id],
-                people=told,
-                path=f"/firm/{firm_id}",
-            )
-            mail.due_at = due
-            Outgoing.post_all(session, [mail])
-    told_of = [(case, person) for people in silent.values() for _, person, case in people]
-    record_people(session, told_of, "organiser.told")
+    heads = letterheads(session, [waits[0][2].firm for waits in silent.values()])
+    for firm_id, waits in silent.items():
+        _tell_organiser(session, organisers[firm_id], waits, heads[firm_id], at)
+    silent_people = [(case, person) for waits in silent.values() for _, person, case in waits]
+    record_people(session, silent_people, "organiser.told")
+
+
+def _tell_organiser(
+    session: Session,
+    organiser: Person,
+    waits: list[tuple[Reminder, Person, Onboarding]],
+    head: Letterhead,
+    at: datetime,
+) -> None:
+    zone = ZoneInfo(organiser.time_zone)
+    tomorrow = datetime.combine(at.astimezone(zone).date() + timedelta(days=1), time(), zone)
+    due = next_reachable(tomorrow, timedelta(), organiser)
+    people = [
+        SilentPerson(id=person.id, name=person.name, email=person.email, reminders=wait.sent, step=wait.step)
+        for wait, person, _ in waits
+    ]
+    key = f"people_silent:{organiser.id}:{due.astimezone(zone):%Y-%m-%d}"
+    begun = session.scalars(select(Outgoing).where(Outgoing.key == key).with_for_update()).one_or_none()
+    if begun is not None and begun.due_at == due:
+        begun.facts = {**begun.facts, "people": [*begun.facts["people"], *people]}
+        return
+    (first, _, case), *_ = waits
+    key = key if begun is None else f"{key}:{first.id}"
+    mail = letters.people_silent(case, organiser, head, at, key=key, people=people)
+    mail.due_at = due
+    Outgoing.post(session, mail)
 
 
 def _question(wait: Reminder, at: datetime) -> Decision:
@@ -259,27 +263,14 @@ def _question(wait: Reminder, at: datetime) -> Decision:
 
 def _ask_organisers(session: Session, tasks: list[list[tuple[StepName, Turn]]]) -> None:
     """One mail to each organiser about all that is to be told or supplied, however much it is."""
-    at, about = now(), letterheads(session, [asked[0][1].case.firm for asked in tasks])
+    at, heads = now(), letterheads(session, [asked[0][1].case.firm for asked in tasks])
     mails = []
     for asked in tasks:
         case, person = asked[0][1].case, asked[0][1].person
         steps = sorted((step for step, _ in asked), key=list(StepName).index)
-        mails.append(
-            Outgoing.draft(
-                MailKind.YOUR_TURN,
-                f"your_turn:{person.id}:{'+'.join(steps)}:{local_day(at)}",
-                person,
-                at,
-                case_id=case.id,
-                **about[case.firm_id],
-                steps=steps,
-                paths={step: f"/firm/{case.firm_id}/{step}" for step in steps},
-                count=max(turn.reminders for _, turn in asked),
-                last=all(turn.last for _, turn in asked),
-                missing=case.firm.missing,
-                path=f"/firm/{case.firm_id}",
-            )
-        )
+        count, last = max(turn.reminders for _, turn in asked), all(turn.last for _, turn in asked)
+        head = heads[case.firm_id]
+        mails.append(letters.your_turn(case, person, head, at, steps=steps, count=count, last=last))
         record_people(session, [(case, person)], "person.reminded", steps=steps)
     Outgoing.post_all(session, mails)
 

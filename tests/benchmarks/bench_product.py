@@ -90,7 +90,8 @@ def test_mails_leave_nearly_as_fast_as_the_server_takes_them(monkeypatch):
     facts = {"firm": "Freitag & Kollegen", "company_id": 861272, "logo": False, "clients": ["Max Beispiel"], "more": 0}
     with transaction() as session:
         for number in range(count):
-            Outgoing.post(session, MailKind.CLIENT_ACTIVE, f"bench:{number}", organiser, now(), **facts)
+            mail = Outgoing.draft(MailKind.CLIENT_ACTIVE, f"bench:{number}", organiser, now(), **facts)
+            Outgoing.post(session, mail)
     plain = EmailMessage()
     plain["From"], plain["To"], plain["Subject"] = "a@convent-it.example", "b@freitag.example", "x"
     plain.set_content("x" * 4000)

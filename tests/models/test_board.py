@@ -291,7 +291,9 @@ def full_case(people=1):
             session.add(person)
             session.flush()
             link = Link.to(session, Purpose.REGISTER, MONDAY, person=person.id)
-            Outgoing.post(session, MailKind.REGISTER, f"register:{number}", person, MONDAY, case_id=case_id, link=link)
+            key = f"register:{number}"
+            mail = Outgoing.draft(MailKind.REGISTER, key, person, MONDAY, case_id=case_id, link=link)
+            Outgoing.post(session, mail)
             record(session, case_id, MONDAY, "person.invited", person=person.id)
         document = Document.keep(session, b"%PDF sent", "Vertrag.pdf", "application/pdf")
         scan = Document.keep(session, b"%PDF scan", "Scan.pdf", "application/pdf")

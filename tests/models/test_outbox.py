@@ -16,7 +16,7 @@ NOW = datetime(2026, 3, 2, 9, tzinfo=UTC)
 
 def post(key, to=None, **facts):
     with transaction() as session:
-        return Outgoing.post(session, MailKind.WELCOME, key, to, NOW, **facts)
+        return Outgoing.post(session, Outgoing.draft(MailKind.WELCOME, key, to, NOW, **facts))
 
 
 def mails():

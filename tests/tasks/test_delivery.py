@@ -887,18 +887,8 @@ def test_our_own_address_may_have_an_umlaut_domain(mail_server, monkeypatch, add
     monkeypatch.setenv("PROVISION_PROVIDER_EMAIL", address)
     settings.cache_clear()
     with transaction() as session:
-        Outgoing.post(
-            session,
-            MailKind.CLIENT_ACTIVE,
-            "a",
-            None,
-            now(),
-            firm="F",
-            company_id=None,
-            logo=False,
-            clients=["M"],
-            more=0,
-        )
+        facts = {"firm": "F", "company_id": None, "logo": False, "clients": ["M"], "more": 0}
+        Outgoing.post(session, Outgoing.draft(MailKind.CLIENT_ACTIVE, "a", None, now(), **facts))
 
     assert deliver_due() == Delivered(delivered=1)
 

@@ -1,0 +1,404 @@
+"""Every mail that the product writes: one function for each kind, whose parameters are what the mail must be told.
+
+Each drafts a row that whoever has the reason puts in the outbox. Its key says what the mail is: there is one of each.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime
+from enum import StrEnum
+from typing import Any, Literal, TypedDict
+
+from models.agreement import Agreement
+from models.code import Code
+from models.db import Facts
+from models.decision import DecisionKind
+from models.document import Document
+from models.link import Link
+from models.logo import LogoPermission
+from models.mail.outbox import MailKind, Outgoing
+from models.onboarding import Onboarding, StepName
+from models.people.login import Account
+from models.people.person import Person, Role
+from models.time.clock import local_day
+from tasks.mail.letterheads import Letterhead, Turn
+
+NO_FIRM = Letterhead(firm="", company_id=None, logo=False)
+"""The letterhead of a mail that is not about one firm."""
+
+
+def _draft(
+    kind: MailKind,
+    key: str,
+    case: Onboarding,
+    to: Person | None,
+    head: Letterhead,
+    at: datetime,
+    *,
+    link: Link | None = None,
+    document_id: int | None = None,
+    **facts: Any,
+) -> Outgoing:
+    """A mail of a firm's case, under its letterhead; without a person it goes to the provider."""
+    return Outgoing.draft(kind, key, to, at, case_id=case.id, link=link, document_id=document_id, **head, **facts)
+
+
+# ---- coming aboard
+
+
+def welcome(case: Onboarding, to: Person, link: Link, head: Letterhead, at: datetime) -> Outgoing:
+    """To the contact person, before all else: what will happen, with the link to the progress page."""
+    return _draft(MailKind.WELCOME, f"welcome:{to.id}:{link.generation}", case, to, head, at, link=link)
+
+
+def register(turn: Turn, link: Link, head: Letterhead, at: datetime) -> Outgoing:
+    """To the organiser or a caseworker who is to make an account, at first and as a reminder."""
+    return _to_account(MailKind.REGISTER, turn, link, head, at, message="", invited_by="")
+
+
+def invitation(turn: Turn, link: Link, head: Letterhead, at: datetime, *, message: str, invited_by: str) -> Outgoing:
+    """To a client, under the firm's name and logo, with the firm's own message; at first and as a reminder."""
+    return _to_account(MailKind.INVITATION, turn, link, head, at, message=message, invited_by=invited_by)
+
+
+def _to_account(kind: MailKind, turn: Turn, link: Link, head: Letterhead, at: datetime, **words: Any) -> Outgoing:
+    case, to, count, last, _ = turn
+    key, role = f"{link.purpose}:{to.id}:{link.generation}", to.role
+    return _draft(kind, key, case, to, head, at, link=link, role=role, count=count, last=last, **words)
+
+
+def your_turn(
+    case: Onboarding,
+    to: Person,
+    head: Letterhead,
+    at: datetime,
+    *,
+    steps: Sequence[StepName],
+    count: int,
+    last: bool,
+) -> Outgoing:
+    """To the organiser, once a day at most: which *steps* wait for something to be told or supplied."""
+    return _draft(
+        MailKind.YOUR_TURN,
+        f"your_turn:{to.id}:{'+'.join(steps)}:{local_day(at)}",
+        case,
+        to,
+        head,
+        at,
+        steps=steps,
+        paths={step: f"/firm/{case.firm_id}/{step}" for step in steps},
+        count=count,
+        last=last,
+        missing=case.firm.missing,
+        path=f"/firm/{case.firm_id}",
+    )
+
+
+def company_id(
+    case: Onboarding,
+    to: Person | None,
+    head: Letterhead,
+    at: datetime,
+    *,
+    event: str,
+    preferred: int | None,
+    granted: bool,
+    note: str,
+) -> Outgoing:
+    """To the organiser: whether the firm has the preferred number, and if not which free ones are near it.
+
+    *event*: what has settled that, for the key; *note*: what an operator adds.
+    """
+    return _draft(
+        MailKind.COMPANY_ID,
+        f"company_id:{event}",
+        case,
+        to,
+        head,
+        at,
+        granted=granted,
+        preferred=preferred,
+        alternatives=case.firm.offered_numbers or [],
+        note=note,
+        path=f"/firm/{case.firm_id}" if granted else f"/firm/{case.firm_id}/details",
+    )
+
+
+def logo_found(case: Onboarding, to: Person, head: Letterhead, at: datetime, *, permission: LogoPermission) -> Outgoing:
+    """To the organiser of a firm that has a logo: its website shows another, which it may choose."""
+    key, path = f"logo_found:{permission.id}", f"/firm/{case.firm_id}/logo"
+    return _draft(MailKind.LOGO_FOUND, key, case, to, head, at, website=permission.website, path=path)
+
+
+def case_taken_up(case: Onboarding, to: Person, head: Letterhead, at: datetime) -> Outgoing:
+    """To the organiser: a case that was stopped goes on."""
+    key = f"case_taken_up:{case.id}:{at.isoformat()}"
+    return _draft(MailKind.CASE_TAKEN_UP, key, case, to, head, at, path=f"/firm/{case.firm_id}")
+
+
+# ---- the agreement
+
+
+class AskedBefore(TypedDict):
+    """Who was asked to sign the version before, in the organiser's place, and what entitled them to it."""
+
+    name: str
+    function: str | None
+
+
+class Delegation(TypedDict):
+    """Who handed the signature over to the reader, and what entitles the reader to sign."""
+
+    delegated_by: str
+    function: str | None
+
+
+class PageOfStep(TypedDict):
+    """A step that waits for the reader as well, and where it is done."""
+
+    step: StepName
+    path: str
+
+
+def agreement(
+    turn: Turn,
+    version: Agreement,
+    link: Link,
+    head: Letterhead,
+    at: datetime,
+    *,
+    changes: Facts,
+    note: str,
+    delegation: Delegation | None,
+    asked_before: AskedBefore | None,
+) -> Outgoing:
+    """To who is asked to sign, at first and as a reminder, the PDF attached.
+
+    *changes*: what this version says otherwise than the one before; *note*: what an operator adds to it.
+    """
+    case, to, count, last, also = turn
+    others: Facts = {**delegation} if delegation else {}
+    others |= {"asked_before": asked_before} if asked_before else {}
+    return _draft(
+        MailKind.AGREEMENT,
+        f"agreement:{version.id}:{to.id}:{link.generation}",
+        case,
+        to,
+        head,
+        at,
+        link=link,
+        document_id=version.document_id,
+        count=count,
+        last=last,
+        version=version.version,
+        note=note,
+        also=[PageOfStep(step=step, path=f"/firm/{case.firm_id}/{step}") for step in also],
+        changes=changes,
+        sign_until_at=version.expires_at.isoformat(),
+        **others,
+    )
+
+
+def sign_code(
+    case: Onboarding, to: Person, head: Letterhead, at: datetime, *, code: Code, valid_until: datetime
+) -> Outgoing:
+    """To who is about to sign; the digits of the code are written into it as it leaves."""
+    key, until = f"sign_code:{code.id}:{code.generation}", valid_until.isoformat()
+    facts: Facts = {"code_id": code.id, "generation": code.generation, "valid_until_at": until}
+    return _draft(MailKind.SIGN_CODE, key, case, to, head, at, **facts)
+
+
+def agreement_done(
+    case: Onboarding, to: Person | None, head: Letterhead, at: datetime, *, version: Agreement, document: Document
+) -> Outgoing:
+    """To both sides once both have signed, the final *document* attached."""
+    # Only who can sign in is led to a page behind the sign-in.
+    page: Facts = {"path": f"/firm/{case.firm_id}"} if to is not None and to.role is Role.ORGANISER else {}
+    return _draft(
+        MailKind.AGREEMENT_DONE,
+        f"agreement_done:{version.id}:{to.id if to else 'provider'}",
+        case,
+        to,
+        head,
+        at,
+        document_id=document.id,
+        signer=version.signer,
+        countersigned_at=version.countersigned_at and version.countersigned_at.isoformat(),
+        sha256=document.sha256,
+        **page,
+    )
+
+
+def agreement_declined(
+    case: Onboarding, to: Person | None, head: Letterhead, at: datetime, *, version: Agreement, signer: Person
+) -> Outgoing:
+    """To the provider, and to the organiser where the *signer* is somebody else: the firm does not sign."""
+    key = f"agreement_declined:{version.id}" + (":organiser" if to else "")
+    facts: Facts = {"signer": signer.name, "reason": version.decline_reason, "path": f"/board/cases/{case.id}"}
+    return _draft(MailKind.AGREEMENT_DECLINED, key, case, to, head, at, **facts)
+
+
+def agreement_withdrawn(
+    case: Onboarding,
+    to: Person,
+    head: Letterhead,
+    at: datetime,
+    *,
+    key: str,
+    version: Agreement,
+    by: Literal["provider", "organiser", "time"],
+    who: str = "",
+    reason: str = "",
+    new_from: Link | None = None,
+) -> Outgoing:
+    """To whoever was asked to sign, or has handed the signature over: it can no longer be signed, or not by them.
+
+    *who*: the name of who took it back; *new_from*: where a new version is to be had once its time has run out.
+    """
+    until: Facts = {"sign_until_at": version.expires_at.isoformat()} if by == "time" else {}
+    return _draft(
+        MailKind.AGREEMENT_WITHDRAWN,
+        key,
+        case,
+        to,
+        head,
+        at,
+        link=new_from,
+        by=by,
+        who=who,
+        reason=reason,
+        sent_at=version.sent_to(to.id).isoformat(),
+        **until,
+    )
+
+
+# ---- a firm at work
+
+
+class ChangedDetail(TypedDict):
+    """A field of the firm that says something else from now on."""
+
+    what: str
+    before: str
+    after: str
+
+
+def firm_changed(
+    case: Onboarding, to: Person | None, head: Letterhead, at: datetime, *, who: str, changes: Sequence[ChangedDetail]
+) -> Outgoing:
+    """To both sides, gathered, after the agreement was signed: *who* has changed what it says of the firm."""
+    key = f"firm_changed:{case.id}:{at.isoformat()}:{'firm' if to else 'provider'}"
+    path = f"/firm/{case.firm_id}" if to else f"/board/cases/{case.id}"
+    return _draft(MailKind.FIRM_CHANGED, key, case, to, head, at, who=who, changes=changes, path=path)
+
+
+def client_active(case: Onboarding, to: Person, head: Letterhead, at: datetime, *, client: Person) -> Outgoing:
+    """To the organiser and each caseworker, gathered: this *client*, and who follows, is active.
+
+    *more* of its facts counts the clients who have no place among the names.
+    """
+    key, path = f"client_active:{client.id}:{to.id}", f"/firm/{case.firm_id}/clients"
+    return _draft(MailKind.CLIENT_ACTIVE, key, case, to, head, at, clients=[client.name], more=0, path=path)
+
+
+class AccessChange(StrEnum):
+    """What became of somebody's access."""
+
+    ENDED = "ended"
+    PAUSED = "paused"
+    RESUMED = "resumed"
+
+
+def access_changed(case: Onboarding, to: Person, head: Letterhead, at: datetime, *, change: AccessChange) -> Outgoing:
+    """To a caseworker or client, whose last mail it is where the access has ended."""
+    key = f"access:{to.id}:{change}:{at.isoformat()}"
+    sign_in: Facts = {"path": "/auth/login"} if change is AccessChange.RESUMED else {}
+    return _draft(MailKind.ACCESS_CHANGED, key, case, to, head, at, change=change, **sign_in)
+
+
+class SilentPerson(TypedDict):
+    """Somebody whom so many reminders to finish a step have not moved."""
+
+    id: int
+    name: str
+    email: str
+    reminders: int
+    step: StepName | None
+
+
+def people_silent(
+    case: Onboarding, to: Person, head: Letterhead, at: datetime, *, key: str, people: Sequence[SilentPerson]
+) -> Outgoing:
+    """To the organiser, once a day at most: who has not answered the last reminder either."""
+    return _draft(MailKind.PEOPLE_SILENT, key, case, to, head, at, people=people, path=f"/firm/{case.firm_id}")
+
+
+# ---- accounts and operators; no account: the provider's own address
+
+
+def reset_password(account: Account, to: Person | None, link: Link, at: datetime) -> Outgoing:
+    """To an account whose holder has forgotten the password; *to*: who that is at a firm."""
+    key = f"reset_password:{account.id}:{link.generation}"
+    return Outgoing.draft(MailKind.RESET_PASSWORD, key, to, at, account=account, link=link, **NO_FIRM)
+
+
+def operator_invited(account: Account, link: Link, at: datetime, *, manager: bool, by: str) -> Outgoing:
+    """To somebody who works as an operator from now on, or as a manager, with a link to set a password."""
+    key = f"operator_invited:{account.id}:{link.generation}"
+    facts: Facts = {**NO_FIRM, "manager": manager, "by": by}
+    return Outgoing.draft(MailKind.OPERATOR_INVITED, key, None, at, account=account, link=link, **facts)
+
+
+Why = Literal["new", "waiting", "overdue"]
+
+
+class OpenQuestion(TypedDict):
+    """A question that waits for an operator.
+
+    *days*: for how long; *last*: before the managers are told; *reminders*: to all operators, in spite of which it is
+    open.
+    """
+
+    id: int
+    kind: DecisionKind
+    firm: str
+    days: int
+    path: str
+    why: Why
+    last: bool
+    reminders: int
+
+
+def decisions_wait(
+    account: Account | None, at: datetime, *, questions: Sequence[OpenQuestion], instead_of: Sequence[str]
+) -> Outgoing:
+    """To an operator, gathered: what waits for a decision.
+
+    *instead_of*: addresses of those who are absent and whose deputy the reader is.
+    """
+    key = f"decisions_wait:{at.isoformat()}{_suffix(account)}"
+    facts: Facts = {**NO_FIRM, "path": "/board", "questions": questions, "instead_of": instead_of}
+    return Outgoing.draft(MailKind.DECISIONS_WAIT, key, None, at, account=account, **facts)
+
+
+class Week(TypedDict):
+    """Counts by the name of what is counted, without those of which there are none.
+
+    *parties*: of the cases that wait, by who is waited for.
+    """
+
+    waiting: dict[str, int]
+    wrong: dict[str, int]
+    news: dict[str, int]
+    parties: dict[str, int]
+
+
+def digest(account: Account | None, at: datetime, *, due: datetime, week: Week, instead_of: Sequence[str]) -> Outgoing:
+    """To an operator, once a week: what waits, what is overdue and what went wrong until the moment it is *due*."""
+    key = f"digest:{due:%Y-%m-%d}{_suffix(account)}"
+    facts: Facts = {**NO_FIRM, **week, "path": "/board", "instead_of": instead_of}
+    return Outgoing.draft(MailKind.DIGEST, key, None, at, account=account, **facts)
+
+
+def _suffix(account: Account | None) -> str:
+    """How the key of a mail ends that goes to each operator."""
+    return f":{account.id}" if account else ""
