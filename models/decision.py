@@ -26,20 +26,19 @@ ANSWER_MOST = 2000
 
 
 class DecisionKind(StrEnum):
-    """The facts that each kind carries, and what can be answered."""
+    """What operators are asked; what each must be told stands in the function of its name in ``models.questions``."""
 
-    ADVICE = "advice"  # question
-    COMPANY_ID = "company_id"  # number, alternatives
-    COUNTERSIGN = "countersign"  # agreement_id, signer
-    # agreement_id, signer, name, document_id, original_id, arrived_at, and what the file was found to be
+    ADVICE = "advice"
+    COMPANY_ID = "company_id"
+    COUNTERSIGN = "countersign"
     SIGNED_COPY = "signed_copy"
-    DECLINED = "declined"  # agreement_id, signer, reason
-    LAPSED = "lapsed"  # agreement_id, why (expired or withdrawn), reason: it can no longer be signed
-    TALK = "talk"  # agreement_id, signer, reason, note: somebody talks to the firm, until a way on is found
-    BAD_ADDRESS = "bad_address"  # person_id, address, fault
-    MAIL_FAILED = "mail_failed"  # mail_id, mail (its kind), address, fault
-    LOGO = "logo"  # permission_id, website, candidates: what was found there, none of it beyond doubt
-    SILENT = "silent"  # person_id, wait (its kind), reminders (how many were sent)
+    DECLINED = "declined"
+    LAPSED = "lapsed"
+    TALK = "talk"
+    BAD_ADDRESS = "bad_address"
+    MAIL_FAILED = "mail_failed"
+    LOGO = "logo"
+    SILENT = "silent"
 
 
 class Verdict(StrEnum):
@@ -135,9 +134,14 @@ class Decision(Base):
     """When the managers were told that it waits for too long."""
 
     @classmethod
-    def ask(cls, session: Session, case_id: int, kind: DecisionKind, key: str, now: datetime, **facts: object) -> bool:
+    def draft(cls, case_id: int, kind: DecisionKind, key: str, now: datetime, **facts: object) -> Self:
+        """A question that is not put yet; the product's own are drafted by ``models.questions``."""
+        return cls(onboarding_id=case_id, kind=kind, key=key, facts=facts, opened_at=now)
+
+    @classmethod
+    def ask(cls, session: Session, question: Self) -> bool:
         """Put the question; False if it was put before (answered or not)."""
-        return cls.ask_each(session, [cls(onboarding_id=case_id, kind=kind, key=key, facts=facts, opened_at=now)]) == 1
+        return cls.ask_each(session, [question]) == 1
 
     @classmethod
     def ask_each(cls, session: Session, questions: Sequence[Self]) -> int:

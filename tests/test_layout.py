@@ -11,6 +11,7 @@ from pathlib import Path, PurePosixPath
 
 import pytest
 
+from models.decision import DecisionKind
 from models.mail.outbox import MailKind
 
 ROOT = Path(__file__).parents[1]
@@ -98,8 +99,11 @@ def test_only_the_database_module_ends_transactions(path):
         assert called_in(path).isdisjoint({"commit", "rollback", "begin_nested"})
 
 
-def functions_of(path: Path) -> list[ast.FunctionDef]:
-    return [node for node in tree(path).body if isinstance(node, ast.FunctionDef) and not node.name.startswith("_")]
+def makers(path: Path, kind: str) -> dict[str, str]:
+    """The public functions of this module that return such a row, by their names."""
+    functions = [node for node in tree(path).body if isinstance(node, ast.FunctionDef) and node.returns]
+    public = [one for one in functions if not one.name.startswith("_") and ast.unparse(one.returns) == kind]
+    return {one.name: ast.unparse(one) for one in public}
 
 
 def drafting(kind: str) -> list[Path]:
@@ -111,10 +115,22 @@ def drafting(kind: str) -> list[Path]:
 
 def test_every_kind_of_mail_has_its_letter():
     """One function of its name, which drafts no other kind."""
-    letters = {function.name: ast.unparse(function) for function in functions_of(Path("tasks/mail/letters.py"))}
+    letters = makers(Path("tasks/mail/letters.py"), "Outgoing")
 
-    drafted = {name: set(re.findall(r"MailKind\.(\w+)", text)) for name, text in letters.items()}
-    assert drafted == {kind.value: {kind.name} for kind in MailKind}
+    kinds = {name: set(re.findall(r"MailKind\.(\w+)", text)) for name, text in letters.items()}
+    assert kinds == {kind.value: {kind.name} for kind in MailKind}
+
+
+def test_every_kind_of_question_has_its_function():
+    """One function of its name, which drafts no other kind."""
+    questions = makers(Path("models/questions.py"), "Decision")
+
+    kinds = {name: set(re.findall(r"DecisionKind\.(\w+)", text)) for name, text in questions.items()}
+    assert kinds == {kind.value: {kind.name} for kind in DecisionKind}
+
+
+def test_questions_are_drafted_where_questions_are():
+    assert drafting("Decision") == [Path("models/questions.py")]
 
 
 def test_mails_are_drafted_where_letters_are():

@@ -154,7 +154,9 @@ def _happen(now_due, people, moment, year, at, answer, dice) -> None:
             Reminder.begin(session, known[case_id], organiser, StepName.AGREEMENT, moment)
             answer(moment, organiser.id, StepName.AGREEMENT, WaitKind.AGREEMENT)
         for (case_id,) in now_due["advice"]:
-            Decision.ask(session, case_id, DecisionKind.ADVICE, f"advice:{case_id}", moment, question="")
+            Decision.ask(
+                session, Decision.draft(case_id, DecisionKind.ADVICE, f"advice:{case_id}", moment, question="")
+            )
             at(moment + timedelta(days=dice.uniform(0, 5)), "decide", case_id)
 
 

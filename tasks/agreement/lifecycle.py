@@ -9,10 +9,11 @@ from sqlalchemy import select
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
+from models import questions
 from models.agreement import Agreement, BeingDiscussed, HandedOver, close_questions
 from models.audit import Entry, record
 from models.db import Facts, reading, transaction
-from models.decision import Decision, DecisionKind, Verdict
+from models.decision import Decision, Verdict
 from models.document import Document
 from models.errors import N_, NotFound, ProvisionError
 from models.firm import Firm, LineOfBusiness
@@ -243,11 +244,9 @@ def _await(case_id: int) -> None:
         if agreement.declined_at is not None:
             _ask_about_refusal(session, case, agreement)
         elif agreement.expired_at is not None or agreement.withdrawn_at is not None:
-            facts = _lapse(agreement)
-            Decision.ask(session, case.id, DecisionKind.LAPSED, agreement.lapsed_key, at, **facts)
+            Decision.ask(session, questions.lapsed(agreement, at))
         elif agreement.signed_at is not None and settings().countersign == "operator":
-            facts = {"agreement_id": agreement.id, "signer": agreement.signer}
-            Decision.ask(session, case.id, DecisionKind.COUNTERSIGN, agreement.countersign_key, at, **facts)
+            Decision.ask(session, questions.countersign(agreement, at))
         case.wait(StepName.AGREEMENT, Party.OPERATOR, at)
         Reminder.end(session, StepName.AGREEMENT, at, case=case.id)
 
@@ -263,8 +262,7 @@ def _ask_to_sign(session: Session, case: Onboarding, agreement: Agreement) -> No
 
 def _ask_about_refusal(session: Session, case: Onboarding, agreement: Agreement) -> None:
     signer, at = asked_to_sign(session, case, agreement), now()
-    facts = {"agreement_id": agreement.id, "signer": signer.name, "reason": agreement.decline_reason}
-    if not Decision.ask(session, case.id, DecisionKind.DECLINED, f"declined:{agreement.id}", at, **facts):
+    if not Decision.ask(session, questions.declined(agreement, at, signer=signer)):
         return
     readers, head = [None, *_who_handed_over(session, signer)], letterhead(session, case.firm)
     mails = [letters.agreement_declined(case, to, head, at, version=agreement, signer=signer) for to in readers]
@@ -348,7 +346,7 @@ def send_anew(session: Session, case: Onboarding, person: Person, **where: str) 
         return  # Asked for twice: the new version is there.
     if agreement.expire(at):
         _record_expiry(session, case, agreement)
-    Decision.ask(session, case.id, DecisionKind.LAPSED, agreement.lapsed_key, at, **_lapse(agreement))
+    Decision.ask(session, questions.lapsed(agreement, at))
     question = Decision.by_key(session, agreement.lapsed_key)
     if question is None or question.verdict not in {None, Verdict.RESEND}:
         raise BeingDiscussed
@@ -358,12 +356,6 @@ def send_anew(session: Session, case: Onboarding, person: Person, **where: str) 
         facts: Facts = {"version": agreement.version, "sha256": sha256_of(session, agreement), **where}
         record(session, case.id, at, "agreement.asked_anew", person.email, **facts)
         case.touch(at)
-
-
-def _lapse(agreement: Agreement) -> Facts:
-    """What an operator is told of an agreement that can no longer be signed."""
-    why = "expired" if agreement.expired_at is not None else "withdrawn"
-    return {"agreement_id": agreement.id, "why": why, "reason": agreement.withdraw_reason or ""}
 
 
 def agreement_data(session: Session, case: Onboarding, version: int, texts: Texts) -> AgreementData:

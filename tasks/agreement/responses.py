@@ -4,10 +4,11 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
+from models import questions
 from models.agreement import Agreement, SignedHow, close_questions
 from models.audit import Actor, record
 from models.db import reading, transaction
-from models.decision import Decision, DecisionKind
+from models.decision import Decision
 from models.document import Document
 from models.errors import NotFound
 from models.firm import Firm
@@ -120,15 +121,13 @@ def _upload(token: str, content: bytes, name: str, *, ip: str, agent: str) -> in
             return case.id  # The same file is being looked at.
         agreement.uploaded_id = document.id
         close_questions(session, case.id, at)  # About the copy that this one replaces.
-        told = {"document_id": document.id, "original_id": agreement.document_id, **returned.facts}
-        trail = {"version": agreement.version, "sha256": document.sha256, "ip": ip, "agent": agent[:300], **told}
+        trail = {"version": agreement.version, "sha256": document.sha256, "ip": ip, "agent": agent[:300]}
+        trail |= {"document_id": document.id, "original_id": agreement.document_id, **returned.facts}
         record(session, case.id, at, "agreement.uploaded", person, **trail)
         if returned.counts:
             return keep_signature(session, case, returned.signer, SignedHow.UPLOAD, person, ip=ip, agent=agent)
-        key = f"signed_copy:{agreement.id}:{at.isoformat()}"
-        told |= {"agreement_id": agreement.id, "name": document.name, "signer": person.name}
-        told["arrived_at"] = at.isoformat()
-        Decision.ask(session, case.id, DecisionKind.SIGNED_COPY, key, at, **told)
+        question = questions.signed_copy(agreement, at, document=document, sender=person, findings=returned.facts)
+        Decision.ask(session, question)
         case.touch(at)
         return case.id
 

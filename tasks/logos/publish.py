@@ -5,6 +5,7 @@ from datetime import timedelta
 
 from sqlalchemy.orm import Session, undefer
 
+from models import questions
 from models.audit import evidence, record
 from models.db import Facts, reading, transaction
 from models.decision import Decision, DecisionKind, Verdict
@@ -15,6 +16,7 @@ from models.logo import Logo, LogoChoiceMissing, LogoChosen, LogoPermission, Log
 from models.mail.outbox import Outgoing
 from models.onboarding import Onboarding, Party, Standing, StepName
 from models.people.person import Person, Role
+from models.questions import Evidence, Picture
 from models.reminders.reminder import Reminder
 from models.request import WebsiteMissing
 from models.text import fitting, one_line
@@ -150,12 +152,11 @@ def _take_or_ask(session: Session, case: Onboarding, permission: LogoPermission,
         keep_logo(session, case, first.logo, LogoSource.WEBSITE, address, permission, "provision")
         return
     candidates = [_told(session, number, one, permission) for number, one in enumerate(proposals, start=1)]
-    facts = {"permission_id": permission.id, "website": permission.website, "candidates": candidates}
-    Decision.ask(session, case.id, DecisionKind.LOGO, _key(permission), now(), **facts)
+    Decision.ask(session, questions.logo(case, now(), permission=permission, candidates=candidates))
 
 
-def _told(session: Session, number: int, one: _Proposal, permission: LogoPermission) -> Facts:
-    """A proposal as the facts of a decision; its pictures are kept as documents."""
+def _told(session: Session, number: int, one: _Proposal, permission: LogoPermission) -> Picture:
+    """A proposal as it is put before somebody; its pictures are kept as documents."""
     versions = {"png": one.logo.png, "png_light": one.logo.png_light, "png_dark": one.logo.png_dark}
     documents = {
         name: Document.keep(session, content, f"logo-{number}.png", "image/png").id
@@ -164,18 +165,17 @@ def _told(session: Session, number: int, one: _Proposal, permission: LogoPermiss
     }
     if one.logo.svg is not None:
         documents["svg"] = Document.keep(session, one.logo.svg.encode(), f"logo-{number}.svg", "image/svg+xml").id
-    return {
-        "number": number,
-        "address": _address(one.candidate, permission),
-        "confidence": one.candidate.confidence,
-        "reasons": [
-            {"sign": each.sign.value, "points": each.points, "detail": each.detail} for each in one.candidate.reasons
-        ],
-        "width": one.logo.width,
-        "height": one.logo.height,
-        "report": one.logo.report.to_json(),
-        "documents": documents,
-    }
+    reasons = one.candidate.reasons
+    return Picture(
+        number=number,
+        address=_address(one.candidate, permission),
+        confidence=one.candidate.confidence,
+        reasons=[Evidence(sign=each.sign.value, points=each.points, detail=each.detail) for each in reasons],
+        width=one.logo.width,
+        height=one.logo.height,
+        report=one.logo.report.to_json(),
+        documents=documents,
+    )
 
 
 def _address(candidate: Candidate, permission: LogoPermission) -> str:
@@ -183,13 +183,9 @@ def _address(candidate: Candidate, permission: LogoPermission) -> str:
     return candidate.source if candidate.kind is Kind.URL else permission.website
 
 
-def _key(permission: LogoPermission) -> str:
-    return f"logo:{permission.id}"
-
-
 def _question(session: Session, permission: LogoPermission | None) -> Decision | None:
     """The open question which picture it is."""
-    asked = Decision.by_key(session, _key(permission)) if permission is not None else None
+    asked = Decision.by_key(session, questions.logo_key(permission)) if permission is not None else None
     return asked if asked is not None and asked.verdict is None else None
 
 

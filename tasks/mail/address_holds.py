@@ -5,6 +5,7 @@ from datetime import datetime
 from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
 
+from models import questions
 from models.agreement import Agreement
 from models.audit import record
 from models.db import Facts, transaction
@@ -13,6 +14,7 @@ from models.mail.outbox import Outgoing
 from models.onboarding import Onboarding
 from models.people.mail_address import email_address
 from models.people.person import Person, Role
+from models.questions import HoldReason
 from models.time.clock import now
 
 ACTS = {"bounced": "mail.bounced", "complaint": "mail.complained", "not_me": "person.not_me"}
@@ -62,7 +64,7 @@ def bounced(session: Session, mail: Outgoing, fault: str, at: datetime) -> None:
     hold(session, mail, fault, at, "bounced")
 
 
-def hold(session: Session, mail: Outgoing, fault: str, at: datetime, reason: str) -> None:
+def hold(session: Session, mail: Outgoing, fault: str, at: datetime, reason: HoldReason) -> None:
     """Hold further mail to whom this one went, for this *reason*, until an operator has dealt with the address."""
     if mail.person_id is None or mail.onboarding_id is None:
         return
@@ -72,18 +74,18 @@ def hold(session: Session, mail: Outgoing, fault: str, at: datetime, reason: str
     hold_person(session, mail.onboarding_id, person, at, reason, fault)
 
 
-def hold_person(session: Session, case_id: int, person: Person, at: datetime, reason: str, fault: str = "") -> None:
+def hold_person(
+    session: Session, case_id: int, person: Person, at: datetime, reason: HoldReason, fault: str = ""
+) -> None:
     """Write to this person no more until an operator has dealt with the address; one question asks for it.
 
     In a case that was stopped nobody is asked: ``ask_for_addresses`` does it when the case goes on.
     """
-    Onboarding.get(session, case_id)  # One after the other: the audit trail has an order.
+    case = Onboarding.get(session, case_id)  # One after the other: the audit trail has an order.
     person.bounced_at = person.bounced_at or at
     if Decision.about(session, case_id, person.id, DecisionKind.BAD_ADDRESS):
         return
-    key = f"{DecisionKind.BAD_ADDRESS}:{person.id}:{at.isoformat()}"
-    facts = {"person_id": person.id, "address": person.email, "fault": fault[:500], "reason": reason}
-    if Decision.ask(session, case_id, DecisionKind.BAD_ADDRESS, key, at, **facts):
+    if Decision.ask(session, questions.bad_address(case, at, person=person, fault=fault, reason=reason)):
         record(session, case_id, at, ACTS[reason], person=person.id, fault=fault[:500])
 
 
@@ -106,9 +108,6 @@ def given_up(session: Session, mail: Outgoing, at: datetime) -> None:
     person = session.get(Person, mail.person_id) if mail.person_id else None
     if mail.onboarding_id is None or (person is not None and person.bounced_at is not None):
         return  # Whoever waits for a new password asks again; and about a bad address somebody is asked already.
-    Onboarding.get(session, mail.onboarding_id)  # One after the other: the audit trail has an order.
-    facts = {"mail_id": mail.id, "mail": mail.kind, "address": mail.to_address, "fault": mail.fault}
-    if Decision.ask(
-        session, mail.onboarding_id, DecisionKind.MAIL_FAILED, f"mail_failed:{mail.id}:{at.isoformat()}", at, **facts
-    ):
-        record(session, mail.onboarding_id, at, "mail.failed", mail=mail.kind, person=mail.person_id, fault=mail.fault)
+    case = Onboarding.get(session, mail.onboarding_id)  # One after the other: the audit trail has an order.
+    if Decision.ask(session, questions.mail_failed(case, at, mail=mail)):
+        record(session, case.id, at, "mail.failed", mail=mail.kind, person=mail.person_id, fault=mail.fault)

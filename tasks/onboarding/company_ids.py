@@ -2,10 +2,11 @@
 
 from sqlalchemy.orm import Session
 
+from models import questions
 from models.audit import evidence, record
 from models.company_id import CompanyIdPool
 from models.db import transaction
-from models.decision import Decision, DecisionKind
+from models.decision import Decision
 from models.mail.outbox import Outgoing
 from models.onboarding import Onboarding, Party, Standing, StepName
 from models.people.person import Person, Role
@@ -30,10 +31,9 @@ def settle_details(case_id: int) -> Standing:
             return case.standing(StepName.DETAILS)
         organiser = Person.one(session, firm.id, Role.ORGANISER)
         if firm.preferred_number is not None:
-            alternatives = CompanyIdPool.locked(session).nearest_free(session, firm.preferred_number)
-            key = f"company_id:{case.id}:{firm.preferred_number}"
-            facts = {"number": firm.preferred_number, "alternatives": alternatives}
-            Decision.ask(session, case.id, DecisionKind.COMPANY_ID, key, at, **facts)
+            number = firm.preferred_number
+            alternatives = CompanyIdPool.locked(session).nearest_free(session, number)
+            Decision.ask(session, questions.company_id(case, at, number=number, alternatives=alternatives))
             case.wait(StepName.DETAILS, Party.OPERATOR, at)
             return case.standing(StepName.DETAILS)
         if firm.company_id is None and firm.offered_numbers is None:

@@ -5,6 +5,7 @@ from datetime import date, datetime, timedelta
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from models import questions
 from models.agreement import Agreement, SignedHow, close_questions
 from models.audit import HOUSE, evidence, record
 from models.db import Facts, transaction
@@ -136,9 +137,7 @@ def _not_signed(session: Session, case: Onboarding, decision: Decision) -> None:
     """
     said = decision.answer or {}
     if decision.verdict is Verdict.TALK:
-        facts = {**decision.facts, "note": said.get("note", "")}
-        key = f"{DecisionKind.TALK}:{decision.facts['agreement_id']}"
-        Decision.ask(session, case.id, DecisionKind.TALK, key, now(), **facts)
+        Decision.ask(session, questions.talk(decision, now(), note=said.get("note", "")))
     if decision.verdict is Verdict.RESEND:
         subscription = Subscription.of(session, case.firm_id)
         before = subscription.agreed

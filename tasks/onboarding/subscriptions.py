@@ -1,7 +1,8 @@
 """Step 1: the subscription."""
 
+from models import questions
 from models.db import transaction
-from models.decision import Decision, DecisionKind
+from models.decision import Decision
 from models.onboarding import Onboarding, Party, Standing, StepName
 from models.subscription import Subscription
 from models.time.clock import now
@@ -22,6 +23,6 @@ def confirm_subscription(case_id: int) -> Standing:
         if subscription.confirmed_at is not None:
             case.finish(StepName.SUBSCRIPTION, now())
             return case.standing(StepName.SUBSCRIPTION)
-        Decision.ask(session, case.id, DecisionKind.ADVICE, f"advice:{case.id}", now(), question=subscription.question)
+        Decision.ask(session, questions.advice(case, now(), question=subscription.question))
         case.wait(StepName.SUBSCRIPTION, Party.OPERATOR, now())
         return case.standing(StepName.SUBSCRIPTION)

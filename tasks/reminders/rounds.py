@@ -10,8 +10,9 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import and_, or_, select, tuple_
 from sqlalchemy.orm import Session
 
+from models import questions
 from models.db import reading, transaction
-from models.decision import Decision, DecisionKind, silence_key
+from models.decision import Decision
 from models.firm import Firm
 from models.mail.outbox import Outgoing
 from models.onboarding import Onboarding, StepName
@@ -190,9 +191,9 @@ def _ask_to_sign(session: Session, asked: list[Turn], tasks: dict[int, list[tupl
 
 def _follow(session: Session, silent: list[_Looked], at: datetime) -> None:
     """Do what follows the last reminder: ask operators, tell organisers, or tell managers."""
-    questions = [_question(one.wait, at) for one in silent if one.rhythm.follow is Follow.OPERATOR]
-    if questions:
-        Decision.ask_each(session, questions)
+    asked = [questions.silent(one.wait, at) for one in silent if one.rhythm.follow is Follow.OPERATOR]
+    if asked:
+        Decision.ask_each(session, asked)
     undecided = [one.wait.decision_id for one in silent if one.rhythm.follow is Follow.MANAGERS]
     decisions = {one.id: one for one in session.scalars(select(Decision).where(Decision.id.in_(undecided)))}
     overdue = []
@@ -248,17 +249,6 @@ def _tell_organiser(
     mail = letters.people_silent(case, organiser, head, at, key=key, people=people)
     mail.due_at = due
     Outgoing.post(session, mail)
-
-
-def _question(wait: Reminder, at: datetime) -> Decision:
-    """Put to an operator after the last reminder."""
-    return Decision(
-        onboarding_id=wait.onboarding_id,
-        kind=DecisionKind.SILENT,
-        key=silence_key(wait, wait.since),
-        facts={"person_id": wait.person_id, "step": wait.step, "wait": wait.kind, "reminders": wait.sent},
-        opened_at=at,
-    )
 
 
 def _ask_organisers(session: Session, tasks: list[list[tuple[StepName, Turn]]]) -> None:

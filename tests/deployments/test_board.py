@@ -556,7 +556,7 @@ def test_an_operator_chooses_the_logo_from_pictures(operator):
         one = {"number": 1, "address": "http://freitag.example/1.png", "confidence": 0.424, "reasons": reasons}
         one |= {"width": 300, "height": 100, "report": report, "documents": {"png": png.id}}
         facts = {"permission_id": permission.id, "website": permission.website, "candidates": [one]}
-        Decision.ask(session, case_id, DecisionKind.LOGO, "logo:1", now(), **facts)
+        Decision.ask(session, Decision.draft(case_id, DecisionKind.LOGO, "logo:1", now(), **facts))
         picture = f"/board/cases/{case_id}/documents/{png.id}"
     decision_id = open_decision(case_id)
     page = operator.get(f"/board/cases/{case_id}")

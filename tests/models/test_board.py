@@ -270,7 +270,9 @@ def test_many_cases_take_no_more_queries_than_few():
     for number in range(45):
         case_id = opened(f"Kanzlei {number}")
         with transaction() as session:
-            Decision.ask(session, case_id, DecisionKind.ADVICE, f"advice:{case_id}", MONDAY, question="?")
+            Decision.ask(
+                session, Decision.draft(case_id, DecisionKind.ADVICE, f"advice:{case_id}", MONDAY, question="?")
+            )
     many = queries(board), queries(search), queries(open_decisions)
 
     assert few == many == (8, 8, 1)
@@ -311,8 +313,11 @@ def full_case(people=1):
                 data={},
             )
         )
-        Decision.ask(session, case_id, DecisionKind.ADVICE, "a", MONDAY, question="Was passt zu uns?")
-        Decision.ask(session, case_id, DecisionKind.SIGNED_COPY, "b", MONDAY, document_id=scan.id, signer="F. Freitag")
+        Decision.ask(session, Decision.draft(case_id, DecisionKind.ADVICE, "a", MONDAY, question="Was passt zu uns?"))
+        Decision.ask(
+            session,
+            Decision.draft(case_id, DecisionKind.SIGNED_COPY, "b", MONDAY, document_id=scan.id, signer="F. Freitag"),
+        )
         advice = Decision.by_key(session, "a")
         advice.settle("agreed", "op@provider.example", MONDAY, {"note": "Plus"})
         return case_id, document.id, scan.id, link.token

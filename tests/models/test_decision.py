@@ -14,7 +14,9 @@ NOW = datetime(2026, 3, 2, 9, tzinfo=UTC)
 def decision_id():
     case_id = opened()
     with transaction() as session:
-        Decision.ask(session, case_id, DecisionKind.DECLINED, "declined:1", NOW, reason="„zu teuer“ & mehr")
+        Decision.ask(
+            session, Decision.draft(case_id, DecisionKind.DECLINED, "declined:1", NOW, reason="„zu teuer“ & mehr")
+        )
         return Decision.by_key(session, "declined:1").id
 
 
@@ -31,7 +33,7 @@ def pending():
 def test_a_question_is_put_once(decision_id):
     with transaction() as session:
         first = Decision.get(session, decision_id)
-        assert not Decision.ask(session, first.onboarding_id, DecisionKind.DECLINED, "declined:1", NOW)
+        assert not Decision.ask(session, Decision.draft(first.onboarding_id, DecisionKind.DECLINED, "declined:1", NOW))
 
     assert pending() == [decision_id]
 

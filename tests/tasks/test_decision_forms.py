@@ -35,7 +35,9 @@ FACTS = {
 def test_what_was_refused_of_an_answer_stands_in_the_form_letter_for_letter():
     case_id = factories.opened()
     with transaction() as session:
-        Decision.ask(session, case_id, DecisionKind.ADVICE, "asked", now(), **FACTS[DecisionKind.ADVICE])
+        Decision.ask(
+            session, Decision.draft(case_id, DecisionKind.ADVICE, "asked", now(), **FACTS[DecisionKind.ADVICE])
+        )
     with reading() as session:
         asked = session.scalars(select(Decision.id)).one()
 
@@ -53,7 +55,7 @@ def test_every_kind_of_question_is_tried_here():
 def test_every_form_says_what_must_be_known_and_names_nobody(kind):
     case_id = factories.opened()
     with transaction() as session:
-        Decision.ask(session, case_id, kind, "asked", now(), **FACTS[kind])
+        Decision.ask(session, Decision.draft(case_id, kind, "asked", now(), **FACTS[kind]))
     with reading() as session:
         asked = session.scalars(select(Decision.id)).one()
 

@@ -64,7 +64,9 @@ WEDNESDAY = datetime(2026, 6, 17, 9, tzinfo=UTC)
 
 def asked(case_id, days, key="advice:1"):
     with transaction() as session:
-        Decision.ask(session, case_id, DecisionKind.ADVICE, key, now() - timedelta(days=days), question="?")
+        Decision.ask(
+            session, Decision.draft(case_id, DecisionKind.ADVICE, key, now() - timedelta(days=days), question="?")
+        )
 
 
 def test_a_manager_invites_an_operator_who_sets_a_password_and_works():

@@ -419,7 +419,7 @@ def test_questions_that_wait_for_a_mail_server_are_one_mail(clock, monkeypatch):
         with transaction() as session:
             key = f"number:{number}"
             facts = {"number": 861272, "alternatives": []}
-            Decision.ask(session, case_id, DecisionKind.COMPANY_ID, key, now(), **facts)
+            Decision.ask(session, Decision.draft(case_id, DecisionKind.COMPANY_ID, key, now(), **facts))
         operators.tell_new.fn()
         clock(minutes=15)
         delivery.deliver_outbox.fn()
@@ -649,7 +649,7 @@ def test_which_picture_is_the_logo_is_no_question_once_there_is_one():
     case_id = factories.with_organiser()
     with transaction() as session:
         facts = {"permission_id": 1, "website": "https://freitag.example", "candidates": []}
-        Decision.ask(session, case_id, DecisionKind.LOGO, "logo:1", now(), **facts)
+        Decision.ask(session, Decision.draft(case_id, DecisionKind.LOGO, "logo:1", now(), **facts))
 
     factories.give_logo(case_id)
 

@@ -686,7 +686,7 @@ def test_a_signature_told_by_another_system_closes_the_question_about_a_copy():
         row = Agreement.latest(session, case_id)
         row.uploaded_id = number
         asked = {"agreement_id": row.id, "document_id": number, "signer": "Erika Muster"}
-        Decision.ask(session, case_id, "signed_copy", "signed_copy:1", row.sent_at, **asked)
+        Decision.ask(session, Decision.draft(case_id, "signed_copy", "signed_copy:1", row.sent_at, **asked))
     company_id = case(case_id).firm.company_id
 
     responses.sign_by_notice(company_id, 1, "Erika Muster")

@@ -300,7 +300,9 @@ def test_every_column_that_repeats_what_the_trail_says_is_held_against_it_or_has
 
 def test_an_answer_that_nobody_has_given_is_found(world):
     with transaction() as session:
-        Decision.ask(session, world.open, DecisionKind.COMPANY_ID, "asked", now(), number=123456, alternatives=[])
+        Decision.ask(
+            session, Decision.draft(world.open, DecisionKind.COMPANY_ID, "asked", now(), number=123456, alternatives=[])
+        )
     assert faults() == set()
 
     forged = {"verdict": "grant", "answered_by": "chef@convent-it.example", "answered_at": now(), "answer": {}}

@@ -3,6 +3,7 @@
 import pytest
 from sqlalchemy import select
 
+from models import questions
 from models.db import reading, transaction
 from models.decision import Decision, DecisionKind, SettledOtherwise, Verdict
 from models.link import Purpose
@@ -29,10 +30,8 @@ def ask(case_id, step, role):
     with transaction() as session:
         person = Person.one(session, firm_of(case_id), role)
         wait = session.scalars(select(Reminder).where(Reminder.person_id == person.id, Reminder.step == step)).one()
-        from tasks.reminders.rounds import _question
-
         assert wait.ended_at is None
-        Decision.ask_each(session, [_question(wait, wait.since)])
+        Decision.ask(session, questions.silent(wait, wait.since))
         return session.scalars(select(Decision.id).where(Decision.kind == DecisionKind.SILENT)).one()
 
 
