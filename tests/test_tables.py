@@ -26,7 +26,7 @@ PARTIAL = {
     ("tasks.onboarding.invitations", "NAMED", "Role"): "a firm names only these",
     ("tasks.onboarding.registration", "PURPOSE_OF", "Role"): "who signs gets the link of the agreement",
     ("tasks.reminders.cadences", "_within", "Level"): "the provider's level is everybody's",
-    ("tasks.onboarding.opening", "start_case", "Role"): "a request names nobody else",
+    ("tasks.onboarding.opening", "named", "Role"): "a request names nobody else",
     ("tasks.intake.decision_forms", "ON_THE_PAGE", "DecisionKind"): "the others are told by their facts, see _told",
     ("tasks.agreement.uploaded_copy", "doubts", "Doubt"): "without any signature there are other doubts than with one",
     ("deployments.web.labels", "ANSWERS", "Verdict"): "nobody's answer has no button",

@@ -191,46 +191,55 @@ def board(
         wanted.append(Firm.line_of_business == line_of_business)
     if state is not None:
         wanted.append(_state == state.value)
-    is_open = _state == CaseState.OPEN.value
-    waiting = Step.state == StepState.WAITING
+    by_step, by_party = _counts_of_waiting(session, wanted)
+    by_trouble, overdue_cases = _counts_of_trouble(session, at, wanted)
+    if step is not None or waiting_for is not None or overdue:
+        wanted += [_is_open, _waits_so(at, step, waiting_for, overdue=overdue)]
+    if trouble is not None:
+        wanted += [_is_open, _troubles(at)[trouble]]
+    total = session.scalar(_cases(func.count()).where(*wanted)) or 0
+    pages = max(1, -(-total // size))
+    page = min(max(1, page), pages)
+    rows = lines(session, at, wanted, size, (page - 1) * size)
+    return Board(rows, total, page, pages, by_step, by_party, by_trouble, overdue_cases)
+
+
+def _counts_of_waiting(
+    session: Session, wanted: Sequence[ColumnElement[bool]]
+) -> tuple[dict[StepName, int], dict[Party, int]]:
+    """How many open cases wait in each step, and for each party."""
     cases = func.count(Onboarding.id.distinct())
     joined = (
         select(Onboarding)
         .join(Firm, Firm.id == Onboarding.firm_id)
         .join(Step, Step.onboarding_id == Onboarding.id)
-        .where(*wanted, is_open, waiting)
+        .where(*wanted, _is_open, Step.state == StepState.WAITING)
     )
     by_step, by_party = (
         {one: count for one, count in session.execute(joined.with_only_columns(column, cases).group_by(column))}  # noqa: C416  (rows are no pairs to mypy)
         for column in (Step.name, Step.waiting_for)
     )
-    troubles = _troubles(at)
-    counts = [func.sum(case((found, 1), else_=0)) for found in (*troubles.values(), _overdue(at))]
-    whole = select(*counts).select_from(Onboarding).join(Firm, Firm.id == Onboarding.firm_id).where(*wanted, is_open)
-    *by_trouble, overdue_cases = (count or 0 for count in session.execute(whole).one())
+    return {name: by_step.get(name, 0) for name in StepName}, {party: by_party.get(party, 0) for party in Party}
 
-    if step is not None or waiting_for is not None or overdue:
-        found = select(Step.id).where(Step.onboarding_id == Onboarding.id, waiting).correlate(Onboarding)
-        found = found if step is None else found.where(Step.name == step)
-        found = found if waiting_for is None else found.where(Step.waiting_for == waiting_for)
-        found = found.where(_too_long(at)) if overdue else found
-        wanted += [is_open, found.exists()]
-    if trouble is not None:
-        wanted += [is_open, troubles[trouble]]
-    total = session.scalar(_cases(func.count()).where(*wanted)) or 0
-    pages = max(1, -(-total // size))
-    page = min(max(1, page), pages)
-    rows = lines(session, at, wanted, size, (page - 1) * size)
-    return Board(
-        rows,
-        total,
-        page,
-        pages,
-        {name: by_step.get(name, 0) for name in StepName},
-        {party: by_party.get(party, 0) for party in Party},
-        dict(zip(troubles, by_trouble, strict=True)),
-        overdue_cases,
-    )
+
+def _counts_of_trouble(
+    session: Session, at: datetime, wanted: Sequence[ColumnElement[bool]]
+) -> tuple[dict[Trouble, int], int]:
+    """How many open cases have each trouble, and how many are overdue."""
+    troubles = _troubles(at)
+    counts = [func.sum(case((applies, 1), else_=0)) for applies in (*troubles.values(), _overdue(at))]
+    whole = select(*counts).select_from(Onboarding).join(Firm, Firm.id == Onboarding.firm_id).where(*wanted, _is_open)
+    *by_trouble, overdue = (count or 0 for count in session.execute(whole).one())
+    return dict(zip(troubles, by_trouble, strict=True)), overdue
+
+
+def _waits_so(at: datetime, step: StepName | None, party: Party | None, *, overdue: bool) -> ColumnElement[bool]:
+    """Cases in which this step waits, for this party; only too long if *overdue*."""
+    here = select(Step.id).where(Step.onboarding_id == Onboarding.id, Step.state == StepState.WAITING)
+    here = here if step is None else here.where(Step.name == step)
+    here = here if party is None else here.where(Step.waiting_for == party)
+    here = here.where(_too_long(at)) if overdue else here
+    return here.correlate(Onboarding).exists()
 
 
 def open_decisions(session: Session) -> list[DecisionLine]:
@@ -271,6 +280,7 @@ _state = case(
     (Onboarding.finished_at.is_not(None), CaseState.FINISHED.value),
     else_=CaseState.OPEN.value,
 )
+_is_open = _state == CaseState.OPEN.value
 
 
 def _current() -> Select[tuple[int, int]]:
@@ -335,12 +345,11 @@ def lines(session: Session, at: datetime, wanted: Sequence[ColumnElement[bool]],
         .correlate(Onboarding)
         .scalar_subquery()
     )
-    is_open = _state == CaseState.OPEN.value
     wrong = _troubles(at)
     found = session.execute(
         _cases(Onboarding.id, Onboarding.opened_at, Onboarding.attempts, _state, Firm, Step, undecided, *wrong.values())
         .where(*wanted)
-        .order_by(case((and_(is_open, _overdue(at)), 0), (is_open, 1), else_=2), Onboarding.id.desc())
+        .order_by(case((and_(_is_open, _overdue(at)), 0), (_is_open, 1), else_=2), Onboarding.id.desc())
         .limit(limit)
         .offset(offset)
     ).all()

@@ -129,8 +129,7 @@ def _send_what_is_due(case_id: int) -> bool:
 def _send(session: Session, case: Onboarding, data: AgreementData, texts: Texts, pdf: bytes) -> None:
     """Keep this version and mail it to the organiser."""
     at, organiser, before = now(), Person.organiser(session, case.firm_id), Agreement.latest(session, case.id)
-    Document.keep(session, texts.bundle, f"texts-{texts.language}.json", "application/json")
-    document = Document.keep(session, pdf, agreement_filename(data.firm_name, data.language), "application/pdf")
+    document = _keep_document(session, data, texts, pdf)
     agreement = Agreement(
         onboarding_id=case.id,
         version=1 if before is None else before.version + 1,
@@ -142,15 +141,29 @@ def _send(session: Session, case: Onboarding, data: AgreementData, texts: Texts,
     session.add(agreement)
     session.flush()
     close_questions(session, case.id, at)
-    facts: Facts = {"version": agreement.version, "sha256": document.sha256, "texts_sha256": texts.sha256}
-    facts |= {"data_sha256": agreement.data_sha256, "language": agreement.language}
-    facts["expires_at"] = agreement.expires_at.isoformat()
-    record(session, case.id, at, "agreement.sent", to=organiser.email, **facts)
-    asked_again = before.resend_asked(session) if before is not None else None
-    note = str((asked_again.answer or {}).get("note", "")) if asked_again is not None else ""
-    mail_agreement(session, [Turn(case, organiser)], note)
+    _record_sending(session, agreement, document, organiser)
+    mail_agreement(session, [Turn(case, organiser)], _note_on(session, before))
     Reminder.begin(session, case, organiser, StepName.AGREEMENT, at)
     case.wait(StepName.AGREEMENT, Party.ORGANISER, at)
+
+
+def _keep_document(session: Session, data: AgreementData, texts: Texts, pdf: bytes) -> Document:
+    """The document, kept with the texts from which it was written."""
+    Document.keep(session, texts.bundle, f"texts-{texts.language}.json", "application/json")
+    return Document.keep(session, pdf, agreement_filename(data.firm_name, data.language), "application/pdf")
+
+
+def _record_sending(session: Session, agreement: Agreement, document: Document, to: Person) -> None:
+    facts: Facts = {"version": agreement.version, "sha256": document.sha256}
+    facts |= {"texts_sha256": agreement.data["texts_sha256"], "data_sha256": agreement.data_sha256}
+    facts |= {"language": agreement.language, "expires_at": agreement.expires_at.isoformat()}
+    record(session, agreement.onboarding_id, agreement.sent_at, "agreement.sent", to=to.email, **facts)
+
+
+def _note_on(session: Session, before: Agreement | None) -> str:
+    """What an operator has said to whoever gets a version in place of the one *before*."""
+    answer = before.resend_asked(session) if before is not None else None
+    return str((answer.answer or {}).get("note", "")) if answer is not None else ""
 
 
 def _changes(before: Agreement, agreement: Agreement | None = None) -> Facts:
@@ -230,7 +243,7 @@ def _awaited(session: Session, case: Onboarding) -> Agreement | None:
 
 
 def _await(case_id: int) -> None:
-    """Ask for the signature, for a decision about it, or for one about a refusal."""
+    """Ask for the signature; once it is there, or can no longer be had, an operator says how to go on."""
     with transaction() as session:
         case, at = Onboarding.get(session, case_id), now()
         agreement = _awaited(session, case)
@@ -241,12 +254,7 @@ def _await(case_id: int) -> None:
         if agreement.is_open and not agreement.is_being_checked:
             _ask_to_sign(session, case, agreement)
             return
-        if agreement.declined_at is not None:
-            _ask_about_refusal(session, case, agreement)
-        elif agreement.expired_at is not None or agreement.withdrawn_at is not None:
-            Decision.ask(session, questions.lapsed(agreement, at))
-        elif agreement.signed_at is not None and settings().countersign == "operator":
-            Decision.ask(session, questions.countersign(agreement, at))
+        _ask_operator(session, case, agreement, at)
         case.wait(StepName.AGREEMENT, Party.OPERATOR, at)
         Reminder.end(session, StepName.AGREEMENT, at, case=case.id)
 
@@ -260,8 +268,18 @@ def _ask_to_sign(session: Session, case: Onboarding, agreement: Agreement) -> No
         Reminder.begin(session, case, signer, StepName.AGREEMENT, at)
 
 
-def _ask_about_refusal(session: Session, case: Onboarding, agreement: Agreement) -> None:
-    signer, at = asked_to_sign(session, case, agreement), now()
+def _ask_operator(session: Session, case: Onboarding, agreement: Agreement, at: datetime) -> None:
+    """Put the question that the agreement raises; about a signed copy it was put as that came."""
+    if agreement.declined_at is not None:
+        _ask_about_refusal(session, case, agreement, at)
+    elif agreement.expired_at is not None or agreement.withdrawn_at is not None:
+        Decision.ask(session, questions.lapsed(agreement, at))
+    elif agreement.signed_at is not None and settings().countersign == "operator":
+        Decision.ask(session, questions.countersign(agreement, at))
+
+
+def _ask_about_refusal(session: Session, case: Onboarding, agreement: Agreement, at: datetime) -> None:
+    signer = asked_to_sign(session, case, agreement)
     if not Decision.ask(session, questions.declined(agreement, at, signer=signer)):
         return
     readers, head = [None, *_who_handed_over(session, signer)], letterhead(session, case.firm)

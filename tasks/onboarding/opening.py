@@ -1,5 +1,7 @@
 """A case is opened: from a form, or by another system."""
 
+from datetime import datetime
+
 from pydantic import ValidationError
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -93,45 +95,18 @@ def start_case(request: OnboardingRequest, request_key: str, actor: str) -> int:
             return known
         _require_new(session, request)
         at = now()
-        firm = Firm(
-            name=firm_name(request.firm_name),
-            line_of_business=request.line_of_business,
-            business=request.business,
-            created_at=at,
-        )
-        firm.describe(
-            street=request.street,
-            postcode=request.postcode,
-            city=request.city,
-            land=request.land,
-            website=request.website,
-        )
-        session.add(firm)
-        session.flush()
+        firm = _add_firm(session, request, at)
         preferred = company_number(request.preferred_number) if request.preferred_number else None
         taken = preferred is not None and not firm.reserve(session, preferred)
         case = Onboarding.open(session, firm, request_key, at)
-        subscription = Subscription(firm_id=firm.id, question=request.question)
-        session.add(subscription)
-        if request.plan is not None and request.interval is not None:
-            subscription.confirm(request.plan, request.interval, at)
-        named: list[Person] = []
-        organiser = email_address(request.organiser.email)  # Who works there, whatever list they stand on as well.
-        for role, people in {
-            Role.ORGANISER: [request.organiser],
-            Role.CONTACT: [request.contact or request.organiser],
-            Role.CASEWORKER: [one for one in request.caseworkers if email_address(one.email) != organiser],
-        }.items():
-            named += add_people(session, firm, role, people, request)
+        subscription = _add_subscription(session, firm, request, at)
+        people = _add_people(session, firm, request)
         if request.logo_permission_by:
-            session.add(
-                LogoPermission(
-                    firm_id=firm.id, website=firm.website, granted_by=request.logo_permission_by, granted_at=at
-                )
-            )
-        asked = {"request": request.model_dump(mode="json"), "rows": evidence(firm, subscription, *named)}
-        told: dict[int, Facts] = {case.id: asked, HOUSE: {"case": case.id}}
-        record_each(session, told, at, "case.opened", actor)
+            grant = {"website": firm.website, "granted_by": request.logo_permission_by, "granted_at": at}
+            session.add(LogoPermission(firm_id=firm.id, **grant))
+        asked = {"request": request.model_dump(mode="json"), "rows": evidence(firm, subscription, *people)}
+        trails: dict[int, Facts] = {case.id: asked, HOUSE: {"case": case.id}}
+        record_each(session, trails, at, "case.opened", actor)
         if taken:
             tell_of_number(session, case, f"taken:{case.id}", preferred, granted=False)
         return case.id
@@ -148,3 +123,42 @@ def _require_new(session: Session, request: OnboardingRequest) -> None:
     for case_id, name in session.execute(theirs):
         if same_name(name, request.firm_name):
             raise CaseThere(case_id)
+
+
+def _add_firm(session: Session, request: OnboardingRequest, at: datetime) -> Firm:
+    firm = Firm(
+        name=firm_name(request.firm_name),
+        line_of_business=request.line_of_business,
+        business=request.business,
+        created_at=at,
+    )
+    firm.describe(
+        street=request.street,
+        postcode=request.postcode,
+        city=request.city,
+        land=request.land,
+        website=request.website,
+    )
+    session.add(firm)
+    session.flush()
+    return firm
+
+
+def _add_subscription(session: Session, firm: Firm, request: OnboardingRequest, at: datetime) -> Subscription:
+    """The subscription, confirmed if the request says which."""
+    subscription = Subscription(firm_id=firm.id, question=request.question)
+    session.add(subscription)
+    if request.plan is not None and request.interval is not None:
+        subscription.confirm(request.plan, request.interval, at)
+    return subscription
+
+
+def _add_people(session: Session, firm: Firm, request: OnboardingRequest) -> list[Person]:
+    """Everybody whom the request names; the organiser, who works there, is no caseworker whatever list says so."""
+    organiser = email_address(request.organiser.email)
+    named = {
+        Role.ORGANISER: [request.organiser],
+        Role.CONTACT: [request.contact or request.organiser],
+        Role.CASEWORKER: [one for one in request.caseworkers if email_address(one.email) != organiser],
+    }
+    return [person for role, people in named.items() for person in add_people(session, firm, role, people, request)]
