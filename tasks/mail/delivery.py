@@ -208,18 +208,20 @@ def _is_ours(mail: _Mail) -> bool:
         return Outgoing.is_leased(session, mail.row.id, mail.leased_until)
 
 
-LISTS = {MailKind.DECISIONS_WAIT: "questions", MailKind.PEOPLE_SILENT: "people"}
+LISTS = {MailKind.DECISIONS_WAIT: "questions", MailKind.PEOPLE_SILENT: "people", MailKind.CLIENT_ACTIVE: "clients"}
 """Mails that are gathered before they leave, and which fact lists, by id, what they tell of."""
 
 
 def _forget_what_is_over(session: Session, rows: Sequence[Outgoing]) -> None:
-    """What was decided, and who has answered, while a mail was gathered is not told any more."""
+    """What was decided, who has answered, and who has left again while a mail was gathered is not told any more."""
     listed = {kind: {one["id"] for row in rows for one in _listed(row) if row.kind is kind} for kind in LISTS}
     open_ones = select(Decision.id).where(Decision.id.in_(listed[MailKind.DECISIONS_WAIT]))
     awaited = select(Person.id).where(Person.id.in_(listed[MailKind.PEOPLE_SILENT]), Person.registered_at.is_(None))
+    active = select(Person.id).where(Person.id.in_(listed[MailKind.CLIENT_ACTIVE]))
     true = {
         MailKind.DECISIONS_WAIT: open_ones.where(Decision.answered_at.is_(None)),
         MailKind.PEOPLE_SILENT: awaited.where(Person.withdrawn_at.is_(None)),
+        MailKind.CLIENT_ACTIVE: active.where(Person.withdrawn_at.is_(None)),
     }
     left = {kind: set(session.scalars(true[kind])) if ids else set() for kind, ids in listed.items()}
     for row in rows:
@@ -254,7 +256,8 @@ def _deliver(mail: _Mail, server: "_Connection") -> _Verdict:
 
 def _useless(mail: _Mail) -> _Verdict | None:
     """Why this mail should not leave, if so."""
-    nobody_left = mail.row.kind in LISTS and mail.row.facts.get(LISTS[mail.row.kind]) == []
+    facts = mail.row.facts
+    nobody_left = mail.row.kind in LISTS and facts.get(LISTS[mail.row.kind]) == [] and not facts.get("more")
     if nobody_left or (mail.link is not None and mail.link.used_at is not None):
         return _Verdict(Outcome.DROPPED, "goal reached")
     if mail.link is not None and mail.person is not None and mail.person.email != mail.row.to_address:

@@ -291,13 +291,20 @@ def firm_changed(
     return _draft(MailKind.FIRM_CHANGED, key, case, to, head, at, who=who, changes=changes, path=path)
 
 
-def client_active(case: Onboarding, to: Person, head: Letterhead, at: datetime, *, client: Person) -> Outgoing:
+class ActiveClient(TypedDict):
+    """Somebody who has accepted the invitation."""
+
+    id: int
+    name: str
+
+
+def client_active(case: Onboarding, to: Person, head: Letterhead, at: datetime, *, client: ActiveClient) -> Outgoing:
     """To the organiser and each caseworker, gathered: this *client*, and who follows, is active.
 
     *more* of its facts counts the clients who have no place among the names.
     """
-    key, path = f"client_active:{client.id}:{to.id}", f"/firm/{case.firm_id}/clients"
-    return _draft(MailKind.CLIENT_ACTIVE, key, case, to, head, at, clients=[client.name], more=0, path=path)
+    key, path = f"client_active:{client['id']}:{to.id}:{at.isoformat()}", f"/firm/{case.firm_id}/clients"
+    return _draft(MailKind.CLIENT_ACTIVE, key, case, to, head, at, clients=[client], more=0, path=path)
 
 
 class AccessChange(StrEnum):

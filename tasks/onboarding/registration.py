@@ -290,18 +290,18 @@ def _tell_staff(session: Session, case: Onboarding, client: Person) -> None:
     staff = {one.email: one for one in people if one.registered_at is not None and one.paused_at is None}
     here = Outgoing.onboarding_id == case.id
     waiting = Outgoing.gathering(session, MailKind.CLIENT_ACTIVE, staff, at, here)
-    fresh = []
+    active, fresh = letters.ActiveClient(id=client.id, name=client.name), []
     for address, reader in staff.items():
         if address in waiting:
-            _name_as_well(waiting[address], client)
+            _name_as_well(waiting[address], active)
         else:
-            fresh.append(letters.client_active(case, reader, head, at, client=client))
+            fresh.append(letters.client_active(case, reader, head, at, client=active))
     Outgoing.post_gathering(session, fresh, at, HOUR)
 
 
-def _name_as_well(mail: Outgoing, client: Person) -> None:
+def _name_as_well(mail: Outgoing, client: letters.ActiveClient) -> None:
     clients, more = mail.facts["clients"], mail.facts["more"]
-    longer = {"clients": [*clients, client.name]} if len(clients) < CLIENTS_NAMED else {"more": more + 1}
+    longer = {"clients": [*clients, client]} if len(clients) < CLIENTS_NAMED else {"more": more + 1}
     mail.facts = {**mail.facts, **longer}
 
 

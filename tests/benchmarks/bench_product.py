@@ -87,7 +87,13 @@ def test_mails_leave_nearly_as_fast_as_the_server_takes_them(monkeypatch):
     case_id, count = factories.opened(), 500
     with reading() as session:
         organiser = Person.one(session, factories.firm_of(case_id), Role.ORGANISER)
-    facts = {"firm": "Freitag & Kollegen", "company_id": 861272, "logo": False, "clients": ["Max Beispiel"], "more": 0}
+    facts = {
+        "firm": "Freitag & Kollegen",
+        "company_id": 861272,
+        "logo": False,
+        "clients": [{"name": "Max Beispiel"}],
+        "more": 0,
+    }
     with transaction() as session:
         for number in range(count):
             mail = Outgoing.draft(MailKind.CLIENT_ACTIVE, f"bench:{number}", organiser, now(), **facts)

@@ -210,6 +210,6 @@ def test_mails_of_before_about_a_client_or_a_lapse_are_read_as_those_of_now(noth
 
     with Session(engine(nothing)) as session:
         active, lapsed = session.scalars(select(Outgoing).order_by(Outgoing.id)).all()
-    assert (active.facts["clients"], active.facts["more"]) == (["Max"], 0)
+    assert (active.facts["clients"], active.facts["more"]) == ([{"name": "Max"}], 0)
     assert (lapsed.kind, [one["firm"] for one in lapsed.facts["questions"]]) == ("decisions_wait", ["Kanzlei"])
     assert all(write(mail)["Subject"] for mail in (active, lapsed))

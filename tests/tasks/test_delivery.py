@@ -155,7 +155,7 @@ def post(count: int = 1, **changes) -> list[int]:
                         "firm": "Kanzlei Freitag",
                         "company_id": None,
                         "logo": False,
-                        "clients": [f"Max {number}"],
+                        "clients": [{"name": f"Max {number}"}],
                         "more": 0,
                     },
                     "created_at": now(),
@@ -837,7 +837,13 @@ def plain_server(monkeypatch):
 
 def test_letters_beyond_ascii_before_the_at_go_to_a_server_that_offers_it_headers_included(wide_server):
     case_id, person_id = case()
-    facts = {"firm": "Bäckerei Öhlschläger", "company_id": None, "logo": False, "clients": ["Zoë " * 30], "more": 0}
+    facts = {
+        "firm": "Bäckerei Öhlschläger",
+        "company_id": None,
+        "logo": False,
+        "clients": [{"name": "Zoë " * 30}],
+        "more": 0,
+    }
     post(to_address=JOERG, to_name="Jörg Grünwald", onboarding_id=case_id, person_id=person_id, facts=facts)
 
     assert deliver_due() == Delivered(delivered=1)
@@ -887,7 +893,7 @@ def test_our_own_address_may_have_an_umlaut_domain(mail_server, monkeypatch, add
     monkeypatch.setenv("PROVISION_PROVIDER_EMAIL", address)
     settings.cache_clear()
     with transaction() as session:
-        facts = {"firm": "F", "company_id": None, "logo": False, "clients": ["M"], "more": 0}
+        facts = {"firm": "F", "company_id": None, "logo": False, "clients": [{"name": "M"}], "more": 0}
         Outgoing.post(session, Outgoing.draft(MailKind.CLIENT_ACTIVE, "a", None, now(), **facts))
 
     assert deliver_due() == Delivered(delivered=1)

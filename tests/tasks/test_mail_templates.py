@@ -88,7 +88,10 @@ CASES = [
     ("logo_found", {"website": "https://www.freitag.example/", "path": "/firm/1/logo"}),
     *[("invitation", {"message": "Guten Tag!", "invited_by": "e@freitag.example", "count": n}) for n in range(4)],
     *[
-        ("client_active", {"clients": [f"Max {number}" for number in range(names)], "more": more})
+        (
+            "client_active",
+            {"clients": [{"id": number, "name": f"Max {number}"} for number in range(names)], "more": more},
+        )
         for names, more in ((1, 0), (2, 0), (20, 1), (20, 80))
     ],
     ("case_taken_up", {"path": "/firm/1"}),
@@ -368,7 +371,7 @@ def test_the_personal_message_is_plain_text():
     ],
 )
 def test_people_are_greeted_by_the_name_that_is_known(name, form, greeting):
-    sent = mail("client_active", {"clients": ["Max"], "more": 0}, "de", form, to_name=name)
+    sent = mail("client_active", {"clients": [{"id": 1, "name": "Max"}], "more": 0}, "de", form, to_name=name)
 
     assert sent.text.startswith(greeting)
 
@@ -381,7 +384,7 @@ def test_the_digest_names_every_party_that_is_waited_for():
 
 
 def test_headers_mark_the_mail_as_sent_by_a_program():
-    message = mail("client_active", {"clients": ["Max"], "more": 0}).message
+    message = mail("client_active", {"clients": [{"id": 1, "name": "Max"}], "more": 0}).message
 
     assert message["Message-ID"] == "<1234@convent-it.example>"
     assert message["Auto-Submitted"] == "auto-generated"
@@ -430,7 +433,7 @@ def test_no_name_can_break_out_of_a_header(name, firm):
 
 @pytest.mark.parametrize("name", ['Müller & "Söhne", GmbH', "Evil\r\nBcc: all@elsewhere.example", "日本 <x@y.example>"])
 def test_strange_names_arrive_as_they_are_on_one_line(name):
-    message = mail("client_active", {"clients": ["Max"], "more": 0}, to_name=name).message
+    message = mail("client_active", {"clients": [{"id": 1, "name": "Max"}], "more": 0}, to_name=name).message
 
     (to,) = message["To"].addresses
     assert to.display_name == " ".join(name.split())
@@ -452,7 +455,9 @@ def test_an_encoded_word_that_somebody_types_is_text_in_every_header():
 
 
 def test_an_address_with_umlauts_in_its_domain_is_written_as_mail_servers_take_it():
-    message = mail("client_active", {"clients": ["Max"], "more": 0}, to_address="info@müller.example").message
+    message = mail(
+        "client_active", {"clients": [{"id": 1, "name": "Max"}], "more": 0}, to_address="info@müller.example"
+    ).message
 
     (to,) = message["To"].addresses
     assert to.addr_spec == "info@xn--mller-kva.example"

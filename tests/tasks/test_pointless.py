@@ -385,6 +385,17 @@ def test_people_who_have_answered_are_not_told_of_as_silent(clock, leaving):
     assert MailKind.PEOPLE_SILENT not in kinds
 
 
+def test_a_client_who_has_left_again_is_not_told_of_as_active(clock, leaving):
+    factories.with_client()
+    factories.registered(MAX, Purpose.ACTIVATE)
+    with reading() as session:
+        client = session.scalars(select(Person).where(Person.email == MAX)).one()
+    membership.withdraw(client.id, ERIKA)
+    clock(minutes=11)
+
+    assert MailKind.CLIENT_ACTIVE not in [kind for kind, _ in leaving()]
+
+
 def test_what_a_stopped_case_asks_or_promises_does_not_leave(leaving):
     case_id = factories.with_organiser(preferred_number="861272")
     leaving()

@@ -25,11 +25,11 @@ def _rewrite(kind: str, new: str, changed) -> None:
 
 
 def _together(facts: dict) -> dict:
-    return {**facts, "clients": [facts["client"]], "more": 0}
+    return {**facts, "clients": [{"name": facts["client"]}], "more": 0}
 
 
 def _alone(facts: dict) -> dict:
-    return {**facts, "client": (facts["clients"] or [""])[0]}
+    return {**facts, "client": facts["clients"][0]["name"] if facts["clients"] else ""}
 
 
 def _as_question(facts: dict) -> dict:
