@@ -8,8 +8,9 @@ from PIL import Image, ImageDraw
 from sqlalchemy import select
 
 from models.agreement import Agreement
+from models.audit import trail
 from models.code import Code
-from models.db import Base, reading, transaction
+from models.db import Base, Facts, reading, transaction
 from models.decision import Decision, DecisionKind
 from models.link import Link, Purpose
 from models.mail.outbox import Outgoing
@@ -226,6 +227,35 @@ def outbox(kind: str | None = None) -> list[str]:
     with transaction() as session:
         rows = session.scalars(select(Outgoing).order_by(Outgoing.id)).all()
     return [row.key for row in rows if kind is None or row.kind == kind]
+
+
+def acts(case_id: int) -> list[str]:
+    """What the trail of a case says was done, in order."""
+    with reading() as session:
+        return [entry.action for entry in trail(session, case_id)]
+
+
+def told_by(case_id: int, action: str) -> list[Facts]:
+    """The facts of each such act."""
+    with reading() as session:
+        return [entry.facts for entry in trail(session, case_id) if entry.action == action]
+
+
+def questions(case_id: int) -> list[str]:
+    """The kinds of the open questions about a case."""
+    with reading() as session:
+        return [question.kind.value for question in Decision.pending(session, case_id)]
+
+
+def mails(kind: str) -> list[Outgoing]:
+    """All of this kind, the oldest first."""
+    with reading() as session:
+        return list(session.scalars(select(Outgoing).where(Outgoing.kind == kind).order_by(Outgoing.id)))
+
+
+def person_of(case_id: int, role: Role) -> Person | None:
+    with reading() as session:
+        return Person.one(session, firm_of(case_id), role)
 
 
 def standing(case_id: int) -> dict[str, str]:

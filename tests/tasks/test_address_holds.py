@@ -4,7 +4,6 @@ import pytest
 from sqlalchemy import select
 
 from models.db import reading
-from models.decision import Decision
 from models.link import LinkReplaced, LinkUsed, Purpose
 from models.mail.outbox import Outgoing
 from models.people.mail_address import AddressInvalid
@@ -13,7 +12,7 @@ from tasks.mail.address_holds import note_bounce
 from tasks.onboarding import registration
 from tasks.people.addresses import AddressTaken
 from tasks.people.naming import WorksThereAlready
-from tests.factories import advance, at_once, countersigned, decide, opened, token, with_organiser
+from tests.factories import advance, at_once, countersigned, decide, mails, opened, questions, token, with_organiser
 
 ERIKA = "erika@freitag.example"
 NEW = "erika.muster@freitag.example"
@@ -26,28 +25,18 @@ def case_id():
     return made
 
 
-def mails(kind="register"):
-    with reading() as session:
-        return session.scalars(select(Outgoing).where(Outgoing.kind == kind).order_by(Outgoing.id)).all()
-
-
 def locked(asked):
     """The tables whose rows were locked, in order."""
     return [re.search(r"FROM (\w+)", one)[1] for one in asked if re.search(r"FOR (NO KEY )?UPDATE", one)]
 
 
-def questions(case_id):
-    with reading() as session:
-        return [decision.kind.value for decision in Decision.pending(session, case_id)]
-
-
 def test_a_hard_bounce_asks_an_operator_once_however_often_it_is_told(case_id):
-    said = {"message_id": mails()[0].message_id, "kind": "hard", "diagnostic": "550 5.1.1 unknown „ü“"}
+    said = {"message_id": mails("register")[0].message_id, "kind": "hard", "diagnostic": "550 5.1.1 unknown „ü“"}
 
     assert [note_bounce(said) for _ in range(3)] == [[case_id]] * 3
 
     assert questions(case_id) == ["bad_address"]
-    (mail,) = mails()
+    (mail,) = mails("register")
     assert (mail.due_at, mail.fault) == (None, said["diagnostic"])
 
 
@@ -55,7 +44,7 @@ def test_a_case_is_locked_before_its_mails(case_id, product, statements):
     if product != "postgresql":
         pytest.skip("SQLite lets one writer in at a time")
     with statements() as asked:
-        note_bounce({"message_id": mails()[0].message_id, "kind": "hard"})
+        note_bounce({"message_id": mails("register")[0].message_id, "kind": "hard"})
 
     assert locked(asked)[:2] == ["onboardings", "outbox"]
 
@@ -80,7 +69,7 @@ def test_a_corrected_address_gets_the_mail_with_a_new_link_and_the_old_one_is_de
 
     decide(case_id, "correct", address=f" {NEW.upper()} ")
 
-    (mail,) = mails()
+    (mail,) = mails("register")
     assert mail.to_address == NEW
     assert mail.due_at is not None
     with pytest.raises(LinkReplaced):
@@ -100,13 +89,13 @@ def test_an_old_bounce_told_late_does_not_hold_the_corrected_address(case_id):
 
 
 def test_what_is_told_late_of_a_mail_does_not_concern_the_one_addressed_anew(case_id):
-    old = mails()[0].message_id
+    old = mails("register")[0].message_id
     note_bounce({"address": ERIKA, "kind": "hard"})
     decide(case_id, "correct", address=NEW)
 
     assert note_bounce({"message_id": old, "kind": "hard", "diagnostic": "550 5.1.1 unknown"}) == []
 
-    (mail,) = mails()
+    (mail,) = mails("register")
     assert (mail.failed_at, mail.fault) == (None, None)
     assert mail.due_at is not None
 

@@ -1,13 +1,12 @@
 import pytest
 
 from models.agreement import SignedAlready
-from models.audit import trail
 from models.db import reading
 from models.decision import Decision
 from models.firm import BusinessMissing, FirmNameMissing, LineOfBusiness
 from models.link import LinkReplaced, Purpose
 from models.people.mail_address import AddressInvalid
-from models.people.person import Person, Role
+from models.people.person import Role
 from models.request import Named, named
 from tasks.agreement import lifecycle
 from tasks.mail.address_holds import note_bounce
@@ -30,25 +29,17 @@ from tests.factories import (
     firm_of,
     opened,
     outbox,
+    person_of,
     registered,
     signed,
     standing,
     token,
+    told_by,
     with_organiser,
 )
 
 ERIKA, PAULA, BOARD = "erika@freitag.example", "paula@freitag.example", "operator@convent-it.example"
 TAX = {"line_of_business": LineOfBusiness.TAX, "business": ""}
-
-
-def acts(case_id, action):
-    with reading() as session:
-        return [entry.facts for entry in trail(session, case_id) if entry.action == action]
-
-
-def person(case_id, role):
-    with reading() as session:
-        return Person.one(session, firm_of(case_id), role)
 
 
 def test_the_firm_corrects_its_name_and_line_of_business_before_the_agreement_is_sent_and_it_says_so():
@@ -58,7 +49,7 @@ def test_the_firm_corrects_its_name_and_line_of_business_before_the_agreement_is
     for _ in range(2):
         correct_firm(firm_of(case_id), ERIKA, name=" Steuerbüro  Freitag & Töchter ", **TAX)
 
-    (entry,) = acts(case_id, "firm.corrected")
+    (entry,) = told_by(case_id, "firm.corrected")
     assert entry["before"]["name"] == "Anwaltskanzlei Freitag & Kollegen"
     assert entry["after"] == {"name": "Steuerbüro Freitag & Töchter", "line_of_business": "tax", "business": ""}
     registered()
@@ -77,7 +68,7 @@ def test_what_cannot_be_is_refused_and_changes_nothing():
         named("Paula Berg", "")
 
     assert case(case_id).firm.name == "Anwaltskanzlei Freitag & Kollegen"
-    assert acts(case_id, "firm.corrected") == []
+    assert told_by(case_id, "firm.corrected") == []
 
 
 def test_once_the_agreement_is_sent_only_an_operator_corrects():
@@ -93,7 +84,7 @@ def test_once_the_agreement_is_sent_only_an_operator_corrects():
     correct_contact(firm_of(case_id), BOARD, paula, as_operator=True)
     lifecycle.withdraw(case_id, "Falscher Name", BOARD)
     correct_firm(firm_of(case_id), BOARD, name="Neu", **TAX, as_operator=True)
-    assert (case(case_id).firm.name, person(case_id, Role.CONTACT).email) == ("Neu", PAULA)
+    assert (case(case_id).firm.name, person_of(case_id, Role.CONTACT).email) == ("Neu", PAULA)
 
 
 def test_what_is_signed_stays():
@@ -112,7 +103,7 @@ def test_another_contact_person_is_welcomed_once_and_both_names_are_kept():
     advance(case_id)
 
     assert len(outbox("welcome")) == 1
-    (entry,) = acts(case_id, "contact.named")
+    (entry,) = told_by(case_id, "contact.named")
     assert (entry["before"]["email"], entry["after"]["email"]) == (ERIKA, PAULA)
 
 
@@ -131,10 +122,10 @@ def test_another_organiser_gets_a_link_and_the_one_sent_before_opens_nothing():
     with reading() as session:
         assert Decision.pending(session, case_id) == []
     assert len(outbox("register")) == 2
-    (entry,) = acts(case_id, "organiser.named")
+    (entry,) = told_by(case_id, "organiser.named")
     assert entry["before"] == {"name": "Erika Muster", "email": ERIKA}
     assert entry["after"] == {"name": "Paula Berg", "email": PAULA}
-    assert person(case_id, Role.CONTACT).email == PAULA  # As the one before was.
+    assert person_of(case_id, Role.CONTACT).email == PAULA  # As the one before was.
     registered(PAULA)
     advance(case_id)
     assert standing(case_id)["organiser"] == "done"
@@ -154,10 +145,10 @@ def test_who_is_made_organiser_is_not_invited_as_a_caseworker_as_well(act):
     if act == "named":
         correct_organiser(firm_of(case_id), BOARD, Named(name="Carl Berg", email="carl@freitag.example"))
     else:
-        correct_address(case_id, person(case_id, Role.ORGANISER).id, "carl@freitag.example", BOARD)
+        correct_address(case_id, person_of(case_id, Role.ORGANISER).id, "carl@freitag.example", BOARD)
 
-    assert person(case_id, Role.CASEWORKER) is None
-    assert person(case_id, Role.ORGANISER).email == "carl@freitag.example"
+    assert person_of(case_id, Role.CASEWORKER) is None
+    assert person_of(case_id, Role.ORGANISER).email == "carl@freitag.example"
 
 
 def test_a_firm_that_names_ever_other_contact_persons_is_stopped_for_a_day(clock):

@@ -32,6 +32,7 @@ from tasks.onboarding.invitations import (
 )
 from tasks.people.membership import withdraw
 from tests.factories import (
+    acts,
     advance,
     case,
     countersigned,
@@ -58,11 +59,6 @@ def people(count, start=0):
 def person(email, role=Role.CLIENT):
     with reading() as session:
         return session.scalars(select(Person).where(Person.email == email, Person.role == role)).one()
-
-
-def acts(case_id):
-    with reading() as session:
-        return [entry.action for entry in trail(session, case_id)]
 
 
 def test_nobody_but_the_organiser_is_invited_before_the_agreement_is_countersigned():

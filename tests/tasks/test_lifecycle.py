@@ -29,6 +29,7 @@ from tasks.onboarding.decision_effects import answer_decision
 from tests import factories
 from tests.factories import (
     FROM,
+    acts,
     advance,
     agreement,
     at_once,
@@ -38,6 +39,7 @@ from tests.factories import (
     everything,
     opened,
     outbox,
+    questions,
     registered,
     signed,
     standing,
@@ -60,16 +62,6 @@ def sign(name="Erika Muster"):
 
 def upload(content, name="Vertrag – Müller & Söhne.pdf"):
     return responses.upload(link(), content, name, ip="127.0.0.1", agent="x")
-
-
-def questions(case_id):
-    with reading() as session:
-        return [decision.kind.value for decision in Decision.pending(session, case_id)]
-
-
-def acts(case_id):
-    with reading() as session:
-        return [entry.action for entry in trail(session, case_id)]
 
 
 def test_there_is_no_agreement_before_the_organiser_has_an_account():

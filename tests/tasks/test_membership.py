@@ -1,7 +1,6 @@
 import pytest
 from sqlalchemy import select
 
-from models.audit import trail
 from models.db import reading, transaction
 from models.link import LinkUsed, Purpose
 from models.mail.outbox import Outgoing
@@ -14,6 +13,7 @@ from tasks.people import sessions
 from tasks.people.membership import RESUMED_A_DAY, Needed, NotActive, ResumedOften, pause, resume, withdraw
 from tests.factories import (
     PASSWORD,
+    acts,
     advance,
     countersigned,
     firm_of,
@@ -33,11 +33,6 @@ STAFF = [{"name": "Jan Klein", "email": JAN}, {"name": "Ute Groß", "email": UTE
 def person(email, role=Role.CASEWORKER):
     with reading() as session:
         return session.scalars(select(Person).where(Person.email == email, Person.role == role)).one()
-
-
-def acts(case_id):
-    with reading() as session:
-        return [entry.action for entry in trail(session, case_id)]
 
 
 def told(email):

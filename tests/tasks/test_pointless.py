@@ -28,7 +28,7 @@ from tasks.people import addresses, membership, operators
 from tasks.people.naming import WorksThereAlready
 from tasks.reminders import cadences, rounds, snooze, waits
 from tests import factories
-from tests.factories import FROM, firm_of
+from tests.factories import FROM, firm_of, questions
 from tests.signing import scanned
 
 OPERATOR, ERIKA, KONRAD = "operator@convent-it.example", "erika@freitag.example", "konrad@freitag.example"
@@ -60,11 +60,6 @@ def leaving(monkeypatch):
             return [(row.kind, row.to_address) for row in rows]
 
     return all_that_leaves
-
-
-def open_questions(case_id):
-    with reading() as session:
-        return [one.kind for one in Decision.pending(session, case_id)]
 
 
 def unsent():
@@ -152,11 +147,11 @@ ENDS = {
 def test_what_becomes_of_a_mail_is_no_question_once_it_has_no_use(how):
     begin, end = ENDS[how]
     case_id = begin()
-    assert DecisionKind.MAIL_FAILED in open_questions(case_id)
+    assert DecisionKind.MAIL_FAILED in questions(case_id)
 
     end(case_id)
 
-    assert DecisionKind.MAIL_FAILED not in open_questions(case_id)
+    assert DecisionKind.MAIL_FAILED not in questions(case_id)
 
 
 def test_a_personal_link_never_goes_to_an_address_that_is_not_its_holders(leaving):
@@ -211,7 +206,7 @@ def test_once_the_signature_is_taken_back_the_other_is_not_asked_by_a_late_mail(
 def bad_address_of_signatory():
     case_id = factories.handed_over()
     note_bounce({"address": KONRAD, "kind": "hard", "diagnostic": "550 5.1.1"})
-    assert open_questions(case_id) == [DecisionKind.BAD_ADDRESS]
+    assert questions(case_id) == [DecisionKind.BAD_ADDRESS]
     return case_id
 
 
@@ -220,7 +215,7 @@ def test_the_address_of_who_is_no_longer_asked_to_sign_is_no_question():
 
     signing.take_back(link(), **FROM)
 
-    assert open_questions(case_id) == []
+    assert questions(case_id) == []
 
 
 def test_if_who_should_sign_cannot_be_written_to_an_operator_gives_the_signature_back():
@@ -229,7 +224,7 @@ def test_if_who_should_sign_cannot_be_written_to_an_operator_gives_the_signature
     factories.decide(case_id, "withdraw")
     factories.advance(case_id)
 
-    assert (factories.agreement(case_id).delegate_id, open_questions(case_id)) == (None, [])
+    assert (factories.agreement(case_id).delegate_id, questions(case_id)) == (None, [])
     assert factories.standing(case_id)["agreement"] == "waiting:organiser"
     assert (MailKind.AGREEMENT, ERIKA) in unsent()
 
@@ -239,7 +234,7 @@ def test_the_address_of_who_declined_in_the_organisers_place_is_no_question():
 
     responses.decline(link(KONRAD), "Nein", **FROM)
 
-    assert open_questions(case_id) == []
+    assert questions(case_id) == []
 
 
 def test_an_address_at_which_somebody_has_registered_elsewhere_is_no_question():
@@ -249,7 +244,7 @@ def test_an_address_at_which_somebody_has_registered_elsewhere_is_no_question():
 
     registration.registered_elsewhere(ERIKA, "idp-1", "Erika", "Muster")
 
-    assert open_questions(case_id) == []
+    assert questions(case_id) == []
     with reading() as session:
         assert Person.organiser(session, firm_of(case_id)).bounced_at is None
 
@@ -262,7 +257,7 @@ def test_who_is_not_written_to_any_longer_may_say_not_me_and_nobody_is_asked():
 
     snooze.not_me(later_token(client.id, client.email))
 
-    assert open_questions(case_id) == []
+    assert questions(case_id) == []
 
 
 # ---- a signed copy, and who signed
@@ -539,7 +534,7 @@ def bounce(email, kind="hard"):
 
 
 def address_questions(case_id):
-    return [kind for kind in open_questions(case_id) if kind is DecisionKind.BAD_ADDRESS]
+    return [kind for kind in questions(case_id) if kind is DecisionKind.BAD_ADDRESS]
 
 
 def test_an_address_that_comes_back_again_is_asked_for_again():
@@ -576,7 +571,7 @@ def test_an_address_that_fails_while_the_case_is_stopped_is_asked_for_when_it_go
     factories.advance(case_id)
     stopping.stop_case(case_id, "x", OPERATOR)
     bounce(ERIKA, kind)
-    assert open_questions(case_id) == []
+    assert questions(case_id) == []
 
     stopping.take_up(case_id, OPERATOR)
 
@@ -602,7 +597,7 @@ def test_a_failed_mail_is_no_question_when_a_fresh_one_takes_its_place():
 
     stopping.take_up(case_id, OPERATOR)
 
-    assert DecisionKind.MAIL_FAILED not in open_questions(case_id)
+    assert DecisionKind.MAIL_FAILED not in questions(case_id)
     assert (MailKind.INVITATION, MAX) in unsent()
 
 
@@ -664,7 +659,7 @@ def test_which_picture_is_the_logo_is_no_question_once_there_is_one():
 
     factories.give_logo(case_id)
 
-    assert open_questions(case_id) == []
+    assert questions(case_id) == []
 
 
 def test_the_certificate_names_the_firm_as_the_agreement_does():
@@ -722,7 +717,7 @@ def test_who_is_asked_to_sign_anew_is_written_to_anew(leaving):
     signing.delegate(link(), "Konrad Zeichner", KONRAD, "Partner", **FROM)
 
     assert (MailKind.AGREEMENT, KONRAD) in leaving()
-    assert open_questions(case_id) == []
+    assert questions(case_id) == []
 
 
 def test_the_address_of_who_is_no_longer_asked_to_sign_is_no_question_when_a_case_goes_on():

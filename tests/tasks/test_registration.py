@@ -22,6 +22,7 @@ from tasks.onboarding import firm_page, invitations, registration
 from tasks.people import sessions
 from tests.factories import (
     PASSWORD,
+    acts,
     advance,
     at_once,
     case,
@@ -492,11 +493,6 @@ def test_a_whole_case_whose_people_register_elsewhere_comes_to_its_clients():
 
     assert set(standing(case_id).values()) == {"done", "waiting:organiser"}
     assert [step for step, stands in standing(case_id).items() if stands != "done"] == ["logo"]
-
-
-def acts(case_id):
-    with reading() as session:
-        return [entry.action for entry in trail(session, case_id)]
 
 
 def reset_link(email):

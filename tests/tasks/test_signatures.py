@@ -27,18 +27,25 @@ from tasks.onboarding.decision_effects import DayInvalid
 from tasks.people import addresses, operators, sessions
 from tasks.reminders import cadences
 from tests import factories
-from tests.factories import advance, agreement, countersigned, decide, firm_of, opened, signed, token, with_organiser
+from tests.factories import (
+    advance,
+    agreement,
+    countersigned,
+    decide,
+    firm_of,
+    mails,
+    opened,
+    signed,
+    token,
+    told_by,
+    with_organiser,
+)
 from tests.tasks.test_rendering import scan
 
 ERIKA, BOARD = "erika@freitag.example", "olga@convent-it.example"
 ADDRESS = {"street": "Lindenweg 8", "postcode": "80331", "city": "München", "land": Land.BAVARIA, "website": ""}
 
 LAW = {"line_of_business": LineOfBusiness.LAW, "business": ""}
-
-
-def acts(case_id, action):
-    with reading() as session:
-        return [entry.facts for entry in trail(session, case_id) if entry.action == action]
 
 
 def question(case_id):
@@ -56,11 +63,6 @@ def uploaded():
     case_id = with_organiser()
     responses.upload(token(ERIKA, Purpose.AGREEMENT), scan(), "scan.pdf", ip="", agent="")
     return case_id
-
-
-def mails(kind):
-    with reading() as session:
-        return [mail for mail in session.scalars(select(Outgoing).order_by(Outgoing.id)) if mail.kind == kind]
 
 
 @pytest.mark.parametrize("typed", ["", "   ", "Olga"])
@@ -83,7 +85,7 @@ def test_an_operator_without_a_name_is_asked_for_it_once():
     decision_effects.answer_decision(question(case_id), "countersign", BOARD, name=" Olga  Otter ")
 
     assert (agreement(case_id).countersigned_by, named(BOARD)) == ("Olga Otter", "Olga Otter")
-    (told,) = acts(HOUSE, "operator.named")
+    (told,) = told_by(HOUSE, "operator.named")
     assert (told["account"], told["before"], told["after"]) == (BOARD, None, "Olga Otter")
 
 
@@ -94,7 +96,7 @@ def test_an_operator_signs_with_the_name_of_the_account():
     decision_effects.answer_decision(question(case_id), "countersign", BOARD, name="Somebody Else")
 
     assert agreement(case_id).countersigned_by == "Olga Otter"
-    (told,) = acts(case_id, "agreement.countersigned")
+    (told,) = told_by(case_id, "agreement.countersigned")
     assert (told["name"], told["by_name"]) == ("Olga Otter", "Olga Otter")
 
 
@@ -111,7 +113,7 @@ def test_the_form_in_prefect_asks_who_signs():
     assert decision_forms.take_answer.fn(question(case_id), "run-2", answer) == ""
 
     assert agreement(case_id).countersigned_by == "Olga Otter"
-    assert acts(case_id, "decision.answered")[-1]["by_name"] == "Olga Otter"
+    assert told_by(case_id, "decision.answered")[-1]["by_name"] == "Olga Otter"
 
 
 def test_no_name_is_needed_to_say_no():
@@ -120,7 +122,7 @@ def test_no_name_is_needed_to_say_no():
     decision_effects.answer_decision(question(case_id), "refuse", "operator")
 
     assert agreement(case_id).signed_at is None
-    assert [one["version"] for one in acts(case_id, "agreement.reopened")] == [1]
+    assert [one["version"] for one in told_by(case_id, "agreement.reopened")] == [1]
 
 
 def test_a_scan_counts_from_when_it_came_and_not_from_when_it_was_accepted(clock):
@@ -134,7 +136,7 @@ def test_a_scan_counts_from_when_it_came_and_not_from_when_it_was_accepted(clock
     kept = agreement(case_id)
     assert (kept.signed_at, f"{kept.signed_on}", kept.signed_how) == (came, "2026-09-14", SignedHow.UPLOAD)
     assert kept.countersigned_at > came + timedelta(days=2)
-    (told,) = acts(case_id, "agreement.signed")
+    (told,) = told_by(case_id, "agreement.signed")
     assert (told["signed_on"], told["arrived_at"]) == ("2026-09-14", came.isoformat())
 
 
@@ -152,7 +154,7 @@ def test_the_trail_names_who_acts_behind_a_link_or_an_account():
     case_id = countersigned()
 
     for action in ("agreement.opened", "agreement.read", "agreement.code_sent", "agreement.signed"):
-        assert {one["by_name"] for one in acts(case_id, action)} == {"Erika Muster"}
+        assert {one["by_name"] for one in told_by(case_id, action)} == {"Erika Muster"}
 
 
 def test_the_trail_tells_what_an_address_was_and_is():
@@ -163,7 +165,7 @@ def test_the_trail_tells_what_an_address_was_and_is():
 
     addresses.correct_address(case_id, person, "erika.muster@freitag.example", BOARD)
 
-    (told,) = acts(case_id, "address.corrected")
+    (told,) = told_by(case_id, "address.corrected")
     assert (told["before"], told["after"]) == (ERIKA, "erika.muster@freitag.example")
 
 
@@ -181,11 +183,11 @@ def test_the_trail_tells_what_reachability_and_cadences_were_and_are():
         )
     cadences.inherit_cadence(Level.CASE, case_id, WaitKind.TASK, BOARD)
 
-    (reach,) = acts(case_id, "reach.set")
+    (reach,) = told_by(case_id, "reach.set")
     assert (reach["before"]["language"], reach["after"]["language"]) == ("de", "fr")
-    first, second = acts(case_id, "cadence.set")
+    first, second = told_by(case_id, "cadence.set")
     assert (first["before"], second["before"], second["after"]["days"]) == (None, first["after"], [5])
-    assert acts(case_id, "cadence.inherited")[0]["before"] == second["after"]
+    assert told_by(case_id, "cadence.inherited")[0]["before"] == second["after"]
 
 
 def test_a_changed_address_is_told_to_both_sides_once_the_agreement_is_signed():

@@ -54,6 +54,7 @@ from tests.factories import (
     firm_of,
     opened,
     outbox,
+    questions,
     read_all,
     registered,
     sign,
@@ -83,11 +84,6 @@ def acts(case_id):
 def facts(case_id, action):
     with reading() as session:
         return next(entry.facts for entry in reversed(trail(session, case_id)) if entry.action == action)
-
-
-def questions(case_id):
-    with reading() as session:
-        return [decision.kind.value for decision in Decision.pending(session, case_id)]
 
 
 def wrong(typed):

@@ -35,18 +35,13 @@ from tasks.people.sessions import Manners
 from tasks.reminders import snooze
 from tasks.reminders.rounds import send_reminders
 from tests import factories
-from tests.factories import FROM, PASSWORD, case, firm_of, picture, standing
+from tests.factories import FROM, PASSWORD, case, firm_of, person_of, picture, standing
 from tests.signing import scanned
 
 PAGES = Path(__file__).parents[2] / "deployments" / "web" / "pages"
 OPERATOR, ERIKA = "operator@convent-it.example", "erika@freitag.example"
 MANNERS = {"given_name": "A", "family_name": "B", "language": "de", "address_form": "sie"}
 SOMEBODY = Named(name="Nina Neu", email="nina@freitag.example")
-
-
-def person(case_id, role):
-    with reading() as session:
-        return Person.one(session, firm_of(case_id), role)
 
 
 def known(case_id):
@@ -254,7 +249,7 @@ def test_an_account_elsewhere_moves_no_stopped_case():
     stopping.stop_case(at.case, "x", OPERATOR)
 
     assert registration.registered_elsewhere(ERIKA, "idp-1", "Erika", "Muster") == []
-    assert person(at.case, Role.ORGANISER).registered_at is None
+    assert person_of(at.case, Role.ORGANISER).registered_at is None
 
 
 def test_a_stopped_case_gives_its_reserved_number_back():
