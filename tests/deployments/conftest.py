@@ -6,6 +6,7 @@ import httpx
 import pytest
 from argon2 import PasswordHasher
 
+from deployments.web import security
 from models.people import login
 from tasks.agreement import finalize, lifecycle
 from tasks.engine.prefect_client import access
@@ -20,6 +21,12 @@ def quick(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(finalize, "sign_off", lambda pdf, _, language, __: _signed_off(pdf, language))
     monkeypatch.setattr(finalize, "seal", lambda pdf, _: pdf)
     monkeypatch.setattr(login, "_hasher", lambda: PasswordHasher(time_cost=1, memory_cost=8, parallelism=1))
+
+
+@pytest.fixture
+def quiet(no_runs):
+    """Limits begin anew, and nobody asks Prefect for runs."""
+    security._limiter.cache_clear()
 
 
 @pytest.fixture(scope="session")

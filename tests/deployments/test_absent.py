@@ -14,6 +14,8 @@ from tests.absent import variants
 from tests.deployments.test_board import Browser
 from tests.factories import PASSWORD
 
+pytestmark = pytest.mark.usefixtures("no_runs")
+
 DOUBTED = {"pages": 2, "original_pages": 2, "original_id": 1, "signatures": [], "doubts": ["no_signature"]}
 FACTS: dict[DecisionKind, tuple[dict, dict]] = {
     DecisionKind.ADVICE: ({}, {"question": "Was passt?"}),
@@ -43,11 +45,6 @@ TIED = frozenset({
     "Agreement.signer", "Agreement.delegated_at", "Agreement.data", "Logo.png", "Logo.report", "Subscription.currency",
 })  # fmt: skip
 """What a rule of the database, or of the code that fills it in, ties to something else: never absent alone."""
-
-
-@pytest.fixture(autouse=True)
-def no_runs(monkeypatch):
-    monkeypatch.setattr("tasks.engine.passes.start_run", lambda *_, **__: None)
 
 
 @pytest.fixture

@@ -38,6 +38,8 @@ from tests import factories
 from tests.deployments.browser import entries
 from tests.signing import digitally_signed, scanned, trust_roots
 
+pytestmark = pytest.mark.usefixtures("no_runs")
+
 BASE = settings().base_url
 
 
@@ -70,11 +72,6 @@ class Browser:
 def text(answer):
     """What a person reads on the page."""
     return " ".join(html.unescape(re.sub(r"<[^>]+>", " ", answer.text)).split())
-
-
-@pytest.fixture(autouse=True)
-def no_runs(monkeypatch):
-    monkeypatch.setattr("tasks.engine.passes.start_run", lambda *_, **__: None)
 
 
 @pytest.fixture

@@ -19,12 +19,9 @@ from tasks.mail.address_holds import bounced
 from tests import factories
 from tests.deployments.test_board import Browser, text
 
+pytestmark = pytest.mark.usefixtures("no_runs")
+
 OPERATOR = "operator@convent-it.example"
-
-
-@pytest.fixture(autouse=True)
-def no_runs(monkeypatch):
-    monkeypatch.setattr("tasks.engine.passes.start_run", lambda *_, **__: None)
 
 
 @pytest.fixture

@@ -6,7 +6,6 @@ import pytest
 from bs4 import BeautifulSoup
 from sqlalchemy import select
 
-from deployments.web import security
 from models.db import transaction
 from models.firm import Firm
 from models.link import Link, Purpose
@@ -17,14 +16,10 @@ from tests import factories
 from tests.deployments.browser import Browser, entries, errors
 from tests.factories import PASSWORD, token
 
+pytestmark = pytest.mark.usefixtures("quiet")
+
 ERIKA, PAULA = "erika@freitag.example", "paula@freitag.example"
 ABOUT_NOTHING = re.compile(r"„\s*“|“\s*”|«\s*»|\b0 (Zeichen|characters|caractères)")
-
-
-@pytest.fixture(autouse=True)
-def quiet(monkeypatch):
-    security._limiter.cache_clear()
-    monkeypatch.setattr("tasks.engine.passes.start_run", lambda *_, **__: None)
 
 
 def sent_empty(browser, page):

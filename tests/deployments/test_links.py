@@ -5,7 +5,6 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import select
 
-from deployments.web import security
 from models.db import reading, transaction
 from models.link import PATHS, Link, Purpose, later_token
 from models.onboarding import Onboarding
@@ -17,15 +16,11 @@ from tasks.text.i18n import Reader
 from tests.deployments.browser import Browser
 from tests.factories import advance, opened, registered
 
+pytestmark = pytest.mark.usefixtures("quiet")
+
 MANNERS = [Reader(Language.FRENCH), Reader(Language.ENGLISH), Reader(Language.GERMAN, AddressForm.DU)]
 OTHER = {"fr": "de", "en": "fr", "de": "en"}
 """What the browser asks for, by the person's language: another one."""
-
-
-@pytest.fixture(autouse=True)
-def quiet(monkeypatch):
-    security._limiter.cache_clear()
-    monkeypatch.setattr("tasks.engine.passes.start_run", lambda *_, **__: None)
 
 
 @pytest.fixture

@@ -11,13 +11,10 @@ from tests import factories
 from tests.deployments.browser import Browser
 from tests.factories import PASSWORD
 
+pytestmark = pytest.mark.usefixtures("no_runs")
+
 LONG = "Wolfeschlegelsteinhausenbergerdorffvoralternwaren"
 FIRM = f"Kanzlei{LONG}"
-
-
-@pytest.fixture(autouse=True)
-def quiet(monkeypatch):
-    monkeypatch.setattr("tasks.engine.passes.start_run", lambda *_, **__: None)
 
 
 def test_what_people_typed_is_broken_where_it_is_longer_than_a_column_of_a_table():

@@ -18,13 +18,10 @@ from tasks.people.operators import today
 from tests import factories
 from tests.deployments.test_board import Browser, text
 
+pytestmark = pytest.mark.usefixtures("no_runs")
+
 ADA, BEA = "ada@convent-it.example", "bea@convent-it.example"
 PAGE = "/board/operators"
-
-
-@pytest.fixture(autouse=True)
-def no_runs(monkeypatch):
-    monkeypatch.setattr("tasks.engine.passes.start_run", lambda *_, **__: None)
 
 
 @pytest.fixture

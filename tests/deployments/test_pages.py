@@ -6,7 +6,6 @@ from bs4 import BeautifulSoup
 from PIL import Image, ImageDraw
 from sqlalchemy import select
 
-from deployments.web import security
 from models.audit import trail
 from models.db import reading, transaction
 from models.document import Document
@@ -45,15 +44,10 @@ from tests.factories import (
 from tests.pdfs import pdf
 from tests.signing import digitally_signed, scanned, trust_roots
 
+pytestmark = pytest.mark.usefixtures("quiet")
+
 ERIKA = "erika@freitag.example"
 MAX = "max@beispiel.example"
-
-
-@pytest.fixture(autouse=True)
-def quiet(monkeypatch):
-    """Limits begin anew, and nobody asks Prefect for runs."""
-    security._limiter.cache_clear()
-    monkeypatch.setattr("tasks.engine.passes.start_run", lambda *_, **__: None)
 
 
 def people(firm_id: int, role: Role) -> list[Person]:

@@ -3,7 +3,6 @@ from zoneinfo import ZoneInfo
 import pytest
 from sqlalchemy import select
 
-from deployments.web import security
 from models.audit import trail
 from models.db import reading
 from models.link import Purpose
@@ -18,11 +17,7 @@ from tests import factories
 from tests.deployments.browser import Browser, entries, errors
 from tests.factories import PASSWORD, opened, registered, with_organiser
 
-
-@pytest.fixture(autouse=True)
-def quiet(monkeypatch):
-    security._limiter.cache_clear()
-    monkeypatch.setattr("tasks.engine.passes.start_run", lambda *_, **__: None)
+pytestmark = pytest.mark.usefixtures("quiet")
 
 
 @pytest.fixture

@@ -3,7 +3,6 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import select
 
-from deployments.web import security
 from models.db import reading
 from models.link import later_token
 from models.people.person import Person, Role
@@ -12,11 +11,7 @@ from models.time.clock import now
 from tests.deployments.browser import Browser, entries, errors
 from tests.factories import advance, everything, firm_of, opened, operator, registered
 
-
-@pytest.fixture(autouse=True)
-def quiet(monkeypatch):
-    security._limiter.cache_clear()
-    monkeypatch.setattr("tasks.engine.passes.start_run", lambda *_, **__: None)
+pytestmark = pytest.mark.usefixtures("quiet")
 
 
 @pytest.fixture

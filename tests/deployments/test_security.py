@@ -13,14 +13,9 @@ from models.settings import Settings, settings
 from tests.deployments.browser import Browser, entries
 from tests.factories import PASSWORD, advance, firm_of, opened, operator, registered, token, with_organiser
 
+pytestmark = pytest.mark.usefixtures("quiet")
+
 CSP = "default-src 'self'; base-uri 'none'; object-src 'none'; form-action 'self'; frame-ancestors 'none'"
-
-
-@pytest.fixture(autouse=True)
-def asked(monkeypatch):
-    """Limits begin anew, and nobody asks Prefect for runs."""
-    security._limiter.cache_clear()
-    monkeypatch.setattr("tasks.engine.passes.start_run", lambda *_, **__: None)
 
 
 def browser(session: str = "") -> Browser:

@@ -4,7 +4,6 @@ import httpx
 import pytest
 from bs4 import BeautifulSoup
 
-from deployments.web import security
 from models.db import reading
 from models.firm import Firm, LineOfBusiness
 from models.people.person import Person, Role
@@ -14,11 +13,7 @@ from tasks.people.sessions import sign_in
 from tests.deployments.browser import Browser, entries
 from tests.factories import PASSWORD, advance, opened, operator, registered
 
-
-@pytest.fixture(autouse=True)
-def quiet(monkeypatch):
-    security._limiter.cache_clear()
-    monkeypatch.setattr("tasks.engine.passes.start_run", lambda *_, **__: None)
+pytestmark = pytest.mark.usefixtures("quiet")
 
 
 @pytest.fixture

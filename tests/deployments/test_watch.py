@@ -19,11 +19,6 @@ from tests.deployments.browser import Browser
 from tests.factories import advance, opened, signed
 
 
-@pytest.fixture
-def quiet(monkeypatch):
-    monkeypatch.setattr("tasks.engine.passes.start_run", lambda *_, **__: None)
-
-
 def test_it_lives_even_without_a_database(monkeypatch):
     monkeypatch.setenv("PROVISION_DATABASE_URL", "postgresql+psycopg://nobody@127.0.0.1:1/none")
     settings.cache_clear()
@@ -68,7 +63,7 @@ def test_a_mail_server_that_refuses_us_is_told_without_names_and_visitors_are_ta
     assert 'provision_mail_server{state="takes"} 1.0' in Browser().get("/metrics").text
 
 
-def test_the_metrics_count_what_waits_and_name_nobody(quiet):
+def test_the_metrics_count_what_waits_and_name_nobody(no_runs):
     signed()
     advance(opened("test:2", organiser={"name": "Olga Ott", "email": "olga@ott.example"}))
 

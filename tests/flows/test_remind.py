@@ -13,8 +13,7 @@ pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptio
 
 
 @pytest.fixture
-def later(monkeypatch):
-    monkeypatch.setattr("tasks.engine.passes.start_run", lambda *_, **__: None)
+def later(no_runs, monkeypatch):
     case_id = opened(plan=None, interval=None)
     advance(case_id)
     monkeypatch.setenv("PROVISION_TIME_SHIFT", "P20D")

@@ -34,8 +34,7 @@ def test_one_loop_of_the_sweep_that_dies_leaves_the_others_alive_and_shows(monke
     assert "onboard/onboard" in started  # Passes are asked for all the same.
 
 
-def test_a_sweep_in_which_nothing_breaks_is_completed(monkeypatch):
-    monkeypatch.setattr("tasks.engine.passes.start_run", lambda *_, **__: None)
+def test_a_sweep_in_which_nothing_breaks_is_completed(no_runs):
     factories.opened()
 
     assert asyncio.run(sweep(return_state=True)).is_completed()

@@ -2,11 +2,11 @@ import json
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from sqlalchemy import event, select
+from sqlalchemy import select
 
 from models.agreement import Agreement, SignedHow
 from models.audit import record
-from models.db import engine, reading, transaction
+from models.db import reading, transaction
 from models.decision import Decision, DecisionKind
 from models.document import Document
 from models.errors import NotFound
@@ -56,20 +56,16 @@ def names(**wanted):
         return [case.firm for case in board(session, **wanted).cases]
 
 
-def queries(read):
-    """How many queries it takes."""
-    asked = []
-    bound = engine(settings().database)
+@pytest.fixture
+def queries(statements):
+    """How many queries it takes to read that."""
 
-    def count(_connection, _cursor, statement, *_rest):
-        if not statement.startswith("BEGIN"):
-            asked.append(statement)
+    def counted(read):
+        with statements() as asked, reading() as session:
+            read(session)
+        return len(asked)
 
-    event.listen(bound, "before_cursor_execute", count)
-    with reading() as session:
-        read(session)
-    event.remove(bound, "before_cursor_execute", count)
-    return len(asked)
+    return counted
 
 
 def test_a_case_stands_at_its_first_step_that_is_not_done():
@@ -260,7 +256,7 @@ def test_pages_are_even_and_a_page_too_far_is_the_last_one():
     assert beyond == last
 
 
-def test_many_cases_take_no_more_queries_than_few():
+def test_many_cases_take_no_more_queries_than_few(queries):
     def search(session):
         return board(session, search="a")
 
@@ -370,7 +366,7 @@ def test_a_mail_waits_is_delivered_or_failed():
     assert [mail.state.value for mail in mails] == ["waiting", "failed", "delivered"]
 
 
-def test_a_large_case_takes_no_more_queries_than_a_small_one():
+def test_a_large_case_takes_no_more_queries_than_a_small_one(queries):
     small, (large, *_) = opened("Klein"), full_case(30)
 
     counts = [queries(lambda session, case=case: case_detail(session, case)) for case in (small, large)]

@@ -140,8 +140,7 @@ def faults(at: SimpleNamespace) -> list[str]:
 
 
 @pytest.mark.parametrize("first", ACTS)
-def test_two_acts_that_meet_both_end_and_leave_the_case_whole(clock, monkeypatch, first):
-    monkeypatch.setattr("tasks.engine.passes.start_run", lambda *_, **__: None)
+def test_two_acts_that_meet_both_end_and_leave_the_case_whole(clock, no_runs, first):
     clock(days=7)  # Decisions made from now on are escalated ten days later.
     names = [pair for pair in combinations_with_replacement(ACTS, 2) if pair[0] == first]
     found = {}

@@ -24,12 +24,9 @@ from tasks.reminders.rounds import send_reminders
 from tests import factories
 from tests.factories import at_once, everything
 
+pytestmark = pytest.mark.usefixtures("no_runs")
+
 ADA, BEA, CEM = (f"{name}@convent-it.example" for name in ("ada", "bea", "cem"))
-
-
-@pytest.fixture(autouse=True)
-def no_runs(monkeypatch):
-    monkeypatch.setattr("tasks.engine.passes.start_run", lambda *_, **__: None)
 
 
 def account(email):

@@ -31,14 +31,11 @@ from tests import factories
 from tests.factories import FROM, firm_of, questions
 from tests.signing import scanned
 
+pytestmark = pytest.mark.usefixtures("no_runs")
+
 OPERATOR, ERIKA, KONRAD = "operator@convent-it.example", "erika@freitag.example", "konrad@freitag.example"
 MAX, KLARA = "max@beispiel.example", "klara@freitag.example"
 NINA = Named(name="Nina Neu", email="nina@freitag.example")
-
-
-@pytest.fixture(autouse=True)
-def no_runs(monkeypatch):
-    monkeypatch.setattr("tasks.engine.passes.start_run", lambda *_, **__: None)
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ from tests.models.test_working_time import may_be_written_to
 from tests.year import BEGIN, CLOCKS, live_through, mails_about_decisions, reminders_written
 
 
-def test_a_year_of_chasing_keeps_its_promises(monkeypatch):
+def test_a_year_of_chasing_keeps_its_promises(monkeypatch, no_runs):
     at = BEGIN
 
     def clock(moment):
@@ -19,7 +19,6 @@ def test_a_year_of_chasing_keeps_its_promises(monkeypatch):
 
     for module in CLOCKS:
         monkeypatch.setattr(module, "now", lambda: at)
-    monkeypatch.setattr("tasks.engine.passes.start_run", lambda *_, **__: None)
 
     year = live_through(clock, cases=60)
 
