@@ -199,8 +199,8 @@ class Agreement(Base):
     def versions_of(cls, session: Session, case_ids: Collection[int]) -> dict[int, list[Self]]:
         """All versions of each of these cases that has one, the oldest first, in one query."""
         versions: dict[int, list[Self]] = {}
-        for one in session.scalars(select(cls).where(cls.onboarding_id.in_(case_ids)).order_by(cls.version)):
-            versions.setdefault(one.onboarding_id, []).append(one)
+        for agreement in session.scalars(select(cls).where(cls.onboarding_id.in_(case_ids)).order_by(cls.version)):
+            versions.setdefault(agreement.onboarding_id, []).append(agreement)
         return versions
 
     @property
@@ -425,5 +425,5 @@ def close_questions(session: Session, case_id: int, now: datetime) -> None:
             if question.kind is DecisionKind.SIGNED_COPY:
                 copy = session.get_one(Document, question.facts["document_id"])
                 version = session.get_one(Agreement, about).version
-                told: Facts = {"document_id": copy.id, "sha256": copy.sha256, "version": version}
-                record(session, case_id, now, "agreement.copy_unjudged", **told)
+                facts: Facts = {"document_id": copy.id, "sha256": copy.sha256, "version": version}
+                record(session, case_id, now, "agreement.copy_unjudged", **facts)

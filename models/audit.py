@@ -36,7 +36,7 @@ class Actor(Protocol):
 def standing(row: Base) -> Facts:
     """What the row holds in the columns of which the trail keeps it, as plain JSON values."""
     held = {name: getattr(row, name) for name in ("id", *row.EVIDENCE)}
-    return {name: one.isoformat() if isinstance(one, datetime) else one for name, one in held.items()}
+    return {name: value.isoformat() if isinstance(value, datetime) else value for name, value in held.items()}
 
 
 def evidence(*rows: Base) -> Facts:
@@ -44,10 +44,10 @@ def evidence(*rows: Base) -> Facts:
 
     So the verifier need not know what each act does to them. The rows must have been written.
     """
-    told: Facts = {}
+    by_table: Facts = {}
     for row in rows:
-        told.setdefault(row.__tablename__, []).append(standing(row))
-    return told
+        by_table.setdefault(row.__tablename__, []).append(standing(row))
+    return by_table
 
 
 class Head(NamedTuple):
@@ -117,10 +117,10 @@ def record_each(
     if HOUSE in facts and session.get_bind().dialect.name == "postgresql":
         session.execute(select(func.pg_advisory_xact_lock(HOUSE)))  # There is no row to lock, as a case has one.
     newest = select(Entry.case_id, func.max(Entry.number)).where(Entry.case_id.in_(facts)).group_by(Entry.case_id)
-    found = select(Entry).where(tuple_(Entry.case_id, Entry.number).in_(newest))
-    last = {entry.case_id: entry for entry in session.scalars(found)}
-    for case_id, told in facts.items():
-        session.add(Entry.after(last.get(case_id), case_id, now, who, action, {**named, **told, **origin.get()}))
+    entries = select(Entry).where(tuple_(Entry.case_id, Entry.number).in_(newest))
+    last = {entry.case_id: entry for entry in session.scalars(entries)}
+    for case_id, case_facts in facts.items():
+        session.add(Entry.after(last.get(case_id), case_id, now, who, action, {**named, **case_facts, **origin.get()}))
     session.flush()
 
 
@@ -146,8 +146,8 @@ def newest(session: Session, case_id: int, most: int, *, without: str = "") -> l
 def heads(session: Session) -> Iterator[Head]:
     """Of every case the newest entry, to be kept where whoever changes this database cannot reach."""
     newest = select(Entry.case_id, func.max(Entry.number)).group_by(Entry.case_id)
-    found = select(Entry.case_id, Entry.number, Entry.hash)
-    for row in session.execute(found.where(tuple_(Entry.case_id, Entry.number).in_(newest)).order_by(Entry.case_id)):
+    entries = select(Entry.case_id, Entry.number, Entry.hash)
+    for row in session.execute(entries.where(tuple_(Entry.case_id, Entry.number).in_(newest)).order_by(Entry.case_id)):
         yield Head(*row)
 
 

@@ -102,8 +102,8 @@ class CompanyIdPool(Base):
         return [n for n in range(low, high + 1) if n in moved or (n - FIRST not in overlaid and n - FIRST < self.free)]
 
     def _position(self, session: Session, number: int) -> int | None:
-        found = self._free_between(session, number, number)
-        if not found:
+        free = self._free_between(session, number, number)
+        if not free:
             return None
         moved = session.scalars(select(Move.position).where(Move.number == number)).one_or_none()
         return number - FIRST if moved is None else moved

@@ -65,14 +65,14 @@ class DaysAfter(FunctionElement[datetime]):
 
 @compiles(DaysAfter, "postgresql")
 def _days_after(element: DaysAfter, compiler: Any, **how: Any) -> str:
-    moment, days = (compiler.process(one, **how) for one in element.clauses)
+    moment, days = (compiler.process(clause, **how) for clause in element.clauses)
     return f"({moment} + make_interval(days => {days}))"
 
 
 @compiles(DaysAfter, "sqlite")
 def _days_after_as_text(element: DaysAfter, compiler: Any, **how: Any) -> str:
     """As SQLAlchemy writes moments down; the parts of a second go past SQLite's arithmetic, which rounds."""
-    moment, days = (compiler.process(one, **how) for one in element.clauses)
+    moment, days = (compiler.process(clause, **how) for clause in element.clauses)
     return f"strftime('%Y-%m-%d %H:%M:%S', substr({moment}, 1, 19), {days} || ' days') || substr({moment}, 20)"
 
 

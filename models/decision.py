@@ -149,11 +149,13 @@ class Decision(Base):
 
         Nothing is asked about a case that was stopped.
         """
-        known = set(session.scalars(select(cls.key).where(cls.key.in_([one.key for one in questions]))))
+        known_keys = set(session.scalars(select(cls.key).where(cls.key.in_([question.key for question in questions]))))
         asked = select(Onboarding.id, Onboarding.firm_id).where(Onboarding.stopped_at.is_(None))
-        asked = asked.where(Onboarding.id.in_({one.onboarding_id for one in questions}))
+        asked = asked.where(Onboarding.id.in_({question.onboarding_id for question in questions}))
         firms = dict(session.execute(asked).tuples().all())
-        fresh = [one for one in questions if one.key not in known and one.onboarding_id in firms]
+        fresh = [
+            question for question in questions if question.key not in known_keys and question.onboarding_id in firms
+        ]
         session.add_all(fresh)
         session.flush()
         cls._await(session, fresh, firms)
@@ -162,9 +164,10 @@ class Decision(Base):
     @classmethod
     def ask_again(cls, session: Session, case: Onboarding, questions: Sequence[Self], now: datetime) -> None:
         """What was answered, or was no question any more, is open once more."""
-        for one in questions:
-            one.verdict = one.answered_at = one.answered_by = one.answer = one.told_at = one.escalated_at = None
-            one.opened_at = now
+        for question in questions:
+            question.verdict = question.answered_at = question.answered_by = question.answer = None
+            question.told_at = question.escalated_at = None
+            question.opened_at = now
         session.flush()
         cls._await(session, questions, {case.id: case.firm_id})
 
@@ -172,12 +175,16 @@ class Decision(Base):
     def _await(cls, session: Session, questions: Sequence[Self], firms: dict[int, int]) -> None:
         """Wait for the answers to these questions from the moment at which they were put."""
         cadences = Cadences(session, firms.items())
-        rows = session.scalars(select(Reminder).where(Reminder.decision_id.in_([one.id for one in questions])))
+        rows = session.scalars(
+            select(Reminder).where(Reminder.decision_id.in_([question.id for question in questions]))
+        )
         waits = {wait.decision_id: wait for wait in rows}
-        for one in questions:
-            kind = WaitKind.ADVICE if one.kind is DecisionKind.ADVICE else WaitKind.DECISION
-            wait = waits.get(one.id) or Reminder(onboarding_id=one.onboarding_id, decision_id=one.id, kind=kind)
-            wait.start_anew(cadences.rhythm(kind, one.onboarding_id), Reach(), one.opened_at)
+        for question in questions:
+            kind = WaitKind.ADVICE if question.kind is DecisionKind.ADVICE else WaitKind.DECISION
+            wait = waits.get(question.id) or Reminder(
+                onboarding_id=question.onboarding_id, decision_id=question.id, kind=kind
+            )
+            wait.start_anew(cadences.rhythm(kind, question.onboarding_id), Reach(), question.opened_at)
             session.add(wait)
         session.flush()
 
@@ -206,9 +213,9 @@ class Decision(Base):
     def about(cls, session: Session, case_id: int, person_id: int, *kinds: DecisionKind) -> list[Self]:
         """The open questions of these kinds about this person."""
         return [
-            one
-            for one in cls.pending(session, case_id)
-            if one.kind in kinds and one.facts.get("person_id") == person_id
+            question
+            for question in cls.pending(session, case_id)
+            if question.kind in kinds and question.facts.get("person_id") == person_id
         ]
 
     @classmethod
@@ -242,15 +249,15 @@ class Decision(Base):
 
         To be called wherever it is settled, once what follows from it was done.
         """
-        told: Facts = {"decision": self.id, "kind": self.kind, "verdict": self.verdict, "answer": self.answer}
-        told |= {"question_sha256": self.question_sha256, **facts}
+        entry: Facts = {"decision": self.id, "kind": self.kind, "verdict": self.verdict, "answer": self.answer}
+        entry |= {"question_sha256": self.question_sha256, **facts}
         record(
             session,
             self.onboarding_id,
             self.answered_at or self.opened_at,
             "decision.answered",
             self.answered_by or "",
-            **told,
+            **entry,
         )
 
     @property
@@ -280,13 +287,13 @@ def drop_mails(session: Session, now: datetime, *which: ColumnElement[bool]) -> 
 
 def _tell_again(session: Session, mails: Sequence[Outgoing]) -> None:
     """What these mails would have reminded of besides counts as not told, and is told in another one."""
-    beside = {(mail.person_id, one["step"]): mail for mail in mails for one in mail.facts.get("also", ())}
+    beside = {(mail.person_id, task["step"]): mail for mail in mails for task in mail.facts.get("also", ())}
     if not beside:
         return
     rows = select(Reminder, Person, Onboarding.firm_id).join(Person, Person.id == Reminder.person_id)
     rows = rows.join(Onboarding, Onboarding.id == Reminder.onboarding_id)
-    found = rows.where(Reminder.person_id.in_({person for person, _ in beside}), Reminder.ended_at.is_(None))
-    waits = session.execute(found.order_by(Reminder.id)).tuples().all()
+    query = rows.where(Reminder.person_id.in_({person for person, _ in beside}), Reminder.ended_at.is_(None))
+    waits = session.execute(query.order_by(Reminder.id)).tuples().all()
     cadences = Cadences(session, {wait.onboarding_id: firm_id for wait, _, firm_id in waits}.items())
     for wait, person, _ in waits:
         mail = beside.get((person.id, wait.step))
@@ -322,7 +329,7 @@ def _close_questions(session: Session, *_: object) -> None:
         for question in session.scalars(select(Decision).where(Decision.key.in_(over), Decision.verdict.is_(None))):
             question.close(over[question.key])
             answered.append(question)
-    moments = {one.id: one.answered_at for one in answered if one.answered_at is not None}
+    moments = {question.id: question.answered_at for question in answered if question.answered_at is not None}
     if moments:
         waits = select(Reminder).where(Reminder.decision_id.in_(moments), Reminder.ended_at.is_(None))
         for wait in session.scalars(waits):

@@ -29,9 +29,9 @@ class Document(Base):
     def keep(cls, session: Session, content: bytes, name: str, media_type: str) -> Self:
         """The document with this content, made if it is new."""
         digest = sha256(content).hexdigest()
-        known = cls.by_sha256(session, digest)
-        if known is not None:
-            return known
+        document = cls.by_sha256(session, digest)
+        if document is not None:
+            return document
         made = cls(
             sha256=digest, name=name, media_type=media_type, size=len(content), content=content, created_at=now()
         )

@@ -247,7 +247,7 @@ def spellings(text: str) -> list[str]:
     Words of letters and digits; anything else is a blank, but an apostrophe is nothing.
     """
     small = normalize("NFC", text).casefold().translate(APOSTROPHES)
-    return list(dict.fromkeys(_words(_plain(one)) for one in (small.translate(UMLAUTS), small)))
+    return list(dict.fromkeys(_words(_plain(spelling)) for spelling in (small.translate(UMLAUTS), small)))
 
 
 def _plain(text: str) -> str:

@@ -137,8 +137,8 @@ class Link(Base):
     @classmethod
     def to_each(cls, session: Session, purpose: Purpose, now: datetime, people: Collection[int]) -> dict[int, Self]:
         """A link for one more mail to each person, by the person's id, in as many statements for many as for one."""
-        theirs = select(cls).where(cls.person_id.in_(people), cls.purpose == purpose).order_by(cls.id)
-        links = {link.person_id or 0: link for link in session.scalars(theirs.with_for_update())}
+        query = select(cls).where(cls.person_id.in_(people), cls.purpose == purpose).order_by(cls.id)
+        links = {link.person_id or 0: link for link in session.scalars(query.with_for_update())}
         for person in people:
             links.setdefault(person, cls(purpose=purpose, person_id=person)).renew(now, keep=True)
         session.add_all(links.values())

@@ -37,10 +37,10 @@ def public_logo(company_id: int) -> str:
 
 def logo_asked_for(name: str) -> tuple[int, str] | None:
     """Company ID and ending of such an address, from its last part; None for one that we have not told anybody."""
-    found = re.fullmatch(r"([0-9]{6})(-[0-9a-f]{20})(.*)", name, re.ASCII)
-    if found is None or not hmac.compare_digest(f"/logos/{found[1]}{found[2]}", public_logo(int(found[1]))):
+    match = re.fullmatch(r"([0-9]{6})(-[0-9a-f]{20})(.*)", name, re.ASCII)
+    if match is None or not hmac.compare_digest(f"/logos/{match[1]}{match[2]}", public_logo(int(match[1]))):
         return None
-    return int(found[1]), found[3]
+    return int(match[1]), match[3]
 
 
 class Criterion(StrEnum):
@@ -180,8 +180,8 @@ class LogoReport:
     @classmethod
     def from_json(cls, facts: Facts) -> Self:
         """Of a logo that was measured before something was, that is taken for harmless."""
-        known = {field.name: facts[field.name] for field in fields(cls) if field.name in facts}
-        return cls(**known | {name: Shown(known[name]) for name in ("on_light", "on_dark") if name in known})
+        values = {field.name: facts[field.name] for field in fields(cls) if field.name in facts}
+        return cls(**values | {name: Shown(values[name]) for name in ("on_light", "on_dark") if name in values})
 
 
 class LogoRefused(ProvisionError):

@@ -36,5 +36,5 @@ def upgrade() -> None:
 def is_up_to_date() -> bool:
     """Whether the database answers and has the present shape of the tables; raises what the database raises."""
     with reading() as session:
-        here = MigrationContext.configure(session.connection()).get_current_heads()
-    return set(here) == set(ScriptDirectory.from_config(config()).get_heads())
+        heads = MigrationContext.configure(session.connection()).get_current_heads()
+    return set(heads) == set(ScriptDirectory.from_config(config()).get_heads())

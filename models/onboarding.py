@@ -190,8 +190,8 @@ class Onboarding(Base):
     @classmethod
     def of_each(cls, session: Session, firm_ids: Iterable[int]) -> list[Self]:
         """The cases of these firms, locked one after the other in an order that everybody keeps."""
-        theirs = select(cls.id).where(cls.firm_id.in_(set(firm_ids))).order_by(cls.id)
-        return [cls.get(session, case_id) for case_id in session.scalars(theirs).all()]
+        query = select(cls.id).where(cls.firm_id.in_(set(firm_ids))).order_by(cls.id)
+        return [cls.get(session, case_id) for case_id in session.scalars(query).all()]
 
     def step(self, name: StepName) -> Step:
         return next(step for step in self.steps if step.name is name)

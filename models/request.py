@@ -74,12 +74,12 @@ class Named(BaseModel):
 def check_people(people: Iterable[Named]) -> None:
     """Raise the refusal of the first who cannot be invited; the same person twice is no harm."""
     names: dict[str, str] = {}
-    for one in people:
-        one.check()
-        address = email_address(one.email)
-        known = names.setdefault(address, one.name)
-        if " ".join(name_parts(known)).casefold() != " ".join(name_parts(one.name)).casefold():
-            raise AddressTwice(address, known, one.name)
+    for person in people:
+        person.check()
+        address = email_address(person.email)
+        first = names.setdefault(address, person.name)
+        if " ".join(name_parts(first)).casefold() != " ".join(name_parts(person.name)).casefold():
+            raise AddressTwice(address, first, person.name)
 
 
 def named(name: str, email: str) -> Named:
@@ -108,7 +108,7 @@ def parse_people(text: str) -> list[Named]:
     ``Erika Muster <erika@freitag.example>``, ``Muster, Erika <erika@…>, Beispiel, Max <max@…>``. What numbers or
     marks the lines of a list is left out; what is no name is refused.
     """
-    return [one for row in text.splitlines() if one_line(row) for one in _people_in(_decoded(one_line(row)))]
+    return [person for row in text.splitlines() if one_line(row) for person in _people_in(_decoded(one_line(row)))]
 
 
 def _decoded(row: str) -> str:
@@ -125,14 +125,14 @@ def _people_in(row: str) -> Iterator[Named]:
     addresses = list(ADDRESS.finditer(row))
     if not addresses:
         raise AddressInvalid(row[:254])
-    ends = [0, *(found.end() for found in addresses)]
-    names = [_name_in(row[end : found.start()]) for end, found in zip(ends, addresses, strict=False)]
+    ends = [0, *(match.end() for match in addresses)]
+    names = [_name_in(row[end : match.start()]) for end, match in zip(ends, addresses, strict=False)]
     behind = _name_in(row[ends[-1] :])
     if behind and (len(names) > 1 or names[0]):
         raise LineUnclear(row[:100])
     before = ""
-    for found, name in zip(addresses, [behind] if behind else names, strict=True):
-        address = email_address(found[0].rstrip("."))
+    for match, name in zip(addresses, [behind] if behind else names, strict=True):
+        address = email_address(match[0].rstrip("."))
         if not name and address == before:  # Some write the address as the name as well.
             continue
         before = address

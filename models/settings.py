@@ -76,7 +76,7 @@ class Settings(BaseSettings):
     lock_seconds: Annotated[float, Field(gt=0)] = 10
     """How long a change waits for others before it gives way: people are asked to try again, work is repeated."""
 
-    proxies: Annotated[str, AfterValidator(lambda told: ",".join(str(one) for one in _networks(told)))] = ""
+    proxies: Annotated[str, AfterValidator(lambda text: ",".join(str(network) for network in _networks(text)))] = ""
     """Addresses or networks of our own reverse proxies, whose word about who asks is believed; empty: nobody's."""
 
     provider_name: str = "Convent IT"
@@ -221,7 +221,7 @@ def keep_private(folder: Path) -> None:
 
 
 def _is_ours(folder: Path) -> bool:
-    inside = {one.name for one in folder.iterdir()}
+    inside = {place.name for place in folder.iterdir()}
     return not inside or (folder.absolute() != Path.home() and not inside.isdisjoint(KEPT))
 
 
@@ -238,8 +238,8 @@ def _narrowed(place: Path) -> bool:
 
 
 @cache
-def _networks(told: str) -> list[Network]:
-    return [ipaddress.ip_network(one) for one in told.replace(",", " ").split()]
+def _networks(text: str) -> list[Network]:
+    return [ipaddress.ip_network(address) for address in text.replace(",", " ").split()]
 
 
 def _random_key() -> str:

@@ -107,16 +107,16 @@ class Change:
     """Empty: none any more."""
 
     @classmethod
-    def parse(cls, said: Facts) -> Self:
+    def parse(cls, form: Facts) -> Self:
         """From a form: an empty field leaves as it was, 0 or a dash takes away; a price cannot be taken away.
 
         Raises PriceInvalid, PriceNothing, DiscountInvalid, NoticeInvalid, TextTooLong.
         """
-        text = {name: one_line(str(said.get(name) or "")) for name in ("price", "discount", "notice")}
-        clause = paragraphs(str(said.get("clause") or ""))
+        text = {name: one_line(str(form.get(name) or "")) for name in ("price", "discount", "notice")}
+        clause = paragraphs(str(form.get("clause") or ""))
         return cls(
-            plan=Plan(said["plan"]) if said.get("plan") in list(Plan) else None,
-            interval=Interval(said["interval"]) if said.get("interval") in list(Interval) else None,
+            plan=Plan(form["plan"]) if form.get("plan") in list(Plan) else None,
+            interval=Interval(form["interval"]) if form.get("interval") in list(Interval) else None,
             full_cents=_cents(text["price"]) if text["price"] else None,
             discount=_hundredths(text["discount"]) if text["discount"] else None,
             notice=_notice(text["notice"]) if text["notice"] else None,
@@ -133,8 +133,8 @@ _DASHES = {"-", "\N{EN DASH}", "\N{EM DASH}"}
 
 
 def _cents(text: str) -> int:
-    found = re.fullmatch(r"(\d{1,7}|\d{1,3}(?:[.,' ]\d{3})+)(?:[.,](\d{1,2}))?\s*(?:€|EUR)?", text, re.ASCII)
-    cents = int(re.sub(r"\D", "", found[1])) * 100 + _decimals(found[2]) if found else MOST_CENTS
+    match = re.fullmatch(r"(\d{1,7}|\d{1,3}(?:[.,' ]\d{3})+)(?:[.,](\d{1,2}))?\s*(?:€|EUR)?", text, re.ASCII)
+    cents = int(re.sub(r"\D", "", match[1])) * 100 + _decimals(match[2]) if match else MOST_CENTS
     if cents >= MOST_CENTS:
         raise PriceInvalid(text[:40])
     if cents == 0:
@@ -147,8 +147,8 @@ def _decimals(digits: str | None) -> int:
 
 
 def _hundredths(text: str) -> int:
-    found = re.fullmatch(r"(\d{1,3})(?:[.,](\d{1,2}))?\s*%?", text, re.ASCII)
-    hundredths = int(found[1]) * 100 + _decimals(found[2]) if found else -1
+    match = re.fullmatch(r"(\d{1,3})(?:[.,](\d{1,2}))?\s*%?", text, re.ASCII)
+    hundredths = int(match[1]) * 100 + _decimals(match[2]) if match else -1
     if text not in _DASHES and not 0 <= hundredths <= 100_00:
         raise DiscountInvalid(text[:40])
     return max(hundredths, 0)
@@ -157,11 +157,11 @@ def _hundredths(text: str) -> int:
 def _notice(text: str) -> tuple[int, NoticeUnit]:
     if text in {"0", *_DASHES}:
         return 0, NoticeUnit.MONTHS
-    found = re.fullmatch(r"(\d{1,3})\s*([a-z]+)\.?", text.casefold(), re.ASCII)
-    unit = next((unit for unit, words in _UNITS if found and re.fullmatch(words, found[2])), None)
-    if found is None or unit is None or not 0 < int(found[1]) <= unit.most:
+    match = re.fullmatch(r"(\d{1,3})\s*([a-z]+)\.?", text.casefold(), re.ASCII)
+    unit = next((unit for unit, words in _UNITS if match and re.fullmatch(words, match[2])), None)
+    if match is None or unit is None or not 0 < int(match[1]) <= unit.most:
         raise NoticeInvalid(text[:40])
-    return int(found[1]), unit
+    return int(match[1]), unit
 
 
 def _clause(text: str) -> str:

@@ -40,12 +40,12 @@ class MailServer(Base):
         """What was seen of it: that it *took* a mail, which ends every *fault*, or why it took none."""
         insert = sqlite.insert if session.get_bind().dialect.name == "sqlite" else postgresql.insert
         session.execute(insert(cls).values(address=_address()).on_conflict_do_nothing(index_elements=["address"]))
-        here = session.scalars(select(cls).where(cls.address == _address()).with_for_update()).one()
-        here.smtputf8 = here.smtputf8 if smtputf8 is None else smtputf8
+        server = session.scalars(select(cls).where(cls.address == _address()).with_for_update()).one()
+        server.smtputf8 = server.smtputf8 if smtputf8 is None else smtputf8
         if took:
-            here.taken_at, here.fault, here.fault_since = now, None, None
+            server.taken_at, server.fault, server.fault_since = now, None, None
         elif fault:
-            here.fault, here.fault_since = fault[:500], here.fault_since or now
+            server.fault, server.fault_since = fault[:500], server.fault_since or now
 
 
 def offers_smtputf8() -> bool:

@@ -191,8 +191,8 @@ class Outgoing(Base):
 
         Mail to a person whose address does not work is held and goes out when it is corrected.
         """
-        known = set(session.scalars(select(cls.key).where(cls.key.in_([mail.key for mail in mails]))))
-        fresh = [mail for mail in mails if mail.key not in known]
+        known_keys = set(session.scalars(select(cls.key).where(cls.key.in_([mail.key for mail in mails]))))
+        fresh = [mail for mail in mails if mail.key not in known_keys]
         if len(fresh) > FEW:
             for mail in fresh:
                 mail.urgency = Urgency.BULK
@@ -209,8 +209,8 @@ class Outgoing(Base):
         if not mails:
             return
         alike = cls.kind == mails[0].kind, cls.onboarding_id == mails[0].onboarding_id
-        theirs = cls.to_address.in_([mail.to_address for mail in mails])
-        last = select(cls.to_address, func.max(cls.delivered_at)).where(*alike, theirs, cls.delivered_at.is_not(None))
+        readers = cls.to_address.in_([mail.to_address for mail in mails])
+        last = select(cls.to_address, func.max(cls.delivered_at)).where(*alike, readers, cls.delivered_at.is_not(None))
         rested = {address: at + rest for address, at in session.execute(last.group_by(cls.to_address)) if at}
         for mail in mails:
             mail.due_at = max(now + GATHER, rested.get(mail.to_address, now))
@@ -280,8 +280,8 @@ class Outgoing(Base):
     @classmethod
     def is_due(cls, session: Session, now: datetime, urgency: Urgency) -> bool:
         """Whether a mail as urgent as this waits to leave."""
-        found = select(cls.id).where(cls.urgency == urgency, cls.due_at <= now)
-        return session.scalars(found.limit(1)).first() is not None
+        mails = select(cls.id).where(cls.urgency == urgency, cls.due_at <= now)
+        return session.scalars(mails.limit(1)).first() is not None
 
 
 def _message_id(key: str, now: datetime) -> str:

@@ -125,8 +125,8 @@ class Account(Base):
     @classmethod
     def kept_elsewhere(cls, session: Session, emails: Collection[str]) -> dict[str, Self]:
         """Of these addresses those that a foreign identity provider knows and has confirmed."""
-        known = select(cls).where(cls.email.in_(emails), cls.external_id.is_not(None), cls.confirmed_at.is_not(None))
-        return {account.email: account for account in session.scalars(known)}
+        accounts = select(cls).where(cls.email.in_(emails), cls.external_id.is_not(None), cls.confirmed_at.is_not(None))
+        return {account.email: account for account in session.scalars(accounts)}
 
     def keep_password(self, session: Session, hashed: str) -> None:
         """Keep what ``hash_password`` gave; every session of this account ends."""
@@ -157,19 +157,19 @@ def hash_password(password: str, *context: str) -> str:
         return _hasher().hash(_typed(password))
 
 
-def verify_password(known: str | None, password: str) -> str:
-    """Give back the *known* hash if this is its password, else raise SignInRefused; without one after the same time.
+def verify_password(hashed: str | None, password: str) -> str:
+    """Give back *hashed* if this is its password, else raise SignInRefused; without one after the same time.
 
     Takes a tenth of a second, so never within a transaction.
     """
     with _in_turn():
         try:
-            _hasher().verify(known or _nobody(), _typed(password)[:PASSWORD_MAX])
+            _hasher().verify(hashed or _nobody(), _typed(password)[:PASSWORD_MAX])
         except (VerificationError, InvalidHashError) as error:
             raise SignInRefused from error
-    if known is None:
+    if hashed is None:
         raise SignInRefused
-    return known
+    return hashed
 
 
 def _typed(password: str) -> str:

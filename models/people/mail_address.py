@@ -45,10 +45,10 @@ def email_address(written: str) -> str:
     if not clean:
         raise AddressMissing
     try:
-        found = validate_email(clean, check_deliverability=False, test_environment=True).normalized
+        address = validate_email(clean, check_deliverability=False, test_environment=True).normalized
     except EmailNotValidError as error:
         raise AddressInvalid(_as_typed(clean)[:254]) from error
-    return normalize("NFC", found.lower())
+    return normalize("NFC", address.lower())
 
 
 def _as_typed(address: str) -> str:

@@ -92,7 +92,7 @@ def deactivate(session: Session, account: Account, now: datetime) -> bool:
 
 
 def _require_another_manager(session: Session, account: Account) -> None:
-    if account.is_manager and not any(one.is_manager and one.id != account.id for one in operators(session)):
+    if account.is_manager and not any(other.is_manager and other.id != account.id for other in operators(session)):
         raise LastManager(account.email)
 
 
@@ -105,7 +105,7 @@ def set_absence(
     """
     if (first is None) != (last is None) or (first and last and not (first <= last >= today)):
         raise AbsenceInvalid
-    if deputy_id is not None and deputy_id not in {one.id for one in operators(session)} - {account.id}:
+    if deputy_id is not None and deputy_id not in {operator.id for operator in operators(session)} - {account.id}:
         raise DeputyUnfit
     account.absent_from, account.absent_until = first, last
     account.deputy_id = deputy_id if first else None
@@ -120,12 +120,12 @@ def readers(meant: Iterable[Account], everybody: Sequence[Account], day: date) -
 
     Each once, with those whose deputy they are. The deputy of a deputy who is absent as well gets it, too.
     """
-    known = {one.id: one for one in everybody}
-    found: dict[int, list[Account]] = {one.id: [] for one in meant}
-    for absent in [known[one] for one in found if one in known]:
+    accounts = {operator.id: operator for operator in everybody}
+    represented: dict[int, list[Account]] = {operator.id: [] for operator in meant}
+    for absent in [accounts[account_id] for account_id in represented if account_id in accounts]:
         at, seen = absent, {absent.id}
-        while is_absent(at, day) and at.deputy_id in known and at.deputy_id not in seen:
-            at = known[at.deputy_id]
+        while is_absent(at, day) and at.deputy_id in accounts and at.deputy_id not in seen:
+            at = accounts[at.deputy_id]
             seen.add(at.id)
-            found.setdefault(at.id, []).append(absent)
-    return [(known[one], instead) for one, instead in found.items() if one in known]
+            represented.setdefault(at.id, []).append(absent)
+    return [(accounts[account_id], instead) for account_id, instead in represented.items() if account_id in accounts]

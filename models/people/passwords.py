@@ -95,11 +95,11 @@ def check_password(password: str, *context: str) -> None:
         raise PasswordTooShort(len(password))
     if len(password) > PASSWORD_MAX:
         raise PasswordTooLong(len(password))
-    known = _known(context)
+    words = _known(context)
     plain = _plain(password)
     whole, *letters = plain.translate(_SIGNS), _letters(plain), _letters(plain.translate(_LEET))
     for text, least in ((whole, WHOLE), *((each, min(len(each), LETTERS)) for each in letters)):
-        guesses = _guesses(text, [*known, *_EVERYBODYS])
+        guesses = _guesses(text, [*words, *_EVERYBODYS])
         if guesses < least:
             raise PasswordNamesYou if guesses < _guesses(text, _EVERYBODYS) else PasswordGuessable
 

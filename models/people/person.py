@@ -115,8 +115,8 @@ class Person(Base):
     @classmethod
     def of(cls, session: Session, firm_id: int, role: Role) -> list[Self]:
         """The firm's people in this role, in the order in which they were added."""
-        here = select(cls).where(cls.firm_id == firm_id, cls.role == role, cls.withdrawn_at.is_(None))
-        return list(session.scalars(here.order_by(cls.id)))
+        people = select(cls).where(cls.firm_id == firm_id, cls.role == role, cls.withdrawn_at.is_(None))
+        return list(session.scalars(people.order_by(cls.id)))
 
     @classmethod
     def behind(cls, session: Session, account_id: int) -> list[Self]:
@@ -192,7 +192,7 @@ class Person(Base):
 
 def account_name(session: Session, email: str) -> str | None:
     """Of an operator their own; else the one by which the newest firm knows whoever has this account."""
-    theirs = select(Person.given_name + " " + Person.family_name).where(Person.account_id == Account.id)
-    newest = theirs.order_by(Person.id.desc()).limit(1).correlate(Account).scalar_subquery()
+    names = select(Person.given_name + " " + Person.family_name).where(Person.account_id == Account.id)
+    newest = names.order_by(Person.id.desc()).limit(1).correlate(Account).scalar_subquery()
     named = select(func.coalesce(Account.name, func.trim(newest))).where(Account.email == email)
     return session.scalars(named).one_or_none()

@@ -184,28 +184,28 @@ def board(
     business, and as the beginning of its company ID. With *step* or *waiting_for*, the open cases in which this step
     waits, for this party. A page beyond the last one is the last one.
     """
-    at, wanted = now(), []
+    at, conditions = now(), []
     if search.strip():
-        wanted.append(_searched(search, labels or {}))
+        conditions.append(_searched(search, labels or {}))
     if line_of_business is not None:
-        wanted.append(Firm.line_of_business == line_of_business)
+        conditions.append(Firm.line_of_business == line_of_business)
     if state is not None:
-        wanted.append(_state == state.value)
-    by_step, by_party = _counts_of_waiting(session, wanted)
-    by_trouble, overdue_cases = _counts_of_trouble(session, at, wanted)
+        conditions.append(_state == state.value)
+    by_step, by_party = _counts_of_waiting(session, conditions)
+    by_trouble, overdue_cases = _counts_of_trouble(session, at, conditions)
     if step is not None or waiting_for is not None or overdue:
-        wanted += [_is_open, _waits_so(at, step, waiting_for, overdue=overdue)]
+        conditions += [_is_open, _waits_so(at, step, waiting_for, overdue=overdue)]
     if trouble is not None:
-        wanted += [_is_open, _troubles(at)[trouble]]
-    total = session.scalar(_cases(func.count()).where(*wanted)) or 0
+        conditions += [_is_open, _troubles(at)[trouble]]
+    total = session.scalar(_cases(func.count()).where(*conditions)) or 0
     pages = max(1, -(-total // size))
     page = min(max(1, page), pages)
-    rows = lines(session, at, wanted, size, (page - 1) * size)
+    rows = lines(session, at, conditions, size, (page - 1) * size)
     return Board(rows, total, page, pages, by_step, by_party, by_trouble, overdue_cases)
 
 
 def _counts_of_waiting(
-    session: Session, wanted: Sequence[ColumnElement[bool]]
+    session: Session, conditions: Sequence[ColumnElement[bool]]
 ) -> tuple[dict[StepName, int], dict[Party, int]]:
     """How many open cases wait in each step, and for each party."""
     cases = func.count(Onboarding.id.distinct())
@@ -213,33 +213,35 @@ def _counts_of_waiting(
         select(Onboarding)
         .join(Firm, Firm.id == Onboarding.firm_id)
         .join(Step, Step.onboarding_id == Onboarding.id)
-        .where(*wanted, _is_open, Step.state == StepState.WAITING)
+        .where(*conditions, _is_open, Step.state == StepState.WAITING)
     )
     by_step, by_party = (
-        {one: count for one, count in session.execute(joined.with_only_columns(column, cases).group_by(column))}  # noqa: C416  (rows are no pairs to mypy)
+        {value: count for value, count in session.execute(joined.with_only_columns(column, cases).group_by(column))}  # noqa: C416  (rows are no pairs to mypy)
         for column in (Step.name, Step.waiting_for)
     )
     return {name: by_step.get(name, 0) for name in StepName}, {party: by_party.get(party, 0) for party in Party}
 
 
 def _counts_of_trouble(
-    session: Session, at: datetime, wanted: Sequence[ColumnElement[bool]]
+    session: Session, at: datetime, conditions: Sequence[ColumnElement[bool]]
 ) -> tuple[dict[Trouble, int], int]:
     """How many open cases have each trouble, and how many are overdue."""
     troubles = _troubles(at)
     counts = [func.sum(case((applies, 1), else_=0)) for applies in (*troubles.values(), _overdue(at))]
-    whole = select(*counts).select_from(Onboarding).join(Firm, Firm.id == Onboarding.firm_id).where(*wanted, _is_open)
+    whole = (
+        select(*counts).select_from(Onboarding).join(Firm, Firm.id == Onboarding.firm_id).where(*conditions, _is_open)
+    )
     *by_trouble, overdue = (count or 0 for count in session.execute(whole).one())
     return dict(zip(troubles, by_trouble, strict=True)), overdue
 
 
 def _waits_so(at: datetime, step: StepName | None, party: Party | None, *, overdue: bool) -> ColumnElement[bool]:
     """Cases in which this step waits, for this party; only too long if *overdue*."""
-    here = select(Step.id).where(Step.onboarding_id == Onboarding.id, Step.state == StepState.WAITING)
-    here = here if step is None else here.where(Step.name == step)
-    here = here if party is None else here.where(Step.waiting_for == party)
-    here = here.where(_too_long(at)) if overdue else here
-    return here.correlate(Onboarding).exists()
+    steps = select(Step.id).where(Step.onboarding_id == Onboarding.id, Step.state == StepState.WAITING)
+    steps = steps if step is None else steps.where(Step.name == step)
+    steps = steps if party is None else steps.where(Step.waiting_for == party)
+    steps = steps.where(_too_long(at)) if overdue else steps
+    return steps.correlate(Onboarding).exists()
 
 
 def open_decisions(session: Session) -> list[DecisionLine]:
@@ -250,7 +252,7 @@ def open_decisions(session: Session) -> list[DecisionLine]:
 def broken_events(session: Session) -> list[BrokenEvent]:
     """Events that nobody tries any more, oldest first, those refused at the end."""
     waiting = [*Incoming.given_up(session), *Incoming.refused(session)]
-    return [BrokenEvent(one.id, one.type, one.received_at, one.refusal or "") for one in waiting]
+    return [BrokenEvent(event.id, event.type, event.received_at, event.refusal or "") for event in waiting]
 
 
 def mail_trouble(session: Session) -> MailTrouble | None:
@@ -262,17 +264,17 @@ def mail_trouble(session: Session) -> MailTrouble | None:
     return MailTrouble(server.fault_since, server.fault or "", waiting)
 
 
-def as_json(told: Any) -> Any:
+def as_json(value: Any) -> Any:
     """The same in plain values, with keys that stay."""
-    if is_dataclass(told):
-        return {field.name: as_json(getattr(told, field.name)) for field in fields(told)}
-    if isinstance(told, datetime):
-        return told.astimezone(UTC).isoformat()
-    if isinstance(told, StrEnum):
-        return told.value
-    if isinstance(told, dict):
-        return {str(as_json(name)): as_json(value) for name, value in told.items()}
-    return [as_json(one) for one in told] if isinstance(told, list) else told
+    if is_dataclass(value):
+        return {field.name: as_json(getattr(value, field.name)) for field in fields(value)}
+    if isinstance(value, datetime):
+        return value.astimezone(UTC).isoformat()
+    if isinstance(value, StrEnum):
+        return value.value
+    if isinstance(value, dict):
+        return {str(as_json(name)): as_json(item) for name, item in value.items()}
+    return [as_json(item) for item in value] if isinstance(value, list) else value
 
 
 _state = case(
@@ -312,8 +314,8 @@ def _too_long(at: datetime, step: type[Step] = Step) -> ColumnElement[bool]:
 def _overdue(at: datetime) -> ColumnElement[bool]:
     """Cases with such a step."""
     late = aliased(Step)
-    here = select(late.id).where(late.onboarding_id == Onboarding.id, late.state == StepState.WAITING)
-    return here.where(_too_long(at, late)).correlate(Onboarding).exists()
+    steps = select(late.id).where(late.onboarding_id == Onboarding.id, late.state == StepState.WAITING)
+    return steps.where(_too_long(at, late)).correlate(Onboarding).exists()
 
 
 def _troubles(at: datetime) -> dict[Trouble, ColumnElement[bool]]:
@@ -338,7 +340,9 @@ def _troubles(at: datetime) -> dict[Trouble, ColumnElement[bool]]:
     }
 
 
-def lines(session: Session, at: datetime, wanted: Sequence[ColumnElement[bool]], limit: int, offset: int) -> list[Case]:
+def lines(
+    session: Session, at: datetime, conditions: Sequence[ColumnElement[bool]], limit: int, offset: int
+) -> list[Case]:
     undecided = (
         select(func.count())
         .where(Decision.onboarding_id == Onboarding.id, Decision.answered_at.is_(None))
@@ -346,17 +350,17 @@ def lines(session: Session, at: datetime, wanted: Sequence[ColumnElement[bool]],
         .scalar_subquery()
     )
     wrong = _troubles(at)
-    found = session.execute(
+    rows = session.execute(
         _cases(Onboarding.id, Onboarding.opened_at, Onboarding.attempts, _state, Firm, Step, undecided, *wrong.values())
-        .where(*wanted)
+        .where(*conditions)
         .order_by(case((and_(_is_open, _overdue(at)), 0), (_is_open, 1), else_=2), Onboarding.id.desc())
         .limit(limit)
         .offset(offset)
     ).all()
-    waits = _waits(session, at, [row[0] for row in found])
+    waits = _waits(session, at, [row[0] for row in rows])
     made = []
-    for case_id, opened_at, attempts, said, firm, step, decisions, *is_wrong in found:
-        state = CaseState(said)
+    for case_id, opened_at, attempts, state_value, firm, step, decisions, *is_wrong in rows:
+        state = CaseState(state_value)
         stands = step if state is CaseState.OPEN else None
         made.append(
             Case(
@@ -374,7 +378,7 @@ def lines(session: Session, at: datetime, wanted: Sequence[ColumnElement[bool]],
                 waits=waits[case_id] if stands else [],
                 open_decisions=decisions,
                 stuck=attempts >= STUCK_AFTER,
-                troubles=[one for one, so in zip(wrong, is_wrong, strict=True) if so and stands],
+                troubles=[trouble for trouble, so in zip(wrong, is_wrong, strict=True) if so and stands],
             )
         )
     return made
@@ -383,15 +387,15 @@ def lines(session: Session, at: datetime, wanted: Sequence[ColumnElement[bool]],
 def _waits(session: Session, at: datetime, cases: Sequence[int]) -> dict[int, list[Wait]]:
     """What waits in each of these cases."""
     longest = patience(at)
-    here = Pause.level == Level.CASE, Pause.owner_id == Onboarding.id
-    firm = Pause.level == Level.FIRM, Pause.owner_id == Onboarding.firm_id
-    theirs = Pause.level == Level.PERSON, Pause.owner_id == Reminder.person_id
-    pauses = select(Onboarding.id).join(Pause, or_(and_(*here), and_(*firm))).where(Onboarding.id.in_(cases))
+    of_case = Pause.level == Level.CASE, Pause.owner_id == Onboarding.id
+    of_firm = Pause.level == Level.FIRM, Pause.owner_id == Onboarding.firm_id
+    of_person = Pause.level == Level.PERSON, Pause.owner_id == Reminder.person_id
+    pauses = select(Onboarding.id).join(Pause, or_(and_(*of_case), and_(*of_firm))).where(Onboarding.id.in_(cases))
     paused = set(session.scalars(pauses))
     held = or_(
         Person.bounced_at.is_not(None),
         and_(Reminder.kind == WaitKind.TASK, Person.registered_at.is_(None)),
-        select(Pause.id).where(*theirs).correlate(Reminder).exists(),
+        select(Pause.id).where(*of_person).correlate(Reminder).exists(),
     )
     planned = select(Reminder.onboarding_id, Reminder.step, func.min(Reminder.due_at))
     planned = planned.outerjoin(Person, Person.id == Reminder.person_id)
@@ -402,17 +406,17 @@ def _waits(session: Session, at: datetime, cases: Sequence[int]) -> dict[int, li
     }
     waits: dict[int, list[Wait]] = {case_id: [] for case_id in cases}
     waiting = select(Step).where(Step.onboarding_id.in_(cases), Step.state == StepState.WAITING).order_by(Step.id)
-    for one in session.scalars(waiting):
-        assert one.waiting_for is not None
-        late = one.since < longest[one.waiting_for]
-        waits[one.onboarding_id].append(
+    for step in session.scalars(waiting):
+        assert step.waiting_for is not None
+        late = step.since < longest[step.waiting_for]
+        waits[step.onboarding_id].append(
             Wait(
-                one.name,
-                one.waiting_for,
-                one.since,
+                step.name,
+                step.waiting_for,
+                step.since,
                 late,
-                due.get((one.onboarding_id, one.name)),
-                one.onboarding_id in paused,
+                due.get((step.onboarding_id, step.name)),
+                step.onboarding_id in paused,
             )
         )
     return waits
@@ -421,49 +425,49 @@ def _waits(session: Session, at: datetime, cases: Sequence[int]) -> dict[int, li
 def _searched(search: str, labels: Mapping[LineOfBusiness, str]) -> ColumnElement[bool]:
     """The cases whose firm has every word that is looked for."""
     called = {line: spellings(label) for line, label in labels.items()}
-    found = []
+    conditions = []
     words = [ways for ways in map(spellings, search.split()) if ways[0]]
     if not words:
         return false()
     for ways in [ways for ways in words if ways[0] not in CONNECTING] or words:
         fits = [and_(*(Firm.search.contains(word) for word in way.split())) for way in ways]
         fits += [
-            Firm.line_of_business == line for line, names in called.items() if any(ways[0] in one for one in names)
+            Firm.line_of_business == line for line, names in called.items() if any(ways[0] in name for name in names)
         ]
         if re.fullmatch(r"\d{1,6}", ways[0], re.ASCII):
             beyond = 10 ** (6 - len(ways[0]))
             fits.append(Firm.company_id.between(int(ways[0]) * beyond, (int(ways[0]) + 1) * beyond - 1))
-        found.append(or_(*fits))
-    return and_(*found)
+        conditions.append(or_(*fits))
+    return and_(*conditions)
 
 
-def decisions(session: Session, wanted: ColumnElement[bool]) -> list[DecisionLine]:
+def decisions(session: Session, condition: ColumnElement[bool]) -> list[DecisionLine]:
     at = now()
     since = patience(at)[Party.OPERATOR]
     query = (
         select(Decision, Firm.name, Firm.company_id)
         .join(Onboarding, Onboarding.id == Decision.onboarding_id)
         .join(Firm, Firm.id == Onboarding.firm_id)
-        .where(wanted)
+        .where(condition)
         .order_by(Decision.answered_at.is_not(None), Decision.id)
     )
     return [
         copied(
             DecisionLine,
-            one,
-            decision_id=one.id,
-            case_id=one.onboarding_id,
+            decision,
+            decision_id=decision.id,
+            case_id=decision.onboarding_id,
             firm=firm,
             company_id=company_id,
-            choices=VERDICTS[one.kind],
-            days=days_since(one.opened_at, at),
-            overdue=one.answered_at is None and one.opened_at < since,
+            choices=VERDICTS[decision.kind],
+            days=days_since(decision.opened_at, at),
+            overdue=decision.answered_at is None and decision.opened_at < since,
         )
-        for one, firm, company_id in session.execute(query)
+        for decision, firm, company_id in session.execute(query)
     ]
 
 
-def copied(made: type[Line], row: object, **known: object) -> Line:
+def copied(made: type[Line], row: object, **extras: object) -> Line:
     """The line with this row's values; rows end with their session."""
     names = [field.name for field in fields(made)]
-    return made(**{name: known[name] if name in known else getattr(row, name) for name in names})
+    return made(**{name: extras[name] if name in extras else getattr(row, name) for name in names})

@@ -191,8 +191,8 @@ class CaseDetail:
 
 def case_detail(session: Session, case_id: int) -> CaseDetail:
     """The case; raises NotFound."""
-    found = lines(session, now(), [Onboarding.id == case_id], 1, 0)
-    if not found:
+    cases = lines(session, now(), [Onboarding.id == case_id], 1, 0)
+    if not cases:
         raise NotFound(f"Onboarding {case_id}")
     onboarding, firm = session.execute(select(Onboarding, Firm).join(Firm).where(Onboarding.id == case_id)).one()
     subscription = session.scalars(select(Subscription).where(Subscription.firm_id == firm.id)).one_or_none()
@@ -204,7 +204,7 @@ def case_detail(session: Session, case_id: int) -> CaseDetail:
         select(Agreement).where(Agreement.onboarding_id == case_id).order_by(Agreement.version.desc())
     )
     return CaseDetail(
-        case=found[0],
+        case=cases[0],
         firm_id=firm.id,
         website=firm.website,
         street=firm.street,
@@ -216,12 +216,12 @@ def case_detail(session: Session, case_id: int) -> CaseDetail:
         invitations_a_day=firm.invitations_a_day,
         finished_at=onboarding.finished_at,
         stopped_at=onboarding.stopped_at,
-        steps=[_step_line(onboarding, one) for one in onboarding.steps],
+        steps=[_step_line(onboarding, step) for step in onboarding.steps],
         people=_people(session, firm.id),
         subscription=copied(SubscriptionLine, subscription) if subscription else None,
         logo=copied(LogoLine, logo, score=logo.measured.score) if logo else None,
         logo_permission=copied(PermissionLine, permission) if permission else None,
-        agreements=[copied(AgreementLine, one) for one in agreements],
+        agreements=[copied(AgreementLine, agreement) for agreement in agreements],
         decisions=decisions(session, Decision.onboarding_id == case_id),
         mails=_mails(session, case_id),
         audit=[copied(Act, entry) for entry in trail(session, case_id)],
@@ -242,12 +242,15 @@ def case_of(session: Session, company_id: int) -> int:
 def case_document(session: Session, case_id: int, document_id: int) -> Document:
     """A file of this case with its content; raises NotFound for any other."""
     agreements = session.scalars(select(Agreement).where(Agreement.onboarding_id == case_id))
-    files = [(one.document_id, one.uploaded_id, one.final_id, one.drawing_id) for one in agreements]
-    known = {number for numbers in files for number in numbers}
+    files = [
+        (agreement.document_id, agreement.uploaded_id, agreement.final_id, agreement.drawing_id)
+        for agreement in agreements
+    ]
+    document_ids = {number for numbers in files for number in numbers}
     for facts in session.scalars(select(Decision.facts).where(Decision.onboarding_id == case_id)):
-        known.add(facts.get("document_id"))
-        known |= {one["documents"]["png"] for one in facts.get("candidates", [])}
-    if document_id not in known:
+        document_ids.add(facts.get("document_id"))
+        document_ids |= {candidate["documents"]["png"] for candidate in facts.get("candidates", [])}
+    if document_id not in document_ids:
         raise NotFound(f"Document {document_id}")
     return session.get_one(Document, document_id, options=[undefer(Document.content)])
 
@@ -273,7 +276,7 @@ def _people(session: Session, firm_id: int) -> list[PersonLine]:
 
 def _mails(session: Session, case_id: int) -> list[MailLine]:
     rows = session.scalars(select(Outgoing).where(Outgoing.onboarding_id == case_id).order_by(Outgoing.id.desc()))
-    return [copied(MailLine, one, mail_id=one.id, state=_mail_state(one)) for one in rows]
+    return [copied(MailLine, mail, mail_id=mail.id, state=_mail_state(mail)) for mail in rows]
 
 
 def _mail_state(mail: Outgoing) -> MailState:

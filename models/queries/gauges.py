@@ -84,7 +84,7 @@ def mail_server(session: Session) -> list[Count]:
     """The mail server: ``takes`` our mail, ``refuses`` it for a fault of ours, or is ``unknown`` yet."""
     server = MailServer.configured(session)
     state = "unknown" if server is None else "takes" if server.fault_since is None else "refuses"
-    return [Count((one,), int(one == state)) for one in ("takes", "refuses", "unknown")]
+    return [Count((name,), int(name == state)) for name in ("takes", "refuses", "unknown")]
 
 
 def passes(session: Session, now: datetime) -> list[Count]:
@@ -140,6 +140,6 @@ def _age(since: InstrumentedAttribute[datetime], now: datetime) -> ColumnElement
 
 def _counts(session: Session, query: Select[Any]) -> list[Count]:
     return [
-        Count(tuple(one.value if isinstance(one, StrEnum) else str(one) for one in sort), number)
+        Count(tuple(label.value if isinstance(label, StrEnum) else str(label) for label in sort), number)
         for *sort, number in session.execute(query)
     ]

@@ -162,8 +162,8 @@ class Cadence(Base):
 
     @classmethod
     def at(cls, session: Session, level: Level, owner_id: int, kind: WaitKind) -> Self | None:
-        wanted = select(cls).where(cls.level == level, cls.owner_id == owner_id, cls.kind == kind)
-        return session.scalars(wanted.with_for_update()).one_or_none()
+        query = select(cls).where(cls.level == level, cls.owner_id == owner_id, cls.kind == kind)
+        return session.scalars(query.with_for_update()).one_or_none()
 
     @property
     def rhythm(self) -> Rhythm:
@@ -174,7 +174,7 @@ def days_of(text: str) -> list[int]:
     """The days written as “3, 7, 12”; raises DaysMissing, DaysInvalid."""
     if not text.strip():
         raise DaysMissing
-    numbers = [int(one) for one in re.findall(r"\d{1,4}", text, re.ASCII)]
+    numbers = [int(digits) for digits in re.findall(r"\d{1,4}", text, re.ASCII)]
     clean = re.fullmatch(r"[\d\s,;]+", text, re.ASCII) and len(numbers) <= MOST_REMINDERS
     if not (clean and numbers and numbers[0] > 0 and numbers == sorted(set(numbers)) and numbers[-1] <= LONGEST_DAYS):
         raise DaysInvalid(text[:60])
@@ -243,5 +243,5 @@ class Pause(Base):
     ) -> dict[tuple[Level, int], Self]:
         """The pauses of these firms, cases and people, in one query."""
         at = ((Level.FIRM, firms), (Level.CASE, cases), (Level.PERSON, people))
-        wanted = or_(*(and_(cls.level == level, cls.owner_id.in_(owners)) for level, owners in at))
-        return {(row.level, row.owner_id): row for row in session.scalars(select(cls).where(wanted))}
+        condition = or_(*(and_(cls.level == level, cls.owner_id.in_(owners)) for level, owners in at))
+        return {(row.level, row.owner_id): row for row in session.scalars(select(cls).where(condition))}

@@ -92,8 +92,8 @@ class Reminder(Base):
         cls, session: Session, step: StepName, awaited: Sequence[tuple[Onboarding, Person]], now: datetime
     ) -> None:
         """Wait for these people from now on, in as many statements for many as for one."""
-        known = select(cls).where(cls.person_id.in_([person.id for _, person in awaited]), cls.step == step)
-        rows = {row.person_id: row for row in session.scalars(known)}
+        query = select(cls).where(cls.person_id.in_([person.id for _, person in awaited]), cls.step == step)
+        rows = {row.person_id: row for row in session.scalars(query)}
         cadences = Cadences(session, {case.id: case.firm_id for case, _ in awaited}.items())
         for case, person in awaited:
             kind = wait_kind(step, person.role)
@@ -124,8 +124,8 @@ class Reminder(Base):
     def silent(cls, session: Session, case_id: int) -> set[int]:
         """The people of a case who have not answered the last reminder either."""
         last = cls.followed_at.is_not(None) | (cls.sent > 0) & cls.due_at.is_(None)
-        here = cls.onboarding_id == case_id, cls.person_id.is_not(None), cls.ended_at.is_(None)
-        return set(session.scalars(select(cls.person_id).where(*here, last)))
+        conditions = cls.onboarding_id == case_id, cls.person_id.is_not(None), cls.ended_at.is_(None)
+        return set(session.scalars(select(cls.person_id).where(*conditions, last)))
 
     def over(self, now: datetime) -> None:
         self.ended_at, self.due_at = now, None

@@ -27,16 +27,16 @@ def upgrade() -> None:
     op.create_index("ix_decisions_untold", "decisions", ["opened_at"], sqlite_where=UNTOLD, postgresql_where=UNTOLD)
     connection = op.get_bind()
     overdue = sa.select(OUTBOX.c.id, OUTBOX.c.facts).where(OUTBOX.c.kind == "decision_overdue")
-    for mail_id, told in connection.execute(overdue).all():
+    for mail_id, facts in connection.execute(overdue).all():
         question = {
-            "kind": told["question"],
-            "firm": told["about"],
-            "days": (datetime.now(UTC) - datetime.fromisoformat(told["opened_at"])).days,
-            "path": told["path"],
+            "kind": facts["question"],
+            "firm": facts["about"],
+            "days": (datetime.now(UTC) - datetime.fromisoformat(facts["opened_at"])).days,
+            "path": facts["path"],
             "why": "overdue",
-            "reminders": told.get("reminders", 0),
+            "reminders": facts.get("reminders", 0),
         }
-        kept = {name: told[name] for name in ("firm", "company_id", "logo", "instead_of") if name in told}
+        kept = {name: facts[name] for name in ("firm", "company_id", "logo", "instead_of") if name in facts}
         changed = {**kept, "path": "/board", "questions": [question]}
         connection.execute(sa.update(OUTBOX).where(OUTBOX.c.id == mail_id).values(kind="decisions_wait", facts=changed))
 
