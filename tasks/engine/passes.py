@@ -83,8 +83,8 @@ def kick_mail() -> None:
     """Ask now for the delivery of mails that wait; for what cannot wait in a run that nothing else holds up."""
     newest = select(Outgoing.urgency == Urgency.AT_ONCE, func.max(Outgoing.id)).where(Outgoing.due_at <= now())
     with reading() as session:
-        found = {bool(urgent): mail for urgent, mail in session.execute(newest.group_by(literal_column("1")))}
-    for urgent, mail in found.items():
+        mails = {bool(urgent): mail for urgent, mail in session.execute(newest.group_by(literal_column("1")))}
+    for urgent, mail in mails.items():
         deployment = "deliver-urgent" if urgent else "deliver"
         start_run(f"{deployment}/{deployment}", {}, key=f"{deployment}-{mail}")
 
@@ -97,7 +97,7 @@ def show_decisions(case_id: int | None = None) -> int:
     with reading() as session:
         pending = Decision.pending(session, case_id)
         settled = Decision.settled_with_form(session, case_id)
-    forms = states("decide/decide", {one.form_run_id for one in [*pending, *settled] if one.form_run_id})
+    forms = states("decide/decide", {decision.form_run_id for decision in [*pending, *settled] if decision.form_run_id})
     if forms is None:
         return 0
     try:

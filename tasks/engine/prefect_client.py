@@ -52,12 +52,12 @@ def start_run(deployment: str, parameters: dict[str, int], key: str, tag: str = 
     The same *key* again gives the run it once made, even one that failed or crashed: put an attempt or event number
     in it. By its *tag* it can be found. Parameters and tag are ids, because the UI shows them to everyone.
     """
-    found = _deployment(deployment)
-    if found is None:
+    deployment_id = _deployment(deployment)
+    if deployment_id is None:
         return None
     made = _ask(
         "POST",
-        f"/deployments/{found}/create_flow_run",
+        f"/deployments/{deployment_id}/create_flow_run",
         {
             "parameters": parameters,
             "idempotency_key": key,
@@ -69,8 +69,8 @@ def start_run(deployment: str, parameters: dict[str, int], key: str, tag: str = 
 
 
 def _deployment(name: str) -> str | None:
-    found = _ask("GET", f"/deployments/name/{name}")
-    return None if found is None else str(found["id"])
+    deployment = _ask("GET", f"/deployments/name/{name}")
+    return None if deployment is None else str(deployment["id"])
 
 
 def cancel_run(flow_run_id: str) -> bool:
@@ -87,19 +87,19 @@ def states(deployment: str, flow_run_ids: Collection[str]) -> dict[str, RunState
 
     One that was deleted has ended.
     """
-    found: dict[str, RunState] = dict.fromkeys(flow_run_ids, RunState.ENDED)
-    ids = list(found)
+    run_states: dict[str, RunState] = dict.fromkeys(flow_run_ids, RunState.ENDED)
+    ids = list(run_states)
     present = _deployment(deployment) if ids else ""
     for begin in range(0, len(ids), AT_ONCE):
-        wanted = {"flow_runs": {"id": {"any_": ids[begin : begin + AT_ONCE]}}, "limit": AT_ONCE}
-        runs = _ask("POST", "/flow_runs/filter", wanted)
+        query = {"flow_runs": {"id": {"any_": ids[begin : begin + AT_ONCE]}}, "limit": AT_ONCE}
+        runs = _ask("POST", "/flow_runs/filter", query)
         if runs is None or present is None:
             return None
         for run in runs:
             state = _state(run)
             stranded = state is RunState.WAITS and run["deployment_id"] != present
-            found[run["id"]] = RunState.STRANDED if stranded else state
-    return found
+            run_states[run["id"]] = RunState.STRANDED if stranded else state
+    return run_states
 
 
 def busy(flow: str, tags: Collection[str], lease: timedelta) -> set[str] | None:
@@ -109,23 +109,23 @@ def busy(flow: str, tags: Collection[str], lease: timedelta) -> set[str] | None:
     that one.
     """
     began = datetime.now(UTC) - lease
-    found: set[str] = set()
-    wanted = {
+    busy_tags: set[str] = set()
+    query = {
         "flows": {"name": {"any_": [flow]}},
         "flow_runs": {"tags": {"any_": list(tags)}, "state": {"type": {"any_": [*WAITING, *WORKING]}}},
         "limit": AT_ONCE,
     }
     for offset in range(0, 10 * AT_ONCE, AT_ONCE):
-        runs = _ask("POST", "/flow_runs/filter", wanted | {"offset": offset, "sort": "ID_DESC"})
+        runs = _ask("POST", "/flow_runs/filter", query | {"offset": offset, "sort": "ID_DESC"})
         if runs is None:
             return None
         for run in runs:
             lost = _state(run) is RunState.WORKS and datetime.fromisoformat(run["state"]["timestamp"]) < began
             if not lost and run["id"] != str(flow_run.id):
-                found.update(run["tags"])
+                busy_tags.update(run["tags"])
         if len(runs) < AT_ONCE:
             break
-    return found.intersection(tags)
+    return busy_tags.intersection(tags)
 
 
 def _state(run: dict[str, Any]) -> RunState:
