@@ -21,40 +21,41 @@ ACTS = {"bounced": "mail.bounced", "complaint": "mail.complained", "not_me": "pe
 """What the audit trail calls it, for each reason not to write to somebody."""
 
 
-def note_bounce(said: Facts) -> list[int]:
+def note_bounce(report: Facts) -> list[int]:
     """Somebody says that mail came back or was marked as spam; returns the cases concerned.
 
-    *said* names the mail by ``message_id``, or everybody with this ``address``; its ``kind`` is hard, soft (for now: we
-    go on as before) or complaint.
+    *report* names the mail by ``message_id``, or everybody with this ``address``; its ``kind`` is hard, soft (for now:
+    we go on as before) or complaint.
     """
-    if not said.get("message_id") and said.get("kind") == "soft":
+    if not report.get("message_id") and report.get("kind") == "soft":
         return []
     about = select(Outgoing.id, Outgoing.person_id, Outgoing.onboarding_id).where(Outgoing.person_id.is_not(None))
-    if said.get("message_id"):
-        about = about.where(Outgoing.message_id == said["message_id"])
+    if report.get("message_id"):
+        about = about.where(Outgoing.message_id == report["message_id"])
     else:
-        about = about.where(Outgoing.to_address == email_address(said["address"]))
+        about = about.where(Outgoing.to_address == email_address(report["address"]))
     with transaction() as session:
-        newest = {one.person_id: one for one in session.execute(about.order_by(Outgoing.id))}
-        cases = sorted({one.onboarding_id for one in newest.values() if one.onboarding_id is not None})
+        newest = {row.person_id: row for row in session.execute(about.order_by(Outgoing.id))}
+        cases = sorted({row.onboarding_id for row in newest.values() if row.onboarding_id is not None})
         for case_id in cases:
             Onboarding.get(session, case_id)  # Each before its mails, as everybody takes them.
-        found = select(Outgoing).where(Outgoing.id.in_([one.id for one in newest.values()])).order_by(Outgoing.id)
-        for mail in session.scalars(found.with_for_update()):
-            if mail.message_id == (said.get("message_id") or mail.message_id):  # Not addressed anew meanwhile.
-                _judge(session, mail, said)
-        return [] if said.get("kind") == "soft" else cases
+        mails = select(Outgoing).where(Outgoing.id.in_([row.id for row in newest.values()])).order_by(Outgoing.id)
+        for mail in session.scalars(mails.with_for_update()):
+            if mail.message_id == (report.get("message_id") or mail.message_id):  # Not addressed anew meanwhile.
+                _judge(session, mail, report)
+        return [] if report.get("kind") == "soft" else cases
 
 
-def _judge(session: Session, mail: Outgoing, said: Facts) -> None:
-    fault = str(said.get("diagnostic", ""))
-    match said.get("kind"):
+def _judge(session: Session, mail: Outgoing, report: Facts) -> None:
+    fault = str(report.get("diagnostic", ""))
+    match report.get("kind"):
         case "soft":
             mail.fault = fault[:500] or None
         case "complaint" if mail.complained_at is None:
             mail.complained_at = now()
             hold(session, mail, fault, now(), "complaint")
-        case _ if mail.failed_at is None and said.get("kind") != "complaint":  # Of one way of the mail it is said once.
+        # Of one way of the mail it is said once.
+        case _ if mail.failed_at is None and report.get("kind") != "complaint":
             bounced(session, mail, fault, now())
 
 

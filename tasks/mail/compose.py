@@ -144,8 +144,8 @@ def ascii_address(address: str) -> str:
 
     Letters outside ASCII before the @ stay: only a server that offers SMTPUTF8 takes those.
     """
-    found = validate_email(address, check_deliverability=False, test_environment=True)
-    return found.ascii_email or f"{found.local_part}@{found.ascii_domain}"
+    parts = validate_email(address, check_deliverability=False, test_environment=True)
+    return parts.ascii_email or f"{parts.local_part}@{parts.ascii_domain}"
 
 
 def _mailbox(name: str, address: str) -> Address:

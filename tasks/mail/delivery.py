@@ -127,8 +127,8 @@ def deliver_due(limit: int | None = None, only: Urgency | None = None) -> Delive
                     deliver(urgent)
             deliver(mail)
     _note(server, took=counts[Outcome.DELIVERED] > 0)
-    told = {outcome.value: count for outcome, count in counts.items()}
-    done = Delivered(**told, server_answers=server.answers)
+    by_outcome = {outcome.value: count for outcome, count in counts.items()}
+    done = Delivered(**by_outcome, server_answers=server.answers)
     if mails:
         log.info("Outbox: %s", done)
     if not server.answers:
@@ -181,12 +181,13 @@ def _claim(limit: int, only: Urgency | None = None) -> list[_Mail]:
         links = {
             link.id: link for link in session.scalars(select(Link).where(Link.id.in_({row.link_id for row in rows})))
         }
-        wanted = select(Document).where(Document.id.in_({row.document_id for row in rows}))
-        documents = {file.id: file for file in session.scalars(wanted.options(undefer(Document.content)))}
+        query = select(Document).where(Document.id.in_({row.document_id for row in rows}))
+        documents = {file.id: file for file in session.scalars(query.options(undefer(Document.content)))}
         asked = {row.id: row.facts["code_id"] for row in rows if row.kind is MailKind.SIGN_CODE}
         codes = {code.id: code for code in session.scalars(select(Code).where(Code.id.in_(asked.values())))}
         people = {
-            one.id: one for one in session.scalars(select(Person).where(Person.id.in_({row.person_id for row in rows})))
+            person.id: person
+            for person in session.scalars(select(Person).where(Person.id.in_({row.person_id for row in rows})))
         }
         _forget_what_is_over(session, rows)
     return [
@@ -214,7 +215,7 @@ LISTS = {MailKind.DECISIONS_WAIT: "questions", MailKind.PEOPLE_SILENT: "people",
 
 def _forget_what_is_over(session: Session, rows: Sequence[Outgoing]) -> None:
     """What was decided, who has answered, and who has left again while a mail was gathered is not told any more."""
-    listed = {kind: {one["id"] for row in rows for one in _listed(row) if row.kind is kind} for kind in LISTS}
+    listed = {kind: {item["id"] for row in rows for item in _listed(row) if row.kind is kind} for kind in LISTS}
     open_ones = select(Decision.id).where(Decision.id.in_(listed[MailKind.DECISIONS_WAIT]))
     awaited = select(Person.id).where(Person.id.in_(listed[MailKind.PEOPLE_SILENT]), Person.registered_at.is_(None))
     active = select(Person.id).where(Person.id.in_(listed[MailKind.CLIENT_ACTIVE]))
@@ -225,14 +226,14 @@ def _forget_what_is_over(session: Session, rows: Sequence[Outgoing]) -> None:
     }
     left = {kind: set(session.scalars(true[kind])) if ids else set() for kind, ids in listed.items()}
     for row in rows:
-        if told := _listed(row):
-            row.facts = {**row.facts, LISTS[row.kind]: [one for one in told if one["id"] in left[row.kind]]}
+        if items := _listed(row):
+            row.facts = {**row.facts, LISTS[row.kind]: [item for item in items if item["id"] in left[row.kind]]}
 
 
 def _listed(row: Outgoing) -> list[Facts]:
     """What the mail tells of; nothing that an older version wrote down without ids."""
-    told = row.facts.get(LISTS[row.kind], []) if row.kind in LISTS else []
-    return [one for one in told if "id" in one]
+    items = row.facts.get(LISTS[row.kind], []) if row.kind in LISTS else []
+    return [item for item in items if "id" in item]
 
 
 def _deliver(mail: _Mail, server: "_Connection") -> _Verdict:
@@ -288,12 +289,12 @@ def _judge(error: OSError) -> _Verdict:
 
 def _refused(code: int, text: bytes | str) -> _Verdict:
     """5xx is for good, anything else for the time being (RFC 5321, 4.2.1); what is not the mail's fault passes."""
-    said = _said(code, text)
+    reply = _said(code, text)
     if not 500 <= code < 600:
-        return _Verdict(Outcome.POSTPONED, said, Blame.OURS if is_ours_for_sure(said) else Blame.MAIL)
-    blames = blame(said)
+        return _Verdict(Outcome.POSTPONED, reply, Blame.OURS if is_ours_for_sure(reply) else Blame.MAIL)
+    blames = blame(reply)
     for_good = blames in {Blame.ADDRESS, Blame.MAIL}
-    return _Verdict(Outcome.FAILED if for_good else Outcome.POSTPONED, said, blames)
+    return _Verdict(Outcome.FAILED if for_good else Outcome.POSTPONED, reply, blames)
 
 
 def _said(code: int, text: bytes | str) -> str:
@@ -429,20 +430,20 @@ class _Connection:
                 self._smtp = None
 
     def _connect(self) -> smtplib.SMTP:
-        wanted = settings()
+        config = settings()
         try:
-            if wanted.smtp_security == "tls":
+            if config.smtp_security == "tls":
                 context = ssl.create_default_context()
                 smtp: smtplib.SMTP = smtplib.SMTP_SSL(
-                    wanted.smtp_host, wanted.smtp_port, timeout=wanted.smtp_timeout, context=context
+                    config.smtp_host, config.smtp_port, timeout=config.smtp_timeout, context=context
                 )
             else:
-                smtp = smtplib.SMTP(wanted.smtp_host, wanted.smtp_port, timeout=wanted.smtp_timeout)
+                smtp = smtplib.SMTP(config.smtp_host, config.smtp_port, timeout=config.smtp_timeout)
             try:
-                if wanted.smtp_security == "starttls":
+                if config.smtp_security == "starttls":
                     smtp.starttls(context=ssl.create_default_context())
-                if wanted.smtp_user:
-                    smtp.login(wanted.smtp_user, wanted.smtp_password.get_secret_value())
+                if config.smtp_user:
+                    smtp.login(config.smtp_user, config.smtp_password.get_secret_value())
                 smtp.ehlo_or_helo_if_needed()
                 self.smtputf8 = smtp.has_extn("smtputf8")
             except (OSError, ValueError):

@@ -151,17 +151,17 @@ OF_ADDRESSES = {"1.0", "4.1"}
 """Codes of an address, or of the way to it: how Exchange Online says that it knows nobody of this name."""
 
 
-def blame(said: str, status: str = "") -> Blame:
-    """Whose fault it is, by what a mail server *said*, and the *status* that a report gives besides."""
-    said = said[:MOST_JUDGED]
-    words = _statement(said)
-    codes = _codes(f"{said} {status}")
+def blame(reply: str, status: str = "") -> Blame:
+    """Whose fault it is, by the *reply* of a mail server, and the *status* that a report gives besides."""
+    reply = reply[:MOST_JUDGED]
+    words = _statement(reply)
+    codes = _codes(f"{reply} {status}")
     vague = _told_by_subject(codes)
     by_code = _told_alone(codes)
     by_subject = next(iter(sorted(vague)), None)
     contradicted = vague or OURS.search(words)
     verdicts = (
-        (Blame.OURS, _is_about_us(said, words, codes) or by_code is Blame.OURS),
+        (Blame.OURS, _is_about_us(reply, words, codes) or by_code is Blame.OURS),
         (Blame.ADDRESS, SURELY_ADDRESS.search(words)),
         (Blame.MAILBOX, MAILBOX.search(words)),
         (by_code, by_code),
@@ -174,20 +174,20 @@ def blame(said: str, status: str = "") -> Blame:
     return next((whose for whose, is_so in verdicts if whose and is_so), Blame.MAIL)
 
 
-def is_ours_for_sure(said: str) -> bool:
+def is_ours_for_sure(reply: str) -> bool:
     """Whether the words alone tell that it concerns every mail: also of a refusal for the time being."""
-    said = said[:MOST_JUDGED]
-    words = _statement(said)
-    return _is_about_us(said, words, _codes(said)) and not GREYLISTED.search(words)
+    reply = reply[:MOST_JUDGED]
+    words = _statement(reply)
+    return _is_about_us(reply, words, _codes(reply)) and not GREYLISTED.search(words)
 
 
-def _statement(said: str) -> str:
+def _statement(reply: str) -> str:
     """The words that state something."""
-    return COURTESY.sub(" ", JOINED.sub(" ", NAMED.sub(" ", said)).replace("’", "'"))
+    return COURTESY.sub(" ", JOINED.sub(" ", NAMED.sub(" ", reply)).replace("’", "'"))
 
 
-def _codes(said: str) -> set[str]:
-    return {f"{subject}.{detail}" for _, subject, detail in CODE.findall(said)} - GENERAL
+def _codes(reply: str) -> set[str]:
+    return {f"{subject}.{detail}" for _, subject, detail in CODE.findall(reply)} - GENERAL
 
 
 def _told_by_subject(codes: set[str]) -> set[Blame]:
@@ -201,9 +201,9 @@ def _told_alone(codes: set[str]) -> Blame | None:
     return next(iter(sorted(exact - {Blame.ADDRESS})), Blame.ADDRESS if is_address else None)
 
 
-def _is_about_us(said: str, words: str, codes: set[str]) -> bool:
+def _is_about_us(reply: str, words: str, codes: set[str]) -> bool:
     """By the words, or since no address is named but our own."""
-    named = {address.casefold() for address in ADDRESSES.findall(said)}
+    named = {address.casefold() for address in ADDRESSES.findall(reply)}
     if SURELY_OURS.search(words) or named == {settings().sender.casefold()}:
         return True
     if not YOUR_ADDRESS.search(words):
