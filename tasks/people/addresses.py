@@ -84,5 +84,5 @@ def readdress(session: Session, case: Onboarding, person: Person, written: str, 
         rhythm = cadences.rhythm(wait.kind, case.id)
         # Where nothing came back that could be sent again, the first reminder does not wait for its day.
         wait.start_anew(rhythm, person, now() - timedelta(days=0 if mails else rhythm.day(0)))
-    told: Facts = {"person": person.id, "before": before, "after": address, "rows": evidence(person)}
-    record(session, case.id, now(), "address.corrected", by, **told)
+    facts: Facts = {"person": person.id, "before": before, "after": address, "rows": evidence(person)}
+    record(session, case.id, now(), "address.corrected", by, **facts)

@@ -74,8 +74,8 @@ def person_of(firm_id: int, person_id: int) -> Person | None:
     """A caseworker or client of this firm who has not been withdrawn."""
     with reading() as session:
         person = session.get(Person, person_id)
-    known = person is not None and person.firm_id == firm_id and person.withdrawn_at is None
-    return person if known and person is not None and person.role in {Role.CASEWORKER, Role.CLIENT} else None
+    belongs = person is not None and person.firm_id == firm_id and person.withdrawn_at is None
+    return person if belongs and person is not None and person.role in {Role.CASEWORKER, Role.CLIENT} else None
 
 
 def set_manners(person_id: int, by: str, manners: Manners) -> None:

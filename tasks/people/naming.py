@@ -29,16 +29,17 @@ def add_people(
 
     Whoever was withdrawn is there again.
     """
-    named = {email_address(one.email): one for one in reversed(people)}  # Of two with one address the first counts.
-    here = select(Person).where(Person.firm_id == firm.id, Person.role == role, Person.email.in_(named))
-    known = {person.email: person for person in session.scalars(here)}
+    # Of two with one address the first counts.
+    named = {email_address(person.email): person for person in reversed(people)}
+    query = select(Person).where(Person.firm_id == firm.id, Person.role == role, Person.email.in_(named))
+    existing = {person.email: person for person in session.scalars(query)}
     added = []
     for email in reversed(named):
-        if email in known and known[email].withdrawn_at is not None:
-            known[email].give_way(named[email].name, email)
-            known[email].added_at = now()
-            added.append(known[email])
-        elif email not in known:
+        if email in existing and existing[email].withdrawn_at is not None:
+            existing[email].give_way(named[email].name, email)
+            existing[email].added_at = now()
+            added.append(existing[email])
+        elif email not in existing:
             given, family = name_parts(named[email].name)
             person = Person(
                 firm_id=firm.id,

@@ -78,8 +78,8 @@ def deactivate(account_id: int, by: str) -> None:
     with transaction() as session:
         account = _operator(session, account_id)
         if operator.deactivate(session, account, now()):
-            theirs = Outgoing.kind.in_([MailKind.DECISIONS_WAIT, MailKind.DIGEST])
-            drop_mails(session, now(), Outgoing.to_address == account.email, theirs)
+            kinds = Outgoing.kind.in_([MailKind.DECISIONS_WAIT, MailKind.DIGEST])
+            drop_mails(session, now(), Outgoing.to_address == account.email, kinds)
             record(session, HOUSE, now(), "operator.deactivated", by, account=account.email)
 
 
@@ -128,10 +128,10 @@ def _account(session: Session, email: str) -> Account:
 
 
 def _operator(session: Session, account_id: int) -> Account:
-    found = next((one for one in operators(session) if one.id == account_id), None)
-    if found is None:
+    account = next((account for account in operators(session) if account.id == account_id), None)
+    if account is None:
         raise NotFound(f"Operator {account_id}")
-    return found
+    return account
 
 
 def _appoint(session: Session, account: Account, by: str, *, manager: bool) -> None:
@@ -229,11 +229,11 @@ def tell_new() -> int:
     untold = untold.where(Decision.told_at.is_(None), Decision.answered_at.is_(None), Onboarding.stopped_at.is_(None))
     untold = untold.where(~Pause.holds(Onboarding.id.expression, Onboarding.firm_id.expression))
     with reading() as session:
-        found = session.execute(untold.order_by(Decision.opened_at).limit(TOLD_AT_ONCE)).all()
-    if not found or found[0].opened_at > at - GATHER:
+        rows = session.execute(untold.order_by(Decision.opened_at).limit(TOLD_AT_ONCE)).all()
+    if not rows or rows[0].opened_at > at - GATHER:
         return 0
     try:
-        return each(lambda one: _tell(one.id, at), found)
+        return each(lambda row: _tell(row.id, at), rows)
     finally:
         kick_mail()
 
@@ -264,11 +264,11 @@ def escalate_overdue() -> int:
     overdue = overdue.where(Decision.opened_at < since, Onboarding.stopped_at.is_(None))
     overdue = overdue.where(~Pause.holds(Onboarding.id.expression, Onboarding.firm_id.expression))
     with reading() as session:
-        found = session.scalars(overdue.order_by(Decision.id).limit(ESCALATED_AT_ONCE)).all()
+        decision_ids = session.scalars(overdue.order_by(Decision.id).limit(ESCALATED_AT_ONCE)).all()
     try:
-        return each(lambda decision_id: _escalate(decision_id, at), found)
+        return each(lambda decision_id: _escalate(decision_id, at), decision_ids)
     finally:
-        if found:
+        if decision_ids:
             kick_mail()
 
 
@@ -285,10 +285,10 @@ def _escalate(decision_id: int, at: datetime) -> bool:
 
 def tell_managers(session: Session, overdue: list[tuple[Onboarding, Decision, int]]) -> None:
     """Tell the managers of decisions that wait for too long, each in spite of so many reminders to all operators."""
-    managers = [one for one in operators(session) if one.is_manager]
-    told = [question(decision, case.firm.name, "overdue", reminders=sent) for case, decision, sent in overdue]
-    _gather(session, managers, told, GATHER)
-    to = [one.email for one in managers] or [settings().provider_email]
+    managers = [account for account in operators(session) if account.is_manager]
+    questions = [question(decision, case.firm.name, "overdue", reminders=sent) for case, decision, sent in overdue]
+    _gather(session, managers, questions, GATHER)
+    to = [manager.email for manager in managers] or [settings().provider_email]
     for case, decision, _ in overdue:
         record(session, case.id, now(), "decision.escalated", kind=decision.kind, to=to)
 
@@ -308,12 +308,14 @@ def send_digests() -> int:
         week = _week(session, at - timedelta(days=7))
     sent = 0
     with transaction() as session:
-        meant = [one for one in operators(session) if (one.digest_at or one.created_at) < due]
-        for one in meant:
-            one.digest_at = at
+        meant = [account for account in operators(session) if (account.digest_at or account.created_at) < due]
+        for account in meant:
+            account.digest_at = at
         if any(week["waiting"] or week["wrong"] or week["news"] for _ in meant):
             to = _readers(session, meant)
-            mails = [letters.digest(one, at, due=due, week=week, instead_of=instead_of) for one, instead_of in to]
+            mails = [
+                letters.digest(account, at, due=due, week=week, instead_of=instead_of) for account, instead_of in to
+            ]
             sent = Outgoing.post_all(session, mails)
     if sent:
         kick_mail()
@@ -330,14 +332,14 @@ def digest_moment(at: datetime) -> datetime:
 
 def _week(session: Session, since: datetime) -> Week:
     """What there is to tell."""
-    told = board(session, size=1)
+    page = board(session, size=1)
     decisions = open_decisions(session)
     waiting = {
         "decisions": len(decisions),
-        "decisions_overdue": sum(one.overdue for one in decisions),
-        "overdue": told.overdue,
+        "decisions_overdue": sum(decision.overdue for decision in decisions),
+        "overdue": page.overdue,
     }
-    wrong = {trouble.value: count for trouble, count in told.by_trouble.items()}
+    wrong = {trouble.value: count for trouble, count in page.by_trouble.items()}
     wrong["events"] = len(broken_events(session))
     del wrong["decision_overdue"]  # Told among what waits.
     begun = select(func.count()).select_from(Onboarding)
@@ -345,7 +347,7 @@ def _week(session: Session, since: datetime) -> Week:
         "opened": session.scalar(begun.where(Onboarding.opened_at >= since)) or 0,
         "finished": session.scalar(begun.where(Onboarding.finished_at >= since)) or 0,
     }
-    parties = {party.value: count for party, count in told.by_party.items()}
+    parties = {party.value: count for party, count in page.by_party.items()}
     return Week(waiting=_some(waiting), wrong=_some(wrong), news=_some(news), parties=_some(parties))
 
 

@@ -59,11 +59,11 @@ class Visitor:
 def sign_in(email: str, password: str) -> str:
     """A session token; raises SignInRefused."""
     with reading() as session:
-        known = Account.by_email(session, email)
-    verified = verify_password(known.password_hash if known else None, password)
-    assert known is not None  # Without an account nothing is verified.
+        candidate = Account.by_email(session, email)
+    verified = verify_password(candidate.password_hash if candidate else None, password)
+    assert candidate is not None  # Without an account nothing is verified.
     with transaction() as session:
-        account = session.get_one(Account, known.id)
+        account = session.get_one(Account, candidate.id)
         token = account.enter(session, verified, now())
         _require_access(session, account)
         return token
@@ -78,18 +78,18 @@ def _require_access(session: Session, account: Account) -> None:
 
 def sign_out(token: str) -> None:
     with transaction() as session:
-        found = SignIn.find(session, token, now())
-        if found is not None:
-            session.delete(found)
+        browser = SignIn.find(session, token, now())
+        if browser is not None:
+            session.delete(browser)
 
 
 def signed_in(token: str) -> Visitor | None:
     """Who holds this session token; None if it is not known or over."""
     with reading() as session:
-        found = SignIn.find(session, token, now())
-        if found is None:
+        browser = SignIn.find(session, token, now())
+        if browser is None:
             return None
-        account = session.get_one(Account, found.account_id)
+        account = session.get_one(Account, browser.account_id)
         rows = session.execute(
             select(Person, Firm, Onboarding.id)
             .join(Firm, Firm.id == Person.firm_id)
@@ -143,12 +143,12 @@ def _manners(account: Account, people: Sequence[Person]) -> Person | Account:
 
 def replan(session: Session, people: Sequence[Person]) -> None:
     """These people can be reached at other hours than before: their reminders fall due accordingly."""
-    known = {person.id: person for person in people}
+    by_id = {person.id: person for person in people}
     waits = select(Reminder, Onboarding.firm_id).join(Onboarding, Onboarding.id == Reminder.onboarding_id)
-    rows = session.execute(waits.where(Reminder.person_id.in_(known), Reminder.due_at.is_not(None))).all()
+    rows = session.execute(waits.where(Reminder.person_id.in_(by_id), Reminder.due_at.is_not(None))).all()
     cadences = Cadences(session, {wait.onboarding_id: firm_id for wait, firm_id in rows}.items())
     for wait, _ in rows:
-        wait.plan(cadences.rhythm(wait.kind, wait.onboarding_id), known[wait.person_id])
+        wait.plan(cadences.rhythm(wait.kind, wait.onboarding_id), by_id[wait.person_id])
 
 
 def told(person: Person) -> Facts:
@@ -197,10 +197,12 @@ def set_manners(account_id: int, manners: Manners) -> None:
         people = _people_of(session, account_id)
         account = session.get_one(Account, account_id)
         account.language, account.address_form = manners.language, manners.address_form
-        with_access = [one for one in people if one.withdrawn_at is None and one.paused_at is None]
+        with_access = [person for person in people if person.withdrawn_at is None and person.paused_at is None]
         before = {person.id: told(person) for person in people}
         manners.keep(session, with_access)
-        cases = select(Onboarding.firm_id, Onboarding.id).where(Onboarding.firm_id.in_([one.firm_id for one in people]))
+        cases = select(Onboarding.firm_id, Onboarding.id).where(
+            Onboarding.firm_id.in_([person.firm_id for person in people])
+        )
         case_of = dict(session.execute(cases).tuples().all())
         changes = {
             case_of[person.firm_id]: {"person": person.id, "before": before[person.id], "after": told(person)}
@@ -213,9 +215,9 @@ def set_manners(account_id: int, manners: Manners) -> None:
 
 def _people_of(session: Session, account_id: int) -> Sequence[Person]:
     """Who the holder of this account is at each firm, the cases of these firms locked before all else."""
-    theirs = select(Person).where(Person.account_id == account_id).order_by(Person.id)
-    Onboarding.of_each(session, [person.firm_id for person in session.scalars(theirs)])
-    return session.scalars(theirs.execution_options(populate_existing=True)).all()
+    query = select(Person).where(Person.account_id == account_id).order_by(Person.id)
+    Onboarding.of_each(session, [person.firm_id for person in session.scalars(query)])
+    return session.scalars(query.execution_options(populate_existing=True)).all()
 
 
 DAY, MOST_RESETS_A_DAY = timedelta(days=1), 6
@@ -278,15 +280,15 @@ def reset_password(token: str, password: str) -> str:
 
 def _known_of(session: Session, account: Account) -> list[str]:
     """What others know of the holder of this account: their names, and those and the places of their firms."""
-    here = select(Person, Firm).join(Firm, Firm.id == Person.firm_id).where(Person.account_id == account.id)
+    query = select(Person, Firm).join(Firm, Firm.id == Person.firm_id).where(Person.account_id == account.id)
     return [
         account.name or "",
-        *(known for person, firm in session.execute(here) for known in (person.name, *firm.known)),
+        *(text for person, firm in session.execute(query) for text in (person.name, *firm.known)),
     ]
 
 
 def use_up_links(session: Session, people: Sequence[Person], at: datetime) -> None:
     """Their links to an account have done their work: it exists, with a password."""
-    theirs = select(Link).where(Link.person_id.in_([person.id for person in people]), Link.used_at.is_(None))
-    for link in session.scalars(theirs.where(Link.purpose.in_([Purpose.REGISTER, Purpose.ACTIVATE]))):
+    links = select(Link).where(Link.person_id.in_([person.id for person in people]), Link.used_at.is_(None))
+    for link in session.scalars(links.where(Link.purpose.in_([Purpose.REGISTER, Purpose.ACTIVATE]))):
         link.used_at = at
