@@ -67,12 +67,12 @@ def answer_decision(decision_id: int, verdict: str, by: str, **answer: str) -> i
 
 
 def _advised(session: Session, case: Onboarding, decision: Decision) -> None:
-    said = decision.answer or {}
-    if said.get("plan") not in list(Plan) or said.get("interval") not in list(Interval):
+    answer = decision.answer or {}
+    if answer.get("plan") not in list(Plan) or answer.get("interval") not in list(Interval):
         raise PlanMissing
     subscription = Subscription.of(session, case.firm_id)
-    subscription.advice = str(said.get("note", ""))[:2000]
-    subscription.confirm(Plan(said["plan"]), Interval(said["interval"]), decision.answered_at or now())
+    subscription.advice = str(answer.get("note", ""))[:2000]
+    subscription.confirm(Plan(answer["plan"]), Interval(answer["interval"]), decision.answered_at or now())
 
 
 def _number_decided(session: Session, case: Onboarding, decision: Decision) -> None:
@@ -89,18 +89,18 @@ def _signature_judged(session: Session, case: Onboarding, decision: Decision) ->
     agreement = Agreement.latest(session, case.id)
     if agreement is None or agreement.id != decision.facts["agreement_id"] or agreement.countersigned_at is not None:
         return  # Meanwhile it was signed by another way, or another version was sent.
-    by, at, said = decision.answered_by or "", now(), decision.answer or {}
+    by, at, answer = decision.answered_by or "", now(), decision.answer or {}
     if decision.verdict is Verdict.REFUSE:
         refuse_signature(session, case, by, at)
     else:
-        name = _signatory(session, by, str(said.get("name", "")))
+        name = _signatory(session, by, str(answer.get("name", "")))
         if decision.kind is DecisionKind.SIGNED_COPY:
             agreement.uploaded_id = decision.facts["document_id"]
-            day = _day_written(str(said.get("signed_on", "")), at)
+            day = _day_written(str(answer.get("signed_on", "")), at)
             arrived = decision.facts.get("arrived_at")  # Asked again, the question is younger than the copy.
-            told: Facts = {"arrived_at": datetime.fromisoformat(arrived) if arrived else decision.opened_at}
-            told["signed_on"] = day
-            sign_for_firm(session, case, decision.facts["signer"], SignedHow.UPLOAD, by, at, **told)
+            dates: Facts = {"arrived_at": datetime.fromisoformat(arrived) if arrived else decision.opened_at}
+            dates["signed_on"] = day
+            sign_for_firm(session, case, decision.facts["signer"], SignedHow.UPLOAD, by, at, **dates)
         sign_for_provider(session, case, name, by, at)
     close_questions(session, case.id, at)
 
@@ -135,18 +135,18 @@ def _not_signed(session: Session, case: Onboarding, decision: Decision) -> None:
 
     Talk: the question stays, as a task, until somebody has found out how to go on.
     """
-    said = decision.answer or {}
+    answer = decision.answer or {}
     if decision.verdict is Verdict.TALK:
-        Decision.ask(session, questions.talk(decision, now(), note=said.get("note", "")))
+        Decision.ask(session, questions.talk(decision, now(), note=answer.get("note", "")))
     if decision.verdict is Verdict.RESEND:
         subscription = Subscription.of(session, case.firm_id)
         before = subscription.agreed
-        subscription.agree(Change.parse(said))
+        subscription.agree(Change.parse(answer))
         if before != subscription.agreed:
-            told = {"before": before, "after": subscription.agreed}
-            record(session, case.id, now(), "subscription.agreed", decision.answered_by or "", **told)
+            facts = {"before": before, "after": subscription.agreed}
+            record(session, case.id, now(), "subscription.agreed", decision.answered_by or "", **facts)
     if decision.verdict is Verdict.STOP:
-        end_case(session, case, decision.answered_at or now(), str(said.get("note", "")), decision.answered_by or "")
+        end_case(session, case, decision.answered_at or now(), str(answer.get("note", "")), decision.answered_by or "")
 
 
 def _address_corrected(session: Session, case: Onboarding, decision: Decision) -> None:
@@ -184,8 +184,8 @@ def _silence_broken(session: Session, case: Onboarding, decision: Decision) -> N
     if decision.verdict in {Verdict.CORRECT, Verdict.WITHDRAW}:
         _address_corrected(session, case, decision)
         return
-    wanted = select(Reminder).where(Reminder.person_id == person.id, Reminder.step == decision.facts["step"])
-    for wait in session.scalars(wanted.where(Reminder.ended_at.is_(None))):
+    waits = select(Reminder).where(Reminder.person_id == person.id, Reminder.step == decision.facts["step"])
+    for wait in session.scalars(waits.where(Reminder.ended_at.is_(None))):
         rhythm = Cadences(session, [(case.id, case.firm_id)]).rhythm(wait.kind, case.id)
         wait.start_anew(rhythm, person, now() - timedelta(days=rhythm.day(0)))
 

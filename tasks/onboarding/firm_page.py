@@ -112,10 +112,10 @@ def complete_details(
 def _take_along(session: Session, firm: Firm, before: dict[str, str]) -> None:
     """Whoever of the firm's own people is where the firm was, is where it is now; whoever said another place stays."""
     people = [person for role in Role if role is not Role.CLIENT for person in Person.of(session, firm.id, role)]
-    here = [p for p in people if (p.land or "", p.postcode) == (before["land"], before["postcode"])]
-    for person in here:
+    moved = [p for p in people if (p.land or "", p.postcode) == (before["land"], before["postcode"])]
+    for person in moved:
         person.land, person.postcode = firm.land, firm.postcode
-    replan(session, here)
+    replan(session, moved)
 
 
 def _details(firm: Firm) -> dict[str, str]:

@@ -207,14 +207,14 @@ def add_clients(firm_id: int, by: str, people: list[Named], message: str = "") -
 def allow_invitations(case_id: int, number: str, by: str) -> None:
     """An operator allows the firm to name so many people a day; empty: as many as any. Raises InvitationsInvalid."""
     written = number.strip()
-    wanted = int(written) if written.isascii() and written.isdigit() and len(written) <= 6 else 0
-    if written and not 1 <= wanted <= INVITATIONS_MOST:
+    limit = int(written) if written.isascii() and written.isdigit() and len(written) <= 6 else 0
+    if written and not 1 <= limit <= INVITATIONS_MOST:
         raise InvitationsInvalid(written[:20])
     with transaction() as session:
         case = Onboarding.get(session, case_id)
-        before, case.firm.invitations_a_day = case.firm.invitations_a_day, wanted or None
+        before, case.firm.invitations_a_day = case.firm.invitations_a_day, limit or None
         if before != case.firm.invitations_a_day:
-            facts: Facts = {"before": before, "number": wanted or None, "rows": evidence(case.firm)}
+            facts: Facts = {"before": before, "number": limit or None, "rows": evidence(case.firm)}
             record(session, case.id, now(), "invitations.allowed", by, **facts)
 
 
@@ -240,7 +240,7 @@ def _add(session: Session, case: Onboarding, role: Role, by: str, people: list[N
         raise NobodyNamed
     organiser = Person.organiser(session, case.firm_id)
     check_people(people)
-    if role is Role.CASEWORKER and any(email_address(one.email) == organiser.email for one in people):
+    if role is Role.CASEWORKER and any(email_address(person.email) == organiser.email for person in people):
         raise WorksThereAlready(organiser.email)
     before = _named_today(session, case)
     added = add_people(session, case.firm, role, people, organiser)
@@ -304,6 +304,6 @@ def _resend_agreement(session: Session, case: Onboarding, person: Person) -> Non
 
 def _resends(session: Session, case_id: int, person_id: int, since: datetime) -> list[datetime]:
     """When this person was sent a link by hand, oldest first."""
-    told = select(Entry.at, Entry.facts).where(Entry.case_id == case_id, Entry.action == "link.resent")
-    rows = session.execute(told.where(Entry.at > since).order_by(Entry.number))
+    entries = select(Entry.at, Entry.facts).where(Entry.case_id == case_id, Entry.action == "link.resent")
+    rows = session.execute(entries.where(Entry.at > since).order_by(Entry.number))
     return [at for at, facts in rows if facts.get("person") == person_id]

@@ -90,9 +90,9 @@ def start_case(request: OnboardingRequest, request_key: str, actor: str) -> int:
     """
     request.check()
     with transaction() as session:
-        known = session.scalars(select(Onboarding.id).where(Onboarding.request_key == request_key)).one_or_none()
-        if known is not None:
-            return known
+        case_id = session.scalars(select(Onboarding.id).where(Onboarding.request_key == request_key)).one_or_none()
+        if case_id is not None:
+            return case_id
         _require_new(session, request)
         at = now()
         firm = _add_firm(session, request, at)
@@ -117,10 +117,10 @@ def _require_new(session: Session, request: OnboardingRequest) -> None:
     alone(session, "organiser", organiser)  # Of two who ask at once the second sees the case of the first.
     if request.again:
         return
-    theirs = select(Onboarding.id, Firm.name).join(Firm, Firm.id == Onboarding.firm_id)
-    theirs = theirs.join(Person, Person.firm_id == Firm.id)
-    theirs = theirs.where(Person.role == Role.ORGANISER, Person.email == organiser).order_by(Onboarding.id.desc())
-    for case_id, name in session.execute(theirs):
+    cases = select(Onboarding.id, Firm.name).join(Firm, Firm.id == Onboarding.firm_id)
+    cases = cases.join(Person, Person.firm_id == Firm.id)
+    cases = cases.where(Person.role == Role.ORGANISER, Person.email == organiser).order_by(Onboarding.id.desc())
+    for case_id, name in session.execute(cases):
         if same_name(name, request.firm_name):
             raise CaseThere(case_id)
 
@@ -159,6 +159,6 @@ def _add_people(session: Session, firm: Firm, request: OnboardingRequest) -> lis
     named = {
         Role.ORGANISER: [request.organiser],
         Role.CONTACT: [request.contact or request.organiser],
-        Role.CASEWORKER: [one for one in request.caseworkers if email_address(one.email) != organiser],
+        Role.CASEWORKER: [person for person in request.caseworkers if email_address(person.email) != organiser],
     }
     return [person for role, people in named.items() for person in add_people(session, firm, role, people, request)]

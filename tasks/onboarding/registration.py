@@ -248,11 +248,11 @@ def name_contact(session: Session, case: Onboarding, organiser: Person, contact:
     """Set whom we write to; None: the organiser. Somebody new is welcomed, and nothing more goes to who it was."""
     named = contact or Named(name=organiser.name, email=organiser.email)
     named.check()
-    address, known = email_address(named.email), Person.one(session, case.firm_id, Role.CONTACT)
-    if known is not None and known.email == address and contact is None:
+    address, current = email_address(named.email), Person.one(session, case.firm_id, Role.CONTACT)
+    if current is not None and current.email == address and contact is None:
         return
-    before = known and {"name": known.name, "email": known.email}
-    person = known or add_people(session, case.firm, Role.CONTACT, [named], organiser)[0]
+    before = current and {"name": current.name, "email": current.email}
+    person = current or add_people(session, case.firm, Role.CONTACT, [named], organiser)[0]
     if person.email == address:
         person.rename(named.name)
     else:
@@ -286,10 +286,10 @@ def _registered(session: Session, case: Onboarding, person: Person, actor: str, 
 def _tell_staff(session: Session, case: Onboarding, client: Person) -> None:
     """Organiser and caseworkers hear of the client, hourly at most: in one mail of all who became active since."""
     at, head = now(), letterhead(session, case.firm)
-    people = (one for role in (Role.ORGANISER, Role.CASEWORKER) for one in Person.of(session, case.firm_id, role))
-    staff = {one.email: one for one in people if one.registered_at is not None and one.paused_at is None}
-    here = Outgoing.onboarding_id == case.id
-    waiting = Outgoing.gathering(session, MailKind.CLIENT_ACTIVE, staff, at, here)
+    people = (person for role in (Role.ORGANISER, Role.CASEWORKER) for person in Person.of(session, case.firm_id, role))
+    staff = {person.email: person for person in people if person.registered_at is not None and person.paused_at is None}
+    of_case = Outgoing.onboarding_id == case.id
+    waiting = Outgoing.gathering(session, MailKind.CLIENT_ACTIVE, staff, at, of_case)
     active, fresh = letters.ActiveClient(id=client.id, name=client.name), []
     for address, reader in staff.items():
         if address in waiting:
@@ -322,9 +322,9 @@ def registered_elsewhere(email: str, external_id: str, given_name: str, family_n
     """
     with transaction() as session:
         at, address = now(), email_address(email)
-        theirs = select(Person).where(Person.email == address, Person.invited_at.is_not(None))
-        theirs = theirs.where(Person.withdrawn_at.is_(None), Person.registered_at.is_(None), Person.role.in_(STEP_OF))
-        people = session.scalars(theirs.order_by(Person.id)).all()
+        query = select(Person).where(Person.email == address, Person.invited_at.is_not(None))
+        query = query.where(Person.withdrawn_at.is_(None), Person.registered_at.is_(None), Person.role.in_(STEP_OF))
+        people = session.scalars(query.order_by(Person.id)).all()
         # Cases before the account, as whoever registers here does.
         cases = {case.firm_id: case for case in Onboarding.of_each(session, [person.firm_id for person in people])}
         account = Account.by_email(session, address)
@@ -371,9 +371,9 @@ def ask_for_link(company_id: str, email: str) -> None:
         firm = session.scalars(select(Firm).where(Firm.company_id == int(digits))).one_or_none()
         if firm is None:
             return
-        here = select(Person).where(Person.firm_id == firm.id, Person.email == address)
-        here = here.where(Person.withdrawn_at.is_(None))
-        for person in session.scalars(here.where(Person.registered_at.is_(None), Person.role.in_(STEP_OF))).all():
+        query = select(Person).where(Person.firm_id == firm.id, Person.email == address)
+        query = query.where(Person.withdrawn_at.is_(None))
+        for person in session.scalars(query.where(Person.registered_at.is_(None), Person.role.in_(STEP_OF))).all():
             case = Onboarding.of_firm(session, firm.id)
             mine = select(Link.id).where(Link.person_id == person.id, Link.purpose == PURPOSE_OF[person.role])
             times = Outgoing.sent_since(session, now() - DAY, Outgoing.link_id.in_(mine))

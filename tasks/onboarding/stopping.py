@@ -55,11 +55,13 @@ def _ask_again(session: Session, case: Onboarding, stopped: datetime, at: dateti
     """
     ended = select(Decision).where(Decision.onboarding_id == case.id, Decision.answered_at == stopped)
     questions = []
-    for one in session.scalars(ended.where(Decision.verdict.in_([Verdict.MOOT, Verdict.STOP])).order_by(Decision.id)):
-        if one.kind is DecisionKind.COMPANY_ID and not case.firm.reserve(session, one.facts["number"]):
-            tell_of_number(session, case, f"taken:{case.id}:{at.isoformat()}", one.facts["number"], granted=False)
-        elif one.kind is not DecisionKind.SILENT and not _is_settled(session, one):
-            questions.append(one)
+    for question in session.scalars(
+        ended.where(Decision.verdict.in_([Verdict.MOOT, Verdict.STOP])).order_by(Decision.id)
+    ):
+        if question.kind is DecisionKind.COMPANY_ID and not case.firm.reserve(session, question.facts["number"]):
+            tell_of_number(session, case, f"taken:{case.id}:{at.isoformat()}", question.facts["number"], granted=False)
+        elif question.kind is not DecisionKind.SILENT and not _is_settled(session, question):
+            questions.append(question)
     Decision.ask_again(session, case, questions, at)
     ask_for_addresses(session, case, at)
 
@@ -92,9 +94,9 @@ def _tell(session: Session, case: Onboarding, at: datetime) -> None:
     if organiser.registered_at is not None:
         Outgoing.post(session, letters.case_taken_up(case, organiser, letterhead(session, case.firm), at))
     if contact is not None and contact.invited_at is not None:
-        told = select(Outgoing.id).where(Outgoing.person_id == contact.id, Outgoing.to_address == contact.email)
-        told = told.where(Outgoing.kind == MailKind.WELCOME)
-        if session.scalars(told.where(Outgoing.delivered_at.is_not(None))).first() is None:
+        welcomes = select(Outgoing.id).where(Outgoing.person_id == contact.id, Outgoing.to_address == contact.email)
+        welcomes = welcomes.where(Outgoing.kind == MailKind.WELCOME)
+        if session.scalars(welcomes.where(Outgoing.delivered_at.is_not(None))).first() is None:
             welcome(session, case, contact)
 
 
