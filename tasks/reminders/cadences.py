@@ -41,15 +41,15 @@ def set_cadence(
     with transaction() as session:
         at = now()
         case_id = case_of(session, level, owner_id)
-        known = Cadence.at(session, level, owner_id, kind)
-        before, cadence = _told(known), known or Cadence(level=level, owner_id=owner_id, kind=kind)
+        current = Cadence.at(session, level, owner_id, kind)
+        before, cadence = _told(current), current or Cadence(level=level, owner_id=owner_id, kind=kind)
         cadence.name, cadence.days, cadence.most, cadence.follow = name or kind.value, row, limit, follow
         cadence.set_at, cadence.set_by = at, by[:254]
         session.add(cadence)
         session.flush()
         _replan(session, level, owner_id, case_id, kind)
-        told = {"level": level, "kind": kind, "before": before, "after": _told(cadence)}
-        record(session, case_id, at, "cadence.set", by, **told)
+        facts = {"level": level, "kind": kind, "before": before, "after": _told(cadence)}
+        record(session, case_id, at, "cadence.set", by, **facts)
 
 
 def inherit_cadence(level: Level, owner_id: int, kind: WaitKind, by: str) -> None:

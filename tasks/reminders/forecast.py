@@ -80,10 +80,10 @@ def foresee(until: datetime) -> Iterator[Foreseen]:
             if not rows:
                 return
             last = (rows[-1][0].due_at, rows[-1][0].id)
-            known = Batch(session, rows)
+            batch = Batch(session, rows)
             for wait, person, case, answered_at in rows:
-                if known.held(wait, person, case, answered_at) is None:
-                    yield from _foreseen(wait, person, known.rhythm(wait), start, until)
+                if batch.held(wait, person, case, answered_at) is None:
+                    yield from _foreseen(wait, person, batch.rhythm(wait), start, until)
 
 
 def _foreseen(

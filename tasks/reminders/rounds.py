@@ -122,8 +122,8 @@ def _send_batch(waits: list[int], reach: timedelta) -> Reminded:
         at = now()
         due = and_(Reminder.due_at <= at, Reminder.id.in_(waits))
         people = select(Reminder.person_id).where(due, Reminder.person_id.is_not(None))
-        theirs = session.scalars(people).all() if reach else ()
-        soon = and_(Reminder.due_at <= at + reach, Reminder.person_id.in_(theirs))
+        person_ids = session.scalars(people).all() if reach else ()
+        soon = and_(Reminder.due_at <= at + reach, Reminder.person_id.in_(person_ids))
         rows = session.execute(
             open_waits()
             .where(or_(due, soon))
@@ -132,12 +132,12 @@ def _send_batch(waits: list[int], reach: timedelta) -> Reminded:
         ).all()
         if not rows:
             return done
-        known = Batch(session, rows)
+        batch = Batch(session, rows)
         sent: list[_Looked] = []
         silent: list[_Looked] = []
         for wait, person, case, answered_at in rows:
-            rhythm = known.rhythm(wait)
-            held = known.hold(wait, person, case, answered_at, at)
+            rhythm = batch.rhythm(wait)
+            held = batch.hold(wait, person, case, answered_at, at)
             if held is not None:
                 done.held[wait.kind, held] += 1
             elif wait.sent >= rhythm.most:
@@ -157,13 +157,13 @@ def _remind(session: Session, due: list[_Looked]) -> None:
     """Write the mails of these reminders, which are counted already."""
     turns: dict[StepName, list[Turn]] = defaultdict(list)
     tasks: dict[int, list[tuple[StepName, Turn]]] = defaultdict(list)
-    for one in due:
-        if one.person is not None and one.wait.step is not None:
-            turn = Turn(one.case, one.person, one.wait.sent, last=one.is_last)
-            if one.wait.kind is WaitKind.TASK:
-                tasks[one.person.id].append((one.wait.step, turn))
+    for looked in due:
+        if looked.person is not None and looked.wait.step is not None:
+            turn = Turn(looked.case, looked.person, looked.wait.sent, last=looked.is_last)
+            if looked.wait.kind is WaitKind.TASK:
+                tasks[looked.person.id].append((looked.wait.step, turn))
             else:
-                turns[one.wait.step].append(turn)
+                turns[looked.wait.step].append(turn)
     for step, asked in turns.items():
         # The same mail as the first time, with a fresh link, as reminder number so and so.
         if step is StepName.AGREEMENT:
@@ -173,14 +173,14 @@ def _remind(session: Session, due: list[_Looked]) -> None:
         record_people(session, [(turn.case, turn.person) for turn in asked], "person.reminded", step=step)
     if tasks:
         _ask_organisers(session, list(tasks.values()))
-    undecided = {one.wait.decision_id: one for one in due if one.wait.decision_id is not None}
+    undecided = {looked.wait.decision_id: looked for looked in due if looked.wait.decision_id is not None}
     if undecided:
         _remind_operators(session, undecided)
 
 
 def _ask_to_sign(session: Session, asked: list[Turn], tasks: dict[int, list[tuple[StepName, Turn]]]) -> None:
     """Whoever is to sign is told in the same mail what else is missing; that is no task of its own any more."""
-    also = {person: [step for step, _ in theirs] for person, theirs in tasks.items()}
+    also = {person: [step for step, _ in missing] for person, missing in tasks.items()}
     turns = [
         turn._replace(also=tuple(sorted(also.get(turn.person.id, ()), key=list(StepName).index))) for turn in asked
     ]
@@ -191,22 +191,24 @@ def _ask_to_sign(session: Session, asked: list[Turn], tasks: dict[int, list[tupl
 
 def _follow(session: Session, silent: list[_Looked], at: datetime) -> None:
     """Do what follows the last reminder: ask operators, tell organisers, or tell managers."""
-    asked = [questions.silent(one.wait, at) for one in silent if one.rhythm.follow is Follow.OPERATOR]
+    asked = [questions.silent(looked.wait, at) for looked in silent if looked.rhythm.follow is Follow.OPERATOR]
     if asked:
         Decision.ask_each(session, asked)
-    undecided = [one.wait.decision_id for one in silent if one.rhythm.follow is Follow.MANAGERS]
-    decisions = {one.id: one for one in session.scalars(select(Decision).where(Decision.id.in_(undecided)))}
+    undecided = [looked.wait.decision_id for looked in silent if looked.rhythm.follow is Follow.MANAGERS]
+    decisions = {
+        decision.id: decision for decision in session.scalars(select(Decision).where(Decision.id.in_(undecided)))
+    }
     overdue = []
-    theirs: dict[int, list[tuple[Reminder, Person, Onboarding]]] = defaultdict(list)
+    by_firm: dict[int, list[tuple[Reminder, Person, Onboarding]]] = defaultdict(list)
     for wait, person, case, rhythm in silent:
         if rhythm.follow is Follow.ORGANISER and person is not None and wait.step is not None:
-            theirs[case.firm_id].append((wait, person, case))
+            by_firm[case.firm_id].append((wait, person, case))
         elif rhythm.follow is Follow.MANAGERS and wait.decision_id is not None:
             overdue.append((case, decisions[wait.decision_id], wait.sent))
     if overdue:
         tell_managers(session, overdue)
-    if theirs:
-        _tell_organisers(session, theirs, at)
+    if by_firm:
+        _tell_organisers(session, by_firm, at)
 
 
 def _tell_organisers(
@@ -278,11 +280,11 @@ def _remind_operators(session: Session, waits: dict[int, _Looked]) -> None:
         session,
         [
             question(
-                one,
+                decision,
                 firm,
                 "waiting",
-                last=waits[one.id].is_last and waits[one.id].rhythm.follow is Follow.MANAGERS,
+                last=waits[decision.id].is_last and waits[decision.id].rhythm.follow is Follow.MANAGERS,
             )
-            for one, firm in session.execute(asked)
+            for decision, firm in session.execute(asked)
         ],
     )

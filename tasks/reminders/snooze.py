@@ -93,8 +93,8 @@ def not_me(token: str) -> int:
 
 def _behind(session: Session, token: str) -> Person:
     number, _, _ = token.partition("-")
-    known = number.isascii() and number.isdigit() and len(number) < 12
-    person = session.get(Person, int(number)) if known else None
+    is_number = number.isascii() and number.isdigit() and len(number) < 12
+    person = session.get(Person, int(number)) if is_number else None
     if person is None or not compare_digest(later_token(person.id, person.email).encode(), token.encode()):
         raise LinkUnknown
     return person

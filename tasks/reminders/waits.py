@@ -123,12 +123,12 @@ class WaitLine:
 def waits_of(session: Session, case_id: int) -> list[WaitLine]:
     """Everybody who is waited for in this case, the soonest to be reminded first."""
     rows = session.execute(open_waits().where(Reminder.onboarding_id == case_id, Reminder.ended_at.is_(None))).all()
-    known, start, lines = Batch(session, rows), now(), []
+    batch, start, lines = Batch(session, rows), now(), []
     for wait, person, case, answered_at in rows:
-        held = known.held(wait, person, case, answered_at)
+        held = batch.held(wait, person, case, answered_at)
         if held is Held.OVER:
             continue
-        rhythm, due = known.rhythm(wait), wait.due(known.rhythm(wait))
+        rhythm, due = batch.rhythm(wait), wait.due(batch.rhythm(wait))
         peace = wait.not_before if wait.not_before is not None and wait.not_before > start else None
         lines.append(
             WaitLine(
