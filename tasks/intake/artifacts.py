@@ -74,8 +74,8 @@ async def show_reminded(done: Reminded) -> None:
         table = [
             {"Worauf gewartet wird": german.label(kind), "Was geschah": what, "Anzahl": n} for kind, what, n in rows
         ]
-        told = f"{done.sent} Erinnerungen gesendet, {done.held.total()} zurückgehalten."
-        await acreate_table_artifact(table, key="reminders", description=told)
+        description = f"{done.sent} Erinnerungen gesendet, {done.held.total()} zurückgehalten."
+        await acreate_table_artifact(table, key="reminders", description=description)
 
 
 @task(name="show what would be sent", cache_policy=NO_CACHE)
@@ -96,8 +96,8 @@ async def show_foreseen(until: str) -> None:
     counted = Counter(line.kind for line in lines)
     sums = ", ".join(f"{german.label(kind)}: {count}" for kind, count in sorted(counted.items())) or "nichts"
     shown = f" Gezeigt sind die ersten {FORESEEN_MOST}." if len(lines) > FORESEEN_MOST else ""
-    told = f"Probelauf bis {german.moment(day)}: {sums}.{shown}"
-    await acreate_table_artifact(table, key="reminders-foreseen", description=told)
+    description = f"Probelauf bis {german.moment(day)}: {sums}.{shown}"
+    await acreate_table_artifact(table, key="reminders-foreseen", description=description)
 
 
 def _why(line: Foreseen, german: Reader) -> str:

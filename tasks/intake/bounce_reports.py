@@ -54,15 +54,15 @@ RECIPIENT = re.compile(r"^[ \t]*<?([^\s<>()]+@[^\s<>():]+)>?:?[ \t]*\n(?:[ \t]*\
 
 def take_report(raw: bytes) -> list[Facts]:
     """Store what this mail reports and act on it; returns what that was. The same mail again changes nothing."""
-    found = list(read_report(raw))
+    reports = list(read_report(raw))
     digest = sha256(raw).hexdigest()[:40]
-    for number, said in enumerate(found):
+    for number, report in enumerate(reports):
         key = f"{digest}:{number}"
         with transaction() as session:
-            Incoming.store(session, "mail", key, "mail.bounced", said, now())
+            Incoming.store(session, "mail", key, "mail.bounced", report, now())
             event_id = Incoming.by_external_id(session, "mail", key).id
         handle(event_id)
-    return found
+    return reports
 
 
 def read_report(raw: bytes) -> Iterator[Facts]:
@@ -98,14 +98,14 @@ class _Seen:
     @property
     def texts(self) -> list[str]:
         """As text; what was written in HTML only where there is nothing else."""
-        return self.letters["text/plain"] or [_text(one) for one in self.letters["text/html"]]
+        return self.letters["text/plain"] or [_text(html) for html in self.letters["text/html"]]
 
 
 def _look(part: Message, seen: _Seen, depth: int) -> None:
     kind, parts = part.get_content_type(), _parts(part)
     if kind.startswith("multipart/") and parts:
-        for one in parts:
-            _look(one, seen, depth)
+        for child in parts:
+            _look(child, seen, depth)
         return
     inside = _inside(part)
     if kind in RETURNED and depth < DEEPEST:
@@ -122,11 +122,11 @@ def _look(part: Message, seen: _Seen, depth: int) -> None:
             seen.returned.append(message_id)
     else:
         if (STATUS.search(inside) and ACTION.search(inside)) or FEEDBACK.search(inside):
-            seen.blocks += [message_from_bytes(one) for one in re.split(rb"\n(?:[ \t]*\n)+", inside.strip())]
+            seen.blocks += [message_from_bytes(block) for block in re.split(rb"\n(?:[ \t]*\n)+", inside.strip())]
         elif kind in seen.letters:
             letter = inside[:LONGEST_LETTER].decode("utf-8", "replace")
             seen.letters[kind] = [*seen.letters[kind], letter][:LETTERS_MOST]
-        seen.named += [one.decode("ascii", "replace") for one in MESSAGE_ID.findall(inside)]
+        seen.named += [message_id.decode("ascii", "replace") for message_id in MESSAGE_ID.findall(inside)]
 
 
 def _parts(part: Message) -> list[Message]:
@@ -138,7 +138,7 @@ def _inside(part: Message) -> bytes:
     """What stands in the part, decoded: also a mail or a status, which must not be encoded (RFC 2046, 5.2)."""
     try:
         if parts := _parts(part):
-            whole = b"\n".join(one.as_bytes() for one in parts)
+            whole = b"\n".join(child.as_bytes() for child in parts)
             match str(part.get("Content-Transfer-Encoding", "")).strip().lower():
                 case "base64":
                     whole = b64decode(whole)
@@ -173,9 +173,9 @@ def _bounces(block: Message, message_id: str) -> Iterator[Facts]:
     recipient = block.get("Final-Recipient") or block.get("Original-Recipient")
     if action in {"failed", "delayed"} and recipient:
         status = str(block.get("Status", "")).split("(")[0].strip()
-        said = _value(block.get("Diagnostic-Code", ""))
-        for_good = action == "failed" and not status.startswith("4") and blame(said, status) is Blame.ADDRESS
-        yield _said("hard" if for_good else "soft", message_id, _value(recipient), said or status)
+        diagnostic = _value(block.get("Diagnostic-Code", ""))
+        for_good = action == "failed" and not status.startswith("4") and blame(diagnostic, status) is Blame.ADDRESS
+        yield _said("hard" if for_good else "soft", message_id, _value(recipient), diagnostic or status)
 
 
 def _complaints(block: Message, message_id: str) -> Iterator[Facts]:
@@ -191,13 +191,15 @@ def _letter(text: str, message_id: str, *, late: bool) -> Iterator[Facts]:
     begin = COPY.split("\n".join(line[:LONGEST_LINE].rstrip() for line in lines), maxsplit=1)[0]
     late = late or bool(LATE.search(begin))
     for address, about in RECIPIENT.findall(begin):
-        said = " ".join(about.split())
-        yield _said("hard" if not late and blame(said) is Blame.ADDRESS else "soft", message_id, address, said)
+        diagnostic = " ".join(about.split())
+        yield _said(
+            "hard" if not late and blame(diagnostic) is Blame.ADDRESS else "soft", message_id, address, diagnostic
+        )
 
 
 def _said(kind: str, message_id: str, address: str, diagnostic: str) -> Facts:
-    said = paragraphs(diagnostic)[:2000]  # Strangers wrote it.
-    return {"kind": kind, "message_id": message_id, "address": one_line(address)[:254], "diagnostic": said}
+    text = paragraphs(diagnostic)[:2000]  # Strangers wrote it.
+    return {"kind": kind, "message_id": message_id, "address": one_line(address)[:254], "diagnostic": text}
 
 
 def _value(field: object) -> str:

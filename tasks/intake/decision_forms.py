@@ -106,7 +106,7 @@ def _told(decision: Decision) -> list[str]:
         return [f"Gewünscht: **{decision.facts['number']}**, reserviert bis zur Entscheidung. Nächste freie: {free}."]
     if decision.kind is DecisionKind.SIGNED_COPY:
         facts, german = decision.facts, Reader(Language.GERMAN)
-        doubts = [f"- {german.label(Doubt(one))}" for one in facts.get("doubts", [])]
+        doubts = [f"- {german.label(Doubt(doubt))}" for doubt in facts.get("doubts", [])]
         pages = f"{facts['pages']} Seiten, das Original hat {facts['original_pages']}." if "pages" in facts else ""
         signatures = f"Digitale Signaturen: {len(facts.get('signatures', []))}."
         return ["Warum jemand hinsehen muss:", "\n".join(doubts), pages, signatures]
@@ -114,8 +114,10 @@ def _told(decision: Decision) -> list[str]:
         expired = decision.facts["why"] == "expired"
         return ["Er wurde nicht rechtzeitig unterzeichnet." if expired else "Wir haben ihn zurückgezogen."]
     if decision.kind is DecisionKind.LOGO:
-        found = [f"- Bild {one['number']}: {one['confidence']:.0%}" for one in decision.facts["candidates"]]
-        return ["Auf der Website ist kein Bild zweifelsfrei das Logo. Die Bilder stehen auf der Vorgangsseite.", *found]
+        lines = [
+            f"- Bild {candidate['number']}: {candidate['confidence']:.0%}" for candidate in decision.facts["candidates"]
+        ]
+        return ["Auf der Website ist kein Bild zweifelsfrei das Logo. Die Bilder stehen auf der Vorgangsseite.", *lines]
     if decision.kind is DecisionKind.SILENT:
         facts, german = decision.facts, Reader(Language.GERMAN)
         wait = german.label(WaitKind(facts["wait"]))
@@ -140,12 +142,12 @@ def _model(decision: Decision) -> type[RunInput]:
     if decision.kind in AFTERMATH:
         same = [("UNCHANGED", UNCHANGED)]
         for name, kind, title in (("plan", Plan, "Variante"), ("interval", Interval, "Abrechnung")):
-            offered = StrEnum(name, same + [(one.name, one.value) for one in kind])  # type: ignore[misc]
-            told = "Für eine neue Fassung: was sich ändert."
+            offered = StrEnum(name, same + [(member.name, member.value) for member in kind])  # type: ignore[misc]
+            description = "Für eine neue Fassung: was sich ändert."
             default = offered(UNCHANGED)
-            fields[name] = (offered, Field(default, description=told, json_schema_extra={"title": title}))
-        for name, (title, told) in AGREED_FIELDS.items():
-            fields[name] = (str, Field("", description=told, json_schema_extra={"title": title}))
+            fields[name] = (offered, Field(default, description=description, json_schema_extra={"title": title}))
+        for name, (title, description) in AGREED_FIELDS.items():
+            fields[name] = (str, Field("", description=description, json_schema_extra={"title": title}))
     if decision.kind is DecisionKind.LOGO:
         description = "Nummer des Bildes, das das Logo ist; ohne Bedeutung, wenn es keines ist."
         fields["choice"] = (int, Field(1, description=description, json_schema_extra={"title": "Bild"}))
@@ -153,11 +155,14 @@ def _model(decision: Decision) -> type[RunInput]:
         only = "Nur bei „correct“: die richtige Adresse. Bei „withdraw“ wird die Person nicht mehr eingeladen."
         fields["address"] = (str, Field("", description=only, json_schema_extra={"title": "E-Mail"}))
     if decision.kind in {DecisionKind.COUNTERSIGN, DecisionKind.SIGNED_COPY}:
-        told = "Ihr Vor- und Nachname; er steht für den Anbieter unter dem Vertrag. Bei „refuse“ entbehrlich."
-        fields["name"] = (str, Field("", description=told, json_schema_extra={"title": "Ihr Name"}))
+        description = "Ihr Vor- und Nachname; er steht für den Anbieter unter dem Vertrag. Bei „refuse“ entbehrlich."
+        fields["name"] = (str, Field("", description=description, json_schema_extra={"title": "Ihr Name"}))
     if decision.kind is DecisionKind.SIGNED_COPY:
-        told = "Der Tag, der neben der Unterschrift steht, als JJJJ-MM-TT; leer, wenn keiner dort steht."
-        fields["signed_on"] = (str, Field("", description=told, json_schema_extra={"title": "Unterschrieben am"}))
+        description = "Der Tag, der neben der Unterschrift steht, als JJJJ-MM-TT; leer, wenn keiner dort steht."
+        fields["signed_on"] = (
+            str,
+            Field("", description=description, json_schema_extra={"title": "Unterschrieben am"}),
+        )
     note = "Bei der Kennung und einer neuen Fassung steht sie in der Nachricht an das Unternehmen, nie im Vertrag."
     fields["note"] = (str, Field("", description=note, json_schema_extra={"title": "Anmerkung"}))
     for position, (_, field) in enumerate(fields.values()):

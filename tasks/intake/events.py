@@ -90,21 +90,21 @@ def _requested(event: Incoming) -> list[int]:
 
 
 def _registered(event: Incoming) -> list[int]:
-    said = event.payload
+    payload = event.payload
     return registered_elsewhere(
-        said["email"], said["external_id"], said.get("given_name", ""), said.get("family_name", "")
+        payload["email"], payload["external_id"], payload.get("given_name", ""), payload.get("family_name", "")
     )
 
 
 def _signed(event: Incoming) -> list[int]:
-    said = event.payload
-    company_id, version = int(said["company_id"]), int(said["version"])
-    return [sign_by_notice(company_id, version, said["signer"], str(said.get("signed_at", "")))]
+    payload = event.payload
+    company_id, version = int(payload["company_id"]), int(payload["version"])
+    return [sign_by_notice(company_id, version, payload["signer"], str(payload.get("signed_at", "")))]
 
 
 def _declined(event: Incoming) -> list[int]:
-    said = event.payload
-    return [decline_by_notice(int(said["company_id"]), int(said["version"]), said.get("reason", ""))]
+    payload = event.payload
+    return [decline_by_notice(int(payload["company_id"]), int(payload["version"]), payload.get("reason", ""))]
 
 
 def _bounced(event: Incoming) -> list[int]:
@@ -112,9 +112,9 @@ def _bounced(event: Incoming) -> list[int]:
 
 
 def _answered(event: Incoming) -> list[int]:
-    said: Facts = dict(event.payload)
-    decision_id, verdict = int(said.pop("decision_id")), str(said.pop("verdict"))
-    return [answer_decision(decision_id, verdict, "operator", **said)]
+    answer: Facts = dict(event.payload)
+    decision_id, verdict = int(answer.pop("decision_id")), str(answer.pop("verdict"))
+    return [answer_decision(decision_id, verdict, "operator", **answer)]
 
 
 _HANDLERS: dict[str, Callable[[Incoming], list[int]]] = {
