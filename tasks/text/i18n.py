@@ -207,8 +207,8 @@ class Reader:
             tag, _, quality = part.partition(";")
             weight = re.fullmatch(r"\s*q\s*=\s*([01](?:\.\d{0,3})?)\s*", quality)
             offers.append((-float(weight[1]) if weight else -1.0, position, tag.strip().lower()[:2]))
-        known = [Language(code) for weight, _, code in sorted(offers) if weight < 0 and code in set(Language)]
-        return cls(next(iter(known), Language.GERMAN))
+        languages = [Language(code) for weight, _, code in sorted(offers) if weight < 0 and code in set(Language)]
+        return cls(next(iter(languages), Language.GERMAN))
 
     @property
     def locale(self) -> Locale:
