@@ -59,14 +59,14 @@ class Texts:
     @classmethod
     def from_bundle(cls, bundle: bytes) -> Self:
         """What ``bundle`` gave, read back."""
-        told = json.loads(bundle)
-        return cls(told["language"], told["files"])
+        fields = json.loads(bundle)
+        return cls(fields["language"], fields["files"])
 
     @cached_property
     def bundle(self) -> bytes:
         """All of it as one file, the same bytes for the same texts."""
-        told = {"language": self.language, "files": dict(self.files)}
-        return json.dumps(told, sort_keys=True, ensure_ascii=False, indent=0).encode()
+        fields = {"language": self.language, "files": dict(self.files)}
+        return json.dumps(fields, sort_keys=True, ensure_ascii=False, indent=0).encode()
 
     @cached_property
     def sha256(self) -> str:
@@ -135,9 +135,9 @@ def _samples(language: Language) -> Texts:
 
 
 def _read(folder: Path, language: Language) -> dict[str, str]:
-    found = [*folder.glob("*"), *(folder / language).glob("*")]
+    paths = [*folder.glob("*"), *(folder / language).glob("*")]
     texts = {}
-    for file in sorted(one for one in found if one.suffix in SUFFIXES and one.is_file()):
+    for file in sorted(path for path in paths if path.suffix in SUFFIXES and path.is_file()):
         name = file.relative_to(folder).as_posix()
         try:
             texts[name] = file.read_text(encoding="utf-8")

@@ -71,7 +71,7 @@ def _export_one(session: Session, folder: Path, agreement: Agreement, document: 
     own = folder / number
     own.mkdir(exist_ok=True, mode=0o700)
     entries = trail(session, agreement.onboarding_id)
-    told = {
+    evidence = {
         "number": number,
         "sha256": document.sha256,
         "case_id": agreement.onboarding_id,
@@ -83,17 +83,17 @@ def _export_one(session: Session, folder: Path, agreement: Agreement, document: 
     if is_new:
         _write(own / "agreement.pdf", document.content)
     _write(own / "agreement.json", json.dumps(agreement.data, ensure_ascii=False, indent=1).encode())
-    _write(own / "trail.json", json.dumps(told, ensure_ascii=False, indent=1).encode())
+    _write(own / "trail.json", json.dumps(evidence, ensure_ascii=False, indent=1).encode())
     _write(own / "trail.csv", _table(entries))
     return Exported(number, own, is_new)
 
 
 def _line(agreement: Agreement, document: Document) -> list[Any]:
-    said = agreement.data
+    data = agreement.data
     return [
-        said["number"],
-        said["firm_name"],
-        said["company_id"],
+        data["number"],
+        data["firm_name"],
+        data["company_id"],
         agreement.signer,
         agreement.signed_at and agreement.signed_at.isoformat(),
         agreement.countersigned_by,
@@ -113,8 +113,8 @@ def _table(entries: Sequence[Entry]) -> bytes:
     rows.writerow(["number", "at", "actor", "action", "facts", "previous", "hash"])
     for entry in entries:
         facts = json.dumps(entry.facts, ensure_ascii=False, sort_keys=True)
-        said = [entry.number, entry.at.isoformat(), entry.actor, entry.action, facts, entry.previous, entry.hash]
-        rows.writerow([_cell(value) for value in said])
+        values = [entry.number, entry.at.isoformat(), entry.actor, entry.action, facts, entry.previous, entry.hash]
+        rows.writerow([_cell(value) for value in values])
     return file.getvalue().encode("utf-8-sig")
 
 

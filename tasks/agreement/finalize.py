@@ -75,11 +75,11 @@ class _Copy:
 
     content: bytes
     name: str
-    found: Facts
+    findings: Facts
 
     @property
     def is_signed(self) -> bool:
-        return bool(self.found.get("signatures"))
+        return bool(self.findings.get("signatures"))
 
 
 def _final(original: bytes, copy: _Copy | None, signatures: list[Signature], proof: Proof, language: Language) -> bytes:
@@ -91,8 +91,8 @@ def _final(original: bytes, copy: _Copy | None, signatures: list[Signature], pro
     reason = seal_reason(language)
     if copy is None:
         return seal(sign_off(original, signatures, language, proof), reason)
-    if not copy.is_signed and "pages" in copy.found:
-        joined = sign_off_copy(copy.content, copy.found["pages"], original, signatures, language, proof)
+    if not copy.is_signed and "pages" in copy.findings:
+        joined = sign_off_copy(copy.content, copy.findings["pages"], original, signatures, language, proof)
         with suppress(PdfError):
             if joined is not None:
                 return seal(joined, reason)
@@ -147,22 +147,22 @@ def _signer(session: Session, case: Onboarding, agreement: Agreement) -> Person 
     organiser = Person.organiser(session, case.firm_id)
     if agreement.signed_how is SignedHow.PAGE:
         return organiser
-    known = [organiser, Person.one(session, case.firm_id, Role.CONTACT)]
-    return next((one for one in known if one and names_them(agreement.signer or "", one.name)), None)
+    people = [organiser, Person.one(session, case.firm_id, Role.CONTACT)]
+    return next((person for person in people if person and names_them(agreement.signer or "", person.name)), None)
 
 
 def _digital(acts: Sequence[Entry], agreement: Agreement) -> tuple[DigitalSignature, ...]:
     """What was found in the copy when it came back."""
     return tuple(
         DigitalSignature(
-            one["subject"],
-            one["issuer"],
-            one["verified"],
-            one["trusted"],
-            datetime.fromisoformat(one["signed_at"]) if one["signed_at"] else None,
-            one["timestamped"],
+            signature["subject"],
+            signature["issuer"],
+            signature["verified"],
+            signature["trusted"],
+            datetime.fromisoformat(signature["signed_at"]) if signature["signed_at"] else None,
+            signature["timestamped"],
         )
-        for one in _upload(acts, agreement).get("signatures", ())
+        for signature in _upload(acts, agreement).get("signatures", ())
     )
 
 
@@ -174,8 +174,8 @@ def _told_at(acts: Sequence[Entry], agreement: Agreement) -> str:
 
 def _upload(acts: Sequence[Entry], agreement: Agreement) -> Facts:
     """What was written down when the copy came back; empty if nothing was."""
-    found = [act.facts for act in acts if act.action == "agreement.uploaded"]
-    return next((facts for facts in found if facts["document_id"] == agreement.uploaded_id), {})
+    uploads = [act.facts for act in acts if act.action == "agreement.uploaded"]
+    return next((facts for facts in uploads if facts["document_id"] == agreement.uploaded_id), {})
 
 
 def _read(session: Session, agreement: Agreement) -> tuple[tuple[str, datetime], ...]:

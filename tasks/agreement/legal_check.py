@@ -166,10 +166,15 @@ def _plain(text: str) -> str:
 @cache
 def required(kind: str) -> tuple[Item, ...]:
     """The items of ``processing`` (Art. 28 GDPR) or ``secrecy`` (§ 62a StBerG, § 43e BRAO, § 50a WPO)."""
-    told = tomllib.loads((SAMPLES / "required.toml").read_text(encoding="utf-8"))[kind]
+    entries = tomllib.loads((SAMPLES / "required.toml").read_text(encoding="utf-8"))[kind]
     return tuple(
-        Item(key, one["law"], one["item"], {language: [w.casefold() for w in one[language]] for language in LANGUAGES})
-        for key, one in told.items()
+        Item(
+            key,
+            entry["law"],
+            entry["item"],
+            {language: [w.casefold() for w in entry[language]] for language in LANGUAGES},
+        )
+        for key, entry in entries.items()
     )
 
 

@@ -168,7 +168,9 @@ def _note_on(session: Session, before: Agreement | None) -> str:
 
 def _changes(before: Agreement, agreement: Agreement | None = None) -> Facts:
     """What is agreed otherwise than in the version before, as its own data say it; nothing in the first version."""
-    old, new = ({name: one.data.get(name, AGREED[name]) for name in AGREED} for one in (before, agreement or before))
+    old, new = (
+        {name: version.data.get(name, AGREED[name]) for name in AGREED} for version in (before, agreement or before)
+    )
     changed = {name: new[name] for name in AGREED if old[name] != new[name]}
     both = ("notice_count", "notice_unit")  # Neither says anything alone.
     return changed | {name: new[name] for name in both if changed.keys() & set(both)}
@@ -182,7 +184,7 @@ def mail_agreement(session: Session, turns: Sequence[Turn], note: str = "") -> s
     for many as for one; returns the people who are written to.
     """
     versions = Agreement.versions_of(session, [turn.case.id for turn in turns])
-    newest = {case_id: theirs[-1] for case_id, theirs in versions.items()}
+    newest = {case_id: agreements[-1] for case_id, agreements in versions.items()}
     heads = letterheads(session, [turn.case.firm for turn in turns])
     signers = [turn for turn in turns if turn.case.id in newest and _may_open(turn.person, newest[turn.case.id])]
     delegations, asked_before = _delegations(session, signers, newest), _asked_before(session, newest)
@@ -453,8 +455,8 @@ def opened(token: str) -> Shown:
     with reading() as session:
         case, person = behind(session, token)
         agreement = Agreement.current(session, case.id)
-        said = {**agreement.data, "date": date.fromisoformat(agreement.data["date"])}
-        parts = agreement_parts(AgreementData(**said), kept_texts(session, agreement))
+        data = {**agreement.data, "date": date.fromisoformat(agreement.data["date"])}
+        parts = agreement_parts(AgreementData(**data), kept_texts(session, agreement))
         document = session.get_one(Document, agreement.document_id)
         asked = asked_to_sign(session, case, agreement)
         question = Decision.by_key(session, agreement.lapsed_key)

@@ -94,8 +94,8 @@ class Seal:
     def holder(self) -> str:
         """Whose certificate it is, as people write it."""
         names: dict[str, Any] = self.certificate.subject.native
-        told = [names[part] for part in ("common_name", "organization_name") if part in names]
-        return ", ".join(dict.fromkeys(str(one) for one in told)) or str(self.certificate.subject.human_friendly)
+        values = [names[part] for part in ("common_name", "organization_name") if part in names]
+        return ", ".join(dict.fromkeys(str(value) for value in values)) or str(self.certificate.subject.human_friendly)
 
     @property
     def is_self_made(self) -> bool:
@@ -114,8 +114,8 @@ class Seal:
     @property
     def usage(self) -> set[str]:
         """What the certificate says it is for, as far as that fits; issuers differ in which of the two they write."""
-        told = self.certificate.key_usage_value
-        return {"digital_signature", "non_repudiation"} & set(told.native) if told else set()
+        usage = self.certificate.key_usage_value
+        return {"digital_signature", "non_repudiation"} & set(usage.native) if usage else set()
 
 
 def own_seal() -> Seal:
@@ -135,7 +135,9 @@ def own_seal() -> Seal:
         key = opened.key
         certificates = [opened.cert.certificate, *(further.certificate for further in opened.additional_certs)]
     der = key.private_bytes(Encoding.DER, PrivateFormat.PKCS8, NoEncryption())
-    first, *issuers = (asn1_x509.Certificate.load(one.public_bytes(Encoding.DER)) for one in certificates)
+    first, *issuers = (
+        asn1_x509.Certificate.load(certificate.public_bytes(Encoding.DER)) for certificate in certificates
+    )
     return Seal(PrivateKeyInfo.load(der), first, tuple(issuers), authority)
 
 
@@ -149,11 +151,13 @@ def known_certificates() -> list[bytes]:
     named = settings().seal_known
     files += [named] if named else []
     try:
-        found = [one for file in files for one in x509.load_pem_x509_certificates(file.read_bytes())]
+        certificates = [
+            certificate for file in files for certificate in x509.load_pem_x509_certificates(file.read_bytes())
+        ]
     except (OSError, ValueError) as error:
         raise CertificatesUnreadable(str(named or settings().data)) from error
     own = [own_seal().certificate.dump()] if settings().seal_pkcs12 else []
-    return list(dict.fromkeys([*own, *(one.public_bytes(Encoding.DER) for one in found)]))
+    return list(dict.fromkeys([*own, *(certificate.public_bytes(Encoding.DER) for certificate in certificates)]))
 
 
 def seal(pdf: bytes, reason: str) -> bytes:
@@ -224,7 +228,7 @@ def _store(own: Seal) -> SimpleCertificateStore:
 
 def _trusted(own: Seal) -> list[asn1_x509.Certificate]:
     """Our own certificate, or the root that issued it; with an authority, also the roots that its own may lead to."""
-    trusted = [one for one in own.issuers if one.self_issued] or [(own.issuers or (own.certificate,))[-1]]
+    trusted = [issuer for issuer in own.issuers if issuer.self_issued] or [(own.issuers or (own.certificate,))[-1]]
     if own.authority:
         roots = (settings().tsa_roots or Path(certifi.where())).read_bytes()
         trusted += [asn1_x509.Certificate.load(der) for _, _, der in pem.unarmor(roots, multiple=True)]
@@ -243,9 +247,9 @@ class _Authority(TimeStamper):
         async with httpx.AsyncClient(timeout=TSA_TIMEOUT, verify=ssl.create_default_context()) as client:
             answer = await client.post(self._url, content=req.dump(), headers=asked)
         answer.raise_for_status()
-        told = answer.headers.get("Content-Type", "").partition(";")[0].strip()
-        if told != "application/timestamp-reply":
-            msg = f"the time-stamp authority answered {told!r} instead of a time stamp"
+        content_type = answer.headers.get("Content-Type", "").partition(";")[0].strip()
+        if content_type != "application/timestamp-reply":
+            msg = f"the time-stamp authority answered {content_type!r} instead of a time stamp"
             raise TimestampRequestError(msg)
         return tsp.TimeStampResp.load(answer.content)
 

@@ -206,10 +206,10 @@ def draw(strokes: str) -> bytes | None:
 
 
 def _point(text: str) -> tuple[int, int]:
-    found = re.fullmatch(r"(\d{1,4}),(\d{1,4})", text)
-    if found is None or int(found[1]) > GRID[0] or int(found[2]) > GRID[1]:
+    match = re.fullmatch(r"(\d{1,4}),(\d{1,4})", text)
+    if match is None or int(match[1]) > GRID[0] or int(match[2]) > GRID[1]:
         raise DrawingUnreadable
-    return int(found[1]), int(found[2])
+    return int(match[1]), int(match[2])
 
 
 # ---- somebody else signs
@@ -231,8 +231,8 @@ def delegate(token: str, name: str, email: str, function: str, *, ip: str, agent
             raise NotFound("Organiser")
         if address == organiser.email:
             raise OwnAddress(address)
-        here = (Person.firm_id == case.firm_id, Person.role == Role.SIGNATORY, Person.email == address)
-        person = session.scalars(select(Person).where(*here)).one_or_none()
+        conditions = (Person.firm_id == case.firm_id, Person.role == Role.SIGNATORY, Person.email == address)
+        person = session.scalars(select(Person).where(*conditions)).one_or_none()
         if agreement.delegate_id is not None:
             if person is not None and person.id == agreement.delegate_id:
                 return case.id

@@ -172,8 +172,8 @@ class Returned:
         return {
             "pages": self.pages,
             "original_pages": self.original_pages,
-            "signatures": [vars(one) for one in self.signatures],
-            "doubts": [one.value for one in self.doubts],
+            "signatures": [vars(signature) for signature in self.signatures],
+            "doubts": [doubt.value for doubt in self.doubts],
             "beside": list(self.beside),
         }
 
@@ -211,38 +211,43 @@ def inspect(content: bytes, name: str, original: bytes, signers: Sequence[str]) 
 
 
 def _judged(name: str, seen: dict[str, Any], signers: Sequence[str]) -> Returned:
-    signatures = tuple(Signature(**one) for one in seen["signatures"])
+    signatures = tuple(Signature(**signature) for signature in seen["signatures"])
     if not signatures:
         if seen["same"] and not (seen["marked"] or seen["covered"] or seen["beside"]):
             raise NothingSigned(name)
         doubts = {Doubt.NO_SIGNATURE: True, Doubt.PAGES_MISSING: seen["pages"] < seen["original_pages"]}
         return Returned(seen["pages"], seen["original_pages"], (), "", _those(doubts))
-    if any(one.is_broken for one in signatures):
+    if any(signature.is_broken for signature in signatures):
         raise SignatureBroken(name)
     if not seen["alike"]:
         raise OtherTextSigned(name)
-    ours = [one for one in signatures if one.verified and any(names_them(one.name, signer) for signer in signers)]
-    best = next((one for one in ours if one.trusted), ours[0] if ours else None)
+    ours = [
+        signature
+        for signature in signatures
+        if signature.verified and any(names_them(signature.name, signer) for signer in signers)
+    ]
+    best = next((signature for signature in ours if signature.trusted), ours[0] if ours else None)
     judged = best or signatures[0]
     doubts = {
-        Doubt.UNVERIFIED: any(not one.verified for one in signatures),
+        Doubt.UNVERIFIED: any(not signature.verified for signature in signatures),
         Doubt.SIGNER_UNKNOWN: best is None,
         Doubt.ISSUER_UNCHECKED: judged.verified and judged.trusted is None,
         Doubt.ISSUER_UNTRUSTED: judged.verified and judged.trusted is False,
-        Doubt.COVERS_PART: any(one.verified and not one.covers for one in signatures),
+        Doubt.COVERS_PART: any(signature.verified and not signature.covers for signature in signatures),
         Doubt.REWRITTEN: not seen["same"],
-        Doubt.MARKED: seen["marked"] or any(one.paints and not _may_paint(one, signers) for one in signatures),
+        Doubt.MARKED: seen["marked"]
+        or any(signature.paints and not _may_paint(signature, signers) for signature in signatures),
         Doubt.COVERED: seen["covered"],
         Doubt.BESIDE: bool(seen["beside"]),
-        Doubt.SAYS_MORE: any(one.reason for one in signatures),
+        Doubt.SAYS_MORE: any(signature.reason for signature in signatures),
     }
     signer, beside = best.name if best else "", tuple(seen["beside"])
     return Returned(seen["pages"], seen["original_pages"], signatures, signer, _those(doubts), beside)
 
 
-def _may_paint(one: Signature, signers: Sequence[str]) -> bool:
+def _may_paint(signature: Signature, signers: Sequence[str]) -> bool:
     """Whether what it shows on a page is the word of somebody who was asked, as far as that was checked."""
-    return one.trusted is not False and any(names_them(one.name, signer) for signer in signers)
+    return signature.trusted is not False and any(names_them(signature.name, signer) for signer in signers)
 
 
 def _those(doubts: dict[Doubt, bool]) -> tuple[Doubt, ...]:
@@ -258,22 +263,22 @@ def names_them(written: str, person: str) -> bool:
 def picture(content: bytes, page: int, width: int) -> bytes | None:
     """A page (from 1) as a PNG *width* pixels wide, at most WIDEST_PICTURE; None if it cannot be drawn."""
     try:
-        told, png = ask("tasks.untrusted.pdfs.draw", {"page": page - 1, "width": min(width, WIDEST_PICTURE)}, content)
+        answer, png = ask("tasks.untrusted.pdfs.draw", {"page": page - 1, "width": min(width, WIDEST_PICTURE)}, content)
     except (TooCostly, Failed):
         return None
-    return png if told["drawn"] else None
+    return png if answer["drawn"] else None
 
 
 @cache
 def _roots(folder: Path) -> list[str]:
     """The certificates in the files of the folder (PEM or DER), as base64 of DER; broken ones break loudly."""
-    files: Iterable[Path] = sorted(one for one in folder.iterdir() if one.suffix in {".pem", ".crt", ".cer", ".der"})
+    files: Iterable[Path] = sorted(file for file in folder.iterdir() if file.suffix in {".pem", ".crt", ".cer", ".der"})
     made = []
     for file in files:
         content = file.read_bytes()
         if b"-----BEGIN" in content:
-            found = x509.load_pem_x509_certificates(content)
+            certificates = x509.load_pem_x509_certificates(content)
         else:
-            found = [x509.load_der_x509_certificate(content)]
-        made += [base64.b64encode(one.public_bytes(Encoding.DER)).decode() for one in found]
+            certificates = [x509.load_der_x509_certificate(content)]
+        made += [base64.b64encode(certificate.public_bytes(Encoding.DER)).decode() for certificate in certificates]
     return made
