@@ -35,14 +35,14 @@ class Seals:
 
     def look(self, files: Sequence[bytes]) -> list[Facts]:
         if self._certificates is None:
-            self._certificates = [base64.b64encode(one).decode() for one in known_certificates()]
+            self._certificates = [base64.b64encode(certificate).decode() for certificate in known_certificates()]
         try:
-            told, _ = ask("tasks.untrusted.pdfs.sealed", {"certificates": self._certificates}, *files)
+            answer, _ = ask("tasks.untrusted.pdfs.sealed", {"certificates": self._certificates}, *files)
         except (TooCostly, Failed):
             if len(files) > 1:  # One of them is to blame: each by itself.
-                return [told for file in files for told in self.look([file])]
+                return [seal for file in files for seal in self.look([file])]
             return [{**_NOTHING, "unchecked": True}]
-        looked: list[Facts] = told["files"]
+        looked: list[Facts] = answer["files"]
         return looked
 
 
@@ -57,17 +57,22 @@ class Files:
         """By SHA-256, whether the content that is kept under it has it."""
         self._seen: dict[int, Facts] = {}
         """By the id of a signed agreement, what was found of its seal."""
-        named = {one for each in versions for one in (each.document_id, each.uploaded_id, each.drawing_id) if one}
-        final = [one.final_id for one in versions if one.final_id]
+        named = {
+            document_id
+            for agreement in versions
+            for document_id in (agreement.document_id, agreement.uploaded_id, agreement.drawing_id)
+            if document_id
+        }
+        final = [agreement.final_id for agreement in versions if agreement.final_id]
         self._digests |= self._listed(Document.id.in_([*named, *final]))
         with self._contents(Document.id.in_(final)) as contents:
             for few in some(contents, SEALS_AT_ONCE):
                 looks = seals.look([content for _, _, content in few])
-                self._seen |= {document_id: told for (document_id, _, _), told in zip(few, looks, strict=True)}
+                self._seen |= {document_id: seal for (document_id, _, _), seal in zip(few, looks, strict=True)}
         self.house_heads = [
-            Head(HOUSE, int(told["/HouseEntries"]), told["/HouseHead"])
-            for told in (self._anchors(one.final_id) for one in versions)
-            if told.get("/HouseEntries", "").isdecimal() and told.get("/HouseHead")
+            Head(HOUSE, int(information["/HouseEntries"]), information["/HouseHead"])
+            for information in (self._anchors(agreement.final_id) for agreement in versions)
+            if information.get("/HouseEntries", "").isdecimal() and information.get("/HouseHead")
         ]
 
     def _listed(self, which: Any) -> dict[int, str]:
@@ -78,27 +83,27 @@ class Files:
         """Id, SHA-256 as it is told, and content; whether the one is that of the other is kept."""
         query = select(Document.id, Document.sha256, Document.content).where(which).order_by(Document.id)
 
-        def proven(document_id: int, told: str, kept: object) -> tuple[int, str, bytes]:
+        def proven(document_id: int, digest: str, kept: object) -> tuple[int, str, bytes]:
             content = kept if isinstance(kept, bytes) else str(kept).encode()  # SQLite takes anything.
-            self._whole[told] = sha256(content).hexdigest() == told
-            return document_id, told, content
+            self._whole[digest] = sha256(content).hexdigest() == digest
+            return document_id, digest, content
 
-        with self._session.execute(query.execution_options(yield_per=1)) as found:
-            yield starmap(proven, found)
+        with self._session.execute(query.execution_options(yield_per=1)) as rows:
+            yield starmap(proven, rows)
 
     def _anchors(self, document_id: int | None) -> Facts:
         """What the last page of a signed agreement tells, if one of our certificates has sealed it."""
-        told = self._seen.get(document_id or 0, {})
-        information: Facts = told["information"] if told.get("whole") and told["ours"] else {}
+        seal = self._seen.get(document_id or 0, {})
+        information: Facts = seal["information"] if seal.get("whole") and seal["ours"] else {}
         return information
 
     def heads(self, versions: Sequence[Agreement]) -> list[Head]:
         """The heads of the case's trail that stand in its signed agreements."""
         return [
-            Head(one.onboarding_id, int(told["/AuditEntries"]), told["/AuditHead"])
-            for one in versions
-            for told in [self._anchors(one.final_id)]
-            if told.get("/AuditEntries", "").isdecimal() and "/AuditHead" in told
+            Head(agreement.onboarding_id, int(information["/AuditEntries"]), information["/AuditHead"])
+            for agreement in versions
+            for information in [self._anchors(agreement.final_id)]
+            if information.get("/AuditEntries", "").isdecimal() and "/AuditHead" in information
         ]
 
     def read(self, digests: Iterable[str]) -> None:
@@ -129,14 +134,14 @@ class Files:
             if self._digests.get(document_id, digest) != digest:
                 facts = {"what": f"document {document_id}", "sha256": digest}
                 yield Fault(tale.case_id, Kind.FILE, facts)
-        for one in versions:
-            what = f"version {one.version} of the agreement"
-            if one.final_id is None:
+        for agreement in versions:
+            what = f"version {agreement.version} of the agreement"
+            if agreement.final_id is None:
                 continue
-            told = self._seen.get(one.final_id)
-            if told is not None and "unchecked" in told:
+            seal = self._seen.get(agreement.final_id)
+            if seal is not None and "unchecked" in seal:
                 yield Fault(tale.case_id, Kind.UNCHECKED, {"what": what})
-            elif told is None or not told["whole"]:
+            elif seal is None or not seal["whole"]:
                 yield Fault(tale.case_id, Kind.SEAL, {"what": what})
-            elif not told["ours"]:
-                yield Fault(tale.case_id, Kind.STRANGE_SEAL, {"what": what, "sha256": told["certificate"]})
+            elif not seal["ours"]:
+                yield Fault(tale.case_id, Kind.STRANGE_SEAL, {"what": what, "sha256": seal["certificate"]})

@@ -18,16 +18,16 @@ from tasks.audit.reading import AT_ONCE, entries_of, some
 class House:
     """Chain 0: acts that belong to no case, and the list of all cases."""
 
-    def __init__(self, known: Sequence[Head]) -> None:
-        self._known = list(known)
+    def __init__(self, heads: Sequence[Head]) -> None:
+        self._known = list(heads)
         self._met: int | None = None
         """The first entry that a signed agreement knows otherwise."""
 
     def meet(self, session: Session, heads: Sequence[Head]) -> None:
         """Hold the chain against heads that stand in signed agreements."""
-        wanted = {head.number for head in heads}
-        found = select(Entry.number, Entry.hash).where(Entry.case_id == HOUSE, Entry.number.in_(wanted))
-        there = dict(session.execute(found).tuples().all()) if wanted else {}
+        numbers = {head.number for head in heads}
+        query = select(Entry.number, Entry.hash).where(Entry.case_id == HOUSE, Entry.number.in_(numbers))
+        there = dict(session.execute(query).tuples().all()) if numbers else {}
         wrong = [head.number for head in heads if there.get(head.number) != head.hash]
         self._met = min([*wrong, *([self._met] if self._met else [])], default=None)
 
@@ -44,7 +44,7 @@ class House:
                     case "operator.deactivated":
                         operators[entry.facts.get("account", "")] = False, False
         faults = []
-        broken = min([one for one in (chain.broken, self._met) if one is not None], default=None)
+        broken = min([number for number in (chain.broken, self._met) if number is not None], default=None)
         if not chain.entries and (broken or session.scalars(select(Onboarding.id).limit(1)).first()):
             faults.append(Fault(HOUSE, Kind.NO_TRAIL))
         elif broken is not None:
@@ -56,28 +56,28 @@ class House:
             yield from _cases_unlike(session, listed)
 
 
-def _operators_unlike(session: Session, told: Mapping[str, tuple[bool, bool]]) -> Iterator[Fault]:
-    query = select(Account).where(Account.is_operator | Account.email.in_(told))
-    there = {one.email: (one.is_operator, one.is_manager) for one in session.scalars(query)}
-    for email in sorted({*told, *there}):
-        is_so, was_so = there.get(email, (False, False)), told.get(email, (False, False))
+def _operators_unlike(session: Session, operators: Mapping[str, tuple[bool, bool]]) -> Iterator[Fault]:
+    query = select(Account).where(Account.is_operator | Account.email.in_(operators))
+    there = {account.email: (account.is_operator, account.is_manager) for account in session.scalars(query)}
+    for email in sorted({*operators, *there}):
+        is_so, was_so = there.get(email, (False, False)), operators.get(email, (False, False))
         for what, is_one, was_one in zip(("an operator", "a manager"), is_so, was_so, strict=True):
             if is_one != was_one:
-                said = {"is_so": "yes" if is_one else "no", "was_so": "yes" if was_one else "no"}
-                yield Fault(HOUSE, Kind.ROW, {"what": f"whether {email} is {what}", **said})
+                facts = {"is_so": "yes" if is_one else "no", "was_so": "yes" if was_one else "no"}
+                yield Fault(HOUSE, Kind.ROW, {"what": f"whether {email} is {what}", **facts})
 
 
 def _cases_unlike(session: Session, listed: Iterable[int]) -> Iterator[Verified]:
     """Cases that chain 0 lists and that have no trail any more, or that it does not list."""
     trails = select(Entry.case_id).where(Entry.case_id != HOUSE).distinct().order_by(Entry.case_id)
-    with session.scalars(trails.execution_options(yield_per=1000)) as found:
-        there = ((one, True) for one in found)
-        sides = groupby(merge(((one, False) for one in sorted(listed)), there), key=lambda pair: pair[0])
+    with session.scalars(trails.execution_options(yield_per=1000)) as case_ids:
+        there = ((case_id, True) for case_id in case_ids)
+        sides = groupby(merge(((case_id, False) for case_id in sorted(listed)), there), key=lambda pair: pair[0])
         alone = [
             (case_id, seen.pop()) for case_id, both in sides for seen in [{side for _, side in both}] if len(seen) == 1
         ]
     for few in some(alone, AT_ONCE):
-        rows = {*session.scalars(select(Onboarding.id).where(Onboarding.id.in_(one for one, _ in few)))}
+        rows = {*session.scalars(select(Onboarding.id).where(Onboarding.id.in_(case_id for case_id, _ in few)))}
         for case_id, has_trail in few:
             if has_trail:
                 yield Verified(case_id, 0, (Fault(case_id, Kind.NOT_LISTED),))

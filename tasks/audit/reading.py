@@ -24,24 +24,24 @@ AT_ONCE = 100
 def some(items: Iterable[T], count: int) -> Iterator[list[T]]:
     """The items, so many at a time."""
     left = iter(items)
-    while found := list(islice(left, count)):
-        yield found
+    while batch := list(islice(left, count)):
+        yield batch
 
 
 @contextmanager
 def entries_of(session: Session, case_ids: Sequence[int]) -> Iterator[Iterator[Entry]]:
     """The entries of these cases, in order."""
     query = select(literal(0), Entry).where(Entry.case_id.in_(case_ids)).order_by(Entry.case_id, Entry.number)
-    with _read(session, query) as found:
-        yield (entry for _, entry in found)
+    with _read(session, query) as rows:
+        yield (entry for _, entry in rows)
 
 
 @contextmanager
 def decisions_of(session: Session, case_ids: Sequence[int]) -> Iterator[Iterator[tuple[int, Decision]]]:
     """What was asked in these cases, each with the case."""
     query = select(Decision.onboarding_id, Decision).where(Decision.onboarding_id.in_(case_ids)).order_by(Decision.id)
-    with _read(session, query) as found:
-        yield found
+    with _read(session, query) as rows:
+        yield rows
 
 
 def evidence_of(session: Session, case_ids: Sequence[int]) -> Iterator[tuple[int, Base]]:
@@ -51,16 +51,16 @@ def evidence_of(session: Session, case_ids: Sequence[int]) -> Iterator[tuple[int
     people = select(Onboarding.id, Person).join(Person, Person.firm_id == Onboarding.firm_id).order_by(Person.id)
     queries: list[Select[Any]] = [firms, subscriptions, people]
     for query in queries:
-        with _read(session, query.where(Onboarding.id.in_(case_ids))) as found:
-            yield from found
+        with _read(session, query.where(Onboarding.id.in_(case_ids))) as rows:
+            yield from rows
 
 
 @contextmanager
 def _read(session: Session, query: Select[tuple[int, Row]]) -> Iterator[Iterator[tuple[int, Row]]]:
-    with session.execute(query.execution_options(yield_per=500)) as found:
+    with session.execute(query.execution_options(yield_per=500)) as rows:
 
         def let_go() -> Iterator[tuple[int, Row]]:
-            for case_id, row in found:
+            for case_id, row in rows:
                 session.expunge(row)
                 yield case_id, row
 

@@ -31,8 +31,8 @@ UNSENT: Facts = {
 }
 
 
-def _moment(told: object) -> object:
-    return datetime.fromisoformat(told) if isinstance(told, str) else told
+def _moment(value: object) -> object:
+    return datetime.fromisoformat(value) if isinstance(value, str) else value
 
 
 def _signature(entry: Entry) -> Facts:
@@ -177,7 +177,7 @@ class Tale:
     def hear(self, entry: Entry) -> None:
         facts, action = entry.facts, entry.action
         for table, held in facts.get("rows", {}).items():
-            self._rows |= {(table, one["id"]): one for one in held}
+            self._rows |= {(table, row["id"]): row for row in held}
         match action:
             case "case.opened":
                 self._knows_rows = "rows" in facts
@@ -185,9 +185,9 @@ class Tale:
             case "case.taken_up":  # What has ended it is asked again.
                 ended = Verdict.STOP, self._case["stopped_at"]
                 self._decisions = {
-                    number: told
-                    for number, told in self._decisions.items()
-                    if (told["verdict"], told["answered_at"]) != ended
+                    number: decision
+                    for number, decision in self._decisions.items()
+                    if (decision["verdict"], decision["answered_at"]) != ended
                 }
             case "decision.answered":
                 self._decisions[facts["decision"]] = {
@@ -227,7 +227,7 @@ class Tale:
         self, versions: Sequence[Agreement], column: Callable[[Agreement, str], object]
     ) -> Iterator[Fault]:
         """Where the versions of the agreement do not; *column* gives what they hold as the trail would tell it."""
-        there = {one.version: one for one in versions}
+        there = {agreement.version: agreement for agreement in versions}
         for version in sorted({*self._agreements, *there}):
             what = f"version {version} of the agreement"
             if version not in there:

@@ -29,16 +29,16 @@ UNREADABLE = (ArithmeticError, AttributeError, LookupError, TypeError, ValueErro
 
 def unseen(*, with_list: bool, older: int = 0) -> list[str]:
     """What ``verify`` cannot see, in lines; *older* cases have entries of an earlier release."""
-    told = [
+    lines = [
         f"Entries of an earlier release in {older} cases do not tell all. Until an act tells it, nothing proves there",
         "what firm, subscription and people are like, in which language an agreement is and until when it could be",
         "signed, to whom the signature was handed over, nor what was asked in a question.",
     ]
-    told = told if older else []
+    lines = lines if older else []
     if with_list:
-        return [*told, "What was written after the list was kept is proven by itself only: keep a new list."]
+        return [*lines, "What was written after the list was kept is proven by itself only: keep a new list."]
     return [
-        *told,
+        *lines,
         "No list of heads was given. So this cannot see entries cut off behind the newest signed agreement of a case,",
         "the trail of a case without one, if it was written anew together with its rows, nor the whole database",
         "exchanged for another, or for an older one. Keep a list outside, and give it next time:",
@@ -46,19 +46,19 @@ def unseen(*, with_list: bool, older: int = 0) -> list[str]:
     ]
 
 
-def verify(known: Iterable[Head] = (), only: int | None = None) -> Iterator[Verified]:
-    """Prove the trail of each case, or of *only* one, and of chain 0, also against heads *known* from elsewhere.
+def verify(heads: Iterable[Head] = (), only: int | None = None) -> Iterator[Verified]:
+    """Prove the trail of each case, or of *only* one, and of chain 0, also against *heads* known from elsewhere.
 
     A case that is there, or known, and has no entries at all, has lost its trail. Whoever calls sees every case, in
     order, chain 0 last.
     """
-    heads: dict[int, list[Head]] = {}
-    for head in known:
-        heads.setdefault(head.case_id, []).append(head)
-    house = House(heads.pop(HOUSE, []))
+    heads_by_case: dict[int, list[Head]] = {}
+    for head in heads:
+        heads_by_case.setdefault(head.case_id, []).append(head)
+    house = House(heads_by_case.pop(HOUSE, []))
     seals = Seals()
-    for ids in [[only]] if only is not None else _batches(sorted(heads)):
-        yield from _readable(ids, lambda session, ids: _verified(session, ids, heads, house, seals))
+    for ids in [[only]] if only is not None else _batches(sorted(heads_by_case)):
+        yield from _readable(ids, lambda session, ids: _verified(session, ids, heads_by_case, house, seals))
     if only is None:
         yield from _readable([HOUSE], lambda session, _: house.verified(session))
 
@@ -67,13 +67,13 @@ def _readable(ids: Sequence[int], look: Callable[[Session, Sequence[int]], Itera
     """What *look* finds; where rows are of a shape that the product never writes, one case holds up no other."""
     try:
         with reading() as session:
-            found = list(look(session, ids))
+            results = list(look(session, ids))
     except UNREADABLE:
         if len(ids) == 1:
-            found = [Verified(ids[0], 0, (Fault(ids[0], Kind.UNREADABLE),))]
+            results = [Verified(ids[0], 0, (Fault(ids[0], Kind.UNREADABLE),))]
         else:
-            found = [one for case_id in ids for one in _readable([case_id], look)]
-    yield from found
+            results = [result for case_id in ids for result in _readable([case_id], look)]
+    yield from results
 
 
 def _batches(named: Sequence[int]) -> Iterator[list[int]]:
@@ -83,8 +83,8 @@ def _batches(named: Sequence[int]) -> Iterator[list[int]]:
         with reading() as session:
             trails = select(Entry.case_id).where(Entry.case_id > after).distinct().order_by(Entry.case_id)
             rows = select(Onboarding.id).where(Onboarding.id > after).order_by(Onboarding.id)
-            found = [session.scalars(query.limit(AT_ONCE)).all() for query in (trails, rows)]
-        following = sorted({*found[0], *found[1], *(one for one in named if one > after)})[:AT_ONCE]
+            ids = [session.scalars(query.limit(AT_ONCE)).all() for query in (trails, rows)]
+        following = sorted({*ids[0], *ids[1], *(case_id for case_id in named if case_id > after)})[:AT_ONCE]
         if not following:
             return
         yield following
@@ -92,15 +92,19 @@ def _batches(named: Sequence[int]) -> Iterator[list[int]]:
 
 
 def _verified(
-    session: Session, ids: Sequence[int], known: Mapping[int, list[Head]], house: House, seals: Seals
+    session: Session, ids: Sequence[int], heads_by_case: Mapping[int, list[Head]], house: House, seals: Seals
 ) -> Iterator[Verified]:
     rows = {row.id: row for row in session.scalars(select(Onboarding).where(Onboarding.id.in_(ids)))}
     versions: dict[int, list[Agreement]] = {}
-    for one in session.scalars(select(Agreement).where(Agreement.onboarding_id.in_(ids)).order_by(Agreement.version)):
-        versions.setdefault(one.onboarding_id, []).append(one)
+    for agreement in session.scalars(
+        select(Agreement).where(Agreement.onboarding_id.in_(ids)).order_by(Agreement.version)
+    ):
+        versions.setdefault(agreement.onboarding_id, []).append(agreement)
     tales = {case_id: Tale(case_id) for case_id in ids}
-    files = Files(session, [one for each in versions.values() for one in each], seals)
-    chains = {case_id: Chain([*known.get(case_id, []), *files.heads(versions.get(case_id, []))]) for case_id in ids}
+    files = Files(session, [agreement for each in versions.values() for agreement in each], seals)
+    chains = {
+        case_id: Chain([*heads_by_case.get(case_id, []), *files.heads(versions.get(case_id, []))]) for case_id in ids
+    }
     house.meet(session, files.house_heads)
     with entries_of(session, ids) as entries:
         for entry in entries:
