@@ -50,7 +50,7 @@ def leave_only_libraries() -> bool:
     version = kernel.syscall(CREATE, None, ctypes.c_size_t(0), VERSION)
     if version < 1:
         return False
-    files = next((first for known, first in sorted(RIGHTS.items(), reverse=True) if known <= version)) - 1
+    files = next((first for since, first in sorted(RIGHTS.items(), reverse=True) if since <= version)) - 1
     asked = _Rules(files, CONNECTIONS if version >= 4 else 0, SIGNALS_AND_SOCKETS if version >= 6 else 0)
     rules = _done(kernel.syscall(CREATE, ctypes.byref(asked), ctypes.c_size_t(ctypes.sizeof(asked)), 0))
     try:

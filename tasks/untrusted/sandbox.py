@@ -73,11 +73,11 @@ def run(module: str, given: bytes, seconds: float) -> Ended:
     if settings().unconfined:
         environment[UNCONFINED] = "true"
     # Files have a limit of size where pipes have none.
-    with TemporaryFile() as said, TemporaryFile() as complained:
+    with TemporaryFile() as output, TemporaryFile() as complained:
         process = subprocess.Popen(  # noqa: S603  (a module of ours)
             [sys.executable, "-m", module],
             stdin=subprocess.PIPE,
-            stdout=said,
+            stdout=output,
             stderr=complained,
             start_new_session=True,  # A group of its own, which ends with it.
             cwd=Path(__file__).parents[2],
@@ -99,8 +99,8 @@ def run(module: str, given: bytes, seconds: float) -> Ended:
             log.error("%s failed:\n%s", module, complaint)
             if process.returncode == _UNCONFINED:
                 raise NothingIsOpened(complaint)
-        said.seek(0)
-        return Ended(process.returncode, said.read())
+        output.seek(0)
+        return Ended(process.returncode, output.read())
 
 
 def ask(module: str, facts: dict[str, Any], *files: bytes) -> tuple[dict[str, Any], bytes]:
@@ -139,10 +139,10 @@ def answer(
     head = json.loads(sys.stdin.buffer.readline())
     files = [sys.stdin.buffer.read(size) for size in head["sizes"]]
     try:
-        told, content = work(head["facts"], files)
+        result, content = work(head["facts"], files)
     except (MemoryError, RecursionError):
         os._exit(_TOO_COSTLY)
-    sys.stdout.buffer.write(json.dumps(told).encode() + b"\n" + content)
+    sys.stdout.buffer.write(json.dumps(result).encode() + b"\n" + content)
 
 
 def rehearse() -> None:

@@ -63,25 +63,25 @@ class Beside:
 
 def beside(reader: PdfHandler, ours: PdfHandler, pages: Pages, our_pages: Pages) -> list[Beside]:
     """All that is not as in *ours*."""
-    here, there = reader.root, ours.root
-    found = {
+    root, our_root = reader.root, ours.root
+    names = {
         name
-        for name in {*here, *there} - LOOKED_AT - SAYING_NOTHING
-        if _told(here, name, pages) != _told(there, name, our_pages)
+        for name in {*root, *our_root} - LOOKED_AT - SAYING_NOTHING
+        if _told(root, name, pages) != _told(our_root, name, our_pages)
     }
-    if list(_bookmarks(here, pages)) != list(_bookmarks(there, our_pages)):
-        found.add("/Outlines")
-    if list(_structure(here, pages)) != list(_structure(there, our_pages)):
-        found.add("/StructTreeRoot")
-    if set(entry(here, "/Perms") or ()) - {"/DocMDP"}:  # Usage rights may bear a message.
-        found.add("/Perms")
-    if _has_fields_for_more(here):
-        found.add("/AcroForm")
-    made = [Beside(name, _texts(here, there, name)) for name in sorted(found)]
+    if list(_bookmarks(root, pages)) != list(_bookmarks(our_root, our_pages)):
+        names.add("/Outlines")
+    if list(_structure(root, pages)) != list(_structure(our_root, our_pages)):
+        names.add("/StructTreeRoot")
+    if set(entry(root, "/Perms") or ()) - {"/DocMDP"}:  # Usage rights may bear a message.
+        names.add("/Perms")
+    if _has_fields_for_more(root):
+        names.add("/AcroForm")
+    made = [Beside(name, _texts(root, our_root, name)) for name in sorted(names)]
     if pages.thumbnails() != our_pages.thumbnails():
         made.append(Beside("/Thumb", []))
-    known = set(_description(ours))
-    described = [text[:TEXT_MOST] for name, text in _description(reader) if (name, text) not in known]
+    our_description = set(_description(ours))
+    described = [text[:TEXT_MOST] for name, text in _description(reader) if (name, text) not in our_description]
     return made + ([Beside("/Info", described[:TEXTS_MOST])] if described else [])
 
 
@@ -97,12 +97,12 @@ def _bookmarks(root: generic.DictionaryObject, pages: Pages) -> Iterator[Told]:
         if not waiting:
             return
         raw, depth = waiting.pop()
-        one = raw.get_object()
-        shown = set(one) - {"/First", "/Last", "/Next", "/Prev", "/Parent", "/Count"}
-        is_open = int(entry(one, "/Count") or 0) > 0
-        yield depth, is_open, pages.digest(generic.DictionaryObject({name: one.raw_get(name) for name in shown}))
-        waiting += [(one.raw_get("/Next"), depth)] if "/Next" in one else []
-        waiting += [(one.raw_get("/First"), depth + 1)] if "/First" in one else []
+        bookmark = raw.get_object()
+        shown = set(bookmark) - {"/First", "/Last", "/Next", "/Prev", "/Parent", "/Count"}
+        is_open = int(entry(bookmark, "/Count") or 0) > 0
+        yield depth, is_open, pages.digest(generic.DictionaryObject({name: bookmark.raw_get(name) for name in shown}))
+        waiting += [(bookmark.raw_get("/Next"), depth)] if "/Next" in bookmark else []
+        waiting += [(bookmark.raw_get("/First"), depth + 1)] if "/First" in bookmark else []
     raise PdfReadError("too many bookmarks, or a circle of them")
 
 
@@ -115,28 +115,28 @@ def _structure(root: generic.DictionaryObject, pages: Pages) -> Iterator[Told]:
     waiting: list[tuple[generic.PdfObject, bytes, int]] = [(structure, b"", 0)]
     seen: set[object] = set()
     while waiting:
-        one, page, depth = waiting.pop()
-        if isinstance(one, generic.IndirectObject):
-            if one.reference in seen:
+        part, page, depth = waiting.pop()
+        if isinstance(part, generic.IndirectObject):
+            if part.reference in seen:
                 raise PdfReadError("the structure is no tree")
-            seen.add(one.reference)
-            one = one.get_object()
-        if isinstance(one, generic.ArrayObject):
-            waiting += [(one.raw_get(place), page, depth) for place in reversed(range(len(one)))]
-        elif not isinstance(one, generic.DictionaryObject):
-            yield depth, page, pages.digest(one)
-        elif entry(one, "/Type") in ("/OBJR", "/MCR"):
-            if not _is_signature(entry(one, "/Obj")):
-                yield depth, page, _of(one, pages, {"/Obj"})
+            seen.add(part.reference)
+            part = part.get_object()
+        if isinstance(part, generic.ArrayObject):
+            waiting += [(part.raw_get(place), page, depth) for place in reversed(range(len(part)))]
+        elif not isinstance(part, generic.DictionaryObject):
+            yield depth, page, pages.digest(part)
+        elif entry(part, "/Type") in ("/OBJR", "/MCR"):
+            if not _is_signature(entry(part, "/Obj")):
+                yield depth, page, _of(part, pages, {"/Obj"})
         else:
-            if depth and not _is_for_signature(one):
-                yield depth, _of(one, pages, OF_ELEMENT)
-            page = pages.digest(one.raw_get("/Pg")) if "/Pg" in one else page
-            waiting += [(one.raw_get("/K"), page, depth + 1)] if "/K" in one else []
+            if depth and not _is_for_signature(part):
+                yield depth, _of(part, pages, OF_ELEMENT)
+            page = pages.digest(part.raw_get("/Pg")) if "/Pg" in part else page
+            waiting += [(part.raw_get("/K"), page, depth + 1)] if "/K" in part else []
 
 
-def _of(one: generic.DictionaryObject, pages: Pages, aside: set[str]) -> bytes:
-    return pages.digest(generic.DictionaryObject({name: one.raw_get(name) for name in one if name not in aside}))
+def _of(part: generic.DictionaryObject, pages: Pages, aside: set[str]) -> bytes:
+    return pages.digest(generic.DictionaryObject({name: part.raw_get(name) for name in part if name not in aside}))
 
 
 def _is_signature(one: object) -> bool:
@@ -159,14 +159,14 @@ def _has_fields_for_more(root: generic.DictionaryObject) -> bool:
     for _ in range(PARTS_MOST):
         if not waiting:
             return bool(set(form) - OF_FORM)
-        one = waiting.pop()
-        if not isinstance(one, generic.DictionaryObject):
+        field = waiting.pop()
+        if not isinstance(field, generic.DictionaryObject):
             return True
-        kids = array(entry(one, "/Kids"))
+        kids = array(entry(field, "/Kids"))
         # What is inherited comes down the way by which readers come, whatever a field says of what is above it.
-        if entry(one, "/FT") not in (None, "/Sig"):
+        if entry(field, "/FT") not in (None, "/Sig"):
             return True
-        if says_something(one) or (not kids and field_type(one) != "/Sig"):
+        if says_something(field) or (not kids and field_type(field) != "/Sig"):
             return True
         waiting += kids
     return True
@@ -178,7 +178,7 @@ def _description(reader: PdfHandler) -> Iterator[tuple[str, str]]:
     A reader's programs show each under its name, so a text counts for this name only.
     """
     info = entry(reader.trailer_view, "/Info") or generic.DictionaryObject()
-    told = [(name, str(value)) for name in info if (value := entry(info, name)) is not None]
+    texts = [(name, str(value)) for name in info if (value := entry(info, name)) is not None]
     if metadata := entry(reader.root, "/Metadata"):
         try:
             properties = [prop for part in parse_xmp(BytesIO(metadata.data)) for prop in part]
@@ -187,8 +187,8 @@ def _description(reader: PdfHandler) -> Iterator[tuple[str, str]]:
         names = [
             (ALSO_CALLED.get(called := f"{name.ns}{name.local_name}", called), value) for name, value in properties
         ]
-        told += [(name, text) for name, value in names for text in _texts_of(value)]
-    shown = ((name, one_line(text)) for name, text in told)
+        texts += [(name, text) for name, value in names for text in _texts_of(value)]
+    shown = ((name, one_line(text)) for name, text in texts)
     return ((name, text) for name, text in shown if text and not _is_of_writing(name, text))
 
 
@@ -204,35 +204,35 @@ def _texts_of(value: XmpValue) -> Iterator[str]:
         yield from _texts_of(remark)
     match value.value:
         case XmpArray() as several:
-            for one in several.entries:
-                yield from _texts_of(one)
+            for part in several.entries:
+                yield from _texts_of(part)
         case XmpStructure() as parts:
-            for _, one in parts:
-                yield from _texts_of(one)
+            for _, part in parts:
+                yield from _texts_of(part)
         case plain:
             yield str(plain)
 
 
-def _texts(here: generic.DictionaryObject, there: generic.DictionaryObject, name: str) -> list[str]:
+def _texts(root: generic.DictionaryObject, our_root: generic.DictionaryObject, name: str) -> list[str]:
     """What stands in this entry and not in the original's; pages and signatures are shown elsewhere."""
-    known = set(_texts_in(there, name))
-    return [text for text in dict.fromkeys(_texts_in(here, name)) if text not in known][:TEXTS_MOST]
+    our_texts = set(_texts_in(our_root, name))
+    return [text for text in dict.fromkeys(_texts_in(root, name)) if text not in our_texts][:TEXTS_MOST]
 
 
 def _texts_in(root: generic.DictionaryObject, name: str) -> Iterator[str]:
     waiting = [root.raw_get(name)] if name in root else []
     seen: set[object] = set()
     while waiting and len(seen) < PARTS_MOST:
-        one = waiting.pop()
-        if isinstance(one, generic.IndirectObject):
-            if one.reference in seen:
+        part = waiting.pop()
+        if isinstance(part, generic.IndirectObject):
+            if part.reference in seen:
                 continue
-            seen.add(one.reference)
-            one = one.get_object()
-        if isinstance(one, generic.DictionaryObject):
-            if entry(one, "/Type") not in ("/Page", "/Pages", "/Catalog") and "/ByteRange" not in one:
-                waiting += [one.raw_get(key) for key in reversed(one)]
-        elif isinstance(one, generic.ArrayObject):
-            waiting += [one.raw_get(place) for place in reversed(range(len(one)))]
-        elif isinstance(one, generic.TextStringObject) and (shown := one_line(str(one))[:TEXT_MOST]):
+            seen.add(part.reference)
+            part = part.get_object()
+        if isinstance(part, generic.DictionaryObject):
+            if entry(part, "/Type") not in ("/Page", "/Pages", "/Catalog") and "/ByteRange" not in part:
+                waiting += [part.raw_get(key) for key in reversed(part)]
+        elif isinstance(part, generic.ArrayObject):
+            waiting += [part.raw_get(place) for place in reversed(range(len(part)))]
+        elif isinstance(part, generic.TextStringObject) and (shown := one_line(str(part))[:TEXT_MOST]):
             yield shown

@@ -60,39 +60,39 @@ def check(facts: dict[str, Any], files: Sequence[bytes]) -> tuple[dict[str, Any]
 
 def _looked_into(content: bytes, original: bytes, ours: Reader, facts: dict[str, Any]) -> dict[str, Any]:
     reader = Reader(BytesIO(content))
-    found = forbidden_in(reader, ours)
-    if found is Forbidden.LOCKED:
+    forbidden = forbidden_in(reader, ours)
+    if forbidden is Forbidden.LOCKED:
         raise PdfReadError("the file is encrypted")
-    if found is not None:
-        return {"forbidden": found.value}
+    if forbidden is not None:
+        return {"forbidden": forbidden.value}
     most = facts["pages_most"]
     pages, our_pages = Pages(reader, most), Pages(ours, most)
-    told = _told(len(pages), len(our_pages))
+    findings = _told(len(pages), len(our_pages))
     if len(pages) > most:
-        return told
+        return findings
     picture, our_picture = Picture(content), Picture(original)
     if not 0 < len(picture) == len(pages):
         raise PdfReadError("readers see different numbers of pages")
     roots = [x509.Certificate.load(base64.b64decode(root)) for root in facts["roots"]]
-    signed = signatures_in(reader, roots, datetime.fromisoformat(facts["at"]))
-    told["signatures"] = [asdict(one.signature) for one in signed]
-    if len(pages) != len(our_pages) or any(one.signature.is_broken for one in signed):
-        return told
-    told["same"] = pages.digests() == our_pages.digests()
-    told["alike"] = bool(signed) and picture.looks_like(our_picture)
+    signatures = signatures_in(reader, roots, datetime.fromisoformat(facts["at"]))
+    findings["signatures"] = [asdict(signed.signature) for signed in signatures]
+    if len(pages) != len(our_pages) or any(signed.signature.is_broken for signed in signatures):
+        return findings
+    findings["same"] = pages.digests() == our_pages.digests()
+    findings["alike"] = bool(signatures) and picture.looks_like(our_picture)
     added = what_lies_on(pages.marks(), our_pages.marks())
     looks = {mark.field: mark for mark in added or [] if mark.field and mark.paints}
-    for one, seen in zip(signed, told["signatures"], strict=True):
-        mark = looks.get(one.field)
+    for signed, seen in zip(signatures, findings["signatures"], strict=True):
+        mark = looks.get(signed.field)
         seen["paints"] = mark is not None
-        if mark is not None and not (one.signature.verified and _looked_so(reader, one, mark, most)):
-            del looks[one.field]
-    allowed = [looks[one.field] for one in signed if one.field in looks]
+        if mark is not None and not (signed.signature.verified and _looked_so(reader, signed, mark, most)):
+            del looks[signed.field]
+    allowed = [looks[signed.field] for signed in signatures if signed.field in looks]
     allowed = [mark for mark in allowed if mark.box and our_picture.is_small(mark.page, mark.box)]
-    told["marked"] = added is None or any(mark.paints and mark not in allowed for mark in added)
-    told["beside"] = [asdict(one) for one in beside(reader, ours, pages, our_pages)]
-    told["covered"] = any(mark.box and not our_picture.is_blank(mark.page, mark.box) for mark in added or [])
-    return told
+    findings["marked"] = added is None or any(mark.paints and mark not in allowed for mark in added)
+    findings["beside"] = [asdict(difference) for difference in beside(reader, ours, pages, our_pages)]
+    findings["covered"] = any(mark.box and not our_picture.is_blank(mark.page, mark.box) for mark in added or [])
+    return findings
 
 
 def _told(pages: int, original_pages: int) -> dict[str, Any]:
@@ -101,9 +101,9 @@ def _told(pages: int, original_pages: int) -> dict[str, Any]:
     return {"pages": pages, "original_pages": original_pages, **nothing}
 
 
-def _looked_so(reader: Reader, one: Signed, mark: Mark, most: int) -> bool:
+def _looked_so(reader: Reader, signed: Signed, mark: Mark, most: int) -> bool:
     """Whether the signature looked like that when it was made."""
-    then = Pages(reader.get_historical_resolver(one.revision), most).marks()
+    then = Pages(reader.get_historical_resolver(signed.revision), most).marks()
     return any((earlier.page, earlier.digest) == (mark.page, mark.digest) for earlier in then)
 
 
@@ -115,9 +115,9 @@ def _as_drawn(content: bytes, ours: Reader, facts: dict[str, Any], fault: Except
         if error.err_code == FPDF_ERR_PASSWORD:
             return {"forbidden": Forbidden.LOCKED.value}
         raise
-    found = forbidden_in(reader, ours)
-    if found is not None:
-        return {"forbidden": found.value}
+    forbidden = forbidden_in(reader, ours)
+    if forbidden is not None:
+        return {"forbidden": forbidden.value}
     if any(enumerate_sig_fields(reader, filled_status=True)):
         raise PdfReadError(f"a signed file must be without faults: {fault}")
     if _might_act(content):  # PDFium has left it out, but others might find it.
@@ -139,7 +139,7 @@ def _might_act(content: bytes) -> bool:
             left -= len(searched[-1])
         if left <= 0:
             raise PdfDecodeLimitError("the streams unpack to too much")
-    return any(ACTS.search(SPELLED.sub(lambda found: bytes([int(found[1], 16)]), text)) for text in searched)
+    return any(ACTS.search(SPELLED.sub(lambda match: bytes([int(match[1], 16)]), text)) for text in searched)
 
 
 if __name__ == "__main__":

@@ -74,17 +74,19 @@ def forbidden_in(reader: PdfFileReader, original: PdfFileReader) -> Forbidden | 
     """
     if "/Encrypt" in reader.trailer_view:
         return Forbidden.LOCKED
-    known: set[str] | None = None
+    originals: set[str] | None = None
     unpacked = 0
-    for one in _dictionaries(reader):
-        unpacked += _unpacked_size(one) if isinstance(one, generic.StreamObject) else 0
+    for dictionary in _dictionaries(reader):
+        unpacked += _unpacked_size(dictionary) if isinstance(dictionary, generic.StreamObject) else 0
         if unpacked > UNPACKED_MOST:
             raise PdfDecodeLimitError("the streams unpack to too much")
-        found = _fault(one)
-        if found is not None:
-            known = {_told(mine) for mine in _dictionaries(original) if _fault(mine)} if known is None else known
-            if _told(one) not in known:
-                return found
+        fault = _fault(dictionary)
+        if fault is not None:
+            originals = (
+                {_told(mine) for mine in _dictionaries(original) if _fault(mine)} if originals is None else originals
+            )
+            if _told(dictionary) not in originals:
+                return fault
     return None
 
 
@@ -101,12 +103,12 @@ def _dictionaries(reader: PdfFileReader) -> Iterator[generic.DictionaryObject]:
             if seen > OBJECTS_MOST:
                 raise PdfReadError("too many objects")
             while waiting:
-                one = waiting.pop()
-                if isinstance(one, generic.DictionaryObject):
-                    yield one
-                    waiting += [one.raw_get(name) for name in one]
-                elif isinstance(one, generic.ArrayObject):
-                    waiting += [one.raw_get(place) for place in range(len(one))]
+                part = waiting.pop()
+                if isinstance(part, generic.DictionaryObject):
+                    yield part
+                    waiting += [part.raw_get(name) for name in part]
+                elif isinstance(part, generic.ArrayObject):
+                    waiting += [part.raw_get(place) for place in range(len(part))]
 
 
 def _unpacked_size(stream: generic.StreamObject) -> int:
@@ -123,33 +125,37 @@ def _unpacked_size(stream: generic.StreamObject) -> int:
         return 0
 
 
-def _fault(one: generic.DictionaryObject) -> Forbidden | None:
-    if entry(one, "/Type") == "/EmbeddedFile":
+def _fault(dictionary: generic.DictionaryObject) -> Forbidden | None:
+    if entry(dictionary, "/Type") == "/EmbeddedFile":
         return Forbidden.FILES
-    by_kind = _by_name(one) or ACTIONS.get(str(entry(one, "/S"))) or SUBTYPES.get(str(entry(one, "/Subtype")))
+    by_kind = (
+        _by_name(dictionary)
+        or ACTIONS.get(str(entry(dictionary, "/S")))
+        or SUBTYPES.get(str(entry(dictionary, "/Subtype")))
+    )
     if by_kind:
         return by_kind
-    if any(_is_text(address) and not _leads_to_web(address) for address in _addresses(one)):
+    if any(_is_text(address) and not _leads_to_web(address) for address in _addresses(dictionary)):
         return Forbidden.REACHES_OUT
-    opens = entry(one, "/OpenAction")
+    opens = entry(dictionary, "/OpenAction")
     if isinstance(opens, generic.DictionaryObject) and not _only_moves(opens):
         by_itself = Forbidden.SCRIPT if "/Next" in opens else Forbidden.REACHES_OUT
         return ACTIONS.get(str(entry(opens, "/S")), by_itself)
     return None
 
 
-def _by_name(one: generic.DictionaryObject) -> Forbidden | None:
+def _by_name(dictionary: generic.DictionaryObject) -> Forbidden | None:
     for name, (fault, holds) in KEYS.items():
-        if name in one and holds(entry(one, name)):
+        if name in dictionary and holds(entry(dictionary, name)):
             return fault
-    if isinstance(one, generic.StreamObject):
-        return next((fault for name, fault in OF_STREAMS.items() if name in one), None)
+    if isinstance(dictionary, generic.StreamObject):
+        return next((fault for name, fault in OF_STREAMS.items() if name in dictionary), None)
     return None
 
 
-def _addresses(one: generic.DictionaryObject) -> list[Any]:
+def _addresses(dictionary: generic.DictionaryObject) -> list[Any]:
     """Where it leads, or what all addresses of the file begin with."""
-    address = entry(one, "/URI")
+    address = entry(dictionary, "/URI")
     return [address, entry(address, "/Base") if _has(address, "/Base") else None]
 
 
@@ -212,7 +218,7 @@ KEYS: dict[str, tuple[Forbidden, Callable[[Any], bool]]] = {
 """By an entry's name, wherever it stands, and what it then has to be: fonts and pictures may be called so too."""
 
 
-def _told(one: generic.DictionaryObject) -> str:
+def _told(dictionary: generic.DictionaryObject) -> str:
     """A dictionary as one text, to find it again; of a stream with its content."""
-    content = sha256(one.encoded_data).hexdigest() if isinstance(one, generic.StreamObject) else ""
-    return repr(sorted((str(name), repr(one.raw_get(name))) for name in one)) + content
+    content = sha256(dictionary.encoded_data).hexdigest() if isinstance(dictionary, generic.StreamObject) else ""
+    return repr(sorted((str(name), repr(dictionary.raw_get(name))) for name in dictionary)) + content

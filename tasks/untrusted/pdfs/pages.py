@@ -74,7 +74,7 @@ class Pages:
 
     def __init__(self, reader: PdfHandler, most: int) -> None:
         self._dictionaries = list(_leaves(reader, most))
-        self._numbers = {one.container_ref: number for number, one in enumerate(self._dictionaries)}
+        self._numbers = {page.container_ref: number for number, page in enumerate(self._dictionaries)}
         self._done: dict[object, bytes] = {}
 
     def __len__(self) -> int:
@@ -82,35 +82,43 @@ class Pages:
 
     def digests(self) -> list[str]:
         """Of each page, what it is made of: content, fonts, pictures and size, however it is packed or numbered."""
-        return [self._digest_of_page(one) for one in self._dictionaries]
+        return [self._digest_of_page(page) for page in self._dictionaries]
 
     def marks(self) -> list[Mark]:
         """What lies on the pages."""
-        found = []
+        marks = []
         for number, page in enumerate(self._dictionaries):
             listed = entry(page, "/Annots")
-            for place, one in enumerate(array(listed)):
-                if not isinstance(one, generic.DictionaryObject):
+            for place, annotation in enumerate(array(listed)):
+                if not isinstance(annotation, generic.DictionaryObject):
                     raise PdfReadError("an annotation is no dictionary")
-                kept = {name: one.raw_get(name) for name in one if name not in {"/P", "/Parent", "/StructParent"}}
+                kept = {
+                    name: annotation.raw_get(name)
+                    for name in annotation
+                    if name not in {"/P", "/Parent", "/StructParent"}
+                }
                 digest = self._digest(generic.DictionaryObject(kept), ()).hex()
-                is_field = entry(one, "/Subtype") == "/Widget" and field_type(one) == "/Sig"
-                box = _box(one.raw_get("/Rect")) if "/Rect" in one else None
+                is_field = entry(annotation, "/Subtype") == "/Widget" and field_type(annotation) == "/Sig"
+                box = _box(annotation.raw_get("/Rect")) if "/Rect" in annotation else None
                 is_empty = box is not None and (box[0] == box[2] or box[1] == box[3])
-                says = says_something(one)
-                field = _field_of(listed.raw_get(place), one) if is_field and _is_plain(one) and not says else None
-                paints = not is_field or says or ("/AP" in one and not is_empty) or "/MK" in one
-                found.append(Mark(number, digest, paints, field, box if "/AP" in one and not is_empty else None))
-        of_fields = Counter(mark.field for mark in found)
-        return [replace(mark, field=mark.field if of_fields[mark.field] == 1 else None) for mark in found]
+                says = says_something(annotation)
+                field = (
+                    _field_of(listed.raw_get(place), annotation)
+                    if is_field and _is_plain(annotation) and not says
+                    else None
+                )
+                paints = not is_field or says or ("/AP" in annotation and not is_empty) or "/MK" in annotation
+                marks.append(Mark(number, digest, paints, field, box if "/AP" in annotation and not is_empty else None))
+        of_fields = Counter(mark.field for mark in marks)
+        return [replace(mark, field=mark.field if of_fields[mark.field] == 1 else None) for mark in marks]
 
     def thumbnails(self) -> list[bytes | None]:
         """Of each page, the small picture that stands for it, if there is one."""
-        return [self.digest(one.raw_get("/Thumb")) if "/Thumb" in one else None for one in self._dictionaries]
+        return [self.digest(page.raw_get("/Thumb")) if "/Thumb" in page else None for page in self._dictionaries]
 
-    def digest(self, one: generic.PdfObject) -> bytes:
+    def digest(self, value: generic.PdfObject) -> bytes:
         """Of anything in the file; the same for what says the same in another."""
-        return self._digest(one, ())
+        return self._digest(value, ())
 
     def _digest_of_page(self, page: generic.DictionaryObject) -> str:
         made = sha256()
@@ -128,43 +136,43 @@ class Pages:
         made.update(self._digest(generic.DictionaryObject(entries), ()))
         return made.hexdigest()
 
-    def _digest(self, one: generic.PdfObject, above: tuple[object, ...]) -> bytes:
+    def _digest(self, value: generic.PdfObject, above: tuple[object, ...]) -> bytes:
         """Of an object with all that it refers to; numbers of objects do not count."""
-        if isinstance(one, generic.IndirectObject):
-            ref = one.reference
+        if isinstance(value, generic.IndirectObject):
+            ref = value.reference
             if ref in self._numbers:
                 return b"page %d" % self._numbers[ref]
             if ref in above:
                 return b"above %d" % (len(above) - above.index(ref))
             if ref not in self._done:
-                self._done[ref] = self._digest(one.get_object(), (*above, ref))
+                self._done[ref] = self._digest(value.get_object(), (*above, ref))
             return self._done[ref]
-        if isinstance(one, generic.DictionaryObject):
-            return self._digest_of_dictionary(one, above)
-        if isinstance(one, generic.ArrayObject):
-            items = [self._digest(one.raw_get(place), above) for place in range(len(one))]
+        if isinstance(value, generic.DictionaryObject):
+            return self._digest_of_dictionary(value, above)
+        if isinstance(value, generic.ArrayObject):
+            items = [self._digest(value.raw_get(place), above) for place in range(len(value))]
             return sha256(b"array" + b"".join(items)).digest()
-        return sha256(_plain(one)).digest()
+        return sha256(_plain(value)).digest()
 
-    def _digest_of_dictionary(self, one: generic.DictionaryObject, above: tuple[object, ...]) -> bytes:
-        made, aside = sha256(b"dictionary"), PACKING if isinstance(one, generic.StreamObject) else set()
-        for name in sorted(set(one) - aside):
-            made.update(sha256(name.encode()).digest() + self._digest(one.raw_get(name), above))
-        if isinstance(one, generic.StreamObject):
-            made.update(sha256(b"stream" + _unpacked(one)).digest())
+    def _digest_of_dictionary(self, dictionary: generic.DictionaryObject, above: tuple[object, ...]) -> bytes:
+        made, aside = sha256(b"dictionary"), PACKING if isinstance(dictionary, generic.StreamObject) else set()
+        for name in sorted(set(dictionary) - aside):
+            made.update(sha256(name.encode()).digest() + self._digest(dictionary.raw_get(name), above))
+        if isinstance(dictionary, generic.StreamObject):
+            made.update(sha256(b"stream" + _unpacked(dictionary)).digest())
         return made.digest()
 
 
-def _plain(one: generic.PdfObject) -> bytes:
+def _plain(value: generic.PdfObject) -> bytes:
     """A number, text, name, truth or nothing; 1 and 1.0 are the same, and so is a text in another encoding."""
-    match one:
+    match value:
         case generic.NumberObject() | generic.FloatObject():
-            return b"number %.6f" % float(one)
+            return b"number %.6f" % float(value)
         case generic.ByteStringObject():
-            return b"text" + one
+            return b"text" + value
         case generic.TextStringObject():
-            return b"text" + str(one).encode("utf-8", "surrogatepass")
-    return repr(one).encode()
+            return b"text" + str(value).encode("utf-8", "surrogatepass")
+    return repr(value).encode()
 
 
 def _leaves(reader: PdfHandler, most: int) -> Iterator[generic.DictionaryObject]:
@@ -172,11 +180,11 @@ def _leaves(reader: PdfHandler, most: int) -> Iterator[generic.DictionaryObject]
     seen: set[object] = set()
     waiting, count = [reader.root.raw_get("/Pages")], 0
     while waiting:
-        one = waiting.pop()
-        if not isinstance(one, generic.IndirectObject) or one.reference in seen:
+        raw = waiting.pop()
+        if not isinstance(raw, generic.IndirectObject) or raw.reference in seen:
             raise PdfReadError("the pages are no tree")
-        seen.add(one.reference)
-        node = one.get_object()
+        seen.add(raw.reference)
+        node = raw.get_object()
         if not isinstance(node, generic.DictionaryObject):
             raise PdfReadError("a page is no dictionary")
         if "/Kids" in node:
@@ -189,11 +197,11 @@ def _leaves(reader: PdfHandler, most: int) -> Iterator[generic.DictionaryObject]
                 return
 
 
-def array(one: generic.PdfObject | None) -> list[generic.PdfObject]:
+def array(value: generic.PdfObject | None) -> list[generic.PdfObject]:
     """Its items, wherever in the file they stand; what is no list is one of one item, nothing none."""
-    if one is None or isinstance(one, generic.NullObject):
+    if value is None or isinstance(value, generic.NullObject):
         return []
-    return [one[place] for place in range(len(one))] if isinstance(one, generic.ArrayObject) else [one]
+    return [value[place] for place in range(len(value))] if isinstance(value, generic.ArrayObject) else [value]
 
 
 def _unpacked(stream: generic.StreamObject) -> bytes:
@@ -203,53 +211,55 @@ def _unpacked(stream: generic.StreamObject) -> bytes:
         return repr(entry(stream, "/Filter")).encode() + bytes(stream.encoded_data)
 
 
-def field_type(one: generic.DictionaryObject) -> str:
+def field_type(field: generic.DictionaryObject) -> str:
     for _ in range(DEPTH_MOST):
-        if (kind := entry(one, "/FT")) is not None:
+        if (kind := entry(field, "/FT")) is not None:
             return str(kind)
-        if (above := entry(one, "/Parent")) is None:
+        if (above := entry(field, "/Parent")) is None:
             break
-        one = above
+        field = above
     return ""
 
 
-def says_something(one: generic.DictionaryObject) -> bool:
+def says_something(field: generic.DictionaryObject) -> bool:
     """Whether a signature's field says more than that it is one, itself or what is above it."""
     for _ in range(DEPTH_MOST):
-        if any(name not in OF_SIGNATURES and one_line(str(entry(one, name) or "")) for name in one):
+        if any(name not in OF_SIGNATURES and one_line(str(entry(field, name) or "")) for name in field):
             return True
-        if len(str(entry(one, "/T") or "").split()) > 1:  # Programs number their fields; several words may be a text.
+        if len(str(entry(field, "/T") or "").split()) > 1:  # Programs number their fields; several words may be a text.
             return True
-        if (above := entry(one, "/Parent")) is None:
+        if (above := entry(field, "/Parent")) is None:
             return False
-        one = above
+        field = above
     return True
 
 
-def _field_of(raw: generic.PdfObject, one: generic.DictionaryObject) -> Ref | None:
+def _field_of(raw: generic.PdfObject, annotation: generic.DictionaryObject) -> Ref | None:
     """The field itself, or the one above of which this is the only look."""
-    if "/V" not in one and (above := entry(one, "/Parent")) is not None:
-        raw = one.raw_get("/Parent")
+    if "/V" not in annotation and (above := entry(annotation, "/Parent")) is not None:
+        raw = annotation.raw_get("/Parent")
         if len(array(entry(above, "/Kids"))) != 1:
             return None
     return (raw.idnum, raw.generation) if isinstance(raw, generic.IndirectObject) else None
 
 
-def _is_plain(one: generic.DictionaryObject) -> bool:
+def _is_plain(annotation: generic.DictionaryObject) -> bool:
     """Whether it has one look, which is the same on every screen and on paper."""
-    if "/AP" in one:
-        looks = entry(one, "/AP")
+    if "/AP" in annotation:
+        looks = entry(annotation, "/AP")
         if not isinstance(looks, generic.DictionaryObject) or set(looks) != {"/N"}:
             return False
         if not isinstance(entry(looks, "/N"), generic.StreamObject):
             return False
-    return not _has_layers(generic.DictionaryObject({name: one.raw_get(name) for name in one if name in SHOWN_BY}))
+    return not _has_layers(
+        generic.DictionaryObject({name: annotation.raw_get(name) for name in annotation if name in SHOWN_BY})
+    )
 
 
-def _has_layers(one: generic.DictionaryObject) -> bool:
+def _has_layers(dictionary: generic.DictionaryObject) -> bool:
     """Whether anything in it can be switched on and off (optional content)."""
     seen: set[object] = set()
-    waiting: list[generic.PdfObject] = [one]
+    waiting: list[generic.PdfObject] = [dictionary]
     while waiting:
         part = waiting.pop()
         if isinstance(part, generic.IndirectObject):
@@ -353,8 +363,8 @@ def picture(content: bytes, number: int, width: int) -> bytes | None:
 
 def what_lies_on(mine: list[Mark], theirs: list[Mark]) -> list[Mark] | None:
     """What lies on my pages and not on theirs; None if something of theirs is missing."""
-    here, there = (Counter((one.page, one.digest) for one in marks) for marks in (mine, theirs))
+    here, there = (Counter((mark.page, mark.digest) for mark in marks) for marks in (mine, theirs))
     if there - here:
         return None
     added = here - there
-    return [one for one in mine if added[one.page, one.digest]]
+    return [mark for mark in mine if added[mark.page, mark.digest]]

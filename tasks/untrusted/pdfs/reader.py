@@ -33,19 +33,19 @@ class Reader(PdfFileReader):
         if not 0 <= idx < len(entries) or entries[idx][0] != idnum:
             raise PdfStrictReadError("a packed object is not where it should be")
         content.seek(entries[idx][1])
-        found = generic.read_object(content, generic.Reference(idnum, 0, self))
-        if isinstance(found, generic.StreamObject | generic.IndirectObject):
+        value = generic.read_object(content, generic.Reference(idnum, 0, self))
+        if isinstance(value, generic.StreamObject | generic.IndirectObject):
             raise PdfStrictReadError("a packed object is of a kind that cannot be packed")
-        return found
+        return value
 
 
-def entry(one: generic.DictionaryObject, name: str) -> Any:
+def entry(dictionary: generic.DictionaryObject, name: str) -> Any:
     """The value, wherever in the file it stands, None if there is none or it is null.
 
     pyHanko's ``get`` would leave a reference as it is.
     """
     try:
-        return one[name]
+        return dictionary[name]
     except KeyError:
         return None
 

@@ -33,24 +33,24 @@ UNBROKEN = {ModificationLevel.NONE, ModificationLevel.LTA_UPDATES}
 
 def look(facts: dict[str, Any], files: Sequence[bytes]) -> tuple[dict[str, Any], bytes]:
     """Of each file, whether one of these certificates has sealed it to its last byte, and what its last page tells."""
-    known = [x509.Certificate.load(base64.b64decode(one)) for one in facts["certificates"]]
-    return {"files": [_look(file, known) for file in files]}, b""
+    certificates = [x509.Certificate.load(base64.b64decode(certificate)) for certificate in facts["certificates"]]
+    return {"files": [_look(file, certificates) for file in files]}, b""
 
 
-def _look(file: bytes, known: Sequence[x509.Certificate]) -> dict[str, Any]:
-    told: dict[str, Any] = {"whole": False, "certificate": "", "ours": False, "information": {}}
+def _look(file: bytes, certificates: Sequence[x509.Certificate]) -> dict[str, Any]:
+    findings: dict[str, Any] = {"whole": False, "certificate": "", "ours": False, "information": {}}
     try:
         reader = PdfFileReader(BytesIO(file), strict=False)
         seals = reader.embedded_regular_signatures
         if len(seals) != 1:
-            return told  # A copy with signatures of its own is an attachment; the seal is alone.
-        told["certificate"] = sha256(seals[0].signer_cert.dump()).hexdigest()
-        told["ours"] = seals[0].signer_cert.dump() in {one.dump() for one in known}
-        told["whole"] = _is_whole(reader, seals[0])
-        told["information"] = _information(reader)
+            return findings  # A copy with signatures of its own is an attachment; the seal is alone.
+        findings["certificate"] = sha256(seals[0].signer_cert.dump()).hexdigest()
+        findings["ours"] = seals[0].signer_cert.dump() in {certificate.dump() for certificate in certificates}
+        findings["whole"] = _is_whole(reader, seals[0])
+        findings["information"] = _information(reader)
     except (ValueErrorWithMessage, *DAMAGED):
-        return told
-    return told
+        return findings
+    return findings
 
 
 def _is_whole(reader: PdfFileReader, seal: EmbeddedPdfSignature) -> bool:
@@ -60,9 +60,11 @@ def _is_whole(reader: PdfFileReader, seal: EmbeddedPdfSignature) -> bool:
     is_sound = status.intact and status.valid and is_contiguous(seal) and is_padded_with_nothing(seal)
     if not is_sound or status.modification_level not in UNBROKEN or status.docmdp_ok is False:
         return False
-    stamps = [validate_pdf_timestamp(one, nobody) for one in reader.embedded_timestamp_signatures]
+    stamps = [validate_pdf_timestamp(stamp, nobody) for stamp in reader.embedded_timestamp_signatures]
     newest = stamps[-1] if stamps else status
-    return all(one.intact and one.valid for one in stamps) and newest.coverage is SignatureCoverageLevel.ENTIRE_FILE
+    return (
+        all(stamp.intact and stamp.valid for stamp in stamps) and newest.coverage is SignatureCoverageLevel.ENTIRE_FILE
+    )
 
 
 def _information(reader: PdfFileReader) -> dict[str, str]:

@@ -101,18 +101,18 @@ def signatures_in(reader: PdfFileReader, roots: Sequence[x509.Certificate], at: 
     Time-stamps over the whole file count as changes that are allowed if they are intact. Nobody is asked whether a
     certificate was revoked, since nothing here reaches the network.
     """
-    supported = {one.fq_name: one for one in reader.embedded_signatures}
-    found = []
+    supported = {signature.fq_name: signature for signature in reader.embedded_signatures}
+    signatures = []
     for field, value, holder in enumerate_sig_fields(reader, filled_status=True):
-        one = supported.get(field)
-        if one is None:
+        signature = supported.get(field)
+        if signature is None:
             log.info("a signature of the kind %s", entry(value.get_object(), "/SubFilter"))
-            found.append(Signed(_unverified("", "", "", "", ""), _place(holder), 0))
-        elif one.sig_object_type != "/DocTimeStamp":
-            found.append(Signed(_verified(one, roots, at), _place(holder), one.signed_revision))
-        elif not validate_pdf_timestamp(one, _context(roots, at), skip_diff=True).intact:
-            found.append(Signed(_unverified("", "", "", "", ""), _place(holder), one.signed_revision))
-    return sorted(found, key=lambda signed: signed.revision)
+            signatures.append(Signed(_unverified("", "", "", "", ""), _place(holder), 0))
+        elif signature.sig_object_type != "/DocTimeStamp":
+            signatures.append(Signed(_verified(signature, roots, at), _place(holder), signature.signed_revision))
+        elif not validate_pdf_timestamp(signature, _context(roots, at), skip_diff=True).intact:
+            signatures.append(Signed(_unverified("", "", "", "", ""), _place(holder), signature.signed_revision))
+    return sorted(signatures, key=lambda signed: signed.revision)
 
 
 def _place(holder: generic.PdfObject) -> Ref:
@@ -120,17 +120,17 @@ def _place(holder: generic.PdfObject) -> Ref:
     return (ref.idnum, ref.generation) if isinstance(ref, generic.IndirectObject | generic.Reference) else (0, 0)
 
 
-def _verified(one: EmbeddedPdfSignature, roots: Sequence[x509.Certificate], at: datetime) -> Signature:
-    certificate = one.signer_cert
+def _verified(signature: EmbeddedPdfSignature, roots: Sequence[x509.Certificate], at: datetime) -> Signature:
+    certificate = signature.signer_cert
     claims = (
         _person(certificate.subject),
         _distinguished(certificate.subject),
         _distinguished(certificate.issuer),
         f"{certificate.serial_number:x}",
-        _remarks(one),
+        _remarks(signature),
     )
     try:
-        status = validate_pdf_signature(one, _context(roots, at))
+        status = validate_pdf_signature(signature, _context(roots, at))
     except ValueErrorWithMessage as error:  # An algorithm or a kind that is unknown or forbidden.
         log.info("a signature cannot be verified: %s", error)
         return _unverified(*claims)
@@ -145,8 +145,8 @@ def _verified(one: EmbeddedPdfSignature, roots: Sequence[x509.Certificate], at: 
         timestamped=is_stamped,
         trusted=status.trusted if roots else None,
         verified=True,
-        intact=status.intact and status.valid and (stamp is None or is_stamped) and is_padded_with_nothing(one),
-        covers=status.coverage in _covering(one) and is_contiguous(one),
+        intact=status.intact and status.valid and (stamp is None or is_stamped) and is_padded_with_nothing(signature),
+        covers=status.coverage in _covering(signature) and is_contiguous(signature),
         changed="nothing" if level is ModificationLevel.NONE else "allowed" if allowed else "other",
     )
 
@@ -168,47 +168,47 @@ def _unverified(name: str, subject: str, issuer: str, serial: str, reason: str) 
     )
 
 
-def _covering(one: EmbeddedPdfSignature) -> set[SignatureCoverageLevel]:
+def _covering(signature: EmbeddedPdfSignature) -> set[SignatureCoverageLevel]:
     """The newest signature has to cover the file to its last byte."""
-    is_last = one.signed_revision == one.reader.total_revisions - 1
+    is_last = signature.signed_revision == signature.reader.total_revisions - 1
     older = set() if is_last else {SignatureCoverageLevel.ENTIRE_REVISION}
     return {SignatureCoverageLevel.ENTIRE_FILE, *older}
 
 
-def _remarks(one: EmbeddedPdfSignature) -> str:
+def _remarks(signature: EmbeddedPdfSignature) -> str:
     """What is said with a signature besides who signed and when; empty where programs write what they always do.
 
     Adobe's and pyHanko write no reason, place or contact unless they are told one, iText's and others empty ones.
     """
-    said = []
-    for name in one.sig_object:
-        value = entry(one.sig_object, name)
+    remarks = []
+    for name in signature.sig_object:
+        value = entry(signature.sig_object, name)
         match name:
             case _ if name in SAYING_NOTHING:
                 continue
-            case "/Name" if _words(_plainly(value)) <= _words(_distinguished(one.signer_cert.subject)):
+            case "/Name" if _words(_plainly(value)) <= _words(_distinguished(signature.signer_cert.subject)):
                 continue
             case "/M" if DATE.fullmatch(_plainly(value)):
                 continue
             case "/Reference":
-                said += _beyond_rules(value)
+                remarks += _beyond_rules(value)
             case _:
-                said.append(_plainly(value))
-    attributes = [attribute["type"].native for attribute in one.signer_info["signed_attrs"]]
-    said += [name for name in attributes if name not in USUAL_ATTRIBUTES]
-    return "; ".join(text[:REMARK_MOST] for text in said[:REMARKS_MOST] if text)
+                remarks.append(_plainly(value))
+    attributes = [attribute["type"].native for attribute in signature.signer_info["signed_attrs"]]
+    remarks += [name for name in attributes if name not in USUAL_ATTRIBUTES]
+    return "; ".join(text[:REMARK_MOST] for text in remarks[:REMARKS_MOST] if text)
 
 
 def _beyond_rules(references: generic.PdfObject) -> list[str]:
     """What the rules for later changes say besides: usage rights may bear a message that is shown at once."""
     if not isinstance(references, generic.ArrayObject):
         return [_plainly(references)]
-    found = []
+    remarks = []
     for reference in references:
         rules = entry(reference, "/TransformParams") if isinstance(reference, generic.DictionaryObject) else None
         if isinstance(rules, generic.DictionaryObject):
-            found += [_plainly(entry(rules, name)) for name in rules if name not in OF_RULES]
-    return found
+            remarks += [_plainly(entry(rules, name)) for name in rules if name not in OF_RULES]
+    return remarks
 
 
 def _plainly(value: object) -> str:
@@ -223,15 +223,15 @@ def _words(text: str) -> set[str]:
     return set(re.findall(r"\w+|[^\w\s,;.=()-]", text.casefold()))
 
 
-def is_contiguous(one: EmbeddedPdfSignature) -> bool:
+def is_contiguous(signature: EmbeddedPdfSignature) -> bool:
     """Whether the gap in what is signed holds the signature and nothing else."""
-    start, before, after, _ = one.byte_range
-    return bool(start == 0 and after - before == 2 * len(one.pkcs7_content) + 2)
+    start, before, after, _ = signature.byte_range
+    return bool(start == 0 and after - before == 2 * len(signature.pkcs7_content) + 2)
 
 
-def is_padded_with_nothing(one: EmbeddedPdfSignature) -> bool:
+def is_padded_with_nothing(signature: EmbeddedPdfSignature) -> bool:
     """No signature covers the room that was left for itself; nothing may be hidden there."""
-    return not any(one.pkcs7_content[peek(one.pkcs7_content) :])
+    return not any(signature.pkcs7_content[peek(signature.pkcs7_content) :])
 
 
 def _context(roots: Sequence[x509.Certificate], at: datetime) -> ValidationContext:
