@@ -48,9 +48,9 @@ class Candidate:
         return cls(Kind.URL, address, (reason(Sign.GIVEN),), (address,), confidence=1.0)
 
     @classmethod
-    def declared(cls, one: "Sighting") -> "Candidate":
+    def declared(cls, sighting: "Sighting") -> "Candidate":
         """A picture that has no place in the page."""
-        return cls(kind_of(one.source), one.source, _sorted(one.reasons), (one.source,))
+        return cls(kind_of(sighting.source), sighting.source, _sorted(sighting.reasons), (sighting.source,))
 
     @property
     def is_mere_icon(self) -> bool:
@@ -76,8 +76,8 @@ class Candidate:
         return any(each.sign in signs for each in self.reasons)
 
     def with_reasons(self, *more: Reason) -> "Candidate":
-        known = {each.sign for each in self.reasons}
-        reasons = [*self.reasons, *(each for each in more if each.sign not in known)]
+        signs = {each.sign for each in self.reasons}
+        reasons = [*self.reasons, *(each for each in more if each.sign not in signs)]
         return replace(self, reasons=_sorted(reasons))
 
 
@@ -106,10 +106,10 @@ def merged(pages_of_site: Iterable[list[Candidate]]) -> list[Candidate]:
     """The candidates of several pages as those of one site."""
     by_source: dict[str, Candidate] = {}
     for candidates in pages_of_site:
-        for one in candidates:
-            known = by_source.get(one.source)
-            if known is None or one.score > known.score:
-                by_source[one.source] = one
+        for candidate in candidates:
+            best = by_source.get(candidate.source)
+            if best is None or candidate.score > best.score:
+                by_source[candidate.source] = candidate
     return sorted(by_source.values(), key=lambda candidate: -candidate.score)[:CANDIDATES]
 
 
@@ -122,10 +122,10 @@ def _together(seen: list[Sighting]) -> Iterator[list[Sighting]]:
     """Sightings of the same picture, also if its address tells another size of it."""
     groups: dict[str, list[Sighting]] = defaultdict(list)
     same: dict[str, str] = {}
-    for one in seen:
-        names = [one.source, *one.versions, stem(one.source)]
-        key = next((same[name] for name in names if name and name in same), one.source)
-        groups[key].append(one)
+    for sighting in seen:
+        names = [sighting.source, *sighting.versions, stem(sighting.source)]
+        key = next((same[name] for name in names if name and name in same), sighting.source)
+        groups[key].append(sighting)
         for name in names:
             if name:
                 same.setdefault(name, key)
@@ -145,20 +145,21 @@ _EVERYDAY = re.compile(r"(image|default|index|sprites?|file|original|preview|fil
 
 
 def _candidate(page: Page, together: list[Sighting]) -> Candidate:
-    placed = [one for one in together if not one.declared]
-    best = max(placed or together, key=lambda one: one.points)
+    placed = [sighting for sighting in together if not sighting.declared]
+    best = max(placed or together, key=lambda sighting: sighting.points)
     reasons = {each.sign: each for each in best.reasons}
-    alike = [one for one in placed if one.points > 0 and one.part == best.part]  # Signs beside it are other pictures.
-    if len({page.order.get(one.element) for one in alike}) > 1:
+    # Signs beside it are other pictures.
+    alike = [sighting for sighting in placed if sighting.points > 0 and sighting.part == best.part]
+    if len({page.order.get(sighting.element) for sighting in alike}) > 1:
         reasons[Sign.REPEATED] = reason(Sign.REPEATED)
     icon = max(
-        (each for one in together for each in one.reasons if each.sign in _ICON_SIGNS),
+        (each for sighting in together for each in sighting.reasons if each.sign in _ICON_SIGNS),
         key=lambda each: each.points,
         default=None,
     )
-    for one in together:
-        if one.declared:
-            for each in one.reasons:
+    for sighting in together:
+        if sighting.declared:
+            for each in sighting.reasons:
                 if each.sign not in _ICON_SIGNS and each.sign not in {Sign.TRAP, Sign.VARIANT}:
                     reasons.setdefault(each.sign, each)
     if icon is not None:
@@ -168,7 +169,9 @@ def _candidate(page: Page, together: list[Sighting]) -> Candidate:
     if Sign.LOGO_WORD in reasons:
         reasons.pop(Sign.LOGO_NEAR, None)
     is_drawing = best.source.startswith("<")
-    versions = list(dict.fromkeys(address for one in (best, *together) for address in (*one.versions, one.source)))
+    versions = list(
+        dict.fromkeys(address for sighting in (best, *together) for address in (*sighting.versions, sighting.source))
+    )
     return Candidate(
         kind_of(best.source),
         best.source,
@@ -220,7 +223,7 @@ def addresses(image: Element) -> tuple[str, list[str]]:
     sharper: list[str] = []
     picture = image.getparent() if image.getparent() is not None and image.getparent().tag == "picture" else None
     alternatives = (
-        [] if picture is None else [one for one in picture.iter("source") if "dark" not in attribute(one, "media")]
+        [] if picture is None else [tag for tag in picture.iter("source") if "dark" not in attribute(tag, "media")]
     )
     for tag in [*alternatives, image]:
         for name, value in tag.attrib.items():
@@ -275,5 +278,5 @@ def _unwrapped(address: str) -> list[str]:
         return []
     if parts.path.endswith(("/_next/image", "/_vercel/image", "/_ipx/image")):
         return parse_qs(parts.query).get("url", [])
-    found = re.match(r"(https?://static\.wixstatic\.com/media/[^/]+)/v1/", address)
-    return [found[1]] if found else []
+    original = re.match(r"(https?://static\.wixstatic\.com/media/[^/]+)/v1/", address)
+    return [original[1]] if original else []

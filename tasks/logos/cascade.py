@@ -157,14 +157,14 @@ class Scope:
 
     def _variable(self, arguments: list[Any], most: int, depth: int) -> str | None:
         """What stands between the brackets of ``var()``: a name, and what is to be taken in its place."""
-        told = [piece for piece in arguments if piece.type != "comment"]
-        while told and told[0].type == "whitespace":
-            del told[0]
-        if not told or told[0].type != "ident":
+        pieces = [piece for piece in arguments if piece.type != "comment"]
+        while pieces and pieces[0].type == "whitespace":
+            del pieces[0]
+        if not pieces or pieces[0].type != "ident":
             return None
-        value = self.value(told[0].value, depth + 1)
-        if value is None and "," in told:
-            value = self._written(told[told.index(",") + 1 :], most, depth + 1)
+        value = self.value(pieces[0].value, depth + 1)
+        if value is None and "," in pieces:
+            value = self._written(pieces[pieces.index(",") + 1 :], most, depth + 1)
         return None if value is None else value.strip()
 
 
@@ -192,8 +192,8 @@ class Scopes:
             way[at] = None
             at = self._above(at)
         scope = self._known.get(at, self._outermost)
-        for one in reversed(way):
-            if own := self.own.get(one):
+        for step in reversed(way):
+            if own := self.own.get(step):
                 scope = Scope(own, scope)
-            self._known[one] = scope
+            self._known[step] = scope
         return scope

@@ -49,11 +49,11 @@ def _mixed(inner: str, depth: int) -> Any:
     """What ``color-mix()`` says: a share left out is what the other leaves, and less than all is see-through."""
     how, *parts = _arguments(inner)
     space = _MIXED_IN.fullmatch(how)
-    found = [_PART.fullmatch(part) for part in parts]
-    if space is None or len(found) != 2 or None in found:
+    matches = [_PART.fullmatch(part) for part in parts]
+    if space is None or len(matches) != 2 or None in matches:
         return None
-    colours = [_read(one[2], depth + 1) for one in found if one]
-    shares = [one[1] or one[3] for one in found if one]
+    colours = [_read(match[2], depth + 1) for match in matches if match]
+    shares = [match[1] or match[3] for match in matches if match]
     first, second = (None if share is None else min(100.0, float(share)) for share in shares)
     first = (50.0 if second is None else 100 - second) if first is None else first
     second = 100 - first if second is None else second

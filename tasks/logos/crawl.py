@@ -71,13 +71,13 @@ def enter(visit: Visit, page: Page) -> list[Page]:
     pages = [page]
     for _ in range(4):
         onward = _refreshed(page) or _scripted_move(page) or _door(page)
-        known = {one.url for one in pages}
-        fetched = visit.page(onward) if onward and onward not in known else None
-        if fetched is None or fetched.url in known:
+        urls = {home.url for home in pages}
+        fetched = visit.page(onward) if onward and onward not in urls else None
+        if fetched is None or fetched.url in urls:
             break
-        page = Page(fetched, page.firm_name, [one.url for one in pages])
+        page = Page(fetched, page.firm_name, [home.url for home in pages])
         pages.append(page)
-    homes = [one.url for one in pages]
+    homes = [home.url for home in pages]
     for address in _frames(page)[:4]:
         fetched = visit.page(address)
         if fetched is not None:
@@ -91,12 +91,12 @@ def _is_page(fetched: Fetched) -> bool:
 
 def _refreshed(page: Page) -> str:
     """Where a page moves its readers to by itself, or its server does."""
-    metas = (one for one in page.all("meta") if not any(True for _ in one.iterancestors("noscript")))
-    said = [attribute(one, "content") for one in metas if attribute(one, "http-equiv").lower() == "refresh"]
-    for refresh in filter(None, (page.refresh, *said)):
-        found = re.match(r"""\s*(\d{1,9})?[\d.]*\s*[;,]?\s*(?:url\s*=)?\s*['"]?([^'"]+)""", refresh, re.IGNORECASE)
-        if found and int(found[1] or 0) <= 15 and not found[2].strip().isdigit():
-            address = page.absolute(found[2])
+    metas = (meta for meta in page.all("meta") if not any(True for _ in meta.iterancestors("noscript")))
+    refreshes = [attribute(meta, "content") for meta in metas if attribute(meta, "http-equiv").lower() == "refresh"]
+    for refresh in filter(None, (page.refresh, *refreshes)):
+        move = re.match(r"""\s*(\d{1,9})?[\d.]*\s*[;,]?\s*(?:url\s*=)?\s*['"]?([^'"]+)""", refresh, re.IGNORECASE)
+        if move and int(move[1] or 0) <= 15 and not move[2].strip().isdigit():
+            address = page.absolute(move[2])
             return address if address != page.url else ""
     return ""
 
@@ -107,15 +107,15 @@ def _scripted_move(page: Page) -> str:
     for script in page.all("script"):
         text = script.text or ""
         pattern = r"""location(?:\.href)?\s*=\s*["']([^"']+)["']|location\.(?:replace|assign)\(\s*["']([^"']+)["']"""
-        if len(text) < 5000 and (found := re.search(pattern, text)):
-            return page.absolute(found[1] or found[2])
+        if len(text) < 5000 and (move := re.search(pattern, text)):
+            return page.absolute(move[1] or move[2])
     return ""
 
 
 def _text(page: Page) -> str:
     silent = {"script", "style", "noscript", "title", "svg", "template"}
-    texts = ["" if one.tag in silent else one.text or "" for one in page.elements]
-    return " ".join(" ".join([*texts, *(one.tail or "" for one in page.elements)]).split())
+    texts = ["" if element.tag in silent else element.text or "" for element in page.elements]
+    return " ".join(" ".join([*texts, *(element.tail or "" for element in page.elements)]).split())
 
 
 def is_thin(page: Page) -> bool:

@@ -67,10 +67,10 @@ class Part:
 
 
 def _pixels(text: str) -> float | None:
-    found = _LENGTH.fullmatch(text.strip())
-    if found is None or found[2] == "%" or (not found[2] and float(found[1])):
+    length = _LENGTH.fullmatch(text.strip())
+    if length is None or length[2] == "%" or (not length[2] and float(length[1])):
         return None
-    value = float(found[1]) * _UNITS.get(found[2], 1.0)
+    value = float(length[1]) * _UNITS.get(length[2], 1.0)
     return value if math.isfinite(value) else None
 
 
@@ -95,9 +95,9 @@ def _position(text: str) -> tuple[Place | None, Place | None]:
 def _place(word: str) -> Place | None:
     if word in _SIDES:
         return _SIDES[word], 0.0
-    found = _LENGTH.fullmatch(word)
-    if found is not None and found[2] == "%":
-        return float(found[1]) / 100, 0.0
+    length = _LENGTH.fullmatch(word)
+    if length is not None and length[2] == "%":
+        return float(length[1]) / 100, 0.0
     pixels = _pixels(word)
     return None if pixels is None else (0.0, pixels)
 
@@ -116,10 +116,10 @@ def cut(content: bytes, part: Part) -> bytes | None:
     None if it shows nothing of the picture, or that cannot be opened.
     """
     try:
-        told, piece = ask("tasks.logos.cut", asdict(part), content)
+        facts, piece = ask("tasks.logos.cut", asdict(part), content)
     except (TooCostly, Failed):
         return None
-    return content if told["whole"] else piece or None
+    return content if facts["whole"] else piece or None
 
 
 def _cut(facts: dict[str, Any], files: Sequence[bytes]) -> tuple[dict[str, Any], bytes]:

@@ -44,8 +44,8 @@ def _logos(data: Any, by_id: dict[str, Any], depth: int) -> Iterator[str]:
             yield from _logos(item, by_id, depth + 1)
     elif isinstance(data, dict):
         logo = data.get("logo")
-        for one in logo if isinstance(logo, list) else [logo]:
-            yield from _named_address(one, by_id)
+        for entry in logo if isinstance(logo, list) else [logo]:
+            yield from _named_address(entry, by_id)
         for key, value in data.items():
             if key not in _OTHERS:
                 yield from _logos(value, by_id, depth + 1)
@@ -57,16 +57,16 @@ _OTHERS = frozenset(
 )
 
 
-def _named_address(one: Any, by_id: dict[str, Any]) -> Iterator[str]:
-    if isinstance(one, str):
-        one = by_id.get(one, one)
-    if isinstance(one, dict) and "@id" in one and not one.keys() & {"url", "contentUrl"}:
-        one = by_id.get(str(one["@id"]), one)
-    if isinstance(one, dict):
-        one = one.get("contentUrl") or one.get("url") or one.get("@id")
-        one = one[0] if isinstance(one, list) and one else one
-    if isinstance(one, str) and one:
-        yield one
+def _named_address(entry: Any, by_id: dict[str, Any]) -> Iterator[str]:
+    if isinstance(entry, str):
+        entry = by_id.get(entry, entry)
+    if isinstance(entry, dict) and "@id" in entry and not entry.keys() & {"url", "contentUrl"}:
+        entry = by_id.get(str(entry["@id"]), entry)
+    if isinstance(entry, dict):
+        entry = entry.get("contentUrl") or entry.get("url") or entry.get("@id")
+        entry = entry[0] if isinstance(entry, list) and entry else entry
+    if isinstance(entry, str) and entry:
+        yield entry
 
 
 def declaration(page: Page, address: str, sign: Sign, points: int | None = None) -> Sighting:
@@ -88,13 +88,13 @@ def _microdata(page: Page) -> Iterator[Sighting]:
         if not {"logo", "schema:logo", "v:logo", "http://schema.org/logo", "https://schema.org/logo"} & set(marks):
             continue
         inner = [tag, *tag.iter("img", "meta", "link")]
-        for one in inner:
-            written = addresses(one)[0] if one.tag == "img" else ""
+        for element in inner:
+            written = addresses(element)[0] if element.tag == "img" else ""
             written = written or next(
-                (attribute(one, name) for name in ("content", "href", "src", "resource") if one.get(name)), ""
+                (attribute(element, name) for name in ("content", "href", "src", "resource") if element.get(name)), ""
             )
             source = page.absolute(written)
-            if source and (one.tag != "a" or is_picture_name(source)):
+            if source and (element.tag != "a" or is_picture_name(source)):
                 yield declaration(page, written, Sign.MICRODATA)
                 break
 
@@ -130,7 +130,7 @@ def _icons(page: Page) -> Iterator[Sighting]:
         if not href or not ("icon" in rel or "image_src" in rel or "logo" in rel.split()):
             continue
         size = max(
-            (int(one) for one in re.findall(r"(\d{1,4})x\d", attribute(link, "sizes").lower() or href)), default=0
+            (int(width) for width in re.findall(r"(\d{1,4})x\d", attribute(link, "sizes").lower() or href)), default=0
         )
         yield declaration(page, href, *icon_sign(rel, href, size))
     yield Sighting(urljoin(page.url, "/favicon.ico"), [reason(Sign.ICON, points=3)], declared=True)
@@ -157,13 +157,15 @@ def manifest_icons(text: str, address: str, page: Page) -> list[Candidate]:
         icons = json.loads(text.removeprefix("\ufeff"), strict=False).get("icons", [])
     except (ValueError, AttributeError, RecursionError):
         return []
-    found = []
+    candidates = []
     for icon in icons[:20] if isinstance(icons, list) else []:
         if isinstance(icon, dict) and isinstance(icon.get("src"), str):
             source = page.absolute(icon["src"], address)
-            size = max((int(one) for one in re.findall(r"(\d{1,4})x\d", str(icon.get("sizes", "")).lower())), default=0)
+            size = max(
+                (int(width) for width in re.findall(r"(\d{1,4})x\d", str(icon.get("sizes", "")).lower())), default=0
+            )
             sign, points = icon_sign("icon", source, size)
             if source:
-                one = declaration(page, source, sign, points)
-                found.append(Candidate.declared(one))
-    return sorted(found, key=lambda candidate: -candidate.score)[:2]
+                sighting = declaration(page, source, sign, points)
+                candidates.append(Candidate.declared(sighting))
+    return sorted(candidates, key=lambda candidate: -candidate.score)[:2]

@@ -92,8 +92,8 @@ def _colour(value: str) -> str:
 
 
 def _number(value: str) -> str | None:
-    found = re.fullmatch(r"\s*([+-]?[0-9]*\.?[0-9]+(?:e[+-]?[0-9]+)?)\s*(%?)\s*", value, re.IGNORECASE)
-    return f"{float(found[1]) / (100 if found[2] else 1):g}" if found else None
+    number = re.fullmatch(r"\s*([+-]?[0-9]*\.?[0-9]+(?:e[+-]?[0-9]+)?)\s*(%?)\s*", value, re.IGNORECASE)
+    return f"{float(number[1]) / (100 if number[2] else 1):g}" if number else None
 
 
 def _fill_in_gradients(root: ET.Element) -> None:

@@ -222,10 +222,10 @@ class Fetcher:
 
     def _decoded(self, response: httpx.Response, most: int, *, cut: bool) -> Iterator[bytes]:
         """The body, unpacked by us: httpx would unpack a bomb before anyone could count. Too long, it is *cut*."""
-        said = response.headers.get("content-encoding", "").lower()
-        packings = [word for word in re.findall(r"[^\s,]+", said) if word in _PACKINGS]
+        encoding = response.headers.get("content-encoding", "").lower()
+        packings = [word for word in re.findall(r"[^\s,]+", encoding) if word in _PACKINGS]
         if not set(packings) <= _UNPACKED or len(packings) > PACKINGS_MOST:
-            raise Unreachable(str(response.url), f"content encoding {said[:20]}")
+            raise Unreachable(str(response.url), f"content encoding {encoding[:20]}")
         pieces = response.iter_raw()
         for packing in reversed(packings):
             pieces = _unpacked(pieces, packing, most)
@@ -380,8 +380,8 @@ class _PinnedNetwork(httpcore.NetworkBackend):
 
         def look_up() -> None:
             try:
-                found = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)
-                answer.put(list(dict.fromkeys(str(entry[4][0]) for entry in found)))
+                entries = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)
+                answer.put(list(dict.fromkeys(str(entry[4][0]) for entry in entries)))
             except (OSError, UnicodeError) as error:
                 answer.put(error)
 
@@ -453,17 +453,17 @@ def _is_whole(answer: bytearray) -> bool:
 
 def _mended(answer: bytes) -> bytes:
     """The beginning of an answer, its head without lines that are no headers and signs that may not be there."""
-    found = _HEAD.match(answer)
-    if found is None:
+    head = _HEAD.match(answer)
+    if head is None:
         return answer
     lines = []
-    for line in re.sub(rb"\r?\n[ \t]+", b" ", found[3]).splitlines():
+    for line in re.sub(rb"\r?\n[ \t]+", b" ", head[3]).splitlines():
         if header := _HEADER.match(line):
             name, value = header[1], re.sub(rb"[\x00-\x08\x0a-\x1f\x7f]", b"", header[2]).strip()
             if name.lower() == b"content-length" and not value.isdigit():
                 continue  # The body ends with the connection.
             lines.append(name + b": " + value + b"\r\n")
-    return found[1] + found[2] + b"".join(lines) + answer[found.end() :]
+    return head[1] + head[2] + b"".join(lines) + answer[head.end() :]
 
 
 class _Transport(httpx.BaseTransport):

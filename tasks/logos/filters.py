@@ -125,9 +125,10 @@ class _Filter:
         return self._blurred(self._taken(part), part, "0")
 
     def _blurred(self, given: Channels, part: Any, default: str) -> Channels:
-        told = [float(one) for one in part.get("stdDeviation", default).replace(",", " ").split()] or [0.0]
+        deviations = [float(value) for value in part.get("stdDeviation", default).replace(",", " ").split()] or [0.0]
         across, down = (
-            min(BLUR_MOST, max(0.0, one) * scale) for one, scale in zip((told[0], told[-1]), self._scale, strict=True)
+            min(BLUR_MOST, max(0.0, deviation) * scale)
+            for deviation, scale in zip((deviations[0], deviations[-1]), self._scale, strict=True)
         )
         return [channel.filter(ImageFilter.GaussianBlur((across, down))) for channel in given]
 
@@ -149,7 +150,7 @@ class _Filter:
             part.get("flood-color", "black"), self._number(part, "flood-opacity", "1")
         )
         size = self._last.channels[3].size
-        flood = [Image.new("L", size, round(255 * one * opacity)) for one in (*colour, 1)]
+        flood = [Image.new("L", size, round(255 * level * opacity)) for level in (*colour, 1)]
         return _Result(flood, linear=False).counted(linear=self._linear)
 
     def _matrix(self, part: Any) -> Channels:
@@ -262,10 +263,10 @@ def _weighed(given: Channels, row: list[float]) -> Image.Image:
     return sum_
 
 
-def _rows(kind: str, told: str) -> Iterator[list[float]]:
+def _rows(kind: str, numbers: str) -> Iterator[list[float]]:
     """A colour matrix, row by row; nothing if it makes no sense."""
     try:
-        values = [float(one) for one in told.replace(",", " ").split()]
+        values = [float(value) for value in numbers.replace(",", " ").split()]
     except ValueError:
         return
     red, green, blue = _GREY
@@ -275,14 +276,17 @@ def _rows(kind: str, told: str) -> Iterator[list[float]]:
         case "saturate" if len(values) == 1:
             grey = [weight * (1 - values[0]) for weight in _GREY]
             for own in range(3):
-                yield [grey[one] + (values[0] if one == own else 0) for one in range(3)] + [0, 0]
+                yield [grey[column] + (values[0] if column == own else 0) for column in range(3)] + [0, 0]
             yield [0, 0, 0, 1, 0]
         case "hueRotate" if len(values) == 1:
             cos, sin = math.cos(math.radians(values[0])), math.sin(math.radians(values[0]))
             around = ((-red, -green, 1 - blue), (0.143, 0.140, -0.283), (-(1 - red), green, blue))
             for own, turn in enumerate(around):
-                own_or_not = [1.0 if one == own else 0.0 for one in range(3)]
-                yield [_GREY[one] + cos * (own_or_not[one] - _GREY[one]) + sin * turn[one] for one in range(3)] + [0, 0]
+                own_or_not = [1.0 if column == own else 0.0 for column in range(3)]
+                yield [
+                    _GREY[column] + cos * (own_or_not[column] - _GREY[column]) + sin * turn[column]
+                    for column in range(3)
+                ] + [0, 0]
             yield [0, 0, 0, 1, 0]
         case "luminanceToAlpha":
             yield from ([0.0] * 5 for _ in range(3))
@@ -295,7 +299,7 @@ def _table(part: Any) -> list[int]:
     def number(name: str, default: float) -> float:
         return float(part.get(name, default))
 
-    table = [float(one) for one in part.get("tableValues", "").replace(",", " ").split()]
+    table = [float(value) for value in part.get("tableValues", "").replace(",", " ").split()]
     values = [value / 255 for value in range(256)]
     match part.get("type"):
         case "linear":

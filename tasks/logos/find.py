@@ -71,9 +71,11 @@ def find(website: str, firm_name: str = "") -> Found:
         if first.media_type.startswith("image/") or svg.is_svg(first.content):
             return Found([Candidate.given(first.url)], {first.url: first.content})
         pages = enter(visit, Page(first, firm_name))
-        found = _searched(visit, pages)
-        keeps_a_place = any(one.has(Sign.BLANK) and one.has(Sign.HOME_LINK, Sign.HEADER) for one in found.candidates)
-        return _searched(visit, pages, styled=True) if keeps_a_place and found.choice is None else found
+        result = _searched(visit, pages)
+        keeps_a_place = any(
+            candidate.has(Sign.BLANK) and candidate.has(Sign.HOME_LINK, Sign.HEADER) for candidate in result.candidates
+        )
+        return _searched(visit, pages, styled=True) if keeps_a_place and result.choice is None else result
 
 
 def _searched(visit: Visit, pages: list[Page], *, styled: bool = False) -> Found:
@@ -87,18 +89,18 @@ def _searched(visit: Visit, pages: list[Page], *, styled: bool = False) -> Found
 
 def _gathered(visit: Visit, pages: list[Page], *, styled: bool) -> list[Candidate]:
     """The candidates of all pages; style sheets and scripts are asked only where the pages leave doubts."""
-    found = []
+    by_page = []
     for page in pages:
         candidates = gather(page)
         if styled or _needs_styles(candidates):
             sheets = _sheets(visit, page)
             candidates = gather(page, Styles(page, sheets)) if sheets else candidates
         if len(pages) > 1 and page is not pages[-1] and not page.all("frame"):
-            candidates = [_at_the_entrance(one) for one in candidates]
+            candidates = [_at_the_entrance(candidate) for candidate in candidates]
         if pages[0].all("frame") and page is not pages[0]:
-            candidates = [_in_a_frame(one, page) for one in candidates]
-        found.append(candidates)
-    candidates = merged(found)
+            candidates = [_in_a_frame(candidate, page) for candidate in candidates]
+        by_page.append(candidates)
+    candidates = merged(by_page)
     last = pages[-1]
     if is_thin(last) and (not candidates or candidates[0].score < 45):
         candidates = merged([candidates, *(scripted(last, text, base) for base, text in _scripts(visit, last))])
@@ -111,7 +113,7 @@ def _needs_styles(candidates: list[Candidate]) -> bool:
     """Whether style sheets may tell more: of pictures nobody named yet, of colours, of which version is shown."""
     if not candidates or candidates[0].score < 85 or _takes_colours(candidates[0]) or candidates[0].is_placeholder:
         return True
-    return any(one.score > candidates[0].score - 30 for one in candidates[1:])
+    return any(candidate.score > candidates[0].score - 30 for candidate in candidates[1:])
 
 
 def _takes_colours(candidate: Candidate) -> bool:
@@ -150,15 +152,19 @@ def _sheets(visit: Visit, page: Page) -> list[tuple[str, str]]:
     addresses = [page.absolute(attribute(link, "href")) for link in page.all("link") if _is_sheet(link)]
     for style in page.all("style"):
         addresses += imports("".join(style.itertext()), page.base)
-    wanted = [address for address in dict.fromkeys(addresses) if address and not _NOT_OURS.search(address)]
-    wanted.sort(key=lambda address: _LIBRARY.search(address) is not None)
-    found: list[tuple[str, str]] = []
+    queue = [address for address in dict.fromkeys(addresses) if address and not _NOT_OURS.search(address)]
+    queue.sort(key=lambda address: _LIBRARY.search(address) is not None)
+    sheets: list[tuple[str, str]] = []
     for _ in range(2):
-        fetched = visit.all(wanted[: SHEETS - len(found)], SHEET_BYTES)
-        new = [(one.url, one.content.decode(one.charset or "utf-8", "replace")) for one in fetched if one is not None]
-        found += new
-        wanted = [address for base, text in new for address in imports(text, base)]
-    return found
+        fetched = visit.all(queue[: SHEETS - len(sheets)], SHEET_BYTES)
+        new = [
+            (sheet.url, sheet.content.decode(sheet.charset or "utf-8", "replace"))
+            for sheet in fetched
+            if sheet is not None
+        ]
+        sheets += new
+        queue = [address for base, text in new for address in imports(text, base)]
+    return sheets
 
 
 def _scripts(visit: Visit, page: Page) -> list[tuple[str, str]]:
@@ -167,9 +173,11 @@ def _scripts(visit: Visit, page: Page) -> list[tuple[str, str]]:
     addresses += [
         page.absolute(attribute(link, "href")) for link in page.all("link") if "modulepreload" in attribute(link, "rel")
     ]
-    own = [one for one in dict.fromkeys(addresses) if one and page.is_own(one)]
-    own.sort(key=lambda one: re.search(r"main|app|index|bundle|layout|header", one) is None)
-    return [(one.url, one.content.decode("utf-8", "replace")) for one in visit.all(own[:3], SCRIPT_BYTES) if one]
+    own = [address for address in dict.fromkeys(addresses) if address and page.is_own(address)]
+    own.sort(key=lambda address: re.search(r"main|app|index|bundle|layout|header", address) is None)
+    return [
+        (script.url, script.content.decode("utf-8", "replace")) for script in visit.all(own[:3], SCRIPT_BYTES) if script
+    ]
 
 
 def _manifest(visit: Visit, page: Page) -> list[Candidate]:
@@ -186,7 +194,7 @@ def _manifest(visit: Visit, page: Page) -> list[Candidate]:
 
 def _confirmed(visit: Visit, pages: list[Page], candidates: list[Candidate]) -> list[Candidate]:
     """What stands at the top of another page, too, is rather a logo than what does not."""
-    placed = [one for one in candidates if one.has(Sign.HEADER, Sign.TOP)]
+    placed = [candidate for candidate in candidates if candidate.has(Sign.HEADER, Sign.TOP)]
     margin = candidates[0].score - candidates[1].score if len(candidates) > 1 else 100
     if not placed or (candidates[0].score >= 95 and margin >= 25):
         return candidates
@@ -195,17 +203,23 @@ def _confirmed(visit: Visit, pages: list[Page], candidates: list[Candidate]) -> 
     if fetched is None:
         return candidates
     other = gather(Page(fetched, pages[-1].firm_name, [page.url for page in pages]))
-    there = {name for one in other if one.has(Sign.HEADER, Sign.TOP) for name in (one.source, stem(one.source)) if name}
-    if not any(one.source in there or stem(one.source) in there for one in placed):
+    there = {
+        name
+        for candidate in other
+        if candidate.has(Sign.HEADER, Sign.TOP)
+        for name in (candidate.source, stem(candidate.source))
+        if name
+    }
+    if not any(candidate.source in there or stem(candidate.source) in there for candidate in placed):
         return candidates  # Another template altogether tells nothing.
 
-    def confirmed(one: Candidate) -> Candidate:
-        if not one.has(Sign.HEADER, Sign.TOP):
-            return one
-        is_there = one.source in there or (stem(one.source) or "-") in there
-        return one.with_reasons(reason(Sign.OTHER_PAGE if is_there else Sign.ONLY_HERE))
+    def confirmed(candidate: Candidate) -> Candidate:
+        if not candidate.has(Sign.HEADER, Sign.TOP):
+            return candidate
+        is_there = candidate.source in there or (stem(candidate.source) or "-") in there
+        return candidate.with_reasons(reason(Sign.OTHER_PAGE if is_there else Sign.ONLY_HERE))
 
-    return sorted(map(confirmed, candidates), key=lambda one: -one.score)
+    return sorted(map(confirmed, candidates), key=lambda candidate: -candidate.score)
 
 
 _TELLING = ("impressum", "kontakt", "kanzlei", "ueber", "leistung", "datenschutz", "team", "karriere", "aktuell")
@@ -232,53 +246,56 @@ def _looked_at(visit: Visit, page: Page, candidates: list[Candidate]) -> tuple[l
     if not candidates:
         return [], {}
     best = candidates[0].score
-    likely = [one for one in candidates if one.score > 0]  # What leads home may be another version of the best.
-    wanted = [one for one in likely if one.score > best - 60 or one.has(Sign.HOME_LINK)][:LOOKED_AT]
-    had = [_content(visit, page, one) for one in wanted] if len(wanted) == 1 else _at_once(visit, page, wanted)
-    had, was_cut = _cut_out(wanted, had)
+    # What leads home may be another version of the best.
+    likely = [candidate for candidate in candidates if candidate.score > 0]
+    top = [candidate for candidate in likely if candidate.score > best - 60 or candidate.has(Sign.HOME_LINK)][
+        :LOOKED_AT
+    ]
+    had = [_content(visit, page, candidate) for candidate in top] if len(top) == 1 else _at_once(visit, page, top)
+    had, was_cut = _cut_out(top, had)
     looks = look([content for content in had if content])
     seen = iter(looks)
-    looked = {one.source: next(seen) if content else None for one, content in zip(wanted, had, strict=True)}
-    fetched = {one.source for one, content in zip(wanted, had, strict=True) if content}
+    looked = {candidate.source: next(seen) if content else None for candidate, content in zip(top, had, strict=True)}
+    fetched = {candidate.source for candidate, content in zip(top, had, strict=True) if content}
     judged = [
-        one.with_reasons(*_appearance(one, looked[one.source], had=one.source in fetched))
-        if one.source in looked
-        else one
-        for one in (_as_cut(one, was_cut.get(one.source)) for one in candidates)
+        candidate.with_reasons(*_appearance(candidate, looked[candidate.source], had=candidate.source in fetched))
+        if candidate.source in looked
+        else candidate
+        for candidate in (_as_cut(candidate, was_cut.get(candidate.source)) for candidate in candidates)
     ]
     judged = _twins(judged, looked)
-    judged.sort(key=lambda one: -one.score)
-    pictures = {one.source: content for one, content in zip(wanted, had, strict=True) if content}
+    judged.sort(key=lambda candidate: -candidate.score)
+    pictures = {candidate.source: content for candidate, content in zip(top, had, strict=True) if content}
     return _with_confidence(judged, looked), pictures
 
 
-def _at_once(visit: Visit, page: Page, wanted: list[Candidate]) -> list[bytes | None]:
+def _at_once(visit: Visit, page: Page, candidates: list[Candidate]) -> list[bytes | None]:
     with ThreadPoolExecutor(AT_ONCE) as pool:
-        work: Callable[[Candidate], bytes | None] = lambda one: _content(visit, page, one)  # noqa: E731
-        return list(pool.map(work, wanted))
+        work: Callable[[Candidate], bytes | None] = lambda candidate: _content(visit, page, candidate)  # noqa: E731
+        return list(pool.map(work, candidates))
 
 
-def _cut_out(wanted: list[Candidate], had: list[bytes | None]) -> tuple[list[bytes | None], dict[str, bool]]:
+def _cut_out(candidates: list[Candidate], had: list[bytes | None]) -> tuple[list[bytes | None], dict[str, bool]]:
     """Of pictures that hold several the part that is shown, and by their sources whether it could be cut out."""
     pieces: list[bytes | None] = []
     was_cut: dict[str, bool] = {}
     tried = 0
-    for one, content in zip(wanted, had, strict=True):
+    for candidate, content in zip(candidates, had, strict=True):
         piece = content
-        if content and one.part is not None:
-            piece = cut(content, one.part) if tried < CUTS else None
+        if content and candidate.part is not None:
+            piece = cut(content, candidate.part) if tried < CUTS else None
             tried += 1
             if piece != content:
-                was_cut[one.source] = piece is not None
+                was_cut[candidate.source] = piece is not None
         pieces.append(piece or content)
     return pieces, was_cut
 
 
-def _as_cut(one: Candidate, was_cut: bool | None) -> Candidate:
+def _as_cut(candidate: Candidate, was_cut: bool | None) -> Candidate:
     """With its part only if that was cut out of a larger picture; what could not be is an operator's."""
     if was_cut:
-        return one
-    whole = replace(one, part=None)
+        return candidate
+    whole = replace(candidate, part=None)
     return whole if was_cut is None else whole.with_reasons(reason(Sign.PART))
 
 
@@ -312,7 +329,9 @@ def _with_outer_parts(visit: Visit, page: Page, drawing: str) -> str:
             root = etree.fromstring(fetched.content, parser)
         except etree.XMLSyntaxError:
             continue
-        part = next((one for one in (root.iter() if root is not None else ()) if one.get("id") == name), None)
+        part = next(
+            (element for element in (root.iter() if root is not None else ()) if element.get("id") == name), None
+        )
         if part is not None:
             defs = f"<defs>{as_xml(part)}</defs>"
             drawing = drawing.replace(f'href="{address}#{name}"', f'href="#{name}"')
@@ -358,8 +377,10 @@ def _twins(candidates: list[Candidate], looked: dict[str, Look | None]) -> list[
             if whiter and twin.score <= white.score:
                 raised[twin.source] = max(raised.get(twin.source, 0), white.score - twin.score + 2)
     return [
-        one.with_reasons(reason(Sign.COLOURED_TWIN, points=raised[one.source])) if one.source in raised else one
-        for one in candidates
+        candidate.with_reasons(reason(Sign.COLOURED_TWIN, points=raised[candidate.source]))
+        if candidate.source in raised
+        else candidate
+        for candidate in candidates
     ]
 
 
@@ -371,14 +392,14 @@ def _same_outline(one: Look, other: Look) -> bool:
 def _with_confidence(candidates: list[Candidate], looked: dict[str, Look | None]) -> list[Candidate]:
     """From its own score, and from how far it is ahead of the next different picture."""
     judged = []
-    for place, one in enumerate(candidates):
-        rivals = (other for other in candidates if other is not one and not _is_same(one, other, looked))
+    for place, candidate in enumerate(candidates):
+        rivals = (other for other in candidates if other is not candidate and not _is_same(candidate, other, looked))
         rival = max((other.score for other in rivals), default=-100)
-        likely = 1 / (1 + math.exp(-(one.score - 38) / 13))
-        ahead = 1 / (1 + math.exp(-(one.score - rival + 8) / 9))
+        likely = 1 / (1 + math.exp(-(candidate.score - 38) / 13))
+        ahead = 1 / (1 + math.exp(-(candidate.score - rival + 8) / 9))
         sure = likely * ahead * (1 if place == 0 else 0.9)
-        most = UNSURE if one.has(Sign.PART) else 1.0  # Nobody but an operator can cut it out.
-        judged.append(replace(one, confidence=round(min(sure, most), 3)))
+        most = UNSURE if candidate.has(Sign.PART) else 1.0  # Nobody but an operator can cut it out.
+        judged.append(replace(candidate, confidence=round(min(sure, most), 3)))
     return judged
 
 

@@ -13,15 +13,17 @@ FAMILIES = 8
 
 def chosen(families: str) -> str:
     """The first of a list of font families that there is; the last if there is none."""
-    named = [one.strip().strip("\"'").strip() for one in families.split(",")][:FAMILIES]
-    named = [one for one in named if one]
-    return next((one for one in named if one.lower() in GENERIC or _is_there(one)), named[-1] if named else "")
+    named = [family.strip().strip("\"'").strip() for family in families.split(",")][:FAMILIES]
+    named = [family for family in named if family]
+    return next(
+        (family for family in named if family.lower() in GENERIC or _is_there(family)), named[-1] if named else ""
+    )
 
 
 def _is_there(family: str) -> bool:
     """Whether it is installed, or another font that is meant to stand in for it."""
-    found = _match(family)
-    return not found or found == family.lower() or found != _match(_NOBODYS)
+    match = _match(family)
+    return not match or match == family.lower() or match != _match(_NOBODYS)
 
 
 @cache
@@ -36,13 +38,13 @@ def _match(family: str) -> str:
     library.FcConfigSubstitute(None, pattern, 0)
     library.FcDefaultSubstitute(pattern)
     matched = library.FcFontMatch(None, pattern, byref(c_int()))
-    told = c_char_p()
+    text = c_char_p()
     if matched:
-        library.FcPatternGetString(matched, b"family", 0, byref(told))
-    answer = (told.value or b"").decode(errors="replace").lower()
-    for one in (pattern, matched):
-        if one:
-            library.FcPatternDestroy(one)
+        library.FcPatternGetString(matched, b"family", 0, byref(text))
+    answer = (text.value or b"").decode(errors="replace").lower()
+    for handle in (pattern, matched):
+        if handle:
+            library.FcPatternDestroy(handle)
     return answer
 
 

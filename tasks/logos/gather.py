@@ -28,21 +28,24 @@ def gather(page: Page, styles: Styles | None = None) -> list[Candidate]:
     """The candidates of one page, the likeliest first. Without *styles* those within the page are read."""
     styles = styles or Styles(page)
     seen = [*_images(page), *_drawings(page), *_embedded(page), *_backgrounds(page, styles)]
-    placed = [one for one in seen if one.source]
-    unseen = styles.hidden(one.element for one in placed if one.points > 0)
-    for one in placed:
-        if one.element in unseen and all(each.sign is not Sign.HIDDEN for each in one.reasons):
-            one.reasons.append(reason(Sign.HIDDEN))
+    placed = [sighting for sighting in seen if sighting.source]
+    unseen = styles.hidden(sighting.element for sighting in placed if sighting.points > 0)
+    for sighting in placed:
+        if sighting.element in unseen and all(each.sign is not Sign.HIDDEN for each in sighting.reasons):
+            sighting.reasons.append(reason(Sign.HIDDEN))
     candidates = as_candidates(page, [*placed, *declarations(page), *named(page)])
     if _writes_its_name(page):
-        candidates = [one.with_reasons(reason(Sign.TEXT_BRAND)) if one.is_nameless else one for one in candidates]
+        candidates = [
+            candidate.with_reasons(reason(Sign.TEXT_BRAND)) if candidate.is_nameless else candidate
+            for candidate in candidates
+        ]
     candidates = sorted(candidates, key=lambda candidate: -candidate.score)[:CANDIDATES]
-    drawn = {one.source: one.element for one in placed if one.source.startswith("<")}
+    drawn = {sighting.source: sighting.element for sighting in placed if sighting.source.startswith("<")}
     return [
-        replace(one, drawing=drawing_of(page, styles, drawn[one.source]))
-        if one.kind is Kind.INLINE_SVG and place < DRAWN
-        else one
-        for place, one in enumerate(candidates)
+        replace(candidate, drawing=drawing_of(page, styles, drawn[candidate.source]))
+        if candidate.kind is Kind.INLINE_SVG and place < DRAWN
+        else candidate
+        for place, candidate in enumerate(candidates)
     ]
 
 
@@ -58,16 +61,18 @@ def _images(page: Page) -> Iterator[Sighting]:
         source = page.absolute(written)
         if not source:
             continue
-        known = list(dict.fromkeys(filter(None, map(page.absolute, versions))))
-        reasons = list(judge(page, image, own_words(image, *{file_name(one) for one in (source, *known[:3])}), source))
-        sightings.append(Sighting(source, reasons, known, image))
+        sources = list(dict.fromkeys(filter(None, map(page.absolute, versions))))
+        reasons = list(
+            judge(page, image, own_words(image, *{file_name(address) for address in (source, *sources[:3])}), source)
+        )
+        sightings.append(Sighting(source, reasons, sources, image))
     text_brand = _writes_its_name(page)
-    if len({one.source for one in sightings}) == 1 and all(each.points > 0 for each in sightings[0].reasons):
+    if len({sighting.source for sighting in sightings}) == 1 and all(each.points > 0 for each in sightings[0].reasons):
         if not text_brand or any(each.sign in {Sign.HOME_LINK, Sign.HEADER, Sign.TOP} for each in sightings[0].reasons):
             sightings[0].reasons.append(reason(Sign.ONLY))
     else:
         least = 15 if text_brand else 0
-        likely = next((one for one in sightings if one.points > least), None)
+        likely = next((sighting for sighting in sightings if sighting.points > least), None)
         if likely is not None:
             likely.reasons.append(reason(Sign.FIRST))
     yield from sightings
@@ -80,16 +85,18 @@ def _drawings(page: Page) -> Iterator[Sighting]:
     for drawing in page.all("svg")[:PICTURES]:
         if any(True for _ in drawing.iterancestors("svg")) or not _draws(drawing):
             continue
-        inner = [one for one in drawing.iter("image") if one.get("href") or one.get("xlink:href")]
-        shapes = [one for one in drawing.iter() if one.tag in {"path", "rect", "circle", "polygon", "text", "use"}]
+        inner = [image for image in drawing.iter("image") if image.get("href") or image.get("xlink:href")]
+        shapes = [
+            shape for shape in drawing.iter() if shape.tag in {"path", "rect", "circle", "polygon", "text", "use"}
+        ]
         if len(inner) == 1 and not [
-            one for one in shapes if not any(True for _ in one.iterancestors("defs", "clippath", "mask"))
+            shape for shape in shapes if not any(True for _ in shape.iterancestors("defs", "clippath", "mask"))
         ]:
             source = page.absolute(attribute(inner[0], "href") or attribute(inner[0], "xlink:href"))
             if source:
                 yield Sighting(source, list(judge(page, drawing, own_words(drawing, file_name(source)))), [], drawing)
                 continue
-        names = [attribute(one, "href") or attribute(one, "xlink:href") for one in drawing.iter("use")]
+        names = [attribute(use, "href") or attribute(use, "xlink:href") for use in drawing.iter("use")]
         reasons = list(judge(page, drawing, own_words(drawing, *names)))
         if sum(each.points for each in reasons) > 0 and (source := page.markup(drawing)):
             yield Sighting(source, [*reasons, reason(Sign.DRAWING)], [], drawing)
@@ -98,25 +105,25 @@ def _drawings(page: Page) -> Iterator[Sighting]:
 def _draws(drawing: Element) -> bool:
     """Whether something of it is shown: a store of symbols for others is not."""
     return any(
-        one.tag in {"path", "rect", "circle", "ellipse", "polygon", "polyline", "line", "text", "use", "image"}
-        and not any(True for _ in one.iterancestors("symbol", "defs", "clippath", "mask"))
-        for one in drawing.iter()
+        node.tag in {"path", "rect", "circle", "ellipse", "polygon", "polyline", "line", "text", "use", "image"}
+        and not any(True for _ in node.iterancestors("symbol", "defs", "clippath", "mask"))
+        for node in drawing.iter()
     )
 
 
 def drawing_of(page: Page, styles: Styles, drawing: Element) -> str:
     """The drawing as a file, with what it takes from elsewhere on the page; parts of other files stay references."""
     parts: list[Element] = []
-    wanted = _referred(drawing)
-    known: set[str] = {attribute(one, "id") for one in drawing.iter() if isinstance(one.tag, str)}
-    while wanted and len(parts) < 40:
-        name = wanted.pop()
+    names = _referred(drawing)
+    ids: set[str] = {attribute(node, "id") for node in drawing.iter() if isinstance(node.tag, str)}
+    while names and len(parts) < 40:
+        name = names.pop()
         part = page.by_id.get(name)
-        if name in known or part is None:
+        if name in ids or part is None:
             continue
-        known.add(name)
+        ids.add(name)
         parts.append(part)
-        wanted += _referred(part)
+        names += _referred(part)
     written = [pages.as_xml(part, styles.colours(part) if part.tag != "svg" else None) for part in parts]
     inner = f"<defs>{''.join(written)}</defs>" if parts else ""
     return pages.as_xml(drawing, styles.colours(drawing, parts), inner)
@@ -124,9 +131,9 @@ def drawing_of(page: Page, styles: Styles, drawing: Element) -> str:
 
 def _referred(element: Element) -> list[str]:
     names = []
-    for one in element.iter():
-        if isinstance(one.tag, str):
-            for name, value in one.attrib.items():
+    for node in element.iter():
+        if isinstance(node.tag, str):
+            for name, value in node.attrib.items():
                 if name in {"href", "xlink:href"} and value.startswith("#"):
                     names.append(value[1:])
                 elif "url(" in value:
@@ -166,7 +173,7 @@ _LAZY_GROUNDS = ("data-bg", "data-background", "data-background-image", "data-bg
 
 def _backgrounds(page: Page, styles: Styles) -> Iterator[Sighting]:
     painted = [*_late_grounds(page), *islice(styles.pictures(), PICTURES)]
-    seen = [(one.how, sighting) for one in painted if (sighting := _background(page, one)) is not None]
+    seen = [(picture.how, sighting) for picture in painted if (sighting := _background(page, picture)) is not None]
     _show_parts(styles, [sighting for how, sighting in seen if how == "background"])
     yield from (sighting for _, sighting in seen)
 
@@ -186,40 +193,40 @@ def _background(page: Page, painted: Painted) -> Sighting | None:
     source = page.absolute(painted.address, painted.base)
     if not source or (source.startswith("data:") and len(source) < 200):
         return None
-    said = folded(painted.said)
+    selector = folded(painted.said)
     own = own_words(painted.element, file_name(source), _last(painted.said))
     reasons = list(judge(page, painted.element, own, source))
-    known = {each.sign for each in reasons}
+    signs = {each.sign for each in reasons}
     instead = _hides_text(painted.declarations)
     names = instead and page.says_name(folded("".join(islice(painted.element.itertext(), 20))))
     if _is_backdrop(painted):
         reasons.append(reason(Sign.BACKDROP))
-    elif names or Sign.HOME_LINK in known or says_logo(said):
-        if names and Sign.NAME not in known:
+    elif names or Sign.HOME_LINK in signs or says_logo(selector):
+        if names and Sign.NAME not in signs:
             reasons.append(reason(Sign.NAME))
-        if instead and not known & {Sign.LOGO_WORD, Sign.LOGO_NEAR}:
+        if instead and not signs & {Sign.LOGO_WORD, Sign.LOGO_NEAR}:
             reasons.append(reason(Sign.BRAND_WORD))
     else:
         reasons.append(Reason(Sign.BACKDROP, -20))
     return Sighting(source, reasons, [], painted.element)
 
 
-def _hides_text(told: dict[str, str]) -> bool:
+def _hides_text(style: dict[str, str]) -> bool:
     """Whether the picture is shown instead of the writing on it."""
-    out = re.match(r"-|1\d\d%|\d{4,}px", told.get("text-indent", "")) is not None
-    none = re.match(r"0(px|em|%)?\b(?!\.)", told.get("font-size", told.get("font", ""))) is not None
-    return out or none or told.get("color", "") == "transparent"
+    out = re.match(r"-|1\d\d%|\d{4,}px", style.get("text-indent", "")) is not None
+    none = re.match(r"0(px|em|%)?\b(?!\.)", style.get("font-size", style.get("font", ""))) is not None
+    return out or none or style.get("color", "") == "transparent"
 
 
 def _show_parts(styles: Styles, backgrounds: list[Sighting]) -> None:
     """Of pictures that hold several, tell which part each style shows, or that it cannot be told."""
-    likely = [one for one in backgrounds if one.points > 0]
-    boxes = styles.boxes(one.element for one in likely)
-    for one in likely:
-        style = boxes.get(one.element, {})
-        one.part = Part.of(style)
-        if one.part is None and re.search(r"(^|\s)-\d", style.get("background-position", "")):
-            one.reasons.append(reason(Sign.PART))
+    likely = [sighting for sighting in backgrounds if sighting.points > 0]
+    boxes = styles.boxes(sighting.element for sighting in likely)
+    for sighting in likely:
+        style = boxes.get(sighting.element, {})
+        sighting.part = Part.of(style)
+        if sighting.part is None and re.search(r"(^|\s)-\d", style.get("background-position", "")):
+            sighting.reasons.append(reason(Sign.PART))
 
 
 def _last(selector: str) -> str:
@@ -229,8 +236,8 @@ def _last(selector: str) -> str:
 def _is_backdrop(painted: Painted) -> bool:
     element = painted.element
     size = painted.declarations.get("background-size", "") + " " + painted.declarations.get("background", "")
-    inside = [one for one in islice(element.iter(), 40) if isinstance(one.tag, str)]
-    shown = [one for one in inside if one.tag in {"img", "svg", "h2", "h3", "form", "ul", "video", "table"}]
+    inside = [node for node in islice(element.iter(), 40) if isinstance(node.tag, str)]
+    shown = [node for node in inside if node.tag in {"img", "svg", "h2", "h3", "form", "ul", "video", "table"}]
     text = " ".join("".join(islice(element.itertext(), 80)).split())
     wide = element.tag in {"body", "html", "main", "section", "header", "footer", "nav", "article"}
     if painted.how == "mask":

@@ -67,14 +67,14 @@ _FONT = re.compile(r"((?:[a-z0-9-]+\s+){0,4}?)([0-9.]+[a-z%]+)(?:\s*/\s*[0-9.a-z
 def move_styles(root: ET.Element, sheets: list[str]) -> None:
     """Turn style sheets and style attributes into attributes, in the order in which CSS lets them win."""
     blocks = _matched(root, sheets)
-    own = {node: winning(one for block in blocks[node] for one in block.variables) for node in blocks}
+    own = {node: winning(variable for block in blocks[node] for variable in block.variables) for node in blocks}
     scopes = Scopes(own, _inheritance(root), dict(_initial(sheets)))
     drawn = 0
     for node in root.iter():
         scope = scopes.of(node)
         _fill_in(node, scope)
-        told = [declaration for block in blocks[node] for declaration in block.told(scope)]
-        for name, value, _ in sorted(told, key=lambda declaration: declaration[2]):
+        declarations = [declaration for block in blocks[node] for declaration in block.told(scope)]
+        for name, value, _ in sorted(declarations, key=lambda declaration: declaration[2]):
             if name == _MIX:
                 node.set("style", f"{_MIX}:{value if value.replace('-', '').isalpha() else 'normal'}")
             elif name == _PATH:
@@ -126,18 +126,18 @@ def _matched(root: ET.Element, sheets: list[str]) -> dict[ET.Element, list["_Blo
         block = _Block(rule.content, endings)
         for selector in selectors(rule.selector):
             matcher.add_selector(selector, block)
-    found: dict[ET.Element, list[_Block]] = {}
+    blocks: dict[ET.Element, list[_Block]] = {}
     declared = 0
     for wrapper in cssselect2.ElementWrapper.from_xml_root(root).iter_subtree():
         node = wrapper.etree_element
-        found[node] = [block for *_, pseudo, block in matcher.match(wrapper) if pseudo is None] if rules else []
-        declared += sum(map(len, found[node]))
+        blocks[node] = [block for *_, pseudo, block in matcher.match(wrapper) if pseudo is None] if rules else []
+        declared += sum(map(len, blocks[node]))
         if declared > DECLARED_MOST:
             raise CannotShape(Refusal.TOO_COMPLEX)
     for node in root.iter():
-        found[node].append(_Block(node.attrib.pop("style", ""), endings))
+        blocks[node].append(_Block(node.attrib.pop("style", ""), endings))
         node.attrib.pop("class", None)
-    return found
+    return blocks
 
 
 def _move_origin(node: ET.Element) -> None:
@@ -184,13 +184,13 @@ def _nested(prelude: list[Any], around: str) -> str:
     for piece in prelude:
         parts.append([]) if piece == "," else parts[-1].append(piece)
     written = [tinycss2.serialize(part).strip() for part in parts]
-    inner = [one if "&" in one else f"& {one}" for one in written]
+    inner = [selector if "&" in selector else f"& {selector}" for selector in written]
     return ", ".join(inner).replace("&", f":is({around})")
 
 
 def _blocks(content: Any) -> list[Any]:
-    found: list[Any] = tinycss2.parse_blocks_contents(content, skip_comments=True, skip_whitespace=True)
-    return found
+    items: list[Any] = tinycss2.parse_blocks_contents(content, skip_comments=True, skip_whitespace=True)
+    return items
 
 
 def _endings(sheets: list[str]) -> Iterator[tuple[str, Any]]:
@@ -210,10 +210,10 @@ def _holds(rule: Any) -> bool:
     asked = tinycss2.serialize(rule.prelude).lower()
     match rule.lower_at_keyword:
         case "media":
-            said = re.sub(
+            conditions = re.sub(
                 r"\(\s*prefers-color-scheme\s*:\s*(light|no-preference)\s*\)|\b(only|screen|all|and)\b", "", asked
             )
-            return any(not part.strip() for part in said.split(","))
+            return any(not part.strip() for part in conditions.split(","))
         case "supports":
             return "not" not in asked
         case name:
@@ -266,15 +266,15 @@ def _allowed(source: Iterable[Declaration], scope: Scope, endings: dict[str, Any
             continue
         if name in {"animation", "animation-name"} and "infinite" not in value:
             for word in set(re.findall(r"[\w-]+", value)) & endings.keys():
-                yield from ((part, told, True) for part, told, _ in _allowed(_read(endings[word]), scope, {}))
+                yield from ((part, setting, True) for part, setting, _ in _allowed(_read(endings[word]), scope, {}))
         if name == "transform":  # In CSS it has units, as an attribute it has none.
             value = re.sub(r"(?<=[\d.])(px|deg)\b", "", value)
         if name == _PATH and (path := _DRAWN.fullmatch(value)):
             yield _PATH, path[2], important
             continue
-        for part, told in _longhands(name, value):
-            known_word = part not in _PAINTED or not told.isalpha() or _is_colour(told)
-            if part in PROPERTIES | _GEOMETRY | {_MIX} and known_word and (safe := safe_value(told)) is not None:
+        for part, setting in _longhands(name, value):
+            known_word = part not in _PAINTED or not setting.isalpha() or _is_colour(setting)
+            if part in PROPERTIES | _GEOMETRY | {_MIX} and known_word and (safe := safe_value(setting)) is not None:
                 yield part, safe, important
 
 
@@ -282,12 +282,14 @@ def _longhands(name: str, value: str) -> list[tuple[str, str]]:
     """What a property stands for, in words that may also stand in attributes."""
     if name == "marker":
         return [(f"marker-{end}", value) for end in ("start", "mid", "end")]
-    found = _FONT.fullmatch(value) if name == "font" else None
-    if found is None:
+    font = _FONT.fullmatch(value) if name == "font" else None
+    if font is None:
         return [(name, value)]
     words = {"italic": "font-style", "oblique": "font-style", "bold": "font-weight"}
-    told = [(words.get(word, "font-weight"), word) for word in found[1].split() if word in words or word.isdecimal()]
-    return [*told, ("font-size", found[2]), ("font-family", found[3])]
+    longhands = [
+        (words.get(word, "font-weight"), word) for word in font[1].split() if word in words or word.isdecimal()
+    ]
+    return [*longhands, ("font-size", font[2]), ("font-family", font[3])]
 
 
 def _is_colour(word: str) -> bool:
@@ -305,7 +307,7 @@ def safe_value(value: str) -> str | None:
     """The value, references only to the same file; None if it could reach anything else."""
     if "\\" in value or "@" in value:
         return None
-    value = INNER_URL.sub(lambda found: f"url(#{found[2]})", value.strip())
+    value = INNER_URL.sub(lambda url: f"url(#{url[2]})", value.strip())
     functions = {name.lower() for name in re.findall(r"([\w-]+)\s*\(", value)}
     if not functions <= _FUNCTIONS or len(re.findall(r"url\s*\(", value, re.IGNORECASE)) != value.count("url(#"):
         return None

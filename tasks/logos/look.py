@@ -76,8 +76,8 @@ def _looked(contents: Sequence[bytes], seconds: float) -> list[Look | None]:
 
 def _read(line: bytes) -> Look | None:
     try:
-        told = json.loads(line)
-        return Look(**told) if told else None
+        facts = json.loads(line)
+        return Look(**facts) if facts else None
     except (ValueError, TypeError):
         return None  # A picture that took the process over says what it likes.
 

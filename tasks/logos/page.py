@@ -120,22 +120,22 @@ class Page:
     """One page, and what can be asked of it."""
 
     def __init__(self, page: Fetched, firm_name: str, homes: Iterable[str] = ()) -> None:
-        known = [page.charset] if page.charset else []
+        encodings = [page.charset] if page.charset else []
         is_wide = page.content.startswith((b"\xff\xfe", b"\xfe\xff")) or "utf-16" in (page.charset or "").lower()
         decoded = UnicodeDammit(
             page.content,
-            known_definite_encodings=known,
+            known_definite_encodings=encodings,
             exclude_encodings=[] if is_wide else _WIDE_ENCODINGS,
             is_html=True,
         ).unicode_markup
         self.text = (decoded or page.content.decode("utf-8", "replace")).replace("\x00", "")
         self._drawn_at: list[int] = []
 
-        def numbered(found: re.Match[str]) -> str:
-            if (found["name"] or "").lower() != "svg":
-                return found[0]
-            self._drawn_at.append(found.start())
-            return f'{found[0][:4]} {_NUMBER}="{len(self._drawn_at) - 1}"{found[0][4:]}'
+        def numbered(tag: re.Match[str]) -> str:
+            if (tag["name"] or "").lower() != "svg":
+                return tag[0]
+            self._drawn_at.append(tag.start())
+            return f'{tag[0][:4]} {_NUMBER}="{len(self._drawn_at) - 1}"{tag[0][4:]}'
 
         marked = _TAG.sub(numbered, self.text)
         # The parser does not know these elements, which have no end.
@@ -143,11 +143,11 @@ class Page:
         self.root = _parsed(marked)
         self.elements: list[Element] = [element for element in self.root.iter() if isinstance(element.tag, str)]
         self.order = {element: number for number, element in enumerate(self.elements)}
-        self._body = next((self.order[one] for one in self.elements if one.tag == "body"), 0)
+        self._body = next((self.order[element] for element in self.elements if element.tag == "body"), 0)
         self._remembered: dict[tuple[str, Element], Any] = {}
         self.url = page.url
         self.refresh = page.refresh
-        base = next((attribute(one, "href") for one in self.all("base") if one.get("href")), "")
+        base = next((attribute(element, "href") for element in self.all("base") if element.get("href")), "")
         based = _joined(page.url, base)
         self.base = based if based.startswith("http") else page.url
         self.site = site_of(page.url)
@@ -161,7 +161,7 @@ class Page:
 
     def above(self, element: Element) -> list[Element]:
         """What the element is in, the nearest first; of what is nested without end, the nearest."""
-        above = (one for one in element.iterancestors() if one.tag not in {"html", "body"})
+        above = (ancestor for ancestor in element.iterancestors() if ancestor.tag not in {"html", "body"})
         return list(islice(above, DEPTH))
 
     def place(self, element: Element) -> int:
@@ -228,16 +228,18 @@ class Page:
     def _called(self) -> list[str]:
         """Addresses under which the page says it is."""
         named = [self.url, self.base]
-        named += [attribute(one, "href") for one in self.all("link") if "canonical" in attribute(one, "rel").lower()]
-        return named + [attribute(one, "content") for one in self.all("meta") if attribute(one, "property") == "og:url"]
+        named += [attribute(link, "href") for link in self.all("link") if "canonical" in attribute(link, "rel").lower()]
+        return named + [
+            attribute(meta, "content") for meta in self.all("meta") if attribute(meta, "property") == "og:url"
+        ]
 
     def area_home(self, image: Element) -> Element | None:
         """The part of a picture that leads home, if it is a map of links."""
         name = attribute(image, "usemap").lstrip("#")
         areas = [
-            one
-            for one in self.all("area")
-            if name and name in {attribute(one.getparent(), key) for key in ("name", "id")}
+            area
+            for area in self.all("area")
+            if name and name in {attribute(area.getparent(), key) for key in ("name", "id")}
         ]
         return next((area for area in areas if self.leads_home(area)), None)
 
@@ -268,7 +270,7 @@ class Page:
         is_page = re.fullmatch(r"|(id|page_id|p)=(0|1|home|start|startseite)|lang?=\w\w|L=\d", parts.query) is not None
         if site_of(target) not in self.hosts or not is_page or _HOME_PATHS.fullmatch(parts.path) is None:
             return False
-        spoken = [one for one in re.split(r"[/_-]", parts.path.lower()) if len(one) == 2 and one.isalpha()]
+        spoken = [word for word in re.split(r"[/_-]", parts.path.lower()) if len(word) == 2 and word.isalpha()]
         return not spoken or spoken[0] in self.languages  # The others lead to the home pages of other readers.
 
     def _leads_up(self, link: Element, href: str) -> bool:
@@ -294,7 +296,9 @@ class Page:
 
     @cached_property
     def title(self) -> str:
-        return next(("".join(one.itertext())[:300] for one in self.all("title") if self._body > self.order[one]), "")
+        return next(
+            ("".join(title.itertext())[:300] for title in self.all("title") if self._body > self.order[title]), ""
+        )
 
     @cached_property
     def languages(self) -> set[str]:
@@ -303,21 +307,21 @@ class Page:
         Of several to which the page leads it is the one that the page says it is in, else German; many pages say
         something wrong, so a single one is right in any case.
         """
-        here = _LANGUAGE.match(urlsplit(self.url).path.lower())
+        prefix = _LANGUAGE.match(urlsplit(self.url).path.lower())
         targets = (_joined(self.base, attribute(link, "href")) for link in self.all("a"))
-        found = (_LANGUAGE.fullmatch(urlsplit(target).path.lower()) for target in targets if self.is_own(target))
-        offered = {each[1] for each in found if each}
-        told = next((attribute(one, "lang")[:2].lower() for one in self.all("html")), "")
+        matches = (_LANGUAGE.fullmatch(urlsplit(target).path.lower()) for target in targets if self.is_own(target))
+        offered = {each[1] for each in matches if each}
+        language = next((attribute(element, "lang")[:2].lower() for element in self.all("html")), "")
         if len(offered) > 1:
-            offered = {told} if told in offered else offered & {"de"}
-        return offered | ({here[1]} if here else set())
+            offered = {language} if language in offered else offered & {"de"}
+        return offered | ({prefix[1]} if prefix else set())
 
     def _names(self) -> set[str]:
         """Words by which the firm is known: of its name, or else of what the site calls itself."""
         if self.firm_name:
             words = set(folded(self.firm_name).split())
         else:
-            called = [attribute(one, "content") for one in self.all("meta") if _called(one) in _SITE_NAMES]
+            called = [attribute(meta, "content") for meta in self.all("meta") if _called(meta) in _SITE_NAMES]
             called += self.organisation_names
             words = set(folded(*called).split())
             domain = folded(*(domain.rpartition(".")[0] for domain in self.domains)).replace(" ", "")
@@ -352,15 +356,15 @@ class Page:
         """Whether a text says what the page's title begins or ends with, or all of it."""
         parts = [folded(part) for part in re.split(r"\s[-–—|:·•»]+\s|[|–—]", self.title)]
         called = [*parts, folded(self.title)]
-        said = " ".join(word for word in folded(text).split() if word not in _GREETINGS)
-        named = {" ".join(word for word in one.split() if word not in _GREETINGS) for one in called}
-        return len(said) > 3 and said in named and not set(said.split()) <= _COMMONPLACE
+        phrase = " ".join(word for word in folded(text).split() if word not in _GREETINGS)
+        named = {" ".join(word for word in part.split() if word not in _GREETINGS) for part in called}
+        return len(phrase) > 3 and phrase in named and not set(phrase.split()) <= _COMMONPLACE
 
     def names_another(self, text: str) -> bool:
         """Whether a text calls something by a name that is not the firm's."""
-        said = folded(text)
-        names = [word for word in said.split() if len(word) > 2 and word not in _COMMONPLACE | _GREETINGS]
-        return bool(names) and self._own_words.isdisjoint(names) and not self.says_name(said)
+        phrase = folded(text)
+        names = [word for word in phrase.split() if len(word) > 2 and word not in _COMMONPLACE | _GREETINGS]
+        return bool(names) and self._own_words.isdisjoint(names) and not self.says_name(phrase)
 
     def foreign(self, text: str) -> str:
         """The folded text without the words that belong to the firm itself."""
@@ -391,10 +395,10 @@ class Page:
         start = self._drawn_at[int(number)]
         text = self.text[start : start + INLINE_MOST + 1]
         depth = 0
-        for found in re.finditer(r"<(/?)svg\b[^>]*?(/?)>", text, re.IGNORECASE):
-            depth += -1 if found[1] else 0 if found[2] else 1
+        for tag in re.finditer(r"<(/?)svg\b[^>]*?(/?)>", text, re.IGNORECASE):
+            depth += -1 if tag[1] else 0 if tag[2] else 1
             if depth <= 0:
-                return text[: found.end()]
+                return text[: tag.end()]
         return ""
 
     @cached_property

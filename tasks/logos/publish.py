@@ -104,7 +104,7 @@ def _search(permission: LogoPermission, name: str) -> tuple[list[_Proposal], str
     Raises Faltered while a website that is down may still come back.
     """
     try:
-        found = find(permission.website, name)
+        result = find(permission.website, name)
     except ProvisionError as error:
         return [], str(error)
     except Faltered as error:
@@ -112,10 +112,10 @@ def _search(permission: LogoPermission, name: str) -> tuple[list[_Proposal], str
             raise
         return [], str(error)
     proposals: list[_Proposal] = []
-    for candidate in found.candidates:
-        if candidate.confidence >= PROPOSED and candidate.source in found.pictures and len(proposals) < PROPOSALS:
+    for candidate in result.candidates:
+        if candidate.confidence >= PROPOSED and candidate.source in result.pictures and len(proposals) < PROPOSALS:
             try:
-                proposals.append(_Proposal(candidate, shape(found.pictures[candidate.source])))
+                proposals.append(_Proposal(candidate, shape(result.pictures[candidate.source])))
             except LogoRefused:
                 continue  # Of this picture no logo can be made; the next one may do.
             if proposals[0].candidate.confidence >= CONFIDENT:
@@ -131,11 +131,11 @@ def _found(session: Session, case: Onboarding, permission: LogoPermission, propo
     if current is None:
         _take_or_ask(session, case, permission, proposals)
         return
-    others = [one for one in proposals if one.logo.png != current.png]
+    others = [proposal for proposal in proposals if proposal.logo.png != current.png]
     if len(others) < len(proposals):
         permission.outcome = "The website shows the logo that is there already."
         return
-    candidates = [_told(session, number, one, permission) for number, one in enumerate(others, start=1)]
+    candidates = [_told(session, number, proposal, permission) for number, proposal in enumerate(others, start=1)]
     permission.offer({"candidates": candidates})
     record(session, case.id, now(), "logo.offered", "provision", pictures=len(candidates), website=permission.website)
     organiser = Person.one(session, case.firm_id, Role.ORGANISER)
@@ -151,29 +151,29 @@ def _take_or_ask(session: Session, case: Onboarding, permission: LogoPermission,
         address = _address(first.candidate, permission)
         keep_logo(session, case, first.logo, LogoSource.WEBSITE, address, permission, "provision")
         return
-    candidates = [_told(session, number, one, permission) for number, one in enumerate(proposals, start=1)]
+    candidates = [_told(session, number, proposal, permission) for number, proposal in enumerate(proposals, start=1)]
     Decision.ask(session, questions.logo(case, now(), permission=permission, candidates=candidates))
 
 
-def _told(session: Session, number: int, one: _Proposal, permission: LogoPermission) -> Picture:
+def _told(session: Session, number: int, proposal: _Proposal, permission: LogoPermission) -> Picture:
     """A proposal as it is put before somebody; its pictures are kept as documents."""
-    versions = {"png": one.logo.png, "png_light": one.logo.png_light, "png_dark": one.logo.png_dark}
+    versions = {"png": proposal.logo.png, "png_light": proposal.logo.png_light, "png_dark": proposal.logo.png_dark}
     documents = {
         name: Document.keep(session, content, f"logo-{number}.png", "image/png").id
         for name, content in versions.items()
         if content is not None
     }
-    if one.logo.svg is not None:
-        documents["svg"] = Document.keep(session, one.logo.svg.encode(), f"logo-{number}.svg", "image/svg+xml").id
-    reasons = one.candidate.reasons
+    if proposal.logo.svg is not None:
+        documents["svg"] = Document.keep(session, proposal.logo.svg.encode(), f"logo-{number}.svg", "image/svg+xml").id
+    reasons = proposal.candidate.reasons
     return Picture(
         number=number,
-        address=_address(one.candidate, permission),
-        confidence=one.candidate.confidence,
+        address=_address(proposal.candidate, permission),
+        confidence=proposal.candidate.confidence,
         reasons=[Evidence(sign=each.sign.value, points=each.points, detail=each.detail) for each in reasons],
-        width=one.logo.width,
-        height=one.logo.height,
-        report=one.logo.report.to_json(),
+        width=proposal.logo.width,
+        height=proposal.logo.height,
+        report=proposal.logo.report.to_json(),
         documents=documents,
     )
 
@@ -195,8 +195,8 @@ def logo_chosen(session: Session, case: Onboarding, decision: Decision) -> None:
     if decision.verdict is Verdict.REFUSE:
         permission.outcome = "No usable logo was found."
         return
-    said = str((decision.answer or {}).get("choice", ""))
-    chosen = next((one for one in decision.facts["candidates"] if str(one["number"]) == said), None)
+    choice = str((decision.answer or {}).get("choice", ""))
+    chosen = next((picture for picture in decision.facts["candidates"] if str(picture["number"]) == choice), None)
     if chosen is None:
         raise LogoChoiceMissing
     if Logo.of(session, case.firm_id) is not None or permission.withdrawn_at is not None:
@@ -205,18 +205,18 @@ def logo_chosen(session: Session, case: Onboarding, decision: Decision) -> None:
     keep_logo(session, case, logo, LogoSource.WEBSITE, chosen["address"], permission, decision.answered_by or "")
 
 
-def _shaped(session: Session, told: Facts) -> ShapedLogo:
+def _shaped(session: Session, picture: Facts) -> ShapedLogo:
     """The proposal that ``_told`` told of, with the pictures that were kept."""
     kept = {
         name: session.get_one(Document, number, options=[undefer(Document.content)]).content
-        for name, number in told["documents"].items()
+        for name, number in picture["documents"].items()
     }
     return ShapedLogo(
         kept["png"],
         kept["svg"].decode() if "svg" in kept else None,
-        told["width"],
-        told["height"],
-        LogoReport.from_json(told["report"]),
+        picture["width"],
+        picture["height"],
+        LogoReport.from_json(picture["report"]),
         kept.get("png_light"),
         kept.get("png_dark"),
     )
@@ -226,8 +226,8 @@ def offered_picture(firm_id: int, number: int) -> bytes | None:
     """The PNG of one of the pictures between which the firm may choose; None if there is none of this number."""
     with reading() as session:
         permission = LogoPermission.of(session, firm_id)
-        told = next((one for one in permission.offers if one["number"] == number), None) if permission else None
-        return _shaped(session, told).png if told else None
+        offer = next((offer for offer in permission.offers if offer["number"] == number), None) if permission else None
+        return _shaped(session, offer).png if offer else None
 
 
 def choose_offered(firm_id: int, by: str, choice: str) -> int:
@@ -243,7 +243,7 @@ def choose_offered(firm_id: int, by: str, choice: str) -> int:
             if permission is not None and permission.chosen == choice:
                 return case.id  # Said twice.
             raise LogoChosen
-        chosen = next((one for one in permission.offers if str(one["number"]) == choice), None)
+        chosen = next((offer for offer in permission.offers if str(offer["number"]) == choice), None)
         if chosen is not None:
             logo = _shaped(session, chosen)
             keep_logo(session, case, logo, LogoSource.WEBSITE, chosen["address"], permission, by)

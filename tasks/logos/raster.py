@@ -452,13 +452,13 @@ def regions(mask: Image.Image, *, diagonal: bool) -> list[Region]:
     above_start = 0
     for row in range(height):
         start = len(runs)
-        for found in re.finditer(rb"\xff+", pixels[row * width : (row + 1) * width]):
+        for span in re.finditer(rb"\xff+", pixels[row * width : (row + 1) * width]):
             number = len(runs)
-            runs.append((row, found.start(), found.end()))
+            runs.append((row, span.start(), span.end()))
             parent.append(number)
             reach = int(diagonal)
-            first = bisect_right(above, found.start() - reach, key=lambda run: run[2])
-            last = bisect_left(above, found.end() + reach, key=lambda run: run[1])
+            first = bisect_right(above, span.start() - reach, key=lambda run: run[2])
+            last = bisect_left(above, span.end() + reach, key=lambda run: run[1])
             for neighbour in range(above_start + first, above_start + last):
                 parent[root(neighbour)] = root(number)
         above, above_start = runs[start:], start

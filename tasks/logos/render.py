@@ -40,17 +40,17 @@ PICTURES = ("png", "png_light", "png_dark")
 def prepared(content: bytes) -> Prepared:
     """Bring a file into shape in a process of its own; raises CannotShape."""
     try:
-        told, rest = ask("tasks.logos.render", {}, content)
+        facts, rest = ask("tasks.logos.render", {}, content)
     except TooCostly as error:
         raise CannotShape(Refusal.TOO_COSTLY) from error
     except Failed as error:
         raise CannotShape(Refusal.NOT_A_PICTURE) from error
-    if "refusal" in told:
-        raise CannotShape(Refusal(told["refusal"]), *told["facts"])
+    if "refusal" in facts:
+        raise CannotShape(Refusal(facts["refusal"]), *facts["facts"])
     for name in PICTURES:
-        size = told[name]
-        told[name], rest = (None, rest) if size is None else (rest[:size], rest[size:])
-    return Prepared(**told)
+        size = facts[name]
+        facts[name], rest = (None, rest) if size is None else (rest[:size], rest[size:])
+    return Prepared(**facts)
 
 
 def prepare(content: bytes) -> Prepared:

@@ -317,15 +317,15 @@ class _Place:
     @classmethod
     def of(cls, page: Page, element: Element) -> "_Place":
         around = page.above(element)
-        telling = [one for one in around if not page.is_frame(one)]
-        link = next((one for one in (element, *around) if one.tag == "a" and one.get("href") is not None), None)
+        telling = [ancestor for ancestor in around if not page.is_frame(ancestor)]
+        link = next((node for node in (element, *around) if node.tag == "a" and node.get("href") is not None), None)
         link = link if link is not None else page.area_home(element)
         home = link is not None and page.leads_home(link)
-        footer = any(page.remembered(_is_footer, one) for one in telling)
+        footer = any(page.remembered(_is_footer, ancestor) for ancestor in telling)
         header = not footer and _is_in_header(page, telling, home=home)
         if link is not None and header and attribute(link, "href").strip() in {"", "#"}:
             home = True  # In a head, a link to nowhere is one to the top.
-        words = ["" if page.is_frame(one) else page.remembered(place_words, one) for one in around]
+        words = ["" if page.is_frame(ancestor) else page.remembered(place_words, ancestor) for ancestor in around]
         return cls(element, around, words, link, home, footer, header)
 
 
@@ -343,7 +343,7 @@ def judge(page: Page, element: Element, own: str, address: str = "") -> Iterator
     elif _VARIANT.search(own):
         yield reason(Sign.VARIANT)
     yield from _judge_size(element, address)
-    if any(_is_hidden(one) for one in (element, *place.around[:6])):
+    if any(_is_hidden(node) for node in (element, *place.around[:6])):
         yield reason(Sign.HIDDEN)
     alike = _alike(element)
     if place.home and not logo and element.tag == "img" and _is_menu_button(page, place, alike):
@@ -368,7 +368,9 @@ def _judge_place(page: Page, place: _Place) -> Iterator[Reason]:
 
 
 def _judge_names(page: Page, place: _Place, own: str, *, logo: bool) -> Iterator[Reason]:
-    few = [words for one, words in zip(place.around[:4], place.words, strict=False) if page.sizes[one][1] <= 4]
+    few = [
+        words for ancestor, words in zip(place.around[:4], place.words, strict=False) if page.sizes[ancestor][1] <= 4
+    ]
     near = [*few, *([place_words(place.link)] if place.link is not None else [])]
     if logo:
         yield reason(Sign.LOGO_WORD)
@@ -420,7 +422,7 @@ def _judge_function(page: Page, place: _Place, own: str, *, logo: bool) -> Itera
     called = _LOGO.sub(" ", page.foreign(own))
     if place.element.tag == "img":
         called = re.sub(r"\bhome( page| link)?\b", " ", called)
-    pressed = any(one.tag in {"button", "summary", "label"} for one in place.around[:3])
+    pressed = any(ancestor.tag in {"button", "summary", "label"} for ancestor in place.around[:3])
     if (pressed and not logo) or (_FUNCTIONS.search(called) and not (place.home and logo)):
         picture = place.home and place.header and not pressed and place.element.tag == "img"
         yield reason(Sign.FUNCTION, points=Sign.FUNCTION.points // 2 if picture else None)
@@ -433,36 +435,36 @@ def _judge_function(page: Page, place: _Place, own: str, *, logo: bool) -> Itera
 def _is_icon_sheet(drawing: Element) -> bool:
     """Whether it is drawn on the small square sheet that sets of icons use."""
     sheet = re.split(r"[\s,]+", attribute(drawing, "viewbox").strip()) if drawing.tag == "svg" else []
-    shapes = sum(1 for one in drawing.iter() if one.tag in {"path", "rect", "circle", "polygon", "line", "polyline"})
+    shapes = sum(1 for node in drawing.iter() if node.tag in {"path", "rect", "circle", "polygon", "line", "polyline"})
     sides = {"16", "18", "20", "24", "32", "48", "512", "448", "640", "576", "384", "320", "1000", "1024"}
     return len(sheet) == 4 and sheet[2] in sides and sheet[3] in sides and shapes <= 4
 
 
 def _is_in_header(page: Page, around: list[Element], *, home: bool) -> bool:
     """In the head of the page, not in that of an article or a dialogue."""
-    for number, one in enumerate(around):
-        if one.tag in {"article", "main", "aside", "dialog"} and not home:
+    for number, ancestor in enumerate(around):
+        if ancestor.tag in {"article", "main", "aside", "dialog"} and not home:
             return False
-        if page.remembered(_is_header, one):
-            inner = any(two.tag in {"article", "section", "main", "dialog"} for two in around[number + 1 :])
+        if page.remembered(_is_header, ancestor):
+            inner = any(outer.tag in {"article", "section", "main", "dialog"} for outer in around[number + 1 :])
             if home or not inner:
                 return True
-        elif not home and any(_NO_HEADER.fullmatch(name) and "header" in name for name in _names(one)):
+        elif not home and any(_NO_HEADER.fullmatch(name) and "header" in name for name in _names(ancestor)):
             return False
     return False
 
 
 def _headings(page: Page, around: list[Element]) -> Iterator[str]:
     """The headings under which a picture stands."""
-    for one in around[:6]:
-        if heading := page.remembered(_heading, one):
+    for ancestor in around[:6]:
+        if heading := page.remembered(_heading, ancestor):
             yield heading
             return
 
 
 def _heading(element: Element) -> str:
-    found = next(element.iter("h1", "h2", "h3", "h4", "strong", "b"), None)
-    return "" if found is None else folded("".join(found.itertext())[:100])
+    heading = next(element.iter("h1", "h2", "h3", "h4", "strong", "b"), None)
+    return "" if heading is None else folded("".join(heading.itertext())[:100])
 
 
 def _judge_size(element: Element, address: str) -> Iterator[Reason]:
@@ -480,10 +482,10 @@ def _judge_size(element: Element, address: str) -> Iterator[Reason]:
 
 def _length(element: Element, name: str) -> float:
     """Pixels that are written on the element; 0 if none are."""
-    told = re.search(rf"(?:^|[;\s]){name}\s*:\s*([\d.]+)px", attribute(element, "style"))
-    found = re.fullmatch(r"\s*([\d.]+)(px)?\s*", attribute(element, name))
+    style = re.search(rf"(?:^|[;\s]){name}\s*:\s*([\d.]+)px", attribute(element, "style"))
+    value = re.fullmatch(r"\s*([\d.]+)(px)?\s*", attribute(element, name))
     try:
-        return float(told[1]) if told else float(found[1]) if found else 0
+        return float(style[1]) if style else float(value[1]) if value else 0
     except ValueError:
         return 0
 
@@ -504,7 +506,7 @@ def _alike(element: Element) -> list[Element]:
         alike: list[Element] = []
         for sibling in above:
             if isinstance(sibling.tag, str) and sibling.tag == child.tag:
-                alike += [one for one in [_at_the_end(sibling, path)] if one is not None]
+                alike += [picture for picture in [_at_the_end(sibling, path)] if picture is not None]
                 if len(alike) > 3:
                     return alike
         most = max(most, alike, key=len)
@@ -520,16 +522,16 @@ def _at_the_end(element: Element, path: list[str]) -> Element | None:
     if len(path) == 1:
         return element
     below = (_at_the_end(child, path[1:]) for child in element if isinstance(child.tag, str))
-    return next((one for one in below if one is not None), None)
+    return next((picture for picture in below if picture is not None), None)
 
 
 def _is_menu_button(page: Page, place: _Place, alike: list[Element]) -> bool:
     """Whether it is the button for the home page among others, all of one height, that lead to inner pages."""
     height = _length(place.element, "height")
     links = [
-        one.getparent()
-        for one in alike
-        if one is not place.element and one.getparent().tag == "a" and _length(one, "height") == height
+        picture.getparent()
+        for picture in alike
+        if picture is not place.element and picture.getparent().tag == "a" and _length(picture, "height") == height
     ]
-    inner = [one for one in links if page.absolute(attribute(one, "href")) and not page.leads_home(one)]
+    inner = [link for link in links if page.absolute(attribute(link, "href")) and not page.leads_home(link)]
     return len(inner) >= (1 if height else 2)

@@ -42,14 +42,14 @@ class _Use:
 
 def named(page: Page) -> Iterator[Sighting]:
     """Pictures that the scripts within a page name; what is read of all of them together has a limit."""
-    inner = (one for one in page.all("script") if not one.get("src"))
-    texts = [one.text or "" for one in inner if "ld+json" not in attribute(one, "type").lower()]
+    inner = (script for script in page.all("script") if not script.get("src"))
+    texts = [script.text or "" for script in inner if "ld+json" not in attribute(script, "type").lower()]
     yield from _sightings(page, "\n".join(texts), page.base)
 
 
 def scripted(page: Page, text: str, base: str) -> list[Candidate]:
     """Candidates from a script that draws the page."""
-    return [Candidate.declared(one) for one in _sightings(page, text, base)]
+    return [Candidate.declared(sighting) for sighting in _sightings(page, text, base)]
 
 
 def _sightings(page: Page, text: str, base: str) -> Iterator[Sighting]:
@@ -57,36 +57,36 @@ def _sightings(page: Page, text: str, base: str) -> Iterator[Sighting]:
     text = text[:MOST]
     uses = _uses(text)
     seen: set[str] = set()
-    for found in (*islice(_ADDRESS.finditer(text), ADDRESSES), *islice(_DATA.finditer(text), SIGHTINGS)):
-        address = found[1].replace("\\u002F", "/").replace("\\/", "/")
+    for mention in (*islice(_ADDRESS.finditer(text), ADDRESSES), *islice(_DATA.finditer(text), SIGHTINGS)):
+        address = mention[1].replace("\\u002F", "/").replace("\\/", "/")
         if address in seen or len(seen) > SIGHTINGS:
             continue
-        variable = re.search(r"([\w$-]+)[\"']?\s*[=:]\s*$", text[max(0, found.start() - 40) : found.start()])
+        variable = re.search(r"([\w$-]+)[\"']?\s*[=:]\s*$", text[max(0, mention.start() - 40) : mention.start()])
         shown = [*uses[address], *(uses[variable[1]] if variable else [])][:5]
-        said = " ".join([folded(variable[1]) if variable else "", *(use.words for use in shown)])
+        words = " ".join([folded(variable[1]) if variable else "", *(use.words for use in shown)])
         name = "" if address.startswith("data:") else folded(file_name(address))
         home = any(use.home for use in shown)
         bundled = re.match(r"(static|assets|img|images|media)/", address) is not None  # As seen from the home page.
-        if (home or says_logo(f"{name} | {said}")) and (
+        if (home or says_logo(f"{name} | {words}")) and (
             source := page.absolute(address, page.base if bundled else base)
         ):
             seen.add(address)
-            yield _sighting(page, source, name, said, home=home)
+            yield _sighting(page, source, name, words, home=home)
 
 
-def _sighting(page: Page, source: str, name: str, said: str, *, home: bool) -> Sighting:
-    """What the name of a picture tells, and what is *said* of it where it is shown."""
+def _sighting(page: Page, source: str, name: str, words: str, *, home: bool) -> Sighting:
+    """What the name of a picture tells, and the *words* that are said of it where it is shown."""
     sighting = declaration(page, source, Sign.IN_SCRIPT)
-    known = {each.sign for each in sighting.reasons}
-    if says_logo(f"{name} | {said}"):
+    signs = {each.sign for each in sighting.reasons}
+    if says_logo(f"{name} | {words}"):
         sighting.reasons.append(reason(Sign.LOGO_WORD, points=26))
     if home:
         sighting.reasons.append(reason(Sign.HOME_LINK))
-    if Sign.NAME not in known and page.says_name(said):
+    if Sign.NAME not in signs and page.says_name(words):
         sighting.reasons.append(reason(Sign.NAME, points=10))
-    if Sign.TRAP not in known and not home:
-        sighting.reasons += [reason(Sign.TRAP, what) for what in list(traps(page.foreign(said)))[:1]]
-    if is_white(f"{name} {said}"):
+    if Sign.TRAP not in signs and not home:
+        sighting.reasons += [reason(Sign.TRAP, what) for what in list(traps(page.foreign(words)))[:1]]
+    if is_white(f"{name} {words}"):
         sighting.reasons.append(reason(Sign.VARIANT, points=2 * Sign.VARIANT.points))
     return sighting
 

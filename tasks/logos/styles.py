@@ -102,9 +102,9 @@ class Styles:
             if time.monotonic() > ends:
                 break
             if style := attribute(element, "style"):
-                told = declarations(style)
-                for how, address in self._addresses(element, told, self._page.base):
-                    yield Painted(element, address, self._page.base, "", told, how)
+                properties = declarations(style)
+                for how, address in self._addresses(element, properties, self._page.base):
+                    yield Painted(element, address, self._page.base, "", properties, how)
         pictured = [rule for rule in self.rules if self._may_picture(rule.declarations)]
         seen = set()
         for element, rule in self._matches(self._page.elements, pictured):
@@ -115,47 +115,50 @@ class Styles:
 
     def hidden(self, elements: Iterable[Element]) -> set[Element]:
         """Which of these elements a reader with a wide screen does not see at first."""
-        path = {one: [one, *(above for above in one.iterancestors() if isinstance(above.tag, str))] for one in elements}
-        asked = {one: None for every in path.values() for one in every}
-        names = {word for one in asked for word in _names(one)}
-        wanted = [
+        path = {
+            element: [element, *(above for above in element.iterancestors() if isinstance(above.tag, str))]
+            for element in elements
+        }
+        asked = {element: None for every in path.values() for element in every}
+        names = {word for element in asked for word in _names(element)}
+        wanted_rules = [
             rule
             for rule in self.rules
             if not {"display", "visibility"}.isdisjoint(rule.declarations)
             and _is_for_wide_screens(rule.media)
             and not names.isdisjoint(re.findall(r"[\w-]+", rule.selector))
         ]
-        told: dict[Element, dict[str, str]] = {}
-        for element, rule in self._matches(list(asked), wanted, parts=False):
-            kept = told.setdefault(element, {})
+        styles: dict[Element, dict[str, str]] = {}
+        for element, rule in self._matches(list(asked), wanted_rules, parts=False):
+            kept = styles.setdefault(element, {})
             for name in ("display", "visibility"):
                 value = rule.declarations.get(name, kept.get(name, ""))
                 if "important" in value or "important" not in kept.get(name, ""):
                     kept[name] = value
         unseen = {
-            one
-            for one, kept in told.items()
+            element
+            for element, kept in styles.items()
             if kept["display"].startswith("none") or kept["visibility"].startswith("hidden")
         }
-        return {one for one, every in path.items() if not unseen.isdisjoint(every)}
+        return {element for element, every in path.items() if not unseen.isdisjoint(every)}
 
     def boxes(self, elements: Iterable[Element]) -> dict[Element, dict[str, str]]:
         """Size, padding and background of elements on a wide screen, in longhand properties."""
         asked = list(dict.fromkeys(elements))
-        names = {word for one in asked for word in (one.tag, *_names(one))}
-        wanted = [
+        names = {word for element in asked for word in (element.tag, *_names(element))}
+        wanted_rules = [
             rule
             for rule in self.rules
             if any(map(_BOX.fullmatch, rule.declarations))
             and _is_for_wide_screens(rule.media)
             and not names.isdisjoint(re.findall(r"[\w-]+", rule.selector))
         ]
-        told: dict[Element, dict[str, str]] = {one: {} for one in asked}
-        for element, rule in self._matches(asked, wanted):
-            _lay_over(told[element], rule.declarations)
-        for one in asked:
-            _lay_over(told[one], declarations(attribute(one, "style")))
-        return told
+        styles: dict[Element, dict[str, str]] = {element: {} for element in asked}
+        for element, rule in self._matches(asked, wanted_rules):
+            _lay_over(styles[element], rule.declarations)
+        for element in asked:
+            _lay_over(styles[element], declarations(attribute(element, "style")))
+        return styles
 
     def colours(self, drawing: Element, taken: Iterable[Element] = ()) -> dict[Element, str]:
         """The style of each part of a drawing with what the page's style sheets say of its colours, for use elsewhere.
@@ -164,39 +167,41 @@ class Styles:
         """
         above = [element for element in drawing.iterancestors() if isinstance(element.tag, str)]
         inside = [element for element in drawing.iter() if isinstance(element.tag, str)]
-        names = {word for one in [*above, *inside] for word in (one.tag, *_names(one))}
-        wanted = [
+        names = {word for element in [*above, *inside] for word in (element.tag, *_names(element))}
+        wanted_rules = [
             rule
             for rule in self.rules
             if not _COLOURS.isdisjoint(rule.declarations)
             and _is_for_wide_screens(rule.media)
             and not names.isdisjoint(re.findall(r"[\w-]+", rule.selector))
         ]
-        said: dict[Element, list[Declaration]] = {one: [] for one in [*above, *inside]}
-        for element, rule in self._matches(list(said), wanted, parts=False):
-            said[element] += [one for one in _listed(rule.declarations) if one[0] in _COLOURS]
-        for element in said:
-            said[element] += _listed(declarations(attribute(element, "style")))
-        won = {one: winning(every) for one, every in said.items()}
-        asked = [*inside, *(one for part in taken for one in part.iter() if isinstance(one.tag, str))]
+        declared: dict[Element, list[Declaration]] = {element: [] for element in [*above, *inside]}
+        for element, rule in self._matches(list(declared), wanted_rules, parts=False):
+            declared[element] += [
+                declaration for declaration in _listed(rule.declarations) if declaration[0] in _COLOURS
+            ]
+        for element in declared:
+            declared[element] += _listed(declarations(attribute(element, "style")))
+        won = {element: winning(every) for element, every in declared.items()}
+        asked = [*inside, *(element for part in taken for element in part.iter() if isinstance(element.tag, str))]
         styled = (value for every in won.values() for value in every.values())
         used = variables_in(" ".join(styled)).union(*map(self._used_by, asked))
         behind = self._behind(used)
-        own = {one: self._short_variables(one, behind) for one in inside}
-        styles = {one: own[one] | won[one] for one in inside}
+        own = {element: self._short_variables(element, behind) for element in inside}
+        styles = {element: own[element] | won[element] for element in inside}
         inherited: dict[str, str] = {}
         if drawing.tag in _SHOWN_ELSEWHERE:  # What uses it hands its own colours down.
             return _written(styles)
-        for one in reversed(above):
+        for ancestor in reversed(above):
             for name in ("color", "fill", "stroke"):
-                value = self._scopes.of(one).fill_in(won[one].get(name, ""))
+                value = self._scopes.of(ancestor).fill_in(won[ancestor].get(name, ""))
                 if value and value != "inherit":
                     inherited[name] = value
         for name in used.union(*(variables_in(value) for every in own.values() for value in every.values())):
             if above and (value := self._scopes.of(above[0]).value(name)) is not None:
                 inherited[name] = value
         told_there = {name: value for name, value in styles[drawing].items() if value != "inherit"}
-        styles[drawing] = {one: inherited[one] for one in inherited if not attribute(drawing, one)} | told_there
+        styles[drawing] = {name: inherited[name] for name in inherited if not attribute(drawing, name)} | told_there
         return _written(styles)
 
     # Variables.
@@ -204,13 +209,15 @@ class Styles:
     @cached_property
     def _definitions(self) -> dict[str, list[str]]:
         """Every value that the page's variables have anywhere."""
-        found: dict[str, list[str]] = {}
-        styled = [declarations(style) for one in self._page.elements if "--" in (style := attribute(one, "style"))]
-        for told in [*(rule.declarations for rule in self.rules), *styled]:
-            for name, value in told.items():
+        definitions: dict[str, list[str]] = {}
+        styled = [
+            declarations(style) for element in self._page.elements if "--" in (style := attribute(element, "style"))
+        ]
+        for properties in [*(rule.declarations for rule in self.rules), *styled]:
+            for name, value in properties.items():
                 if name.startswith("--"):
-                    found.setdefault(name, []).append(value)
-        return found
+                    definitions.setdefault(name, []).append(value)
+        return definitions
 
     @cached_property
     def _picturing(self) -> set[str]:
@@ -252,29 +259,32 @@ class Styles:
     def _own_variables(self) -> dict[Element, dict[str, str]]:
         """What is declared for each element, on a light and wide screen."""
         names = self._wanted_variables
-        words = {"root", *(word for one in self._page.elements for word in (one.tag, *one.attrib, *_names(one)))}
-        wanted = []
+        words = {
+            "root",
+            *(word for element in self._page.elements for word in (element.tag, *element.attrib, *_names(element))),
+        }
+        wanted_rules = []
         for rule in self.rules:
-            said = re.findall(r"[\w-]+", rule.selector)
+            terms = re.findall(r"[\w-]+", rule.selector)
             is_about = not names.isdisjoint(rule.declarations) and not rule.selector.startswith("@")
-            if is_about and (not said or not words.isdisjoint(said)) and _is_for_wide_screens(rule.media):
-                wanted.append(rule)
-        declared = {id(rule): self._variables_kept(rule.declarations, rule.base) for rule in wanted}
+            if is_about and (not terms or not words.isdisjoint(terms)) and _is_for_wide_screens(rule.media):
+                wanted_rules.append(rule)
+        declared = {id(rule): self._variables_kept(rule.declarations, rule.base) for rule in wanted_rules}
         styled = self._variables_of_styles()
         left = DECLARED_MOST - sum(map(len, styled.values()))
-        told: dict[Element, list[Declaration]] = {}
-        for element, rule in self._matches(self._page.elements, wanted, parts=False):
+        variables: dict[Element, list[Declaration]] = {}
+        for element, rule in self._matches(self._page.elements, wanted_rules, parts=False):
             left -= len(declared[id(rule)])
             if left < 0:
                 break
-            told.setdefault(element, []).extend(declared[id(rule)])
+            variables.setdefault(element, []).extend(declared[id(rule)])
         for element, own in styled.items():
-            told.setdefault(element, []).extend(own)
-        return {element: winning(said) for element, said in told.items()}
+            variables.setdefault(element, []).extend(own)
+        return {element: winning(own) for element, own in variables.items()}
 
     def _variables_of_styles(self) -> dict[Element, list[Declaration]]:
         """What is declared for elements in their own style attributes."""
-        found: dict[Element, list[Declaration]] = {}
+        variables: dict[Element, list[Declaration]] = {}
         left = DECLARED_MOST
         for element in self._page.elements:
             if "--" in (style := attribute(element, "style")):
@@ -282,20 +292,20 @@ class Styles:
                 left -= len(own)
                 if left < 0:
                     break
-                found[element] = own
-        return found
+                variables[element] = own
+        return variables
 
-    def _variables_kept(self, told: Mapping[str, str], base: str) -> list[Declaration]:
+    def _variables_kept(self, properties: Mapping[str, str], base: str) -> list[Declaration]:
         """The variables among declarations, as long as there is room for them."""
         if not self._room.left:
             return []
-        own = self._variables_of(told, base)
+        own = self._variables_of(properties, base)
         return own if self._room.take(sum(len(value) for _, value, _ in own)) else []
 
-    def _variables_of(self, told: Mapping[str, str], base: str) -> list[Declaration]:
+    def _variables_of(self, properties: Mapping[str, str], base: str) -> list[Declaration]:
         """The variables among declarations, with addresses that are the same in every style sheet."""
         names = self._wanted_variables
-        return [(name, _based(value, base), strong) for name, value, strong in _listed(told) if name in names]
+        return [(name, _based(value, base), strong) for name, value, strong in _listed(properties) if name in names]
 
     @cached_property
     def _room(self) -> Room:
@@ -311,14 +321,14 @@ class Styles:
         return Scopes(self._own_variables, lambda element: element.getparent(), initial, room=self._room)
 
     def _matches(
-        self, elements: list[Element], wanted: list[Rule], *, parts: bool = True
+        self, elements: list[Element], wanted_rules: list[Rule], *, parts: bool = True
     ) -> Iterator[tuple[Element, Rule]]:
         """Elements with the rules that mean them, or, with *parts*, what is before and after; the strongest last."""
-        if not wanted:
+        if not wanted_rules:
             return
         ends = time.monotonic() + MATCHING_SECONDS
         matcher = cssselect2.Matcher()
-        for rule in wanted[:MATCHED]:
+        for rule in wanted_rules[:MATCHED]:
             for selector in selectors(_static(rule.selector)):
                 matcher.add_selector(selector, rule)
         asked = set(elements)
@@ -330,26 +340,26 @@ class Styles:
                     if parts or part is None:
                         yield wrapper.etree_element, rule
 
-    def _may_picture(self, told: Mapping[str, str]) -> bool:
+    def _may_picture(self, properties: Mapping[str, str]) -> bool:
         return any(
             bool(urls(value)) or not self._picturing.isdisjoint(variables_in(value))
-            for name, value in told.items()
+            for name, value in properties.items()
             if _is_pictured(name)
         )
 
     def _addresses(
-        self, element: Element, told: Mapping[str, str], base: str, said: str = ""
+        self, element: Element, properties: Mapping[str, str], base: str, selector: str = ""
     ) -> Iterator[tuple[str, str]]:
         """How a picture is put on the element, and its address."""
-        for name, value in told.items():
+        for name, value in properties.items():
             if not _is_pictured(name):
                 continue
             how = "mask" if "mask" in name else "content" if name == "content" else "background"
             filled: str | None = value
             if not self._picturing.isdisjoint(variables_in(value)):
                 scope = self._scopes.of(element)
-                if re.search(r":(before|after)", said):  # Which have variables of their own.
-                    scope = Scope(winning(self._variables_of(told, base)), scope)
+                if re.search(r":(before|after)", selector):  # Which have variables of their own.
+                    scope = Scope(winning(self._variables_of(properties, base)), scope)
                 filled = scope.fill_in(_based(value, base), PICTURE_MOST)
             for address in urls(filled or ""):
                 yield how, address
@@ -359,14 +369,19 @@ def _is_pictured(name: str) -> bool:
     return not name.startswith("--") and _PICTURED.search(name) is not None
 
 
-def _listed(told: Mapping[str, str]) -> list[Declaration]:
+def _listed(properties: Mapping[str, str]) -> list[Declaration]:
     return [
-        (name, _IMPORTANT.sub("", value).strip(), _IMPORTANT.search(value) is not None) for name, value in told.items()
+        (name, _IMPORTANT.sub("", value).strip(), _IMPORTANT.search(value) is not None)
+        for name, value in properties.items()
     ]
 
 
 def _written(styles: Mapping[Element, Mapping[str, str]]) -> dict[Element, str]:
-    return {one: ";".join(f"{name}:{value}" for name, value in told.items()) for one, told in styles.items() if told}
+    return {
+        element: ";".join(f"{name}:{value}" for name, value in properties.items())
+        for element, properties in styles.items()
+        if properties
+    }
 
 
 def _reached(begin: set[str], further: Callable[[str], set[str]]) -> set[str]:
@@ -383,9 +398,9 @@ def _based(value: str, base: str) -> str:
     """With addresses that are no longer relative to their style sheet, as many as a picture may have characters."""
     left = PICTURE_MOST
 
-    def joined(found: re.Match[str]) -> str:
+    def joined(url: re.Match[str]) -> str:
         nonlocal left
-        address = _ESCAPED.sub(r"\1", found[1] or found[2] or found[3] or "").strip()
+        address = _ESCAPED.sub(r"\1", url[1] or url[2] or url[3] or "").strip()
         if address and left > 0 and not address.startswith(("#", "data:")):
             with suppress(ValueError):
                 address = urljoin(base, address)
@@ -395,24 +410,24 @@ def _based(value: str, base: str) -> str:
     return _URL.sub(joined, value)
 
 
-def _lay_over(told: dict[str, str], more: dict[str, str]) -> None:
-    """Put what a further rule says of size, padding and background over what is *told*, in longhand properties."""
+def _lay_over(properties: dict[str, str], more: dict[str, str]) -> None:
+    """Put what a further rule says of size, padding and background over those *properties*, all in longhand."""
     for name, written in more.items():
         value = written.replace("!important", "").strip().lower()
         if name == "background":
             bare = re.sub(r"url\([^)]*\)|\([^)]*\)", " ", value).partition(",")[0]
             position, _, size = bare.partition("/")
-            told["background-position"] = " ".join(_PLACES.findall(position))
-            told["background-size"] = " ".join(_PLACES.findall(size)[:2])
+            properties["background-position"] = " ".join(_PLACES.findall(position))
+            properties["background-size"] = " ".join(_PLACES.findall(size)[:2])
         elif name in {"background-position-x", "background-position-y"}:
-            across, down = [*told.get("background-position", "").split(), "0", "0"][:2]
-            told["background-position"] = f"{value} {down}" if name.endswith("x") else f"{across} {value}"
+            across, down = [*properties.get("background-position", "").split(), "0", "0"][:2]
+            properties["background-position"] = f"{value} {down}" if name.endswith("x") else f"{across} {value}"
         elif name == "padding" and (edges := value.split()[:4]):
             edges = [*edges, edges[1]] if len(edges) == 3 else edges * 4
             sides = ("padding-top", "padding-right", "padding-bottom", "padding-left")
-            told |= dict(zip(sides, edges, strict=False))
+            properties |= dict(zip(sides, edges, strict=False))
         elif _BOX.fullmatch(name):
-            told[name] = value
+            properties[name] = value
 
 
 def _is_for_wide_screens(media: str) -> bool:
@@ -459,10 +474,10 @@ def declarations(text: str) -> dict[str, str]:
 def imports(text: str, base: str) -> list[str]:
     """Addresses of the sheets that a sheet begins with."""
     text = _without_comments(text[:100_000])
-    found = re.findall(
+    sheets = re.findall(
         r"""@import\s{1,9}(?:url\(\s{0,9})?["']?([^"'()\s;]{1,2000})["']?\s{0,9}\)?([^;{}]{0,200});""", text
     )
-    return [urljoin(base, address) for address, media in found if "print" not in media][:5]
+    return [urljoin(base, address) for address, media in sheets if "print" not in media][:5]
 
 
 def urls(value: str) -> list[str]:
@@ -477,8 +492,8 @@ def _masked(text: str) -> tuple[str, list[str]]:
     """The text with what may hold braces and semicolons put aside."""
     kept: list[str] = []
 
-    def keep(found: re.Match[str]) -> str:
-        kept.append(found[0])
+    def keep(piece: re.Match[str]) -> str:
+        kept.append(piece[0])
         return f"\x01{len(kept) - 1}\x01"
 
     return _KEPT.sub(keep, _without_comments(text.replace("\x01", ""))), kept
@@ -508,19 +523,19 @@ def _without_comments(text: str) -> str:
 
 
 def _restored(text: str, kept: list[str]) -> str:
-    return re.sub(r"\x01(\d+)\x01", lambda found: kept[int(found[1])], text) if "\x01" in text else text
+    return re.sub(r"\x01(\d+)\x01", lambda mark: kept[int(mark[1])], text) if "\x01" in text else text
 
 
 def _read(text: str, kept: list[str]) -> dict[str, str]:
-    told: dict[str, str] = {}
+    properties: dict[str, str] = {}
     for part in text.split(";"):
         name, colon, value = part.partition(":")
         if colon:
             name = _restored(name.strip(), kept)
             name = unescaped(name) if name.startswith("--") else name.lower().removeprefix("-webkit-")
-            if not _IMPORTANT.search(told.get(name, "")) or _IMPORTANT.search(value):
-                told[name] = _restored(value.strip(), kept)
-    return told
+            if not _IMPORTANT.search(properties.get(name, "")) or _IMPORTANT.search(value):
+                properties[name] = _restored(value.strip(), kept)
+    return properties
 
 
 def _static(selector: str) -> str:

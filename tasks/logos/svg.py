@@ -84,8 +84,8 @@ _PIXELS = {"": 1.0, "px": 1.0, "pt": 4 / 3, "pc": 16.0, "mm": 96 / 25.4, "cm": 9
 def is_svg(content: bytes) -> bool:
     """Whether the first element of the bytes is an SVG, whatever name and media type they came with."""
     head = content[:100_000].replace(b"\x00", b"").lstrip(b"\xef\xbb\xbf\xff\xfe \t\r\n")
-    while found := _PROLOGUE.match(head):
-        head = head[found.end() :]
+    while prologue := _PROLOGUE.match(head):
+        head = head[prologue.end() :]
     return re.match(rb"<(\w+:)?svg[\s>/]", head) is not None
 
 
@@ -184,11 +184,11 @@ def _without_doctype(text: str) -> str:
     """Drop declaration and DOCTYPE. Plain text entities, which old drawing programs write, are filled in."""
     text = re.sub(r"^\ufeff?\s*<\?xml.*?\?>", "", text, count=1, flags=re.DOTALL)
     begins = text.upper().find("<!DOCTYPE")
-    found = _DOCTYPE.match(text, begins) if begins >= 0 else None
-    if not found:
+    doctype = _DOCTYPE.match(text, begins) if begins >= 0 else None
+    if not doctype:
         return text if begins < 0 and "<!ENTITY" not in text else _refuse_entities()
-    body = text[: found.start()] + text[found.end() :]
-    subset = re.sub(r"<!--.*?-->", "", found[2] or "", flags=re.DOTALL)
+    body = text[: doctype.start()] + text[doctype.end() :]
+    subset = re.sub(r"<!--.*?-->", "", doctype[2] or "", flags=re.DOTALL)
     entities = re.findall(r"""<!ENTITY\s+([\w.-]+)\s+(?:"([^"]*)"|'([^']*)')\s*>""", subset)
     if subset.upper().count("<!ENTITY") != len(entities) or len(entities) > ENTITIES or "<!ENTITY" in body:
         _refuse_entities()
@@ -209,7 +209,7 @@ def _quoted(text: str) -> str:
     attribute = re.compile(r"""(?<![\w:.-])([\w:.-]++)\s*+=\s*+("[^"]*+"|'[^']*+'|[^\s"'>]*[^\s"'>/])""")
 
     def quote(tag: re.Match[str]) -> str:
-        return attribute.sub(lambda found: f'{found[1]}="{found[2]}"' if found[2][0] not in "\"'" else found[0], tag[0])
+        return attribute.sub(lambda pair: f'{pair[1]}="{pair[2]}"' if pair[2][0] not in "\"'" else pair[0], tag[0])
 
     return re.sub(r"<[a-zA-Z][^<>]*>", quote, text)
 
@@ -382,7 +382,7 @@ def _check_references(root: ET.Element) -> None:
 def _targets(name: str, value: str) -> list[str]:
     if name == "href":
         return [value[1:]] if value.startswith("#") else []
-    return [found[2] for found in INNER_URL.finditer(value)]
+    return [url[2] for url in INNER_URL.finditer(value)]
 
 
 def _vertices(node: ET.Element) -> int:
@@ -479,5 +479,5 @@ def _measure_shares(root: ET.Element) -> None:
 
 
 def _pixels(length: str | None) -> float | None:
-    found = _LENGTH.fullmatch(length or "")
-    return float(found[1]) * _PIXELS[(found[2] or "").lower()] if found else None
+    measure = _LENGTH.fullmatch(length or "")
+    return float(measure[1]) * _PIXELS[(measure[2] or "").lower()] if measure else None
