@@ -5,7 +5,6 @@ import ipaddress
 import pickle
 import socket
 import ssl
-import time
 import zlib
 
 import httpx
@@ -23,6 +22,7 @@ from tasks.logos.fetch import (
     Unreachable,
     is_public,
 )
+from tests.soon import within
 from tests.tasks.logos.hostile_sites import ADDRESSES, NO_ROBOTS, SITES, Hostile
 
 
@@ -36,17 +36,14 @@ def test_only_addresses_of_the_public_web_are_fetched(public_only, url):
 @pytest.mark.parametrize("name", SITES)
 def test_a_hostile_site_keeps_nobody_busy(site, name):
     attack = SITES[name]
-    started = time.monotonic()
 
-    with Hostile(attack.act) as hostile, Fetcher(seconds=2) as fetcher:
+    with Hostile(attack.act) as hostile, within(8), Fetcher(seconds=2) as fetcher:
         if attack.refused:
             with pytest.raises(attack.refused):
                 fetcher.get(f"{hostile.url}/", most=1_000_000)
         else:
             assert fetcher.get(f"{hostile.url}/", most=1_000_000).content == b"logo"
-        took = time.monotonic() - started
 
-    assert took < 8
     assert len(hostile.paths) <= REQUESTS
 
 
@@ -201,11 +198,9 @@ def test_large_answers_are_cut_off(site):
 
 def test_a_compressed_bomb_is_counted_unpacked(site):
     site.pages["/"] = (200, {"Content-Encoding": "gzip"}, gzip.compress(bytes(300_000_000), 1))
-    started = time.monotonic()
 
-    with Fetcher() as fetcher, pytest.raises(TooMuch):
+    with within(5), Fetcher() as fetcher, pytest.raises(TooMuch):
         fetcher.get(f"{site.url}/", most=1_000_000)
-    assert time.monotonic() - started < 5
 
 
 @pytest.mark.parametrize("packing", ["gzip, br", "br", "zstd", "gzip, gzip, gzip", "gzip, deflate, gzip"])
@@ -330,12 +325,10 @@ def test_a_backslash_in_an_address_is_a_slash(site):
 def test_a_site_that_drips_is_left_when_its_time_is_up(site):
     listener = socket.create_server(("127.0.0.1", 0))
     port = listener.getsockname()[1]
-    started = time.monotonic()
 
-    with Fetcher(seconds=1) as fetcher, pytest.raises(Faltered):
+    with within(3), Fetcher(seconds=1) as fetcher, pytest.raises(Faltered):
         fetcher.get(f"http://127.0.0.1:{port}/")
     listener.close()
-    assert time.monotonic() - started < 3
 
 
 def test_a_missing_page_is_a_refusal_and_a_broken_site_is_not(site):
