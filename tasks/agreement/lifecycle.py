@@ -1,4 +1,4 @@
-"""Step 5: the agreement: written, sent, read, expired or taken back, countersigned; what is answered: ``answers``."""
+"""Step 5: the agreement: written, sent, read, expired or taken back, countersigned; what is answered: ``responses``."""
 
 import logging
 from collections.abc import Collection, Sequence
