@@ -57,8 +57,9 @@ class Texts:
     """Content by name, as ``de/terms.html``."""
 
     @classmethod
+    @lru_cache(maxsize=2 * len(LANGUAGES))
     def from_bundle(cls, bundle: bytes) -> Self:
-        """What ``bundle`` gave, read back."""
+        """What ``bundle`` gave, read back; kept, as to compile texts takes a hundred times as long as to use them."""
         fields = json.loads(bundle)
         return cls(fields["language"], fields["files"])
 
