@@ -38,7 +38,8 @@ from tasks.agreement import finalize, lifecycle
 from tasks.agreement.rendering import AgreementData, Proof, Signature, render_agreement, sign_off
 from tasks.agreement.seal import seal
 from tasks.untrusted import sandbox
-from tests import forks, locks, postgres
+from tests import forks, locks, postgres, remembered
+from tests.remembered import as_setting
 
 register_tables()
 
@@ -50,6 +51,7 @@ tries.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "few"))
 LOOPBACK = {"127.0.0.1", "::1", "localhost"}
 BEGIN = datetime(2026, 9, 15, 9, tzinfo=UTC)
 """When every test begins: a Tuesday morning without a holiday near, whatever hour it is really."""
+PATIENCE = settings().lock_seconds
 DATABASE = {"models.db", "tests.factories"}
 TWICE = {Path(__file__).with_name("models"), Path(__file__).with_name("tasks")}
 # These start a server for all their tests: each folder stays in one process.
@@ -178,19 +180,13 @@ def empty_postgres(postgres_server: str):
     made.dispose()
 
 
-def _shift(by: timedelta) -> str:
-    """As the setting is written: ISO 8601, with its sign."""
-    seconds = round(by.total_seconds())
-    return f"{'-' if seconds < 0 else ''}PT{abs(seconds)}S"
-
-
 @pytest.fixture(autouse=True)
 def product(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     """Settings and database of this test alone; gives the database's kind."""
     kind = getattr(request, "param", "sqlite")
     monkeypatch.setenv("PROVISION_DATA", str(tmp_path))
     monkeypatch.setenv("PROVISION_SECRET", "a secret for tests only")
-    monkeypatch.setenv("PROVISION_TIME_SHIFT", _shift(BEGIN - datetime.now(UTC)))
+    monkeypatch.setenv("PROVISION_TIME_SHIFT", as_setting(BEGIN - datetime.now(UTC)))
     if kind == "none":
         monkeypatch.setenv(
             "PROVISION_DATABASE_URL", "sqlite:////nowhere/this test was taken for one without a database"
@@ -206,8 +202,11 @@ def product(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.
         shutil.copy(address.removeprefix("sqlite:///"), tmp_path)
     settings.cache_clear()
     yield kind
-    # The pool is new for each test; what SQLAlchemy has compiled is kept, which took an eighth of the time.
-    engine(settings().database).dispose()
+    # What SQLAlchemy has compiled is kept, which took an eighth of the time, and so are connections where they lead to
+    # the same database as before and are as patient as ever.
+    pool = engine(settings().database).pool
+    if settings().database != address or kind == "sqlite" or pool.checkedout() or settings().lock_seconds != PATIENCE:
+        engine(settings().database).dispose()
     settings.cache_clear()
 
 
@@ -271,13 +270,19 @@ def _signed_off(pdf: bytes, language: str) -> bytes:
 
 
 @pytest.fixture(autouse=True)
-def quick(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch):
-    """Tests of models and tasks share real agreements that differ in the number only, and hash passwords cheaply."""
+def quick(request: pytest.FixtureRequest, product: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """Tests of models and tasks share real agreements that differ in the number only, and what their factories made of
+    an empty database before; passwords are hashed cheaply.
+    """
     if Path(request.fspath).parent in TWICE:
         monkeypatch.setattr(lifecycle, "render_agreement", lambda d, _: _written(replace(d, number="", company_id="")))
         monkeypatch.setattr(finalize, "sign_off", lambda pdf, _, language, __: _signed_off(pdf, language))
         monkeypatch.setattr(finalize, "seal", lambda pdf, _: pdf)
         monkeypatch.setattr(login, "_hasher", lambda: PasswordHasher(time_cost=1, memory_cost=8, parallelism=1))
+        if product != "none":
+            remembered.begin(remembered.Beginning(product, settings().database, tmp_path, monkeypatch))
+    yield
+    remembered.begin(None)
 
 
 @pytest.fixture(autouse=True, scope="session")
@@ -311,7 +316,7 @@ def clock(monkeypatch: pytest.MonkeyPatch):
 
     def move(at: datetime | None = None, **by: float) -> None:
         shift = (at - datetime.now(UTC) if at else settings().time_shift) + timedelta(**by)
-        monkeypatch.setenv("PROVISION_TIME_SHIFT", _shift(shift))
+        monkeypatch.setenv("PROVISION_TIME_SHIFT", as_setting(shift))
         settings.cache_clear()
 
     return move

@@ -24,6 +24,7 @@ from tasks.agreement import lifecycle, signing
 from tasks.logos import publish
 from tasks.onboarding import company_ids, decision_effects, invitations, opening, registration, subscriptions
 from tasks.people import sessions
+from tests.remembered import remembered
 
 PASSWORD = "drei grüne Füchse tanzen"
 
@@ -45,6 +46,7 @@ def request(**changes) -> OnboardingRequest:
     return OnboardingRequest.model_validate(facts | changes)
 
 
+@remembered
 def opened(key: str = "test:1", **changes) -> int:
     """A case just opened; returns its id."""
     return opening.start_case(request(**changes), key, "test")
@@ -88,6 +90,7 @@ def registered(email: str = "erika@freitag.example", purpose: Purpose = Purpose.
     return registration.register(token(email, purpose), purpose, PASSWORD, **facts | manners)[0]
 
 
+@remembered
 def with_organiser(**changes) -> int:
     """The organiser has an account; the agreement is on its way."""
     case_id = opened(**changes)
@@ -97,6 +100,7 @@ def with_organiser(**changes) -> int:
     return case_id
 
 
+@remembered
 def signed(**changes) -> int:
     """The firm has signed; the provider has not."""
     case_id = with_organiser(**changes)
@@ -138,6 +142,7 @@ def sign(email: str = "erika@freitag.example", name: str = "Erika Muster", **mor
     return signing.sign(link, name, "", **FROM | more)
 
 
+@remembered
 def handed_over(**changes) -> int:
     """The organiser has asked Konrad Zeichner to sign; returns the case's id."""
     case_id = with_organiser(**changes)
@@ -146,6 +151,7 @@ def handed_over(**changes) -> int:
     return case_id
 
 
+@remembered
 def countersigned(**changes) -> int:
     """Both have signed: everybody may be invited."""
     case_id = signed(**changes)
@@ -172,6 +178,7 @@ def decide(case_id: int, verdict: str, **answer) -> None:
     decision_effects.answer_decision(decision.id, verdict, "operator@convent-it.example", **answer)
 
 
+@remembered
 def with_client(**changes) -> int:
     """One client is invited."""
     case_id = countersigned(**changes)
