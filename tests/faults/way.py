@@ -9,6 +9,7 @@ import os
 import signal
 import sys
 
+from argon2 import PasswordHasher
 from sqlalchemy import event
 from sqlalchemy.orm import Session
 
@@ -17,9 +18,11 @@ from models.decision import Decision
 from models.link import Purpose
 from models.migrate import upgrade
 from models.onboarding import StepName
+from models.people import login
 from models.people.person import Person, Role
 from models.request import Named
 from models.settings import settings
+from tasks.agreement import legal_check, lifecycle
 from tasks.mail.delivery import deliver_due
 from tasks.onboarding import decision_effects, invitations
 from tests import factories
@@ -85,8 +88,19 @@ def mortal(changes: int) -> None:
     event.listen(Session, WHEN, die)
 
 
+def spare() -> None:
+    """Whatever costs much and is no change: no life hashes dearly, and all have one rendering of one agreement.
+
+    Their agreements would differ in number and day; WeasyPrint is loaded before the first of them begins.
+    """
+    login._hasher = lambda: PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
+    paper = lifecycle.render_agreement(legal_check._sample_data("de", "law"))
+    lifecycle.render_agreement = lambda _data, _texts: paper
+
+
 def main() -> None:
     upgrade()
+    spare()
     for life in range(200):
         child = os.fork()
         if not child:
