@@ -4,15 +4,13 @@ One product serves all tests here; every test brings a firm of its own aboard. A
 this machine, or that breaks its own content security policy, fails its test.
 """
 
-import os
 import re
 import shutil
-import subprocess
-import sys
+import sqlite3
 import time
 from collections.abc import Callable, Collection, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
 from functools import cache, cached_property
 from pathlib import Path
 from typing import TypeVar
@@ -21,27 +19,42 @@ from uuid import uuid4
 
 import httpx
 import pytest
-from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, BrowserContext, Locator, Page, Request, expect, sync_playwright
+from axe_playwright_python.base import AXE_SCRIPT, AxeResults
+from playwright.sync_api import (
+    Browser,
+    BrowserContext,
+    Locator,
+    Page,
+    Request,
+    StorageState,
+    expect,
+    sync_playwright,
+)
+from playwright.sync_api import (
+    TimeoutError as Late,
+)
 
 from deployments.catcher import CaughtMail, mail_files, read_mail
 from deployments.rehearsal import send_event
 from deployments.up import Endpoints, running
-from models.db import engine
+from models.db import engine, transaction
 from models.link import Purpose
+from models.onboarding import Onboarding
 from models.settings import settings
+from models.time.clock import now
 from tasks.engine.prefect_client import access
-from tasks.logos.publish import publish_logo
-from tasks.onboarding.company_ids import settle_details
+from tasks.mail.delivery import deliver_due
 from tasks.onboarding.opening import start_case
-from tasks.onboarding.registration import ask_organiser
-from tasks.onboarding.subscriptions import confirm_subscription
 from tasks.people.operators import appoint
-from tests.factories import request, token
+from tests.factories import advance, firm_of, registered, request, token
 from tests.servers import begun_before, free_port
 from tests.signing import trust_roots
 
 T = TypeVar("T")
+
+PATIENCE = 60_000
+"""Milliseconds for what a page is to show: so long only where the machine has much else to do."""
+expect.set_options(timeout=PATIENCE)
 
 LOOPBACK = {"127.0.0.1", "localhost"}
 PASSWORD = "drei grüne Füchse tanzen"
@@ -63,15 +76,28 @@ class Running:
     at: Endpoints
     folder: Path
 
-    def provision(self, *arguments: str) -> str:
-        """What the command prints."""
-        environment = os.environ | {"PROVISION_DATA": str(self.folder), "PROVISION_BASE_URL": self.at.web}
-        command = [sys.executable, "-m", "deployments", *arguments]
-        return subprocess.run(command, env=environment, check=True, capture_output=True, text=True).stdout.strip()
+    signed_in: dict[str, StorageState] = field(default_factory=dict)
+    """What a browser keeps of whoever is signed in, by who they are: each signs in once for all tests."""
 
     @cached_property
     def webhook_secret(self) -> str:
-        return self.provision("webhook-secret")
+        with self.inside():
+            return settings().webhook_keys[0]
+
+    @cached_property
+    def api(self) -> httpx.Client:
+        """Prefect's REST interface."""
+        api = f"{self.at.prefect}/api"
+        return httpx.Client(base_url=api, auth=access(api, self.at.sign_in), timeout=30)
+
+    def rows(self, statement: str, *values: object) -> list[tuple]:
+        """What the product's database says or does."""
+        database = sqlite3.connect(self.folder / "provision.db", timeout=30)
+        try:
+            with database:
+                return database.execute(statement, values).fetchall()
+        finally:
+            database.close()
 
     def ask_for(self, firm: str, organiser: str, **data: object) -> None:
         """Another system asks for a firm to come aboard."""
@@ -91,7 +117,12 @@ class Running:
     @contextmanager
     def inside(self) -> Iterator[None]:
         """What is done here is done in this product, as by one of its processes."""
-        own = {"PROVISION_DATA": str(self.folder), "PROVISION_BASE_URL": self.at.web, "PROVISION_SECRET": ""}
+        own = {
+            "PROVISION_DATA": str(self.folder),
+            "PROVISION_BASE_URL": self.at.web,
+            "PROVISION_SECRET": "",
+            "PROVISION_SMTP_PORT": self.at.smtp.rpartition(":")[2],
+        }
         with pytest.MonkeyPatch.context() as patch:
             for name, value in own.items():
                 patch.setenv(name, value)
@@ -100,14 +131,26 @@ class Running:
             engine(settings().database).dispose()
         settings.cache_clear()
 
-    def invite(self, firm: str, organiser: str) -> str:
+    def invite(self, firm: str, organiser: str, **data: object) -> str:
         """A firm of which somebody asks that it come aboard; the link that its organiser is sent."""
         with self.inside():
-            wanted = request(firm_name=firm, organiser={"name": "Erika Muster", "email": organiser})
-            case_id = start_case(wanted, f"test:{organiser}", "test")
-            for step in (confirm_subscription, settle_details, publish_logo, ask_organiser):
-                step.fn(case_id)
+            self._begin(firm, organiser, **data)
             return f"{self.at.web}/auth/register?business_member={token(organiser, Purpose.REGISTER)}"
+
+    def bring(self, firm: str, organiser: str) -> tuple[str, str]:
+        """A firm whose organiser has an account and the agreement; the session she is signed in with, and her page."""
+        with self.inside():
+            case_id = self._begin(firm, organiser)
+            session = registered(organiser)
+            _pass_over(case_id)
+            deliver_due()
+            return session, f"{self.at.web}/firm/{firm_of(case_id)}"
+
+    def _begin(self, firm: str, organiser: str, **data: object) -> int:
+        wanted = request(firm_name=firm, organiser={"name": "Erika Muster", "email": organiser}, **data)
+        case_id = start_case(wanted, f"test:{organiser}", "test")
+        _pass_over(case_id)
+        return case_id
 
     def mails_to(self, email: str) -> list[CaughtMail]:
         """Newest last."""
@@ -134,6 +177,15 @@ class Running:
         return until(page, f"a mail to {email} with {path} {word}", find)
 
 
+def _pass_over(case_id: int) -> None:
+    """One pass as the product makes it, which has none to make then."""
+    with transaction() as session:
+        lease = Onboarding.get(session, case_id).begin_pass(now())
+    advance(case_id)
+    with transaction() as session:
+        Onboarding.get(session, case_id).end_pass(lease)
+
+
 @pytest.fixture(autouse=True)
 def real_time(product, monkeypatch: pytest.MonkeyPatch):
     """Here the clock is the browser's and Prefect's as well."""
@@ -149,7 +201,9 @@ def live(tmp_path_factory: pytest.TempPathFactory):
     environment = {"PROVISION_FETCH_PRIVATE": "true", "PROVISION_SECRET": "", "PROVISION_TRUST_ROOTS": str(roots)}
     begun_before(folder / "prefect")
     with running(folder, free_port(), free_port(), free_port(), environment) as at:
-        yield Running(at, folder)
+        started = Running(at, folder)
+        with started.api:
+            yield started
 
 
 @pytest.fixture(scope="package")
@@ -175,7 +229,7 @@ def person(chromium: Browser, live: Running):
 
     def new(locale: str = "de-DE", **options) -> Page:
         context = chromium.new_context(locale=locale, reduced_motion="reduce", **({"viewport": DESKTOP} | options))
-        context.set_default_timeout(20_000)
+        context.set_default_timeout(PATIENCE)
         context.on("request", watch)
         context.on(
             "console",
@@ -193,13 +247,14 @@ def person(chromium: Browser, live: Running):
 
 @pytest.fixture
 def operator(live: Running, person) -> Page:
-    """An operator who is signed in to the board."""
-    page = person()
-    with live.inside():
-        link = appoint(f"operator-{uuid4().hex[:6]}@convent-it.example", "command line", name="Olga Otter")
-    page.goto(link)
-    page.get_by_label("Neues Passwort").fill(PASSWORD)
-    page.get_by_role("button", name="Passwort speichern").click()
+    """An operator who is signed in, on the board."""
+
+    def sign_in(page: Page) -> None:
+        with live.inside():
+            link = appoint(f"operator-{uuid4().hex[:6]}@convent-it.example", "command line", name="Olga Otter")
+        set_password(page, link)
+
+    page = known(live, person, "operator", sign_in)
     page.goto(f"{live.at.web}/board")
     return page
 
@@ -221,11 +276,12 @@ def follow(live: Running) -> Callable[..., Page]:
 
 @pytest.fixture
 def organiser(live: Running, person, request):
-    """The organiser of a new firm, signed in, on the progress page; her address."""
+    """The organiser of a new firm, signed in, on the progress page, with the agreement in her mail; her address."""
     email = f"erika.{abs(hash(request.node.name)) % 10**6}@muster.example"
+    session, progress = live.bring(f"Steuerbüro {email.partition('@')[0]}", email)
     page = person()
-    page.goto(live.invite(f"Steuerbüro {email.partition('@')[0]}", email))
-    register(page)
+    page.context.add_cookies([{"name": "session", "value": session, "url": live.at.web}])
+    page.goto(progress)
     return page, email
 
 
@@ -239,6 +295,8 @@ def until(page: Page, what: str, ask: Callable[[], T | None], seconds: float = 1
     pytest.fail(f"Waited {seconds:.0f} seconds for {what}.")
 
 
+ASKED = "window.axe && axe.run({resultTypes: ['violations']})"
+LOADED_AND_ASKED = f"{AXE_SCRIPT};\naxe.run({{resultTypes: ['violations']}})"
 TWO_FRAMES = "() => new Promise(drawn => requestAnimationFrame(() => requestAnimationFrame(drawn)))"
 
 
@@ -252,19 +310,31 @@ def sound(page: Page) -> None:
             page.evaluate(TWO_FRAMES)  # What is as wide as before the change is measured too early.
             wide = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
             assert wide <= 0, f"{page.url} is {wide} px too wide at {viewport['width']} px"
-        found = Axe().run(page)
+        found = AxeResults(page.evaluate(ASKED) or page.evaluate(LOADED_AND_ASKED))
         assert found.violations_count == 0, f"{page.url} {scheme}: {found.generate_report()}"
     page.emulate_media(color_scheme="light")
     page.set_viewport_size(size)
 
 
-def signed_in_to_prefect(page: Page, live: Running) -> Page:
-    """The Prefect UI asks once, for the words that are told at the start."""
-    page.goto(live.at.prefect)
-    page.locator("input[type=password]").fill(live.at.sign_in)
-    page.get_by_role("button", name="Login").click()
-    page.wait_for_url("**/dashboard**")
+def known(live: Running, person: Callable[..., Page], name: str, sign_in: Callable[[Page], None]) -> Page:
+    """A new profile of a browser in which *name* is signed in, as they were by hand the first time."""
+    page = person(storage_state=live.signed_in.get(name))
+    if name not in live.signed_in:
+        sign_in(page)
+        live.signed_in[name] = page.context.storage_state()
     return page
+
+
+def signed_in_to_prefect(person: Callable[..., Page], live: Running) -> Page:
+    """The Prefect UI asks once, for the words that are told at the start."""
+
+    def sign_in(page: Page) -> None:
+        page.goto(live.at.prefect)
+        page.locator("input[type=password]").fill(live.at.sign_in)
+        page.get_by_role("button", name="Login").click()
+        page.wait_for_url("**/dashboard**")
+
+    return known(live, person, "prefect", sign_in)
 
 
 def field(page: Page, label: str) -> Locator:
@@ -284,11 +354,19 @@ def choose(page: Page, label: str, value: str) -> None:
 
     def opened() -> bool:
         field(page, label).locator(".p-select-button__control").press("ArrowDown")
-        page.wait_for_timeout(200)
-        return option.count() > 0
+        with suppress(Late):
+            option.wait_for(timeout=500)
+        return option.is_visible()
 
     until(page, f"the options of {label}", opened)  # While the form is still being drawn it hears no keys.
     option.click()
+
+
+def set_password(page: Page, link: str) -> None:
+    page.goto(link)
+    page.get_by_label("Neues Passwort").fill(PASSWORD)
+    page.get_by_role("button", name="Passwort speichern").click()
+    page.wait_for_url(lambda url: url != link)
 
 
 def register(page: Page) -> None:
@@ -324,9 +402,7 @@ def sign(page: Page, live: Running, email: str, name: str) -> None:
 
 def runs(live: Running, flow: str, state: str) -> list[dict]:
     wanted = {"flow_runs": {"state": {"type": {"any_": [state]}}}, "flows": {"name": {"any_": [flow]}}}
-    api = f"{live.at.prefect}/api"
-    auth = access(api, live.at.sign_in)
-    return httpx.post(f"{api}/flow_runs/filter", json=wanted, timeout=30, auth=auth).raise_for_status().json()
+    return live.api.post("/flow_runs/filter", json=wanted).raise_for_status().json()
 
 
 def first_run(page: Page, live: Running, flow: str, state: str, besides: Collection[str] = ()) -> str:

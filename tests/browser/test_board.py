@@ -5,7 +5,8 @@ from uuid import uuid4
 
 from playwright.sync_api import expect
 
-from tests.browser.conftest import PASSWORD, Running, sound
+from tasks.people.operators import appoint
+from tests.browser.conftest import PASSWORD, Running, set_password, sound
 
 
 def test_an_operator_finds_a_firm_reads_its_mail_and_ends_the_case(operator, live: Running):
@@ -42,9 +43,8 @@ def test_an_operator_finds_a_firm_reads_its_mail_and_ends_the_case(operator, liv
 def test_a_manager_without_scripts_invites_an_operator_who_sets_a_deputy_and_is_deactivated(person, live, follow):
     name = uuid4().hex[:6]
     manager, new = person(java_script_enabled=False), f"neu.{name}@convent-it.example"
-    manager.goto(live.provision("operator", f"leitung.{name}@convent-it.example", "--manager").split()[-1])
-    manager.get_by_label("Neues Passwort").fill(PASSWORD)
-    manager.get_by_role("button", name="Passwort speichern").click()
+    with live.inside():
+        set_password(manager, appoint(f"leitung.{name}@convent-it.example", "command line", manager=True))
     manager.goto(f"{live.at.web}/board/operators")
     manager.locator("#name").fill("Nora Neu")
     manager.get_by_label("E-Mail-Adresse").fill(new)

@@ -27,8 +27,8 @@ def tab_to(page: Page, name: str) -> None:
 
 def test_an_organiser_registers_and_signs_by_keyboard_alone(live, person, follow):
     email = "tasta@tastatur.example"
-    live.ask_for("Kanzlei Tastatur", email)
-    page = follow(person(), email, "/auth/register")
+    page = person()
+    page.goto(live.invite("Kanzlei Tastatur", email))
     page.keyboard.press("Tab")
     assert "#main" in page.evaluate("document.activeElement.href || ''")
     tab_to(page, "Passwort wählen")
@@ -83,8 +83,8 @@ def test_an_organiser_registers_and_signs_on_a_phone_without_javascript(live, pe
 )
 def test_each_language_has_its_pages(live, person, follow, language, locale, word):
     email = f"lara@{language}.example"
-    live.ask_for(f"Kanzlei {language}", email, language=language)
-    page = follow(person(locale=locale), email, "/auth/register")
+    page = person(locale=locale)
+    page.goto(live.invite(f"Kanzlei {language}", email, language=language))
     expect(page.get_by_role("heading", level=1)).to_have_text(word)
     expect(page.locator("html")).to_have_attribute("lang", language)
     sound(page)

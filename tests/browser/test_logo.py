@@ -118,9 +118,7 @@ def test_a_file_that_misses_the_form_does_not_replace_the_page(organiser):
 def test_without_scripts_it_works_as_well_and_says_what_is_wrong(live: Running, person):
     page = person(java_script_enabled=False)
     email = "anna.ohne@muster.example"
-    live.ask_for("Kanzlei Anna", email)
-    page.goto(live.mail(page, email, "/auth/register"))
-    page.goto(page.frame_locator("iframe").locator("a[href*='/auth/register']").first.get_attribute("href"))
+    page.goto(live.invite("Kanzlei Anna", email))
     register(page)
     open_logo(page)
 

@@ -176,11 +176,13 @@ def test_somebody_who_has_an_account_becomes_an_operator_with_the_same_account()
     factories.with_organiser()
 
     run("operator", "erika@freitag.example")
-    run("operator", "erika@freitag.example")
+    noted = run("operator", "erika@freitag.example", "--manager")[1]
 
     with reading() as session:
         account = Account.by_email(session, "erika@freitag.example")
+    assert "erika@freitag.example is a manager" in noted
     assert account.is_operator
+    assert account.is_manager
     assert account.password_hash is not None
 
 
