@@ -8,10 +8,11 @@ from argon2 import PasswordHasher
 
 from deployments.web import security
 from models.people import login
+from models.settings import settings
 from tasks.agreement import finalize, lifecycle
 from tasks.engine.prefect_client import access
 from tests.conftest import _signed_off, _written
-from tests.servers import SIGN_IN, prefect_server, used
+from tests.servers import SIGN_IN, free_port, prefect_server, used
 
 
 @pytest.fixture(autouse=True)
@@ -27,6 +28,13 @@ def quick(monkeypatch: pytest.MonkeyPatch):
 def quiet(no_runs):
     """Limits begin anew, and nobody asks Prefect for runs."""
     security._limiter.cache_clear()
+
+
+@pytest.fixture(autouse=True)
+def no_mail_server(product, monkeypatch: pytest.MonkeyPatch):
+    """Whoever runs the product beside the tests has one where the settings look for it."""
+    monkeypatch.setenv("PROVISION_SMTP_PORT", str(free_port()))
+    settings.cache_clear()
 
 
 @pytest.fixture(scope="session")
