@@ -88,6 +88,15 @@ def test_no_modules_need_each_other():
     TopologicalSorter({name: imported_by(path) & names.keys() for name, path in names.items()}).prepare()
 
 
+@pytest.mark.parametrize("path", MODULES, ids=str)
+def test_weasyprint_is_loaded_by_whoever_prints_and_no_sooner(path):
+    at_once = [node for node in tree(path).body if isinstance(node, ast.Import | ast.ImportFrom)]
+    names = {getattr(node, "module", None) or alias.name for node in at_once for alias in node.names}
+
+    if path != Path("tasks/agreement/printing.py"):
+        assert not [name for name in names if name.startswith(("weasyprint", "tasks.agreement.printing"))]
+
+
 @pytest.mark.parametrize("path", of("models"), ids=str)
 def test_the_rules_know_nothing_of_engine_network_or_pages(path):
     assert known_to(path).isdisjoint({"prefect", "httpx", "fastapi", "starlette", "jinja2", "smtplib", "urllib3"})

@@ -7,14 +7,11 @@ a document is known by its SHA-256 and may be rendered twice. The texts come fro
 import hashlib
 import re
 import unicodedata
-import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from decimal import Decimal
-from functools import cache
 from io import BytesIO
-from threading import Lock
 from typing import Any, Literal
 
 from babel.dates import format_date
@@ -24,9 +21,6 @@ from pyhanko.pdf_utils.embed import EmbeddedFileObject, EmbeddedFileParams, File
 from pyhanko.pdf_utils.generic import pdf_name
 from pyhanko.pdf_utils.incremental_writer import IncrementalPdfFileWriter
 from pypdf import PdfReader
-from weasyprint import HTML
-from weasyprint.text.fonts import FontConfiguration
-from weasyprint.urls import FatalURLFetchingError, URLFetcher, URLFetcherResponse
 
 from models.time.clock import LOCAL_ZONE, local_day
 from tasks.agreement.contract_texts import Language, TextBroken, Texts, current_texts
@@ -45,8 +39,6 @@ _TOGETHER = re.compile(
     r"|\b(?:lit\.|point) (?=[a-z]\b)|\d (?=(?:bis|to|à) \d|Uhr\b)"
 )
 """Citations and numbers that would fall apart at the end of a line."""
-_ONE_AT_A_TIME = Lock()
-"""Neither Pango nor Python's list of muted warnings is made for threads."""
 LINE_WIDTH = 204
 """Points that there are on a line for a signature."""
 LONGEST_NAME = 180
@@ -179,6 +171,8 @@ def render_agreement(data: AgreementData, texts: Texts | None = None) -> bytes:
     Equal data give equal bytes as long as WeasyPrint, Pango and the installed fonts stay the same: keep the bytes that
     were shown, do not count on rendering them again next year.
     """
+    from weasyprint.urls import FatalURLFetchingError
+
     texts = texts or current_texts(data.language)
     words = texts.words
     parts, headings = [], {}
@@ -246,9 +240,10 @@ def sign_off(pdf: bytes, signatures: Sequence[Signature], language: Language, pr
     page itself conforms and the mark, output intent and metadata of *pdf* stay in force, but no validator has
     confirmed the joined file. The heads of the trail also stand in the information, for ``tasks.audit.verification``.
     """
-    pages, title = len(PdfReader(BytesIO(pdf)).pages), _title_of(pdf)
-    stamps = _on_the_lines(pdf, signatures, language)
-    return with_sheet(pdf, *_sheet(pdf, pages, title, signatures, language, proof), stamps)
+    reader = PdfReader(BytesIO(pdf))
+    stamps = _on_the_lines(reader, signatures, language)
+    sheet, information = _sheet(pdf, len(reader.pages), _title_of(reader), signatures, language, proof)
+    return with_sheet(reader, sheet, information, stamps)
 
 
 def sign_off_copy(
@@ -259,7 +254,8 @@ def sign_off_copy(
     It is a stranger's, so that a process apart puts the page behind it; None if that cannot be done without harm to
     the file: it is signed, damaged or takes too much.
     """
-    sheet, information = _sheet(copy, pages, _title_of(original), signatures, language, proof)
+    title = _title_of(PdfReader(BytesIO(original)))
+    sheet, information = _sheet(copy, pages, title, signatures, language, proof)
     try:
         told, joined = ask("tasks.untrusted.pdfs.join", {"information": information}, copy, sheet)
     except (TooCostly, Failed):
@@ -268,9 +264,9 @@ def sign_off_copy(
     return joined if told["joined"] and joined.startswith(copy) else None
 
 
-def _on_the_lines(pdf: bytes, signatures: Sequence[Signature], language: Language) -> dict[int, bytes]:
+def _on_the_lines(reader: PdfReader, signatures: Sequence[Signature], language: Language) -> dict[int, bytes]:
     """By its place, what is laid over each page of our own that has lines to sign on."""
-    reader, words = PdfReader(BytesIO(pdf)), current_texts(language).words["certificate"]
+    words = current_texts(language).words["certificate"]
     lines: dict[int, list[dict[str, Any]]] = {}
     pictures = {}
     for name, place in reader.named_destinations.items():
@@ -301,9 +297,8 @@ def _on_the_lines(pdf: bytes, signatures: Sequence[Signature], language: Languag
     return stamps
 
 
-def _title_of(pdf: bytes) -> str:
-    information = PdfReader(BytesIO(pdf)).metadata
-    return str((information and information.title) or "")
+def _title_of(pdf: PdfReader) -> str:
+    return str((pdf.metadata and pdf.metadata.title) or "")
 
 
 def _sheet(
@@ -429,31 +424,7 @@ def _with_anchors(part: Part) -> tuple[Markup, list[tuple[str, Markup]]]:
     return Markup(re.sub(r"<h2(\s[^>]*)?>(.*?)</h2>", anchored, part.html, flags=re.DOTALL)), found  # noqa: S704
 
 
-class _OnlyGiven(URLFetcher):  # type: ignore[misc]
-    """Reads nothing from network or disk: a document is made of what it was given."""
-
-    def __init__(self, pictures: Mapping[str, bytes]) -> None:
-        super().__init__()
-        self._pictures = pictures
-
-    def fetch(self, url: str, headers: dict[str, str] | None = None) -> URLFetcherResponse:  # noqa: ARG002
-        if url in self._pictures:
-            picture = self._pictures[url]
-            kind = "image/png" if picture.startswith(b"\x89PNG") else "image/svg+xml"
-            return URLFetcherResponse(url, picture, {"Content-Type": kind})
-        msg = f"an agreement fetches nothing, and {url!r} was asked for"
-        raise FatalURLFetchingError(msg)
-
-
 def _pdf(html: str, pictures: Mapping[str, bytes] | None = None, *, tagged: bool) -> bytes:
-    document = HTML(string=html, url_fetcher=_OnlyGiven(pictures or {}))
-    with _ONE_AT_A_TIME, warnings.catch_warnings():
-        warnings.simplefilter("ignore", ResourceWarning)  # WeasyPrint leaves its colour profile to be closed by Python.
-        pdf: bytes = document.write_pdf(pdf_variant="pdf/a-3b", pdf_tags=tagged, font_config=_fonts())
-    return pdf
+    from tasks.agreement.printing import printed  # Takes long to load, and few who load this module ever print.
 
-
-@cache
-def _fonts() -> FontConfiguration:
-    """One for the process: each leaves a quarter of a megabyte behind. Guarded by ``_ONE_AT_A_TIME``."""
-    return FontConfiguration()
+    return printed(html, pictures or {}, tagged=tagged)

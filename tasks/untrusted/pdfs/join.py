@@ -21,13 +21,13 @@ from tasks.untrusted.sandbox import answer
 
 
 def with_sheet(
-    pdf: bytes, sheet: bytes, information: Mapping[str, str], stamps: Mapping[int, bytes] | None = None
+    pdf: PdfReader, sheet: bytes, information: Mapping[str, str], stamps: Mapping[int, bytes] | None = None
 ) -> bytes:
-    """*pdf* with the pages of *sheet* behind its own; the result begins with the very bytes of *pdf*.
+    """*pdf* with the pages of *sheet* behind its own; the result begins with the very bytes from which it is read.
 
     *stamps* are pages by the place, from 0, of those over which they are laid.
     """
-    writer = PdfWriter(BytesIO(pdf), incremental=True)
+    writer = PdfWriter(pdf, incremental=True)
     for page, stamp in (stamps or {}).items():
         writer.pages[page].merge_page(PdfReader(BytesIO(stamp)).pages[0])
     writer.append(BytesIO(sheet), import_outline=False)
@@ -42,7 +42,7 @@ def join(facts: dict[str, Any], files: Sequence[bytes]) -> tuple[dict[str, Any],
     """The first file with the second, a sheet of ours, behind it, unless it is signed or cannot be written on."""
     copy, sheet = files
     try:
-        joined = with_sheet(copy, sheet, facts["information"])
+        joined = with_sheet(PdfReader(BytesIO(copy)), sheet, facts["information"])
         fit = _can_be_sealed(joined) and _shows_all(joined, copy, sheet)
     except (PyPdfError, OSError, *DAMAGED):
         return {"joined": False}, b""
