@@ -155,13 +155,21 @@ def load_flow(entrypoint: str) -> Flow[..., Any]:
 
 
 def register(catalogue: tuple[Deployment, ...] = CATALOGUE) -> None:
-    """Make the server's deployments those of *catalogue*: new, changed and removed ones; safe to repeat."""
+    """Make the server's deployments those of *catalogue*: new, changed and removed ones; safe to repeat.
+
+    What is as it says already is not written again; at most starts that is everything.
+    """
     with get_client(sync_client=True) as prefect:
-        _open_pool(prefect)
+        ask = _asking(prefect)
+        known = _known(ask, catalogue)
+        found = _compared(ask, catalogue, known)
+        if POOL in found:
+            _open_pool(prefect)
         ours = WorkPoolFilter(name=WorkPoolFilterName(any_=[POOL]))
-        known = {deployment.id for deployment in prefect.read_deployments(work_pool_filter=ours)}
-        kept = {_register(prefect, deployment) for deployment in catalogue}
-        for removed in known - kept:
+        there = {deployment.id for deployment in prefect.read_deployments(work_pool_filter=ours)}
+        same = {one.name for one in catalogue if one.name not in found and _lies_here(known[one.name])}
+        kept = {UUID(known[one.name]["id"]) if one.name in same else _register(prefect, one) for one in catalogue}
+        for removed in there - kept:
             prefect.delete_deployment(removed)
 
 
@@ -170,7 +178,7 @@ def put_back(prefect: SyncPrefectClient, catalogue: tuple[Deployment, ...] = CAT
 
     While workers of two versions of the product serve one Prefect, each puts back its own.
     """
-    found = differences(lambda method, path, body: prefect.request(method, path, json=body).json(), catalogue)  # type: ignore[arg-type]
+    found = differences(_asking(prefect), catalogue)
     if POOL in found:
         _open_pool(prefect)
     for deployment in catalogue:
@@ -184,11 +192,23 @@ def differences(ask: Ask, catalogue: tuple[Deployment, ...] = CATALOGUE) -> dict
 
     Where the code lies is each machine's own, and not compared.
     """
+    return _compared(ask, catalogue, _known(ask, catalogue))
+
+
+def _asking(prefect: SyncPrefectClient) -> Ask:
+    return lambda method, path, body: prefect.request(method, path, json=body).json()  # type: ignore[arg-type]
+
+
+def _known(ask: Ask, catalogue: tuple[Deployment, ...]) -> dict[str, dict[str, Any]]:
+    """What Prefect has of *catalogue*, by its name."""
     names = [deployment.name for deployment in catalogue]
     flows = ask("POST", "/flows/filter", {"flows": {"name": {"any_": names}}})
     flow_names = {flow["id"]: flow["name"] for flow in flows}
     listed = ask("POST", "/deployments/filter", {"deployments": {"name": {"any_": names}}})
-    known = {one["name"]: one for one in listed if flow_names.get(one["flow_id"]) == one["name"]}
+    return {one["name"]: one for one in listed if flow_names.get(one["flow_id"]) == one["name"]}
+
+
+def _compared(ask: Ask, catalogue: tuple[Deployment, ...], known: dict[str, dict[str, Any]]) -> dict[str, Difference]:
     found = {POOL: _pool_differs(ask)} | {one.name: _differs(one, known.get(one.name)) for one in catalogue}
     return {name: difference for name, difference in found.items() if difference is not None}
 
@@ -239,6 +259,11 @@ def _written(deployment: Deployment) -> dict[str, Any]:
         "parameter_openapi_schema": _parameters(deployment),
         "schedules": [{"slug": deployment.name, "parameters": {}, **_when(told)}] if told else [],
     }
+
+
+def _lies_here(found: dict[str, Any]) -> bool:
+    """Whether Prefect looks for the code where this machine has it."""
+    return (found["path"], found["pull_steps"]) == (str(ROOT), list(PULL))
 
 
 def _when(schedule: dict[str, Any]) -> dict[str, Any]:

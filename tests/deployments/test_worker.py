@@ -9,7 +9,7 @@ import pytest
 from prefect.client.orchestration import get_client
 
 from deployments import worker as worker_module
-from deployments.catalogue import CATALOGUE, POOL, URGENT, Deployment, Difference, differences, put_back, register
+from deployments.catalogue import CATALOGUE, POOL, PULL, URGENT, Deployment, Difference, differences, put_back, register
 from deployments.worker import Worker
 from tasks.engine.prefect_client import RunState, busy, cancel_run, start_run, states
 from tests.deployments import toy
@@ -352,6 +352,27 @@ def test_the_catalogue_registers_again_without_change_and_removes_what_left_it(p
 
     with get_client(sync_client=True) as client:
         assert [found.name for found in client.read_deployments()] == ["greet"]
+
+
+def test_what_is_as_the_catalogue_says_is_not_written_again_unless_the_code_lies_elsewhere(prefect):
+    def written() -> dict[str, tuple]:
+        listed = prefect.post("/deployments/filter", json={}).json()
+        return {one["name"]: (one["id"], one["updated"], one["path"], one["pull_steps"]) for one in listed}
+
+    register(TOYS)
+    before = written()
+    register(TOYS)
+    assert written() == before
+
+    moved = prefect.get("/deployments/name/greet/greet").json()
+    elsewhere = {"path": "/elsewhere", "pull_steps": [{next(iter(PULL[0])): {"directory": "/elsewhere"}}]}
+    prefect.patch(f"/deployments/{moved['id']}", json=elsewhere).raise_for_status()
+    assert written()["greet"][2:] == ("/elsewhere", elsewhere["pull_steps"])
+    register(TOYS)
+
+    after = written()
+    assert after.pop("greet")[2:] == before.pop("greet")[2:]
+    assert after == before
 
 
 def test_every_real_deployment_can_be_registered_with_an_active_schedule(prefect):
