@@ -15,7 +15,7 @@ from models.decision import Decision, DecisionKind
 from models.link import Link, Purpose
 from models.mail.outbox import Outgoing
 from models.onboarding import Onboarding
-from models.people.login import Account, hash_password
+from models.people.login import Login, hash_password
 from models.people.manners import AddressForm, Language
 from models.people.person import Person, Role
 from models.request import Named, OnboardingRequest
@@ -206,7 +206,7 @@ def operator(email: str = "operator@convent-it.example", *, manager: bool = Fals
     """An operator who is signed in; returns the session token."""
     hashed, at = hash_password(PASSWORD), now()
     with transaction() as session:
-        account = Account(
+        account = Login(
             email=email, password_hash=hashed, name="Olga Otter", is_operator=True, is_manager=manager, created_at=at
         )
         account.digest_at = account.confirmed_at = at

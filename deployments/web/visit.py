@@ -33,7 +33,7 @@ from deployments.web.security import (
 from models.audit import origin
 from models.company_id import NumberInvalid
 from models.errors import N_, NotFound, ProvisionError
-from models.people.login import SESSION_LIFE, Account
+from models.people.login import SESSION_LIFE, Login
 from models.people.mail_address import AddressInvalid
 from models.people.manners import AddressForm, Language
 from models.people.operator import ManagersOnly
@@ -160,7 +160,7 @@ class Visit:
             self.speak_to(visitor)
         request.state.visit = self
 
-    def speak_to(self, person: Person | Account | sessions.Visitor) -> None:
+    def speak_to(self, person: Person | Login | sessions.Visitor) -> None:
         """From here on in this person's language (unless another was chosen), Sie or Du as they like it."""
         self.reader = Reader(self._chosen or person.language, person.address_form)
 

@@ -14,7 +14,7 @@ from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from models.db import Base, Facts, Instant, Key
 from models.link import Link
-from models.people.login import Account
+from models.people.login import Login
 from models.people.manners import AddressForm, Language
 from models.people.person import Person
 from models.settings import settings
@@ -151,7 +151,7 @@ class Outgoing(Base):
         to: Person | None,
         now: datetime,
         *,
-        account: Account | None = None,
+        account: Login | None = None,
         case_id: int | None = None,
         link: Link | None = None,
         document_id: int | None = None,

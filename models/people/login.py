@@ -78,7 +78,7 @@ def _hasher() -> PasswordHasher:
     return PasswordHasher()  # argon2id; parameters of RFC 9106, low-memory profile.
 
 
-class Account(Base):
+class Login(Base):
     """A login: one address, one password."""
 
     __tablename__ = "accounts"
@@ -194,7 +194,7 @@ class SignIn(Base):
     expires_at: Mapped[Instant]
 
     @classmethod
-    def start(cls, session: Session, account: Account, now: datetime) -> str:
+    def start(cls, session: Session, account: Login, now: datetime) -> str:
         """The token for the browser's cookie. What has expired of this account goes."""
         session.execute(delete(cls).where(cls.account_id == account.id, cls.expires_at <= now))
         token = token_urlsafe(32)

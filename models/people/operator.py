@@ -10,7 +10,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from models.errors import N_, ProvisionError
-from models.people.login import Account
+from models.people.login import Login
 from models.people.person import name_parts
 
 
@@ -58,18 +58,18 @@ def operator_name(written: str) -> str:
     return " ".join(parts)
 
 
-def operators(session: Session) -> list[Account]:
+def operators(session: Session) -> list[Login]:
     """Who works as an operator now, in the order of their accounts.
 
     Locked for this transaction (not while only reading), so that acts on operators come one after the other.
     """
-    query = select(Account).where(Account.is_operator).order_by(Account.id)
+    query = select(Login).where(Login.is_operator).order_by(Login.id)
     if not session.info.get("reading"):
         query = query.with_for_update().execution_options(populate_existing=True)
     return list(session.scalars(query))
 
 
-def appoint(session: Session, account: Account, *, manager: bool) -> bool:
+def appoint(session: Session, account: Login, *, manager: bool) -> bool:
     """Make the account an operator or manager; False if it is just that. Raises LastManager."""
     if account.is_operator and account.is_manager == manager:
         return False
@@ -79,7 +79,7 @@ def appoint(session: Session, account: Account, *, manager: bool) -> bool:
     return True
 
 
-def deactivate(session: Session, account: Account, now: datetime) -> bool:
+def deactivate(session: Session, account: Login, now: datetime) -> bool:
     """No operator any more, and signed out at once; False if that is so already. Raises LastManager."""
     if not account.is_operator:
         return False
@@ -91,13 +91,13 @@ def deactivate(session: Session, account: Account, now: datetime) -> bool:
     return True
 
 
-def _require_another_manager(session: Session, account: Account) -> None:
+def _require_another_manager(session: Session, account: Login) -> None:
     if account.is_manager and not any(other.is_manager and other.id != account.id for other in operators(session)):
         raise LastManager(account.email)
 
 
 def set_absence(
-    session: Session, account: Account, first: date | None, last: date | None, deputy_id: int | None, today: date
+    session: Session, account: Login, first: date | None, last: date | None, deputy_id: int | None, today: date
 ) -> None:
     """Absent from the *first* to the *last* day, both included; no days: not absent. The deputy may be none.
 
@@ -111,17 +111,17 @@ def set_absence(
     account.deputy_id = deputy_id if first else None
 
 
-def is_absent(account: Account, day: date) -> bool:
+def is_absent(account: Login, day: date) -> bool:
     return bool(account.absent_from and account.absent_until and account.absent_from <= day <= account.absent_until)
 
 
-def readers(meant: Iterable[Account], everybody: Sequence[Account], day: date) -> list[tuple[Account, list[Account]]]:
+def readers(meant: Iterable[Login], everybody: Sequence[Login], day: date) -> list[tuple[Login, list[Login]]]:
     """Who gets a mail that is *meant* for these operators: they themselves, and the deputies of the absent ones.
 
     Each once, with those whose deputy they are. The deputy of a deputy who is absent as well gets it, too.
     """
     accounts = {operator.id: operator for operator in everybody}
-    represented: dict[int, list[Account]] = {operator.id: [] for operator in meant}
+    represented: dict[int, list[Login]] = {operator.id: [] for operator in meant}
     for absent in [accounts[account_id] for account_id in represented if account_id in accounts]:
         at, seen = absent, {absent.id}
         while is_absent(at, day) and at.deputy_id in accounts and at.deputy_id not in seen:

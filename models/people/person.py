@@ -12,7 +12,7 @@ from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from models.db import Base, Instant, Key
 from models.errors import N_, NotFound, ProvisionError
-from models.people.login import Account, SignInRefused
+from models.people.login import Login, SignInRefused
 from models.people.manners import AddressForm, Language
 from models.people.names import has_letter, split_name
 from models.text import fitting, one_line
@@ -166,14 +166,14 @@ class Person(Base):
         self.account_id = self.invited_at = self.registered_at = None
         self.bounced_at = self.withdrawn_at = self.paused_at = None
 
-    def register(self, session: Session, before: str | None, hashed: str, now: datetime) -> Account:
+    def register(self, session: Session, before: str | None, hashed: str, now: datetime) -> Login:
         """Make or join the account of this address, whose holder has followed a link sent to it.
 
         *before* is the hash that the account had when *hashed* was made of what was typed, or verified by it. Who has
         a password keeps it, and the right one joins; whose password is with a foreign identity provider gets one for
         our pages. Raises SignInRefused if the account has got another password since.
         """
-        account = Account.by_email(session, self.email) or Account(email=self.email, created_at=now)
+        account = Login.by_email(session, self.email) or Login(email=self.email, created_at=now)
         if account.password_hash != before:
             raise SignInRefused
         if before is None:
@@ -184,7 +184,7 @@ class Person(Base):
         self.join(account, now)
         return account
 
-    def join(self, account: Account, now: datetime) -> None:
+    def join(self, account: Login, now: datetime) -> None:
         """Open the firm to the person with this account from now on; nothing changes if one does already."""
         self.account_id = self.account_id or account.id
         self.registered_at = self.registered_at or now
@@ -192,7 +192,7 @@ class Person(Base):
 
 def account_name(session: Session, email: str) -> str | None:
     """Of an operator their own; else the one by which the newest firm knows whoever has this account."""
-    names = select(Person.given_name + " " + Person.family_name).where(Person.account_id == Account.id)
-    newest = names.order_by(Person.id.desc()).limit(1).correlate(Account).scalar_subquery()
-    named = select(func.coalesce(Account.name, func.trim(newest))).where(Account.email == email)
+    names = select(Person.given_name + " " + Person.family_name).where(Person.account_id == Login.id)
+    newest = names.order_by(Person.id.desc()).limit(1).correlate(Login).scalar_subquery()
+    named = select(func.coalesce(Login.name, func.trim(newest))).where(Login.email == email)
     return session.scalars(named).one_or_none()

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from models.audit import HOUSE, Chain, Entry, Head
 from models.onboarding import Onboarding
-from models.people.login import Account
+from models.people.login import Login
 from tasks.audit.faults import Fault, Kind, Verified
 from tasks.audit.reading import AT_ONCE, entries_of, some
 
@@ -57,7 +57,7 @@ class House:
 
 
 def _operators_unlike(session: Session, operators: Mapping[str, tuple[bool, bool]]) -> Iterator[Fault]:
-    query = select(Account).where(Account.is_operator | Account.email.in_(operators))
+    query = select(Login).where(Login.is_operator | Login.email.in_(operators))
     there = {account.email: (account.is_operator, account.is_manager) for account in session.scalars(query)}
     for email in sorted({*operators, *there}):
         is_so, was_so = there.get(email, (False, False)), operators.get(email, (False, False))

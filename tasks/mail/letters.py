@@ -17,7 +17,7 @@ from models.link import Link
 from models.logo import LogoPermission
 from models.mail.outbox import MailKind, Outgoing
 from models.onboarding import Onboarding, StepName
-from models.people.login import Account
+from models.people.login import Login
 from models.people.person import Person, Role
 from models.time.clock import local_day
 from tasks.mail.letterheads import Letterhead, Turn
@@ -342,13 +342,13 @@ def people_silent(
 # ---- accounts and operators; no account: the provider's own address
 
 
-def reset_password(account: Account, to: Person | None, link: Link, at: datetime) -> Outgoing:
+def reset_password(account: Login, to: Person | None, link: Link, at: datetime) -> Outgoing:
     """To an account whose holder has forgotten the password; *to*: who that is at a firm."""
     key = f"reset_password:{account.id}:{link.generation}"
     return Outgoing.draft(MailKind.RESET_PASSWORD, key, to, at, account=account, link=link, **NO_FIRM)
 
 
-def operator_invited(account: Account, link: Link, at: datetime, *, manager: bool, by: str) -> Outgoing:
+def operator_invited(account: Login, link: Link, at: datetime, *, manager: bool, by: str) -> Outgoing:
     """To somebody who works as an operator from now on, or as a manager, with a link to set a password."""
     key = f"operator_invited:{account.id}:{link.generation}"
     facts: Facts = {**NO_FIRM, "manager": manager, "by": by}
@@ -376,7 +376,7 @@ class OpenQuestion(TypedDict):
 
 
 def decisions_wait(
-    account: Account | None, at: datetime, *, questions: Sequence[OpenQuestion], instead_of: Sequence[str]
+    account: Login | None, at: datetime, *, questions: Sequence[OpenQuestion], instead_of: Sequence[str]
 ) -> Outgoing:
     """To an operator, gathered: what waits for a decision.
 
@@ -399,13 +399,13 @@ class Week(TypedDict):
     parties: dict[str, int]
 
 
-def digest(account: Account | None, at: datetime, *, due: datetime, week: Week, instead_of: Sequence[str]) -> Outgoing:
+def digest(account: Login | None, at: datetime, *, due: datetime, week: Week, instead_of: Sequence[str]) -> Outgoing:
     """To an operator, once a week: what waits, what is overdue and what went wrong until the moment it is *due*."""
     key = f"digest:{due:%Y-%m-%d}{_suffix(account)}"
     facts: Facts = {**NO_FIRM, **week, "path": "/board", "instead_of": instead_of}
     return Outgoing.draft(MailKind.DIGEST, key, None, at, account=account, **facts)
 
 
-def _suffix(account: Account | None) -> str:
+def _suffix(account: Login | None) -> str:
     """How the key of a mail ends that goes to each operator."""
     return f":{account.id}" if account else ""

@@ -14,7 +14,7 @@ from models.errors import N_, ProvisionError
 from models.link import Link
 from models.mail.outbox import Outgoing
 from models.onboarding import Onboarding
-from models.people.login import Account
+from models.people.login import Login
 from models.people.operator import operator_name
 from models.people.person import Person, Role
 from models.reminders.cadence import Cadences
@@ -107,7 +107,7 @@ def _signature_judged(session: Session, case: Onboarding, decision: Decision) ->
 
 def _signatory(session: Session, by: str, typed: str) -> str:
     """The name with which an operator signs: that of the account, else the one typed, which the account keeps."""
-    account = Account.by_email(session, by)
+    account = Login.by_email(session, by)
     if account is not None and account.name:
         return account.name
     name = operator_name(typed)

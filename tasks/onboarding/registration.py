@@ -18,7 +18,7 @@ from models.link import Link, LinkUsed, Purpose
 from models.mail.outbox import MailKind, Outgoing
 from models.onboarding import Onboarding, Party, Standing, StepName
 from models.people.client import ClientContact
-from models.people.login import Account, AccountElsewhere, SignIn, hash_password, verify_password
+from models.people.login import AccountElsewhere, Login, SignIn, hash_password, verify_password
 from models.people.mail_address import AddressInvalid, email_address
 from models.people.manners import AddressForm, Language
 from models.people.person import NoLongerInvited, Person, Role
@@ -95,7 +95,7 @@ def invite(session: Session, turns: Sequence[Turn], by: str = "provision") -> No
     joined with that; the link then sets a password for our pages. It takes as many statements for many as for one.
     """
     at = now()
-    elsewhere = Account.kept_elsewhere(session, {turn.person.email for turn in turns})
+    elsewhere = Login.kept_elsewhere(session, {turn.person.email for turn in turns})
     heads = letterheads(session, [turn.case.firm for turn in turns])
     for role, step in STEP_OF.items():
         asked = [turn for turn in turns if turn.person.role is role]
@@ -184,7 +184,7 @@ def _holder(session: Session, link: Link) -> Person:
 
 def _invited(session: Session, link: Link) -> Invited:
     person = _holder(session, link)
-    account = Account.by_email(session, person.email)
+    account = Login.by_email(session, person.email)
     case = Onboarding.of_firm(session, person.firm_id)
     case.require_going()
     return Invited(
@@ -212,7 +212,7 @@ def register(
     """
     with reading() as session:
         invited = _invited(session, Link.open(session, token, purpose, now()))
-        account = Account.by_email(session, invited.person.email)
+        account = Login.by_email(session, invited.person.email)
     before = account.password_hash if account else None
     name = f"{given_name} {family_name}".strip()
     about = (invited.person.email, name, invited.person.name, *invited.firm.known)
@@ -327,12 +327,12 @@ def registered_elsewhere(email: str, external_id: str, given_name: str, family_n
         people = session.scalars(query.order_by(Person.id)).all()
         # Cases before the account, as whoever registers here does.
         cases = {case.firm_id: case for case in Onboarding.of_each(session, [person.firm_id for person in people])}
-        account = Account.by_email(session, address)
-        holder = session.scalars(select(Account.email).where(Account.external_id == external_id)).one_or_none()
+        account = Login.by_email(session, address)
+        holder = session.scalars(select(Login.email).where(Login.external_id == external_id)).one_or_none()
         if holder not in {None, address}:
             raise AccountElsewhere(external_id, address)
         if account is None:
-            account = Account(email=address, created_at=at)
+            account = Login(email=address, created_at=at)
             session.add(account)
         account.external_id, account.confirmed_at = external_id, account.confirmed_at or at
         session.flush()
@@ -399,7 +399,7 @@ def renew_link(link_id: int) -> int:
         if link.purpose in {Purpose.REGISTER, Purpose.ACTIVATE} and person.registered_at is None:
             invite(session, [Turn(case, person)])
         elif link.purpose in {Purpose.REGISTER, Purpose.ACTIVATE}:
-            mail_reset(session, Account.by_email(session, person.email))
+            mail_reset(session, Login.by_email(session, person.email))
         elif link.purpose is Purpose.PROGRESS:
             welcome(session, case, person)
         elif link.purpose is Purpose.AGREEMENT:

@@ -13,7 +13,7 @@ from models.link import Link
 from models.mail.outbox import Outgoing
 from models.onboarding import Onboarding
 from models.people.client import Client, ClientContact
-from models.people.login import Account
+from models.people.login import Login
 from models.people.person import Person, Role
 from models.reminders.cadence import Cadences, Level, Pause, WaitKind
 from models.reminders.reminder import Reminder
@@ -227,7 +227,7 @@ def let_go(session: Session, case: Onboarding, person: Person) -> None:
     """
     at = now()
     session.flush()
-    account = session.get(Account, person.account_id) if person.account_id is not None else None
+    account = session.get(Login, person.account_id) if person.account_id is not None else None
     if account is not None and not account.is_operator and not Person.behind(session, account.id):
         account.sign_out(session)
     for wait in session.scalars(select(Reminder).where(Reminder.person_id == person.id, Reminder.ended_at.is_(None))):

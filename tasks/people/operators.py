@@ -14,7 +14,7 @@ from models.link import Link, Purpose
 from models.mail.outbox import MailKind, Outgoing
 from models.onboarding import Onboarding, Party
 from models.people import operator
-from models.people.login import Account
+from models.people.login import Login
 from models.people.mail_address import writable_address
 from models.people.manners import AddressForm, Language
 from models.people.operator import OperatorAlready, operator_name, operators, readers
@@ -105,7 +105,7 @@ def set_absence(account_id: int, first: date | None, last: date | None, deputy_i
         account = _operator(session, account_id)
         before = f"{account.absent_from} – {account.absent_until}" if account.absent_from else None
         operator.set_absence(session, account, first, last, deputy_id, today())
-        deputy = account.deputy_id and session.get_one(Account, account.deputy_id).email
+        deputy = account.deputy_id and session.get_one(Login, account.deputy_id).email
         facts = {"account": account.email, "from": _day(first), "until": _day(last), "deputy": deputy}
         facts |= {"before": before, "after": f"{first} – {last}" if first else None}
         record(session, HOUSE, now(), "operator.absent" if first else "operator.present", by, **facts)
@@ -115,26 +115,26 @@ def _day(day: date | None) -> str | None:
     return None if day is None else day.isoformat()
 
 
-def _account(session: Session, email: str) -> Account:
+def _account(session: Session, email: str) -> Login:
     """The account of this address, made if there is none."""
     operators(session)  # Acts on operators come one after the other.
     address = writable_address(email)
-    account = Account.by_email(session, address)
+    account = Login.by_email(session, address)
     if account is None:
-        account = Account(email=address, is_operator=False, is_manager=False, created_at=now())
+        account = Login(email=address, is_operator=False, is_manager=False, created_at=now())
         session.add(account)
         session.flush()
     return account
 
 
-def _operator(session: Session, account_id: int) -> Account:
+def _operator(session: Session, account_id: int) -> Login:
     account = next((account for account in operators(session) if account.id == account_id), None)
     if account is None:
         raise NotFound(f"Operator {account_id}")
     return account
 
 
-def _appoint(session: Session, account: Account, by: str, *, manager: bool) -> None:
+def _appoint(session: Session, account: Login, by: str, *, manager: bool) -> None:
     is_new, before = not account.is_operator, account.is_manager
     if operator.appoint(session, account, manager=manager):
         account.digest_at = now() if is_new else account.digest_at
@@ -151,12 +151,12 @@ def _role(*, manager: bool) -> str:
 # ---- mails
 
 
-def _readers(session: Session, meant: Iterable[Account]) -> list[tuple[Account | None, list[str]]]:
+def _readers(session: Session, meant: Iterable[Login]) -> list[tuple[Login | None, list[str]]]:
     """Who gets a mail that is meant for these, and instead of whom: they, and the deputies of those who are absent.
 
     Nobody's account, which stands for the provider's address, if there is none.
     """
-    accounts: list[tuple[Account | None, list[str]]] = [
+    accounts: list[tuple[Login | None, list[str]]] = [
         (account, [absent.email for absent in instead_of])
         for account, instead_of in readers(meant, operators(session), today())
     ]
@@ -177,7 +177,7 @@ def question(decision: Decision, firm: str, why: Why, *, last: bool = False, rem
     )
 
 
-def _gather(session: Session, meant: Iterable[Account], questions: list[OpenQuestion], window: timedelta) -> None:
+def _gather(session: Session, meant: Iterable[Login], questions: list[OpenQuestion], window: timedelta) -> None:
     """Each of these operators is told of these questions in one mail, with all else that comes until it leaves.
 
     It leaves after the *window*; sooner if something in it asks for that, or if nobody would be there then.
@@ -301,7 +301,7 @@ def send_digests() -> int:
     """
     at = now()
     due = digest_moment(at)
-    waits = select(Account.id).where(Account.is_operator, func.coalesce(Account.digest_at, Account.created_at) < due)
+    waits = select(Login.id).where(Login.is_operator, func.coalesce(Login.digest_at, Login.created_at) < due)
     with reading() as session:
         if not session.scalars(waits).first():
             return 0

@@ -13,7 +13,7 @@ from models.firm import Firm, german_postcode
 from models.link import Link, LinkUsed, Purpose
 from models.mail.outbox import MailKind, Outgoing
 from models.onboarding import Onboarding
-from models.people.login import Account, SignIn, SignInRefused, hash_password, verify_password
+from models.people.login import Login, SignIn, SignInRefused, hash_password, verify_password
 from models.people.manners import AddressForm, Language
 from models.people.person import AccessEnded, Person, Role
 from models.reminders.cadence import Cadences
@@ -59,17 +59,17 @@ class Visitor:
 def sign_in(email: str, password: str) -> str:
     """A session token; raises SignInRefused."""
     with reading() as session:
-        candidate = Account.by_email(session, email)
+        candidate = Login.by_email(session, email)
     verified = verify_password(candidate.password_hash if candidate else None, password)
     assert candidate is not None  # Without an account nothing is verified.
     with transaction() as session:
-        account = session.get_one(Account, candidate.id)
+        account = session.get_one(Login, candidate.id)
         token = account.enter(session, verified, now())
         _require_access(session, account)
         return token
 
 
-def _require_access(session: Session, account: Account) -> None:
+def _require_access(session: Session, account: Login) -> None:
     """Operators have it, and whom a firm gives it; raises SignInRefused for former operators, else AccessEnded."""
     if account.is_operator or Person.behind(session, account.id):
         return
@@ -89,7 +89,7 @@ def signed_in(token: str) -> Visitor | None:
         browser = SignIn.find(session, token, now())
         if browser is None:
             return None
-        account = session.get_one(Account, browser.account_id)
+        account = session.get_one(Login, browser.account_id)
         rows = session.execute(
             select(Person, Firm, Onboarding.id)
             .join(Firm, Firm.id == Person.firm_id)
@@ -124,7 +124,7 @@ def signed_in(token: str) -> Visitor | None:
         )
 
 
-def holder(token: str) -> Person | Account | None:
+def holder(token: str) -> Person | Login | None:
     """Whom a mail brought a link with this token, whatever has become of link and person since."""
     with reading() as session:
         link = Link.sent(session, token)
@@ -132,11 +132,11 @@ def holder(token: str) -> Person | Account | None:
             return None
         if link.person_id is not None:
             return session.get_one(Person, link.person_id)
-        account = session.get_one(Account, link.account_id)
+        account = session.get_one(Login, link.account_id)
         return _manners(account, Person.behind(session, account.id))
 
 
-def _manners(account: Account, people: Sequence[Person]) -> Person | Account:
+def _manners(account: Login, people: Sequence[Person]) -> Person | Login:
     """By whose choice the holder of an account, who is these people, is spoken to."""
     return account if account.is_operator or not people else people[0]
 
@@ -195,7 +195,7 @@ def set_manners(account_id: int, manners: Manners) -> None:
     """Write to the holder of this account so from now on, at whichever firm."""
     with transaction() as session:
         people = _people_of(session, account_id)
-        account = session.get_one(Account, account_id)
+        account = session.get_one(Login, account_id)
         account.language, account.address_form = manners.language, manners.address_form
         with_access = [person for person in people if person.withdrawn_at is None and person.paused_at is None]
         before = {person.id: told(person) for person in people}
@@ -230,7 +230,7 @@ def ask_for_reset(email: str) -> None:
     Anybody can ask: so a link that was sent before stays good, and the last one of a day is good for a day.
     """
     with transaction() as session:
-        account, at = Account.by_email(session, email), now()
+        account, at = Login.by_email(session, email), now()
         if account is None or not (account.is_operator or Person.behind(session, account.id)):
             return
         mine = Outgoing.kind == MailKind.RESET_PASSWORD, Outgoing.to_address == account.email
@@ -239,7 +239,7 @@ def ask_for_reset(email: str) -> None:
             mail_reset(session, account, lasts=DAY if len(times) + 1 == MOST_RESETS_A_DAY else None)
 
 
-def mail_reset(session: Session, account: Account | None, lasts: timedelta | None = None) -> None:
+def mail_reset(session: Session, account: Login | None, lasts: timedelta | None = None) -> None:
     if account is None:
         return
     at = now()
@@ -253,13 +253,13 @@ def mail_reset(session: Session, account: Account | None, lasts: timedelta | Non
 def reset_opened(token: str) -> str:
     """The address whose password the link sets."""
     with reading() as session:
-        return session.get_one(Account, Link.open(session, token, Purpose.RESET_PASSWORD, now()).account_id).email
+        return session.get_one(Login, Link.open(session, token, Purpose.RESET_PASSWORD, now()).account_id).email
 
 
 def reset_password(token: str, password: str) -> str:
     """Set the password; every session ends, a new one begins. Returns its token."""
     with reading() as session:
-        holder = session.get_one(Account, Link.open(session, token, Purpose.RESET_PASSWORD, now()).account_id)
+        holder = session.get_one(Login, Link.open(session, token, Purpose.RESET_PASSWORD, now()).account_id)
         about = _known_of(session, holder)
     hashed = hash_password(password, holder.email, *about)
     with transaction() as session:
@@ -269,7 +269,7 @@ def reset_password(token: str, password: str) -> str:
         session.refresh(link)
         if link.used_at is not None:  # Sent twice: the other one was faster.
             raise LinkUsed
-        account = session.get_one(Account, link.account_id)
+        account = session.get_one(Login, link.account_id)
         _require_access(session, account)
         account.keep_password(session, hashed)
         account.confirmed_at = account.confirmed_at or at
@@ -278,7 +278,7 @@ def reset_password(token: str, password: str) -> str:
         return SignIn.start(session, account, at)
 
 
-def _known_of(session: Session, account: Account) -> list[str]:
+def _known_of(session: Session, account: Login) -> list[str]:
     """What others know of the holder of this account: their names, and those and the places of their firms."""
     query = select(Person, Firm).join(Firm, Firm.id == Person.firm_id).where(Person.account_id == account.id)
     return [

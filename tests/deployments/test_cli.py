@@ -14,7 +14,7 @@ from deployments.processes import Process, Record
 from models.audit import Entry
 from models.db import Base, engine, reading, transaction
 from models.link import Purpose
-from models.people.login import Account
+from models.people.login import Login
 from models.queries.board import as_json, board
 from models.queries.casefile import case_detail
 from models.settings import settings
@@ -179,7 +179,7 @@ def test_somebody_who_has_an_account_becomes_an_operator_with_the_same_account()
     noted = run("operator", "erika@freitag.example", "--manager")[1]
 
     with reading() as session:
-        account = Account.by_email(session, "erika@freitag.example")
+        account = Login.by_email(session, "erika@freitag.example")
     assert "erika@freitag.example is a manager" in noted
     assert account.is_operator
     assert account.is_manager

@@ -9,7 +9,7 @@ from sqlalchemy import select
 from models.db import transaction
 from models.firm import Firm
 from models.link import Link, Purpose
-from models.people.login import Account
+from models.people.login import Login
 from models.time.clock import now
 from tasks.people import sessions
 from tests import factories
@@ -39,7 +39,7 @@ def filled(case_id):
     link = factories.read_all()
     factories.code(link)
     with transaction() as session:
-        erika = session.scalars(select(Account).where(Account.email == ERIKA)).one()
+        erika = session.scalars(select(Login).where(Login.email == ERIKA)).one()
         reset = Link.to(session, Purpose.RESET_PASSWORD, now(), account=erika.id).token
         session.get_one(Firm, firm_id).offered_numbers = [861273, 861274]
     later = factories.opened("test:2", organiser={"name": "Paula Berg", "email": PAULA})

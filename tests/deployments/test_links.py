@@ -8,7 +8,7 @@ from sqlalchemy import select
 from models.db import reading, transaction
 from models.link import PATHS, Link, Purpose, later_token
 from models.onboarding import Onboarding
-from models.people.login import Account
+from models.people.login import Login
 from models.people.manners import AddressForm, Language
 from models.people.person import Person, Role
 from models.time.clock import now
@@ -79,7 +79,7 @@ def test_a_link_speaks_as_its_holder_likes_it_whatever_has_become_of_it(person, 
 
     for manners in MANNERS:
         with transaction() as session:
-            for one in (session.get_one(Person, person), session.scalars(select(Account)).one()):
+            for one in (session.get_one(Person, person), session.scalars(select(Login)).one()):
                 one.language, one.address_form = manners.language, manners.form
         for path in paths:
             browser = Browser(**{"accept-language": OTHER[manners.language]})

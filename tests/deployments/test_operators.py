@@ -10,7 +10,7 @@ from models.audit import HOUSE, newest
 from models.db import reading, transaction
 from models.decision import Decision
 from models.inbox import MOST_ATTEMPTS, Incoming
-from models.people.login import Account
+from models.people.login import Login
 from models.time.clock import now
 from tasks.people import operators as tasks
 from tasks.people import sessions
@@ -36,7 +36,7 @@ def bea():
 
 def account(email):
     with reading() as session:
-        return Account.by_email(session, email)
+        return Login.by_email(session, email)
 
 
 def test_only_managers_change_operators(ada, bea):
@@ -129,7 +129,7 @@ def test_acts_of_the_command_line_are_shown_as_well(ada):
 
 def test_an_operator_says_what_they_are_called_and_a_manager_may_for_others(ada, bea):
     with reading() as session:
-        numbers = {one.email: one.id for one in session.scalars(select(Account))}
+        numbers = {one.email: one.id for one in session.scalars(select(Login))}
 
     assert bea.send(PAGE, f"{PAGE}/name", own_name="Bea Berg").headers["location"] == f"{PAGE}?said=named"
     assert bea.send(PAGE, f"{PAGE}/name", own_name="X Y", called=numbers[ADA]).status_code == 403
@@ -145,7 +145,7 @@ def test_an_operator_says_what_they_are_called_and_a_manager_may_for_others(ada,
 def test_who_has_no_name_is_asked_for_it_where_they_countersign(ada):
     factories.signed()
     with transaction() as session:
-        Account.by_email(session, ADA).name = None
+        Login.by_email(session, ADA).name = None
         (question,) = Decision.pending(session)
 
     page, answer = "/board/cases/1", f"/board/decisions/{question.id}"

@@ -12,7 +12,7 @@ from models.db import Base, engine
 from models.firm import Firm
 from models.mail.outbox import Outgoing
 from models.migrate import config, upgrade
-from models.people.login import Account, SignIn
+from models.people.login import Login, SignIn
 from models.settings import settings
 from tasks.mail.compose import write
 from tests import postgres
@@ -130,7 +130,7 @@ def test_firms_from_before_can_be_searched_for_and_operators_from_before_are_man
     with Session(engine(nothing)) as session:
         migrated = session.get_one(Firm, 1).search
         assert migrated == Firm(name="Müller & Söhne", business="O’Neill").search
-        assert session.scalars(select(Account.is_manager).order_by(Account.id)).all() == [True, False]
+        assert session.scalars(select(Login.is_manager).order_by(Login.id)).all() == [True, False]
         session.add(SignIn(account_id=99, token_sha256="y", expires_at=datetime(2026, 1, 1, tzinfo=UTC)))
         with pytest.raises(IntegrityError):
             session.flush()
@@ -150,9 +150,9 @@ def test_addresses_from_before_come_into_the_form_in_which_they_are_looked_for(n
     upgrade()
 
     with Session(engine(nothing)) as session:
-        assert Account.by_email(session, "info@xn--mller-kva.example").id == 0
-        assert Account.by_email(session, "info@müller.example").id == 0
-        assert session.get_one(Account, 1).email == "a@xn--mller-kva.example"  # Somebody else has the other form.
+        assert Login.by_email(session, "info@xn--mller-kva.example").id == 0
+        assert Login.by_email(session, "info@müller.example").id == 0
+        assert session.get_one(Login, 1).email == "a@xn--mller-kva.example"  # Somebody else has the other form.
 
 
 def test_mails_about_one_overdue_decision_say_the_same_as_those_about_several(nothing):

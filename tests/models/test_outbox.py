@@ -6,7 +6,7 @@ from sqlalchemy import select
 from models.db import reading, transaction
 from models.inbox import MOST_ATTEMPTS, Incoming
 from models.mail.outbox import MailKind, Outgoing
-from models.people.login import Account
+from models.people.login import Login
 from models.people.manners import AddressForm, Language
 from models.people.person import Person
 from tests.factories import at_once, opened
@@ -49,7 +49,7 @@ def test_message_ids_differ_stay_and_cannot_be_guessed():
 
 def test_mail_without_a_person_goes_to_the_provider_or_to_an_account_in_its_language():
     post("a")
-    post("b", account=Account(email="x@freitag.example", language=Language.FRENCH, address_form=AddressForm.SIE))
+    post("b", account=Login(email="x@freitag.example", language=Language.FRENCH, address_form=AddressForm.SIE))
 
     to = [(mail.to_name, mail.to_address, mail.language) for mail in mails()]
     assert to == [("Convent IT", "service@convent-it.example", "de"), ("", "x@freitag.example", "fr")]

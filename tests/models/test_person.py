@@ -6,7 +6,7 @@ from sqlalchemy.exc import IntegrityError
 
 from models.db import reading, transaction
 from models.people import login
-from models.people.login import Account, SignIn, SignInRefused, _hasher, hash_password, verify_password
+from models.people.login import Login, SignIn, SignInRefused, _hasher, hash_password, verify_password
 from models.people.mail_address import AddressInvalid, email_address
 from models.people.person import Person, Role
 from models.time.clock import now
@@ -22,12 +22,12 @@ LEO = "leo@freitag.example"
 def account():
     hashed = hash_password(PASSWORD)
     with transaction() as session:
-        session.add(Account(email=LEO, password_hash=hashed, is_operator=True, created_at=now()))
+        session.add(Login(email=LEO, password_hash=hashed, is_operator=True, created_at=now()))
 
 
 def test_passwords_are_kept_as_argon2id_only(account):
     with reading() as session:
-        kept = session.scalars(select(Account.password_hash)).one()
+        kept = session.scalars(select(Login.password_hash)).one()
 
     assert kept.startswith("$argon2id$")
     assert PASSWORD not in kept
@@ -67,7 +67,7 @@ def test_an_unknown_address_costs_as_much_as_a_wrong_password(account, monkeypat
 
 def test_an_account_kept_elsewhere_has_no_password_to_sign_in_with():
     with transaction() as session:
-        session.add(Account(email=LEO, external_id="idp|1", created_at=now()))
+        session.add(Login(email=LEO, external_id="idp|1", created_at=now()))
 
     with pytest.raises(SignInRefused):
         sign_in(LEO, PASSWORD)
@@ -77,7 +77,7 @@ def test_a_new_password_ends_every_session_and_a_session_ends_by_itself(account,
     token, hashed = sign_in(LEO, PASSWORD), hash_password("sieben rote Vögel singen")
     with transaction() as session:
         assert SignIn.find(session, token, now())
-        Account.by_email(session, LEO).keep_password(session, hashed)
+        Login.by_email(session, LEO).keep_password(session, hashed)
     with reading() as session:
         assert SignIn.find(session, token, now()) is None
 
@@ -100,7 +100,7 @@ def test_who_has_an_account_joins_with_its_password_only(account):
 
     assert joined(PASSWORD)
     with reading() as session:
-        assert session.scalar(select(func.count()).select_from(Account)) == 1
+        assert session.scalar(select(func.count()).select_from(Login)) == 1
         assert session.scalar(select(func.count()).select_from(SignIn)) == 0
 
 
@@ -110,7 +110,7 @@ def test_a_password_that_was_changed_while_it_was_verified_opens_nothing(account
     def changed(known, password):
         verified, other = verify(known, password), hash_password("sieben rote Vögel singen")
         with transaction() as session:
-            Account.by_email(session, LEO).keep_password(session, other)
+            Login.by_email(session, LEO).keep_password(session, other)
         return verified
 
     monkeypatch.setattr(sessions, "verify_password", changed)
@@ -124,7 +124,7 @@ def test_a_password_that_was_changed_while_it_was_verified_opens_nothing(account
 def joined(password):
     firm_id = firm_of(opened("test:join"))
     with reading() as session:
-        before = Account.by_email(session, LEO).password_hash
+        before = Login.by_email(session, LEO).password_hash
     hashed = verify_password(before, password)
     with transaction() as session:
         one = Person(firm_id=firm_id, role=Role.CASEWORKER, email=LEO, family_name="Muster", added_at=now())
@@ -178,7 +178,7 @@ def test_an_address_is_kept_in_one_form(written, kept):
 
 def test_an_account_is_found_however_the_domain_is_written(account):
     with transaction() as session:
-        session.scalars(select(Account)).one().email = "info@müller.example"
+        session.scalars(select(Login)).one().email = "info@müller.example"
 
     assert sign_in("INFO@xn--mller-kva.example", PASSWORD)
     assert sign_in("info@müller.example", PASSWORD)

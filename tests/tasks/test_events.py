@@ -5,7 +5,7 @@ from models.db import reading, transaction
 from models.decision import Decision
 from models.inbox import MOST_ATTEMPTS, Incoming
 from models.onboarding import Onboarding, StepName
-from models.people.login import Account
+from models.people.login import Login
 from models.time.clock import now
 from tasks.intake import events
 from tasks.intake.events import handle, handle_again, handle_events
@@ -134,7 +134,7 @@ def test_an_account_made_elsewhere_moves_the_case_once():
     assert case(case_id).is_done(StepName.ORGANISER)
     assert agreement(case_id).data["organiser_name"] == "Erika Müster"
     with reading() as session:
-        account = session.scalars(select(Account)).one()
+        account = session.scalars(select(Login)).one()
     assert (account.external_id, account.password_hash) == ("idp|5", None)
 
 

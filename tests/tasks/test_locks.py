@@ -15,7 +15,7 @@ from models.errors import ProvisionError
 from models.link import Link, Purpose, later_token
 from models.mail.outbox import Outgoing
 from models.onboarding import Onboarding, StepName
-from models.people.login import Account
+from models.people.login import Login
 from models.people.person import Person, Role
 from models.reminders.cadence import Follow, Level, WaitKind
 from models.reminders.reminder import Reminder
@@ -54,7 +54,7 @@ def fresh() -> SimpleNamespace:
         organiser = Person.organiser(session, factories.firm_of(case_id))
         link = session.scalars(select(Link).where(Link.person_id == organiser.id)).one()
         (question,) = Decision.pending(session, case_id)
-        account = Account(email=email, external_id=f"idp-{number}", created_at=now())
+        account = Login(email=email, external_id=f"idp-{number}", created_at=now())
         session.add(account)
         session.execute(update(Reminder).where(Reminder.onboarding_id == case_id).values(due_at=now()))
         session.flush()

@@ -4,7 +4,7 @@ from sqlalchemy import select
 from models.db import reading, transaction
 from models.link import LinkUsed, Purpose
 from models.mail.outbox import Outgoing
-from models.people.login import Account
+from models.people.login import Login
 from models.people.person import AccessEnded, Person, Role
 from models.request import Named
 from tasks.onboarding import registration
@@ -54,7 +54,7 @@ def test_who_loses_access_is_out_of_every_session_at_once_and_comes_in_by_no_doo
     session_token = sessions.sign_in(JAN, PASSWORD)
     sessions.ask_for_reset(JAN)
     with reading() as session:
-        account = Account.by_email(session, JAN)
+        account = Login.by_email(session, JAN)
     link = token(JAN, Purpose.REGISTER)
 
     change(person(JAN).id, ERIKA)
@@ -135,7 +135,7 @@ def test_access_to_another_firm_goes_on_in_the_same_session(jan):
     other = opened("test:2", organiser={"name": "Jan Klein", "email": JAN})
     with transaction() as session:
         organiser = Person.organiser(session, firm_of(other))
-        organiser.join(Account.by_email(session, JAN), organiser.added_at)
+        organiser.join(Login.by_email(session, JAN), organiser.added_at)
     session_token = sessions.sign_in(JAN, PASSWORD)
 
     withdraw(person(JAN).id, ERIKA)
@@ -147,7 +147,7 @@ def test_access_to_another_firm_goes_on_in_the_same_session(jan):
 
 def test_an_operator_who_is_a_caseworker_as_well_stays_an_operator(jan):
     with transaction() as session:
-        Account.by_email(session, JAN).is_operator = True
+        Login.by_email(session, JAN).is_operator = True
     session_token = sessions.sign_in(JAN, PASSWORD)
 
     withdraw(person(JAN).id, operator() and "operator@convent-it.example")

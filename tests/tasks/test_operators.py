@@ -9,7 +9,7 @@ from models.audit import HOUSE, Entry, first_broken, trail
 from models.db import reading, transaction
 from models.decision import Decision, DecisionKind
 from models.mail.outbox import Outgoing
-from models.people.login import Account, hash_password
+from models.people.login import Login, hash_password
 from models.people.manners import AddressForm, Language
 from models.people.operator import AbsenceInvalid, DeputyUnfit, LastManager, OperatorAlready
 from models.people.passwords import PasswordNamesYou
@@ -31,7 +31,7 @@ ADA, BEA, CEM = (f"{name}@convent-it.example" for name in ("ada", "bea", "cem"))
 
 def account(email):
     with reading() as session:
-        return Account.by_email(session, email)
+        return Login.by_email(session, email)
 
 
 def acts():
@@ -380,7 +380,7 @@ def test_whoever_is_invited_in_a_language_is_written_to_and_works_in_it():
     assert (account(BEA).language, account(CEM).language) == ("en", "fr")
     hashed = hash_password(factories.PASSWORD)
     with transaction() as session:
-        Account.by_email(session, CEM).keep_password(session, hashed)
+        Login.by_email(session, CEM).keep_password(session, hashed)
     assert sessions.signed_in(sessions.sign_in(CEM, factories.PASSWORD)).language == "fr"
 
 

@@ -13,7 +13,7 @@ from models.decision import Decision, DecisionKind
 from models.link import Purpose, later_token
 from models.mail.outbox import MailKind, Outgoing
 from models.onboarding import Onboarding, StepName
-from models.people.login import Account
+from models.people.login import Login
 from models.people.person import Person, Role
 from models.reminders.cadence import Level, Pause
 from models.reminders.reminder import Reminder
@@ -438,7 +438,7 @@ def test_who_is_no_operator_any_more_gets_no_mail_about_questions(leaving):
     factories.advance(factories.opened(preferred_number="861272"))
     operators.tell_new.fn()
     with reading() as session:
-        account = Account.by_email(session, OPERATOR)
+        account = Login.by_email(session, OPERATOR)
 
     operators.deactivate(account.id, "chef@convent-it.example")
 

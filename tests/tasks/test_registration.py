@@ -10,7 +10,7 @@ from models.decision import Decision
 from models.link import Link, LinkExpired, LinkReplaced, LinkUsed, Purpose
 from models.mail.outbox import Outgoing
 from models.onboarding import AgreementFirst, StepName
-from models.people.login import Account, SignInRefused
+from models.people.login import Login, SignInRefused
 from models.people.manners import AddressForm, Language
 from models.people.passwords import PasswordNamesYou, PasswordTooShort
 from models.people.person import NameMissing, Person, Role
@@ -207,7 +207,7 @@ def test_one_human_being_in_two_roles_has_one_account():
     visitor = sessions.signed_in(registration.register(link, Purpose.ACTIVATE, PASSWORD, **MANNERS)[0])
 
     assert {member.role for member in visitor.memberships} == {Role.CLIENT, Role.CASEWORKER}
-    assert counted(Account) == 2
+    assert counted(Login) == 2
     advance(case_id)
     assert standing(case_id)["clients"] == "done"
 

@@ -12,7 +12,7 @@ from models.decision import Decision
 from models.firm import LineOfBusiness
 from models.link import Purpose
 from models.mail.outbox import Outgoing
-from models.people.login import Account
+from models.people.login import Login
 from models.people.manners import AddressForm, Language
 from models.people.operator import OperatorNameMissing
 from models.people.person import Person, Role
@@ -56,7 +56,7 @@ def question(case_id):
 
 def named(email):
     with reading() as session:
-        return session.scalars(select(Account.name).where(Account.email == email)).one()
+        return session.scalars(select(Login.name).where(Login.email == email)).one()
 
 
 def uploaded():
@@ -172,7 +172,7 @@ def test_the_trail_tells_what_an_address_was_and_is():
 def test_the_trail_tells_what_reachability_and_cadences_were_and_are():
     case_id = with_organiser()
     with reading() as session:
-        account = session.scalars(select(Account.id).where(Account.email == ERIKA)).one()
+        account = session.scalars(select(Login.id).where(Login.email == ERIKA)).one()
     hours = Hours.parse("Mo 8-12")
     sessions.set_manners(
         account, sessions.Manners(hours, "Europe/Berlin", Land.BAVARIA, "", Language.FRENCH, AddressForm.SIE)

@@ -19,7 +19,7 @@ from models.document import Document
 from models.firm import Firm, LineOfBusiness
 from models.link import Purpose
 from models.onboarding import Onboarding
-from models.people.login import Account
+from models.people.login import Login
 from models.people.person import Person, Role
 from models.reminders.reminder import Reminder
 from models.request import Named
@@ -464,7 +464,7 @@ def test_an_act_on_operators_forged_in_chain_0_is_found_by_any_sealed_agreement(
 
 
 def test_whoever_makes_themselves_an_operator_is_found(world):
-    change(Account, Account.email == "olga@ott.example", is_operator=True, is_manager=True)
+    change(Login, Login.email == "olga@ott.example", is_operator=True, is_manager=True)
 
     assert faults() == {(HOUSE, Kind.ROW)}
     assert "whether olga@ott.example is a manager: the database says yes, the trail no." in told()[1]
