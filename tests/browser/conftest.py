@@ -30,9 +30,7 @@ from playwright.sync_api import (
     expect,
     sync_playwright,
 )
-from playwright.sync_api import (
-    TimeoutError as Late,
-)
+from playwright.sync_api import TimeoutError as Late
 
 from deployments.catcher import CaughtMail, mail_files, read_mail
 from deployments.rehearsal import send_event
@@ -354,12 +352,24 @@ def choose(page: Page, label: str, value: str) -> None:
 
     def opened() -> bool:
         field(page, label).locator(".p-select-button__control").press("ArrowDown")
-        with suppress(Late):
-            option.wait_for(timeout=500)
-        return option.is_visible()
+        page.wait_for_timeout(200)
+        return option.count() > 0
 
     until(page, f"the options of {label}", opened)  # While the form is still being drawn it hears no keys.
     option.click()
+
+
+def open_form(page: Page, live: Running, run: str) -> None:
+    """The form of a question in the Prefect UI. Its run is paused a moment before Prefect knows the form."""
+
+    def opened() -> bool:
+        page.goto(f"{live.at.prefect}/runs/flow-run/{run}")
+        page.get_by_role("button", name="Resume").click()
+        with suppress(Late):
+            field(page, "Entscheidung").wait_for(timeout=5_000)
+        return field(page, "Entscheidung").is_visible()
+
+    until(page, "the form of a question", opened)
 
 
 def set_password(page: Page, link: str) -> None:

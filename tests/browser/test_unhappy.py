@@ -13,6 +13,7 @@ from tests.browser.conftest import (
     choose,
     fill,
     first_run,
+    open_form,
     read_all,
     register,
     runs,
@@ -34,8 +35,7 @@ def scan() -> bytes:
 
 def resume(page: Page, live: Running, run: str, **answers: str):
     """Answer a question in the Prefect UI."""
-    page.goto(f"{live.at.prefect}/runs/flow-run/{run}")
-    page.get_by_role("button", name="Resume").click()
+    open_form(page, live, run)
     choose(page, "Entscheidung", answers.pop("Entscheidung"))
     for label, said in answers.items():
         fill(page, label, said)

@@ -11,6 +11,7 @@ from tests.browser.conftest import (
     choose,
     fill,
     first_run,
+    open_form,
     register,
     runs,
     sign,
@@ -65,8 +66,7 @@ def see_steps(page: Page, live: Running):
 
 
 def grant(page: Page, live: Running, question: str):
-    page.goto(f"{live.at.prefect}/runs/flow-run/{question}")
-    page.get_by_role("button", name="Resume").click()
+    open_form(page, live, question)
     choose(page, "Entscheidung", "grant")
     page.get_by_role("button", name="Submit").click()
 
