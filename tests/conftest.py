@@ -35,10 +35,11 @@ from models.migrate import register_tables
 from models.people import login
 from models.settings import settings
 from tasks.agreement import finalize, lifecycle
-from tasks.agreement.rendering import AgreementData, Proof, Signature, render_agreement, sign_off
+from tasks.agreement.rendering import AgreementData, Proof, Signature, sign_off
 from tasks.agreement.seal import seal
 from tasks.untrusted import sandbox
 from tests import forks, locks, postgres, remembered
+from tests.agreements import short
 from tests.remembered import as_setting
 
 register_tables()
@@ -256,7 +257,7 @@ def case_first(product: str):
 
 @cache
 def _written(data: AgreementData) -> bytes:
-    return render_agreement(data)
+    return short(data)
 
 
 @cache
@@ -271,7 +272,7 @@ def _signed_off(pdf: bytes, language: str) -> bytes:
 
 @pytest.fixture(autouse=True)
 def quick(request: pytest.FixtureRequest, product: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    """Tests of models and tasks share real agreements that differ in the number only, and what their factories made of
+    """Tests of models and tasks share short agreements that differ in the number only, and what their factories made of
     an empty database before; passwords are hashed cheaply.
     """
     if Path(request.fspath).parent in TWICE:

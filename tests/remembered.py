@@ -8,7 +8,7 @@ import os
 import sqlite3
 from collections.abc import Callable
 from contextlib import closing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from functools import wraps
 from math import ceil
@@ -51,6 +51,7 @@ class Beginning:
     address: str
     data: Path
     patch: pytest.MonkeyPatch
+    patched: str = ""
     touched: bool = False
     was: tuple = field(init=False)
 
@@ -83,6 +84,12 @@ def begin(beginning: Beginning | None) -> None:
     _beginning = beginning
 
 
+def patched(what: str) -> None:
+    """Whatever is patched by now belongs to the beginning, and is the same wherever it is called *what*."""
+    if _beginning is not None:
+        begin(replace(_beginning, patched=what))
+
+
 def remembered(make: Callable) -> Callable:
     """A factory that acts once for all tests that begin with it."""
 
@@ -95,9 +102,10 @@ def remembered(make: Callable) -> Callable:
         environment = {key: value for key, value in os.environ.items() if key.startswith("PROVISION_")}
         key = (
             beginning.kind,
+            beginning.patched,
             make.__name__,
             how,
-            *sorted(environment.items() - {(one, environment[one]) for one in OWN}),
+            *sorted(item for item in environment.items() if item[0] not in OWN),
         )
         if key in _kept:
             _bring_back(beginning, _kept[key])

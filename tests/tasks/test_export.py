@@ -11,6 +11,7 @@ from models.audit import trail
 from models.db import reading, transaction
 from models.document import Document
 from tasks.agreement import export, finalize, rendering
+from tests import remembered
 from tests.factories import agreement, countersigned, with_organiser
 
 
@@ -18,6 +19,7 @@ from tests.factories import agreement, countersigned, with_organiser
 def with_certificate(monkeypatch, quick):
     """Certificate pages are made for each case; only the seal is left out, which costs time."""
     monkeypatch.setattr(finalize, "sign_off", rendering.sign_off)
+    remembered.patched("with certificate")
 
 
 def test_every_signed_agreement_is_written_with_its_trail(tmp_path):

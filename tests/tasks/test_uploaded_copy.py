@@ -16,7 +16,7 @@ from pypdf import PdfWriter
 
 from models.document import Doubt
 from models.settings import settings
-from tasks.agreement import rendering, uploaded_copy
+from tasks.agreement import uploaded_copy
 from tasks.agreement.uploaded_copy import (
     FileDamaged,
     FileLaunches,
@@ -40,6 +40,7 @@ from tasks.agreement.uploaded_copy import (
 from tasks.untrusted import sandbox
 from tasks.untrusted.pdfs.forbidden import Forbidden
 from tasks.untrusted.pdfs.reader import Reader
+from tests.agreements import short
 from tests.memory import peak_memory
 from tests.pdfs import flate, locked, pdf, stream, updated
 from tests.signing import ISSUER, digitally_signed, scanned, trust_roots
@@ -56,12 +57,7 @@ PAGES = 4
 
 @cache
 def original(language="de", line_of_business="law") -> bytes:
-    """An agreement with one annex and no terms, which is read in a third of the time."""
-    facts = data(language, line_of_business)
-    cover, *_, annex = rendering.agreement_parts(facts)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(rendering, "agreement_parts", lambda *_: [cover, annex])
-        return rendering.render_agreement(facts)
+    return short(data(language, line_of_business))
 
 
 @pytest.fixture

@@ -36,6 +36,7 @@ from tasks.logos import publish
 from tasks.onboarding import corrections, decision_effects, firm_page, invitations, registration, stopping
 from tasks.people import addresses, membership, operators
 from tasks.untrusted.sandbox import TooCostly
+from tests import remembered
 from tests.factories import (
     FROM,
     advance,
@@ -72,6 +73,7 @@ def sealed(monkeypatch, quick):
     """Final documents tell of their own trail, and bear a seal."""
     monkeypatch.setattr(finalize, "sign_off", rendering.sign_off)
     monkeypatch.setattr(finalize, "seal", seals.seal)
+    remembered.patched("sealed")
 
 
 @pytest.fixture
