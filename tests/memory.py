@@ -26,14 +26,18 @@ def peak_memory() -> Iterator[Callable[[], int]]:
     class Watched(sandbox.subprocess.Popen):
         def __init__(self, *given: Any, **options: Any) -> None:
             super().__init__(*given, **options)
+            look(self.pid)  # It may have ended before it is looked at again.
             started.append(self.pid)
+
+    def look(pid: int) -> None:
+        with suppress(FileNotFoundError, ProcessLookupError, StopIteration):
+            lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+            most[pid] = next(int(line.split()[1]) for line in lines if line.startswith("VmHWM")) * 1024
 
     def watch() -> None:
         while not end.wait(EVERY_SECONDS):
             for pid in started:
-                with suppress(FileNotFoundError, ProcessLookupError, StopIteration):
-                    lines = Path(f"/proc/{pid}/status").read_text().splitlines()
-                    most[pid] = next(int(line.split()[1]) for line in lines if line.startswith("VmHWM")) * 1024
+                look(pid)
             started[:] = [pid for pid in started if Path(f"/proc/{pid}").exists()]
 
     watcher = threading.Thread(target=watch, daemon=True)
