@@ -3,6 +3,7 @@ import json
 import stat
 import tracemalloc
 from hashlib import sha256
+from statistics import median
 
 import pytest
 
@@ -126,4 +127,5 @@ def test_memory_does_not_grow_with_the_number_of_agreements(tmp_path):
     tracemalloc.stop()
 
     assert len(peaks) == 41
-    assert max(peaks[21:]) < 1.2 * max(peaks[1:21])
+    # What the process does besides shows in one or the other of them only.
+    assert median(peaks[21:]) < 1.2 * median(peaks[1:21])
