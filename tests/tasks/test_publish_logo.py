@@ -74,7 +74,7 @@ def website(monkeypatch):
 
 def logos():
     with reading() as session:
-        return session.scalars(select(Logo)).all()
+        return session.scalars(select(Logo).order_by(Logo.id)).all()
 
 
 def outcome():
