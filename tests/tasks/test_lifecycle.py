@@ -154,7 +154,9 @@ def test_both_sides_get_a_copy_and_everybody_may_come():
     advance(case_id)
 
     with reading() as session:
-        to = [m.to_address for m in session.scalars(select(Outgoing)) if m.kind == "agreement_done"]
+        to = [
+            m.to_address for m in session.scalars(select(Outgoing).order_by(Outgoing.id)) if m.kind == "agreement_done"
+        ]
     assert to == [ERIKA, "karl@freitag.example", "service@convent-it.example"]
     name, content = lifecycle.final_pdf(case(case_id).firm_id)
     assert content.startswith(b"%PDF-")

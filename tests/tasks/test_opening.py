@@ -130,7 +130,7 @@ def test_the_name_of_a_firm_survives_everywhere(name):
     case_id = countersigned(firm_name=f"  {name} ")
 
     with reading() as session:
-        told = [mail.facts["firm"] for mail in session.scalars(select(Outgoing))]
+        told = [mail.facts["firm"] for mail in session.scalars(select(Outgoing).order_by(Outgoing.id))]
     assert {*told, case(case_id).firm.name, agreement(case_id).data["firm_name"]} == {name}
 
 

@@ -531,7 +531,7 @@ def bounce(email, kind="hard"):
 
 
 def address_questions(case_id):
-    return [kind for kind in questions(case_id) if kind is DecisionKind.BAD_ADDRESS]
+    return [kind for kind in questions(case_id) if kind == DecisionKind.BAD_ADDRESS]
 
 
 def test_an_address_that_comes_back_again_is_asked_for_again():
