@@ -61,7 +61,7 @@ def leaving(monkeypatch):
 
 def unsent():
     with reading() as session:
-        query = select(Outgoing.kind, Outgoing.to_address).where(Outgoing.due_at.is_not(None))
+        query = select(Outgoing.kind, Outgoing.to_address).where(Outgoing.due_at.is_not(None)).order_by(Outgoing.id)
         return session.execute(query).tuples().all()
 
 
