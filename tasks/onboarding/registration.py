@@ -300,7 +300,9 @@ def _tell_staff(session: Session, case: Onboarding, client: Person) -> None:
 
 
 def _name_as_well(mail: Outgoing, client: letters.ActiveClient) -> None:
-    clients, more = mail.facts["clients"], mail.facts["more"]
+    # Who has left and joined again meanwhile is one client.
+    clients = [named for named in mail.facts["clients"] if named.get("id") != client["id"]]
+    more = mail.facts["more"]
     longer = {"clients": [*clients, client]} if len(clients) < CLIENTS_NAMED else {"more": more + 1}
     mail.facts = {**mail.facts, **longer}
 

@@ -17,7 +17,7 @@ from tests.servers import SIGN_IN, free_port, prefect_server, used
 
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch):
-    """Pages show real agreements, each written once for all tests; they differ in the number only."""
+    """Pages show short agreements, each really printed once for all tests; they differ in the number only."""
     monkeypatch.setattr(lifecycle, "render_agreement", lambda d, _: _written(replace(d, number="", company_id="")))
     monkeypatch.setattr(finalize, "sign_off", lambda pdf, _, language, __: _signed_off(pdf, language))
     monkeypatch.setattr(finalize, "seal", lambda pdf, _: pdf)

@@ -19,7 +19,7 @@ from models.request import Named
 from models.time.clock import now
 from tasks.mail.address_holds import note_bounce
 from tasks.onboarding import firm_page, invitations, registration
-from tasks.people import sessions
+from tasks.people import membership, sessions
 from tests.factories import (
     PASSWORD,
     acts,
@@ -328,6 +328,21 @@ def test_two_clients_who_register_at_the_same_moment_are_both_told_of_in_one_mai
     with reading() as session:
         (mail,) = session.scalars(select(Outgoing).where(Outgoing.kind == "client_active"))
     assert sorted(one["name"] for one in mail.facts["clients"]) == ["anna", "ben"]
+
+
+def test_a_client_who_leaves_and_joins_again_within_the_hour_is_told_of_once(clock):
+    case_id = with_client()
+    registered(MAX, Purpose.ACTIVATE)
+    membership.withdraw(person(MAX, Role.CLIENT).id, ERIKA)
+    clock(minutes=1)
+    invitations.add_clients(firm_of(case_id), ERIKA, [Named(name="Max Beispiel", email=MAX)])
+    advance(case_id)
+
+    registered(MAX, Purpose.ACTIVATE)
+
+    with reading() as session:
+        (mail,) = session.scalars(select(Outgoing).where(Outgoing.kind == "client_active"))
+    assert [client["name"] for client in mail.facts["clients"]] == ["Max Beispiel"]
 
 
 def test_who_is_organiser_and_caseworker_hears_of_a_client_once():
