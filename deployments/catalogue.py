@@ -162,8 +162,9 @@ def register(catalogue: tuple[Deployment, ...] = CATALOGUE) -> None:
     with get_client(sync_client=True) as prefect:
         ask = _asking(prefect)
         known = _known(ask, catalogue)
-        _open_pool(prefect)  # Its template is of the Prefect that is installed, and is not compared.
         found = _compared(ask, catalogue, known)
+        if POOL in found:
+            _open_pool(prefect)
         ours = WorkPoolFilter(name=WorkPoolFilterName(any_=[POOL]))
         there = {deployment.id for deployment in prefect.read_deployments(work_pool_filter=ours)}
         same = {one.name for one in catalogue if one.name not in found and _lies_here(known[one.name])}
