@@ -45,9 +45,9 @@ def begin(context: typer.Context) -> None:
     from deployments.processes import Record
     from models.settings import settings
 
-    found = Record.read(settings().data)
-    if found is not None and found.up.lives:
-        os.environ["PREFECT_API_URL"] = found.prefect
+    record = Record.read(settings().data)
+    if record is not None and record.up.lives:
+        os.environ["PREFECT_API_URL"] = record.prefect
         os.environ["PREFECT_API_AUTH_STRING"] = os.environ.get("PREFECT_API_AUTH_STRING") or settings().prefect_sign_in
 
 
@@ -91,8 +91,8 @@ def status(company_id: CompanyId, as_json: Json = False) -> None:
     from models.queries import casefile
 
     with _told(), reading() as session:
-        told = casefile.case_detail(session, casefile.case_of(session, company_number(company_id)))
-        _print_json(told) if as_json else _print_detail(told)
+        detail = casefile.case_detail(session, casefile.case_of(session, company_number(company_id)))
+        _print_json(detail) if as_json else _print_detail(detail)
 
 
 @app.command()
@@ -106,8 +106,8 @@ def cases(
     from models.queries.board import board
 
     with _told(), reading() as session:
-        told = board(session, search=search, page=page)
-        _print_json(told) if as_json else _print_board(told)
+        listing = board(session, search=search, page=page)
+        _print_json(listing) if as_json else _print_board(listing)
 
 
 @app.command()
@@ -138,10 +138,10 @@ def remind(
             _print_json({"sent": done.sent, "followed": followed, "held": held})
             return
         typer.echo(f"{done.sent} reminders sent.")
-        for one in followed:
-            typer.echo(f"After the last one: {one['count']} × {one['kind']} ({one['what']})")
-        for one in held:
-            typer.echo(f"Held back: {one['count']} × {one['kind']} ({one['why']})")
+        for group in followed:
+            typer.echo(f"After the last one: {group['count']} × {group['kind']} ({group['what']})")
+        for group in held:
+            typer.echo(f"Held back: {group['count']} × {group['kind']} ({group['why']})")
 
 
 @app.command()
@@ -255,14 +255,14 @@ def verify(
     from tasks.audit import verification
 
     with _told():
-        known = [Head(**json.loads(line)) for line in heads.read_text().splitlines()] if heads else []
+        known_heads = [Head(**json.loads(line)) for line in heads.read_text().splitlines()] if heads else []
         with reading() as session:
             only = casefile.case_of(session, company_number(company_id)) if company_id else None
         chains = entries = faults = older = 0
-        for one in verification.verify(known, only):
-            chains, entries, faults = chains + bool(one.entries), entries + one.entries, faults + len(one.faults)
-            older += one.is_older
-            for fault in one.faults:
+        for trail in verification.verify(known_heads, only):
+            chains, entries, faults = chains + bool(trail.entries), entries + trail.entries, faults + len(trail.faults)
+            older += trail.is_older
+            for fault in trail.faults:
                 typer.echo(str(fault))
     typer.echo(f"{chains} chains, {entries} entries: {f'{faults} faults' if faults else 'unbroken'}.")
     for sentence in verification.unseen(with_list=heads is not None, older=older):
@@ -335,8 +335,8 @@ def export_agreements(
 
     with _told():
         done = [0, 0]
-        for one in export(folder):
-            done[one.is_new] += 1
+        for exported in export(folder):
+            done[exported.is_new] += 1
     typer.echo(f"{sum(done)} agreements in {folder}: {done[1]} written, {done[0]} there already.")
 
 
@@ -356,18 +356,18 @@ def check(
     with _told():
         checked = check_texts(folder)
     if as_json:
-        _print_json([{**vars(one), "lacks": [item.key for item in one.lacks]} for one in checked])
+        _print_json([{**vars(text), "lacks": [item.key for item in text.lacks]} for text in checked])
     else:
         table = _table("Text", "Found", "Only declared", "Lacks")
-        for one in checked:
-            found = len(one.findings) - len(one.lacks)
-            lacks = one.fault or "\n".join(f"{item.key}: {item.item}, {item.law}" for item in one.lacks) or "–"
-            declared = "\n".join(item.key for item in one.declared) or "–"
-            _add(table, one.file, "–" if one.fault else f"{found} of {len(one.findings)}", declared, lacks)
+        for text in checked:
+            found = len(text.findings) - len(text.lacks)
+            lacks = text.fault or "\n".join(f"{item.key}: {item.item}, {item.law}" for item in text.lacks) or "–"
+            declared = "\n".join(item.key for item in text.declared) or "–"
+            _add(table, text.file, "–" if text.fault else f"{found} of {len(text.findings)}", declared, lacks)
         _print(table)
-        if any(one.is_sample for one in checked):
+        if any(text.is_sample for text in checked):
             _note("These are samples, in part or all: let a lawyer check them, or name your own texts: PROVISION_TEXTS")
-    raise typer.Exit(0 if all(one.is_whole for one in checked) else 1)
+    raise typer.Exit(0 if all(text.is_whole for text in checked) else 1)
 
 
 @contextmanager
@@ -400,10 +400,10 @@ def _note(sentence: str) -> None:
     typer.echo(sentence, err=True)
 
 
-def _print_json(told: Any) -> None:
+def _print_json(value: Any) -> None:
     from models.queries.board import as_json
 
-    typer.echo(json.dumps(as_json(told), ensure_ascii=False, indent=2))
+    typer.echo(json.dumps(as_json(value), ensure_ascii=False, indent=2))
 
 
 def _reader() -> "Reader":
@@ -453,10 +453,10 @@ def _print_foreseen(lines: "list[Foreseen]") -> None:
     _print(table, f"{len(lines)} in all, if nothing happens until then. Nothing was sent.")
 
 
-def _print_board(told: "Board") -> None:
+def _print_board(listing: "Board") -> None:
     reader = _reader()
     table = _table("Company ID", "Firm", "Line of business", "Step", "Waiting for", "Since", "To decide")
-    for case in told.cases:
+    for case in listing.cases:
         steps = [f"{wait.step.number} {reader.label(wait.step)}" for wait in case.waits]
         _add(
             table,
@@ -468,26 +468,26 @@ def _print_board(told: "Board") -> None:
             "\n".join(reader.date(wait.since) for wait in case.waits),
             case.open_decisions or "",
         )
-    _print(table, f"{told.total} cases, page {told.page} of {told.pages}.")
+    _print(table, f"{listing.total} cases, page {listing.page} of {listing.pages}.")
 
 
-def _print_detail(told: "CaseDetail") -> None:
+def _print_detail(detail: "CaseDetail") -> None:
     reader = _reader()
-    case = told.case
+    case = detail.case
     steps = _table("", "Step", "State", "Waiting for", "Since", title="The seven steps")
-    for step in told.steps:
+    for step in detail.steps:
         waits = reader.label(step.waiting_for) if step.waiting_for else ""
         _add(steps, step.number, reader.label(step.name), reader.label(step.state), waits, reader.moment(step.since))
     people = _table("Role", "Name", "Address", "Invited", "Registered", title="People")
-    for person in told.people:
+    for person in detail.people:
         moments = (at and reader.date(at) for at in (person.invited_at, person.registered_at))
         _add(people, reader.label(person.role), person.name, person.email, *moments)
     decisions = _table("", "Question", "Asked", title="To decide")
-    for one in told.decisions:
-        if one.answered_at is None:
-            _add(decisions, one.decision_id, reader.label(one.kind), reader.moment(one.opened_at))
+    for decision in detail.decisions:
+        if decision.answered_at is None:
+            _add(decisions, decision.decision_id, reader.label(decision.kind), reader.moment(decision.opened_at))
     mails = _table("Mail", "To", "State", "Last word of the mail server", title="Mails")
-    for mail in told.mails:
+    for mail in detail.mails:
         _add(mails, mail.kind.value, mail.to_address, mail.state.value, mail.fault)
     line = case.business or reader.label(case.line_of_business)
     _print(f"{case.firm} ({line}), company ID {case.company_id or '–'}, {case.state.value}", steps, people)

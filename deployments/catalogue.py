@@ -147,11 +147,11 @@ CATALOGUE = (
 def load_flow(entrypoint: str) -> Flow[..., Any]:
     """The flow at ``"folder/file.py:function"``, imported once as the module that it is."""
     file, _, function = entrypoint.partition(":")
-    found = getattr(importlib.import_module(file.removesuffix(".py").replace("/", ".")), function)
-    if not isinstance(found, Flow):
+    flow = getattr(importlib.import_module(file.removesuffix(".py").replace("/", ".")), function)
+    if not isinstance(flow, Flow):
         msg = f"{entrypoint} is not a flow"
         raise TypeError(msg)
-    return found
+    return flow
 
 
 def register(catalogue: tuple[Deployment, ...] = CATALOGUE) -> None:
@@ -161,14 +161,21 @@ def register(catalogue: tuple[Deployment, ...] = CATALOGUE) -> None:
     """
     with get_client(sync_client=True) as prefect:
         ask = _asking(prefect)
-        known = _known(ask, catalogue)
-        found = _compared(ask, catalogue, known)
-        if POOL in found:
+        registered = _known(ask, catalogue)
+        different = _compared(ask, catalogue, registered)
+        if POOL in different:
             _open_pool(prefect)
         ours = WorkPoolFilter(name=WorkPoolFilterName(any_=[POOL]))
         there = {deployment.id for deployment in prefect.read_deployments(work_pool_filter=ours)}
-        same = {one.name for one in catalogue if one.name not in found and _lies_here(known[one.name])}
-        kept = {UUID(known[one.name]["id"]) if one.name in same else _register(prefect, one) for one in catalogue}
+        same = {
+            deployment.name
+            for deployment in catalogue
+            if deployment.name not in different and _lies_here(registered[deployment.name])
+        }
+        kept = {
+            UUID(registered[deployment.name]["id"]) if deployment.name in same else _register(prefect, deployment)
+            for deployment in catalogue
+        }
         for removed in there - kept:
             prefect.delete_deployment(removed)
 
@@ -178,13 +185,13 @@ def put_back(prefect: SyncPrefectClient, catalogue: tuple[Deployment, ...] = CAT
 
     While workers of two versions of the product serve one Prefect, each puts back its own.
     """
-    found = differences(_asking(prefect), catalogue)
-    if POOL in found:
+    different = differences(_asking(prefect), catalogue)
+    if POOL in different:
         _open_pool(prefect)
     for deployment in catalogue:
-        if deployment.name in found:
+        if deployment.name in different:
             _register(prefect, deployment)
-    return found
+    return different
 
 
 def differences(ask: Ask, catalogue: tuple[Deployment, ...] = CATALOGUE) -> dict[str, Difference]:
@@ -205,12 +212,20 @@ def _known(ask: Ask, catalogue: tuple[Deployment, ...]) -> dict[str, dict[str, A
     flows = ask("POST", "/flows/filter", {"flows": {"name": {"any_": names}}})
     flow_names = {flow["id"]: flow["name"] for flow in flows}
     listed = ask("POST", "/deployments/filter", {"deployments": {"name": {"any_": names}}})
-    return {one["name"]: one for one in listed if flow_names.get(one["flow_id"]) == one["name"]}
+    return {
+        deployment["name"]: deployment
+        for deployment in listed
+        if flow_names.get(deployment["flow_id"]) == deployment["name"]
+    }
 
 
-def _compared(ask: Ask, catalogue: tuple[Deployment, ...], known: dict[str, dict[str, Any]]) -> dict[str, Difference]:
-    found = {POOL: _pool_differs(ask)} | {one.name: _differs(one, known.get(one.name)) for one in catalogue}
-    return {name: difference for name, difference in found.items() if difference is not None}
+def _compared(
+    ask: Ask, catalogue: tuple[Deployment, ...], registered: dict[str, dict[str, Any]]
+) -> dict[str, Difference]:
+    by_name = {POOL: _pool_differs(ask)} | {
+        deployment.name: _differs(deployment, registered.get(deployment.name)) for deployment in catalogue
+    }
+    return {name: difference for name, difference in by_name.items() if difference is not None}
 
 
 def _pool_differs(ask: Ask) -> Difference | None:
@@ -221,23 +236,23 @@ def _pool_differs(ask: Ask) -> Difference | None:
         if error.response.status_code == httpx.codes.NOT_FOUND:
             return Difference.MISSING
         raise
-    return Difference.PAUSED if any(one["is_paused"] or one["concurrency_limit"] == 0 for one in stops) else None
+    return Difference.PAUSED if any(stop["is_paused"] or stop["concurrency_limit"] == 0 for stop in stops) else None
 
 
-def _differs(deployment: Deployment, found: dict[str, Any] | None) -> Difference | None:
-    if found is None:
+def _differs(deployment: Deployment, record: dict[str, Any] | None) -> Difference | None:
+    if record is None:
         return Difference.MISSING
-    limit = (found["global_concurrency_limit"] or {}).get("limit", found["concurrency_limit"])
-    if found["paused"] or limit == 0 or any(not schedule["active"] for schedule in found["schedules"]):
+    limit = (record["global_concurrency_limit"] or {}).get("limit", record["concurrency_limit"])
+    if record["paused"] or limit == 0 or any(not schedule["active"] for schedule in record["schedules"]):
         return Difference.PAUSED
     wanted = _written(deployment)
     schedules = [
         {"slug": schedule["slug"], "parameters": schedule["parameters"], **_when(schedule["schedule"])}
-        for schedule in found["schedules"]
+        for schedule in record["schedules"]
     ]
-    seen = {name: found[name] for name in wanted if name != "schedules"} | {"schedules": schedules}
+    seen = {name: record[name] for name in wanted if name != "schedules"} | {"schedules": schedules}
     seen["tags"] = sorted(seen["tags"])
-    steps = [list(step) for step in found["pull_steps"] or []]
+    steps = [list(step) for step in record["pull_steps"] or []]
     same = seen == wanted and limit is None and steps == [list(step) for step in PULL]
     return None if same else Difference.CHANGED
 
@@ -246,7 +261,7 @@ def _differs(deployment: Deployment, found: dict[str, Any] | None) -> Difference
 def _written(deployment: Deployment) -> dict[str, Any]:
     """What of a deployment is compared, as Prefect tells it."""
     schedule = deployment.schedule()
-    told = json.loads(schedule.model_dump_json()) if schedule else None
+    fields = json.loads(schedule.model_dump_json()) if schedule else None
     return {
         "description": deployment.description,
         "tags": sorted(deployment.tags),
@@ -257,13 +272,13 @@ def _written(deployment: Deployment) -> dict[str, Any]:
         "job_variables": {},
         "enforce_parameter_schema": True,
         "parameter_openapi_schema": _parameters(deployment),
-        "schedules": [{"slug": deployment.name, "parameters": {}, **_when(told)}] if told else [],
+        "schedules": [{"slug": deployment.name, "parameters": {}, **_when(fields)}] if fields else [],
     }
 
 
-def _lies_here(found: dict[str, Any]) -> bool:
+def _lies_here(record: dict[str, Any]) -> bool:
     """Whether Prefect looks for the code where this machine has it."""
-    return (found["path"], found["pull_steps"]) == (str(ROOT), list(PULL))
+    return (record["path"], record["pull_steps"]) == (str(ROOT), list(PULL))
 
 
 def _when(schedule: dict[str, Any]) -> dict[str, Any]:
@@ -288,9 +303,9 @@ def _open_pool(prefect: SyncPrefectClient) -> None:
     try:
         prefect.create_work_pool(pool)
     except ObjectAlreadyExists:
-        found = prefect.read_work_pool(POOL)
-        if found.is_paused or found.concurrency_limit == 0:
-            open_again = WorkPoolUpdate(is_paused=False, concurrency_limit=found.concurrency_limit or None)
+        existing_pool = prefect.read_work_pool(POOL)
+        if existing_pool.is_paused or existing_pool.concurrency_limit == 0:
+            open_again = WorkPoolUpdate(is_paused=False, concurrency_limit=existing_pool.concurrency_limit or None)
             prefect.update_work_pool(POOL, open_again)
     for name in (QUEUE, URGENT):
         _open_queue(prefect, name)

@@ -114,10 +114,10 @@ def read_mail(file: Path) -> CaughtMail:
 def _header(message: EmailMessage, name: str) -> str:
     """What it says, in one line; as it came, if it cannot be read: mails of other programs are caught as well."""
     try:
-        told = message[name]
+        header = message[name]
     except (ValueError, LookupError, TypeError, AttributeError):  # ``email`` has raised them all.
-        told = next(value for key, value in message.raw_items() if key.lower() == name.lower())
-    return one_line(str(told or ""))
+        header = next(value for key, value in message.raw_items() if key.lower() == name.lower())
+    return one_line(str(header or ""))
 
 
 def _part(message: EmailMessage, kind: str) -> str:

@@ -51,14 +51,14 @@ def main() -> int:
         say(f"Prefect asks once for {product.sign_in}")
         run = Demo(product, folder)
         run.come_aboard(site.address)
-        told = run.status()
+        status = run.status()
         pdf, logo = run.keep_results()
-    show(told["steps"])
-    done = sum(step["state"] == "done" for step in told["steps"])
+    show(status["steps"])
+    done = sum(step["state"] == "done" for step in status["steps"])
     say(f"Agreement  {pdf}\nLogo       {logo}\nMails      {folder / 'mails'}\nLogs       {folder / 'logs'}")
     say(f"Took {time.monotonic() - began:.0f} seconds.")
-    print(f"demo: {done}/{len(told['steps'])} steps done")
-    return 0 if done == len(told["steps"]) == 7 else 1
+    print(f"demo: {done}/{len(status['steps'])} steps done")
+    return 0 if done == len(status["steps"]) == 7 else 1
 
 
 @dataclass
@@ -123,8 +123,8 @@ class Demo:
         operator = self.browser().open(made).submit(password=PASSWORD)
 
         def question() -> Browser | None:
-            found = operator.open("/board").page.select_one("a[href*='#decision-']")
-            return operator.open(str(found["href"])) if found else None
+            link = operator.open("/board").page.select_one("a[href*='#decision-']")
+            return operator.open(str(link["href"])) if link else None
 
         page = until("the question on the board", question)
         form = page.page.select_one("form[action*='/board/decisions/']")
@@ -146,8 +146,8 @@ class Demo:
         self.browser().open(self.link(CLIENT, "/auth/activate/")).submit(password=PASSWORD)
 
     def status(self) -> dict[str, Any]:
-        told: dict[str, Any] = json.loads(self.provision("status", NUMBER, "--json"))
-        return told
+        status: dict[str, Any] = json.loads(self.provision("status", NUMBER, "--json"))
+        return status
 
     def keep_results(self) -> tuple[Path, Path]:
         """The final agreement, as the organiser got it by mail, and the logo, as everybody sees it."""

@@ -65,25 +65,25 @@ def _written(logo: ShapedLogo, folder: Path) -> dict[str, Path]:
 def as_json(done: Outcome) -> str:
     choice, candidates = done.found.choice, done.found.candidates
     best = candidates[0].confidence if candidates else 0.0
-    told: dict[str, Any] = {
+    facts: dict[str, Any] = {
         "choice": {
             "kind": choice.kind.value if choice else "none",
             "source": choice.source if choice else None,
             "confidence": choice.confidence if choice else round(1 - best, 3),
         },
-        "candidates": [_candidate(one) for one in candidates[:TOLD]],
+        "candidates": [_candidate(candidate) for candidate in candidates[:TOLD]],
         "report": None,
         "files": {name: str(path) for name, path in done.files.items()},
     }
     if done.logo is not None:
         report = done.logo.report
-        told["report"] = {**report.to_json(), "advice": [str(each) for each in report.advice]}
+        facts["report"] = {**report.to_json(), "advice": [str(each) for each in report.advice]}
     if done.refusal is not None:
-        told["refusal"] = str(done.refusal)
-    return json.dumps(told, ensure_ascii=False, indent=2)
+        facts["refusal"] = str(done.refusal)
+    return json.dumps(facts, ensure_ascii=False, indent=2)
 
 
-def _candidate(one: Candidate) -> dict[str, Any]:
+def _candidate(candidate: Candidate) -> dict[str, Any]:
     english, german = Reader(Language.ENGLISH), Reader(Language.GERMAN)
     reasons = [
         {
@@ -91,15 +91,15 @@ def _candidate(one: Candidate) -> dict[str, Any]:
             "points": each.points,
             "text": {"en": told_reason(each, english), "de": told_reason(each, german)},
         }
-        for each in one.reasons
+        for each in candidate.reasons
     ]
     return {
-        "kind": one.kind.value,
-        "source": one.source,
-        "confidence": one.confidence,
-        "score": one.score,
-        "versions": list(one.versions),
-        "part": asdict(one.part) if one.part is not None else None,
+        "kind": candidate.kind.value,
+        "source": candidate.source,
+        "confidence": candidate.confidence,
+        "score": candidate.score,
+        "versions": list(candidate.versions),
+        "part": asdict(candidate.part) if candidate.part is not None else None,
         "reasons": reasons,
     }
 
@@ -111,23 +111,23 @@ def told_reason(each: Reason, reader: Reader) -> str:
 
 def lines(done: Outcome, reader: Reader) -> list[str]:
     """The same for people."""
-    told = []
-    for place, one in enumerate(done.found.candidates[:8], start=1):
-        told.append(f"{place}. {one.confidence:4.0%}  {_short(one.source)}")
-        told += [f"      {each.points:+4d}  {told_reason(each, reader)}" for each in one.reasons]
+    rows = []
+    for place, candidate in enumerate(done.found.candidates[:8], start=1):
+        rows.append(f"{place}. {candidate.confidence:4.0%}  {_short(candidate.source)}")
+        rows += [f"      {each.points:+4d}  {told_reason(each, reader)}" for each in candidate.reasons]
     choice = done.found.choice
-    told.append("")
+    rows.append("")
     part = " a part of" if choice and choice.part is not None else ""
-    told.append(
+    rows.append(
         f"The logo:{part} {_short(choice.source)} ({choice.confidence:.0%})" if choice else "No logo was found."
     )
     if done.refusal is not None:
-        told.append(str(done.refusal))
+        rows.append(str(done.refusal))
     if done.logo is not None:
-        told.append(f"It meets {done.logo.report.score} of 4 criteria, {done.logo.width} x {done.logo.height} pixels.")
-        told += [f"  {each}" for each in done.logo.report.advice]
-    told += [f"Written: {path}" for path in done.files.values()]
-    return told
+        rows.append(f"It meets {done.logo.report.score} of 4 criteria, {done.logo.width} x {done.logo.height} pixels.")
+        rows += [f"  {each}" for each in done.logo.report.advice]
+    rows += [f"Written: {path}" for path in done.files.values()]
+    return rows
 
 
 def _short(source: str) -> str:

@@ -31,18 +31,18 @@ class Lines(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         at = datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds")
-        said = {"at": at, "level": record.levelname.lower(), "logger": record.name}
-        said["message"] = without_secrets(record.getMessage())
+        entry = {"at": at, "level": record.levelname.lower(), "logger": record.name}
+        entry["message"] = without_secrets(record.getMessage())
         more = {name: value for name, value in vars(record).items() if name not in _PLAIN and _is_plain(value)}
-        said |= {name: without_secrets(value) if isinstance(value, str) else value for name, value in more.items()}
+        entry |= {name: without_secrets(value) if isinstance(value, str) else value for name, value in more.items()}
         if record.exc_info and record.exc_info[0] is not None:
-            said["error"] = record.exc_info[0].__name__
-            said["traceback"] = without_secrets("".join(traceback.format_exception(*record.exc_info)))
+            entry["error"] = record.exc_info[0].__name__
+            entry["traceback"] = without_secrets("".join(traceback.format_exception(*record.exc_info)))
         if self._as_json:
-            return json.dumps(said, ensure_ascii=False)
-        head = f"{said.pop('at')} {said.pop('level').upper():7} {said.pop('logger')}: {said.pop('message')}"
-        trace = said.pop("traceback", "")
-        return " ".join([head, *(f"{name}={value}" for name, value in said.items())]) + (f"\n{trace}" if trace else "")
+            return json.dumps(entry, ensure_ascii=False)
+        head = f"{entry.pop('at')} {entry.pop('level').upper():7} {entry.pop('logger')}: {entry.pop('message')}"
+        trace = entry.pop("traceback", "")
+        return " ".join([head, *(f"{name}={value}" for name, value in entry.items())]) + (f"\n{trace}" if trace else "")
 
 
 def set_up() -> None:
@@ -53,7 +53,10 @@ def set_up() -> None:
         root.addHandler(logging.StreamHandler(sys.stderr))
     for ours in ("models", "tasks", "flows", "deployments"):
         logging.getLogger(ours).setLevel(logging.INFO)
-    loggers = [root, *(one for one in logging.root.manager.loggerDict.values() if isinstance(one, logging.Logger))]
+    loggers = [
+        root,
+        *(logger for logger in logging.root.manager.loggerDict.values() if isinstance(logger, logging.Logger)),
+    ]
     for logger in loggers:
         for handler in logger.handlers:
             if isinstance(handler, logging.StreamHandler):

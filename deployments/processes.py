@@ -129,8 +129,8 @@ class Process:
     def of(cls, pid: int) -> Self | None:
         """The process that has this number now, unless it has ended."""
         try:
-            told = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-            state, began = told[0], f"{told[19]} {Path('/proc/sys/kernel/random/boot_id').read_text().strip()}"
+            fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+            state, began = fields[0], f"{fields[19]} {Path('/proc/sys/kernel/random/boot_id').read_text().strip()}"
         except OSError:
             if Path("/proc/self/stat").exists():
                 return None
@@ -158,8 +158,8 @@ class Record:
         """What was written down there last; None if nothing was, or it cannot be read."""
         file = _file(folder)
         with suppress(OSError, ValueError, TypeError, KeyError):
-            told = json.loads(file.read_text())
-            return cls(file, Process(**told["up"]), told["prefect"], [Process(**child) for child in told["children"]])
+            data = json.loads(file.read_text())
+            return cls(file, Process(**data["up"]), data["prefect"], [Process(**child) for child in data["children"]])
         return None
 
     @classmethod
@@ -168,11 +168,11 @@ class Record:
 
         Raises ``RunsAlready`` if that one still lives.
         """
-        found = cls.read(folder)
-        if found is not None:
-            if found.up.lives:
-                raise RunsAlready(str(folder), found.up.pid)
-            found.end_leftovers()
+        record = cls.read(folder)
+        if record is not None:
+            if record.up.lives:
+                raise RunsAlready(str(folder), record.up.pid)
+            record.end_leftovers()
         me = Process.of(os.getpid())
         assert me is not None
         made = cls(_file(folder), me, prefect)
@@ -180,8 +180,8 @@ class Record:
         return made
 
     def add(self, process: subprocess.Popen[bytes]) -> None:
-        if known := Process.of(process.pid):
-            self.children = [child for child in self.children if child.lives] + [known]
+        if new_child := Process.of(process.pid):
+            self.children = [child for child in self.children if child.lives] + [new_child]
             self.write()
 
     def write(self) -> None:

@@ -130,8 +130,8 @@ def answer_form(prefect: str, case_ready: Callable[[dict[str, Any]], bool], sign
     with httpx.Client(base_url=api_url, auth=access(api_url, sign_in), timeout=30) as api:
 
         def waiting() -> dict[str, Any] | None:
-            wanted = {"flow_runs": {"state": {"type": {"any_": ["PAUSED"]}}}, "flows": {"name": {"any_": ["decide"]}}}
-            runs = api.post("/flow_runs/filter", json=wanted).raise_for_status().json()
+            query = {"flow_runs": {"state": {"type": {"any_": ["PAUSED"]}}}, "flows": {"name": {"any_": ["decide"]}}}
+            runs = api.post("/flow_runs/filter", json=query).raise_for_status().json()
             return next((run for run in runs if case_ready(run)), None)
 
         run = until("a form in the Prefect UI", waiting)

@@ -58,7 +58,7 @@ def names() -> frozenset[str]:
     prefect = get_current_settings()
     origins = (prefect.server.api.cors_allowed_origins or "").split(",")
     addresses = [prefect.api.url or "", prefect.server.ui.api_url or "", *origins]
-    return settings().host_names | {host_name(one) for one in addresses if "//" in one}
+    return settings().host_names | {host_name(address) for address in addresses if "//" in address}
 
 
 def _create_guarded_app(**options: Any) -> ASGIApp:

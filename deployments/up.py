@@ -116,9 +116,9 @@ def running(
         record = Record.begin(data, f"http://127.0.0.1:{prefect_port}/api")
         ends.callback(record.remove)
         catches_mail = settings().mail_catcher
-        wanted = [(web_port, "the web pages", "--port"), (prefect_port, "Prefect", "--prefect-port")]
-        wanted += [(smtp_port, "the mail catcher", "--smtp-port")] if catches_mail else []
-        for port, purpose, option in wanted:
+        ports = [(web_port, "the web pages", "--port"), (prefect_port, "Prefect", "--prefect-port")]
+        ports += [(smtp_port, "the mail catcher", "--smtp-port")] if catches_mail else []
+        for port, purpose, option in ports:
             if not _is_free(port):
                 raise PortTaken(port, purpose, option)
         made = Endpoints(
@@ -128,8 +128,8 @@ def running(
             logs=logs,
             sign_in=_sign_in(data),
         )
-        told = _environment(made, data, catches_mail, environment or {})
-        starter = _Starter(made, record, told, stop or threading.Event())
+        variables = _environment(made, data, catches_mail, environment or {})
+        starter = _Starter(made, record, variables, stop or threading.Event())
         ends.callback(starter.end)
         starter.start()
         yield made
@@ -309,8 +309,8 @@ def _answers(address: str) -> bool:
 def _has_worker(api: str, sign_in: str) -> bool:
     workers = f"{api}/work_pools/{POOL}/workers/filter"
     with suppress(httpx.TransportError, ValueError):
-        found = httpx.post(workers, json={}, timeout=5, auth=access(api, sign_in))
-        return found.is_success and any(worker["status"] == "ONLINE" for worker in found.json())
+        response = httpx.post(workers, json={}, timeout=5, auth=access(api, sign_in))
+        return response.is_success and any(worker["status"] == "ONLINE" for worker in response.json())
     return False
 
 

@@ -147,10 +147,10 @@ class Worker:
 
     def _latest(self, prefect: SyncPrefectClient, queue: str) -> list[FlowRun]:
         """The due runs of this queue, the oldest first; of a schedule's missed runs only the latest."""
-        found = prefect.get_scheduled_flow_runs_for_work_pool(
+        responses = prefect.get_scheduled_flow_runs_for_work_pool(
             self.pool, work_queue_names=[queue], scheduled_before=datetime.now(UTC)
         )
-        due = {response.flow_run.id: response.flow_run for response in found}
+        due = {response.flow_run.id: response.flow_run for response in responses}
         for run in due.values():
             run.work_queue_name = queue  # The answer leaves it out.
         latest = {run.deployment_id: run.id for run in due.values() if run.auto_scheduled}

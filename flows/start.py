@@ -1,6 +1,6 @@
 """An operator brings a new firm aboard by a form in the Prefect UI."""
 
-from typing import Literal
+from typing import Any, Literal
 
 from prefect import flow
 from prefect.runtime import flow_run
@@ -12,87 +12,57 @@ from tasks.intake.artifacts import show_case
 from tasks.onboarding.opening import open_case
 
 
+def _entry(default: object, title: str, description: str) -> Any:
+    """A field of the form; `...` for one that must be filled in. Prefect shows *title* only if it is put like this."""
+    return Field(default, description=description, json_schema_extra={"title": title})
+
+
 @flow(name="start", retries=0)
 async def start(
-    firm_name: str = Field(
-        description="Vollständig, z. B. Anwaltskanzlei Freitag & Kollegen.",
-        json_schema_extra={"title": "Name des Unternehmens"},
-    ),
-    line_of_business: LineOfBusiness = Field(
+    firm_name: str = _entry(..., "Name des Unternehmens", "Vollständig, z. B. Anwaltskanzlei Freitag & Kollegen."),
+    line_of_business: LineOfBusiness = _entry(
         LineOfBusiness.TAX,
-        description="tax: Steuerbüro, audit: Wirtschaftsprüferbüro, law: Rechtsanwaltskanzlei, other: anderes.",
-        json_schema_extra={"title": "Aktivität"},
+        "Aktivität",
+        "tax: Steuerbüro, audit: Wirtschaftsprüferbüro, law: Rechtsanwaltskanzlei, other: anderes.",
     ),
-    business: str = Field(
-        "",
-        description="Nur bei „other“: die Aktivität in eigenen Worten.",
-        json_schema_extra={"title": "Andere Aktivität"},
+    business: str = _entry("", "Andere Aktivität", "Nur bei „other“: die Aktivität in eigenen Worten."),
+    organiser_name: str = _entry(..., "Name des Organisators", "Vor- und Familienname."),
+    organiser_email: str = _entry(..., "E-Mail des Organisators", "Dorthin geht der Link zur Registrierung."),
+    contact_name: str = _entry("", "Name des Ansprechpartners", "Leer: der Organisator ist auch Ansprechpartner."),
+    contact_email: str = _entry(
+        "", "E-Mail des Ansprechpartners", "Nur mit dem Namen daneben; an diese Adresse schreiben wir künftig."
     ),
-    organiser_name: str = Field(
-        description="Vor- und Familienname.", json_schema_extra={"title": "Name des Organisators"}
+    plan: Literal["", "basic", "plus", "premium"] = _entry(
+        "", "Abonnement", "Leer: das Unternehmen wünscht zuerst Beratung."
     ),
-    organiser_email: str = Field(
-        description="Dorthin geht der Link zur Registrierung.", json_schema_extra={"title": "E-Mail des Organisators"}
+    interval: Literal["", "monthly", "quarterly", "half_yearly", "yearly"] = _entry(
+        "", "Abrechnung", "Monatlich, vierteljährlich, halbjährlich oder jährlich."
     ),
-    contact_name: str = Field(
-        "",
-        description="Leer: der Organisator ist auch Ansprechpartner.",
-        json_schema_extra={"title": "Name des Ansprechpartners"},
-    ),
-    contact_email: str = Field(
-        "",
-        description="Nur mit dem Namen daneben; an diese Adresse schreiben wir künftig.",
-        json_schema_extra={"title": "E-Mail des Ansprechpartners"},
-    ),
-    plan: Literal["", "basic", "plus", "premium"] = Field(
-        "", description="Leer: das Unternehmen wünscht zuerst Beratung.", json_schema_extra={"title": "Abonnement"}
-    ),
-    interval: Literal["", "monthly", "quarterly", "half_yearly", "yearly"] = Field(
-        "",
-        description="Monatlich, vierteljährlich, halbjährlich oder jährlich.",
-        json_schema_extra={"title": "Abrechnung"},
-    ),
-    question: str = Field("", description="Wozu Beratung gewünscht wird.", json_schema_extra={"title": "Frage"}),
-    preferred_number: str = Field(
-        "", description="Sechs Ziffern; wird reserviert und geprüft.", json_schema_extra={"title": "Wunschkennung"}
-    ),
-    street: str = Field(
-        "",
-        description="Leer: danach wird der Organisator gefragt.",
-        json_schema_extra={"title": "Straße und Hausnummer"},
-    ),
-    postcode: str = Field(
-        "",
-        description="Fünf Ziffern; leer: danach wird der Organisator gefragt.",
-        json_schema_extra={"title": "Postleitzahl"},
-    ),
-    city: str = Field("", description="Leer: danach wird der Organisator gefragt.", json_schema_extra={"title": "Ort"}),
+    question: str = _entry("", "Frage", "Wozu Beratung gewünscht wird."),
+    preferred_number: str = _entry("", "Wunschkennung", "Sechs Ziffern; wird reserviert und geprüft."),
+    street: str = _entry("", "Straße und Hausnummer", "Leer: danach wird der Organisator gefragt."),
+    postcode: str = _entry("", "Postleitzahl", "Fünf Ziffern; leer: danach wird der Organisator gefragt."),
+    city: str = _entry("", "Ort", "Leer: danach wird der Organisator gefragt."),
     land: Literal[
         "", "BW", "BY", "BE", "BB", "HB", "HH", "HE", "MV", "NI", "NW", "RP", "SL", "SN", "ST", "SH", "TH"
-    ] = Field("", description="Bestimmt die Feiertage.", json_schema_extra={"title": "Bundesland"}),
-    website: str = Field(
+    ] = _entry("", "Bundesland", "Bestimmt die Feiertage."),
+    website: str = _entry("", "Website", "Z. B. www.kanzlei.example; von dort kommt das Logo, wenn es erlaubt ist."),
+    logo_permission_by: str = _entry(
         "",
-        description="Z. B. www.kanzlei.example; von dort kommt das Logo, wenn es erlaubt ist.",
-        json_schema_extra={"title": "Website"},
+        "Logo erlaubt von",
+        "Name der Person, die erlaubt hat, das Logo von der Website zu nehmen. Leer: keine Erlaubnis.",
     ),
-    logo_permission_by: str = Field(
+    caseworkers: str = _entry(
         "",
-        description="Name der Person, die erlaubt hat, das Logo von der Website zu nehmen. Leer: keine Erlaubnis.",
-        json_schema_extra={"title": "Logo erlaubt von"},
+        "Sachbearbeiter",
+        "Je Zeile eine Person: `Erika Muster <erika@kanzlei.example>`. Eingeladen nach dem Vertrag.",
     ),
-    caseworkers: str = Field(
-        "",
-        description="Je Zeile eine Person: `Erika Muster <erika@kanzlei.example>`. Eingeladen nach dem Vertrag.",
-        json_schema_extra={"title": "Sachbearbeiter"},
-    ),
-    language: Language = Field(Language.GERMAN, description="de, fr oder en.", json_schema_extra={"title": "Sprache"}),
-    address_form: AddressForm = Field(
-        AddressForm.SIE, description="Nur im Deutschen.", json_schema_extra={"title": "Anrede"}
-    ),
-    again: bool = Field(
+    language: Language = _entry(Language.GERMAN, "Sprache", "de, fr oder en."),
+    address_form: AddressForm = _entry(AddressForm.SIE, "Anrede", "Nur im Deutschen."),
+    again: bool = _entry(
         False,
-        description="Nur wenn es mit diesem Organisator schon einen Vorgang gibt und ein zweiter gewollt ist.",
-        json_schema_extra={"title": "Zweiten Vorgang eröffnen"},
+        "Zweiten Vorgang eröffnen",
+        "Nur wenn es mit diesem Organisator schon einen Vorgang gibt und ein zweiter gewollt ist.",
     ),
 ) -> None:
     """Open a case for a firm; its first pass follows within seconds.

@@ -208,6 +208,16 @@ class Agreement(Base):
         """Of what it says, so that the trail can tell whether that was changed."""
         return sha256(json.dumps(self.data, sort_keys=True, ensure_ascii=False).encode()).hexdigest()
 
+    def sha256(self, session: Session) -> str:
+        """The hash of the document as it was sent."""
+        return session.get_one(Document, self.document_id).sha256
+
+    def asked_to_sign(self, session: Session, firm_id: int) -> Person:
+        """Who is asked to sign: the organiser of the firm, or whom the organiser has named."""
+        if self.delegate_id is not None:
+            return session.get_one(Person, self.delegate_id)
+        return Person.organiser(session, firm_id)
+
     def send(self, now: datetime) -> None:
         """It leaves the house; from now on it can be signed, as long as the settings say."""
         self.sent_at, self.expires_at = now, end_of_day(now + timedelta(days=settings().agreement_days))

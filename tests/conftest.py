@@ -34,7 +34,7 @@ from models.db import Base, engine, writing
 from models.migrate import register_tables
 from models.people import login
 from models.settings import settings
-from tasks.agreement import finalize, lifecycle
+from tasks.agreement import finalize, sending
 from tasks.agreement.rendering import AgreementData, Proof, Signature, sign_off
 from tasks.agreement.seal import seal
 from tasks.untrusted import sandbox
@@ -276,7 +276,7 @@ def quick(request: pytest.FixtureRequest, product: str, tmp_path: Path, monkeypa
     an empty database before; passwords are hashed cheaply.
     """
     if Path(request.fspath).parent in TWICE:
-        monkeypatch.setattr(lifecycle, "render_agreement", lambda d, _: _written(replace(d, number="", company_id="")))
+        monkeypatch.setattr(sending, "render_agreement", lambda d, _: _written(replace(d, number="", company_id="")))
         monkeypatch.setattr(finalize, "sign_off", lambda pdf, _, language, __: _signed_off(pdf, language))
         monkeypatch.setattr(finalize, "seal", lambda pdf, _: pdf)
         monkeypatch.setattr(login, "_hasher", lambda: PasswordHasher(time_cost=1, memory_cost=8, parallelism=1))

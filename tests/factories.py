@@ -20,7 +20,7 @@ from models.people.manners import AddressForm, Language
 from models.people.person import Person, Role
 from models.request import Named, OnboardingRequest
 from models.time.clock import now
-from tasks.agreement import lifecycle, signing
+from tasks.agreement import lifecycle, signing, viewing
 from tasks.logos import publish
 from tasks.onboarding import company_ids, decision_effects, invitations, opening, registration, subscriptions
 from tasks.people import sessions
@@ -126,7 +126,7 @@ def code(link: str) -> str:
     """What stands in the newest mail with a code for the holder of this link; asks for one if there is none."""
     if signing.code_deadline(link) is None:
         signing.send_code(link, **FROM)
-    shown = lifecycle.opened(link)
+    shown = viewing.opened(link)
     with transaction() as session:
         sent = Code.of(session, shown.agreement.id, shown.person.id)
         assert sent is not None
@@ -136,7 +136,7 @@ def code(link: str) -> str:
 def sign(email: str = "erika@freitag.example", name: str = "Erika Muster", **more) -> int:
     """Read every part, ask for a code, sign with it; returns the case's id."""
     link = token(email, Purpose.AGREEMENT)
-    if lifecycle.opened(link).agreement.is_open:
+    if viewing.opened(link).agreement.is_open:
         read_all(email)
         return signing.sign(link, name, code(link), **FROM | more)
     return signing.sign(link, name, "", **FROM | more)

@@ -24,8 +24,8 @@ from models.reminders.cadence import Follow, WaitKind
 from models.reminders.reminder import Reminder
 from models.time.hours import Hours
 from models.time.land import Land
-from tasks.agreement import lifecycle
-from tasks.agreement.lifecycle import mail_agreement
+from tasks.agreement import lifecycle, sending, viewing
+from tasks.agreement.sending import mail_agreement
 from tasks.engine import passes
 from tasks.mail.letterheads import Turn
 from tasks.onboarding import company_ids, decision_effects, opening, registration, stopping
@@ -49,8 +49,8 @@ ZONES = ["Europe/Berlin"] * 8 + ["Europe/London", "America/New_York"]
 
 
 CLOCKS = [
-    *(rounds, waits, registration, lifecycle, passes, operators),
-    *(opening, decision_effects, stopping, company_ids, naming, addresses),
+    *(rounds, waits, registration, lifecycle, sending, viewing, passes),
+    *(operators, opening, decision_effects, stopping, company_ids, naming, addresses),
 ]
 """Modules whose ``now`` is the year's."""
 

@@ -38,8 +38,8 @@ class PlainlyFramed(h11.Connection):
     def next_event(self) -> h11.Event | type[h11.NEED_DATA] | type[h11.PAUSED]:
         event = super().next_event()
         if isinstance(event, h11.Request):
-            said = {name for name, _ in event.headers}
-            if b"transfer-encoding" in said and (b"content-length" in said or event.http_version < b"1.1"):
+            names = {name for name, _ in event.headers}
+            if b"transfer-encoding" in names and (b"content-length" in names or event.http_version < b"1.1"):
                 raise h11.RemoteProtocolError("Content-Length and Transfer-Encoding")
         return event
 
@@ -100,8 +100,12 @@ class WaryProtocol(H11Protocol):
         if self.client is None or is_proxy(self.client[0]):
             return False
         mine = network_of(self.client[0])
-        others = (one.client[0] for one in self.connections if isinstance(one, H11Protocol) and one.client)
-        return sum(network_of(one) == mine for one in others) > CONNECTIONS_FROM_ONE
+        others = (
+            connection.client[0]
+            for connection in self.connections
+            if isinstance(connection, H11Protocol) and connection.client
+        )
+        return sum(network_of(address) == mine for address in others) > CONNECTIONS_FROM_ONE
 
     def _look(self) -> None:
         """Once a second: hang up if it took too long."""

@@ -223,8 +223,8 @@ def require_within(rate: RateLimitItem, what: str, *who: str) -> None:
 
 
 def _counted(what: str, who: tuple[str, ...]) -> tuple[str, str]:
-    told = "\0".join(who).encode(errors="replace")
-    return what, hmac.new(settings().secret_key, told, sha256).hexdigest()[:32]
+    content = "\0".join(who).encode(errors="replace")
+    return what, hmac.new(settings().secret_key, content, sha256).hexdigest()[:32]
 
 
 def _too_many(limiter: MovingWindowRateLimiter, rate: RateLimitItem, key: tuple[str, str]) -> TooManyAttempts:
@@ -244,28 +244,28 @@ def network(request: Request) -> str:
 def network_of(address: str) -> str:
     """The address itself, or of IPv6 the /64: a single line is given that many."""
     try:
-        known = ipaddress.ip_address(_spelt(address))
+        host = ipaddress.ip_address(_spelt(address))
     except ValueError:
         return address
-    return str(known) if known.version == 4 else str(ipaddress.ip_network((known, 64), strict=False))
+    return str(host) if host.version == 4 else str(ipaddress.ip_network((host, 64), strict=False))
 
 
 def _spelt(address: str) -> str:
     """IPv4 within IPv6 is IPv4, and no part says through which of our own interfaces it came."""
     try:
-        known = ipaddress.ip_address(address.partition("%")[0])
+        host = ipaddress.ip_address(address.partition("%")[0])
     except ValueError:
         return address[:45]
-    return str(getattr(known, "ipv4_mapped", None) or known)
+    return str(getattr(host, "ipv4_mapped", None) or host)
 
 
 def is_proxy(address: str) -> bool:
     """Whether it is one of our own proxies, whose word about others is believed."""
     try:
-        known = ipaddress.ip_address(_spelt(address))
+        host = ipaddress.ip_address(_spelt(address))
     except ValueError:
         return False
-    return any(known in one for one in settings().proxy_networks)
+    return any(host in proxies for proxies in settings().proxy_networks)
 
 
 def is_at_this_machine(request: Request) -> bool:
@@ -295,8 +295,8 @@ def limit_uploads(request: Request) -> None:
 
 def with_possible_numbers(request: Request) -> None:
     """Dependency of every page: a number that is not written as ours are names nothing, so a thing has one address."""
-    written = (str(one) for name, one in request.path_params.items() if name.endswith("_id") or name in _NUMBERED)
-    if not all(_NUMBER.fullmatch(one) for one in written):
+    written = (str(value) for name, value in request.path_params.items() if name.endswith("_id") or name in _NUMBERED)
+    if not all(_NUMBER.fullmatch(number) for number in written):
         raise HTTPException(404)
 
 

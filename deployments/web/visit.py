@@ -152,7 +152,7 @@ class Visit:
         self.visitor = visitor
         self.browser = cookie(request, "browser") or token_urlsafe(16)
         """Random name of this browser, to which its forms are bound."""
-        self._chosen = next((one for one in Language if one == cookie(request, "language")), None)
+        self._chosen = next((language for language in Language if language == cookie(request, "language")), None)
         self.reader = _remembered(request)
         if self._chosen:
             self.reader = Reader(self._chosen, self.reader.form)
@@ -199,7 +199,7 @@ class Visit:
 
     def roles(self, firm_id: int) -> set[Role]:
         """What the visitor is to this firm; empty for strangers."""
-        return {one.role for one in self.signed_in().memberships if one.firm_id == firm_id}
+        return {membership.role for membership in self.signed_in().memberships if membership.firm_id == firm_id}
 
     def require(self, firm_id: int, *roles: Role) -> sessions.Visitor:
         """The visitor, who has one of the roles at the firm, or is an operator who only looks.
@@ -214,7 +214,9 @@ class Visit:
             return visitor
         if not held:
             raise NotFound(self.reader.gettext("The page"))
-        raise NotForYou(next(one.firm_name for one in visitor.memberships if one.firm_id == firm_id))
+        raise NotForYou(
+            next(membership.firm_name for membership in visitor.memberships if membership.firm_id == firm_id)
+        )
 
     # ---- what they are shown
 
@@ -269,7 +271,7 @@ class Visit:
             refusal = {(refusal.field if isinstance(refusal, TextTooLong) else "") or place: refusal}
         own = not any(isinstance(one, ChangedSince) for one in refusal.values())  # Else the page shows what is there.
         kept = {name: value for name, value in (values or {}).items() if own and "password" not in name}
-        errors = {field: explain(one, self.reader) for field, one in refusal.items()}
+        errors = {field: explain(error, self.reader) for field, error in refusal.items()}
         status = next(iter(refusal.values())).status
         return self.page(template, status=status, form=Form(kept, errors), **shown)
 
@@ -312,7 +314,7 @@ class Visit:
 
     def options(self, kind: type[StrEnum]) -> list[tuple[str, str]]:
         """The members of an enum as a form offers them."""
-        return [(one.value, self.reader.label(one)) for one in kind]
+        return [(option.value, self.reader.label(option)) for option in kind]
 
     @property
     def place(self) -> str:
@@ -429,8 +431,8 @@ def member(kind: type[T], text: str) -> T | None:
 
 def visit_of(request: Request) -> Visit:
     """The visit of a request that failed; knows the visitor only if that was found out before."""
-    known: Visit | None = getattr(request.state, "visit", None)
-    return known or Visit(request)
+    opened: Visit | None = getattr(request.state, "visit", None)
+    return opened or Visit(request)
 
 
 def local(path: str, otherwise: str = "/") -> str:
@@ -447,8 +449,8 @@ def static(name: str) -> str:
 
 def _digest(fields: Fields) -> str:
     """Names what stands in these fields: long values need not travel."""
-    told = {name: str(value or "") for name, value in fields.items()}
-    return sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()[:32]
+    texts = {name: str(value or "") for name, value in fields.items()}
+    return sha256(json.dumps(texts, sort_keys=True).encode()).hexdigest()[:32]
 
 
 def _text(value: object) -> str:
@@ -458,9 +460,10 @@ def _text(value: object) -> str:
 def _remembered(request: Request) -> Reader:
     """How this browser was last spoken to, else what it asks for."""
     name = cookie(request, "reader") or ""
-    known = (Reader(language, form) for language in Language for form in AddressForm)
+    readers = (Reader(language, form) for language in Language for form in AddressForm)
     return next(
-        (one for one in known if one.catalogue == name), Reader.accepting(request.headers.get("accept-language"))
+        (reader for reader in readers if reader.catalogue == name),
+        Reader.accepting(request.headers.get("accept-language")),
     )
 
 

@@ -44,14 +44,14 @@ def ready() -> Response:
 
     A mail server that refuses us is told besides: visitors can be taken all the same.
     """
-    told: dict[str, object] = {}
+    faults: dict[str, object] = {}
     try:
         state = "ready" if is_up_to_date() else "database not up to date"
         if state == "ready":
             with reading() as session:
                 server = MailServer.configured(session)
             if server is not None and server.fault_since is not None:
-                told["mail"] = f"refused by the mail server since {server.fault_since.isoformat(timespec='seconds')}"
+                faults["mail"] = f"refused by the mail server since {server.fault_since.isoformat(timespec='seconds')}"
     except SQLAlchemyError:
         log.warning("The database does not answer", exc_info=True)
         state = "database away"
@@ -60,8 +60,8 @@ def ready() -> Response:
         if engine is None:
             state = "Prefect away"
         elif engine:
-            state, told["deployments"] = "deployments not as they should be", engine
-    return JSONResponse({"status": state, **told}, 200 if state == "ready" else 503)
+            state, faults["deployments"] = "deployments not as they should be", engine
+    return JSONResponse({"status": state, **faults}, 200 if state == "ready" else 503)
 
 
 class _Engine:
@@ -82,7 +82,7 @@ class _Engine:
         with self._lock:
             if monotonic() >= self._until:
                 try:
-                    self._seen = {name: one.value for name, one in differences(ask_once).items()}
+                    self._seen = {name: difference.value for name, difference in differences(ask_once).items()}
                 except (httpx.HTTPError, ValueError) as error:
                     log.warning("Prefect does not answer: %r", error)
                     self._seen = None
@@ -130,10 +130,10 @@ class _Gauges(Collector):
         yield _gauge("cases_open", "Open cases by what their passes do", ("state",), passes)
         yield _gauge("events", "Events from outside by what became of them", ("source", "state"), events)
         if is_set():
-            names, seen = [POOL, *(one.name for one in CATALOGUE)], _engine.look()
+            names, seen = [POOL, *(deployment.name for deployment in CATALOGUE)], _engine.look()
             states = Counter("unknown" if seen is None else seen.get(name, "right") for name in names)
-            told = [Count((state,), number) for state, number in states.items()]
-            yield _gauge("deployments", "Deployments and work pool, by how Prefect has them", ("state",), told)
+            counts = [Count((state,), number) for state, number in states.items()]
+            yield _gauge("deployments", "Deployments and work pool, by how Prefect has them", ("state",), counts)
         yield _gauge("left_over", "What was lost on its way and the next sweep will find", ("what",), left_over)
 
 

@@ -382,7 +382,7 @@ def _read(body: bytes) -> Event:
     try:
         event = EVENT.validate_json(body, strict=True)
     except ValidationError as error:
-        faults = [_fault(found) for found in error.errors(include_url=False)[:20]]
+        faults = [_fault(details) for details in error.errors(include_url=False)[:20]]
     else:
         faults = [
             Fault(field=field, value=None, says=f"holds a control character (U+{ord(char):04X}), which no text may")
@@ -394,20 +394,20 @@ def _read(body: bytes) -> Event:
     return event
 
 
-def _fault(found: Any) -> Fault:
+def _fault(details: Any) -> Fault:
     """One of pydantic's errors in the sender's terms: without the tag of the union, the value only where harmless."""
-    kind, value = found["type"], found["input"]
-    place = [str(part) for part in found["loc"] if part not in EXAMPLES]
-    says = found["msg"].removeprefix("Value error, ")
+    kind, value = details["type"], details["input"]
+    place = [str(part) for part in details["loc"] if part not in EXAMPLES]
+    says = details["msg"].removeprefix("Value error, ")
     if kind == "json_invalid":
         place, value = ["body"], None
     elif kind in {"union_tag_invalid", "union_tag_not_found"}:
         place, value = ["type"], value.get("type") if isinstance(value, dict) else None
         says = f"must be one of {', '.join(EXAMPLES)}"
     # A field that we do not know may hold anything, even a secret that should not be in an answer or a log.
-    told = kind != "extra_forbidden" and isinstance(value, str | int | float)
-    shown = json.dumps(value)[:100] if told and not isinstance(value, str) else value
-    return Fault(field=_cut(".".join(place) or "body"), value=_cut(str(shown)) if told else None, says=_cut(says, 500))
+    plain = kind != "extra_forbidden" and isinstance(value, str | int | float)
+    shown = json.dumps(value)[:100] if plain and not isinstance(value, str) else value
+    return Fault(field=_cut(".".join(place) or "body"), value=_cut(str(shown)) if plain else None, says=_cut(says, 500))
 
 
 def _cut(text: str, most: int = 100) -> str:
@@ -416,8 +416,8 @@ def _cut(text: str, most: int = 100) -> str:
 
 def _controls(value: Any, place: str) -> Iterator[tuple[str, str]]:
     """Texts that a database or a mail could not carry."""
-    if isinstance(value, str) and (found := CONTROL.search(value)):
-        yield place, found[0]
+    if isinstance(value, str) and (control := CONTROL.search(value)):
+        yield place, control[0]
     for name, part in value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ():
         yield from _controls(part, f"{place}.{name}")
 
@@ -444,7 +444,7 @@ def documentation(visit: Visiting) -> Response:
 @cache
 def _documented() -> list[dict[str, Any]]:
     """Each event's type, meaning, example and fields, read off the models."""
-    schemas = {one["properties"]["type"]["const"]: one for one in _inlined(EVENT.json_schema())["oneOf"]}
+    schemas = {schema["properties"]["type"]["const"]: schema for schema in _inlined(EVENT.json_schema())["oneOf"]}
     return [
         {
             "type": kind,
@@ -458,9 +458,9 @@ def _documented() -> list[dict[str, Any]]:
 
 def _fields(schema: dict[str, Any], within: str = "") -> Iterator[dict[str, Any]]:
     for name, field in schema["properties"].items():
-        one = next((part for part in field.get("anyOf", []) if part.get("type") != "null"), field)
-        many = one.get("type") == "array"
-        inner = one["items"] if many else one
+        shape = next((part for part in field.get("anyOf", []) if part.get("type") != "null"), field)
+        many = shape.get("type") == "array"
+        inner = shape["items"] if many else shape
         if many:
             kind = "list"
         elif "enum" in inner or "const" in inner:

@@ -15,9 +15,9 @@ from models.firm import Firm
 from models.onboarding import Onboarding, Party, StepName
 from models.people.person import Person, Role
 from models.time.clock import now
-from tasks.agreement.lifecycle import behind, require_asked, sha256_of
 from tasks.agreement.signatures import sign_for_firm
 from tasks.agreement.uploaded_copy import inspect
+from tasks.agreement.viewing import behind, require_asked
 
 
 def sign_by_notice(company_id: int, version: int, signer: str, told_at: str = "") -> int:
@@ -80,7 +80,7 @@ def _decline(
     if agreement.decline(reason, at):
         case.require_going()
         facts = {"ip": ip, "agent": agent[:300], "version": agreement.version}
-        facts["sha256"] = sha256_of(session, agreement)
+        facts["sha256"] = agreement.sha256(session)
         record(session, case.id, at, "agreement.declined", actor, reason=agreement.decline_reason, **facts)
         close_questions(session, case.id, at)
         case.touch(at)

@@ -33,9 +33,10 @@ from models.reminders.reminder import Reminder
 from models.request import named
 from models.text import fitting, one_line
 from models.time.clock import now
-from tasks.agreement.lifecycle import behind, mail_agreement, opened, require_asked, sha256_of
 from tasks.agreement.rendering import part_files
 from tasks.agreement.responses import keep_signature
+from tasks.agreement.sending import mail_agreement
+from tasks.agreement.viewing import behind, opened, require_asked
 from tasks.mail import letters
 from tasks.mail.letterheads import Turn, letterhead
 from tasks.people.membership import let_go
@@ -97,7 +98,7 @@ def read(token: str, part: str, *, version: int | None = None, ip: str, agent: s
 
 def _view(session: Session, case: Onboarding, person: Person, agreement: Agreement, ip: str, agent: str) -> None:
     if agreement.view(at := now()):
-        facts = {"ip": ip, "agent": agent[:300], "sha256": sha256_of(session, agreement)}
+        facts = {"ip": ip, "agent": agent[:300], "sha256": agreement.sha256(session)}
         record(session, case.id, at, "agreement.opened", person, version=agreement.version, **facts)
 
 
@@ -255,7 +256,7 @@ def delegate(token: str, name: str, email: str, function: str, *, ip: str, agent
             "version": agreement.version,
             "ip": ip,
             "agent": agent[:300],
-            "sha256": sha256_of(session, agreement),
+            "sha256": agreement.sha256(session),
         }
         record(session, case.id, at, "agreement.delegated", organiser, **facts)
         return case.id

@@ -20,7 +20,7 @@ from models.reminders.reminder import Reminder
 from models.request import Named, check_people
 from models.settings import settings
 from models.time.clock import now
-from tasks.agreement.lifecycle import asked_to_sign, mail_agreement
+from tasks.agreement.sending import mail_agreement
 from tasks.engine.retry import side_effect
 from tasks.mail.letterheads import Turn
 from tasks.onboarding.registration import PURPOSE_OF, RESEND_PAUSE, invite, welcome
@@ -298,7 +298,7 @@ def _resend_agreement(session: Session, case: Onboarding, person: Person) -> Non
     if person.role is Role.SIGNATORY and agreement.delegate_id != person.id:
         raise NoLongerInvited
     mail_agreement(session, [Turn(case, person)])
-    if asked_to_sign(session, case, agreement).id == person.id:
+    if agreement.asked_to_sign(session, case.firm_id).id == person.id:
         Reminder.begin(session, case, person, StepName.AGREEMENT, now())
 
 

@@ -25,7 +25,8 @@ from models.people.person import NoLongerInvited, Person, Role
 from models.reminders.reminder import Reminder
 from models.request import Named
 from models.time.clock import now
-from tasks.agreement.lifecycle import mail_agreement, send_anew
+from tasks.agreement.lifecycle import send_anew
+from tasks.agreement.sending import mail_agreement
 from tasks.engine.retry import side_effect
 from tasks.mail import letters
 from tasks.mail.letterheads import Letterhead, Turn, letterhead, letterheads

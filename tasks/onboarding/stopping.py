@@ -16,7 +16,7 @@ from models.reminders.cadence import Cadences, WaitKind
 from models.reminders.reminder import Reminder
 from models.text import fitting, paragraphs
 from models.time.clock import now
-from tasks.agreement.lifecycle import mail_agreement
+from tasks.agreement.sending import mail_agreement
 from tasks.mail import letters
 from tasks.mail.address_holds import ask_for_addresses
 from tasks.mail.letterheads import Turn, letterhead

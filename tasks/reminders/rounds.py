@@ -25,7 +25,7 @@ from models.reminders.cadence import (
 from models.reminders.reminder import Reminder
 from models.time.clock import now
 from models.time.working_time import Reach, next_reachable
-from tasks.agreement.lifecycle import mail_agreement
+from tasks.agreement.sending import mail_agreement
 from tasks.engine.passes import kick_mail
 from tasks.engine.retry import raise_all, side_effect
 from tasks.mail import letters

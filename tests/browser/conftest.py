@@ -347,7 +347,7 @@ def fill(page: Page, label: str, value: str) -> None:
     field(page, label).locator("textarea, input").first.fill(value)
 
 
-def choose(page: Page, label: str, value: str) -> None:
+def choose(page: Page, label: str, value: str, seconds: float = 120) -> None:
     option = page.locator(".p-select-option").get_by_text(value, exact=True)
 
     def opened() -> bool:
@@ -355,21 +355,26 @@ def choose(page: Page, label: str, value: str) -> None:
         page.wait_for_timeout(200)
         return option.count() > 0
 
-    until(page, f"the options of {label}", opened)  # While the form is still being drawn it hears no keys.
+    until(page, f"the options of {label}", opened, seconds)  # While the form is still being drawn it hears no keys.
     option.click()
 
 
-def open_form(page: Page, live: Running, run: str) -> None:
-    """The form of a question in the Prefect UI. Its run is paused a moment before Prefect knows the form."""
+def decide(page: Page, live: Running, run: str, verdict: str) -> None:
+    """Open the form of a question in the Prefect UI and choose the verdict; loaded anew while it does not do.
 
-    def opened() -> bool:
+    Its run is paused a moment before Prefect knows the form, and a form that was drawn half may hear no keys at all.
+    """
+
+    def decided() -> bool:
         page.goto(f"{live.at.prefect}/runs/flow-run/{run}")
         page.get_by_role("button", name="Resume").click()
-        with suppress(Late):
+        with suppress(Late, pytest.fail.Exception):
             field(page, "Entscheidung").wait_for(timeout=5_000)
-        return field(page, "Entscheidung").is_visible()
+            choose(page, "Entscheidung", verdict, 20)
+            return True
+        return False
 
-    until(page, "the form of a question", opened)
+    until(page, "the form of a question", decided)
 
 
 def set_password(page: Page, link: str) -> None:

@@ -10,10 +10,9 @@ from tests.browser.conftest import (
     PASSWORD,
     PHONE,
     Running,
-    choose,
+    decide,
     fill,
     first_run,
-    open_form,
     read_all,
     register,
     runs,
@@ -35,8 +34,7 @@ def scan() -> bytes:
 
 def resume(page: Page, live: Running, run: str, **answers: str):
     """Answer a question in the Prefect UI."""
-    open_form(page, live, run)
-    choose(page, "Entscheidung", answers.pop("Entscheidung"))
+    decide(page, live, run, answers.pop("Entscheidung"))
     for label, said in answers.items():
         fill(page, label, said)
     page.get_by_role("button", name="Submit").click()

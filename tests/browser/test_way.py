@@ -9,9 +9,9 @@ from deployments.rehearsal import Website
 from tests.browser.conftest import (
     Running,
     choose,
+    decide,
     fill,
     first_run,
-    open_form,
     register,
     runs,
     sign,
@@ -66,8 +66,7 @@ def see_steps(page: Page, live: Running):
 
 
 def grant(page: Page, live: Running, question: str):
-    open_form(page, live, question)
-    choose(page, "Entscheidung", "grant")
+    decide(page, live, question, "grant")
     page.get_by_role("button", name="Submit").click()
 
 

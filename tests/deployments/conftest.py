@@ -9,7 +9,7 @@ from argon2 import PasswordHasher
 from deployments.web import security
 from models.people import login
 from models.settings import settings
-from tasks.agreement import finalize, lifecycle
+from tasks.agreement import finalize, sending
 from tasks.engine.prefect_client import access
 from tests.conftest import _signed_off, _written
 from tests.servers import SIGN_IN, free_port, prefect_server, used
@@ -18,7 +18,7 @@ from tests.servers import SIGN_IN, free_port, prefect_server, used
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch):
     """Pages show short agreements, each really printed once for all tests; they differ in the number only."""
-    monkeypatch.setattr(lifecycle, "render_agreement", lambda d, _: _written(replace(d, number="", company_id="")))
+    monkeypatch.setattr(sending, "render_agreement", lambda d, _: _written(replace(d, number="", company_id="")))
     monkeypatch.setattr(finalize, "sign_off", lambda pdf, _, language, __: _signed_off(pdf, language))
     monkeypatch.setattr(finalize, "seal", lambda pdf, _: pdf)
     monkeypatch.setattr(login, "_hasher", lambda: PasswordHasher(time_cost=1, memory_cost=8, parallelism=1))

@@ -444,10 +444,10 @@ def test_a_scan_is_shown_page_by_page_beside_the_original(operator):
     pictures = re.findall(r'<img src="([^"]+/pages/[^"]+)" alt="([^"]+)" width="640"', shown.text)
     assert [alt for _, alt in pictures][:3] == [
         "Zurückgekommen: Seite 1 von 2",
-        "Original: Seite 1 von 10",
+        "Original: Seite 1 von 4",
         "Zurückgekommen: Seite 2 von 2",
     ]
-    assert shown.text.count('loading="lazy"') == len(pictures) == 12
+    assert shown.text.count('loading="lazy"') == len(pictures) == 6
     picture = operator.get(pictures[0][0])
     assert picture.headers["content-type"] == "image/png"
     assert "immutable" in picture.headers["cache-control"]
@@ -512,7 +512,7 @@ def test_who_countersigns_sees_the_digitally_signed_copy_and_what_was_verified(o
 
     assert "Die Signatur ist gültig, sie umfasst die ganze Datei" in text(shown)
     assert "Aussteller vertrauenswürdig" in text(shown)
-    assert f"/documents/{factories.agreement(case_id).uploaded_id}/pages/10.png" in shown.text
+    assert f"/documents/{factories.agreement(case_id).uploaded_id}/pages/4.png" in shown.text
 
 
 def test_pictures_of_pages_are_for_operators_and_for_documents_of_the_case_only(operator):

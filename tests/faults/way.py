@@ -22,7 +22,7 @@ from models.people import login
 from models.people.person import Person, Role
 from models.request import Named
 from models.settings import settings
-from tasks.agreement import legal_check, lifecycle
+from tasks.agreement import legal_check, sending
 from tasks.mail.delivery import deliver_due
 from tasks.onboarding import decision_effects, invitations
 from tests import factories
@@ -94,8 +94,8 @@ def spare() -> None:
     Their agreements would differ in number and day; WeasyPrint is loaded before the first of them begins.
     """
     login._hasher = lambda: PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
-    paper = lifecycle.render_agreement(legal_check._sample_data("de", "law"))
-    lifecycle.render_agreement = lambda _data, _texts: paper
+    paper = sending.render_agreement(legal_check._sample_data("de", "law"))
+    sending.render_agreement = lambda _data, _texts: paper
 
 
 def main() -> None:

@@ -14,7 +14,7 @@ from models.db import reading
 from models.link import Link, LinkExpired, Purpose
 from models.mail.outbox import Outgoing
 from models.time.clock import now
-from tasks.agreement import lifecycle, signing
+from tasks.agreement import signing, viewing
 from tasks.mail.compose import write
 from tasks.onboarding import firm_page, registration
 from tasks.people import operators, sessions
@@ -105,7 +105,7 @@ def test_what_a_mail_calls_good_is_good_until_then_and_no_longer(clock):
     newest = {one.holds: one for one in told_by_mails()}
     assert {one.kind for one in newest.values()} == OPENS.keys()
     assert {one.kind for one in told if one.holds not in newest} == {"register", "invitation", "agreement"}
-    shown = lifecycle.opened(token(PAULA, Purpose.AGREEMENT)).agreement
+    shown = viewing.opened(token(PAULA, Purpose.AGREEMENT)).agreement
     assert newest[token(PAULA, Purpose.AGREEMENT)].last.date() == shown.expires_at.astimezone(BERLIN).date()
     assert Reader().date(shown.expires_at) == Reader().date(newest[token(PAULA, Purpose.AGREEMENT)].last)
 
@@ -126,5 +126,5 @@ def test_the_link_of_the_first_mail_leads_on_as_long_as_that_of_the_last_one(clo
         send_reminders.fn()
 
     assert token(PAULA, Purpose.AGREEMENT) != first
-    clock(lifecycle.opened(first).agreement.expires_at - timedelta(minutes=1))
+    clock(viewing.opened(first).agreement.expires_at - timedelta(minutes=1))
     assert signing.begin(first, **FROM) is not None

@@ -18,7 +18,7 @@ from models.onboarding import StepName
 from models.reminders.reminder import Reminder
 from models.request import Named
 from models.settings import settings
-from tasks.agreement import finalize, lifecycle, responses, signing
+from tasks.agreement import finalize, lifecycle, responses, sending, signing, viewing
 from tasks.agreement.contract_texts import SAMPLES
 from tasks.agreement.lifecycle import conclude_agreement, expire_agreements
 from tasks.agreement.uploaded_copy import LARGEST, FileTooLarge, FileWithScript, NotAPdf, NothingSigned, OtherTextSigned
@@ -122,7 +122,7 @@ def test_looking_at_it_changes_nothing():
     with_organiser()
     before = everything()
 
-    shown, (_, content) = lifecycle.opened(link()), lifecycle.pdf(link())
+    shown, (_, content) = viewing.opened(link()), viewing.pdf(link())
 
     assert everything() == before
     assert shown.firm.name == "Anwaltskanzlei Freitag & Kollegen"
@@ -158,7 +158,7 @@ def test_both_sides_get_a_copy_and_everybody_may_come():
             m.to_address for m in session.scalars(select(Outgoing).order_by(Outgoing.id)) if m.kind == "agreement_done"
         ]
     assert to == [ERIKA, "karl@freitag.example", "service@convent-it.example"]
-    name, content = lifecycle.final_pdf(case(case_id).firm_id)
+    name, content = viewing.final_pdf(case(case_id).firm_id)
     assert content.startswith(b"%PDF-")
     assert "Freitag & Kollegen" in name
     assert standing(case_id)["agreement"] == "done"
@@ -173,7 +173,7 @@ def test_a_signature_not_accepted_asks_the_firm_again_and_the_link_of_the_first_
 
     assert standing(case_id)["agreement"] == "waiting:organiser"
     assert link() != old
-    assert lifecycle.opened(old).agreement.is_open
+    assert viewing.opened(old).agreement.is_open
     sign()
     advance(case_id)
     assert questions(case_id) == ["countersign"]
@@ -388,11 +388,11 @@ def test_the_page_shows_the_texts_that_were_sent_however_they_change(tmp_path, m
     monkeypatch.setenv("PROVISION_TEXTS", str(own))
     settings.cache_clear()
     case_id = with_organiser()
-    before = [part.html for part in lifecycle.opened(link()).parts]
+    before = [part.html for part in viewing.opened(link()).parts]
 
     (own / "de" / "terms.html").write_text("<p>Neue Bedingungen</p>")
 
-    assert [part.html for part in lifecycle.opened(link()).parts] == before
+    assert [part.html for part in viewing.opened(link()).parts] == before
     with reading() as session:
         kept = Document.by_sha256(session, agreement(case_id).data["texts_sha256"])
         assert kept.media_type == "application/json"
@@ -404,7 +404,7 @@ def while_rendering(monkeypatch):
     """Have something happen while the next agreement is rendered, once."""
 
     def happen(act):
-        render, acts = lifecycle.render_agreement, [act]
+        render, acts = sending.render_agreement, [act]
 
         def rendered(data, texts):
             pdf = render(data, texts)
@@ -412,7 +412,7 @@ def while_rendering(monkeypatch):
                 acts.pop()()
             return pdf
 
-        monkeypatch.setattr(lifecycle, "render_agreement", rendered)
+        monkeypatch.setattr(sending, "render_agreement", rendered)
 
     return happen
 
@@ -442,7 +442,7 @@ def test_what_is_put_right_while_an_agreement_is_rendered_stands_in_the_one_that
     assert agreement(case_id).data["firm_name"] == "Freitag GmbH"
     with reading() as session:
         assert "Freitag GmbH" in session.get_one(Document, agreement(case_id).document_id).name
-    assert [part.key for part in lifecycle.opened(link()).parts][-1] == "secrecy"
+    assert [part.key for part in viewing.opened(link()).parts][-1] == "secrecy"
 
 
 @pytest.mark.parametrize("stage", ["send", "resend", "countersigned"])
@@ -469,9 +469,9 @@ def test_nothing_is_sent_once_a_case_was_stopped_while_something_was_written(sta
 def test_a_pass_asks_nothing_about_an_agreement_whose_case_was_stopped_meanwhile(monkeypatch):
     case_id = with_organiser()
     responses.decline(link(), "zu teuer")
-    due = lifecycle._send_what_is_due
+    due = lifecycle.send_what_is_due
     monkeypatch.setattr(
-        lifecycle, "_send_what_is_due", lambda one: stopping.stop_case(one, "Insolvenz", "operator") or due(one)
+        lifecycle, "send_what_is_due", lambda one: stopping.stop_case(one, "Insolvenz", "operator") or due(one)
     )
     before = outbox()
 

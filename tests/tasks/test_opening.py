@@ -12,7 +12,7 @@ from models.people.manners import Language
 from models.people.person import Person, Role
 from models.request import Named
 from models.subscription import Subscription
-from tasks.agreement import lifecycle, responses, signing
+from tasks.agreement import responses, signing, viewing
 from tasks.logos import publish
 from tasks.onboarding import corrections, firm_page, invitations, registration
 from tasks.onboarding.decision_effects import PlanMissing, answer_decision
@@ -280,7 +280,7 @@ def test_no_link_and_no_form_of_an_ended_case_does_anything_and_each_says_so(act
     assert everything() == before
 
 
-@pytest.mark.parametrize("act", [lifecycle.opened, lifecycle.pdf, lambda link: signing.begin(link, **FROM)])
+@pytest.mark.parametrize("act", [viewing.opened, viewing.pdf, lambda link: signing.begin(link, **FROM)])
 def test_an_agreement_that_waits_is_not_signed_once_the_case_has_ended(act):
     stop_case(with_organiser(), "Die Kanzlei schließt.", "op@convent-it.example")
 
@@ -293,7 +293,7 @@ def test_what_both_have_signed_can_be_read_when_the_case_has_ended():
 
     stop_case(case_id, "Kein Bedarf mehr.", "op@convent-it.example")
 
-    assert lifecycle.opened(token(ERIKA, Purpose.AGREEMENT)).agreement.countersigned_at is not None
+    assert viewing.opened(token(ERIKA, Purpose.AGREEMENT)).agreement.countersigned_at is not None
 
 
 def test_what_asked_somebody_to_do_something_does_not_leave_any_more_once_the_case_has_ended():

@@ -34,9 +34,10 @@ from models.reminders.reminder import Reminder
 from models.settings import settings
 from models.subscription import Subscription
 from models.time.clock import now
-from tasks.agreement import lifecycle, responses, signing
-from tasks.agreement.lifecycle import NewVersionSent, NotAsked, conclude_agreement, expire_agreements
+from tasks.agreement import lifecycle, responses, signing, viewing
+from tasks.agreement.lifecycle import conclude_agreement, expire_agreements
 from tasks.agreement.signing import DrawingUnreadable, FunctionMissing, OwnAddress, draw
+from tasks.agreement.viewing import NewVersionSent, NotAsked
 from tasks.mail.compose import write
 from tasks.mail.delivery import deliver_due
 from tasks.onboarding import invitations, registration, stopping
@@ -289,7 +290,7 @@ def test_while_somebody_else_is_asked_the_organiser_reads_but_does_not_sign():
     delegate()  # The same again.
 
     assert everything() == before
-    assert not lifecycle.opened(link()).is_asked
+    assert not viewing.opened(link()).is_asked
     assert standing(case_id)["agreement"] == "waiting:signatory"
 
 
@@ -330,7 +331,7 @@ def test_what_is_taken_back_kills_the_other_link_and_tells_its_holder():
     conclude_agreement.fn(case_id)
 
     with pytest.raises(NotAsked):
-        lifecycle.opened(link(GESA))
+        viewing.opened(link(GESA))
     assert agreement(case_id).parts_read == {}
     assert len(outbox("agreement_withdrawn")) == 1
     assert standing(case_id)["agreement"] == "waiting:organiser"
@@ -378,11 +379,11 @@ def test_a_link_opens_the_agreement_of_its_own_firm_only():
     registered("o@s.example")
     advance(other)
 
-    assert lifecycle.opened(link(GESA)).case_id == first
-    assert lifecycle.opened(link("o@s.example")).case_id == other
+    assert viewing.opened(link(GESA)).case_id == first
+    assert viewing.opened(link("o@s.example")).case_id == other
     decide_on_new_version(first)
     with pytest.raises(NewVersionSent, match="It went to Erika Muster"):  # It is the organiser's again.
-        lifecycle.opened(link(GESA))
+        viewing.opened(link(GESA))
 
 
 def test_who_was_asked_anew_and_then_no_longer_is_told_so():
@@ -393,7 +394,7 @@ def test_who_was_asked_anew_and_then_no_longer_is_told_so():
     signing.take_back(token(ERIKA, Purpose.AGREEMENT), **FROM)
 
     with pytest.raises(NotAsked) as refusal:
-        lifecycle.opened(link(GESA))
+        viewing.opened(link(GESA))
 
     assert refusal.type is NotAsked  # Not that Erika can ask once more, which she has.
 
@@ -476,7 +477,7 @@ def test_what_is_not_signed_in_time_runs_out_once_and_the_provider_is_told(clock
 
     assert questions(case_id) == ["lapsed"]
     assert standing(case_id)["agreement"] == "waiting:operator"
-    assert lifecycle.opened(link()).agreement.expired_at is not None
+    assert viewing.opened(link()).agreement.expired_at is not None
     with pytest.raises(Expired):
         signing.sign(link(), "Erika Muster", "123456", **FROM)
     decide(case_id, "resend")
@@ -519,7 +520,7 @@ def test_who_comes_too_late_gets_a_new_version_at_the_stored_address_without_any
     case_id = with_organiser()
     clock(days=91)
 
-    shown = lifecycle.opened(link())  # Before any sweep.
+    shown = viewing.opened(link())  # Before any sweep.
     assert shown.has_run_out
     assert shown.answered is None
     for _ in range(2):
@@ -537,13 +538,13 @@ def test_a_link_that_outlived_its_agreement_leads_to_a_new_version(clock):
     case_id = with_organiser()
     clock(days=121)
     with pytest.raises(LinkExpired) as refusal:
-        lifecycle.opened(link())
+        viewing.opened(link())
 
     registration.renew_link(refusal.value.link_id)
     advance(case_id)
 
     assert agreement(case_id).version == 2
-    lifecycle.opened(link())
+    viewing.opened(link())
 
 
 def test_what_an_operator_has_said_about_it_goes_before_what_the_signer_asks_for(clock):
@@ -553,7 +554,7 @@ def test_what_an_operator_has_said_about_it_goes_before_what_the_signer_asks_for
     advance(case_id)
     decide(case_id, "talk")
 
-    assert lifecycle.opened(link()).answered == "talk"
+    assert viewing.opened(link()).answered == "talk"
     with pytest.raises(BeingDiscussed):
         lifecycle.ask_anew(link(), **FROM)
     advance(case_id)
@@ -566,7 +567,7 @@ def test_no_operator_is_told_that_a_link_is_on_its_way_to_what_cannot_be_signed(
     lifecycle.withdraw(case_id, "Ein Tippfehler.", "operator@convent-it.example")
 
     with pytest.raises(Withdrawn):
-        invitations.resend(lifecycle.signer_of(case_id), "operator@convent-it.example")
+        invitations.resend(viewing.signer_of(case_id), "operator@convent-it.example")
 
 
 def test_the_days_are_a_setting(clock, monkeypatch):
@@ -705,7 +706,7 @@ def test_the_link_of_an_earlier_mail_leads_to_the_newest_version(clock):
 
     conclude_agreement.fn(case_id)
 
-    assert lifecycle.opened(first).agreement.version == 2
+    assert viewing.opened(first).agreement.version == 2
     signing.sign(first, "Erika Muster", code(read_all()), **FROM)
     assert agreement(case_id).signed_at is not None
 
@@ -721,7 +722,7 @@ def test_a_link_is_to_be_had_anew_at_the_known_address_but_not_every_moment(cloc
     registration.renew_link(number_of(link()))
     assert len(outbox("agreement")) == before + 1
     assert facts(case_id, "link.resent")["purpose"] == "agreement"
-    lifecycle.opened(link())
+    viewing.opened(link())
 
 
 @pytest.mark.parametrize(

@@ -15,8 +15,8 @@ from models.mail.outbox import Outgoing
 from models.people.manners import AddressForm, Language
 from models.queries.casefile import case_detail
 from models.subscription import DiscountInvalid, NoticeInvalid, PriceInvalid
-from tasks.agreement import export, lifecycle, responses
-from tasks.agreement.lifecycle import signer_of
+from tasks.agreement import export, responses, viewing
+from tasks.agreement.viewing import signer_of
 from tasks.intake.decision_forms import form_of, take_answer
 from tasks.mail.compose import write
 from tasks.onboarding import invitations, stopping
@@ -61,7 +61,7 @@ def mail():
 
 
 def part(key):
-    shown = lifecycle.opened(token(ERIKA, Purpose.AGREEMENT)).parts
+    shown = viewing.opened(token(ERIKA, Purpose.AGREEMENT)).parts
     html = next(one.html for one in shown if one.key == key)
     return " ".join(BeautifulSoup(str(html), "html.parser").get_text(" ").split())
 

@@ -60,8 +60,10 @@ def home(visitor: Visitor) -> str:
     """Where this person most likely wants to go after signing in."""
     if visitor.is_operator:
         return "/board"
-    firm_ids = {one.firm_id for one in visitor.memberships}
-    if len(firm_ids) == 1 and any(one.role in {Role.ORGANISER, Role.CASEWORKER} for one in visitor.memberships):
+    firm_ids = {membership.firm_id for membership in visitor.memberships}
+    if len(firm_ids) == 1 and any(
+        membership.role in {Role.ORGANISER, Role.CASEWORKER} for membership in visitor.memberships
+    ):
         return f"/firm/{firm_ids.pop()}"
     return "/portal"
 
@@ -117,14 +119,14 @@ def _form(visit: Visit, token: str, purpose: Purpose) -> Response:
 
 def _shown(invited: Invited) -> dict[str, Any]:
     """What the registration form knows before anything is typed."""
-    known = firm_page.overview(invited.firm.id)
-    contact = known.contact
+    overview = firm_page.overview(invited.firm.id)
+    contact = overview.contact
     other = contact is not None and contact.email != invited.person.email
     return {
         "invited": invited,
         "person": invited.person,
         "firm": invited.firm,
-        "logo": known.logo,
+        "logo": overview.logo,
         "contact": contact if other else None,
     }
 

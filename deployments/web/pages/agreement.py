@@ -13,9 +13,9 @@ from models.agreement import PartsUnread, SignatureMissing
 from models.code import CodeDead, CodeSentJustNow, CodesSentToday, CodeUnreadable, CodeWrong
 from models.errors import N_, NotFound, ProvisionError
 from models.people.person import NameMissing
-from tasks.agreement import lifecycle, responses, signing
-from tasks.agreement.lifecycle import Shown
+from tasks.agreement import lifecycle, responses, signing, viewing
 from tasks.agreement.uploaded_copy import ReturnRefused
+from tasks.agreement.viewing import Shown
 
 router = APIRouter()
 
@@ -57,7 +57,7 @@ def show(visit: Visiting, token: str) -> Response:
 
 @router.get("/agreement/{token}/pdf")
 def download(visit: Visiting, token: str) -> Response:  # noqa: ARG001  (the page's language and cookies)
-    return attachment(*lifecycle.pdf(token))
+    return attachment(*viewing.pdf(token))
 
 
 # ---- reading
@@ -187,7 +187,7 @@ def decline(visit: Submitting, token: str) -> Response:
 def delegate(visit: Submitting, token: str) -> Response:
     try:
         name, email, function = visit.text("delegate_name"), visit.text("email"), visit.text("function")
-        limit(HAND_OVER, "hand-over", lifecycle.opened(token).person.email)
+        limit(HAND_OVER, "hand-over", viewing.opened(token).person.email)
         case = signing.delegate(token, name, email, function, **_from(visit))
     except ProvisionError as refusal:
         return _again(visit, token, refusal)
@@ -210,9 +210,9 @@ def renew(visit: Submitting, token: str) -> Response:
         case = lifecycle.ask_anew(token, **_from(visit))
     except ProvisionError as refusal:
         return _again(visit, token, refusal)
-    shown = lifecycle.opened(token)
-    said = "renewed" if shown.person.id == shown.organiser.id else "renewed_there"
-    return visit.go(f"/agreement/{token}?said={said}", case=case)
+    shown = viewing.opened(token)
+    word = "renewed" if shown.person.id == shown.organiser.id else "renewed_there"
+    return visit.go(f"/agreement/{token}?said={word}", case=case)
 
 
 @router.post("/agreement/{token}/upload", dependencies=[Depends(limit_uploads)])
@@ -222,12 +222,12 @@ def upload(visit: Submitting, token: str) -> Response:
         case = responses.upload(token, content, name, **_from(visit))
     except ProvisionError as refusal:
         return _again(visit, token, refusal)
-    said = "uploaded" if lifecycle.opened(token).agreement.is_open else "signed"
-    return visit.go(f"/agreement/{token}?said={said}", case=case)
+    word = "uploaded" if viewing.opened(token).agreement.is_open else "signed"
+    return visit.go(f"/agreement/{token}?said={word}", case=case)
 
 
 def _shown(token: str) -> dict[str, Any]:
-    shown = lifecycle.opened(token)
+    shown = viewing.opened(token)
     return {"shown": shown, "firm": shown.firm, "token": token, "may_sign": _may_sign(shown)}
 
 

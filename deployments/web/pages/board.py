@@ -82,17 +82,17 @@ def show_board(visit: Visiting) -> Response:
     }
     page = asked.get("page", "")
     with reading() as session:
-        found = board.board(
+        listing = board.board(
             session,
             **{**looked_for, "overdue": bool(looked_for["overdue"])},  # type: ignore[arg-type]
             page=int(page) if page.isdecimal() and len(page) < 9 else 1,
-            labels={one: visit.reader.label(one) for one in LineOfBusiness},
+            labels={line: visit.reader.label(line) for line in LineOfBusiness},
         )
         decisions = board.open_decisions(session)
         broken = board.broken_events(session)
         mail_trouble = board.mail_trouble(session)
-        here = operators(session)
-    emails = {one.id: one.email for one in here}
+        accounts = operators(session)
+    emails = {account.id: account.email for account in accounts}
 
     def address(**changed: object) -> str:
         """The same page with something else looked for."""
@@ -101,20 +101,20 @@ def show_board(visit: Visiting) -> Response:
 
     return visit.page(
         "board/cases.html",
-        found=found,
+        found=listing,
         decisions=decisions,
         broken=broken,
         mail_trouble=mail_trouble,
         said=SAID.get(asked.get("said", ""), ""),
         looked_for=looked_for,
         address=address,
-        states=[(one.value, visit.reader.gettext(text)) for one, text in labels.STATES.items()],
+        states=[(state.value, visit.reader.gettext(text)) for state, text in labels.STATES.items()],
         state_names=labels.STATES,
         lines=visit.options(LineOfBusiness),
         parties=visit.options(Party),
         troubles=labels.TROUBLES,
         decisions_shown=DECISIONS_SHOWN,
-        absent=[(one, emails.get(one.deputy_id or 0)) for one in here if is_absent(one, today())],
+        absent=[(account, emails.get(account.deputy_id or 0)) for account in accounts if is_absent(account, today())],
     )
 
 
@@ -137,7 +137,7 @@ def show_countersigning(visit: Visiting) -> Response:
 def countersign(visit: Submitting) -> Response:
     """Sign what is ticked, each in a transaction of its own, so that one refusal holds up no other."""
     by = visit.require_operator().email
-    ticked = {int(one) for one in visit.texts("decision") if one.isdecimal() and len(one) < 10}
+    ticked = {int(text) for text in visit.texts("decision") if text.isdecimal() and len(text) < 10}
     done, refused = [], []
     for decision_id, firm in sorted(_asked(ticked).items()):
         try:
@@ -161,7 +161,7 @@ def _asked(ticked: set[int]) -> dict[int, str]:
 
 def _to_countersign() -> list[board.DecisionLine]:
     with reading() as session:
-        return [one for one in board.open_decisions(session) if one.kind is DecisionKind.COUNTERSIGN]
+        return [decision for decision in board.open_decisions(session) if decision.kind is DecisionKind.COUNTERSIGN]
 
 
 @router.post("/board/events/{event_id}")
@@ -217,10 +217,10 @@ def _request(visit: Submission) -> OnboardingRequest:
         name, email = visit.text(f"{who}_name"), visit.text(f"{who}_email")
         if who == "organiser" or name or email:
             people[who] = named(name, email)
-    said = {name: visit.paragraphs(name) if name == "question" else visit.text(name) for name in TEXTS}
+    texts = {name: visit.paragraphs(name) if name == "question" else visit.text(name) for name in TEXTS}
     chosen = {name: visit.text(name) or None for name in ("land", "plan", "interval")}
     workers, again = parse_people(visit.paragraphs("caseworkers", LIST_MOST)), visit.ticked("again")
-    return opening.request_of({**said, **chosen, **people, "caseworkers": workers, "again": again})
+    return opening.request_of({**texts, **chosen, **people, "caseworkers": workers, "again": again})
 
 
 def _place(visit: Submission, refusal: ProvisionError) -> str:

@@ -31,7 +31,7 @@ from models.queries.casefile import Act, CaseDetail, PersonLine
 from models.request import named
 from models.subscription import LONGEST_CLAUSE, DiscountInvalid, Interval, NoticeInvalid, Plan, PriceInvalid
 from models.text import TextTooLong
-from tasks.agreement import lifecycle, uploaded_copy
+from tasks.agreement import lifecycle, uploaded_copy, viewing
 from tasks.logos.scoring import Reason, Sign
 from tasks.mail.compose import write
 from tasks.onboarding import corrections, decision_effects, invitations, stopping
@@ -106,13 +106,13 @@ def answer(visit: Submitting, decision_id: int) -> Response:
     by = visit.require_operator().email
     field = f"d{decision_id}-"
     try:
-        said = {
+        answers = {
             name: visit.text(field + name)
             for name in ("plan", "interval", "price", "discount", "notice", "address", "choice", "name", "signed_on")
         }
-        said["note"] = visit.paragraphs(f"{field}note")
-        said["clause"] = visit.paragraphs(f"{field}clause", LONGEST_CLAUSE)
-        case_id = decision_effects.answer_decision(decision_id, visit.text("verdict"), by, **said)
+        answers["note"] = visit.paragraphs(f"{field}note")
+        answers["clause"] = visit.paragraphs(f"{field}clause", LONGEST_CLAUSE)
+        case_id = decision_effects.answer_decision(decision_id, visit.text("verdict"), by, **answers)
     except ProvisionError as refusal:
         with reading() as session:
             case_id = Decision.get(session, decision_id).onboarding_id
@@ -135,7 +135,7 @@ def resend_agreement(visit: Submitting, case_id: int) -> Response:
     """Mail who is asked to sign a new link, which no operator sees."""
     by = visit.require_operator().email
     try:
-        invitations.resend(lifecycle.signer_of(case_id), by)
+        invitations.resend(viewing.signer_of(case_id), by)
     except ProvisionError as refusal:
         return _refused(visit, case_id, refusal)
     return visit.go(f"/board/cases/{case_id}?said=resent", case=case_id)
@@ -269,15 +269,15 @@ def resume_person(visit: Submitting, case_id: int, person_id: int) -> Response:
 
 
 def _change_access(
-    visit: Submission, case_id: int, person_id: int, change: Callable[[int, str], int], said: str
+    visit: Submission, case_id: int, person_id: int, change: Callable[[int, str], int], word: str
 ) -> Response:
     by = visit.require_operator().email
     try:
-        said = said if _require_known(case_id, person_id).registered_at else "person_withdrawn"
+        word = word if _require_known(case_id, person_id).registered_at else "person_withdrawn"
         change(person_id, by)
     except ProvisionError as refusal:
         return _refused(visit, case_id, refusal)
-    return visit.go(f"/board/cases/{case_id}?said={said}", case=case_id)
+    return visit.go(f"/board/cases/{case_id}?said={word}", case=case_id)
 
 
 @router.post("/board/cases/{case_id}/people/{person_id}/address")
@@ -357,7 +357,9 @@ def _shown(visit: Visit, case_id: int) -> dict[str, Any]:
         "story_length": len(story),
         "detail": detail,
         "names": names,
-        "copies": {one.decision_id: _copy_that_came_back(one, detail, visit.reader) for one in detail.decisions},
+        "copies": {
+            decision.decision_id: _copy_that_came_back(decision, detail, visit.reader) for decision in detail.decisions
+        },
         "about": {act.number: _about(act, names, visit.reader) for act in detail.audit},
         "said": SAID.get(visit.request.query_params.get("said", ""), ""),
         "states": labels.STATES,
@@ -376,31 +378,31 @@ def _shown(visit: Visit, case_id: int) -> dict[str, Any]:
 def _story(detail: CaseDetail, show: str) -> list[tuple[datetime, str, Any]]:
     """Everything that happened, the newest first: acts, mails, and questions as they came up."""
     acts = [(act.at, "act", act) for act in detail.audit]
-    asked = [(one.opened_at, "asked", one) for one in detail.decisions]
+    asked = [(decision.opened_at, "asked", decision) for decision in detail.decisions]
     mails = [(mail.delivered_at or mail.created_at, "mail", mail) for mail in reversed(detail.mails)]
-    told: list[tuple[datetime, str, Any]] = []
-    told += [] if show == "mails" else [*asked, *acts]
-    told += [] if show == "acts" else mails
-    return sorted(told, key=lambda one: one[0])[::-1]
+    story: list[tuple[datetime, str, Any]] = []
+    story += [] if show == "mails" else [*asked, *acts]
+    story += [] if show == "acts" else mails
+    return sorted(story, key=lambda one: one[0])[::-1]
 
 
-def _copy_that_came_back(one: DecisionLine, detail: CaseDetail, reader: Reader) -> dict[str, Any] | None:
+def _copy_that_came_back(decision: DecisionLine, detail: CaseDetail, reader: Reader) -> dict[str, Any] | None:
     """What is known of the file that a decision is about, with reasons and times as people read them."""
-    facts = one.facts
-    if one.kind is DecisionKind.COUNTERSIGN:
+    facts = decision.facts
+    if decision.kind is DecisionKind.COUNTERSIGN:
         ours = {line.uploaded_id for line in detail.agreements[:1]} - {None}
         uploads = (act.facts for act in reversed(detail.audit) if act.action == "agreement.uploaded")
-        facts = next((told for told in uploads if told.get("document_id") in ours), {})
+        facts = next((upload for upload in uploads if upload.get("document_id") in ours), {})
     if "pages" not in facts:
         return None
     signatures = [
-        {**told, "signed_at": told["signed_at"] and datetime.fromisoformat(told["signed_at"])}
-        for told in facts["signatures"]
+        {**signature, "signed_at": signature["signed_at"] and datetime.fromisoformat(signature["signed_at"])}
+        for signature in facts["signatures"]
     ]
     doubts = [reader.label(Doubt(doubt)) for doubt in facts["doubts"]]
     beside = [
-        {"what": reader.gettext(SHOWN_BESIDE.get(told["entry"], told["entry"])), "texts": told["texts"]}
-        for told in facts.get("beside", [])
+        {"what": reader.gettext(SHOWN_BESIDE.get(addition["entry"], addition["entry"])), "texts": addition["texts"]}
+        for addition in facts.get("beside", [])
     ]
     return {**facts, "doubts": doubts, "beside": beside, "signatures": signatures}
 
@@ -408,15 +410,15 @@ def _copy_that_came_back(one: DecisionLine, detail: CaseDetail, reader: Reader) 
 def _about(act: Act, names: dict[int, str], reader: Reader) -> str:
     """What an act was about, where that can be said in a word or two."""
     facts = act.facts
-    whose = [names[one] for one in (facts.get("person"), *facts.get("persons", [])) if one in names]
+    whose = [names[person_id] for person_id in (facts.get("person"), *facts.get("persons", [])) if person_id in names]
     match act.action:
         case _ if "before" in facts and "after" in facts:
             before, after = facts["before"], facts["after"]
             if act.action == "subscription.agreed":
-                told = each_changed(agreed(before, reader), agreed(after, reader))
+                change = each_changed(agreed(before, reader), agreed(after, reader))
             else:
-                told = changed(before, after)
-            return ": ".join([*whose, told])
+                change = changed(before, after)
+            return ": ".join([*whose, change])
         case "decision.answered" if {"kind", "verdict"} <= facts.keys():
             return f"{reader.label(DecisionKind(facts['kind']))} – {reader.label(Verdict(facts['verdict']))}"
         case "company_id.assigned" | "company_id.chosen":

@@ -30,7 +30,7 @@ from models.people.person import NameMissing, Person, Role
 from models.request import Named, WebsiteMissing, named, parse_people
 from models.text import TextTooLong
 from models.time.land import Land
-from tasks.agreement import lifecycle
+from tasks.agreement import viewing
 from tasks.logos.publish import choose_offered, offered_picture, permit_logo, restore_logo, supply_logo
 from tasks.onboarding import corrections, firm_page, invitations
 from tasks.onboarding.invitations import MessageTooLong, NobodyNamed, RegisteredAlready, SentJustNow
@@ -118,7 +118,7 @@ def resume(visit: Submitting, firm_id: int) -> Response:
     return _change_access(visit, firm_id, membership.resume, "resumed")
 
 
-def _change_access(visit: Submission, firm_id: int, change: Callable[[int, str], int], said: str) -> Response:
+def _change_access(visit: Submission, firm_id: int, change: Callable[[int, str], int], word: str) -> Response:
     by = visit.require(firm_id, Role.ORGANISER).email
     person = _named_in(visit, firm_id)
     page = PAGE_OF.get(person.role, "")
@@ -126,15 +126,15 @@ def _change_access(visit: Submission, firm_id: int, change: Callable[[int, str],
         case = change(person.id, by)
     except (Needed, NotActive) as refusal:
         return visit.again(f"firm/{page or 'progress'}.html", {"": refusal}, **_shown(visit, firm_id) | {"tab": page})
-    said = said if person.registered_at else "withdrawn"
-    return visit.go(f"/firm/{firm_id}/{page}?said={said}", case=case)
+    word = word if person.registered_at else "withdrawn"
+    return visit.go(f"/firm/{firm_id}/{page}?said={word}", case=case)
 
 
 def _named_in(visit: Submission, firm_id: int) -> Person:
     """Which of the firm's people the form is about; raises NotFound."""
     overview = firm_page.overview(firm_id)
-    known = [*([overview.organiser] if overview.organiser else []), *overview.caseworkers, *overview.clients]
-    person = next((one for one in known if str(one.id) == visit.text("person")), None)
+    people = [*([overview.organiser] if overview.organiser else []), *overview.caseworkers, *overview.clients]
+    person = next((person for person in people if str(person.id) == visit.text("person")), None)
     if person is None:
         raise NotFound(visit.reader.gettext("The person"))
     return person
@@ -143,7 +143,7 @@ def _named_in(visit: Submission, firm_id: int) -> Person:
 @router.get("/firm/{firm_id}/agreement.pdf")
 def agreement(visit: Visiting, firm_id: int) -> Response:
     visit.require(firm_id, Role.ORGANISER)
-    return attachment(*lifecycle.final_pdf(firm_id))
+    return attachment(*viewing.final_pdf(firm_id))
 
 
 # ---- details
@@ -163,18 +163,20 @@ def complete_details(visit: Submitting, firm_id: int) -> Response:
     label = visit.reader.gettext
     try:
         visit.require_own_act(before)
-        told = {name: visit.text(name) for name in ("street", "postcode", "city")}
+        address = {name: visit.text(name) for name in ("street", "postcode", "city")}
         missing: dict[str, ProvisionError] = {
-            name: StillMissing(label(FIELD_LABELS[name])) for name, value in {**told, "land": land}.items() if not value
+            name: StillMissing(label(FIELD_LABELS[name]))
+            for name, value in {**address, "land": land}.items()
+            if not value
         }
         if missing:
             return visit.again("firm/details.html", missing, values=visit.values, **_shown(visit, firm_id))
-        case = firm_page.complete_details(firm_id, by, **told, land=land, website=visit.text("website"))
+        case = firm_page.complete_details(firm_id, by, **address, land=land, website=visit.text("website"))
     except ProvisionError as refusal:
         fields: dict[type[ProvisionError], str] = {PostcodeInvalid: "postcode", WebsiteInvalid: "website"}
         return visit.again("firm/details.html", refusal, fields=fields, values=visit.values, **_shown(visit, firm_id))
     after = fields_of(firm_id, "details")
-    complete = all(before[name] for name in (*told, "land"))
+    complete = all(before[name] for name in (*address, "land"))
     return visit.go(f"/firm/{firm_id}?said=details", case=case, before=before if complete else None, after=after)
 
 
@@ -434,22 +436,22 @@ def add_clients(visit: Submitting, firm_id: int) -> Response:
 
 def _people(visit: Submission) -> tuple[list[Named], dict[str, ProvisionError]]:
     """Who is named in the rows and in the list, and what is wrong at which field."""
-    found: list[Named] = []
+    people: list[Named] = []
     wrong: dict[str, ProvisionError] = {}
     for row in range(ROWS):
         try:
             name, email = visit.text(f"name-{row}"), visit.text(f"email-{row}")
             if name or email:
-                found.append(named(name, email))
+                people.append(named(name, email))
         except (NameMissing, TextTooLong) as refusal:
             wrong[f"name-{row}"] = refusal
         except ProvisionError as refusal:
             wrong[f"email-{row}"] = refusal
     try:
-        found += parse_people(visit.paragraphs("list", LIST_MOST))
+        people += parse_people(visit.paragraphs("list", LIST_MOST))
     except ProvisionError as refusal:
         wrong["list"] = refusal
-    return found, wrong
+    return people, wrong
 
 
 def _rights(visit: Visit, firm_id: int) -> dict[str, Any]:

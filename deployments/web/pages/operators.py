@@ -156,16 +156,18 @@ def _again(
 
 def _shown(visit: Visit) -> dict[str, Any]:
     with reading() as session:
-        here = operators(session)
+        accounts = operators(session)
         acts = newest(session, HOUSE, NEWEST, without="case.opened") if visit.signed_in().is_manager else []
     day = today()
     return {
-        "me": next(one for one in here if one.id == visit.signed_in().account_id),
-        "operators": here,
-        "emails": {one.id: one.email for one in here},
-        "absent": {one.id for one in here if is_absent(one, day)},
-        "planned": {one.id for one in here if one.absent_until and one.absent_until >= day},
-        "people": [(one.id, f"{one.name}, {one.email}" if one.name else one.email) for one in here],
+        "me": next(account for account in accounts if account.id == visit.signed_in().account_id),
+        "operators": accounts,
+        "emails": {account.id: account.email for account in accounts},
+        "absent": {account.id for account in accounts if is_absent(account, day)},
+        "planned": {account.id for account in accounts if account.absent_until and account.absent_until >= day},
+        "people": [
+            (account.id, f"{account.name}, {account.email}" if account.name else account.email) for account in accounts
+        ],
         "acts": acts,
         "changed": labels.changed,
         "actions": {**labels.ACTIONS, **ACTIONS},

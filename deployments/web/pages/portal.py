@@ -15,9 +15,9 @@ router = APIRouter()
 def portal(visit: Visiting) -> Response:
     """The firms that the visitor belongs to; a client's home."""
     visitor = visit.signed_in()
-    firms = [one for one in visitor.memberships if one.role is not Role.CONTACT]
+    firms = [membership for membership in visitor.memberships if membership.role is not Role.CONTACT]
     with reading() as session:
-        logos = {one.firm_id for one in firms if Logo.of(session, one.firm_id) is not None}
+        logos = {membership.firm_id for membership in firms if Logo.of(session, membership.firm_id) is not None}
     return visit.page("portal.html", firms=firms, logos=logos)
 
 

@@ -118,9 +118,9 @@ def _fields(person: Person) -> Fields:
 
     The words are always German, whatever the page speaks by the time they are sent: “Di” is a Sunday in French.
     """
-    told = {name: getattr(person, name) for name in ("time_zone", "land", "postcode", "language", "address_form")}
+    fields = {name: getattr(person, name) for name in ("time_zone", "land", "postcode", "language", "address_form")}
     hours = person.hours.text(Language.GERMAN)
-    return {**told, "hours_text": hours, "hours_language": Language.GERMAN, "whose": person.email}
+    return {**fields, "hours_text": hours, "hours_language": Language.GERMAN, "whose": person.email}
 
 
 def _language(visit: Submission) -> Language:
@@ -129,7 +129,7 @@ def _language(visit: Submission) -> Language:
 
 def _marked(visit: Submission) -> set[tuple[int, int]]:
     """The hours that are ticked; what is no hour of a week is not."""
-    cells = (re.fullmatch(r"([0-6])-(1?\d|2[0-3])", one, re.ASCII) for one in visit.texts("hour"))
+    cells = (re.fullmatch(r"([0-6])-(1?\d|2[0-3])", hour, re.ASCII) for hour in visit.texts("hour"))
     return {(int(cell[1]), int(cell[2])) for cell in cells if cell}
 
 

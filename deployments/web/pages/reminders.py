@@ -142,8 +142,8 @@ def pause(visit: Submitting, case_id: int) -> Response:
         detail = casefile.case_detail(session, case_id)
     owners = {Level.CASE: {case_id}, Level.FIRM: {detail.firm_id}}
     owners[Level.PERSON] = {person.person_id for person in detail.people}
-    level = next((one for one in owners if one == visit.text("level")), Level.CASE)
-    owner_id = next((one for one in owners[level] if str(one) == visit.text("owner")), None)
+    level = next((level for level in owners if level == visit.text("level")), Level.CASE)
+    owner_id = next((owner_id for owner_id in owners[level] if str(owner_id) == visit.text("owner")), None)
     if owner_id is None:
         raise NotFound(visit.reader.gettext("The page"))
     match visit.text("act"):
@@ -159,7 +159,9 @@ def _shared(visit: Visit) -> dict[str, Any]:
     return {
         "kinds": list(WaitKind),
         "stops": STOPS,
-        "follows": {kind: [(one.value, visit.reader.label(one)) for one in FOLLOWS[kind]] for kind in WaitKind},
+        "follows": {
+            kind: [(follow.value, visit.reader.label(follow)) for follow in FOLLOWS[kind]] for kind in WaitKind
+        },
         "said": SAID.get(visit.request.query_params.get("said", ""), ""),
         "opened": None,
     }
@@ -167,28 +169,30 @@ def _shared(visit: Visit) -> dict[str, Any]:
 
 def _provider(visit: Visit) -> dict[str, Any]:
     with reading() as session:
-        known = Cadences(session, [])
-    return _shared(visit) | {"rhythms": {kind: known.rhythm(kind) for kind in WaitKind}}
+        rhythms = Cadences(session, [])
+    return _shared(visit) | {"rhythms": {kind: rhythms.rhythm(kind) for kind in WaitKind}}
 
 
 def _case(visit: Visit, case_id: int) -> dict[str, Any]:
     with reading() as session:
         detail = casefile.case_detail(session, case_id)
-        known = Cadences(session, [(case_id, detail.firm_id)])
-        those = waits.waits_of(session, case_id)
-        people = {wait.person_id for wait in those if wait.person_id is not None}
-        pauses = Pause.among(session, [detail.firm_id], [case_id], people | {one.person_id for one in detail.people})
+        rhythms = Cadences(session, [(case_id, detail.firm_id)])
+        lines = waits.waits_of(session, case_id)
+        people = {wait.person_id for wait in lines if wait.person_id is not None}
+        pauses = Pause.among(
+            session, [detail.firm_id], [case_id], people | {person.person_id for person in detail.people}
+        )
         missed = {place: cadences.missed(session, *place) for place in pauses}
     return _shared(visit) | {
         "detail": detail,
-        "rhythms": {kind: known.rhythm(kind, case_id) for kind in WaitKind},
-        "waits": those,
+        "rhythms": {kind: rhythms.rhythm(kind, case_id) for kind in WaitKind},
+        "waits": lines,
         "places": [(Level.CASE, case_id, ""), (Level.FIRM, detail.firm_id, detail.case.firm)]
-        + [(Level.PERSON, one.person_id, one.name) for one in detail.people if one.person_id in people]
+        + [(Level.PERSON, person.person_id, person.name) for person in detail.people if person.person_id in people]
         + [
-            (Level.PERSON, one.person_id, one.name)
-            for one in detail.people
-            if one.person_id not in people and (Level.PERSON, one.person_id) in pauses
+            (Level.PERSON, person.person_id, person.name)
+            for person in detail.people
+            if person.person_id not in people and (Level.PERSON, person.person_id) in pauses
         ],
         "pauses": pauses,
         "missed": missed,
@@ -201,19 +205,19 @@ def _case(visit: Visit, case_id: int) -> dict[str, Any]:
 @router.get("/later/{token}")
 def ask_for_later(visit: Visiting, token: str) -> Response:
     """Until when to wait, or that it is the wrong person; looking changes nothing."""
-    found = _asked(visit, token)
-    return visit.page("later.html", **_later(visit, found))
+    asked = _asked(visit, token)
+    return visit.page("later.html", **_later(visit, asked))
 
 
 @router.post("/later/{token}")
 def put_off(visit: Submitting, token: str) -> Response:
-    found = _asked(visit, token)
+    asked = _asked(visit, token)
     limit(RESEND, "later", token)
     try:
         snooze.defer(token, _day(visit.text("day")))
     except ProvisionError as refusal:
         fields: dict[type[ProvisionError], str] = {DayTooFar: "day"}
-        return visit.again("later.html", refusal, fields=fields, values=visit.values, **_later(visit, found))
+        return visit.again("later.html", refusal, fields=fields, values=visit.values, **_later(visit, asked))
     return visit.go(f"/later/{token}?said=deferred")
 
 
@@ -226,9 +230,9 @@ def not_me(visit: Submitting, token: str) -> Response:
 
 def _asked(visit: Visit, token: str) -> Asked:
     """Who is reminded, spoken to as they like it from here on, also where what they ask is refused."""
-    found = snooze.asked(token)
-    visit.speak_to(found.person)
-    return found
+    asked = snooze.asked(token)
+    visit.speak_to(asked.person)
+    return asked
 
 
 def _day(text: str) -> date:
@@ -238,10 +242,10 @@ def _day(text: str) -> date:
         raise DayTooFar(LONGEST_PEACE.days) from error
 
 
-def _later(visit: Visit, found: Asked) -> dict[str, Any]:
-    today = now().astimezone(ZoneInfo(found.person.time_zone)).date()
+def _later(visit: Visit, asked: Asked) -> dict[str, Any]:
+    today = now().astimezone(ZoneInfo(asked.person.time_zone)).date()
     return {
-        "asked": found,
+        "asked": asked,
         "first": today + timedelta(days=1),
         "proposed": today + timedelta(days=7),
         "last": today + LONGEST_PEACE,
