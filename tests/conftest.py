@@ -15,9 +15,8 @@ import sys
 import warnings
 from collections.abc import Callable
 from contextlib import contextmanager
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from functools import cache, wraps
+from functools import wraps
 from pathlib import Path
 from types import CodeType, ModuleType, SimpleNamespace
 
@@ -34,12 +33,8 @@ from models.db import Base, engine, writing
 from models.migrate import register_tables
 from models.people import login
 from models.settings import settings
-from tasks.agreement import finalize, sending
-from tasks.agreement.rendering import AgreementData, Proof, Signature, sign_off
-from tasks.agreement.seal import seal
 from tasks.untrusted import sandbox
-from tests import forks, locks, postgres, remembered
-from tests.agreements import short
+from tests import agreements, forks, locks, postgres, remembered
 from tests.remembered import as_setting
 
 register_tables()
@@ -122,6 +117,13 @@ class Together(LoadScopeScheduling):
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: object):
     return Together(config, log)
+
+
+def pytest_collection_finish():
+    """All modules are there to stay: the garbage collector need not look at what they hold again and again."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(20_000, 10, 20)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]):
@@ -214,7 +216,7 @@ def product(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.
 SLOW = (
     ("argon2.PasswordHasher.hash", "argon2.PasswordHasher.verify", "models.people.passwords.zxcvbn"),
     ("weasyprint.HTML.render", "weasyprint.HTML.write_pdf", "jinja2.Template.render", "PIL.Image.Image.save"),
-    ("pyhanko.sign.signers.PdfSigner.sign_pdf", "tests.conftest._written", "tests.conftest._signed_off"),
+    ("pyhanko.sign.signers.PdfSigner.sign_pdf", "tests.agreements.unread", "tests.agreements.signed_off"),
     ("cryptography.hazmat.primitives.asymmetric.ec.generate_private_key",),
     ("subprocess.Popen.__init__", "tests.forks.Forked.__init__"),
     ("httpx.Client.send", "httpx.AsyncClient.send", "smtplib.SMTP.connect", "smtplib.SMTP.sendmail"),
@@ -255,30 +257,13 @@ def case_first(product: str):
     assert faults == []
 
 
-@cache
-def _written(data: AgreementData) -> bytes:
-    return short(data)
-
-
-@cache
-def _signed_off(pdf: bytes, language: str) -> bytes:
-    party = Signature(party_name="A", signer_name="B", signed_at=datetime(2026, 3, 2, 9, tzinfo=UTC), how="page")
-    proof = Proof(
-        document_id="1", trail_entries=1, trail_head="0" * 64,
-        seal_level="", seal_holder="", seal_fingerprint="", seal_is_self_made=True,
-    )  # fmt: skip
-    return seal(sign_off(pdf, [party, replace(party, how="countersigned")], language, proof), "test")
-
-
 @pytest.fixture(autouse=True)
 def quick(request: pytest.FixtureRequest, product: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    """Tests of models and tasks share short agreements that differ in the number only, and what their factories made of
-    an empty database before; passwords are hashed cheaply.
+    """Tests of models and tasks share agreements that nobody reads, and what their factories made of an empty database
+    before; passwords are hashed cheaply.
     """
     if Path(request.fspath).parent in TWICE:
-        monkeypatch.setattr(sending, "render_agreement", lambda d, _: _written(replace(d, number="", company_id="")))
-        monkeypatch.setattr(finalize, "sign_off", lambda pdf, _, language, __: _signed_off(pdf, language))
-        monkeypatch.setattr(finalize, "seal", lambda pdf, _: pdf)
+        agreements.unread_everywhere(monkeypatch)
         monkeypatch.setattr(login, "_hasher", lambda: PasswordHasher(time_cost=1, memory_cost=8, parallelism=1))
         if product != "none":
             remembered.begin(remembered.Beginning(product, settings().database, tmp_path, monkeypatch))

@@ -5,6 +5,7 @@ import re
 import subprocess
 import sys
 from fnmatch import fnmatch
+from functools import cache
 from graphlib import TopologicalSorter
 from importlib.metadata import packages_distributions
 from pathlib import Path, PurePosixPath
@@ -33,10 +34,12 @@ def tracked() -> list[Path]:
     return [ROOT / name for name in filter(None, listed.split("\0")) if (ROOT / name).is_file()]
 
 
+@cache
 def tree(path: Path) -> ast.Module:
     return ast.parse((ROOT / path).read_text())
 
 
+@cache
 def known_to(path: Path) -> set[str]:
     """First names of all modules that this one imports, anywhere in it."""
     names = set()
@@ -48,6 +51,7 @@ def known_to(path: Path) -> set[str]:
     return {name.split(".")[0] for name in names}
 
 
+@cache
 def called_in(path: Path) -> set[str]:
     calls = (node for node in ast.walk(tree(path)) if isinstance(node, ast.Call))
     return {call.func.attr for call in calls if isinstance(call.func, ast.Attribute)}
@@ -60,6 +64,7 @@ def test_imports_point_inwards_and_are_absolute(path):
     assert known_to(path).isdisjoint([*outer, "tests", ""])
 
 
+@cache
 def imported_by(path: Path) -> set[str]:
     """All that this module imports, whichever way it is written; ``from a import b`` gives ``a`` and ``a.b``."""
     names = set()

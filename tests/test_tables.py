@@ -4,6 +4,7 @@ import ast
 import importlib
 from collections.abc import Iterator
 from enum import Enum, StrEnum
+from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
@@ -99,14 +100,17 @@ def tables(path: Path) -> Iterator[Table]:
     yield from within(tree(path), "")
 
 
-ALL = [table for path in MODULES if path.parts[1] != "migrations" for table in tables(path)]
-KINDS = {
-    kind
-    for path in MODULES
-    if path.parts[1] != "migrations"
-    for kind in vars(importlib.import_module(module_of(path))).values()
-    if isinstance(kind, type) and issubclass(kind, StrEnum) and kind is not StrEnum
-}
+RULED = [path for path in MODULES if path.parts[1] != "migrations"]
+
+
+@cache
+def every() -> list[Table]:
+    return [table for path in RULED for table in tables(path)]
+
+
+def kinds() -> set[type[StrEnum]]:
+    values = (value for path in RULED for value in vars(importlib.import_module(module_of(path))).values())
+    return {kind for kind in values if isinstance(kind, type) and issubclass(kind, StrEnum) and kind is not StrEnum}
 
 
 def named(table: Table) -> str:
@@ -114,14 +118,14 @@ def named(table: Table) -> str:
 
 
 def test_every_table_over_an_enum_knows_all_its_members():
-    faults = {named(table): table.lacks for table in ALL if table.lacks and table.place not in PARTIAL}
+    faults = {named(table): table.lacks for table in every() if table.lacks and table.place not in PARTIAL}
 
     assert faults == {}
-    assert len(ALL) > 40  # Else nothing was looked at.
+    assert len(every()) > 40  # Else nothing was looked at.
 
 
 def test_every_exception_is_of_a_table_that_is_there_and_leaves_something_out():
-    assert PARTIAL.keys() - {table.place for table in ALL if table.lacks} == set()
+    assert PARTIAL.keys() - {table.place for table in every() if table.lacks} == set()
 
 
 def test_the_search_sees_dictionaries_and_matches_wherever_they_stand(tmp_path, monkeypatch):
@@ -160,7 +164,7 @@ PAIRS = {(Language.GERMAN, AddressForm.DU): 1}
 def test_every_member_of_every_enum_can_be_asked_for_all_that_its_kind_tells():
     asked = [
         (member, name)
-        for kind in KINDS
+        for kind in kinds()
         for name, value in vars(kind).items()
         if isinstance(value, property)
         for member in kind
@@ -179,7 +183,7 @@ def test_every_table_in_a_template_knows_all_members():
                 continue
             seen += 1
             keys = {pair.key.value for pair in looked_up.node.items if isinstance(pair.key, nodes.Const)}
-            fitting = [kind for kind in KINDS if keys <= {one.value for one in kind}]
+            fitting = [kind for kind in kinds() if keys <= {one.value for one in kind}]
             if fitting and not any(keys == {one.value for one in kind} for kind in fitting):
                 faults[f"{file.relative_to(ROOT)}:{looked_up.lineno}"] = sorted(keys)
 

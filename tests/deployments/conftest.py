@@ -1,7 +1,5 @@
 """One real Prefect server for the tests of how the product starts: 10 s once, and only if a test asks for it."""
 
-from dataclasses import replace
-
 import httpx
 import pytest
 from argon2 import PasswordHasher
@@ -9,18 +7,15 @@ from argon2 import PasswordHasher
 from deployments.web import security
 from models.people import login
 from models.settings import settings
-from tasks.agreement import finalize, sending
 from tasks.engine.prefect_client import access
-from tests.conftest import _signed_off, _written
+from tests import agreements
 from tests.servers import SIGN_IN, free_port, prefect_server, used
 
 
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch):
-    """Pages show short agreements, each really printed once for all tests; they differ in the number only."""
-    monkeypatch.setattr(sending, "render_agreement", lambda d, _: _written(replace(d, number="", company_id="")))
-    monkeypatch.setattr(finalize, "sign_off", lambda pdf, _, language, __: _signed_off(pdf, language))
-    monkeypatch.setattr(finalize, "seal", lambda pdf, _: pdf)
+    """Agreements are made for all tests, and passwords hashed cheaply."""
+    agreements.unread_everywhere(monkeypatch)
     monkeypatch.setattr(login, "_hasher", lambda: PasswordHasher(time_cost=1, memory_cost=8, parallelism=1))
 
 
