@@ -27,6 +27,11 @@ OWN = {"PROVISION_DATA", "PROVISION_DATABASE_URL", "PROVISION_TIME_SHIFT"}
 """Settings that are another in each test."""
 
 
+def shared_settings() -> list[tuple[str, str]]:
+    """All but those."""
+    return sorted(item for item in os.environ.items() if item[0].startswith("PROVISION_") and item[0] not in OWN)
+
+
 def as_setting(by: timedelta) -> str:
     """So many whole seconds as a setting is written: ISO 8601, with its sign."""
     seconds = round(by.total_seconds())
@@ -99,14 +104,7 @@ def remembered(make: Callable) -> Callable:
         how = repr((args, sorted(changes.items())))
         if beginning is None or " at 0x" in how or not beginning.lasts:
             return make(*args, **changes)
-        environment = {key: value for key, value in os.environ.items() if key.startswith("PROVISION_")}
-        key = (
-            beginning.kind,
-            beginning.patched,
-            make.__name__,
-            how,
-            *sorted(item for item in environment.items() if item[0] not in OWN),
-        )
+        key = (beginning.kind, beginning.patched, make.__name__, how, *shared_settings())
         if key in _kept:
             _bring_back(beginning, _kept[key])
             return _kept[key].given
