@@ -312,6 +312,7 @@ def clock(monkeypatch: pytest.MonkeyPatch):
 def no_runs(monkeypatch: pytest.MonkeyPatch):
     """Passes and deliveries are asked for without Prefect, so nothing comes of it."""
     monkeypatch.setattr("tasks.engine.passes.start_run", lambda *_, **__: None)
+    remembered.patched("no runs")
 
 
 @pytest.fixture

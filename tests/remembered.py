@@ -92,7 +92,7 @@ def begin(beginning: Beginning | None) -> None:
 def patched(what: str) -> None:
     """Whatever is patched by now belongs to the beginning, and is the same wherever it is called *what*."""
     if _beginning is not None:
-        begin(replace(_beginning, patched=what))
+        begin(replace(_beginning, patched=f"{_beginning.patched}, {what}"))
 
 
 def remembered(make: Callable) -> Callable:
