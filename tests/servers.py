@@ -60,13 +60,14 @@ def prefect_server(home: Path) -> Iterator[str]:
             "deployments.server", "--host", "127.0.0.1", "--port", port, environment=environment, output=lines
         )
     try:
-        for _ in range(1200):
-            try:
-                httpx.get(f"{address}/api/health").raise_for_status()
-                break
-            except httpx.HTTPError:
-                assert server.poll() is None, log.read_text()
-                time.sleep(0.1)
+        with httpx.Client() as client:  # Each new one reads all certificates, which takes longer than to ask.
+            for _ in range(1200):
+                try:
+                    client.get(f"{address}/api/health").raise_for_status()
+                    break
+                except httpx.HTTPError:
+                    assert server.poll() is None, log.read_text()
+                    time.sleep(0.1)
         _keep_migrated(home)
         yield f"{address}/api"
     finally:

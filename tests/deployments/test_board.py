@@ -36,6 +36,7 @@ from tasks.mail.address_holds import bounced, given_up
 from tasks.onboarding import decision_effects
 from tests import factories
 from tests.deployments.browser import entries
+from tests.remembered import remembered
 from tests.signing import digitally_signed, scanned, trust_roots
 
 pytestmark = pytest.mark.usefixtures("no_runs")
@@ -44,12 +45,19 @@ BASE = settings().base_url
 
 
 class Browser:
-    """Keeps cookies, fills in forms, runs no scripts."""
+    """Keeps cookies, fills in forms, runs no scripts.
+
+    Signed in with *session*, if one is given; if that is a function, not before the first page is asked for.
+    """
 
     def __init__(self, session=None):
-        self.cookies = {"session": session} if session else {}
+        self.session, self.cookies = session, {}
 
     def ask(self, method, path, **what):
+        if self.session:
+            self.cookies["session"] = self.session() if callable(self.session) else self.session
+            self.session = None
+
         async def asked():
             async with AsyncClient(transport=ASGITransport(app), base_url=BASE, cookies=self.cookies) as http:
                 answer = await http.request(method, path, **what)
@@ -76,9 +84,10 @@ def text(answer):
 
 @pytest.fixture
 def operator():
-    return Browser(factories.operator())
+    return Browser(factories.operator)
 
 
+@remembered
 def advised():
     case_id = factories.opened(plan=None, interval=None, question="Reicht „Basic“ für <vier> Personen?")
     factories.advance(case_id)

@@ -34,7 +34,7 @@ def impatient(monkeypatch, quiet):
 @contextmanager
 def locked():
     """Somebody else writes, for as long as the block lasts."""
-    other = sqlite3.connect(settings().data / "provision.db", isolation_level=None)
+    other = sqlite3.connect(settings().database.removeprefix("sqlite:///"), isolation_level=None)
     other.execute("BEGIN IMMEDIATE")
     try:
         yield

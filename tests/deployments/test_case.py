@@ -18,6 +18,7 @@ from models.time.clock import now
 from tasks.mail.address_holds import bounced
 from tests import factories
 from tests.deployments.test_board import Browser, text
+from tests.remembered import remembered
 
 pytestmark = pytest.mark.usefixtures("no_runs")
 
@@ -26,9 +27,10 @@ OPERATOR = "operator@convent-it.example"
 
 @pytest.fixture
 def operator():
-    return Browser(factories.operator(OPERATOR))
+    return Browser(factories.operator)
 
 
+@remembered
 def invited():
     case_id = factories.opened()
     factories.advance(case_id)

@@ -1,18 +1,17 @@
 """What can be started is said three times, in code, in prefect.yaml and by the flows: always the same."""
 
-import os
-import subprocess
-import sys
+import gc
+import warnings
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
 import yaml
+from prefect.testing.cli import invoke_and_assert
 from prefect.utilities.callables import parameter_schema
 
 from deployments.catalogue import CATALOGUE, POOL, QUEUE, Deployment, differences, load_flow, register
 from tests.deployments.toy import greet
-from tests.servers import SIGN_IN
 
 HERE = Path(__file__).resolve().parents[2] / "deployments"
 FLOWS = pytest.mark.parametrize("deployment", CATALOGUE, ids=[deployment.name for deployment in CATALOGUE])
@@ -43,18 +42,22 @@ def test_prefect_yaml_says_the_same_as_the_catalogue():
     ]
 
 
-def test_prefect_deploy_takes_over_what_the_catalogue_registered(prefect, prefect_address):
-    home, address = prefect_address
-    environment = os.environ | {
-        "PREFECT_API_URL": address, "PREFECT_API_AUTH_STRING": SIGN_IN, "PREFECT_HOME": str(home),
-    }  # fmt: skip
+def test_the_catalogue_can_be_registered_with_active_schedules_and_prefect_deploy_takes_it_over(prefect):
+    def unlike():
+        return differences(lambda method, path, body: prefect.request(method, path, json=body).json())
+
     register()
+    found = prefect.post("/deployments/filter", json={}).json()
+    schedules = {one["name"]: [schedule["active"] for schedule in one["schedules"]] for one in found}
+    assert schedules == {one.name: [True] if one.schedule() else [] for one in CATALOGUE}
+    assert unlike() == {}
 
-    command = [sys.executable, "-m", "prefect", "--no-prompt", "deploy", "--prefect-file", "deployments/prefect.yaml"]
-    done = subprocess.run([*command, "--all"], cwd=HERE.parent, env=environment, capture_output=True, text=True)
+    deploy = ["--no-prompt", "deploy", "--prefect-file", "deployments/prefect.yaml", "--all"]
+    with warnings.catch_warnings(action="ignore"):  # Prefect leaves sockets to the garbage collector.
+        invoke_and_assert(deploy, expected_code=0, temp_dir=str(HERE.parent))
+        gc.collect()
 
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert differences(lambda method, path, body: prefect.request(method, path, json=body).json()) == {}
+    assert unlike() == {}
 
 
 def test_prefect_in_compose_asks_for_a_password_and_answers_no_foreign_page():

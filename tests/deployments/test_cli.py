@@ -4,6 +4,7 @@ import re
 import shutil
 import subprocess
 import sys
+from functools import cache
 
 import pytest
 from typer.testing import CliRunner
@@ -18,7 +19,9 @@ from models.people.login import Login
 from models.queries.board import as_json, board
 from models.queries.casefile import case_detail
 from models.settings import settings
-from tasks.agreement.contract_texts import SAMPLES
+from tasks.agreement import legal_check
+from tasks.agreement.contract_texts import SAMPLES, Texts
+from tasks.agreement.rendering import render_agreement
 from tasks.agreement.seal import own_seal
 from tasks.people import sessions
 from tests import factories
@@ -220,14 +223,25 @@ def test_a_forged_audit_trail_is_told_and_the_status_is_1(two_cases):
     assert "cannot see entries cut off" in noted
 
 
-def test_the_sample_texts_lack_nothing_and_are_called_samples():
+@cache
+def printed(data, texts: bytes) -> bytes:
+    return render_agreement(data, Texts.from_bundle(texts))
+
+
+@pytest.fixture
+def printed_once(monkeypatch):
+    """The same texts are printed once, however often they are looked at."""
+    monkeypatch.setattr(legal_check, "render_agreement", lambda data, texts: printed(data, texts.bundle))
+
+
+def test_the_sample_texts_lack_nothing_and_are_called_samples(printed_once):
     said, noted = run("agreement", "check")
 
     assert re.search(r"de/processing.html +16 of 16 +– +–", said)
     assert "samples" in noted
 
 
-def test_what_texts_lack_is_told_and_the_status_is_1(tmp_path):
+def test_what_texts_lack_is_told_and_the_status_is_1(printed_once, tmp_path):
     own = tmp_path / "own"
     shutil.copytree(SAMPLES, own)
     text = (own / "de" / "processing.html").read_text()

@@ -67,7 +67,10 @@ def stopped(session, person, links):
     Onboarding.of_firm(session, person.firm_id).stopped_at = now()
 
 
-@pytest.mark.parametrize("become", [good, used, expired, replaced, withdrawn, paused, stopped])
+BECOMES = [good, used, expired, replaced, withdrawn, paused, stopped]
+
+
+@pytest.mark.parametrize("become", BECOMES)
 def test_a_link_speaks_as_its_holder_likes_it_whatever_has_become_of_it(person, become):
     with reading() as session:
         found = session.get_one(Person, person)
@@ -77,11 +80,12 @@ def test_a_link_speaks_as_its_holder_likes_it_whatever_has_become_of_it(person, 
     with transaction() as session:
         become(session, session.get_one(Person, person), session.scalars(select(Link)).all())
 
-    for manners in MANNERS:
+    for number, manners in enumerate(MANNERS):
         with transaction() as session:
             for one in (session.get_one(Person, person), session.scalars(select(Login)).one()):
                 one.language, one.address_form = manners.language, manners.form
-        for path in paths:
+        # Each two of link, manners and what became of it come together.
+        for path in paths[(number + BECOMES.index(become)) % len(MANNERS) :: len(MANNERS)]:
             browser = Browser(**{"accept-language": OTHER[manners.language]})
 
             page = browser.read(path)

@@ -42,6 +42,7 @@ from tests.factories import (
     with_organiser,
 )
 from tests.pdfs import pdf
+from tests.remembered import remembered
 from tests.signing import digitally_signed, scanned, trust_roots
 
 pytestmark = pytest.mark.usefixtures("quiet")
@@ -70,6 +71,11 @@ def register_path(email: str = ERIKA) -> str:
 @pytest.fixture
 def invited() -> int:
     """A case whose organiser has the link and no account."""
+    return with_contact()
+
+
+@remembered
+def with_contact() -> int:
     case_id = opened(contact={"name": "Paula Berg", "email": "paula@freitag.example"})
     advance(case_id)
     return case_id

@@ -12,17 +12,23 @@ from tasks.onboarding.corrections import CONTACTS_A_DAY
 from tasks.people.sessions import sign_in
 from tests.deployments.browser import Browser, entries
 from tests.factories import PASSWORD, advance, opened, operator, registered
+from tests.remembered import remembered
 
 pytestmark = pytest.mark.usefixtures("quiet")
 
 
-@pytest.fixture
-def case_id():
+@remembered
+def with_account():
     """Its organiser has registered, and the agreement is not sent yet."""
     made = opened()
     advance(made)
     registered()
     return made
+
+
+@pytest.fixture
+def case_id():
+    return with_account()
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ from hashlib import sha256
 
 import schemathesis
 from fastapi import FastAPI
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from schemathesis.checks import not_a_server_error
 from schemathesis.generation import GenerationMode
 from schemathesis.specs.openapi.checks import (
@@ -50,11 +50,11 @@ def signing(app):
 
 
 def fuzz(app, mode, allowed):
-    """Send 100 requests made from the app's own description; the answers' statuses, counted."""
+    """Send requests made from the app's own description, as many as all such tests; the answers' statuses, counted."""
     operation = schemathesis.openapi.from_asgi("/openapi.json", app)["/webhooks"]["POST"]
     statuses = Counter()
 
-    @settings(max_examples=100, deadline=None, derandomize=True, database=None, suppress_health_check=list(HealthCheck))
+    @settings(derandomize=True, database=None)
     @given(case=operation.as_strategy(generation_mode=mode))
     def keeps_its_promises(case):
         response = case.call_and_validate(checks=PROMISES)
@@ -77,4 +77,4 @@ def test_what_fits_the_description_is_taken_or_refused_by_a_rule(kicks):  # noqa
 
 
 def test_what_does_not_fit_the_description_is_refused_in_words(kicks):  # noqa: F811
-    assert fuzz(signing(described()), GenerationMode.NEGATIVE, {202, 413, 422})[422] > 20
+    assert fuzz(signing(described()), GenerationMode.NEGATIVE, {202, 413, 422})[422] > 5

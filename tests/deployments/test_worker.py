@@ -9,7 +9,7 @@ import pytest
 from prefect.client.orchestration import get_client
 
 from deployments import worker as worker_module
-from deployments.catalogue import CATALOGUE, POOL, PULL, URGENT, Deployment, Difference, differences, put_back, register
+from deployments.catalogue import POOL, PULL, URGENT, Deployment, Difference, differences, put_back, register
 from deployments.worker import Worker
 from tasks.engine.prefect_client import RunState, busy, cancel_run, start_run, states
 from tests.deployments import toy
@@ -26,9 +26,12 @@ TOYS += (Deployment("tests/deployments/toy.py:hurry", "A toy that cannot wait.",
 
 def registered(prefect, catalogue: tuple[Deployment, ...]) -> None:
     """The server's deployments are those of *catalogue*, as most tests leave them."""
-    names = {one["name"] for one in prefect.post("/deployments/filter", json={}).json()}
-    if names != {one.name for one in catalogue} or unlike(prefect, catalogue):
+    if names(prefect) != {one.name for one in catalogue} or unlike(prefect, catalogue):
         register(catalogue)
+
+
+def names(prefect) -> set[str]:
+    return {one["name"] for one in prefect.post("/deployments/filter", json={}).json()}
 
 
 def unlike(prefect, catalogue: tuple[Deployment, ...]) -> dict[str, Difference]:
@@ -54,8 +57,8 @@ def serving(toys):
     """Start a worker; all that were started end with the test."""
     started: list[tuple[Worker, threading.Thread]] = []
 
-    def start(patience: float = 5) -> Worker:
-        worker = Worker(patience=patience, catalogue=TOYS)
+    def start(patience: float = 5, at_once: int = 4) -> Worker:
+        worker = Worker(at_once, patience, TOYS)
         thread = threading.Thread(target=contextvars.copy_context().run, args=(worker.serve,))
         thread.start()
         started.append((worker, thread))
@@ -82,7 +85,7 @@ def until(holds, seconds: float = 20) -> None:
     deadline = time.monotonic() + seconds
     while not holds():
         assert time.monotonic() < deadline, "it did not come true"
-        time.sleep(0.02)
+        time.sleep(0.1)  # Each look is work for the server that is waited for.
 
 
 def ask_for(flow: str, case_id: int = 1) -> str:
@@ -100,8 +103,8 @@ def answer(prefect, run: str, **given: str) -> str:
 
 
 def test_what_cannot_wait_finds_a_place_however_much_is_at_work(serving):
-    worker = serving()
-    asked = [ask_for("linger", case_id) for case_id in range(worker.at_once + 3)]
+    worker = serving(at_once=2)
+    asked = [ask_for("linger", case_id) for case_id in range(worker.at_once + 1)]
     until(lambda: len(toy.seen) == worker.at_once)
 
     ask_for("hurry", 99)
@@ -112,15 +115,29 @@ def test_what_cannot_wait_finds_a_place_however_much_is_at_work(serving):
         cancel_run(run)  # Those that still wait would be the next worker's first.
 
 
-def test_runs_are_done_by_the_worker_itself_without_a_process_for_each(prefect, serving):
-    serving()
+def test_a_worker_does_runs_in_its_own_process_beside_a_long_one_and_lets_that_end_before_it_leaves(prefect, serving):
+    def workers() -> list[str]:
+        return [worker["name"] for worker in prefect.post(f"/work_pools/{POOL}/workers/filter", json={}).json()]
 
-    for number in (1, 2):
+    worker = serving(patience=15)
+    long = ask_for("linger", 1)
+    until(lambda: toy.seen == [1])  # Seen here: that is what makes runs begin at once.
+    for number in (2, 3):
         run = ask_for("greet", number)
         until(lambda run=run: not is_open(run))
         assert state(prefect, run) == "Completed"
+    alone = start_run("alone/alone", {"case_id": 5}, key=uuid4().hex, tag="case-5")
+    until(lambda: not is_open(alone))
 
-    assert toy.seen == [1, 2]  # Seen here: that is what makes them begin at once.
+    assert toy.seen == [1, 2, 3, 0]  # A run that asks what is coming does not mean itself.
+    assert is_open(long)
+    assert worker.name in workers()
+
+    worker.stop.set()
+    toy.gate.set()
+
+    until(lambda: state(prefect, long) == "Completed")
+    until(lambda: worker.name not in workers())
 
 
 def test_one_key_makes_one_run_however_often_it_is_asked_for(prefect, toys):
@@ -130,21 +147,15 @@ def test_one_key_makes_one_run_however_often_it_is_asked_for(prefect, toys):
     cancel_run(*runs)  # Nobody serves here: it would be the next worker's first.
 
 
-def test_a_long_run_holds_up_no_other(prefect, serving):
+def test_an_answered_form_goes_on_a_bad_answer_is_asked_again_and_one_answered_elsewhere_disappears(prefect, serving):
     serving()
-    long = ask_for("linger", 1)
-    until(lambda: toy.seen == [1])
+    run, elsewhere = ask_for("ask", 7), ask_for("ask", 8)
+    until(lambda: {state(prefect, one) for one in (run, elsewhere)} == {"Suspended"})
+    assert is_open(elsewhere)
 
-    short = ask_for("greet", 2)
-    until(lambda: not is_open(short))
-
-    assert is_open(long)
-
-
-def test_an_answered_form_goes_on_and_a_bad_answer_is_asked_again(prefect, serving):
-    serving()
-    run = ask_for("ask", 7)
-    until(lambda: state(prefect, run) == "Suspended")
+    cancel_run(elsewhere)
+    assert state(prefect, elsewhere) == "Cancelled"
+    assert is_open(elsewhere) is False
 
     answer(prefect, run, choice="perhaps")
     assert state(prefect, run) == "Suspended"  # Refused before it began again.
@@ -163,38 +174,23 @@ def _description(prefect, run: str, attempt: int) -> str:
     return response.json() if response.is_success else ""
 
 
-def test_a_form_that_was_answered_elsewhere_disappears(prefect, serving):
-    serving()
-    run = ask_for("ask", 8)
-    until(lambda: state(prefect, run) == "Suspended")
-    assert is_open(run)
-
-    cancel_run(run)
-
-    assert state(prefect, run) == "Cancelled"
-    assert is_open(run) is False
-
-
-def test_a_run_that_was_cancelled_before_it_began_is_never_begun(prefect, serving):
-    cancelled = ask_for("greet", 1)
+def test_of_what_a_worker_finds_it_begins_nothing_cancelled_marks_crashed_what_a_dead_one_left_and_leaves_the_rest(
+    prefect, serving, monkeypatch
+):
+    monkeypatch.setattr(worker_module, "HEAL", 0.1)
+    cancelled, left, foreign = (ask_for("greet", number) for number in (1, 2, 3))
     cancel_run(cancelled)
+    taken = {"type": "PENDING", "message": "Taken by a-dead-worker"}
+    # What another kind of worker has taken does not say so.
+    for run, kind in ((left, taken), (left, {"type": "RUNNING"}), (foreign, {"type": "PENDING"})):
+        prefect.post(f"/flow_runs/{run}/set_state", json={"state": kind}).raise_for_status()
 
     serving()
-    run = ask_for("greet", 2)
+    run = ask_for("greet", 4)
     until(lambda: not is_open(run))
 
-    assert toy.seen == [2]
-
-
-def test_stopping_lets_runs_end(prefect, serving):
-    worker = serving(patience=15)
-    run = ask_for("linger", 1)
-    until(lambda: toy.seen == [1])
-
-    worker.stop.set()
-    toy.gate.set()
-
-    until(lambda: state(prefect, run) == "Completed")
+    until(lambda: state(prefect, left) == "Crashed")
+    assert (state(prefect, foreign), toy.seen) == ("Pending", [4])
 
 
 def test_what_does_not_end_in_time_is_marked_crashed(prefect, serving):
@@ -207,44 +203,8 @@ def test_what_does_not_end_in_time_is_marked_crashed(prefect, serving):
     until(lambda: state(prefect, run) == "Crashed")
 
 
-def test_a_stopped_worker_leaves_the_list_of_workers(prefect, serving):
-    def names() -> list[str]:
-        return [worker["name"] for worker in prefect.post(f"/work_pools/{POOL}/workers/filter", json={}).json()]
-
-    worker = serving()
-    until(lambda: worker.name in names())
-
-    worker.stop.set()
-
-    until(lambda: worker.name not in names())
-
-
-def test_what_a_dead_worker_left_running_is_marked_crashed(prefect, serving, monkeypatch):
-    monkeypatch.setattr(worker_module, "HEAL", 0.1)
-    run = ask_for("greet", 1)
-    for kind in ({"type": "PENDING", "message": "Taken by a-dead-worker"}, {"type": "RUNNING"}):
-        prefect.post(f"/flow_runs/{run}/set_state", json={"state": kind}).raise_for_status()
-
-    serving()
-
-    until(lambda: state(prefect, run) == "Crashed")
-    assert toy.seen == []
-
-
-def test_runs_of_other_kinds_of_workers_are_left_alone(prefect, serving, monkeypatch):
-    monkeypatch.setattr(worker_module, "HEAL", 0.1)
-    run = ask_for("greet", 1)
-    prefect.post(f"/flow_runs/{run}/set_state", json={"state": {"type": "PENDING"}}).raise_for_status()
-
-    serving()
-    other = ask_for("greet", 2)
-    until(lambda: not is_open(other))
-
-    assert state(prefect, run) == "Pending"
-
-
 def test_of_the_runs_that_a_schedule_missed_only_the_latest_is_made_up_for(prefect, serving):
-    register((Deployment("tests/deployments/toy.py:tick", "A clock.", every=timedelta(seconds=2)),))
+    register((*TOYS, Deployment("tests/deployments/toy.py:tick", "A clock.", every=timedelta(seconds=1))))
 
     def runs(**where):
         return prefect.post("/flow_runs/filter", json={"flows": {"name": {"any_": ["tick"]}}, **where}).json()
@@ -292,26 +252,19 @@ def test_what_a_run_does_is_told_of_many_at_once(prefect, toys):
     cancel_run(waiting)
 
 
-def test_a_run_that_waits_for_a_deployment_which_was_deleted_since_is_stranded(prefect, serving):
-    serving()
-    run = ask_for("ask", 3)
-    until(lambda: state(prefect, run) == "Suspended")
-    prefect.delete(f"/deployments/{prefect.get('/deployments/name/ask/ask').json()['id']}").raise_for_status()
-    register(TOYS)
-
-    assert states("ask/ask", [run]) == {run: RunState.STRANDED}
-    cancel_run(run)
-    assert states("ask/ask", [run]) == {run: RunState.ENDED}
-
-
-def test_a_stranded_run_is_marked_crashed_and_holds_nobody_up(prefect, serving):
+def test_a_run_whose_deployment_was_deleted_is_stranded_marked_crashed_when_answered_and_holds_nobody_up(
+    prefect, serving
+):
     serving()
     first = ask_for("greet", 1)  # The worker has learned where the flow lies.
-    until(lambda: not is_open(first))
-    run = ask_for("ask", 9)
-    until(lambda: state(prefect, run) == "Suspended")
+    cancelled, run = ask_for("ask", 3), ask_for("ask", 9)
+    until(lambda: {state(prefect, one) for one in (cancelled, run)} == {"Suspended"} and not is_open(first))
     prefect.delete(f"/deployments/{prefect.get('/deployments/name/ask/ask').json()['id']}").raise_for_status()
     register(TOYS)
+
+    assert states("ask/ask", [cancelled]) == {cancelled: RunState.STRANDED}
+    cancel_run(cancelled)
+    assert states("ask/ask", [cancelled]) == {cancelled: RunState.ENDED}
 
     until(lambda: answer(prefect, run, choice="grant") == "ACCEPT")
     until(lambda: state(prefect, run) == "Crashed")
@@ -338,20 +291,11 @@ def test_what_is_coming_is_found_by_its_tag_whether_it_waits_or_works(prefect, t
         cancel_run(run)
 
 
-def test_a_run_that_asks_what_is_coming_does_not_mean_itself(prefect, serving):
-    serving()
-    run = start_run("alone/alone", {"case_id": 5}, key=uuid4().hex, tag="case-5")
-    until(lambda: not is_open(run))
-
-    assert toy.seen == [0]
-
-
 def test_the_catalogue_registers_again_without_change_and_removes_what_left_it(prefect):
-    register(TOYS)
-    register(TOYS[:1])
+    for catalogue in (CLOCK, TOYS):
+        register(catalogue)
 
-    with get_client(sync_client=True) as client:
-        assert [found.name for found in client.read_deployments()] == ["greet"]
+    assert names(prefect) == {one.name for one in TOYS}
 
 
 def test_what_is_as_the_catalogue_says_is_not_written_again_unless_the_code_lies_elsewhere(prefect):
@@ -375,14 +319,6 @@ def test_what_is_as_the_catalogue_says_is_not_written_again_unless_the_code_lies
     assert after == before
 
 
-def test_every_real_deployment_can_be_registered_with_an_active_schedule(prefect):
-    register(CATALOGUE)
-
-    with get_client(sync_client=True) as client:
-        found = {one.name: [schedule.active for schedule in one.schedules] for one in client.read_deployments()}
-    assert found == {one.name: [True] if one.schedule() else [] for one in CATALOGUE}
-
-
 @pytest.fixture
 def seen(prefect):
     """What is not as the catalogue says."""
@@ -396,108 +332,97 @@ CLOCK = (
 )
 
 
-def change(prefect, **how: object) -> None:
-    found = prefect.get("/deployments/name/tick/tick").json()["id"]
-    prefect.patch(f"/deployments/{found}", json=how).raise_for_status()
+def path_of(prefect, name: str) -> str:
+    return f"/deployments/{prefect.get(f'/deployments/name/{name}/{name}').json()['id']}"
 
 
-def deleted(prefect):
-    prefect.delete(f"/deployments/{prefect.get('/deployments/name/tick/tick').json()['id']}").raise_for_status()
+def change(prefect, name: str, **how: object) -> None:
+    prefect.patch(path_of(prefect, name), json=how).raise_for_status()
 
 
-def deleted_with_its_flow(prefect):
-    prefect.delete(f"/flows/{prefect.get('/flows/name/tick').json()['id']}").raise_for_status()
+def deleted(prefect, name: str) -> None:
+    prefect.delete(path_of(prefect, name)).raise_for_status()
 
 
-def schedule_paused(prefect):
-    found = prefect.get("/deployments/name/tick/tick").json()
-    path = f"/deployments/{found['id']}/schedules/{found['schedules'][0]['id']}"
-    prefect.patch(path, json={"active": False}).raise_for_status()
+def deleted_with_its_flow(prefect, name: str) -> None:
+    prefect.delete(f"/flows/{prefect.get(f'/flows/name/{name}').json()['id']}").raise_for_status()
 
 
-def schedule_slower(prefect):
-    found = prefect.get("/deployments/name/tick/tick").json()
-    path = f"/deployments/{found['id']}/schedules/{found['schedules'][0]['id']}"
-    prefect.patch(path, json={"schedule": {"interval": 86400}}).raise_for_status()
+def schedule(prefect, name: str, **how: object) -> None:
+    """Changed so, or deleted."""
+    path = path_of(prefect, name)
+    path += f"/schedules/{prefect.get(path).json()['schedules'][0]['id']}"
+    (prefect.patch(path, json=how) if how else prefect.delete(path)).raise_for_status()
 
 
-def schedule_deleted(prefect):
-    found = prefect.get("/deployments/name/tick/tick").json()
-    prefect.delete(f"/deployments/{found['id']}/schedules/{found['schedules'][0]['id']}").raise_for_status()
-
-
-def moved_to_another_pool(prefect):
+def moved_to_another_pool(prefect, name: str) -> None:
     prefect.post("/work_pools/", json={"name": "elsewhere", "type": "process"})
-    change(prefect, work_pool_name="elsewhere")
+    change(prefect, name, work_pool_name="elsewhere")
 
 
-def pool(prefect, **how: object) -> None:
-    prefect.patch(f"/work_pools/{POOL}", json=how).raise_for_status()
+def pool(prefect, _name: str, **how: object) -> None:
+    """Changed so, or deleted."""
+    path = f"/work_pools/{POOL}"
+    (prefect.patch(path, json=how) if how else prefect.delete(path)).raise_for_status()
 
 
-def pool_deleted(prefect):
-    prefect.delete(f"/work_pools/{POOL}").raise_for_status()
-
-
-WRONGS = {
-    deleted: {"tick": "missing"},
-    deleted_with_its_flow: {"tick": "missing"},
-    partial(change, paused=True): {"tick": "paused"},
-    schedule_paused: {"tick": "paused"},
-    schedule_slower: {"tick": "changed"},
-    schedule_deleted: {"tick": "changed"},
-    moved_to_another_pool: {"tick": "changed"},
-    partial(change, entrypoint="tests/deployments/toy.py:linger"): {"tick": "changed"},
-    partial(change, parameters={"case_id": 7}): {"tick": "changed"},
-    partial(change, job_variables={"env": {"PYTHONPATH": "/tmp"}}): {"tick": "changed"},
-    partial(change, enforce_parameter_schema=False): {"tick": "changed"},
-    partial(change, parameter_openapi_schema={}): {"tick": "changed"},
-    partial(change, concurrency_limit=1): {"tick": "changed"},
-    partial(change, pull_steps=[{"prefect.deployments.steps.run_shell_script": {"script": "true"}}]): {
-        "tick": "changed"
+SHELL = [{"prefect.deployments.steps.run_shell_script": {"script": "true"}}]
+WRONGS = [
+    {
+        "greet": (deleted, "missing"),
+        "hurry": (deleted_with_its_flow, "missing"),
+        "ask": (partial(change, paused=True), "paused"),
+        "alone": (moved_to_another_pool, "changed"),
+        "linger": (partial(change, entrypoint="tests/deployments/toy.py:greet"), "changed"),
+        "tick": (partial(schedule, active=False), "paused"),
     },
-    partial(change, description="Another."): {"tick": "changed"},
-    partial(pool, is_paused=True): {POOL: "paused"},
-    partial(pool, concurrency_limit=0): {POOL: "paused"},
-    pool_deleted: {POOL: "missing"},
-}
+    {
+        "greet": (partial(change, parameters={"case_id": 7}), "changed"),
+        "hurry": (partial(change, job_variables={"env": {"PYTHONPATH": "/tmp"}}), "changed"),
+        "ask": (partial(change, enforce_parameter_schema=False), "changed"),
+        "alone": (partial(change, parameter_openapi_schema={}), "changed"),
+        "linger": (partial(change, concurrency_limit=1), "changed"),
+        "tick": (partial(schedule, schedule={"interval": 86400}), "changed"),
+        POOL: (partial(pool, is_paused=True), "paused"),
+    },
+    {
+        "greet": (partial(change, pull_steps=SHELL), "changed"),
+        "linger": (partial(change, description="Another."), "changed"),
+        "tick": (schedule, "changed"),
+        POOL: (partial(pool, concurrency_limit=0), "paused"),
+    },
+]
+"""What somebody does to each in Prefect, and how it is noticed; of several ways with one, each has its round."""
 
 
-def name_of(wrong) -> str:
-    how = getattr(wrong, "keywords", {})
-    return wrong.__name__ if not how else f"{wrong.func.__name__}_{next(iter(how))}_{next(iter(how.values()))}"[:40]
-
-
-def test_what_was_registered_is_as_the_catalogue_says(seen):
-    register(CATALOGUE)
-    register(CLOCK)
-
-    assert seen() == {}
-
-
-def test_the_real_catalogue_is_as_it_says(prefect):
-    register(CATALOGUE)
-
-    assert differences(lambda method, path, body: prefect.request(method, path, json=body).json()) == {}
-
-
-@pytest.mark.parametrize("wrong", WRONGS, ids=name_of)
-def test_whatever_stops_the_engine_is_noticed_and_put_back(prefect, seen, wrong):
-    wrong(prefect)
+@pytest.mark.parametrize("wrongs", WRONGS)
+def test_whatever_stops_the_engine_is_noticed_and_put_back(prefect, seen, wrongs):
+    for name, (wrong, _) in wrongs.items():
+        wrong(prefect, name)
     noticed = seen()
 
     with get_client(sync_client=True) as client:
         put_back(client, CLOCK)
 
-    assert {name: noticed.get(name) for name in WRONGS[wrong]} == WRONGS[wrong]
+    assert noticed == {name: told for name, (_, told) in wrongs.items()}
+    assert seen() == {}
+
+
+def test_a_deleted_pool_is_noticed_and_put_back(prefect, seen):
+    pool(prefect, POOL)
+    noticed = seen()
+
+    with get_client(sync_client=True) as client:
+        put_back(client, CLOCK)
+
+    assert noticed[POOL] == "missing"
     assert seen() == {}
 
 
 def test_a_worker_puts_back_what_was_deleted_though_no_schedule_is_left(prefect, seen, serving, monkeypatch):
     monkeypatch.setattr(worker_module, "WATCH", 0.2)
-    pool_deleted(prefect)
-    for one in prefect.post("/deployments/filter", json={}).json():
-        prefect.delete(f"/deployments/{one['id']}").raise_for_status()
+    deleted(prefect, "greet")
+    pool(prefect, POOL)
 
     serving()
 

@@ -9,11 +9,10 @@ from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterId, TaskR
 from deployments.rehearsal import until
 from flows.onboard import onboard
 from flows.receive import receive
-from flows.sweep import sweep
 from models.db import transaction
 from models.inbox import Incoming
 from models.link import Purpose
-from models.onboarding import Onboarding, StepName
+from models.onboarding import Onboarding
 from models.time.clock import now
 from tests import factories
 
@@ -46,17 +45,10 @@ def task_names(flow_run_id) -> list[str]:
     return asyncio.run(ask())
 
 
-def test_the_seven_steps_stand_by_name_in_the_timeline():
-    state = run(factories.opened())
-
-    # Prefect writes task runs down a moment later.
-    assert until("the timeline", lambda: set(task_names(state.state_details.flow_run_id)) >= STEPS)
-
-
-def test_a_case_goes_as_far_as_it_can_and_waits():
+def test_a_case_goes_as_far_as_it_can_and_waits_with_nothing_due_and_its_seven_steps_in_the_timeline():
     case_id = factories.opened()
 
-    run(case_id)
+    state = run(case_id)
 
     assert factories.standing(case_id) == {
         "subscription": "done",
@@ -67,6 +59,9 @@ def test_a_case_goes_as_far_as_it_can_and_waits():
         "caseworkers": "blocked",
         "clients": "blocked",
     }
+    assert factories.case(case_id).pass_due_at is None
+    # Prefect writes task runs down a moment later.
+    assert until("the timeline", lambda: set(task_names(state.state_details.flow_run_id)) >= STEPS)
 
 
 def test_running_again_from_the_top_changes_nothing():
@@ -75,7 +70,6 @@ def test_running_again_from_the_top_changes_nothing():
     run(case_id)
     mails, standing = factories.outbox(), factories.standing(case_id)
 
-    run(case_id)
     run(case_id)
 
     assert (mails, standing) == (factories.outbox(), factories.standing(case_id))
@@ -91,14 +85,6 @@ def test_the_whole_way_ends_with_seven_steps_done():
 
     assert set(factories.standing(case_id).values()) == {"done"}
     assert factories.case(case_id).finished_at is not None
-
-
-def test_a_pass_that_ended_leaves_nothing_due():
-    case_id = factories.opened()
-
-    run(case_id)
-
-    assert factories.case(case_id).pass_due_at is None
 
 
 def test_what_happens_during_a_pass_makes_another_one_due():
@@ -159,22 +145,3 @@ def test_a_stored_event_opens_a_case_once():
 
     with transaction() as session:
         assert session.query(Onboarding).count() == 1
-
-
-def test_the_sweep_does_what_was_left_behind():
-    with transaction() as session:
-        body = factories.request().model_dump(mode="json")
-        Incoming.store(session, "webhook", "evt_2", "onboarding.requested", body, now())
-
-    asyncio.run(sweep())
-
-    assert factories.case(1).step(StepName.SUBSCRIPTION) is not None
-
-
-def test_the_sweep_ends_what_was_not_signed_in_time(clock):
-    case_id = factories.with_organiser()
-    clock(days=91)
-
-    asyncio.run(sweep())
-
-    assert factories.agreement(case_id).expired_at is not None

@@ -8,6 +8,7 @@ from sqlalchemy import text
 from flows.sweep import sweep
 from models.db import transaction
 from models.inbox import Incoming
+from models.onboarding import StepName
 from models.time.clock import now
 from tests import factories
 
@@ -34,7 +35,14 @@ def test_one_loop_of_the_sweep_that_dies_leaves_the_others_alive_and_shows(monke
     assert "onboard/onboard" in started  # Passes are asked for all the same.
 
 
-def test_a_sweep_in_which_nothing_breaks_is_completed(no_runs):
-    factories.opened()
+def test_a_sweep_takes_what_was_left_behind_and_ends_what_was_not_signed_in_time(no_runs, clock):
+    case_id = factories.with_organiser()
+    clock(days=91)
+    with transaction() as session:
+        body = factories.request().model_dump(mode="json")
+        Incoming.store(session, "webhook", "evt_2", "onboarding.requested", body, now())
 
     assert asyncio.run(sweep(return_state=True)).is_completed()
+
+    assert factories.agreement(case_id).expired_at is not None
+    assert factories.case(case_id + 1).step(StepName.SUBSCRIPTION) is not None
