@@ -26,7 +26,6 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from cryptography.hazmat.primitives.serialization.pkcs12 import load_pkcs12
 from cryptography.x509.oid import NameOID, ObjectIdentifier
 from pyhanko.pdf_utils.incremental_writer import IncrementalPdfFileWriter
-from pyhanko.pdf_utils.reader import PdfFileReader
 from pyhanko.sign.fields import MDPPerm, SigSeedSubFilter
 from pyhanko.sign.signers import PdfSignatureMetadata, PdfSigner, SimpleSigner
 from pyhanko.sign.signers.pdf_signer import DSSContentSettings, TimestampDSSContentSettings
@@ -39,6 +38,7 @@ from pyhanko_certvalidator.registry import SimpleCertificateStore
 
 from models.errors import N_, ProvisionError
 from models.settings import settings
+from tasks.untrusted.pdfs.reader import Reader
 
 FIELD = "ProvisionSeal"
 YEARS_GOOD = 10
@@ -176,7 +176,7 @@ def seal(pdf: bytes, reason: str) -> bytes:
 def _sealed(pdf: bytes, reason: str) -> bytes:
     own = own_seal()
     writer = IncrementalPdfFileWriter(BytesIO(pdf), strict=False)
-    is_first = not PdfFileReader(BytesIO(pdf), strict=False).embedded_signatures
+    is_first = not Reader(BytesIO(pdf), strict=False).embedded_signatures
     signer = SimpleSigner(own.certificate, own.key, _store(own))
     manner = PdfSignatureMetadata(
         field_name=FIELD,
@@ -201,7 +201,7 @@ def _sealed(pdf: bytes, reason: str) -> bytes:
 
 def _require_sound(sealed: bytes, own: Seal) -> None:
     """An authority that answered with a stamp of something else would otherwise be found out years later."""
-    reader = PdfFileReader(BytesIO(sealed), strict=False)
+    reader = Reader(BytesIO(sealed), strict=False)
     checked = ValidationContext(trust_roots=_trusted(own), other_certs=list(own.issuers), allow_fetching=False)
     usage = KeyUsageConstraints(key_usage=own.usage)
     status = validate_pdf_signature(reader.embedded_regular_signatures[-1], checked, key_usage_settings=usage)

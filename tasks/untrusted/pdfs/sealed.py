@@ -23,6 +23,7 @@ from pyhanko.sign.validation import (
 from pyhanko_certvalidator import ValidationContext
 
 from tasks.untrusted.pdfs.check import DAMAGED
+from tasks.untrusted.pdfs.reader import Reader
 from tasks.untrusted.pdfs.signatures import is_contiguous, is_padded_with_nothing
 from tasks.untrusted.sandbox import answer
 
@@ -40,7 +41,7 @@ def look(facts: dict[str, Any], files: Sequence[bytes]) -> tuple[dict[str, Any],
 def _look(file: bytes, certificates: Sequence[x509.Certificate]) -> dict[str, Any]:
     findings: dict[str, Any] = {"whole": False, "certificate": "", "ours": False, "information": {}}
     try:
-        reader = PdfFileReader(BytesIO(file), strict=False)
+        reader = Reader(BytesIO(file), strict=False)
         seals = reader.embedded_regular_signatures
         if len(seals) != 1:
             return findings  # A copy with signatures of its own is an attachment; the seal is alone.
