@@ -253,8 +253,8 @@ class _Starter:
         web = self._keep("web", "deployments.web", "--port", web_port)
         catalogue = self._spawn("catalogue", "deployments.catalogue")
         with httpx.Client(timeout=5) as http:  # To make one reads all certificates that there are.
+            self._finish(catalogue)  # It waits for Prefect, and ends with whatever dies meanwhile.
             self._until(prefect, lambda: _answers(http, f"{self.made.prefect}/api/health"))
-            self._finish(catalogue)
             self._until(worker, lambda: _has_worker(http, f"{self.made.prefect}/api", self.made.sign_in))
             self._until(web, lambda: _answers(http, f"{self.made.web}/"))
         if mail is not None:
