@@ -8,7 +8,7 @@ import re
 import shutil
 import sqlite3
 import time
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from functools import cache, cached_property
@@ -402,15 +402,30 @@ def choose(page: Page, label: str, value: str, seconds: float = 120) -> None:
     option.click()
 
 
-def decide(page: Page, live: Running, run: str, verdict: str, **more: str) -> None:
-    """Answer a question in the Prefect UI; its form is loaded anew while it does not do.
+OPEN = (
+    "SELECT form_run_id FROM decisions JOIN onboardings ON onboardings.id = onboarding_id JOIN persons USING (firm_id)"
+    " WHERE email = ? AND answered_at IS NULL AND form_run_id IS NOT NULL"
+)
 
-    Its run is paused a moment before Prefect knows the form, and a form that was drawn half may hear no keys at all.
+
+def form(page: Page, live: Running, email: str) -> str:
+    """The run that asks the open question about the firm of this organiser, once Prefect knows its form.
+
+    It is paused a moment before that.
     """
 
-    def known() -> bool:
-        keys = live.api.get(f"/flow_runs/{run}").json()["state"]["state_details"]["run_input_keyset"]
-        return keys is not None and live.api.get(f"/flow_runs/{run}/input/{keys['schema']}").is_success
+    def known() -> str | None:
+        for (run,) in live.rows(OPEN, email):
+            keys = live.api.get(f"/flow_runs/{run}").raise_for_status().json()["state"]["state_details"]
+            if keys := keys["run_input_keyset"]:
+                return run if live.api.get(f"/flow_runs/{run}/input/{keys['schema']}").is_success else None
+        return None
+
+    return until(page, f"the form of a question about the firm of {email}", known)
+
+
+def decide(page: Page, live: Running, run: str, verdict: str, **more: str) -> None:
+    """Answer a question in the Prefect UI; loaded anew while its form, drawn half, hears no keys."""
 
     def decided() -> bool:
         page.goto(f"{live.at.prefect}/runs/flow-run/{run}")
@@ -420,8 +435,7 @@ def decide(page: Page, live: Running, run: str, verdict: str, **more: str) -> No
             return True
         return False
 
-    until(page, "the form of a question", known)
-    until(page, "its verdicts", decided)
+    until(page, "the verdicts of a question", decided)
     for label, said in more.items():
         fill(page, label, said)
     page.get_by_role("button", name="Submit").click()
@@ -493,10 +507,8 @@ def runs(live: Running, flow: str, state: str) -> list[dict]:
     return live.api.post("/flow_runs/filter", json=wanted).raise_for_status().json()
 
 
-def first_run(page: Page, live: Running, flow: str, state: str, besides: Collection[str] = ()) -> str:
-    """The id of a run of this flow in this state, as soon as there is one besides those known."""
-
-    def found() -> str | None:
-        return next((run["id"] for run in runs(live, flow, state) if run["id"] not in besides), None)
-
-    return until(page, f"a run of {flow} that is {state}", found)
+def first_run(page: Page, live: Running, flow: str, state: str) -> str:
+    """The id of a run of this flow in this state, as soon as there is one."""
+    return until(
+        page, f"a run of {flow} that is {state}", lambda: next((run["id"] for run in runs(live, flow, state)), None)
+    )

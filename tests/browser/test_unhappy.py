@@ -10,7 +10,7 @@ from tests.browser.conftest import (
     PHONE,
     Running,
     decide,
-    first_run,
+    form,
     read_all,
     register,
     runs,
@@ -57,9 +57,8 @@ def test_a_number_refused_in_prefect_is_gone_from_the_board_and_replaced_by_one_
     live, person, operator, follow
 ):
     email, prefect = "nora@nummer.example", signed_in_to_prefect(person, live)
-    others = {run["id"] for run in runs(live, "decide", "PAUSED")}
     live.ask_for("Kanzlei nora", email, preferred_number="555555")
-    run = first_run(prefect, live, "decide", "PAUSED", others)
+    run = form(prefect, live, email)
     open_question(operator, live, email, "Kennung vergeben")
 
     decide(prefect, live, run, "refuse", Anmerkung="Diese Nummer ist versprochen.")
