@@ -16,7 +16,6 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
-from functools import partial
 from pathlib import Path
 
 import httpx
@@ -253,10 +252,11 @@ class _Starter:
         worker = self._keep("worker", "deployments.worker")
         web = self._keep("web", "deployments.web", "--port", web_port)
         catalogue = self._spawn("catalogue", "deployments.catalogue")
-        self._until(prefect, lambda: _answers(f"{self.made.prefect}/api/health"))
-        self._finish(catalogue)
-        self._until(worker, lambda: _has_worker(f"{self.made.prefect}/api", self.made.sign_in))
-        self._until(web, lambda: _answers(f"{self.made.web}/"))
+        with httpx.Client(timeout=5) as http:  # To make one reads all certificates that there are.
+            self._finish(catalogue)  # It waits for Prefect, and ends with whatever dies meanwhile.
+            self._until(prefect, lambda: _answers(http, f"{self.made.prefect}/api/health"))
+            self._until(worker, lambda: _has_worker(http, f"{self.made.prefect}/api", self.made.sign_in))
+            self._until(web, lambda: _answers(http, f"{self.made.web}/"))
         if mail is not None:
             self._until(mail, lambda: _listens(self.made.smtp))
 
@@ -301,20 +301,16 @@ class _Starter:
             self.stop.wait(0.1)
 
 
-PLAIN = partial(httpx.request, timeout=5, verify=False)  # Without TLS, on this machine.
-"""Asks without reading all certificates each time, which takes longer than the question."""
-
-
-def _answers(address: str) -> bool:
+def _answers(http: httpx.Client, address: str) -> bool:
     with suppress(httpx.TransportError):
-        return PLAIN("GET", address).status_code < 500
+        return http.get(address).status_code < 500
     return False
 
 
-def _has_worker(api: str, sign_in: str) -> bool:
+def _has_worker(http: httpx.Client, api: str, sign_in: str) -> bool:
     workers = f"{api}/work_pools/{POOL}/workers/filter"
     with suppress(httpx.TransportError, ValueError):
-        response = PLAIN("POST", workers, json={}, auth=access(api, sign_in))
+        response = http.post(workers, json={}, auth=access(api, sign_in))
         return response.is_success and any(worker["status"] == "ONLINE" for worker in response.json())
     return False
 

@@ -19,17 +19,20 @@ import logging
 import os
 import signal
 import socket
+import ssl
 import threading
 import time
 from collections.abc import Callable, Coroutine
 from datetime import UTC, datetime
-from functools import partial
+from functools import cache, partial
 from time import monotonic
+from types import SimpleNamespace
 from typing import Any
 from uuid import UUID, uuid4
 
 import httpx
 from prefect import Flow
+from prefect.client import orchestration
 from prefect.client.orchestration import SyncPrefectClient, get_client
 from prefect.client.schemas.filters import (
     FlowRunFilter,
@@ -290,9 +293,19 @@ def _insist(act: Callable[[], object]) -> None:
             return
 
 
+def share_certificates() -> None:
+    """From now on Prefect's clients read the list of all authorities once.
+
+    Every run and every task makes clients of its own, and each of them took longer to read it than to ask anything.
+    """
+    shared = SimpleNamespace(**vars(ssl) | {"create_default_context": cache(ssl.create_default_context)})
+    orchestration.ssl = shared  # type: ignore[assignment, attr-defined]
+
+
 def main() -> None:
     """Serve the product's pool; exit status 1 if a run had to be left behind."""
     keep_private(settings().data)
+    share_certificates()
     for deployment in CATALOGUE:
         load_flow(deployment.entrypoint)  # Not at the first run.
     logs.set_up()  # Prefect has put up the handlers.

@@ -30,12 +30,13 @@ def free_port() -> int:
 
 def begun_before(home: Path) -> None:
     """A server that starts in *home* finds a database there, unless none has ever been started. It is empty."""
-    home.mkdir(parents=True, exist_ok=True)
+    home.mkdir(mode=0o700, parents=True, exist_ok=True)
     if MIGRATED.exists():
         shutil.copy(MIGRATED, home / MIGRATED.name)
+        (home / MIGRATED.name).chmod(0o600)
 
 
-def _keep_migrated(home: Path) -> None:
+def keep_migrated(home: Path) -> None:
     """A newer Prefect makes of it what it needs, and is kept in turn."""
     if MIGRATED.exists() and MIGRATED.stat().st_mtime > Path(prefect.__file__).stat().st_mtime:
         return
@@ -60,15 +61,15 @@ def prefect_server(home: Path) -> Iterator[str]:
             "deployments.server", "--host", "127.0.0.1", "--port", port, environment=environment, output=lines
         )
     try:
-        with httpx.Client() as client:  # Each new one reads all certificates, which takes longer than to ask.
+        with httpx.Client() as asking:  # Each client loads all certificates that there are.
             for _ in range(1200):
                 try:
-                    client.get(f"{address}/api/health").raise_for_status()
+                    asking.get(f"{address}/api/health").raise_for_status()
                     break
                 except httpx.HTTPError:
                     assert server.poll() is None, log.read_text()
                     time.sleep(0.1)
-        _keep_migrated(home)
+        keep_migrated(home)
         yield f"{address}/api"
     finally:
         end(server, 30)

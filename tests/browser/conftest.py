@@ -8,10 +8,11 @@ import re
 import shutil
 import sqlite3
 import time
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache, cached_property
+from io import BytesIO
 from pathlib import Path
 from typing import TypeVar
 from urllib.parse import urlsplit
@@ -20,6 +21,7 @@ from uuid import uuid4
 import httpx
 import pytest
 from axe_playwright_python.base import AXE_SCRIPT, AxeResults
+from PIL import Image
 from playwright.sync_api import (
     Browser,
     BrowserContext,
@@ -30,7 +32,6 @@ from playwright.sync_api import (
     expect,
     sync_playwright,
 )
-from playwright.sync_api import TimeoutError as Late
 
 from deployments.catcher import CaughtMail, mail_files, read_mail
 from deployments.rehearsal import send_event
@@ -40,12 +41,15 @@ from models.link import Purpose
 from models.onboarding import Onboarding
 from models.settings import settings
 from models.time.clock import now
+from tasks.agreement import sending
+from tasks.agreement.rendering import AgreementData
 from tasks.engine.prefect_client import access
 from tasks.mail.delivery import deliver_due
 from tasks.onboarding.opening import start_case
 from tasks.people.operators import appoint
+from tests.agreements import short
 from tests.factories import advance, firm_of, registered, request, token
-from tests.servers import begun_before, free_port
+from tests.servers import free_port, keep_migrated
 from tests.signing import trust_roots
 
 T = TypeVar("T")
@@ -59,12 +63,23 @@ PASSWORD = "drei grüne Füchse tanzen"
 PHONE, DESKTOP = {"width": 390, "height": 844}, {"width": 1280, "height": 900}
 SWITCHES = [
     *("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync"),
-    *("--disable-background-networking", "--disable-component-update"),
+    *(
+        "--disable-background-networking",
+        "--disable-component-update",
+        "--process-per-site",
+        "--disable-gpu-compositing",
+    ),
     "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1, EXCLUDE localhost",
 ]
 
 
 read = cache(read_mail)
+written = cache(short)
+
+
+def _alike(data: AgreementData, _texts: object) -> bytes:
+    """One short agreement for all firms."""
+    return written(replace(data, number="", company_id="", firm_name="Muster", organiser_email="erika@muster.example"))
 
 
 @dataclass
@@ -137,7 +152,8 @@ class Running:
 
     def bring(self, firm: str, organiser: str) -> tuple[str, str]:
         """A firm whose organiser has an account and the agreement; the session she is signed in with, and her page."""
-        with self.inside():
+        with self.inside(), pytest.MonkeyPatch.context() as patch:
+            patch.setattr(sending, "render_agreement", _alike)
             case_id = self._begin(firm, organiser)
             session = registered(organiser)
             _pass_over(case_id)
@@ -193,12 +209,13 @@ def real_time(product, monkeypatch: pytest.MonkeyPatch):
 
 @pytest.fixture(scope="package")
 def live(tmp_path_factory: pytest.TempPathFactory):
-    """The whole product, started once."""
+    """The whole product, started once, and for the first time, in a folder that was open to others."""
     folder = tmp_path_factory.mktemp("live")
+    folder.chmod(0o755)
     roots = trust_roots(tmp_path_factory.mktemp("roots"))
     environment = {"PROVISION_FETCH_PRIVATE": "true", "PROVISION_SECRET": "", "PROVISION_TRUST_ROOTS": str(roots)}
-    begun_before(folder / "prefect")
     with running(folder, free_port(), free_port(), free_port(), environment) as at:
+        keep_migrated(folder / "prefect")
         started = Running(at, folder)
         with started.api:
             yield started
@@ -272,11 +289,31 @@ def follow(live: Running) -> Callable[..., Page]:
     return click
 
 
+def _bring(live: Running) -> tuple[str, str, str]:
+    email = f"erika.{uuid4().hex[:6]}@muster.example"
+    return email, *live.bring(f"Steuerbüro {email.partition('@')[0]}", email)
+
+
+@pytest.fixture(scope="package")
+def shared(live: Running):
+    """The firm of all tests that leave its agreement alone."""
+    return _bring(live)
+
+
 @pytest.fixture
-def organiser(live: Running, person, request):
+def organiser(live: Running, person):
     """The organiser of a new firm, signed in, on the progress page, with the agreement in her mail; her address."""
-    email = f"erika.{abs(hash(request.node.name)) % 10**6}@muster.example"
-    session, progress = live.bring(f"Steuerbüro {email.partition('@')[0]}", email)
+    return _at_work(live, person, _bring(live))
+
+
+@pytest.fixture
+def member(live: Running, person, shared) -> Page:
+    """The organiser of the firm that tests share, likewise."""
+    return _at_work(live, person, shared)[0]
+
+
+def _at_work(live: Running, person: Callable[..., Page], brought: tuple[str, str, str]) -> tuple[Page, str]:
+    email, session, progress = brought
     page = person()
     page.context.add_cookies([{"name": "session", "value": session, "url": live.at.web}])
     page.goto(progress)
@@ -295,22 +332,21 @@ def until(page: Page, what: str, ask: Callable[[], T | None], seconds: float = 1
 
 ASKED = "window.axe && axe.run({resultTypes: ['violations']})"
 LOADED_AND_ASKED = f"{AXE_SCRIPT};\naxe.run({{resultTypes: ['violations']}})"
-TWO_FRAMES = "() => new Promise(drawn => requestAnimationFrame(() => requestAnimationFrame(drawn)))"
+# Two frames later: what is as wide as before the change would be measured too early.
+TOO_WIDE = """() => new Promise(drawn => requestAnimationFrame(() => requestAnimationFrame(drawn)))
+    .then(() => document.documentElement.scrollWidth - document.documentElement.clientWidth)"""
 
 
 def sound(page: Page) -> None:
-    """The page is accessible by the measure of axe, light and dark, and fits on a phone and a desktop."""
+    """The page is accessible by the measure of axe and fits: dark on a phone, light on a desktop."""
     size = page.viewport_size
-    for scheme in ("light", "dark"):
+    for scheme, viewport in (("dark", PHONE), ("light", DESKTOP)):
         page.emulate_media(color_scheme=scheme)
-        for viewport in (PHONE, DESKTOP):
-            page.set_viewport_size(viewport)
-            page.evaluate(TWO_FRAMES)  # What is as wide as before the change is measured too early.
-            wide = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
-            assert wide <= 0, f"{page.url} is {wide} px too wide at {viewport['width']} px"
+        page.set_viewport_size(viewport)
+        wide = page.evaluate(TOO_WIDE)
+        assert wide <= 0, f"{page.url} is {wide} px too wide at {viewport['width']} px"
         found = AxeResults(page.evaluate(ASKED) or page.evaluate(LOADED_AND_ASKED))
         assert found.violations_count == 0, f"{page.url} {scheme}: {found.generate_report()}"
-    page.emulate_media(color_scheme="light")
     page.set_viewport_size(size)
 
 
@@ -332,7 +368,14 @@ def signed_in_to_prefect(person: Callable[..., Page], live: Running) -> Page:
         page.get_by_role("button", name="Login").click()
         page.wait_for_url("**/dashboard**")
 
-    return known(live, person, "prefect", sign_in)
+    page = known(live, person, "prefect", sign_in)
+    rest(page)
+    return page
+
+
+def rest(page: Page) -> None:
+    """Nothing is shown: the Prefect UI moves and asks all the time, which takes more than all the rest together."""
+    page.goto("about:blank")
 
 
 def field(page: Page, label: str) -> Locator:
@@ -359,22 +402,45 @@ def choose(page: Page, label: str, value: str, seconds: float = 120) -> None:
     option.click()
 
 
-def decide(page: Page, live: Running, run: str, verdict: str) -> None:
-    """Open the form of a question in the Prefect UI and choose the verdict; loaded anew while it does not do.
+OPEN = (
+    "SELECT form_run_id FROM decisions JOIN onboardings ON onboardings.id = onboarding_id JOIN persons USING (firm_id)"
+    " WHERE email = ? AND answered_at IS NULL AND form_run_id IS NOT NULL"
+)
 
-    Its run is paused a moment before Prefect knows the form, and a form that was drawn half may hear no keys at all.
+
+def form(page: Page, live: Running, email: str) -> str:
+    """The run that asks the open question about the firm of this organiser, once Prefect knows its form.
+
+    It is paused a moment before that.
     """
+
+    def known() -> str | None:
+        for (run,) in live.rows(OPEN, email):
+            keys = live.api.get(f"/flow_runs/{run}").raise_for_status().json()["state"]["state_details"]
+            if keys := keys["run_input_keyset"]:
+                return run if live.api.get(f"/flow_runs/{run}/input/{keys['schema']}").is_success else None
+        return None
+
+    return until(page, f"the form of a question about the firm of {email}", known)
+
+
+def decide(page: Page, live: Running, run: str, verdict: str, **more: str) -> None:
+    """Answer a question in the Prefect UI; loaded anew while its form, drawn half, hears no keys."""
 
     def decided() -> bool:
         page.goto(f"{live.at.prefect}/runs/flow-run/{run}")
         page.get_by_role("button", name="Resume").click()
-        with suppress(Late, pytest.fail.Exception):
-            field(page, "Entscheidung").wait_for(timeout=5_000)
-            choose(page, "Entscheidung", verdict, 20)
+        with suppress(pytest.fail.Exception):
+            choose(page, "Entscheidung", verdict, 40)
             return True
         return False
 
-    until(page, "the form of a question", decided)
+    until(page, "the verdicts of a question", decided)
+    for label, said in more.items():
+        fill(page, label, said)
+    page.get_by_role("button", name="Submit").click()
+    expect(page.get_by_text("Flow run resumed").first).to_be_visible()
+    rest(page)
 
 
 def set_password(page: Page, link: str) -> None:
@@ -415,15 +481,34 @@ def sign(page: Page, live: Running, email: str, name: str) -> None:
     expect(page.get_by_text(f"Unterzeichnet von {name}")).to_be_visible()
 
 
+def tab_to(page: Page, name: str) -> None:
+    """Press Tab until what has this name or label has the focus, and see that the focus shows."""
+    for _ in range(80):
+        page.keyboard.press("Tab")
+        here = page.evaluate(
+            """() => { const it = document.activeElement, label = it.labels && it.labels[0];
+            const style = getComputedStyle(it);
+            return {name: (label || it).innerText || "", ring: style.outlineStyle + style.outlineWidth}; }"""
+        )
+        if here["name"].strip().startswith(name):
+            assert here["ring"] not in {"none0px", "auto0px"}, f"the focus on {name} cannot be seen"
+            return
+    pytest.fail(f"“{name}” is not reached by keyboard on {page.url}")
+
+
+def png(picture: Image.Image) -> bytes:
+    file = BytesIO()
+    picture.save(file, "PNG")
+    return file.getvalue()
+
+
 def runs(live: Running, flow: str, state: str) -> list[dict]:
     wanted = {"flow_runs": {"state": {"type": {"any_": [state]}}}, "flows": {"name": {"any_": [flow]}}}
     return live.api.post("/flow_runs/filter", json=wanted).raise_for_status().json()
 
 
-def first_run(page: Page, live: Running, flow: str, state: str, besides: Collection[str] = ()) -> str:
-    """The id of a run of this flow in this state, as soon as there is one besides those known."""
-
-    def found() -> str | None:
-        return next((run["id"] for run in runs(live, flow, state) if run["id"] not in besides), None)
-
-    return until(page, f"a run of {flow} that is {state}", found)
+def first_run(page: Page, live: Running, flow: str, state: str) -> str:
+    """The id of a run of this flow in this state, as soon as there is one."""
+    return until(
+        page, f"a run of {flow} that is {state}", lambda: next((run["id"] for run in runs(live, flow, state)), None)
+    )

@@ -9,11 +9,9 @@ from tasks.people.operators import appoint
 from tests.browser.conftest import PASSWORD, Running, set_password, sound
 
 
-def test_an_operator_finds_a_firm_reads_its_mail_and_ends_the_case(operator, live: Running):
+def test_an_operator_finds_a_firm_reads_its_mail_pauses_its_reminders_and_ends_the_case(operator, live: Running):
     tag = uuid4().hex[:6]
-    email = f"mueller.{tag}@muster.example"
-    live.ask_for(f"Steuerbüro Müller & Söhne {tag}", email)
-    live.mail(operator, email, "/auth/register")
+    live.invite(f"Steuerbüro Müller & Söhne {tag}", f"mueller.{tag}@muster.example")
 
     operator.goto(f"{live.at.web}/board")
     operator.get_by_role("searchbox").fill(f"muller soehne {tag}")
@@ -23,6 +21,18 @@ def test_an_operator_finds_a_firm_reads_its_mail_and_ends_the_case(operator, liv
     sound(operator)
     operator.get_by_role("link", name=f"Steuerbüro Müller & Söhne {tag}").click()
     sound(operator)
+
+    operator.get_by_role("main").get_by_role("link", name="Erinnerungen").click()
+    expect(operator.get_by_role("heading", name="Auf wen gewartet wird")).to_be_visible()
+    sound(operator)
+    operator.get_by_role("button", name=re.compile("Anhalten.*Vorgang")).click()
+    expect(operator.get_by_text("Dort wird niemand erinnert")).to_be_visible()
+    expect(operator.locator("table").get_by_text("angehalten").first).to_be_visible()
+    sound(operator)
+    operator.get_by_role("button", name=re.compile("^Fortsetzen *: *Vorgang")).click()
+    expect(operator.get_by_text("Es wird wieder erinnert")).to_be_visible()
+    expect(operator.locator("table").get_by_text("angehalten")).to_have_count(0)
+    operator.get_by_role("main").get_by_role("link", name=f"Steuerbüro Müller & Söhne {tag}").click()
 
     operator.get_by_role("link", name="E-Mail: Bitte um Registrierung").click()
     shown = operator.frame_locator("iframe").get_by_role("link", name="Account erstellen")

@@ -1,6 +1,4 @@
-"""The grid of hours by mouse and keyboard; reminders paused and gone on with."""
-
-import re
+"""The grid of hours by mouse and keyboard."""
 
 from playwright.sync_api import Page, expect
 
@@ -21,8 +19,8 @@ def drag(page: Page, first, last) -> None:
     page.mouse.up()
 
 
-def test_hours_are_marked_by_mouse_and_keyboard(live, organiser):
-    page, _ = organiser
+def test_hours_are_marked_by_mouse_and_keyboard(live, member):
+    page = member
     page.goto(f"{live.at.web}/profile")
     page.set_viewport_size({"width": 1280, "height": 1400})
     line = page.get_by_label("Ihre Zeiten")
@@ -44,22 +42,3 @@ def test_hours_are_marked_by_mouse_and_keyboard(live, organiser):
     expect(page.get_by_text("Gespeichert.")).to_be_visible()
     expect(line).to_have_value("Mo–Fr 8–18; Sa 9–12; So 9–13")
     sound(page)
-
-
-def test_reminders_are_paused_and_go_on(live, organiser, operator):
-    _, email = organiser
-    operator.locator("#search").fill(email.partition("@")[0])
-    operator.keyboard.press("Enter")
-    operator.locator("table a[href*='/board/cases/']").first.click()
-    operator.get_by_role("main").get_by_role("link", name="Erinnerungen").click()
-    expect(operator.get_by_role("heading", name="Auf wen gewartet wird")).to_be_visible()
-    sound(operator)
-
-    operator.get_by_role("button", name=re.compile("Anhalten.*Vorgang")).click()
-    expect(operator.get_by_text("Dort wird niemand erinnert")).to_be_visible()
-    expect(operator.locator("table").get_by_text("angehalten").first).to_be_visible()
-    sound(operator)
-
-    operator.get_by_role("button", name=re.compile("^Fortsetzen *: *Vorgang")).click()
-    expect(operator.get_by_text("Es wird wieder erinnert")).to_be_visible()
-    expect(operator.locator("table").get_by_text("angehalten")).to_have_count(0)

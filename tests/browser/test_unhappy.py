@@ -7,12 +7,10 @@ from PIL import Image
 from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import (
-    PASSWORD,
     PHONE,
     Running,
     decide,
-    fill,
-    first_run,
+    form,
     read_all,
     register,
     runs,
@@ -24,21 +22,14 @@ from tests.browser.conftest import (
 from tests.pdfs import pdf
 from tests.signing import digitally_signed
 
+NEW = "noch ein Satz mit Füchsen"
+
 
 def scan() -> bytes:
     """One page of paper as a scanner makes it."""
     file = BytesIO()
     Image.new("RGB", (620, 877), "#f4f2ec").save(file, "PDF")
     return file.getvalue()
-
-
-def resume(page: Page, live: Running, run: str, **answers: str):
-    """Answer a question in the Prefect UI."""
-    decide(page, live, run, answers.pop("Entscheidung"))
-    for label, said in answers.items():
-        fill(page, label, said)
-    page.get_by_role("button", name="Submit").click()
-    expect(page.get_by_text("Flow run resumed").first).to_be_visible()
 
 
 def open_question(operator: Page, live: Running, email: str, button: str):
@@ -62,17 +53,23 @@ def newest_link(live: Running, email: str) -> str:
     return [link for mail in live.mails_to(email) for link in mail.links if "/agreement/" in link][-1]
 
 
-def test_a_refused_number_is_replaced_by_one_near_to_it(live, person, follow):
+def test_a_number_refused_in_prefect_is_gone_from_the_board_and_replaced_by_one_near_to_it(
+    live, person, operator, follow
+):
     email, prefect = "nora@nummer.example", signed_in_to_prefect(person, live)
-    others = {run["id"] for run in runs(live, "decide", "PAUSED")}
-    live.ask_for("Kanzlei Nummer", email, preferred_number="555555")
-    resume(
-        prefect,
-        live,
-        first_run(prefect, live, "decide", "PAUSED", others),
-        Entscheidung="refuse",
-        Anmerkung="Diese Nummer ist versprochen.",
+    live.ask_for("Kanzlei nora", email, preferred_number="555555")
+    run = form(prefect, live, email)
+    open_question(operator, live, email, "Kennung vergeben")
+
+    decide(prefect, live, run, "refuse", Anmerkung="Diese Nummer ist versprochen.")
+    until(prefect, "the answer", lambda: run in {one["id"] for one in runs(live, "decide", "COMPLETED")})
+    operator.get_by_role("button", name="Kennung vergeben").click()
+    expect(operator.get_by_role("alert")).to_contain_text(
+        "Darüber wurde bereits entschieden (ablehnen, durch Prefect): Es wurde nichts geändert."
     )
+    expect(operator.get_by_role("button", name="Kennung vergeben")).to_have_count(0)
+    expect(operator.get_by_role("heading", level=1)).to_contain_text("Kanzlei nora")
+    sound(operator)
 
     page = follow(person(), email, "/auth/register")
     register(page)
@@ -83,48 +80,16 @@ def test_a_refused_number_is_replaced_by_one_near_to_it(live, person, follow):
 
     expect(told.get_by_text("555556").first).to_be_visible()
     live.mail(page, email, word="555556")
+    operator.reload()
+    expect(operator.get_by_text("555556").first).to_be_visible()
 
 
-def test_what_was_answered_in_prefect_is_told_on_the_board_and_gone(live, person, operator):
-    email, prefect = "doris@doppelt.example", signed_in_to_prefect(person, live)
-    others = {run["id"] for run in runs(live, "decide", "PAUSED")}
-    live.ask_for("Kanzlei doris", email, preferred_number="444444")
-    run = first_run(prefect, live, "decide", "PAUSED", others)
-    open_question(operator, live, email, "Ablehnen und die anderen anbieten")
-
-    resume(prefect, live, run, Entscheidung="grant")
-    until(prefect, "the answer", lambda: run in {one["id"] for one in runs(live, "decide", "COMPLETED")})
-    operator.get_by_role("button", name="Ablehnen und die anderen anbieten").click()
-
-    expect(operator.get_by_role("alert")).to_contain_text(
-        "Darüber wurde bereits entschieden (vergeben, durch Prefect): Es wurde nichts geändert."
-    )
-    expect(operator.get_by_role("button", name="Ablehnen und die anderen anbieten")).to_have_count(0)
-    expect(operator.get_by_role("heading", level=1)).to_contain_text("Kanzlei doris")
-    expect(operator.get_by_text("444444").first).to_be_visible()
-    sound(operator)
-
-
-def test_a_password_that_is_too_short_costs_only_the_password(live, person):
-    page = person()
-    page.goto(live.invite("Kanzlei Kurz", "kurt@kurz.example"))
-    page.get_by_label("Vorname").fill("Kürt")
-    page.get_by_label("Passwort wählen").fill("zu kurz")
-    page.get_by_role("button", name="Konto erstellen").click()
-
-    expect(page.get_by_role("alert")).to_contain_text("Das Passwort hat 7 Zeichen")
-    expect(page.get_by_label("Vorname")).to_have_value("Kürt")
-    expect(page.get_by_label("Passwort wählen")).to_have_value("")
-    sound(page)
-    register(page)
-    expect(page).to_have_url(re.compile("/firm/"))
-
-
-def test_a_wrong_password_tells_nothing_and_a_forgotten_one_is_replaced(live, person, follow, organiser):
+def test_a_wrong_password_tells_nothing_a_forgotten_one_is_replaced_and_signed_out_means_signed_out(
+    live, person, follow, organiser
+):
     _, email = organiser
     page = person()
     page.goto(f"{live.at.web}/auth/login")
-    sound(page)
     page.get_by_label("E-Mail-Adresse").fill(email)
     page.get_by_label("Passwort").fill("das war es nicht, leider")
     page.get_by_role("button", name="Anmelden").click()
@@ -136,26 +101,51 @@ def test_a_wrong_password_tells_nothing_and_a_forgotten_one_is_replaced(live, pe
     sound(page)
 
     page.goto(f"{live.at.web}/auth/forgot")
-    sound(page)
     page.get_by_label("E-Mail-Adresse").fill(email)
     page.get_by_role("main").get_by_role("button").click()
     sound(page)
     new = follow(page, email, "/auth/reset/")
     sound(new)
-    new.get_by_label("Neues Passwort").fill("noch ein Satz mit Füchsen")
+    new.get_by_label("Neues Passwort").fill(NEW)
     new.get_by_role("button", name="Passwort speichern").click()
     page = person()
     page.goto(f"{live.at.web}/auth/login")
     page.get_by_label("E-Mail-Adresse").fill(email)
-    page.get_by_label("Passwort").fill("noch ein Satz mit Füchsen")
+    page.get_by_label("Passwort").fill(NEW)
     page.get_by_role("button", name="Anmelden").click()
     expect(page).to_have_url(re.compile("/firm/"))
 
+    page.get_by_role("button", name="Abmelden").click()
+    expect(page.get_by_role("button", name="Anmelden")).to_be_visible()
+    page.wait_for_load_state()  # Chromium cannot go back while it is still arriving.
+    page.go_back()
+    page.reload()
+    expect(page).to_have_url(re.compile("/auth/login"))
+    assert NEW not in page.content()
 
-def test_a_declined_agreement_is_sent_again_and_the_old_link_says_so(live, person, operator, follow, organiser):
+
+def test_an_agreement_that_ran_out_or_was_declined_is_sent_again_and_the_old_links_say_so(
+    live, operator, follow, organiser
+):
     page, email = organiser
     agreement = follow(page, email, "/agreement/")
-    old, sent = agreement.url, newest_link(live, email)
+    sent = newest_link(live, email)
+    live.rows(
+        "UPDATE agreements SET expires_at = '2026-01-31 12:00:00.000000' WHERE onboarding_id ="
+        " (SELECT onboardings.id FROM onboardings JOIN persons USING (firm_id) WHERE email = ?)",
+        email,
+    )
+    agreement.reload()
+    expect(agreement.get_by_text("Dieser Vertrag konnte bis")).to_be_visible()
+    expect(agreement.get_by_role("button", name="Vertrag lesen")).to_have_count(0)
+    sound(agreement)
+    agreement.get_by_role("button", name="Neue Fassung zusenden").click()
+    expect(agreement.get_by_text("Eine neue Fassung ist unterwegs")).to_be_visible()
+    sound(agreement)
+
+    until(page, "the next version", lambda: newest_link(live, email) != sent)
+    agreement, sent = follow(page, email, "/agreement/"), newest_link(live, email)
+    old = agreement.url
     agreement.get_by_text("Vertrag ablehnen").click()
     agreement.get_by_label("Was sagt Ihnen nicht zu?").fill("Der Preis stimmt nicht.")
     agreement.get_by_role("button", name="Ablehnen").click()
@@ -166,32 +156,9 @@ def test_a_declined_agreement_is_sent_again_and_the_old_link_says_so(live, perso
     expect(operator.get_by_role("main")).to_contain_text("Der Preis stimmt nicht.")
     operator.get_by_role("button", name="Neue Fassung senden").click()
 
-    until(page, "the next version", lambda: newest_link(live, email) != sent)
+    until(page, "the version after that", lambda: newest_link(live, email) != sent)
     agreement.goto(old)
     sound(agreement)
-    again = follow(page, email, "/agreement/")
-    sign(again, live, email, "Erika Muster")
-
-
-def test_an_agreement_that_ran_out_says_so_and_a_new_version_is_sent(live, follow, organiser):
-    page, email = organiser
-    agreement = follow(page, email, "/agreement/")
-    sent = newest_link(live, email)
-    live.rows(
-        "UPDATE agreements SET expires_at = '2026-01-31 12:00:00.000000' WHERE onboarding_id ="
-        " (SELECT onboardings.id FROM onboardings JOIN persons USING (firm_id) WHERE email = ?)",
-        email,
-    )
-
-    agreement.reload()
-    expect(agreement.get_by_text("Dieser Vertrag konnte bis")).to_be_visible()
-    expect(agreement.get_by_role("button", name="Vertrag lesen")).to_have_count(0)
-    sound(agreement)
-    agreement.get_by_role("button", name="Neue Fassung zusenden").click()
-    expect(agreement.get_by_text("Eine neue Fassung ist unterwegs")).to_be_visible()
-    sound(agreement)
-
-    until(page, "the next version", lambda: newest_link(live, email) != sent)
     sign(follow(page, email, "/agreement/"), live, email, "Erika Muster")
 
 
@@ -234,8 +201,8 @@ def test_a_digitally_signed_copy_counts_at_once_and_another_text_does_not(live, 
         agreement.get_by_role("button", name="Unterzeichnetes Exemplar senden").click()
         said = agreement.get_by_role("alert").or_(agreement.get_by_text(re.compile("^Unterzeichnet von Erika Muster")))
         expect(said.first).to_be_visible()
-        sound(agreement)
     expect(agreement.get_by_text(re.compile("^Unterzeichnet von Erika Muster"))).to_be_visible()
+    sound(agreement)
 
     open_question(operator, live, email, "Gegenzeichnen")
     expect(operator.get_by_text("Die Signatur ist gültig")).to_be_visible()
@@ -244,25 +211,14 @@ def test_a_digitally_signed_copy_counts_at_once_and_another_text_does_not(live, 
     live.mail(page, email, word="Beiderseits")
 
 
-def test_what_is_not_there_or_not_yours_is_a_page_that_helps(live, person, organiser):
-    page, _ = organiser
+def test_what_is_not_there_or_not_yours_is_a_page_that_helps(live, person, member):
+    progress = member.url
     for path in ("/nirgends", "/firm/999999", "/board", "/agreement/nichts", "/auth/register?business_member=nichts"):
-        page.goto(live.at.web + path)
-        sound(page)
+        member.goto(live.at.web + path)
+        sound(member)
     stranger = person()
-    stranger.goto(page.url)
+    stranger.goto(progress)
     expect(stranger.get_by_role("heading", level=1)).to_be_visible()
-
-
-def test_signed_out_means_signed_out(live, organiser):
-    page, _ = organiser
-    page.get_by_role("button", name="Abmelden").click()
-    expect(page.get_by_role("button", name="Anmelden")).to_be_visible()
-    page.wait_for_load_state()  # Chromium cannot go back while it is still arriving.
-    page.go_back()
-    page.reload()
-    expect(page).to_have_url(re.compile("/auth/login"))
-    assert PASSWORD not in page.content()
 
 
 def test_the_signature_is_handed_over_and_drawn_on_a_phone_by_who_may_sign(live, person, follow, organiser):

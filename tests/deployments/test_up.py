@@ -9,7 +9,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,7 +17,8 @@ import httpx
 import pytest
 
 from deployments.processes import Child, Process, ProcessDied, spawn
-from deployments.up import PortTaken, running
+from deployments.rehearsal import until
+from deployments.up import Endpoints, PortTaken, running
 from tasks.engine.prefect_client import access
 from tests.servers import begun_before, free_port
 
@@ -74,29 +75,11 @@ def starting(data: Path) -> Iterator[Start]:
 
 
 @dataclass
-class First:
-    """A product that was started for the first time, in a folder that was open to others."""
+class Again:
+    """A product that was started where one had been killed, in a folder that was open to others."""
 
     product: Product
-    data: Path
     said: str
-
-
-@pytest.fixture(scope="module")
-def first(tmp_path_factory: pytest.TempPathFactory):
-    """One for two tests: a start takes long. The second of them ends it."""
-    data = tmp_path_factory.mktemp("first") / "var"
-    data.mkdir(mode=0o755)
-    with starting(data) as start:
-        product = start()
-        yield First(product, data, product.until_ready())
-
-
-@dataclass
-class Second:
-    """A product that was started where one had been killed."""
-
-    product: Product
     data: Path
     start: Start
     left: list[int]
@@ -104,27 +87,31 @@ class Second:
 
 
 @pytest.fixture(scope="module")
-def second(tmp_path_factory: pytest.TempPathFactory):
-    """One for two tests, the second of which ends it."""
-    data = tmp_path_factory.mktemp("second") / "var"
+def again(tmp_path_factory: pytest.TempPathFactory):
+    """One for three tests, the last of which ends it: a start takes long."""
+    data = tmp_path_factory.mktemp("again") / "var"
+    data.mkdir(mode=0o755)
     begun_before(data / "prefect")
     with starting(data) as start:
         ports = free_port(), free_port(), free_port()
         killed = start(*ports)
         killed.until_ready()
         left = children_of(killed.process.pid)
-        os.kill(killed.process.pid, signal.SIGKILL)
+        killed.process.kill()
         product = start(*ports)
-        product.until_ready()
-        yield Second(product, data, start, left)
+        yield Again(product, product.until_ready(), data, start, left)
 
 
 def children_of(pid: int) -> list[int]:
     return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
 
 
-def command_of(pid: int) -> str:
-    return Path(f"/proc/{pid}/cmdline").read_text().replace("\0", " ")
+def worker_of(product: Product) -> int | None:
+    for child in children_of(product.process.pid):
+        with suppress(OSError):  # It has ended meanwhile.
+            if "deployments.worker" in Path(f"/proc/{child}/cmdline").read_text():
+                return child
+    return None
 
 
 def lives(pid: int) -> bool:
@@ -141,11 +128,11 @@ def deployments(product: Product, data: Path) -> set[str]:
     return {one["name"] for one in found.raise_for_status().json()}
 
 
-def test_prefect_asks_for_the_password_that_is_told_at_the_start_and_lets_no_foreign_page_in(first):
-    product = first.product
-    api, kept = f"{product.prefect}/api", first.data / "prefect-sign-in"
+def test_prefect_asks_for_the_password_that_is_told_at_the_start_and_lets_no_foreign_page_in(again):
+    product = again.product
+    api, kept = f"{product.prefect}/api", again.data / "prefect-sign-in"
 
-    assert f"asks once for {kept.read_text()}\n" in first.said
+    assert f"asks once for {kept.read_text()}\n" in again.said
     assert stat.S_IMODE(kept.stat().st_mode) == 0o600
     assert httpx.get(f"{product.prefect}/ui-settings").json()["auth"] == "BASIC"
     assert httpx.get(f"{api}/admin/version").status_code == 401
@@ -161,10 +148,19 @@ def test_prefect_asks_for_the_password_that_is_told_at_the_start_and_lets_no_for
         assert httpx.get(address, headers={"Host": "attacker.example"}).status_code == 400
 
 
-def test_everything_is_there_when_it_says_so_and_gone_after_one_ctrl_c(first):
-    product, data = first.product, first.data
+def test_a_product_that_was_killed_leaves_nothing_in_the_way_of_the_next_start(again):
+    assert not [child for child in again.left if lives(child)]
+    assert deployments(again.product, again.data)
 
-    assert product.web in first.said
+    third = again.start()
+    assert f"The product runs already in {again.data} (process {again.product.process.pid})" in third.ended()
+    assert third.process.returncode == 1
+
+
+def test_everything_is_there_when_it_says_so_and_gone_after_one_ctrl_c(again):
+    product, data = again.product, again.data
+
+    assert product.web in again.said
     assert httpx.get(product.web).status_code < 500
     assert httpx.get(f"{product.web}/mail").is_success
     assert {"onboard", "sweep", "deliver", "remind"} <= deployments(product, data)
@@ -185,26 +181,16 @@ def test_everything_is_there_when_it_says_so_and_gone_after_one_ctrl_c(first):
     assert not (data / "running.json").exists()
 
 
-def test_a_product_that_was_killed_leaves_nothing_in_the_way_of_the_next_start(second):
-    assert not [child for child in second.left if lives(child)]
-    assert deployments(second.product, second.data)
-
-    third = second.start()
-    assert f"The product runs already in {second.data} (process {second.product.process.pid})" in third.ended()
-    assert third.process.returncode == 1
-
-
-def test_when_one_process_dies_it_is_said_which_and_all_end(second):
-    product = second.product
-    children = children_of(product.process.pid)
-    worker = next(child for child in children if "deployments.worker" in command_of(child))
-
-    os.kill(worker, signal.SIGKILL)
-    errors = product.ended()
+def test_when_one_process_dies_it_is_said_which_and_all_end(tmp_path):
+    with starting(tmp_path / "var") as start:
+        product = start()
+        worker = until("its worker", lambda: worker_of(product))
+        children = children_of(product.process.pid)
+        os.kill(worker, signal.SIGKILL)
+        errors = product.ended()
 
     assert product.process.returncode == 1
     assert errors.startswith("worker ended with exit status -9. Its last lines, from ")
-    assert (second.data / "logs" / "worker.log").read_text().splitlines()[-1] in errors
     assert not [child for child in children if lives(child)]
 
 
@@ -244,14 +230,13 @@ def test_a_process_that_does_not_want_to_end_is_ended(tmp_path):
     assert time.monotonic() - began < 5
 
 
-def test_the_reason_of_a_death_is_the_end_of_its_log(tmp_path):
+def test_a_death_is_noticed_and_its_reason_is_the_end_of_the_log(tmp_path):
     log = tmp_path / "web.log"
     log.write_text("\n".join(f"line {number}" for number in range(100)))
     process = subprocess.Popen([sys.executable, "-c", "raise SystemExit(3)"], process_group=0)
-    process.wait()
 
     with pytest.raises(ProcessDied) as death:
-        Child("web", log, process).check()
+        Endpoints("", "", "", tmp_path, "", [Child("web", log, process)]).watch(threading.Event())
 
     assert str(death.value).startswith(f"web ended with exit status 3. Its last lines, from {log}:\n    line 85\n")
     assert str(death.value).endswith("line 99")
