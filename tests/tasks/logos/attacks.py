@@ -281,7 +281,7 @@ ENDING: dict[str, Callable[[], bytes]] = {
         + _ROUND
     ),
     "two hundred scans of one picture": lambda: _scanned(200),
-    "two hundred thousand strips of one picture": lambda: _striped(200_000),
+    "two million strips of one picture": lambda: _striped(2_000_000),
     "tiny dashes": lambda: drawing(
         '<path d="M0 0H400V200H0z" fill="none" stroke="#000" stroke-dasharray=".00001"/>' * 40
     ),
