@@ -20,6 +20,7 @@ import zlib
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from types import TracebackType
 from typing import Self
 from urllib.parse import urljoin
@@ -466,12 +467,18 @@ def _mended(answer: bytes) -> bytes:
     return head[1] + head[2] + b"".join(lines) + answer[head.end() :]
 
 
+@cache
+def _trusting() -> ssl.SSLContext:
+    """Made once: to read all authorities takes longer than to ask most sites."""
+    return httpx.create_ssl_context(trust_env=False)
+
+
 class _Transport(httpx.BaseTransport):
     """httpx over our own network: Host and TLS name stay the site's, the socket goes to the checked address."""
 
     def __init__(self, network: httpcore.NetworkBackend) -> None:
         self._pool = httpcore.ConnectionPool(
-            ssl_context=httpx.create_ssl_context(trust_env=False),
+            ssl_context=_trusting(),
             network_backend=network,
             max_connections=4,
         )

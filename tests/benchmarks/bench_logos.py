@@ -16,7 +16,7 @@ def test_the_right_logo(name, sites, monkeypatch):
     settings.cache_clear()
 
     with peak_memory() as peak:
-        results = tried(sites, at_once=1)
+        results = tried(sites, at_once=1, weighed=True)
     settings.cache_clear()
 
     print(

@@ -133,7 +133,7 @@ ATTACKS = {
     + "".join(f"--a{n + 1}:var(--a{n}) var(--a{n});" for n in range(60))
     + "}rect{fill:var(--a60)}</style>"
     '<rect width="9" height="9"/>',
-    "braces without end": "<style>" + "@media screen{" * 50_000 + "a{" * 50_000 + "</style>",
+    "braces without end": "<style>" + "@media screen{" * 10_000 + "a{" * 10_000 + "</style>",
     "a drawing in a drawing in a picture": '<image width="9" height="9" href="data:image/svg+xml;base64,'
     + base64.b64encode(b'<svg xmlns="http://www.w3.org/2000/svg"><image href="https://evil.example/a"/></svg>').decode()
     + '"/>',
@@ -221,7 +221,9 @@ ENTITIES = {
 # What costs too much, but cannot be told beforehand: it ends at a limit
 
 _COSTLY = (PictureTooCostly, DrawingTooComplex, DrawingWithEntities)
-_ROUND = '<circle cx="200" cy="100" r="80" fill="#06c"/>'
+_COLOUR = "#07f"
+"""Seen on light and on dark ground: no picture is made for either, which would take half of the time."""
+_ROUND = f'<circle cx="200" cy="100" r="80" fill="{_COLOUR}"/>'
 COSTLY: dict[str, Callable[[], bytes]] = {
     "brackets without end": lambda: drawing(f'<rect width="9" height="9" style="fill:{"(" * 19_000}"/>{_ROUND}'),
     "selectors within selectors": lambda: drawing(f"<style>{':is(' * 3000}a{')' * 3000}{{fill:red}}</style>{_ROUND}"),
@@ -274,11 +276,11 @@ ENDING: dict[str, Callable[[], bytes]] = {
     ),
     "fonts that nobody has": lambda: drawing(
         "".join(
-            f'<text y="50" font-family="{",".join(f"f{at}x{one}" for one in range(50))}">a</text>' for at in range(3000)
+            f'<text y="50" font-family="{",".join(f"f{at}x{one}" for one in range(50))}">a</text>' for at in range(400)
         )
         + _ROUND
     ),
-    "ten thousand scans of one picture": lambda: _scanned(10_000),
+    "two hundred scans of one picture": lambda: _scanned(200),
     "two million strips of one picture": lambda: _striped(2_000_000),
     "tiny dashes": lambda: drawing(
         '<path d="M0 0H400V200H0z" fill="none" stroke="#000" stroke-dasharray=".00001"/>' * 40
@@ -291,7 +293,7 @@ ENDING: dict[str, Callable[[], bytes]] = {
         '<rect width="400" height="200" fill="url(#g)"/>' * 200
     ),
     "large pictures within": lambda: drawing(
-        f'<image width="400" height="200" href="data:image/png;base64,{_embedded(4900, 4900)}"/>' * 16
+        f'<image width="400" height="200" href="data:image/png;base64,{_embedded(4900, 4900)}"/>' * 2
     ),
     "a filter of very many parts": lambda: drawing(
         '<filter id="f">' + '<feGaussianBlur stdDeviation="50"/>' * 9000 + f'</filter><g filter="url(#f)">{_ROUND}</g>'
@@ -346,7 +348,7 @@ def packed(picture: Image.Image, kind: str = "PNG", **options: object) -> bytes:
 
 def _picture() -> Image.Image:
     picture = Image.new("RGB", (400, 200), "#fff")
-    ImageDraw.Draw(picture).ellipse((120, 20, 280, 180), fill="#06c")
+    ImageDraw.Draw(picture).ellipse((120, 20, 280, 180), fill=_COLOUR)
     return picture
 
 
@@ -412,7 +414,7 @@ def _tiff_loop() -> bytes:
 
 
 def _scanned(times: int) -> bytes:
-    """A picture that gets sharper ten thousand times."""
+    """A picture that gets sharper so many times."""
     packed_ = packed(Image.new("L", (4000, 4000), 200), "JPEG", progressive=True)
     return packed_[:-2] + packed_[packed_.rfind(b"\xff\xda") : -2] * times + b"\xff\xd9"
 

@@ -7,11 +7,11 @@ import socket
 import ssl
 import zlib
 
-import httpx
 import pytest
 import trustme
 from protego import Protego
 
+from tasks.logos import fetch
 from tasks.logos.fetch import (
     REQUESTS,
     AddressRefused,
@@ -36,8 +36,9 @@ def test_only_addresses_of_the_public_web_are_fetched(public_only, url):
 @pytest.mark.parametrize("name", SITES)
 def test_a_hostile_site_keeps_nobody_busy(site, name):
     attack = SITES[name]
+    patience = 2 if attack.refused else 6  # A busy machine may take long over what is taken in the end.
 
-    with Hostile(attack.act) as hostile, within(8), Fetcher(seconds=2) as fetcher:
+    with Hostile(attack.act) as hostile, within(8), Fetcher(seconds=patience) as fetcher:
         if attack.refused:
             with pytest.raises(attack.refused):
                 fetcher.get(f"{hostile.url}/", most=1_000_000)
@@ -117,7 +118,7 @@ def test_the_certificate_is_that_of_the_name_though_the_address_is_dialled(site,
     site.pages["/"] = b"welcome"
     trusting = ssl.create_default_context()
     authority.configure_trust(trusting)
-    public_only.setattr(httpx, "create_ssl_context", lambda **_: trusting)
+    public_only.setattr(fetch, "_trusting", lambda: trusting)
     public_only.setattr(socket, "getaddrinfo", lambda *_, **__: [_entry("93.184.216.34")])
     public_only.setattr(socket, "create_connection", lambda *_, **__: _connected_to(site))
 
