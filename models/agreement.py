@@ -15,7 +15,7 @@ from sqlalchemy import CheckConstraint, ForeignKey, String, UniqueConstraint, se
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from models.audit import record
-from models.db import Base, Facts, Instant, Key
+from models.db import MUTE, TELLS, Base, Facts, Instant, Key, tells_of
 from models.decision import Decision, DecisionKind, Verdict, drop_mails
 from models.document import Document
 from models.errors import N_, NotFound, ProvisionError
@@ -131,9 +131,9 @@ class Agreement(Base):
 
     id: Mapped[Key]
     onboarding_id: Mapped[int] = mapped_column(ForeignKey("onboardings.id"))
-    version: Mapped[int]
+    version: Mapped[int] = mapped_column(info=MUTE)
     language: Mapped[Language]
-    data: Mapped[Facts]
+    data: Mapped[Facts] = mapped_column(info=TELLS)
     """What it says of both parties, so that the page shows what the document says even if the firm changes later."""
     document_id: Mapped[int] = mapped_column(ForeignKey("documents.id"))
     sent_at: Mapped[Instant]
@@ -141,24 +141,24 @@ class Agreement(Base):
     """The last moment at which it can be signed: the end of a day, as mails and pages tell the day."""
     delegate_id: Mapped[int | None] = mapped_column(ForeignKey("persons.id"))
     """Whom the organiser has asked to sign in the organiser's place."""
-    delegate_function: Mapped[str | None] = mapped_column(String(100))
+    delegate_function: Mapped[str | None] = mapped_column(String(100), info=tells_of("delegate_id"))
     """What entitles this person to sign, in the organiser's words."""
     delegated_at: Mapped[Instant | None]
     viewed_at: Mapped[Instant | None]
     """When who is asked to sign first acted on the page; a mail scanner that opens the link does not count."""
-    parts_read: Mapped[Facts] = mapped_column(default=dict)
+    parts_read: Mapped[Facts] = mapped_column(default=dict, info=MUTE)
     """By the part's key, when who is asked to sign said that it is read, in ISO 8601."""
     signed_at: Mapped[Instant | None]
     """When it was signed on the page; else when the signed file, or the notice, came to us."""
-    signed_on: Mapped[date | None]
+    signed_on: Mapped[date | None] = mapped_column(info=MUTE)
     """The day that is written beside the signature on a file, as an operator has read it."""
     signed_how: Mapped[SignedHow | None]
-    signer: Mapped[str | None] = mapped_column(String(200))
-    signer_email: Mapped[str | None] = mapped_column(String(254))
+    signer: Mapped[str | None] = mapped_column(String(200), info=tells_of("signer_email"))
+    signer_email: Mapped[str | None] = mapped_column(String(254), info=TELLS)
     """To where link and code were sent."""
-    signer_function: Mapped[str | None] = mapped_column(String(100))
-    signer_ip: Mapped[str | None] = mapped_column(String(45))
-    signer_agent: Mapped[str | None] = mapped_column(String(300))
+    signer_function: Mapped[str | None] = mapped_column(String(100), info=tells_of("signer_email"))
+    signer_ip: Mapped[str | None] = mapped_column(String(45), info=tells_of("signer_email"))
+    signer_agent: Mapped[str | None] = mapped_column(String(300), info=tells_of("signer_email"))
     code_used: Mapped[bool] = mapped_column(default=False)
     """The signer proved by a one-time code to read the mail of that address."""
     drawing_id: Mapped[int | None] = mapped_column(ForeignKey("documents.id"))
@@ -166,14 +166,14 @@ class Agreement(Base):
     uploaded_id: Mapped[int | None] = mapped_column(ForeignKey("documents.id"))
     """The file that came back, where the signature came as a file."""
     declined_at: Mapped[Instant | None]
-    decline_reason: Mapped[str | None] = mapped_column(String(2000))
+    decline_reason: Mapped[str | None] = mapped_column(String(2000), info=tells_of("delegate_id", "onboarding_id"))
     expired_at: Mapped[Instant | None]
     """When it was found to be out of date."""
     withdrawn_at: Mapped[Instant | None]
-    withdrawn_by: Mapped[str | None] = mapped_column(String(254))
-    withdraw_reason: Mapped[str | None] = mapped_column(String(2000))
+    withdrawn_by: Mapped[str | None] = mapped_column(String(254), info=TELLS)
+    withdraw_reason: Mapped[str | None] = mapped_column(String(2000), info=tells_of("withdrawn_by"))
     countersigned_at: Mapped[Instant | None]
-    countersigned_by: Mapped[str | None] = mapped_column(String(254))
+    countersigned_by: Mapped[str | None] = mapped_column(String(254), info=TELLS)
     """Name of the person who signed for the provider."""
     final_id: Mapped[int | None] = mapped_column(ForeignKey("documents.id"))
     """Original, signatures and certificate page in one file; both sides have it."""

@@ -11,7 +11,7 @@ from typing import NamedTuple, Protocol, Self
 from sqlalchemy import String, UniqueConstraint, func, select, tuple_
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
-from models.db import Base, Facts, Instant, Key
+from models.db import MUTE, TELLS, Base, Facts, Instant, Key
 from models.people.person import account_name
 
 START = "0" * 64
@@ -65,17 +65,17 @@ class Entry(Base):
     __table_args__ = (UniqueConstraint("case_id", "number"),)
 
     id: Mapped[Key]
-    case_id: Mapped[int]
+    case_id: Mapped[int] = mapped_column(info=MUTE)
     """The onboarding, or HOUSE; not a foreign key, since entries outlive it."""
-    number: Mapped[int]
+    number: Mapped[int] = mapped_column(info=MUTE)
     """Counts from 1 without gaps within the case."""
     at: Mapped[Instant]
-    actor: Mapped[str] = mapped_column(String(200))
+    actor: Mapped[str] = mapped_column(String(200), info=TELLS)
     """An account's address, ``operator``, ``webhook`` or ``provision`` (the product itself)."""
-    action: Mapped[str] = mapped_column(String(60))
-    facts: Mapped[Facts]
-    previous: Mapped[str] = mapped_column(String(64))
-    hash: Mapped[str] = mapped_column(String(64))
+    action: Mapped[str] = mapped_column(String(60), info=MUTE)
+    facts: Mapped[Facts] = mapped_column(info=TELLS)
+    previous: Mapped[str] = mapped_column(String(64), info=MUTE)
+    hash: Mapped[str] = mapped_column(String(64), info=MUTE)
 
     @classmethod
     def after(cls, before: Self | None, case_id: int, at: datetime, actor: str, action: str, facts: Facts) -> Self:

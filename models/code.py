@@ -11,7 +11,7 @@ from typing import Self
 from sqlalchemy import CheckConstraint, ForeignKey, UniqueConstraint, select
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
-from models.db import Base, Instant, Key
+from models.db import MUTE, Base, Instant, Key
 from models.errors import N_, ProvisionError
 from models.settings import settings
 
@@ -84,9 +84,9 @@ class Code(Base):
     id: Mapped[Key]
     agreement_id: Mapped[int] = mapped_column(ForeignKey("agreements.id"))
     person_id: Mapped[int] = mapped_column(ForeignKey("persons.id"), index=True)
-    generation: Mapped[int] = mapped_column(default=0)
+    generation: Mapped[int] = mapped_column(default=0, info=MUTE)
     made_at: Mapped[Instant]
-    tries: Mapped[int] = mapped_column(default=0)
+    tries: Mapped[int] = mapped_column(default=0, info=MUTE)
     """Wrong ones, of this generation."""
     used_at: Mapped[Instant | None]
 

@@ -13,7 +13,7 @@ from sqlalchemy import CheckConstraint, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
-from models.db import Base
+from models.db import MUTE, Base
 from models.errors import N_, ProvisionError
 
 FIRST, LAST = 100_000, 999_999
@@ -51,8 +51,8 @@ class CompanyIdPool(Base):
     __tablename__ = "company_id_pool"
     __table_args__ = (CheckConstraint("id = 1", name="only_one"), CheckConstraint("free >= 0", name="free"))
 
-    id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
-    free: Mapped[int]
+    id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False, info=MUTE)
+    free: Mapped[int] = mapped_column(info=MUTE)
 
     @classmethod
     def locked(cls, session: Session) -> Self:
@@ -136,8 +136,8 @@ class Move(Base):
 
     __tablename__ = "company_id_moves"
 
-    position: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
-    number: Mapped[int] = mapped_column(unique=True)
+    position: Mapped[int] = mapped_column(primary_key=True, autoincrement=False, info=MUTE)
+    number: Mapped[int] = mapped_column(unique=True, info=MUTE)
 
 
 def company_number(text: str) -> int:

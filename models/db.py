@@ -80,6 +80,15 @@ Key = Annotated[int, mapped_column(primary_key=True)]
 Instant = Annotated[datetime, mapped_column(UTCDateTime)]
 Facts = dict[str, Any]
 """A small JSON object of plain values."""
+MUTE: Facts = {"tells": None}
+"""As ``info`` of a column: it never tells of a person. Keys, moments, kinds and yes or no need not say it."""
+TELLS: Facts = {"tells": ()}
+"""It may: of whose row it is, of whom the row points to, and of whoever is named in it. See ``models.privacy``."""
+
+
+def tells_of(*columns: str) -> Facts:
+    """As ``info`` of a column: it tells of whom the first of these *columns* that is not empty points to or names."""
+    return {"tells": columns}
 
 
 class Base(DeclarativeBase):

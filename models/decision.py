@@ -11,7 +11,7 @@ from sqlalchemy import CheckConstraint, ColumnElement, ForeignKey, Index, String
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from models.audit import record
-from models.db import Base, Facts, Instant, Key
+from models.db import MUTE, TELLS, Base, Facts, Instant, Key, tells_of
 from models.errors import N_, NotFound, ProvisionError
 from models.mail.outbox import Outgoing
 from models.onboarding import Onboarding
@@ -116,18 +116,18 @@ class Decision(Base):
 
     id: Mapped[Key]
     onboarding_id: Mapped[int] = mapped_column(ForeignKey("onboardings.id"), index=True)
-    key: Mapped[str] = mapped_column(String(200), unique=True)
+    key: Mapped[str] = mapped_column(String(200), unique=True, info=MUTE)
     kind: Mapped[DecisionKind]
-    facts: Mapped[Facts]
+    facts: Mapped[Facts] = mapped_column(info=TELLS)
     opened_at: Mapped[Instant]
     answered_at: Mapped[Instant | None]
-    answered_by: Mapped[str | None] = mapped_column(String(254))
+    answered_by: Mapped[str | None] = mapped_column(String(254), info=TELLS)
     verdict: Mapped[Verdict | None]
-    answer: Mapped[Facts | None]
+    answer: Mapped[Facts | None] = mapped_column(info=tells_of("answered_by"))
     """What was said besides the verdict: note, plan, interval, number, address, choice, name, signed_on."""
-    form_run_id: Mapped[str | None] = mapped_column(String(40))
+    form_run_id: Mapped[str | None] = mapped_column(String(40), info=MUTE)
     """The Prefect run that shows the form; disposable."""
-    form_attempt: Mapped[int] = mapped_column(default=0)
+    form_attempt: Mapped[int] = mapped_column(default=0, info=MUTE)
     told_at: Mapped[Instant | None]
     """When operators first heard of it."""
     escalated_at: Mapped[Instant | None]

@@ -7,7 +7,7 @@ from typing import Self
 from sqlalchemy import LargeBinary, String, select
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
-from models.db import Base, Instant, Key
+from models.db import MUTE, TELLS, Base, Instant, Key
 from models.time.clock import now
 
 
@@ -17,12 +17,12 @@ class Document(Base):
     __tablename__ = "documents"
 
     id: Mapped[Key]
-    sha256: Mapped[str] = mapped_column(String(64), unique=True)
-    name: Mapped[str] = mapped_column(String(200))
-    media_type: Mapped[str] = mapped_column(String(100))
-    size: Mapped[int]
+    sha256: Mapped[str] = mapped_column(String(64), unique=True, info=MUTE)
+    name: Mapped[str] = mapped_column(String(200), info=TELLS)
+    media_type: Mapped[str] = mapped_column(String(100), info=MUTE)
+    size: Mapped[int] = mapped_column(info=MUTE)
     """Bytes."""
-    content: Mapped[bytes] = mapped_column(LargeBinary, deferred=True)
+    content: Mapped[bytes] = mapped_column(LargeBinary, deferred=True, info=TELLS)
     created_at: Mapped[Instant]
 
     @classmethod

@@ -10,7 +10,7 @@ from sqlalchemy import JSON, CheckConstraint, String, Text, select
 from sqlalchemy.orm import Mapped, Session, mapped_column, validates
 
 from models.company_id import FIRST, LAST, CompanyIdPool
-from models.db import Base, Instant, Key
+from models.db import MUTE, TELLS, Base, Instant, Key
 from models.errors import N_, NotFound, ProvisionError
 from models.text import fitting, one_line
 from models.time.land import Land
@@ -95,22 +95,22 @@ class Firm(Base):
     )
 
     id: Mapped[Key]
-    name: Mapped[str] = mapped_column(String(NAME_MOST), index=True)
+    name: Mapped[str] = mapped_column(String(NAME_MOST), index=True, info=TELLS)
     line_of_business: Mapped[LineOfBusiness]
-    business: Mapped[str] = mapped_column(String(BUSINESS_MOST), default="")
+    business: Mapped[str] = mapped_column(String(BUSINESS_MOST), default="", info=TELLS)
     """In the firm's own words, where the list does not say it."""
-    search: Mapped[str] = mapped_column(Text)
+    search: Mapped[str] = mapped_column(Text, info=TELLS)
     """Name and business as a search compares them; follows both."""
-    website: Mapped[str] = mapped_column(String(WEBSITE_MOST), default="")
-    street: Mapped[str] = mapped_column(String(STREET_MOST), default="")
-    postcode: Mapped[str] = mapped_column(String(POSTCODE_MOST), default="")
-    city: Mapped[str] = mapped_column(String(CITY_MOST), default="")
+    website: Mapped[str] = mapped_column(String(WEBSITE_MOST), default="", info=TELLS)
+    street: Mapped[str] = mapped_column(String(STREET_MOST), default="", info=TELLS)
+    postcode: Mapped[str] = mapped_column(String(POSTCODE_MOST), default="", info=TELLS)
+    city: Mapped[str] = mapped_column(String(CITY_MOST), default="", info=TELLS)
     land: Mapped[Land | None]
-    company_id: Mapped[int | None] = mapped_column(unique=True)
-    preferred_number: Mapped[int | None] = mapped_column(unique=True)
-    offered_numbers: Mapped[list[int] | None] = mapped_column(JSON(none_as_null=True))
+    company_id: Mapped[int | None] = mapped_column(unique=True, info=MUTE)
+    preferred_number: Mapped[int | None] = mapped_column(unique=True, info=MUTE)
+    offered_numbers: Mapped[list[int] | None] = mapped_column(JSON(none_as_null=True), info=MUTE)
     """Free numbers offered instead of a preferred one that could not be granted; the organiser chooses."""
-    invitations_a_day: Mapped[int | None]
+    invitations_a_day: Mapped[int | None] = mapped_column(info=MUTE)
     """People whom it may name on one day, if an operator has allowed it others than the settings do."""
     created_at: Mapped[Instant]
 

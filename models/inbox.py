@@ -7,7 +7,7 @@ from sqlalchemy import Index, String, UniqueConstraint, select, text
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
-from models.db import Base, Facts, Instant, Key
+from models.db import MUTE, TELLS, Base, Facts, Instant, Key
 
 MOST_ATTEMPTS = 20
 """After so many breakdowns an event is left to an operator."""
@@ -29,18 +29,18 @@ class Incoming(Base):
     )
 
     id: Mapped[Key]
-    source: Mapped[str] = mapped_column(String(40))
+    source: Mapped[str] = mapped_column(String(40), info=MUTE)
     """``webhook`` or ``prefect`` (an answered form)."""
-    external_id: Mapped[str] = mapped_column(String(200))
-    type: Mapped[str] = mapped_column(String(60))
-    payload: Mapped[Facts]
+    external_id: Mapped[str] = mapped_column(String(200), info=MUTE)
+    type: Mapped[str] = mapped_column(String(60), info=MUTE)
+    payload: Mapped[Facts] = mapped_column(info=TELLS)
     received_at: Mapped[Instant]
     handled_at: Mapped[Instant | None]
-    refusal: Mapped[str | None] = mapped_column(String(1000))
+    refusal: Mapped[str | None] = mapped_column(String(1000), info=TELLS)
     """Why a rule said no; the event counts as handled."""
     dismissed_at: Mapped[Instant | None]
     """When an operator took note of the refusal."""
-    attempts: Mapped[int] = mapped_column(default=0)
+    attempts: Mapped[int] = mapped_column(default=0, info=MUTE)
     """How often handling broke down; after too many it waits for an operator."""
 
     @classmethod

@@ -16,7 +16,7 @@ from typing import Self
 from sqlalchemy import ForeignKey, String, UniqueConstraint, select, update
 from sqlalchemy.orm import Mapped, Session, mapped_column, object_session
 
-from models.db import Base, Instant, Key
+from models.db import MUTE, Base, Instant, Key
 from models.errors import N_, ProvisionError
 from models.settings import settings
 from models.time.clock import end_of_day
@@ -87,7 +87,7 @@ class FormerToken(Base):
 
     __tablename__ = "former_tokens"
 
-    token_sha256: Mapped[str] = mapped_column(String(64), primary_key=True)
+    token_sha256: Mapped[str] = mapped_column(String(64), primary_key=True, info=MUTE)
     link_id: Mapped[int] = mapped_column(ForeignKey("links.id"), index=True)
     good_until: Mapped[Instant | None]
     """It opens as the newest does, until then or until one of them is used. None: it opens nothing any more."""
@@ -108,8 +108,8 @@ class Link(Base):
     purpose: Mapped[Purpose]
     person_id: Mapped[int | None] = mapped_column(ForeignKey("persons.id"))
     account_id: Mapped[int | None] = mapped_column(ForeignKey("accounts.id"))
-    generation: Mapped[int] = mapped_column(default=1)
-    token_sha256: Mapped[str] = mapped_column(String(64), unique=True)
+    generation: Mapped[int] = mapped_column(default=1, info=MUTE)
+    token_sha256: Mapped[str] = mapped_column(String(64), unique=True, info=MUTE)
     made_at: Mapped[Instant]
     expires_at: Mapped[Instant]
     used_at: Mapped[Instant | None]

@@ -15,7 +15,7 @@ from typing import Self
 from sqlalchemy import JSON, CheckConstraint, ForeignKey, LargeBinary, String, Text, select
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
-from models.db import Base, Facts, Instant, Key
+from models.db import MUTE, TELLS, Base, Facts, Instant, Key
 from models.errors import N_, ProvisionError
 from models.settings import settings
 
@@ -220,16 +220,16 @@ class LogoPermission(Base):
 
     id: Mapped[Key]
     firm_id: Mapped[int] = mapped_column(ForeignKey("firms.id"), index=True)
-    website: Mapped[str] = mapped_column(String(300))
-    granted_by: Mapped[str] = mapped_column(String(200))
+    website: Mapped[str] = mapped_column(String(300), info=TELLS)
+    granted_by: Mapped[str] = mapped_column(String(200), info=TELLS)
     """The name of whoever allowed it, as it was told to us."""
     person_id: Mapped[int | None] = mapped_column(ForeignKey("persons.id"))
     granted_at: Mapped[Instant]
     withdrawn_at: Mapped[Instant | None]
     searched_at: Mapped[Instant | None]
     """When the website was searched; ``outcome`` says in a sentence why no logo came of it."""
-    outcome: Mapped[str] = mapped_column(String(500), default="")
-    offered: Mapped[Facts | None] = mapped_column(JSON(none_as_null=True))
+    outcome: Mapped[str] = mapped_column(String(500), default="", info=TELLS)
+    offered: Mapped[Facts | None] = mapped_column(JSON(none_as_null=True), info=TELLS)
     """Pictures between which the firm may choose, as it had a logo when they were found; None: nothing is asked."""
 
     @classmethod
@@ -284,19 +284,19 @@ class Logo(Base):
     id: Mapped[Key]
     firm_id: Mapped[int] = mapped_column(ForeignKey("firms.id"), index=True)
     source: Mapped[LogoSource]
-    source_url: Mapped[str | None] = mapped_column(Text)
+    source_url: Mapped[str | None] = mapped_column(Text, info=TELLS)
     """Where on the web it was found: the picture's address, or the page's if the picture is part of it."""
     permission_id: Mapped[int | None] = mapped_column(ForeignKey("logo_permissions.id"))
-    png: Mapped[bytes] = mapped_column(LargeBinary, deferred=True)
-    svg: Mapped[str | None] = mapped_column(Text, deferred=True)
+    png: Mapped[bytes] = mapped_column(LargeBinary, deferred=True, info=MUTE)
+    svg: Mapped[str | None] = mapped_column(Text, deferred=True, info=MUTE)
     """Cleaned; the master of the PNG where there is one."""
-    png_light: Mapped[bytes | None] = mapped_column(LargeBinary, deferred=True)
+    png_light: Mapped[bytes | None] = mapped_column(LargeBinary, deferred=True, info=MUTE)
     """The version for light pages, where the PNG itself would be lost: white ink, on a plate."""
-    png_dark: Mapped[bytes | None] = mapped_column(LargeBinary, deferred=True)
+    png_dark: Mapped[bytes | None] = mapped_column(LargeBinary, deferred=True, info=MUTE)
     """The version for dark pages, where the PNG itself would be lost: lightened, or on a plate."""
-    width: Mapped[int]
-    height: Mapped[int]
-    report: Mapped[Facts]
+    width: Mapped[int] = mapped_column(info=MUTE)
+    height: Mapped[int] = mapped_column(info=MUTE)
+    report: Mapped[Facts] = mapped_column(info=MUTE)
     chosen_at: Mapped[Instant]
 
     @classmethod

@@ -22,7 +22,7 @@ from sqlalchemy import (
 from sqlalchemy.orm import Mapped, Session, contains_eager, mapped_column, object_session, relationship
 
 from models.audit import record
-from models.db import Base, Instant, Key
+from models.db import MUTE, Base, Instant, Key
 from models.errors import N_, NotFound, ProvisionError
 from models.firm import Firm
 
@@ -139,7 +139,7 @@ class Onboarding(Base):
 
     id: Mapped[Key]
     firm_id: Mapped[int] = mapped_column(ForeignKey("firms.id"), unique=True)
-    request_key: Mapped[str] = mapped_column(String(260), unique=True)
+    request_key: Mapped[str] = mapped_column(String(260), unique=True, info=MUTE)
     """Where it came from (``webhook:…``, ``run:…``); the same request opens one case."""
     opened_at: Mapped[Instant]
     finished_at: Mapped[Instant | None]
@@ -149,9 +149,9 @@ class Onboarding(Base):
     """When the organiser said that nobody else works with it."""
     pass_due_at: Mapped[Instant | None]
     """From this moment on a pass should look at the case. None: nothing to do until something happens."""
-    attempts: Mapped[int] = mapped_column(default=0)
+    attempts: Mapped[int] = mapped_column(default=0, info=MUTE)
     """Passes begun since the last one that came to its end; many mean that the case is stuck."""
-    version: Mapped[int] = mapped_column()
+    version: Mapped[int] = mapped_column(info=MUTE)
 
     firm: Mapped[Firm] = relationship(lazy="raise")
     steps: Mapped[list[Step]] = relationship(lazy="selectin", order_by=Step.id)

@@ -13,7 +13,7 @@ from typing import Any, Self
 from sqlalchemy import CheckConstraint, ForeignKey, String, select
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
-from models.db import Base, Facts, Instant, Key
+from models.db import MUTE, TELLS, Base, Facts, Instant, Key
 from models.errors import N_, ProvisionError
 from models.text import fitting, one_line, paragraphs
 
@@ -185,21 +185,21 @@ class Subscription(Base):
     firm_id: Mapped[int] = mapped_column(ForeignKey("firms.id"), unique=True)
     plan: Mapped[Plan | None]
     interval: Mapped[Interval | None]
-    price_cents: Mapped[int] = mapped_column(default=0)
+    price_cents: Mapped[int] = mapped_column(default=0, info=MUTE)
     """Net price of one billing interval as agreed, not as the price list says today, less the discount."""
-    full_cents: Mapped[int] = mapped_column(default=0)
+    full_cents: Mapped[int] = mapped_column(default=0, info=MUTE)
     """The same before the discount."""
-    discount: Mapped[int] = mapped_column(default=0)
+    discount: Mapped[int] = mapped_column(default=0, info=MUTE)
     """Hundredths of a percent."""
-    notice_count: Mapped[int] = mapped_column(default=0)
+    notice_count: Mapped[int] = mapped_column(default=0, info=MUTE)
     """Time of notice agreed with this firm; 0: what the general terms say."""
     notice_unit: Mapped[NoticeUnit] = mapped_column(default=NoticeUnit.MONTHS)
-    clause: Mapped[str] = mapped_column(String(LONGEST_CLAUSE), default="")
+    clause: Mapped[str] = mapped_column(String(LONGEST_CLAUSE), default="", info=TELLS)
     """What was agreed with this firm beside all that, in words of its own."""
-    currency: Mapped[str] = mapped_column(String(3), default="EUR")
-    question: Mapped[str] = mapped_column(String(2000), default="")
+    currency: Mapped[str] = mapped_column(String(3), default="EUR", info=MUTE)
+    question: Mapped[str] = mapped_column(String(2000), default="", info=TELLS)
     """What the firm wants advice on."""
-    advice: Mapped[str] = mapped_column(String(2000), default="")
+    advice: Mapped[str] = mapped_column(String(2000), default="", info=TELLS)
     """What was said in answer."""
     confirmed_at: Mapped[Instant | None]
 

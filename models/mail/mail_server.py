@@ -11,7 +11,7 @@ from sqlalchemy import String, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
-from models.db import Base, Instant, Key, reading
+from models.db import MUTE, TELLS, Base, Instant, Key, reading
 from models.settings import settings
 
 
@@ -21,12 +21,12 @@ class MailServer(Base):
     __tablename__ = "mail_servers"
 
     id: Mapped[Key]
-    address: Mapped[str] = mapped_column(String(300), unique=True)
+    address: Mapped[str] = mapped_column(String(300), unique=True, info=MUTE)
     smtputf8: Mapped[bool | None]
     """Whether it offers SMTPUTF8 (RFC 6531), as last seen in its answer to EHLO; None: not seen yet."""
     taken_at: Mapped[Instant | None]
     """When it last took a mail."""
-    fault: Mapped[str | None] = mapped_column(String(500))
+    fault: Mapped[str | None] = mapped_column(String(500), info=TELLS)
     """Why it takes none now."""
     fault_since: Mapped[Instant | None]
 

@@ -12,7 +12,7 @@ from typing import Any, Self
 from sqlalchemy import ColumnElement, ForeignKey, Index, SmallInteger, String, func, or_, select, text
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
-from models.db import Base, Facts, Instant, Key
+from models.db import MUTE, TELLS, Base, Facts, Instant, Key
 from models.link import Link
 from models.people.login import Login
 from models.people.manners import AddressForm, Language
@@ -112,8 +112,8 @@ class Outgoing(Base):
     )
 
     id: Mapped[Key]
-    key: Mapped[str] = mapped_column(String(200), unique=True)
-    message_id: Mapped[str] = mapped_column(String(120), unique=True)
+    key: Mapped[str] = mapped_column(String(200), unique=True, info=MUTE)
+    message_id: Mapped[str] = mapped_column(String(120), unique=True, info=MUTE)
     """Stays the same for the same mail, so that a copy sent twice can be told, and a bounce be matched.
 
     Addressed anew it is another mail: what a server reports of the one before does not concern it.
@@ -121,11 +121,11 @@ class Outgoing(Base):
     kind: Mapped[MailKind]
     onboarding_id: Mapped[int | None] = mapped_column(ForeignKey("onboardings.id"), index=True)
     person_id: Mapped[int | None] = mapped_column(ForeignKey("persons.id"), index=True)
-    to_name: Mapped[str] = mapped_column(String(200))
-    to_address: Mapped[str] = mapped_column(String(254))
-    language: Mapped[Language]
-    address_form: Mapped[AddressForm]
-    facts: Mapped[Facts]
+    to_name: Mapped[str] = mapped_column(String(200), info=TELLS)
+    to_address: Mapped[str] = mapped_column(String(254), info=TELLS)
+    language: Mapped[Language] = mapped_column(info=TELLS)
+    address_form: Mapped[AddressForm] = mapped_column(info=TELLS)
+    facts: Mapped[Facts] = mapped_column(info=TELLS)
     link_id: Mapped[int | None] = mapped_column(ForeignKey("links.id"))
     document_id: Mapped[int | None] = mapped_column(ForeignKey("documents.id"))
     created_at: Mapped[Instant]
@@ -133,14 +133,14 @@ class Outgoing(Base):
     """When it was written, or last sent on its way anew: from then on its age counts."""
     due_at: Mapped[Instant | None]
     """When to try next; none: delivered or given up."""
-    urgency: Mapped[int] = mapped_column(SmallInteger, default=Urgency.SOON)
-    attempts: Mapped[int] = mapped_column(default=0)
+    urgency: Mapped[int] = mapped_column(SmallInteger, default=Urgency.SOON, info=MUTE)
+    attempts: Mapped[int] = mapped_column(default=0, info=MUTE)
     delivered_at: Mapped[Instant | None]
     failed_at: Mapped[Instant | None]
     """Given up: the server refused for good (5xx), it came back after delivery, or too many tries."""
     complained_at: Mapped[Instant | None]
     """Marked as spam by whoever got it."""
-    fault: Mapped[str | None] = mapped_column(String(500))
+    fault: Mapped[str | None] = mapped_column(String(500), info=TELLS)
     """What the mail server last said; none while the mail is on its way."""
 
     @classmethod

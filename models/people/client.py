@@ -5,7 +5,7 @@ from enum import StrEnum
 from sqlalchemy import ForeignKey, String, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
-from models.db import Base, Instant, Key
+from models.db import TELLS, Base, Instant, Key, tells_of
 
 
 class ClientKind(StrEnum):
@@ -21,7 +21,7 @@ class Client(Base):
     id: Mapped[Key]
     firm_id: Mapped[int] = mapped_column(ForeignKey("firms.id"), index=True)
     kind: Mapped[ClientKind] = mapped_column(default=ClientKind.INDIVIDUAL)
-    name: Mapped[str] = mapped_column(String(200))
+    name: Mapped[str] = mapped_column(String(200), info=TELLS)
     created_at: Mapped[Instant]
 
 
@@ -35,7 +35,7 @@ class ClientContact(Base):
     client_id: Mapped[int] = mapped_column(ForeignKey("clients.id"))
     person_id: Mapped[int] = mapped_column(ForeignKey("persons.id"), index=True)
     login: Mapped[bool] = mapped_column(default=True)
-    message: Mapped[str] = mapped_column(String(1000), default="")
+    message: Mapped[str] = mapped_column(String(1000), default="", info=tells_of("invited_by"))
     """The personal words of the invitation, plain text."""
-    invited_by: Mapped[str] = mapped_column(String(200), default="")
+    invited_by: Mapped[str] = mapped_column(String(200), default="", info=TELLS)
     """Name of who invites, as the invitation says it."""

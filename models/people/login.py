@@ -16,7 +16,7 @@ from argon2.exceptions import InvalidHashError, VerificationError
 from sqlalchemy import CheckConstraint, ForeignKey, String, delete, select
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
-from models.db import Base, Instant, Key
+from models.db import MUTE, TELLS, Base, Instant, Key
 from models.errors import N_, ProvisionError
 from models.people.mail_address import AddressInvalid, email_address
 from models.people.manners import AddressForm, Language
@@ -88,24 +88,24 @@ class Login(Base):
     )
 
     id: Mapped[Key]
-    email: Mapped[str] = mapped_column(String(254), unique=True)
-    name: Mapped[str | None] = mapped_column(String(200))
+    email: Mapped[str] = mapped_column(String(254), unique=True, info=TELLS)
+    name: Mapped[str | None] = mapped_column(String(200), info=TELLS)
     """Of an operator, who signs with it; people of a firm have theirs there."""
-    password_hash: Mapped[str | None] = mapped_column(String(200))
+    password_hash: Mapped[str | None] = mapped_column(String(200), info=TELLS)
     """None: none was set for our pages; a foreign identity provider may keep one, which does not open them."""
-    external_id: Mapped[str | None] = mapped_column(String(200), unique=True)
+    external_id: Mapped[str | None] = mapped_column(String(200), unique=True, info=TELLS)
     is_operator: Mapped[bool] = mapped_column(default=False)
     is_manager: Mapped[bool] = mapped_column(default=False)
     """An operator who also looks after the other operators, see ``models.people.operator``."""
     deactivated_at: Mapped[Instant | None]
     """When somebody ceased to be an operator."""
-    absent_from: Mapped[date | None]
-    absent_until: Mapped[date | None]
+    absent_from: Mapped[date | None] = mapped_column(info=TELLS)
+    absent_until: Mapped[date | None] = mapped_column(info=TELLS)
     """The last day of an operator's absence."""
     deputy_id: Mapped[int | None] = mapped_column(ForeignKey("accounts.id"))
     """Who gets an operator's mails as well during the absence."""
-    language: Mapped[Language] = mapped_column(default=Language.GERMAN)
-    address_form: Mapped[AddressForm] = mapped_column(default=AddressForm.SIE)
+    language: Mapped[Language] = mapped_column(default=Language.GERMAN, info=TELLS)
+    address_form: Mapped[AddressForm] = mapped_column(default=AddressForm.SIE, info=TELLS)
     """How an operator is written to and works; people of a firm have manners of their own there."""
     digest_at: Mapped[Instant | None]
     """When it was last looked what there is to tell this operator of the week."""
@@ -190,7 +190,7 @@ class SignIn(Base):
 
     id: Mapped[Key]
     account_id: Mapped[int] = mapped_column(ForeignKey("accounts.id"), index=True)
-    token_sha256: Mapped[str] = mapped_column(String(64), unique=True)
+    token_sha256: Mapped[str] = mapped_column(String(64), unique=True, info=MUTE)
     expires_at: Mapped[Instant]
 
     @classmethod

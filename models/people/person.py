@@ -10,7 +10,7 @@ from typing import Self
 from sqlalchemy import CheckConstraint, ForeignKey, Index, String, UniqueConstraint, func, select, text
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
-from models.db import Base, Instant, Key
+from models.db import TELLS, Base, Instant, Key
 from models.errors import N_, NotFound, ProvisionError
 from models.people.login import Login, SignInRefused
 from models.people.manners import AddressForm, Language
@@ -86,16 +86,16 @@ class Person(Base):
     id: Mapped[Key]
     firm_id: Mapped[int] = mapped_column(ForeignKey("firms.id"))
     role: Mapped[Role]
-    email: Mapped[str] = mapped_column(String(254))
-    given_name: Mapped[str] = mapped_column(String(100), default="")
-    family_name: Mapped[str] = mapped_column(String(100))
-    language: Mapped[Language] = mapped_column(default=Language.GERMAN)
-    address_form: Mapped[AddressForm] = mapped_column(default=AddressForm.SIE)
-    land: Mapped[Land | None]
-    postcode: Mapped[str] = mapped_column(String(10), default="")
+    email: Mapped[str] = mapped_column(String(254), info=TELLS)
+    given_name: Mapped[str] = mapped_column(String(100), default="", info=TELLS)
+    family_name: Mapped[str] = mapped_column(String(100), info=TELLS)
+    language: Mapped[Language] = mapped_column(default=Language.GERMAN, info=TELLS)
+    address_form: Mapped[AddressForm] = mapped_column(default=AddressForm.SIE, info=TELLS)
+    land: Mapped[Land | None] = mapped_column(info=TELLS)
+    postcode: Mapped[str] = mapped_column(String(10), default="", info=TELLS)
     """Where in the Land: some holidays are those of a town."""
-    time_zone: Mapped[str] = mapped_column(String(60), default="Europe/Berlin")
-    hours: Mapped[Hours] = mapped_column(HoursColumn, default=WORKING_HOURS)
+    time_zone: Mapped[str] = mapped_column(String(60), default="Europe/Berlin", info=TELLS)
+    hours: Mapped[Hours] = mapped_column(HoursColumn, default=WORKING_HOURS, info=TELLS)
     """When this person can be reached, by their own clock."""
     account_id: Mapped[int | None] = mapped_column(ForeignKey("accounts.id"), index=True)
     added_at: Mapped[Instant]

@@ -12,7 +12,7 @@ from typing import Self
 from sqlalchemy import JSON, ColumnElement, String, UniqueConstraint, and_, or_, select
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
-from models.db import Base, Instant, Key
+from models.db import MUTE, TELLS, Base, Instant, Key
 from models.errors import N_, ProvisionError
 
 MOST_REMINDERS = 12
@@ -150,15 +150,15 @@ class Cadence(Base):
 
     id: Mapped[Key]
     level: Mapped[Level]
-    owner_id: Mapped[int] = mapped_column(default=0)
+    owner_id: Mapped[int] = mapped_column(default=0, info=MUTE)
     """The firm or the case; 0 for the provider's."""
     kind: Mapped[WaitKind]
-    name: Mapped[str] = mapped_column(String(80))
-    days: Mapped[list[int]] = mapped_column(JSON)
-    most: Mapped[int]
+    name: Mapped[str] = mapped_column(String(80), info=MUTE)
+    days: Mapped[list[int]] = mapped_column(JSON, info=MUTE)
+    most: Mapped[int] = mapped_column(info=MUTE)
     follow: Mapped[Follow]
     set_at: Mapped[Instant]
-    set_by: Mapped[str] = mapped_column(String(254))
+    set_by: Mapped[str] = mapped_column(String(254), info=TELLS)
 
     @classmethod
     def at(cls, session: Session, level: Level, owner_id: int, kind: WaitKind) -> Self | None:
@@ -226,9 +226,9 @@ class Pause(Base):
 
     id: Mapped[Key]
     level: Mapped[Level]
-    owner_id: Mapped[int]
+    owner_id: Mapped[int] = mapped_column(info=MUTE)
     since: Mapped[Instant]
-    by: Mapped[str] = mapped_column(String(254))
+    by: Mapped[str] = mapped_column(String(254), info=TELLS)
 
     @classmethod
     def holds(cls, case_id: ColumnElement[int], firm_id: ColumnElement[int]) -> ColumnElement[bool]:

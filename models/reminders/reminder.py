@@ -18,7 +18,7 @@ from sqlalchemy import (
 from sqlalchemy import case as case_when
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
-from models.db import Base, DaysAfter, Instant, Key, UTCDateTime
+from models.db import MUTE, Base, DaysAfter, Instant, Key, UTCDateTime
 from models.onboarding import Onboarding, StepName
 from models.people.person import Person, Role
 from models.reminders.cadence import Cadences, Follow, Rhythm, WaitKind
@@ -71,7 +71,7 @@ class Reminder(Base):
     decision_id: Mapped[int | None] = mapped_column(ForeignKey("decisions.id"), unique=True)
     """What an operator is asked; there is no person then."""
     since: Mapped[Instant] = mapped_column(active_history=True)
-    sent: Mapped[int] = mapped_column(default=0)
+    sent: Mapped[int] = mapped_column(default=0, info=MUTE)
     last_at: Mapped[Instant | None]
     """When the last one was sent."""
     not_before: Mapped[Instant | None]

@@ -1,0 +1,133 @@
+"""What tells of people: which columns may do it, and where everything is that tells of one person.
+
+Every column says it where it is defined: ``MUTE``, ``TELLS`` or ``tells_of``, see ``models.db``. Whatever erases,
+exports or searches walks the places that are listed here.
+"""
+
+import json
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import (
+    Boolean,
+    Column,
+    ColumnElement,
+    Enum,
+    LargeBinary,
+    String,
+    Table,
+    Text,
+    and_,
+    cast,
+    false,
+    func,
+    or_,
+    select,
+)
+from sqlalchemy.orm import Session
+
+from models.db import Base, UTCDateTime
+from models.onboarding import Onboarding
+from models.people.login import Login
+from models.people.person import Person, Role
+
+THEIRS = ("person_id", "account_id")
+"""By what a row points to whose it is."""
+
+
+@dataclass(frozen=True, order=True)
+class Place:
+    """One value that tells of a person."""
+
+    table: str
+    row: int
+    """The row's key."""
+    column: str
+
+
+def undeclared() -> list[str]:
+    """The columns of which neither their type nor they themselves say whether they tell of anybody."""
+    return [
+        f"{table.name}.{column.name}"
+        for table in Base.metadata.sorted_tables
+        for column in table.columns
+        if "tells" not in column.info and not _is_mute_by_type(column)
+    ]
+
+
+def _is_mute_by_type(column: Column[Any]) -> bool:
+    return bool(column.primary_key or column.foreign_keys) or isinstance(column.type, UTCDateTime | Boolean | Enum)
+
+
+def telling(table: Table) -> list[Column[Any]]:
+    """The columns of this table that may tell of people."""
+    return [column for column in table.columns if column.info.get("tells") is not None]
+
+
+def places_of(session: Session, person: Person) -> Iterator[Place]:
+    """Everything that tells of *person*, table by table, documents last.
+
+    That is: what may tell of somebody in their own row, in that of their account and in rows that point to either; what
+    a column says to be theirs; any other text that holds their address or their whole name; and the documents to which
+    such rows lead. It takes one statement for each table, which reads the whole of it.
+    """
+    account = session.get(Login, person.account_id) if person.account_id is not None else None
+    known = [person.email, person.name, account and account.email, account and account.name]
+    names = {name for name in known if name}
+    keys = {"persons": person.id, "accounts": person.account_id}
+    if person.role is Role.ORGANISER:
+        keys["onboardings"] = Onboarding.of_firm(session, person.firm_id).id
+    documents: set[int] = set()
+    for table in Base.metadata.sorted_tables:
+        columns = [column for column in telling(table) if not isinstance(column.type, LargeBinary)]
+        if not columns:
+            continue
+        is_theirs = _is_theirs(table, keys)
+        tells = [_tells(column, is_theirs, keys, names) for column in columns]
+        (key,) = table.primary_key.columns
+        leading = [column for column in table.columns if _leads_to(column, "documents")]
+        for row, *values in session.execute(select(key, *leading, *tells).where(or_(*tells)).order_by(key)):
+            documents.update(number for number in values[: len(leading)] if number is not None)
+            for column, does_tell in zip(columns, values[len(leading) :], strict=True):
+                if does_tell:
+                    yield Place(table.name, row, column.name)
+    yield from (Place("documents", number, "content") for number in sorted(documents))
+
+
+def _is_theirs(table: Table, keys: Mapping[str, int | None]) -> ColumnElement[bool]:
+    """Whether a row is that of the person or of their account, or belongs to one of them."""
+    own = [table.c.id == keys[table.name]] if table.name in ("persons", "accounts") else []
+    return or_(false(), *own, *(_points(table.c[name], keys) for name in THEIRS if name in table.c))
+
+
+def _tells(
+    column: Column[Any], is_theirs: ColumnElement[bool], keys: Mapping[str, int | None], names: Collection[str]
+) -> ColumnElement[bool]:
+    """Whether there is something in this column that tells of the person."""
+    ways = [is_theirs, _holds(column, names)]
+    before: list[Column[Any]] = []
+    for name in column.info["tells"]:  # The first that is not empty counts.
+        other = column.table.c[name]
+        names_them = _points(other, keys) if other.foreign_keys else other.in_(names)
+        ways.append(and_(*(empty.is_(None) for empty in before), names_them))
+        before.append(other)
+    return and_(column.is_not(None), or_(*ways))
+
+
+def _points(column: Column[Any], keys: Mapping[str, int | None]) -> ColumnElement[bool]:
+    (key,) = column.foreign_keys
+    number = keys.get(key.column.table.name)
+    return column == number if number is not None else false()
+
+
+def _leads_to(column: Column[Any], table: str) -> bool:
+    return any(key.column.table.name == table for key in column.foreign_keys)
+
+
+def _holds(column: Column[Any], names: Collection[str]) -> ColumnElement[bool]:
+    """Whether one of these stands in the text, or in JSON, where all but ASCII is written in numbers."""
+    is_text = isinstance(column.type, String)
+    text = func.lower(column if is_text else cast(column, Text))
+    spelled = {(name if is_text else json.dumps(name)[1:-1]).lower() for name in names}
+    return or_(false(), *(text.contains(name, autoescape=True) for name in spelled))
