@@ -4,7 +4,7 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError, OperationalError
 
-from models.db import is_busy, reading, transaction, writing
+from models.db import engine, is_busy, reading, transaction, writing
 from models.mail.outbox import MailKind, Outgoing
 from models.onboarding import Onboarding
 from models.people.login import hash_password, verify_password
@@ -30,6 +30,7 @@ def test_only_the_thread_that_writes_is_held_to_it():
 def test_whoever_waits_for_a_lock_gives_way_in_the_end_and_may_try_again(monkeypatch):
     monkeypatch.setenv("PROVISION_LOCK_SECONDS", "0.05")
     settings.cache_clear()
+    engine(settings().database).dispose()  # Connections are as patient as they began.
     case_id = opened()
     with transaction() as session, ThreadPoolExecutor(1) as other:
         Onboarding.get(session, case_id)
