@@ -1,4 +1,5 @@
 import contextvars
+import ssl
 import threading
 import time
 from datetime import timedelta
@@ -6,6 +7,7 @@ from functools import partial
 from uuid import uuid4
 
 import pytest
+from prefect.client import orchestration
 from prefect.client.orchestration import get_client
 
 from deployments import worker as worker_module
@@ -218,6 +220,19 @@ def test_of_the_runs_that_a_schedule_missed_only_the_latest_is_made_up_for(prefe
     until(lambda: all(not is_open(run) for run in missed))
     states = sorted(state(prefect, run) for run in missed)
     assert states.count("Skipped") >= len(missed) - 1
+
+
+def test_prefects_clients_read_the_list_of_authorities_once(prefect, monkeypatch):
+    monkeypatch.setattr(orchestration, "ssl", orchestration.ssl)
+    read, make = [], ssl.create_default_context
+    monkeypatch.setattr(ssl, "create_default_context", lambda **files: read.append(files) or make(**files))
+
+    worker_module.share_certificates()
+    for _ in range(3):
+        with get_client(sync_client=True):
+            pass
+
+    assert len(read) == 1
 
 
 def test_a_worker_without_a_server_waits(prefect):

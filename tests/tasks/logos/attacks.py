@@ -221,9 +221,9 @@ ENTITIES = {
 # What costs too much, but cannot be told beforehand: it ends at a limit
 
 _COSTLY = (PictureTooCostly, DrawingTooComplex, DrawingWithEntities)
-_COLOUR = "#07f"
+SEEN_EVERYWHERE = "#07f"
 """Seen on light and on dark ground: no picture is made for either, which would take half of the time."""
-_ROUND = f'<circle cx="200" cy="100" r="80" fill="{_COLOUR}"/>'
+_ROUND = f'<circle cx="200" cy="100" r="80" fill="{SEEN_EVERYWHERE}"/>'
 COSTLY: dict[str, Callable[[], bytes]] = {
     "brackets without end": lambda: drawing(f'<rect width="9" height="9" style="fill:{"(" * 19_000}"/>{_ROUND}'),
     "selectors within selectors": lambda: drawing(f"<style>{':is(' * 3000}a{')' * 3000}{{fill:red}}</style>{_ROUND}"),
@@ -348,7 +348,7 @@ def packed(picture: Image.Image, kind: str = "PNG", **options: object) -> bytes:
 
 def _picture() -> Image.Image:
     picture = Image.new("RGB", (400, 200), "#fff")
-    ImageDraw.Draw(picture).ellipse((120, 20, 280, 180), fill=_COLOUR)
+    ImageDraw.Draw(picture).ellipse((120, 20, 280, 180), fill=SEEN_EVERYWHERE)
     return picture
 
 

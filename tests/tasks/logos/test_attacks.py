@@ -13,7 +13,7 @@ from tasks.logos.shape import LogoRefused, shape
 from tasks.untrusted.confinement import MEMORY
 from tests.memory import peak_memory
 from tests.soon import within
-from tests.tasks.logos.attacks import ENDING, HARMLESS, REFUSED
+from tests.tasks.logos.attacks import ENDING, HARMLESS, REFUSED, SEEN_EVERYWHERE
 
 FORBIDDEN = re.compile(
     r"<script|alert\(1\)[\"/*]|javascript|evil|passwd|\son\w+=|foreignObject|iframe|import|<\?|<style|style=|data:text"
@@ -49,6 +49,16 @@ def test_it_becomes_a_logo_and_nothing_else(name):
     assert not FORBIDDEN.search(logo.svg or "")
     assert b"alert" not in logo.png
     picture = Image.open(BytesIO(logo.png))
+    assert picture.getpixel((picture.width // 2, picture.height // 2))[3] == 255
+
+
+@pytest.mark.parametrize("name", list(HARMLESS)[:80:5])
+def test_what_is_made_of_it_for_another_ground_is_a_picture_as_well(name):
+    shaped = shape(HARMLESS[name].content().replace(SEEN_EVERYWHERE.encode(), b"#003"))
+
+    assert shaped.png_dark is not None
+    assert b"alert" not in shaped.png_dark
+    picture = Image.open(BytesIO(shaped.png_dark))
     assert picture.getpixel((picture.width // 2, picture.height // 2))[3] == 255
 
 
