@@ -25,7 +25,7 @@ def silent_port():
 
 @pytest.fixture(autouse=True)
 def quick(request, product, emptied_sqlite, silent_port, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    """Agreements are made for all tests, ways of cases once, and passwords hashed cheaply.
+    """Tests share agreements that nobody reads and what factories have made; passwords are hashed cheaply.
 
     All tests have the address of the database in common, and with it what SQLAlchemy has compiled. Mail is handed to
     nobody: who runs the product beside the tests has a server where the settings look for it.
@@ -40,12 +40,6 @@ def quick(request, product, emptied_sqlite, silent_port, tmp_path: Path, monkeyp
     remembered.begin(remembered.Beginning(product, settings().database, tmp_path, monkeypatch))
     yield
     remembered.begin(None)
-
-
-@pytest.fixture
-def no_runs(no_runs):
-    """Also for who remembers what was made."""
-    remembered.patched("no runs")
 
 
 @pytest.fixture

@@ -2,7 +2,7 @@ import gc
 
 import pytest
 
-from tests.deployments.conftest import no_runs, quick, silent_port  # noqa: F401  (fixtures)
+from tests.deployments.conftest import quick, silent_port  # noqa: F401  (fixtures)
 from tests.servers import prefect_server, used
 
 
