@@ -36,7 +36,7 @@ def begun_before(home: Path) -> None:
         (home / MIGRATED.name).chmod(0o600)
 
 
-def keep_migrated(home: Path) -> None:
+def _keep_migrated(home: Path) -> None:
     """A newer Prefect makes of it what it needs, and is kept in turn."""
     if MIGRATED.exists() and MIGRATED.stat().st_mtime > Path(prefect.__file__).stat().st_mtime:
         return
@@ -69,7 +69,7 @@ def prefect_server(home: Path) -> Iterator[str]:
                 except httpx.HTTPError:
                     assert server.poll() is None, log.read_text()
                     time.sleep(0.1)
-        keep_migrated(home)
+        _keep_migrated(home)  # Before anything is registered there.
         yield f"{address}/api"
     finally:
         end(server, 30)

@@ -49,7 +49,7 @@ from tasks.onboarding.opening import start_case
 from tasks.people.operators import appoint
 from tests.agreements import short
 from tests.factories import advance, firm_of, registered, request, token
-from tests.servers import free_port, keep_migrated
+from tests.servers import free_port
 from tests.signing import trust_roots
 
 T = TypeVar("T")
@@ -215,7 +215,6 @@ def live(tmp_path_factory: pytest.TempPathFactory):
     roots = trust_roots(tmp_path_factory.mktemp("roots"))
     environment = {"PROVISION_FETCH_PRIVATE": "true", "PROVISION_SECRET": "", "PROVISION_TRUST_ROOTS": str(roots)}
     with running(folder, free_port(), free_port(), free_port(), environment) as at:
-        keep_migrated(folder / "prefect")
         started = Running(at, folder)
         with started.api:
             yield started
