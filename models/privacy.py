@@ -7,6 +7,7 @@ exports or searches walks the places that are listed here.
 import json
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
+from string import ascii_lowercase, ascii_uppercase
 from typing import Any
 
 from sqlalchemy import (
@@ -34,6 +35,7 @@ from models.people.person import Person, Role
 
 THEIRS = ("person_id", "account_id")
 """By what a row points to whose it is."""
+_SMALL = str.maketrans(ascii_uppercase, ascii_lowercase)
 
 
 @dataclass(frozen=True, order=True)
@@ -126,8 +128,12 @@ def _leads_to(column: Column[Any], table: str) -> bool:
 
 
 def _holds(column: Column[Any], names: Collection[str]) -> ColumnElement[bool]:
-    """Whether one of these stands in the text, or in JSON, where all but ASCII is written in numbers."""
+    """Whether one of these stands in the text, or in JSON, where all but ASCII is written in numbers.
+
+    In capitals or not; SQLite, and PostgreSQL in the locale C, know no small letters but those of ASCII.
+    """
     is_text = isinstance(column.type, String)
     text = func.lower(column if is_text else cast(column, Text))
-    spelled = {(name if is_text else json.dumps(name)[1:-1]).lower() for name in names}
-    return or_(false(), *(text.contains(name, autoescape=True) for name in spelled))
+    spelled = {name if is_text else json.dumps(name)[1:-1] for name in names}
+    small = {each for name in spelled for each in (name.lower(), name.translate(_SMALL))}
+    return or_(false(), *(text.contains(name, autoescape=True) for name in small))

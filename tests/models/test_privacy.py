@@ -64,14 +64,14 @@ def test_a_column_that_does_not_say_it_is_noticed(kind):
         Base.metadata.remove(table)
 
 
-ZOE = {"name": "Zoë Müller-Weiß", "email": "zoe@freitag.example"}
+ZOE = {"name": "Özge Çelik-WEIß", "email": "zoe@freitag.example"}
 
 
 def test_nobodys_name_or_address_stands_where_no_column_says_so_or_is_missed():
     """The way of a firm with all that people write on it, looked through value by value."""
     case_id = factories.handed_over(caseworkers=[ZOE])
     link = factories.token(KONRAD, Purpose.AGREEMENT)
-    responses.decline(link, "Ich, Konrad Zeichner, unterschreibe das nicht. Zoë Müller-Weiß auch nicht.", **FROM)
+    responses.decline(link, "Ich, Konrad Zeichner, unterschreibe das nicht. Özge Çelik-WEIß auch nicht.", **FROM)
     factories.advance(case_id)
     cadences.pause(Level.CASE, case_id, ERIKA)
     stopping.stop_case(case_id, "Erika Muster hat abgesagt.", ERIKA)
