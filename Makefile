@@ -4,13 +4,15 @@ ifndef PYTHON
 PYTHON := $(shell for one in python3.13 python3.12 python3.11 python3; do \
 	if "$$one" -c $(FITS) 2>/dev/null; then echo "$$one"; break; fi; done)
 endif
+# Many processes are started: each would compile all modules anew.
+unexport PYTHONDONTWRITEBYTECODE
 BIN := .venv/bin
 READY := .venv/ready
 # Slipcover says in a warning that it does not measure the tests themselves.
 COVERED := -W ignore::RuntimeWarning:slipcover.importer -m slipcover --branch --json --out .venv/covered.json \
 	--source models,tasks,flows,deployments --omit 'models/migrations/*'
 
-.PHONY: help demo up test quick test-long check format bench audit lock clean
+.PHONY: help demo up test suite quick test-long check format bench audit lock clean
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | sort
 
@@ -20,8 +22,12 @@ demo: $(READY)  ## set up, run the whole way of one firm on sample data, and sho
 up: $(READY)  ## start the product on this machine; Ctrl-C ends it
 	@$(BIN)/provision up
 
-test: $(READY) .venv/ready-tests check  ## set up and run everything that must hold
-	$(BIN)/python $(COVERED) -m pytest -n auto --no-loadscope-reorder
+test: $(READY) .venv/ready-tests  ## set up and run everything that must hold
+	@$(MAKE) --no-print-directory --jobs=2 check suite
+
+# One process more than there are cores, as some wait for servers and browsers.
+suite:
+	$(BIN)/python $(COVERED) -m pytest -n $$(($$(nproc) + 1)) --no-loadscope-reorder
 	@$(BIN)/python -m tests.covered .venv/covered.json
 
 # Without what draws, prints, seals or opens strangers' files.

@@ -126,8 +126,34 @@ def pytest_collection_finish():
     gc.set_threshold(20_000, 10, 20)
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]):
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]):
+    if os.environ.get("HYPOTHESIS_PROFILE") != "many":
+        left_out = set(_in_turn(items))
+        config.hook.pytest_deselected(items=list(left_out))
+        items[:] = [item for item in items if item not in left_out]
     items.sort(key=lambda item: next((at for at, one in enumerate(FIRST) if item.path.is_relative_to(one)), len(FIRST)))
+
+
+def _in_turn(items: list[pytest.Item]):
+    """What is left out of a test that has several cases and two databases: these take turns.
+
+    What differs between its cases is our rules, not the statements. A race is run in all its cases on both, as is what
+    asks which database it has; ``make test-long`` runs everything on both.
+    """
+    cases: dict[Callable, dict[str, list[pytest.Item]]] = {}
+    for item in items:
+        kind = item.callspec.params.get("product", "none") if hasattr(item, "callspec") else "none"
+        if kind != "none" and len(item.callspec.params) > 1 and not _needs_both(item):
+            cases.setdefault(item.function, {}).setdefault(item.name.replace(kind, ""), []).append(item)
+    for of_test in cases.values():
+        for at, on_both in enumerate(of_test.values()):
+            yield from on_both[at % 2 : at % 2 + 1] if len(on_both) > 1 else []
+
+
+def _needs_both(item: pytest.Function) -> bool:
+    made = [each[-1].func for each in item._fixtureinfo.name2fixturedefs.values()]
+    codes = [each.__code__ for each in (item.function, *made) if each.__module__ == item.function.__module__]
+    return any({"at_once", "interleaved", "product"} & {*code.co_names, *code.co_varnames} for code in codes)
 
 
 @pytest.fixture(scope="session")
