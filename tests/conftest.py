@@ -55,7 +55,12 @@ TOGETHER = {Path(__file__).with_name(name) for name in ("browser", "deployments"
 
 # Of two processes each is given two groups to begin with: so the folders that mostly wait for servers follow each other
 # in the one, while the other reckons.
-FIRST = [Path(__file__).parent / name for name in ("browser", "tasks/logos/test_websites.py", "deployments")]
+# Those that take longest follow, so that none is left for the end, when the other processes have nothing to do.
+LONG = ("logos/test_attacks.py", "test_uploaded_copy.py", "test_verification.py", "test_locks.py", "test_delivery.py")
+FIRST = [
+    Path(__file__).parent / name
+    for name in ("browser", "deployments", "tasks/logos/test_websites.py", "flows", *(f"tasks/{name}" for name in LONG))
+]
 
 
 def pytest_addoption(parser: pytest.Parser):
