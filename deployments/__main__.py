@@ -258,13 +258,18 @@ def verify(
         known_heads = [Head(**json.loads(line)) for line in heads.read_text().splitlines()] if heads else []
         with reading() as session:
             only = casefile.case_of(session, company_number(company_id)) if company_id else None
-        chains = entries = faults = older = 0
+        chains = entries = faults = erased = older = 0
         for trail in verification.verify(known_heads, only):
             chains, entries, faults = chains + bool(trail.entries), entries + trail.entries, faults + len(trail.faults)
             older += trail.is_older
             for fault in trail.faults:
                 typer.echo(str(fault))
-    typer.echo(f"{chains} chains, {entries} entries: {f'{faults} faults' if faults else 'unbroken'}.")
+            for act in trail.erasures:
+                erased += act.values
+                where = f"Case {trail.case_id}" if trail.case_id else "Chain 0"
+                typer.echo(f"{where}: {act.values} values were erased by entry {act.number}, {act.at:%Y-%m-%d}.")
+    counted = f"{chains} chains, {entries} entries" + (f", {erased} values erased" if erased else "")
+    typer.echo(f"{counted}: {f'{faults} faults' if faults else 'unbroken'}.")
     for sentence in verification.unseen(with_list=heads is not None, older=older):
         _note(sentence)
     raise typer.Exit(1 if faults else 0)

@@ -1,36 +1,91 @@
-"""Who did what, when: one row per act, in a hash chain per case, outliving what it tells of."""
+"""Who did what, when: one row per act, in a hash chain per case, outliving what it tells of.
+
+What tells of a person, or of a firm, stands beside its entry as a value with a random salt, by whom it is about; the
+chain covers its commitment, the SHA-256 of both. So a value can be erased, and the chain still proves all the rest.
+"""
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+import secrets
+from array import array
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextvars import ContextVar
 from datetime import UTC, datetime
 from hashlib import sha256
 from types import MappingProxyType
-from typing import NamedTuple, Protocol, Self
+from typing import Any, NamedTuple, Protocol, Self
 
-from sqlalchemy import String, UniqueConstraint, func, select, tuple_
-from sqlalchemy.orm import Mapped, Session, mapped_column
+from sqlalchemy import (
+    ColumnElement,
+    ForeignKeyConstraint,
+    String,
+    UniqueConstraint,
+    delete,
+    func,
+    insert,
+    inspect,
+    select,
+    tuple_,
+)
+from sqlalchemy.orm import Mapped, Session, mapped_column, relationship
 
-from models.db import MUTE, TELLS, Base, Facts, Instant, Key
-from models.people.person import account_name
+from models.db import MUTE, TELLS, Base, Facts, Instant, Key, tells_of
+from models.people.person import known_account
 
 START = "0" * 64
 HOUSE = 0
 """The chain of acts that belong to no case: those on operators, on the provider's cadences, and on events that other
 systems sent. It also names every case that was opened, so that a chain that is gone is missed."""
+VERSION = 2
+"""Of entries. Those of version 1 tell all in the clear; ``RENEWED`` closes a chain of them, and names its head."""
+RENEWED, ERASED = "chain.renewed", "values.erased"
+MACHINES = frozenset({"provision", "operator", "webhook", "command line"})
+"""Who acts and is nobody in particular: the product itself, the Prefect UI, which knows no people, another system, who
+may run commands on the machine."""
+
+PLAIN = frozenset(
+    {
+        *("sha256", "texts_sha256", "drawing_sha256", "copy_sha256", "head"),
+        *("language", "part", "kind", "verdict", "how", "mail", "level", "purpose", "role", "source", "step", "steps"),
+        *("expires_at", "until", "arrived_at", "signed_on", "told_at"),
+    }
+)
+"""Facts in words that tell of nobody. Numbers, yes and no never do; every other fact is taken to tell of somebody."""
+OF_WHO_ACTS = frozenset({"by", "by_name", "ip", "agent"})
 
 origin: ContextVar[Mapping[str, str]] = ContextVar("origin", default=MappingProxyType({}))
 """Where the one who acts is, as far as known: ``ip`` and ``agent``; stands in every entry written meanwhile."""
 
 
 class Actor(Protocol):
-    """Who acts, where more is at hand than an address."""
+    """Who acts, where more is at hand than an address: a person or an account."""
+
+    __tablename__: str
+    id: Any
 
     @property
-    def email(self) -> str: ...
+    def email(self) -> Any: ...
 
     @property
-    def name(self) -> str: ...
+    def name(self) -> Any: ...
+
+
+class Parts(list[tuple[str, Any]]):
+    """A fact in parts, each with the subject of whom it tells; ``""``: of nobody."""
+
+
+_SUBJECTS = {"persons": "person", "accounts": "account", "firms": "firm", "decisions": "decision"}
+
+
+def subject(row: Any) -> str:
+    """Of whom the row tells: a person, an account, a firm, or whoever stands in a question."""
+    kind = _SUBJECTS.get(row.__tablename__)
+    return f"{kind}:{row.id}" if kind else f"firm:{row.firm_id}"
+
+
+def of(row: Any, fact: object) -> Parts:
+    """The fact tells of them. Without this it tells of the person or account that the act names, else of who acts."""
+    return Parts([(subject(row), fact)])
 
 
 def standing(row: Base) -> Facts:
@@ -39,15 +94,19 @@ def standing(row: Base) -> Facts:
     return {name: value.isoformat() if isinstance(value, datetime) else value for name, value in held.items()}
 
 
-def evidence(*rows: Base) -> Facts:
+def evidence(*rows: Base) -> Parts:
     """How these rows stand from now on, by table. Every act that changes such a row keeps it as its fact ``rows``.
 
-    So the verifier need not know what each act does to them. The rows must have been written.
+    So the verifier need not know what each act does to them. The rows must have been written. What a column of theirs
+    tells of people, as is said where it is defined, can be erased, and the rest stays.
     """
-    by_table: Facts = {}
+    parts = Parts()
     for row in rows:
-        by_table.setdefault(row.__tablename__, []).append(standing(row))
-    return by_table
+        columns, held = row.__table__.columns, standing(row)
+        telling = {name for name in held if columns[name].info.get("tells") is not None}
+        for whom, names in (("", held.keys() - telling), (subject(row), {"id", *telling})):
+            parts.append((whom, {row.__tablename__: [{name: held[name] for name in held if name in names}]}))
+    return parts
 
 
 class Head(NamedTuple):
@@ -58,6 +117,36 @@ class Head(NamedTuple):
     hash: str
 
 
+class Erasure(NamedTuple):
+    """An act by which values were erased: its entry, when, and how many."""
+
+    number: int
+    at: datetime
+    values: int
+
+
+class Value(Base):
+    """What an entry tells of one subject. Erased with its salt: nobody can even try out what it was."""
+
+    __tablename__ = "audit_values"
+    __table_args__ = (
+        UniqueConstraint("case_id", "number", "about"),
+        ForeignKeyConstraint(["case_id", "number"], ["audit.case_id", "audit.number"]),
+    )
+
+    id: Mapped[Key]
+    case_id: Mapped[int]
+    number: Mapped[int]
+    """Of the entry."""
+    about: Mapped[str] = mapped_column(String(40), index=True, info=MUTE)
+    value: Mapped[Facts] = mapped_column(info=tells_of("about"))
+    salt: Mapped[str] = mapped_column(String(64), info=MUTE)
+
+    @property
+    def commitment(self) -> str:
+        return sha256(f"{self.salt}{canonical(self.value)}".encode()).hexdigest()
+
+
 class Entry(Base):
     """One act. ``hash`` covers the entry and the hash before it, so that a later change shows."""
 
@@ -65,43 +154,108 @@ class Entry(Base):
     __table_args__ = (UniqueConstraint("case_id", "number"),)
 
     id: Mapped[Key]
+    version: Mapped[int] = mapped_column(info=MUTE)
     case_id: Mapped[int] = mapped_column(info=MUTE)
     """The onboarding, or HOUSE; not a foreign key, since entries outlive it."""
     number: Mapped[int] = mapped_column(info=MUTE)
     """Counts from 1 without gaps within the case."""
     at: Mapped[Instant]
-    actor: Mapped[str] = mapped_column(String(200), info=TELLS)
-    """An account's address, ``operator``, ``webhook`` or ``provision`` (the product itself)."""
+    actor_id: Mapped[str] = mapped_column("actor", String(200), info=TELLS)
+    """A person or an account, as ``account:5``, one of MACHINES, or ``""`` for somebody who is neither."""
     action: Mapped[str] = mapped_column(String(60), info=MUTE)
-    facts: Mapped[Facts] = mapped_column(info=TELLS)
+    plain: Mapped[Facts] = mapped_column("facts", info=TELLS)
+    """What tells of nobody; of version 1 everything."""
+    commitments: Mapped[Facts] = mapped_column(info=MUTE)
+    """By subject, the SHA-256 of what the entry tells of it."""
     previous: Mapped[str] = mapped_column(String(64), info=MUTE)
     hash: Mapped[str] = mapped_column(String(64), info=MUTE)
+    values: Mapped[list[Value]] = relationship(order_by=Value.id, lazy="selectin", viewonly=True)
+    """What is left of that."""
 
     @classmethod
-    def after(cls, before: Self | None, case_id: int, at: datetime, actor: str, action: str, facts: Facts) -> Self:
-        """The entry that follows *before*; without one, the first."""
+    def after(
+        cls,
+        before: Head | None,
+        case_id: int,
+        at: datetime,
+        actor_id: str,
+        action: str,
+        plain: Facts,
+        told: Mapping[str, Facts] = MappingProxyType({}),
+    ) -> Self:
+        """The entry that follows *before*; without one, the first. *told*: what tells of somebody, by subject."""
+        number = 1 if before is None else before.number + 1
+        place: Facts = {"case_id": case_id, "number": number}
+        values = [Value(**place, about=about, value=value, salt=secrets.token_hex(32)) for about, value in told.items()]
         made = cls(
-            case_id=case_id,
-            number=1 if before is None else before.number + 1,
+            **place,
+            version=VERSION,
             at=at.astimezone(UTC),
-            actor=actor[:200],
+            actor_id=actor_id,
             action=action,
-            facts=facts,
+            plain=plain,
+            commitments={value.about: value.commitment for value in values},
             previous=START if before is None else before.hash,
+            values=values,
         )
         made.hash = made.computed_hash()
         return made
 
     def computed_hash(self) -> str:
-        content = [self.case_id, self.number, self.at.isoformat(), self.actor, self.action, self.facts]
-        canonical = json.dumps(content, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
-        return sha256(f"{self.previous}{canonical}".encode()).hexdigest()
+        content: list[object] = [self.case_id, self.number, self.at.isoformat(), self.actor_id, self.action, self.plain]
+        if self.version > 1:
+            content = [self.version, *content, self.commitments]
+        return sha256(f"{self.previous}{canonical(content)}".encode()).hexdigest()
+
+    @property
+    def holds(self) -> bool:
+        """Whether entry and values are what they were when they were written."""
+        return self.hash == self.computed_hash() and all(
+            self.commitments.get(value.about) == value.commitment for value in self.values
+        )
+
+    @property
+    def erased(self) -> list[str]:
+        """The subjects of whom it told what is not there any more."""
+        return [*self.commitments] if not self.values else [*self.commitments.keys() - {v.about for v in self.values}]
+
+    @property
+    def actor(self) -> str:
+        """Whose act it was: by the address that they had then; if that is erased, by id."""
+        return next((value.value["by"] for value in self.values if "by" in value.value), self.actor_id)
+
+    @property
+    def facts(self) -> Facts:
+        """What it tells, as far as it is not erased."""
+        facts = {**self.plain}
+        for value in self.values:
+            facts = _merged(facts, value.value)
+        return facts
+
+
+def canonical(content: object) -> str:
+    return json.dumps(content, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+
+
+def _merged(one: Any, other: Any) -> Any:
+    """Both in one: rows of the same id as well."""
+    if isinstance(one, dict) and isinstance(other, dict):
+        return {**one, **{name: _merged(one[name], fact) if name in one else fact for name, fact in other.items()}}
+    if isinstance(one, list) and isinstance(other, list):
+        rows = [*one, *other]
+        if not all(isinstance(row, dict) and "id" in row for row in rows):
+            return rows
+        by_id: dict[object, Facts] = {}
+        for row in rows:
+            by_id[row["id"]] = {**by_id.get(row["id"], {}), **row}
+        return [*by_id.values()]
+    return other
 
 
 def record(
     session: Session, case_id: int, now: datetime, action: str, actor: "str | Actor" = "provision", **facts: object
 ) -> None:
-    """Write down an act in the transaction that does it. *facts* are plain JSON values."""
+    """Write down an act in the transaction that does it. *facts* are plain JSON values, ``of`` and ``evidence``."""
     record_each(session, {case_id: facts}, now, action, actor)
 
 
@@ -110,26 +264,84 @@ def record_each(
 ) -> None:
     """Write down an act that concerns several cases: *facts* by case, in as many statements for many as for one.
 
-    Whose act it was stands there by address and, as ``by_name``, by the name that they had then.
+    Whose act it was stands there by id and, as values, by address and the name that they had then.
     """
     session.flush()
-    who, named = _who(session, actor)
+    actor_id, who = _who(session, actor)
     if HOUSE in facts and session.get_bind().dialect.name == "postgresql":
         session.execute(select(func.pg_advisory_xact_lock(HOUSE)))  # There is no row to lock, as a case has one.
-    newest = select(Entry.case_id, func.max(Entry.number)).where(Entry.case_id.in_(facts)).group_by(Entry.case_id)
-    entries = select(Entry).where(tuple_(Entry.case_id, Entry.number).in_(newest))
-    last = {entry.case_id: entry for entry in session.scalars(entries)}
-    for case_id, case_facts in facts.items():
-        session.add(Entry.after(last.get(case_id), case_id, now, who, action, {**named, **case_facts, **origin.get()}))
-    session.flush()
+    last = {head.case_id: head for head in _heads(session, Entry.case_id.in_(facts))}
+    entries = [
+        Entry.after(last.get(case_id), case_id, now, actor_id, action, *_by_subject(case_id, actor_id, told))
+        for case_id, case_facts in facts.items()
+        for told in [{**who, **case_facts, **origin.get()}]
+    ]
+    write(session, entries)
+
+
+def write(session: Session, entries: Sequence[Entry]) -> None:
+    """Add what was made by ``after``, in two statements."""
+    for table, rows in ((Entry, entries), (Value, [value for entry in entries for value in entry.values])):
+        if rows:
+            session.execute(insert(table), [_columns(row) for row in rows])
+
+
+def _columns(row: Base) -> Facts:
+    names = inspect(type(row)).column_attrs.keys()
+    return {name: getattr(row, name) for name in names if name != "id"}
 
 
 def _who(session: Session, actor: "str | Actor") -> tuple[str, Facts]:
-    """Address, or what stands for one, and name of who acts; an account's name is looked up."""
+    """The id of who acts, and what is known of them; an account is looked up by its address."""
     if not isinstance(actor, str):
-        return actor.email, {"by_name": actor.name}
-    name = account_name(session, actor) if "@" in actor else None
-    return actor, {"by_name": name} if name else {}
+        return subject(actor), {"by": actor.email, "by_name": actor.name}
+    if actor in MACHINES:
+        return actor, {}
+    account = known_account(session, actor) if "@" in actor else None
+    if account is None:
+        return "", {"by": actor[:200]}
+    return f"account:{account.id}", {"by": actor[:200], **({"by_name": account.name} if account.name else {})}
+
+
+def _by_subject(case_id: int, actor_id: str, facts: Facts) -> tuple[Facts, dict[str, Facts]]:
+    """What tells of nobody, and what tells of whom."""
+    who = actor_id if ":" in actor_id else f"case:{case_id}"
+    named = next((f"{kind}:{facts[kind]}" for kind in ("person", "account") if facts.get(kind) is not None), who)
+    told: dict[str, Facts] = defaultdict(dict)
+    for name, fact in facts.items():
+        whole = "" if name in PLAIN or _is_mute(fact) else who if name in OF_WHO_ACTS else named
+        for whom, part in fact if isinstance(fact, Parts) else [(whole, fact)]:
+            told[whom] = _merged(told[whom], {name: part})
+    return told.pop("", {}), told
+
+
+def _is_mute(fact: object) -> bool:
+    match fact:
+        case None | bool() | int() | float():
+            return True
+        case list() | tuple():
+            return all(map(_is_mute, fact))
+        case dict():
+            return all(map(_is_mute, fact.values()))
+    return False
+
+
+def erase(session: Session, now: datetime, by: "str | Actor", *which: ColumnElement[bool]) -> int:
+    """Forget these values, columns of ``Value`` say which, and tell in each trail of whom, in which entries.
+
+    Their cases must be locked. Returns how many there were.
+    """
+    found = select(Value.case_id, Value.about, Value.number).where(*which).order_by(Value.number)
+    erased: dict[int, dict[str, list[int]]] = defaultdict(lambda: defaultdict(list))
+    count = 0
+    for case_id, about, number in session.execute(found):
+        erased[case_id][about].append(number)
+        count += 1
+    if count:
+        session.execute(delete(Value).where(*which).execution_options(synchronize_session=False))
+        session.expire_all()
+        record_each(session, {case_id: {"erased": told} for case_id, told in erased.items()}, now, ERASED, by)
+    return count
 
 
 def trail(session: Session, case_id: int) -> list[Entry]:
@@ -145,14 +357,18 @@ def newest(session: Session, case_id: int, most: int, *, without: str = "") -> l
 
 def heads(session: Session) -> Iterator[Head]:
     """Of every case the newest entry, to be kept where whoever changes this database cannot reach."""
-    newest = select(Entry.case_id, func.max(Entry.number)).group_by(Entry.case_id)
+    return _heads(session)
+
+
+def _heads(session: Session, *which: ColumnElement[bool]) -> Iterator[Head]:
+    newest = select(Entry.case_id, func.max(Entry.number)).where(*which).group_by(Entry.case_id)
     entries = select(Entry.case_id, Entry.number, Entry.hash)
     for row in session.execute(entries.where(tuple_(Entry.case_id, Entry.number).in_(newest)).order_by(Entry.case_id)):
         yield Head(*row)
 
 
 class Chain:
-    """A chain proven entry by entry, in the memory of one.
+    """A chain proven entry by entry, in the memory of one, and of eight bytes for each erased value.
 
     The chain alone does not tell whether its end was cut off, or whether everything from a changed entry on was
     computed anew. Heads that are *known* from elsewhere (a certificate page, a list kept outside) tell it: of two
@@ -161,27 +377,65 @@ class Chain:
 
     def __init__(self, known: Iterable[Head] = ()) -> None:
         self.entries = 0
-        self._previous = START
+        self._previous, self._version = START, 1
         self._faults: list[int] = []
         self._known: dict[int, set[str]] = {}
         for head in known:
             self._known.setdefault(head.number, set()).add(head.hash)
+        self._gone: dict[str, array[int]] = {}
+        """By subject, the entries whose value is not there."""
+        self.erasures: list[Erasure] = []
+        self._named: dict[str, array[int]] = {}
+        """The entries of which an act says that it was erased."""
 
     def take(self, entry: Entry) -> None:
         """The next entry, in order."""
         self.entries += 1
         if not self._faults and (
-            entry.number != self.entries or entry.previous != self._previous or entry.hash != entry.computed_hash()
+            entry.number != self.entries or entry.previous != self._previous or not entry.holds or not self._fits(entry)
         ):
             self._faults.append(self.entries)
         if self._known.pop(self.entries, {entry.hash}) != {entry.hash}:
             self._faults.append(self.entries)
-        self._previous = entry.hash
+        self._previous, self._version = entry.hash, entry.version
+        for about in entry.erased:
+            self._gone.setdefault(about, array("q")).append(self.entries)
+        if entry.action == ERASED and entry.version > 1:
+            erased: dict[str, list[int]] = entry.plain["erased"]
+            self.erasures.append(Erasure(self.entries, entry.at, sum(map(len, erased.values()))))
+            for about, numbers in erased.items():
+                self._named.setdefault(about, array("q")).extend(numbers)
+
+    def meet(self, number: int | None) -> None:
+        """Take it that the entry of this *number* is not what it was, as is known from elsewhere."""
+        self._faults += [] if number is None else [number]
+
+    def _fits(self, entry: Entry) -> bool:
+        """Of two versions, the later one follows an entry that names the head of the earlier one."""
+        if self.entries == 1 or entry.version == self._version:
+            return entry.version in {1, VERSION}
+        closed = {"head": self._previous, "entries": self.entries - 1}
+        return (entry.version, entry.action, entry.plain) == (VERSION, RENEWED, closed)
 
     @property
     def broken(self) -> int | None:
         """Of those taken, the first that is not what it was; the next one if a known head lies behind the end."""
         return min([*self._faults, *([self.entries + 1] if self._known else [])], default=None)
+
+    @property
+    def lost(self) -> tuple[int, str] | None:
+        """The first value that is gone though no act has erased it: number of its entry, and of whom it told."""
+        return self._first(self._gone, self._named)
+
+    @property
+    def left(self) -> tuple[int, str] | None:
+        """The first value that an act has erased and that is there, or never was."""
+        return self._first(self._named, self._gone)
+
+    @staticmethod
+    def _first(these: Mapping[str, "array[int]"], those: Mapping[str, "array[int]"]) -> tuple[int, str] | None:
+        alone = [(min(numbers), about) for about in these if (numbers := {*these[about]} - {*those.get(about, ())})]
+        return min(alone, default=None)
 
 
 def first_broken(entries: Iterable[Entry], known: Iterable[Head] = ()) -> int | None:
@@ -189,4 +443,5 @@ def first_broken(entries: Iterable[Entry], known: Iterable[Head] = ()) -> int | 
     chain = Chain(known)
     for entry in entries:
         chain.take(entry)
-    return chain.broken
+    of_values = [number for number, _ in filter(None, (chain.lost, chain.left))]
+    return min([*of_values, *([chain.broken] if chain.broken is not None else [])], default=None)

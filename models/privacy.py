@@ -28,6 +28,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import Session
 
+from models.audit import subject
 from models.db import Base, UTCDateTime
 from models.onboarding import Onboarding
 from models.people.login import Login
@@ -81,18 +82,20 @@ def places_of(session: Session, person: Person) -> Iterator[Place]:
     if person.role is Role.ORGANISER:
         keys["onboardings"] = Onboarding.of_firm(session, person.firm_id).id
     documents: set[int] = set()
-    for table in Base.metadata.sorted_tables:
+    subjects = {subject(row) for row in (person, account) if row is not None}
+    for table in sorted(Base.metadata.sorted_tables, key=lambda table: table.name == "audit_values"):
         columns = [column for column in telling(table) if not isinstance(column.type, LargeBinary)]
         if not columns:
             continue
         is_theirs = _is_theirs(table, keys)
-        tells = [_tells(column, is_theirs, keys, names) for column in columns]
+        tells = [_tells(column, is_theirs, keys, names, subjects) for column in columns]
         (key,) = table.primary_key.columns
         leading = [column for column in table.columns if _leads_to(column, "documents")]
         for row, *values in session.execute(select(key, *leading, *tells).where(or_(*tells)).order_by(key)):
             documents.update(number for number in values[: len(leading)] if number is not None)
             for column, does_tell in zip(columns, values[len(leading) :], strict=True):
                 if does_tell:
+                    subjects |= {f"decision:{row}"} if table.name == "decisions" else set()
                     yield Place(table.name, row, column.name)
     yield from (Place("documents", number, "content") for number in sorted(documents))
 
@@ -104,14 +107,18 @@ def _is_theirs(table: Table, keys: Mapping[str, int | None]) -> ColumnElement[bo
 
 
 def _tells(
-    column: Column[Any], is_theirs: ColumnElement[bool], keys: Mapping[str, int | None], names: Collection[str]
+    column: Column[Any],
+    is_theirs: ColumnElement[bool],
+    keys: Mapping[str, int | None],
+    names: Collection[str],
+    subjects: Collection[str],
 ) -> ColumnElement[bool]:
     """Whether there is something in this column that tells of the person."""
     ways = [is_theirs, _holds(column, names)]
     before: list[Column[Any]] = []
     for name in column.info["tells"]:  # The first that is not empty counts.
         other = column.table.c[name]
-        names_them = _points(other, keys) if other.foreign_keys else other.in_(names)
+        names_them = _points(other, keys) if other.foreign_keys else other.in_({*names, *subjects})
         ways.append(and_(*(empty.is_(None) for empty in before), names_them))
         before.append(other)
     return and_(column.is_not(None), or_(*ways))

@@ -139,6 +139,8 @@ ACTIONS = {
     "cadence.set": N_("Cadence set"),
     "cadence.inherited": N_("Cadence inherited again"),
     "mail.complained": N_("Marked as spam"),
+    "values.erased": N_("Personal data erased"),
+    "chain.renewed": N_("Trail continued in another form"),
     "person.not_me": N_("Says that the mail is not for them"),
 }
 """What people read for the acts of the audit trail."""

@@ -5,7 +5,7 @@ The same human being may be a caseworker of one firm and a client of another wit
 
 from datetime import datetime
 from enum import StrEnum
-from typing import Self
+from typing import NamedTuple, Self
 
 from sqlalchemy import CheckConstraint, ForeignKey, Index, String, UniqueConstraint, func, select, text
 from sqlalchemy.orm import Mapped, Session, mapped_column
@@ -190,9 +190,24 @@ class Person(Base):
         self.registered_at = self.registered_at or now
 
 
-def account_name(session: Session, email: str) -> str | None:
-    """Of an operator their own; else the one by which the newest firm knows whoever has this account."""
+class Known(NamedTuple):
+    """An account and what its holder is called."""
+
+    id: int
+    name: str | None
+
+
+def known_account(session: Session, email: str) -> Known | None:
+    """The account of this address; of an operator with their own name, else with that by which the newest firm knows
+    whoever has it.
+    """
     names = select(Person.given_name + " " + Person.family_name).where(Person.account_id == Login.id)
     newest = names.order_by(Person.id.desc()).limit(1).correlate(Login).scalar_subquery()
-    named = select(func.coalesce(Login.name, func.trim(newest))).where(Login.email == email)
-    return session.scalars(named).one_or_none()
+    named = select(Login.id, func.coalesce(Login.name, func.trim(newest))).where(Login.email == email)
+    row = session.execute(named).one_or_none()
+    return Known(*row) if row else None
+
+
+def account_name(session: Session, email: str) -> str | None:
+    known = known_account(session, email)
+    return known and known.name

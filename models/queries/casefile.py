@@ -156,6 +156,8 @@ class Act:
     actor: str
     action: str
     facts: Facts
+    erased: list[str]
+    """Of whom it told what is erased since."""
 
 
 @dataclass(frozen=True)

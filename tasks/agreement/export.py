@@ -21,8 +21,11 @@ from models.document import Document
 
 _BEGINS_FORMULA = re.compile(r"(^|[;,|\t\r\n])(?=[\s\"']*[=+\-@＝＋－＠])|^(?=[\t\r])")
 HOW_TO_CHECK = (
-    "hash is the SHA-256, in hexadecimal digits, of previous followed by the JSON array [case_id, number, at, actor,"
-    " action, facts] in UTF-8, without spaces, keys sorted; previous is the hash of the entry before, 64 zeros at first"
+    "hash is the SHA-256, in hexadecimal digits, of previous followed by the JSON array [version, case_id, number, at,"
+    " actor, action, facts, commitments] in UTF-8, without spaces, keys sorted; of version 1 without version and"
+    " commitments; previous is the hash of the entry before, 64 zeros at first. commitments has by subject the SHA-256"
+    " of salt followed by value as such JSON; what is missing among the values must be named, by subject and number, in"
+    " an entry values.erased"
 )
 
 
@@ -103,11 +106,13 @@ def _line(agreement: Agreement, document: Document) -> list[Any]:
 
 
 def _told(entry: Entry) -> dict[str, Any]:
-    columns = ("number", "actor", "action", "facts", "previous", "hash")
-    return {"at": entry.at.isoformat(), **{column: getattr(entry, column) for column in columns}}
+    told = {name: getattr(entry, name) for name in ("version", "number", "action", "commitments", "previous", "hash")}
+    values = [{"about": value.about, "value": value.value, "salt": value.salt} for value in entry.values]
+    return {**told, "at": entry.at.isoformat(), "actor": entry.actor_id, "facts": entry.plain, "values": values}
 
 
 def _table(entries: Sequence[Entry]) -> bytes:
+    """To be read: of whom something is told stands with it as far as it was not erased."""
     file = io.StringIO(newline="")
     rows = csv.writer(file)
     rows.writerow(["number", "at", "actor", "action", "facts", "previous", "hash"])

@@ -187,7 +187,7 @@ def send_anew(session: Session, case: Onboarding, person: Person, **where: str) 
         question.settle(Verdict.RESEND, person.email, at, {})
         question.tell_answer(session)
         facts: Facts = {"version": agreement.version, "sha256": agreement.sha256(session), **where}
-        record(session, case.id, at, "agreement.asked_anew", person.email, **facts)
+        record(session, case.id, at, "agreement.asked_anew", person, **facts)
         case.touch(at)
 
 

@@ -104,7 +104,7 @@ def _record_sending(session: Session, agreement: Agreement, document: Document, 
     facts: Facts = {"version": agreement.version, "sha256": document.sha256}
     facts |= {"texts_sha256": agreement.data["texts_sha256"], "data_sha256": agreement.data_sha256}
     facts |= {"language": agreement.language, "expires_at": agreement.expires_at.isoformat()}
-    record(session, agreement.onboarding_id, agreement.sent_at, "agreement.sent", to=to.email, **facts)
+    record(session, agreement.onboarding_id, agreement.sent_at, "agreement.sent", person=to.id, to=to.email, **facts)
 
 
 def _note_on(session: Session, before: Agreement | None) -> str:

@@ -9,7 +9,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from models.agreement import Agreement, SignedHow
-from models.audit import Actor, record
+from models.audit import Actor, of, record
 from models.db import Facts
 from models.document import Document
 from models.link import Link, Purpose
@@ -109,7 +109,8 @@ def give_back(session: Session, case: Onboarding, signatory: Person, actor: str 
     if agreement is not None and agreement.is_open and agreement.delegate_id == signatory.id:
         agreement.take_back()
         organiser = Person.organiser(session, case.firm_id)
-        facts: Facts = {"from": signatory.email, "to": organiser.email, "version": agreement.version}
+        facts: Facts = {"from": of(signatory, signatory.email), "to": of(organiser, organiser.email)}
+        facts["version"] = agreement.version
         record(session, case.id, now, "agreement.taken_back", actor, **facts)
     let_go(session, case, signatory)
     case.touch(now)

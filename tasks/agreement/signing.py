@@ -20,7 +20,7 @@ from models.agreement import (
     SignatureMissing,
     SignedHow,
 )
-from models.audit import evidence, record
+from models.audit import evidence, of, record
 from models.code import MOST_A_DAY, Code, CodeDead, CodesSentToday
 from models.db import Facts, transaction
 from models.decision import drop_mails
@@ -248,7 +248,7 @@ def delegate(token: str, name: str, email: str, function: str, *, ip: str, agent
         drop_mails(session, at, Outgoing.person_id == organiser.id, Outgoing.kind.in_(ASKS_TO_SIGN))
         mail_agreement(session, [Turn(case, person)])
         Reminder.begin(session, case, person, StepName.AGREEMENT, at)
-        facts: Facts = {"from": organiser.email, "to": person.email, "name": person.name}
+        facts: Facts = {"from": of(organiser, organiser.email), "to": person.email, "name": person.name}
         facts |= {
             "function": function,
             "person": person.id,
@@ -279,7 +279,7 @@ def take_back(token: str, *, ip: str, agent: str) -> int:
             case, person, head, at, key=key, version=agreement, by="organiser", who=organiser.name
         )
         Outgoing.post(session, mail)
-        facts: Facts = {"from": person.email, "to": organiser.email, "ip": ip, "agent": agent[:300]}
+        facts: Facts = {"from": of(person, person.email), "to": organiser.email, "ip": ip, "agent": agent[:300]}
         facts["version"] = agreement.version
         record(session, case.id, at, "agreement.taken_back", organiser, **facts)
         return case.id

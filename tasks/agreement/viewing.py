@@ -124,8 +124,8 @@ def behind(session: Session, token: str) -> tuple[Onboarding, Person]:
 
 def _taken_back_from(session: Session, agreement: Agreement, person: Person) -> bool:
     """Whether the organiser handed this very version to the person and took it back."""
-    taken = select(Entry.facts).where(Entry.case_id == agreement.onboarding_id, Entry.action == "agreement.taken_back")
-    ways = ((facts["from"], facts["version"]) for facts in session.scalars(taken))
+    taken = select(Entry).where(Entry.case_id == agreement.onboarding_id, Entry.action == "agreement.taken_back")
+    ways = ((entry.facts.get("from"), entry.facts["version"]) for entry in session.scalars(taken))
     return (person.email, agreement.version) in ways
 
 

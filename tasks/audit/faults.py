@@ -1,11 +1,11 @@
 """What can be wrong with a trail, or with what it tells of, in sentences that say what to do."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
-from models.audit import HOUSE
+from models.audit import HOUSE, Chain, Erasure
 
 
 class Kind(StrEnum):
@@ -13,6 +13,8 @@ class Kind(StrEnum):
 
     CHANGED = "changed"
     MISSING = "missing"
+    LOST = "lost"
+    LEFT = "left"
     NO_TRAIL = "no_trail"
     NO_CASE = "no_case"
     NOT_LISTED = "not_listed"
@@ -30,6 +32,8 @@ class Kind(StrEnum):
 FOUND = {
     Kind.CHANGED: "entry {number} of {entries} is not what it was when it was written",
     Kind.MISSING: "entry {number} is missing, there are {entries}",
+    Kind.LOST: "what entry {number} told of {about} is gone, and no act says that it was erased",
+    Kind.LEFT: "what entry {number} told of {about} was erased, as an act says, and is there, or never was",
     Kind.NO_TRAIL: "there is no trail at all",
     Kind.NO_CASE: "the case is gone, only its trail is left",
     Kind.NOT_LISTED: "chain 0 does not know that this case was opened",
@@ -46,6 +50,8 @@ FOUND = {
 TO_DO = {
     Kind.CHANGED: "Entries before it hold; compare the rest with a backup or an export from before.",
     Kind.MISSING: "Look for it in a backup or an export from before.",
+    Kind.LOST: "Look for it in a backup or an export from before, and find out who has removed it.",
+    Kind.LEFT: "Find out who has put it back, or has written that act.",
     Kind.NO_TRAIL: "Restore it from a backup.",
     Kind.NO_CASE: "Restore the case from a backup.",
     Kind.NOT_LISTED: "Find out who has put it there: the product lists every case that it opens.",
@@ -84,12 +90,24 @@ class Verified:
     case_id: int
     entries: int
     faults: tuple[Fault, ...] = ()
+    erasures: tuple[Erasure, ...] = ()
+    """By which acts values were erased; nothing can be held against them any more."""
     is_older: bool = False
     """Entries of an earlier release do not tell all that can be held against it."""
 
     @property
     def is_whole(self) -> bool:
         return not self.faults
+
+
+def chain_faults(case_id: int, chain: Chain) -> Iterator[Fault]:
+    """What is wrong with a trail by itself."""
+    if chain.broken is not None:
+        kind = Kind.MISSING if chain.broken > chain.entries else Kind.CHANGED
+        yield Fault(case_id, kind, {"number": chain.broken, "entries": chain.entries})
+    for kind, value in ((Kind.LOST, chain.lost), (Kind.LEFT, chain.left)):
+        if value is not None:
+            yield Fault(case_id, kind, {"number": value[0], "about": value[1]})
 
 
 def said(value: object) -> str:

@@ -5,13 +5,13 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from heapq import merge
 from itertools import groupby
 
-from sqlalchemy import select
+from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
 
 from models.audit import HOUSE, Chain, Entry, Head
 from models.onboarding import Onboarding
 from models.people.login import Login
-from tasks.audit.faults import Fault, Kind, Verified
+from tasks.audit.faults import Fault, Kind, Verified, chain_faults
 from tasks.audit.reading import AT_ONCE, entries_of, some
 
 
@@ -32,39 +32,49 @@ class House:
         self._met = min([*wrong, *([self._met] if self._met else [])], default=None)
 
     def verified(self, session: Session) -> Iterator[Verified]:
-        chain, listed, operators = Chain(self._known), array("q"), dict[str, tuple[bool, bool]]()
+        chain, listed, operators = Chain(self._known), array("q"), dict[int | str, tuple[bool, bool]]()
         with entries_of(session, [HOUSE]) as entries:
             for entry in entries:
                 chain.take(entry)
                 match entry.action:
                     case "case.opened":
-                        listed.append(int(entry.facts.get("case", HOUSE)))
+                        listed.append(int(entry.plain.get("case", HOUSE)))
                     case "operator.appointed" | "operator.role_changed":
-                        operators[entry.facts.get("account", "")] = True, bool(entry.facts.get("manager"))
+                        operators[entry.plain.get("account", 0)] = True, bool(entry.plain.get("manager"))
                     case "operator.deactivated":
-                        operators[entry.facts.get("account", "")] = False, False
-        faults = []
-        broken = min([number for number in (chain.broken, self._met) if number is not None], default=None)
-        if not chain.entries and (broken or session.scalars(select(Onboarding.id).limit(1)).first()):
+                        operators[entry.plain.get("account", 0)] = False, False
+        faults: list[Fault] = []
+        chain.meet(self._met)
+        if not chain.entries and (chain.broken or session.scalars(select(Onboarding.id).limit(1)).first()):
             faults.append(Fault(HOUSE, Kind.NO_TRAIL))
-        elif broken is not None:
-            kind = Kind.MISSING if broken > chain.entries else Kind.CHANGED
-            faults.append(Fault(HOUSE, kind, {"number": broken, "entries": chain.entries}))
+        else:
+            faults += chain_faults(HOUSE, chain)
         faults += _operators_unlike(session, operators)
-        yield Verified(HOUSE, chain.entries, tuple(faults))
+        yield Verified(HOUSE, chain.entries, tuple(faults), tuple(chain.erasures))
         if chain.entries:
             yield from _cases_unlike(session, listed)
 
 
-def _operators_unlike(session: Session, operators: Mapping[str, tuple[bool, bool]]) -> Iterator[Fault]:
-    query = select(Login).where(Login.is_operator | Login.email.in_(operators))
-    there = {account.email: (account.is_operator, account.is_manager) for account in session.scalars(query)}
-    for email in sorted({*operators, *there}):
-        is_so, was_so = there.get(email, (False, False)), operators.get(email, (False, False))
+def _operators_unlike(session: Session, told: Mapping[int | str, tuple[bool, bool]]) -> Iterator[Fault]:
+    """Who is an operator, or a manager, though the trail does not say so; its oldest entries name them by address."""
+    named = Login.id.in_(key for key in told if isinstance(key, int)), Login.email.in_(map(str, told))
+    accounts = session.scalars(select(Login).where(or_(Login.is_operator, *named))).all()
+    ids = {account.email: account.id for account in accounts}
+    emails = {account.id: account.email for account in accounts}
+    there = {account.id: (account.is_operator, account.is_manager) for account in accounts}
+    was: dict[int | str, tuple[bool, bool]] = {}
+    for key, standing in told.items():
+        was[ids.get(key, key) if isinstance(key, str) else key] = standing
+    for key in sorted({*was, *there}, key=str):
+        who = emails.get(key, f"account {key}") if isinstance(key, int) else key
+        is_so, was_so = (
+            there.get(key, (False, False)) if isinstance(key, int) else (False, False),
+            was.get(key, (False, False)),
+        )
         for what, is_one, was_one in zip(("an operator", "a manager"), is_so, was_so, strict=True):
             if is_one != was_one:
                 facts = {"is_so": "yes" if is_one else "no", "was_so": "yes" if was_one else "no"}
-                yield Fault(HOUSE, Kind.ROW, {"what": f"whether {email} is {what}", **facts})
+                yield Fault(HOUSE, Kind.ROW, {"what": f"whether {who} is {what}", **facts})
 
 
 def _cases_unlike(session: Session, listed: Iterable[int]) -> Iterator[Verified]:

@@ -3,10 +3,10 @@
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
 from functools import partial
-from typing import Final
+from typing import Any, Final
 
 from models.agreement import Agreement
-from models.audit import Entry, standing
+from models.audit import MACHINES, PLAIN, Entry, standing
 from models.db import Base, Facts
 from models.decision import Decision, DecisionKind, Verdict
 from models.onboarding import Onboarding
@@ -31,12 +31,35 @@ UNSENT: Facts = {
 }
 
 
+class _Left(dict[str, Any]):
+    """The facts of an entry of which something was erased: what is not there may have been anything."""
+
+    def get(self, name: str, default: object = None) -> Any:
+        return super().get(name, default if name in PLAIN else UNTOLD)
+
+    def __missing__(self, _: str) -> object:
+        return UNTOLD
+
+
+def _facts(entry: Entry) -> Facts:
+    return _Left(entry.facts) if entry.erased else entry.facts
+
+
+def _actor(entry: Entry) -> object:
+    is_erased = entry.version > 1 and entry.actor_id not in MACHINES and entry.actor == entry.actor_id
+    return UNTOLD if is_erased else entry.actor
+
+
+def _cut(text: Any, most: int) -> object:
+    return text if text is UNTOLD else text[:most]
+
+
 def _moment(value: object) -> object:
     return datetime.fromisoformat(value) if isinstance(value, str) else value
 
 
 def _signature(entry: Entry) -> Facts:
-    facts, arrived = entry.facts, entry.facts.get("arrived_at")
+    facts, arrived = _facts(entry), entry.facts.get("arrived_at")
     # An operator has accepted a file: the entry tells from where.
     where = {"ip": "", "agent": ""} if arrived else facts
     return {
@@ -46,8 +69,8 @@ def _signature(entry: Entry) -> Facts:
         "signer": facts.get("signer"),
         "signer_email": facts.get("email"),
         "signer_function": facts.get("function"),
-        "signer_ip": where.get("ip", "")[:45],
-        "signer_agent": where.get("agent", "")[:300],
+        "signer_ip": _cut(where.get("ip", ""), 45),
+        "signer_agent": _cut(where.get("agent", ""), 300),
         "code_used": facts.get("code"),
         "drawing": facts.get("drawing_sha256"),
         "uploaded": facts.get("copy_sha256"),
@@ -65,7 +88,7 @@ AGREEMENT: dict[str, Callable[[Entry], Facts]] = {
     "agreement.sent": lambda entry: {
         **UNSENT,
         "sent_at": entry.at,
-        "data": entry.facts.get("data_sha256"),
+        "data": _facts(entry).get("data_sha256"),
         "document": entry.facts.get("sha256"),
         "language": entry.facts.get("language", UNTOLD),
         "expires_at": _moment(entry.facts.get("expires_at", UNTOLD)),
@@ -74,7 +97,7 @@ AGREEMENT: dict[str, Callable[[Entry], Facts]] = {
         **UNREAD,
         "delegated_at": entry.at,
         "delegate_id": entry.facts.get("person", UNTOLD),
-        "delegate_function": entry.facts.get("function"),
+        "delegate_function": _facts(entry).get("function"),
     },
     "agreement.taken_back": lambda _: {
         **UNREAD,
@@ -84,16 +107,16 @@ AGREEMENT: dict[str, Callable[[Entry], Facts]] = {
     "agreement.uploaded": lambda entry: {"uploaded": entry.facts.get("sha256")},
     "agreement.signed": _signature,
     "agreement.reopened": lambda _: {**UNSIGNED, "uploaded": None},
-    "agreement.declined": lambda entry: {"declined_at": entry.at, "decline_reason": entry.facts.get("reason")},
+    "agreement.declined": lambda entry: {"declined_at": entry.at, "decline_reason": _facts(entry).get("reason")},
     "agreement.expired": lambda entry: {"expired_at": entry.at},
     "agreement.withdrawn": lambda entry: {
         "withdrawn_at": entry.at,
-        "withdrawn_by": entry.actor,
-        "withdraw_reason": entry.facts.get("reason"),
+        "withdrawn_by": _actor(entry),
+        "withdraw_reason": _facts(entry).get("reason"),
     },
     "agreement.countersigned": lambda entry: {
         "countersigned_at": entry.at,
-        "countersigned_by": entry.facts.get("name"),
+        "countersigned_by": _facts(entry).get("name"),
     },
     "agreement.completed": lambda entry: {"final": entry.facts.get("sha256")},
 }
@@ -175,12 +198,12 @@ class Tale:
         self._knows_rows = False
 
     def hear(self, entry: Entry) -> None:
-        facts, action = entry.facts, entry.action
-        for table, held in facts.get("rows", {}).items():
+        facts, action = _facts(entry), entry.action
+        for table, held in entry.facts.get("rows", {}).items():
             self._rows |= {(table, row["id"]): row for row in held}
         match action:
             case "case.opened":
-                self._knows_rows = "rows" in facts
+                self._knows_rows = "rows" in entry.plain
                 self.is_older |= not self._knows_rows
             case "case.taken_up":  # What has ended it is asked again.
                 ended = Verdict.STOP, self._case["stopped_at"]
@@ -192,11 +215,11 @@ class Tale:
             case "decision.answered":
                 self._decisions[facts["decision"]] = {
                     **{name: facts[name] for name in ("kind", "verdict", "answer")},
-                    "answered_by": entry.actor,
+                    "answered_by": _actor(entry),
                     "answered_at": entry.at,
                     "question_sha256": facts.get("question_sha256", UNTOLD),
                 }
-                self.is_older |= "question_sha256" not in facts
+                self.is_older |= entry.version == 1 and "question_sha256" not in facts
             case "agreement.asked_anew":
                 self._asked_anew.append(entry.at)
         self._case |= CASE[action](entry) if action in CASE else {}
@@ -213,7 +236,7 @@ class Tale:
                 self.named[facts[name]] = f"{what}, version {version}"
         row = self._agreements.setdefault(version, {**UNSENT})
         row |= AGREEMENT[action](entry) if action in AGREEMENT else {}
-        self.is_older |= UNTOLD in row.values()
+        self.is_older |= entry.version == 1 and UNTOLD in row.values()
         if action == "agreement.read":
             row["parts_read"] = {**row["parts_read"], facts.get("part", ""): entry.at.isoformat()}
         if action == "agreement.uploaded":

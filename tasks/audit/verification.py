@@ -17,7 +17,7 @@ from models.agreement import Agreement
 from models.audit import HOUSE, Chain, Entry, Head
 from models.db import reading
 from models.onboarding import Onboarding
-from tasks.audit.faults import Fault, Kind, Verified
+from tasks.audit.faults import Fault, Kind, Verified, chain_faults
 from tasks.audit.files import Files, Seals
 from tasks.audit.house import House
 from tasks.audit.reading import AT_ONCE, decisions_of, entries_of, evidence_of
@@ -116,9 +116,8 @@ def _verified(
         chain, tale, faults = chains[case_id], tales[case_id], list[Fault]()
         if not chain.entries:
             faults.append(Fault(case_id, Kind.NO_TRAIL))
-        elif chain.broken is not None:
-            kind = Kind.MISSING if chain.broken > chain.entries else Kind.CHANGED
-            faults.append(Fault(case_id, kind, {"number": chain.broken, "entries": chain.entries}))
+        else:
+            faults += chain_faults(case_id, chain)
         if case_id not in rows:
             faults.append(Fault(case_id, Kind.NO_CASE))
         if chain.entries and case_id in rows:
@@ -126,7 +125,7 @@ def _verified(
             faults += tale.agreements_unlike(versions.get(case_id, []), files.column)
             faults += unlike[case_id]
         faults += files.faults(tale, versions.get(case_id, []))
-        yield Verified(case_id, chain.entries, tuple(faults), is_older=tale.is_older)
+        yield Verified(case_id, chain.entries, tuple(faults), tuple(chain.erasures), is_older=tale.is_older)
 
 
 def _rows_unlike(session: Session, ids: Sequence[int], tales: Mapping[int, Tale]) -> dict[int, list[Fault]]:

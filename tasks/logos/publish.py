@@ -6,7 +6,7 @@ from datetime import timedelta
 from sqlalchemy.orm import Session, undefer
 
 from models import questions
-from models.audit import evidence, record
+from models.audit import evidence, of, record
 from models.db import Facts, reading, transaction
 from models.decision import Decision, DecisionKind, Verdict
 from models.document import Document
@@ -137,7 +137,8 @@ def _found(session: Session, case: Onboarding, permission: LogoPermission, propo
         return
     candidates = [_told(session, number, proposal, permission) for number, proposal in enumerate(others, start=1)]
     permission.offer({"candidates": candidates})
-    record(session, case.id, now(), "logo.offered", "provision", pictures=len(candidates), website=permission.website)
+    offered: Facts = {"pictures": len(candidates), "website": of(case.firm, permission.website)}
+    record(session, case.id, now(), "logo.offered", **offered)
     organiser = Person.one(session, case.firm_id, Role.ORGANISER)
     if organiser is not None and organiser.registered_at is not None:
         head = letterhead(session, case.firm)
@@ -313,7 +314,8 @@ def keep_logo(
     for question in Decision.pending(session, case.id):
         if question.kind is DecisionKind.LOGO:
             question.close(at)
-    record(session, case.id, at, "logo.chosen", by, source=source, url=url, score=logo.report.score)
+    facts: Facts = {"source": source, "url": of(case.firm, url), "score": logo.report.score}
+    record(session, case.id, at, "logo.chosen", by, **facts)
     case.touch(at)
 
 
@@ -342,7 +344,7 @@ def permit_logo(firm_id: int, by: str, granted_by: str, website: str) -> int:
         permission = LogoPermission(firm_id=firm_id, website=address, granted_by=granted_by, granted_at=at)
         session.add(permission)
         case.firm.website = case.firm.website or address
-        facts: Facts = {"granted_by": granted_by, "website": address, "rows": evidence(case.firm)}
+        facts: Facts = {"granted_by": granted_by, "website": of(case.firm, address), "rows": evidence(case.firm)}
         record(session, case.id, at, "logo.permitted", by, **facts)
         case.touch(at)
         return case.id

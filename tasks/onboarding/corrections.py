@@ -11,7 +11,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from models.agreement import Agreement, AgreementSent, SignedAlready
-from models.audit import Entry, evidence, record
+from models.audit import Entry, evidence, of, record
 from models.db import Facts, transaction
 from models.errors import N_, ProvisionError
 from models.firm import LineOfBusiness
@@ -66,11 +66,11 @@ def correct_firm(
         case = _locked(session, firm_id, as_operator=as_operator)
         before = _told(case)
         case.firm.name_anew(name, line_of_business, business)
-        if before != _told(case):
+        if before != (after := _told(case)):
             _require_unsaid(session, case)
-            facts: Facts = {"before": before, "after": _told(case), "rows": evidence(case.firm)}
+            facts: Facts = {"before": of(case.firm, before), "after": of(case.firm, after), "rows": evidence(case.firm)}
             record(session, case.id, now(), "firm.corrected", by, **facts)
-            tell_of_change(session, case, by, before, _told(case))
+            tell_of_change(session, case, by, before, after)
             case.touch(now())
         return case.id
 
@@ -90,9 +90,10 @@ def _require_seldom(session: Session, case: Onboarding, address: str) -> None:
 
     What takes something back is not taken back for free itself, so that nobody is written to without end.
     """
-    named = select(Entry.facts).where(Entry.case_id == case.id, Entry.action == "contact.named")
+    named = select(Entry).where(Entry.case_id == case.id, Entry.action == "contact.named")
     today = session.scalars(named.where(Entry.at > now() - timedelta(days=1)).order_by(Entry.id))
-    ways = [((facts["before"] or {}).get("email"), facts["after"]["email"]) for facts in today]
+    told = [entry.facts for entry in today if not entry.erased]
+    ways = [((facts["before"] or {}).get("email"), facts["after"]["email"]) for facts in told]
     contact = Person.one(session, case.firm_id, Role.CONTACT)
     counted, leads_back = 0, ""  # Where an act goes that takes back the one before.
     for before, after in [(before, after) for before, after in ways if before != after]:

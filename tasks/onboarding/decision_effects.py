@@ -7,7 +7,7 @@ from sqlalchemy.orm import Session
 
 from models import questions
 from models.agreement import Agreement, SignedHow, close_questions
-from models.audit import HOUSE, evidence, record
+from models.audit import HOUSE, evidence, of, record
 from models.db import Facts, transaction
 from models.decision import Decision, DecisionKind, Verdict
 from models.errors import N_, ProvisionError
@@ -113,7 +113,7 @@ def _signatory(session: Session, by: str, typed: str) -> str:
     name = operator_name(typed)
     if account is not None:
         account.name = name
-        record(session, HOUSE, now(), "operator.named", by, account=by, before=None, after=name)
+        record(session, HOUSE, now(), "operator.named", by, account=account.id, email=by, before=None, after=name)
     return name
 
 
@@ -143,7 +143,7 @@ def _not_signed(session: Session, case: Onboarding, decision: Decision) -> None:
         before = subscription.agreed
         subscription.agree(Change.parse(answer))
         if before != subscription.agreed:
-            facts = {"before": before, "after": subscription.agreed}
+            facts = {"before": of(case.firm, before), "after": of(case.firm, subscription.agreed)}
             record(session, case.id, now(), "subscription.agreed", decision.answered_by or "", **facts)
     if decision.verdict is Verdict.STOP:
         end_case(session, case, decision.answered_at or now(), str(answer.get("note", "")), decision.answered_by or "")

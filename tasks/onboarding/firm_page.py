@@ -6,7 +6,7 @@ from datetime import timedelta
 from sqlalchemy.orm import Session
 
 from models.agreement import Agreement, AgreementSent
-from models.audit import evidence, record
+from models.audit import evidence, of, record
 from models.db import Facts, reading, transaction
 from models.firm import Firm
 from models.link import Link, Purpose
@@ -103,7 +103,8 @@ def complete_details(
             raise AgreementSent
         after = _details(case.firm)
         _take_along(session, case.firm, before)
-        record(session, case.id, at, "details.told", by, before=before, after=after, rows=evidence(case.firm))
+        facts: Facts = {"before": of(case.firm, before), "after": of(case.firm, after), "rows": evidence(case.firm)}
+        record(session, case.id, at, "details.told", by, **facts)
         tell_of_change(session, case, by, before, after)
         case.touch(at)
         return case.id

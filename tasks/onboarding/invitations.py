@@ -220,7 +220,7 @@ def allow_invitations(case_id: int, number: str, by: str) -> None:
 
 def _named_today(session: Session, case: Onboarding) -> int:
     """How many people the firm has named within a day; whoever was withdrawn and named again counts again."""
-    named = select(Entry.facts).where(Entry.case_id == case.id, Entry.action.in_([NAMED[role] for role in NAMED]))
+    named = select(Entry.plain).where(Entry.case_id == case.id, Entry.action.in_([NAMED[role] for role in NAMED]))
     return sum(len(facts["persons"]) for facts in session.scalars(named.where(Entry.at > now() - DAY)))
 
 
@@ -304,6 +304,6 @@ def _resend_agreement(session: Session, case: Onboarding, person: Person) -> Non
 
 def _resends(session: Session, case_id: int, person_id: int, since: datetime) -> list[datetime]:
     """When this person was sent a link by hand, oldest first."""
-    entries = select(Entry.at, Entry.facts).where(Entry.case_id == case_id, Entry.action == "link.resent")
+    entries = select(Entry.at, Entry.plain).where(Entry.case_id == case_id, Entry.action == "link.resent")
     rows = session.execute(entries.where(Entry.at > since).order_by(Entry.number))
     return [at for at, facts in rows if facts.get("person") == person_id]

@@ -1,12 +1,13 @@
 """A case is opened: from a form, or by another system."""
 
+from collections.abc import Sequence
 from datetime import datetime
 
 from pydantic import ValidationError
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from models.audit import HOUSE, evidence, record_each
+from models.audit import HOUSE, Parts, evidence, of, record_each
 from models.company_id import company_number
 from models.db import Facts, alone, transaction
 from models.errors import N_, ProvisionError
@@ -104,12 +105,22 @@ def start_case(request: OnboardingRequest, request_key: str, actor: str) -> int:
         if request.logo_permission_by:
             grant = {"website": firm.website, "granted_by": request.logo_permission_by, "granted_at": at}
             session.add(LogoPermission(firm_id=firm.id, **grant))
-        asked = {"request": request.model_dump(mode="json"), "rows": evidence(firm, subscription, *people)}
+        asked = {"request": _asked(request, firm, people), "rows": evidence(firm, subscription, *people)}
         trails: dict[int, Facts] = {case.id: asked, HOUSE: {"case": case.id}}
         record_each(session, trails, at, "case.opened", actor)
         if taken:
             tell_of_number(session, case, f"taken:{case.id}", preferred, granted=False)
         return case.id
+
+
+def _asked(request: OnboardingRequest, firm: Firm, people: Sequence[Person]) -> Parts:
+    """The request as it came, each of the people in it for themselves."""
+    whole = request.model_dump(mode="json")
+    named = [("organiser", whole.pop("organiser")), ("contact", whole.pop("contact"))]
+    parts, by_address = of(firm, whole), {person.email: person for person in reversed(people)}
+    told: list[tuple[Facts, Facts]] = [(who, {name: who}) for name, who in named if who is not None]
+    told += [(who, {"caseworkers": [who]}) for who in whole.pop("caseworkers")]
+    return Parts([*parts, *(part for who, fact in told for part in of(by_address[email_address(who["email"])], fact))])
 
 
 def _require_new(session: Session, request: OnboardingRequest) -> None:

@@ -412,5 +412,5 @@ def renew_link(link_id: int) -> int:
                 return case.id
             agreement.require_open()
             mail_agreement(session, [Turn(case, person)])
-        record(session, case.id, at, "link.resent", person.email, person=person.id, purpose=link.purpose)
+        record(session, case.id, at, "link.resent", person, person=person.id, purpose=link.purpose)
         return case.id

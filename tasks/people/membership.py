@@ -142,7 +142,7 @@ def resume(person_id: int, by: str) -> int:
 
 
 def _require_seldom(session: Session, case: Onboarding, person: Person) -> None:
-    resumed = select(Entry.at, Entry.facts).where(Entry.case_id == case.id, Entry.action == "person.resumed")
+    resumed = select(Entry.at, Entry.plain).where(Entry.case_id == case.id, Entry.action == "person.resumed")
     today = session.execute(resumed.where(Entry.at > now() - DAY).order_by(Entry.number))
     times = [at for at, facts in today if facts.get("person") == person.id]
     if len(times) >= RESUMED_A_DAY:

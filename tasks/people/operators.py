@@ -6,7 +6,7 @@ from datetime import date, datetime, timedelta
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from models.audit import HOUSE, record
+from models.audit import HOUSE, of, record
 from models.db import Facts, reading, transaction
 from models.decision import Decision, drop_mails
 from models.errors import NotFound
@@ -80,7 +80,7 @@ def deactivate(account_id: int, by: str) -> None:
         if operator.deactivate(session, account, now()):
             kinds = Outgoing.kind.in_([MailKind.DECISIONS_WAIT, MailKind.DIGEST])
             drop_mails(session, now(), Outgoing.to_address == account.email, kinds)
-            record(session, HOUSE, now(), "operator.deactivated", by, account=account.email)
+            record(session, HOUSE, now(), "operator.deactivated", by, **_of(account))
 
 
 def rename(account_id: int, name: str, by: str) -> None:
@@ -89,7 +89,7 @@ def rename(account_id: int, name: str, by: str) -> None:
         account, fresh = _operator(session, account_id), operator_name(name)
         if account.name != fresh:
             before, account.name = account.name, fresh
-            record(session, HOUSE, now(), "operator.named", by, account=account.email, before=before, after=fresh)
+            record(session, HOUSE, now(), "operator.named", by, **_of(account), before=before, after=fresh)
 
 
 def speak(account_id: int, language: Language, address_form: AddressForm) -> None:
@@ -105,10 +105,15 @@ def set_absence(account_id: int, first: date | None, last: date | None, deputy_i
         account = _operator(session, account_id)
         before = f"{account.absent_from} – {account.absent_until}" if account.absent_from else None
         operator.set_absence(session, account, first, last, deputy_id, today())
-        deputy = account.deputy_id and session.get_one(Login, account.deputy_id).email
-        facts = {"account": account.email, "from": _day(first), "until": _day(last), "deputy": deputy}
+        deputy = account.deputy_id
+        facts: Facts = {**_of(account), "from": _day(first), "until": of(account, _day(last)), "deputy": deputy}
         facts |= {"before": before, "after": f"{first} – {last}" if first else None}
         record(session, HOUSE, now(), "operator.absent" if first else "operator.present", by, **facts)
+
+
+def _of(account: Login) -> Facts:
+    """Whom an act on operators is about."""
+    return {"account": account.id, "email": account.email}
 
 
 def _day(day: date | None) -> str | None:
@@ -139,7 +144,7 @@ def _appoint(session: Session, account: Login, by: str, *, manager: bool) -> Non
     if operator.appoint(session, account, manager=manager):
         account.digest_at = now() if is_new else account.digest_at
         act = "operator.appointed" if is_new else "operator.role_changed"
-        facts: Facts = {"account": account.email, "manager": manager, "name": account.name}
+        facts: Facts = {**_of(account), "manager": manager, "name": account.name}
         facts |= {} if is_new else {"before": _role(manager=before), "after": _role(manager=manager)}
         record(session, HOUSE, now(), act, by, **facts)
 

@@ -73,7 +73,7 @@ def defer(token: str, day: date) -> None:
         for wait in _waits_for(session, person):
             wait.not_before = until
             wait.plan(rhythms[wait.kind], person)
-        record(session, case_id, at, "reminders.deferred", f"person:{person.id}", person=person.id, until=f"{day}")
+        record(session, case_id, at, "reminders.deferred", person, person=person.id, until=f"{day}")
 
 
 def not_me(token: str) -> int:

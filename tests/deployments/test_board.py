@@ -316,8 +316,8 @@ def test_an_operator_opens_a_case_with_all_there_is_to_say(operator):
     with reading() as session:
         case_id = int(answer.headers["location"].rpartition("/")[2])
         told = case_detail(session, case_id)
-        opened = select(Entry.actor).where(Entry.action == "case.opened", Entry.case_id == case_id)
-        actor = session.scalars(opened).one()
+        opened = select(Entry).where(Entry.action == "case.opened", Entry.case_id == case_id)
+        actor = session.scalars(opened).one().actor
     assert (told.case.firm, told.website, told.land) == ("Steuerbüro „Über“ & Söhne", "https://www.ueber.example", "BY")
     assert [(one.role.value, one.name, one.language.value) for one in told.people] == [
         ("organiser", "Erika Muster", "fr"),

@@ -6,7 +6,7 @@ import pytest
 from sqlalchemy import select
 
 from deployments.web.pages import case as pages
-from models.audit import trail
+from models.audit import Value, erase, trail
 from models.db import reading, transaction
 from models.decision import Decision
 from models.link import Link, Purpose
@@ -260,3 +260,18 @@ def test_the_firm_reads_that_a_stopped_case_has_ended_and_is_asked_for_nothing(o
     assert shown.count("beendet") == 5  # The headline, and four steps that are not done.
     assert "Sie sind an der Reihe" not in shown
     assert "in Arbeit" not in shown
+
+
+@pytest.mark.parametrize("of", ["person:%", "account:%", "firm:%", "decision:%", "case:%", "%"])
+def test_a_case_is_shown_whatever_was_erased_of_its_trail(operator, of):
+    case_id = factories.countersigned()
+    with transaction() as session:
+        erase(session, now(), "operator", Value.about.like(of))
+
+    page = operator.get(f"/board/cases/{case_id}?all=yes")
+
+    assert page.status_code == 200
+    assert "Personenbezogene Daten gelöscht" in text(page)
+    assert "teilweise gelöscht" in text(page)
+    assert ("jemand, dessen Name gelöscht wurde" in text(page)) == (of in {"person:%", "account:%", "%"})
+    assert operator.get("/board/operators").status_code == 200

@@ -12,13 +12,14 @@ from typer.testing import CliRunner
 from deployments import up
 from deployments.__main__ import app
 from deployments.processes import Process, Record
-from models.audit import Entry
+from models.audit import Entry, Value, erase
 from models.db import Base, engine, reading, transaction
 from models.link import Purpose
 from models.people.login import Login
 from models.queries.board import as_json, board
 from models.queries.casefile import case_detail
 from models.settings import settings
+from models.time.clock import now
 from tasks.agreement import legal_check
 from tasks.agreement.contract_texts import SAMPLES, Texts
 from tasks.agreement.rendering import render_agreement
@@ -214,13 +215,23 @@ def test_a_whole_audit_trail_is_verified(two_cases):
 
 def test_a_forged_audit_trail_is_told_and_the_status_is_1(two_cases):
     with transaction() as session:
-        session.query(Entry).filter(Entry.case_id == two_cases, Entry.number == 2).update({"actor": "nobody"})
+        session.query(Entry).filter(Entry.case_id == two_cases, Entry.number == 2).update({"actor_id": "nobody"})
 
     said, noted = run("audit", "verify", status=1)
 
     assert re.search(rf"Case {two_cases}: entry 2 of \d+ is not what it was when it was written\. .*backup", said)
     assert said.endswith("1 faults.\n")
     assert "cannot see entries cut off" in noted
+
+
+def test_what_was_erased_is_told_with_the_act_and_is_no_fault(two_cases):
+    with transaction() as session:
+        erased = erase(session, now(), "operator", Value.case_id == two_cases, Value.about.startswith("person:"))
+
+    said, _ = run("audit", "verify")
+
+    assert re.search(rf"^Case {two_cases}: {erased} values were erased by entry \d+, 2026-09-15\.$", said, re.MULTILINE)
+    assert said.endswith(f", {erased} values erased: unbroken.\n")
 
 
 @cache

@@ -368,10 +368,12 @@ def test_a_mail_waits_is_delivered_or_failed():
 
 def test_a_large_case_takes_no_more_queries_than_a_small_one(queries):
     small, (large, *_) = opened("Klein"), full_case(30)
+    with transaction() as session:
+        record(session, small, MONDAY, "case.stopped", "operator", reason="Zu teuer")
 
     counts = [queries(lambda session, case=case: case_detail(session, case)) for case in (small, large)]
 
-    assert counts[0] == counts[1] < 16
+    assert counts[0] == counts[1] <= 16
 
 
 def test_a_file_is_given_only_with_its_own_case():

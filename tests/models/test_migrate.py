@@ -1,5 +1,6 @@
 import json
 from datetime import UTC, datetime
+from hashlib import sha256
 
 import pytest
 from alembic import command
@@ -8,6 +9,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from models.agreement import Agreement
+from models.audit import START, first_broken, record_each, trail
 from models.db import Base, engine
 from models.firm import Firm
 from models.mail.outbox import Outgoing
@@ -213,3 +215,33 @@ def test_mails_of_before_about_a_client_or_a_lapse_are_read_as_those_of_now(noth
     assert (active.facts["clients"], active.facts["more"]) == ([{"name": "Max"}], 0)
     assert (lapsed.kind, [one["firm"] for one in lapsed.facts["questions"]]) == ("decisions_wait", ["Kanzlei"])
     assert all(write(mail)["Subject"] for mail in (active, lapsed))
+
+
+def test_a_trail_of_before_is_closed_and_goes_on(nothing):
+    command.upgrade(config(), "0021")
+    columns = "case_id, number, at, actor, action, facts, previous, hash"
+    with engine(nothing).begin() as connection:
+        for case_id in (0, 7):
+            previous = START
+            for number in (1, 2, 3):
+                at = datetime(2026, 3, number, 9, tzinfo=UTC)
+                content = [case_id, number, at.isoformat(), "a@b.example", "done", {"to": "„ü“"}]
+                canonical = json.dumps(content, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+                digest = sha256(f"{previous}{canonical}".encode()).hexdigest()
+                row = [case_id, number, f"{at:%F %T}.000000", "a@b.example", "done", '{"to": "„ü“"}', previous, digest]
+                named = dict(zip(columns.split(", "), row, strict=True))
+                connection.execute(
+                    text(f"INSERT INTO audit ({columns}) VALUES (:{columns.replace(', ', ', :')})"), named
+                )
+                previous = digest
+
+    upgrade()
+
+    with Session(engine(nothing)) as session:
+        record_each(session, {0: {}, 7: {"note": "x"}}, datetime.now(UTC), "done", "a@b.example")
+        for case_id in (0, 7):
+            entries = trail(session, case_id)
+            assert [entry.version for entry in entries] == [1, 1, 1, 2, 2]
+            assert entries[3].plain == {"head": entries[2].hash, "entries": 3}
+            assert first_broken(entries) is None
+            assert (entries[0].actor, entries[0].facts) == ("a@b.example", {"to": "„ü“"})

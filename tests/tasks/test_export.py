@@ -1,16 +1,22 @@
 import csv
 import json
 import stat
+import subprocess
+import sys
 import tracemalloc
-from hashlib import sha256
+from copy import deepcopy
+from pathlib import Path
 from statistics import median
 
 from models.agreement import Agreement
-from models.audit import trail
+from models.audit import Value, erase, trail
 from models.db import reading, transaction
 from models.document import Document
+from models.people.person import Person
+from models.privacy import places_of
+from models.time.clock import now
 from tasks.agreement import export
-from tests.factories import agreement, countersigned, with_organiser
+from tests.factories import agreement, countersigned, firm_of, with_organiser
 
 
 def test_every_signed_agreement_is_written_with_its_trail(tmp_path):
@@ -36,18 +42,53 @@ def test_every_signed_agreement_is_written_with_its_trail(tmp_path):
     assert stat.S_IMODE((tmp_path / "out").stat().st_mode) == 0o700
 
 
-def test_anybody_can_check_the_trail_that_was_written(tmp_path):
-    countersigned()
-    (one,) = export.export(tmp_path)
-    told = json.loads((one.folder / "trail.json").read_text())
+CHECK = (
+    Path(__file__).parents[2].joinpath(".github/docs/evidence.md").read_text().split("```")[1].removeprefix("python\n")
+)
 
-    previous = "0" * 64
-    for entry in told["entries"]:
-        content = [told["case_id"], *(entry[key] for key in ("number", "at", "actor", "action", "facts"))]
-        canonical = json.dumps(content, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
-        assert entry["previous"] == previous
-        previous = sha256((previous + canonical).encode()).hexdigest()
-        assert entry["hash"] == previous
+
+def checked(file: Path, told: dict) -> str:
+    file.write_text(json.dumps(told))
+    ended = subprocess.run([sys.executable, "-c", CHECK, file], capture_output=True, text=True, check=False)
+    return ended.stdout or ended.stderr
+
+
+def test_anybody_can_check_the_trail_that_was_written_before_and_after_something_was_erased(tmp_path):
+    case_id = countersigned()
+    (one,) = export.export(tmp_path)
+    whole = json.loads((one.folder / "trail.json").read_text())
+    with transaction() as session:
+        person = Person.organiser(session, firm_of(case_id))
+        mine = [place.row for place in places_of(session, person) if place.table == "audit_values"]
+        erase(session, now(), "operator", Value.id.in_(mine))
+    (one,) = export.export(tmp_path)
+    erased = json.loads((one.folder / "trail.json").read_text())
+
+    assert "Erika Muster" in str(whole) and "Erika Muster" not in str(erased)  # noqa: PT018
+    for told in (whole, erased):
+        assert told["unbroken"]
+        assert checked(tmp_path / "trail.json", told).startswith(f"{len(told['entries'])} entries are whole")
+    for harm, said in {
+        "facts": "Entry 2 is not what it was",
+        "value": "Entry 2 is not what it was",
+        "salt": "Entry 2 is not what it was",
+        "number": "Entry 2 is not what it was",
+        "nothing": "Gone though no act has erased it",
+    }.items():
+        told = deepcopy(whole)
+        entry = told["entries"][1]
+        match harm:
+            case "facts":
+                entry["facts"]["forged"] = 1
+            case "value":
+                entry["values"][0]["value"] = {"forged": "yes"}
+            case "salt":
+                entry["values"][0]["salt"] = "0" * 64
+            case "number":
+                del told["entries"][1]
+            case "nothing":
+                entry["values"].pop()
+        assert checked(tmp_path / "trail.json", told).startswith(said)
 
 
 def test_writing_again_leaves_what_is_there_and_mends_what_is_broken(tmp_path):

@@ -38,7 +38,7 @@ def acts():
     with reading() as session:
         entries = trail(session, HOUSE)
     assert first_broken(entries) is None
-    return [(one.action, one.actor, one.facts.get("account")) for one in entries if one.action != "case.opened"]
+    return [(one.action, one.actor, one.facts.get("email")) for one in entries if one.action != "case.opened"]
 
 
 def mails(kind):

@@ -86,7 +86,7 @@ def test_an_operator_without_a_name_is_asked_for_it_once():
 
     assert (agreement(case_id).countersigned_by, named(BOARD)) == ("Olga Otter", "Olga Otter")
     (told,) = told_by(HOUSE, "operator.named")
-    assert (told["account"], told["before"], told["after"]) == (BOARD, None, "Olga Otter")
+    assert (told["email"], told["before"], told["after"]) == (BOARD, None, "Olga Otter")
 
 
 def test_an_operator_signs_with_the_name_of_the_account():

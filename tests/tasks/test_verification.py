@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from hashlib import sha256
 from io import BytesIO
+from types import SimpleNamespace
 
 import pytest
 from pyhanko.pdf_utils.incremental_writer import IncrementalPdfFileWriter
@@ -12,7 +13,7 @@ from pyhanko_certvalidator.registry import SimpleCertificateStore
 from sqlalchemy import JSON, Enum, delete, insert, select, update
 
 from models.agreement import Agreement
-from models.audit import HOUSE, START, Entry, Head, heads, origin, record, trail
+from models.audit import HOUSE, RENEWED, START, Entry, Head, Value, erase, heads, origin, record, trail, write
 from models.db import Base, UTCDateTime, engine, reading, transaction
 from models.decision import Decision, DecisionKind
 from models.document import Document
@@ -21,6 +22,7 @@ from models.link import Purpose
 from models.onboarding import Onboarding
 from models.people.login import Login
 from models.people.person import Person, Role
+from models.privacy import places_of
 from models.reminders.reminder import Reminder
 from models.request import Named
 from models.settings import settings
@@ -138,27 +140,33 @@ def change_agreement(case_id, **values):
 def rechain(case_id, changed=lambda _: None, without=lambda _: False):
     """Change entries, or leave some out, and compute everything anew, as whoever can write the table may."""
     with transaction() as session:
-        entries = trail(session, case_id)
-        session.execute(delete(Entry).where(Entry.case_id == case_id))
-        session.expunge_all()
-        before = None
+        entries = [
+            SimpleNamespace(
+                number=entry.number, at=entry.at, actor_id=entry.actor_id, action=entry.action, plain=entry.plain,
+                told={value.about: value.value for value in entry.values},
+            )
+            for entry in trail(session, case_id)
+        ]  # fmt: skip
+        remove(session, case_id)
+        before, fresh = None, []
         for entry in entries:
-            if without(entry):
-                continue
-            changed(entry)
-            number, previous = (before.number + 1, before.hash) if before else (1, START)
-            before = Entry(
-                id=entry.id, case_id=case_id, number=number, at=entry.at, actor=entry.actor, action=entry.action,
-                facts=dict(entry.facts), previous=previous,
-            )  # fmt: skip
-            before.hash = before.computed_hash()
-            session.add(before)
-            session.flush()
+            if not without(entry):
+                changed(entry)
+                made = Entry.after(before, case_id, entry.at, entry.actor_id, entry.action, entry.plain, entry.told)
+                before = Head(case_id, made.number, made.hash)
+                fresh.append(made)
+        write(session, fresh)
+
+
+def remove(session, case_id, after=0):
+    for table in (Value, Entry):
+        session.execute(delete(table).where(table.case_id == case_id, table.number > after))
+    session.expunge_all()
 
 
 def cut(case_id, after=0):
     with transaction() as session:
-        session.execute(delete(Entry).where(Entry.case_id == case_id, Entry.number > after))
+        remove(session, case_id, after)
 
 
 def content(column, case_id):
@@ -173,7 +181,7 @@ def exchange(column, case_id, fresh):
     change(Document, Document.id == getattr(agreement(case_id), column), content=fresh, sha256=digest, size=len(fresh))
 
     def retell(entry):
-        entry.facts = {name: digest if fact == before else fact for name, fact in entry.facts.items()}
+        entry.plain = {name: digest if fact == before else fact for name, fact in entry.plain.items()}
 
     rechain(case_id, retell)
 
@@ -351,10 +359,19 @@ def test_somebody_who_was_moved_to_another_firm_is_missed_and_found(world):
 def test_what_entries_of_an_earlier_release_do_not_tell_is_said_and_raises_no_alarm(world):
     newer = ("rows", "language", "expires_at", "question_sha256")
 
-    def retell(entry):
-        entry.facts = {name: fact for name, fact in entry.facts.items() if name not in newer}
-
-    rechain(world.open, retell)
+    with transaction() as session:
+        told = [(entry.at, entry.actor, entry.action, entry.facts) for entry in trail(session, world.open)]
+        remove(session, world.open)
+        before, entries = START, []
+        for number, (at, actor, action, facts) in enumerate(told, start=1):
+            entry = Entry(version=1, case_id=world.open, number=number, at=at, actor_id=actor, action=action)
+            entry.plain = {name: fact for name, fact in facts.items() if name not in newer}
+            entry.previous, entry.commitments, entry.values = before, {}, []
+            before = entry.hash = entry.computed_hash()
+            entries.append(entry)
+        closed = {"head": before, "entries": len(entries)}
+        entries.append(Entry.after(Head(0, len(entries), before), world.open, now(), "provision", RENEWED, closed))
+        write(session, entries)
     change(Firm, Firm.id == firm_of(world.open), name="Somebody Else")
 
     assert faults() == set()
@@ -431,7 +448,7 @@ def test_a_certificate_that_sealed_elsewhere_counts_once_it_is_named(world, tmp_
 def test_an_entry_forged_with_all_hashes_computed_anew_is_found_by_the_sealed_agreement(world, number):
     def forge(entry):
         if entry.number == number:
-            entry.actor = "somebody else"
+            entry.actor_id = "account:9"
 
     rechain(world.page, forge)
 
@@ -493,7 +510,7 @@ def test_a_case_cannot_go_and_leave_its_trail(world):
 
 def test_a_case_that_goes_with_its_trail_and_from_chain_0_is_found_by_a_later_seal(world):
     remove_case(world.page)
-    rechain(HOUSE, without=lambda entry: entry.facts.get("case") == world.page)
+    rechain(HOUSE, without=lambda entry: entry.plain.get("case") == world.page)
 
     assert faults() == {(HOUSE, Kind.CHANGED)}
 
@@ -512,8 +529,8 @@ def test_a_case_that_the_product_did_not_open_is_found(world):
 
 
 def test_rows_of_another_shape_are_told_and_hold_up_no_other_case(world):
-    change(Entry, (Entry.case_id == world.page) & (Entry.action == "agreement.sent"), facts=["not", "facts"])
-    change(Entry, (Entry.case_id == HOUSE) & (Entry.number == 1), facts=None)
+    change(Entry, (Entry.case_id == world.page) & (Entry.action == "agreement.sent"), plain=["not", "facts"])
+    change(Entry, (Entry.case_id == HOUSE) & (Entry.number == 1), plain=None)
 
     assert faults() == {(world.page, Kind.UNREADABLE), (HOUSE, Kind.UNREADABLE)}
 
@@ -525,6 +542,89 @@ def test_a_check_that_takes_too_long_is_not_taken_for_a_broken_seal(world, monke
     monkeypatch.setattr(files, "ask", slow)
 
     assert faults() == {(world.page, Kind.UNCHECKED), (world.paper, Kind.UNCHECKED)}
+
+
+# ---- what was erased
+
+
+def erased(*which):
+    with transaction() as session:
+        return erase(session, now(), "chef@convent-it.example", *which)
+
+
+def of_person(email):
+    """The values that tell of whoever has this address, in whatever trail."""
+    with reading() as session:
+        people = session.scalars(select(Person).where(Person.email == email)).all()
+        places = {place for person in people for place in places_of(session, person)}
+    return Value.id.in_([place.row for place in places if place.table == "audit_values"])
+
+
+def test_whatever_was_erased_raises_no_alarm_and_is_told(world):
+    with reading() as session:
+        subjects = session.scalars(select(Value.about).distinct().order_by(Value.about)).all()
+        ids = session.scalars(select(Value.id).order_by(Value.id)).all()
+    assert {"person:1", "account:1", "firm:1"} <= {*subjects}
+    for value_id in ids[::7]:
+        assert erased(Value.id == value_id) == 1
+    assert faults() == set()
+    for about in subjects:
+        erased(Value.about == about)
+        assert faults() == set()
+    told = sum(act.values for one in verify() for act in one.erasures)
+    with reading() as session:
+        assert not session.scalars(select(Value.id).where(Value.id.in_(ids))).all()
+    assert told >= len(ids)  # Some acts have erased who did earlier ones.
+
+
+def test_everything_that_tells_of_a_person_is_erased_and_all_else_is_proven(world):
+    whose = of_person(ERIKA)
+    with transaction() as session:
+        gone = [value for fact in session.scalars(select(Value.value).where(whose)) for value in words(fact)]
+    assert {ERIKA, "Erika Muster"} <= {*gone}
+    erased(whose)
+
+    assert faults() == set()
+    with reading() as session:
+        left = "".join(map(str, session.execute(select(Entry.plain, Entry.actor_id)))) + str(
+            session.scalars(select(Value.value)).all()
+        )
+    for text in ("Erika Muster", ERIKA):
+        assert text not in left
+    change_agreement(world.paper, signer="Somebody Else")
+    change_agreement(world.page, countersigned_by="Somebody Else")
+    assert faults() == {(world.paper, Kind.ROW), (world.page, Kind.ROW)}
+
+
+def words(fact):
+    """Every text in it."""
+    match fact:
+        case str():
+            yield fact
+        case dict():
+            for each in fact.values():
+                yield from words(each)
+        case list():
+            for each in fact:
+                yield from words(each)
+
+
+@pytest.mark.parametrize("case_id", [1, HOUSE])
+def test_a_value_that_somebody_else_has_removed_changed_or_put_back_is_found(world, case_id):
+    with reading() as session:
+        one, other, third = session.scalars(select(Value).where(Value.case_id == case_id).limit(3)).all()
+    erased(Value.id == one.id)
+    with transaction() as session:
+        session.execute(delete(Value).where(Value.id == other.id))
+    assert faults() == {(case_id, Kind.LOST)}
+    assert f"what entry {other.number} told of {other.about} is gone" in told()[-1]
+
+    put = {"case_id": case_id, "number": one.number, "about": one.about, "value": one.value, "salt": one.salt}
+    with transaction() as session:
+        session.execute(insert(Value), put)
+    assert faults() == {(case_id, Kind.LOST), (case_id, Kind.LEFT)}
+    change(Value, Value.id == third.id, salt="0" * 64)
+    assert (case_id, Kind.CHANGED) in faults()
 
 
 def delegated(case_id):

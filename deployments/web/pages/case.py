@@ -393,7 +393,7 @@ def _copy_that_came_back(decision: DecisionLine, detail: CaseDetail, reader: Rea
         ours = {line.uploaded_id for line in detail.agreements[:1]} - {None}
         uploads = (act.facts for act in reversed(detail.audit) if act.action == "agreement.uploaded")
         facts = next((upload for upload in uploads if upload.get("document_id") in ours), {})
-    if "pages" not in facts:
+    if not {"pages", "signatures", "doubts"} <= facts.keys():
         return None
     signatures = [
         {**signature, "signed_at": signature["signed_at"] and datetime.fromisoformat(signature["signed_at"])}
