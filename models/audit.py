@@ -45,12 +45,12 @@ may run commands on the machine."""
 
 PLAIN = frozenset(
     {
-        *("sha256", "texts_sha256", "drawing_sha256", "copy_sha256", "head"),
+        *("sha256", "texts_sha256", "drawing_sha256", "copy_sha256", "head", "erased"),
         *("language", "part", "kind", "verdict", "how", "mail", "level", "purpose", "role", "source", "step", "steps"),
         *("expires_at", "until", "arrived_at", "signed_on", "told_at"),
     }
 )
-"""Facts in words that tell of nobody. Numbers, yes and no never do; every other fact is taken to tell of somebody."""
+"""Facts in words, or by names, that tell of nobody. Numbers, yes and no never do; every other fact is taken to tell of somebody."""
 OF_WHO_ACTS = frozenset({"by", "by_name", "ip", "agent"})
 
 origin: ContextVar[Mapping[str, str]] = ContextVar("origin", default=MappingProxyType({}))
@@ -321,9 +321,7 @@ def _is_mute(fact: object) -> bool:
             return True
         case list() | tuple():
             return all(map(_is_mute, fact))
-        case dict():
-            return all(map(_is_mute, fact.values()))
-    return False
+    return fact == {}
 
 
 def erase(session: Session, now: datetime, by: "str | Actor", *which: ColumnElement[bool]) -> int:

@@ -273,5 +273,5 @@ def test_a_case_is_shown_whatever_was_erased_of_its_trail(operator, of):
     assert page.status_code == 200
     assert "Personenbezogene Daten gelöscht" in text(page)
     assert "teilweise gelöscht" in text(page)
-    assert ("jemand, dessen Name gelöscht wurde" in text(page)) == (of in {"person:%", "account:%", "%"})
+    assert ("jemand, dessen Name gelöscht wurde" in text(page)) == (of in {"person:%", "account:%", "case:%", "%"})
     assert operator.get("/board/operators").status_code == 200
