@@ -50,7 +50,7 @@ PLAIN = frozenset(
         *("expires_at", "until", "arrived_at", "signed_on", "told_at"),
     }
 )
-"""Facts in words, or by names, that tell of nobody. Numbers, yes and no never do; every other fact is taken to tell of somebody."""
+"""Facts in words, or by names, that tell of nobody. Numbers, yes and no never do; everything else is taken to."""
 OF_WHO_ACTS = frozenset({"by", "by_name", "ip", "agent"})
 
 origin: ContextVar[Mapping[str, str]] = ContextVar("origin", default=MappingProxyType({}))
