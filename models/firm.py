@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 from sqlalchemy import JSON, CheckConstraint, String, Text, select
 from sqlalchemy.orm import Mapped, Session, mapped_column, validates
 
+from models.clients.naming import NameFormat
 from models.company_id import FIRST, LAST, CompanyIdPool
 from models.db import MUTE, TELLS, Base, Instant, Key
 from models.errors import N_, NotFound, ProvisionError
@@ -112,6 +113,8 @@ class Firm(Base):
     """Free numbers offered instead of a preferred one that could not be granted; the organiser chooses."""
     invitations_a_day: Mapped[int | None] = mapped_column(info=MUTE)
     """People whom it may name on one day, if an operator has allowed it others than the settings do."""
+    name_format: Mapped[NameFormat] = mapped_column(default=NameFormat.FAMILY_FIRST)
+    """In which order it files its clients."""
     created_at: Mapped[Instant]
 
     @classmethod

@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session, undefer
 
 from models.agreement import Agreement, SignedHow
 from models.audit import trail
+from models.clients.client import Client, ClientContact
 from models.db import Facts
 from models.decision import Decision
 from models.document import Document
@@ -22,7 +23,6 @@ from models.link import Link
 from models.logo import Logo, LogoPermission, LogoSource
 from models.mail.outbox import MailKind, Outgoing
 from models.onboarding import Onboarding, Party, Step, StepName, StepState
-from models.people.client import Client, ClientContact
 from models.people.manners import Language
 from models.people.person import Person, Role
 from models.queries.board import Case, DecisionLine, copied, decisions, lines

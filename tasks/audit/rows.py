@@ -160,6 +160,7 @@ UNHELD: dict[str, dict[str, str]] = {
     "subscriptions": {"firm_id": "finds the row"},
     "firms": {
         "search": "follows name and business",
+        "name_format": "how the firm files its clients; it changes that as it likes",
         "preferred_number": "held until it is decided, which is told",
         "offered_numbers": "offered until one is chosen, which is told",
     },

@@ -8,12 +8,13 @@ from sqlalchemy.orm import Session
 
 from models.agreement import Agreement
 from models.audit import Entry, evidence, record
+from models.clients.client import Client, ClientContact
+from models.clients.naming import filed_as
 from models.db import Facts, transaction
 from models.errors import N_, NotFound, ProvisionError
 from models.link import Link, Purpose
 from models.mail.outbox import MailKind, Outgoing
 from models.onboarding import Onboarding, Party, Standing, StepName
-from models.people.client import Client, ClientContact
 from models.people.mail_address import email_address
 from models.people.person import NoLongerInvited, Person, Role
 from models.reminders.reminder import Reminder
@@ -194,7 +195,9 @@ def add_clients(firm_id: int, by: str, people: list[Named], message: str = "") -
         case, at = Onboarding.of_firm(session, firm_id), now()
         case.require_agreement()
         added = _add(session, case, Role.CLIENT, by, people)
-        clients = [Client(firm_id=firm_id, name=person.name, created_at=at) for person in added]
+        form = case.firm.name_format
+        names = [filed_as(person.given_name, person.family_name, form) for person in added]
+        clients = [Client(firm_id=firm_id, name=name, created_at=at) for name in names]
         session.add_all(clients)
         session.flush()
         session.add_all(

@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 
 from models.agreement import Agreement
 from models.audit import evidence, record, record_each
+from models.clients.client import ClientContact
 from models.db import Facts, reading, transaction
 from models.decision import Decision, DecisionKind, drop_mails
 from models.errors import N_, NotFound, ProvisionError
@@ -17,7 +18,6 @@ from models.firm import Firm
 from models.link import Link, LinkUsed, Purpose
 from models.mail.outbox import MailKind, Outgoing
 from models.onboarding import Onboarding, Party, Standing, StepName
-from models.people.client import ClientContact
 from models.people.login import AccountElsewhere, Login, SignIn, hash_password, verify_password
 from models.people.mail_address import AddressInvalid, email_address
 from models.people.manners import AddressForm, Language

@@ -6,13 +6,13 @@ from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
 from models.audit import Entry, evidence, record
+from models.clients.client import Client, ClientContact
 from models.db import Facts, reading, transaction
 from models.decision import Decision, drop_mails
 from models.errors import N_, NotFound, ProvisionError
 from models.link import Link
 from models.mail.outbox import Outgoing
 from models.onboarding import Onboarding
-from models.people.client import Client, ClientContact
 from models.people.login import Login
 from models.people.person import Person, Role
 from models.reminders.cadence import Cadences, Level, Pause, WaitKind

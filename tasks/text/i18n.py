@@ -25,13 +25,13 @@ from babel.numbers import format_currency, format_percent
 from babel.support import NullTranslations, Translations
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
 
+from models.clients.client import ClientKind
 from models.decision import DecisionKind, Verdict
 from models.document import Doubt
 from models.errors import N_, ProvisionError
 from models.firm import LineOfBusiness
 from models.logo import public_logo
 from models.onboarding import Party, StepName, StepState
-from models.people.client import ClientKind
 from models.people.manners import AddressForm, Language
 from models.people.person import Role
 from models.reminders.cadence import Follow, Level, WaitKind

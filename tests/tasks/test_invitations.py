@@ -2,13 +2,13 @@ import pytest
 from sqlalchemy import select
 
 from models.audit import first_broken, trail
+from models.clients.client import Client, ClientContact
 from models.db import reading
 from models.decision import Decision
 from models.errors import ProvisionError
 from models.link import Purpose
 from models.mail.outbox import Outgoing
 from models.onboarding import AgreementFirst, StepName
-from models.people.client import Client, ClientContact
 from models.people.person import NoLongerInvited, Person, Role
 from models.reminders.reminder import Reminder
 from models.request import AddressTwice, Named
@@ -330,7 +330,7 @@ def test_who_was_withdrawn_can_be_named_again():
     assert len(outbox("invitation")) == 2
     with reading() as session:
         assert [one.message for one in session.scalars(select(ClientContact))] == ["Noch einmal"]
-        assert [one.name for one in session.scalars(select(Client))] == ["Max Neu"]
+        assert [one.name for one in session.scalars(select(Client))] == ["Neu, Max"]
 
 
 def test_an_operator_who_hears_that_somebody_has_left_answers_so_when_mail_comes_back():

@@ -1,0 +1,120 @@
+"""A client's account with the firm."""
+
+from contextlib import nullcontext
+
+import pytest
+from sqlalchemy import select
+from sqlalchemy.exc import IntegrityError
+
+from models.clients.client import Client, ClientContact, ClientKind, CustomerNumberTaken
+from models.clients.naming import ClientNameMissing
+from models.db import reading, transaction
+from models.errors import NotFound
+from models.people.person import Person
+from models.time.clock import now
+from tests import factories
+
+
+@pytest.fixture
+def firm_id():
+    return factories.firm_of(factories.opened())
+
+
+def account(session, firm_id, kind=ClientKind.INDIVIDUAL, name="Muster, Erika") -> Client:
+    return Client.open(session, firm_id, kind, now(), name=name, by_hand=False)
+
+
+def test_a_name_that_nobody_wrote_follows_the_contact_until_somebody_writes_one(firm_id):
+    with transaction() as session:
+        client = account(session, firm_id)
+        client.follow("Muster-Ott, Erika")
+        assert (client.name, client.is_named_by_hand) == ("Muster-Ott, Erika", False)
+        client.call("Muster-Ott, Erika", "Muster-Ott, Erika")  # As it stands in the form, saved again.
+        assert not client.is_named_by_hand
+        client.call("Familie Muster", "Muster-Ott, Erika")
+        client.follow("Ott, Erika")
+        assert (client.name, client.is_named_by_hand) == ("Familie Muster", True)
+        client.call("", "Ott, Erika")
+        assert (client.name, client.is_named_by_hand) == ("Ott, Erika", False)
+
+
+def test_a_company_is_called_by_its_own_name_and_not_by_a_contacts(firm_id):
+    with transaction() as session:
+        client = account(session, firm_id, ClientKind.COMPANY, "Müller GmbH")
+        client.company_name = "Müller & Söhne GmbH"
+        client.follow("Muster, Erika")
+        assert client.name == "Müller & Söhne GmbH"
+        client.company_name = ""
+        with pytest.raises(ClientNameMissing):
+            client.call("", "Muster, Erika")
+
+
+def test_a_customer_number_is_text_and_of_one_client_of_the_firm_only(firm_id):
+    other = factories.firm_of(factories.opened("test:2", organiser={"name": "Olga Ott", "email": "olga@ott.example"}))
+    with transaction() as session:
+        one, two, elsewhere = account(session, firm_id), account(session, firm_id), account(session, other)
+        one.give_number(session, " 00\u00a042 ")
+        one.give_number(session, "00 42")
+        elsewhere.give_number(session, "00 42")
+        for client in (one, two):
+            client.give_number(session, "")
+            assert client.number is None
+        one.give_number(session, "0042")
+        session.flush()
+        with pytest.raises(CustomerNumberTaken, match="“0042” is that of Muster, Erika"):
+            two.give_number(session, "0042")
+
+
+def test_of_two_who_give_one_number_at_once_the_database_lets_one_do_it(firm_id):
+    with transaction() as session:
+        one, two = account(session, firm_id).id, account(session, firm_id).id
+    for client_id, refused in ((one, nullcontext()), (two, pytest.raises(IntegrityError))):
+        with refused, transaction() as session:
+            session.get_one(Client, client_id).number = "7"
+
+
+def test_an_account_is_found_however_names_and_number_are_written(firm_id):
+    with transaction() as session:
+        client = account(session, firm_id, ClientKind.COMPANY, "Müller & Söhne GmbH")
+        client.company_name, client.number = "Mueller Söhne", "K-0042"
+        for words in ("mueller", "muller", "soehne", "k 0042"):
+            assert words in client.search
+
+
+def test_a_firm_reaches_its_own_accounts_only(firm_id):
+    other = factories.firm_of(factories.opened("test:2", organiser={"name": "Olga Ott", "email": "olga@ott.example"}))
+    with transaction() as session:
+        client_id = account(session, firm_id).id
+    with transaction() as session:
+        assert Client.get(session, firm_id, client_id).id == client_id
+        for firm, client in ((other, client_id), (firm_id, 999)):
+            with pytest.raises(NotFound):
+                Client.get(session, firm, client)
+
+
+def test_one_of_the_commercial_contacts_gets_the_invoices(firm_id):
+    with transaction() as session:
+        client_id = account(session, firm_id).id
+        people = session.scalars(select(Person.id).where(Person.firm_id == firm_id).limit(2)).all()
+    main = {"client_id": client_id, "is_commercial": True, "is_main_commercial": True}
+    for person_id, refused in zip(people, (nullcontext(), pytest.raises(IntegrityError)), strict=True):
+        with refused, transaction() as session:
+            session.add(ClientContact(person_id=person_id, **main))
+
+
+def test_who_is_neither_commercial_nor_operational_contact_is_an_employee():
+    for commercial in (False, True):
+        for operational in (False, True):
+            contact = ClientContact(is_commercial=commercial, is_operational=operational)
+            assert contact.is_employee == (not commercial and not operational)
+
+
+def test_the_organisers_short_way_files_clients_by_the_firms_format():
+    case_id = factories.with_client()
+    with reading() as session:
+        (client,) = session.scalars(select(Client)).all()
+        assert (client.name, client.is_named_by_hand, client.firm_id) == (
+            "Beispiel, Max",
+            False,
+            factories.firm_of(case_id),
+        )
