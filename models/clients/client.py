@@ -4,14 +4,15 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Self
 
-from sqlalchemy import ForeignKey, Index, String, Text, UniqueConstraint, select, text
+from sqlalchemy import ForeignKey, Index, String, Text, UniqueConstraint, func, select, text
 from sqlalchemy.orm import Mapped, Session, mapped_column, validates
 
 from models.clients.address import HOME, country_code, postcode, vat_id
-from models.clients.naming import NAME_MOST, ClientNameMissing, account_name
+from models.clients.naming import NAME_MOST, ClientNameMissing, NameFormat, account_name, filed_as
 from models.db import TELLS, Base, Instant, Key, tells_of
 from models.errors import N_, NotFound, ProvisionError
 from models.firm import CITY_MOST, STREET_MOST, WEBSITE_MOST, spellings, website_address
+from models.people.person import Person
 from models.text import fitting, one_line
 
 NUMBER_MOST = 40
@@ -149,6 +150,14 @@ class ClientContact(Base):
     """The personal words of the invitation, plain text."""
     invited_by: Mapped[str] = mapped_column(String(200), default="", info=TELLS)
     """Name of who invites, as the invitation says it."""
+
+    @classmethod
+    def rename(cls, session: Session, person: Person, name_format: NameFormat) -> None:
+        """Call the accounts so that are named after this person, who is called otherwise from now on."""
+        first = select(func.min(cls.id)).group_by(cls.client_id)
+        theirs = select(Client).join(cls).where(cls.person_id == person.id, cls.id.in_(first))
+        for client in session.scalars(theirs.where(Client.kind == ClientKind.INDIVIDUAL)):
+            client.follow(filed_as(person.given_name, person.family_name, name_format))
 
     @property
     def is_employee(self) -> bool:

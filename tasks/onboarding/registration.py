@@ -267,7 +267,7 @@ def name_contact(session: Session, case: Onboarding, organiser: Person, contact:
         welcome(session, case, person)
 
 
-def _registered(session: Session, case: Onboarding, person: Person, actor: str, called: str) -> None:
+def _registered(session: Session, case: Onboarding, person: Person, actor: str, called: str, **how: str) -> None:
     """What follows when somebody has an account now; *called* is the name by which they were invited."""
     at = now()
     Reminder.end(session, STEP_OF[person.role], at, person=person.id)
@@ -275,8 +275,9 @@ def _registered(session: Session, case: Onboarding, person: Person, actor: str, 
     if person.role is Role.ORGANISER:  # At once, so that the page they see next is right.
         case.finish(StepName.ORGANISER, at)
         Reminder.begin_tasks(session, case, person, at)
-    facts: Facts = {"person": person.id, "role": person.role, "rows": evidence(person)}
+    facts: Facts = {"person": person.id, "role": person.role, "rows": evidence(person), **how}
     if person.name != called:
+        ClientContact.rename(session, person, case.firm.name_format)
         facts |= {"before": called, "after": person.name}
     record(session, case.id, at, "person.registered", actor, **facts)
     if person.role is Role.CLIENT:
@@ -352,7 +353,7 @@ def registered_elsewhere(email: str, external_id: str, given_name: str, family_n
             person.call_as_kept(given_name, family_name)
             if account.password_hash is not None:
                 use_up_links(session, [person], at)
-            _registered(session, case, person, f"account:{external_id}", called)
+            _registered(session, case, person, account.email, called, how="identity_provider")
             moved.append(case.id)
         return moved
 

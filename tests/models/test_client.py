@@ -7,9 +7,10 @@ from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 
 from models.clients.client import Client, ClientContact, ClientKind, CustomerNumberTaken
-from models.clients.naming import ClientNameMissing
+from models.clients.naming import ClientNameMissing, NameFormat
 from models.db import reading, transaction
 from models.errors import NotFound
+from models.link import Purpose
 from models.people.person import Person
 from models.time.clock import now
 from tests import factories
@@ -118,3 +119,24 @@ def test_the_organisers_short_way_files_clients_by_the_firms_format():
             False,
             factories.firm_of(case_id),
         )
+
+
+def test_an_account_is_called_as_its_first_contact_from_the_moment_they_say_their_name():
+    factories.with_client()
+    factories.registered("max@beispiel.example", Purpose.ACTIVATE, given_name="Maximilian", family_name="von Beispiel")
+
+    with reading() as session:
+        assert session.scalars(select(Client.name)).all() == ["von Beispiel, Maximilian"]
+
+
+def test_an_account_is_not_called_by_a_later_contact(firm_id):
+    with transaction() as session:
+        client = account(session, firm_id)
+        people = session.scalars(select(Person).where(Person.firm_id == firm_id).order_by(Person.id).limit(2)).all()
+        for person, name in zip(people, ("Erste", "Zweite"), strict=True):
+            session.add(ClientContact(client_id=client.id, person_id=person.id))
+            session.flush()
+            person.given_name, person.family_name = "", name
+        for person in people:
+            ClientContact.rename(session, person, NameFormat.FAMILY_FIRST)
+        assert client.name == "Erste"
