@@ -453,6 +453,11 @@ def _digest(fields: Fields) -> str:
     return sha256(json.dumps(texts, sort_keys=True).encode()).hexdigest()[:32]
 
 
+def row_number(text: str) -> int | None:
+    """The number of a row as forms and addresses give it; None for what can be none."""
+    return int(text) if text.isascii() and text.isdecimal() and len(text) < 10 else None
+
+
 def _text(value: object) -> str:
     return value.replace("\0", "").replace("\r\n", "\n") if isinstance(value, str) else ""
 

@@ -7,7 +7,18 @@ from datetime import datetime
 from enum import StrEnum
 from typing import NamedTuple, Self
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, String, UniqueConstraint, func, select, text
+from sqlalchemy import (
+    CheckConstraint,
+    ColumnElement,
+    ForeignKey,
+    Index,
+    Select,
+    String,
+    UniqueConstraint,
+    func,
+    select,
+    text,
+)
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from models.db import TELLS, Base, Instant, Key
@@ -81,6 +92,15 @@ class Person(Base):
             sqlite_where=text("role = 'organiser'"),
             postgresql_where=text("role = 'organiser'"),
         ),
+        # A firm may have a hundred thousand clients: they are counted, paged and looked for by these.
+        *(
+            Index(f"ix_persons_{name}", "firm_id", "role", "id", sqlite_where=text(which), postgresql_where=text(which))
+            for name, which in (
+                ("there", "withdrawn_at IS NULL"),
+                ("uninvited", "withdrawn_at IS NULL AND invited_at IS NULL"),
+                ("active", "withdrawn_at IS NULL AND registered_at IS NOT NULL"),
+            )
+        ),
     )
 
     id: Mapped[Key]
@@ -115,8 +135,21 @@ class Person(Base):
     @classmethod
     def of(cls, session: Session, firm_id: int, role: Role) -> list[Self]:
         """The firm's people in this role, in the order in which they were added."""
+        return list(session.scalars(cls.there(firm_id, role)))
+
+    @classmethod
+    def there(cls, firm_id: int, role: Role) -> Select[tuple[Self]]:
+        """The same as a statement, for roles in which there may be very many."""
         people = select(cls).where(cls.firm_id == firm_id, cls.role == role, cls.withdrawn_at.is_(None))
-        return list(session.scalars(people.order_by(cls.id)))
+        return people.order_by(cls.id)
+
+    @classmethod
+    def count(cls, session: Session, firm_id: int, role: Role, *which: ColumnElement[bool]) -> int:
+        """How many the firm has in this role, of those *which*."""
+        people = select(func.count()).where(
+            cls.firm_id == firm_id, cls.role == role, cls.withdrawn_at.is_(None), *which
+        )
+        return session.scalars(people).one()
 
     @classmethod
     def behind(cls, session: Session, account_id: int) -> list[Self]:

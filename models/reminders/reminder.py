@@ -1,6 +1,6 @@
 """One row for each person who is waited for: when they are reminded next, and how often they were."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from datetime import datetime, timedelta
 
 from sqlalchemy import (
@@ -121,10 +121,11 @@ class Reminder(Base):
             row.over(now)
 
     @classmethod
-    def silent(cls, session: Session, case_id: int) -> set[int]:
-        """The people of a case who have not answered the last reminder either."""
+    def silent(cls, session: Session, case_id: int, person_ids: Collection[int]) -> set[int]:
+        """Who of these people of a case has not answered the last reminder either."""
         last = cls.followed_at.is_not(None) | (cls.sent > 0) & cls.due_at.is_(None)
-        conditions = cls.onboarding_id == case_id, cls.person_id.is_not(None), cls.ended_at.is_(None)
+        theirs = cls.person_id.in_(person_ids)
+        conditions = cls.onboarding_id == case_id, theirs, cls.ended_at.is_(None)
         return set(session.scalars(select(cls.person_id).where(*conditions, last)))
 
     def over(self, now: datetime) -> None:

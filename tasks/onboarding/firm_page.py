@@ -3,12 +3,14 @@
 from dataclasses import dataclass
 from datetime import timedelta
 
+from sqlalchemy import and_, false, or_, select
 from sqlalchemy.orm import Session
 
 from models.agreement import Agreement, AgreementSent
 from models.audit import evidence, of, record
+from models.clients.client import Client, ClientContact
 from models.db import Facts, reading, transaction
-from models.firm import Firm
+from models.firm import Firm, spellings
 from models.link import Link, Purpose
 from models.logo import Logo, LogoPermission
 from models.mail.outbox import MailKind, Outgoing
@@ -17,6 +19,7 @@ from models.people.person import Person, Role, account_name
 from models.reminders.reminder import Reminder
 from models.settings import settings
 from models.subscription import Subscription
+from models.text import one_line
 from models.time.clock import now
 from models.time.land import Land
 from tasks.mail import letters
@@ -25,6 +28,7 @@ from tasks.mail.letters import ChangedDetail
 from tasks.people.sessions import replan
 
 DAY = timedelta(days=1)
+CLIENTS_SHOWN = 100
 
 
 @dataclass(frozen=True)
@@ -39,7 +43,8 @@ class FirmOverview:
     organiser: Person | None
     contact: Person | None
     caseworkers: list[Person]
-    clients: list[Person]
+    clients: int
+    clients_active: int
     agreement: Agreement | None
     logo: Logo | None
     logo_before: Logo | None
@@ -49,13 +54,58 @@ class FirmOverview:
     finished: bool
     stopped: bool
     silent: set[int]
-    """Of the caseworkers and clients those who have not answered the last reminder either."""
+    """Of the caseworkers those who have not answered the last reminder either."""
+
+
+@dataclass(frozen=True)
+class ClientList:
+    """Some of a firm's clients, in the order in which they were named."""
+
+    people: list[Person]
+    silent: set[int]
+    """Who of them has not answered the last reminder either."""
+    search: str
+    first: bool
+    after: int | None
+    """Behind whom the next ones stand; None: these are the last."""
+
+
+def clients(firm_id: int, search: str = "", after: int = 0) -> ClientList:
+    """The firm's clients behind the person *after*, CLIENTS_SHOWN at a time.
+
+    *search* is looked for in the name and number of their accounts, however it is spelled, and as the beginning of
+    their address.
+    """
+    people = Person.there(firm_id, Role.CLIENT).where(Person.id > after).limit(CLIENTS_SHOWN + 1)
+    words = one_line(search)
+    if words:
+        named = [
+            and_(*(Client.search.contains(word, autoescape=True) for word in spelling.split()))
+            for spelling in spellings(words)
+            if spelling
+        ]
+        theirs = select(ClientContact.person_id).join(Client).where(Client.firm_id == firm_id, or_(false(), *named))
+        begins = Person.email.istartswith(words, autoescape=True)
+        people = people.where(or_(Person.id.in_(theirs), begins))
+    with reading() as session:
+        found = list(session.scalars(people))
+        shown, more = found[:CLIENTS_SHOWN], len(found) > CLIENTS_SHOWN
+        silent = Reminder.silent(session, Onboarding.of_firm(session, firm_id).id, [person.id for person in shown])
+    return ClientList(shown, silent, words, not after, shown[-1].id if more else None)
+
+
+def person_of(firm_id: int, person_id: int) -> Person | None:
+    """One of the firm's people; None for those of others, and for who is there no more."""
+    with reading() as session:
+        person = session.get(Person, person_id)
+    is_theirs = person is not None and person.firm_id == firm_id and person.withdrawn_at is None
+    return person if is_theirs else None
 
 
 def overview(firm_id: int) -> FirmOverview:
     with reading() as session:
         case = Onboarding.of_firm(session, firm_id)
-        people = {role: Person.of(session, firm_id, role) for role in Role}
+        people = {role: Person.of(session, firm_id, role) for role in Role if role is not Role.CLIENT}
         return FirmOverview(
             case_id=case.id,
             firm=case.firm,
@@ -65,7 +115,8 @@ def overview(firm_id: int) -> FirmOverview:
             organiser=next(iter(people[Role.ORGANISER]), None),
             contact=next(iter(people[Role.CONTACT]), None),
             caseworkers=people[Role.CASEWORKER],
-            clients=people[Role.CLIENT],
+            clients=Person.count(session, firm_id, Role.CLIENT),
+            clients_active=Person.count(session, firm_id, Role.CLIENT, Person.registered_at.is_not(None)),
             agreement=Agreement.latest(session, case.id),
             logo=Logo.of(session, firm_id),
             logo_before=Logo.before(session, firm_id),
@@ -73,7 +124,7 @@ def overview(firm_id: int) -> FirmOverview:
             agreement_done=case.agreement_done,
             finished=case.finished_at is not None,
             stopped=case.stopped_at is not None,
-            silent=Reminder.silent(session, case.id),
+            silent=Reminder.silent(session, case.id, [person.id for person in people[Role.CASEWORKER]]),
         )
 
 

@@ -118,11 +118,11 @@ def invite_caseworkers(case_id: int) -> Standing:
         case, at = Onboarding.get(session, case_id), now()
         if not case.may_begin(StepName.CASEWORKERS):
             return case.standing(StepName.CASEWORKERS)
-        people = Person.of(session, case.firm_id, Role.CASEWORKER)
-        _invite_new(session, case, people)
-        _wait_for(session, case, StepName.CASEWORKERS, Party.CASEWORKER, people)
-        registered = all(person.registered_at is not None for person in people)
-        if registered and (people or case.no_caseworkers_at is not None):
+        _invite_new(session, case, Role.CASEWORKER)
+        named = Person.count(session, case.firm_id, Role.CASEWORKER)
+        active = Person.count(session, case.firm_id, Role.CASEWORKER, Person.registered_at.is_not(None))
+        _wait_for(session, case, StepName.CASEWORKERS, Party.CASEWORKER if named else Party.ORGANISER)
+        if active == named and (named or case.no_caseworkers_at is not None):
             case.finish(StepName.CASEWORKERS, at)
             Reminder.end(session, StepName.CASEWORKERS, at, case=case.id)
         return case.standing(StepName.CASEWORKERS)
@@ -138,10 +138,13 @@ def invite_clients(case_id: int) -> Standing:
         case, at = Onboarding.get(session, case_id), now()
         if not case.may_begin(StepName.CLIENTS):
             return case.standing(StepName.CLIENTS)
-        people = Person.of(session, case.firm_id, Role.CLIENT)
-        _invite_new(session, case, people)
-        _wait_for(session, case, StepName.CLIENTS, Party.CLIENT, people)
-        if any(person.registered_at is not None for person in people):
+        _invite_new(session, case, Role.CLIENT)
+        clients = Person.there(case.firm_id, Role.CLIENT).limit(1)
+        first, first_active = (
+            session.scalars(which).first() for which in (clients, clients.where(Person.registered_at.is_not(None)))
+        )
+        _wait_for(session, case, StepName.CLIENTS, Party.CLIENT if first else Party.ORGANISER)
+        if first_active is not None:
             case.finish(StepName.CLIENTS, at)
             organiser = Person.one(session, case.firm_id, Role.ORGANISER)
             if organiser is not None:
@@ -149,21 +152,23 @@ def invite_clients(case_id: int) -> Standing:
         return case.standing(StepName.CLIENTS)
 
 
-def _invite_new(session: Session, case: Onboarding, people: list[Person]) -> None:
-    new = [Turn(case, person) for person in people if person.invited_at is None]
-    for start in range(0, len(new), INVITATIONS_AT_ONCE):
-        invite(session, new[start : start + INVITATIONS_AT_ONCE])
+def _invite_new(session: Session, case: Onboarding, role: Role) -> None:
+    new = Person.there(case.firm_id, role).where(Person.invited_at.is_(None)).limit(INVITATIONS_AT_ONCE)
+    last = 0
+    while people := session.scalars(new.where(Person.id > last)).all():
+        last = people[-1].id
+        invite(session, [Turn(case, person) for person in people])
 
 
-def _wait_for(session: Session, case: Onboarding, step: StepName, party: Party, people: list[Person]) -> None:
+def _wait_for(session: Session, case: Onboarding, step: StepName, party: Party) -> None:
     """Wait for the people named, or for the organiser to name somebody."""
     at = now()
     organiser = Person.one(session, case.firm_id, Role.ORGANISER)
-    if case.wait(step, party if people else Party.ORGANISER, at) and organiser is not None:
-        if people:
-            Reminder.end(session, step, at, person=organiser.id)
-        else:
+    if case.wait(step, party, at) and organiser is not None:
+        if party is Party.ORGANISER:
             Reminder.begin(session, case, organiser, step, at)
+        else:
+            Reminder.end(session, step, at, person=organiser.id)
 
 
 def add_caseworkers(firm_id: int, by: str, people: list[Named]) -> int:

@@ -113,7 +113,7 @@ def invite(session: Session, turns: Sequence[Turn], by: str = "provision") -> No
             account = elsewhere.get(person.email)
             if account is not None and person.registered_at is None:
                 person.join(account, at)
-                _registered(session, case, person, f"account:{account.external_id}", person.name)
+                _registered(session, case, person, person.email, person.name, how="identity_provider")
 
 
 def _invitations(

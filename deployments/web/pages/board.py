@@ -9,7 +9,7 @@ from sqlalchemy import select
 from starlette.responses import Response
 
 from deployments.web import labels
-from deployments.web.visit import Submission, Submitting, Visit, Visiting, member
+from deployments.web.visit import Submission, Submitting, Visit, Visiting, member, row_number
 from models.company_id import NumberInvalid
 from models.db import reading
 from models.decision import Decision, DecisionKind, Verdict
@@ -85,7 +85,7 @@ def show_board(visit: Visiting) -> Response:
         listing = board.board(
             session,
             **{**looked_for, "overdue": bool(looked_for["overdue"])},  # type: ignore[arg-type]
-            page=int(page) if page.isdecimal() and len(page) < 9 else 1,
+            page=row_number(page) or 1,
             labels={line: visit.reader.label(line) for line in LineOfBusiness},
         )
         decisions = board.open_decisions(session)
@@ -137,7 +137,7 @@ def show_countersigning(visit: Visiting) -> Response:
 def countersign(visit: Submitting) -> Response:
     """Sign what is ticked, each in a transaction of its own, so that one refusal holds up no other."""
     by = visit.require_operator().email
-    ticked = {int(text) for text in visit.texts("decision") if text.isdecimal() and len(text) < 10}
+    ticked = set(filter(None, map(row_number, visit.texts("decision"))))
     done, refused = [], []
     for decision_id, firm in sorted(_asked(ticked).items()):
         try:

@@ -9,7 +9,7 @@ from fastapi import APIRouter, Depends
 from starlette.responses import Response
 
 from deployments.web.security import HEADERS, RESEND, limit, limit_uploads
-from deployments.web.visit import Fields, Submission, Submitting, Visit, Visiting
+from deployments.web.visit import Fields, Submission, Submitting, Visit, Visiting, row_number
 from models.company_id import NumberNotChosen, company_number
 from models.db import reading
 from models.errors import N_, NotFound, ProvisionError
@@ -96,7 +96,7 @@ def resend(visit: Submitting, firm_id: int) -> Response:
     try:
         case = invitations.resend(person.id, by)
     except (SentJustNow, RegisteredAlready) as refusal:
-        return visit.again(f"firm/{page or 'progress'}.html", {"": refusal}, **_shown(visit, firm_id) | {"tab": page})
+        return visit.again(f"firm/{page or 'progress'}.html", {"": refusal}, **_shown(visit, firm_id, page))
     return visit.go(f"/firm/{firm_id}/{page}?said=resent" if page else f"/firm/{firm_id}?said=resent", case=case)
 
 
@@ -125,17 +125,15 @@ def _change_access(visit: Submission, firm_id: int, change: Callable[[int, str],
     try:
         case = change(person.id, by)
     except (Needed, NotActive) as refusal:
-        return visit.again(f"firm/{page or 'progress'}.html", {"": refusal}, **_shown(visit, firm_id) | {"tab": page})
+        return visit.again(f"firm/{page or 'progress'}.html", {"": refusal}, **_shown(visit, firm_id, page))
     word = word if person.registered_at else "withdrawn"
     return visit.go(f"/firm/{firm_id}/{page}?said={word}", case=case)
 
 
 def _named_in(visit: Submission, firm_id: int) -> Person:
     """Which of the firm's people the form is about; raises NotFound."""
-    overview = firm_page.overview(firm_id)
-    people = [*([overview.organiser] if overview.organiser else []), *overview.caseworkers, *overview.clients]
-    person = next((person for person in people if str(person.id) == visit.text("person")), None)
-    if person is None:
+    person = firm_page.person_of(firm_id, row_number(visit.text("person")) or 0)
+    if person is None or person.role not in {Role.ORGANISER, *PAGE_OF}:
         raise NotFound(visit.reader.gettext("The person"))
     return person
 
@@ -463,12 +461,19 @@ def _rights(visit: Visit, firm_id: int) -> dict[str, Any]:
     return {"acts": Role.ORGANISER in roles, "reaches": bool(roles - {Role.CLIENT}), "tabs": tabs, "tab": tab}
 
 
-def _shown(visit: Visit, firm_id: int) -> dict[str, Any]:
+def _shown(visit: Visit, firm_id: int, page: str | None = None) -> dict[str, Any]:
+    """What a page of the firm shows; *page* is another than that of the address."""
     overview = firm_page.overview(firm_id)
     about: dict[str, Any] = {"lands": list(Land), "rows": ROWS, "missing": _missing(visit, overview.firm)}
     about["lines"] = visit.options(LineOfBusiness)
     about["correctable"] = corrections.may_correct(overview.agreement)
-    shown = {"overview": overview, "firm": overview.firm, **about, **_rights(visit, firm_id)}
+    rights = _rights(visit, firm_id)
+    rights["tab"] = rights["tab"] if page is None else page
+    if rights["tab"] == "clients":
+        asked = visit.request.query_params
+        behind = row_number(asked.get("after", "")) or 0
+        about["clients"] = firm_page.clients(firm_id, asked.get("search", "")[:200], behind)
+    shown = {"overview": overview, "firm": overview.firm, **about, **rights}
     return shown | {"acts": shown["acts"] and not overview.stopped}
 
 

@@ -8,7 +8,7 @@ from starlette.responses import Response
 
 from deployments.web import labels
 from deployments.web.security import set_cookie
-from deployments.web.visit import YEAR, Submitting, Visit, Visiting
+from deployments.web.visit import YEAR, Submitting, Visit, Visiting, row_number
 from models.audit import HOUSE, newest
 from models.db import reading
 from models.errors import N_, ProvisionError
@@ -85,7 +85,7 @@ def invite(visit: Submitting) -> Response:
 def rename(visit: Submitting) -> Response:
     """What an operator is called; a manager may say it for others."""
     me = visit.require_operator()
-    whose = _number(visit.text("called")) or me.account_id
+    whose = row_number(visit.text("called")) or me.account_id
     if whose != me.account_id and not me.is_manager:
         raise ManagersOnly
     try:
@@ -133,7 +133,7 @@ def deactivate(visit: Submitting, account_id: int) -> Response:
 def set_absence(visit: Submitting) -> Response:
     """One's own absence; managers may set that of others."""
     me = visit.require_operator()
-    whose, deputy = _number(visit.text("whose")) or me.account_id, _number(visit.text("deputy"))
+    whose, deputy = row_number(visit.text("whose")) or me.account_id, row_number(visit.text("deputy"))
     if whose != me.account_id and not me.is_manager:
         raise ManagersOnly
     back = visit.text("act") == "back"
@@ -174,10 +174,6 @@ def _shown(visit: Visit) -> dict[str, Any]:
         "actors": {**labels.ACTORS, **ACTORS},
         "said": SAID.get(visit.request.query_params.get("said", ""), ""),
     }
-
-
-def _number(text: str) -> int | None:
-    return int(text) if text.isascii() and text.isdecimal() and len(text) < 10 else None
 
 
 def _day(text: str) -> date | None:

@@ -15,6 +15,11 @@ branch_labels = None
 depends_on = None
 
 TEXTS = {"company_name": 200, "street": 200, "postcode": 10, "city": 100, "website": 300, "vat_id": 20}
+MANY = {
+    "there": "withdrawn_at IS NULL",
+    "uninvited": "withdrawn_at IS NULL AND invited_at IS NULL",
+    "active": "withdrawn_at IS NULL AND registered_at IS NOT NULL",
+}
 SWITCHES = ("email_sync", "is_commercial", "is_main_commercial", "is_operational")
 UMLAUTS = str.maketrans({"ä": "ae", "ö": "oe", "ü": "ue", "œ": "oe", "æ": "ae"})
 APOSTROPHES = str.maketrans(dict.fromkeys("'’‘ʼ`´"))
@@ -43,6 +48,9 @@ def upgrade() -> None:
             batch_op.add_column(sa.Column(name, sa.Boolean(), nullable=False, server_default=sa.false()))
     one_main = {"sqlite_where": sa.text("is_main_commercial"), "postgresql_where": sa.text("is_main_commercial")}
     op.create_index("uq_client_contacts_one_main", "client_contacts", ["client_id"], unique=True, **one_main)
+    for name, which in MANY.items():
+        where = {"sqlite_where": sa.text(which), "postgresql_where": sa.text(which)}
+        op.create_index(f"ix_persons_{name}", "persons", ["firm_id", "role", "id"], **where)
     _file()
     for table, names in {
         "firms": ["name_format"],
@@ -78,6 +86,8 @@ def _words(text: str) -> str:
 
 
 def downgrade() -> None:
+    for name in MANY:
+        op.drop_index(f"ix_persons_{name}", "persons")
     op.drop_index("uq_client_contacts_one_main", "client_contacts")
     with op.batch_alter_table("client_contacts") as batch_op:
         for name in ("notify", *SWITCHES):
