@@ -1,6 +1,6 @@
 """The whole product on one machine: one command starts it, one Ctrl-C ends it.
 
-database and Prefect server, side by side     then catalogue, mail catcher, worker and web pages
+database and Prefect server, side by side     then mail catcher, worker and web pages
 each process writes its own log in ``<data>/logs``; if one dies, all end, and so they do if this one dies
 
 Prefect asks for a password, made once and kept in ``<data>``, and answers no foreign page: whoever may use it may
@@ -249,11 +249,9 @@ class _Starter:
         migration = self._spawn("database", "deployments", "migrate")
         self._finish(migration)
         mail = self._keep("mail", "deployments.catcher") if self._catches_mail() else None
-        worker = self._keep("worker", "deployments.worker")
+        worker = self._keep("worker", "deployments.worker", "--register")
         web = self._keep("web", "deployments.web", "--port", web_port)
-        catalogue = self._spawn("catalogue", "deployments.catalogue")
         with httpx.Client(timeout=5) as http:  # To make one reads all certificates that there are.
-            self._finish(catalogue)  # It waits for Prefect, and ends with whatever dies meanwhile.
             self._until(prefect, lambda: _answers(http, f"{self.made.prefect}/api/health"))
             self._until(worker, lambda: _has_worker(http, f"{self.made.prefect}/api", self.made.sign_in))
             self._until(web, lambda: _answers(http, f"{self.made.web}/"))

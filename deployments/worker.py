@@ -4,6 +4,7 @@ Prefect's own workers start a process per run, which takes seconds; here a run b
 asked for. Any number of these may serve one pool, on any number of machines: Prefect gives each run to one of them.
 
     python -m deployments.worker
+    python -m deployments.worker --register     registers the catalogue first
 
 Each of them compares the deployments with the catalogue every minute and puts back what somebody deleted, paused or
 changed: no schedule of Prefect's could do that, since it would be gone as well.
@@ -20,6 +21,7 @@ import os
 import signal
 import socket
 import ssl
+import sys
 import threading
 import time
 from collections.abc import Callable, Coroutine
@@ -50,7 +52,7 @@ from prefect.settings import PREFECT_CLIENT_MAX_RETRIES, temporary_settings
 from prefect.states import Cancelled, Crashed, Pending
 from prefect.utilities.engine import propose_state_sync
 
-from deployments import logs
+from deployments import catalogue, logs
 from deployments.catalogue import CATALOGUE, POOL, QUEUE, URGENT, Deployment, load_flow, put_back
 from models.settings import keep_private, settings
 
@@ -308,6 +310,8 @@ def main() -> None:
     share_certificates()
     for deployment in CATALOGUE:
         load_flow(deployment.entrypoint)  # Not at the first run.
+    if "--register" in sys.argv:
+        catalogue.main()
     logs.set_up()  # Prefect has put up the handlers.
     log.setLevel(logging.INFO)
     worker = Worker(at_once=settings().runs_at_once)

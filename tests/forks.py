@@ -20,8 +20,12 @@ from contextlib import suppress
 from pathlib import Path
 from threading import Lock
 
+from tasks.untrusted import confinement
+
 LAZY = ("tasks.logos.drawing",)
 """Modules that those of logos load for drawings only."""
+cpu_seconds = confinement.CPU_SECONDS
+"""What each process may take: less where a test asks what happens then, since it takes all of it."""
 _servers: dict[str, tuple[socket.socket, subprocess.Popen[bytes]]] = {}
 _one_asks = Lock()
 
@@ -36,7 +40,7 @@ class Forked:
         self.stdin = os.fdopen(writing, "wb", buffering=0)
         self._status, theirs = socket.socketpair()
         with theirs, _one_asks:
-            request = json.dumps({"cwd": str(cwd), "env": env}).encode()
+            request = json.dumps({"cwd": str(cwd), "env": env, "cpu_seconds": cpu_seconds}).encode()
             given = [reading, stdout.fileno(), stderr.fileno(), theirs.fileno()]
             socket.send_fds(_server(command[2]), [request], given)
         os.close(reading)
@@ -132,6 +136,7 @@ def _become(module: str, request: dict, given: list[int], status: socket.socket)
     os.chdir(request["cwd"])
     os.environ.clear()
     os.environ.update(request["env"])
+    confinement.CPU_SECONDS = request["cpu_seconds"]
     del sys.modules[module]
     code = 0
     try:

@@ -158,7 +158,7 @@ def _finish(
 
 def _packed(picture: Image.Image) -> bytes:
     packed = BytesIO()
-    picture.save(packed, "PNG", optimize=True)
+    picture.save(packed, "PNG")
     return packed.getvalue()
 
 

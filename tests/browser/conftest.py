@@ -329,8 +329,9 @@ def until(page: Page, what: str, ask: Callable[[], T | None], seconds: float = 1
     pytest.fail(f"Waited {seconds:.0f} seconds for {what}.")
 
 
-ASKED = "window.axe && axe.run({resultTypes: ['violations']})"
-LOADED_AND_ASKED = f"{AXE_SCRIPT};\naxe.run({{resultTypes: ['violations']}})"
+ASKED = "axe.run({resultTypes: ['violations']}).then(({violations}) => ({violations}))"
+ASKED_AGAIN = f"window.axe && {ASKED}"
+LOADED_AND_ASKED = f"{AXE_SCRIPT};\n{ASKED}"
 # Two frames later: what is as wide as before the change would be measured too early.
 TOO_WIDE = """() => new Promise(drawn => requestAnimationFrame(() => requestAnimationFrame(drawn)))
     .then(() => document.documentElement.scrollWidth - document.documentElement.clientWidth)"""
@@ -344,7 +345,7 @@ def sound(page: Page) -> None:
         page.set_viewport_size(viewport)
         wide = page.evaluate(TOO_WIDE)
         assert wide <= 0, f"{page.url} is {wide} px too wide at {viewport['width']} px"
-        found = AxeResults(page.evaluate(ASKED) or page.evaluate(LOADED_AND_ASKED))
+        found = AxeResults(page.evaluate(ASKED_AGAIN) or page.evaluate(LOADED_AND_ASKED))
         assert found.violations_count == 0, f"{page.url} {scheme}: {found.generate_report()}"
     page.set_viewport_size(size)
 

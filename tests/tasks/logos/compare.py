@@ -1,6 +1,7 @@
 """How much two pictures differ, and the renderer with which ours is compared."""
 
 from dataclasses import dataclass
+from functools import cache
 from io import BytesIO
 
 import resvg_py
@@ -17,6 +18,7 @@ class Difference:
     """Share of the pixels that differ by more than a quarter, 0 to 1."""
 
 
+@cache
 def resvg(markup: str, width: int) -> Image.Image:
     drawn = resvg_py.svg_to_bytes(svg_string=markup, width=width, dpi=96)
     return Image.open(BytesIO(drawn)).convert("RGBA")

@@ -11,6 +11,7 @@ from PIL import Image
 
 from tasks.logos.shape import LogoRefused, shape
 from tasks.untrusted.confinement import MEMORY
+from tests import forks
 from tests.memory import peak_memory
 from tests.soon import within
 from tests.tasks.logos.attacks import ENDING, HARMLESS, REFUSED, SEEN_EVERYWHERE
@@ -29,8 +30,15 @@ def peak():
         yield peak
 
 
+@pytest.fixture
+def impatient(request, monkeypatch):
+    """Its process gets a quarter of the time, so that what takes all of it does not take long; the others do not."""
+    if request.node.callspec.params["name"] != "a hundred thousand declarations for everything":
+        monkeypatch.setattr(forks, "cpu_seconds", 2)
+
+
 @pytest.mark.parametrize("name", REFUSED)
-def test_it_is_refused_in_time(name):
+def test_it_is_refused_in_time(name, impatient):
     attack = REFUSED[name]
     content = attack.content()
 
@@ -63,7 +71,7 @@ def test_what_is_made_of_it_for_another_ground_is_a_picture_as_well(name):
 
 
 @pytest.mark.parametrize("name", ENDING)
-def test_it_comes_to_an_end(name):
+def test_it_comes_to_an_end(name, impatient):
     content = ENDING[name]()
 
     with within(20), suppress(LogoRefused):

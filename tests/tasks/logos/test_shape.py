@@ -212,25 +212,26 @@ def test_before_a_colour_that_we_do_not_read_the_one_before_it_counts(value):
     assert picture.getpixel((picture.width // 2, picture.height // 2)) == (0xE2, 0x64, 0x1D, 255)
 
 
-@pytest.mark.parametrize(
-    "value",
-    [
-        "rgb(from red r g b)",
-        "hsl(from red h s l)",
-        "rgb(1 2)",
-        "lab(50% 0 0) url(#none)",
-        "url(#none) lab(50% 0 0)",
-        "url(#none) rgba(90, 90, 90, 1)",
-        "rgb(1" + " " * 5000 + ")",
-        "rgba(x, y, z, 1)",
-        "var(--a)",
-        "var(--a, var(--b))",
-        "",
-    ],
-)
-def test_a_colour_that_cannot_be_read_is_no_reason_to_refuse_a_drawing(value):
-    for told in (f'fill="{value}"', f'style="fill:{value}"'):
-        assert shape(drawing(f'<circle cx="60" cy="60" r="45" {told}/>')).report.vector
+UNREADABLE = [
+    "rgb(from red r g b)",
+    "hsl(from red h s l)",
+    "rgb(1 2)",
+    "lab(50% 0 0) url(#none)",
+    "url(#none) lab(50% 0 0)",
+    "url(#none) rgba(90, 90, 90, 1)",
+    "rgb(1" + " " * 5000 + ")",
+    "rgba(x, y, z, 1)",
+    "var(--a)",
+    "var(--a, var(--b))",
+    "",
+]
+
+
+@pytest.mark.parametrize("told", ['fill="{}"', 'style="fill:{}"'])
+def test_colours_that_cannot_be_read_are_no_reason_to_refuse_a_drawing(told):
+    parts = (f'<circle cx="60" cy="60" r="45" {told.format(value)}/>' for value in UNREADABLE)
+
+    assert shape(drawing("".join(parts))).report.vector
 
 
 def test_variables_that_stand_for_themselves_or_for_ever_more_end():
