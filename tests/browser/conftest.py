@@ -224,7 +224,7 @@ def live(tmp_path_factory: pytest.TempPathFactory):
 def chromium():
     """The browser. While Playwright is open, no event loop of another test can run in this thread."""
     with sync_playwright() as playwright:
-        found = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=SWITCHES)
+        found = playwright.chromium.launch(executable_path=shutil.which("chromium-headless-shell"), args=SWITCHES)
         yield found
         found.close()
 
