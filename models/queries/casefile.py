@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-from sqlalchemy import select
+from sqlalchemy import case, func, or_, select
 from sqlalchemy.orm import Session, undefer
 
 from models.agreement import Agreement, SignedHow
 from models.audit import trail
-from models.clients.client import Client, ClientContact
+from models.clients.client import Client, ClientContact, ClientKind
 from models.db import Facts
 from models.decision import Decision
 from models.document import Document
@@ -29,6 +29,8 @@ from models.queries.board import Case, DecisionLine, copied, decisions, lines
 from models.subscription import Interval, NoticeUnit, Plan, Subscription
 from models.time.clock import now
 from models.time.land import Land
+
+CLIENTS_SHOWN = 200
 
 
 class MailState(StrEnum):
@@ -57,7 +59,7 @@ class PersonLine:
     name: str
     email: str
     client: str | None
-    """The client account whose contact this is."""
+    """The client account whose contact this is, where it is not called as they are."""
     language: Language
     invited_at: datetime | None
     registered_at: datetime | None
@@ -179,6 +181,9 @@ class CaseDetail:
     stopped_at: datetime | None
     steps: list[StepLine]
     people: list[PersonLine]
+    """Of the clients, CLIENTS_SHOWN at most, the newest."""
+    clients: int
+    """How many there are, withdrawn ones too."""
     subscription: SubscriptionLine | None
     logo: LogoLine | None
     logo_permission: PermissionLine | None
@@ -220,6 +225,9 @@ def case_detail(session: Session, case_id: int) -> CaseDetail:
         stopped_at=onboarding.stopped_at,
         steps=[_step_line(onboarding, step) for step in onboarding.steps],
         people=_people(session, firm.id),
+        clients=session.scalars(
+            select(func.count()).where(Person.firm_id == firm.id, Person.role == Role.CLIENT)
+        ).one(),
         subscription=copied(SubscriptionLine, subscription) if subscription else None,
         logo=copied(LogoLine, logo, score=logo.measured.score) if logo else None,
         logo_permission=copied(PermissionLine, permission) if permission else None,
@@ -266,14 +274,24 @@ def case_mail(session: Session, case_id: int, mail_id: int) -> tuple[Outgoing, L
 
 
 def _people(session: Session, firm_id: int) -> list[PersonLine]:
-    query = (
-        select(Person, Client.name)
-        .outerjoin(ClientContact, ClientContact.person_id == Person.id)
-        .outerjoin(Client, Client.id == ClientContact.client_id)
-        .where(Person.firm_id == firm_id)
-    )
-    rows = sorted(session.execute(query), key=lambda row: (list(Role).index(row[0].role), row[0].id))
+    """Everybody but the clients, and of these the newest."""
+    own_name = or_(Client.is_named_by_hand, Client.kind == ClientKind.COMPANY)
+    named = select(Person, case((own_name, Client.name))).where(Person.firm_id == firm_id)
+    named = named.outerjoin(ClientContact, ClientContact.person_id == Person.id)
+    named = named.outerjoin(Client, Client.id == ClientContact.client_id)
+    newest = named.where(Person.role == Role.CLIENT).order_by(Person.id.desc()).limit(CLIENTS_SHOWN)
+    rows = [*session.execute(named.where(Person.role != Role.CLIENT)), *session.execute(newest)]
+    rows.sort(key=lambda row: (list(Role).index(row[0].role), row[0].id))
     return [copied(PersonLine, person, person_id=person.id, client=client) for person, client in rows]
+
+
+def person_of(session: Session, case_id: int, person_id: int) -> Person:
+    """Somebody of this case, in whatever role; raises NotFound for all others."""
+    people = select(Person).join(Onboarding, Onboarding.firm_id == Person.firm_id)
+    person = session.scalars(people.where(Onboarding.id == case_id, Person.id == person_id)).one_or_none()
+    if person is None:
+        raise NotFound(f"Person {person_id}")
+    return person
 
 
 def _mails(session: Session, case_id: int) -> list[MailLine]:

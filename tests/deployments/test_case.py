@@ -13,12 +13,14 @@ from models.link import Link, Purpose
 from models.mail.outbox import MailKind, Outgoing
 from models.onboarding import STUCK_AFTER, Onboarding
 from models.people.person import Person, Role
+from models.queries import casefile
 from models.reminders.reminder import Reminder
 from models.time.clock import now
 from tasks.mail.address_holds import bounced
 from tests import factories
 from tests.deployments.test_board import Browser, text
 from tests.remembered import remembered
+from tests.tasks.test_firm_page import many_clients
 
 pytestmark = pytest.mark.usefixtures("no_runs")
 
@@ -275,3 +277,22 @@ def test_a_case_is_shown_whatever_was_erased_of_its_trail(operator, of):
     assert "teilweise gelöscht" in text(page)
     assert ("jemand, dessen Name gelöscht wurde" in text(page)) == (of in {"person:%", "account:%", "case:%", "%"})
     assert operator.get("/board/operators").status_code == 200
+
+
+def test_of_very_many_clients_the_newest_are_shown_and_the_rest_counted_and_within_reach(operator, monkeypatch):
+    monkeypatch.setattr(casefile, "CLIENTS_SHOWN", 2)
+    case_id = factories.with_client()
+    many_clients(case_id, 3)
+    with reading() as session:
+        first = session.scalars(select(Person.id).where(Person.email == "max@beispiel.example")).one()
+
+    path = f"/board/cases/{case_id}"
+    people = text(operator.get(path)).partition("Personen")[2].partition("Mandanten, die früher")[0]
+
+    assert "Müller 0002" in people
+    assert "Max Beispiel" not in people
+    assert people.endswith("und 2 ")
+    token = {"form_token": re.search(r'name="form_token" value="([^"]*)"', operator.get(path).text)[1]}
+    for person_id, answer in ((first, "said=person_withdrawn"), (10**9 - 1, "nicht gefunden")):
+        told = operator.ask("POST", f"{path}/people/{person_id}/withdraw", data=token)
+        assert answer in (told.headers.get("location") or text(told))

@@ -27,7 +27,7 @@ from models.people.operator import OperatorNameMissing
 from models.people.person import NameMissing, Person
 from models.queries import casefile
 from models.queries.board import DecisionLine
-from models.queries.casefile import Act, CaseDetail, PersonLine
+from models.queries.casefile import Act, CaseDetail
 from models.request import named
 from models.subscription import LONGEST_CLAUSE, DiscountInvalid, Interval, NoticeInvalid, Plan, PriceInvalid
 from models.text import TextTooLong
@@ -230,13 +230,10 @@ def _mail(case_id: int, mail_id: int) -> tuple[Outgoing, EmailMessage]:
     return row, write(row, link, redacted=True)
 
 
-def _require_known(case_id: int, person_id: int) -> PersonLine:
+def _require_known(case_id: int, person_id: int) -> Person:
     """The person, who belongs to the case; raises NotFound."""
     with reading() as session:
-        people_of_case = {person.person_id: person for person in casefile.case_detail(session, case_id).people}
-    if person_id not in people_of_case:
-        raise NotFound(f"Person {person_id}")
-    return people_of_case[person_id]
+        return casefile.person_of(session, case_id, person_id)
 
 
 @router.post("/board/cases/{case_id}/people/{person_id}/resend")
