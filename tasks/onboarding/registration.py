@@ -113,7 +113,7 @@ def invite(session: Session, turns: Sequence[Turn], by: str = "provision") -> No
             account = elsewhere.get(person.email)
             if account is not None and person.registered_at is None:
                 person.join(account, at)
-                _registered(session, case, person, f"account:{account.external_id}", person.name)
+                _registered(session, case, person, account.email, person.name)
 
 
 def _invitations(
@@ -352,7 +352,7 @@ def registered_elsewhere(email: str, external_id: str, given_name: str, family_n
             person.call_as_kept(given_name, family_name)
             if account.password_hash is not None:
                 use_up_links(session, [person], at)
-            _registered(session, case, person, f"account:{external_id}", called)
+            _registered(session, case, person, account.email, called)
             moved.append(case.id)
         return moved
 
