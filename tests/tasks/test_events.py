@@ -173,6 +173,18 @@ def test_a_notice_about_another_version_is_refused():
     assert agreement(case_id).is_open
 
 
+def test_a_refusal_told_by_another_system_is_of_whoever_was_asked_to_sign():
+    case_id = with_organiser()
+    store("agreement.declined", {"company_id": str(case(case_id).firm.company_id), "version": 1, "reason": "Zu teuer."})
+
+    handle_events.fn()
+
+    with reading() as session:
+        organiser = Person.organiser(session, firm_of(case_id)).id
+        (told,) = [entry for entry in trail(session, case_id) if entry.action == "agreement.declined"]
+    assert {value.about for value in told.values if "reason" in value.value} == {f"person:{organiser}"}
+
+
 @pytest.mark.parametrize("kind", ["soft", "hard"])
 def test_a_bounce_of_a_mail_nobody_wrote_changes_nothing(kind):
     signed()
