@@ -210,7 +210,8 @@ class Entry(Base):
     @property
     def holds(self) -> bool:
         """Whether entry and values are what they were when they were written."""
-        return self.hash == self.computed_hash() and all(
+        is_covered = self.version > 1 or not self.commitments
+        return (is_covered and self.hash == self.computed_hash()) and all(
             self.commitments.get(value.about) == value.commitment for value in self.values
         )
 
@@ -294,7 +295,7 @@ def _columns(row: Base) -> Facts:
 def _who(session: Session, actor: "str | Actor") -> tuple[str, Facts]:
     """The id of who acts, and what is known of them; an account is looked up by its address."""
     if not isinstance(actor, str):
-        return subject(actor), {"by": actor.email, "by_name": actor.name}
+        return subject(actor), {"by": actor.email, **({"by_name": actor.name} if actor.name else {})}
     if actor in MACHINES:
         return actor, {}
     account = known_account(session, actor) if "@" in actor else None
@@ -329,17 +330,18 @@ def erase(session: Session, now: datetime, by: "str | Actor", *which: ColumnElem
 
     Their cases must be locked. Returns how many there were.
     """
-    found = select(Value.case_id, Value.about, Value.number).where(*which).order_by(Value.number)
+    session.flush()
+    gone = delete(Value).where(*which).returning(Value.case_id, Value.about, Value.number)
     erased: dict[int, dict[str, list[int]]] = defaultdict(lambda: defaultdict(list))
-    count = 0
-    for case_id, about, number in session.execute(found):
+    rows = session.execute(gone.execution_options(synchronize_session=False)).tuples().all()
+    for case_id, about, number in sorted(rows):
         erased[case_id][about].append(number)
-        count += 1
-    if count:
-        session.execute(delete(Value).where(*which).execution_options(synchronize_session=False))
-        session.expire_all()
+    for entry in session.identity_map.values():
+        if isinstance(entry, Entry):
+            session.expire(entry, ["values"])
+    if erased:
         record_each(session, {case_id: {"erased": told} for case_id, told in erased.items()}, now, ERASED, by)
-    return count
+    return len(rows)
 
 
 def trail(session: Session, case_id: int) -> list[Entry]:

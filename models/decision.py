@@ -10,7 +10,7 @@ from typing import Self
 from sqlalchemy import CheckConstraint, ColumnElement, ForeignKey, Index, String, event, inspect, or_, select, text
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
-from models.audit import of, record
+from models.audit import Parts, of, record
 from models.db import MUTE, TELLS, Base, Facts, Instant, Key, tells_of
 from models.errors import N_, NotFound, ProvisionError
 from models.mail.outbox import Outgoing
@@ -250,6 +250,9 @@ class Decision(Base):
         To be called wherever it is settled, once what follows from it was done.
         """
         entry: Facts = {"decision": self.id, "kind": self.kind, "verdict": self.verdict, "answer": self.answer}
+        whom = self.facts.get("person_id")
+        if whom is not None and self.answer:  # What is answered about somebody tells of them, not of who answers.
+            entry["answer"] = Parts([(f"person:{whom}", self.answer)])
         entry |= {"question_sha256": of(self, self.question_sha256), **facts}
         record(
             session,

@@ -6,7 +6,7 @@ from sqlalchemy.orm import Session
 
 from models import questions
 from models.agreement import Agreement, SignedHow, close_questions
-from models.audit import Actor, record
+from models.audit import Actor, of, record
 from models.db import reading, transaction
 from models.decision import Decision
 from models.document import Document
@@ -81,7 +81,10 @@ def _decline(
         case.require_going()
         facts = {"ip": ip, "agent": agent[:300], "version": agreement.version}
         facts["sha256"] = agreement.sha256(session)
-        record(session, case.id, at, "agreement.declined", actor, reason=agreement.decline_reason, **facts)
+        signatory = agreement.asked_to_sign(session, case.firm_id) if isinstance(actor, str) else actor
+        record(
+            session, case.id, at, "agreement.declined", actor, reason=of(signatory, agreement.decline_reason), **facts
+        )
         close_questions(session, case.id, at)
         case.touch(at)
     return case.id

@@ -23,7 +23,7 @@ from tasks.audit.house import House
 from tasks.audit.reading import AT_ONCE, decisions_of, entries_of, evidence_of
 from tasks.audit.rows import Tale
 
-UNREADABLE = (ArithmeticError, AttributeError, LookupError, TypeError, ValueError, StatementError)
+UNREADABLE = (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError, StatementError)
 """What reading rows raises that somebody has forged carelessly."""
 
 

@@ -6,7 +6,7 @@ from datetime import date, datetime, timedelta
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from models.audit import HOUSE, of, record
+from models.audit import HOUSE, Parts, of, record
 from models.db import Facts, reading, transaction
 from models.decision import Decision, drop_mails
 from models.errors import NotFound
@@ -293,9 +293,9 @@ def tell_managers(session: Session, overdue: list[tuple[Onboarding, Decision, in
     managers = [account for account in operators(session) if account.is_manager]
     questions = [question(decision, case.firm.name, "overdue", reminders=sent) for case, decision, sent in overdue]
     _gather(session, managers, questions, GATHER)
-    to = [manager.email for manager in managers] or [settings().provider_email]
+    to = Parts(part for manager in managers for part in of(manager, [manager.email]))
     for case, decision, _ in overdue:
-        record(session, case.id, now(), "decision.escalated", kind=decision.kind, to=to)
+        record(session, case.id, now(), "decision.escalated", kind=decision.kind, to=to or [settings().provider_email])
 
 
 @side_effect(name="send digests")

@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import select
 
-from models.audit import HOUSE, newest
+from models.audit import HOUSE, Value, erase, newest
 from models.db import reading, transaction
 from models.decision import Decision
 from models.inbox import MOST_ATTEMPTS, Incoming
@@ -140,6 +140,20 @@ def test_an_operator_says_what_they_are_called_and_a_manager_may_for_others(ada,
     shown = text(ada.get(PAGE))
     assert "Bea Bergmann bea@convent-it.example" in shown
     assert "Name gesetzt : bea@convent-it.example (Bea Berg → Bea Bergmann)" in shown
+
+
+def test_what_was_said_of_operators_and_is_erased_leaves_the_page_as_it_is(ada, bea):
+    with transaction() as session:
+        Login.by_email(session, BEA).name = None
+    bea.send(PAGE, f"{PAGE}/name", own_name="Bea Berg")
+    tasks.set_absence(account(BEA).id, today(), today(), account(ADA).id, BEA)
+    with transaction() as session:
+        assert erase(session, now(), "operator", Value.about == f"account:{account(BEA).id}")
+
+    shown = text(ada.get(PAGE))
+
+    assert re.search(rf"Name gesetzt : {account(BEA).id} \d", shown)  # Of the names nothing is left, nor an arrow.
+    assert shown.count("jemand, dessen Name gelöscht wurde") == 2
 
 
 def test_who_has_no_name_is_asked_for_it_where_they_countersign(ada):

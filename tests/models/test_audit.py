@@ -1,14 +1,18 @@
 import json
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, timezone
 from hashlib import sha256
+from threading import Event
 
+import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
-from sqlalchemy import delete, inspect, select, text
+from sqlalchemy import delete, event, inspect, select, text
 
 from models.audit import (
     ERASED,
+    HOUSE,
     RENEWED,
     START,
     Chain,
@@ -261,6 +265,7 @@ class Told:
             before = entries[at - 1].hash if at else "0" * 64
             text = json.dumps(array, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
             broken |= entry.number != at + 1 or entry.previous != before or entry.hash != digest(before + text)
+            broken |= entry.version == 1 and bool(entry.commitments)
             broken |= entry.version not in (1, 2) or (at > 0 and entry.version < entries[at - 1].version)
             if at and entry.version > entries[at - 1].version:
                 broken |= entry.action != "chain.renewed" or entry.plain != {"entries": at, "head": before}
@@ -462,3 +467,70 @@ def test_a_chain_of_the_first_version_goes_on_behind_an_entry_that_names_its_hea
     late = copied(after(renewed), version=1)
     late.hash = late.computed_hash()
     assert first_broken([*renewed, late]) == 4
+
+
+def test_nothing_can_be_put_beside_an_entry_of_the_first_version():
+    old = first_version([{"a": "b"}, {"c": 1}])
+    forged = Value(about="person:1", value={"a": "forged", "by": "somebody@else.example"}, salt="")
+    old[1].values, old[1].commitments = [forged], {"person:1": forged.commitment}
+
+    assert first_broken(old) == 2
+    assert Told.slowly(old) == Told(broken=True, lost=False, left=False)
+
+
+def test_what_was_changed_before_an_erasure_is_kept_and_what_was_read_is_read_again():
+    with transaction() as session:
+        record(session, 7, NOW, "done", "webhook", note="Zu teuer")
+        login = Login(email="ada@convent-it.example", created_at=NOW)
+        session.add(login)
+        session.flush()
+        (entry,) = trail(session, 7)
+        with session.no_autoflush:
+            login.name = "Ada"
+            assert erase(session, NOW, "operator", Value.case_id == 7) == 1
+        assert entry.erased == ["case:7"]
+
+    assert login.name == "Ada"  # Whoever has it goes on with it after the transaction.
+    with reading() as session:
+        assert session.scalars(select(Login.name)).one() == "Ada"
+
+
+def test_whoever_has_no_name_acts_without_one():
+    with transaction() as session:
+        record(session, 7, NOW, "done", Login(id=3, email="ada@convent-it.example"))
+
+    with reading() as session:
+        assert trail(session, 7)[0].facts == {"by": "ada@convent-it.example"}
+
+
+def test_what_is_told_while_it_is_erased_is_erased_and_named_or_stays(product):
+    if product != "postgresql":
+        pytest.skip("SQLite lets one writer in at a time")
+    with transaction() as session:
+        record(session, HOUSE, NOW, "done", "webhook", note="Zu teuer")
+    told, may_end = Event(), Event()
+
+    def tell():
+        with transaction() as session:
+            record(session, HOUSE, NOW, "done", "webhook", note="Anderes")
+            told.set()
+            may_end.wait(5)
+
+    def forget(telling):
+        def others_end(*_):
+            may_end.set()
+            telling.result(5)
+
+        told.wait(5)
+        with transaction() as session:
+            event.listen(session.connection(), "after_cursor_execute", others_end)
+            return erase(session, NOW, "operator", Value.case_id == HOUSE)
+
+    with ThreadPoolExecutor(2) as pool:
+        count = pool.submit(forget, pool.submit(tell)).result()
+
+    with reading() as session:
+        entries = trail(session, HOUSE)
+    assert [entry.action for entry in entries] == ["done", "done", ERASED]
+    assert sum(len(numbers) for numbers in entries[2].plain["erased"].values()) == count
+    assert first_broken(entries) is None

@@ -236,6 +236,10 @@ def test_a_trail_of_before_is_closed_and_goes_on(nothing):
                 previous = digest
 
     upgrade()
+    command.downgrade(config(), "0021")
+    with engine(nothing).connect() as connection:
+        assert {*connection.execute(text("SELECT action FROM audit")).scalars()} == {"done"}  # As it was before.
+    upgrade()
 
     with Session(engine(nothing)) as session:
         record_each(session, {0: {}, 7: {"note": "x"}}, datetime.now(UTC), "done", "a@b.example")

@@ -3,6 +3,7 @@ import re
 import pytest
 from sqlalchemy import select
 
+from models.audit import trail
 from models.db import reading
 from models.link import LinkReplaced, LinkUsed, Purpose
 from models.mail.outbox import Outgoing
@@ -12,7 +13,18 @@ from tasks.mail.address_holds import note_bounce
 from tasks.onboarding import registration
 from tasks.people.addresses import AddressTaken
 from tasks.people.naming import WorksThereAlready
-from tests.factories import advance, at_once, countersigned, decide, mails, opened, questions, token, with_organiser
+from tests.factories import (
+    advance,
+    at_once,
+    countersigned,
+    decide,
+    firm_of,
+    mails,
+    opened,
+    questions,
+    token,
+    with_organiser,
+)
 
 ERIKA = "erika@freitag.example"
 NEW = "erika.muster@freitag.example"
@@ -75,6 +87,16 @@ def test_a_corrected_address_gets_the_mail_with_a_new_link_and_the_old_one_is_de
     with pytest.raises(LinkReplaced):
         registration.opened(old, Purpose.REGISTER)
     assert registration.opened(token(NEW, Purpose.REGISTER), Purpose.REGISTER).person.bounced_at is None
+
+
+def test_an_answer_about_somebody_tells_of_them_and_not_of_who_gives_it(case_id):
+    note_bounce({"address": ERIKA, "kind": "hard"})
+    decide(case_id, "correct", address=NEW)
+
+    with reading() as session:
+        organiser = Person.organiser(session, firm_of(case_id)).id
+        (told,) = [entry for entry in trail(session, case_id) if entry.action == "decision.answered"]
+    assert {value.about for value in told.values if "answer" in value.value} == {f"person:{organiser}"}
 
 
 def test_an_old_bounce_told_late_does_not_hold_the_corrected_address(case_id):

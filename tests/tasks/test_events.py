@@ -1,11 +1,13 @@
 import pytest
 from sqlalchemy import func, select
 
+from models.audit import trail
 from models.db import reading, transaction
 from models.decision import Decision
 from models.inbox import MOST_ATTEMPTS, Incoming
 from models.onboarding import Onboarding, StepName
 from models.people.login import Login
+from models.people.person import Person
 from models.time.clock import now
 from tasks.intake import events
 from tasks.intake.events import handle, handle_again, handle_events
@@ -16,6 +18,7 @@ from tests.factories import (
     at_once,
     case,
     everything,
+    firm_of,
     opened,
     request,
     signed,
@@ -135,7 +138,9 @@ def test_an_account_made_elsewhere_moves_the_case_once():
     assert agreement(case_id).data["organiser_name"] == "Erika Müster"
     with reading() as session:
         account = session.scalars(select(Login)).one()
+        (told,) = [entry for entry in trail(session, case_id) if entry.action == "person.registered"]
     assert (account.external_id, account.password_hash) == ("idp|5", None)
+    assert (told.actor_id, told.actor) == (f"account:{account.id}", "erika@freitag.example")
 
 
 def test_a_signature_given_elsewhere_counts_once():
@@ -146,6 +151,13 @@ def test_a_signature_given_elsewhere_counts_once():
         handle_events.fn()
 
     assert agreement(case_id).signed_how == "webhook"
+    with reading() as session:
+        (told,) = [entry for entry in trail(session, case_id) if entry.action == "agreement.signed"]
+        organiser = Person.organiser(session, firm_of(case_id)).id
+    assert {value.about: value.value.get("signer") for value in told.values} == {
+        f"person:{organiser}": "Erika Muster",
+        f"case:{case_id}": None,
+    }
     store("agreement.declined", said | {"reason": "doch nicht"}, "9")
     handle_events.fn()
     assert "signed already" in event("9").refusal
@@ -159,6 +171,18 @@ def test_a_notice_about_another_version_is_refused():
 
     assert "version 7" in event().refusal
     assert agreement(case_id).is_open
+
+
+def test_a_refusal_told_by_another_system_is_of_whoever_was_asked_to_sign():
+    case_id = with_organiser()
+    store("agreement.declined", {"company_id": str(case(case_id).firm.company_id), "version": 1, "reason": "Zu teuer."})
+
+    handle_events.fn()
+
+    with reading() as session:
+        organiser = Person.organiser(session, firm_of(case_id)).id
+        (told,) = [entry for entry in trail(session, case_id) if entry.action == "agreement.declined"]
+    assert {value.about for value in told.values if "reason" in value.value} == {f"person:{organiser}"}
 
 
 @pytest.mark.parametrize("kind", ["soft", "hard"])

@@ -5,11 +5,12 @@ import subprocess
 import sys
 import tracemalloc
 from copy import deepcopy
+from hashlib import sha256
 from pathlib import Path
 from statistics import median
 
 from models.agreement import Agreement
-from models.audit import Value, erase, trail
+from models.audit import Value, canonical, erase, trail
 from models.db import reading, transaction
 from models.document import Document
 from models.people.person import Person
@@ -89,6 +90,18 @@ def test_anybody_can_check_the_trail_that_was_written_before_and_after_something
             case "nothing":
                 entry["values"].pop()
         assert checked(tmp_path / "trail.json", told).startswith(said)
+
+
+def test_nothing_can_be_put_beside_an_entry_of_the_first_version(tmp_path):
+    plain = {"number": 1, "at": "2026-03-02T09:00:00+00:00", "actor": "a@b.example", "action": "done", "facts": {}}
+    entry = {"version": 1, **plain, "commitments": {}, "previous": "0" * 64, "values": []}
+    entry["hash"] = sha256(f"{entry['previous']}{canonical([7, *plain.values()])}".encode()).hexdigest()
+    told = {"case_id": 7, "entries": [entry]}
+    assert checked(tmp_path / "trail.json", told).startswith("1 entries are whole")
+
+    entry["values"] = [{"about": "person:1", "value": {"by": "forged"}, "salt": ""}]
+    entry["commitments"] = {"person:1": sha256(canonical({"by": "forged"}).encode()).hexdigest()}
+    assert checked(tmp_path / "trail.json", told).startswith("Entry 1 is not what it was")
 
 
 def test_writing_again_leaves_what_is_there_and_mends_what_is_broken(tmp_path):

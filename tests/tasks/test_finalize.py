@@ -10,12 +10,13 @@ from pyhanko_certvalidator import ValidationContext
 from pyhanko_certvalidator.registry import SimpleCertificateStore
 from pypdf import PdfReader
 
-from models.audit import trail
-from models.db import reading
+from models.audit import Value, erase, trail
+from models.db import reading, transaction
 from models.document import Document
 from models.link import Purpose
 from models.mail.outbox import Outgoing
 from models.settings import settings
+from models.time.clock import now
 from tasks.agreement import finalize, lifecycle, rendering, responses, seal, signing
 from tasks.untrusted.sandbox import TooCostly
 from tests import remembered
@@ -157,6 +158,20 @@ def test_a_copy_signed_digitally_is_attached_as_it_came_and_its_signature_stays_
     sheet = " ".join(reader.pages[-1].extract_text().split())
     assert f"CN={settings().provider_name}" in sheet
     assert "Geprüft und unversehrt; der Aussteller des Zertifikats wurde nicht geprüft." in sheet
+
+
+def test_a_copy_of_which_the_trail_has_forgotten_whether_it_was_signed_digitally_stays_as_it_came():
+    case_id = with_organiser()
+    with reading() as session:
+        copy = signed_by_the_firm(session.get_one(Document, agreement(case_id).document_id).content)
+    link = token("erika@freitag.example", Purpose.AGREEMENT)
+    responses.upload(link, copy, "Unterschrieben.pdf", ip="", agent="")
+    decide(case_id, "accept")
+    with transaction() as session:
+        assert erase(session, now(), "operator", Value.about.like("person:%"))
+    advance(case_id)
+
+    assert PdfReader(BytesIO(final(case_id))).attachments["Unterschrieben.pdf"] == [copy]
 
 
 def test_a_copy_that_cannot_be_written_on_is_attached(monkeypatch):

@@ -168,6 +168,7 @@ def test_an_overdue_decision_is_told_to_the_managers_once(clock):
         assert [one.escalated_at is not None for one in Decision.pending(session)] == [True, False]
         (told,) = session.scalars(select(Entry).where(Entry.action == "decision.escalated")).all()
     assert (told.case_id, told.facts) == (case_id, {"kind": "advice", "to": [ADA]})
+    assert [value.about for value in told.values] == [f"account:{account(ADA).id}"]
 
 
 def test_two_sweeps_at_the_same_moment_tell_of_a_decision_once(clock):

@@ -10,7 +10,7 @@ import pytest
 from pyhanko.pdf_utils.incremental_writer import IncrementalPdfFileWriter
 from pyhanko.sign.signers import PdfSignatureMetadata, PdfSigner, SimpleSigner
 from pyhanko_certvalidator.registry import SimpleCertificateStore
-from sqlalchemy import JSON, Enum, delete, insert, select, update
+from sqlalchemy import JSON, Enum, Text, delete, insert, literal, select, update
 
 from models.agreement import Agreement
 from models.audit import (
@@ -547,6 +547,17 @@ def test_rows_of_another_shape_are_told_and_hold_up_no_other_case(world):
     change(Entry, (Entry.case_id == HOUSE) & (Entry.number == 1), plain=None)
 
     assert faults() == {(world.page, Kind.UNREADABLE), (HOUSE, Kind.UNREADABLE)}
+
+
+@pytest.mark.parametrize("column", ["plain", "commitments"])
+def test_an_entry_nested_without_end_is_told_and_holds_up_no_other_case(world, column, product):
+    if product == "postgresql":
+        pytest.skip("it takes no such JSON")
+    where = (Entry.case_id == world.page) & (Entry.number == 1)
+    with transaction() as session:
+        session.execute(update(Entry).where(where).values({column: literal("[" * 200_000, Text)}))
+
+    assert faults() == {(world.page, Kind.UNREADABLE)}
 
 
 def test_a_check_that_takes_too_long_is_not_taken_for_a_broken_seal(world, monkeypatch):
