@@ -269,8 +269,8 @@ def record_each(
     """
     session.flush()
     actor_id, who = _who(session, actor)
-    if HOUSE in facts and session.get_bind().dialect.name == "postgresql":
-        session.execute(select(func.pg_advisory_xact_lock(HOUSE)))  # There is no row to lock, as a case has one.
+    if HOUSE in facts:
+        _take_turns(session)
     last = {head.case_id: head for head in _heads(session, Entry.case_id.in_(facts))}
     entries = [
         Entry.after(last.get(case_id), case_id, now, actor_id, action, *_by_subject(case_id, actor_id, told))
@@ -278,6 +278,12 @@ def record_each(
         for told in [{**who, **case_facts, **origin.get()}]
     ]
     write(session, entries)
+
+
+def _take_turns(session: Session) -> None:
+    """Chain 0 has no row to lock, as a case has one."""
+    if session.get_bind().dialect.name == "postgresql":
+        session.execute(select(func.pg_advisory_xact_lock(HOUSE)))
 
 
 def write(session: Session, entries: Sequence[Entry]) -> None:
@@ -328,9 +334,10 @@ def _is_mute(fact: object) -> bool:
 def erase(session: Session, now: datetime, by: "str | Actor", *which: ColumnElement[bool]) -> int:
     """Forget these values, columns of ``Value`` say which, and tell in each trail of whom, in which entries.
 
-    Their cases must be locked. Returns how many there were.
+    Their cases must be locked before; of chain 0 this takes care. Returns how many there were.
     """
     session.flush()
+    _take_turns(session)
     gone = delete(Value).where(*which).returning(Value.case_id, Value.about, Value.number)
     erased: dict[int, dict[str, list[int]]] = defaultdict(lambda: defaultdict(list))
     rows = session.execute(gone.execution_options(synchronize_session=False)).tuples().all()
@@ -368,7 +375,7 @@ def _heads(session: Session, *which: ColumnElement[bool]) -> Iterator[Head]:
 
 
 class Chain:
-    """A chain proven entry by entry, in the memory of one, and of eight bytes for each erased value.
+    """A chain proven entry by entry, in the memory of one, and of some bytes for each erased value.
 
     The chain alone does not tell whether its end was cut off, or whether everything from a changed entry on was
     computed anew. Heads that are *known* from elsewhere (a certificate page, a list kept outside) tell it: of two

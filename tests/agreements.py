@@ -55,6 +55,6 @@ def signed_off(pdf: bytes, language: str) -> bytes:
 
 def unread_everywhere(patch: pytest.MonkeyPatch) -> None:
     """Until *patch* is undone no agreement of the product says what was agreed, and no certificate who signed it."""
-    patch.setattr(sending, "render_agreement", lambda data, _: unread(data))
+    patch.setattr(sending, "render_agreement", lambda data, _, identifier: unread(data))
     patch.setattr(finalize, "sign_off", lambda pdf, _, language, __: signed_off(pdf, language))
     patch.setattr(finalize, "seal", lambda pdf, _: pdf)

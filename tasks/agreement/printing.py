@@ -29,15 +29,17 @@ class _OnlyGiven(URLFetcher):  # type: ignore[misc]
         raise FatalURLFetchingError(msg)
 
 
-def printed(html: str, pictures: Mapping[str, bytes], *, tagged: bool) -> bytes:
-    """A document in PDF/A-3b with the *pictures* that it names by their addresses.
+def printed(html: str, pictures: Mapping[str, bytes], *, tagged: bool, identifier: bytes | None = None) -> bytes:
+    """A document in PDF/A-3b with the *pictures* that it names by their addresses; *identifier*: else of its content.
 
     Raises WeasyPrint's FatalURLFetchingError if it names any other.
     """
     document = HTML(string=html, url_fetcher=_OnlyGiven(pictures))
     with _ONE_AT_A_TIME, warnings.catch_warnings():
         warnings.simplefilter("ignore", ResourceWarning)  # WeasyPrint leaves its colour profile to be closed by Python.
-        pdf: bytes = document.write_pdf(pdf_variant="pdf/a-3b", pdf_tags=tagged, font_config=_fonts())
+        pdf: bytes = document.write_pdf(
+            pdf_variant="pdf/a-3b", pdf_tags=tagged, pdf_identifier=identifier, font_config=_fonts()
+        )
     return pdf
 
 

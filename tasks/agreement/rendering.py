@@ -163,13 +163,13 @@ class Proof:
     seal_is_self_made: bool
 
 
-def render_agreement(data: AgreementData, texts: Texts | None = None) -> bytes:
+def render_agreement(data: AgreementData, texts: Texts | None = None, identifier: bytes | None = None) -> bytes:
     """The agreement as an A4 document in PDF/A-3b, tagged, with embedded fonts and bookmarks.
 
     Without *texts* it is made of those that lie on the disk now.
 
-    Equal data give equal bytes as long as WeasyPrint, Pango and the installed fonts stay the same: keep the bytes that
-    were shown, do not count on rendering them again next year.
+    Equal data, and an equal *identifier* if one is given, give equal bytes as long as WeasyPrint, Pango and the
+    installed fonts stay the same: keep the bytes that were shown, do not count on rendering them again next year.
     """
     from weasyprint.urls import FatalURLFetchingError
 
@@ -190,7 +190,7 @@ def render_agreement(data: AgreementData, texts: Texts | None = None) -> bytes:
     }
     html = texts.render("agreement.html", facts)
     try:
-        return _pdf(html, {LOGO_ADDRESS: data.logo} if data.logo else {}, tagged=True)
+        return _pdf(html, {LOGO_ADDRESS: data.logo} if data.logo else {}, tagged=True, identifier=identifier)
     except FatalURLFetchingError as error:
         raise TextBroken(data.language, str(error)) from error
 
@@ -424,7 +424,9 @@ def _with_anchors(part: Part) -> tuple[Markup, list[tuple[str, Markup]]]:
     return Markup(re.sub(r"<h2(\s[^>]*)?>(.*?)</h2>", anchored, part.html, flags=re.DOTALL)), found  # noqa: S704
 
 
-def _pdf(html: str, pictures: Mapping[str, bytes] | None = None, *, tagged: bool) -> bytes:
+def _pdf(
+    html: str, pictures: Mapping[str, bytes] | None = None, *, tagged: bool, identifier: bytes | None = None
+) -> bytes:
     from tasks.agreement.printing import printed  # Takes long to load, and few who load this module ever print.
 
-    return printed(html, pictures or {}, tagged=tagged)
+    return printed(html, pictures or {}, tagged=tagged, identifier=identifier)

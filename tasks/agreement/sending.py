@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Sequence
 from dataclasses import asdict
+from secrets import token_hex
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -63,7 +64,8 @@ def send_what_is_due(case_id: int) -> bool:
                 return False
             texts = current_texts(Person.organiser(session, case.firm_id).language.value)
             data = agreement_data(session, case, version, texts)
-        pdf = render_agreement(data, texts)
+        # Its checksum stays in the trail: nobody is to find out by it what an erased name was.
+        pdf = render_agreement(data, texts, identifier=token_hex(16).encode())
         with transaction() as session:
             case = Onboarding.get(session, case_id)
             if _version_due(session, case) != version:

@@ -114,7 +114,7 @@ def give_back(session: Session, case: Onboarding, signatory: Person, actor: str 
     if agreement is not None and agreement.is_open and agreement.delegate_id == signatory.id:
         agreement.take_back()
         organiser = Person.organiser(session, case.firm_id)
-        facts: Facts = {"from": of(signatory, signatory.email), "to": of(organiser, organiser.email)}
+        facts: Facts = {"person": signatory.id, "from": signatory.email, "to": of(organiser, organiser.email)}
         facts["version"] = agreement.version
         record(session, case.id, now, "agreement.taken_back", actor, **facts)
     let_go(session, case, signatory)

@@ -279,7 +279,7 @@ def take_back(token: str, *, ip: str, agent: str) -> int:
             case, person, head, at, key=key, version=agreement, by="organiser", who=organiser.name
         )
         Outgoing.post(session, mail)
-        facts: Facts = {"from": of(person, person.email), "to": organiser.email, "ip": ip, "agent": agent[:300]}
-        facts["version"] = agreement.version
+        facts: Facts = {"person": person.id, "from": person.email, "to": of(organiser, organiser.email), "ip": ip}
+        facts |= {"agent": agent[:300], "version": agreement.version}
         record(session, case.id, at, "agreement.taken_back", organiser, **facts)
         return case.id

@@ -125,8 +125,11 @@ def behind(session: Session, token: str) -> tuple[Onboarding, Person]:
 def _taken_back_from(session: Session, agreement: Agreement, person: Person) -> bool:
     """Whether the organiser handed this very version to the person and took it back."""
     taken = select(Entry).where(Entry.case_id == agreement.onboarding_id, Entry.action == "agreement.taken_back")
-    ways = ((entry.facts.get("from"), entry.facts["version"]) for entry in session.scalars(taken))
-    return (person.email, agreement.version) in ways
+    of_version = [entry for entry in session.scalars(taken) if entry.plain["version"] == agreement.version]
+    # Older entries name the person by the address alone.
+    return any(
+        person.id == entry.plain.get("person") or person.email == entry.facts.get("from") for entry in of_version
+    )
 
 
 def require_asked(person: Person, agreement: Agreement) -> None:

@@ -8,7 +8,7 @@ from itertools import groupby
 from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
 
-from models.audit import HOUSE, Chain, Entry, Head
+from models.audit import HOUSE, Chain, Entry, Head, Value
 from models.onboarding import Onboarding
 from models.people.login import Login
 from tasks.audit.faults import Fault, Kind, Verified, chain_faults
@@ -50,6 +50,14 @@ class House:
         else:
             faults += chain_faults(HOUSE, chain)
         faults += _operators_unlike(session, operators)
+        alone = select(Value.number, Value.about).outerjoin(
+            Entry, (Entry.case_id == Value.case_id) & (Entry.number == Value.number)
+        )
+        stray = session.execute(alone.where(Entry.id.is_(None)).order_by(Value.id).limit(1)).one_or_none()
+        if stray is not None:
+            faults.append(
+                Fault(HOUSE, Kind.STRANGE_ROW, {"what": f"a value of entry {stray.number}, about {stray.about},"})
+            )
         yield Verified(HOUSE, chain.entries, tuple(faults), tuple(chain.erasures))
         if chain.entries:
             yield from _cases_unlike(session, listed)
@@ -59,18 +67,13 @@ def _operators_unlike(session: Session, told: Mapping[int | str, tuple[bool, boo
     """Who is an operator, or a manager, though the trail does not say so; its oldest entries name them by address."""
     named = Login.id.in_(key for key in told if isinstance(key, int)), Login.email.in_(map(str, told))
     accounts = session.scalars(select(Login).where(or_(Login.is_operator, *named))).all()
-    ids = {account.email: account.id for account in accounts}
-    emails = {account.id: account.email for account in accounts}
-    there = {account.id: (account.is_operator, account.is_manager) for account in accounts}
-    was: dict[int | str, tuple[bool, bool]] = {}
-    for key, standing in told.items():
-        was[ids.get(key, key) if isinstance(key, str) else key] = standing
+    ids: dict[int | str, int] = {account.email: account.id for account in accounts}
+    emails: dict[int | str, str] = {account.id: account.email for account in accounts}
+    there: dict[int | str, tuple[bool, bool]] = {one.id: (one.is_operator, one.is_manager) for one in accounts}
+    was = {ids.get(key, key): standing for key, standing in told.items()}
     for key in sorted({*was, *there}, key=str):
-        who = emails.get(key, f"account {key}") if isinstance(key, int) else key
-        is_so, was_so = (
-            there.get(key, (False, False)) if isinstance(key, int) else (False, False),
-            was.get(key, (False, False)),
-        )
+        who = emails.get(key, f"account {key}")
+        is_so, was_so = there.get(key, (False, False)), was.get(key, (False, False))
         for what, is_one, was_one in zip(("an operator", "a manager"), is_so, was_so, strict=True):
             if is_one != was_one:
                 facts = {"is_so": "yes" if is_one else "no", "was_so": "yes" if was_one else "no"}

@@ -92,7 +92,7 @@ def _require_seldom(session: Session, case: Onboarding, address: str) -> None:
     """
     named = select(Entry).where(Entry.case_id == case.id, Entry.action == "contact.named")
     today = session.scalars(named.where(Entry.at > now() - timedelta(days=1)).order_by(Entry.id))
-    told = [entry.facts for entry in today if not entry.erased]
+    told = [facts for entry in today if {"before", "after"} <= (facts := entry.facts).keys()]
     ways = [((facts["before"] or {}).get("email"), facts["after"]["email"]) for facts in told]
     contact = Person.one(session, case.firm_id, Role.CONTACT)
     counted, leads_back = 0, ""  # Where an act goes that takes back the one before.

@@ -656,6 +656,13 @@ def test_a_value_that_somebody_else_has_removed_changed_or_put_back_is_found(wor
     assert (case_id, Kind.CHANGED) in faults()
 
 
+def test_a_value_of_an_entry_that_there_is_not_is_named(world):
+    row = {"case_id": world.page, "number": 999, "about": "person:1", "value": {"by": "x"}, "salt": "0" * 64}
+    unbound(insert(Value).values(row))
+
+    assert faults() == {(HOUSE, Kind.STRANGE_ROW)}
+
+
 def delegated(case_id):
     signing.delegate(token(ERIKA, Purpose.AGREEMENT), "Gesa Graf", "gesa@freitag.example", "Partnerin", **FROM)
     sign("gesa@freitag.example", "Gesa Graf")
