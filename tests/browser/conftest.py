@@ -77,7 +77,7 @@ read = cache(read_mail)
 written = cache(short)
 
 
-def _alike(data: AgreementData, _texts: object) -> bytes:
+def _alike(data: AgreementData, _texts: object, identifier: bytes) -> bytes:
     """One short agreement for all firms."""
     return written(replace(data, number="", company_id="", firm_name="Muster", organiser_email="erika@muster.example"))
 

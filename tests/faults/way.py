@@ -96,7 +96,7 @@ def spare() -> None:
     """
     login._hasher = lambda: PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
     paper = sending.render_agreement(legal_check._sample_data("de", "law"))
-    sending.render_agreement = lambda _data, _texts: paper
+    sending.render_agreement = lambda _data, _texts, identifier: paper
 
 
 def rehearse() -> None:

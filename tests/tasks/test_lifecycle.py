@@ -406,8 +406,8 @@ def while_rendering(monkeypatch):
     def happen(act):
         render, acts = sending.render_agreement, [act]
 
-        def rendered(data, texts):
-            pdf = render(data, texts)
+        def rendered(data, texts, identifier):
+            pdf = render(data, texts, identifier)
             while acts:
                 acts.pop()()
             return pdf
@@ -567,3 +567,22 @@ def test_a_copy_that_is_refused_after_the_time_has_run_out_is_told_to_the_firm_a
     lifecycle.ask_anew(token(asked[-1], Purpose.AGREEMENT), **FROM)
     advance(case_id)
     assert agreement(case_id).version == 2
+
+
+def test_nobody_can_find_out_by_its_checksum_what_an_agreement_says(monkeypatch):
+    """Each is printed with a random identifier, so that printing it again with a guessed name gives another file."""
+    identifiers, render = [], sending.render_agreement
+
+    def rendered(data, texts, identifier):
+        identifiers.append(identifier)
+        return render(data, texts, identifier)
+
+    monkeypatch.setattr(sending, "render_agreement", rendered)
+    other = opened("test:2", organiser={"name": "Olga Ott", "email": "olga@ott.example"})
+    with_organiser()
+    advance(other)
+    registered("olga@ott.example")
+    advance(other)
+
+    assert len({*identifiers}) == 2
+    assert all(len(identifier) == 32 for identifier in identifiers)

@@ -655,6 +655,13 @@ def test_a_seal_that_somebody_issued_is_not_called_self_made():
     assert "selbst ausgestellt" not in last_page(issued)
 
 
+def test_an_identifier_from_outside_stands_in_the_file_and_makes_it_another():
+    one, other = (render_agreement(data(), identifier=digit * 32) for digit in (b"1", b"2"))
+
+    assert one != other
+    assert one.replace(b"1" * 32, b"2" * 32) == other
+
+
 def test_signing_off_twice_gives_the_same_bytes():
     assert sign_off(scan(), signatures(), "de") == signed_scan()
 
