@@ -30,10 +30,10 @@ suite:
 	$(BIN)/python $(COVERED) -m pytest -n $$(($$(nproc) + 1)) --no-loadscope-reorder
 	@$(BIN)/python -m tests.covered .venv/covered.json
 
-# Without what draws, prints, seals, migrates or opens strangers' files.
+# Without what draws, prints, seals, sends, migrates or opens strangers' files.
 SLOW := $(addprefix --ignore tests/tasks/,logos $(addprefix test_,$(addsuffix .py,\
 	mail_templates uploaded_copy rendering seal signatures confinement verification finalize export contract_texts year \
-	publish_logo bounce_reports i18n))) --ignore tests/models/test_migrate.py
+	publish_logo bounce_reports i18n delivery locks))) --ignore tests/models/test_migrate.py
 quick: $(READY) .venv/ready-tests  ## rules and tasks on SQLite, while you write
 	$(BIN)/pytest -n auto -q --sqlite $(SLOW) tests/models tests/tasks
 
