@@ -68,9 +68,8 @@ def sign_for_firm(
     }
     kept = {name: fact for name, fact in facts.items() if fact is not None and (fact != "" or name in {"ip", "agent"})}
     if how is not SignedHow.PAGE:  # Whoever tells of it, or looks at the file, may be somebody else.
-        signatory = Person.organiser(session, case.firm_id)
-        if proof.get("by_delegate"):
-            signatory = agreement.asked_to_sign(session, case.firm_id)
+        ask = agreement.asked_to_sign if proof.get("by_delegate") else Person.organiser
+        signatory = ask(session, case.firm_id)
         kept |= {name: of(signatory, kept[name]) for name in ("signer", "email", "function") if name in kept}
     record(session, case.id, now, "agreement.signed", actor, **kept)
     return True
