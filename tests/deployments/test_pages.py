@@ -16,6 +16,7 @@ from models.request import Named
 from models.settings import settings
 from tasks.agreement import lifecycle, responses
 from tasks.logos.publish import supply_logo
+from tasks.onboarding import firm_page
 from tasks.onboarding.invitations import add_caseworkers
 from tasks.onboarding.stopping import stop_case
 from tasks.people.sessions import sign_in
@@ -44,6 +45,7 @@ from tests.factories import (
 from tests.pdfs import pdf
 from tests.remembered import remembered
 from tests.signing import digitally_signed, scanned, trust_roots
+from tests.tasks.test_firm_page import many_clients
 
 pytestmark = pytest.mark.usefixtures("quiet")
 
@@ -824,6 +826,32 @@ def test_a_couple_with_one_address_is_named_above_the_form_and_nothing_typed_is_
     assert f"{MAX} kommt zweimal vor, bei Max Beispiel und bei Mia Beispiel" in page.select_one(".summary").text
     assert "Mia Beispiel" in page.select_one("#list").text
     assert people(firm_id, Role.CLIENT) == []
+
+
+def test_very_many_clients_are_shown_some_at_a_time_and_found_by_name(monkeypatch):
+    monkeypatch.setattr(firm_page, "CLIENTS_SHOWN", 5)
+    case_id = with_client()
+    path = f"/firm/{firm_of(case_id)}/clients"
+    client = Browser(sign_in(ERIKA, PASSWORD))
+    assert not client.read(path).select("[role=search]")
+    many_clients(case_id, 12)
+
+    page, names = client.read(path), []
+    while True:
+        names += [name.text for name in page.select("tbody strong")]
+        following = page.find("a", string="Nächste Seite")
+        if following is None:
+            break
+        page = client.read(following["href"])
+    assert names == ["Max Beispiel", *(f"Änne Müller {number:04}" for number in range(12))]
+    assert page.find("a", string="Von vorn")["href"].startswith(path)
+
+    found = client.read(f"{path}?search=mueller+0007")
+    assert [name.text for name in found.select("tbody strong")] == ["Änne Müller 0007"]
+    assert found.select_one("#search")["value"] == "mueller 0007"
+    assert "Kein Mandant heißt so." in client.read(f"{path}?search=%25").text
+    for nonsense in ("abc", "-1", "9" * 30, "²"):
+        assert len(client.read(f"{path}?after={nonsense}").select("tbody strong")) == 5
 
 
 def test_clients_are_invited_with_personal_words_and_sent_a_new_link(clock):
