@@ -292,6 +292,14 @@ def test_of_very_many_clients_the_newest_are_shown_and_the_rest_counted_and_with
     assert "Müller 0002" in people
     assert "Max Beispiel" not in people
     assert people.endswith("und 2 ")
+    firm = f"/firm/{factories.firm_of(case_id)}/clients"
+    assert f'href="{firm}"' in operator.get(path).text
+    assert "Max Beispiel" in text(operator.get(firm))
+    fields = {"level": "person", "owner": str(first), "act": "pause"}
+    fields["form_token"] = re.search(r'name="form_token" value="([^"]*)"', operator.get(f"{path}/reminders").text)[1]
+    assert operator.ask("POST", f"{path}/reminders/pause", data=fields).status_code == 303
+    for owner in ("0", "abc", str(10**9 - 1), "9" * 30):
+        assert operator.ask("POST", f"{path}/reminders/pause", data=fields | {"owner": owner}).status_code == 404
     token = {"form_token": re.search(r'name="form_token" value="([^"]*)"', operator.get(path).text)[1]}
     for person_id, answer in ((first, "said=person_withdrawn"), (10**9 - 1, "nicht gefunden")):
         told = operator.ask("POST", f"{path}/people/{person_id}/withdraw", data=token)

@@ -8,7 +8,7 @@ from fastapi import APIRouter
 from starlette.responses import Response
 
 from deployments.web.security import RESEND, limit
-from deployments.web.visit import Submission, Submitting, Visit, Visiting
+from deployments.web.visit import Submission, Submitting, Visit, Visiting, row_number
 from models.db import reading
 from models.errors import N_, NotFound, ProvisionError
 from models.queries import casefile
@@ -139,12 +139,13 @@ def pause(visit: Submitting, case_id: int) -> Response:
     """Pause or resume for the case, its firm, or one of its people."""
     by = visit.require_operator().email
     with reading() as session:
-        detail = casefile.case_detail(session, case_id)
-    owners = {Level.CASE: {case_id}, Level.FIRM: {detail.firm_id}}
-    owners[Level.PERSON] = {person.person_id for person in detail.people}
-    level = next((level for level in owners if level == visit.text("level")), Level.CASE)
-    owner_id = next((owner_id for owner_id in owners[level] if str(owner_id) == visit.text("owner")), None)
-    if owner_id is None:
+        firm_id = casefile.case_detail(session, case_id).firm_id
+        owners = {Level.CASE: case_id, Level.FIRM: firm_id, Level.PERSON: row_number(visit.text("owner")) or 0}
+        level = next((level for level in owners if level == visit.text("level")), Level.CASE)
+        owner_id = owners[level]
+        if level is Level.PERSON:
+            casefile.person_of(session, case_id, owner_id)  # Of this case, whether shown or not.
+    if str(owner_id) != visit.text("owner"):
         raise NotFound(visit.reader.gettext("The page"))
     match visit.text("act"):
         case "pause":
