@@ -74,11 +74,17 @@ class Parts(list[tuple[str, Any]]):
     """A fact in parts, each with the subject of whom it tells; ``""``: of nobody."""
 
 
-_SUBJECTS = {"persons": "person", "accounts": "account", "firms": "firm", "decisions": "decision"}
+_SUBJECTS = {
+    "persons": "person",
+    "accounts": "account",
+    "firms": "firm",
+    "decisions": "decision",
+    "clients": "client",
+}
 
 
 def subject(row: Any) -> str:
-    """Of whom the row tells: a person, an account, a firm, or whoever stands in a question."""
+    """Of whom the row tells: a person, an account, a firm, its client, or whoever stands in a question."""
     kind = _SUBJECTS.get(row.__tablename__)
     return f"{kind}:{row.id}" if kind else f"firm:{row.firm_id}"
 

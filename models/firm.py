@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 from sqlalchemy import JSON, CheckConstraint, String, Text, select
 from sqlalchemy.orm import Mapped, Session, mapped_column, validates
 
+from models.clients.function import Function
 from models.clients.naming import NameFormat
 from models.company_id import FIRST, LAST, CompanyIdPool
 from models.db import MUTE, TELLS, Base, Instant, Key
@@ -115,6 +116,12 @@ class Firm(Base):
     """People whom it may name on one day, if an operator has allowed it others than the settings do."""
     name_format: Mapped[NameFormat] = mapped_column(default=NameFormat.FAMILY_FIRST)
     """In which order it files its clients."""
+    functions: Mapped[list[str]] = mapped_column(JSON, default=lambda: [*Function], info=MUTE)
+    """What clients may use whom it has put in no group, see ``models.clients.group``."""
+    is_listed: Mapped[bool] = mapped_column(default=True)
+    """Whether the provider's search for firms finds it."""
+    takes_sign_ups: Mapped[bool] = mapped_column(default=True)
+    """Whether clients may register themselves on its page."""
     created_at: Mapped[Instant]
 
     @classmethod

@@ -39,6 +39,7 @@ from models.people.manners import AddressForm, Language
 from models.people.operator import ManagersOnly
 from models.people.passwords import PasswordGuessable, PasswordMissing, PasswordTooLong, PasswordTooShort
 from models.people.person import NameMissing, Person, Role
+from models.people.staff import AccountsNotManaged, AdministratorsOnly
 from models.settings import settings
 from models.text import TextTooLong, fitting, one_line, paragraphs
 from tasks.engine.passes import kick
@@ -217,6 +218,25 @@ class Visit:
         raise NotForYou(
             next(membership.firm_name for membership in visitor.memberships if membership.firm_id == firm_id)
         )
+
+    def require_staff(self, firm_id: int, *, manages: bool = False) -> sessions.Membership:
+        """Which of the firm's own people the visitor is. *manages*: may open and change accounts.
+
+        Raises SignInFirst; NotFound for strangers and clients, who do not learn what there is; AccountsNotManaged.
+        """
+        member = self.signed_in().staff_of(firm_id)
+        if member is None:
+            raise NotFound(self.reader.gettext("The page"))
+        if manages and not member.rights.may_manage:
+            raise AccountsNotManaged(member.firm_name)
+        return member
+
+    def require_administrator(self, firm_id: int) -> sessions.Membership:
+        """The same of its owner and administrators; raises SignInFirst, NotFound, AdministratorsOnly."""
+        member = self.require_staff(firm_id)
+        if not member.rights.sees_all:
+            raise AdministratorsOnly(member.firm_name)
+        return member
 
     # ---- what they are shown
 

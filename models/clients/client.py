@@ -9,7 +9,7 @@ from sqlalchemy.orm import Mapped, Session, mapped_column, validates
 
 from models.clients.address import HOME, country_code, postcode, vat_id
 from models.clients.naming import NAME_MOST, ClientNameMissing, NameFormat, account_name, filed_as
-from models.db import TELLS, Base, Instant, Key, tells_of
+from models.db import TELLS, Base, Facts, Instant, Key, tells_of
 from models.errors import N_, NotFound, ProvisionError
 from models.firm import CITY_MOST, STREET_MOST, WEBSITE_MOST, spellings, website_address
 from models.people.person import Person
@@ -57,6 +57,10 @@ class Client(Base):
     country: Mapped[str] = mapped_column(String(2), default=HOME, info=TELLS)
     website: Mapped[str] = mapped_column(String(WEBSITE_MOST), default="", info=TELLS)
     vat_id: Mapped[str] = mapped_column(String(20), default="", info=TELLS)
+    fields: Mapped[Facts] = mapped_column(default=dict, info=TELLS)
+    """What the firm's own fields hold, by their numbers, see ``models.clients.custom_field``."""
+    folder_template_id: Mapped[int | None] = mapped_column(ForeignKey("folder_templates.id"), index=True)
+    """None: the folders that every account has, see ``models.clients.folders``."""
     search: Mapped[str] = mapped_column(Text, info=TELLS)
     """Names and number as a search compares them; follows them."""
     created_at: Mapped[Instant]
@@ -150,6 +154,8 @@ class ClientContact(Base):
     """The personal words of the invitation, plain text."""
     invited_by: Mapped[str] = mapped_column(String(200), default="", info=TELLS)
     """Name of who invites, as the invitation says it."""
+    told_at: Mapped[Instant | None]
+    """When a mail told the contact of this account: the invitation, or that they can see it as well."""
 
     @classmethod
     def rename(cls, session: Session, person: Person, name_format: NameFormat) -> None:

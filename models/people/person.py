@@ -14,7 +14,6 @@ from sqlalchemy import (
     Index,
     Select,
     String,
-    UniqueConstraint,
     func,
     select,
     text,
@@ -32,6 +31,9 @@ from models.time.land import Land
 
 PART_MOST, NAME_MOST = 100, 200
 """Characters of a given or a family name, and of both together."""
+
+
+UNINVITED = "invited_at IS NULL AND NOT invitation_waits AND email <> ''"
 
 
 class Role(StrEnum):
@@ -82,7 +84,17 @@ class Person(Base):
         *("registered_at", "withdrawn_at", "paused_at"),
     )
     __table_args__ = (
-        UniqueConstraint("firm_id", "role", "email"),
+        # A client may have no address; whoever has one is one person in that role.
+        Index(
+            "uq_persons_address",
+            "firm_id",
+            "role",
+            "email",
+            unique=True,
+            sqlite_where=text("email <> ''"),
+            postgresql_where=text("email <> ''"),
+        ),
+        CheckConstraint("email <> '' OR role = 'client'", name="reachable"),
         CheckConstraint("family_name <> ''", name="named"),
         # A firm has one organiser and one contact person at a time.
         Index(
@@ -97,7 +109,7 @@ class Person(Base):
             Index(f"ix_persons_{name}", "firm_id", "role", "id", sqlite_where=text(which), postgresql_where=text(which))
             for name, which in (
                 ("there", "withdrawn_at IS NULL"),
-                ("uninvited", "withdrawn_at IS NULL AND invited_at IS NULL"),
+                ("uninvited", f"withdrawn_at IS NULL AND {UNINVITED}"),
                 ("active", "withdrawn_at IS NULL AND registered_at IS NOT NULL"),
             )
         ),
@@ -107,6 +119,7 @@ class Person(Base):
     firm_id: Mapped[int] = mapped_column(ForeignKey("firms.id"))
     role: Mapped[Role]
     email: Mapped[str] = mapped_column(String(254), info=TELLS)
+    """Empty: of a client who has none, and no access."""
     given_name: Mapped[str] = mapped_column(String(100), default="", info=TELLS)
     family_name: Mapped[str] = mapped_column(String(100), info=TELLS)
     language: Mapped[Language] = mapped_column(default=Language.GERMAN, info=TELLS)
@@ -120,6 +133,8 @@ class Person(Base):
     account_id: Mapped[int | None] = mapped_column(ForeignKey("accounts.id"), index=True)
     added_at: Mapped[Instant]
     invited_at: Mapped[Instant | None]
+    invitation_waits: Mapped[bool] = mapped_column(default=False)
+    """Access is prepared first: nobody is invited before somebody says so."""
     registered_at: Mapped[Instant | None]
     bounced_at: Mapped[Instant | None]
     """Mail to this address came back for good; nothing more is sent until it is corrected."""

@@ -161,6 +161,9 @@ UNHELD: dict[str, dict[str, str]] = {
     "firms": {
         "search": "follows name and business",
         "name_format": "how the firm files its clients; it changes that as it likes",
+        "functions": "what its clients find in the portal; it changes that as it likes",
+        "is_listed": "whether a search finds it; it changes that as it likes",
+        "takes_sign_ups": "whether clients may register themselves; it changes that as it likes",
         "preferred_number": "held until it is decided, which is told",
         "offered_numbers": "offered until one is chosen, which is told",
     },
@@ -173,6 +176,7 @@ UNHELD: dict[str, dict[str, str]] = {
         "time_zone": "when they can be reached; they change it as they like",
         "hours": "when they can be reached; they change it as they like",
         "added_at": "told by the entry that names them",
+        "invitation_waits": "whether somebody is to be invited later, which the entry about that tells",
         "invited_at": "when the first mail was written; mails are kept",
         "bounced_at": "what became of a mail; the entry about it stands",
     },

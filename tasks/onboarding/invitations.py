@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from sqlalchemy import func, select
+from sqlalchemy import func, select, text
 from sqlalchemy.orm import Session
 
 from models.agreement import Agreement
@@ -16,7 +16,7 @@ from models.link import Link, Purpose
 from models.mail.outbox import MailKind, Outgoing
 from models.onboarding import Onboarding, Party, Standing, StepName
 from models.people.mail_address import email_address
-from models.people.person import NoLongerInvited, Person, Role
+from models.people.person import UNINVITED, NoLongerInvited, Person, Role
 from models.reminders.reminder import Reminder
 from models.request import Named, check_people
 from models.settings import settings
@@ -153,7 +153,7 @@ def invite_clients(case_id: int) -> Standing:
 
 
 def _invite_new(session: Session, case: Onboarding, role: Role) -> None:
-    new = Person.there(case.firm_id, role).where(Person.invited_at.is_(None)).limit(INVITATIONS_AT_ONCE)
+    new = Person.there(case.firm_id, role).where(text(UNINVITED)).limit(INVITATIONS_AT_ONCE)
     last = 0
     while people := session.scalars(new.where(Person.id > last)).all():
         last = people[-1].id
@@ -193,9 +193,9 @@ def no_caseworkers(firm_id: int, by: str) -> int:
 
 def add_clients(firm_id: int, by: str, people: list[Named], message: str = "") -> int:
     """Name clients with the words that go with their invitations; the next pass sends them. Returns the case's id."""
-    text = message.strip().replace("\r\n", "\n")
-    if len(text) > MESSAGE_MOST:
-        raise MessageTooLong(len(text))
+    words = message.strip().replace("\r\n", "\n")
+    if len(words) > MESSAGE_MOST:
+        raise MessageTooLong(len(words))
     with transaction() as session:
         case, at = Onboarding.of_firm(session, firm_id), now()
         case.require_agreement()
@@ -206,7 +206,7 @@ def add_clients(firm_id: int, by: str, people: list[Named], message: str = "") -
         session.add_all(clients)
         session.flush()
         session.add_all(
-            ClientContact(client_id=client.id, person_id=person.id, message=text, invited_by=by[:200])
+            ClientContact(client_id=client.id, person_id=person.id, message=words, invited_by=by[:200])
             for client, person in zip(clients, added, strict=True)
         )
         return case.id

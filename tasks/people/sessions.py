@@ -16,6 +16,7 @@ from models.onboarding import Onboarding
 from models.people.login import Login, SignIn, SignInRefused, hash_password, verify_password
 from models.people.manners import AddressForm, Language
 from models.people.person import AccessEnded, Person, Role
+from models.people.staff import Rank, Rights, Staff, rights
 from models.reminders.cadence import Cadences
 from models.reminders.reminder import Reminder
 from models.time.clock import now, time_zone
@@ -35,6 +36,7 @@ class Membership:
     role: Role
     name: str
     case_id: int
+    rights: Rights
 
 
 @dataclass(frozen=True)
@@ -54,6 +56,11 @@ class Visitor:
     def may(self, firm_id: int, *roles: Role) -> bool:
         """Whether the visitor has one of these roles at this firm."""
         return any(m.firm_id == firm_id and m.role in roles for m in self.memberships)
+
+    def staff_of(self, firm_id: int) -> Membership | None:
+        """Which of the firm's own people the visitor is: the one of the highest rank; None for all others."""
+        own = [m for m in self.memberships if m.firm_id == firm_id and m.role in {Role.ORGANISER, Role.CASEWORKER}]
+        return min(own, key=lambda membership: [*Rank].index(membership.rights.rank), default=None)
 
 
 def sign_in(email: str, password: str) -> str:
@@ -91,13 +98,14 @@ def signed_in(token: str) -> Visitor | None:
             return None
         account = session.get_one(Login, browser.account_id)
         rows = session.execute(
-            select(Person, Firm, Onboarding.id)
+            select(Person, Firm, Onboarding.id, Staff)
             .join(Firm, Firm.id == Person.firm_id)
             .join(Onboarding, Onboarding.firm_id == Firm.id)
+            .outerjoin(Staff, Staff.person_id == Person.id)
             .where(Person.id.in_([person.id for person in Person.behind(session, account.id)]))
             .order_by(Person.id)
         ).all()
-        people = [person for person, _, _ in rows]
+        people = [person for person, *_ in rows]
         if not account.is_operator and not people:
             return None
         manners = _manners(account, people)
@@ -118,8 +126,9 @@ def signed_in(token: str) -> Visitor | None:
                     role=person.role,
                     name=person.name,
                     case_id=case_id,
+                    rights=rights(person, staff),
                 )
-                for person, firm, case_id in rows
+                for person, firm, case_id, staff in rows
             ],
         )
 

@@ -26,6 +26,13 @@ from babel.support import NullTranslations, Translations
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
 
 from models.clients.client import ClientKind
+from models.clients.custom_field import FieldKind, FieldOf
+from models.clients.function import Function
+from models.clients.naming import Doubt as NameDoubt
+from models.clients.naming import NameFormat
+from models.clients.phone import PhoneKind
+from models.clients.recipients import Item
+from models.clients.sign_up import SignUpVerdict
 from models.decision import DecisionKind, Verdict
 from models.document import Doubt
 from models.errors import N_, ProvisionError
@@ -34,6 +41,7 @@ from models.logo import public_logo
 from models.onboarding import Party, StepName, StepState
 from models.people.manners import AddressForm, Language
 from models.people.person import Role
+from models.people.staff import Rank
 from models.reminders.cadence import Follow, Level, WaitKind
 from models.subscription import Interval, NoticeUnit, Plan
 from models.time.clock import LOCAL_ZONE, local_day
@@ -88,6 +96,56 @@ LABELS: dict[type[StrEnum], dict[Any, str]] = {
         Interval.YEARLY: N_("yearly"),
     },
     ClientKind: {ClientKind.INDIVIDUAL: N_("individual"), ClientKind.COMPANY: N_("company")},
+    NameFormat: {
+        NameFormat.FAMILY_FIRST: N_("family name first: Muster, Erika"),
+        NameFormat.GIVEN_FIRST: N_("given name first: Erika Muster"),
+    },
+    NameDoubt: {
+        NameDoubt.TWO_PEOPLE: N_("This looks like two people in one name: make a contact for each."),
+        NameDoubt.COMPANY: N_("This looks like a company: its name belongs to the account, a contact is a person."),
+        NameDoubt.DEGREE: N_("A degree or a salutation stands as given name: it belongs into the field for titles."),
+    },
+    PhoneKind: {
+        PhoneKind.LANDLINE: N_("landline"),
+        PhoneKind.MOBILE: N_("mobile"),
+        PhoneKind.FAX: N_("fax"),
+    },
+    FieldOf: {FieldOf.ACCOUNT: N_("accounts"), FieldOf.CONTACT: N_("contacts")},
+    FieldKind: {
+        FieldKind.TEXT: N_("text"),
+        FieldKind.NUMBER: N_("number"),
+        FieldKind.DATE: N_("date"),
+        FieldKind.CHOICE: N_("choice"),
+        FieldKind.YES_NO: N_("yes or no"),
+        FieldKind.LINK: N_("link"),
+    },
+    Function: {
+        Function.MESSAGES: N_("messages"),
+        Function.DOCUMENTS: N_("documents"),
+        Function.CONTRACT: N_("contract"),
+        Function.INVOICES: N_("invoices"),
+        Function.APPOINTMENTS: N_("appointments"),
+    },
+    Item: {
+        Item.PORTAL: N_("sees the account in the portal"),
+        Item.INVOICES: N_("gets the invoices and credit notes"),
+        Item.INVOICE_COPIES: N_("gets copies of invoices and credit notes"),
+        Item.AGREEMENTS: N_("gets what the business between both is agreed in"),
+        Item.AUTOMATIC: N_("gets the automatic messages of case files and workflows"),
+        Item.CASE_INBOX: N_("gets messages in the inbox of the case file"),
+        Item.MAILS: N_("gets the portal's mails, reminders and bulk mail"),
+        Item.MAIL_SYNC: N_("mail with them is shown at the account"),
+    },
+    Rank: {
+        Rank.OWNER: N_("owner"),
+        Rank.ADMINISTRATOR: N_("administrator"),
+        Rank.STAFF: N_("staff member"),
+    },
+    SignUpVerdict: {
+        SignUpVerdict.NEW: N_("new client"),
+        SignUpVerdict.LINKED: N_("belongs to an existing account"),
+        SignUpVerdict.DECLINED: N_("declined"),
+    },
     DecisionKind: {
         DecisionKind.ADVICE: N_("Advice on the subscription"),
         DecisionKind.COMPANY_ID: N_("Preferred company ID"),

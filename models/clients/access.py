@@ -1,0 +1,65 @@
+"""Which of a firm's people see which accounts: by default, unless it is said otherwise of one account."""
+
+from collections.abc import Collection
+from typing import Self
+
+from sqlalchemy import ColumnElement, ForeignKey, Index, UniqueConstraint, and_, exists, func, or_, select, true
+from sqlalchemy.orm import Mapped, Session, mapped_column
+
+from models.clients.client import Client
+from models.db import Base, Key
+from models.people.person import Person, Role
+from models.people.staff import Staff
+
+
+class ClientAccess(Base):
+    """Of one account and one member something else than by default."""
+
+    __tablename__ = "client_access"
+    __table_args__ = (
+        UniqueConstraint("client_id", "person_id"),
+        Index("ix_client_access_person_id", "person_id", "client_id"),
+    )
+
+    id: Mapped[Key]
+    client_id: Mapped[int] = mapped_column(ForeignKey("clients.id"))
+    person_id: Mapped[int] = mapped_column(ForeignKey("persons.id"))
+    has_access: Mapped[bool]
+
+    @classmethod
+    def say(cls, session: Session, client_id: int, person_id: int, has_access: bool) -> Self:
+        """Whatever the default is, from now on this member has access to this account, or none."""
+        which = select(cls).where(cls.client_id == client_id, cls.person_id == person_id)
+        row = session.scalars(which).one_or_none() or cls(client_id=client_id, person_id=person_id)
+        row.has_access = has_access
+        session.add(row)
+        session.flush()
+        return row
+
+
+def seen_by(person_id: int, *, sees_all: bool, by_default: bool) -> ColumnElement[bool]:
+    """Which accounts this member sees: owner and administrators all of them."""
+    said = select(ClientAccess.id).where(ClientAccess.client_id == Client.id, ClientAccess.person_id == person_id)
+    if sees_all:
+        return true()
+    if by_default:
+        return ~exists(said.where(ClientAccess.has_access.is_(False)))
+    return exists(said.where(ClientAccess.has_access.is_(True)))
+
+
+def assigned(session: Session, firm_id: int, client_ids: Collection[int]) -> list[Person]:
+    """The members who look after one of these accounts at least, and can be told: active, not paused."""
+    has_default = func.coalesce(Staff.has_default_access, true())
+    said = select(ClientAccess.id).where(ClientAccess.person_id == Person.id)
+    said_yes = said.where(ClientAccess.client_id.in_(client_ids), ClientAccess.has_access.is_(True))
+    said_no = select(func.count(ClientAccess.id)).where(
+        ClientAccess.person_id == Person.id,
+        ClientAccess.client_id.in_(client_ids),
+        ClientAccess.has_access.is_(False),
+    )
+    people = select(Person).outerjoin(Staff, Staff.person_id == Person.id)
+    people = people.where(Person.firm_id == firm_id, Person.role.in_([Role.ORGANISER, Role.CASEWORKER]))
+    people = people.where(Person.registered_at.is_not(None), Person.withdrawn_at.is_(None), Person.paused_at.is_(None))
+    excluded_everywhere = said_no.scalar_subquery() >= len(set(client_ids))
+    people = people.where(or_(exists(said_yes), and_(has_default, ~excluded_everywhere)))
+    return list(session.scalars(people.order_by(Person.id)))

@@ -1,0 +1,173 @@
+"""Fields that a firm adds to its accounts or contacts, each of a kind that says what fits."""
+
+import re
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from datetime import date
+from enum import StrEnum
+from typing import Any, Self
+
+from babel.numbers import NumberFormatError, parse_decimal
+from sqlalchemy import JSON, UniqueConstraint, select
+from sqlalchemy.orm import Mapped, Session, mapped_column
+
+from models.clients.label import LABEL_MOST, Label
+from models.db import MUTE, Base, Facts, Instant
+from models.errors import N_, ProvisionError
+from models.firm import website_address
+from models.people.manners import Language
+from models.text import fitting, one_line
+
+VALUE_MOST, CHOICES_MOST = 500, 50
+
+
+class FieldOf(StrEnum):
+    """What the field belongs to."""
+
+    ACCOUNT = "account"
+    CONTACT = "contact"
+
+
+class FieldKind(StrEnum):
+    """What fits."""
+
+    TEXT = "text"
+    NUMBER = "number"
+    DATE = "date"
+    CHOICE = "choice"
+    YES_NO = "yes_no"
+    LINK = "link"
+
+
+class ChoicesMissing(ProvisionError):
+    status = 422
+    says = N_("A field to choose from needs two choices or more, up to %(most)s: write each on a line of its own.")
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.most = CHOICES_MOST
+
+
+class NoNumber(ProvisionError):
+    status = 422
+    says = N_("“%(value)s” is not a number: write digits, with a comma or point before the decimals.")
+
+    def __init__(self, value: str) -> None:
+        super().__init__(value)
+        self.value = value
+
+
+class NoDate(ProvisionError):
+    status = 422
+    says = N_("“%(value)s” is not a date: write day, month and year, for example 31.12.2026.")
+
+    def __init__(self, value: str) -> None:
+        super().__init__(value)
+        self.value = value
+
+
+class NoChoice(ProvisionError):
+    status = 422
+    says = N_("“%(value)s” is none of the choices: choose one from the list.")
+
+    def __init__(self, value: str) -> None:
+        super().__init__(value)
+        self.value = value
+
+
+class CustomField(Label, Base):
+    """One field. Its kind stays, since what is kept in it was read so; a field that is put away keeps what it holds."""
+
+    __tablename__ = "custom_fields"
+    __table_args__ = (UniqueConstraint("firm_id", "belongs_to", "folded"),)
+
+    belongs_to: Mapped[FieldOf]
+    kind: Mapped[FieldKind]
+    choices: Mapped[list[str]] = mapped_column(JSON, default=list, info=MUTE)
+    archived_at: Mapped[Instant | None]
+
+    @classmethod
+    def shown(cls, session: Session, firm_id: int, belongs_to: FieldOf) -> list[Self]:
+        """The fields that forms show, in the order in which they were made."""
+        fields = select(cls).where(cls.firm_id == firm_id, cls.belongs_to == belongs_to, cls.archived_at.is_(None))
+        return list(session.scalars(fields.order_by(cls.id)))
+
+    @property
+    def key(self) -> str:
+        """By which its value is kept, and its input is called in forms."""
+        return f"field-{self.id}"
+
+    def _rivals(self) -> list[Any]:
+        return [*super()._rivals(), CustomField.belongs_to == self.belongs_to]
+
+    def offer(self, choices: list[str]) -> None:
+        """What can be chosen, without doubles; raises ChoicesMissing or TextTooLong. Nothing for other kinds."""
+        if self.kind is not FieldKind.CHOICE:
+            self.choices = []
+            return
+        offered = list(dict.fromkeys(fitting(one_line(each), LABEL_MOST, "choices") for each in choices))
+        offered = [each for each in offered if each]
+        if not 2 <= len(offered) <= CHOICES_MOST:
+            raise ChoicesMissing
+        self.choices = offered
+
+    def read(self, written: str, language: Language, held: object = None) -> str | bool | None:
+        """What was typed, as it is kept: numbers and dates in the signs of no country; None for nothing.
+
+        A choice that is offered no more stays where it is *held*. Raises the refusal of its kind, or TextTooLong.
+        """
+        text = fitting(one_line(written), VALUE_MOST, self.key)
+        if self.kind is FieldKind.YES_NO:
+            return {"yes": True, "no": False}.get(text)
+        if not text:
+            return None
+        match self.kind:
+            case FieldKind.NUMBER:
+                return _number(text, language)
+            case FieldKind.DATE:
+                return _day(text).isoformat()
+            case FieldKind.CHOICE:
+                if text not in self.choices and text != held:
+                    raise NoChoice(text[:60])
+            case FieldKind.LINK:
+                return website_address(text)
+        return text
+
+
+def read_all(
+    fields: Sequence[CustomField], written: Mapping[str, str], language: Language, held: Facts
+) -> tuple[Facts, dict[str, ProvisionError]]:
+    """What the fields hold when this was typed into them, by their keys, and the refusal of each that does not fit.
+
+    What a field holds that no form shows stays.
+    """
+    values, wrong = dict(held), dict[str, ProvisionError]()
+    for field in fields:
+        try:
+            value = field.read(written.get(field.key, ""), language, held.get(field.key))
+        except ProvisionError as refusal:
+            wrong[field.key] = refusal
+            continue
+        values.pop(field.key, None)
+        if value is not None:
+            values[field.key] = value
+    return values, wrong
+
+
+def _number(text: str, language: Language) -> str:
+    """“1.234,5” is 1234.5 in German, and 1234.5 in any language."""
+    for locale in (language.value, "en"):
+        with suppress(NumberFormatError):
+            number = parse_decimal(text.replace("+", ""), locale, strict=True)
+            if number.is_finite():
+                return f"{number:f}"
+    raise NoNumber(text[:60])
+
+
+def _day(text: str) -> date:
+    """As browsers send it, or day, month and year as people write them."""
+    parts = re.fullmatch(r"(\d{1,2})[./] ?(\d{1,2})[./] ?(\d{4})", text, re.ASCII)
+    try:
+        return date(int(parts[3]), int(parts[2]), int(parts[1])) if parts else date.fromisoformat(text)
+    except ValueError as error:
+        raise NoDate(text[:60]) from error

@@ -1,0 +1,121 @@
+"""What a firm's people may do: the owner, administrators, and staff with or without the right to manage accounts."""
+
+from enum import StrEnum
+from typing import NamedTuple
+
+from sqlalchemy import ForeignKey, select
+from sqlalchemy.orm import Mapped, Session, mapped_column
+
+from models.db import Base, Key
+from models.errors import N_, ProvisionError
+from models.people.person import Person, Role
+
+
+class Rank(StrEnum):
+    """Highest first. The organiser is the owner; a firm has one, who is only ever replaced."""
+
+    OWNER = "owner"
+    ADMINISTRATOR = "administrator"
+    STAFF = "staff"
+
+    def reaches(self, other: "Rank") -> bool:
+        ranks = [*Rank]
+        return ranks.index(self) <= ranks.index(other)
+
+
+class AboveOwnRank(ProvisionError):
+    status = 403
+    says = N_("Nobody gives or takes rights above their own: ask the organiser of %(firm)s.")
+
+    def __init__(self, firm: str) -> None:
+        super().__init__(firm)
+        self.firm = firm
+
+
+class AccountsNotManaged(ProvisionError):
+    status = 403
+    says = N_("You may look at accounts of %(firm)s, but not change them: ask the organiser for the right to do so.")
+
+    def __init__(self, firm: str) -> None:
+        super().__init__(firm)
+        self.firm = firm
+
+
+class AdministratorsOnly(ProvisionError):
+    status = 403
+    says = N_("Only the organiser and administrators of %(firm)s set this: ask one of them.")
+
+    def __init__(self, firm: str) -> None:
+        super().__init__(firm)
+        self.firm = firm
+
+
+class OwnerStays(ProvisionError):
+    says = N_("%(name)s owns the firm's account and keeps all rights: name another organiser first.")
+
+    def __init__(self, name: str) -> None:
+        super().__init__(name)
+        self.name = name
+
+
+class Rights(NamedTuple):
+    """What one member may do."""
+
+    rank: Rank
+    manages_accounts: bool
+    """May open, change and invite to accounts; of those that they see."""
+    has_default_access: bool
+    """Sees every account of which nothing else is said, and hears of its contacts."""
+
+    @property
+    def sees_all(self) -> bool:
+        return self.rank is not Rank.STAFF
+
+    @property
+    def may_manage(self) -> bool:
+        return self.rank is not Rank.STAFF or self.manages_accounts
+
+
+BY_DEFAULT = Rights(Rank.STAFF, manages_accounts=False, has_default_access=True)
+NONE = Rights(Rank.STAFF, manages_accounts=False, has_default_access=False)
+
+
+class Staff(Base):
+    """Rights of a member that are not those that everybody begins with."""
+
+    __tablename__ = "staff"
+
+    id: Mapped[Key]
+    person_id: Mapped[int] = mapped_column(ForeignKey("persons.id"), unique=True)
+    is_administrator: Mapped[bool] = mapped_column(default=False)
+    manages_accounts: Mapped[bool] = mapped_column(default=False)
+    has_default_access: Mapped[bool] = mapped_column(default=True)
+
+    @classmethod
+    def of(cls, session: Session, people: list[Person]) -> dict[int, Rights]:
+        """The rights of each of these people, by the person's id."""
+        ids = [person.id for person in people]
+        rows = {row.person_id: row for row in session.scalars(select(cls).where(cls.person_id.in_(ids)))}
+        return {person.id: rights(person, rows.get(person.id)) for person in people}
+
+    @classmethod
+    def give(cls, session: Session, person: Person, given: Rights) -> None:
+        """Keep what a member may do from now on."""
+        row = session.scalars(select(cls).where(cls.person_id == person.id)).one_or_none() or cls(person_id=person.id)
+        row.is_administrator = given.rank is Rank.ADMINISTRATOR
+        row.manages_accounts, row.has_default_access = given.manages_accounts, given.has_default_access
+        session.add(row)
+        session.flush()
+
+
+def rights(person: Person, row: Staff | None) -> Rights:
+    """Of somebody who is none of the firm's own people: none."""
+    match person.role:
+        case Role.ORGANISER:
+            return Rights(Rank.OWNER, manages_accounts=True, has_default_access=row is None or row.has_default_access)
+        case Role.CASEWORKER if row is not None:
+            rank = Rank.ADMINISTRATOR if row.is_administrator else Rank.STAFF
+            return Rights(rank, row.manages_accounts, row.has_default_access)
+        case Role.CASEWORKER:
+            return BY_DEFAULT
+    return NONE
