@@ -6,6 +6,8 @@
 Anything that is not a ``ProvisionError`` is a breakage: retried, then put before an operator.
 """
 
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import ClassVar
 
 
@@ -39,3 +41,31 @@ class NotFound(ProvisionError):
     def __init__(self, what: str) -> None:
         super().__init__(what)
         self.what = what
+
+
+class FormRefused(ProvisionError):
+    """What does not fit of a form, each refusal by its field, so that all are told at once."""
+
+    status = 422
+    says = N_("Some of what was typed does not fit: it stands at each field what to do.")
+
+    def __init__(self, fields: Mapping[str, ProvisionError]) -> None:
+        super().__init__(fields)
+        self.fields = fields
+
+
+class Faults(dict[str, ProvisionError]):
+    """Refusals by field, gathered one by one."""
+
+    @contextmanager
+    def at(self, field: str) -> Iterator[None]:
+        """What is refused within belongs to this field."""
+        try:
+            yield
+        except ProvisionError as refusal:
+            self[field] = refusal
+
+    def check(self) -> None:
+        """Raise FormRefused if there is any."""
+        if self:
+            raise FormRefused({**self})

@@ -5,6 +5,7 @@ route can get at a form in no other way.
 """
 
 import json
+import re
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
@@ -32,7 +33,7 @@ from deployments.web.security import (
 )
 from models.audit import origin
 from models.company_id import NumberInvalid
-from models.errors import N_, NotFound, ProvisionError
+from models.errors import N_, FormRefused, NotFound, ProvisionError
 from models.people.login import SESSION_LIFE, Login
 from models.people.mail_address import AddressInvalid
 from models.people.manners import AddressForm, Language
@@ -115,6 +116,14 @@ SAID = {
     "renewed": N_("A new version is on its way to the address that we know."),
     "renewed_there": N_("A new version is on its way to the person who asked you to sign."),
     "declined": N_("You have declined the agreement. We will get in touch with you."),
+    "account_opened": N_("The account is there. Nobody is invited before you say so."),
+    "account_saved": N_("Saved."),
+    "account_archived": N_("The account is archived: nobody sees it in the portal, and no list shows it."),
+    "account_restored": N_("The account is back."),
+    "accounts_done": N_("Done, for all that were selected."),
+    "contact_added": N_("The contact is added. Nobody is invited before you say so."),
+    "contact_removed": N_("Done: this person is no longer a contact of this account."),
+    "contact_saved": N_("Saved."),
     "uploaded": N_("Thank you, the signed copy has arrived. We will look at it."),
 }
 """What a page says about what was just done, by the word in its address."""
@@ -283,6 +292,8 @@ class Visit:
 
         A refusal that no entry can mend (a dead link, a missing page, too many attempts) is raised on.
         """
+        if isinstance(refusal, FormRefused):
+            refusal = dict(refusal.fields)
         if isinstance(refusal, ProvisionError):
             if refusal.status in {401, 404, 410, 429}:
                 raise refusal
@@ -321,6 +332,16 @@ class Visit:
         """The sentence on what was just done, where the page before asked for it."""
         sentence = SAID.get(self.said_word)
         return self.reader.gettext(sentence) if sentence else ""
+
+    @property
+    def new_account(self) -> str:
+        """Where the visitor opens an account for a client: at the firm of this page, else at the only one; or empty."""
+        members = self.visitor.memberships if self.visitor else []
+        firms = {member.firm_id for member in members if member.rights.may_manage}
+        here = re.match(r"/firm/(\d+)", self.request.url.path)
+        if here and int(here[1]) in firms:
+            firms = {int(here[1])}
+        return f"/firm/{firms.pop()}/accounts/new" if len(firms) == 1 else ""
 
     @property
     def undo(self) -> Undo | None:
@@ -382,9 +403,22 @@ class Submission(Visit):
         if undoes and _digest(standing) not in {undoes, _digest(put_back)}:
             raise ChangedSince
 
+    def hours(self) -> set[tuple[int, int]]:
+        """The hours of a week that are ticked; what is none is not."""
+        cells = (re.fullmatch(r"([0-6])-(1?\d|2[0-3])", hour, re.ASCII) for hour in self.texts("hour"))
+        return {(int(cell[1]), int(cell[2])) for cell in cells if cell}
+
     def chosen(self, kind: type[T], name: str) -> T | None:
         """What was chosen of an enum; None for anything else."""
         return member(kind, self.text(name))
+
+    def held(self, name: str = "was") -> dict[str, str]:
+        """What stood in the form's fields when it was opened, as the form itself keeps it; empty if that is garbled."""
+        try:
+            kept = json.loads(self.secret(name))
+        except ValueError:
+            return {}
+        return {key: text for key, text in kept.items() if isinstance(text, str)} if isinstance(kept, dict) else {}
 
     def ticked(self, name: str) -> bool:
         return bool(self.text(name))

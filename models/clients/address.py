@@ -1,15 +1,19 @@
 """Postal addresses in any country, VAT ids and web addresses of clients."""
 
 import re
+from collections.abc import Mapping
 from functools import cache
 
 from babel import Locale
+from sqlalchemy import String
+from sqlalchemy.orm import Mapped, mapped_column
 from stdnum import get_cc_module
 from stdnum.exceptions import ValidationError
 from stdnum.util import clean
 
-from models.errors import N_, ProvisionError
-from models.text import one_line
+from models.db import TELLS
+from models.errors import N_, Faults, ProvisionError
+from models.text import fitting, one_line
 
 HOME = "DE"
 NO_COUNTRY = frozenset(["AC", "CP", "CQ", "DG", "EA", "EU", "EZ", "IC", "QO", "TA", "UN", "XA", "XB", "ZZ"])
@@ -30,7 +34,7 @@ POSTCODES = {
     "US": r"\d{5}(?:-\d{4})?",
 }
 """How postcodes are written, of the countries in which clients mostly are; elsewhere whatever fits."""
-POSTCODE_MOST = 10
+STREET_MOST, CITY_MOST, POSTCODE_MOST = 200, 100, 10
 
 
 class CountryUnknown(ProvisionError):
@@ -82,6 +86,30 @@ def postcode(written: str, country: str = HOME) -> str:
     if text and not re.fullmatch(POSTCODES.get(country, rf".{{1,{POSTCODE_MOST}}}"), text, re.ASCII):
         raise PostcodeUnfit(text[:20], country)
     return text
+
+
+class PostalAddress:
+    """Columns of who is somewhere."""
+
+    street: Mapped[str] = mapped_column(String(STREET_MOST), default="", info=TELLS)
+    postcode: Mapped[str] = mapped_column(String(POSTCODE_MOST), default="", info=TELLS)
+    city: Mapped[str] = mapped_column(String(CITY_MOST), default="", info=TELLS)
+    country: Mapped[str] = mapped_column(String(2), default=HOME, info=TELLS)
+
+    def locate(self, faults: Faults, written: Mapping[str, str], prefix: str = "") -> None:
+        """Take over what a form says in fields of these names; what does not fit is among the faults."""
+        with faults.at(f"{prefix}country"):
+            self.country = country_code(written.get(f"{prefix}country") or HOME)
+        with faults.at(f"{prefix}postcode"):
+            self.postcode = postcode(written.get(f"{prefix}postcode", ""), self.country or HOME)
+        for name, most in (("street", STREET_MOST), ("city", CITY_MOST)):
+            with faults.at(f"{prefix}{name}"):
+                setattr(self, name, fitting(one_line(written.get(f"{prefix}{name}", "")), most))
+
+    @property
+    def place(self) -> dict[str, str]:
+        """As ``locate`` reads it."""
+        return {"street": self.street, "postcode": self.postcode, "city": self.city, "country": self.country}
 
 
 def vat_id(written: str) -> str:

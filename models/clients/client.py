@@ -1,5 +1,6 @@
 """A client's account with the firm, and the places of people at it."""
 
+from collections.abc import Collection, Mapping
 from datetime import datetime
 from enum import StrEnum
 from typing import Self
@@ -7,11 +8,11 @@ from typing import Self
 from sqlalchemy import ForeignKey, Index, String, Text, UniqueConstraint, func, select, text
 from sqlalchemy.orm import Mapped, Session, mapped_column, validates
 
-from models.clients.address import HOME, country_code, postcode, vat_id
+from models.clients.address import PostalAddress, vat_id
 from models.clients.naming import NAME_MOST, ClientNameMissing, NameFormat, account_name, filed_as
 from models.db import TELLS, Base, Facts, Instant, Key, tells_of
-from models.errors import N_, NotFound, ProvisionError
-from models.firm import CITY_MOST, STREET_MOST, WEBSITE_MOST, spellings, website_address
+from models.errors import N_, Faults, NotFound, ProvisionError
+from models.firm import WEBSITE_MOST, spellings, website_address
 from models.people.person import Person
 from models.text import fitting, one_line
 
@@ -32,7 +33,7 @@ class CustomerNumberTaken(ProvisionError):
         self.client = client
 
 
-class Client(Base):
+class Client(PostalAddress, Base):
     """A client's account with the firm: a company, or a person or family."""
 
     __tablename__ = "clients"
@@ -51,10 +52,6 @@ class Client(Base):
     company_name: Mapped[str] = mapped_column(String(NAME_MOST), default="", info=TELLS)
     number: Mapped[str | None] = mapped_column(String(NUMBER_MOST), info=TELLS)
     """The firm's own number of the client; text, for some begin with 0."""
-    street: Mapped[str] = mapped_column(String(STREET_MOST), default="", info=TELLS)
-    postcode: Mapped[str] = mapped_column(String(10), default="", info=TELLS)
-    city: Mapped[str] = mapped_column(String(CITY_MOST), default="", info=TELLS)
-    country: Mapped[str] = mapped_column(String(2), default=HOME, info=TELLS)
     website: Mapped[str] = mapped_column(String(WEBSITE_MOST), default="", info=TELLS)
     vat_id: Mapped[str] = mapped_column(String(20), default="", info=TELLS)
     fields: Mapped[Facts] = mapped_column(default=dict, info=TELLS)
@@ -62,7 +59,9 @@ class Client(Base):
     folder_template_id: Mapped[int | None] = mapped_column(ForeignKey("folder_templates.id"), index=True)
     """None: the folders that every account has, see ``models.clients.folders``."""
     search: Mapped[str] = mapped_column(Text, info=TELLS)
-    """Names and number as a search compares them; follows them."""
+    """Names, number and place as a search compares them; follows them."""
+    search_contacts: Mapped[str] = mapped_column(Text, default="", info=TELLS)
+    """The same of the contacts' names and e-mail addresses; see ``refold``."""
     created_at: Mapped[Instant]
     archived_at: Mapped[Instant | None]
 
@@ -76,17 +75,32 @@ class Client(Base):
 
     @classmethod
     def get(cls, session: Session, firm_id: int, client_id: int) -> Self:
-        """The firm's own account, locked; raises NotFound for that of another firm as well."""
-        client = session.get(cls, client_id, with_for_update=True)
+        """The firm's own account, locked and as it is now; raises NotFound for that of another firm as well."""
+        client = session.get(cls, client_id, with_for_update=True, populate_existing=True)
         if client is None or client.firm_id != firm_id:
             raise NotFound(f"Client {client_id}")
         return client
 
-    @validates("name", "company_name", "number")
+    @validates("name", "company_name", "number", "street", "postcode", "city")
     def _fold(self, field: str, value: str | None) -> str | None:
-        words = {"name": self.name, "company_name": self.company_name, "number": self.number, field: value}
+        names = ("name", "company_name", "number", "street", "postcode", "city")
+        words = {**{name: getattr(self, name) for name in names}, field: value}
         self.search = " ".join(spellings(" ".join(word or "" for word in words.values())))
         return value
+
+    @classmethod
+    def refold(cls, session: Session, client_ids: Collection[int]) -> None:
+        """Find these accounts by the contacts that they have now."""
+        session.flush()
+        people = select(ClientContact.client_id, Person.given_name, Person.family_name, Person.email)
+        people = people.join(Person, Person.id == ClientContact.person_id).where(
+            ClientContact.client_id.in_(client_ids)
+        )
+        words: dict[int, list[str]] = {client_id: [] for client_id in client_ids}
+        for client_id, *parts in session.execute(people.order_by(ClientContact.id)):
+            words[client_id] += parts
+        for client in session.scalars(select(cls).where(cls.id.in_(client_ids))):
+            client.search_contacts = " ".join(spellings(" ".join(words[client.id])))
 
     def call(self, written: str, of_contact: str) -> None:
         """Name the account as somebody wrote it; empty: by the company's name or, for a person, *of_contact*.
@@ -104,13 +118,41 @@ class Client(Base):
         if not self.is_named_by_hand:
             self.call("", of_contact)
 
-    def describe(self, *, street: str, postcode_written: str, city: str, country: str, website: str, vat: str) -> None:
-        """Where it is and how it pays taxes; refuses what cannot be."""
-        land = country_code(country)
-        self.postcode = postcode(postcode_written, land)
-        self.street, self.country = fitting(one_line(street), STREET_MOST, "street"), land
-        self.city, self.website = fitting(one_line(city), CITY_MOST, "city"), website_address(website)
-        self.vat_id = vat_id(vat)
+    def describe(
+        self, session: Session, faults: Faults, written: Mapping[str, str], of_contact: str | None = None
+    ) -> None:
+        """Take over what a form says of the account; what does not fit is among the faults.
+
+        *of_contact* is what a person's account is called by itself; None: it is not known yet.
+        """
+        self.kind = next((kind for kind in ClientKind if kind == written.get("kind")), ClientKind.INDIVIDUAL)
+        is_company = self.kind is ClientKind.COMPANY
+        with faults.at("company_name"):
+            self.company_name = fitting(one_line(written.get("company_name", "")), NAME_MOST) if is_company else ""
+        with faults.at("number"):
+            self.give_number(session, written.get("number", ""))
+        with faults.at("website"):
+            self.website = website_address(written.get("website", ""))
+        with faults.at("vat_id"):
+            self.vat_id = vat_id(written.get("vat_id", ""))
+        self.locate(faults, written)
+        name = one_line(written.get("name", ""))
+        if is_company or name or of_contact is not None:
+            with faults.at("company_name" if is_company and not name else "name"):
+                self.call(name, of_contact or "")
+
+    @property
+    def standing(self) -> dict[str, str]:
+        """As ``describe`` reads it."""
+        return {
+            "kind": self.kind.value,
+            "name": self.name if self.is_named_by_hand else "",
+            "company_name": self.company_name,
+            "number": self.number or "",
+            **self.place,
+            "website": self.website,
+            "vat_id": self.vat_id,
+        }
 
     def give_number(self, session: Session, written: str) -> None:
         """The firm's own number of it, or none; raises CustomerNumberTaken."""
@@ -159,11 +201,19 @@ class ClientContact(Base):
 
     @classmethod
     def rename(cls, session: Session, person: Person, name_format: NameFormat) -> None:
-        """Call the accounts so that are named after this person, who is called otherwise from now on."""
+        """Call the accounts so that are named after this person, who is called otherwise from now on; all are found."""
+        session.flush()
         first = select(func.min(cls.id)).group_by(cls.client_id)
         theirs = select(Client).join(cls).where(cls.person_id == person.id, cls.id.in_(first))
         for client in session.scalars(theirs.where(Client.kind == ClientKind.INDIVIDUAL)):
             client.follow(filed_as(person.given_name, person.family_name, name_format))
+        cls.refold(session, person)
+
+    @classmethod
+    def refold(cls, session: Session, person: Person) -> None:
+        """Find the accounts of this contact by the name and address that they have now."""
+        session.flush()
+        Client.refold(session, session.scalars(select(cls.client_id).where(cls.person_id == person.id)).all())
 
     @property
     def is_employee(self) -> bool:

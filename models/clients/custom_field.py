@@ -97,6 +97,11 @@ class CustomField(Label, Base):
         """By which its value is kept, and its input is called in forms."""
         return f"field-{self.id}"
 
+    @property
+    def options(self) -> list[tuple[str, str]]:
+        """The choices as a form offers them."""
+        return [(each, each) for each in self.choices]
+
     def _rivals(self) -> list[Any]:
         return [*super()._rivals(), CustomField.belongs_to == self.belongs_to]
 

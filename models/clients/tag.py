@@ -20,7 +20,7 @@ class Tag(Label, Base):
     @classmethod
     def named(cls, session: Session, firm_id: int, names: Iterable[str]) -> list[Self]:
         """The tags of these names, made where there is none yet; an empty name says nothing."""
-        wanted = {key: name for name, key in (label(each) for each in names if one_line(each))}
+        wanted = {key: name for name, key in reversed([label(each) for each in names if one_line(each)])}
         there = select(cls).where(cls.firm_id == firm_id, cls.folded.in_(wanted))
         tags = {tag.folded: tag for tag in session.scalars(there)}
         new = [cls(firm_id=firm_id, name=name, folded=key) for key, name in wanted.items() if key not in tags]

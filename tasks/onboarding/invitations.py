@@ -201,14 +201,15 @@ def add_clients(firm_id: int, by: str, people: list[Named], message: str = "") -
         case.require_agreement()
         added = _add(session, case, Role.CLIENT, by, people)
         form = case.firm.name_format
-        names = [filed_as(person.given_name, person.family_name, form) for person in added]
-        clients = [Client(firm_id=firm_id, name=name, created_at=at) for name in names]
+        named = [filed_as(person.given_name, person.family_name, form) for person in added]
+        clients = [Client(firm_id=firm_id, name=name, created_at=at) for name in named]
         session.add_all(clients)
         session.flush()
         session.add_all(
             ClientContact(client_id=client.id, person_id=person.id, message=words, invited_by=by[:200])
             for client, person in zip(clients, added, strict=True)
         )
+        Client.refold(session, [client.id for client in clients])
         return case.id
 
 

@@ -6,6 +6,7 @@ from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
 
 from models.audit import evidence, record
+from models.clients.client import ClientContact
 from models.db import Facts, transaction
 from models.decision import Decision, DecisionKind, close_mail_questions
 from models.errors import N_, NotFound, ProvisionError
@@ -63,6 +64,7 @@ def readdress(session: Session, case: Onboarding, person: Person, written: str, 
     if person.role is Role.CASEWORKER and address == Person.organiser(session, person.firm_id).email:
         raise WorksThereAlready(address)
     person.email, person.bounced_at = address, None
+    ClientContact.refold(session, person)
     if person.role is Role.ORGANISER:
         end_doubles(session, case, person, by)
     for question in Decision.about(session, case.id, person.id, DecisionKind.BAD_ADDRESS):

@@ -2,7 +2,7 @@
 
 from datetime import datetime, timedelta
 
-from sqlalchemy import delete, select
+from sqlalchemy import delete, select, update
 from sqlalchemy.orm import Session
 
 from models.audit import Entry, evidence, record
@@ -172,19 +172,24 @@ def stop_waiting_for(session: Session, case: Onboarding, person: Person, by: str
     _require_replaceable(person)
     person.withdrawn_at = at
     let_go(session, case, person)
-    for contact in session.scalars(select(ClientContact).where(ClientContact.person_id == person.id)).all():
-        session.delete(contact)
-        session.flush()
-        if (
-            session.scalars(select(ClientContact.id).where(ClientContact.client_id == contact.client_id)).first()
-            is None
-        ):
-            session.delete(session.get_one(Client, contact.client_id))
+    _take_off_accounts(session, person, at)
     active = person.registered_at is not None
     if active:
         _tell(session, case, person, AccessChange.ENDED)
     record(session, case.id, at, "person.removed" if active else "person.withdrawn", by, **_facts(person))
     case.touch(at)
+
+
+def _take_off_accounts(session: Session, person: Person, at: datetime) -> None:
+    """Who is no client any more is at no account; one that is left without a contact is put away."""
+    places = list(session.scalars(select(ClientContact).where(ClientContact.person_id == person.id)))
+    ids = [place.client_id for place in places]
+    for place in places:
+        session.delete(place)
+    Client.refold(session, ids)
+    still = select(ClientContact.client_id).where(ClientContact.client_id.in_(ids))
+    alone = update(Client).where(Client.id.in_(ids), Client.id.not_in(still), Client.archived_at.is_(None))
+    session.execute(alone.values(archived_at=at))
 
 
 def end_doubles(session: Session, case: Onboarding, organiser: Person, by: str) -> None:

@@ -55,14 +55,20 @@ class Browser(httpx.Client):
         form = next(form for form in forms if form.get("action", page) == (to or page))
         return self.post(to or page, data=entries(form) | fields, files=files)
 
+    def send_again(self, page: httpx.Response, to: str, **fields: str) -> httpx.Response:
+        """Fill in the form on a page that is shown already, and send it."""
+        forms = BeautifulSoup(page.text, "lxml").select("main form[method=post]")
+        form = next(form for form in forms if form.get("action", "") == to)
+        return self.post(to, data=entries(form) | fields)
+
     def form_token(self, path: str = "/auth/login") -> str:
         """The token that the forms of this browser carry."""
         return self.read(path).select_one("[name=form_token]")["value"]
 
 
-def entries(form) -> dict[str, str]:
-    """What a browser would send of this form if nothing were changed."""
-    values = {}
+def entries(form) -> dict[str, str | list[str]]:
+    """What a browser would send of this form if nothing were changed; a field that is there several times as a list."""
+    values: dict[str, str | list[str]] = {}
     for field in form.select("input[name], textarea[name], select[name]"):
         if field.name == "select":
             chosen = field.select_one("option[selected]") or field.select_one("option")
@@ -73,7 +79,10 @@ def entries(form) -> dict[str, str]:
             if field.has_attr("checked"):
                 values[field["name"]] = field["value"]
         elif field.get("type") != "file":
-            values[field["name"]] = field.get("value", "")
+            value, before = field.get("value", ""), values.get(field["name"])
+            values[field["name"]] = (
+                value if before is None else [*before, value] if isinstance(before, list) else [before, value]
+            )
     return values
 
 

@@ -330,7 +330,11 @@ def test_who_was_withdrawn_can_be_named_again():
     assert len(outbox("invitation")) == 2
     with reading() as session:
         assert [one.message for one in session.scalars(select(ClientContact))] == ["Noch einmal"]
-        assert [one.name for one in session.scalars(select(Client))] == ["Neu, Max"]
+        accounts = session.scalars(select(Client).order_by(Client.id)).all()
+        assert [(one.name, one.archived_at is None) for one in accounts] == [
+            ("Beispiel, Max", False),
+            ("Neu, Max", True),
+        ]
 
 
 def test_an_operator_who_hears_that_somebody_has_left_answers_so_when_mail_comes_back():

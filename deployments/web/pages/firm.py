@@ -457,6 +457,8 @@ def _rights(visit: Visit, firm_id: int) -> dict[str, Any]:
     roles = visit.roles(firm_id)
     all_pages = Role.ORGANISER in roles or visit.signed_in().is_operator
     tabs = ["", "details", "logo", "caseworkers", "clients"] if all_pages else ["", "clients"]
+    if roles & {Role.ORGANISER, Role.CASEWORKER}:
+        tabs.insert(-1, "accounts")
     tab = visit.request.url.path.removeprefix(f"/firm/{firm_id}").strip("/").partition("/")[0]
     return {"acts": Role.ORGANISER in roles, "reaches": bool(roles - {Role.CLIENT}), "tabs": tabs, "tab": tab}
 

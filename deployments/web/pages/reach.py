@@ -1,6 +1,5 @@
 """When and how people may be written to: as they keep it themselves, or their firm until they have an account."""
 
-import re
 from collections.abc import Callable
 from typing import Any
 from zoneinfo import available_timezones
@@ -96,7 +95,7 @@ def _save(visit: Submission, person: Person, keep: Callable[[Manners], None], **
             language = visit.chosen(Language, "hours_language") or visit.reader.language
             hours = Hours.parse(visit.text("hours_text"), language)
         else:
-            shown["marked"] = _marked(visit)
+            shown["marked"] = visit.hours()
             hours = Hours.of(shown["marked"])
         keep(
             Manners(
@@ -125,12 +124,6 @@ def _fields(person: Person) -> Fields:
 
 def _language(visit: Submission) -> Language:
     return visit.chosen(Language, "language") or Language.GERMAN
-
-
-def _marked(visit: Submission) -> set[tuple[int, int]]:
-    """The hours that are ticked; what is no hour of a week is not."""
-    cells = (re.fullmatch(r"([0-6])-(1?\d|2[0-3])", hour, re.ASCII) for hour in visit.texts("hour"))
-    return {(int(cell[1]), int(cell[2])) for cell in cells if cell}
 
 
 def _shown(visit: Visit, person: Person) -> dict[str, Any]:

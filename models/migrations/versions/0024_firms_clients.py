@@ -8,6 +8,7 @@ import sqlalchemy as sa
 from alembic import op
 
 from models.db import UTCDateTime
+from models.firm import spellings
 
 revision = "0024"
 down_revision = "0023"
@@ -130,6 +131,7 @@ def _index_people(release: str) -> None:
 def _accounts() -> None:
     with op.batch_alter_table("clients") as batch_op:
         batch_op.add_column(sa.Column("fields", sa.JSON(), nullable=False, server_default="{}"))
+        batch_op.add_column(sa.Column("search_contacts", sa.Text(), nullable=False, server_default=""))
         batch_op.add_column(sa.Column("folder_template_id", sa.Integer()))
         batch_op.create_foreign_key(
             op.f("fk_clients_folder_template_id_folder_templates"), "folder_templates", ["folder_template_id"], ["id"]
@@ -137,6 +139,8 @@ def _accounts() -> None:
         batch_op.create_index(op.f("ix_clients_folder_template_id"), ["folder_template_id"])
     with op.batch_alter_table("clients") as batch_op:
         batch_op.alter_column("fields", server_default=None)
+        batch_op.alter_column("search_contacts", server_default=None)
+    _find_by_contacts()
     op.add_column("client_contacts", moment("told_at"))
     make(
         "client_access", flag("has_access"), unique=["client_id", "person_id"], client_id="clients", person_id="persons"
@@ -154,6 +158,26 @@ def _accounts() -> None:
     op.execute(told)
 
 
+def _find_by_contacts() -> None:
+    """Accounts are found by the names and addresses of their contacts."""
+    connection, last = op.get_bind(), 0
+    clients = sa.table("clients", sa.column("id"), sa.column("search_contacts"))
+    some = sa.text("SELECT id FROM clients WHERE id > :last ORDER BY id LIMIT 1000")
+    people = sa.text(
+        "SELECT c.client_id, p.given_name, p.family_name, p.email FROM client_contacts c "
+        "JOIN persons p ON p.id = c.person_id WHERE c.client_id > :last AND c.client_id <= :until ORDER BY c.id"
+    )
+    while ids := connection.execute(some, {"last": last}).scalars().all():
+        words: dict[int, list[str]] = {}
+        for client_id, *parts in connection.execute(people, {"last": last, "until": ids[-1]}):
+            words.setdefault(client_id, []).extend(parts)
+        last = ids[-1]
+        found = [{"key": key, "words": " ".join(spellings(" ".join(parts)))} for key, parts in words.items()]
+        if found:
+            change = sa.update(clients).where(clients.c.id == sa.bindparam("key"))
+            connection.execute(change.values(search_contacts=sa.bindparam("words")), found)
+
+
 def downgrade() -> None:
     for table in ("sign_ups", "portfolio_clients", "client_tags", "client_access", "portfolio_members"):
         op.drop_table(table)
@@ -166,7 +190,7 @@ def downgrade() -> None:
     with op.batch_alter_table("clients") as batch_op:
         batch_op.drop_index(op.f("ix_clients_folder_template_id"))
         batch_op.drop_constraint(op.f("fk_clients_folder_template_id_folder_templates"), type_="foreignkey")
-        for name in ("fields", "folder_template_id"):
+        for name in ("fields", "folder_template_id", "search_contacts"):
             batch_op.drop_column(name)
     for table in LISTS:
         op.drop_table(table)

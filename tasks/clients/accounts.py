@@ -1,0 +1,517 @@
+"""Accounts of a firm's clients: opened with their contacts, edited, listed, sorted, put away."""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+from sqlalchemy import ColumnElement, Select, and_, delete, exists, func, insert, or_, select, tuple_, update
+from sqlalchemy.orm import Session
+
+from models.audit import Entry, Parts, Value, evidence, of, record, subject
+from models.clients.access import ClientAccess, assigned, seen_by
+from models.clients.client import Client, ClientContact
+from models.clients.custom_field import CustomField, FieldOf, read_all
+from models.clients.folders import STANDARD, Folder, FolderTemplate, folder_tree
+from models.clients.group import GroupMember
+from models.clients.label import label
+from models.clients.naming import filed_as
+from models.clients.portfolio import Portfolio, PortfolioClient
+from models.clients.tag import ClientTag, Tag
+from models.db import Facts, reading, transaction
+from models.errors import Faults, NotFound
+from models.firm import spellings
+from models.onboarding import Onboarding
+from models.people.manners import Language
+from models.people.person import Person, Role
+from models.people.staff import Staff
+from models.text import one_line
+from models.time.clock import now
+from tasks.clients import contacts
+from tasks.clients.contacts import ContactMissing, LastContact, OneMainOnly, in_fields
+from tasks.clients.edits import Fields, take
+from tasks.people.sessions import Membership
+
+SHOWN, HISTORY = 50, 50
+CONTACTS_AT_ONCE = 6
+"""So many contacts the form for a new account takes; more are added on its page."""
+
+
+class State(StrEnum):
+    """How far the contacts of an account are."""
+
+    ACTIVE = "active"
+    """One of them signs in."""
+    PENDING = "pending"
+    """Somebody is invited, and none has activated the access."""
+    PREPARED = "prepared"
+    """Somebody may sign in, and nobody is invited yet."""
+    CLOSED = "closed"
+    """Nobody has access."""
+    ARCHIVED = "archived"
+
+
+@dataclass(frozen=True)
+class Row:
+    """An account in a list."""
+
+    client: Client
+    contacts: list[tuple[ClientContact, Person]]
+    tags: list[Tag]
+
+    @property
+    def state(self) -> State:
+        return state_of(self.client, self.contacts)
+
+
+def state_of(client: Client, contacts: Sequence[tuple[ClientContact, Person]]) -> State:
+    """As a list tells it; ``_in_state`` says the same to the database."""
+    people = [person for contact, person in contacts if contact.login and person.withdrawn_at is None]
+    if client.archived_at is not None:
+        return State.ARCHIVED
+    if any(person.registered_at is not None for person in people):
+        return State.ACTIVE
+    if any(person.invited_at is not None for person in people):
+        return State.PENDING
+    return State.PREPARED if people else State.CLOSED
+
+
+def _in_state(state: State) -> ColumnElement[bool]:
+    at = select(ClientContact.id).join(Person, Person.id == ClientContact.person_id)
+    at = at.where(ClientContact.client_id == Client.id, ClientContact.login, Person.withdrawn_at.is_(None))
+    active = exists(at.where(Person.registered_at.is_not(None)))
+    invited = exists(at.where(Person.invited_at.is_not(None)))
+    match state:
+        case State.ACTIVE:
+            return active
+        case State.PENDING:
+            return and_(~active, invited)
+        case State.PREPARED:
+            return and_(exists(at), ~active, ~invited)
+        case State.CLOSED:
+            return ~exists(at)
+        case State.ARCHIVED:
+            return Client.archived_at.is_not(None)
+
+
+@dataclass(frozen=True)
+class Filter:
+    """Which accounts a list shows."""
+
+    search: str = ""
+    """Words from names, number, place, contacts and their addresses."""
+    tag: int = 0
+    group: int = 0
+    portfolio: int = 0
+    member: int = 0
+    """Accounts that this one of the firm's people has access to."""
+    state: State | None = None
+
+
+@dataclass(frozen=True)
+class Accounts:
+    """One page of a list, in the order of the names."""
+
+    rows: list[Row]
+    total: int | None
+    """How many accounts there are in all; None where something is looked for."""
+    after: int | None
+    """Behind which the next page begins; None: there is no more."""
+
+
+def _visible(member: Membership) -> ColumnElement[bool]:
+    mine = Client.firm_id == member.firm_id
+    rights = member.rights
+    return and_(mine, seen_by(member.person_id, sees_all=rights.sees_all, by_default=rights.has_default_access))
+
+
+def _matching(session: Session, member: Membership, asked: Filter) -> Select[tuple[Client]]:
+    clients = select(Client).where(_visible(member))
+    if asked.state is not State.ARCHIVED:
+        clients = clients.where(Client.archived_at.is_(None))
+    if asked.state is not None:
+        clients = clients.where(_in_state(asked.state))
+    if asked.tag:
+        clients = clients.where(exists().where(ClientTag.client_id == Client.id, ClientTag.tag_id == asked.tag))
+    if asked.portfolio:
+        within = PortfolioClient.client_id == Client.id, PortfolioClient.portfolio_id == asked.portfolio
+        clients = clients.where(exists().where(*within))
+    if asked.group:
+        members = select(ClientContact.id).join(GroupMember, GroupMember.person_id == ClientContact.person_id)
+        members = members.where(ClientContact.client_id == Client.id, GroupMember.group_id == asked.group)
+        clients = clients.where(exists(members))
+    if asked.member:
+        person = session.get(Person, asked.member)
+        if person is None or person.firm_id != member.firm_id:
+            raise NotFound(f"Member {asked.member}")
+        rights = Staff.of(session, [person])[person.id]
+        clients = clients.where(seen_by(person.id, sees_all=False, by_default=rights.has_default_access))
+    words = [spelling.split() for spelling in spellings(one_line(asked.search)) if spelling]
+    if words:
+        clients = clients.where(or_(*(and_(*map(_holds, spelling)) for spelling in words)))
+    return clients
+
+
+def _holds(word: str) -> ColumnElement[bool]:
+    return or_(Client.search.contains(word, autoescape=True), Client.search_contacts.contains(word, autoescape=True))
+
+
+def listed(member: Membership, asked: Filter, after: int = 0) -> Accounts:
+    """The accounts that this member sees and that are asked for, SHOWN at a time, behind the account *after*."""
+    with reading() as session:
+        clients = _matching(session, member, asked)
+        before = session.get(Client, after) if after else None
+        if before is not None and before.firm_id == member.firm_id:
+            clients = clients.where(tuple_(Client.name, Client.id) > (before.name, before.id))
+        found = list(session.scalars(clients.order_by(Client.name, Client.id).limit(SHOWN + 1)))
+        total = None
+        if asked == Filter():
+            all_of_them = select(func.count()).select_from(Client).where(_visible(member), Client.archived_at.is_(None))
+            total = session.scalars(all_of_them).one()
+        return Accounts(_rows(session, found[:SHOWN]), total, found[SHOWN - 1].id if len(found) > SHOWN else None)
+
+
+def _rows(session: Session, clients: Sequence[Client]) -> list[Row]:
+    ids = [client.id for client in clients]
+    people: dict[int, list[tuple[ClientContact, Person]]] = {client_id: [] for client_id in ids}
+    at = select(ClientContact, Person).join(Person).where(ClientContact.client_id.in_(ids)).order_by(ClientContact.id)
+    for contact, person in session.execute(at):
+        people[contact.client_id].append((contact, person))
+    tags: dict[int, list[Tag]] = {client_id: [] for client_id in ids}
+    tagged = select(ClientTag.client_id, Tag).join(Tag).where(ClientTag.client_id.in_(ids)).order_by(Tag.folded)
+    for client_id, tag in session.execute(tagged):
+        tags[client_id].append(tag)
+    return [Row(client, people[client.id], tags[client.id]) for client in clients]
+
+
+@dataclass(frozen=True)
+class AccountView:
+    """An account as its page shows it."""
+
+    row: Row
+    case_id: int
+    fields: dict[str, str]
+    """What stands in the form."""
+    custom: list[tuple[CustomField, str]]
+    members: list[Person]
+    """Who looks after it and hears of it."""
+    others: list[Person]
+    """Of the firm's people those who do not."""
+    template: FolderTemplate | None
+    folders: list[Folder]
+    portfolios: list[Portfolio]
+    history: list[Entry]
+
+
+def account_of(session: Session, member: Membership, client_id: int) -> Client:
+    """An account that this member sees; raises NotFound for every other."""
+    client = session.scalars(select(Client).where(Client.id == client_id, _visible(member))).one_or_none()
+    if client is None:
+        raise NotFound(f"Account {client_id}")
+    return client
+
+
+def view(member: Membership, client_id: int) -> AccountView:
+    """Raises NotFound for accounts that this member does not see."""
+    with reading() as session:
+        client = account_of(session, member, client_id)
+        (row,) = _rows(session, [client])
+        template = session.get(FolderTemplate, client.folder_template_id) if client.folder_template_id else None
+        within = select(Portfolio).join(PortfolioClient).where(PortfolioClient.client_id == client.id)
+        members = assigned(session, client.firm_id, [client.id])
+        staff = select(Person).where(
+            Person.firm_id == client.firm_id,
+            Person.role.in_([Role.ORGANISER, Role.CASEWORKER]),
+            Person.withdrawn_at.is_(None),
+            Person.id.not_in([person.id for person in members]),
+        )
+        about = exists().where(
+            Value.case_id == Entry.case_id, Value.number == Entry.number, Value.about == subject(client)
+        )
+        history = select(Entry).where(Entry.case_id == member.case_id, about).order_by(Entry.number.desc())
+        fields = CustomField.shown(session, client.firm_id, FieldOf.ACCOUNT)
+        stands = _stands(session, client)
+        return AccountView(
+            row=row,
+            case_id=member.case_id,
+            fields=stands,
+            custom=[(field, stands[field.key]) for field in fields if stands[field.key]],
+            members=members,
+            others=list(session.scalars(staff.order_by(Person.id))),
+            template=template,
+            folders=folder_tree(template.paths if template else STANDARD),
+            portfolios=list(session.scalars(within.order_by(Portfolio.folded))),
+            history=list(session.scalars(history.limit(HISTORY))),
+        )
+
+
+def _stands(session: Session, client: Client) -> dict[str, str]:
+    """What stands in the fields of the form about an account."""
+    if "reading" not in session.info:
+        session.flush()
+    tags = session.scalars(
+        select(Tag.name).join(ClientTag).where(ClientTag.client_id == client.id).order_by(Tag.folded)
+    ).all()
+    fields = CustomField.shown(session, client.firm_id, FieldOf.ACCOUNT)
+    return {
+        **client.standing,
+        "tags": ", ".join(tags),
+        "template": str(client.folder_template_id or ""),
+        **{field.key: "" for field in fields},
+        **in_fields(client.fields),
+    }
+
+
+def check(member: Membership, written: Mapping[str, str], language: Language) -> list[Client]:
+    """Whether an account can be opened so, before its contacts are named; returns others of the same name.
+
+    Raises FormRefused with every field that does not fit.
+    """
+    faults = Faults()
+    with reading() as session:
+        client = Client(firm_id=member.firm_id, name="")
+        client.describe(session, faults, written)
+        _read_rest(session, client, faults, written, language)
+        faults.check()
+        name = spellings(client.name or client.company_name)[0]
+        same = select(Client).where(_visible(member), Client.search.startswith(name, autoescape=True))
+        return list(session.scalars(same.order_by(Client.name, Client.id).limit(5))) if name else []
+
+
+def _read_rest(
+    session: Session, client: Client, faults: Faults, written: Mapping[str, str], language: Language
+) -> list[str]:
+    """Custom fields and the folder template; returns the names of the tags."""
+    shown = CustomField.shown(session, client.firm_id, FieldOf.ACCOUNT)
+    values, wrong = read_all(shown, written, language, client.fields or {})
+    client.fields = values
+    faults.update(wrong)
+    tags = [name for name in written.get("tags", "").split(",") if one_line(name)]
+    with faults.at("tags"):
+        for name in tags:
+            label(name)
+    chosen = written.get("template", "")
+    with faults.at("template"):
+        key = int(chosen) if chosen.isdecimal() and len(chosen) < 10 else 0
+        client.folder_template_id = FolderTemplate.get(session, client.firm_id, key).id if key else None
+    return tags
+
+
+def open_account(
+    member: Membership, by: str, written: Mapping[str, str], people: Sequence[Mapping[str, str]], language: Language
+) -> int:
+    """A new account with its contacts, each new or (``person``) there already; returns its id. Nobody is invited yet.
+
+    Whoever opens it has access to it, and every member with access by default. Raises FormRefused with all that does
+    not fit: fields of a contact begin with ``c0-``, ``c1-`` ….
+    """
+    faults = Faults()
+    with transaction() as session:
+        case = Onboarding.of_firm(session, member.firm_id)
+        case.require_agreement()
+        if not people:
+            raise ContactMissing
+        client = Client(firm_id=case.firm_id, name="", created_at=now(), country="DE")
+        there = [_contact(session, member, case, faults, each, language, f"c{row}-") for row, each in enumerate(people)]
+        first = there[0]
+        form = case.firm.name_format
+        called = None if first is None else filed_as(first.given_name, first.family_name, form)
+        client.describe(session, faults, written, called)
+        tags = _read_rest(session, client, faults, written, language)
+        faults.check()
+        session.add(client)
+        session.flush()
+        links = [
+            contacts.link(session, client, person, each)
+            for person, each in zip(there, people, strict=True)
+            if person is not None
+        ]
+        mains = [row for row, contact in enumerate(links) if contact.is_main_commercial]
+        faults.update({f"c{row}-is_main_commercial": OneMainOnly() for row in mains[1:]})
+        faults.check()
+        _tag(session, client, tags)
+        if not (member.rights.sees_all or member.rights.has_default_access):
+            ClientAccess.say(session, client.id, member.person_id, has_access=True)
+        Client.refold(session, [client.id])
+        facts: Facts = {"client": client.id, "account": of(client, client.name), "kind": client.kind}
+        made = [person for person in there if person is not None]
+        record(session, case.id, now(), "client.opened", by, **facts, rows=evidence(*made))
+        case.touch(now())
+        return client.id
+
+
+def _contact(
+    session: Session,
+    member: Membership,
+    case: Onboarding,
+    faults: Faults,
+    written: Mapping[str, str],
+    language: Language,
+    prefix: str,
+) -> Person | None:
+    """The contact that a part of the form means; its fields are named without the prefix."""
+    chosen = written.get("person", "")
+    if chosen:
+        key = int(chosen) if chosen.isdecimal() and len(chosen) < 10 else 0
+        return contacts.contact_of(session, member, key)
+    mine = Faults()
+    person = contacts.create(session, case, mine, written, language)
+    faults.update({f"{prefix}{field}": refusal for field, refusal in mine.items()})
+    return person
+
+
+def _tag(session: Session, client: Client, names: Sequence[str]) -> None:
+    """From now on the account has these tags and no others."""
+    tags = Tag.named(session, client.firm_id, names)
+    session.execute(delete(ClientTag).where(ClientTag.client_id == client.id))
+    session.add_all(ClientTag(client_id=client.id, tag_id=tag.id) for tag in tags)
+    session.flush()
+
+
+def edit(member: Membership, by: str, client_id: int, opened: Fields, typed: Fields, language: Language) -> None:
+    """Keep what the form about an account says.
+
+    Raises NotFound, ChangedMeanwhile, or FormRefused with every field that does not fit.
+    """
+    faults = Faults()
+    with transaction() as session:
+        case = Onboarding.of_firm(session, member.firm_id)
+        case.require_going()
+        client = Client.get(session, member.firm_id, account_of(session, member, client_id).id)
+        stands = _stands(session, client)
+        written = take(opened, stands, typed)
+        before = client.name
+        client.describe(session, faults, written, _called_by_contact(session, client, case))
+        tags = _read_rest(session, client, faults, written, language)
+        faults.check()
+        _tag(session, client, tags)
+        after = _stands(session, client)
+        changes = [name for name, text in after.items() if text != stands[name]]
+        if changes:
+            facts: Facts = {"client": client.id, "account": of(client, before)}
+            facts["before"] = of(client, {name: stands[name] for name in changes})
+            facts["after"] = of(client, {name: after[name] for name in changes})
+            record(session, case.id, now(), "client.changed", by, **facts)
+
+
+def _called_by_contact(session: Session, client: Client, case: Onboarding) -> str:
+    """What a person's account is called by itself."""
+    first = select(Person).join(ClientContact).where(ClientContact.client_id == client.id)
+    person = session.scalars(first.order_by(ClientContact.id).limit(1)).one_or_none()
+    return filed_as(person.given_name, person.family_name, case.firm.name_format) if person else ""
+
+
+def add_contact(member: Membership, by: str, client_id: int, written: Mapping[str, str], language: Language) -> int:
+    """One more contact of an account, new or (``person``) there already; returns the person's id.
+
+    Raises NotFound, or FormRefused with every field that does not fit.
+    """
+    faults = Faults()
+    with transaction() as session:
+        case = Onboarding.of_firm(session, member.firm_id)
+        client = Client.get(session, member.firm_id, account_of(session, member, client_id).id)
+        case.require_agreement()
+        person = _contact(session, member, case, faults, written, language, "")
+        faults.check()
+        assert person is not None
+        theirs = ClientContact.client_id == client.id
+        there = session.scalars(select(ClientContact).where(theirs, ClientContact.person_id == person.id)).first()
+        if there is not None:
+            return person.id
+        if written.get("is_main_commercial"):
+            session.execute(update(ClientContact).where(theirs).values(is_main_commercial=False))
+        contacts.link(session, client, person, written)
+        Client.refold(session, [client.id])
+        facts: Facts = {"client": client.id, "account": of(client, client.name), "person": person.id}
+        rows = evidence(person)
+        record(session, case.id, now(), "contact.linked", by, **facts, contact=of(person, person.name), rows=rows)
+        case.touch(now())
+        return person.id
+
+
+def remove_contact(member: Membership, by: str, client_id: int, person_id: int) -> None:
+    """Take a contact off the account, which keeps one at least. Raises NotFound, LastContact."""
+    with transaction() as session:
+        case = Onboarding.of_firm(session, member.firm_id)
+        client = Client.get(session, member.firm_id, account_of(session, member, client_id).id)
+        theirs = session.scalars(select(ClientContact).where(ClientContact.client_id == client.id)).all()
+        contact = next((contact for contact in theirs if contact.person_id == person_id), None)
+        if contact is None:
+            return
+        person = session.get_one(Person, person_id)
+        if len(theirs) == 1:
+            raise LastContact(person.name, client.name)
+        session.delete(contact)
+        session.flush()
+        client.follow(_called_by_contact(session, client, case))
+        Client.refold(session, [client.id])
+        facts: Facts = {"client": client.id, "account": of(client, client.name), "person": person.id}
+        record(session, case.id, now(), "contact.unlinked", by, **facts, contact=of(person, person.name))
+
+
+# ---- many at once
+
+
+def archive(member: Membership, by: str, client_ids: Collection[int], *, away: bool = True) -> int:
+    """Put accounts away, so that nobody sees them in the portal and no list shows them, or take them back.
+
+    Returns of how many that was not so before.
+    """
+    with transaction() as session:
+        case, at = Onboarding.of_firm(session, member.firm_id), now()
+        unlike = Client.archived_at.is_(None) if away else Client.archived_at.is_not(None)
+        clients = list(session.scalars(select(Client).where(_visible(member), Client.id.in_(client_ids), unlike)))
+        for client in clients:
+            client.archived_at = at if away else None
+        _record_many(session, case, by, "client.archived" if away else "client.restored", clients)
+        return len(clients)
+
+
+def tag(member: Membership, by: str, client_ids: Collection[int], names: str, *, off: bool = False) -> int:
+    """Give these accounts these tags (apart by commas), or take them away; returns how many accounts they are."""
+    with transaction() as session:
+        case = Onboarding.of_firm(session, member.firm_id)
+        clients = list(session.scalars(select(Client).where(_visible(member), Client.id.in_(client_ids))))
+        tags = Tag.named(session, member.firm_id, names.split(","))
+        ids, keys = [client.id for client in clients], [tag.id for tag in tags]
+        session.execute(delete(ClientTag).where(ClientTag.client_id.in_(ids), ClientTag.tag_id.in_(keys)))
+        if ids and keys and not off:
+            session.execute(insert(ClientTag), [{"client_id": client, "tag_id": key} for client in ids for key in keys])
+        if keys:
+            action = "client.untagged" if off else "client.tagged"
+            _record_many(session, case, by, action, clients, tags=[tag.id for tag in tags])
+        return len(clients)
+
+
+def put_in_portfolio(member: Membership, by: str, client_ids: Collection[int], portfolio_id: int) -> int:
+    """These accounts belong to the portfolio as well; returns how many they are. Raises NotFound."""
+    with transaction() as session:
+        case = Onboarding.of_firm(session, member.firm_id)
+        portfolio = Portfolio.get(session, member.firm_id, portfolio_id)
+        clients = list(session.scalars(select(Client).where(_visible(member), Client.id.in_(client_ids))))
+        ids = [client.id for client in clients]
+        mine = PortfolioClient.portfolio_id == portfolio.id
+        session.execute(delete(PortfolioClient).where(mine, PortfolioClient.client_id.in_(ids)))
+        if ids:
+            session.execute(insert(PortfolioClient), [{"portfolio_id": portfolio.id, "client_id": key} for key in ids])
+            _record_many(session, case, by, "client.put_in_portfolio", clients, portfolio=portfolio.id)
+        return len(clients)
+
+
+def leave_portfolio(member: Membership, by: str, client_id: int, portfolio_id: int) -> None:
+    """The account belongs to this portfolio no longer."""
+    with transaction() as session:
+        case = Onboarding.of_firm(session, member.firm_id)
+        client = account_of(session, member, client_id)
+        mine = PortfolioClient.portfolio_id == portfolio_id, PortfolioClient.client_id == client.id
+        if session.execute(delete(PortfolioClient).where(*mine).returning(PortfolioClient.id)).first() is not None:
+            _record_many(session, case, by, "client.left_portfolio", [client], portfolio=portfolio_id)
+
+
+def _record_many(
+    session: Session, case: Onboarding, by: str, action: str, clients: Sequence[Client], **facts: object
+) -> None:
+    """One entry for all of them, which stands in the history of each."""
+    if clients:
+        ids = [client.id for client in clients]
+        names = Parts((subject(client), {str(client.id): client.name}) for client in clients)
+        record(session, case.id, now(), action, by, clients=ids, accounts=names, **facts)

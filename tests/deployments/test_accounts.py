@@ -1,0 +1,290 @@
+"""Accounts and contacts on the pages of a firm."""
+
+import json
+
+import pytest
+from bs4 import BeautifulSoup
+from sqlalchemy import select
+
+from models.clients.client import Client
+from models.clients.custom_field import CustomField, FieldKind, FieldOf
+from models.clients.folders import FolderTemplate
+from models.clients.group import Group
+from models.clients.portfolio import Portfolio
+from models.db import reading, transaction
+from models.people.manners import AddressForm, Language
+from models.people.person import Person
+from tasks.clients import accounts
+from tasks.people.sessions import sign_in
+from tests.deployments.browser import Browser, errors
+from tests.factories import PASSWORD, firm_of
+from tests.remembered import remembered
+from tests.tasks.test_accounts import ERIKA, EVA, GMBH, MAX, ZOE, open_account, person, row, with_staff
+
+pytestmark = pytest.mark.usefixtures("quiet")
+
+
+@remembered
+def with_accounts() -> int:
+    """A company with two contacts, sorted in every way that there is, and a person's account."""
+    case_id = with_staff()
+    firm_id = firm_of(case_id)
+    with transaction() as session:
+        for kind in (Group, Portfolio):
+            one = kind(firm_id=firm_id)
+            one.call(session, "Bau")
+            session.add(one)
+        template = FolderTemplate(firm_id=firm_id, paths=["Steuern", "Steuern/2026", "Steuern/2026/Belege"])
+        template.call(session, "Steuern")
+        session.add(template)
+        for kind in FieldKind:
+            for belongs_to in FieldOf:
+                field = CustomField(firm_id=firm_id, kind=kind, belongs_to=belongs_to, choices=[])
+                field.call(session, f"Feld {kind}")
+                field.offer(["eins", "zwei"])
+                session.add(field)
+                session.flush()
+    first = {f"field-{number}": "" for number in range(1, 13)} | {"field-7": "eins", "field-9": "yes"}
+    open_account(GMBH | first | {"tags": "VIP", "template": "1"}, MAX | {"groups": "1"}, EVA)
+    open_account({"kind": "individual", "country": "AT", "website": "ott.example"}, {**EVA, "family_name": "Dr: Ott"})
+    return case_id
+
+
+@pytest.fixture
+def firm_id():
+    return firm_of(with_accounts())
+
+
+@pytest.fixture
+def browser():
+    return Browser(sign_in(ERIKA, PASSWORD))
+
+
+def fill(browser, page, path, **fields):
+    return browser.send_again(page, path, **{name.replace("__", "-"): value for name, value in fields.items()})
+
+
+def names(firm_id: int) -> list[str]:
+    with reading() as session:
+        return list(session.scalars(select(Client.name).where(Client.firm_id == firm_id).order_by(Client.id)))
+
+
+def test_an_account_is_opened_in_two_steps_straight_to_its_contacts(firm_id, browser):
+    path = f"/firm/{firm_id}/accounts/new"
+    first = fill(browser, browser.get(path), path, kind="company", company_name="Neue AG", tags="Bau", act="next")
+    assert "Schritt 2 von 2" in first.text
+
+    done = fill(browser, first, path, c0__given_name="Nora", c0__family_name="Neu", act="create")
+
+    assert done.url.path.startswith(f"/firm/{firm_id}/accounts/")
+    assert "Das Konto ist angelegt" in done.text
+    assert names(firm_id)[-1] == "Neue AG"
+
+
+def test_what_was_typed_stays_through_both_steps_back_and_forth_and_through_refusals(firm_id, browser):
+    path = f"/firm/{firm_id}/accounts/new"
+    wrong = fill(
+        browser, browser.get(path), path, kind="company", number="0042", postcode="123", website="x y", act="next"
+    )
+    assert errors(wrong).keys() == {"company_name", "number", "postcode", "website"}
+    second = fill(browser, wrong, path, company_name="Neue AG", number="1", postcode="50667", website="", act="next")
+    second = fill(browser, second, path, c0__family_name="Neu", c0__email="nora@", c0__login="yes", act="add")
+    refused = fill(browser, second, path, c1__family_name="", act="create")
+    assert errors(refused).keys() == {"c0-email", "c1-family_name"}
+
+    back = fill(browser, refused, path, act="back")
+    again = fill(browser, back, path, act="next")
+
+    soup = BeautifulSoup(again.text, "lxml")
+    held = {field["name"]: field.get("value", "") for field in soup.select("main input[name]")}
+    assert (held["company_name"], held["c0-family_name"], held["c0-email"]) == ("Neue AG", "Neu", "nora@")
+    assert [field["value"] for field in soup.select("[name=block]")] == ["new", "new"]
+    less = fill(browser, again, path, act="remove-0")
+    assert BeautifulSoup(less.text, "lxml").select_one("#c0-family_name")["value"] == ""
+
+
+def test_an_existing_contact_is_found_by_typing_and_linked(firm_id, browser):
+    path = f"/firm/{firm_id}/accounts/new"
+    first = fill(browser, browser.get(path), path, kind="company", company_name="Neue AG", act="next")
+    found = fill(browser, first, path, search="beispiel", act="create")  # Enter in the field.
+    assert "Max Beispiel" in found.text
+    linked = fill(browser, found, path, search="", act=f"link-{person().id}")
+    done = fill(browser, fill(browser, linked, path, act="remove-0"), path, c0__login="yes", act="create")
+    assert "Das Konto ist angelegt" in done.text
+    assert "Max Beispiel" in done.text
+
+
+def test_the_second_step_says_that_there_is_an_account_of_this_name(firm_id, browser):
+    path = f"/firm/{firm_id}/accounts/new"
+    second = fill(browser, browser.get(path), path, kind="company", company_name="MUELLER & Söhne GmbH", act="next")
+    assert "Konten dieses Namens gibt es schon" in second.text
+
+
+def test_a_contact_is_added_to_an_account_new_or_chosen(firm_id, browser):
+    path = f"/firm/{firm_id}/accounts/1/contacts/new"
+    with reading() as session:
+        other = session.scalars(select(Person.id).where(Person.family_name == "Dr: Ott")).one()
+    browser.post(
+        path, data={"form_token": browser.form_token(path), "person": str(other), "there-is_operational": "yes"}
+    )
+    wrong = browser.post(path, data={"form_token": browser.form_token(path), "email": "x"})
+    assert errors(wrong).keys() == {"family_name", "email"}
+    browser.post(path, data={"form_token": browser.form_token(path), "family_name": "Neu", "is_main_commercial": "yes"})
+
+    shown = browser.get(f"/firm/{firm_id}/accounts/1").text
+    assert all(name in shown for name in ("Eva Dr: Ott", "Neu", "operativer Kontakt", "kommerzieller Hauptkontakt"))
+
+
+def test_the_accounts_page_shows_info_contacts_people_folders_and_history(firm_id, browser):
+    soup = browser.read(f"/firm/{firm_id}/accounts/1")
+    assert [heading.text for heading in soup.select("main h2")] == [
+        *("Kontakte", "Info", "Zuständig im Unternehmen", "Ordner", "Verlauf")
+    ]
+    assert [item.get_text(" ", strip=True) for item in soup.select(".tree > li")] == ["Steuern 2026 Belege"]
+    for text in (
+        "0042",
+        "50667 Köln",
+        "VIP",
+        "Feld choice",
+        "eins",
+        "Zoe Zahl",
+        "Konto angelegt",
+        "sieht das Konto im Portal",
+    ):
+        assert text in soup.text, text
+    assert "Windows" in browser.get(f"/firm/{firm_id}/accounts/2").text
+
+
+def test_an_account_is_changed_and_its_history_says_from_what_to_what(firm_id, browser):
+    path = f"/firm/{firm_id}/accounts/1/edit"
+    done = browser.send_form(path, number="K-7", kind="company")
+    assert "aus „0042“ wurde „K-7“" in done.text
+
+
+def test_the_second_of_two_who_edit_sees_what_the_first_changed_with_all_that_they_typed(firm_id, browser):
+    path = f"/firm/{firm_id}/accounts/1/edit"
+    other = Browser(sign_in(ERIKA, PASSWORD))
+    opened = browser.get(path)
+    other.send_form(path, city="Bonn", kind="company")
+
+    shown = fill(browser, opened, path, city="Berlin", number="9", kind="company")
+
+    soup = BeautifulSoup(shown.text, "lxml")
+    assert shown.status_code == 409
+    assert "Ort: aus „Köln“ wurde „Bonn“" in soup.select_one(".note").get_text(" ", strip=True)
+    assert (soup.select_one("#city")["value"], soup.select_one("#number")["value"]) == ("Berlin", "9")
+    fill(browser, shown, path)
+    assert (row(1).city, row(1).number) == ("Berlin", "9")
+
+
+def test_the_contacts_page_keeps_everything_in_its_order_with_the_grid_of_hours(firm_id, browser):
+    path = f"/firm/{firm_id}/contacts/{person().id}"
+    soup = browser.read(path)
+    assert [heading.text for heading in soup.select("form.profile h2")] == [
+        *("Name und Adresse", "Erreichbarkeit", "Kommunikation")
+    ]
+    sent = {"street": "Weg 1", "phone-0-number": "0221 5550100", "is_listed": "yes", "hour": "1-9", "language": "en"}
+    done = browser.send_form(path, **sent)
+    assert "Gespeichert." in done.text
+    held = person()
+    assert (held.hours.text(Language.GERMAN), held.language) == ("Di 9–10", "en")
+    wrong = browser.send_form(path, hours_text="immer", family_name="", **{"phone-0-number": "x"})
+    assert "hours_text" in errors(wrong)
+    wrong = browser.send_form(path, family_name="", **{"phone-0-number": "x"})
+    assert errors(wrong).keys() == {"family_name", "phone-0-number"}
+
+
+def test_many_accounts_are_tagged_archived_and_put_into_a_portfolio_at_once(firm_id, browser):
+    path = f"/firm/{firm_id}/accounts"
+
+    def act(**fields):
+        return browser.post(path, data={"form_token": browser.form_token(path), **fields})
+
+    assert "kein Konto ausgewählt" in act(act="tag", tags="Neu").text
+    assert "was mit den Konten geschehen soll" in act(act="tag", account=["1", "2"]).text
+    assert "Erledigt" in act(act="tag", tags="Neu", account=["1", "2"]).text
+    act(act="portfolio", portfolio="1", account=["1"])
+    act(act="archive", account=["1", "2", "77"])
+    assert "Es gibt noch keine Konten" in browser.get(path).text
+    archived = browser.get(path, params={"state": "archived", "tag": "2"}).text
+    assert all(name in archived for name in ("Müller &amp; Söhne GmbH", "Neu", "Aus dem Archiv zurückholen"))
+    act(act="restore", account=["1"])
+    assert "Bau" in browser.get(f"{path}/1").text
+
+
+def test_filters_are_links_that_can_be_put_together_and_taken_off(firm_id, browser):
+    path = f"/firm/{firm_id}/accounts"
+    soup = browser.read(f"{path}?search=m%C3%BCller&tag=1")
+    assert [link["href"] for link in soup.select(".filters a[aria-current]")] == [f"{path}?search=m%C3%BCller"]
+    state = next(link for link in soup.select(".filters a") if "nicht eingeladen" in link.text)
+    assert browser.get(state["href"]).text.count("Müller &amp; Söhne GmbH") >= 1
+    assert "Es gibt kein solches Konto" in browser.get(f"{path}?search=niemand").text
+    assert browser.get(f"{path}?member=99999").status_code == 404
+
+
+PAGES = ["accounts", "accounts/new", "accounts/1", "accounts/2", "accounts/1/edit", "accounts/1/contacts/new"]
+
+
+@pytest.mark.parametrize("form", AddressForm)
+@pytest.mark.parametrize("language", Language)
+def test_every_page_is_there_in_every_language_without_a_word_of_another(firm_id, browser, language, form):
+    with transaction() as session:
+        session.scalars(select(Person).where(Person.email == ERIKA)).first().address_form = form
+    browser.cookies.set("language", language.value)
+    for page in [*PAGES, f"contacts/{person().id}"]:
+        shown = browser.get(f"/firm/{firm_id}/{page}")
+        assert shown.status_code == 200, page
+        soup = BeautifulSoup(shown.text, "lxml")
+        assert soup.html["lang"] == language.value
+        ids = [node["id"] for node in soup.select("[id]")]
+        assert len(ids) == len(set(ids)), page
+        fields = soup.select("main input:not([type=hidden]), main select, main textarea")
+        labels = {label["for"] for label in soup.select("label[for]")}
+        assert [field for field in fields if field.get("id") not in labels and not field.get("aria-label")] == [], page
+
+
+ROUTES = [
+    *(("get", page) for page in PAGES),
+    ("get", "contacts/{person}"),
+    ("post", "accounts"),
+    ("post", "accounts/new"),
+    ("post", "accounts/1/edit"),
+    ("post", "accounts/1/archive"),
+    ("post", "accounts/1/portfolio"),
+    ("post", "accounts/1/contacts/new"),
+    ("post", "accounts/1/contacts/{person}/remove"),
+    ("post", "contacts/{person}"),
+]
+
+
+@pytest.mark.parametrize("route", ROUTES, ids="-".join)
+def test_whoever_may_not_manage_looks_only_and_whoever_has_no_access_finds_nothing(firm_id, route):
+    method, page = route
+    path = f"/firm/{firm_id}/{page.format(person=person().id)}"
+    changes = method == "post" or page.endswith(("new", "edit"))
+    before = everything_about_clients()
+
+    def status(browser) -> int:
+        return browser.request(
+            method, path, data={"form_token": browser.form_token("/imprint")} if changes else None
+        ).status_code
+
+    assert status(Browser(sign_in(ZOE, PASSWORD))) == (403 if changes else 200)
+    assert status(Browser(follow=False)) == 303  # To sign in.
+    assert everything_about_clients() == before
+
+
+def everything_about_clients() -> str:
+    with reading() as session:
+        return repr([session.execute(select(table)).all() for table in (Client.__table__, Person.__table__)])
+
+
+def test_garbled_entries_are_no_fault_of_ours(firm_id, browser):
+    path = f"/firm/{firm_id}/accounts/1/edit"
+    token = browser.form_token(path)
+    for was in ("", "x", "[]", '{"city": 5}', json.dumps({"city": "Köln"})):
+        sent = {"form_token": token, "was": was, "kind": "company", "company_name": "Müller GmbH", "country": "DE"}
+        assert browser.post(path, data=sent).status_code in {200, 409}, was
+    odd = {"form_token": token, "block": ["9" * 12, "x"], "act": "link-x", "kind": "company", "company_name": "N"}
+    assert browser.post(f"/firm/{firm_id}/accounts/new", data=odd).status_code in {200, 404}
+    assert accounts.SHOWN == 50

@@ -1,0 +1,551 @@
+"""Accounts of clients and their contacts: opened, edited, found, put away."""
+
+import pytest
+from sqlalchemy import select
+
+from models.clients.access import ClientAccess
+from models.clients.card import Card, Phone
+from models.clients.client import Client, ClientContact
+from models.clients.custom_field import CustomField, FieldKind, FieldOf
+from models.clients.group import Group, GroupMember
+from models.clients.portfolio import Portfolio, PortfolioClient
+from models.clients.recipients import Item, gets
+from models.clients.tag import Tag
+from models.db import reading, transaction
+from models.errors import FormRefused, NotFound
+from models.onboarding import AgreementFirst
+from models.people.manners import Language
+from models.people.person import Person, Role
+from models.people.staff import Rank, Rights, Staff
+from models.request import Named
+from models.time.clock import now
+from tasks.clients import accounts, contacts
+from tasks.clients.accounts import Filter, State
+from tasks.clients.edits import ChangedMeanwhile
+from tasks.onboarding import invitations
+from tasks.people import membership, sessions
+from tests.factories import PASSWORD, acts, at_once, countersigned, firm_of, opened, outbox, registered, told_by
+from tests.remembered import remembered
+
+ERIKA, ZOE = "erika@freitag.example", "zoe@freitag.example"
+GERMAN = Language.GERMAN
+OWNER = Rights(Rank.OWNER, manages_accounts=True, has_default_access=True)
+MAX = {"given_name": "Max", "family_name": "Beispiel", "email": "max@beispiel.example", "login": "yes", "notify": "yes"}
+EVA = {"given_name": "Eva", "family_name": "Ott"}
+GMBH = {"kind": "company", "company_name": "Müller & Söhne GmbH", "number": "0042", "city": "Köln", "postcode": "50667"}
+
+
+@remembered
+def with_staff() -> int:
+    """Zoe works with the organiser, and has no rights beyond those that everybody begins with."""
+    case_id = countersigned()
+    invitations.add_caseworkers(firm_of(case_id), ERIKA, [Named(name="Zoe Zahl", email=ZOE)])
+    invitations.invite_caseworkers.fn(case_id)
+    registered(ZOE)
+    return case_id
+
+
+@pytest.fixture
+def case_id():
+    return with_staff()
+
+
+def member(email: str = ERIKA) -> sessions.Membership:
+    visitor = sessions.signed_in(sessions.sign_in(email, PASSWORD))
+    return visitor.staff_of(visitor.memberships[0].firm_id)
+
+
+def stranger() -> sessions.Membership:
+    """The owner of another firm."""
+    firm_id = firm_of(opened("test:2", organiser={"name": "Olga Ott", "email": "olga@ott.example"}))
+    return sessions.Membership(99, firm_id, "Ott", None, Role.ORGANISER, "Olga Ott", 2, OWNER)
+
+
+def give(case_id: int, rights: Rights, email: str = ZOE) -> sessions.Membership:
+    firm_id = firm_of(case_id)
+    with transaction() as session:
+        who = Person.firm_id == firm_id, Person.email == email
+        Staff.give(session, session.scalars(select(Person).where(*who)).one(), rights)
+    return member(email)
+
+
+def open_account(written=GMBH, *people, who=None) -> int:
+    return accounts.open_account(who or member(), ERIKA, written, people or [MAX], GERMAN)
+
+
+def row(client_id: int) -> Client:
+    with reading() as session:
+        return session.get_one(Client, client_id)
+
+
+def person(email: str = "max@beispiel.example") -> Person:
+    with reading() as session:
+        return session.scalars(select(Person).where(Person.email == email, Person.role == Role.CLIENT)).one()
+
+
+def refused(act) -> set[str]:
+    with pytest.raises(FormRefused) as refusal:
+        act()
+    return set(refusal.value.fields)
+
+
+# ---- opening
+
+
+def test_an_account_is_opened_with_its_contacts_and_nobody_is_invited(case_id):
+    client_id = open_account(GMBH, MAX, EVA)
+
+    client, shown = row(client_id), accounts.view(member(), client_id)
+    assert (client.name, client.number, client.is_named_by_hand) == ("Müller & Söhne GmbH", "0042", False)
+    assert [who.name for _, who in shown.row.contacts] == ["Max Beispiel", "Eva Ott"]
+    assert [contact.login for contact, _ in shown.row.contacts] == [True, False], "without an address nobody signs in"
+    assert shown.row.state is State.PREPARED
+    invitations.invite_clients.fn(case_id)
+    assert outbox("invitation") == []
+    assert "client.opened" in acts(case_id)
+
+
+def test_a_persons_account_is_called_by_the_firms_format_after_the_first_contact(case_id):
+    assert row(open_account({"kind": "individual"}, MAX, EVA)).name == "Beispiel, Max"
+
+
+def test_a_name_that_somebody_writes_stays(case_id):
+    client_id = open_account({"kind": "individual", "name": "Familie Beispiel"})
+    assert (row(client_id).name, row(client_id).is_named_by_hand) == ("Familie Beispiel", True)
+
+
+def test_everything_that_does_not_fit_is_told_at_once_and_nothing_is_half_done(case_id):
+    bad = {
+        "kind": "company",
+        "number": "1" * 99,
+        "postcode": "1",
+        "country": "XX",
+        "website": "nirgendwo",
+        "vat_id": "DE1",
+    }
+    people = [
+        {"email": "max@", "phone-0-number": "abc", "title": "x" * 99},
+        {"given_name": "Max und Eva", "family_name": "Ott"},
+    ]
+
+    fields = refused(lambda: open_account(bad, *people))
+
+    assert fields == {
+        *("company_name", "number", "postcode", "country", "website", "vat_id"),
+        *("c0-email", "c0-family_name", "c0-phone-0-number", "c0-title", "c1-family_name"),
+    }
+    with reading() as session:
+        assert session.scalars(select(Client)).all() == []
+        assert session.scalars(select(Person).where(Person.role == Role.CLIENT)).all() == []
+
+
+def test_an_account_needs_a_contact(case_id):
+    with pytest.raises(contacts.ContactMissing):
+        accounts.open_account(member(), ERIKA, GMBH, [], GERMAN)
+
+
+def test_no_account_is_opened_before_both_sides_have_signed():
+    firm_id = firm_of(opened())
+    owner = sessions.Membership(1, firm_id, "", None, Role.ORGANISER, "", 1, OWNER)
+    with pytest.raises(AgreementFirst):
+        accounts.open_account(owner, ERIKA, GMBH, [MAX], GERMAN)
+
+
+def test_an_existing_contact_is_linked_instead_of_made_twice(case_id):
+    open_account()
+    assert refused(lambda: open_account({"kind": "company", "company_name": "Zwei AG"})) == {"c0-email"}
+
+    second = open_account({"kind": "company", "company_name": "Zwei AG"}, {"person": str(person().id), "login": "yes"})
+
+    assert [client.name for _, client in contacts.view(member(), person().id).places] == [
+        "Müller & Söhne GmbH",
+        "Zwei AG",
+    ]
+    assert row(second).name == "Zwei AG"
+
+
+def test_a_contact_of_another_firm_is_none(case_id):
+    open_account()
+    other, there = stranger(), person().id
+    with pytest.raises(NotFound), transaction() as session:
+        contacts.contact_of(session, other, there)
+
+
+def test_only_one_contact_gets_the_invoices(case_id):
+    main = {"is_main_commercial": "yes"}
+    assert refused(lambda: open_account(GMBH, MAX | main, EVA | main)) == {"c1-is_main_commercial"}
+
+    client_id = open_account(GMBH, MAX | main, EVA)
+    accounts.add_contact(member(), ERIKA, client_id, {**EVA, "family_name": "Neu", **main}, GERMAN)
+
+    got = [gets(contact, who.email) for contact, who in accounts.view(member(), client_id).row.contacts]
+    assert [Item.INVOICES in items for items in got] == [False, False, False]  # Eva has no address.
+    assert Item.INVOICE_COPIES in got[0]
+
+
+def test_doubts_about_a_name_hold_it_until_it_is_said_to_be_right(case_id):
+    company = {"given_name": "", "family_name": "Muster GmbH"}
+    assert refused(lambda: open_account({"kind": "individual"}, company)) == {"c0-family_name"}
+
+    assert row(open_account({"kind": "individual"}, company | {"name_is_right": "yes"})).name == "Muster GmbH"
+
+
+def test_card_phones_tags_and_groups_of_a_contact_are_kept(case_id):
+    firm_id = firm_of(case_id)
+    with transaction() as session:
+        group = Group(firm_id=firm_id)
+        group.call(session, "Bau")
+        session.add(group)
+    written = {
+        **MAX,
+        "title": "Dr.",
+        "street": "Weg 1",
+        "postcode": "1010",
+        "city": "Wien",
+        "country": "AT",
+        "is_listed": "yes",
+        "phone-0-kind": "landline",
+        "phone-0-country": "AT",
+        "phone-0-number": "01 5123456",
+        "phone-1-kind": "mobile",
+        "phone-1-country": "DE",
+        "phone-1-number": "0171 3920012",
+        "tags": "VIP, vip, Presse",
+        "groups": str(group.id),
+        "language": "fr",
+        "address_form": "du",
+    }
+    open_account(GMBH, written)
+
+    shown = contacts.view(member(), person().id)
+    assert [(phone.kind, phone.number, phone.is_primary) for phone in shown.phones] == [
+        ("mobile", "+491713920012", True),
+        ("landline", "+4315123456", False),
+    ]
+    assert (shown.card.title, shown.card.city, shown.card.is_listed) == ("Dr.", "Wien", True)
+    assert ([tag.name for tag in shown.tags], [one.name for one in shown.groups]) == (["Presse", "VIP"], ["Bau"])
+    assert (shown.person.language, shown.person.address_form) == ("fr", "du")
+    with reading() as session:
+        assert len(session.scalars(select(Card)).all()) == len(session.scalars(select(GroupMember)).all()) == 1
+        assert len(session.scalars(select(Phone)).all()) == 2
+
+
+def test_the_firms_own_fields_are_checked_by_their_kind_and_kept(case_id):
+    firm_id = firm_of(case_id)
+    with transaction() as session:
+        for name, kind, of in (
+            ("Umsatz", FieldKind.NUMBER, FieldOf.ACCOUNT),
+            ("Geburtstag", FieldKind.DATE, FieldOf.CONTACT),
+        ):
+            field = CustomField(firm_id=firm_id, kind=kind, belongs_to=of, choices=[])
+            field.call(session, name)
+            session.add(field)
+            session.flush()
+    assert refused(lambda: open_account(GMBH | {"field-1": "viel"}, MAX | {"field-2": "31.02.1980"})) == {
+        "field-1",
+        "c0-field-2",
+    }
+    client_id = open_account(GMBH | {"field-1": "1.234,50"}, MAX | {"field-2": "29.02.1980"})
+    assert row(client_id).fields == {"field-1": "1234.50"}
+    assert contacts.view(member(), person().id).fields["field-2"] == "1980-02-29"
+
+
+# ---- editing
+
+
+def edit(client_id: int, opened_with=None, **typed) -> None:
+    stands = opened_with or accounts.view(member(), client_id).fields
+    accounts.edit(member(), ERIKA, client_id, stands, {**stands, **typed}, GERMAN)
+
+
+def test_an_edit_is_kept_and_written_down_with_what_it_changed(case_id):
+    client_id = open_account()
+    edit(client_id, number="K-7", tags="VIP")
+
+    (told,) = told_by(case_id, "client.changed")
+    assert (told["before"], told["after"]) == ({"number": "0042", "tags": ""}, {"number": "K-7", "tags": "VIP"})
+    assert [entry.action for entry in accounts.view(member(), client_id).history] == ["client.changed", "client.opened"]
+
+
+def test_who_saves_second_is_shown_what_the_first_has_changed_and_overwrites_nothing(case_id):
+    client_id = open_account()
+    both = accounts.view(member(), client_id).fields
+    edit(client_id, both, number="K-7", city="Bonn")
+
+    with pytest.raises(ChangedMeanwhile) as second:
+        edit(client_id, both, city="Berlin", website="mueller.example")
+
+    assert second.value.changed == {"number": ("0042", "K-7"), "city": ("Köln", "Bonn")}
+    assert second.value.merged | {} == {**second.value.standing, "city": "Berlin", "website": "mueller.example"}
+    assert row(client_id).city == "Bonn"
+    accounts.edit(member(), ERIKA, client_id, second.value.standing, second.value.merged, GERMAN)
+    assert (row(client_id).city, row(client_id).number) == ("Berlin", "K-7")
+
+
+def test_of_two_who_save_at_once_one_is_shown_what_the_other_did(case_id):
+    client_id = open_account()
+    both, who = accounts.view(member(), client_id).fields, member()
+
+    done = at_once(
+        *(
+            lambda name=name: accounts.edit(who, ERIKA, client_id, both, {**both, "name": name}, GERMAN)
+            for name in ("Eins", "Zwei")
+        )
+    )
+
+    assert sorted(type(one).__name__ for one in done) == ["ChangedMeanwhile", "NoneType"]
+    assert row(client_id).name in {"Eins", "Zwei"}
+
+
+def test_the_same_sent_twice_is_done_once(case_id):
+    client_id = open_account()
+    stands = accounts.view(member(), client_id).fields
+    edit(client_id, stands, number="K-7")
+    edit(client_id, stands, number="K-7")
+    assert acts(case_id).count("client.changed") == 1
+
+
+def test_a_contact_is_edited_and_accounts_named_after_them_follow(case_id):
+    client_id = open_account({"kind": "individual"})
+    stands = contacts.view(member(), person().id).fields
+    typed = {**stands, "family_name": "Beispiel-Ott", "email": "m@beispiel.example", "hours": "Di 9–12"}
+    contacts.edit(member(), ERIKA, person().id, stands, typed, GERMAN)
+
+    assert row(client_id).name == "Beispiel-Ott, Max"
+    assert person("m@beispiel.example").hours.text(GERMAN) == "Di 9–12"
+    assert [found.client.id for found in accounts.listed(member(), Filter(search="m@beispiel")).rows] == [client_id]
+    with pytest.raises(ChangedMeanwhile):
+        contacts.edit(member(), ERIKA, person("m@beispiel.example").id, stands, typed | {"family_name": "X"}, GERMAN)
+
+
+def test_a_contact_keeps_an_address_that_nobody_else_has(case_id):
+    open_account(GMBH, MAX, {**EVA, "email": "eva@ott.example"})
+    stands = contacts.view(member(), person().id).fields
+    bad = {**stands, "email": "eva@ott.example"}
+    assert refused(lambda: contacts.edit(member(), ERIKA, person().id, stands, bad, GERMAN)) == {"email"}
+
+
+# ---- contacts of an account
+
+
+def test_a_contact_is_added_once_and_taken_off_while_another_stays(case_id):
+    client_id = open_account()
+    eva = accounts.add_contact(member(), ERIKA, client_id, EVA, GERMAN)
+    assert accounts.add_contact(member(), ERIKA, client_id, {"person": str(eva)}, GERMAN) == eva
+
+    accounts.remove_contact(member(), ERIKA, client_id, eva)
+    accounts.remove_contact(member(), ERIKA, client_id, eva)
+    with pytest.raises(contacts.LastContact, match="Max Beispiel is the only contact of Müller"):
+        accounts.remove_contact(member(), ERIKA, client_id, person().id)
+
+    assert [who.name for _, who in accounts.view(member(), client_id).row.contacts] == ["Max Beispiel"]
+
+
+def test_an_account_that_loses_its_contact_is_archived_and_nothing_of_it_is_lost(case_id):
+    client_id = open_account(GMBH | {"tags": "VIP"})
+    membership.withdraw(person().id, ERIKA)
+
+    assert (row(client_id).archived_at is not None, row(client_id).number) == (True, "0042")
+    assert row(client_id).search_contacts == ""
+
+
+def test_whoever_was_withdrawn_is_a_contact_again_as_somebody_new(case_id):
+    open_account()
+    membership.withdraw(person().id, ERIKA)
+    second = open_account({"kind": "company", "company_name": "Zwei AG"}, {**MAX, "family_name": "Neu"})
+
+    shown = contacts.view(member(), person().id)
+    assert ([client.id for _, client in shown.places], shown.person.name) == ([second], "Max Neu")
+    assert shown.person.withdrawn_at is None
+
+
+# ---- lists
+
+
+def test_accounts_are_found_by_name_number_place_contact_and_address(case_id):
+    client_id = open_account()
+    open_account({"kind": "company", "company_name": "Andere AG"}, EVA)
+    for words in ("mueller", "MÜLLER", "söhne gmbh", "0042", "köln", "50667", "max", "beispiel max", "max@beispiel"):
+        assert [found.client.id for found in accounts.listed(member(), Filter(search=words)).rows] == [client_id], words
+    assert accounts.listed(member(), Filter(search="mueller ott")).rows == []
+
+
+def test_lists_are_filtered_by_tag_group_portfolio_member_and_state(case_id):
+    firm_id = firm_of(case_id)
+    with transaction() as session:
+        for kind in (Group, Portfolio):
+            label = kind(firm_id=firm_id)
+            label.call(session, "Bau")
+            session.add(label)
+            session.flush()
+    one = open_account(GMBH | {"tags": "VIP"}, MAX | {"groups": "1"})
+    two = open_account({"kind": "company", "company_name": "Andere AG"}, EVA)
+    accounts.put_in_portfolio(member(), ERIKA, [one], 1)
+    zoe = member(ZOE).person_id
+    with transaction() as session:
+        ClientAccess.say(session, two, zoe, has_access=False)
+        tag = session.scalars(select(Tag.id)).one()
+
+    def listed(**asked):
+        return [found.client.id for found in accounts.listed(member(), Filter(**asked)).rows]
+
+    assert listed() == [two, one]
+    for asked in ({"tag": tag}, {"group": 1}, {"portfolio": 1}, {"member": zoe}):
+        assert listed(**asked) == [one], asked
+    assert listed(state=State.PREPARED) == [one]
+    assert listed(state=State.CLOSED) == [two]
+    accounts.archive(member(), ERIKA, [one])
+    assert (listed(), listed(state=State.ARCHIVED)) == ([two], [one])
+    accounts.archive(member(), ERIKA, [one], away=False)
+    assert listed() == [two, one]
+
+
+@pytest.mark.parametrize("state", State)
+def test_a_list_finds_the_state_that_it_shows(case_id, state):
+    """Every contact an account may have, alone and in pairs."""
+    at, made, firm_id = now(), [], firm_of(case_id)
+    kinds = [
+        {"login": login, "invited_at": invited, "registered_at": active}
+        for login, invited, active in ((False, None, None), (True, None, None), (True, at, None), (True, at, at))
+    ]
+    with transaction() as session:
+        for number, pair in enumerate([[], *([kind] for kind in kinds), *([a, b] for a in kinds for b in kinds)]):
+            for archived in (None, at):
+                client = Client(firm_id=firm_id, name=f"{number}", created_at=at, archived_at=archived)
+                session.add(client)
+                session.flush()
+                made.append(client.id)
+                for spot, kind in enumerate(pair):
+                    who = Person(
+                        firm_id=client.firm_id,
+                        role=Role.CLIENT,
+                        email=f"{client.id}-{spot}@x.example",
+                        family_name="X",
+                        added_at=at,
+                        invited_at=kind["invited_at"],
+                        registered_at=kind["registered_at"],
+                    )
+                    session.add(who)
+                    session.flush()
+                    session.add(ClientContact(client_id=client.id, person_id=who.id, login=kind["login"]))
+    rows = accounts.listed(member(), Filter(state=state)).rows
+    assert {found.state for found in rows} == {state}
+    with reading() as session:
+        everyone = accounts._rows(session, session.scalars(select(Client).where(Client.id.in_(made))).all())
+    assert len(rows) == sum(found.state is state for found in everyone)
+
+
+def test_lists_go_on_behind_the_last_one_shown_also_where_names_are_equal(case_id, monkeypatch):
+    monkeypatch.setattr(accounts, "SHOWN", 2)
+    for number in range(5):
+        open_account({"kind": "company", "company_name": "Gleich AG", "number": str(number)}, EVA)
+    seen, after = [], 0
+    while True:
+        page = accounts.listed(member(), Filter(), after)
+        seen += [found.client.number for found in page.rows]
+        if page.after is None:
+            break
+        after = page.after
+    assert seen == ["0", "1", "2", "3", "4"]
+
+
+def test_as_many_statements_for_many_accounts_as_for_one(case_id, statements):
+    counts = []
+    first = open_account()
+    for number in (0, 60):
+        for each in range(number):
+            open_account({"kind": "company", "company_name": f"Nr {each} AG", "tags": "VIP"}, EVA)
+        who = member()
+        with statements() as asked:
+            accounts.listed(who, Filter())
+            accounts.listed(who, Filter(search="nr ag"))
+            accounts.view(who, first)
+            contacts.found(who, "ott")
+        counts.append(len(asked))
+    assert counts[0] == counts[1]
+
+
+# ---- many at once
+
+
+def test_tags_are_given_to_many_and_taken_from_them(case_id):
+    ids = [open_account(), open_account({"kind": "company", "company_name": "Zwei AG"}, EVA)]
+    assert accounts.tag(member(), ERIKA, [*ids, 999], "VIP, Bau") == 2
+    accounts.tag(member(), ERIKA, ids, "vip")
+    accounts.tag(member(), ERIKA, ids[:1], "BAU", off=True)
+
+    tags = {found.client.id: [tag.name for tag in found.tags] for found in accounts.listed(member(), Filter()).rows}
+    assert tags == {ids[0]: ["VIP"], ids[1]: ["Bau", "VIP"]}
+    assert accounts.view(member(), ids[1]).history[0].action == "client.tagged"
+
+
+def test_an_account_leaves_a_portfolio(case_id):
+    firm_id = firm_of(case_id)
+    with transaction() as session:
+        portfolio = Portfolio(firm_id=firm_id)
+        portfolio.call(session, "Nord")
+        session.add(portfolio)
+    client_id = open_account()
+    for _ in range(2):
+        accounts.put_in_portfolio(member(), ERIKA, [client_id], portfolio.id)
+    for _ in range(2):
+        accounts.leave_portfolio(member(), ERIKA, client_id, portfolio.id)
+    with reading() as session:
+        assert session.scalars(select(PortfolioClient)).all() == []
+    assert acts(case_id)[-1] == "client.left_portfolio"
+
+
+# ---- who sees what
+
+
+@pytest.mark.parametrize("by_default", [True, False])
+@pytest.mark.parametrize("said", [True, False, None])
+@pytest.mark.parametrize("rank", Rank)
+def test_a_member_sees_only_accounts_that_they_have_access_to(case_id, by_default, said, rank):
+    client_id = open_account()
+    rights = Rights(Rank.STAFF if rank is Rank.OWNER else rank, manages_accounts=True, has_default_access=by_default)
+    who = member() if rank is Rank.OWNER else give(case_id, rights)
+    if said is not None:
+        with transaction() as session:
+            ClientAccess.say(session, client_id, who.person_id, has_access=said)
+    sees = rank is not Rank.STAFF or (by_default if said is None else said)
+
+    def tried(act) -> bool:
+        try:
+            return bool(act())
+        except NotFound:
+            return False
+
+    assert tried(lambda: accounts.listed(who, Filter()).rows) is sees
+    assert tried(lambda: accounts.listed(who, Filter()).total) is sees
+    assert tried(lambda: accounts.view(who, client_id)) is sees
+    assert tried(lambda: contacts.view(who, person().id)) is sees
+    assert tried(lambda: contacts.found(who, "max")) is sees
+    assert tried(lambda: accounts.tag(who, ZOE, [client_id], "VIP")) is sees
+    assert tried(lambda: accounts.archive(who, ZOE, [client_id])) is sees
+
+
+def test_who_opens_an_account_has_access_to_it(case_id):
+    who = give(case_id, Rights(Rank.STAFF, manages_accounts=True, has_default_access=False))
+    client_id = open_account(who=who)
+    assert accounts.view(who, client_id).row.client.id == client_id
+    assert "Zoe Zahl" in [each.name for each in accounts.view(member(), client_id).members]
+
+
+def test_accounts_of_another_firm_do_not_exist(case_id):
+    client_id = open_account()
+    olga = stranger()
+    stands = accounts.view(member(), client_id).fields
+    for act in (
+        lambda: accounts.view(olga, client_id),
+        lambda: contacts.view(olga, person().id),
+        lambda: accounts.edit(olga, ERIKA, client_id, stands, stands, GERMAN),
+        lambda: contacts.edit(olga, ERIKA, person().id, {}, {}, GERMAN),
+        lambda: accounts.add_contact(olga, ERIKA, client_id, EVA, GERMAN),
+        lambda: accounts.remove_contact(olga, ERIKA, client_id, person().id),
+        lambda: accounts.listed(olga, Filter(member=member().person_id)),
+    ):
+        with pytest.raises(NotFound):
+            act()
+    assert (accounts.archive(olga, ERIKA, [client_id]), accounts.tag(olga, ERIKA, [client_id], "X")) == (0, 0)
+    assert row(client_id).archived_at is None
