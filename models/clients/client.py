@@ -5,7 +5,20 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Self
 
-from sqlalchemy import ForeignKey, Index, String, Text, UniqueConstraint, func, select, text
+from sqlalchemy import (
+    ColumnElement,
+    ForeignKey,
+    Index,
+    String,
+    Text,
+    UniqueConstraint,
+    case,
+    exists,
+    func,
+    select,
+    text,
+    update,
+)
 from sqlalchemy.orm import Mapped, Session, mapped_column, validates
 
 from models.clients.address import PostalAddress, vat_id
@@ -24,6 +37,20 @@ class ClientKind(StrEnum):
     COMPANY = "company"
 
 
+class ClientState(StrEnum):
+    """How far the contacts of an account are."""
+
+    ACTIVE = "active"
+    """One of them signs in."""
+    PENDING = "pending"
+    """Somebody is invited, and none has activated the access."""
+    PREPARED = "prepared"
+    """Somebody may sign in, and nobody is invited yet."""
+    CLOSED = "closed"
+    """Nobody has access."""
+    ARCHIVED = "archived"
+
+
 class CustomerNumberTaken(ProvisionError):
     says = N_("The customer number “%(number)s” is that of %(client)s: give another one, or leave it empty.")
 
@@ -39,8 +66,16 @@ class Client(PostalAddress, Base):
     __tablename__ = "clients"
     __table_args__ = (
         UniqueConstraint("firm_id", "number"),
-        # A list is paged by these.
-        Index("ix_clients_firm_id_name", "firm_id", "name", "id"),
+        # Lists are paged by these, and accounts are counted.
+        Index(
+            "ix_clients_there",
+            "firm_id",
+            "name",
+            "id",
+            sqlite_where=text("archived_at IS NULL"),
+            postgresql_where=text("archived_at IS NULL"),
+        ),
+        Index("ix_clients_state", "firm_id", "state", "name", "id"),
     )
 
     id: Mapped[Key]
@@ -62,6 +97,8 @@ class Client(PostalAddress, Base):
     """Names, number and place as a search compares them; follows them."""
     search_contacts: Mapped[str] = mapped_column(Text, default="", info=TELLS)
     """The same of the contacts' names and e-mail addresses; see ``refold``."""
+    state: Mapped[ClientState] = mapped_column(default=ClientState.PREPARED)
+    """Follows its contacts, see ``settle``: so that of very many accounts those in a state are found and counted."""
     created_at: Mapped[Instant]
     archived_at: Mapped[Instant | None]
 
@@ -101,6 +138,34 @@ class Client(PostalAddress, Base):
             words[client_id] += parts
         for client in session.scalars(select(cls).where(cls.id.in_(client_ids))):
             client.search_contacts = " ".join(spellings(" ".join(words[client.id])))
+
+    @classmethod
+    def settle(cls, session: Session, *which: ColumnElement[bool]) -> None:
+        """Bring the state of these accounts up to date with their contacts, in one statement.
+
+        Called by whatever changes LOGIN, who is a contact, and whether they are invited or active.
+        """
+        session.flush()
+        at = select(ClientContact.id).join(Person, Person.id == ClientContact.person_id)
+        at = at.where(ClientContact.client_id == cls.id, ClientContact.login, Person.withdrawn_at.is_(None))
+        state = case(
+            (cls.archived_at.is_not(None), ClientState.ARCHIVED.value),
+            (exists(at.where(Person.registered_at.is_not(None))), ClientState.ACTIVE.value),
+            (exists(at.where(Person.invited_at.is_not(None))), ClientState.PENDING.value),
+            (exists(at), ClientState.PREPARED.value),
+            else_=ClientState.CLOSED.value,
+        )
+        change = update(cls).where(*which).values(state=state)
+        session.execute(change.execution_options(synchronize_session=False))
+        for row in session.identity_map.values():
+            if isinstance(row, cls):
+                session.refresh(row, ["state"])
+
+    @classmethod
+    def settle_of(cls, session: Session, people: Collection[int]) -> None:
+        """The same of the accounts at which these people are."""
+        theirs = select(ClientContact.client_id).where(ClientContact.person_id.in_(people))
+        cls.settle(session, cls.id.in_(theirs))
 
     def call(self, written: str, of_contact: str) -> None:
         """Name the account as somebody wrote it; empty: by the company's name or, for a person, *of_contact*.

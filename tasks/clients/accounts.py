@@ -2,14 +2,13 @@
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from enum import StrEnum
 
 from sqlalchemy import ColumnElement, Select, and_, delete, exists, func, insert, or_, select, tuple_, update
 from sqlalchemy.orm import Session
 
 from models.audit import Entry, Parts, Value, evidence, of, record, subject
 from models.clients.access import ClientAccess, assigned, seen_by
-from models.clients.client import Client, ClientContact
+from models.clients.client import Client, ClientContact, ClientState
 from models.clients.custom_field import CustomField, FieldOf, read_all
 from models.clients.folders import STANDARD, Folder, FolderTemplate, folder_tree
 from models.clients.group import GroupMember
@@ -17,7 +16,7 @@ from models.clients.label import label
 from models.clients.naming import filed_as
 from models.clients.portfolio import Portfolio, PortfolioClient
 from models.clients.tag import ClientTag, Tag
-from models.db import Facts, reading, transaction
+from models.db import Facts, Holds, reading, transaction
 from models.errors import Faults, NotFound
 from models.firm import spellings
 from models.onboarding import Onboarding
@@ -36,20 +35,6 @@ CONTACTS_AT_ONCE = 6
 """So many contacts the form for a new account takes; more are added on its page."""
 
 
-class State(StrEnum):
-    """How far the contacts of an account are."""
-
-    ACTIVE = "active"
-    """One of them signs in."""
-    PENDING = "pending"
-    """Somebody is invited, and none has activated the access."""
-    PREPARED = "prepared"
-    """Somebody may sign in, and nobody is invited yet."""
-    CLOSED = "closed"
-    """Nobody has access."""
-    ARCHIVED = "archived"
-
-
 @dataclass(frozen=True)
 class Row:
     """An account in a list."""
@@ -57,40 +42,6 @@ class Row:
     client: Client
     contacts: list[tuple[ClientContact, Person]]
     tags: list[Tag]
-
-    @property
-    def state(self) -> State:
-        return state_of(self.client, self.contacts)
-
-
-def state_of(client: Client, contacts: Sequence[tuple[ClientContact, Person]]) -> State:
-    """As a list tells it; ``_in_state`` says the same to the database."""
-    people = [person for contact, person in contacts if contact.login and person.withdrawn_at is None]
-    if client.archived_at is not None:
-        return State.ARCHIVED
-    if any(person.registered_at is not None for person in people):
-        return State.ACTIVE
-    if any(person.invited_at is not None for person in people):
-        return State.PENDING
-    return State.PREPARED if people else State.CLOSED
-
-
-def _in_state(state: State) -> ColumnElement[bool]:
-    at = select(ClientContact.id).join(Person, Person.id == ClientContact.person_id)
-    at = at.where(ClientContact.client_id == Client.id, ClientContact.login, Person.withdrawn_at.is_(None))
-    active = exists(at.where(Person.registered_at.is_not(None)))
-    invited = exists(at.where(Person.invited_at.is_not(None)))
-    match state:
-        case State.ACTIVE:
-            return active
-        case State.PENDING:
-            return and_(~active, invited)
-        case State.PREPARED:
-            return and_(exists(at), ~active, ~invited)
-        case State.CLOSED:
-            return ~exists(at)
-        case State.ARCHIVED:
-            return Client.archived_at.is_not(None)
 
 
 @dataclass(frozen=True)
@@ -104,7 +55,7 @@ class Filter:
     portfolio: int = 0
     member: int = 0
     """Accounts that this one of the firm's people has access to."""
-    state: State | None = None
+    state: ClientState | None = None
 
 
 @dataclass(frozen=True)
@@ -113,7 +64,7 @@ class Accounts:
 
     rows: list[Row]
     total: int | None
-    """How many accounts there are in all; None where something is looked for."""
+    """How many accounts there are in all; None on later pages, in a search, and for who sees some only."""
     after: int | None
     """Behind which the next page begins; None: there is no more."""
 
@@ -126,10 +77,10 @@ def _visible(member: Membership) -> ColumnElement[bool]:
 
 def _matching(session: Session, member: Membership, asked: Filter) -> Select[tuple[Client]]:
     clients = select(Client).where(_visible(member))
-    if asked.state is not State.ARCHIVED:
+    if asked.state is None:
         clients = clients.where(Client.archived_at.is_(None))
-    if asked.state is not None:
-        clients = clients.where(_in_state(asked.state))
+    else:
+        clients = clients.where(Client.state == asked.state)
     if asked.tag:
         clients = clients.where(exists().where(ClientTag.client_id == Client.id, ClientTag.tag_id == asked.tag))
     if asked.portfolio:
@@ -152,7 +103,7 @@ def _matching(session: Session, member: Membership, asked: Filter) -> Select[tup
 
 
 def _holds(word: str) -> ColumnElement[bool]:
-    return or_(Client.search.contains(word, autoescape=True), Client.search_contacts.contains(word, autoescape=True))
+    return or_(Holds(Client.search, word), Holds(Client.search_contacts, word))
 
 
 def listed(member: Membership, asked: Filter, after: int = 0) -> Accounts:
@@ -164,7 +115,7 @@ def listed(member: Membership, asked: Filter, after: int = 0) -> Accounts:
             clients = clients.where(tuple_(Client.name, Client.id) > (before.name, before.id))
         found = list(session.scalars(clients.order_by(Client.name, Client.id).limit(SHOWN + 1)))
         total = None
-        if asked == Filter():
+        if asked == Filter() and not after and member.rights.sees_all:
             all_of_them = select(func.count()).select_from(Client).where(_visible(member), Client.archived_at.is_(None))
             total = session.scalars(all_of_them).one()
         return Accounts(_rows(session, found[:SHOWN]), total, found[SHOWN - 1].id if len(found) > SHOWN else None)
@@ -332,6 +283,7 @@ def open_account(
         if not (member.rights.sees_all or member.rights.has_default_access):
             ClientAccess.say(session, client.id, member.person_id, has_access=True)
         Client.refold(session, [client.id])
+        Client.settle(session, Client.id == client.id)
         facts: Facts = {"client": client.id, "account": of(client, client.name), "kind": client.kind}
         made = [person for person in there if person is not None]
         record(session, case.id, now(), "client.opened", by, **facts, rows=evidence(*made))
@@ -421,6 +373,7 @@ def add_contact(member: Membership, by: str, client_id: int, written: Mapping[st
             session.execute(update(ClientContact).where(theirs).values(is_main_commercial=False))
         contacts.link(session, client, person, written)
         Client.refold(session, [client.id])
+        Client.settle(session, Client.id == client.id)
         facts: Facts = {"client": client.id, "account": of(client, client.name), "person": person.id}
         rows = evidence(person)
         record(session, case.id, now(), "contact.linked", by, **facts, contact=of(person, person.name), rows=rows)
@@ -444,6 +397,7 @@ def remove_contact(member: Membership, by: str, client_id: int, person_id: int) 
         session.flush()
         client.follow(_called_by_contact(session, client, case))
         Client.refold(session, [client.id])
+        Client.settle(session, Client.id == client.id)
         facts: Facts = {"client": client.id, "account": of(client, client.name), "person": person.id}
         record(session, case.id, now(), "contact.unlinked", by, **facts, contact=of(person, person.name))
 
@@ -462,6 +416,7 @@ def archive(member: Membership, by: str, client_ids: Collection[int], *, away: b
         clients = list(session.scalars(select(Client).where(_visible(member), Client.id.in_(client_ids), unlike)))
         for client in clients:
             client.archived_at = at if away else None
+        Client.settle(session, Client.id.in_([client.id for client in clients]))
         _record_many(session, case, by, "client.archived" if away else "client.restored", clients)
         return len(clients)
 

@@ -15,7 +15,7 @@ from models.clients.group import Group, GroupMember
 from models.clients.label import label
 from models.clients.naming import Doubt, doubts
 from models.clients.tag import ContactTag, Tag
-from models.db import Facts, reading, transaction
+from models.db import Facts, Holds, reading, transaction
 from models.errors import N_, Faults, NotFound, ProvisionError
 from models.firm import Firm, spellings
 from models.onboarding import Onboarding
@@ -329,12 +329,13 @@ def edit(member: Membership, by: str, person_id: int, opened: Fields, typed: Fie
         faults.check()
         called = person.name
         read.keep(session, person, card)
-        if email != person.email and person.email:
+        if email not in {person.email, ""} and person.email:
             readdress(session, case, person, email, by)
         person.email = email
         if not email:
             places = update(ClientContact).where(ClientContact.person_id == person.id)
             session.execute(places.values(login=False))
+            Client.settle_of(session, [person.id])
         if hours is not person.hours:
             person.hours = hours
             replan(session, [person])
@@ -362,7 +363,7 @@ def _stands(session: Session, person: Person, card: Card) -> dict[str, str]:
 
 def found(member: Membership, search: str = "", without: Collection[int] = ()) -> list[Person]:
     """Contacts whose name or address holds these words, to choose one from; without words the newest ones."""
-    words = one_line(search)
+    spelled = [spelling.split() for spelling in spellings(search) if spelling]
     people = select(Person).where(
         Person.firm_id == member.firm_id,
         Person.role == Role.CLIENT,
@@ -370,22 +371,25 @@ def found(member: Membership, search: str = "", without: Collection[int] = ()) -
         Person.id.not_in(without),
         seen_contacts(member),
     )
-    if not words:
-        people = people.order_by(Person.id.desc())
-    else:
-        at = select(ClientContact.person_id).join(Client, Client.id == ClientContact.client_id)
-        named = [
-            and_(*(Client.search_contacts.contains(word, autoescape=True) for word in spelling.split()))
-            for spelling in spellings(words)
-            if spelling
-        ]
-        ways: list[ColumnElement[bool]] = (
-            [Person.id.in_(at.where(Client.firm_id == member.firm_id, or_(*named)))] if named else []
-        )
-        ways += [column.istartswith(words, autoescape=True) for column in (Person.email, Person.family_name)]
-        people = people.where(or_(*ways)).order_by(Person.family_name, Person.given_name, Person.id)
     with reading() as session:
-        return list(session.scalars(people.limit(FOUND_MOST)))
+        if not spelled:
+            return list(session.scalars(people.order_by(Person.id.desc()).limit(FOUND_MOST)))
+        # Accounts hold the words of all their contacts, so that one table is looked through.
+        at = people.join(ClientContact, ClientContact.person_id == Person.id).join(Client)
+        at = at.where(or_(*(and_(*(Holds(Client.search_contacts, word) for word in words)) for words in spelled)))
+        rows = session.scalars(at.order_by(Client.name, Client.id, ClientContact.id).limit(4 * FOUND_MOST))
+        named = list(dict.fromkeys(person for person in rows if _is_called(person, spelled)))
+        if not named:  # Who is at no account.
+            begins = or_(
+                *(column.istartswith(search, autoescape=True) for column in (Person.family_name, Person.email))
+            )
+            named = list(session.scalars(people.where(begins).order_by(Person.id).limit(FOUND_MOST)))
+        return named[:FOUND_MOST]
+
+
+def _is_called(person: Person, spelled: Sequence[Sequence[str]]) -> bool:
+    own = " ".join(spellings(f"{person.name} {person.email}"))
+    return any(all(word in own for word in words) for words in spelled)
 
 
 def link(session: Session, client: Client, person: Person, written: Mapping[str, str]) -> ClientContact:

@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 from models.agreement import Agreement, AgreementSent
 from models.audit import evidence, of, record
 from models.clients.client import Client, ClientContact
-from models.db import Facts, reading, transaction
+from models.db import Facts, Holds, reading, transaction
 from models.firm import Firm, spellings
 from models.link import Link, Purpose
 from models.logo import Logo, LogoPermission
@@ -80,7 +80,7 @@ def clients(firm_id: int, search: str = "", after: int = 0) -> ClientList:
     words = one_line(search)
     if words:
         named = [
-            and_(*(Client.search.contains(word, autoescape=True) for word in spelling.split()))
+            and_(*(Holds(Client.search, word) for word in spelling.split()))
             for spelling in spellings(words)
             if spelling
         ]

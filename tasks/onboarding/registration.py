@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from models.agreement import Agreement
 from models.audit import evidence, record, record_each
-from models.clients.client import ClientContact
+from models.clients.client import Client, ClientContact
 from models.db import Facts, reading, transaction
 from models.decision import Decision, DecisionKind, drop_mails
 from models.errors import N_, NotFound, ProvisionError
@@ -114,6 +114,8 @@ def invite(session: Session, turns: Sequence[Turn], by: str = "provision") -> No
             if account is not None and person.registered_at is None:
                 person.join(account, at)
                 _registered(session, case, person, person.email, person.name, how="identity_provider")
+        if role is Role.CLIENT and asked:
+            Client.settle_of(session, [turn.person.id for turn in asked])
 
 
 def _invitations(
@@ -281,6 +283,7 @@ def _registered(session: Session, case: Onboarding, person: Person, actor: str, 
         facts |= {"before": called, "after": person.name}
     record(session, case.id, at, "person.registered", actor, **facts)
     if person.role is Role.CLIENT:
+        Client.settle_of(session, [person.id])
         _tell_staff(session, case, person)
     case.touch(at)
 

@@ -190,6 +190,7 @@ def _take_off_accounts(session: Session, person: Person, at: datetime) -> None:
     still = select(ClientContact.client_id).where(ClientContact.client_id.in_(ids))
     alone = update(Client).where(Client.id.in_(ids), Client.id.not_in(still), Client.archived_at.is_(None))
     session.execute(alone.values(archived_at=at))
+    Client.settle(session, Client.id.in_(ids))
 
 
 def end_doubles(session: Session, case: Onboarding, organiser: Person, by: str) -> None:

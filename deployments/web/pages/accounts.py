@@ -11,7 +11,7 @@ from deployments.web.labels import ACTIONS
 from deployments.web.visit import Form, Submission, Submitting, Visit, Visiting, member, row_number
 from models.clients.address import HOME, countries
 from models.clients.card import PHONES, number_fields
-from models.clients.client import Client, ClientKind
+from models.clients.client import Client, ClientKind, ClientState
 from models.clients.custom_field import CustomField, FieldOf
 from models.clients.folders import FolderTemplate
 from models.clients.group import Group
@@ -27,7 +27,7 @@ from models.people.manners import AddressForm, Language
 from models.people.person import Person, Role
 from models.time.hours import DAYS, EXAMPLE, Hours, HoursEmpty, HoursUnreadable, short_days
 from tasks.clients import accounts, contacts
-from tasks.clients.accounts import CONTACTS_AT_ONCE, Filter, State
+from tasks.clients.accounts import CONTACTS_AT_ONCE, Filter
 from tasks.clients.contacts import SWITCHES, ContactMissing
 from tasks.clients.edits import ChangedMeanwhile
 from tasks.onboarding import firm_page
@@ -89,7 +89,7 @@ def listing(visit: Visiting, firm_id: int) -> Response:
 def _list(visit: Visit, staff: Membership) -> dict[str, Any]:
     asked = {name: visit.request.query_params.get(name, "")[:200] for name in FILTERS}
     keys = {name: row_number(asked[name]) or 0 for name in ("tag", "group", "portfolio", "member")}
-    which = Filter(search=asked["search"], state=member(State, asked["state"]), **keys)
+    which = Filter(search=asked["search"], state=member(ClientState, asked["state"]), **keys)
     after = row_number(visit.request.query_params.get("after", "")) or 0
     with reading() as session:
         tags, groups = Tag.of(session, staff.firm_id), Group.of(session, staff.firm_id)
@@ -104,16 +104,16 @@ def _list(visit: Visit, staff: Membership) -> dict[str, Any]:
         "groups": groups,
         "portfolios": portfolios,
         "people": people,
-        "states": [(state.value, STATES[state]) for state in State],
+        "states": [(state.value, STATES[state]) for state in ClientState],
     }
 
 
 STATES = {
-    State.ACTIVE: N_("active"),
-    State.PENDING: N_("activation pending"),
-    State.PREPARED: N_("not invited yet"),
-    State.CLOSED: N_("without access"),
-    State.ARCHIVED: N_("archived"),
+    ClientState.ACTIVE: N_("active"),
+    ClientState.PENDING: N_("activation pending"),
+    ClientState.PREPARED: N_("not invited yet"),
+    ClientState.CLOSED: N_("without access"),
+    ClientState.ARCHIVED: N_("archived"),
 }
 
 
@@ -266,7 +266,7 @@ def _account(visit: Visit, staff: Membership, client_id: int) -> dict[str, Any]:
         **_firm(visit, staff, "accounts"),
         "shown": shown,
         "client": client,
-        "state": STATES[shown.row.state],
+        "state": STATES[client.state],
         "gets": {contact.id: gets(contact, person.email) for contact, person in shown.row.contacts},
         "unsafe": [(name, safe_in_windows(name)) for name in names if safe_in_windows(name) != name],
         "field_names": FIELD_NAMES,

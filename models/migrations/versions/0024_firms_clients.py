@@ -131,6 +131,9 @@ def _index_people(release: str) -> None:
 def _accounts() -> None:
     with op.batch_alter_table("clients") as batch_op:
         batch_op.add_column(sa.Column("fields", sa.JSON(), nullable=False, server_default="{}"))
+        batch_op.add_column(sa.Column("state", sa.String(40), nullable=False, server_default="prepared"))
+        batch_op.drop_index("ix_clients_firm_id_name")
+        batch_op.create_index("ix_clients_state", ["firm_id", "state", "name", "id"])
         batch_op.add_column(sa.Column("search_contacts", sa.Text(), nullable=False, server_default=""))
         batch_op.add_column(sa.Column("folder_template_id", sa.Integer()))
         batch_op.create_foreign_key(
@@ -140,6 +143,9 @@ def _accounts() -> None:
     with op.batch_alter_table("clients") as batch_op:
         batch_op.alter_column("fields", server_default=None)
         batch_op.alter_column("search_contacts", server_default=None)
+        batch_op.alter_column("state", server_default=None)
+    some("ix_clients_there", "clients", ["firm_id", "name", "id"], "archived_at IS NULL")
+    _tell_states()
     _find_by_contacts()
     op.add_column("client_contacts", moment("told_at"))
     make(
@@ -156,6 +162,17 @@ def _accounts() -> None:
         "(SELECT invited_at FROM persons WHERE persons.id = client_contacts.person_id)"
     )
     op.execute(told)
+
+
+def _tell_states() -> None:
+    """Of every account, how far its contacts are."""
+    for state, which in (("active", "registered_at IS NOT NULL"), ("pending", "invited_at IS NOT NULL")):
+        there = (
+            "SELECT 1 FROM client_contacts c JOIN persons p ON p.id = c.person_id "
+            f"WHERE c.client_id = clients.id AND c.login AND p.withdrawn_at IS NULL AND p.{which}"  # noqa: S608
+        )
+        change = f"UPDATE clients SET state = '{state}' WHERE state = 'prepared' AND EXISTS ({there})"  # noqa: S608
+        op.execute(sa.text(change))
 
 
 def _find_by_contacts() -> None:
@@ -187,10 +204,13 @@ def downgrade() -> None:
         for name in ("functions", "is_listed", "takes_sign_ups"):
             batch_op.drop_column(name)
     op.drop_column("client_contacts", "told_at")
+    op.drop_index("ix_clients_there", "clients")
     with op.batch_alter_table("clients") as batch_op:
+        batch_op.drop_index("ix_clients_state")
+        batch_op.create_index("ix_clients_firm_id_name", ["firm_id", "name", "id"])
         batch_op.drop_index(op.f("ix_clients_folder_template_id"))
         batch_op.drop_constraint(op.f("fk_clients_folder_template_id_folder_templates"), type_="foreignkey")
-        for name in ("fields", "folder_template_id", "search_contacts"):
+        for name in ("fields", "folder_template_id", "search_contacts", "state"):
             batch_op.drop_column(name)
     for table in LISTS:
         op.drop_table(table)

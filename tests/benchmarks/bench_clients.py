@@ -1,0 +1,58 @@
+"""A firm with very many clients: what its people and clients wait for, at 1,000 and at 100,000 accounts."""
+
+import pytest
+from sqlalchemy import select, text
+
+from models.clients.client import ClientContact, ClientState
+from models.clients.tag import Tag
+from models.db import engine, reading
+from models.people.staff import Rank, Rights
+from models.settings import settings
+from tasks.clients import accounts, contacts
+from tasks.clients.accounts import Filter
+from tasks.people import sessions
+from tests import factories
+from tests.benchmarks.bench_product import seconds
+from tests.clients import fill, some_account
+from tests.tasks.test_accounts import ERIKA, PASSWORD, ZOE, give, member, with_staff
+
+pytestmark = pytest.mark.benchmark
+
+
+@pytest.mark.parametrize("product", ["sqlite", "postgresql"], indirect=True)
+@pytest.mark.parametrize("number", [1_000, 100_000])
+def test_lists_pages_and_passes(product, number):
+    case_id = with_staff()
+    firm_id = factories.firm_of(case_id)
+    fill(firm_id, number)
+    if product == "postgresql":
+        with engine(settings().database).connect() as connection:
+            connection.execute(text("ANALYZE"))
+    client_id, owner = some_account(firm_id), member()
+    some = give(case_id, Rights(Rank.STAFF, manages_accounts=True, has_default_access=True), ZOE)
+    with reading() as session:
+        tag = session.scalars(select(Tag.id)).one()
+        person = session.scalars(select(ClientContact.person_id).where(ClientContact.client_id == client_id)).one()
+    token = sessions.sign_in(ERIKA, PASSWORD)
+    acts = {
+        "list": lambda: accounts.listed(owner, Filter()),
+        "list of a member": lambda: accounts.listed(some, Filter()),
+        "next page, in the middle": lambda: accounts.listed(owner, Filter(), client_id),
+        "filter: tag": lambda: accounts.listed(owner, Filter(tag=tag)),
+        "filter: pending": lambda: accounts.listed(owner, Filter(state=ClientState.PENDING)),
+        "filter: archived": lambda: accounts.listed(owner, Filter(state=ClientState.ARCHIVED)),
+        "filter: without access": lambda: accounts.listed(owner, Filter(state=ClientState.CLOSED)),
+        "search: one": lambda: accounts.listed(owner, Filter(search="k000777")),
+        "search: none": lambda: accounts.listed(owner, Filter(search="gibtesnicht")),
+        "search: two words": lambda: accounts.listed(owner, Filter(search="mueller zoe")),
+        "choose a contact": lambda: contacts.found(owner, "lévy"),
+        "account": lambda: accounts.view(owner, client_id),
+        "contact": lambda: contacts.view(owner, person),
+        "sign-in is looked up": lambda: sessions.signed_in(token),
+        "pass of onboard": lambda: factories.advance(case_id),
+    }
+    base = seconds(lambda: accounts.view(owner, client_id), 10)
+    for name, act in acts.items():
+        act()
+        took = seconds(act, 11)
+        print(f"\n{product:10} {number:7,} {name:26} {took * 1000:7.1f} ms, {took / base:5.1f} x an account", end="")
