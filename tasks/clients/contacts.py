@@ -107,7 +107,7 @@ def seen_contacts(member: Membership) -> ColumnElement[bool]:
     at = select(ClientContact.id).where(ClientContact.person_id == Person.id)
     visible = seen_by(member.person_id, sees_all=False, by_default=member.rights.has_default_access)
     theirs = at.join(Client, Client.id == ClientContact.client_id).where(visible)
-    return or_(exists(theirs), ~exists(at))
+    return or_(exists(theirs.correlate(Person)), ~exists(at.correlate(Person)))
 
 
 def contact_of(session: Session, member: Membership, person_id: int) -> Person:

@@ -172,6 +172,22 @@ def test_a_contact_of_another_firm_is_none(case_id):
         contacts.contact_of(session, other, there)
 
 
+def test_a_contact_to_choose_is_found_by_name_and_address_also_at_no_account(case_id):
+    client_id = open_account(GMBH, MAX, {**EVA, "email": "eva@ott.example"})
+    for words, names in {
+        "max": ["Max Beispiel"],
+        "BEISPIEL max": ["Max Beispiel"],
+        "eva@ott": ["Eva Ott"],
+        "max ott": [],
+        "": ["Eva Ott", "Max Beispiel"],
+        "niemand": [],
+    }.items():
+        assert [who.name for who in contacts.found(member(), words)] == names, words
+    accounts.remove_contact(member(), ERIKA, client_id, person("eva@ott.example").id)
+    assert [who.name for who in contacts.found(member(), "Ott")] == ["Eva Ott"]
+    assert contacts.found(member(), "ott", [person("eva@ott.example").id]) == []
+
+
 def test_only_one_contact_gets_the_invoices(case_id):
     main = {"is_main_commercial": "yes"}
     assert refused(lambda: open_account(GMBH, MAX | main, EVA | main)) == {"c1-is_main_commercial"}
@@ -521,7 +537,7 @@ def test_as_many_statements_for_many_accounts_as_for_one(case_id, statements):
             accounts.listed(who, Filter())
             accounts.listed(who, Filter(search="nr ag"))
             accounts.view(who, first)
-            contacts.found(who, "ott")
+            contacts.found(who, "beispiel")
         counts.append(len(asked))
     assert counts[0] == counts[1]
 
