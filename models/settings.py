@@ -19,7 +19,7 @@ from urllib.parse import urlsplit
 
 from email_validator import validate_email
 from pydantic import AfterValidator, EmailStr, Field, SecretStr, model_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import BaseSettings, EnvSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
 
 log = logging.getLogger(__name__)
 
@@ -144,6 +144,25 @@ class Settings(BaseSettings):
     digest_hour: Annotated[int, Field(ge=0, le=23)] = 7
     time_shift: timedelta = timedelta()
     """Added to the clock, so that a rehearsal can live through weeks in seconds."""
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],  # noqa: ARG003
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """No setting has parts: each is looked up by its name, where Pydantic would search all that there is."""
+        assert isinstance(env_settings, EnvSettingsSource)
+        assert isinstance(dotenv_settings, EnvSettingsSource)
+        told = {**dotenv_settings.env_vars, **env_settings.env_vars}
+
+        def by_name() -> dict[str, str | None]:
+            return {name: told[place] for name in cls.model_fields if (place := f"provision_{name}") in told}
+
+        return init_settings, by_name  # type: ignore[return-value]
 
     @model_validator(mode="after")
     def _somebody_countersigns(self) -> Self:

@@ -16,7 +16,7 @@ import warnings
 from collections.abc import Callable
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
-from functools import wraps
+from functools import cache, wraps
 from pathlib import Path
 from types import CodeType, ModuleType, SimpleNamespace
 
@@ -124,11 +124,17 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: object):
     return Together(config, log)
 
 
-def pytest_collection_finish():
-    """All modules are there to stay: the garbage collector need not look at what they hold again and again."""
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(20_000, 10, 20)
+@pytest.hookimpl(wrapper=True)
+def pytest_collection():
+    """All modules are there to stay: the garbage collector need not look at what they hold, now or again and again."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.enable()
+        gc.collect()
+        gc.freeze()
+        gc.set_threshold(20_000, 10, 20)
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]):
@@ -136,7 +142,12 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         left_out = set(_in_turn(items))
         config.hook.pytest_deselected(items=list(left_out))
         items[:] = [item for item in items if item not in left_out]
-    items.sort(key=lambda item: next((at for at, one in enumerate(FIRST) if item.path.is_relative_to(one)), len(FIRST)))
+    items.sort(key=lambda item: _turn(item.path))
+
+
+@cache
+def _turn(file: Path) -> int:
+    return next((at for at, one in enumerate(FIRST) if file.is_relative_to(one)), len(FIRST))
 
 
 def _in_turn(items: list[pytest.Item]):
