@@ -58,6 +58,25 @@ class FirmOverview:
 
 
 @dataclass(frozen=True)
+class FirmHead:
+    """What every page of a firm says of it."""
+
+    firm: Firm
+    logo: bool
+    """Whether it has one."""
+    agreement_done: bool
+    stopped: bool
+
+
+def head(firm_id: int) -> FirmHead:
+    """The same in few statements, whoever is at the firm."""
+    with reading() as session:
+        case = Onboarding.of_firm(session, firm_id)
+        logo = session.scalars(select(Logo.id).where(Logo.firm_id == firm_id).limit(1)).first()
+        return FirmHead(case.firm, logo is not None, case.agreement_done, case.stopped_at is not None)
+
+
+@dataclass(frozen=True)
 class ClientList:
     """Some of a firm's clients, in the order in which they were named."""
 

@@ -14,6 +14,7 @@ from tasks.people import sessions
 from tests import factories
 from tests.benchmarks.bench_product import seconds
 from tests.clients import fill, some_account
+from tests.deployments.browser import Browser
 from tests.tasks.test_accounts import ERIKA, PASSWORD, ZOE, give, member, with_staff
 
 pytestmark = pytest.mark.benchmark
@@ -51,6 +52,9 @@ def test_lists_pages_and_passes(product, number):
         "sign-in is looked up": lambda: sessions.signed_in(token),
         "pass of onboard": lambda: factories.advance(case_id),
     }
+    browser = Browser(token)
+    for page in ("accounts", "accounts?search=k000777", f"accounts/{client_id}", f"contacts/{person}", "clients", ""):
+        acts[f"page {page.replace(str(client_id), '…')}"] = lambda page=page: browser.get(f"/firm/{firm_id}/{page}")
     base = seconds(lambda: accounts.view(owner, client_id), 10)
     for name, act in acts.items():
         act()

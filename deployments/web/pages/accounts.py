@@ -448,13 +448,13 @@ def _hours(visit: Submission, page: dict[str, Any]) -> str:
 
 
 def _firm(visit: Visit, staff: Membership, tab: str) -> dict[str, Any]:
-    overview = firm_page.overview(staff.firm_id)
+    head = firm_page.head(staff.firm_id)
     return {
-        "firm": overview.firm,
-        "overview": overview,
+        "firm": head.firm,
+        "overview": head,
         "tabs": firm_tabs(visit, staff),
         "tab": tab,
-        "manages": staff.rights.may_manage and not overview.stopped and overview.agreement_done,
+        "manages": staff.rights.may_manage and not head.stopped and head.agreement_done,
         "staff": staff,
     }
 
