@@ -28,7 +28,19 @@ from starlette.staticfiles import StaticFiles
 from deployments import logs
 from deployments.hosts import KnownHosts
 from deployments.web import watch, webhooks
-from deployments.web.pages import account, agreement, board, case, firm, mail, operators, portal, reach, reminders
+from deployments.web.pages import (
+    account,
+    agreement,
+    board,
+    case,
+    firm,
+    firm_settings,
+    mail,
+    operators,
+    portal,
+    reach,
+    reminders,
+)
 from deployments.web.security import (
     BodyCap,
     FormForeign,
@@ -72,7 +84,7 @@ app.add_middleware(SecureHeaders)
 app.add_middleware(ForwardedByProxies)
 app.add_middleware(KnownHosts, names=lambda: settings().host_names)
 app.mount("/static", StaticFiles(directory=STATIC), name="static")
-for page in (account, firm, agreement, portal, reach, board, case, reminders, operators, mail):
+for page in (account, firm, firm_settings, agreement, portal, reach, board, case, reminders, operators, mail):
     app.include_router(page.router, include_in_schema=False)
 app.include_router(webhooks.router)
 app.include_router(watch.router, include_in_schema=False)

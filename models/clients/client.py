@@ -4,7 +4,19 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Self
 
-from sqlalchemy import ForeignKey, Index, String, Text, UniqueConstraint, func, select, text
+from sqlalchemy import (
+    ColumnElement,
+    ForeignKey,
+    Index,
+    String,
+    Text,
+    UniqueConstraint,
+    case,
+    func,
+    select,
+    text,
+    update,
+)
 from sqlalchemy.orm import Mapped, Session, mapped_column, validates
 
 from models.clients.address import HOME, country_code, postcode, vat_id
@@ -16,6 +28,14 @@ from models.people.person import Person
 from models.text import fitting, one_line
 
 NUMBER_MOST = 40
+
+
+RENAMED_AT_ONCE = 1000
+
+
+def searched(*words: str | None) -> str:
+    """Names and number of an account as a search compares them."""
+    return " ".join(spellings(" ".join(word or "" for word in words)))
 
 
 class ClientKind(StrEnum):
@@ -85,7 +105,7 @@ class Client(Base):
     @validates("name", "company_name", "number")
     def _fold(self, field: str, value: str | None) -> str | None:
         words = {"name": self.name, "company_name": self.company_name, "number": self.number, field: value}
-        self.search = " ".join(spellings(" ".join(word or "" for word in words.values())))
+        self.search = searched(*words.values())
         return value
 
     def call(self, written: str, of_contact: str) -> None:
@@ -165,7 +185,47 @@ class ClientContact(Base):
         for client in session.scalars(theirs.where(Client.kind == ClientKind.INDIVIDUAL)):
             client.follow(filed_as(person.given_name, person.family_name, name_format))
 
+    @classmethod
+    def followers(cls, firm_id: int) -> tuple[ColumnElement[bool], ...]:
+        """Which accounts are called after their first contact, since nobody has named them otherwise."""
+        is_person = Client.kind == ClientKind.INDIVIDUAL
+        return Client.firm_id == firm_id, is_person, Client.is_named_by_hand.is_(False)
+
+    @classmethod
+    def rename_some(cls, session: Session, firm_id: int, name_format: NameFormat, after: int) -> tuple[int, int | None]:
+        """Call the next accounts behind *after* by this format that follow their first contact, if called otherwise.
+
+        Gives how many there were, and behind which the next ones stand; None: these were the last. A name that would
+        be too long stays.
+        """
+        first = select(func.min(cls.id)).where(cls.client_id == Client.id).correlate(Client).scalar_subquery()
+        words = Client.id, Client.company_name, Client.number, Person.given_name, Person.family_name
+        rows = select(*words).join(cls, cls.id == first).join(Person, Person.id == cls.person_id)
+        filed = _filed_as(name_format)
+        rows = rows.where(*cls.followers(firm_id), Client.name != filed, func.length(filed) <= NAME_MOST)
+        rows = rows.where(Client.id > after).order_by(Client.id).limit(RENAMED_AT_ONCE)
+        batch = session.execute(rows.with_for_update(of=Client)).all()
+        names = {key: filed_as(given_name, family_name, name_format) for key, *_, given_name, family_name in batch}
+        if batch:
+            session.execute(
+                update(Client),
+                [
+                    {"id": key, "name": names[key], "search": searched(names[key], company_name, number)}
+                    for key, company_name, number, *_ in batch
+                ],
+            )
+        return len(batch), batch[-1].id if len(batch) == RENAMED_AT_ONCE else None
+
     @property
     def is_employee(self) -> bool:
         """Neither commercial nor operational contact."""
         return not (self.is_commercial or self.is_operational)
+
+
+def _filed_as(name_format: NameFormat) -> ColumnElement[str]:
+    """``filed_as`` of a person in SQL."""
+    both = {
+        NameFormat.FAMILY_FIRST: Person.family_name + ", " + Person.given_name,
+        NameFormat.GIVEN_FIRST: Person.given_name + " " + Person.family_name,
+    }
+    return case((Person.given_name == "", Person.family_name), else_=both[name_format])

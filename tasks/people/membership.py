@@ -2,11 +2,16 @@
 
 from datetime import datetime, timedelta
 
-from sqlalchemy import delete, select
+from sqlalchemy import delete, exists, select, update
 from sqlalchemy.orm import Session
 
 from models.audit import Entry, evidence, record
+from models.clients.access import ClientAccess
 from models.clients.client import Client, ClientContact
+from models.clients.group import GroupMember
+from models.clients.portfolio import PortfolioClient, PortfolioMember
+from models.clients.sign_up import SignUp
+from models.clients.tag import ClientTag, ContactTag
 from models.db import Facts, reading, transaction
 from models.decision import Decision, drop_mails
 from models.errors import N_, NotFound, ProvisionError
@@ -15,6 +20,7 @@ from models.mail.outbox import Outgoing
 from models.onboarding import Onboarding
 from models.people.login import Login
 from models.people.person import Person, Role
+from models.people.staff import Staff
 from models.reminders.cadence import Cadences, Level, Pause, WaitKind
 from models.reminders.reminder import Reminder
 from models.time.clock import now
@@ -47,6 +53,15 @@ class NotActive(ProvisionError):
 RESUMED_A_DAY = 3
 """Times that one person is given access back within 24 hours: they get a mail each time."""
 DAY = timedelta(days=1)
+GIVEN = (
+    Staff.person_id,
+    ClientAccess.person_id,
+    GroupMember.person_id,
+    ContactTag.person_id,
+    PortfolioMember.person_id,
+)
+"""Whose rights, access, groups, tags and portfolios these are."""
+OF_ACCOUNT = (ClientAccess.client_id, ClientTag.client_id, PortfolioClient.client_id)
 
 
 class ResumedOften(ProvisionError):
@@ -172,19 +187,29 @@ def stop_waiting_for(session: Session, case: Onboarding, person: Person, by: str
     _require_replaceable(person)
     person.withdrawn_at = at
     let_go(session, case, person)
-    for contact in session.scalars(select(ClientContact).where(ClientContact.person_id == person.id)).all():
-        session.delete(contact)
-        session.flush()
-        if (
-            session.scalars(select(ClientContact.id).where(ClientContact.client_id == contact.client_id)).first()
-            is None
-        ):
-            session.delete(session.get_one(Client, contact.client_id))
+    _take_out(session, person)
     active = person.registered_at is not None
     if active:
         _tell(session, case, person, AccessChange.ENDED)
     record(session, case.id, at, "person.removed" if active else "person.withdrawn", by, **_facts(person))
     case.touch(at)
+
+
+def _take_out(session: Session, person: Person) -> None:
+    """Nothing that was given to them is waiting for whoever is named with this address later.
+
+    Accounts of which they were the only contact go as well.
+    """
+    theirs = session.scalars(select(ClientContact.client_id).where(ClientContact.person_id == person.id)).all()
+    for column in (*GIVEN, ClientContact.person_id):
+        session.execute(delete(column.class_).where(column == person.id))
+    empty = select(Client.id).where(Client.id.in_(theirs), ~exists().where(ClientContact.client_id == Client.id))
+    gone = session.scalars(empty).all()
+    for column in OF_ACCOUNT if gone else ():
+        session.execute(delete(column.class_).where(column.in_(gone)))
+    if gone:
+        session.execute(update(SignUp).where(SignUp.client_id.in_(gone)).values(client_id=None))
+        session.execute(delete(Client).where(Client.id.in_(gone)))
 
 
 def end_doubles(session: Session, case: Onboarding, organiser: Person, by: str) -> None:
@@ -216,6 +241,7 @@ def replace(session: Session, case: Onboarding, person: Person, name: str, email
     for link in session.scalars(select(Link).where(Link.person_id == person.id)):
         link.renew(at)
     person.give_way(name, email)
+    Staff.end(session, person)
     for wait in open_ones:
         wait.start_anew(Cadences(session, [(case.id, case.firm_id)]).rhythm(wait.kind, case.id), person, at)
 
