@@ -35,6 +35,7 @@ from deployments.web.pages import (
     board,
     case,
     firm,
+    firm_settings,
     mail,
     operators,
     portal,
@@ -84,7 +85,9 @@ app.add_middleware(SecureHeaders)
 app.add_middleware(ForwardedByProxies)
 app.add_middleware(KnownHosts, names=lambda: settings().host_names)
 app.mount("/static", StaticFiles(directory=STATIC), name="static")
-for page in (account, firm, accounts, agreement, portal, reach, board, case, reminders, operators, mail):
+for page in (
+    *(account, firm, firm_settings, accounts, agreement, portal, reach, board, case, reminders, operators, mail),
+):
     app.include_router(page.router, include_in_schema=False)
 app.include_router(webhooks.router)
 app.include_router(watch.router, include_in_schema=False)

@@ -32,6 +32,16 @@ from models.text import fitting, one_line
 NUMBER_MOST = 40
 
 
+RENAMED_AT_ONCE = 1000
+SEARCHED = ("name", "company_name", "number", "street", "postcode", "city")
+"""What a search for accounts looks through."""
+
+
+def searched(*words: str | None) -> str:
+    """Names, number and place of an account as a search compares them."""
+    return " ".join(spellings(" ".join(word or "" for word in words)))
+
+
 class ClientKind(StrEnum):
     INDIVIDUAL = "individual"
     COMPANY = "company"
@@ -120,9 +130,8 @@ class Client(PostalAddress, Base):
 
     @validates("name", "company_name", "number", "street", "postcode", "city")
     def _fold(self, field: str, value: str | None) -> str | None:
-        names = ("name", "company_name", "number", "street", "postcode", "city")
-        words = {**{name: getattr(self, name) for name in names}, field: value}
-        self.search = " ".join(spellings(" ".join(word or "" for word in words.values())))
+        words = {**{name: getattr(self, name) for name in SEARCHED}, field: value}
+        self.search = searched(*words.values())
         return value
 
     @classmethod
@@ -280,7 +289,46 @@ class ClientContact(Base):
         session.flush()
         Client.refold(session, session.scalars(select(cls.client_id).where(cls.person_id == person.id)).all())
 
+    @classmethod
+    def followers(cls, firm_id: int) -> tuple[ColumnElement[bool], ...]:
+        """Which accounts are called after their first contact, since nobody has named them otherwise."""
+        is_person = Client.kind == ClientKind.INDIVIDUAL
+        return Client.firm_id == firm_id, is_person, Client.is_named_by_hand.is_(False)
+
+    @classmethod
+    def rename_some(cls, session: Session, firm_id: int, name_format: NameFormat, after: int) -> tuple[int, int | None]:
+        """Call the next accounts behind *after* by this format that follow their first contact, if called otherwise.
+
+        Gives how many there were, and behind which the next ones stand; None: these were the last. A name that would
+        be too long stays.
+        """
+        first = select(func.min(cls.id)).where(cls.client_id == Client.id).correlate(Client).scalar_subquery()
+        others = [getattr(Client, name) for name in SEARCHED[1:]]
+        rows = select(Client.id, Person.given_name, Person.family_name, *others)
+        rows = rows.join(cls, cls.id == first).join(Person, Person.id == cls.person_id)
+        filed = _filed_as(name_format)
+        rows = rows.where(*cls.followers(firm_id), Client.name != filed, func.length(filed) <= NAME_MOST)
+        rows = rows.where(Client.id > after).order_by(Client.id).limit(RENAMED_AT_ONCE)
+        batch = session.execute(rows.with_for_update(of=Client)).all()
+        changes = [
+            {"id": key, "name": name, "search": searched(name, *words)}
+            for key, given_name, family_name, *words in batch
+            for name in [filed_as(given_name, family_name, name_format)]
+        ]
+        if changes:
+            session.execute(update(Client), changes)
+        return len(batch), batch[-1].id if len(batch) == RENAMED_AT_ONCE else None
+
     @property
     def is_employee(self) -> bool:
         """Neither commercial nor operational contact."""
         return not (self.is_commercial or self.is_operational)
+
+
+def _filed_as(name_format: NameFormat) -> ColumnElement[str]:
+    """``filed_as`` of a person in SQL."""
+    both = {
+        NameFormat.FAMILY_FIRST: Person.family_name + ", " + Person.given_name,
+        NameFormat.GIVEN_FIRST: Person.given_name + " " + Person.family_name,
+    }
+    return case((Person.given_name == "", Person.family_name), else_=both[name_format])

@@ -14,7 +14,7 @@ from sqlalchemy.orm import Mapped, Session, mapped_column
 from models.clients.label import LABEL_MOST, Label
 from models.db import MUTE, Base, Facts, Instant
 from models.errors import N_, ProvisionError
-from models.firm import website_address
+from models.firm import folded, website_address
 from models.people.manners import Language
 from models.text import fitting, one_line
 
@@ -110,11 +110,12 @@ class CustomField(Label, Base):
         if self.kind is not FieldKind.CHOICE:
             self.choices = []
             return
-        offered = list(dict.fromkeys(fitting(one_line(each), LABEL_MOST, "choices") for each in choices))
-        offered = [each for each in offered if each]
+        offered: dict[str, str] = {}
+        for each in filter(None, map(one_line, choices)):
+            offered.setdefault(folded(each), fitting(each, LABEL_MOST, "choices"))
         if not 2 <= len(offered) <= CHOICES_MOST:
             raise ChoicesMissing
-        self.choices = offered
+        self.choices = [*offered.values()]
 
     def read(self, written: str, language: Language, held: object = None) -> str | bool | None:
         """What was typed, as it is kept: numbers and dates in the signs of no country; None for nothing.
@@ -122,21 +123,21 @@ class CustomField(Label, Base):
         A choice that is offered no more stays where it is *held*. Raises the refusal of its kind, or TextTooLong.
         """
         text = fitting(one_line(written), VALUE_MOST, self.key)
-        if self.kind is FieldKind.YES_NO:
-            return {"yes": True, "no": False}.get(text)
-        if not text:
-            return None
         match self.kind:
+            case FieldKind.YES_NO:
+                return {"yes": True, "no": False}.get(text)
+            case _ if not text:
+                return None
             case FieldKind.NUMBER:
                 return _number(text, language)
             case FieldKind.DATE:
                 return _day(text).isoformat()
-            case FieldKind.CHOICE:
-                if text not in self.choices and text != held:
-                    raise NoChoice(text[:60])
+            case FieldKind.CHOICE if text not in self.choices and text != held:
+                raise NoChoice(text[:60])
             case FieldKind.LINK:
                 return website_address(text)
-        return text
+            case FieldKind.TEXT | FieldKind.CHOICE:
+                return text
 
 
 def read_all(
@@ -160,19 +161,25 @@ def read_all(
 
 
 def _number(text: str, language: Language) -> str:
-    """“1.234,5” is 1234.5 in German, and 1234.5 in any language."""
-    for locale in (language.value, "en"):
-        with suppress(NumberFormatError):
-            number = parse_decimal(text.replace("+", ""), locale, strict=True)
-            if number.is_finite():
-                return f"{number:f}"
+    """What can be read in one way only is read so in any language: “1.234,5”, “1 234,5” and “1234.5”.
+
+    “1.234” is what it is to the reader.
+    """
+    digits = re.sub(r"(?<=\d)[ '’](?=\d{3}(?!\d))", "", text.replace("−", "-")).removeprefix("+")
+    if re.fullmatch(r"-?[\d.,]+", digits, re.ASCII):  # No “1e999999”, which would fill the memory.
+        for locale in (language.value, "en", "de"):
+            with suppress(NumberFormatError):
+                return f"{parse_decimal(digits, locale, strict=True):f}"
     raise NoNumber(text[:60])
 
 
 def _day(text: str) -> date:
     """As browsers send it, or day, month and year as people write them."""
-    parts = re.fullmatch(r"(\d{1,2})[./] ?(\d{1,2})[./] ?(\d{4})", text, re.ASCII)
+    written = re.fullmatch(r"(\d{1,2})[./] ?(\d{1,2})[./] ?(\d{4})", text, re.ASCII)
+    sent = re.fullmatch(r"(\d{4})-(\d\d)-(\d\d)", text, re.ASCII)
+    parts = written.groups()[::-1] if written else sent.groups() if sent else ("0", "0", "0")
     try:
-        return date(int(parts[3]), int(parts[2]), int(parts[1])) if parts else date.fromisoformat(text)
+        year, month, day = map(int, parts)
+        return date(year, month, day)
     except ValueError as error:
         raise NoDate(text[:60]) from error

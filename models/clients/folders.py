@@ -1,11 +1,12 @@
 """The folders that the portal makes for an account, from a template of the firm or the one for everybody."""
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from sqlalchemy import JSON, UniqueConstraint
-from sqlalchemy.orm import Mapped, mapped_column
+from sqlalchemy.orm import InstrumentedAttribute, Mapped, mapped_column
 
+from models.clients.client import Client
 from models.clients.label import Label
 from models.clients.naming import safe_in_windows
 from models.db import MUTE, Base
@@ -68,6 +69,11 @@ class FolderTemplate(Label, Base):
 
     paths: Mapped[list[str]] = mapped_column(JSON, info=MUTE)
     """As “Steuern/2026/Belege”, those above before those within."""
+
+    @classmethod
+    def held(cls) -> tuple[InstrumentedAttribute[Any], ...]:
+        """An account without one has the standard."""
+        return (Client.folder_template_id,)
 
 
 def folder_paths(written: str) -> list[str]:

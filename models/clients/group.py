@@ -1,9 +1,10 @@
 """Groups of a firm's contacts: a category, and what its members find in the portal."""
 
 from collections.abc import Collection
+from typing import Any
 
 from sqlalchemy import JSON, ForeignKey, Index, UniqueConstraint
-from sqlalchemy.orm import Mapped, mapped_column
+from sqlalchemy.orm import InstrumentedAttribute, Mapped, mapped_column
 
 from models.clients.function import Function
 from models.clients.label import Label
@@ -18,6 +19,10 @@ class Group(Label, Base):
     __table_args__ = (UniqueConstraint("firm_id", "folded"),)
 
     functions: Mapped[list[str]] = mapped_column(JSON, default=list, info=MUTE)
+
+    @classmethod
+    def held(cls) -> tuple[InstrumentedAttribute[Any], ...]:
+        return (GroupMember.group_id,)
 
 
 class GroupMember(Base):

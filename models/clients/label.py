@@ -1,11 +1,12 @@
 """What tags, groups, portfolios, fields and folder templates have in common: a name that the firm gives only once."""
 
+from collections.abc import Collection
 from typing import Any, Self
 
-from sqlalchemy import ForeignKey, String, select
-from sqlalchemy.orm import Mapped, Session, mapped_column
+from sqlalchemy import ForeignKey, String, delete, func, select, update
+from sqlalchemy.orm import InstrumentedAttribute, Mapped, Session, mapped_column
 
-from models.db import MUTE, Key
+from models.db import MUTE, Key, alone
 from models.errors import N_, NotFound, ProvisionError
 from models.firm import folded
 from models.text import fitting, one_line
@@ -24,6 +25,10 @@ class LabelTaken(ProvisionError):
     def __init__(self, name: str) -> None:
         super().__init__(name)
         self.name = name
+
+
+class LabelGone(ProvisionError):
+    says = N_("Something that was chosen has been deleted in the meantime: look at what there is now and choose again.")
 
 
 class Label:
@@ -48,9 +53,45 @@ class Label:
             raise NotFound(f"{cls.__name__} {key}")
         return row
 
+    @classmethod
+    def chosen(cls, session: Session, firm_id: int, keys: Collection[int]) -> list[Self]:
+        """Those of the firm's that a form names, to be given to somebody: until then nobody deletes them.
+
+        Raises LabelGone where one is not there.
+        """
+        rows = select(cls).where(cls.firm_id == firm_id, cls.id.in_(keys)).order_by(cls.id)
+        found = list(session.scalars(rows.with_for_update(read=True, key_share=True)))
+        if len(found) < len(set(keys)):
+            raise LabelGone
+        return found
+
+    @classmethod
+    def held(cls) -> tuple[InstrumentedAttribute[Any], ...]:
+        """The columns by which accounts and contacts have one of these, a row for each that does."""
+        return ()
+
+    @classmethod
+    def counts(cls, session: Session, firm_id: int) -> dict[int, tuple[int, ...]]:
+        """How many rows have each of the firm's, in the order of ``held``."""
+        there: dict[int, list[int]] = {}
+        for number, column in enumerate(cls.held()):
+            rows = select(column, func.count()).join(cls, cls.id == column).where(cls.firm_id == firm_id)
+            for key, count in session.execute(rows.group_by(column)):
+                there.setdefault(key, [0] * len(cls.held()))[number] = count
+        return {key: tuple(counts) for key, counts in there.items()}
+
+    def remove(self, session: Session) -> None:
+        """Take it out of the firm's list and from all that have it, however many, in a statement for each table."""
+        for column in self.held():
+            table = column.class_
+            gone = update(table).values({column.key: None}) if column.nullable else delete(table)
+            session.execute(gone.where(column == self.id))
+        session.delete(self)
+
     def call(self, session: Session, written: str) -> None:
         """Name it; raises LabelMissing, LabelTaken or TextTooLong."""
         name, key = label(written)
+        wait_for_names(session, type(self), self.firm_id)
         same = select(type(self)).where(*self._rivals(), type(self).folded == key)
         if any(row is not self for row in session.scalars(same)):
             raise LabelTaken(name)
@@ -61,9 +102,15 @@ class Label:
         return [type(self).firm_id == self.firm_id]
 
 
+def wait_for_names(session: Session, kind: type[Label], firm_id: int) -> None:
+    """Whoever gives such a name in this firm waits for whoever else does, so that there are not two."""
+    alone(session, "name", kind.__name__, str(firm_id))
+
+
 def label(written: str) -> tuple[str, str]:
     """The name as it is kept, and as it is compared; raises LabelMissing or TextTooLong."""
     name = one_line(written)
     if not folded(name):
         raise LabelMissing
-    return fitting(name, LABEL_MOST, "name"), folded(name)
+    # Some signs are written out as many letters.
+    return fitting(name, LABEL_MOST, "name"), folded(name)[: 2 * LABEL_MOST]

@@ -1,7 +1,9 @@
 """Named sets of a firm's accounts, and the contacts who see all of a set."""
 
+from typing import Any
+
 from sqlalchemy import ForeignKey, Index, UniqueConstraint
-from sqlalchemy.orm import Mapped, mapped_column
+from sqlalchemy.orm import InstrumentedAttribute, Mapped, mapped_column
 
 from models.clients.label import Label
 from models.db import Base, Key
@@ -12,6 +14,10 @@ class Portfolio(Label, Base):
 
     __tablename__ = "portfolios"
     __table_args__ = (UniqueConstraint("firm_id", "folded"),)
+
+    @classmethod
+    def held(cls) -> tuple[InstrumentedAttribute[Any], ...]:
+        return PortfolioClient.portfolio_id, PortfolioMember.portfolio_id
 
 
 class PortfolioClient(Base):

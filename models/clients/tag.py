@@ -1,12 +1,12 @@
 """Words by which a firm sorts its accounts and contacts."""
 
 from collections.abc import Iterable
-from typing import Self
+from typing import Any, Self
 
 from sqlalchemy import ForeignKey, Index, UniqueConstraint, select
-from sqlalchemy.orm import Mapped, Session, mapped_column
+from sqlalchemy.orm import InstrumentedAttribute, Mapped, Session, mapped_column
 
-from models.clients.label import Label, label
+from models.clients.label import Label, label, wait_for_names
 from models.db import Base, Key
 from models.text import one_line
 
@@ -20,13 +20,21 @@ class Tag(Label, Base):
     @classmethod
     def named(cls, session: Session, firm_id: int, names: Iterable[str]) -> list[Self]:
         """The tags of these names, made where there is none yet; an empty name says nothing."""
-        wanted = {key: name for name, key in reversed([label(each) for each in names if one_line(each)])}
+        wanted: dict[str, str] = {}
+        for name, key in (label(each) for each in names if one_line(each)):
+            wanted.setdefault(key, name)
+        if wanted:
+            wait_for_names(session, cls, firm_id)
         there = select(cls).where(cls.firm_id == firm_id, cls.folded.in_(wanted))
         tags = {tag.folded: tag for tag in session.scalars(there)}
         new = [cls(firm_id=firm_id, name=name, folded=key) for key, name in wanted.items() if key not in tags]
         session.add_all(new)
         session.flush()
         return [*tags.values(), *new]
+
+    @classmethod
+    def held(cls) -> tuple[InstrumentedAttribute[Any], ...]:
+        return ClientTag.tag_id, ContactTag.tag_id
 
 
 class ClientTag(Base):

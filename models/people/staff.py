@@ -3,7 +3,7 @@
 from enum import StrEnum
 from typing import NamedTuple
 
-from sqlalchemy import ForeignKey, select
+from sqlalchemy import ForeignKey, delete, select
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from models.db import Base, Key
@@ -50,6 +50,11 @@ class AdministratorsOnly(ProvisionError):
         self.firm = firm
 
 
+class OwnRankGivenUp(ProvisionError):
+    status = 422
+    says = N_("You would take these settings from yourself: tick the box if you mean it.")
+
+
 class OwnerStays(ProvisionError):
     says = N_("%(name)s owns the firm's account and keeps all rights: name another organiser first.")
 
@@ -75,6 +80,10 @@ class Rights(NamedTuple):
     def may_manage(self) -> bool:
         return self.rank is not Rank.STAFF or self.manages_accounts
 
+    def may_change(self, held: "Rights") -> bool:
+        """Whether who has these rights may change those of somebody who holds *held*, up to their own rank."""
+        return self.sees_all and self.rank.reaches(held.rank)
+
 
 BY_DEFAULT = Rights(Rank.STAFF, manages_accounts=False, has_default_access=True)
 NONE = Rights(Rank.STAFF, manages_accounts=False, has_default_access=False)
@@ -99,6 +108,11 @@ class Staff(Base):
         return {person.id: rights(person, rows.get(person.id)) for person in people}
 
     @classmethod
+    def end(cls, session: Session, person: Person) -> None:
+        """Whoever takes this role next, or comes back, begins with the rights of everybody."""
+        session.execute(delete(cls).where(cls.person_id == person.id))
+
+    @classmethod
     def give(cls, session: Session, person: Person, given: Rights) -> None:
         """Keep what a member may do from now on."""
         row = session.scalars(select(cls).where(cls.person_id == person.id)).one_or_none() or cls(person_id=person.id)
@@ -106,6 +120,20 @@ class Staff(Base):
         row.manages_accounts, row.has_default_access = given.manages_accounts, given.has_default_access
         session.add(row)
         session.flush()
+
+
+def require_within(giver: Rights, held: Rights, given: Rights, *, firm: str, name: str) -> None:
+    """Whether *giver* may give *given* to who is called *name* and holds *held*.
+
+    Owner and administrators give and take what is not above their own rank. The owner stays it, and sets alone whether
+    they hear of accounts. Raises AdministratorsOnly, OwnerStays or AboveOwnRank.
+    """
+    if not giver.sees_all:
+        raise AdministratorsOnly(firm)
+    if held.rank is Rank.OWNER and (giver.rank is not Rank.OWNER or given.rank is not Rank.OWNER):
+        raise OwnerStays(name)
+    if not giver.may_change(held) or (given.rank is Rank.OWNER and held.rank is not Rank.OWNER):
+        raise AboveOwnRank(firm)
 
 
 def rights(person: Person, row: Staff | None) -> Rights:
@@ -118,4 +146,5 @@ def rights(person: Person, row: Staff | None) -> Rights:
             return Rights(rank, row.manages_accounts, row.has_default_access)
         case Role.CASEWORKER:
             return BY_DEFAULT
-    return NONE
+        case _:
+            return NONE

@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 from datetime import timedelta
 
-from sqlalchemy import and_, false, or_, select
-from sqlalchemy.orm import Session
+from sqlalchemy import ColumnElement, and_, exists, false, literal, or_, select, true
+from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from models.agreement import Agreement, AgreementSent
 from models.audit import evidence, of, record
@@ -29,6 +29,7 @@ from tasks.people.sessions import replan
 
 DAY = timedelta(days=1)
 CLIENTS_SHOWN = 100
+EVERY_ACCOUNT = true()
 
 
 @dataclass(frozen=True)
@@ -89,13 +90,15 @@ class ClientList:
     """Behind whom the next ones stand; None: these are the last."""
 
 
-def clients(firm_id: int, search: str = "", after: int = 0) -> ClientList:
-    """The firm's clients behind the person *after*, CLIENTS_SHOWN at a time.
+def clients(firm_id: int, search: str = "", after: int = 0, *, seen: ColumnElement[bool] = EVERY_ACCOUNT) -> ClientList:
+    """The firm's clients behind the person *after* with an account that is *seen*, CLIENTS_SHOWN at a time.
 
     *search* is looked for in the name and number of their accounts, however it is spelled, and as the beginning of
     their address.
     """
     people = Person.there(firm_id, Role.CLIENT).where(Person.id > after).limit(CLIENTS_SHOWN + 1)
+    if seen is not EVERY_ACCOUNT:
+        people = people.where(_with_account(Person.id, seen))
     words = one_line(search)
     if words:
         named = [
@@ -111,6 +114,19 @@ def clients(firm_id: int, search: str = "", after: int = 0) -> ClientList:
         shown, more = found[:CLIENTS_SHOWN], len(found) > CLIENTS_SHOWN
         silent = Reminder.silent(session, Onboarding.of_firm(session, firm_id).id, [person.id for person in shown])
     return ClientList(shown, silent, words, not after, shown[-1].id if more else None)
+
+
+def is_seen(person_id: int, seen: ColumnElement[bool]) -> bool:
+    """Whether this client has an account that is *seen*."""
+    with reading() as session:
+        return bool(session.scalar(select(_with_account(literal(person_id), seen))))
+
+
+def _with_account(
+    person_id: ColumnElement[int] | InstrumentedAttribute[int], seen: ColumnElement[bool]
+) -> ColumnElement[bool]:
+    places = select(ClientContact.id).join(Client, Client.id == ClientContact.client_id)
+    return exists(places.where(ClientContact.person_id == person_id, seen))
 
 
 def person_of(firm_id: int, person_id: int) -> Person | None:

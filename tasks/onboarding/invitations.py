@@ -8,6 +8,7 @@ from sqlalchemy.orm import Session
 
 from models.agreement import Agreement
 from models.audit import Entry, evidence, record
+from models.clients.access import ClientAccess
 from models.clients.client import Client, ClientContact
 from models.clients.naming import filed_as
 from models.db import Facts, transaction
@@ -191,8 +192,11 @@ def no_caseworkers(firm_id: int, by: str) -> int:
         return case.id
 
 
-def add_clients(firm_id: int, by: str, people: list[Named], message: str = "") -> int:
-    """Name clients with the words that go with their invitations; the next pass sends them. Returns the case's id."""
+def add_clients(firm_id: int, by: str, people: list[Named], message: str = "", opener: int | None = None) -> int:
+    """Name clients with the words that go with their invitations; the next pass sends them. Returns the case's id.
+
+    *opener* is the member who opens their accounts, if they would not see these by default.
+    """
     words = message.strip().replace("\r\n", "\n")
     if len(words) > MESSAGE_MOST:
         raise MessageTooLong(len(words))
@@ -210,6 +214,8 @@ def add_clients(firm_id: int, by: str, people: list[Named], message: str = "") -
             for client, person in zip(clients, added, strict=True)
         )
         Client.refold(session, [client.id for client in clients])
+        if opener is not None:
+            session.add_all(ClientAccess(client_id=each.id, person_id=opener, has_access=True) for each in clients)
         return case.id
 
 

@@ -6,7 +6,11 @@ from sqlalchemy import delete, select, update
 from sqlalchemy.orm import Session
 
 from models.audit import Entry, evidence, record
+from models.clients.access import ClientAccess
 from models.clients.client import Client, ClientContact
+from models.clients.group import GroupMember
+from models.clients.portfolio import PortfolioMember
+from models.clients.tag import ContactTag
 from models.db import Facts, reading, transaction
 from models.decision import Decision, drop_mails
 from models.errors import N_, NotFound, ProvisionError
@@ -15,6 +19,7 @@ from models.mail.outbox import Outgoing
 from models.onboarding import Onboarding
 from models.people.login import Login
 from models.people.person import Person, Role
+from models.people.staff import Staff
 from models.reminders.cadence import Cadences, Level, Pause, WaitKind
 from models.reminders.reminder import Reminder
 from models.time.clock import now
@@ -47,6 +52,14 @@ class NotActive(ProvisionError):
 RESUMED_A_DAY = 3
 """Times that one person is given access back within 24 hours: they get a mail each time."""
 DAY = timedelta(days=1)
+GIVEN = (
+    Staff.person_id,
+    ClientAccess.person_id,
+    GroupMember.person_id,
+    ContactTag.person_id,
+    PortfolioMember.person_id,
+)
+"""Whose rights, access, groups, tags and portfolios these are."""
 
 
 class ResumedOften(ProvisionError):
@@ -181,16 +194,19 @@ def stop_waiting_for(session: Session, case: Onboarding, person: Person, by: str
 
 
 def _take_off_accounts(session: Session, person: Person, at: datetime) -> None:
-    """Who is no client any more is at no account; one that is left without a contact is put away."""
-    places = list(session.scalars(select(ClientContact).where(ClientContact.person_id == person.id)))
-    ids = [place.client_id for place in places]
-    for place in places:
-        session.delete(place)
-    Client.refold(session, ids)
-    still = select(ClientContact.client_id).where(ClientContact.client_id.in_(ids))
-    alone = update(Client).where(Client.id.in_(ids), Client.id.not_in(still), Client.archived_at.is_(None))
+    """Nothing that was given to them is waiting for whoever is named with this address later.
+
+    An account that is left without a contact is put away.
+    """
+    for column in GIVEN:
+        session.execute(delete(column.class_).where(column == person.id))
+    theirs = session.scalars(select(ClientContact.client_id).where(ClientContact.person_id == person.id)).all()
+    session.execute(delete(ClientContact).where(ClientContact.person_id == person.id))
+    Client.refold(session, theirs)
+    still = select(ClientContact.client_id).where(ClientContact.client_id.in_(theirs))
+    alone = update(Client).where(Client.id.in_(theirs), Client.id.not_in(still), Client.archived_at.is_(None))
     session.execute(alone.values(archived_at=at))
-    Client.settle(session, Client.id.in_(ids))
+    Client.settle(session, Client.id.in_(theirs))
 
 
 def end_doubles(session: Session, case: Onboarding, organiser: Person, by: str) -> None:
@@ -222,6 +238,7 @@ def replace(session: Session, case: Onboarding, person: Person, name: str, email
     for link in session.scalars(select(Link).where(Link.person_id == person.id)):
         link.renew(at)
     person.give_way(name, email)
+    Staff.end(session, person)
     for wait in open_ones:
         wait.start_anew(Cadences(session, [(case.id, case.firm_id)]).rhythm(wait.kind, case.id), person, at)
 

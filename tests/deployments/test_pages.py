@@ -919,16 +919,9 @@ MATRIX = {  # organiser, caseworker, client, operator, stranger, guest
     "/clients": (200, 200, 403, 200, 404, 303),
     "/agreement.pdf": (200, 403, 403, 200, 404, 303),
 }
-ACTS = [
-    "/details",
-    "/details/number",
-    "/logo",
-    "/logo/permission",
-    "/caseworkers",
-    "/caseworkers/none",
-    "/clients",
-    "/resend",
-]
+ACTS = ["/details", "/details/number", "/logo", "/logo/permission", "/caseworkers", "/caseworkers/none"]
+ON_CLIENTS = ["/clients", "/resend", "/withdraw", "/pause", "/resume"]
+"""Acts of all who manage accounts; what a client may not, no client learns to be there."""
 
 
 def test_everybody_sees_what_is_theirs_and_nothing_else(everybody):
@@ -951,9 +944,17 @@ def test_only_the_organiser_acts_for_a_firm(everybody):
     for who in ("caseworker", "client", "operator", "stranger"):
         client = Browser(sessions[who])
         token_only = entries(client.read("/portal").select_one("header form"))
-        outcomes[who] = {client.post(f"/firm/{firm_id}{act}", data=token_only).status_code for act in ACTS}
+        outcomes[who] = tuple(
+            {client.post(f"/firm/{firm_id}{act}", data=token_only).status_code for act in acts}
+            for acts in (ACTS, ON_CLIENTS)
+        )
 
-    assert outcomes == {"caseworker": {403}, "client": {403}, "operator": {404}, "stranger": {404}}
+    assert outcomes == {
+        "caseworker": ({403}, {403}),
+        "client": ({403}, {404}),
+        "operator": ({404}, {404}),
+        "stranger": ({404}, {404}),
+    }
 
 
 def test_whoever_only_reads_is_offered_nothing_to_do(everybody):

@@ -6,12 +6,13 @@ import pytest
 from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 
+from models.clients import client as client_models
 from models.clients.client import Client, ClientContact, ClientKind, CustomerNumberTaken
-from models.clients.naming import ClientNameMissing, NameFormat
+from models.clients.naming import ClientNameMissing, NameFormat, filed_as
 from models.db import reading, transaction
 from models.errors import NotFound
 from models.link import Purpose
-from models.people.person import Person
+from models.people.person import Person, Role
 from models.time.clock import now
 from tests import factories
 
@@ -140,3 +141,78 @@ def test_an_account_is_not_called_by_a_later_contact(firm_id):
         for person in people:
             ClientContact.rename(session, person, NameFormat.FAMILY_FIRST)
         assert client.name == "Erste"
+
+
+# ---- all accounts of a firm by another format
+
+
+def filed(session, firm_id, given, family, **values):
+    """An account with one contact, as the firm files it until then."""
+    person = Person(firm_id=firm_id, role=Role.CLIENT, email="", given_name=given, family_name=family, added_at=now())
+    client = account(session, firm_id, name=filed_as(given, family, NameFormat.FAMILY_FIRST))
+    for name, value in values.items():
+        setattr(client, name, value)
+    session.add(person)
+    session.flush()
+    session.add(ClientContact(client_id=client.id, person_id=person.id))
+    session.flush()
+    return client
+
+
+def test_accounts_follow_another_format_with_what_a_search_finds_and_those_named_otherwise_stay(firm_id, monkeypatch):
+    monkeypatch.setattr(client_models, "RENAMED_AT_ONCE", 2)
+    with transaction() as session:
+        follow = [filed(session, firm_id, "Änne", f"Müller {number}", number=f"K{number}") for number in range(4)]
+        follow.append(filed(session, firm_id, "Ohne", "Zweiten"))
+        second = Person(firm_id=firm_id, role=Role.CLIENT, email="", family_name="Später", added_at=now())
+        session.add(second)
+        session.flush()
+        session.add(ClientContact(client_id=follow[-1].id, person_id=second.id))
+        stay = [
+            filed(session, firm_id, "Erika", "Muster", name="Familie Muster", is_named_by_hand=True),
+            filed(session, firm_id, "Erika", "Muster", kind=ClientKind.COMPANY, name="Muster GmbH"),
+            filed(session, firm_id, "", "Plural"),
+            account(session, firm_id, name="Ohne Kontakt"),
+        ]
+        before = [client.name for client in stay]
+        ids = [[client.id for client in clients] for clients in (follow, stay)]
+
+    steps, last = [], 0
+    while last is not None:
+        with transaction() as session:
+            more, last = ClientContact.rename_some(session, firm_id, NameFormat.GIVEN_FIRST, last)
+            steps.append(more)
+
+    assert steps == [2, 2, 1]
+    with transaction() as session:
+        named = [session.get_one(Client, key) for key in ids[0]]
+        assert [client.name for client in named] == [*(f"Änne Müller {n}" for n in range(4)), "Ohne Zweiten"]
+        assert named[1].search == "aenne mueller 1 k1 anne muller 1 k1"
+        assert [session.get_one(Client, key).name for key in ids[1]] == before
+        assert ClientContact.rename_some(session, firm_id, NameFormat.GIVEN_FIRST, 0) == (0, None)
+        assert ClientContact.rename_some(session, firm_id + 1, NameFormat.FAMILY_FIRST, 0) == (0, None)
+        for client in named:  # As if each had been renamed by itself.
+            kept = client.search
+            client.name = client.name
+            assert client.search == kept
+
+
+def test_however_many_follow_it_takes_as_many_statements(firm_id, statements):
+    with transaction() as session:
+        for number in range(30):
+            filed(session, firm_id, "Änne", f"Müller {number}")
+
+    with transaction() as session, statements() as asked:
+        assert ClientContact.rename_some(session, firm_id, NameFormat.GIVEN_FIRST, 0) == (30, None)
+    assert len(asked) == 2
+
+
+def test_a_name_that_would_be_too_long_stays(firm_id):
+    with transaction() as session:
+        long = filed(session, firm_id, "A" * 98, "B" * 100)
+        session.scalars(select(Person).where(Person.family_name == "B" * 100)).one().given_name = "A" * 99
+        session.flush()
+        assert ClientContact.rename_some(session, firm_id, NameFormat.FAMILY_FIRST, 0) == (0, None)
+        assert ClientContact.rename_some(session, firm_id, NameFormat.GIVEN_FIRST, 0) == (1, None)
+        session.refresh(long)
+        assert long.name == "A" * 99 + " " + "B" * 100

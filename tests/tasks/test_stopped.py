@@ -9,6 +9,7 @@ import pytest
 from sqlalchemy import select
 
 from models.audit import trail
+from models.clients.naming import NameFormat
 from models.company_id import CompanyIdPool
 from models.db import reading, transaction
 from models.decision import Decision, DecisionKind
@@ -18,6 +19,7 @@ from models.link import Link, Purpose, later_token
 from models.mail.outbox import MailKind, Outgoing
 from models.onboarding import Onboarding, StepState
 from models.people.person import Person, Role
+from models.people.staff import NONE
 from models.queries.casefile import case_detail
 from models.reminders.reminder import Reminder
 from models.request import Named
@@ -26,10 +28,12 @@ from models.time.clock import now
 from models.time.land import Land
 from tasks.agreement import lifecycle, responses, signing
 from tasks.agreement.responses import decline_by_notice, sign_by_notice
+from tasks.clients import settings as settings_of_firm
+from tasks.clients.settings import Kind, Manner, Written
 from tasks.logos import publish
 from tasks.mail.address_holds import note_bounce
 from tasks.onboarding import corrections, decision_effects, firm_page, invitations, registration, stopping
-from tasks.people import addresses, membership
+from tasks.people import addresses, membership, rights
 from tasks.people.operators import escalate_overdue
 from tasks.people.sessions import Manners
 from tasks.reminders import snooze
@@ -86,6 +90,13 @@ def signing_now():
 def late():
     """Both have signed; a client and a caseworker are invited."""
     return known(factories.with_client(caseworkers=[{"name": "Kim Freitag", "email": "kim@freitag.example"}]))
+
+
+def tagged():
+    """The firm has a tag besides."""
+    at = late()
+    settings_of_firm.add(at.firm, ERIKA, Kind.TAGS, Written("Dringend"))
+    return at
 
 
 def joining(at, purpose):
@@ -163,6 +174,21 @@ ACTS = {
     "publish.choose_offered": (early, lambda at: publish.choose_offered(at.firm, ERIKA, "keep")),
     "publish.restore_logo": (early, lambda at: publish.restore_logo(at.firm, ERIKA, 1)),
     "publish.supply_logo": (early, lambda at: publish.supply_logo(at.firm, ERIKA, picture())),
+    "settings.add": (late, lambda at: settings_of_firm.add(at.firm, ERIKA, Kind.TAGS, Written("Eilig"))),
+    "settings.change": (tagged, lambda at: settings_of_firm.change(at.firm, ERIKA, Kind.TAGS, 1, Written("Eilig"))),
+    "settings.delete": (tagged, lambda at: settings_of_firm.delete(at.firm, ERIKA, Kind.TAGS, 1)),
+    "settings.put_away": (late, lambda at: settings_of_firm.put_away(at.firm, ERIKA, 1, away=True)),
+    "settings.open_to_others": (late, lambda at: settings_of_firm.open_to_others(at.firm, ERIKA, [])),
+    "settings.set_manner": (
+        late,
+        lambda at: settings_of_firm.set_manner(
+            at.firm, ERIKA, Manner(NameFormat.GIVEN_FIRST, is_listed=False, takes_sign_ups=False)
+        ),
+    ),
+    "rights.give_rights": (
+        late,
+        lambda at: rights.give_rights(at.firm, at.ids[Role.ORGANISER], ERIKA, at.ids[Role.CASEWORKER], NONE),
+    ),
     "membership.set_manners": (late, lambda at: membership.set_manners(at.ids[Role.CASEWORKER], ERIKA, manners(at))),
     "membership.withdraw": (late, lambda at: membership.withdraw(at.ids[Role.CLIENT], ERIKA)),
     "signing.begin": (signing_now, lambda at: signing.begin(at.tokens[Purpose.AGREEMENT], **FROM)),
@@ -186,6 +212,9 @@ ELSEWHERE = {
     "cadences.pause": "only reminders, of which a stopped case has none",
     "cadences.resume": "only reminders, of which a stopped case has none",
     "viewing.opened": "only looks",
+    "settings.one_of": "only looks",
+    "settings.Manner": "only words",
+    "rights.member_of": "only looks",
     "viewing.signer_of": "only looks",
     "snooze.asked": "only looks",
     "passes.kick": "only asks for what is due",

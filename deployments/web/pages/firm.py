@@ -6,10 +6,12 @@ from typing import Any, Literal
 from urllib.parse import quote
 
 from fastapi import APIRouter, Depends
+from sqlalchemy import ColumnElement, true
 from starlette.responses import Response
 
 from deployments.web.security import HEADERS, RESEND, limit, limit_uploads
 from deployments.web.visit import Fields, Submission, Submitting, Visit, Visiting, row_number
+from models.clients.access import seen_by
 from models.company_id import NumberNotChosen, company_number
 from models.db import reading
 from models.errors import N_, NotFound, ProvisionError
@@ -89,8 +91,7 @@ def progress_by_link(visit: Visiting, token: str) -> Response:
 @router.post("/firm/{firm_id}/resend")
 def resend(visit: Submitting, firm_id: int) -> Response:
     """A new link for one of the firm's people, or the agreement once more for the organiser."""
-    by = visit.require(firm_id, Role.ORGANISER).email
-    person = _named_in(visit, firm_id)
+    by, person = _acts_on(visit, firm_id)
     limit(RESEND, "resend", str(person.id))
     page = PAGE_OF.get(person.role, "")
     try:
@@ -119,8 +120,7 @@ def resume(visit: Submitting, firm_id: int) -> Response:
 
 
 def _change_access(visit: Submission, firm_id: int, change: Callable[[int, str], int], word: str) -> Response:
-    by = visit.require(firm_id, Role.ORGANISER).email
-    person = _named_in(visit, firm_id)
+    by, person = _acts_on(visit, firm_id)
     page = PAGE_OF.get(person.role, "")
     try:
         case = change(person.id, by)
@@ -130,12 +130,20 @@ def _change_access(visit: Submission, firm_id: int, change: Callable[[int, str],
     return visit.go(f"/firm/{firm_id}/{page}?said={word}", case=case)
 
 
-def _named_in(visit: Submission, firm_id: int) -> Person:
-    """Which of the firm's people the form is about; raises NotFound."""
+def _acts_on(visit: Submission, firm_id: int) -> tuple[str, Person]:
+    """Whose act it is, and on whom: of whoever manages accounts on a client whom they see, of the organiser on anybody.
+
+    Raises as ``require_staff`` does, NotFound, or NotForYou.
+    """
+    visit.require_staff(firm_id, manages=True)
     person = firm_page.person_of(firm_id, row_number(visit.text("person")) or 0)
     if person is None or person.role not in {Role.ORGANISER, *PAGE_OF}:
         raise NotFound(visit.reader.gettext("The person"))
-    return person
+    if person.role is not Role.CLIENT:
+        visit.require(firm_id, Role.ORGANISER)
+    elif not firm_page.is_seen(person.id, seen(visit, firm_id)):
+        raise NotFound(visit.reader.gettext("The person"))
+    return visit.signed_in().email, person
 
 
 @router.get("/firm/{firm_id}/agreement.pdf")
@@ -420,12 +428,13 @@ def clients(visit: Visiting, firm_id: int) -> Response:
 
 @router.post("/firm/{firm_id}/clients")
 def add_clients(visit: Submitting, firm_id: int) -> Response:
-    by = visit.require(firm_id, Role.ORGANISER).email
+    member, by = visit.require_staff(firm_id, manages=True), visit.signed_in().email
+    opener = None if member.rights.sees_all or member.rights.has_default_access else member.person_id
     staff, wrong = _people(visit)
     if wrong:
         return visit.again("firm/clients.html", wrong, values=visit.values, **_shown(visit, firm_id))
     try:
-        case = invitations.add_clients(firm_id, by, staff, visit.paragraphs("message", LIST_MOST))
+        case = invitations.add_clients(firm_id, by, staff, visit.paragraphs("message", LIST_MOST), opener)
     except ProvisionError as refusal:
         shown = _shown(visit, firm_id)
         return visit.again("firm/clients.html", refusal, fields=PLACES, values=visit.values, **shown)
@@ -452,15 +461,32 @@ def _people(visit: Submission) -> tuple[list[Named], dict[str, ProvisionError]]:
     return people, wrong
 
 
-def _rights(visit: Visit, firm_id: int) -> dict[str, Any]:
-    """What the visitor may do here, and between which pages to go to and fro."""
-    roles = visit.roles(firm_id)
-    all_pages = Role.ORGANISER in roles or visit.signed_in().is_operator
+def tabs_of(visit: Visit, firm_id: int) -> list[str]:
+    """Between which of the firm's pages the visitor goes to and fro."""
+    member = visit.signed_in().staff_of(firm_id)
+    all_pages = Role.ORGANISER in visit.roles(firm_id) or visit.signed_in().is_operator
     tabs = ["", "details", "logo", "caseworkers", "clients"] if all_pages else ["", "clients"]
-    if roles & {Role.ORGANISER, Role.CASEWORKER}:
+    if member is not None:
         tabs.insert(-1, "accounts")
-    tab = visit.request.url.path.removeprefix(f"/firm/{firm_id}").strip("/").partition("/")[0]
-    return {"acts": Role.ORGANISER in roles, "reaches": bool(roles - {Role.CLIENT}), "tabs": tabs, "tab": tab}
+    return [*tabs, "settings"] if member is not None and member.rights.sees_all else tabs
+
+
+def _rights(visit: Visit, firm_id: int, page: str | None) -> dict[str, Any]:
+    """What the visitor may do on this page: act for the firm, and with those of its clients whom they see."""
+    member = visit.signed_in().staff_of(firm_id)
+    tab = visit.request.url.path.removeprefix(f"/firm/{firm_id}").strip("/").partition("/")[0] if page is None else page
+    manages = member is not None and member.rights.may_manage
+    acts = manages if tab == "clients" else Role.ORGANISER in visit.roles(firm_id)
+    return {"acts": acts, "reaches": member is not None, "tabs": tabs_of(visit, firm_id), "tab": tab}
+
+
+def seen(visit: Visit, firm_id: int) -> ColumnElement[bool]:
+    """Of which accounts of the firm the visitor sees the contacts; operators look at all of them."""
+    member = visit.signed_in().staff_of(firm_id)
+    if member is None:
+        return true()
+    rights = member.rights
+    return seen_by(member.person_id, sees_all=rights.sees_all, by_default=rights.has_default_access)
 
 
 def _shown(visit: Visit, firm_id: int, page: str | None = None) -> dict[str, Any]:
@@ -469,12 +495,11 @@ def _shown(visit: Visit, firm_id: int, page: str | None = None) -> dict[str, Any
     about: dict[str, Any] = {"lands": list(Land), "rows": ROWS, "missing": _missing(visit, overview.firm)}
     about["lines"] = visit.options(LineOfBusiness)
     about["correctable"] = corrections.may_correct(overview.agreement)
-    rights = _rights(visit, firm_id)
-    rights["tab"] = rights["tab"] if page is None else page
+    rights = _rights(visit, firm_id, page)
     if rights["tab"] == "clients":
         asked = visit.request.query_params
         behind = row_number(asked.get("after", "")) or 0
-        about["clients"] = firm_page.clients(firm_id, asked.get("search", "")[:200], behind)
+        about["clients"] = firm_page.clients(firm_id, asked.get("search", "")[:200], behind, seen=seen(visit, firm_id))
     shown = {"overview": overview, "firm": overview.firm, **about, **rights}
     return shown | {"acts": shown["acts"] and not overview.stopped}
 

@@ -7,6 +7,7 @@ from zoneinfo import available_timezones
 from fastapi import APIRouter
 from starlette.responses import Response
 
+from deployments.web.pages.firm import seen
 from deployments.web.security import set_cookie
 from deployments.web.visit import YEAR, Fields, Submission, Submitting, Visit, Visiting
 from models.errors import NotFound, ProvisionError
@@ -16,6 +17,7 @@ from models.people.person import Person, Role
 from models.time.clock import ZoneUnknown
 from models.time.hours import DAYS, EXAMPLE, Hours, HoursEmpty, HoursUnreadable, short_days
 from models.time.land import Land
+from tasks.onboarding import firm_page
 from tasks.people import membership, sessions
 from tasks.people.sessions import Manners
 
@@ -72,10 +74,10 @@ def _own(visit: Visit) -> Person:
 
 
 def _of_firm(visit: Visit, firm_id: int, person_id: int) -> Person:
-    """A client, whom organiser and caseworkers look after, or a caseworker, whom the organiser does."""
+    """A client, whom those of the firm's people look after who see them, or a caseworker, whom the organiser does."""
     visit.require(firm_id, Role.ORGANISER, Role.CASEWORKER)
     person = membership.person_of(firm_id, person_id)
-    if person is None:
+    if person is None or (person.role is Role.CLIENT and not firm_page.is_seen(person.id, seen(visit, firm_id))):
         raise NotFound(visit.reader.gettext("The person"))
     if person.role is Role.CASEWORKER:
         visit.require(firm_id, Role.ORGANISER)
