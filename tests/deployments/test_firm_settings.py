@@ -10,7 +10,7 @@ from sqlalchemy import select
 from deployments.web.pages import firm_settings
 from models.clients.access import ClientAccess
 from models.clients.client import Client
-from models.clients.custom_field import CustomField
+from models.clients.custom_field import CustomField, FieldKind
 from models.clients.group import Group, GroupMember
 from models.clients.naming import NameFormat
 from models.clients.tag import ClientTag, Tag
@@ -64,7 +64,7 @@ def with_everybody() -> int:
 SETTINGS = {
     Kind.GROUPS: Written("Chefs", functions=["messages", "invoices"]),
     Kind.TAGS: Written("Eilig"),
-    Kind.FIELDS: Written("Farbe", kind="choice", choices="rot\nblau"),
+    Kind.FIELDS: Written("Farbe", kind=FieldKind.CHOICE, choices="rot\nblau"),
     Kind.FOLDERS: Written("Steuern", paths="Steuern/2026\nLohn"),
     Kind.PORTFOLIOS: Written("Bau"),
 }
@@ -232,6 +232,21 @@ def test_one_is_added_renamed_and_the_name_taken_back(owner, firm, kind):
 
     assert back.status_code == 200
     assert names(kind) == {SETTINGS[kind].name, "Neues"}
+
+
+@pytest.mark.parametrize("kind", Kind)
+def test_what_somebody_else_has_changed_since_is_shown_and_not_taken_back(owner, firm, kind):
+    path, other = f"{firm}/settings/{kind}/1", browser("administrator")
+    saved = owner.send_form(path, path, name="Anderes")
+    other.send_form(path, path, name="Ganz anderes")
+    undo = BeautifulSoup(saved.text, "lxml").select_one(".said form")
+
+    answer = owner.post(undo["action"], data=entries(undo))
+
+    assert answer.status_code == 409
+    assert "nichts zurückgenommen" in answer.text
+    assert BeautifulSoup(answer.text, "lxml").select_one("#name")["value"] == "Ganz anderes"
+    assert names(kind) == {"Ganz anderes"}
 
 
 def names(kind):
@@ -561,6 +576,27 @@ def test_who_manages_accounts_is_offered_to_act_on_clients_and_who_does_not_is_n
     assert forms["owner"] == forms["administrator"] == forms["manager"]
     assert {"resend", "withdraw", "clients"} <= forms["owner"]
     assert forms["caseworker"] - {"clients"} == set()  # The search, if there is one.
+
+
+def test_operators_read_on_the_page_of_the_case_what_was_set_up_and_by_whom(case_id, owner, firm):
+    path = f"{firm}/settings"
+    owner.send_form(f"{path}/tags/1", f"{path}/tags/1", name="Dringend")
+    owner.send_form(f"{path}/tags/1", f"{path}/tags/1/delete")
+    owner.send_form(path, path, name_format="given_first")
+    owner.send_form(f"{path}/groups", f"{path}/groups/none")
+    owner.post(f"{path}/groups/none", data={"form_token": owner.form_token(path)})
+    owner.send_form(page_of(firm, "caseworker"), page_of(firm, "caseworker"), rank="administrator")
+
+    page = Browser(factories.operator()).read(f"/board/cases/{case_id}").main.text
+
+    said = [
+        "In den Einstellungen der Kanzlei geändert",
+        "Aus den Einstellungen der Kanzlei gelöscht",
+        "Eilig → Dringend",
+    ]
+    said += ["Kontonamen, Suche oder Registrierung festgelegt", "Rechte einer Person der Kanzlei festgelegt"]
+    said += ["Funktionen für Kontakte ohne Gruppe festgelegt", "staff → administrator"]
+    assert [text for text in said if text not in page] == []
 
 
 def test_the_settings_of_a_firm_that_was_stopped_are_shown_and_not_changed(case_id, owner, firm):

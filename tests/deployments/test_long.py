@@ -6,6 +6,8 @@ import pytest
 from bs4 import BeautifulSoup
 
 from deployments.web.visit import STATIC
+from tasks.clients import settings
+from tasks.clients.settings import Kind, Written
 from tasks.people import sessions
 from tests import factories
 from tests.deployments.browser import Browser
@@ -26,11 +28,13 @@ def test_what_people_typed_is_broken_where_it_is_longer_than_a_column_of_a_table
     operator = Browser(factories.operator(f"{LONG.lower()}@convent-it.example"))
     board = [f"/cases/{case_id}", "", "/decisions", f"/cases/{case_id}/reminders", "/operators"]
     board.append("/reminders/foreseen?until=2027-01-31")
-    pages = [organiser.read(f"{firm}/caseworkers"), *(operator.read(f"/board{page}") for page in board)]
+    settings.add(factories.firm_of(case_id), "erika@freitag.example", Kind.TAGS, Written(LONG))
+    mine = ["/caseworkers", "/settings/members", "/settings/tags"]
+    pages = [*(organiser.read(f"{firm}{page}") for page in mine), *(operator.read(f"/board{page}") for page in board)]
 
     cells = [cell for page in pages for cell in page.select("td") if LONG.lower() in cell.text.lower()]
 
-    assert len(cells) >= 7
+    assert len(cells) >= 9
     assert [cell for cell in cells if not _breaks(cell)] == []
     assert re.search(r"td\.typed, td \.typed \{ overflow-wrap: anywhere; \}", (STATIC / "style.css").read_text())
 

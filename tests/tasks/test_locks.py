@@ -9,6 +9,7 @@ import pytest
 from sqlalchemy import select, update
 
 from models.audit import first_broken, trail
+from models.clients.naming import NameFormat
 from models.db import reading, transaction
 from models.decision import Decision
 from models.errors import ProvisionError
@@ -17,15 +18,18 @@ from models.mail.outbox import Outgoing
 from models.onboarding import Onboarding, StepName
 from models.people.login import Login
 from models.people.person import Person, Role
+from models.people.staff import Rank, Rights
 from models.reminders.cadence import Follow, Level, WaitKind
 from models.reminders.reminder import Reminder
 from models.request import Named
 from models.time.clock import now
+from tasks.clients import settings
+from tasks.clients.settings import Kind, Manner, Written
 from tasks.intake.decision_forms import take_answer
 from tasks.mail import delivery
 from tasks.mail.address_holds import note_bounce
 from tasks.onboarding import corrections, decision_effects, registration, stopping
-from tasks.people import addresses, sessions
+from tasks.people import addresses, rights, sessions
 from tasks.people.operators import escalate_overdue, tell_new
 from tasks.reminders import cadences, snooze
 from tasks.reminders.rounds import send_reminders
@@ -33,6 +37,7 @@ from tests import factories
 from tests.locks import interleaved, locked_by, watched
 
 OPERATOR = "operator@convent-it.example"
+QUIET = Rights(Rank.OWNER, manages_accounts=True, has_default_access=False)
 NUMBERS = count(700_001)
 
 
@@ -111,6 +116,11 @@ ACTS: dict[str, Callable[[SimpleNamespace], object]] = {
     ),
     "peace": lambda at: snooze.defer(at.later, (now() + timedelta(days=3)).date()),
     "a cadence for all": rhythm(Level.PROVIDER, lambda _: 0),
+    "the firm's settings": lambda at: (
+        settings.set_manner(at.firm, at.email, Manner(NameFormat.GIVEN_FIRST, is_listed=True, takes_sign_ups=True)),
+        rights.give_rights(at.firm, at.organiser, at.email, at.organiser, QUIET),
+        settings.add(at.firm, at.email, Kind.TAGS, Written("Eilig")),
+    ),
     "a profile": lambda at: sessions.set_manners(at.account, at.manners),
 }
 """Acts that may meet in one case; whoever adds one is tried against all others."""

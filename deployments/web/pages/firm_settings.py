@@ -6,9 +6,9 @@ from fastapi import APIRouter
 from starlette.responses import Response
 
 from deployments.web.pages.firm import tabs_of
-from deployments.web.visit import Fields, Form, Submission, Submitting, Visit, Visiting
+from deployments.web.visit import ChangedSince, Fields, Form, Submission, Submitting, Visit, Visiting
 from models.clients.custom_field import CHOICES_MOST, CustomField, FieldKind, FieldOf
-from models.clients.folders import DEEPEST, FOLDER_MOST, FOLDERS_MOST, STANDARD, Folder, folder_paths, folder_tree
+from models.clients.folders import DEEPEST, FOLDER_MOST, FOLDERS_MOST, STANDARD, folder_paths, folder_tree
 from models.clients.function import Function
 from models.clients.label import LABEL_MOST
 from models.clients.naming import NameFormat
@@ -18,6 +18,7 @@ from models.text import TextTooLong
 from tasks.clients import settings
 from tasks.clients.settings import Faults, Kind, Listed, Manner, Written
 from tasks.people import rights
+from tasks.text.i18n import explain
 
 router = APIRouter()
 
@@ -46,7 +47,7 @@ def set_manner(visit: Submitting, firm_id: int) -> Response:
         settings.set_manner(firm_id, visit.signed_in().email, manner)
     except ProvisionError as refusal:
         shown = _shown(visit, firm_id, whole=True)
-        return visit.again("firm_settings/overview.html", refusal, values=visit.values, **shown)
+        return _again(visit, "firm_settings/overview.html", refusal, before, **shown)
     return visit.go(f"{_path(firm_id)}?said=firm_settings", before=before, after=_manner_fields(firm_id))
 
 
@@ -132,7 +133,7 @@ def add(visit: Submitting, firm_id: int, kind: Kind) -> Response:
             return _previewed(visit, kind, written, **_listed(visit, firm_id, kind))
         settings.add(firm_id, visit.signed_in().email, kind, written)
     except ProvisionError as refusal:
-        return _again(visit, kind, refusal, **_listed(visit, firm_id, kind))
+        return _again(visit, f"firm_settings/{kind}.html", refusal, {}, **_listed(visit, firm_id, kind))
     return visit.go(f"{_path(firm_id)}/{kind}?said=setting_added")
 
 
@@ -156,7 +157,7 @@ def change(visit: Submitting, firm_id: int, kind: Kind, key: int) -> Response:
             return _previewed(visit, kind, written, **_one(visit, firm_id, kind, one))
         settings.change(firm_id, visit.signed_in().email, kind, key, written)
     except ProvisionError as refusal:
-        return _again(visit, kind, refusal, **_one(visit, firm_id, kind, one))
+        return _again(visit, f"firm_settings/{kind}.html", refusal, before, **_one(visit, firm_id, kind, one))
     after = _fields(settings.one_of(firm_id, kind, key).row)
     return visit.go(f"{_path(firm_id)}/{kind}?said=setting", before=before, after=after)
 
@@ -218,10 +219,13 @@ def _fields(row: Any) -> Fields:
     return {name: value if name == "name" else "\n".join(value) for name, value in told.items()} | ticks
 
 
-def _again(visit: Submission, kind: Kind, refusal: ProvisionError, **shown: Any) -> Response:
+def _again(visit: Submission, template: str, refusal: ProvisionError, standing: Fields, **shown: Any) -> Response:
+    """The form as it was sent; as it is *standing* where this would have taken back what somebody else put there."""
+    if isinstance(refusal, ChangedSince):
+        form = Form(standing, {"": explain(refusal, visit.reader)})
+        return visit.page(template, status=refusal.status, form=form, **shown)
     told = refusal.at if isinstance(refusal, Faults) else refusal
-    shown |= _tree(visit.secret("paths"))
-    return visit.again(f"firm_settings/{kind}.html", told, values=visit.values, **shown)
+    return visit.again(template, told, values=visit.values, **shown)
 
 
 def _previewed(visit: Submission, kind: Kind, written: Written, **shown: Any) -> Response:
@@ -229,16 +233,8 @@ def _previewed(visit: Submission, kind: Kind, written: Written, **shown: Any) ->
     try:
         shown["tree"], shown["previewed"] = folder_tree(folder_paths(written.paths)), True
     except ProvisionError as refusal:
-        return _again(visit, kind, Faults({"paths": refusal}), **shown)
+        return _again(visit, f"firm_settings/{kind}.html", Faults({"paths": refusal}), {}, **shown)
     return visit.page(f"firm_settings/{kind}.html", form=Form(visit.values), **shown)
-
-
-def _tree(paths: str) -> dict[str, list[Folder]]:
-    """The folders that these lines make, as far as they can be made."""
-    try:
-        return {"tree": folder_tree(folder_paths(paths))}
-    except ProvisionError:
-        return {}
 
 
 def _listed(visit: Visit, firm_id: int, kind: Kind) -> dict[str, Any]:
@@ -262,10 +258,8 @@ def _listed(visit: Visit, firm_id: int, kind: Kind) -> dict[str, Any]:
 
 def _one(visit: Visit, firm_id: int, kind: Kind, one: Listed) -> dict[str, Any]:
     """What the page of one of them shows."""
-    row = one.row
-    tree = folder_tree(row.paths) if kind is Kind.FOLDERS else []
-    has_choices = isinstance(row, CustomField) and row.kind is FieldKind.CHOICE
-    return _listed(visit, firm_id, kind) | {"one": one, "tree": tree, "has_choices": has_choices}
+    has_choices = isinstance(one.row, CustomField) and one.row.kind is FieldKind.CHOICE
+    return _listed(visit, firm_id, kind) | {"one": one, "has_choices": has_choices}
 
 
 def _shown(visit: Visit, firm_id: int, *, whole: bool = False) -> dict[str, Any]:
