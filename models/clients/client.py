@@ -190,7 +190,7 @@ class Client(PostalAddress, Base):
     def follow(self, of_contact: str) -> None:
         """A name that nobody wrote follows the company or the contact that it comes from."""
         if not self.is_named_by_hand:
-            self.call("", of_contact)
+            self.call("", of_contact[:NAME_MOST])
 
     def describe(
         self, session: Session, faults: Faults, written: Mapping[str, str], of_contact: str | None = None

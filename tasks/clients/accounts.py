@@ -153,6 +153,13 @@ class AccountView:
     history: list[Entry]
 
 
+def _case(session: Session, member: Membership) -> Onboarding:
+    """The case of the member's firm, locked; raises Stopped."""
+    case = Onboarding.of_firm(session, member.firm_id)
+    case.require_going()
+    return case
+
+
 def account_of(session: Session, member: Membership, client_id: int) -> Client:
     """An account that this member sees; raises NotFound for every other."""
     client = session.scalars(select(Client).where(Client.id == client_id, _visible(member))).one_or_none()
@@ -243,7 +250,7 @@ def _read_rest(
     chosen = written.get("template", "")
     with faults.at("template"):
         key = int(chosen) if chosen.isdecimal() and len(chosen) < 10 else 0
-        client.folder_template_id = FolderTemplate.get(session, client.firm_id, key).id if key else None
+        client.folder_template_id = FolderTemplate.chosen(session, client.firm_id, [key])[0].id if key else None
     return tags
 
 
@@ -326,8 +333,7 @@ def edit(member: Membership, by: str, client_id: int, opened: Fields, typed: Fie
     """
     faults = Faults()
     with transaction() as session:
-        case = Onboarding.of_firm(session, member.firm_id)
-        case.require_going()
+        case = _case(session, member)
         client = Client.get(session, member.firm_id, account_of(session, member, client_id).id)
         stands = _stands(session, client)
         written = take(opened, stands, typed)
@@ -384,7 +390,7 @@ def add_contact(member: Membership, by: str, client_id: int, written: Mapping[st
 def remove_contact(member: Membership, by: str, client_id: int, person_id: int) -> None:
     """Take a contact off the account, which keeps one at least. Raises NotFound, LastContact."""
     with transaction() as session:
-        case = Onboarding.of_firm(session, member.firm_id)
+        case = _case(session, member)
         client = Client.get(session, member.firm_id, account_of(session, member, client_id).id)
         theirs = session.scalars(select(ClientContact).where(ClientContact.client_id == client.id)).all()
         contact = next((contact for contact in theirs if contact.person_id == person_id), None)
@@ -411,7 +417,7 @@ def archive(member: Membership, by: str, client_ids: Collection[int], *, away: b
     Returns of how many that was not so before.
     """
     with transaction() as session:
-        case, at = Onboarding.of_firm(session, member.firm_id), now()
+        case, at = _case(session, member), now()
         unlike = Client.archived_at.is_(None) if away else Client.archived_at.is_not(None)
         clients = list(session.scalars(select(Client).where(_visible(member), Client.id.in_(client_ids), unlike)))
         for client in clients:
@@ -424,7 +430,7 @@ def archive(member: Membership, by: str, client_ids: Collection[int], *, away: b
 def tag(member: Membership, by: str, client_ids: Collection[int], names: str, *, off: bool = False) -> int:
     """Give these accounts these tags (apart by commas), or take them away; returns how many accounts they are."""
     with transaction() as session:
-        case = Onboarding.of_firm(session, member.firm_id)
+        case = _case(session, member)
         clients = list(session.scalars(select(Client).where(_visible(member), Client.id.in_(client_ids))))
         tags = Tag.named(session, member.firm_id, names.split(","))
         ids, keys = [client.id for client in clients], [tag.id for tag in tags]
@@ -438,10 +444,10 @@ def tag(member: Membership, by: str, client_ids: Collection[int], names: str, *,
 
 
 def put_in_portfolio(member: Membership, by: str, client_ids: Collection[int], portfolio_id: int) -> int:
-    """These accounts belong to the portfolio as well; returns how many they are. Raises NotFound."""
+    """These accounts belong to the portfolio as well; returns how many they are. Raises LabelGone."""
     with transaction() as session:
-        case = Onboarding.of_firm(session, member.firm_id)
-        portfolio = Portfolio.get(session, member.firm_id, portfolio_id)
+        case = _case(session, member)
+        (portfolio,) = Portfolio.chosen(session, member.firm_id, [portfolio_id])
         clients = list(session.scalars(select(Client).where(_visible(member), Client.id.in_(client_ids))))
         ids = [client.id for client in clients]
         mine = PortfolioClient.portfolio_id == portfolio.id
@@ -455,7 +461,7 @@ def put_in_portfolio(member: Membership, by: str, client_ids: Collection[int], p
 def leave_portfolio(member: Membership, by: str, client_id: int, portfolio_id: int) -> None:
     """The account belongs to this portfolio no longer."""
     with transaction() as session:
-        case = Onboarding.of_firm(session, member.firm_id)
+        case = _case(session, member)
         client = account_of(session, member, client_id)
         mine = PortfolioClient.portfolio_id == portfolio_id, PortfolioClient.client_id == client.id
         if session.execute(delete(PortfolioClient).where(*mine).returning(PortfolioClient.id)).first() is not None:

@@ -277,10 +277,11 @@ def _read(
         for name in tags:
             label(name)
     chosen = {int(key) for key in written.get(f"{prefix}groups", "").split(",") if key.isdecimal() and len(key) < 10}
-    known = set(session.scalars(select(Group.id).where(Group.firm_id == firm.id, Group.id.in_(chosen))))
+    with faults.at(f"{prefix}groups"):
+        Group.chosen(session, firm.id, chosen)
     speaks = next((each for each in Language if each == written.get(f"{prefix}language")), Language.GERMAN)
     form = AddressForm.DU if written.get(f"{prefix}address_form") == "du" else AddressForm.SIE
-    return _Read(given, family, numbers, tags, known, fields, speaks, form)
+    return _Read(given, family, numbers, tags, chosen, fields, speaks, form)
 
 
 def _without(prefix: str, written: Mapping[str, str]) -> dict[str, str]:

@@ -176,9 +176,14 @@ def test_the_tab_is_shown_to_those_who_may_open_it(firm):
         for who in ("owner", *MEMBERS)
     }
 
-    assert tabs["owner"][-2:] == ["Mandanten", "Einstellungen"]
-    assert tabs["administrator"] == ["Fortschritt", "Mandanten", "Einstellungen"]
-    assert tabs["manager"] == tabs["caseworker"] == tabs["outsider"] == ["Fortschritt", "Mandanten"]
+    assert tabs["owner"][-3:] == ["Konten", "Kontakte und Einladungen", "Einstellungen"]
+    assert tabs["administrator"] == ["Fortschritt", "Konten", "Kontakte und Einladungen", "Einstellungen"]
+    assert (
+        tabs["manager"]
+        == tabs["caseworker"]
+        == tabs["outsider"]
+        == ["Fortschritt", "Konten", "Kontakte und Einladungen"]
+    )
 
 
 def test_every_page_is_built_for_keyboards_and_screen_readers_in_every_language(owner, firm):

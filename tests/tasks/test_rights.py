@@ -177,7 +177,7 @@ def test_a_pause_takes_no_rights(firm_id):
     assert held(firm_id)[BEN] == ADMINISTRATOR
 
 
-def test_a_client_who_is_withdrawn_leaves_groups_tags_and_portfolios_and_an_account_of_their_own_is_gone(firm_id):
+def test_a_client_who_is_withdrawn_leaves_groups_tags_and_portfolios_and_an_account_of_their_own_is_archived(firm_id):
     with transaction() as session:
         max_id, client = id_of("max@beispiel.example"), session.scalars(select(Client.id)).one()
         rows = [kind(firm_id=firm_id) for kind in (Tag, Group, Portfolio)]
@@ -200,17 +200,11 @@ def test_a_client_who_is_withdrawn_leaves_groups_tags_and_portfolios_and_an_acco
     membership.withdraw(max_id, ERIKA)
 
     with reading() as session:
-        gone = [
-            Client,
-            ClientContact,
-            ClientAccess,
-            ClientTag,
-            ContactTag,
-            GroupMember,
-            PortfolioClient,
-            PortfolioMember,
-        ]
+        gone = [ClientContact, ContactTag, GroupMember, PortfolioMember]
         assert [row for kind in gone for row in session.scalars(select(kind))] == []
+        kept = [ClientAccess, ClientTag, PortfolioClient]
+        assert [len(session.scalars(select(kind)).all()) for kind in kept] == [1, 1, 1]
+        assert session.scalars(select(Client)).one().archived_at is not None
         assert len(session.scalars(select(Tag)).all()) == 1
         assert len(session.scalars(select(Staff)).all()) == 2
 

@@ -18,8 +18,9 @@ from models.firm import LineOfBusiness
 from models.link import Link, Purpose, later_token
 from models.mail.outbox import MailKind, Outgoing
 from models.onboarding import Onboarding, StepState
+from models.people.manners import Language
 from models.people.person import Person, Role
-from models.people.staff import NONE
+from models.people.staff import NONE, Rank, Rights
 from models.queries.casefile import case_detail
 from models.reminders.reminder import Reminder
 from models.request import Named
@@ -28,6 +29,7 @@ from models.time.clock import now
 from models.time.land import Land
 from tasks.agreement import lifecycle, responses, signing
 from tasks.agreement.responses import decline_by_notice, sign_by_notice
+from tasks.clients import accounts, contacts
 from tasks.clients import settings as settings_of_firm
 from tasks.clients.settings import Kind, Manner, Written
 from tasks.logos import publish
@@ -35,7 +37,7 @@ from tasks.mail.address_holds import note_bounce
 from tasks.onboarding import corrections, decision_effects, firm_page, invitations, registration, stopping
 from tasks.people import addresses, membership, rights
 from tasks.people.operators import escalate_overdue
-from tasks.people.sessions import Manners
+from tasks.people.sessions import Manners, Membership
 from tasks.reminders import snooze
 from tasks.reminders.rounds import send_reminders
 from tests import factories
@@ -97,6 +99,15 @@ def tagged():
     at = late()
     settings_of_firm.add(at.firm, ERIKA, Kind.TAGS, Written("Dringend"))
     return at
+
+
+GMBH = {"kind": "company", "company_name": "Neue AG", "family_name": "Neu"}
+GERMAN = Language.GERMAN
+
+
+def owner(at):
+    rights = Rights(Rank.OWNER, manages_accounts=True, has_default_access=True)
+    return Membership(at.ids[Role.ORGANISER], at.firm, "", None, Role.ORGANISER, "", at.case, rights)
 
 
 def joining(at, purpose):
@@ -174,6 +185,18 @@ ACTS = {
     "publish.choose_offered": (early, lambda at: publish.choose_offered(at.firm, ERIKA, "keep")),
     "publish.restore_logo": (early, lambda at: publish.restore_logo(at.firm, ERIKA, 1)),
     "publish.supply_logo": (early, lambda at: publish.supply_logo(at.firm, ERIKA, picture())),
+    "accounts.open_account": (late, lambda at: accounts.open_account(owner(at), ERIKA, GMBH, [GMBH], GERMAN)),
+    "accounts.edit": (late, lambda at: accounts.edit(owner(at), ERIKA, 1, {}, {"number": "7"}, GERMAN)),
+    "accounts.archive": (late, lambda at: accounts.archive(owner(at), ERIKA, [1])),
+    "accounts.tag": (late, lambda at: accounts.tag(owner(at), ERIKA, [1], "Eilig")),
+    "accounts.put_in_portfolio": (late, lambda at: accounts.put_in_portfolio(owner(at), ERIKA, [1], 1)),
+    "accounts.leave_portfolio": (late, lambda at: accounts.leave_portfolio(owner(at), ERIKA, 1, 1)),
+    "accounts.add_contact": (late, lambda at: accounts.add_contact(owner(at), ERIKA, 1, GMBH, GERMAN)),
+    "accounts.remove_contact": (late, lambda at: accounts.remove_contact(owner(at), ERIKA, 1, at.ids[Role.CLIENT])),
+    "contacts.edit": (
+        late,
+        lambda at: contacts.edit(owner(at), ERIKA, at.ids[Role.CLIENT], {}, {"family_name": "Neu"}, GERMAN),
+    ),
     "settings.add": (late, lambda at: settings_of_firm.add(at.firm, ERIKA, Kind.TAGS, Written("Eilig"))),
     "settings.change": (tagged, lambda at: settings_of_firm.change(at.firm, ERIKA, Kind.TAGS, 1, Written("Eilig"))),
     "settings.delete": (tagged, lambda at: settings_of_firm.delete(at.firm, ERIKA, Kind.TAGS, 1)),
@@ -213,6 +236,9 @@ ELSEWHERE = {
     "cadences.resume": "only reminders, of which a stopped case has none",
     "viewing.opened": "only looks",
     "settings.one_of": "only looks",
+    "accounts.check": "only looks",
+    "accounts.view": "only looks",
+    "contacts.view": "only looks",
     "settings.Manner": "only words",
     "rights.member_of": "only looks",
     "viewing.signer_of": "only looks",

@@ -8,6 +8,7 @@ from fastapi import APIRouter
 from starlette.responses import Response
 
 from deployments.web.labels import ACTIONS
+from deployments.web.pages.firm import tabs_of
 from deployments.web.visit import Form, Submission, Submitting, Visit, Visiting, member, row_number
 from models.clients.address import HOME, countries
 from models.clients.card import PHONES, number_fields
@@ -452,19 +453,11 @@ def _firm(visit: Visit, staff: Membership, tab: str) -> dict[str, Any]:
     return {
         "firm": head.firm,
         "overview": head,
-        "tabs": firm_tabs(visit, staff),
+        "tabs": tabs_of(visit, staff.firm_id),
         "tab": tab,
         "manages": staff.rights.may_manage and not head.stopped and head.agreement_done,
         "staff": staff,
     }
-
-
-def firm_tabs(visit: Visit, staff: Membership) -> list[str]:
-    return (
-        ["", "details", "logo", "caseworkers", "accounts", "clients"]
-        if visit.roles(staff.firm_id) & {Role.ORGANISER}
-        else ["", "accounts", "clients"]
-    )
 
 
 def _new(visit: Visit, staff: Membership) -> dict[str, Any]:
