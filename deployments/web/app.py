@@ -27,8 +27,21 @@ from starlette.staticfiles import StaticFiles
 
 from deployments import logs
 from deployments.hosts import KnownHosts
-from deployments.web import watch, webhooks
-from deployments.web.pages import account, agreement, board, case, firm, mail, operators, portal, reach, reminders
+from deployments.web import handover, watch, webhooks
+from deployments.web.pages import (
+    account,
+    agreement,
+    board,
+    case,
+    firm,
+    mail,
+    operators,
+    portal,
+    public,
+    reach,
+    reminders,
+    sign_ups,
+)
 from deployments.web.security import (
     BodyCap,
     FormForeign,
@@ -72,9 +85,10 @@ app.add_middleware(SecureHeaders)
 app.add_middleware(ForwardedByProxies)
 app.add_middleware(KnownHosts, names=lambda: settings().host_names)
 app.mount("/static", StaticFiles(directory=STATIC), name="static")
-for page in (account, firm, agreement, portal, reach, board, case, reminders, operators, mail):
+for page in (account, firm, agreement, portal, public, sign_ups, reach, board, case, reminders, operators, mail):
     app.include_router(page.router, include_in_schema=False)
 app.include_router(webhooks.router)
+app.include_router(handover.router)
 app.include_router(watch.router, include_in_schema=False)
 
 

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Self
 
-from sqlalchemy import ForeignKey, Index, String, select, text
+from sqlalchemy import ColumnElement, ForeignKey, Index, String, func, select, text
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from models.clients.address import HOME, country_code, postcode
@@ -60,7 +60,13 @@ class SignUp(Base):
             sqlite_where=text("answered_at IS NULL"),
             postgresql_where=text("answered_at IS NULL"),
         ),
-        Index("ix_sign_ups_waiting", "firm_id", "id"),
+        *(
+            Index(f"ix_sign_ups_{name}", *columns, sqlite_where=text(which), postgresql_where=text(which))
+            for name, columns, which in (
+                ("waiting", ("firm_id", "id"), "confirmed_at IS NOT NULL AND answered_at IS NULL"),
+                ("unconfirmed", ("asked_at",), "confirmed_at IS NULL"),
+            )
+        ),
     )
 
     id: Mapped[Key]
@@ -96,17 +102,25 @@ class SignUp(Base):
 
     @classmethod
     def get(cls, session: Session, firm_id: int, sign_up_id: int) -> Self:
-        """One of the firm's that has been confirmed, locked; raises NotFound."""
-        row = session.get(cls, sign_up_id, with_for_update=True)
+        """One of the firm's that has been confirmed, locked (not while only reading); raises NotFound."""
+        row = session.get(cls, sign_up_id, with_for_update=not session.info.get("reading"))
         if row is None or row.firm_id != firm_id or row.confirmed_at is None:
             raise NotFound(f"Registration {sign_up_id}")
         return row
 
     @classmethod
-    def waiting(cls, session: Session, firm_id: int) -> list[Self]:
-        """Those that the firm has to answer, oldest first."""
-        mine = select(cls).where(cls.firm_id == firm_id, cls.answered_at.is_(None), cls.confirmed_at.is_not(None))
-        return list(session.scalars(mine.order_by(cls.id).limit(200)))
+    def waiting(cls, session: Session, firm_id: int, most: int, after: int = 0) -> list[Self]:
+        """Those that the firm has to answer, oldest first, from behind the one of that number on."""
+        mine = select(cls).where(*cls._waits(firm_id), cls.id > after)
+        return list(session.scalars(mine.order_by(cls.id).limit(most)))
+
+    @classmethod
+    def count_waiting(cls, session: Session, firm_id: int) -> int:
+        return session.scalars(select(func.count()).where(*cls._waits(firm_id))).one()
+
+    @classmethod
+    def _waits(cls, firm_id: int) -> tuple[ColumnElement[bool], ...]:
+        return cls.firm_id == firm_id, cls.answered_at.is_(None), cls.confirmed_at.is_not(None)
 
     def describe(
         self,
@@ -139,6 +153,19 @@ class SignUp(Base):
         seed = f"sign-up:{self.id}:{self.email}".encode()
         return f"{self.id}-{urlsafe_b64encode(hmac.digest(settings().secret_key, seed, 'sha256')).decode().rstrip('=')}"
 
+    @property
+    def url(self) -> str:
+        """Where the address is confirmed; a mail leads there as to any personal link."""
+        return f"{settings().base_url}/sign-up/{self.token}"
+
+    @property
+    def expires_at(self) -> datetime:
+        return self.asked_at + CONFIRM_WITHIN
+
+    @property
+    def used_at(self) -> datetime | None:
+        return self.confirmed_at
+
     @classmethod
     def holding(cls, session: Session, token: str, now: datetime, *, lock: bool = False) -> Self:
         """Whose mail carried this token; raises SignUpLinkDead."""
@@ -147,7 +174,7 @@ class SignUp(Base):
         row = session.get(cls, key, with_for_update=True if lock else None)
         if row is None or not hmac.compare_digest(row.token.encode(), token.encode()):
             raise SignUpLinkDead
-        if row.answered_at is None and row.confirmed_at is None and row.asked_at + CONFIRM_WITHIN < now:
+        if row.answered_at is None and row.confirmed_at is None and row.expires_at < now:
             raise SignUpLinkDead
         return row
 
