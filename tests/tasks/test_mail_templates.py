@@ -196,7 +196,7 @@ MUST = {
     "register": {"role"},
     "sign_code": {"valid_until_at"},
     "sign_up_waits": {"sign_ups", "more", "path"},
-    **dict.fromkeys(("sign_up_confirm", "sign_up_declined", "already_client"), {"firm"}),
+    **{kind: {"firm"} for kind in ("sign_up_confirm", "sign_up_declined", "already_client")},
     "your_turn": {"missing", "step", "steps", "paths"},
 }
 """What the product always writes down for a mail of a kind; whatever else it may say can be absent."""
