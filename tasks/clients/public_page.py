@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from sqlalchemy import ColumnElement, Select, and_, exists, literal, or_, select, tuple_
+from sqlalchemy import ColumnElement, Select, and_, exists, literal, or_, select, text, tuple_
 from sqlalchemy.orm import Session
 
 from models.clients.card import Card
@@ -28,6 +28,8 @@ CALLED: dict[LineOfBusiness, str] = {
     LineOfBusiness.OTHER: "",
 }
 """What people who look for such a firm call it, in the languages of the pages."""
+_IS_LISTED = "contact_cards.is_listed"
+"""As the index says it, which SQLite would not use for “= 1”."""
 _CALLED = {line: " ".join(spellings(words)) for line, words in CALLED.items()}
 
 
@@ -130,10 +132,11 @@ def _listed(firm_id: int) -> Select[tuple[int, str, str, str, str, str]]:
     """Contacts who have agreed to stand in the list, and still have an account with the firm that is at work."""
     at_work = select(ClientContact.id).join(Client, Client.id == ClientContact.client_id)
     at_work = at_work.where(ClientContact.person_id == Person.id, Client.archived_at.is_(None))
-    shown = select(Person.id, Card.title, Person.given_name, Person.family_name, Card.city, Card.website)
-    shown = shown.join(Card, and_(Card.person_id == Person.id, Card.is_listed))
+    agreed = select(Card.person_id).where(text(_IS_LISTED))
     theirs = Person.firm_id == firm_id, Person.role == Role.CLIENT, Person.withdrawn_at.is_(None)
-    return shown.where(*theirs, exists(at_work)).order_by(Person.id)
+    shown = select(Person.id, Card.title, Person.given_name, Person.family_name, Card.city, Card.website)
+    shown = shown.join(Card, Card.person_id == Person.id).where(Person.id.in_(agreed), *theirs, exists(at_work))
+    return shown.order_by(Person.id)
 
 
 def find_firms(search: str, after: int = 0) -> FirmSearch:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
-from sqlalchemy import ColumnElement, delete, false, or_, select
+from sqlalchemy import ColumnElement, Select, delete, false, or_, select, text
 from sqlalchemy import and_ as all_of
 from sqlalchemy.orm import Session
 
@@ -27,7 +27,7 @@ from models.people.mail_address import email_address, writable_address
 from models.people.manners import AddressForm, Language
 from models.people.names import has_letter
 from models.people.notice import Notice, NoticeKind
-from models.people.person import PART_MOST, NameMissing, Person, Role
+from models.people.person import ADDRESSED, PART_MOST, NameMissing, Person, Role
 from models.people.staff import Staff
 from models.text import fitting, one_line
 from models.time.clock import now
@@ -124,8 +124,14 @@ def _taking(session: Session, company_id: int) -> int | None:
 
 def _client(session: Session, firm_id: int, address: str) -> Person | None:
     """The firm's contact with this address."""
-    mine = select(Person).where(Person.firm_id == firm_id, Person.role == Role.CLIENT, Person.email == address)
-    return session.scalars(mine.where(Person.withdrawn_at.is_(None))).one_or_none()
+    mine = _with_address(firm_id, address).where(Person.withdrawn_at.is_(None))
+    return session.scalars(mine).one_or_none()
+
+
+def _with_address(firm_id: int, address: str) -> Select[tuple[Person]]:
+    """Who has this address among the firm's contacts, also who has been withdrawn."""
+    mine = Person.firm_id == firm_id, Person.role == Role.CLIENT, Person.email == address
+    return select(Person).where(*mine, text(ADDRESSED))
 
 
 def _tell_client(session: Session, case: Onboarding, client: Person, at: datetime) -> None:
@@ -391,8 +397,7 @@ def _let_in(
 
 def _person(session: Session, case: Onboarding, row: SignUp, at: datetime) -> Person:
     """The contact with this address; a new one if there is none, or none any longer."""
-    mine = select(Person).where(Person.firm_id == case.firm_id, Person.role == Role.CLIENT, Person.email == row.email)
-    person = session.scalars(mine.with_for_update()).one_or_none()
+    person = session.scalars(_with_address(case.firm_id, row.email).with_for_update()).one_or_none()
     if person is not None and person.withdrawn_at is None:
         person.invitation_waits = False
         return person

@@ -23,6 +23,7 @@ from models.people.staff import Rank, Rights, Staff
 from models.request import Named
 from models.time.clock import now
 from models.time.land import Land
+from tasks.audit.verification import verify
 from tasks.clients import sign_ups
 from tasks.clients.sign_ups import Wish
 from tasks.mail.delivery import _claim, _useless
@@ -659,6 +660,20 @@ def test_registrations_are_listed_some_at_a_time_and_counted(monkeypatch):
 
     assert listed == [f"n{count}@neu.example" for count in range(4)]
     assert sign_ups.count_waiting(firm_of(case_id)) == 4
+
+
+@pytest.mark.parametrize("act", ["accept", "link"])
+def test_the_trail_says_of_whoever_is_let_in_what_stands_in_their_row(act):
+    case_id = confirmed()
+    before = {str(fault) for one in verify() for fault in one.faults}
+
+    acts(case_id)[act]()
+
+    assert {str(fault) for one in verify() for fault in one.faults} == before
+    (told,) = factories.told_by(case_id, "sign_up.answered")
+    (person,) = people(case_id)
+    assert (told["sign_up"], told["person"], told["client"]) == (rows()[0].id, person.id, rows()[0].client_id)
+    assert told["rows"]["persons"][0]["email"] == NINA
 
 
 # ---- what nobody has confirmed

@@ -139,7 +139,8 @@ def _wish(visit: Submission) -> Wish:
 def _faults(visit: Submission, wish: Wish) -> dict[str, ProvisionError]:
     """Everything that is wrong or missing, by its field."""
     label = visit.reader.gettext
-    missing = {name: FieldMissing(label(field)) for name, field in NEEDED.items() if not getattr(wish, name)}
+    empty = [name for name in NEEDED if not any(char.isalnum() for char in getattr(wish, name))]
+    missing = {name: FieldMissing(label(NEEDED[name])) for name in empty}
     return {**({} if wish.email else {"email": AddressMissing()}), **wish.faults(), **missing}
 
 
