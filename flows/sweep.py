@@ -6,6 +6,7 @@ from prefect import flow
 from prefect.client.schemas.objects import State
 
 from tasks.agreement.lifecycle import expire_agreements
+from tasks.clients.sign_ups import remove_unconfirmed
 from tasks.engine.passes import show_all_decisions, start_due_passes
 from tasks.intake.events import handle_events
 from tasks.people.operators import escalate_overdue, tell_new
@@ -13,7 +14,8 @@ from tasks.people.operators import escalate_overdue, tell_new
 
 @flow(name="sweep", flow_run_name="sweep", retries=0)
 async def sweep() -> list[State[Any]]:
-    """Find whatever is due or was left over: events, agreements out of date, passes, lost forms, news for operators.
+    """Find whatever is due or was left over: events, agreements out of date, passes, lost forms, news for operators,
+    registrations that nobody has confirmed.
 
     Each goes on if another breaks down; the run has failed then, and shows which.
     """
@@ -24,4 +26,5 @@ async def sweep() -> list[State[Any]]:
         show_all_decisions(return_state=True),
         tell_new(return_state=True),
         escalate_overdue(return_state=True),
+        remove_unconfirmed(return_state=True),
     ]

@@ -47,6 +47,13 @@ def _host_names(names: str) -> str:
     return names
 
 
+def _web_address(address: str) -> str:
+    if address and not (urlsplit(address).scheme in {"http", "https"} and host_name(address)):
+        msg = f"“{address}” is no address of a website: write it like https://portal.example"
+        raise ValueError(msg)
+    return address.rstrip("/")
+
+
 def _plain_before_the_at(address: str) -> str:
     if not address.rpartition("@")[0].isascii():
         msg = f"“{address}” has letters before the @ that not every mail server takes: give one with a to z"
@@ -76,6 +83,8 @@ class Settings(BaseSettings):
     lock_seconds: Annotated[float, Field(gt=0)] = 10
     """How long a change waits for others before it gives way: people are asked to try again, work is repeated."""
 
+    portal_url: Annotated[str, AfterValidator(_web_address)] = ""
+    """Where the portal is: pages lead to ``…/COMPANY_ID/ACCOUNT/FUNCTION`` there; empty: they say it opens soon."""
     proxies: Annotated[str, AfterValidator(lambda text: ",".join(str(network) for network in _networks(text)))] = ""
     """Addresses or networks of our own reverse proxies, whose word about who asks is believed; empty: nobody's."""
 

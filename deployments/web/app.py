@@ -27,7 +27,7 @@ from starlette.staticfiles import StaticFiles
 
 from deployments import logs
 from deployments.hosts import KnownHosts
-from deployments.web import watch, webhooks
+from deployments.web import handover, watch, webhooks
 from deployments.web.pages import (
     account,
     accounts,
@@ -39,8 +39,10 @@ from deployments.web.pages import (
     mail,
     operators,
     portal,
+    public,
     reach,
     reminders,
+    sign_ups,
 )
 from deployments.web.security import (
     BodyCap,
@@ -85,11 +87,14 @@ app.add_middleware(SecureHeaders)
 app.add_middleware(ForwardedByProxies)
 app.add_middleware(KnownHosts, names=lambda: settings().host_names)
 app.mount("/static", StaticFiles(directory=STATIC), name="static")
-for page in (
-    *(account, firm, firm_settings, accounts, agreement, portal, reach, board, case, reminders, operators, mail),
-):
+PAGES = (
+    *(account, firm, firm_settings, accounts, agreement, portal, public, sign_ups, reach),
+    *(board, case, reminders, operators, mail),
+)
+for page in PAGES:
     app.include_router(page.router, include_in_schema=False)
 app.include_router(webhooks.router)
+app.include_router(handover.router)
 app.include_router(watch.router, include_in_schema=False)
 
 

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from models.clients.recipients import Item
 from models.decision import DecisionKind, Verdict
 from models.errors import N_
 from models.mail.outbox import MailKind
@@ -38,6 +39,10 @@ MAILS = {
     MailKind.CLIENT_ACTIVE: N_("Notice that a client is active"),
     MailKind.ACCESS_CHANGED: N_("Notice that an access has ended, rests or goes on"),
     MailKind.PEOPLE_SILENT: N_("Notice who has not answered"),
+    MailKind.SIGN_UP_CONFIRM: N_("Request to confirm a registration"),
+    MailKind.SIGN_UP_WAITS: N_("Notice that somebody has registered"),
+    MailKind.SIGN_UP_DECLINED: N_("Notice that a registration was declined"),
+    MailKind.ALREADY_CLIENT: N_("Notice that a client has access already"),
     MailKind.DECISIONS_WAIT: N_("Open decisions"),
     MailKind.RESET_PASSWORD: N_("New password"),
     MailKind.OPERATOR_INVITED: N_("Invitation of an operator"),
@@ -133,6 +138,8 @@ ACTIONS = {
     "caseworkers.named": N_("Caseworkers named"),
     "caseworkers.none": N_("No caseworkers wanted"),
     "clients.named": N_("Clients named"),
+    "sign_up.confirmed": N_("Somebody registered on the firm's page"),
+    "sign_up.answered": N_("Registration answered by the firm"),
     "decision.answered": N_("Decided"),
     "decision.escalated": N_("Decision overdue, managers told"),
     "case.stopped": N_("Case ended"),
@@ -163,6 +170,18 @@ ACTIONS = {
     "person.not_me": N_("Says that the mail is not for them"),
 }
 """What people read for the acts of the audit trail."""
+
+GETS = {
+    Item.PORTAL: N_("You see this account in the portal."),
+    Item.INVOICES: N_("You get the invoices and credit notes."),
+    Item.INVOICE_COPIES: N_("You get copies of the invoices and credit notes."),
+    Item.AGREEMENTS: N_("You get what is agreed between both sides."),
+    Item.AUTOMATIC: N_("You get the automatic messages of case files and workflows."),
+    Item.CASE_INBOX: N_("You are written to in the inbox of the case file."),
+    Item.MAILS: N_("You get mails of the portal about this account."),
+    Item.MAIL_SYNC: N_("Mails with you are shown at the account to those who look after it."),
+}
+"""What a contact reads about what they get."""
 
 SHOWN_BESIDE = {
     "/Outlines": N_("Bookmarks"),

@@ -60,6 +60,8 @@ its holder was signed in before has a count of its own: nobody can lock others o
 RESEND = parse("3 per 10 minutes")
 RESEND_FROM = parse("20 per 10 minutes")
 """From one network address, to whomever: otherwise it could have any number of people written to."""
+LOOK_FROM = parse("300 per 10 minutes")
+"""Pages of firms, and searches for them, from one network address: nobody need try all numbers."""
 UPLOAD = parse("20 per hour")
 """Files for one firm or agreement from one network address."""
 UPLOAD_FROM = parse("200 per hour")

@@ -32,6 +32,7 @@ from deployments.web.security import (
     signed,
 )
 from models.audit import origin
+from models.clients.sign_up import SignUp
 from models.company_id import NumberInvalid
 from models.errors import N_, FormRefused, NotFound, ProvisionError
 from models.people.login import SESSION_LIFE, Login
@@ -117,6 +118,9 @@ SAID = {
     "paused": N_("Done: this person has no access until you give it back, and was told."),
     "resumed": N_("Done: this person has access again, and was told."),
     "resent": N_("A new link is on its way."),
+    "sign_up_accepted": N_("Done: there is an account for them now, and a mail with the way to it is on its way."),
+    "sign_up_linked": N_("Done: they are a contact of this account now, and a mail tells them."),
+    "sign_up_declined": N_("Done: the registration is declined, and a mail says so."),
     "signed": N_("Thank you for your signature."),
     "delegated": N_("The agreement is on its way to this person. You can take it back here until it is signed."),
     "taken_back": N_("You sign again yourself. The other person is told, and their link no longer works."),
@@ -177,7 +181,7 @@ class Visit:
             self.speak_to(visitor)
         request.state.visit = self
 
-    def speak_to(self, person: Person | Login | sessions.Visitor) -> None:
+    def speak_to(self, person: Person | Login | SignUp | sessions.Visitor) -> None:
         """From here on in this person's language (unless another was chosen), Sie or Du as they like it."""
         self.reader = Reader(self._chosen or person.language, person.address_form)
 

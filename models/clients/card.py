@@ -21,6 +21,12 @@ class Card(PostalAddress, Base):
     """One contact's card. Who has none yet has an empty one."""
 
     __tablename__ = "contact_cards"
+    __table_args__ = (
+        # A firm's public page shows these, of perhaps a hundred thousand.
+        Index(
+            "ix_contact_cards_listed", "person_id", sqlite_where=text("is_listed"), postgresql_where=text("is_listed")
+        ),
+    )
 
     id: Mapped[Key]
     person_id: Mapped[int] = mapped_column(ForeignKey("persons.id"), unique=True)

@@ -2,17 +2,17 @@
 
 import hmac
 from base64 import urlsafe_b64encode
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Self
 
-from sqlalchemy import ForeignKey, Index, String, select, text
+from sqlalchemy import ColumnElement, ForeignKey, Index, String, func, select, text
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
-from models.clients.address import HOME, country_code, postcode
+from models.clients.address import PostalAddress
 from models.db import TELLS, Base, Instant, Key
-from models.errors import N_, NotFound, ProvisionError
-from models.firm import CITY_MOST, STREET_MOST
+from models.errors import N_, Faults, NotFound, ProvisionError
 from models.people.manners import AddressForm, Language
 from models.people.names import has_letter
 from models.people.person import PART_MOST, NameMissing
@@ -20,6 +20,7 @@ from models.settings import settings
 from models.text import fitting, one_line
 
 CONFIRM_WITHIN = timedelta(days=7)
+COMPANY_MOST = 200
 
 
 class SignUpVerdict(StrEnum):
@@ -47,7 +48,7 @@ class SignUpAnswered(ProvisionError):
         self.name = name
 
 
-class SignUp(Base):
+class SignUp(PostalAddress, Base):
     """One person's wish to be a client. Of one address there is one that is not answered."""
 
     __tablename__ = "sign_ups"
@@ -60,7 +61,13 @@ class SignUp(Base):
             sqlite_where=text("answered_at IS NULL"),
             postgresql_where=text("answered_at IS NULL"),
         ),
-        Index("ix_sign_ups_waiting", "firm_id", "id"),
+        *(
+            Index(f"ix_sign_ups_{name}", *columns, sqlite_where=text(which), postgresql_where=text(which))
+            for name, columns, which in (
+                ("waiting", ("firm_id", "id"), "confirmed_at IS NOT NULL AND answered_at IS NULL"),
+                ("unconfirmed", ("asked_at",), "confirmed_at IS NULL"),
+            )
+        ),
     )
 
     id: Mapped[Key]
@@ -68,11 +75,7 @@ class SignUp(Base):
     email: Mapped[str] = mapped_column(String(254), info=TELLS)
     given_name: Mapped[str] = mapped_column(String(PART_MOST), default="", info=TELLS)
     family_name: Mapped[str] = mapped_column(String(PART_MOST), info=TELLS)
-    company_name: Mapped[str] = mapped_column(String(200), default="", info=TELLS)
-    street: Mapped[str] = mapped_column(String(STREET_MOST), default="", info=TELLS)
-    postcode: Mapped[str] = mapped_column(String(10), default="", info=TELLS)
-    city: Mapped[str] = mapped_column(String(CITY_MOST), default="", info=TELLS)
-    country: Mapped[str] = mapped_column(String(2), default=HOME, info=TELLS)
+    company_name: Mapped[str] = mapped_column(String(COMPANY_MOST), default="", info=TELLS)
     language: Mapped[Language] = mapped_column(default=Language.GERMAN, info=TELLS)
     address_form: Mapped[AddressForm] = mapped_column(default=AddressForm.SIE, info=TELLS)
     asked_at: Mapped[Instant]
@@ -96,39 +99,36 @@ class SignUp(Base):
 
     @classmethod
     def get(cls, session: Session, firm_id: int, sign_up_id: int) -> Self:
-        """One of the firm's that has been confirmed, locked; raises NotFound."""
-        row = session.get(cls, sign_up_id, with_for_update=True)
+        """One of the firm's that has been confirmed, locked (not while only reading); raises NotFound."""
+        row = session.get(cls, sign_up_id, with_for_update=not session.info.get("reading"))
         if row is None or row.firm_id != firm_id or row.confirmed_at is None:
             raise NotFound(f"Registration {sign_up_id}")
         return row
 
     @classmethod
-    def waiting(cls, session: Session, firm_id: int) -> list[Self]:
-        """Those that the firm has to answer, oldest first."""
-        mine = select(cls).where(cls.firm_id == firm_id, cls.answered_at.is_(None), cls.confirmed_at.is_not(None))
-        return list(session.scalars(mine.order_by(cls.id).limit(200)))
+    def waiting(cls, session: Session, firm_id: int, most: int, after: int = 0) -> list[Self]:
+        """Those that the firm has to answer, oldest first, from behind the one of that number on."""
+        mine = select(cls).where(*cls._waits(firm_id), cls.id > after)
+        return list(session.scalars(mine.order_by(cls.id).limit(most)))
 
-    def describe(
-        self,
-        given_name: str,
-        family_name: str,
-        company_name: str,
-        *,
-        street: str,
-        postcode_written: str,
-        city: str,
-        country: str,
-    ) -> None:
-        """Who it is, by their own words; refuses what cannot be."""
-        if not has_letter(family_name):
-            raise NameMissing(self.email)
-        land = country_code(country)
-        self.postcode = postcode(postcode_written, land)
-        self.given_name = fitting(one_line(given_name), PART_MOST, "given_name")
-        self.family_name = fitting(one_line(family_name), PART_MOST, "family_name")
-        self.company_name = fitting(one_line(company_name), 200, "company_name")
-        self.street, self.country = fitting(one_line(street), STREET_MOST, "street"), land
-        self.city = fitting(one_line(city), CITY_MOST, "city")
+    @classmethod
+    def count_waiting(cls, session: Session, firm_id: int) -> int:
+        return session.scalars(select(func.count()).where(*cls._waits(firm_id))).one()
+
+    @classmethod
+    def _waits(cls, firm_id: int) -> tuple[ColumnElement[bool], ...]:
+        return cls.firm_id == firm_id, cls.answered_at.is_(None), cls.confirmed_at.is_not(None)
+
+    def describe(self, faults: Faults, written: Mapping[str, str]) -> None:
+        """Take over what they say of themselves; what does not fit is among the faults."""
+        with faults.at("family_name"):
+            self.family_name = fitting(one_line(written["family_name"]), PART_MOST)
+            if not has_letter(self.family_name):
+                raise NameMissing(self.email)
+        for name, most in (("given_name", PART_MOST), ("company_name", COMPANY_MOST)):
+            with faults.at(name):
+                setattr(self, name, fitting(one_line(written[name]), most))
+        self.locate(faults, written)
 
     @property
     def token(self) -> str:
@@ -139,6 +139,19 @@ class SignUp(Base):
         seed = f"sign-up:{self.id}:{self.email}".encode()
         return f"{self.id}-{urlsafe_b64encode(hmac.digest(settings().secret_key, seed, 'sha256')).decode().rstrip('=')}"
 
+    @property
+    def url(self) -> str:
+        """Where the address is confirmed; a mail leads there as to any personal link."""
+        return f"{settings().base_url}/sign-up/{self.token}"
+
+    @property
+    def expires_at(self) -> datetime:
+        return self.asked_at + CONFIRM_WITHIN
+
+    @property
+    def used_at(self) -> datetime | None:
+        return self.confirmed_at
+
     @classmethod
     def holding(cls, session: Session, token: str, now: datetime, *, lock: bool = False) -> Self:
         """Whose mail carried this token; raises SignUpLinkDead."""
@@ -147,7 +160,7 @@ class SignUp(Base):
         row = session.get(cls, key, with_for_update=True if lock else None)
         if row is None or not hmac.compare_digest(row.token.encode(), token.encode()):
             raise SignUpLinkDead
-        if row.answered_at is None and row.confirmed_at is None and row.asked_at + CONFIRM_WITHIN < now:
+        if row.answered_at is None and row.confirmed_at is None and row.expires_at < now:
             raise SignUpLinkDead
         return row
 

@@ -12,6 +12,7 @@ from typing import Any, Self
 from sqlalchemy import ColumnElement, ForeignKey, Index, SmallInteger, String, func, or_, select, text
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
+from models.clients.sign_up import SignUp
 from models.db import MUTE, TELLS, Base, Facts, Instant, Key
 from models.link import Link
 from models.people.login import Login
@@ -43,6 +44,10 @@ class MailKind(StrEnum):
     ACCESS_CHANGED = "access_changed"
     PEOPLE_SILENT = "people_silent"
     RESET_PASSWORD = "reset_password"  # noqa: S105
+    SIGN_UP_CONFIRM = "sign_up_confirm"
+    SIGN_UP_WAITS = "sign_up_waits"
+    SIGN_UP_DECLINED = "sign_up_declined"
+    ALREADY_CLIENT = "already_client"
     DECISIONS_WAIT = "decisions_wait"
     OPERATOR_INVITED = "operator_invited"
     DIGEST = "digest"
@@ -56,7 +61,7 @@ class Urgency(IntEnum):
     BULK = 2  # One of many that were written together.
 
 
-AT_ONCE = {MailKind.SIGN_CODE, MailKind.RESET_PASSWORD, MailKind.OPERATOR_INVITED}
+AT_ONCE = {MailKind.SIGN_CODE, MailKind.RESET_PASSWORD, MailKind.OPERATOR_INVITED, MailKind.SIGN_UP_CONFIRM}
 OUTLIVES_CASE: dict[MailKind, bool] = {
     MailKind.WELCOME: False,
     MailKind.REGISTER: False,
@@ -75,6 +80,10 @@ OUTLIVES_CASE: dict[MailKind, bool] = {
     MailKind.ACCESS_CHANGED: True,
     MailKind.PEOPLE_SILENT: False,
     MailKind.RESET_PASSWORD: True,
+    MailKind.SIGN_UP_CONFIRM: False,
+    MailKind.SIGN_UP_WAITS: False,
+    MailKind.SIGN_UP_DECLINED: True,
+    MailKind.ALREADY_CLIENT: True,
     MailKind.DECISIONS_WAIT: True,
     MailKind.OPERATOR_INVITED: True,
     MailKind.DIGEST: True,
@@ -152,6 +161,7 @@ class Outgoing(Base):
         now: datetime,
         *,
         account: Login | None = None,
+        sign_up: SignUp | None = None,
         case_id: int | None = None,
         link: Link | None = None,
         document_id: int | None = None,
@@ -159,17 +169,21 @@ class Outgoing(Base):
     ) -> Self:
         """A mail, not yet in the outbox; the product's own mails are drafted by ``tasks.mail.letters``.
 
-        *account*: to whose address it goes if not to the person's own. Without both it goes to the provider itself.
+        *account*: to whose address it goes if not to the person's own. *sign_up*: to whoever registers with a firm, by
+        name once they have confirmed the address; until then the name is what anybody may have typed. Without any of
+        these it goes to the provider itself.
         """
-        manners = to or account
+        manners, whose = to or account or sign_up, account or to or sign_up
+        confirmed = sign_up if sign_up is not None and sign_up.confirmed_at is not None else None
+        named = to or confirmed
         return cls(
             key=key,
             message_id=_message_id(key, now),
             kind=kind,
             onboarding_id=case_id,
             person_id=to and to.id,
-            to_name=(to.name if to else "" if account else settings().provider_name)[:200],
-            to_address=account.email if account else to.email if to else settings().provider_email,
+            to_name=(named.name if named else "" if manners else settings().provider_name)[:200],
+            to_address=whose.email if whose else settings().provider_email,
             language=manners.language if manners else Language.GERMAN,
             address_form=manners.address_form if manners else AddressForm.SIE,
             facts=facts,

@@ -33,6 +33,8 @@ PART_MOST, NAME_MOST = 100, 200
 """Characters of a given or a family name, and of both together."""
 
 
+ADDRESSED = "persons.email <> ''"
+"""Said of whoever is looked for by address: else SQLite does not see that the index of addresses knows them all."""
 UNINVITED = "invited_at IS NULL AND NOT invitation_waits AND email <> ''"
 
 

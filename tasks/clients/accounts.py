@@ -98,11 +98,12 @@ def _matching(session: Session, member: Membership, asked: Filter) -> Select[tup
         clients = clients.where(seen_by(person.id, sees_all=False, by_default=rights.has_default_access))
     words = [spelling.split() for spelling in spellings(one_line(asked.search)) if spelling]
     if words:
-        clients = clients.where(or_(*(and_(*map(_holds, spelling)) for spelling in words)))
+        clients = clients.where(or_(*(and_(*map(found_by, spelling)) for spelling in words)))
     return clients
 
 
-def _holds(word: str) -> ColumnElement[bool]:
+def found_by(word: str) -> ColumnElement[bool]:
+    """Which accounts hold this word, folded, in names, number, place or contacts."""
     return or_(Holds(Client.search, word), Holds(Client.search_contacts, word))
 
 

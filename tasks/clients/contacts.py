@@ -3,7 +3,7 @@
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import ColumnElement, and_, delete, exists, or_, select, true, update
+from sqlalchemy import ColumnElement, and_, delete, exists, or_, select, text, true, update
 from sqlalchemy.orm import Session
 
 from models.audit import evidence, of, record
@@ -22,7 +22,7 @@ from models.onboarding import Onboarding
 from models.people.mail_address import writable_address
 from models.people.manners import AddressForm, Language
 from models.people.names import has_letter
-from models.people.person import PART_MOST, Person, Role
+from models.people.person import ADDRESSED, PART_MOST, Person, Role
 from models.text import fitting, one_line
 from models.time.clock import now
 from models.time.hours import Hours
@@ -295,6 +295,7 @@ def _address(written: str) -> str:
 
 def _contact_with(session: Session, firm_id: int, email: str) -> Person | None:
     mine = select(Person).where(Person.firm_id == firm_id, Person.role == Role.CLIENT, Person.email == email)
+    mine = mine.where(text(ADDRESSED))
     return session.scalars(mine).one_or_none() if email else None
 
 

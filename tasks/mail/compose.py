@@ -18,6 +18,7 @@ from bs4.element import NavigableString, PageElement, Tag
 from css_inline import CSSInliner
 from email_validator import EmailNotValidError, validate_email
 
+from models.clients.sign_up import SignUp
 from models.code import Code
 from models.decision import DecisionKind
 from models.document import Document
@@ -35,6 +36,10 @@ from models.time.land import Land
 from tasks.text.i18n import CHANGED, MAILS, Reader, render
 
 SUBJECT_MOST = 200
+FROM_FIRM = {
+    *(MailKind.INVITATION, MailKind.SIGN_UP_CONFIRM, MailKind.SIGN_UP_DECLINED, MailKind.ALREADY_CLIENT),
+}
+"""Mails that bear the firm's name and logo; all others come from the provider."""
 DOTS = "•••"
 SANS = "-apple-system,'Segoe UI',Roboto,'Helvetica Neue',Arial,sans-serif"
 STYLES = {
@@ -100,7 +105,7 @@ class _Policy(EmailPolicy):
 
 def write(
     outgoing: Outgoing,
-    link: Link | None = None,
+    link: Link | SignUp | None = None,
     attachment: Document | None = None,
     code: Code | None = None,
     *,
@@ -161,7 +166,7 @@ def _is_plain_address(text: str) -> bool:
         return False
 
 
-def _values(outgoing: Outgoing, link: Link | None, facts: dict[str, Any], code: Code | None) -> dict[str, Any]:
+def _values(outgoing: Outgoing, link: Link | SignUp | None, facts: dict[str, Any], code: Code | None) -> dict[str, Any]:
     """What a template may say: the row's facts and what every mail knows."""
     provider = settings()
     person = outgoing.to_name not in {"", provider.provider_name, outgoing.to_address}
@@ -182,6 +187,7 @@ def _values(outgoing: Outgoing, link: Link | None, facts: dict[str, Any], code: 
         **facts,
         **_inviter(facts),
         "kind": outgoing.kind.value,
+        "signed_by_firm": outgoing.kind in FROM_FIRM,
         "name": (first_name(outgoing.to_name) if informal else outgoing.to_name) if person else "",
         "to_address": outgoing.to_address,
         "to_provider": outgoing.person_id is None,
@@ -209,8 +215,8 @@ def _inviter(facts: dict[str, Any]) -> dict[str, str]:
 
 
 def _sender(outgoing: Outgoing, reader: Reader) -> str:
-    """Whose name stands above the mail: an invitation comes from the firm, everything else from the provider."""
-    if outgoing.kind is not MailKind.INVITATION:
+    """Whose name stands above the mail: the firm's or the provider's."""
+    if outgoing.kind not in FROM_FIRM:
         return _line(settings().provider_name)
     facts = {"firm": outgoing.facts["firm"], "product": settings().product_name}
     return _line(reader.fill(N_("%(firm)s via %(product)s"), facts))

@@ -22,6 +22,7 @@ from typing import Self
 from sqlalchemy import select
 from sqlalchemy.orm import Session, undefer
 
+from models.clients.sign_up import SignUp
 from models.code import Code
 from models.db import Facts, reading, transaction
 from models.decision import Decision
@@ -152,7 +153,7 @@ class _Mail:
 
     row: Outgoing
     leased_until: datetime
-    link: Link | None
+    link: Link | SignUp | None
     attachment: Document | None
     code: Code | None
     person: Person | None
@@ -185,6 +186,8 @@ def _claim(limit: int, only: Urgency | None = None) -> list[_Mail]:
         documents = {file.id: file for file in session.scalars(query.options(undefer(Document.content)))}
         asked = {row.id: row.facts["code_id"] for row in rows if row.kind is MailKind.SIGN_CODE}
         codes = {code.id: code for code in session.scalars(select(Code).where(Code.id.in_(asked.values())))}
+        confirms = {row.id: row.facts["sign_up_id"] for row in rows if "sign_up_id" in row.facts}
+        sign_ups = {one.id: one for one in session.scalars(select(SignUp).where(SignUp.id.in_(confirms.values())))}
         people = {
             person.id: person
             for person in session.scalars(select(Person).where(Person.id.in_({row.person_id for row in rows})))
@@ -194,7 +197,7 @@ def _claim(limit: int, only: Urgency | None = None) -> list[_Mail]:
         _Mail(
             row,
             at + LEASE,
-            links.get(row.link_id or 0),
+            links.get(row.link_id or 0) or sign_ups.get(confirms.get(row.id, 0)),
             documents.get(row.document_id or 0),
             codes.get(asked.get(row.id, 0)),
             people.get(row.person_id or 0),
@@ -209,7 +212,12 @@ def _is_ours(mail: _Mail) -> bool:
         return Outgoing.is_leased(session, mail.row.id, mail.leased_until)
 
 
-LISTS = {MailKind.DECISIONS_WAIT: "questions", MailKind.PEOPLE_SILENT: "people", MailKind.CLIENT_ACTIVE: "clients"}
+LISTS = {
+    MailKind.DECISIONS_WAIT: "questions",
+    MailKind.PEOPLE_SILENT: "people",
+    MailKind.CLIENT_ACTIVE: "clients",
+    MailKind.SIGN_UP_WAITS: "sign_ups",
+}
 """Mails that are gathered before they leave, and which fact lists, by id, what they tell of."""
 
 
@@ -219,10 +227,12 @@ def _forget_what_is_over(session: Session, rows: Sequence[Outgoing]) -> None:
     open_ones = select(Decision.id).where(Decision.id.in_(listed[MailKind.DECISIONS_WAIT]))
     awaited = select(Person.id).where(Person.id.in_(listed[MailKind.PEOPLE_SILENT]), Person.registered_at.is_(None))
     active = select(Person.id).where(Person.id.in_(listed[MailKind.CLIENT_ACTIVE]))
+    waiting = select(SignUp.id).where(SignUp.id.in_(listed[MailKind.SIGN_UP_WAITS]))
     true = {
         MailKind.DECISIONS_WAIT: open_ones.where(Decision.answered_at.is_(None)),
         MailKind.PEOPLE_SILENT: awaited.where(Person.withdrawn_at.is_(None)),
         MailKind.CLIENT_ACTIVE: active.where(Person.withdrawn_at.is_(None)),
+        MailKind.SIGN_UP_WAITS: waiting.where(SignUp.answered_at.is_(None)),
     }
     left = {kind: set(session.scalars(true[kind])) if ids else set() for kind, ids in listed.items()}
     for row in rows:
@@ -259,7 +269,8 @@ def _useless(mail: _Mail) -> _Verdict | None:
     """Why this mail should not leave, if so."""
     facts = mail.row.facts
     nobody_left = mail.row.kind in LISTS and facts.get(LISTS[mail.row.kind]) == [] and not facts.get("more")
-    if nobody_left or (mail.link is not None and mail.link.used_at is not None):
+    nothing_left = mail.link is None and "sign_up_id" in facts
+    if nobody_left or nothing_left or (mail.link is not None and mail.link.used_at is not None):
         return _Verdict(Outcome.DROPPED, "goal reached")
     if mail.link is not None and mail.person is not None and mail.person.email != mail.row.to_address:
         return _Verdict(Outcome.DROPPED, "the link is somebody else's")  # It opens what is theirs alone.

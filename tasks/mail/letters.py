@@ -9,6 +9,7 @@ from enum import StrEnum
 from typing import Any, Literal, TypedDict
 
 from models.agreement import Agreement
+from models.clients.sign_up import SignUp
 from models.code import Code
 from models.db import Facts
 from models.decision import DecisionKind
@@ -337,6 +338,53 @@ def people_silent(
 ) -> Outgoing:
     """To the organiser, once a day at most: who has not answered the last reminder either."""
     return _draft(MailKind.PEOPLE_SILENT, key, case, to, head, at, people=people, path=f"/firm/{case.firm_id}")
+
+
+# ---- registrations on a firm's own page
+
+
+def sign_up_confirm(sign_up: SignUp, head: Letterhead, at: datetime) -> Outgoing:
+    """To whoever registers, to confirm the address; or that this is done, and the firm's answer is waited for.
+
+    Nothing stands in it that was typed: anybody can have it sent to anybody. It belongs to no case, since an address
+    that does not work is no matter of the firm's.
+    """
+    key, waits = f"sign_up_confirm:{sign_up.id}:{at.isoformat()}", sign_up.confirmed_at is not None
+    facts: Facts = {**head, "waits": waits, **({} if waits else {"sign_up_id": sign_up.id})}
+    return Outgoing.draft(MailKind.SIGN_UP_CONFIRM, key, None, at, sign_up=sign_up, **facts)
+
+
+class WaitingSignUp(TypedDict):
+    """Somebody who has registered and confirmed the address."""
+
+    id: int
+    name: str
+
+
+def sign_up_waits(case: Onboarding, to: Person, head: Letterhead, at: datetime, *, sign_up: WaitingSignUp) -> Outgoing:
+    """To each of the firm's people who manage accounts, gathered: this *sign_up*, and who follows, waits for an answer.
+
+    *more* of its facts counts those who have no place among the names.
+    """
+    key, path = f"sign_up_waits:{sign_up['id']}:{to.id}", f"/firm/{case.firm_id}/sign-ups"
+    return _draft(MailKind.SIGN_UP_WAITS, key, case, to, head, at, sign_ups=[sign_up], more=0, path=path)
+
+
+def sign_up_declined(sign_up: SignUp, head: Letterhead, at: datetime) -> Outgoing:
+    """To who has registered: the firm does not take it on."""
+    key = f"sign_up_declined:{sign_up.id}"
+    return Outgoing.draft(MailKind.SIGN_UP_DECLINED, key, None, at, sign_up=sign_up, **head)
+
+
+def already_client(
+    case: Onboarding, to: Person, head: Letterhead, at: datetime, *, event: str, client: str = ""
+) -> Outgoing:
+    """To a client with an account who registers: they can sign in. *client*: the account that they see as well now.
+
+    *event*: what has come of it, for the key.
+    """
+    key = f"already_client:{to.id}:{event}"
+    return _draft(MailKind.ALREADY_CLIENT, key, case, to, head, at, client=client, path="/auth/login")
 
 
 # ---- accounts and operators; no account: the provider's own address

@@ -2,7 +2,7 @@
 
 from datetime import timedelta
 
-from sqlalchemy import or_, select
+from sqlalchemy import or_, select, text
 from sqlalchemy.orm import Session
 
 from models.audit import evidence, record
@@ -14,7 +14,7 @@ from models.link import Link
 from models.mail.outbox import Outgoing
 from models.onboarding import Onboarding
 from models.people.mail_address import writable_address
-from models.people.person import Person, Role
+from models.people.person import ADDRESSED, Person, Role
 from models.reminders.cadence import Cadences
 from models.reminders.reminder import Reminder
 from models.time.clock import now
@@ -58,7 +58,7 @@ def correct_address(case_id: int, person_id: int, address: str, by: str) -> None
 def readdress(session: Session, case: Onboarding, person: Person, written: str, by: str) -> None:
     """Write to this person at another address from now on, what is held or came back as well."""
     address, before = writable_address(written), person.email
-    same = (Person.firm_id == person.firm_id, Person.role == person.role, Person.email == address)
+    same = (Person.firm_id == person.firm_id, Person.role == person.role, Person.email == address, text(ADDRESSED))
     if session.scalars(select(Person.id).where(*same, Person.id != person.id)).first() is not None:
         raise AddressTaken(address)
     if person.role is Role.CASEWORKER and address == Person.organiser(session, person.firm_id).email:

@@ -2,13 +2,13 @@
 
 from collections.abc import Sequence
 
-from sqlalchemy import select
+from sqlalchemy import select, text
 from sqlalchemy.orm import Session
 
 from models.errors import N_, ProvisionError
 from models.firm import Firm
 from models.people.mail_address import email_address
-from models.people.person import Person, Role, name_parts
+from models.people.person import ADDRESSED, Person, Role, name_parts
 from models.request import Named, OnboardingRequest
 from models.time.clock import now
 
@@ -31,7 +31,9 @@ def add_people(
     """
     # Of two with one address the first counts.
     named = {email_address(person.email): person for person in reversed(people)}
-    query = select(Person).where(Person.firm_id == firm.id, Person.role == role, Person.email.in_(named))
+    query = select(Person).where(
+        Person.firm_id == firm.id, Person.role == role, Person.email.in_(named), text(ADDRESSED)
+    )
     existing = {person.email: person for person in session.scalars(query)}
     added = []
     for email in reversed(named):

@@ -31,7 +31,8 @@ def all_routes(routes):
             yield route
 
 
-POSTS = sorted({route.path for route in all_routes(app.routes) if "POST" in route.methods} - {"/webhooks"})
+POSTS = sorted({route.path for route in all_routes(app.routes) if "POST" in route.methods})
+POSTS = [path for path in POSTS if not path.startswith("/webhooks")]  # Those are signed.
 
 
 def test_the_walk_over_the_routes_finds_the_forms():

@@ -98,6 +98,20 @@ CASES = [
         )
         for names, more in ((1, 0), (2, 0), (20, 1), (20, 80))
     ],
+    *[("sign_up_confirm", {"waits": waits}) for waits in (False, True)],
+    *[
+        (
+            "sign_up_waits",
+            {
+                "sign_ups": [{"id": number, "name": f"Max {number}"} for number in range(names)],
+                "more": more,
+                "path": "/firm/1/sign-ups",
+            },
+        )
+        for names, more in ((1, 0), (2, 0), (20, 1), (20, 80))
+    ],
+    ("sign_up_declined", {}),
+    *[("already_client", {"client": client, "path": "/auth/login"}) for client in ("", "Beispiel & Co, Max")],
     ("case_taken_up", {"path": "/firm/1"}),
     ("access_changed", {"change": "ended"}),
     ("access_changed", {"change": "paused"}),
@@ -181,13 +195,20 @@ MUST = {
     "people_silent": {"people", "step", "path"},
     "register": {"role"},
     "sign_code": {"valid_until_at"},
+    "sign_up_waits": {"sign_ups", "more", "path"},
+    **{kind: {"firm"} for kind in ("sign_up_confirm", "sign_up_declined", "already_client")},
     "your_turn": {"missing", "step", "steps", "paths"},
 }
 """What the product always writes down for a mail of a kind; whatever else it may say can be absent."""
 NEVER_EMPTY = {"by", "step", "steps", "paths", "question", "role"}
 """Names out of a list, by which a mail takes its form. Moments (``…_at``) are moments."""
 READERS = [("de", "sie"), ("de", "du"), ("fr", "sie"), ("en", "sie")]
-TAKES_LINK = {"operator_invited", "welcome", "register", "agreement", "invitation", "reset_password"}
+TAKES_LINK = {
+    *("operator_invited", "welcome", "register", "agreement", "invitation", "reset_password", "sign_up_confirm"),
+}
+UNDER_THE_FIRMS_NAME = {"invitation", "sign_up_confirm", "sign_up_declined", "already_client"}
+TO_STRANGERS = {"sign_up_confirm", "sign_up_declined"}
+"""Mails to whoever registers with a firm, who is nobody there yet."""
 
 TO_OPERATORS = {
     *("agreement_declined", "decisions_wait"),
@@ -203,7 +224,7 @@ def row(kind: str, facts: dict, language: str = "de", form: str = "sie", **chang
     columns = {
         "message_id": "<1234@convent-it.example>",
         "kind": MailKind(kind),
-        "person_id": None if kind in TO_OPERATORS else 1,
+        "person_id": None if kind in TO_OPERATORS | TO_STRANGERS else 1,
         "to_name": "Erika Muster",
         "to_address": "erika@freitag.example",
         "language": Language(language),
@@ -254,7 +275,7 @@ def test_every_mail_is_whole(kind, facts, language, form):
     assert "%(" not in sent.text
     assert "{{" not in sent.text
     assert not re.search(r"\bNone\b|Undefined|&amp;|<", sent.text)
-    if kind in TAKES_LINK:
+    if kind in TAKES_LINK and not facts.get("waits"):
         assert link().url in sent.text
         assert sent.html.select_one("a.button")["href"] == link().url
 
@@ -305,7 +326,7 @@ def test_no_mail_tells_on_its_reader_or_loads_from_elsewhere(kind, facts, langua
     sent = mail(kind, facts, language, form)
 
     pictures = [image["src"] for image in sent.html.find_all("img")]
-    logo = [f"{settings().base_url}{public_logo(861272)}.png"] if kind == "invitation" else []
+    logo = [f"{settings().base_url}{public_logo(861272)}.png"] if kind in UNDER_THE_FIRMS_NAME else []
     assert pictures == logo
     for_dark = [source["srcset"] for source in sent.html.find_all("source")]
     assert for_dark == [address.replace(".png", "-dark.png") for address in logo]
@@ -375,6 +396,24 @@ def test_an_invitation_comes_from_the_firm_and_answers_go_to_who_invites():
     assert sender.addr_spec == settings().provider_email
     (answer,) = sent.message["Reply-To"].addresses
     assert answer.addr_spec == "erika@freitag.example"
+
+
+@pytest.mark.parametrize("kind", sorted(UNDER_THE_FIRMS_NAME - {"invitation"}))
+def test_what_comes_of_registering_with_a_firm_is_signed_by_the_firm(kind):
+    sent = mail(kind, {"client": "", "waits": False})
+
+    (sender,) = sent.message["From"].addresses
+    assert sender.display_name == f"{FIRM} über Provision"
+    assert f"Mit freundlichen Grüßen\n{FIRM}" in sent.text
+    assert "Betreiber" not in sent.text.replace("wird von", "")
+
+
+def test_whoever_registers_is_sent_to_confirm_it_and_whoever_has_done_so_nowhere():
+    asked = mail("sign_up_confirm", {"waits": False})
+    done = mail("sign_up_confirm", {"waits": True})
+
+    assert asked.html.select_one("a.button")["href"] == link().url
+    assert done.html.select("a.button") == []
 
 
 def test_the_personal_message_is_plain_text():

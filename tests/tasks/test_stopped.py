@@ -10,6 +10,7 @@ from sqlalchemy import select
 
 from models.audit import trail
 from models.clients.naming import NameFormat
+from models.clients.sign_up import SignUp
 from models.company_id import CompanyIdPool
 from models.db import reading, transaction
 from models.decision import Decision, DecisionKind
@@ -18,7 +19,7 @@ from models.firm import LineOfBusiness
 from models.link import Link, Purpose, later_token
 from models.mail.outbox import MailKind, Outgoing
 from models.onboarding import Onboarding, StepState
-from models.people.manners import Language
+from models.people.manners import AddressForm, Language
 from models.people.person import Person, Role
 from models.people.staff import NONE, Rank, Rights
 from models.queries.casefile import case_detail
@@ -29,9 +30,10 @@ from models.time.clock import now
 from models.time.land import Land
 from tasks.agreement import lifecycle, responses, signing
 from tasks.agreement.responses import decline_by_notice, sign_by_notice
-from tasks.clients import accounts, contacts
+from tasks.clients import accounts, contacts, sign_ups
 from tasks.clients import settings as settings_of_firm
 from tasks.clients.settings import Kind, Manner, Written
+from tasks.clients.sign_ups import Wish
 from tasks.logos import publish
 from tasks.mail.address_holds import note_bounce
 from tasks.onboarding import corrections, decision_effects, firm_page, invitations, registration, stopping
@@ -48,6 +50,7 @@ PAGES = Path(__file__).parents[2] / "deployments" / "web" / "pages"
 OPERATOR, ERIKA = "operator@convent-it.example", "erika@freitag.example"
 MANNERS = {"given_name": "A", "family_name": "B", "language": "de", "address_form": "sie"}
 SOMEBODY = Named(name="Nina Neu", email="nina@freitag.example")
+WISH = Wish("Nina", "Neu", "", SOMEBODY.email, "Weg 1", "80331", "München", "DE", Language.GERMAN, AddressForm.SIE)
 
 
 def known(case_id):
@@ -67,6 +70,18 @@ def known(case_id):
         links={purpose: one.id for (_, purpose), one in links.items()},
         tokens={purpose: one.token for (_, purpose), one in links.items()},
     )
+
+
+def waiting():
+    """Somebody has registered on the firm's page, and somebody else has still to confirm it."""
+    at = late()
+    for email in (SOMEBODY.email, "ole@freitag.example"):
+        sign_ups.ask(at.company_id, WISH._replace(email=email))
+    with reading() as session:
+        at.sign_up, at.unconfirmed = session.scalars(select(SignUp).order_by(SignUp.id))
+        at.member = SimpleNamespace(person_id=at.ids[Role.ORGANISER], rights=NONE, name="Erika Muster")
+    sign_ups.confirm(at.sign_up.token)
+    return at
 
 
 def early():
@@ -176,6 +191,11 @@ ACTS = {
     "invitations.add_clients": (late, lambda at: invitations.add_clients(at.firm, ERIKA, [SOMEBODY])),
     "invitations.no_caseworkers": (late, lambda at: invitations.no_caseworkers(at.firm, ERIKA)),
     "invitations.resend": (late, lambda at: invitations.resend(at.ids[Role.CLIENT], ERIKA)),
+    "sign_ups.ask": (late, lambda at: sign_ups.ask(at.company_id, WISH)),
+    "sign_ups.confirm": (waiting, lambda at: sign_ups.confirm(at.unconfirmed.token)),
+    "sign_ups.accept": (waiting, lambda at: sign_ups.accept(at.firm, at.sign_up.id, at.member, ERIKA)),
+    "sign_ups.link": (waiting, lambda at: sign_ups.link(at.firm, at.sign_up.id, 1, at.member, ERIKA)),
+    "sign_ups.decline": (waiting, lambda at: sign_ups.decline(at.firm, at.sign_up.id, ERIKA)),
     "snooze.defer": (early, lambda at: snooze.defer(at.later, now().date() + timedelta(days=3))),
     "snooze.not_me": (early, lambda at: snooze.not_me(at.later)),
     "publish.permit_logo": (
@@ -243,6 +263,7 @@ ELSEWHERE = {
     "rights.member_of": "only looks",
     "viewing.signer_of": "only looks",
     "snooze.asked": "only looks",
+    "sign_ups.opened": "only looks",
     "passes.kick": "only asks for what is due",
     "i18n.explain": "only words",
     "events.dismiss": "of an event, not of a case",

@@ -253,7 +253,7 @@ def _typed(visit: Submission) -> dict[str, str]:
 # ---- one account
 
 
-@router.get("/firm/{firm_id}/accounts/{client_id:number}")
+@router.get("/firm/{firm_id}/accounts/{client_id}")
 def account(visit: Visiting, firm_id: int, client_id: int) -> Response:
     staff = visit.require_staff(firm_id)
     return visit.page("accounts/account.html", **_account(visit, staff, client_id))
@@ -277,7 +277,7 @@ def _account(visit: Visit, staff: Membership, client_id: int) -> dict[str, Any]:
     }
 
 
-@router.get("/firm/{firm_id}/accounts/{client_id:number}/edit")
+@router.get("/firm/{firm_id}/accounts/{client_id}/edit")
 def ask_to_edit(visit: Visiting, firm_id: int, client_id: int) -> Response:
     staff = visit.require_staff(firm_id, manages=True)
     shown = accounts.view(staff, client_id)
@@ -289,7 +289,7 @@ def _edit_form(visit: Visit, staff: Membership, client: Client, was: Mapping[str
     return visit.page("accounts/edit.html", form=form, client=client, was=json.dumps(was), changed=[], **new)
 
 
-@router.post("/firm/{firm_id}/accounts/{client_id:number}/edit")
+@router.post("/firm/{firm_id}/accounts/{client_id}/edit")
 def edit(visit: Submitting, firm_id: int, client_id: int) -> Response:
     staff = visit.require_staff(firm_id, manages=True)
     shown = accounts.view(staff, client_id)
@@ -316,7 +316,7 @@ def _again(
     return visit.again(template, refusal, values=values, was=visit.secret("was"), changed=[], **page)
 
 
-@router.post("/firm/{firm_id}/accounts/{client_id:number}/archive")
+@router.post("/firm/{firm_id}/accounts/{client_id}/archive")
 def archive(visit: Submitting, firm_id: int, client_id: int) -> Response:
     """Put the account away, or take it back."""
     staff = visit.require_staff(firm_id, manages=True)
@@ -326,7 +326,7 @@ def archive(visit: Submitting, firm_id: int, client_id: int) -> Response:
     return visit.go(f"/firm/{firm_id}/accounts/{client_id}?said={said}")
 
 
-@router.post("/firm/{firm_id}/accounts/{client_id:number}/portfolio")
+@router.post("/firm/{firm_id}/accounts/{client_id}/portfolio")
 def leave_portfolio(visit: Submitting, firm_id: int, client_id: int) -> Response:
     """Take the account out of a portfolio."""
     staff = visit.require_staff(firm_id, manages=True)
@@ -337,7 +337,7 @@ def leave_portfolio(visit: Submitting, firm_id: int, client_id: int) -> Response
 # ---- contacts
 
 
-@router.get("/firm/{firm_id}/accounts/{client_id:number}/contacts/new")
+@router.get("/firm/{firm_id}/accounts/{client_id}/contacts/new")
 def ask_for_contact(visit: Visiting, firm_id: int, client_id: int) -> Response:
     staff = visit.require_staff(firm_id, manages=True)
     form = Form(
@@ -361,7 +361,7 @@ def _adding(visit: Visit, staff: Membership, client_id: int) -> dict[str, Any]:
     return {**_new(visit, staff), "client": shown.row.client, "search": search, "found": found}
 
 
-@router.post("/firm/{firm_id}/accounts/{client_id:number}/contacts/new")
+@router.post("/firm/{firm_id}/accounts/{client_id}/contacts/new")
 def add_contact(visit: Submitting, firm_id: int, client_id: int) -> Response:
     staff = visit.require_staff(firm_id, manages=True)
     values, by = _typed(visit), visit.signed_in().email
@@ -376,7 +376,7 @@ def add_contact(visit: Submitting, firm_id: int, client_id: int) -> Response:
     return visit.go(path, case=staff.case_id)
 
 
-@router.post("/firm/{firm_id}/accounts/{client_id:number}/contacts/{person_id:number}/remove")
+@router.post("/firm/{firm_id}/accounts/{client_id}/contacts/{person_id}/remove")
 def remove_contact(visit: Submitting, firm_id: int, client_id: int, person_id: int) -> Response:
     staff = visit.require_staff(firm_id, manages=True)
     try:
@@ -386,7 +386,7 @@ def remove_contact(visit: Submitting, firm_id: int, client_id: int, person_id: i
     return visit.go(f"/firm/{firm_id}/accounts/{client_id}?said=contact_removed")
 
 
-@router.get("/firm/{firm_id}/contacts/{person_id:number}")
+@router.get("/firm/{firm_id}/contacts/{person_id}")
 def contact(visit: Visiting, firm_id: int, person_id: int) -> Response:
     staff = visit.require_staff(firm_id)
     shown = contacts.view(staff, person_id)
@@ -412,7 +412,7 @@ def _contact(visit: Visit, staff: Membership, shown: contacts.ContactView) -> di
     }
 
 
-@router.post("/firm/{firm_id}/contacts/{person_id:number}")
+@router.post("/firm/{firm_id}/contacts/{person_id}")
 def save_contact(visit: Submitting, firm_id: int, person_id: int) -> Response:
     staff = visit.require_staff(firm_id, manages=True)
     shown = contacts.view(staff, person_id)

@@ -33,6 +33,7 @@ from models.request import Named, WebsiteMissing, named, parse_people
 from models.text import TextTooLong
 from models.time.land import Land
 from tasks.agreement import viewing
+from tasks.clients import sign_ups
 from tasks.logos.publish import choose_offered, offered_picture, permit_logo, restore_logo, supply_logo
 from tasks.onboarding import corrections, firm_page, invitations
 from tasks.onboarding.invitations import MessageTooLong, NobodyNamed, RegisteredAlready, SentJustNow
@@ -499,6 +500,8 @@ def _shown(visit: Visit, firm_id: int, page: str | None = None) -> dict[str, Any
     if rights["tab"] == "clients":
         asked = visit.request.query_params
         behind = row_number(asked.get("after", "")) or 0
+        member = visit.signed_in().staff_of(firm_id)
+        about["sign_ups"] = sign_ups.count_waiting(firm_id) if member and member.rights.may_manage else 0
         about["clients"] = firm_page.clients(firm_id, asked.get("search", "")[:200], behind, seen=seen(visit, firm_id))
     shown = {"overview": overview, "firm": overview.firm, **about, **rights}
     return shown | {"acts": shown["acts"] and not overview.stopped}

@@ -80,7 +80,8 @@ def upgrade() -> None:
         client_id="clients",
     )
     op.create_index(op.f("ix_sign_ups_client_id"), "sign_ups", ["client_id"])
-    op.create_index("ix_sign_ups_waiting", "sign_ups", ["firm_id", "id"])
+    some("ix_sign_ups_waiting", "sign_ups", ["firm_id", "id"], "confirmed_at IS NOT NULL AND answered_at IS NULL")
+    some("ix_sign_ups_unconfirmed", "sign_ups", ["asked_at"], "confirmed_at IS NULL")
     some("uq_sign_ups_open", "sign_ups", ["firm_id", "email"], "answered_at IS NULL", unique=True)
     with op.batch_alter_table("firms") as batch_op:
         batch_op.add_column(sa.Column("functions", sa.JSON(), nullable=False, server_default=FUNCTIONS))
@@ -107,6 +108,7 @@ def _people() -> None:
     place = [text("street", 200), text("postcode", 10), text("city", 100), text("country", 2), text("website", 300)]
     card = [text("title", 60), *place, flag("is_listed"), facts("fields")]
     make("contact_cards", *card, unique=["person_id"], **person)
+    some("ix_contact_cards_listed", "contact_cards", ["person_id"], "is_listed")
     make("phones", text("kind", 40), text("number", 20), flag("is_primary"), unique=["person_id", "number"], **person)
     some("uq_phones_one_primary", "phones", ["person_id"], "is_primary", unique=True)
     rights = [flag(name) for name in ("is_administrator", "manages_accounts", "has_default_access")]
