@@ -28,9 +28,23 @@ from starlette.staticfiles import StaticFiles
 from deployments import logs
 from deployments.hosts import KnownHosts
 from deployments.web import watch, webhooks
-from deployments.web.pages import account, agreement, board, case, firm, mail, operators, portal, reach, reminders
+from deployments.web.pages import (
+    account,
+    agreement,
+    board,
+    case,
+    firm,
+    grants,
+    inbox,
+    mail,
+    operators,
+    portal,
+    reach,
+    reminders,
+)
 from deployments.web.security import (
     BodyCap,
+    ChoosePasswordFirst,
     FormForeign,
     ForwardedByProxies,
     SecureHeaders,
@@ -72,7 +86,7 @@ app.add_middleware(SecureHeaders)
 app.add_middleware(ForwardedByProxies)
 app.add_middleware(KnownHosts, names=lambda: settings().host_names)
 app.mount("/static", StaticFiles(directory=STATIC), name="static")
-for page in (account, firm, agreement, portal, reach, board, case, reminders, operators, mail):
+for page in (account, firm, grants, inbox, agreement, portal, reach, board, case, reminders, operators, mail):
     app.include_router(page.router, include_in_schema=False)
 app.include_router(webhooks.router)
 app.include_router(watch.router, include_in_schema=False)
@@ -105,6 +119,8 @@ def refuse(request: Request, refusal: ProvisionError) -> Response:
         return visit.go(local(request.query_params.get("next", "")) if signing_in else visit.place)
     if isinstance(refusal, SignInFirst):
         return visit.go(f"/auth/login?next={quote(visit.place)}")
+    if isinstance(refusal, ChoosePasswordFirst):
+        return visit.go("/auth/password")
     if isinstance(refusal, LinkExpired):
         key = sign(str(refusal.link_id), "renew")
         return visit.page("expired.html", status=refusal.status, says=explain(refusal, visit.reader), key=key)

@@ -20,6 +20,7 @@ from starlette.datastructures import FormData, UploadFile
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from deployments.web.security import (
+    ChoosePasswordFirst,
     NotForYou,
     SignInFirst,
     check_form,
@@ -109,6 +110,12 @@ SAID = {
     "paused": N_("Done: this person has no access until you give it back, and was told."),
     "resumed": N_("Done: this person has access again, and was told."),
     "resent": N_("A new link is on its way."),
+    "invited": N_("Done: this person is told by mail."),
+    "prepared": N_("Done: access is on, and nobody was told. You can send the invitation later."),
+    "switched": N_("Saved."),
+    "confirm_asked": N_("A mail with the question is on its way."),
+    "inbox_read": N_("Everything is marked as read."),
+    "own_password": N_("Your own password is set."),
     "signed": N_("Thank you for your signature."),
     "delegated": N_("The agreement is on its way to this person. You can take it back here until it is signed."),
     "taken_back": N_("You sign again yourself. The other person is told, and their link no longer works."),
@@ -177,9 +184,11 @@ class Visit:
         return self.visitor is None
 
     def signed_in(self) -> sessions.Visitor:
-        """The visitor; raises SignInFirst."""
+        """The visitor; raises SignInFirst, ChoosePasswordFirst."""
         if self.visitor is None:
             raise SignInFirst
+        if self.visitor.must_change_password:
+            raise ChoosePasswordFirst
         return self.visitor
 
     def require_operator(self) -> sessions.Visitor:
@@ -243,6 +252,7 @@ class Visit:
     def page(self, template: str, *, status: int = 200, case: int | None = None, **values: Any) -> HTMLResponse:
         """The template, filled in. *case*: something happened there, ask for a pass once the page is on its way."""
         values.setdefault("form", Form())
+        values["unread"] = None if status >= 500 else self._unread()  # Where the database is busy nothing is asked.
         made = environment(self.reader, TEMPLATES).get_template(template)
         text = made.render(
             visit=self, settings=settings(), static=static, form_token=sign(self.browser, "form"), **values
@@ -250,6 +260,11 @@ class Visit:
         response = HTMLResponse(text, status, background=_kick(case))
         self._remember(response)
         return response
+
+    def _unread(self) -> int | None:
+        """How many entries of the inbox were not opened; None for who has none."""
+        people = self.visitor.staff if self.visitor else []
+        return sessions.unread(people) if people else None
 
     def go(
         self, path: str, *, case: int | None = None, before: Fields | None = None, after: Fields | None = None

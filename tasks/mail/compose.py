@@ -35,6 +35,8 @@ from models.time.land import Land
 from tasks.text.i18n import CHANGED, MAILS, Reader, render
 
 SUBJECT_MOST = 200
+FROM_FIRM = {MailKind.INVITATION, MailKind.GRANTED, MailKind.PREVIEW, MailKind.CONFIRM_ADDRESS}
+"""What a firm writes to its clients comes from the firm, under its logo; everything else from the provider."""
 DOTS = "•••"
 SANS = "-apple-system,'Segoe UI',Roboto,'Helvetica Neue',Arial,sans-serif"
 STYLES = {
@@ -176,12 +178,15 @@ def _values(outgoing: Outgoing, link: Link | None, facts: dict[str, Any], code: 
         "delegated_by": "",
         "asked_before": "",
         "function": "",
+        "client": "",
+        "message": "",
         "firm": "",
         "company_id": None,
         "logo": False,
         **facts,
         **_inviter(facts),
         "kind": outgoing.kind.value,
+        "signed_by_firm": outgoing.kind in FROM_FIRM,
         "name": (first_name(outgoing.to_name) if informal else outgoing.to_name) if person else "",
         "to_address": outgoing.to_address,
         "to_provider": outgoing.person_id is None,
@@ -193,7 +198,7 @@ def _values(outgoing: Outgoing, link: Link | None, facts: dict[str, Any], code: 
         "changed_fields": CHANGED,
         "named": {"line_of_business": LineOfBusiness, "land": Land},
         "link": link.url if link else provider.base_url + facts["path"] if "path" in facts else None,
-        "valid_until": link and link.expires_at,
+        "valid_until": link.expires_at if link else facts.get("good_until_at"),
         "later": later_url(outgoing.person_id, outgoing.to_address)
         if outgoing.person_id is not None and facts.get("count", 0) > 0
         else None,
@@ -209,8 +214,8 @@ def _inviter(facts: dict[str, Any]) -> dict[str, str]:
 
 
 def _sender(outgoing: Outgoing, reader: Reader) -> str:
-    """Whose name stands above the mail: an invitation comes from the firm, everything else from the provider."""
-    if outgoing.kind is not MailKind.INVITATION:
+    """Whose name stands above the mail."""
+    if outgoing.kind not in FROM_FIRM:
         return _line(settings().provider_name)
     facts = {"firm": outgoing.facts["firm"], "product": settings().product_name}
     return _line(reader.fill(N_("%(firm)s via %(product)s"), facts))

@@ -230,6 +230,8 @@ def let_go(session: Session, case: Onboarding, person: Person) -> None:
     account = session.get(Login, person.account_id) if person.account_id is not None else None
     if account is not None and not account.is_operator and not Person.behind(session, account.id):
         account.sign_out(session)
+        if person.registered_at is None:
+            account.forget_unproven(session)
     for wait in session.scalars(select(Reminder).where(Reminder.person_id == person.id, Reminder.ended_at.is_(None))):
         wait.over(at)
     drop_mails(session, at, Outgoing.person_id == person.id)

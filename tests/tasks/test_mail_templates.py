@@ -93,8 +93,56 @@ CASES = [
     *[("invitation", {"message": "Guten Tag!", "invited_by": "e@freitag.example", "count": n}) for n in range(4)],
     *[
         (
+            "granted",
+            {"client": "Muster, Erika", "message": words, "invited_by": "Jan Fleiß", "reply_to": "jan@freitag.example"}
+            | way,
+        )
+        for words, way in (("Guten Tag!", {}), ("", {"path": "/auth/login"}))
+    ],
+    *[
+        (
+            "preview",
+            {"of": of, "client": "Muster, Erika", "message": "Guten Tag!", "count": 0, "path": "/auth/preview"}
+            | {"contact": "Max Beispiel", "address": "max@beispiel.example", "invited_by": "Jan Fleiß"}
+            | until,
+        )
+        for of, until in (
+            ("invitation", {"good_until_at": "2026-12-14T22:59:59+00:00"}),
+            ("granted", {"good_until_at": "2026-12-14T22:59:59+00:00"}),
+            ("granted", {}),
+        )
+    ],
+    ("confirm_address", {}),
+    *[
+        (
             "client_active",
-            {"clients": [{"id": number, "name": f"Max {number}"} for number in range(names)], "more": more},
+            {
+                "clients": [
+                    {"id": number, "name": f"Max {number}", "path": f"/firm/1/accounts/{number}"}
+                    for number in range(names)
+                ],
+                "more": more,
+                "path": "/inbox",
+            },
+        )
+        for names, more in ((1, 0), (2, 0), (20, 1), (20, 80))
+    ],
+    (
+        "client_active",
+        {"clients": [{"id": 1, "name": "Max"}], "more": 0, "path": "/firm/1/clients"},
+    ),  # As older versions wrote it down.
+    *[
+        (
+            "account_given",
+            {
+                "accounts": [
+                    {"id": number, "name": f"Max {number}", "path": f"/firm/1/accounts/{number}"}
+                    for number in range(names)
+                ],
+                "more": more,
+                "by": "Erika Muster",
+                "path": "/inbox",
+            },
         )
         for names, more in ((1, 0), (2, 0), (20, 1), (20, 80))
     ],
@@ -166,6 +214,10 @@ CASES = [
     ],
 ]
 MUST = {
+    "account_given": {"accounts", "by", "more", "path"},
+    "confirm_address": {"firm"},
+    "granted": {"client", "firm"},
+    "preview": {"address", "client", "contact", "firm", "of", "path"},
     "access_changed": {"change", "path"},
     "agreement_declined": {"signer", "reason"},
     "agreement_done": {"signer", "countersigned_at"},
@@ -187,7 +239,7 @@ MUST = {
 NEVER_EMPTY = {"by", "step", "steps", "paths", "question", "role"}
 """Names out of a list, by which a mail takes its form. Moments (``…_at``) are moments."""
 READERS = [("de", "sie"), ("de", "du"), ("fr", "sie"), ("en", "sie")]
-TAKES_LINK = {"operator_invited", "welcome", "register", "agreement", "invitation", "reset_password"}
+TAKES_LINK = {"operator_invited", "welcome", "register", "agreement", "invitation", "reset_password", "confirm_address"}
 
 TO_OPERATORS = {
     *("agreement_declined", "decisions_wait"),
@@ -305,7 +357,7 @@ def test_no_mail_tells_on_its_reader_or_loads_from_elsewhere(kind, facts, langua
     sent = mail(kind, facts, language, form)
 
     pictures = [image["src"] for image in sent.html.find_all("img")]
-    logo = [f"{settings().base_url}{public_logo(861272)}.png"] if kind == "invitation" else []
+    logo = [f"{settings().base_url}{public_logo(861272)}.png"] if kind in compose.FROM_FIRM else []
     assert pictures == logo
     for_dark = [source["srcset"] for source in sent.html.find_all("source")]
     assert for_dark == [address.replace(".png", "-dark.png") for address in logo]
@@ -515,5 +567,5 @@ def test_a_mail_that_asks_or_tells_something_of_a_page_leads_there():
 
     firm, wisher = (f'href="{settings().base_url}/firm/{factories.firm_of(one)}' for one in (case_id, wish))
     assert f'{firm}"' in pages[MailKind.AGREEMENT_DONE]
-    assert f'{firm}/clients"' in pages[MailKind.CLIENT_ACTIVE]
+    assert f'{firm}/accounts/1"' in pages[MailKind.CLIENT_ACTIVE]
     assert f'{wisher}/details"' in pages[MailKind.COMPANY_ID]
