@@ -1,6 +1,6 @@
 """How a contact stands with an account: what is switched on, how far they have come, and what is left to do."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from enum import StrEnum
 from typing import NamedTuple
@@ -8,6 +8,7 @@ from typing import NamedTuple
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from models.clients.client import ClientContact
 from models.link import Link, Purpose
 from models.people.login import Login
 from models.people.person import Person
@@ -98,3 +99,9 @@ def _standing(person: Person, until: datetime | None, at: datetime) -> Standing:
     }
     state = next(state for state, holds in is_so.items() if holds)
     return Standing(state, until if state in {State.INVITED, State.EXPIRED} else None)
+
+
+def without_account(session: Session, person_ids: Collection[int]) -> set[int]:
+    """Of these contacts those to whom every account of theirs is shut."""
+    theirs = select(ClientContact.person_id).where(ClientContact.person_id.in_(person_ids))
+    return set(session.scalars(theirs)) - set(session.scalars(theirs.where(ClientContact.login)))

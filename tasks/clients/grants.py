@@ -47,7 +47,7 @@ from tasks.onboarding.invitations import (
 )
 from tasks.onboarding.registration import invite, words_of
 from tasks.people.addresses import AddressSettled, forget_account, readdress
-from tasks.people.membership import let_go
+from tasks.people.membership import end_links, let_go
 
 DAY, PAUSE = timedelta(days=1), timedelta(minutes=1)
 ACCOUNTS_NAMED = 20
@@ -328,8 +328,7 @@ def _sees_any(session: Session, person: Person) -> bool:
 def _end_invitation(session: Session, case: Onboarding, person: Person) -> None:
     """Nothing is left to be invited to: the links that were sent open nothing any more, whatever comes later."""
     let_go(session, case, person)
-    for link in session.scalars(select(Link).where(Link.person_id == person.id, Link.purpose == Purpose.ACTIVATE)):
-        link.renew(now())
+    end_links(session, person, now(), Purpose.ACTIVATE)
     person.invited_at, person.invitation_waits = None, True
 
 

@@ -286,8 +286,8 @@ def register(
         case = Onboarding.of_firm(session, session.get_one(Person, link.person_id).firm_id)
         # Meanwhile somebody may have been faster, or the link be dead because another address was written down.
         session.refresh(link)
-        link = Link.open(session, token, purpose, at)
         session.refresh(session.get_one(Person, link.person_id))
+        link = _open(session, token, purpose, at)
         person = _holder(session, link)
         link.use(session, at)
         case.require_going()

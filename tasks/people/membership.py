@@ -10,7 +10,7 @@ from models.clients.client import Client, ClientContact
 from models.db import Facts, reading, transaction
 from models.decision import Decision, drop_mails
 from models.errors import N_, NotFound, ProvisionError
-from models.link import Link
+from models.link import Link, Purpose
 from models.mail.outbox import Outgoing
 from models.onboarding import Onboarding
 from models.people.login import Login
@@ -172,6 +172,7 @@ def stop_waiting_for(session: Session, case: Onboarding, person: Person, by: str
     _require_replaceable(person)
     person.withdrawn_at = at
     let_go(session, case, person)
+    end_links(session, person, at)
     for contact in session.scalars(select(ClientContact).where(ClientContact.person_id == person.id)).all():
         session.delete(contact)
         session.flush()
@@ -218,6 +219,13 @@ def replace(session: Session, case: Onboarding, person: Person, name: str, email
     person.give_way(name, email)
     for wait in open_ones:
         wait.start_anew(Cadences(session, [(case.id, case.firm_id)]).rhythm(wait.kind, case.id), person, at)
+
+
+def end_links(session: Session, person: Person, at: datetime, *purposes: Purpose) -> None:
+    """What was sent to this person, for these purposes or any, opens nothing any more, also if they are invited again."""
+    theirs = select(Link).where(Link.person_id == person.id, Link.used_at.is_(None))
+    for link in session.scalars(theirs.where(Link.purpose.in_(purposes or list(Purpose)))):
+        link.renew(at)
 
 
 def let_go(session: Session, case: Onboarding, person: Person) -> None:

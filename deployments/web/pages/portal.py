@@ -4,6 +4,7 @@ from fastapi import APIRouter
 from starlette.responses import Response
 
 from deployments.web.visit import Visiting
+from models.clients.standing import without_account
 from models.db import reading
 from models.logo import Logo
 from models.people.person import Role
@@ -18,7 +19,8 @@ def portal(visit: Visiting) -> Response:
     firms = [membership for membership in visitor.memberships if membership.role is not Role.CONTACT]
     with reading() as session:
         logos = {membership.firm_id for membership in firms if Logo.of(session, membership.firm_id) is not None}
-    return visit.page("portal.html", firms=firms, logos=logos)
+        shut = without_account(session, [one.person_id for one in firms if one.role is Role.CLIENT])
+    return visit.page("portal.html", firms=firms, logos=logos, shut=shut)
 
 
 @router.get("/imprint")
