@@ -222,7 +222,7 @@ def replace(session: Session, case: Onboarding, person: Person, name: str, email
 
 
 def end_links(session: Session, person: Person, at: datetime, *purposes: Purpose) -> None:
-    """What was sent to this person, for these purposes or any, opens nothing any more, also if they are invited again."""
+    """What was sent to this person, for these purposes or any, opens nothing any more, whatever comes later."""
     theirs = select(Link).where(Link.person_id == person.id, Link.used_at.is_(None))
     for link in session.scalars(theirs.where(Link.purpose.in_(purposes or list(Purpose)))):
         link.renew(at)

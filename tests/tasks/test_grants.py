@@ -25,6 +25,7 @@ from models.people.staff import Rank, Rights, Staff
 from models.reminders.reminder import Reminder
 from models.request import Named
 from models.time.clock import now
+from tasks.audit.verification import verify
 from tasks.clients import grants
 from tasks.clients.grants import AccountArchived, AddressBad, AddressConfirmed, NoAddress, SeesAlready
 from tasks.mail import delivery
@@ -1201,3 +1202,36 @@ def test_an_invitation_that_was_told_of_is_not_told_of_twice_by_the_next_pass():
 
     assert len(outbox("invitation")) == 1
     assert factories.standing(case_of(firm))["clients"] == "waiting:client"
+
+
+def test_the_trail_tells_what_the_rows_say_whatever_was_done_to_a_contact():
+    firm, one, other, who, made = with_password()
+    grants.invite_contact(firm, one, who, ERIKA)
+    grants.ask_to_confirm(firm, one, who, ERIKA)
+    address_checks.confirm(token(MAX, Purpose.CONFIRM))
+    change(firm, who, LENA)
+    made = grants.set_password(firm, other, who, ERIKA)
+    registration.choose_password(sessions.signed_in(sessions.sign_in(LENA, made)).account_id, OWN)
+    silent = contact(firm, "Otto", "Ohne", "otto@beispiel.example")
+    grants.set_password(firm, account(firm, "Ohne KG", silent), silent, ERIKA)
+    change(firm, silent, "")
+
+    with reading() as session:
+        assert first_broken(trail(session, case_of(firm))) is None
+        unlike = [fault for one_case in verify() for fault in one_case.faults if "person" in str(fault)]
+    # Who was put there by these tests, and by no act, is in no entry until one is about them.
+    assert [str(fault) for fault in unlike] == []
+
+
+def test_access_that_ends_after_the_invitation_was_accepted_takes_nothing_else_and_an_address_is_one_person():
+    firm, one, other, who = active()
+
+    grants.switch(firm, one, who, Switch.LOGIN, on=False, by=ERIKA)
+    grants.switch(firm, one, who, Switch.LOGIN, on=False, by=ERIKA)
+    grants.invite_contact(firm, other, who, ERIKA)
+
+    assert person(who).registered_at is not None
+    with reading() as session:
+        same = select(Person.id).where(Person.firm_id == firm, Person.email == MAX, Person.role == Role.CLIENT)
+        assert session.scalars(same).all() == [who]
+        assert len(session.scalars(select(Link.id).where(Link.person_id == who)).all()) == 1
