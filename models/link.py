@@ -30,6 +30,7 @@ class Purpose(StrEnum):
     AGREEMENT = "agreement"
     PROGRESS = "progress"
     RESET_PASSWORD = "reset_password"  # noqa: S105
+    CONFIRM = "confirm"
 
 
 PATHS = {
@@ -38,6 +39,7 @@ PATHS = {
     Purpose.AGREEMENT: "/agreement/{}",
     Purpose.PROGRESS: "/progress/{}",
     Purpose.RESET_PASSWORD: "/auth/reset/{}",
+    Purpose.CONFIRM: "/auth/confirm/{}",
 }
 
 
@@ -50,7 +52,7 @@ def _good_until(purpose: Purpose, now: datetime) -> datetime:
             days = 365
         case Purpose.AGREEMENT:  # Beyond the agreement's own time, so that the page can tell what became of it.
             days = settings().agreement_days + 30
-        case Purpose.REGISTER | Purpose.ACTIVATE:
+        case Purpose.REGISTER | Purpose.ACTIVATE | Purpose.CONFIRM:
             days = settings().link_days
     return end_of_day(now + timedelta(days=days))
 
@@ -79,7 +81,15 @@ class LinkExpired(ProvisionError):
 class LinkReplaced(LinkExpired):
     """Dead, and a newer one was sent since."""
 
-    says = N_("We have sent a newer link since: follow that one, or ask for one more at the address that we know.")
+    says = N_(
+        "We sent a newer mail on %(sent_at)s: follow the link in that one, or ask for one more at the address that we "
+        "know."
+    )
+
+    def __init__(self, link_id: int, sent_at: datetime) -> None:
+        super().__init__(link_id)
+        self.args = link_id, sent_at
+        self.sent_at = sent_at
 
 
 class FormerToken(Base):
@@ -159,6 +169,14 @@ class Link(Base):
         self.expires_at = _good_until(self.purpose, now)
         self.token_sha256 = sha256(self.token.encode()).hexdigest()
 
+    def use(self, session: Session, now: datetime) -> None:
+        """It has done its work; raises LinkUsed for everybody but one, however many do this at the same moment."""
+        mine = update(Link).where(Link.id == self.id, Link.used_at.is_(None)).values(used_at=now)
+        won = session.connection().execute(mine).rowcount == 1
+        session.refresh(self, ["used_at"])
+        if not won:
+            raise LinkUsed
+
     @classmethod
     def open(cls, session: Session, token: str, purpose: Purpose, now: datetime) -> Self:
         """The living link with this token, or a refusal that says what to do. Opening changes nothing."""
@@ -170,7 +188,7 @@ class Link(Base):
         if former is None and link.expires_at <= now:
             raise LinkExpired(link.id)
         if former is not None and (former.good_until is None or former.good_until <= now):
-            raise LinkReplaced(link.id)
+            raise LinkReplaced(link.id, link.made_at)
         return link
 
     @classmethod
@@ -181,7 +199,7 @@ class Link(Base):
     @classmethod
     def _with(cls, session: Session, token: str) -> tuple[Self | None, FormerToken | None]:
         digest = sha256(token.encode()).hexdigest()
-        former = session.get(FormerToken, digest)
+        former = session.get(FormerToken, digest, populate_existing=True)
         mine = cls.token_sha256 == digest if former is None else cls.id == former.link_id
         return session.scalars(select(cls).where(mine)).one_or_none(), former
 

@@ -46,6 +46,7 @@ from deployments.web.pages import (
 )
 from deployments.web.security import (
     BodyCap,
+    ChoosePasswordFirst,
     FormForeign,
     ForwardedByProxies,
     SecureHeaders,
@@ -125,6 +126,8 @@ def refuse(request: Request, refusal: ProvisionError) -> Response:
         return visit.go(local(request.query_params.get("next", "")) if signing_in else visit.place)
     if isinstance(refusal, SignInFirst):
         return visit.go(f"/auth/login?next={quote(visit.place)}")
+    if isinstance(refusal, ChoosePasswordFirst):
+        return visit.go("/auth/password")
     if isinstance(refusal, LinkExpired):
         key = sign(str(refusal.link_id), "renew")
         return visit.page("expired.html", status=refusal.status, says=explain(refusal, visit.reader), key=key)

@@ -75,6 +75,13 @@ class SignInFirst(ProvisionError):
     says = N_("Sign in to see this page.")
 
 
+class ChoosePasswordFirst(ProvisionError):
+    """Whoever came in with a password that somebody else has set chooses one before all else; leads to that page."""
+
+    status = 403
+    says = N_("Choose a password of your own first.")
+
+
 class NotForYou(ProvisionError):
     status = 403
     says = N_("This is for the organiser of %(firm)s: ask the organiser to do it.")

@@ -21,6 +21,7 @@ from starlette.datastructures import FormData, UploadFile
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from deployments.web.security import (
+    ChoosePasswordFirst,
     NotForYou,
     SignInFirst,
     check_form,
@@ -121,6 +122,12 @@ SAID = {
     "sign_up_accepted": N_("Done: there is an account for them now, and a mail with the way to it is on its way."),
     "sign_up_linked": N_("Done: they are a contact of this account now, and a mail tells them."),
     "sign_up_declined": N_("Done: the registration is declined, and a mail says so."),
+    "invited": N_("Done: this person is told by mail."),
+    "prepared": N_("Done: access is on, and nobody was told. You can send the invitation later."),
+    "switched": N_("Saved."),
+    "confirm_asked": N_("A mail with the question is on its way."),
+    "inbox_read": N_("Everything is marked as read."),
+    "own_password": N_("Your own password is set."),
     "signed": N_("Thank you for your signature."),
     "delegated": N_("The agreement is on its way to this person. You can take it back here until it is signed."),
     "taken_back": N_("You sign again yourself. The other person is told, and their link no longer works."),
@@ -197,9 +204,11 @@ class Visit:
         return self.visitor is None
 
     def signed_in(self) -> sessions.Visitor:
-        """The visitor; raises SignInFirst."""
+        """The visitor; raises SignInFirst, ChoosePasswordFirst."""
         if self.visitor is None:
             raise SignInFirst
+        if self.visitor.must_change_password:
+            raise ChoosePasswordFirst
         return self.visitor
 
     def require_operator(self) -> sessions.Visitor:
@@ -263,6 +272,7 @@ class Visit:
     def page(self, template: str, *, status: int = 200, case: int | None = None, **values: Any) -> HTMLResponse:
         """The template, filled in. *case*: something happened there, ask for a pass once the page is on its way."""
         values.setdefault("form", Form())
+        values["unread"] = None if status >= 500 else self._unread()  # Where the database is busy nothing is asked.
         made = environment(self.reader, TEMPLATES).get_template(template)
         text = made.render(
             visit=self, settings=settings(), static=static, form_token=sign(self.browser, "form"), **values
@@ -270,6 +280,11 @@ class Visit:
         response = HTMLResponse(text, status, background=_kick(case))
         self._remember(response)
         return response
+
+    def _unread(self) -> int | None:
+        """How many entries of the inbox were not opened; None for who has none."""
+        people = self.visitor.staff if self.visitor else []
+        return sessions.unread(people) if people else None
 
     def go(
         self, path: str, *, case: int | None = None, before: Fields | None = None, after: Fields | None = None

@@ -6,7 +6,7 @@ from typing import Self
 from sqlalchemy import ColumnElement, ForeignKey, Index, UniqueConstraint, and_, exists, func, or_, select, true
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
-from models.clients.client import Client
+from models.clients.client import Client, ClientContact
 from models.db import Base, Key
 from models.people.person import Person, Role
 from models.people.staff import Staff
@@ -63,3 +63,21 @@ def assigned(session: Session, firm_id: int, client_ids: Collection[int]) -> lis
     excluded_everywhere = said_no.scalar_subquery() >= len(set(client_ids))
     people = people.where(or_(exists(said_yes), and_(has_default, ~excluded_everywhere)))
     return list(session.scalars(people.order_by(Person.id)))
+
+
+def assigned_to(session: Session, contact: Person) -> list[tuple[Person, int]]:
+    """The members who look after an account that this contact may see, each with the first one of those.
+
+    As ``assigned`` gives them for all of these accounts, however many they are.
+    """
+    theirs = select(ClientContact.client_id).where(ClientContact.person_id == contact.id, ClientContact.login)
+    sees = func.coalesce(ClientAccess.has_access, Staff.has_default_access, true())
+    pairs = select(Person.id, func.min(Client.id).label("client_id")).join(Client, Client.firm_id == Person.firm_id)
+    pairs = pairs.outerjoin(Staff, Staff.person_id == Person.id)
+    said = and_(ClientAccess.client_id == Client.id, ClientAccess.person_id == Person.id)
+    pairs = pairs.outerjoin(ClientAccess, said).where(Client.id.in_(theirs), sees)
+    pairs = pairs.where(Person.firm_id == contact.firm_id, Person.role.in_([Role.ORGANISER, Role.CASEWORKER]))
+    there = Person.registered_at.is_not(None), Person.withdrawn_at.is_(None), Person.paused_at.is_(None)
+    first = pairs.where(*there).group_by(Person.id).subquery()
+    rows = select(Person, first.c.client_id).join(first, first.c.id == Person.id).order_by(Person.id)
+    return [(person, client_id) for person, client_id in session.execute(rows)]

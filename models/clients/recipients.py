@@ -1,6 +1,10 @@
 """Who of an account's contacts gets what: the one place that decides it."""
 
+from collections.abc import Collection
 from enum import StrEnum
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
 
 from models.clients.client import ClientContact
 
@@ -45,3 +49,13 @@ def gets(contact: ClientContact, email: str) -> list[Item]:
         Item.MAIL_SYNC: contact.email_sync and bool(email),
     }
     return [item for item, does_get in items.items() if does_get]
+
+
+def muted(session: Session, person_ids: Collection[int]) -> set[int]:
+    """Of these people the contacts all of whose accounts have NOTIFY off: no reminder and no bulk mail goes to them."""
+    if not person_ids:
+        return set()
+    theirs = select(ClientContact.person_id).where(ClientContact.person_id.in_(person_ids))
+    return set(session.scalars(theirs.where(~ClientContact.notify))) - set(
+        session.scalars(theirs.where(ClientContact.notify))
+    )

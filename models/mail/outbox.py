@@ -39,8 +39,12 @@ class MailKind(StrEnum):
     COMPANY_ID = "company_id"
     LOGO_FOUND = "logo_found"
     INVITATION = "invitation"
+    GRANTED = "granted"
+    PREVIEW = "preview"
+    CONFIRM_ADDRESS = "confirm_address"
     FIRM_CHANGED = "firm_changed"
     CLIENT_ACTIVE = "client_active"
+    ACCOUNT_GIVEN = "account_given"
     ACCESS_CHANGED = "access_changed"
     PEOPLE_SILENT = "people_silent"
     RESET_PASSWORD = "reset_password"  # noqa: S105
@@ -61,7 +65,10 @@ class Urgency(IntEnum):
     BULK = 2  # One of many that were written together.
 
 
-AT_ONCE = {MailKind.SIGN_CODE, MailKind.RESET_PASSWORD, MailKind.OPERATOR_INVITED, MailKind.SIGN_UP_CONFIRM}
+AT_ONCE = {
+    *(MailKind.SIGN_CODE, MailKind.RESET_PASSWORD, MailKind.OPERATOR_INVITED),
+    *(MailKind.SIGN_UP_CONFIRM, MailKind.PREVIEW),
+}
 OUTLIVES_CASE: dict[MailKind, bool] = {
     MailKind.WELCOME: False,
     MailKind.REGISTER: False,
@@ -75,8 +82,12 @@ OUTLIVES_CASE: dict[MailKind, bool] = {
     MailKind.COMPANY_ID: False,
     MailKind.LOGO_FOUND: False,
     MailKind.INVITATION: False,
+    MailKind.GRANTED: False,
+    MailKind.PREVIEW: False,
+    MailKind.CONFIRM_ADDRESS: False,
     MailKind.FIRM_CHANGED: True,
     MailKind.CLIENT_ACTIVE: True,
+    MailKind.ACCOUNT_GIVEN: True,
     MailKind.ACCESS_CHANGED: True,
     MailKind.PEOPLE_SILENT: False,
     MailKind.RESET_PASSWORD: True,

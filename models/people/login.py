@@ -14,6 +14,7 @@ from unicodedata import normalize
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 from sqlalchemy import CheckConstraint, ForeignKey, String, delete, select
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from models.db import MUTE, TELLS, Base, Instant, Key
@@ -111,6 +112,8 @@ class Login(Base):
     """When it was last looked what there is to tell this operator of the week."""
     confirmed_at: Mapped[Instant | None]
     """When the address was proven to be this person's."""
+    must_change_password: Mapped[bool] = mapped_column(default=False)
+    """Somebody else has set it: whoever signs in with it chooses one of their own before all else."""
     created_at: Mapped[Instant]
 
     @classmethod
@@ -123,6 +126,15 @@ class Login(Base):
         return session.scalars(select(cls).where(cls.email == address)).one_or_none()
 
     @classmethod
+    def begin(cls, session: Session, address: str, now: datetime) -> Self:
+        """The account of this address, made if there is none, locked: at one moment one transaction begins with it."""
+        row = {"email": address, "created_at": now}
+        insert = sqlite.insert if session.get_bind().dialect.name == "sqlite" else postgresql.insert
+        session.execute(insert(cls).values(row).on_conflict_do_nothing(index_elements=["email"]))
+        account = select(cls).where(cls.email == address).with_for_update().execution_options(populate_existing=True)
+        return session.scalars(account).one()
+
+    @classmethod
     def kept_elsewhere(cls, session: Session, emails: Collection[str]) -> dict[str, Self]:
         """Of these addresses those that a foreign identity provider knows and has confirmed."""
         accounts = select(cls).where(cls.email.in_(emails), cls.external_id.is_not(None), cls.confirmed_at.is_not(None))
@@ -130,8 +142,27 @@ class Login(Base):
 
     def keep_password(self, session: Session, hashed: str) -> None:
         """Keep what ``hash_password`` gave; every session of this account ends."""
-        self.password_hash = hashed
+        self.password_hash, self.must_change_password = hashed, False
         if self.id is not None:
+            self.sign_out(session)
+
+    @property
+    def proven_hash(self) -> str | None:
+        """That of a password whose holder has shown that the address is theirs.
+
+        Any other was set by who has typed that address: it opens what it was set for, and counts for nothing else.
+        """
+        return self.password_hash if self.confirmed_at is not None else None
+
+    @property
+    def is_blank(self) -> bool:
+        """Nobody has ever got in with it."""
+        return not (self.password_hash or self.external_id or self.confirmed_at or self.is_operator)
+
+    def forget_unproven(self, session: Session) -> None:
+        """A password that may be a stranger's opens nothing from now on, nor do its sessions."""
+        if self.password_hash is not None and self.proven_hash is None:
+            self.password_hash, self.must_change_password = None, False
             self.sign_out(session)
 
     def sign_out(self, session: Session) -> None:

@@ -140,6 +140,8 @@ class Person(Base):
     registered_at: Mapped[Instant | None]
     bounced_at: Mapped[Instant | None]
     """Mail to this address came back for good; nothing more is sent until it is corrected."""
+    address_confirmed_at: Mapped[Instant | None]
+    """When they said, by a link sent there, that the address is theirs; an account says more, see ``Login``."""
     withdrawn_at: Mapped[Instant | None]
     """Not invited any longer, or without access for good: none of the firm's people, until named again."""
     paused_at: Mapped[Instant | None]
@@ -214,17 +216,18 @@ class Person(Base):
         self.rename(name)
         self.email = email
         self.account_id = self.invited_at = self.registered_at = None
-        self.bounced_at = self.withdrawn_at = self.paused_at = None
+        self.bounced_at = self.withdrawn_at = self.paused_at = self.address_confirmed_at = None
 
     def register(self, session: Session, before: str | None, hashed: str, now: datetime) -> Login:
         """Make or join the account of this address, whose holder has followed a link sent to it.
 
         *before* is the hash that the account had when *hashed* was made of what was typed, or verified by it. Who has
         a password keeps it, and the right one joins; whose password is with a foreign identity provider gets one for
-        our pages. Raises SignInRefused if the account has got another password since.
+        our pages, and so does who comes after somebody else has set one for an address that nobody had proven. Raises
+        SignInRefused if the account has got another password since.
         """
         account = Login.by_email(session, self.email) or Login(email=self.email, created_at=now)
-        if account.password_hash != before:
+        if account.proven_hash != before:
             raise SignInRefused
         if before is None:
             account.keep_password(session, hashed)

@@ -179,6 +179,7 @@ UNHELD: dict[str, dict[str, str]] = {
         "invitation_waits": "whether somebody is to be invited later, which the entry about that tells",
         "invited_at": "when the first mail was written; mails are kept",
         "bounced_at": "what became of a mail; the entry about it stands",
+        "address_confirmed_at": "when they said so; the entry about it stands",
     },
 }
 """Columns of these tables that are not held against the trail, each with the reason."""

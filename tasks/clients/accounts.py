@@ -15,6 +15,7 @@ from models.clients.group import GroupMember
 from models.clients.label import label
 from models.clients.naming import filed_as
 from models.clients.portfolio import Portfolio, PortfolioClient
+from models.clients.standing import Standing, Todo, standing_of, todos_of
 from models.clients.tag import ClientTag, Tag
 from models.db import Facts, Holds, reading, transaction
 from models.errors import Faults, NotFound
@@ -25,7 +26,7 @@ from models.people.person import Person, Role
 from models.people.staff import Staff
 from models.text import one_line
 from models.time.clock import now
-from tasks.clients import contacts
+from tasks.clients import contacts, grants
 from tasks.clients.contacts import ContactMissing, LastContact, OneMainOnly, in_fields
 from tasks.clients.edits import Fields, take
 from tasks.people.sessions import Membership
@@ -152,6 +153,10 @@ class AccountView:
     folders: list[Folder]
     portfolios: list[Portfolio]
     history: list[Entry]
+    standings: dict[int, Standing]
+    """How far each contact has come, by the person's id."""
+    todos: dict[int, list[Todo]]
+    """What is still to do about each."""
 
 
 def _case(session: Session, member: Membership) -> Onboarding:
@@ -188,7 +193,7 @@ def view(member: Membership, client_id: int) -> AccountView:
         )
         history = select(Entry).where(Entry.case_id == member.case_id, about).order_by(Entry.number.desc())
         fields = CustomField.shown(session, client.firm_id, FieldOf.ACCOUNT)
-        stands = _stands(session, client)
+        stands, people = _stands(session, client), [person for _, person in row.contacts]
         return AccountView(
             row=row,
             case_id=member.case_id,
@@ -200,6 +205,8 @@ def view(member: Membership, client_id: int) -> AccountView:
             folders=folder_tree(template.paths if template else STANDARD),
             portfolios=list(session.scalars(within.order_by(Portfolio.folded))),
             history=list(session.scalars(history.limit(HISTORY))),
+            standings=standing_of(session, people),
+            todos=todos_of(session, people),
         )
 
 
@@ -456,6 +463,19 @@ def put_in_portfolio(member: Membership, by: str, client_ids: Collection[int], p
         if ids:
             session.execute(insert(PortfolioClient), [{"portfolio_id": portfolio.id, "client_id": key} for key in ids])
             _record_many(session, case, by, "client.put_in_portfolio", clients, portfolio=portfolio.id)
+        return len(clients)
+
+
+def assign(member: Membership, by: str, client_ids: Collection[int], person_id: int) -> int:
+    """Give a member access to these accounts, and tell them of those that they did not see; returns how many they are.
+
+    Raises NotFound if that is none of the firm's people.
+    """
+    with transaction() as session:
+        case = _case(session, member)
+        clients = list(session.scalars(select(Client).where(_visible(member), Client.id.in_(client_ids))))
+        grants.give_accounts(session, case, clients, person_id, by)
+        _record_many(session, case, by, "access.given", clients, persons=[person_id])
         return len(clients)
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import ColumnElement, and_, delete, exists, or_, select, text, true, update
+from sqlalchemy import ColumnElement, and_, delete, exists, or_, select, text, true
 from sqlalchemy.orm import Session
 
 from models.audit import evidence, of, record
@@ -14,6 +14,7 @@ from models.clients.custom_field import CustomField, FieldOf, read_all
 from models.clients.group import Group, GroupMember
 from models.clients.label import label
 from models.clients.naming import Doubt, doubts
+from models.clients.standing import Standing, Todo, standing_of, todos_of
 from models.clients.tag import ContactTag, Tag
 from models.db import Facts, Holds, reading, transaction
 from models.errors import N_, Faults, NotFound, ProvisionError
@@ -27,7 +28,7 @@ from models.text import fitting, one_line
 from models.time.clock import now
 from models.time.hours import Hours
 from tasks.clients.edits import Fields, take
-from tasks.people.addresses import AddressSettled, readdress
+from tasks.clients.grants import change_address
 from tasks.people.sessions import Membership, replan
 
 SWITCHES = ("login", "notify", "email_sync", "is_commercial", "is_main_commercial", "is_operational")
@@ -76,15 +77,6 @@ class OneMainOnly(ProvisionError):
     says = N_("Only one contact can be the main commercial one, who gets the invoices: choose one.")
 
 
-class AddressNeeded(ProvisionError):
-    status = 422
-    says = N_("Without an e-mail address %(name)s cannot sign in: give one, or switch LOGIN off.")
-
-    def __init__(self, name: str) -> None:
-        super().__init__(name)
-        self.name = name
-
-
 @dataclass(frozen=True)
 class ContactView:
     """A contact as their page and the list of an account show them."""
@@ -98,6 +90,8 @@ class ContactView:
     """What stands in the form."""
     places: list[tuple[ClientContact, Client]]
     """At which accounts that the reader sees, by their names."""
+    standing: Standing
+    todos: list[Todo]
 
 
 def seen_contacts(member: Membership) -> ColumnElement[bool]:
@@ -138,6 +132,8 @@ def view(member: Membership, person_id: int) -> ContactView:
             groups,
             standing(person, card, phones, tags, groups),
             list(session.execute(places.order_by(Client.name, Client.id).limit(200)).tuples()),
+            standing_of(session, [person])[person.id],
+            todos_of(session, [person])[person.id],
         )
 
 
@@ -319,10 +315,6 @@ def edit(member: Membership, by: str, person_id: int, opened: Fields, typed: Fie
             other = _contact_with(session, case.firm_id, email)
             if other is not None and other.id != person.id:
                 raise ContactExists(email, other.name)
-            if email != person.email and person.registered_at is not None:
-                raise AddressSettled(person.name)
-            if not email and person.invited_at is not None:
-                raise AddressNeeded(person.name)
         hours = person.hours
         if person.registered_at is None and written["hours"] != stands["hours"]:
             with faults.at("hours"):
@@ -331,13 +323,9 @@ def edit(member: Membership, by: str, person_id: int, opened: Fields, typed: Fie
         faults.check()
         called = person.name
         read.keep(session, person, card)
-        if email not in {person.email, ""} and person.email:
-            readdress(session, case, person, email, by)
-        person.email = email
-        if not email:
-            places = update(ClientContact).where(ClientContact.person_id == person.id)
-            session.execute(places.values(login=False))
-            Client.settle_of(session, [person.id])
+        with faults.at("email"):
+            change_address(session, case, person, email, by)
+        faults.check()
         if hours is not person.hours:
             person.hours = hours
             replan(session, [person])

@@ -9,7 +9,8 @@ from models import questions
 from models.agreement import Agreement
 from models.audit import record
 from models.db import Facts, transaction
-from models.decision import Decision, DecisionKind
+from models.decision import Decision, DecisionKind, drop_mails
+from models.link import Link
 from models.mail.outbox import Outgoing
 from models.onboarding import Onboarding
 from models.people.mail_address import email_address
@@ -112,3 +113,12 @@ def given_up(session: Session, mail: Outgoing, at: datetime) -> None:
     case = Onboarding.get(session, mail.onboarding_id)  # One after the other: the audit trail has an order.
     if Decision.ask(session, questions.mail_failed(case, at, mail=mail)):
         record(session, case.id, at, "mail.failed", mail=mail.kind, person=mail.person_id, fault=mail.fault)
+
+
+def reads_mail(session: Session, case: Onboarding, person: Person, at: datetime) -> None:
+    """Whoever has an account with this address, or follows a link sent there, can be written to."""
+    person.bounced_at = None
+    for question in Decision.about(session, case.id, person.id, DecisionKind.BAD_ADDRESS):
+        question.close(at)
+    used = select(Link.id).where(Link.person_id == person.id, Link.used_at.is_not(None))
+    drop_mails(session, at, Outgoing.person_id == person.id, Outgoing.link_id.in_(used))

@@ -37,9 +37,10 @@ from tasks.text.i18n import CHANGED, MAILS, Reader, render
 
 SUBJECT_MOST = 200
 FROM_FIRM = {
-    *(MailKind.INVITATION, MailKind.SIGN_UP_CONFIRM, MailKind.SIGN_UP_DECLINED, MailKind.ALREADY_CLIENT),
+    *(MailKind.INVITATION, MailKind.GRANTED, MailKind.PREVIEW, MailKind.CONFIRM_ADDRESS),
+    *(MailKind.SIGN_UP_CONFIRM, MailKind.SIGN_UP_DECLINED, MailKind.ALREADY_CLIENT),
 }
-"""Mails that bear the firm's name and logo; all others come from the provider."""
+"""What a firm writes to its clients comes from the firm, under its logo; everything else from the provider."""
 DOTS = "•••"
 SANS = "-apple-system,'Segoe UI',Roboto,'Helvetica Neue',Arial,sans-serif"
 STYLES = {
@@ -181,6 +182,8 @@ def _values(outgoing: Outgoing, link: Link | SignUp | None, facts: dict[str, Any
         "delegated_by": "",
         "asked_before": "",
         "function": "",
+        "client": "",
+        "message": "",
         "firm": "",
         "company_id": None,
         "logo": False,
@@ -199,7 +202,7 @@ def _values(outgoing: Outgoing, link: Link | SignUp | None, facts: dict[str, Any
         "changed_fields": CHANGED,
         "named": {"line_of_business": LineOfBusiness, "land": Land},
         "link": link.url if link else provider.base_url + facts["path"] if "path" in facts else None,
-        "valid_until": link and link.expires_at,
+        "valid_until": link.expires_at if link else facts.get("good_until_at"),
         "later": later_url(outgoing.person_id, outgoing.to_address)
         if outgoing.person_id is not None and facts.get("count", 0) > 0
         else None,

@@ -22,6 +22,7 @@ from typing import Self
 from sqlalchemy import select
 from sqlalchemy.orm import Session, undefer
 
+from models.clients.client import Client
 from models.clients.sign_up import SignUp
 from models.code import Code
 from models.db import Facts, reading, transaction
@@ -217,6 +218,7 @@ LISTS = {
     MailKind.PEOPLE_SILENT: "people",
     MailKind.CLIENT_ACTIVE: "clients",
     MailKind.SIGN_UP_WAITS: "sign_ups",
+    MailKind.ACCOUNT_GIVEN: "accounts",
 }
 """Mails that are gathered before they leave, and which fact lists, by id, what they tell of."""
 
@@ -228,11 +230,13 @@ def _forget_what_is_over(session: Session, rows: Sequence[Outgoing]) -> None:
     awaited = select(Person.id).where(Person.id.in_(listed[MailKind.PEOPLE_SILENT]), Person.registered_at.is_(None))
     active = select(Person.id).where(Person.id.in_(listed[MailKind.CLIENT_ACTIVE]))
     waiting = select(SignUp.id).where(SignUp.id.in_(listed[MailKind.SIGN_UP_WAITS]))
+    there = select(Client.id).where(Client.id.in_(listed[MailKind.ACCOUNT_GIVEN]))
     true = {
         MailKind.DECISIONS_WAIT: open_ones.where(Decision.answered_at.is_(None)),
         MailKind.PEOPLE_SILENT: awaited.where(Person.withdrawn_at.is_(None)),
         MailKind.CLIENT_ACTIVE: active.where(Person.withdrawn_at.is_(None)),
         MailKind.SIGN_UP_WAITS: waiting.where(SignUp.answered_at.is_(None)),
+        MailKind.ACCOUNT_GIVEN: there.where(Client.archived_at.is_(None)),
     }
     left = {kind: set(session.scalars(true[kind])) if ids else set() for kind, ids in listed.items()}
     for row in rows:

@@ -56,9 +56,76 @@ def register(turn: Turn, link: Link, head: Letterhead, at: datetime) -> Outgoing
     return _to_account(MailKind.REGISTER, turn, link, head, at, message="", invited_by="")
 
 
-def invitation(turn: Turn, link: Link, head: Letterhead, at: datetime, *, message: str, invited_by: str) -> Outgoing:
+class Words(TypedDict):
+    """What somebody at a firm says to a contact in a mail of the firm.
+
+    *invited_by*: their name; *reply_to*: their address, to which an answer goes.
+    """
+
+    message: str
+    invited_by: str
+    reply_to: str
+
+
+NO_WORDS = Words(message="", invited_by="", reply_to="")
+
+
+def invitation(turn: Turn, link: Link, head: Letterhead, at: datetime, *, words: Words) -> Outgoing:
     """To a client, under the firm's name and logo, with the firm's own message; at first and as a reminder."""
-    return _to_account(MailKind.INVITATION, turn, link, head, at, message=message, invited_by=invited_by)
+    return _to_account(MailKind.INVITATION, turn, link, head, at, **words)
+
+
+def granted(
+    case: Onboarding,
+    to: Person,
+    head: Letterhead,
+    at: datetime,
+    *,
+    key: str,
+    client: str,
+    link: Link | None,
+    words: Words,
+) -> Outgoing:
+    """To a contact who was invited before: there is one more account, of *client*, that they can see.
+
+    *link*: the way in of who has no password yet; everybody else signs in.
+    """
+    way: Facts = {"path": "/auth/login"} if link is None else {}
+    return _draft(MailKind.GRANTED, key, case, to, head, at, link=link, client=client, **way, **words)
+
+
+def preview(
+    case: Onboarding,
+    reader: Person,
+    to: Person,
+    head: Letterhead,
+    at: datetime,
+    *,
+    of: Outgoing,
+    good_until: datetime | None,
+) -> Outgoing:
+    """To the member of the firm who wants to see it, the mail *of* a contact as the contact would get it.
+
+    Its link opens nothing.
+    """
+    key = f"preview:{reader.id}:{to.id}:{at.isoformat()}"
+    facts: Facts = {name: fact for name, fact in of.facts.items() if name not in head}
+    facts |= {"of": of.kind.value, "contact": to.name, "address": to.email, "path": PREVIEW_PAGE}
+    facts |= {"good_until_at": good_until.isoformat()} if good_until else {}
+    mail = _draft(MailKind.PREVIEW, key, case, reader, head, at, **facts)
+    # It speaks to the contact, in their language.
+    mail.to_name, mail.language, mail.address_form = to.name[:200], to.language, to.address_form
+    return mail
+
+
+PREVIEW_PAGE = "/auth/preview"
+"""Where the link of a preview leads: it says that it was one."""
+
+
+def confirm_address(case: Onboarding, to: Person, link: Link, head: Letterhead, at: datetime) -> Outgoing:
+    """To a contact, from the firm: is this address theirs?"""
+    key = f"{link.purpose}:{to.id}:{link.generation}"
+    return _draft(MailKind.CONFIRM_ADDRESS, key, case, to, head, at, link=link)
 
 
 def _to_account(kind: MailKind, turn: Turn, link: Link, head: Letterhead, at: datetime, **words: Any) -> Outgoing:
@@ -293,10 +360,11 @@ def firm_changed(
 
 
 class ActiveClient(TypedDict):
-    """Somebody who has accepted the invitation."""
+    """Somebody who has accepted the invitation, and the page of an account of theirs that the reader sees."""
 
     id: int
     name: str
+    path: str
 
 
 def client_active(case: Onboarding, to: Person, head: Letterhead, at: datetime, *, client: ActiveClient) -> Outgoing:
@@ -304,8 +372,32 @@ def client_active(case: Onboarding, to: Person, head: Letterhead, at: datetime, 
 
     *more* of its facts counts the clients who have no place among the names.
     """
-    key, path = f"client_active:{client['id']}:{to.id}:{at.isoformat()}", f"/firm/{case.firm_id}/clients"
-    return _draft(MailKind.CLIENT_ACTIVE, key, case, to, head, at, clients=[client], more=0, path=path)
+    key = f"client_active:{client['id']}:{to.id}:{at.isoformat()}"
+    return _draft(MailKind.CLIENT_ACTIVE, key, case, to, head, at, clients=[client], more=0, path=INBOX)
+
+
+INBOX = "/inbox"
+"""Where the firm's people find what concerns them, and where to go."""
+
+
+class GivenAccount(TypedDict):
+    """An account of a client that somebody sees from now on, and its page."""
+
+    id: int
+    name: str
+    path: str
+
+
+def account_given(
+    case: Onboarding, to: Person, head: Letterhead, at: datetime, *, account: GivenAccount, by: str
+) -> Outgoing:
+    """To a member of the firm, gathered: *by* whom they were given access to this *account*, and to those that follow.
+
+    *more* of its facts counts the accounts that have no place among the names.
+    """
+    key = f"account_given:{account['id']}:{to.id}:{at.isoformat()}"
+    facts: Facts = {"accounts": [account], "more": 0, "by": by, "path": INBOX}
+    return _draft(MailKind.ACCOUNT_GIVEN, key, case, to, head, at, **facts)
 
 
 class AccessChange(StrEnum):

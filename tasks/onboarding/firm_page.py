@@ -1,7 +1,7 @@
 """The firm's own view of its case, and what it tells us on the way."""
 
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from sqlalchemy import ColumnElement, and_, exists, false, literal, or_, select, true
 from sqlalchemy.orm import InstrumentedAttribute, Session
@@ -9,6 +9,7 @@ from sqlalchemy.orm import InstrumentedAttribute, Session
 from models.agreement import Agreement, AgreementSent
 from models.audit import evidence, of, record
 from models.clients.client import Client, ClientContact
+from models.clients.standing import State, standing_of
 from models.db import Facts, Holds, reading, transaction
 from models.firm import Firm, spellings
 from models.link import Link, Purpose
@@ -84,6 +85,10 @@ class ClientList:
     people: list[Person]
     silent: set[int]
     """Who of them has not answered the last reminder either."""
+    expired: set[int]
+    """To whom a link was sent that is good no more."""
+    until: dict[int, datetime]
+    """Until when the link of each of the others is good."""
     search: str
     first: bool
     after: int | None
@@ -113,7 +118,10 @@ def clients(firm_id: int, search: str = "", after: int = 0, *, seen: ColumnEleme
         found = list(session.scalars(people))
         shown, more = found[:CLIENTS_SHOWN], len(found) > CLIENTS_SHOWN
         silent = Reminder.silent(session, Onboarding.of_firm(session, firm_id).id, [person.id for person in shown])
-    return ClientList(shown, silent, words, not after, shown[-1].id if more else None)
+        states = standing_of(session, shown)
+    expired = {person_id for person_id, standing in states.items() if standing.state is State.EXPIRED}
+    until = {p: standing.until for p, standing in states.items() if standing.state is State.INVITED and standing.until}
+    return ClientList(shown, silent, expired, until, words, not after, shown[-1].id if more else None)
 
 
 def is_seen(person_id: int, seen: ColumnElement[bool]) -> bool:

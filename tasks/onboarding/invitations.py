@@ -10,6 +10,7 @@ from models.agreement import Agreement
 from models.audit import Entry, evidence, record
 from models.clients.access import ClientAccess
 from models.clients.client import Client, ClientContact
+from models.clients.message import message_for_many
 from models.clients.naming import filed_as
 from models.db import Facts, transaction
 from models.errors import N_, NotFound, ProvisionError
@@ -32,10 +33,11 @@ INVITATIONS_AT_ONCE = 500
 """So many are written with the same few statements."""
 RESENDS_A_DAY = 3
 """By hand, to one person within 24 hours."""
-MESSAGE_MOST = 1000
 DAY = timedelta(days=1)
 NAMED = {Role.CASEWORKER: "caseworkers.named", Role.CLIENT: "clients.named"}
 """What the audit trail calls it when the firm names people in a role."""
+INVITED_SINGLY = "contact.invited"
+"""What it calls it when somebody invites one contact, whom others may have named long ago."""
 INVITATIONS_MOST = 100_000
 """Beyond that nobody allows more in a day."""
 
@@ -70,16 +72,6 @@ class InvitationsInvalid(ProvisionError):
         self.most = INVITATIONS_MOST
 
 
-class MessageTooLong(ProvisionError):
-    status = 422
-    says = N_("The personal message has %(length)s characters: shorten it to %(most)s.")
-
-    def __init__(self, length: int) -> None:
-        super().__init__(length)
-        self.length = length
-        self.most = MESSAGE_MOST
-
-
 class SentJustNow(ProvisionError):
     status = 429
     says = N_("%(name)s was written to a few minutes ago: wait until %(until)s before sending another link.")
@@ -103,6 +95,22 @@ class SentOften(ProvisionError):
 
 class RegisteredAlready(ProvisionError):
     says = N_("%(name)s has an account already: nothing was sent.")
+
+    def __init__(self, name: str) -> None:
+        super().__init__(name)
+        self.name = name
+
+
+class NotInvitedYet(ProvisionError):
+    says = N_("%(name)s was not invited yet: send the invitation first.")
+
+    def __init__(self, name: str) -> None:
+        super().__init__(name)
+        self.name = name
+
+
+class AccessRests(ProvisionError):
+    says = N_("The access of %(name)s is paused: give it back first.")
 
     def __init__(self, name: str) -> None:
         super().__init__(name)
@@ -197,9 +205,7 @@ def add_clients(firm_id: int, by: str, people: list[Named], message: str = "", o
 
     *opener* is the member who opens their accounts, if they would not see these by default.
     """
-    words = message.strip().replace("\r\n", "\n")
-    if len(words) > MESSAGE_MOST:
-        raise MessageTooLong(len(words))
+    words = message_for_many(message)
     with transaction() as session:
         case, at = Onboarding.of_firm(session, firm_id), now()
         case.require_agreement()
@@ -234,9 +240,20 @@ def allow_invitations(case_id: int, number: str, by: str) -> None:
 
 
 def _named_today(session: Session, case: Onboarding) -> int:
-    """How many people the firm has named within a day; whoever was withdrawn and named again counts again."""
-    named = select(Entry.plain).where(Entry.case_id == case.id, Entry.action.in_([NAMED[role] for role in NAMED]))
+    """How many people the firm has named, or invited one by one, within a day; whoever was withdrawn and named again
+    counts again.
+    """
+    actions = [*(NAMED[role] for role in NAMED), INVITED_SINGLY]
+    named = select(Entry.plain).where(Entry.case_id == case.id, Entry.action.in_(actions))
     return sum(len(facts["persons"]) for facts in session.scalars(named.where(Entry.at > now() - DAY)))
+
+
+def require_allowed(session: Session, case: Onboarding, people: Sequence[Person]) -> None:
+    """The firm may have these people invited today; raises InvitationsToday, SentOften."""
+    before, most = _named_today(session, case), case.firm.invitations_a_day or settings().invitations_a_day
+    if before + len(people) > most:
+        raise InvitationsToday(len(people), max(0, most - before), most)
+    _require_rested(session, case, people)
 
 
 def _require_rested(session: Session, case: Onboarding, people: Sequence[Person]) -> None:
@@ -257,12 +274,8 @@ def _add(session: Session, case: Onboarding, role: Role, by: str, people: list[N
     check_people(people)
     if role is Role.CASEWORKER and any(email_address(person.email) == organiser.email for person in people):
         raise WorksThereAlready(organiser.email)
-    before = _named_today(session, case)
     added = add_people(session, case.firm, role, people, organiser)
-    most = case.firm.invitations_a_day or settings().invitations_a_day
-    if before + len(added) > most:
-        raise InvitationsToday(len(added), max(0, most - before), most)
-    _require_rested(session, case, added)
+    require_allowed(session, case, added)
     facts: Facts = {"persons": [person.id for person in added], "rows": evidence(*added)}
     record(session, case.id, now(), NAMED[role], by, **facts)
     case.touch(now())
@@ -282,28 +295,48 @@ def resend(person_id: int, by: str) -> int:
         case = Onboarding.of_firm(session, person.firm_id)
         case.require_going()
         session.refresh(person)  # They may have registered while we waited for the case.
-        if person.withdrawn_at is not None:
-            raise NoLongerInvited
-        if person.registered_at is not None and case.is_done(StepName.AGREEMENT):
-            raise RegisteredAlready(person.name)
-        if person.role in {Role.CASEWORKER, Role.CLIENT}:
-            case.require_agreement()
-        signer = person.role is Role.SIGNATORY or (person.role is Role.ORGANISER and person.registered_at is not None)
-        purpose = Purpose.AGREEMENT if signer else PURPOSE_OF[person.role]
-        last = session.scalars(select(Link).where(Link.person_id == person_id, Link.purpose == purpose)).one_or_none()
-        if last is not None and last.made_at + RESEND_PAUSE > now():
-            raise SentJustNow(person.name, last.made_at + RESEND_PAUSE)
-        by_hand = _resends(session, case.id, person_id, now() - DAY)
-        if len(by_hand) >= RESENDS_A_DAY:
-            raise SentOften(person.name, by_hand[-RESENDS_A_DAY] + DAY)
-        if signer:
-            _resend_agreement(session, case, person)
-        elif person.role is Role.CONTACT:
-            welcome(session, case, person)
-        else:
-            invite(session, [Turn(case, person)], by)
-        record(session, case.id, now(), "link.resent", by, person=person_id, purpose=purpose)
+        resend_link(session, case, person, by)
         return case.id
+
+
+def resend_link(session: Session, case: Onboarding, person: Person, by: str) -> None:
+    """The same within a transaction that holds the case: whichever button is pressed, this is what is done."""
+    if person.withdrawn_at is not None:
+        raise NoLongerInvited
+    if person.paused_at is not None:
+        raise AccessRests(person.name)
+    if person.registered_at is not None and case.is_done(StepName.AGREEMENT):
+        raise RegisteredAlready(person.name)
+    if person.role in {Role.CASEWORKER, Role.CLIENT}:
+        case.require_agreement()
+    if person.invitation_waits and person.invited_at is None:
+        raise NotInvitedYet(person.name)
+    signer = person.role is Role.SIGNATORY or (person.role is Role.ORGANISER and person.registered_at is not None)
+    purpose = Purpose.AGREEMENT if signer else PURPOSE_OF[person.role]
+    require_link_rested(session, case, person, purpose)
+    if signer:
+        _resend_agreement(session, case, person)
+    elif person.role is Role.CONTACT:
+        welcome(session, case, person)
+    else:
+        invite(session, [Turn(case, person)], by)
+    record(session, case.id, now(), LINK_RESENT, by, person=person.id, purpose=purpose)
+
+
+LINK_RESENT = "link.resent"
+
+
+def require_link_rested(session: Session, case: Onboarding, person: Person, purpose: Purpose) -> None:
+    """Some minutes lie between two links by hand for one purpose, and there are few a day.
+
+    Raises SentJustNow, SentOften.
+    """
+    last = session.scalars(select(Link).where(Link.person_id == person.id, Link.purpose == purpose)).one_or_none()
+    if last is not None and last.made_at + RESEND_PAUSE > now():
+        raise SentJustNow(person.name, last.made_at + RESEND_PAUSE)
+    by_hand = _resends(session, case.id, person.id, now() - DAY)
+    if len(by_hand) >= RESENDS_A_DAY:
+        raise SentOften(person.name, by_hand[-RESENDS_A_DAY] + DAY)
 
 
 def _resend_agreement(session: Session, case: Onboarding, person: Person) -> None:
@@ -319,6 +352,6 @@ def _resend_agreement(session: Session, case: Onboarding, person: Person) -> Non
 
 def _resends(session: Session, case_id: int, person_id: int, since: datetime) -> list[datetime]:
     """When this person was sent a link by hand, oldest first."""
-    entries = select(Entry.at, Entry.plain).where(Entry.case_id == case_id, Entry.action == "link.resent")
+    entries = select(Entry.at, Entry.plain).where(Entry.case_id == case_id, Entry.action == LINK_RESENT)
     rows = session.execute(entries.where(Entry.at > since).order_by(Entry.number))
     return [at for at, facts in rows if facts.get("person") == person_id]

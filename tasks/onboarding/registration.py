@@ -1,26 +1,29 @@
 """Accounts: asking people to register, and registering, here or elsewhere."""
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import select
+from sqlalchemy import ColumnElement, or_, select
 from sqlalchemy.orm import Session
 
 from models.agreement import Agreement
 from models.audit import evidence, record, record_each
+from models.clients.access import assigned_to
 from models.clients.client import Client, ClientContact
+from models.clients.message import message_for
 from models.db import Facts, reading, transaction
-from models.decision import Decision, DecisionKind, drop_mails
 from models.errors import N_, NotFound, ProvisionError
 from models.firm import Firm
-from models.link import Link, LinkUsed, Purpose
+from models.link import Link, LinkExpired, Purpose
 from models.mail.outbox import MailKind, Outgoing
 from models.onboarding import Onboarding, Party, Standing, StepName
-from models.people.login import AccountElsewhere, Login, SignIn, hash_password, verify_password
+from models.people.login import AccountElsewhere, Login, SignIn, SignInRefused, hash_password, verify_password
 from models.people.mail_address import AddressInvalid, email_address
 from models.people.manners import AddressForm, Language
+from models.people.notice import Notice, NoticeKind
 from models.people.person import NoLongerInvited, Person, Role
 from models.reminders.reminder import Reminder
 from models.request import Named
@@ -29,7 +32,10 @@ from tasks.agreement.lifecycle import send_anew
 from tasks.agreement.sending import mail_agreement
 from tasks.engine.retry import side_effect
 from tasks.mail import letters
+from tasks.mail.address_holds import reads_mail
 from tasks.mail.letterheads import Letterhead, Turn, letterhead, letterheads
+from tasks.onboarding.address_checks import mail_check
+from tasks.people import sessions
 from tasks.people.membership import replace
 from tasks.people.naming import add_people
 from tasks.people.sessions import mail_reset, use_up_links
@@ -47,6 +53,8 @@ PURPOSE_OF = {
     Role.CONTACT: Purpose.PROGRESS,
 }
 """What the link in the first mail to a person in this role is for."""
+STAFF = [Role.ORGANISER, Role.CASEWORKER]
+"""Who works at the firm."""
 RESEND_PAUSE, DAY, MOST_LINKS_A_DAY = timedelta(minutes=10), timedelta(days=1), 3
 """Between two links that somebody asks for, and how many of one kind a person is sent in a day, the first included."""
 
@@ -123,19 +131,62 @@ def _invitations(
 ) -> list[Outgoing]:
     """The mails to these people, all in this role, each with a fresh link."""
     people = [turn.person.id for turn in asked]
-    contacts = select(ClientContact).where(ClientContact.person_id.in_(people))
-    words = {c.person_id: (c.message, c.invited_by) for c in session.scalars(contacts)} if role is Role.CLIENT else {}
+    words = _words(session, asked, at) if role is Role.CLIENT else {}
     links = Link.to_each(session, PURPOSE_OF[role], at, people)
     mails = []
     for turn in asked:
         link, head = links[turn.person.id], heads[turn.case.firm_id]
         if role is Role.CLIENT:
-            message, invited_by = words.get(turn.person.id, ("", ""))
-            mails.append(letters.invitation(turn, link, head, at, message=message, invited_by=invited_by))
+            mails.append(letters.invitation(turn, link, head, at, words=words.get(turn.person.id, letters.NO_WORDS)))
         else:
             mails.append(letters.register(turn, link, head, at))
         turn.person.invited_at = turn.person.invited_at or at
     return mails
+
+
+def _words(session: Session, asked: Sequence[Turn], at: datetime) -> dict[int, letters.Words]:
+    """What each of these is told with the invitation, by the person's id: by who invites to the account of which it
+    tells, and of which the contact has been told from now on.
+    """
+    people = {turn.person.id: turn.person for turn in asked}
+    places = select(ClientContact, Client.name).join(Client, Client.id == ClientContact.client_id)
+    places = places.where(ClientContact.person_id.in_(people), ClientContact.login).order_by(ClientContact.id)
+    of_each: dict[int, list[tuple[ClientContact, str]]] = defaultdict(list)
+    for contact, account in session.execute(places):
+        of_each[contact.person_id].append((contact, account))
+    inviting: dict[int, list[tuple[ClientContact, str]]] = {}
+    for person_id, theirs in of_each.items():
+        # Who was only let in to an account hears of it when somebody invites them there.
+        inviting[person_id] = [(contact, account) for contact, account in theirs if contact.invited_by] or theirs
+    names = _inviters(session, [contact.invited_by for theirs in inviting.values() for contact, _ in theirs])
+    words = {}
+    for person_id, theirs in inviting.items():
+        person = people[person_id]
+        for contact, _ in theirs:
+            contact.told_at = contact.told_at or at
+        contact, account = min(theirs, key=lambda one: (one[0].told_at, one[0].id))
+        words[person_id] = words_of(contact, person, account, names.get((person.firm_id, contact.invited_by), ""))
+    return words
+
+
+def words_of(contact: ClientContact, person: Person, account: str, name: str) -> letters.Words:
+    """What a contact is told about this account; *name* is that of who invites them, whose address stands there."""
+    message = message_for(contact.message, person, account)
+    by = contact.invited_by
+    return letters.Words(
+        message=message, invited_by=name or ("" if "@" in by else by), reply_to=by if "@" in by else ""
+    )
+
+
+def inviter_name(session: Session, firm_id: int, by: str) -> str:
+    """What the member of the firm is called who has this address; empty for anybody else."""
+    return _inviters(session, [by]).get((firm_id, by), "")
+
+
+def _inviters(session: Session, addresses: Collection[str]) -> dict[tuple[int, str], str]:
+    """The names of the firms' people with these addresses, by firm and address."""
+    staff = select(Person).where(Person.email.in_(set(addresses) - {""}), Person.role.in_(STAFF))
+    return {(person.firm_id, person.email): person.name for person in session.scalars(staff.order_by(Person.id))}
 
 
 def record_people(
@@ -174,13 +225,24 @@ class Invited:
 def opened(token: str, purpose: Purpose) -> Invited:
     """Look behind a link; nothing changes, however often a mail scanner opens it."""
     with reading() as session:
-        return _invited(session, Link.open(session, token, purpose, now()))
+        return _invited(session, _open(session, token, purpose, now()))
+
+
+def _open(session: Session, token: str, purpose: Purpose, at: datetime) -> Link:
+    """The living link; to whom no new one would be sent, an old one says so: raises NoLongerInvited."""
+    try:
+        return Link.open(session, token, purpose, at)
+    except LinkExpired as dead:
+        _holder(session, session.get_one(Link, dead.link_id))
+        raise
 
 
 def _holder(session: Session, link: Link) -> Person:
     """Whose link this is; raises NoLongerInvited."""
     person = session.get_one(Person, link.person_id)
-    if person.withdrawn_at is not None or person.paused_at is not None:
+    is_client = person.role is Role.CLIENT and link.purpose is Purpose.ACTIVATE
+    never = is_client and person.registered_at is None and person.invited_at is None
+    if person.withdrawn_at is not None or person.paused_at is not None or never:
         raise NoLongerInvited
     return person
 
@@ -194,7 +256,7 @@ def _invited(session: Session, link: Link) -> Invited:
         person=person,
         firm=case.firm,
         case_id=case.id,
-        has_account=account is not None and account.password_hash is not None,
+        has_account=account is not None and account.proven_hash is not None,
     )
 
 
@@ -214,9 +276,9 @@ def register(
     *contact* is whom the organiser names for correspondence; None: the organiser.
     """
     with reading() as session:
-        invited = _invited(session, Link.open(session, token, purpose, now()))
+        invited = _invited(session, _open(session, token, purpose, now()))
         account = Login.by_email(session, invited.person.email)
-    before = account.password_hash if account else None
+    before = account.proven_hash if account else None
     name = f"{given_name} {family_name}".strip()
     about = (invited.person.email, name, invited.person.name, *invited.firm.known)
     hashed = verify_password(before, password) if before else hash_password(password, *about)
@@ -224,10 +286,12 @@ def register(
         at = now()
         link = Link.open(session, token, purpose, at)
         case = Onboarding.of_firm(session, session.get_one(Person, link.person_id).firm_id)
+        # Meanwhile somebody may have been faster, or the link be dead because another address was written down.
         session.refresh(link)
+        session.refresh(session.get_one(Person, link.person_id))
+        link = _open(session, token, purpose, at)
         person = _holder(session, link)
-        if link.used_at is not None:  # Somebody was faster while we waited for the case.
-            raise LinkUsed
+        link.use(session, at)
         case.require_going()
         if person.role is not Role.ORGANISER:
             case.require_agreement()
@@ -236,15 +300,53 @@ def register(
         person.language, person.address_form = language, address_form
         joined = person.registered_at is not None  # By a foreign identity provider, whose password is not known here.
         account = person.register(session, before, hashed, at)
-        link.used_at = at
         if person.role is Role.ORGANISER:
             name_contact(session, case, person, contact, account.email)
         if joined:
-            _reads_mail(session, case, person, at)
+            reads_mail(session, case, person, at)
             record(session, case.id, at, "password.set", account.email, person=person.id, rows=evidence(person))
         else:
             _registered(session, case, person, account.email, called)
         return SignIn.start(session, account, at), case.id
+
+
+class PasswordKept(ProvisionError):
+    status = 422
+    says = N_("This is the password that you were given: choose another one, which only you know.")
+
+
+def choose_password(account_id: int, password: str) -> tuple[str, int | None]:
+    """Who came in with a password that somebody else has set takes one of their own, and has an account from then on.
+
+    Returns a token for a new session, and the case of the firm that they belong to. Their address stays unproven:
+    who has set the password may be who came in.
+    """
+    with reading() as session:
+        account = session.get_one(Login, account_id)
+        about = [account.email, *sessions.known_of(session, account)]
+    if not account.must_change_password:
+        raise NotFound("Password")
+    with suppress(SignInRefused):
+        verify_password(account.password_hash, password)
+        raise PasswordKept
+    hashed = hash_password(password, *about)
+    with transaction() as session:
+        at, people = now(), sessions.people_of(session, account_id)
+        cases = {case.firm_id: case for case in Onboarding.of_each(session, [person.firm_id for person in people])}
+        before, account = account.password_hash, session.get_one(Login, account_id, with_for_update=True)
+        if account.password_hash != before:
+            raise SignInRefused
+        account.keep_password(session, hashed)
+        moved = None
+        for person in people:
+            case = cases[person.firm_id]
+            there = person.withdrawn_at is None and person.paused_at is None and case.stopped_at is None
+            if there and person.registered_at is None:
+                person.join(account, at)
+                use_up_links(session, [person], at)
+                _registered(session, case, person, account.email, person.name, proven=False, how="password")
+                moved = case.id
+        return SignIn.start(session, account, at), moved
 
 
 def name_contact(session: Session, case: Onboarding, organiser: Person, contact: Named | None, by: str) -> None:
@@ -269,11 +371,17 @@ def name_contact(session: Session, case: Onboarding, organiser: Person, contact:
         welcome(session, case, person)
 
 
-def _registered(session: Session, case: Onboarding, person: Person, actor: str, called: str, **how: str) -> None:
-    """What follows when somebody has an account now; *called* is the name by which they were invited."""
+def _registered(
+    session: Session, case: Onboarding, person: Person, actor: str, called: str, *, proven: bool = True, **how: str
+) -> None:
+    """What follows when somebody has an account now; *called* is the name by which they were invited.
+
+    *proven*: their address is known to be theirs.
+    """
     at = now()
     Reminder.end(session, STEP_OF[person.role], at, person=person.id)
-    _reads_mail(session, case, person, at)
+    if proven:
+        reads_mail(session, case, person, at)
     if person.role is Role.ORGANISER:  # At once, so that the page they see next is right.
         case.finish(StepName.ORGANISER, at)
         Reminder.begin_tasks(session, case, person, at)
@@ -289,14 +397,22 @@ def _registered(session: Session, case: Onboarding, person: Person, actor: str, 
 
 
 def _tell_staff(session: Session, case: Onboarding, client: Person) -> None:
-    """Organiser and caseworkers hear of the client, hourly at most: in one mail of all who became active since."""
+    """Whoever looks after an account of the client finds it in the inbox, and gets a mail of all who became active
+    since the last, hourly at most.
+    """
     at, head = now(), letterhead(session, case.firm)
-    people = (person for role in (Role.ORGANISER, Role.CASEWORKER) for person in Person.of(session, case.firm_id, role))
-    staff = {person.email: person for person in people if person.registered_at is not None and person.paused_at is None}
+    readers: dict[str, tuple[Person, letters.ActiveClient]] = {}
+    for person, account_id in assigned_to(session, client):
+        path = f"/firm/{case.firm_id}/accounts/{account_id}"
+        facts: Facts = {"name": client.name}
+        kind = NoticeKind.CLIENT_ACTIVE
+        session.add(Notice(person_id=person.id, kind=kind, facts=facts, path=path, created_at=at))
+        active = letters.ActiveClient(id=client.id, name=client.name, path=path)
+        readers.setdefault(person.email, (person, active))
     of_case = Outgoing.onboarding_id == case.id
-    waiting = Outgoing.gathering(session, MailKind.CLIENT_ACTIVE, staff, at, of_case)
-    active, fresh = letters.ActiveClient(id=client.id, name=client.name), []
-    for address, reader in staff.items():
+    waiting = Outgoing.gathering(session, MailKind.CLIENT_ACTIVE, readers, at, of_case)
+    fresh = []
+    for address, (reader, active) in readers.items():
         if address in waiting:
             _name_as_well(waiting[address], active)
         else:
@@ -310,15 +426,6 @@ def _name_as_well(mail: Outgoing, client: letters.ActiveClient) -> None:
     more = mail.facts["more"]
     longer = {"clients": [*clients, client]} if len(clients) < CLIENTS_NAMED else {"more": more + 1}
     mail.facts = {**mail.facts, **longer}
-
-
-def _reads_mail(session: Session, case: Onboarding, person: Person, at: datetime) -> None:
-    """Whoever has an account with this address, or follows a link sent there, can be written to."""
-    person.bounced_at = None
-    for question in Decision.about(session, case.id, person.id, DecisionKind.BAD_ADDRESS):
-        question.close(at)
-    used = select(Link.id).where(Link.person_id == person.id, Link.used_at.is_not(None))
-    drop_mails(session, at, Outgoing.person_id == person.id, Outgoing.link_id.in_(used))
 
 
 def registered_elsewhere(email: str, external_id: str, given_name: str, family_name: str) -> list[int]:
@@ -341,6 +448,7 @@ def registered_elsewhere(email: str, external_id: str, given_name: str, family_n
         if account is None:
             account = Login(email=address, created_at=at)
             session.add(account)
+        account.forget_unproven(session)
         account.external_id, account.confirmed_at = external_id, account.confirmed_at or at
         session.flush()
         moved = []
@@ -378,14 +486,54 @@ def ask_for_link(company_id: str, email: str) -> None:
         firm = session.scalars(select(Firm).where(Firm.company_id == int(digits))).one_or_none()
         if firm is None:
             return
-        query = select(Person).where(Person.firm_id == firm.id, Person.email == address)
-        query = query.where(Person.withdrawn_at.is_(None))
-        for person in session.scalars(query.where(Person.registered_at.is_(None), Person.role.in_(STEP_OF))).all():
-            case = Onboarding.of_firm(session, firm.id)
-            mine = select(Link.id).where(Link.person_id == person.id, Link.purpose == PURPOSE_OF[person.role])
-            times = Outgoing.sent_since(session, now() - DAY, Outgoing.link_id.in_(mine))
-            if person.invited_at is not None and case.stopped_at is None and len(times) < MOST_LINKS_A_DAY:
-                invite(session, [Turn(case, person)])
+        _ask_again(session, Person.firm_id == firm.id, Person.email == address, Person.invited_at.is_not(None))
+
+
+def help_pending(email: str) -> bool:
+    """Whoever was asked to make an account, and has none to sign in with, is sent a fresh link; whether anybody was.
+
+    Anybody can try to sign in, or say that they have forgotten their password: so the link sent before stays good, and
+    nobody is sent more than a few.
+    """
+    try:
+        address = email_address(email)
+    except AddressInvalid:
+        return False
+    pending = or_(Person.invited_at.is_not(None), Person.account_id.is_not(None))
+    mine = Person.email == address, Person.registered_at.is_(None), pending
+    with reading() as session:
+        account = Login.by_email(session, address)
+        if account is not None and account.proven_hash is not None:
+            return False
+        if session.scalars(select(Person.id).where(*mine, Person.withdrawn_at.is_(None)).limit(1)).first() is None:
+            return False
+    with transaction() as session:
+        return _ask_again(session, *mine)
+
+
+def _ask_again(session: Session, *which: ColumnElement[bool]) -> bool:
+    """One more link to each of these people who has no account yet and may have one; whether anybody was sent one."""
+    open_to = Person.withdrawn_at.is_(None), Person.paused_at.is_(None), Person.registered_at.is_(None)
+    query = select(Person).where(*which, *open_to, Person.role.in_(STEP_OF)).order_by(Person.id)
+    cases = {case.firm_id: case for case in Onboarding.of_each(session, [p.firm_id for p in session.scalars(query)])}
+    asked = False
+    for person in session.scalars(query.execution_options(populate_existing=True)).all():
+        case = cases[person.firm_id]
+        mine = select(Link.id).where(Link.person_id == person.id, Link.purpose == PURPOSE_OF[person.role])
+        times = Outgoing.sent_since(session, now() - DAY, Outgoing.link_id.in_(mine))
+        if case.stopped_at is None and len(times) < MOST_LINKS_A_DAY:
+            invite(session, [Turn(case, person)])
+            asked = True
+    return asked
+
+
+def help_in(email: str) -> None:
+    """Somebody says that they have forgotten the password of this address: they are sent what lets them in.
+
+    Says nothing either way.
+    """
+    sessions.ask_for_reset(email)
+    help_pending(email)
 
 
 def renew_link(link_id: int) -> int:
@@ -409,6 +557,8 @@ def renew_link(link_id: int) -> int:
             mail_reset(session, Login.by_email(session, person.email))
         elif link.purpose is Purpose.PROGRESS:
             welcome(session, case, person)
+        elif link.purpose is Purpose.CONFIRM:
+            mail_check(session, case, person)
         elif link.purpose is Purpose.AGREEMENT:
             agreement = Agreement.current(session, case.id)
             if agreement.has_run_out(at):

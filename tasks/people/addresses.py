@@ -13,6 +13,7 @@ from models.errors import N_, NotFound, ProvisionError
 from models.link import Link
 from models.mail.outbox import Outgoing
 from models.onboarding import Onboarding
+from models.people.login import Login
 from models.people.mail_address import writable_address
 from models.people.person import ADDRESSED, Person, Role
 from models.reminders.cadence import Cadences
@@ -63,7 +64,8 @@ def readdress(session: Session, case: Onboarding, person: Person, written: str, 
         raise AddressTaken(address)
     if person.role is Role.CASEWORKER and address == Person.organiser(session, person.firm_id).email:
         raise WorksThereAlready(address)
-    person.email, person.bounced_at = address, None
+    forget_account(session, person)
+    person.email, person.bounced_at, person.address_confirmed_at = address, None, None
     ClientContact.refold(session, person)
     if person.role is Role.ORGANISER:
         end_doubles(session, case, person, by)
@@ -88,3 +90,11 @@ def readdress(session: Session, case: Onboarding, person: Person, written: str, 
         wait.start_anew(rhythm, person, now() - timedelta(days=0 if mails else rhythm.day(0)))
     facts: Facts = {"person": person.id, "before": before, "after": address, "rows": evidence(person)}
     record(session, case.id, now(), "address.corrected", by, **facts)
+
+
+def forget_account(session: Session, person: Person) -> None:
+    """Whoever has another address than that for which somebody set a password does not sign in with it."""
+    account = None if person.account_id is None else session.get(Login, person.account_id)
+    if account is not None and person.registered_at is None:
+        person.account_id = None
+        account.forget_unproven(session)

@@ -14,7 +14,7 @@ from models.clients.tag import ContactTag
 from models.db import Facts, reading, transaction
 from models.decision import Decision, drop_mails
 from models.errors import N_, NotFound, ProvisionError
-from models.link import Link
+from models.link import Link, Purpose
 from models.mail.outbox import Outgoing
 from models.onboarding import Onboarding
 from models.people.login import Login
@@ -185,6 +185,7 @@ def stop_waiting_for(session: Session, case: Onboarding, person: Person, by: str
     _require_replaceable(person)
     person.withdrawn_at = at
     let_go(session, case, person)
+    end_links(session, person, at)
     _take_off_accounts(session, person, at)
     active = person.registered_at is not None
     if active:
@@ -243,6 +244,13 @@ def replace(session: Session, case: Onboarding, person: Person, name: str, email
         wait.start_anew(Cadences(session, [(case.id, case.firm_id)]).rhythm(wait.kind, case.id), person, at)
 
 
+def end_links(session: Session, person: Person, at: datetime, *purposes: Purpose) -> None:
+    """What was sent to this person, for these purposes or any, opens nothing any more, whatever comes later."""
+    theirs = select(Link).where(Link.person_id == person.id, Link.used_at.is_(None))
+    for link in session.scalars(theirs.where(Link.purpose.in_(purposes or list(Purpose)))):
+        link.renew(at)
+
+
 def let_go(session: Session, case: Onboarding, person: Person) -> None:
     """End what is under way with whoever this person was until now: reminders, unsent mail, open questions.
 
@@ -253,6 +261,8 @@ def let_go(session: Session, case: Onboarding, person: Person) -> None:
     account = session.get(Login, person.account_id) if person.account_id is not None else None
     if account is not None and not account.is_operator and not Person.behind(session, account.id):
         account.sign_out(session)
+        if person.registered_at is None:
+            account.forget_unproven(session)
     for wait in session.scalars(select(Reminder).where(Reminder.person_id == person.id, Reminder.ended_at.is_(None))):
         wait.over(at)
     drop_mails(session, at, Outgoing.person_id == person.id)

@@ -129,6 +129,7 @@ def _account(session: Session, email: str) -> Login:
         account = Login(email=address, is_operator=False, is_manager=False, created_at=now())
         session.add(account)
         session.flush()
+    account.forget_unproven(session)
     return account
 
 

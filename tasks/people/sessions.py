@@ -10,11 +10,12 @@ from sqlalchemy.orm import Session
 from models.audit import record_each
 from models.db import Facts, reading, transaction
 from models.firm import Firm, german_postcode
-from models.link import Link, LinkUsed, Purpose
+from models.link import Link, Purpose
 from models.mail.outbox import MailKind, Outgoing
 from models.onboarding import Onboarding
 from models.people.login import Login, SignIn, SignInRefused, hash_password, verify_password
 from models.people.manners import AddressForm, Language
+from models.people.notice import Notice
 from models.people.person import AccessEnded, Person, Role
 from models.people.staff import Rank, Rights, Staff, rights
 from models.reminders.cadence import Cadences
@@ -49,9 +50,15 @@ class Visitor:
     name: str = ""
     """An operator's, where it is known."""
     is_manager: bool = False
+    must_change_password: bool = False
     language: Language = Language.GERMAN
     address_form: AddressForm = AddressForm.SIE
     memberships: list[Membership] = field(default_factory=list)
+
+    @property
+    def staff(self) -> list[int]:
+        """Who the visitor is among the people of firms, by the persons' ids."""
+        return [m.person_id for m in self.memberships if m.role in {Role.ORGANISER, Role.CASEWORKER}]
 
     def may(self, firm_id: int, *roles: Role) -> bool:
         """Whether the visitor has one of these roles at this firm."""
@@ -81,6 +88,12 @@ def _require_access(session: Session, account: Login) -> None:
     if account.is_operator or Person.behind(session, account.id):
         return
     raise SignInRefused if account.deactivated_at is not None else AccessEnded
+
+
+def unread(people: list[int]) -> int:
+    """How many entries of their inbox these people have not opened."""
+    with reading() as session:
+        return Notice.unread(session, people)
 
 
 def sign_out(token: str) -> None:
@@ -115,6 +128,7 @@ def signed_in(token: str) -> Visitor | None:
             is_operator=account.is_operator,
             name=account.name or "",
             is_manager=account.is_manager,
+            must_change_password=account.must_change_password,
             language=manners.language,
             address_form=manners.address_form,
             memberships=[
@@ -203,7 +217,7 @@ def person_of(account_id: int) -> Person | None:
 def set_manners(account_id: int, manners: Manners) -> None:
     """Write to the holder of this account so from now on, at whichever firm."""
     with transaction() as session:
-        people = _people_of(session, account_id)
+        people = people_of(session, account_id)
         account = session.get_one(Login, account_id)
         account.language, account.address_form = manners.language, manners.address_form
         with_access = [person for person in people if person.withdrawn_at is None and person.paused_at is None]
@@ -222,7 +236,7 @@ def set_manners(account_id: int, manners: Manners) -> None:
             record_each(session, changes, now(), "reach.set", account.email)
 
 
-def _people_of(session: Session, account_id: int) -> Sequence[Person]:
+def people_of(session: Session, account_id: int) -> Sequence[Person]:
     """Who the holder of this account is at each firm, the cases of these firms locked before all else."""
     query = select(Person).where(Person.account_id == account_id).order_by(Person.id)
     Onboarding.of_each(session, [person.firm_id for person in session.scalars(query)])
@@ -240,8 +254,11 @@ def ask_for_reset(email: str) -> None:
     """
     with transaction() as session:
         account, at = Login.by_email(session, email), now()
-        if account is None or not (account.is_operator or Person.behind(session, account.id)):
+        people = [] if account is None else Person.behind(session, account.id)
+        if account is None or not (account.is_operator or people):
             return
+        if account.confirmed_at is None and people and not any(person.registered_at for person in people):
+            return  # Somebody else has set a password for them: they are asked to make the account theirs.
         mine = Outgoing.kind == MailKind.RESET_PASSWORD, Outgoing.to_address == account.email
         times = Outgoing.sent_since(session, at - DAY, *mine)
         if len(times) < MOST_RESETS_A_DAY:
@@ -269,25 +286,22 @@ def reset_password(token: str, password: str) -> str:
     """Set the password; every session ends, a new one begins. Returns its token."""
     with reading() as session:
         holder = session.get_one(Login, Link.open(session, token, Purpose.RESET_PASSWORD, now()).account_id)
-        about = _known_of(session, holder)
+        about = known_of(session, holder)
     hashed = hash_password(password, holder.email, *about)
     with transaction() as session:
         at = now()
         link = Link.open(session, token, Purpose.RESET_PASSWORD, at)
-        people = _people_of(session, link.account_id or 0)
-        session.refresh(link)
-        if link.used_at is not None:  # Sent twice: the other one was faster.
-            raise LinkUsed
+        people = people_of(session, link.account_id or 0)
+        link.use(session, at)  # Sent twice: the other one may have been faster.
         account = session.get_one(Login, link.account_id)
         _require_access(session, account)
         account.keep_password(session, hashed)
         account.confirmed_at = account.confirmed_at or at
-        link.used_at = at
         use_up_links(session, people, at)
         return SignIn.start(session, account, at)
 
 
-def _known_of(session: Session, account: Login) -> list[str]:
+def known_of(session: Session, account: Login) -> list[str]:
     """What others know of the holder of this account: their names, and those and the places of their firms."""
     query = select(Person, Firm).join(Firm, Firm.id == Person.firm_id).where(Person.account_id == account.id)
     return [

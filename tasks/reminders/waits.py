@@ -8,6 +8,7 @@ from enum import StrEnum
 from sqlalchemy import Row, Select, select
 from sqlalchemy.orm import Session, contains_eager, lazyload
 
+from models.clients.recipients import muted
 from models.decision import Decision
 from models.onboarding import Onboarding, StepName
 from models.people.person import Person
@@ -34,6 +35,7 @@ class Held(StrEnum):
     LATER = "later"  # It is not due yet: the cadence was changed, or the person asked for peace.
     PAUSED = "paused"
     ADDRESS = "address"  # An operator is asked for the right one.
+    MUTED = "muted"  # Every account of theirs has NOTIFY off: nothing comes by itself.
     ACCOUNT = "account"  # They make an account first, of which they are reminded.
     OVER = "over"  # What we waited for has happened, or the case has ended.
 
@@ -52,7 +54,7 @@ def open_waits() -> Select[tuple[Reminder, Person, Onboarding, datetime | None]]
 
 
 class Batch:
-    """What must be known of some waits to tell whether one may be sent; two queries, however many they are."""
+    """What must be known of some waits to tell whether one may be sent; three queries, however many they are."""
 
     def __init__(
         self, session: Session, rows: Sequence[Row[tuple[Reminder, Person, Onboarding, datetime | None]]]
@@ -60,6 +62,7 @@ class Batch:
         firms = {case.id: case.firm_id for _, _, case, _ in rows}
         people = {person.id for _, person, _, _ in rows if person is not None}
         self._cadences = Cadences(session, firms.items())
+        self._muted = muted(session, people)
         self._pauses = Pause.among(session, set(firms.values()), firms, people)
 
     def rhythm(self, wait: Reminder) -> Rhythm:
@@ -79,6 +82,8 @@ class Batch:
             return Held.PAUSED
         if person is not None and person.bounced_at is not None:
             return Held.ADDRESS
+        if person is not None and person.id in self._muted:
+            return Held.MUTED
         if person is not None and wait.kind is WaitKind.TASK and person.registered_at is None:
             return Held.ACCOUNT
         return None

@@ -33,6 +33,7 @@ from models.clients.naming import NameFormat
 from models.clients.phone import PhoneKind
 from models.clients.recipients import Item
 from models.clients.sign_up import SignUpVerdict
+from models.clients.standing import State, Switch, Todo
 from models.decision import DecisionKind, Verdict
 from models.document import Doubt
 from models.errors import N_, ProvisionError
@@ -135,6 +136,29 @@ LABELS: dict[type[StrEnum], dict[Any, str]] = {
         Item.CASE_INBOX: N_("gets messages in the inbox of the case file"),
         Item.MAILS: N_("gets the portal's mails, reminders and bulk mail"),
         Item.MAIL_SYNC: N_("mail with them is shown at the account"),
+    },
+    Switch: {
+        Switch.LOGIN: N_("LOGIN"),
+        Switch.NOTIFY: N_("NOTIFY"),
+        Switch.EMAIL_SYNC: N_("EMAIL SYNC"),
+        Switch.COMMERCIAL: N_("commercial contact"),
+        Switch.MAIN_COMMERCIAL: N_("main commercial contact"),
+        Switch.OPERATIONAL: N_("operational contact"),
+    },
+    State: {
+        State.UNREACHABLE: N_("no e-mail address"),
+        State.NOT_INVITED: N_("not invited yet"),
+        State.BOUNCED: N_("mail came back"),
+        State.INVITED: N_("invited"),
+        State.EXPIRED: N_("invited, link expired"),
+        State.PASSWORD_GIVEN: N_("password set, not signed in yet"),
+        State.ACTIVE: N_("active"),
+        State.PAUSED: N_("paused"),
+    },
+    Todo: {
+        Todo.ADDRESS_BAD: N_("Mail comes back"),
+        Todo.PASSWORD_MISSING: N_("Password missing"),
+        Todo.EMAIL_UNCONFIRMED: N_("E-mail unconfirmed"),
     },
     Rank: {
         Rank.OWNER: N_("owner"),

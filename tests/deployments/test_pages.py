@@ -189,7 +189,7 @@ def test_an_expired_link_offers_a_new_one_before_any_form(invited, clock):
     assert len(outbox("register")) == len(before) + 1
     old = client.get(path)  # Dead, and says so.
     assert old.status_code == 410
-    assert "neueren Link" in old.text
+    assert "neuere E-Mail gesendet" in old.text
     assert client.get(register_path()).status_code == 200
 
 

@@ -22,7 +22,8 @@ LEO = "leo@freitag.example"
 def account():
     hashed = hash_password(PASSWORD)
     with transaction() as session:
-        session.add(Login(email=LEO, password_hash=hashed, is_operator=True, created_at=now()))
+        at = now()
+        session.add(Login(email=LEO, password_hash=hashed, is_operator=True, created_at=at, confirmed_at=at))
 
 
 def test_passwords_are_kept_as_argon2id_only(account):

@@ -3,6 +3,7 @@ from sqlalchemy import select
 
 from models.audit import first_broken, trail
 from models.clients.client import Client, ClientContact
+from models.clients.message import MessageTooLong
 from models.db import reading
 from models.decision import Decision
 from models.errors import ProvisionError
@@ -18,7 +19,6 @@ from tasks.onboarding import registration
 from tasks.onboarding.invitations import (
     InvitationsInvalid,
     InvitationsToday,
-    MessageTooLong,
     NobodyNamed,
     RegisteredAlready,
     SentJustNow,
@@ -151,7 +151,7 @@ def test_a_client_gets_an_invitation_with_the_words_of_who_invites():
     with reading() as session:
         (mail,) = session.scalars(select(Outgoing).where(Outgoing.kind == "invitation"))
     assert mail.facts["message"] == "Guten Tag,\nschön, dass Sie „dabei“ sind & bleiben."
-    assert mail.facts["invited_by"] == ERIKA
+    assert (mail.facts["invited_by"], mail.facts["reply_to"]) == ("Erika Muster", ERIKA)
     assert mail.facts["firm"] == "Anwaltskanzlei Freitag & Kollegen"
 
 

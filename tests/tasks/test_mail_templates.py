@@ -93,8 +93,56 @@ CASES = [
     *[("invitation", {"message": "Guten Tag!", "invited_by": "e@freitag.example", "count": n}) for n in range(4)],
     *[
         (
+            "granted",
+            {"client": "Muster, Erika", "message": words, "invited_by": "Jan Fleiß", "reply_to": "jan@freitag.example"}
+            | way,
+        )
+        for words, way in (("Guten Tag!", {}), ("", {"path": "/auth/login"}))
+    ],
+    *[
+        (
+            "preview",
+            {"of": of, "client": "Muster, Erika", "message": "Guten Tag!", "count": 0, "path": "/auth/preview"}
+            | {"contact": "Max Beispiel", "address": "max@beispiel.example", "invited_by": "Jan Fleiß"}
+            | until,
+        )
+        for of, until in (
+            ("invitation", {"good_until_at": "2026-12-14T22:59:59+00:00"}),
+            ("granted", {"good_until_at": "2026-12-14T22:59:59+00:00"}),
+            ("granted", {}),
+        )
+    ],
+    ("confirm_address", {}),
+    *[
+        (
             "client_active",
-            {"clients": [{"id": number, "name": f"Max {number}"} for number in range(names)], "more": more},
+            {
+                "clients": [
+                    {"id": number, "name": f"Max {number}", "path": f"/firm/1/accounts/{number}"}
+                    for number in range(names)
+                ],
+                "more": more,
+                "path": "/inbox",
+            },
+        )
+        for names, more in ((1, 0), (2, 0), (20, 1), (20, 80))
+    ],
+    (
+        "client_active",
+        {"clients": [{"id": 1, "name": "Max"}], "more": 0, "path": "/firm/1/clients"},
+    ),  # As older versions wrote it down.
+    *[
+        (
+            "account_given",
+            {
+                "accounts": [
+                    {"id": number, "name": f"Max {number}", "path": f"/firm/1/accounts/{number}"}
+                    for number in range(names)
+                ],
+                "more": more,
+                "by": "Erika Muster",
+                "path": "/inbox",
+            },
         )
         for names, more in ((1, 0), (2, 0), (20, 1), (20, 80))
     ],
@@ -180,6 +228,10 @@ CASES = [
     ],
 ]
 MUST = {
+    "account_given": {"accounts", "by", "more", "path"},
+    "confirm_address": {"firm"},
+    "granted": {"client", "firm"},
+    "preview": {"address", "client", "contact", "firm", "of", "path"},
     "access_changed": {"change", "path"},
     "agreement_declined": {"signer", "reason"},
     "agreement_done": {"signer", "countersigned_at"},
@@ -205,8 +257,8 @@ NEVER_EMPTY = {"by", "step", "steps", "paths", "question", "role"}
 READERS = [("de", "sie"), ("de", "du"), ("fr", "sie"), ("en", "sie")]
 TAKES_LINK = {
     *("operator_invited", "welcome", "register", "agreement", "invitation", "reset_password", "sign_up_confirm"),
+    "confirm_address",
 }
-UNDER_THE_FIRMS_NAME = {"invitation", "sign_up_confirm", "sign_up_declined", "already_client"}
 TO_STRANGERS = {"sign_up_confirm", "sign_up_declined"}
 """Mails to whoever registers with a firm, who is nobody there yet."""
 
@@ -326,7 +378,7 @@ def test_no_mail_tells_on_its_reader_or_loads_from_elsewhere(kind, facts, langua
     sent = mail(kind, facts, language, form)
 
     pictures = [image["src"] for image in sent.html.find_all("img")]
-    logo = [f"{settings().base_url}{public_logo(861272)}.png"] if kind in UNDER_THE_FIRMS_NAME else []
+    logo = [f"{settings().base_url}{public_logo(861272)}.png"] if kind in compose.FROM_FIRM else []
     assert pictures == logo
     for_dark = [source["srcset"] for source in sent.html.find_all("source")]
     assert for_dark == [address.replace(".png", "-dark.png") for address in logo]
@@ -398,7 +450,7 @@ def test_an_invitation_comes_from_the_firm_and_answers_go_to_who_invites():
     assert answer.addr_spec == "erika@freitag.example"
 
 
-@pytest.mark.parametrize("kind", sorted(UNDER_THE_FIRMS_NAME - {"invitation"}))
+@pytest.mark.parametrize("kind", ["already_client", "sign_up_confirm", "sign_up_declined"])
 def test_what_comes_of_registering_with_a_firm_is_signed_by_the_firm(kind):
     sent = mail(kind, {"client": "", "waits": False})
 
@@ -554,5 +606,5 @@ def test_a_mail_that_asks_or_tells_something_of_a_page_leads_there():
 
     firm, wisher = (f'href="{settings().base_url}/firm/{factories.firm_of(one)}' for one in (case_id, wish))
     assert f'{firm}"' in pages[MailKind.AGREEMENT_DONE]
-    assert f'{firm}/clients"' in pages[MailKind.CLIENT_ACTIVE]
+    assert f'{firm}/accounts/1"' in pages[MailKind.CLIENT_ACTIVE]
     assert f'{wisher}/details"' in pages[MailKind.COMPANY_ID]

@@ -9,8 +9,10 @@ import pytest
 from sqlalchemy import select
 
 from models.audit import trail
+from models.clients.client import ClientContact
 from models.clients.naming import NameFormat
 from models.clients.sign_up import SignUp
+from models.clients.standing import Switch
 from models.company_id import CompanyIdPool
 from models.db import reading, transaction
 from models.decision import Decision, DecisionKind
@@ -30,13 +32,21 @@ from models.time.clock import now
 from models.time.land import Land
 from tasks.agreement import lifecycle, responses, signing
 from tasks.agreement.responses import decline_by_notice, sign_by_notice
-from tasks.clients import accounts, contacts, sign_ups
+from tasks.clients import accounts, contacts, grants, sign_ups
 from tasks.clients import settings as settings_of_firm
 from tasks.clients.settings import Kind, Manner, Written
 from tasks.clients.sign_ups import Wish
 from tasks.logos import publish
 from tasks.mail.address_holds import note_bounce
-from tasks.onboarding import corrections, decision_effects, firm_page, invitations, registration, stopping
+from tasks.onboarding import (
+    address_checks,
+    corrections,
+    decision_effects,
+    firm_page,
+    invitations,
+    registration,
+    stopping,
+)
 from tasks.people import addresses, membership, rights
 from tasks.people.operators import escalate_overdue
 from tasks.people.sessions import Manners, Membership
@@ -123,6 +133,20 @@ GERMAN = Language.GERMAN
 def owner(at):
     rights = Rights(Rank.OWNER, manages_accounts=True, has_default_access=True)
     return Membership(at.ids[Role.ORGANISER], at.firm, "", None, Role.ORGANISER, "", at.case, rights)
+
+
+def of_max(at):
+    """The firm, the account and the person of the client who is invited."""
+    with reading() as session:
+        mine = select(ClientContact.client_id).where(ClientContact.person_id == at.ids[Role.CLIENT])
+        return at.firm, session.scalars(mine).one(), at.ids[Role.CLIENT]
+
+
+def questioned():
+    """The client is asked whether the address is right."""
+    at = late()
+    grants.ask_to_confirm(*of_max(at), ERIKA)
+    return known(at.case)
 
 
 def joining(at, purpose):
@@ -234,6 +258,19 @@ ACTS = {
     ),
     "membership.set_manners": (late, lambda at: membership.set_manners(at.ids[Role.CASEWORKER], ERIKA, manners(at))),
     "membership.withdraw": (late, lambda at: membership.withdraw(at.ids[Role.CLIENT], ERIKA)),
+    **{
+        f"grants.{act.__name__}": (late, lambda at, act=act, more=more: act(*of_max(at), *more))
+        for act, more in (
+            (grants.invite_contact, [ERIKA]),
+            (grants.prepare_access, [ERIKA]),
+            (grants.resend, [ERIKA]),
+            (grants.set_password, [ERIKA]),
+            (grants.ask_to_confirm, [ERIKA]),
+        )
+    },
+    "grants.preview": (late, lambda at: grants.preview(*of_max(at), at.ids[Role.ORGANISER], "")),
+    "grants.switch": (late, lambda at: grants.switch(*of_max(at), Switch.NOTIFY, on=False, by=ERIKA)),
+    "address_checks.confirm": (questioned, lambda at: address_checks.confirm(at.tokens[Purpose.CONFIRM])),
     "signing.begin": (signing_now, lambda at: signing.begin(at.tokens[Purpose.AGREEMENT], **FROM)),
     "signing.read": (signing_now, lambda at: signing.read(at.tokens[Purpose.AGREEMENT], "terms", **FROM)),
     "signing.send_code": (signing_now, lambda at: signing.send_code(at.tokens[Purpose.AGREEMENT], **FROM)),
@@ -254,6 +291,11 @@ ELSEWHERE = {
     "invitations.allow_invitations": "a limit for the day; naming people is what a stopped case refuses",
     "cadences.pause": "only reminders, of which a stopped case has none",
     "cadences.resume": "only reminders, of which a stopped case has none",
+    "registration.choose_password": "of an account; nobody is registered by it in a stopped case",
+    "address_checks.opened": "only looks",
+    "grants.place_of": "only looks",
+    "inbox.opened": "marks what was told as read",
+    "inbox.read_all": "marks what was told as read",
     "viewing.opened": "only looks",
     "settings.one_of": "only looks",
     "accounts.check": "only looks",

@@ -1,7 +1,7 @@
 """Getting in: registration, activation, sign-in, passwords, language."""
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from hashlib import sha256
 from typing import Any
 
@@ -16,6 +16,8 @@ from deployments.web.security import (
     SIGN_IN_FROM,
     SIGN_IN_TO,
     FormForeign,
+    SignInFirst,
+    TooManyAttempts,
     cookie,
     limit,
     network,
@@ -36,7 +38,7 @@ from models.request import Named, named
 from models.text import TextTooLong
 from tasks.engine.passes import kick_mail
 from tasks.engine.retry import patiently
-from tasks.onboarding import firm_page, registration
+from tasks.onboarding import address_checks, firm_page, registration
 from tasks.onboarding.registration import Invited
 from tasks.people import sessions
 from tasks.people.sessions import Visitor
@@ -114,7 +116,15 @@ def activate(visit: Submitting, token: str) -> Response:
 
 
 def _form(visit: Visit, token: str, purpose: Purpose) -> Response:
-    return visit.page("register.html", **_shown(registration.opened(token, purpose)))
+    invited = registration.opened(token, purpose)
+    return _somebody_else(visit, invited) or visit.page("register.html", **_shown(invited))
+
+
+def _somebody_else(visit: Visit, invited: Invited) -> Response | None:
+    """What whoever is signed in is told who is not the one invited: nothing is accepted for the wrong person."""
+    if visit.visitor is None or visit.visitor.email == invited.person.email:
+        return None
+    return visit.page("wrong_person.html", status=403, invited=invited, person=invited.person, firm=invited.firm)
 
 
 def _shown(invited: Invited) -> dict[str, Any]:
@@ -133,6 +143,9 @@ def _shown(invited: Invited) -> dict[str, Any]:
 
 def _register(visit: Submission, token: str, purpose: Purpose) -> Response:
     invited = registration.opened(token, purpose)
+    somebody_else = _somebody_else(visit, invited)
+    if somebody_else is not None:
+        return somebody_else
     if visit.text("language") in set(Language):
         invited.person.language = Language(visit.text("language"))
     if visit.text("address_form") in set(AddressForm):
@@ -218,8 +231,21 @@ def sign_in(visit: Submitting, next: str = "") -> Response:  # noqa: A002  (stan
         with _guarded(visit, email):
             session = sessions.sign_in(email, password)
     except ProvisionError as refusal:
-        return visit.again("login.html", refusal, fields={SignInRefused: "email"}, values=visit.values)
+        response = visit.again("login.html", refusal, fields={SignInRefused: "email"}, values=visit.values)
+        if isinstance(refusal, SignInRefused):
+            # Once the answer is on its way, which is the same for everybody.
+            response.background = BackgroundTask(_help_pending, email, network(visit.request))
+        return response
     return _known(visit.enter(local(next), session), email)
+
+
+def _help_pending(email: str, network: str) -> None:
+    """Who tries to sign in and was only invited so far is sent the way in again."""
+    with suppress(TooManyAttempts):
+        limit(RESEND, "pending", email, network)
+        limit(RESEND_FROM, "mail-from", network)
+        if patiently(registration.help_pending)(email):
+            kick_mail()
 
 
 def _normal(written: str) -> str:
@@ -259,7 +285,7 @@ def sign_out(visit: Submitting) -> Response:
     token = cookie(visit.request, "session")
     if token:
         sessions.sign_out(token)
-    return visit.leave("/auth/login?said=signed_out")
+    return visit.leave(local(visit.text("next"), "/auth/login?said=signed_out"))
 
 
 @router.get("/auth/forgot")
@@ -277,7 +303,7 @@ def ask_for_reset(visit: Submitting) -> Response:
     except ProvisionError as refusal:
         return visit.again("forgot.html", refusal, values=visit.values)
     response = visit.page("sent.html")
-    response.background = BackgroundTask(_mail, sessions.ask_for_reset, email)
+    response.background = BackgroundTask(_mail, registration.help_in, email)
     return response
 
 
@@ -303,6 +329,55 @@ def reset(visit: Submitting, token: str) -> Response:
     visitor = sessions.signed_in(session)
     works_here = visitor is not None and visitor.is_operator
     return _known(visit.enter("/board?said=reset" if works_here else "/portal?said=reset", session), email)
+
+
+@router.get("/auth/password")
+def ask_for_own_password(visit: Visiting) -> Response:
+    """For who came in with a password that somebody else has set."""
+    visitor = _newcomer(visit)
+    return visit.page("own_password.html", email=visitor.email) if visitor else visit.go("/")
+
+
+@router.post("/auth/password")
+def choose_own_password(visit: Submitting) -> Response:
+    visitor = _newcomer(visit)
+    if visitor is None:  # Sent twice.
+        return visit.go("/")
+    try:
+        session, case = registration.choose_password(visitor.account_id, visit.password())
+    except ProvisionError as refusal:
+        fields: dict[type[ProvisionError], str] = {registration.PasswordKept: "password"}
+        return visit.again("own_password.html", refusal, fields=fields, email=visitor.email)
+    return _known(visit.enter("/portal?said=own_password", session, case=case), visitor.email)
+
+
+def _newcomer(visit: Visit) -> Visitor | None:
+    """The visitor, if a password of their own is still to come; raises SignInFirst."""
+    if visit.visitor is None:
+        raise SignInFirst
+    return visit.visitor if visit.visitor.must_change_password else None
+
+
+# ---- is this address yours?
+
+
+@router.get("/auth/confirm/{token}")
+def ask_for_address(visit: Visiting, token: str) -> Response:
+    person, case = address_checks.opened(token)
+    return visit.page("confirm_address.html", person=person, firm=case.firm, confirmed=False)
+
+
+@router.post("/auth/confirm/{token}")
+def confirm_address(visit: Submitting, token: str) -> Response:
+    person, case = address_checks.opened(token)
+    address_checks.confirm(token)
+    return visit.page("confirm_address.html", person=person, firm=case.firm, confirmed=True, case=case.id)
+
+
+@router.get("/auth/preview")
+def previewed(visit: Visiting) -> Response:
+    """Where the link of a preview leads."""
+    return visit.page("previewed.html")
 
 
 @router.post("/language")

@@ -20,6 +20,7 @@ from models.clients.naming import safe_in_windows
 from models.clients.phone import PhoneKind
 from models.clients.portfolio import Portfolio
 from models.clients.recipients import gets
+from models.clients.standing import COLUMNS, Switch
 from models.clients.tag import Tag
 from models.db import reading
 from models.errors import N_, FormRefused, ProvisionError
@@ -27,7 +28,7 @@ from models.firm import Firm
 from models.people.manners import AddressForm, Language
 from models.people.person import Person, Role
 from models.time.hours import DAYS, EXAMPLE, Hours, HoursEmpty, HoursUnreadable, short_days
-from tasks.clients import accounts, contacts
+from tasks.clients import accounts, contacts, grants
 from tasks.clients.accounts import CONTACTS_AT_ONCE, Filter
 from tasks.clients.contacts import SWITCHES, ContactMissing
 from tasks.clients.edits import ChangedMeanwhile
@@ -125,12 +126,15 @@ def act_on_many(visit: Submitting, firm_id: int) -> Response:
     by = visit.signed_in().email
     ids = [key for key in map(row_number, visit.texts("account")) if key]
     act, words, portfolio = visit.text("act"), visit.text("tags"), row_number(visit.text("portfolio"))
+    assigned = row_number(visit.text("assigned"))
     try:
         if not ids:
             raise NothingSelected
         match act:
             case "tag" | "untag" if words:
                 done = accounts.tag(staff, by, ids, words, off=act == "untag")
+            case "assign" if assigned:
+                done = accounts.assign(staff, by, ids, assigned)
             case "archive" | "restore":
                 done = accounts.archive(staff, by, ids, away=act == "archive")
             case "portfolio" if portfolio:
@@ -173,7 +177,7 @@ def open_account(visit: Submitting, firm_id: int) -> Response:
             client_id = accounts.open_account(staff, visit.signed_in().email, values, people, language)
         except ProvisionError as refusal:
             return _second_step(visit, staff, blocks, values, same, refusal)
-        return visit.go(f"/firm/{firm_id}/accounts/{client_id}?said=account_opened", case=staff.case_id)
+        return visit.go(_next(staff, client_id, "account_opened"), case=staff.case_id)
     if act == "add":
         blocks = [*blocks, "new"]
     elif act.startswith("link-"):
@@ -250,6 +254,16 @@ def _typed(visit: Submission) -> dict[str, str]:
     return values
 
 
+def _next(staff: Membership, client_id: int, said: str, added: int | None = None) -> str:
+    """Who may sign in and was not told yet is asked about next: the first contact, or the one who was added."""
+    shown = accounts.view(staff, client_id)
+    page = f"/firm/{staff.firm_id}/accounts/{client_id}"
+    for contact, person in shown.row.contacts:
+        if contact.login and person.email and contact.told_at is None and added in {None, person.id}:
+            return f"{page}/contacts/{person.id}/invite?said={said}"
+    return f"{page}?said={said}"
+
+
 # ---- one account
 
 
@@ -270,6 +284,7 @@ def _account(visit: Visit, staff: Membership, client_id: int) -> dict[str, Any]:
         "state": STATES[client.state],
         "gets": {contact.id: gets(contact, person.email) for contact, person in shown.row.contacts},
         "unsafe": [(name, safe_in_windows(name)) for name in names if safe_in_windows(name) != name],
+        "switches": [(switch, COLUMNS[switch]) for switch in Switch],
         "field_names": FIELD_NAMES,
         "shown_names": {field.key: field.name for field, _ in shown.custom},
         "actions": ACTIONS,
@@ -326,6 +341,16 @@ def archive(visit: Submitting, firm_id: int, client_id: int) -> Response:
     return visit.go(f"/firm/{firm_id}/accounts/{client_id}?said={said}")
 
 
+@router.post("/firm/{firm_id}/accounts/{client_id}/access")
+def change_access(visit: Submitting, firm_id: int, client_id: int) -> Response:
+    """Give one of the firm's people access to the account, or take it."""
+    staff = visit.require_staff(firm_id, manages=True)
+    accounts.view(staff, client_id)
+    change = grants.give_access if visit.text("on") else grants.take_access
+    change(firm_id, client_id, [row_number(visit.text("person")) or 0], visit.signed_in().email)
+    return visit.go(f"/firm/{firm_id}/accounts/{client_id}?said=account_saved", case=staff.case_id)
+
+
 @router.post("/firm/{firm_id}/accounts/{client_id}/portfolio")
 def leave_portfolio(visit: Submitting, firm_id: int, client_id: int) -> Response:
     """Take the account out of a portfolio."""
@@ -372,8 +397,7 @@ def add_contact(visit: Submitting, firm_id: int, client_id: int) -> Response:
     except ProvisionError as refusal:
         shown = _adding(visit, staff, client_id)
         return visit.again("accounts/add_contact.html", refusal, values=values, **shown)
-    path = f"/firm/{firm_id}/accounts/{client_id}?said=contact_added#contact-{person_id}"
-    return visit.go(path, case=staff.case_id)
+    return visit.go(_next(staff, client_id, "contact_added", person_id), case=staff.case_id)
 
 
 @router.post("/firm/{firm_id}/accounts/{client_id}/contacts/{person_id}/remove")

@@ -12,6 +12,7 @@ from starlette.responses import Response
 from deployments.web.security import HEADERS, RESEND, limit, limit_uploads
 from deployments.web.visit import Fields, Submission, Submitting, Visit, Visiting, row_number
 from models.clients.access import seen_by
+from models.clients.message import MessageTooLong, PlaceholderUnknown
 from models.company_id import NumberNotChosen, company_number
 from models.db import reading
 from models.errors import N_, NotFound, ProvisionError
@@ -36,7 +37,7 @@ from tasks.agreement import viewing
 from tasks.clients import sign_ups
 from tasks.logos.publish import choose_offered, offered_picture, permit_logo, restore_logo, supply_logo
 from tasks.onboarding import corrections, firm_page, invitations
-from tasks.onboarding.invitations import MessageTooLong, NobodyNamed, RegisteredAlready, SentJustNow
+from tasks.onboarding.invitations import NobodyNamed, RegisteredAlready, SentJustNow
 from tasks.people import membership
 from tasks.people.membership import Needed, NotActive
 from tasks.text.i18n import FIELDS as FIELD_LABELS
@@ -47,7 +48,12 @@ LIST_MOST = 200_000
 """Characters of a list of people."""
 ROWS = 3
 """How many people the form takes at once by rows; the list below them takes any number."""
-PLACES: dict[type[ProvisionError], str] = {NobodyNamed: "name-0", AgreementFirst: "name-0", MessageTooLong: "message"}
+PLACES: dict[type[ProvisionError], str] = {
+    NobodyNamed: "name-0",
+    AgreementFirst: "name-0",
+    MessageTooLong: "message",
+    PlaceholderUnknown: "message",
+}
 """At which field of the form for people a refusal stands; others stand above it."""
 PAGE_OF = {Role.CASEWORKER: "caseworkers", Role.CLIENT: "clients"}
 """Where people in a role are listed; all others on the page of the firm's progress."""

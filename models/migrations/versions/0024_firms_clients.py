@@ -98,10 +98,15 @@ def _people() -> None:
         op.drop_index(f"ix_persons_{name}", "persons")
     with op.batch_alter_table("persons") as batch_op:
         batch_op.add_column(sa.Column("invitation_waits", sa.Boolean(), nullable=False, server_default=sa.false()))
+        batch_op.add_column(moment("address_confirmed_at"))
         batch_op.drop_constraint(op.f("uq_persons_firm_id_role_email"), type_="unique")
         batch_op.create_check_constraint(op.f("ck_persons_reachable"), "email <> '' OR role = 'client'")
     with op.batch_alter_table("persons") as batch_op:
         batch_op.alter_column("invitation_waits", server_default=None)
+    with op.batch_alter_table("accounts") as batch_op:
+        batch_op.add_column(sa.Column("must_change_password", sa.Boolean(), nullable=False, server_default=sa.false()))
+    with op.batch_alter_table("accounts") as batch_op:
+        batch_op.alter_column("must_change_password", server_default=None)
     some("uq_persons_address", "persons", ["firm_id", "role", "email"], "email <> ''", unique=True)
     _index_people("0024")
     person = {"person_id": "persons"}
@@ -223,5 +228,8 @@ def downgrade() -> None:
     with op.batch_alter_table("persons") as batch_op:
         batch_op.drop_constraint(op.f("ck_persons_reachable"), type_="check")
         batch_op.drop_column("invitation_waits")
+        batch_op.drop_column("address_confirmed_at")
         batch_op.create_unique_constraint(op.f("uq_persons_firm_id_role_email"), ["firm_id", "role", "email"])
     _index_people("0023")
+    with op.batch_alter_table("accounts") as batch_op:
+        batch_op.drop_column("must_change_password")

@@ -1,0 +1,590 @@
+"""What one contact may do at one account, and how they are told: switches, invitations, passwords, addresses.
+
+And which of the firm's people look after an account. Each account is granted by itself: a person has one way in, and
+whoever is let in to another account as well keeps the link that they have.
+"""
+
+import secrets
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from email.message import EmailMessage
+
+from sqlalchemy import and_, delete, false, func, or_, select, true
+from sqlalchemy.orm import Session
+
+from models.audit import Parts, evidence, of, record, subject
+from models.clients.access import ClientAccess, seen_by
+from models.clients.client import Client, ClientContact
+from models.clients.message import message_for_many
+from models.clients.standing import COLUMNS, Standing, Switch, Todo, standing_of, todos
+from models.db import Facts, reading, transaction
+from models.errors import N_, NotFound, ProvisionError
+from models.link import Link, Purpose
+from models.mail.outbox import MailKind, Outgoing
+from models.onboarding import Onboarding
+from models.people.login import AccountExists, Login, hash_password
+from models.people.notice import Notice, NoticeKind
+from models.people.person import Person, Role, account_name
+from models.people.staff import Staff
+from models.reminders.cadence import Cadences
+from models.reminders.reminder import Reminder
+from models.time.clock import now
+from tasks.mail import letters
+from tasks.mail.compose import write
+from tasks.mail.letterheads import Letterhead, Turn, letterhead
+from tasks.onboarding import registration
+from tasks.onboarding.address_checks import mail_check
+from tasks.onboarding.invitations import (
+    INVITED_SINGLY,
+    RESENDS_A_DAY,
+    AccessRests,
+    NotInvitedYet,
+    SentOften,
+    require_allowed,
+    require_link_rested,
+    resend_link,
+)
+from tasks.onboarding.registration import invite, words_of
+from tasks.people.addresses import AddressSettled, forget_account, readdress
+from tasks.people.membership import end_links, let_go
+
+DAY, PAUSE = timedelta(days=1), timedelta(minutes=1)
+ACCOUNTS_NAMED = 20
+"""So many accounts stand in a mail about access to them; of the others it says how many they are."""
+SYLLABLES = [consonant + vowel for consonant in "bdfghjklmnprstvz" for vowel in "aeiou"]
+PARTS = 6
+"""Of a password that the program makes: groups of two syllables, 76 bits in all, and easy to read out."""
+
+
+class NoAddress(ProvisionError):
+    says = N_("%(name)s has no e-mail address, and signs in with one: write it down first.")
+
+    def __init__(self, name: str) -> None:
+        super().__init__(name)
+        self.name = name
+
+
+class AddressBad(ProvisionError):
+    says = N_("Mail to %(address)s comes back: correct the address first.")
+
+    def __init__(self, address: str) -> None:
+        super().__init__(address)
+        self.address = address
+
+
+class AddressConfirmed(ProvisionError):
+    says = N_("%(address)s is confirmed already: nothing was sent.")
+
+    def __init__(self, address: str) -> None:
+        super().__init__(address)
+        self.address = address
+
+
+class SeesAlready(ProvisionError):
+    says = N_("%(name)s sees the account “%(account)s” already, and was told: nothing was sent.")
+
+    def __init__(self, name: str, account: str) -> None:
+        super().__init__(name, account)
+        self.name = name
+        self.account = account
+
+
+class AccountArchived(ProvisionError):
+    says = N_("The account “%(account)s” is archived: take it back before you invite anybody to it.")
+
+    def __init__(self, account: str) -> None:
+        super().__init__(account)
+        self.account = account
+
+
+@dataclass(frozen=True)
+class Place:
+    """A contact's place at an account, and the case of the firm; all as they are now, the case locked."""
+
+    case: Onboarding
+    client: Client
+    person: Person
+    contact: ClientContact
+
+    @classmethod
+    def of(cls, session: Session, firm_id: int, client_id: int, person_id: int) -> "Place":
+        """Raises NotFound, also for what belongs to another firm, and Stopped."""
+        case = Onboarding.of_firm(session, firm_id)
+        case.require_going()
+        client = Client.get(session, firm_id, client_id)
+        rows = select(ClientContact, Person).join(Person, Person.id == ClientContact.person_id)
+        rows = rows.where(ClientContact.client_id == client_id, ClientContact.person_id == person_id)
+        row = session.execute(rows.where(Person.firm_id == firm_id, Person.withdrawn_at.is_(None))).one_or_none()
+        if row is None:
+            raise NotFound(f"Contact {person_id}")
+        return cls(case, client, row[1], row[0])
+
+    @property
+    def page(self) -> str:
+        return page_of(self.client)
+
+    def facts(self) -> Facts:
+        """For the trail: of whom the act tells."""
+        names = {"account": of(self.client, self.client.name), "contact": of(self.person, self.person.name)}
+        return {"client": self.client.id, "person": self.person.id, **names}
+
+
+def page_of(client: Client) -> str:
+    """The page of an account."""
+    return f"/firm/{client.firm_id}/accounts/{client.id}"
+
+
+def place_of(firm_id: int, client_id: int, person_id: int) -> Place:
+    """To look at; raises NotFound."""
+    with reading() as session:
+        return Place.of(session, firm_id, client_id, person_id)
+
+
+def standing_of_one(person: Person) -> Standing:
+    """How far this contact has come."""
+    with reading() as session:
+        return standing_of(session, [person])[person.id]
+
+
+# ---- invited, or let in without a word
+
+
+def invite_contact(firm_id: int, client_id: int, person_id: int, by: str, message: str = "") -> int:
+    """Let a contact in to this account and tell them now, with a message of who invites; returns the case's id.
+
+    Whoever was never invited gets the invitation. Whoever has been, to another account, is told that they can see this
+    one as well: with a link to a password that is as good as the one before, or to sign in if they are active. Whoever
+    was told of this account and is not active yet is sent the invitation again. Raises SeesAlready, NoAddress,
+    AddressBad, AccountArchived, AccessRests, MessageTooLong, PlaceholderUnknown, InvitationsToday, SentJustNow,
+    SentOften.
+    """
+    words = message_for_many(message)
+    with transaction() as session:
+        at, place = now(), Place.of(session, firm_id, client_id, person_id)
+        case, person, contact = place.case, place.person, place.contact
+        _require_told(place)
+        is_told = contact.login and contact.told_at is not None
+        contact.login, contact.message, contact.invited_by = True, words, by[:200]
+        if person.registered_at is not None and is_told:
+            raise SeesAlready(person.name, place.client.name)
+        if person.registered_at is None and person.invited_at is None:
+            require_allowed(session, case, [person])
+            person.invitation_waits = False
+            session.flush()
+            invite(session, [Turn(case, person)], by)
+        elif not is_told:
+            _tell_of_one_more(session, place, at)
+        else:
+            session.flush()
+            resend_link(session, case, person, by)
+        contact.told_at = at
+        Client.settle_of(session, [person.id])
+        record(session, case.id, at, INVITED_SINGLY, by, persons=[person.id], **place.facts())
+        case.touch(at)
+        return case.id
+
+
+def _require_told(place: Place) -> None:
+    """Somebody can be told by mail that they are let in to the account."""
+    place.case.require_agreement()
+    if place.client.archived_at is not None:
+        raise AccountArchived(place.client.name)
+    if not place.person.email:
+        raise NoAddress(place.person.name)
+    if place.person.paused_at is not None:
+        raise AccessRests(place.person.name)
+    if place.person.bounced_at is not None:
+        raise AddressBad(place.person.email)
+
+
+def _tell_of_one_more(session: Session, place: Place, at: datetime) -> None:
+    """Mail that there is one more account to see; raises SentOften for what is switched on and off again and again."""
+    person, contact = place.person, place.contact
+    of_this = Outgoing.person_id == person.id, Outgoing.key.startswith(f"granted:{contact.id}:")
+    times = Outgoing.sent_since(session, at - DAY, Outgoing.kind == MailKind.GRANTED, *of_this)
+    if len(times) >= RESENDS_A_DAY:
+        raise SentOften(person.name, times[-RESENDS_A_DAY] + DAY)
+    pending = person.registered_at is None
+    link = Link.to(session, Purpose.ACTIVATE, at, person=person.id) if pending else None
+    Outgoing.post(session, _granted(session, place, letterhead(session, place.case.firm), at, link))
+
+
+def _granted(session: Session, place: Place, head: Letterhead, at: datetime, link: Link | None) -> Outgoing:
+    contact, account = place.contact, place.client.name
+    name = registration.inviter_name(session, place.client.firm_id, contact.invited_by)
+    words = words_of(contact, place.person, account, name)
+    key = f"granted:{contact.id}:{at.isoformat()}"
+    return letters.granted(place.case, place.person, head, at, key=key, client=account, link=link, words=words)
+
+
+def _mail_to(session: Session, place: Place, by: str, message: str, at: datetime) -> tuple[Outgoing, Link | None]:
+    """The mail that the contact would get if they were invited now, and a link in it that opens nothing."""
+    person, head = place.person, letterhead(session, place.case.firm)
+    contact = ClientContact(id=0, message=message_for_many(message), invited_by=by[:200])
+    is_new = person.invited_at is None or place.contact.told_at is not None
+    place = Place(place.case, place.client, person, contact)
+    link = Link(purpose=Purpose.ACTIVATE, person_id=0)
+    link.renew(at)
+    if person.registered_at is not None:
+        return _granted(session, place, head, at, None), None
+    if is_new:
+        name = registration.inviter_name(session, place.client.firm_id, by)
+        words = words_of(contact, person, place.client.name, name)
+        return letters.invitation(Turn(place.case, person), link, head, at, words=words), link
+    return _granted(session, place, head, at, link), link
+
+
+def drafted(firm_id: int, client_id: int, person_id: int, by: str, message: str) -> EmailMessage:
+    """The whole mail that the contact would get if they were invited now, with dots in the place of the link.
+
+    Raises MessageTooLong, PlaceholderUnknown.
+    """
+    with reading() as session:
+        mail, link = _mail_to(session, Place.of(session, firm_id, client_id, person_id), by, message, now())
+    return write(mail, link, redacted=True)
+
+
+def preview(firm_id: int, client_id: int, person_id: int, member_id: int, message: str) -> None:
+    """Send the member of the firm the mail that the contact would get; nothing else comes of it."""
+    with transaction() as session:
+        at, place = now(), Place.of(session, firm_id, client_id, person_id)
+        member = session.get_one(Person, member_id)
+        of, link = _mail_to(session, place, member.email, message, at)
+        head, until = letterhead(session, place.case.firm), link.expires_at if link else None
+        Outgoing.post(session, letters.preview(place.case, member, place.person, head, at, of=of, good_until=until))
+
+
+def prepare_access(firm_id: int, client_id: int, person_id: int, by: str) -> None:
+    """Let the contact in to this account and say nothing yet: what they find there can be prepared first.
+
+    They can be invited later. Repeating it changes nothing. Raises NoAddress.
+    """
+    switch(firm_id, client_id, person_id, Switch.LOGIN, on=True, by=by)
+
+
+# ---- switches
+
+
+def switch(firm_id: int, client_id: int, person_id: int, which: Switch, *, on: bool, by: str) -> bool:
+    """Switch one thing on or off; whether the contact can see the account and was not told of it yet.
+
+    Nobody is written to. Without LOGIN at any account the invitation of who has not come in yet ends, with its link;
+    who is active keeps what is theirs at other accounts. Raises NoAddress.
+    """
+    with transaction() as session:
+        place = Place.of(session, firm_id, client_id, person_id)
+        contact, before = place.contact, getattr(place.contact, COLUMNS[which])
+        if before != on:
+            _set(session, place, which, on=on)
+            facts: Facts = {**place.facts(), "kind": which.value, "before": before, "after": on}
+            record(session, place.case.id, now(), "contact.switched", by, **facts)
+        return contact.login and contact.told_at is None
+
+
+def _set(session: Session, place: Place, which: Switch, *, on: bool) -> None:
+    contact, person = place.contact, place.person
+    if which is Switch.LOGIN and on and not person.email:
+        raise NoAddress(person.name)
+    if which is Switch.MAIN_COMMERCIAL and on:
+        _make_main(session, contact)
+    setattr(contact, COLUMNS[which], on)
+    session.flush()
+    match which:
+        case Switch.LOGIN:
+            contact.told_at = contact.told_at if on else None
+            if person.registered_at is None and not _sees_any(session, person):
+                _end_invitation(session, place.case, person)
+            elif person.invited_at is None and person.registered_at is None:
+                person.invitation_waits = True  # Until somebody says that they are to be told.
+        case Switch.NOTIFY if on:
+            _remind_again(session, place.case, person)
+        case Switch.COMMERCIAL if not on:
+            contact.is_main_commercial = False
+        case Switch.COMMERCIAL if not _has_main(session, contact.client_id):
+            contact.is_main_commercial = True  # Somebody gets the invoices.
+        case _:
+            pass
+    Client.settle_of(session, [person.id])
+
+
+def _make_main(session: Session, contact: ClientContact) -> None:
+    """Take it from whoever has it: one gets the invoices."""
+    contact.is_commercial = True
+    others = select(ClientContact).where(ClientContact.client_id == contact.client_id, ClientContact.id != contact.id)
+    for other in session.scalars(others.where(ClientContact.is_main_commercial)):
+        other.is_main_commercial = False
+    session.flush()
+
+
+def _has_main(session: Session, client_id: int) -> bool:
+    main = select(ClientContact.id).where(ClientContact.client_id == client_id, ClientContact.is_main_commercial)
+    return session.scalars(main).first() is not None
+
+
+def _sees_any(session: Session, person: Person) -> bool:
+    seen = select(ClientContact.id).where(ClientContact.person_id == person.id, ClientContact.login)
+    return session.scalars(seen.limit(1)).first() is not None
+
+
+def _end_invitation(session: Session, case: Onboarding, person: Person) -> None:
+    """Nothing is left to be invited to: the links that were sent open nothing any more, whatever comes later."""
+    let_go(session, case, person)
+    end_links(session, person, now(), Purpose.ACTIVATE)
+    person.invited_at, person.invitation_waits = None, True
+
+
+def _remind_again(session: Session, case: Onboarding, person: Person) -> None:
+    """What was held back as long as nothing was to come by itself falls due."""
+    waits = select(Reminder).where(Reminder.person_id == person.id, Reminder.ended_at.is_(None))
+    cadences = Cadences(session, [(case.id, case.firm_id)])
+    for wait in session.scalars(waits):
+        wait.plan(cadences.rhythm(wait.kind, case.id), person)
+
+
+def resend(firm_id: int, client_id: int, person_id: int, by: str) -> int:
+    """Send the contact a new link; the one before stays good for its time. Returns the case's id.
+
+    Raises NotInvitedYet, RegisteredAlready, AccessRests, AddressBad, SentJustNow, SentOften.
+    """
+    with transaction() as session:
+        place = Place.of(session, firm_id, client_id, person_id)
+        if place.person.registered_at is None and place.person.invited_at is None:
+            raise NotInvitedYet(place.person.name)
+        if place.person.bounced_at is not None:
+            raise AddressBad(place.person.email)
+        resend_link(session, place.case, place.person, by)
+        return place.case.id
+
+
+# ---- addresses and passwords
+
+
+def change_address(session: Session, case: Onboarding, person: Person, written: str, by: str) -> None:
+    """Another address of a contact, or none, in a transaction that holds the case.
+
+    The links sent to the one before are dead, and whoever was invited is invited at the new one. Without an address
+    nobody signs in. Raises AddressSettled for who is active: what they sign in with is theirs; AddressTaken,
+    AddressInvalid.
+    """
+    before = person.email
+    if written.strip() == before:
+        return
+    if person.registered_at is not None:
+        raise AddressSettled(person.name)
+    if not written.strip():
+        _take_address(session, case, person, by)
+        return
+    readdress(session, case, person, written, by)
+    if person.invited_at is not None and not _is_under_way(session, person):
+        invite(session, [Turn(case, person)], by)
+    case.touch(now())
+
+
+def _take_address(session: Session, case: Onboarding, person: Person, by: str) -> None:
+    before = person.email
+    _end_invitation(session, case, person)
+    forget_account(session, person)
+    person.email, person.bounced_at, person.address_confirmed_at = "", None, None
+    for contact in session.scalars(select(ClientContact).where(ClientContact.person_id == person.id)):
+        contact.login, contact.told_at = False, None
+    ClientContact.refold(session, person)
+    Client.settle_of(session, [person.id])
+    facts: Facts = {"person": person.id, "before": before, "after": "", "rows": evidence(person)}
+    record(session, case.id, now(), "address.corrected", by, **facts)
+
+
+def _is_under_way(session: Session, person: Person) -> bool:
+    """Whether a mail with a link to a password is about to leave for the address that they have now."""
+    links = select(Link.id).where(Link.person_id == person.id, Link.purpose == Purpose.ACTIVATE)
+    mails = select(Outgoing.id).where(Outgoing.link_id.in_(links), Outgoing.to_address == person.email)
+    return session.scalars(mails.where(Outgoing.due_at.is_not(None)).limit(1)).first() is not None
+
+
+def made_password() -> str:
+    """A long password that can be read out: “koba-tiru-…”."""
+    return "-".join("".join(secrets.choice(SYLLABLES) for _ in range(2)) for _ in range(PARTS))
+
+
+def set_password(firm_id: int, client_id: int, person_id: int, by: str, typed: str = "") -> str:
+    """Set a contact's first password, as *typed* or made here; returns it, to be shown once and told by hand.
+
+    It opens the portal to them until they have chosen their own, which is asked for before all else, and proves
+    nothing about the address. Only where the address has no account yet: raises AccountExists, NoAddress.
+    """
+    with reading() as session:
+        place = Place.of(session, firm_id, client_id, person_id)
+        about = [place.person.email, place.person.name, *place.case.firm.known]
+    _require_no_account(place.person)
+    password = typed or made_password()
+    hashed = hash_password(password, *about)
+    with transaction() as session:
+        place = Place.of(session, firm_id, client_id, person_id)
+        _require_told(place)
+        _require_no_account(place.person)
+        login = _new_login(session, place.person)
+        login.keep_password(session, hashed)
+        login.must_change_password = True
+        person, place.contact.login = place.person, True
+        person.account_id = login.id
+        person.invitation_waits = person.invited_at is None
+        Client.settle_of(session, [person.id])
+        record(session, place.case.id, now(), "password.given", by, **place.facts(), rows=evidence(person))
+        return password
+
+
+def _require_no_account(person: Person) -> None:
+    if not person.email:
+        raise NoAddress(person.name)
+    if person.registered_at is not None or person.account_id is not None:
+        raise AccountExists(person.email)
+
+
+def _new_login(session: Session, person: Person) -> Login:
+    """One for their address, where nobody has got in with it yet, however many want one at this moment."""
+    made = Login.begin(session, person.email, now())
+    if not made.is_blank:
+        raise AccountExists(person.email)
+    made.language, made.address_form = person.language, person.address_form
+    return made
+
+
+def ask_to_confirm(firm_id: int, client_id: int, person_id: int, by: str) -> int:
+    """Ask the contact by mail whether the address is theirs; returns the case's id.
+
+    Raises NoAddress, AddressBad, AddressConfirmed, SentJustNow, SentOften.
+    """
+    with transaction() as session:
+        place = Place.of(session, firm_id, client_id, person_id)
+        person = place.person
+        _require_told(place)
+        login = None if person.account_id is None else session.get(Login, person.account_id)
+        if Todo.EMAIL_UNCONFIRMED not in todos(person, login):
+            raise AddressConfirmed(person.email)
+        require_link_rested(session, place.case, person, Purpose.CONFIRM)
+        mail_check(session, place.case, person)
+        facts: Facts = {"person": person.id, "purpose": Purpose.CONFIRM.value}
+        record(session, place.case.id, now(), "link.resent", by, **facts)
+        place.case.touch(now())
+        return place.case.id
+
+
+# ---- which of the firm's people look after an account
+
+
+def give_access(firm_id: int, client_id: int, person_ids: Collection[int], by: str) -> None:
+    """These members see this account from now on; who did not before is told, in the inbox and in a gathered mail."""
+    with transaction() as session:
+        at, case = now(), Onboarding.of_firm(session, firm_id)
+        case.require_going()
+        client = Client.get(session, firm_id, client_id)
+        members = _members(session, firm_id, person_ids)
+        blind = _who_sees_not(session, client, members)
+        for person in members:
+            ClientAccess.say(session, client.id, person.id, has_access=True)
+        if members:
+            _record_access(session, case, "access.given", by, client, members)
+        told = [person for person in blind if person.email != by]
+        _tell_of_accounts(session, case, [client], told, by, at)
+
+
+def take_access(firm_id: int, client_id: int, person_ids: Collection[int], by: str) -> None:
+    """These members do not see this account any more, nor hear of it; owner and administrators see every account."""
+    with transaction() as session:
+        at, case = now(), Onboarding.of_firm(session, firm_id)
+        case.require_going()
+        client = Client.get(session, firm_id, client_id)
+        members = _members(session, firm_id, person_ids)
+        for person in members:
+            ClientAccess.say(session, client.id, person.id, has_access=False)
+        if members:
+            _record_access(session, case, "access.taken", by, client, members)
+        addresses = [person.email for person in members]
+        for mail in _gathering(session, case, addresses, at).values():
+            mail.facts = {
+                **mail.facts,
+                "accounts": [each for each in mail.facts["accounts"] if each["id"] != client.id],
+            }
+
+
+def give_accounts(session: Session, case: Onboarding, clients: Sequence[Client], person_id: int, by: str) -> None:
+    """One member sees these accounts from now on, in a transaction that holds the case; what is new is told."""
+    (member,) = _members(session, case.firm_id, [person_id])
+    rights, ids = Staff.of(session, [member])[member.id], [client.id for client in clients]
+    sees = seen_by(member.id, sees_all=rights.sees_all, by_default=rights.has_default_access)
+    seen = set(session.scalars(select(Client.id).where(Client.id.in_(ids), sees)))
+    session.execute(delete(ClientAccess).where(ClientAccess.person_id == member.id, ClientAccess.client_id.in_(ids)))
+    session.add_all(ClientAccess(client_id=key, person_id=member.id, has_access=True) for key in ids)
+    session.flush()
+    new = [client for client in clients if client.id not in seen]
+    if member.email != by:
+        _tell_of_accounts(session, case, new, [member], by, now())
+
+
+def _record_access(
+    session: Session, case: Onboarding, action: str, by: str, client: Client, members: Sequence[Person]
+) -> None:
+    names = Parts((subject(person), {str(person.id): person.name}) for person in members)
+    facts: Facts = {"client": client.id, "account": of(client, client.name), "persons": [p.id for p in members]}
+    record(session, case.id, now(), action, by, **facts, members=names)
+
+
+def _members(session: Session, firm_id: int, person_ids: Collection[int]) -> Sequence[Person]:
+    """The firm's own people among these; raises NotFound if one is none."""
+    staff = select(Person).where(Person.firm_id == firm_id, Person.role.in_(registration.STAFF))
+    found = session.scalars(staff.where(Person.id.in_(person_ids), Person.withdrawn_at.is_(None)).order_by(Person.id))
+    members = found.all()
+    if {person.id for person in members} != set(person_ids):
+        raise NotFound("Member")
+    return members
+
+
+def _who_sees_not(session: Session, client: Client, members: Sequence[Person]) -> list[Person]:
+    """Those of these members who do not see the account as things are."""
+    said = and_(ClientAccess.client_id == client.id, ClientAccess.person_id == Person.id)
+    sees_all = or_(Person.role == Role.ORGANISER, func.coalesce(Staff.is_administrator, false()))
+    sees = or_(sees_all, func.coalesce(ClientAccess.has_access, Staff.has_default_access, true()))
+    query = select(Person.id).outerjoin(Staff, Staff.person_id == Person.id).outerjoin(ClientAccess, said)
+    seeing = set(session.scalars(query.where(Person.id.in_([person.id for person in members]), sees)))
+    return [person for person in members if person.id not in seeing]
+
+
+def _tell_of_accounts(
+    session: Session, case: Onboarding, clients: Sequence[Client], told: Sequence[Person], by: str, at: datetime
+) -> None:
+    """An entry for each account and member, and one mail for each member, with what else they were given just now."""
+    name = account_name(session, by) or by
+    session.add_all(
+        Notice(
+            person_id=person.id,
+            kind=NoticeKind.ACCOUNT_GIVEN,
+            facts={"name": client.name, "by": name},
+            path=page_of(client),
+            created_at=at,
+        )
+        for person in told
+        for client in clients
+    )
+    readers = {person.email: person for person in told if person.registered_at is not None and person.paused_at is None}
+    waiting, head, fresh = _gathering(session, case, readers, at), letterhead(session, case.firm), []
+    given = [letters.GivenAccount(id=client.id, name=client.name, path=page_of(client)) for client in clients]
+    for address, reader in readers.items() if given else ():
+        mail = waiting.get(address)
+        if mail is None:
+            mail = letters.account_given(case, reader, head, at, account=given[0], by=name)
+            fresh.append(mail)
+        for account in given:
+            _name_as_well(mail, account)
+    Outgoing.post_gathering(session, fresh, at, PAUSE)
+
+
+def _gathering(session: Session, case: Onboarding, addresses: Collection[str], at: datetime) -> dict[str, Outgoing]:
+    of_case = Outgoing.onboarding_id == case.id
+    return Outgoing.gathering(session, MailKind.ACCOUNT_GIVEN, addresses, at, of_case)
+
+
+def _name_as_well(mail: Outgoing, account: letters.GivenAccount) -> None:
+    accounts = [each for each in mail.facts["accounts"] if each["id"] != account["id"]]
+    is_full = len(accounts) >= ACCOUNTS_NAMED
+    more = {"more": mail.facts["more"] + 1} if is_full else {"accounts": [*accounts, account]}
+    mail.facts = {**mail.facts, **more}
