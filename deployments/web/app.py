@@ -36,6 +36,8 @@ from deployments.web.pages import (
     case,
     firm,
     firm_settings,
+    grants,
+    inbox,
     mail,
     operators,
     portal,
@@ -89,7 +91,7 @@ app.add_middleware(ForwardedByProxies)
 app.add_middleware(KnownHosts, names=lambda: settings().host_names)
 app.mount("/static", StaticFiles(directory=STATIC), name="static")
 PAGES = (
-    *(account, firm, firm_settings, accounts, agreement, portal, public, sign_ups, reach),
+    *(account, firm, firm_settings, accounts, grants, inbox, agreement, portal, public, sign_ups, reach),
     *(board, case, reminders, operators, mail),
 )
 for page in PAGES:

@@ -253,7 +253,7 @@ def test_a_number_that_no_database_can_hold_names_nothing(number):
     client = browser(operator())
 
     for path, method in NUMBERED:
-        address = re.sub(r"{(\w+_id|page|number)(:\w+)?}", number, path)
+        address = re.sub(r"{(\w+_id|page|number|key)(:\w+)?}", number, path)
         address = re.sub(r"{ending(:\w+)?}", ".png", re.sub(r"{name}", "20260915T090000000000-000000.eml", address))
         answer = client.request(method, re.sub(r"{\w+(:\w+)?}", "x", address))
         assert (address, method, answer.status_code) == (address, method, 404)

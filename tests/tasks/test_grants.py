@@ -131,7 +131,9 @@ def test_whoever_is_invited_gets_the_invitation_now_with_the_words_and_the_names
     assert (mail.facts["invited_by"], mail.facts["reply_to"]) == ("Erika Muster", ERIKA)
     assert place(one, who).login
     assert None not in (place(one, who).told_at, person(who).invited_at)
-    assert told_by(case_of(firm), "contact.invited") == [{"by": ERIKA, "by_name": ANY, "client": one, "persons": [who]}]
+    told = {"client": one, "account": "Beispiel GmbH", "person": who, "contact": "Max Beispiel"}
+    by = {"by": ERIKA, "by_name": ANY}
+    assert told_by(case_of(firm), "contact.invited") == [{**by, **told, "persons": [who]}]
     with reading() as session:
         assert session.scalars(select(Reminder).where(Reminder.person_id == who)).one().ended_at is None
 
@@ -275,8 +277,10 @@ def test_whoever_is_let_in_without_a_word_gets_no_mail_until_somebody_says_so():
 
     assert (place(one, who).login, person(who).invitation_waits) == (True, True)
     assert outbox("invitation") == []
+    told = {"client": one, "account": "Beispiel GmbH", "person": who, "contact": "Max Beispiel"}
+    by = {"by": ERIKA, "by_name": ANY}
     assert told_by(case_of(firm), "contact.switched") == [
-        {"by": ERIKA, "by_name": ANY, "client": one, "person": who, "kind": "login", "before": False, "after": True}
+        {**by, **told, "kind": "login", "before": False, "after": True}
     ]
     grants.invite_contact(firm, one, who, ERIKA)
     assert len(outbox("invitation")) == 1

@@ -234,6 +234,7 @@ ACTS = {
     "accounts.archive": (late, lambda at: accounts.archive(owner(at), ERIKA, [1])),
     "accounts.tag": (late, lambda at: accounts.tag(owner(at), ERIKA, [1], "Eilig")),
     "accounts.put_in_portfolio": (late, lambda at: accounts.put_in_portfolio(owner(at), ERIKA, [1], 1)),
+    "accounts.assign": (late, lambda at: accounts.assign(owner(at), ERIKA, [1], at.ids[Role.CASEWORKER])),
     "accounts.leave_portfolio": (late, lambda at: accounts.leave_portfolio(owner(at), ERIKA, 1, 1)),
     "accounts.add_contact": (late, lambda at: accounts.add_contact(owner(at), ERIKA, 1, GMBH, GERMAN)),
     "accounts.remove_contact": (late, lambda at: accounts.remove_contact(owner(at), ERIKA, 1, at.ids[Role.CLIENT])),
