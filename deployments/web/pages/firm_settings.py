@@ -137,7 +137,7 @@ def add(visit: Submitting, firm_id: int, kind: Kind) -> Response:
     return visit.go(f"{_path(firm_id)}/{kind}?said=setting_added")
 
 
-@router.get("/firm/{firm_id}/settings/{kind}/{key:number}")
+@router.get("/firm/{firm_id}/settings/{kind}/{key}")
 def show_one(visit: Visiting, firm_id: int, kind: Kind, key: int) -> Response:
     visit.require_administrator(firm_id)
     one = settings.one_of(firm_id, kind, key)
