@@ -299,6 +299,29 @@ def test_who_saves_second_is_shown_what_the_first_has_changed_and_overwrites_not
     assert (row(client_id).city, row(client_id).number) == ("Berlin", "K-7")
 
 
+def test_a_contact_belongs_to_groups_and_portfolios_that_are_the_firms_own(case_id):
+    firm_id = firm_of(case_id)
+    with transaction() as session:
+        for kind in (Group, Group, Portfolio, Portfolio):
+            one = kind(firm_id=firm_id)
+            one.call(session, f"Nr {len(session.scalars(select(kind)).all())}")
+            session.add(one)
+            session.flush()
+    open_account()
+    stands = contacts.view(member(), person().id).fields
+    assert (stands["groups"], stands["portfolios"]) == ("", "")
+    typed = {**stands, "groups": "1,2", "portfolios": "2"}
+    contacts.edit(member(), ERIKA, person().id, stands, typed, GERMAN)
+
+    shown = contacts.view(member(), person().id)
+    assert ([one.id for one in shown.groups], [one.id for one in shown.portfolios]) == ([1, 2], [2])
+    for name in ("groups", "portfolios"):
+        foreign = {**shown.fields, name: "99"}
+        assert refused(
+            lambda typed=foreign: contacts.edit(member(), ERIKA, person().id, shown.fields, typed, GERMAN)
+        ) == {name}
+
+
 def test_of_two_who_save_at_once_one_is_shown_what_the_other_did(case_id):
     client_id = open_account()
     both, who = accounts.view(member(), client_id).fields, member()
