@@ -568,6 +568,21 @@ def test_as_many_statements_for_many_accounts_as_for_one(case_id, statements):
 # ---- many at once
 
 
+def test_an_act_on_many_accounts_takes_as_many_statements_as_on_one(case_id, statements):
+    ids = [open_account({"kind": "company", "company_name": f"Nr {each} AG"}, EVA) for each in range(12)]
+    who, zoe = member(), member(ZOE).person_id
+    accounts.tag(who, ERIKA, ids, "VIP")
+    counts = []
+    for some in (ids[:1], ids[1:]):
+        with statements() as asked:
+            accounts.tag(who, ERIKA, some, "VIP")
+            accounts.assign(who, ERIKA, some, zoe)
+            accounts.archive(who, ERIKA, some)
+            accounts.archive(who, ERIKA, some, away=False)
+        counts.append(len(asked))
+    assert counts[0] == counts[1]
+
+
 def test_tags_are_given_to_many_and_taken_from_them(case_id):
     ids = [open_account(), open_account({"kind": "company", "company_name": "Zwei AG"}, EVA)]
     assert accounts.tag(member(), ERIKA, [*ids, 999], "VIP, Bau") == 2
