@@ -363,6 +363,32 @@ def test_nothing_of_a_contact_is_kept_before_it_is_saved(firm_id, browser):
     assert 'value="https://beispiel.example' in browser.get(path).text
 
 
+def test_all_groups_are_listed_and_a_contact_is_put_into_those_that_are_chosen(firm_id, browser):
+    with transaction() as session:
+        group = Group(firm_id=firm_id)
+        group.call(session, "Arbeit")
+        session.add(group)
+    path = f"/firm/{firm_id}/contacts/{person().id}"
+    page = browser.read(path)
+    boxes = page.select("[name=groups]")
+    assert [label.text for box in boxes for label in page.select(f"label[for={box['id']}]")] == ["Arbeit", "Bau"]
+    browser.send_form(path, groups=str(group.id))
+    assert [box["value"] for box in browser.read(path).select("[name=groups][checked]")] == [str(group.id)]
+
+
+def test_an_existing_contact_is_chosen_from_a_list_or_looked_for_by_typing(firm_id, browser):
+    path = f"/firm/{firm_id}/accounts/2/contacts/new"
+    offered = [option.text for option in browser.read(path).select("#person option")]
+    typed = [option.text for option in browser.read(f"{path}?search=beisp").select("#person option")]
+    assert offered == ["Eva Ott", "Max Beispiel, max@beispiel.example"]
+    assert typed == ["Max Beispiel, max@beispiel.example"]
+
+
+def test_the_website_is_asked_for_last(firm_id, browser):
+    fields = browser.read(f"/firm/{firm_id}/contacts/{person().id}").select("form.profile input:not([type=hidden])")
+    assert fields[-1]["name"] == "website"
+
+
 def test_the_hours_that_are_chosen_are_marked_green(firm_id, browser):
     path = f"/firm/{firm_id}/contacts/{person().id}"
     weekdays = [f"{day}-{hour}" for day in range(5) for hour in range(8, 18)]

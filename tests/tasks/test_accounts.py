@@ -22,7 +22,7 @@ from models.people.person import Person, Role
 from models.people.staff import Rank, Rights, Staff
 from models.request import Named
 from models.time.clock import now
-from tasks.clients import accounts, contacts
+from tasks.clients import accounts, contacts, grants
 from tasks.clients.accounts import Filter
 from tasks.clients.edits import ChangedMeanwhile
 from tasks.onboarding import invitations
@@ -343,6 +343,28 @@ def test_the_number_that_is_marked_gets_short_messages_of_all_that_were_given(ca
     assert sorted((phone.kind.value, phone.is_primary) for phone in phones) == [
         *(("fax", False), ("landline", True), ("mobile", False))
     ]
+
+
+@pytest.mark.parametrize("roles", [(), ("commercial",), ("operational",), ("commercial", "operational")])
+@pytest.mark.parametrize("linked", [False, True])
+def test_roles_are_said_of_a_contact_who_is_created_or_linked_and_neither_is_an_employee(case_id, linked, roles):
+    said = {f"is_{role}": "yes" for role in roles}
+    if linked:
+        open_account()
+        client_id = open_account({"kind": "company", "company_name": "Zwei AG"}, {"person": str(person().id), **said})
+    else:
+        client_id = open_account(GMBH, MAX | said)
+    ((contact, _),) = accounts.view(member(), client_id).row.contacts
+    assert (contact.is_commercial, contact.is_operational) == ("commercial" in roles, "operational" in roles)
+    assert contact.is_employee is (roles == ())
+
+
+def test_a_contact_is_written_to_in_the_language_and_the_form_of_address_that_were_chosen(case_id):
+    written = [MAX | {"language": "fr"}, {**EVA, "email": "eva@ott.example", "address_form": "du"}]
+    client_id = open_account(GMBH, *written)
+    for email in (MAX["email"], "eva@ott.example"):
+        grants.invite_contact(firm_of(case_id), client_id, person(email).id, ERIKA)
+    assert [(mail.language, mail.address_form) for mail in mails("invitation")] == [("fr", "sie"), ("de", "du")]
 
 
 def test_an_account_is_found_by_where_a_contact_lives(case_id):
