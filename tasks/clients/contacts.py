@@ -346,6 +346,8 @@ def edit(member: Membership, by: str, person_id: int, opened: Fields, typed: Fie
             replan(session, [person])
         if person.name != called or email != stands["email"]:
             ClientContact.rename(session, person, case.firm.name_format)
+        elif card.place != {name: stands[name] for name in card.place}:
+            ClientContact.refold(session, person)
         after = _stands(session, person, card)
         changes = {name for name, text in after.items() if text != stands[name]}
         if changes:
