@@ -20,6 +20,7 @@ from sqlalchemy import (
     update,
 )
 from sqlalchemy.orm import Mapped, Session, mapped_column, validates
+from sqlalchemy.orm.attributes import set_committed_value
 
 from models.clients.address import PostalAddress, vat_id
 from models.clients.naming import NAME_MOST, ClientNameMissing, NameFormat, account_name, filed_as
@@ -166,9 +167,10 @@ class Client(PostalAddress, Base):
         )
         change = update(cls).where(*which).values(state=state)
         session.execute(change.execution_options(synchronize_session=False))
-        for row in session.identity_map.values():
-            if isinstance(row, cls):
-                session.refresh(row, ["state"])
+        known = {row.id: row for row in session.identity_map.values() if isinstance(row, cls)}
+        states = select(cls.id, cls.state).where(cls.id.in_(known))
+        for key, settled in session.execute(states).tuples() if known else ():
+            set_committed_value(known[key], "state", settled)
 
     @classmethod
     def settle_of(cls, session: Session, people: Collection[int]) -> None:
@@ -181,7 +183,7 @@ class Client(PostalAddress, Base):
 
         Raises ClientNameMissing where nothing is left to call it.
         """
-        by_itself = self.company_name if self.kind is ClientKind.COMPANY else of_contact
+        by_itself = self.company_name if self.kind is ClientKind.COMPANY else of_contact[:NAME_MOST].strip()
         if not (one_line(written) or by_itself):
             raise ClientNameMissing
         self.is_named_by_hand = bool(one_line(written)) and one_line(written) != by_itself
@@ -190,7 +192,7 @@ class Client(PostalAddress, Base):
     def follow(self, of_contact: str) -> None:
         """A name that nobody wrote follows the company or the contact that it comes from."""
         if not self.is_named_by_hand:
-            self.call("", of_contact[:NAME_MOST])
+            self.call("", of_contact)
 
     def describe(
         self, session: Session, faults: Faults, written: Mapping[str, str], of_contact: str | None = None

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from email.message import EmailMessage
 
-from sqlalchemy import and_, delete, false, func, or_, select, true
+from sqlalchemy import and_, delete, false, func, insert, or_, select, true
 from sqlalchemy.orm import Session
 
 from models.audit import Parts, evidence, of, record, subject
@@ -293,9 +293,8 @@ def _set(session: Session, place: Place, which: Switch, *, on: bool) -> None:
     match which:
         case Switch.LOGIN:
             contact.told_at = contact.told_at if on else None
-            if person.registered_at is None and not _sees_any(session, person):
-                _end_invitation(session, place.case, person)
-            elif person.invited_at is None and person.registered_at is None:
+            end_if_blind(session, place.case, person)
+            if on and person.invited_at is None and person.registered_at is None:
                 person.invitation_waits = True  # Until somebody says that they are to be told.
         case Switch.NOTIFY if on:
             _remind_again(session, place.case, person)
@@ -322,13 +321,20 @@ def _has_main(session: Session, client_id: int) -> bool:
     return session.scalars(main).first() is not None
 
 
+def end_if_blind(session: Session, case: Onboarding, person: Person) -> None:
+    """Whoever has not come in yet, and sees no account any more, is not invited any longer."""
+    if person.registered_at is None and not _sees_any(session, person):
+        _end_invitation(session, case, person)
+
+
 def _sees_any(session: Session, person: Person) -> bool:
     seen = select(ClientContact.id).where(ClientContact.person_id == person.id, ClientContact.login)
     return session.scalars(seen.limit(1)).first() is not None
 
 
 def _end_invitation(session: Session, case: Onboarding, person: Person) -> None:
-    """Nothing is left to be invited to: the links that were sent open nothing any more, whatever comes later."""
+    """Nothing is left to be invited to: links and password that were given open nothing any more, whatever comes."""
+    forget_account(session, person)
     let_go(session, case, person)
     end_links(session, person, now(), Purpose.ACTIVATE)
     person.invited_at, person.invitation_waits = None, True
@@ -384,7 +390,6 @@ def change_address(session: Session, case: Onboarding, person: Person, written: 
 def _take_address(session: Session, case: Onboarding, person: Person, by: str) -> None:
     before = person.email
     _end_invitation(session, case, person)
-    forget_account(session, person)
     person.email, person.bounced_at, person.address_confirmed_at = "", None, None
     for contact in session.scalars(select(ClientContact).where(ClientContact.person_id == person.id)):
         contact.login, contact.told_at = False, None
@@ -514,8 +519,9 @@ def give_accounts(session: Session, case: Onboarding, clients: Sequence[Client],
     sees = seen_by(member.id, sees_all=rights.sees_all, by_default=rights.has_default_access)
     seen = set(session.scalars(select(Client.id).where(Client.id.in_(ids), sees)))
     session.execute(delete(ClientAccess).where(ClientAccess.person_id == member.id, ClientAccess.client_id.in_(ids)))
-    session.add_all(ClientAccess(client_id=key, person_id=member.id, has_access=True) for key in ids)
-    session.flush()
+    if ids:
+        rows = [{"client_id": key, "person_id": member.id, "has_access": True} for key in ids]
+        session.execute(insert(ClientAccess), rows)
     new = [client for client in clients if client.id not in seen]
     if member.email != by:
         _tell_of_accounts(session, case, new, [member], by, now())
