@@ -662,6 +662,30 @@ def test_registrations_are_listed_some_at_a_time_and_counted(monkeypatch):
     assert sign_ups.count_waiting(firm_of(case_id)) == 4
 
 
+def test_a_name_that_no_contact_can_have_is_refused_before_the_firm_is_asked():
+    case_id = countersigned()
+    assert set(wish(given_name="G" * 100, family_name="F" * 100).faults()) == {"family_name"}
+
+    ask(case_id, given_name="G" * 99, family_name="F" * 100)
+    sign_ups.confirm(rows()[0].token)
+    acts(case_id)["accept"]()
+
+    assert max(len(client.name) for client in accounts(case_id)) == 200
+
+
+def test_whoever_confirms_an_address_can_be_written_to_there_again():
+    case_id = countersigned()
+    add_clients(firm_of(case_id), ERIKA, [Named(name="Nina Neu", email=NINA)])
+    with transaction() as session:
+        session.scalars(select(Person).where(Person.email == NINA)).one().bounced_at = now()
+    ask(case_id)
+    sign_ups.confirm(rows()[0].token)
+
+    acts(case_id)["accept"]()
+
+    assert [person.bounced_at for person in people(case_id)] == [None]
+
+
 @pytest.mark.parametrize("act", ["accept", "link"])
 def test_the_trail_says_of_whoever_is_let_in_what_stands_in_their_row(act):
     case_id = confirmed()
