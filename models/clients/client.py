@@ -20,6 +20,7 @@ from sqlalchemy import (
     update,
 )
 from sqlalchemy.orm import Mapped, Session, mapped_column, validates
+from sqlalchemy.orm.attributes import set_committed_value
 
 from models.clients.address import PostalAddress, vat_id
 from models.clients.card import Card
@@ -172,9 +173,10 @@ class Client(PostalAddress, Base):
         )
         change = update(cls).where(*which).values(state=state)
         session.execute(change.execution_options(synchronize_session=False))
-        for row in session.identity_map.values():
-            if isinstance(row, cls):
-                session.refresh(row, ["state"])
+        loaded = {row.id: row for row in session.identity_map.values() if isinstance(row, cls)}
+        if loaded:
+            for key, settled in session.execute(select(cls.id, cls.state).where(cls.id.in_(loaded))):
+                set_committed_value(loaded[key], "state", settled)
 
     @classmethod
     def settle_of(cls, session: Session, people: Collection[int]) -> None:

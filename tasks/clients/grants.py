@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from email.message import EmailMessage
 
-from sqlalchemy import and_, delete, false, func, or_, select, true
+from sqlalchemy import and_, delete, false, func, insert, or_, select, true
 from sqlalchemy.orm import Session
 
 from models.audit import Parts, evidence, of, record, subject
@@ -528,10 +528,12 @@ def give_accounts(session: Session, case: Onboarding, clients: Sequence[Client],
     (member,) = _members(session, case.firm_id, [person_id])
     rights, ids = Staff.of(session, [member])[member.id], [client.id for client in clients]
     sees = seen_by(member.id, sees_all=rights.sees_all, by_default=rights.has_default_access)
+    if not ids:
+        return
     seen = set(session.scalars(select(Client.id).where(Client.id.in_(ids), sees)))
     session.execute(delete(ClientAccess).where(ClientAccess.person_id == member.id, ClientAccess.client_id.in_(ids)))
-    session.add_all(ClientAccess(client_id=key, person_id=member.id, has_access=True) for key in ids)
-    session.flush()
+    rows = [{"client_id": key, "person_id": member.id, "has_access": True} for key in ids]
+    session.execute(insert(ClientAccess), rows)
     new = [client for client in clients if client.id not in seen]
     if member.email != by:
         _tell_of_accounts(session, case, new, [member], by, now())

@@ -412,6 +412,29 @@ def test_who_saves_second_is_shown_what_the_first_has_changed_and_overwrites_not
     assert (row(client_id).city, row(client_id).number) == ("Berlin", "K-7")
 
 
+def test_a_contact_belongs_to_groups_and_portfolios_that_are_the_firms_own(case_id):
+    firm_id = firm_of(case_id)
+    with transaction() as session:
+        for kind in (Group, Group, Portfolio, Portfolio):
+            one = kind(firm_id=firm_id)
+            one.call(session, f"Nr {len(session.scalars(select(kind)).all())}")
+            session.add(one)
+            session.flush()
+    open_account()
+    stands = contacts.view(member(), person().id).fields
+    assert (stands["groups"], stands["portfolios"]) == ("", "")
+    typed = {**stands, "groups": "1,2", "portfolios": "2"}
+    contacts.edit(member(), ERIKA, person().id, stands, typed, GERMAN)
+
+    shown = contacts.view(member(), person().id)
+    assert ([one.id for one in shown.groups], [one.id for one in shown.portfolios]) == ([1, 2], [2])
+    for name in ("groups", "portfolios"):
+        foreign = {**shown.fields, name: "99"}
+        assert refused(
+            lambda typed=foreign: contacts.edit(member(), ERIKA, person().id, shown.fields, typed, GERMAN)
+        ) == {name}
+
+
 def test_of_two_who_save_at_once_one_is_shown_what_the_other_did(case_id):
     client_id = open_account()
     both, who = accounts.view(member(), client_id).fields, member()
@@ -656,6 +679,21 @@ def test_as_many_statements_for_many_accounts_as_for_one(case_id, statements):
 
 
 # ---- many at once
+
+
+def test_an_act_on_many_accounts_takes_as_many_statements_as_on_one(case_id, statements):
+    ids = [open_account({"kind": "company", "company_name": f"Nr {each} AG"}, EVA) for each in range(12)]
+    who, zoe = member(), member(ZOE).person_id
+    accounts.tag(who, ERIKA, ids, "VIP")
+    counts = []
+    for some in (ids[:1], ids[1:]):
+        with statements() as asked:
+            accounts.tag(who, ERIKA, some, "VIP")
+            accounts.assign(who, ERIKA, some, zoe)
+            accounts.archive(who, ERIKA, some)
+            accounts.archive(who, ERIKA, some, away=False)
+        counts.append(len(asked))
+    assert counts[0] == counts[1]
 
 
 def test_tags_are_given_to_many_and_taken_from_them(case_id):

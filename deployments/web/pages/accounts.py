@@ -64,6 +64,7 @@ FIELD_NAMES = {
     "hours": N_("Hours"),
     "time_zone": N_("Time zone"),
     "groups": N_("Groups"),
+    "portfolios": N_("Portfolios"),
     "is_listed": N_("Shown in the public list"),
     "phone-primary": N_("Number for short messages"),
 }
@@ -259,9 +260,9 @@ def _block(values: Mapping[str, str], row: int, which: str) -> dict[str, str]:
 
 
 def _typed(visit: Submission) -> dict[str, str]:
-    """Everything that was typed, in one line each; groups and members as one list of their numbers."""
+    """Everything that was typed, in one line each; groups, members and portfolios each as one list of their numbers."""
     values = {name: visit.text(name) for name in visit.values if name not in {"form_token", "was", "act", "block"}}
-    for name in [name for name in values if name.endswith(("groups", "members"))]:
+    for name in [name for name in values if name.endswith(("groups", "members", "portfolios"))]:
         values[name] = ",".join(sorted(visit.texts(name), key=lambda key: row_number(key) or 0))
     return values
 
@@ -503,7 +504,7 @@ def _new(visit: Visit, staff: Membership) -> dict[str, Any]:
         templates = FolderTemplate.of(session, firm.id)
         account_fields = CustomField.shown(session, firm.id, FieldOf.ACCOUNT)
         contact_fields = CustomField.shown(session, firm.id, FieldOf.CONTACT)
-        groups, tags = Group.of(session, firm.id), Tag.of(session, firm.id)
+        groups, tags, portfolios = (kind.of(session, firm.id) for kind in (Group, Tag, Portfolio))
     territories = visit.reader.locale.territories
     lands = sorted(((code, territories.get(code, code)) for code in countries()), key=lambda land: land[1])
     return {
@@ -516,6 +517,7 @@ def _new(visit: Visit, staff: Membership) -> dict[str, Any]:
         "contact_fields": contact_fields,
         "names": {field.key: field.name for field in (*account_fields, *contact_fields)},
         "groups": groups,
+        "portfolios": portfolios,
         "all_tags": [tag.name for tag in tags],
         "languages": visit.options(Language),
         "forms": visit.options(AddressForm),
