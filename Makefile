@@ -13,7 +13,7 @@ PIP := $(BIN)/pip install --quiet --disable-pip-version-check --no-deps
 COVERED := -W ignore::RuntimeWarning:slipcover.importer -m slipcover --branch --json --out .venv/covered.json \
 	--source models,tasks,flows,deployments --omit 'models/migrations/*'
 
-.PHONY: help demo up test suite quick test-long check format bench audit lock clean
+.PHONY: help demo up test suite quick test-long promises check format bench audit lock clean
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | sort
 
@@ -40,6 +40,9 @@ quick: $(READY) .venv/ready-tests  ## rules and tasks on SQLite, while you write
 
 test-long: $(READY) .venv/ready-tests  ## everything once more, with many examples of what is described rather than listed
 	HYPOTHESIS_PROFILE=many $(BIN)/pytest -n auto --no-loadscope-reorder
+
+promises: $(READY)  ## each sentence that describes such products, and the test that says the same here
+	@$(BIN)/python -m tests.promises
 
 check: $(READY)  ## format, lint and types
 	$(BIN)/ruff format --check .

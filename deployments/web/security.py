@@ -46,7 +46,7 @@ FORWARDED |= {f"x-forwarded-{what}" for what in ("for", "host", "proto", "port",
 """Headers by which a proxy tells that somebody else asks."""
 LONGEST_NUMBER = 18
 """Digits of a number in an address: none of ours is longer, and no database could hold it."""
-_NUMBERED = {"number", "page", "key"}
+_NUMBERED = {"number", "page"}
 _NUMBER = re.compile(f"0|[1-9][0-9]{{0,{LONGEST_NUMBER - 1}}}")
 _TAKES_FILES = re.compile(r"/firm/\d+/logo|/agreement/[^/]+/upload")
 _TOKEN = re.compile(r"[\w-]{20,}")

@@ -20,8 +20,10 @@ from sqlalchemy import (
     update,
 )
 from sqlalchemy.orm import Mapped, Session, mapped_column, validates
+from sqlalchemy.orm.attributes import set_committed_value
 
 from models.clients.address import PostalAddress, vat_id
+from models.clients.card import Card
 from models.clients.naming import NAME_MOST, ClientNameMissing, NameFormat, account_name, filed_as
 from models.db import TELLS, Base, Facts, Instant, Key, tells_of
 from models.errors import N_, Faults, NotFound, ProvisionError
@@ -107,6 +109,8 @@ class Client(PostalAddress, Base):
     """Names, number and place as a search compares them; follows them."""
     search_contacts: Mapped[str] = mapped_column(Text, default="", info=TELLS)
     """The same of the contacts' names and e-mail addresses; see ``refold``."""
+    search_places: Mapped[str] = mapped_column(Text, default="", info=TELLS)
+    """The same of where the contacts live; apart, as nobody is called after a town by living there."""
     state: Mapped[ClientState] = mapped_column(default=ClientState.PREPARED)
     """Follows its contacts, see ``settle``: so that of very many accounts those in a state are found and counted."""
     created_at: Mapped[Instant]
@@ -138,15 +142,18 @@ class Client(PostalAddress, Base):
     def refold(cls, session: Session, client_ids: Collection[int]) -> None:
         """Find these accounts by the contacts that they have now."""
         session.flush()
-        people = select(ClientContact.client_id, Person.given_name, Person.family_name, Person.email)
-        people = people.join(Person, Person.id == ClientContact.person_id).where(
-            ClientContact.client_id.in_(client_ids)
-        )
-        words: dict[int, list[str]] = {client_id: [] for client_id in client_ids}
-        for client_id, *parts in session.execute(people.order_by(ClientContact.id)):
-            words[client_id] += parts
+        names = Person.given_name, Person.family_name, Person.email
+        people = select(ClientContact.client_id, *names, Card.street, Card.postcode, Card.city)
+        people = people.join(Person, Person.id == ClientContact.person_id).outerjoin(Card, Card.person_id == Person.id)
+        words: dict[int, tuple[list[str], list[str]]] = {client_id: ([], []) for client_id in client_ids}
+        rows = people.where(ClientContact.client_id.in_(client_ids)).order_by(ClientContact.id)
+        for client_id, *parts in session.execute(rows):
+            called, lives = words[client_id]
+            called += parts[: len(names)]
+            lives += filter(None, parts[len(names) :])
         for client in session.scalars(select(cls).where(cls.id.in_(client_ids))):
-            client.search_contacts = " ".join(spellings(" ".join(words[client.id])))
+            called, lives = words[client.id]
+            client.search_contacts, client.search_places = searched(*called), searched(*lives)
 
     @classmethod
     def settle(cls, session: Session, *which: ColumnElement[bool]) -> None:
@@ -166,9 +173,10 @@ class Client(PostalAddress, Base):
         )
         change = update(cls).where(*which).values(state=state)
         session.execute(change.execution_options(synchronize_session=False))
-        for row in session.identity_map.values():
-            if isinstance(row, cls):
-                session.refresh(row, ["state"])
+        loaded = {row.id: row for row in session.identity_map.values() if isinstance(row, cls)}
+        if loaded:
+            for key, settled in session.execute(select(cls.id, cls.state).where(cls.id.in_(loaded))):
+                set_committed_value(loaded[key], "state", settled)
 
     @classmethod
     def settle_of(cls, session: Session, people: Collection[int]) -> None:
@@ -285,7 +293,7 @@ class ClientContact(Base):
 
     @classmethod
     def refold(cls, session: Session, person: Person) -> None:
-        """Find the accounts of this contact by the name and address that they have now."""
+        """Find the accounts of this contact by the name and the addresses that they have now."""
         session.flush()
         Client.refold(session, session.scalars(select(cls.client_id).where(cls.person_id == person.id)).all())
 

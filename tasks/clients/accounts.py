@@ -18,7 +18,7 @@ from models.clients.portfolio import Portfolio, PortfolioClient
 from models.clients.standing import Standing, Todo, standing_of, todos_of
 from models.clients.tag import ClientTag, Tag
 from models.db import Facts, Holds, reading, transaction
-from models.errors import Faults, NotFound
+from models.errors import N_, Faults, NotFound, ProvisionError
 from models.firm import spellings
 from models.onboarding import Onboarding
 from models.people.manners import Language
@@ -32,8 +32,13 @@ from tasks.clients.edits import Fields, take
 from tasks.people.sessions import Membership
 
 SHOWN, HISTORY = 50, 50
+STAFF = (Role.ORGANISER, Role.CASEWORKER)
 CONTACTS_AT_ONCE = 6
 """So many contacts the form for a new account takes; more are added on its page."""
+
+
+class MemberGone(ProvisionError):
+    says = N_("Somebody whom you chose does not work with you any more: choose again.")
 
 
 @dataclass(frozen=True)
@@ -104,8 +109,8 @@ def _matching(session: Session, member: Membership, asked: Filter) -> Select[tup
 
 
 def found_by(word: str) -> ColumnElement[bool]:
-    """Which accounts hold this word, folded, in names, number, place or contacts."""
-    return or_(Holds(Client.search, word), Holds(Client.search_contacts, word))
+    """Which accounts hold this word, folded, in names, number, place or contacts, with where these live."""
+    return or_(*(Holds(column, word) for column in (Client.search, Client.search_contacts, Client.search_places)))
 
 
 def listed(member: Membership, asked: Filter, after: int = 0) -> Accounts:
@@ -184,7 +189,7 @@ def view(member: Membership, client_id: int) -> AccountView:
         members = assigned(session, client.firm_id, [client.id])
         staff = select(Person).where(
             Person.firm_id == client.firm_id,
-            Person.role.in_([Role.ORGANISER, Role.CASEWORKER]),
+            Person.role.in_(STAFF),
             Person.withdrawn_at.is_(None),
             Person.id.not_in([person.id for person in members]),
         )
@@ -237,6 +242,7 @@ def check(member: Membership, written: Mapping[str, str], language: Language) ->
         client = Client(firm_id=member.firm_id, name="")
         client.describe(session, faults, written)
         _read_rest(session, client, faults, written, language)
+        _chosen(session, member, faults, written)
         faults.check()
         name = spellings(client.name or client.company_name)[0]
         same = select(Client).where(_visible(member), Client.search.startswith(name, autoescape=True))
@@ -267,8 +273,8 @@ def open_account(
 ) -> int:
     """A new account with its contacts, each new or (``person``) there already; returns its id. Nobody is invited yet.
 
-    Whoever opens it has access to it, and every member with access by default. Raises FormRefused with all that does
-    not fit: fields of a contact begin with ``c0-``, ``c1-`` ….
+    Whoever opens it has access to it, and every member with access by default; ``members`` have as well, and are told.
+    Raises FormRefused with all that does not fit: fields of a contact begin with ``c0-``, ``c1-`` ….
     """
     faults = Faults()
     with transaction() as session:
@@ -283,6 +289,7 @@ def open_account(
         called = None if first is None else filed_as(first.given_name, first.family_name, form)
         client.describe(session, faults, written, called)
         tags = _read_rest(session, client, faults, written, language)
+        chosen = _chosen(session, member, faults, written)
         faults.check()
         session.add(client)
         session.flush()
@@ -302,8 +309,22 @@ def open_account(
         facts: Facts = {"client": client.id, "account": of(client, client.name), "kind": client.kind}
         made = [person for person in there if person is not None]
         record(session, case.id, now(), "client.opened", by, **facts, rows=evidence(*made))
+        grants.give_new_account(session, case, client, chosen, by)
         case.touch(now())
         return client.id
+
+
+def _chosen(session: Session, member: Membership, faults: Faults, written: Mapping[str, str]) -> list[int]:
+    """Which of the firm's people the form names (``members``)."""
+    named = {int(key) for key in written.get("members", "").split(",") if key.isdecimal() and len(key) < 10}
+    if not named:
+        return []
+    there = select(Person.id).where(Person.firm_id == member.firm_id, Person.role.in_(STAFF), Person.id.in_(named))
+    found = list(session.scalars(there.where(Person.withdrawn_at.is_(None)).order_by(Person.id)))
+    with faults.at("members"):
+        if len(found) < len(named):
+            raise MemberGone
+    return found
 
 
 def _contact(

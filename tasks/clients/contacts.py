@@ -14,6 +14,7 @@ from models.clients.custom_field import CustomField, FieldOf, read_all
 from models.clients.group import Group, GroupMember
 from models.clients.label import label
 from models.clients.naming import Doubt, doubts
+from models.clients.portfolio import Portfolio, PortfolioMember
 from models.clients.standing import Standing, Todo, standing_of, todos_of
 from models.clients.tag import ContactTag, Tag
 from models.db import Facts, Holds, reading, transaction
@@ -86,6 +87,7 @@ class ContactView:
     phones: list[Phone]
     tags: list[Tag]
     groups: list[Group]
+    portfolios: list[Portfolio]
     fields: dict[str, str]
     """What stands in the form."""
     places: list[tuple[ClientContact, Client]]
@@ -123,32 +125,37 @@ def view(member: Membership, person_id: int) -> ContactView:
         places = select(ClientContact, Client).join(Client).where(ClientContact.person_id == person.id, visible)
         card = session.scalars(select(Card).where(Card.person_id == person.id)).one_or_none()
         phones = Phone.of(session, [person.id]).get(person.id, [])
-        tags, groups = _tags(session, person), _groups(session, person)
+        tags, groups, portfolios = _labels(session, person)
         return ContactView(
             person,
             card,
             phones,
             tags,
             groups,
-            standing(person, card, phones, tags, groups),
+            portfolios,
+            standing(person, card, phones, tags, groups, portfolios),
             list(session.execute(places.order_by(Client.name, Client.id).limit(200)).tuples()),
             standing_of(session, [person])[person.id],
             todos_of(session, [person])[person.id],
         )
 
 
-def _tags(session: Session, person: Person) -> list[Tag]:
-    theirs = select(Tag).join(ContactTag).where(ContactTag.person_id == person.id)
-    return list(session.scalars(theirs.order_by(Tag.folded)))
-
-
-def _groups(session: Session, person: Person) -> list[Group]:
-    theirs = select(Group).join(GroupMember).where(GroupMember.person_id == person.id)
-    return list(session.scalars(theirs.order_by(Group.folded)))
+def _labels(session: Session, person: Person) -> tuple[list[Tag], list[Group], list[Portfolio]]:
+    """What a contact has of each, by the alphabet."""
+    tags = select(Tag).join(ContactTag).where(ContactTag.person_id == person.id).order_by(Tag.folded)
+    groups = select(Group).join(GroupMember).where(GroupMember.person_id == person.id).order_by(Group.folded)
+    portfolios = select(Portfolio).join(PortfolioMember).where(PortfolioMember.person_id == person.id)
+    in_order = portfolios.order_by(Portfolio.folded)
+    return list(session.scalars(tags)), list(session.scalars(groups)), list(session.scalars(in_order))
 
 
 def standing(
-    person: Person, card: Card | None, phones: Sequence[Phone], tags: Sequence[Tag], groups: Sequence[Group]
+    person: Person,
+    card: Card | None,
+    phones: Sequence[Phone],
+    tags: Sequence[Tag],
+    groups: Sequence[Group],
+    portfolios: Sequence[Portfolio],
 ) -> dict[str, str]:
     """What stands in the fields of the form about a contact."""
     held = card or Card(title="", street="", postcode="", city="", country="DE", website="", is_listed=False, fields={})
@@ -161,6 +168,7 @@ def standing(
         "time_zone": person.time_zone,
         "tags": ", ".join(tag.name for tag in tags),
         "groups": ",".join(map(str, sorted(group.id for group in groups))),
+        "portfolios": ",".join(map(str, sorted(portfolio.id for portfolio in portfolios))),
         **number_fields(phones),
         **in_fields(held.fields),
     }
@@ -216,6 +224,7 @@ class _Read:
     numbers: list[Number]
     tags: list[str]
     groups: set[int]
+    portfolios: set[int]
     fields: Facts
     language: Language
     address_form: AddressForm
@@ -234,6 +243,8 @@ class _Read:
         session.add_all(ContactTag(person_id=person.id, tag_id=tag.id) for tag in tags)
         session.execute(delete(GroupMember).where(GroupMember.person_id == person.id))
         session.add_all(GroupMember(person_id=person.id, group_id=group) for group in self.groups)
+        session.execute(delete(PortfolioMember).where(PortfolioMember.person_id == person.id))
+        session.add_all(PortfolioMember(person_id=person.id, portfolio_id=key) for key in self.portfolios)
         if person.registered_at is None:  # Else it is theirs to say.
             person.language, person.address_form = self.language, self.address_form
         session.flush()
@@ -272,12 +283,16 @@ def _read(
     with faults.at(f"{prefix}tags"):
         for name in tags:
             label(name)
-    chosen = {int(key) for key in written.get(f"{prefix}groups", "").split(",") if key.isdecimal() and len(key) < 10}
-    with faults.at(f"{prefix}groups"):
-        Group.chosen(session, firm.id, chosen)
+    chosen: dict[str, set[int]] = {}
+    kinds: dict[str, type[Group | Portfolio]] = {"groups": Group, "portfolios": Portfolio}
+    for name, kind in kinds.items():
+        keys = written.get(f"{prefix}{name}", "").split(",")
+        chosen[name] = {int(key) for key in keys if key.isdecimal() and len(key) < 10}
+        with faults.at(f"{prefix}{name}"):
+            kind.chosen(session, firm.id, chosen[name])
     speaks = next((each for each in Language if each == written.get(f"{prefix}language")), Language.GERMAN)
     form = AddressForm.DU if written.get(f"{prefix}address_form") == "du" else AddressForm.SIE
-    return _Read(given, family, numbers, tags, chosen, fields, speaks, form)
+    return _Read(given, family, numbers, tags, chosen["groups"], chosen["portfolios"], fields, speaks, form)
 
 
 def _without(prefix: str, written: Mapping[str, str]) -> dict[str, str]:
@@ -331,6 +346,8 @@ def edit(member: Membership, by: str, person_id: int, opened: Fields, typed: Fie
             replan(session, [person])
         if person.name != called or email != stands["email"]:
             ClientContact.rename(session, person, case.firm.name_format)
+        elif card.place != {name: stands[name] for name in card.place}:
+            ClientContact.refold(session, person)
         after = _stands(session, person, card)
         changes = {name for name, text in after.items() if text != stands[name]}
         if changes:
@@ -346,7 +363,7 @@ def _right(typed: Fields) -> dict[str, str]:
 def _stands(session: Session, person: Person, card: Card) -> dict[str, str]:
     session.flush()
     phones = Phone.of(session, [person.id]).get(person.id, [])
-    held = standing(person, card, phones, _tags(session, person), _groups(session, person))
+    held = standing(person, card, phones, *_labels(session, person))
     fields = CustomField.shown(session, person.firm_id, FieldOf.CONTACT)
     return {**{field.key: "" for field in fields}, **held}
 

@@ -10,14 +10,14 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from email.message import EmailMessage
 
-from sqlalchemy import and_, delete, false, func, or_, select, true
+from sqlalchemy import and_, delete, false, func, insert, or_, select, true
 from sqlalchemy.orm import Session
 
 from models.audit import Parts, evidence, of, record, subject
 from models.clients.access import ClientAccess, seen_by
 from models.clients.client import Client, ClientContact
 from models.clients.message import message_for_many
-from models.clients.standing import COLUMNS, Standing, Switch, Todo, standing_of, todos
+from models.clients.standing import COLUMNS, Standing, Switch, Todo, standing_of, todos, todos_of
 from models.db import Facts, reading, transaction
 from models.errors import N_, NotFound, ProvisionError
 from models.link import Link, Purpose
@@ -145,6 +145,12 @@ def standing_of_one(person: Person) -> Standing:
     """How far this contact has come."""
     with reading() as session:
         return standing_of(session, [person])[person.id]
+
+
+def left_of_one(person: Person) -> list[Todo]:
+    """What is still to do about this contact."""
+    with reading() as session:
+        return todos_of(session, [person])[person.id]
 
 
 # ---- invited, or let in without a word
@@ -475,17 +481,27 @@ def ask_to_confirm(firm_id: int, client_id: int, person_id: int, by: str) -> int
 def give_access(firm_id: int, client_id: int, person_ids: Collection[int], by: str) -> None:
     """These members see this account from now on; who did not before is told, in the inbox and in a gathered mail."""
     with transaction() as session:
-        at, case = now(), Onboarding.of_firm(session, firm_id)
+        case = Onboarding.of_firm(session, firm_id)
         case.require_going()
         client = Client.get(session, firm_id, client_id)
         members = _members(session, firm_id, person_ids)
-        blind = _who_sees_not(session, client, members)
-        for person in members:
-            ClientAccess.say(session, client.id, person.id, has_access=True)
-        if members:
-            _record_access(session, case, "access.given", by, client, members)
-        told = [person for person in blind if person.email != by]
-        _tell_of_accounts(session, case, [client], told, by, at)
+        _let_see(session, case, client, members, _who_sees_not(session, client, members), by)
+
+
+def give_new_account(session: Session, case: Onboarding, client: Client, person_ids: Collection[int], by: str) -> None:
+    """The same of an account that is being opened: all of these members are told, as it is new to everybody."""
+    members = _members(session, case.firm_id, person_ids)
+    _let_see(session, case, client, members, members, by)
+
+
+def _let_see(
+    session: Session, case: Onboarding, client: Client, members: Sequence[Person], told: Sequence[Person], by: str
+) -> None:
+    for person in members:
+        ClientAccess.say(session, client.id, person.id, has_access=True)
+    if members:
+        _record_access(session, case, "access.given", by, client, members)
+    _tell_of_accounts(session, case, [client], [person for person in told if person.email != by], by, now())
 
 
 def take_access(firm_id: int, client_id: int, person_ids: Collection[int], by: str) -> None:
@@ -512,10 +528,12 @@ def give_accounts(session: Session, case: Onboarding, clients: Sequence[Client],
     (member,) = _members(session, case.firm_id, [person_id])
     rights, ids = Staff.of(session, [member])[member.id], [client.id for client in clients]
     sees = seen_by(member.id, sees_all=rights.sees_all, by_default=rights.has_default_access)
+    if not ids:
+        return
     seen = set(session.scalars(select(Client.id).where(Client.id.in_(ids), sees)))
     session.execute(delete(ClientAccess).where(ClientAccess.person_id == member.id, ClientAccess.client_id.in_(ids)))
-    session.add_all(ClientAccess(client_id=key, person_id=member.id, has_access=True) for key in ids)
-    session.flush()
+    rows = [{"client_id": key, "person_id": member.id, "has_access": True} for key in ids]
+    session.execute(insert(ClientAccess), rows)
     new = [client for client in clients if client.id not in seen]
     if member.email != by:
         _tell_of_accounts(session, case, new, [member], by, now())

@@ -5,9 +5,12 @@ from sqlalchemy import select, text
 
 from models.clients.client import ClientContact, ClientState
 from models.clients.tag import Tag
-from models.db import engine, reading
+from models.db import engine, reading, transaction
+from models.people.login import Login, hash_password
+from models.people.person import Person
 from models.people.staff import Rank, Rights
 from models.settings import settings
+from models.time.clock import now
 from tasks.clients import accounts, contacts
 from tasks.clients.accounts import Filter
 from tasks.people import sessions
@@ -18,6 +21,19 @@ from tests.deployments.browser import Browser
 from tests.tasks.test_accounts import ERIKA, PASSWORD, ZOE, give, member, with_staff
 
 pytestmark = pytest.mark.benchmark
+
+
+def client_of(person_id: int) -> str:
+    """A session of this contact, who has an account of their own from now on."""
+    hashed = hash_password(PASSWORD)
+    with transaction() as session:
+        person = session.get_one(Person, person_id)
+        login = Login(email=person.email, password_hash=hashed, created_at=now(), confirmed_at=now())
+        session.add(login)
+        session.flush()
+        person.join(login, now())
+        email = login.email
+    return sessions.sign_in(email, PASSWORD)
 
 
 @pytest.mark.parametrize("product", ["sqlite", "postgresql"], indirect=True)
@@ -34,7 +50,8 @@ def test_lists_pages_and_passes(product, number):
     with reading() as session:
         tag = session.scalars(select(Tag.id)).one()
         person = session.scalars(select(ClientContact.person_id).where(ClientContact.client_id == client_id)).one()
-    token = sessions.sign_in(ERIKA, PASSWORD)
+    token, client_token = sessions.sign_in(ERIKA, PASSWORD), client_of(person)
+    theirs = Browser(client_token)
     acts = {
         "list": lambda: accounts.listed(owner, Filter()),
         "list of a member": lambda: accounts.listed(some, Filter()),
@@ -50,6 +67,8 @@ def test_lists_pages_and_passes(product, number):
         "account": lambda: accounts.view(owner, client_id),
         "contact": lambda: contacts.view(owner, person),
         "sign-in is looked up": lambda: sessions.signed_in(token),
+        "client's sign-in is looked up": lambda: sessions.signed_in(client_token),
+        "page portal, of a client": lambda: theirs.get("/portal"),
         "pass of onboard": lambda: factories.advance(case_id),
     }
     browser = Browser(token)

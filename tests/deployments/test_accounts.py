@@ -14,10 +14,11 @@ from models.clients.portfolio import Portfolio
 from models.db import reading, transaction
 from models.people.manners import AddressForm, Language
 from models.people.person import Person
+from models.people.staff import Rank, Rights, Staff
 from tasks.clients import accounts
 from tasks.people.sessions import sign_in
-from tests.deployments.browser import Browser, errors
-from tests.factories import PASSWORD, firm_of
+from tests.deployments.browser import Browser, entries, errors
+from tests.factories import PASSWORD, firm_of, mails, outbox
 from tests.remembered import remembered
 from tests.tasks.test_accounts import ERIKA, EVA, GMBH, MAX, ZOE, open_account, person, row, with_staff
 
@@ -221,6 +222,182 @@ def test_filters_are_links_that_can_be_put_together_and_taken_off(firm_id, brows
     assert browser.get(state["href"]).text.count("Müller &amp; Söhne GmbH") >= 1
     assert "Es gibt kein solches Konto" in browser.get(f"{path}?search=niemand").text
     assert browser.get(f"{path}?member=99999").status_code == 404
+
+
+# ---- what a new account is asked for, and what follows
+
+
+@pytest.mark.parametrize("page", ["", "/accounts", "/accounts/1", "/clients", "/settings", "/caseworkers"])
+def test_a_new_account_is_a_click_away_on_every_page_of_the_firm(firm_id, browser, page):
+    new = f"/firm/{firm_id}/accounts/new"
+    (link,) = browser.read(f"/firm/{firm_id}{page}").select("header nav a[href$='/accounts/new']")
+    assert (link["href"], link.get_text(strip=True).startswith("+Neu")) == (new, True)
+    for other in ("/portal", "/inbox", "/profile"):
+        assert browser.read(other).select_one(f"header nav a[href='{new}']")
+
+
+def test_the_link_to_a_new_account_stands_above_the_search(firm_id, browser):
+    parts = browser.read(f"/firm/{firm_id}/accounts").main.select("a[href$='/accounts/new'], input[type=search]")
+    assert [part.name for part in parts] == ["a", "input"]
+
+
+def test_the_list_shows_every_account_by_its_name_with_its_contacts(firm_id, browser):
+    rows = browser.read(f"/firm/{firm_id}/accounts").select("tbody tr")
+    assert [row.strong.text for row in rows] == ["Dr: Ott, Eva", "Müller & Söhne GmbH"]
+    assert "Max Beispiel" in rows[1].text
+
+
+MANAGING = [
+    (Rank.OWNER, True, True),
+    (Rank.ADMINISTRATOR, False, True),
+    (Rank.STAFF, True, True),
+    (Rank.STAFF, False, False),
+]
+
+
+@pytest.mark.parametrize(("rank", "manages", "may"), MANAGING)
+def test_owner_administrators_and_staff_with_the_right_open_accounts_and_nobody_else(firm_id, rank, manages, may):
+    who = ERIKA if rank is Rank.OWNER else ZOE
+    if rank is not Rank.OWNER:
+        with transaction() as session:
+            zoe = session.scalars(select(Person).where(Person.email == ZOE)).one()
+            Staff.give(session, zoe, Rights(rank, manages_accounts=manages, has_default_access=True))
+    browser, path = Browser(sign_in(who, PASSWORD)), f"/firm/{firm_id}/accounts/new"
+    assert browser.get(path).status_code == (200 if may else 403)
+    sent = {"kind": "company", "company_name": "Neue AG", "block": "new", "c0-family_name": "Neu", "act": "create"}
+    browser.post(path, data={"form_token": browser.form_token("/imprint"), **sent})
+    assert ("Neue AG" in names(firm_id)) is may
+
+
+@pytest.mark.parametrize(("kind", "kept"), [("company", "Neue AG"), ("individual", "")])
+def test_the_kind_of_client_decides_whether_there_is_a_company_name(firm_id, browser, kind, kept):
+    path = f"/firm/{firm_id}/accounts/new"
+    page = browser.get(path)
+    soup = BeautifulSoup(page.text, "lxml")
+    assert [label.text for label in soup.select("#kind label")] == ["Unternehmen", "Einzelperson"][::-1]
+    assert soup.select_one(".of-company #company_name")
+    hidden = "form:has(#kind-individual:checked) .of-company { display: none; }"
+    assert hidden in Browser().get("/static/style.css").text
+    second = fill(browser, page, path, kind=kind, company_name="Neue AG", act="next")
+    fill(browser, second, path, c0__family_name="Neu", act="create")
+    assert row(len(names(firm_id))).company_name == kept
+
+
+def test_members_are_chosen_in_the_first_step_and_stay_chosen(firm_id, browser):
+    path = f"/firm/{firm_id}/accounts/new"
+    page = browser.get(path)
+    picks = BeautifulSoup(page.text, "lxml").select("#members .pick")
+    assert [pick.label.text for pick in picks] == ["Erika Muster – sieht es ohnehin", "Zoe Zahl – sieht es ohnehin"]
+    zoe = picks[1].input["value"]
+    refused = fill(browser, page, path, members=zoe, postcode="1", act="next")
+    assert BeautifulSoup(refused.text, "lxml").select_one(f"#member-{zoe}").has_attr("checked")
+    gone = fill(browser, refused, path, members="999999", postcode="", act="next")
+    assert list(errors(gone)) == ["members"]
+    second = fill(browser, refused, path, kind="company", company_name="Neue AG", postcode="", act="next")
+    back = fill(browser, second, path, act="back")
+    assert BeautifulSoup(back.text, "lxml").select_one(f"#member-{zoe}").has_attr("checked")
+    fill(browser, second, path, c0__family_name="Neu", act="create")
+    assert [mail.to_address for mail in mails("account_given")] == [ZOE]
+
+
+def test_the_firms_own_fields_are_asked_for_in_both_steps(firm_id, browser):
+    path = f"/firm/{firm_id}/accounts/new"
+    page = browser.get(path)
+    asked = {field["name"] for field in BeautifulSoup(page.text, "lxml").select("[name^=field-]")}
+    second = fill(browser, page, path, kind="company", company_name="Neue AG", act="next")
+    of_contact = BeautifulSoup(second.text, "lxml").select("[name^='c0-field-']")
+    assert (len(asked), len(of_contact)) == (len(FieldKind), len(FieldKind))
+
+
+@pytest.mark.parametrize(("login", "email", "asks"), [("yes", "n@neu.example", True), ("", "n@neu.example", False)])
+def test_who_may_sign_in_is_asked_about_at_once_when_the_account_is_created(firm_id, browser, login, email, asks):
+    path = f"/firm/{firm_id}/accounts/new"
+    second = fill(browser, browser.get(path), path, kind="company", company_name="Neue AG", act="next")
+    fields = BeautifulSoup(second.text, "lxml")
+    assert fields.select_one("#c0-login").has_attr("checked")
+    sent = entries(fields.select_one("main form[method=post]")) | {"c0-family_name": "Neu", "c0-email": email}
+    done = browser.post(path, data=sent | {"c0-login": login, "act": "create"})
+    assert done.url.path.endswith("/invite") is asks
+    assert ("Überspringen" in done.text) is asks
+    assert outbox("invitation") == []
+
+
+def test_a_name_that_windows_forbids_in_folders_is_warned_of_and_kept(firm_id, browser):
+    with reading() as session:
+        ott = session.scalars(select(Person.id).where(Person.family_name == "Dr: Ott")).one()
+    for page in ("accounts/2", f"contacts/{ott}"):
+        notes = [
+            note.text for note in browser.read(f"/firm/{firm_id}/{page}").select(".note") if "Windows" in note.text
+        ]
+        assert all("Dr: Ott" in note and "Dr- Ott" in note for note in notes), page
+        assert notes, page
+
+
+def test_pending_activations_are_a_filter_and_lead_to_inviting_again(firm_id, browser):
+    browser.send_form(f"/firm/{firm_id}/accounts/1/contacts/{person().id}/invite")
+    listed = browser.read(f"/firm/{firm_id}/accounts")
+    (pending,) = [link for link in listed.select(".filters a") if link.text == "Aktivierung ausstehend"]
+    assert not pending.find_parents("details"), "it is seen at once"
+    shown = browser.read(pending["href"])
+    assert [cell.text for cell in shown.select("tbody strong")] == ["Müller & Söhne GmbH"]
+    account = browser.read(shown.select_one("tbody a")["href"])
+    again = next(link for link in account.select("main a") if link.text.startswith("Noch einmal einladen"))
+    assert "noch einmal einladen" in browser.read(again["href"]).h1.text
+
+
+def test_after_a_contact_is_saved_the_page_says_that_the_password_is_missing_with_the_way_to_it(firm_id, browser):
+    path = f"/firm/{firm_id}/contacts/{person().id}"
+    saved = BeautifulSoup(browser.send_form(path, street="Weg 1").text, "lxml")
+    left = {link.contents[0].strip(): link["href"] for link in saved.select("[aria-labelledby=todo-title] a")}
+    to = f"/firm/{firm_id}/accounts/1/contacts/{person().id}"
+    assert list(left.values()) == [f"{to}/password", f"{to}/confirm"]
+    assert "Passwort" in next(iter(left))
+
+
+def test_nothing_of_a_contact_is_kept_before_it_is_saved(firm_id, browser):
+    path = f"/firm/{firm_id}/contacts/{person().id}"
+    before = everything_about_clients()
+    page = browser.read(path)
+    assert page.select_one("form.profile button:not(.link)").text == "Speichern"
+    assert everything_about_clients() == before
+    browser.send_form(path, website="beispiel.example")
+    assert 'value="https://beispiel.example' in browser.get(path).text
+
+
+def test_all_groups_are_listed_and_a_contact_is_put_into_those_that_are_chosen(firm_id, browser):
+    with transaction() as session:
+        group = Group(firm_id=firm_id)
+        group.call(session, "Arbeit")
+        session.add(group)
+    path = f"/firm/{firm_id}/contacts/{person().id}"
+    page = browser.read(path)
+    boxes = page.select("[name=groups]")
+    assert [label.text for box in boxes for label in page.select(f"label[for={box['id']}]")] == ["Arbeit", "Bau"]
+    browser.send_form(path, groups=str(group.id))
+    assert [box["value"] for box in browser.read(path).select("[name=groups][checked]")] == [str(group.id)]
+
+
+def test_an_existing_contact_is_chosen_from_a_list_or_looked_for_by_typing(firm_id, browser):
+    path = f"/firm/{firm_id}/accounts/2/contacts/new"
+    offered = [option.text for option in browser.read(path).select("#person option")]
+    typed = [option.text for option in browser.read(f"{path}?search=beisp").select("#person option")]
+    assert offered == ["Eva Ott", "Max Beispiel, max@beispiel.example"]
+    assert typed == ["Max Beispiel, max@beispiel.example"]
+
+
+def test_the_website_is_asked_for_last(firm_id, browser):
+    fields = browser.read(f"/firm/{firm_id}/contacts/{person().id}").select("form.profile input:not([type=hidden])")
+    assert fields[-1]["name"] == "website"
+
+
+def test_the_hours_that_are_chosen_are_marked_green(firm_id, browser):
+    path = f"/firm/{firm_id}/contacts/{person().id}"
+    weekdays = [f"{day}-{hour}" for day in range(5) for hour in range(8, 18)]
+    browser.send_form(path, hour=weekdays)
+    page = browser.read(path)
+    assert sorted(box["value"] for box in page.select("table.hours input[checked]")) == sorted(weekdays)
+    assert person().hours.text(Language.GERMAN) == "Mo–Fr 8–18"
+    assert "table.hours input:checked { background: var(--good)" in Browser().get("/static/style.css").text
 
 
 PAGES = ["accounts", "accounts/new", "accounts/1", "accounts/2", "accounts/1/edit", "accounts/1/contacts/new"]

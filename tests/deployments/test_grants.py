@@ -261,6 +261,16 @@ def test_a_typed_password_is_not_shown_and_what_is_wrong_with_it_is_told_at_its_
     assert Browser().send_form("/auth/login", email=MAX, password=PASSWORD).url.path == "/auth/password"
 
 
+def test_after_a_password_the_address_is_checked_next(asked):
+    form = {"form_token": asked.erika.form_token(f"{asked.page}/password"), "how": "made"}
+
+    shown = BeautifulSoup(asked.erika.post(f"{asked.page}/password", data=form).text, "lxml")
+
+    next_, *_ = shown.select("main p.actions a")
+    assert (next_["href"], next_.text) == (f"{asked.page}/confirm", "Adresse per E-Mail prüfen")
+    assert asked.erika.read(next_["href"]).select_one(f"form[action='{asked.page}/confirm'] button")
+
+
 # ---- is this address yours?
 
 

@@ -7,6 +7,7 @@ from models.clients.access import ClientAccess
 from models.clients.card import Card, Phone
 from models.clients.client import Client, ClientContact, ClientState
 from models.clients.custom_field import CustomField, FieldKind, FieldOf
+from models.clients.folders import FolderTemplate
 from models.clients.group import Group, GroupMember
 from models.clients.portfolio import Portfolio, PortfolioClient
 from models.clients.recipients import Item, gets
@@ -16,16 +17,17 @@ from models.errors import FormRefused, NotFound
 from models.link import Purpose
 from models.onboarding import AgreementFirst
 from models.people.manners import Language
+from models.people.notice import Notice, NoticeKind
 from models.people.person import Person, Role
 from models.people.staff import Rank, Rights, Staff
 from models.request import Named
 from models.time.clock import now
-from tasks.clients import accounts, contacts
+from tasks.clients import accounts, contacts, grants
 from tasks.clients.accounts import Filter
 from tasks.clients.edits import ChangedMeanwhile
 from tasks.onboarding import invitations
 from tasks.people import membership, sessions
-from tests.factories import PASSWORD, acts, at_once, countersigned, firm_of, opened, outbox, registered, told_by
+from tests.factories import PASSWORD, acts, at_once, countersigned, firm_of, mails, opened, outbox, registered, told_by
 from tests.remembered import remembered
 
 ERIKA, ZOE = "erika@freitag.example", "zoe@freitag.example"
@@ -267,6 +269,117 @@ def test_the_firms_own_fields_are_checked_by_their_kind_and_kept(case_id):
     assert contacts.view(member(), person().id).fields["field-2"] == "1980-02-29"
 
 
+def test_members_who_are_chosen_when_an_account_is_opened_have_access_and_are_told(case_id):
+    zoe = give(case_id, Rights(Rank.STAFF, manages_accounts=False, has_default_access=False))
+
+    client_id = open_account(GMBH | {"members": f"{zoe.person_id},{member().person_id}"})
+
+    assert accounts.view(zoe, client_id).row.client.id == client_id
+    assert inbox(ZOE) == [(NoticeKind.ACCOUNT_GIVEN, f"/firm/{zoe.firm_id}/accounts/{client_id}")]
+    assert inbox(ERIKA) == [], "who opens it knows"
+    assert [mail.to_address for mail in mails("account_given")] == [ZOE]
+    assert acts(case_id)[-2:] == ["client.opened", "access.given"]
+
+
+def inbox(email: str) -> list[tuple[str, str]]:
+    with reading() as session:
+        mine = select(Notice.kind, Notice.path).join(Person, Person.id == Notice.person_id)
+        return list(session.execute(mine.where(Person.email == email)).tuples())
+
+
+def test_who_is_chosen_is_told_although_they_would_see_the_account_anyway(case_id):
+    open_account(GMBH | {"members": str(member(ZOE).person_id)})
+    assert [mail.to_address for mail in mails("account_given")] == [ZOE]
+
+
+def test_nobody_is_chosen_who_does_not_work_with_the_firm(case_id):
+    olga = stranger()
+    with reading() as session:
+        foreign = session.scalars(select(Person.id).where(Person.firm_id == olga.firm_id)).first()
+    for wrong in (str(foreign), "999999", f"{member().person_id},0"):
+        assert refused(lambda wrong=wrong: open_account(GMBH | {"members": wrong})) == {"members"}
+        assert refused(lambda wrong=wrong: accounts.check(member(), GMBH | {"members": wrong}, GERMAN)) == {"members"}
+    assert told_by(case_id, "client.opened") == []
+
+
+@pytest.mark.parametrize("by_default", [True, False])
+def test_by_default_who_opens_an_account_and_whoever_has_access_by_default_see_it(case_id, by_default):
+    give(case_id, Rights(Rank.STAFF, manages_accounts=False, has_default_access=by_default))
+    client_id = open_account()
+    seeing = {who.email for who in accounts.view(member(), client_id).members}
+    assert seeing == ({ERIKA, ZOE} if by_default else {ERIKA})
+    assert mails("account_given") == []
+
+
+def test_tags_that_an_account_is_opened_with_sort_it(case_id):
+    client_id = open_account(GMBH | {"tags": "VIP, Bau"})
+    assert [tag.name for tag in accounts.view(member(), client_id).row.tags] == ["Bau", "VIP"]
+
+
+def test_an_account_has_the_folders_of_its_template_and_without_one_the_usual_folders(case_id):
+    with transaction() as session:
+        template = FolderTemplate(firm_id=firm_of(case_id), paths=["Steuern", "Steuern/2026"])
+        template.call(session, "Steuern")
+        session.add(template)
+    own = open_account(GMBH | {"template": str(template.id)})
+    usual = open_account({"kind": "individual"}, EVA)
+    (top,) = accounts.view(member(), own).folders
+    assert (top.name, [folder.name for folder in top.folders]) == ("Steuern", ["2026"])
+    assert accounts.view(member(), usual).folders[0].name == "Vom Kunden hochgeladene Dokumente"
+
+
+def test_the_number_that_is_marked_gets_short_messages_of_all_that_were_given(case_id):
+    numbers = {
+        "phone-0-kind": "landline",
+        "phone-0-number": "0221 5550100",
+        "phone-1-kind": "mobile",
+        "phone-1-number": "0171 3920012",
+        "phone-2-kind": "fax",
+        "phone-2-number": "0221 5550101",
+        "phone-primary": "0",
+    }
+    open_account(GMBH, MAX | numbers)
+    phones = contacts.view(member(), person().id).phones
+    assert sorted((phone.kind.value, phone.is_primary) for phone in phones) == [
+        *(("fax", False), ("landline", True), ("mobile", False))
+    ]
+
+
+@pytest.mark.parametrize("roles", [(), ("commercial",), ("operational",), ("commercial", "operational")])
+@pytest.mark.parametrize("linked", [False, True])
+def test_roles_are_said_of_a_contact_who_is_created_or_linked_and_neither_is_an_employee(case_id, linked, roles):
+    said = {f"is_{role}": "yes" for role in roles}
+    if linked:
+        open_account()
+        client_id = open_account({"kind": "company", "company_name": "Zwei AG"}, {"person": str(person().id), **said})
+    else:
+        client_id = open_account(GMBH, MAX | said)
+    ((contact, _),) = accounts.view(member(), client_id).row.contacts
+    assert (contact.is_commercial, contact.is_operational) == ("commercial" in roles, "operational" in roles)
+    assert contact.is_employee is (roles == ())
+
+
+def test_a_contact_is_written_to_in_the_language_and_the_form_of_address_that_were_chosen(case_id):
+    written = [MAX | {"language": "fr"}, {**EVA, "email": "eva@ott.example", "address_form": "du"}]
+    client_id = open_account(GMBH, *written)
+    for email in (MAX["email"], "eva@ott.example"):
+        grants.invite_contact(firm_of(case_id), client_id, person(email).id, ERIKA)
+    assert [(mail.language, mail.address_form) for mail in mails("invitation")] == [("fr", "sie"), ("de", "du")]
+
+
+def test_an_account_is_found_by_where_a_contact_lives(case_id):
+    client_id = open_account(GMBH, MAX | {"street": "Weg 1", "postcode": "53111", "city": "Königswinter"})
+
+    def found(words: str) -> list[int]:
+        return [each.client.id for each in accounts.listed(member(), Filter(search=words)).rows]
+
+    assert found("koenigswinter") == found("53111 mueller") == [client_id]
+    assert contacts.found(member(), "königswinter") == [], "nobody is called so"
+    stands = contacts.view(member(), person().id).fields
+    contacts.edit(member(), ERIKA, person().id, stands, {**stands, "city": "Unkel"}, GERMAN)
+    assert (found("königswinter"), found("unkel")) == ([], [client_id])
+
+
 # ---- editing
 
 
@@ -297,6 +410,29 @@ def test_who_saves_second_is_shown_what_the_first_has_changed_and_overwrites_not
     assert row(client_id).city == "Bonn"
     accounts.edit(member(), ERIKA, client_id, second.value.standing, second.value.merged, GERMAN)
     assert (row(client_id).city, row(client_id).number) == ("Berlin", "K-7")
+
+
+def test_a_contact_belongs_to_groups_and_portfolios_that_are_the_firms_own(case_id):
+    firm_id = firm_of(case_id)
+    with transaction() as session:
+        for kind in (Group, Group, Portfolio, Portfolio):
+            one = kind(firm_id=firm_id)
+            one.call(session, f"Nr {len(session.scalars(select(kind)).all())}")
+            session.add(one)
+            session.flush()
+    open_account()
+    stands = contacts.view(member(), person().id).fields
+    assert (stands["groups"], stands["portfolios"]) == ("", "")
+    typed = {**stands, "groups": "1,2", "portfolios": "2"}
+    contacts.edit(member(), ERIKA, person().id, stands, typed, GERMAN)
+
+    shown = contacts.view(member(), person().id)
+    assert ([one.id for one in shown.groups], [one.id for one in shown.portfolios]) == ([1, 2], [2])
+    for name in ("groups", "portfolios"):
+        foreign = {**shown.fields, name: "99"}
+        assert refused(
+            lambda typed=foreign: contacts.edit(member(), ERIKA, person().id, shown.fields, typed, GERMAN)
+        ) == {name}
 
 
 def test_of_two_who_save_at_once_one_is_shown_what_the_other_did(case_id):
@@ -543,6 +679,21 @@ def test_as_many_statements_for_many_accounts_as_for_one(case_id, statements):
 
 
 # ---- many at once
+
+
+def test_an_act_on_many_accounts_takes_as_many_statements_as_on_one(case_id, statements):
+    ids = [open_account({"kind": "company", "company_name": f"Nr {each} AG"}, EVA) for each in range(12)]
+    who, zoe = member(), member(ZOE).person_id
+    accounts.tag(who, ERIKA, ids, "VIP")
+    counts = []
+    for some in (ids[:1], ids[1:]):
+        with statements() as asked:
+            accounts.tag(who, ERIKA, some, "VIP")
+            accounts.assign(who, ERIKA, some, zoe)
+            accounts.archive(who, ERIKA, some)
+            accounts.archive(who, ERIKA, some, away=False)
+        counts.append(len(asked))
+    assert counts[0] == counts[1]
 
 
 def test_tags_are_given_to_many_and_taken_from_them(case_id):

@@ -11,6 +11,7 @@ from models.clients.group import Group, GroupMember
 from models.clients.phone import PhoneKind
 from models.clients.portfolio import Portfolio, PortfolioClient, PortfolioMember
 from models.clients.recipients import Item
+from models.clients.standing import Switch
 from models.db import reading, transaction
 from models.errors import NotFound
 from models.firm import Firm
@@ -19,7 +20,7 @@ from models.people.person import Person, Role
 from models.request import Named
 from models.settings import settings
 from models.time.clock import now
-from tasks.clients import client_view
+from tasks.clients import client_view, grants
 from tasks.clients.client_view import account, accounts, handed
 from tasks.onboarding.invitations import add_caseworkers
 from tasks.people import membership, sessions
@@ -101,6 +102,16 @@ def test_what_is_not_theirs_is_not_there(how):
     assert shown(accounts(memberships)) == ([theirs] if theirs else [])
     with pytest.raises(NotFound):
         account(memberships, other)
+
+
+def test_a_contact_of_several_accounts_sees_those_alone_that_each_was_granted():
+    case_id = active()
+    granted, other = more_accounts(case_id, 2, login=False)
+    for on in (True, False, True):
+        grants.switch(firm_of(case_id), granted, max_id(), Switch.LOGIN, on=on, by=ERIKA)
+        assert set(shown(accounts(mine()))) == {first_account(), *([granted] if on else [])}
+    with pytest.raises(NotFound):
+        account(mine(), other)
 
 
 def test_accounts_of_a_portfolio_are_seen_as_well_and_bring_nothing_but_the_portal():

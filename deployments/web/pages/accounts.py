@@ -26,7 +26,8 @@ from models.db import reading
 from models.errors import N_, FormRefused, ProvisionError
 from models.firm import Firm
 from models.people.manners import AddressForm, Language
-from models.people.person import Person, Role
+from models.people.person import Person
+from models.people.staff import Staff
 from models.time.hours import DAYS, EXAMPLE, Hours, HoursEmpty, HoursUnreadable, short_days
 from tasks.clients import accounts, contacts, grants
 from tasks.clients.accounts import CONTACTS_AT_ONCE, Filter
@@ -63,6 +64,7 @@ FIELD_NAMES = {
     "hours": N_("Hours"),
     "time_zone": N_("Time zone"),
     "groups": N_("Groups"),
+    "portfolios": N_("Portfolios"),
     "is_listed": N_("Shown in the public list"),
     "phone-primary": N_("Number for short messages"),
 }
@@ -96,7 +98,7 @@ def _list(visit: Visit, staff: Membership) -> dict[str, Any]:
     with reading() as session:
         tags, groups = Tag.of(session, staff.firm_id), Group.of(session, staff.firm_id)
         portfolios = Portfolio.of(session, staff.firm_id)
-        people = [p for role in (Role.ORGANISER, Role.CASEWORKER) for p in Person.of(session, staff.firm_id, role)]
+        people = [p for role in accounts.STAFF for p in Person.of(session, staff.firm_id, role)]
     return {
         **_firm(visit, staff, "accounts"),
         "accounts": accounts.listed(staff, which, after),
@@ -154,7 +156,9 @@ def act_on_many(visit: Submitting, firm_id: int) -> Response:
 def ask_for_account(visit: Visiting, firm_id: int) -> Response:
     staff = visit.require_staff(firm_id, manages=True)
     kind = member(ClientKind, visit.request.query_params.get("kind", "")) or ClientKind.INDIVIDUAL
-    return visit.page("accounts/new.html", form=Form({"kind": kind, "country": HOME}), blocks=[], **_new(visit, staff))
+    return visit.page(
+        "accounts/new.html", form=Form({"kind": kind, "country": HOME}), blocks=[], **_first(visit, staff)
+    )
 
 
 @router.post("/firm/{firm_id}/accounts/new")
@@ -165,11 +169,11 @@ def open_account(visit: Submitting, firm_id: int) -> Response:
     values = _typed(visit)
     language = visit.reader.language
     if act == "back":
-        return visit.page("accounts/new.html", form=Form(values), blocks=blocks, **_new(visit, staff))
+        return visit.page("accounts/new.html", form=Form(values), blocks=blocks, **_first(visit, staff))
     try:
         same = accounts.check(staff, values, language)
     except FormRefused as refusal:
-        shown = _new(visit, staff)
+        shown = _first(visit, staff)
         return visit.again("accounts/new.html", refusal, values=values, blocks=blocks, **shown)
     if act == "create" or (act == "enter" and not visit.text("search")):
         people = [_block(values, row, each) for row, each in enumerate(blocks)]
@@ -185,6 +189,15 @@ def open_account(visit: Submitting, firm_id: int) -> Response:
     elif act.startswith("remove-"):
         blocks, values = _without(blocks, values, row_number(act.removeprefix("remove-")))
     return _second_step(visit, staff, (blocks or ["new"])[:CONTACTS_AT_ONCE], values, same)
+
+
+def _first(visit: Visit, staff: Membership) -> dict[str, Any]:
+    """What the first step offers: of the firm's people each, and whether they see the account in any case."""
+    with reading() as session:
+        people = [p for role in accounts.STAFF for p in Person.of(session, staff.firm_id, role)]
+        rights = Staff.of(session, people)
+    seeing = {key for key, held in rights.items() if held.sees_all or held.has_default_access} | {staff.person_id}
+    return {**_new(visit, staff), "members": people, "seeing": seeing}
 
 
 def _second_step(
@@ -216,7 +229,7 @@ def _second_step(
     return visit.page("accounts/new_contacts.html", form=Form(values), **shown)
 
 
-CARRIED = ("field-", "tags", "template")
+CARRIED = ("field-", "tags", "template", "members")
 BLANK = {
     **{f"phone-{row}-kind": kind for row, kind in enumerate([*PhoneKind, PhoneKind.LANDLINE][:PHONES])},
     **{f"phone-{row}-country": HOME for row in range(PHONES)},
@@ -247,9 +260,9 @@ def _block(values: Mapping[str, str], row: int, which: str) -> dict[str, str]:
 
 
 def _typed(visit: Submission) -> dict[str, str]:
-    """Everything that was typed, in one line each; groups as one list of their numbers."""
+    """Everything that was typed, in one line each; groups and members as one list of their numbers."""
     values = {name: visit.text(name) for name in visit.values if name not in {"form_token", "was", "act", "block"}}
-    for name in [name for name in values if name.endswith("groups")]:
+    for name in [name for name in values if name.endswith(("groups", "portfolios", "members"))]:
         values[name] = ",".join(sorted(visit.texts(name), key=lambda key: row_number(key) or 0))
     return values
 
@@ -492,7 +505,7 @@ def _new(visit: Visit, staff: Membership) -> dict[str, Any]:
         templates = FolderTemplate.of(session, firm.id)
         account_fields = CustomField.shown(session, firm.id, FieldOf.ACCOUNT)
         contact_fields = CustomField.shown(session, firm.id, FieldOf.CONTACT)
-        groups, tags = Group.of(session, firm.id), Tag.of(session, firm.id)
+        groups, tags, portfolios = (kind.of(session, firm.id) for kind in (Group, Tag, Portfolio))
     territories = visit.reader.locale.territories
     lands = sorted(((code, territories.get(code, code)) for code in countries()), key=lambda land: land[1])
     return {
@@ -505,6 +518,7 @@ def _new(visit: Visit, staff: Membership) -> dict[str, Any]:
         "contact_fields": contact_fields,
         "names": {field.key: field.name for field in (*account_fields, *contact_fields)},
         "groups": groups,
+        "portfolios": portfolios,
         "all_tags": [tag.name for tag in tags],
         "languages": visit.options(Language),
         "forms": visit.options(AddressForm),

@@ -137,7 +137,7 @@ def add(visit: Submitting, firm_id: int, kind: Kind) -> Response:
     return visit.go(f"{_path(firm_id)}/{kind}?said=setting_added")
 
 
-@router.get("/firm/{firm_id}/settings/{kind}/{key}")
+@router.get("/firm/{firm_id}/settings/{kind}/{key:number}")
 def show_one(visit: Visiting, firm_id: int, kind: Kind, key: int) -> Response:
     visit.require_administrator(firm_id)
     one = settings.one_of(firm_id, kind, key)
@@ -145,7 +145,7 @@ def show_one(visit: Visiting, firm_id: int, kind: Kind, key: int) -> Response:
     return visit.page(f"firm_settings/{kind}.html", form=Form(_fields(one.row)), **shown)
 
 
-@router.post("/firm/{firm_id}/settings/{kind}/{key}")
+@router.post("/firm/{firm_id}/settings/{kind}/{key:number}")
 def change(visit: Submitting, firm_id: int, kind: Kind, key: int) -> Response:
     visit.require_administrator(firm_id)
     one = settings.one_of(firm_id, kind, key)
@@ -162,21 +162,21 @@ def change(visit: Submitting, firm_id: int, kind: Kind, key: int) -> Response:
     return visit.go(f"{_path(firm_id)}/{kind}?said=setting", before=before, after=after)
 
 
-@router.post("/firm/{firm_id}/settings/{kind}/{key}/delete")
+@router.post("/firm/{firm_id}/settings/{kind}/{key:number}/delete")
 def delete(visit: Submitting, firm_id: int, kind: Kind, key: int) -> Response:
     visit.require_administrator(firm_id)
     settings.delete(firm_id, visit.signed_in().email, kind, key)
     return visit.go(f"{_path(firm_id)}/{kind}?said=setting_deleted")
 
 
-@router.post("/firm/{firm_id}/settings/fields/{key}/away")
+@router.post("/firm/{firm_id}/settings/fields/{key:number}/away")
 def put_away(visit: Submitting, firm_id: int, key: int) -> Response:
     visit.require_administrator(firm_id)
     settings.put_away(firm_id, visit.signed_in().email, key, away=True)
     return visit.go(f"{_path(firm_id)}/fields?said=setting_put_away")
 
 
-@router.post("/firm/{firm_id}/settings/fields/{key}/back")
+@router.post("/firm/{firm_id}/settings/fields/{key:number}/back")
 def take_back(visit: Submitting, firm_id: int, key: int) -> Response:
     visit.require_administrator(firm_id)
     settings.put_away(firm_id, visit.signed_in().email, key, away=False)

@@ -181,7 +181,8 @@ def set_password(visit: Submitting, firm_id: int, client_id: int, person_id: int
         shown = {**_shown(visit, place), "made": "", "given": False}
         return visit.again("grants/password.html", refusal, fields=PLACES, values=visit.values, **shown)
     place = grants.place_of(firm_id, client_id, person_id)
-    return visit.page("grants/password.html", **_shown(visit, place), made=password if makes else "", given=True)
+    shown = {**_shown(visit, place), "todos": grants.left_of_one(place.person)}
+    return visit.page("grants/password.html", **shown, made=password if makes else "", given=True)
 
 
 @router.get("/confirm")

@@ -141,16 +141,16 @@ def _accounts() -> None:
         batch_op.add_column(sa.Column("state", sa.String(40), nullable=False, server_default="prepared"))
         batch_op.drop_index("ix_clients_firm_id_name")
         batch_op.create_index("ix_clients_state", ["firm_id", "state", "name", "id"])
-        batch_op.add_column(sa.Column("search_contacts", sa.Text(), nullable=False, server_default=""))
+        for name in ("search_contacts", "search_places"):
+            batch_op.add_column(sa.Column(name, sa.Text(), nullable=False, server_default=""))
         batch_op.add_column(sa.Column("folder_template_id", sa.Integer()))
         batch_op.create_foreign_key(
             op.f("fk_clients_folder_template_id_folder_templates"), "folder_templates", ["folder_template_id"], ["id"]
         )
         batch_op.create_index(op.f("ix_clients_folder_template_id"), ["folder_template_id"])
     with op.batch_alter_table("clients") as batch_op:
-        batch_op.alter_column("fields", server_default=None)
-        batch_op.alter_column("search_contacts", server_default=None)
-        batch_op.alter_column("state", server_default=None)
+        for name in ("fields", "search_contacts", "search_places", "state"):
+            batch_op.alter_column(name, server_default=None)
     some("ix_clients_there", "clients", ["firm_id", "name", "id"], "archived_at IS NULL")
     _tell_states()
     _find_by_contacts()
@@ -217,7 +217,7 @@ def downgrade() -> None:
         batch_op.create_index("ix_clients_firm_id_name", ["firm_id", "name", "id"])
         batch_op.drop_index(op.f("ix_clients_folder_template_id"))
         batch_op.drop_constraint(op.f("fk_clients_folder_template_id_folder_templates"), type_="foreignkey")
-        for name in ("fields", "folder_template_id", "search_contacts", "state"):
+        for name in ("fields", "folder_template_id", "search_contacts", "search_places", "state"):
             batch_op.drop_column(name)
     for table in LISTS:
         op.drop_table(table)
