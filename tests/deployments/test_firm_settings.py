@@ -519,12 +519,14 @@ REACHES = {"owner": 200, "administrator": 200, "manager": 200, "caseworker": 200
 REACHES |= {"client": 403, "operator": 200, "stranger": 404, "guest": 303}
 
 
-def test_whoever_sees_a_client_says_when_they_can_be_reached(firm):
+def test_whoever_sees_a_client_sees_when_they_can_be_reached_and_who_manages_accounts_says_it(firm):
     path = f"{firm}/people/{id_of(NINA)}"
 
-    reached = {who: client.get(path, follow_redirects=False).status_code for who, client in everybody()}
+    answers = {who: client.get(path, follow_redirects=False) for who, client in everybody()}
 
-    assert reached == REACHES
+    assert {who: answer.status_code for who, answer in answers.items()} == REACHES
+    says = {who for who, answer in answers.items() if "<button>Speichern" in answer.text}
+    assert says == {"owner", "administrator", "manager"}
 
 
 def test_nobody_but_the_owner_says_it_of_a_caseworker(firm):

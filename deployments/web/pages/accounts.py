@@ -176,7 +176,7 @@ def open_account(visit: Submitting, firm_id: int) -> Response:
     except FormRefused as refusal:
         shown = _first(visit, staff)
         return visit.again("accounts/new.html", refusal, values=values, blocks=blocks, **shown)
-    if act == "create" and not values.get("search"):
+    if act == "create" or (act == "enter" and not values.get("search")):
         people = [_block(values, row, each) for row, each in enumerate(blocks)]
         try:
             client_id = accounts.open_account(staff, visit.signed_in().email, values, people, language)
@@ -209,7 +209,7 @@ def _second_step(
     same: list[Client],
     refusal: ProvisionError | None = None,
 ) -> Response:
-    search = values.get("search", "")[:200]
+    search = "" if visit.text("act").startswith("link-") else values.get("search", "")[:200]  # Found, and linked.
     there = [key for key in map(row_number, blocks) if key]
     with reading() as session:
         people = {person.id: person for person in (contacts.contact_of(session, staff, key) for key in there)}
@@ -354,6 +354,7 @@ def _again(
 def archive(visit: Submitting, firm_id: int, client_id: int) -> Response:
     """Put the account away, or take it back."""
     staff = visit.require_staff(firm_id, manages=True)
+    accounts.view(staff, client_id)
     away = visit.text("away") != "no"
     accounts.archive(staff, visit.signed_in().email, [client_id], away=away)
     said = "account_archived" if away else "account_restored"

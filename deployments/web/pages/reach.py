@@ -58,6 +58,7 @@ def show(visit: Visiting, firm_id: int, person_id: int) -> Response:
 @router.post("/firm/{firm_id}/people/{person_id}")
 def save(visit: Submitting, firm_id: int, person_id: int) -> Response:
     person = _of_firm(visit, firm_id, person_id)
+    visit.require_staff(firm_id, manages=True)
     by = visit.signed_in().email
     refused = _save(visit, person, lambda manners: membership.set_manners(person.id, by, manners), firm_id=firm_id)
     after = _fields(_of_firm(visit, firm_id, person_id))
@@ -129,11 +130,13 @@ def _language(visit: Submission) -> Language:
 
 
 def _shown(visit: Visit, person: Person) -> dict[str, Any]:
-    language = visit.reader.language
+    language, own = visit.reader.language, person.account_id == visit.signed_in().account_id
+    member = visit.signed_in().staff_of(person.firm_id)
     zones = sorted(zone for zone in available_timezones() if "/" in zone and not zone.startswith(("Etc/", "SystemV/")))
     return {
         "person": person,
-        "own": person.account_id == visit.signed_in().account_id,
+        "own": own,
+        "acts": own or (member is not None and member.rights.may_manage),
         "page": _page(person),
         "place": visit.request.url.path,
         "hours": person.hours,
