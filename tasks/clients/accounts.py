@@ -478,7 +478,11 @@ def archive(member: Membership, by: str, client_ids: Collection[int], *, away: b
         clients = list(session.scalars(select(Client).where(_visible(member), Client.id.in_(client_ids), unlike)))
         for client in clients:
             client.archived_at = at if away else None
-        Client.settle(session, Client.id.in_([client.id for client in clients]))
+        ids = [client.id for client in clients]
+        Client.settle(session, Client.id.in_(ids))
+        if not away:
+            theirs = select(ClientContact.person_id).where(ClientContact.client_id.in_(ids))
+            grants.remind_again(session, case, session.scalars(theirs).all())
         _record_many(session, case, by, "client.archived" if away else "client.restored", clients)
         return len(clients)
 
@@ -497,6 +501,8 @@ def tag(member: Membership, by: str, client_ids: Collection[int], names: str, *,
             if not named:
                 raise LabelMissing
         faults.check()
+        if not clients:
+            return 0
         tags = Tag.named(session, member.firm_id, named)
         ids, keys = [client.id for client in clients], [tag.id for tag in tags]
         session.execute(delete(ClientTag).where(ClientTag.client_id.in_(ids), ClientTag.tag_id.in_(keys)))

@@ -303,7 +303,7 @@ def _set(session: Session, place: Place, which: Switch, *, on: bool) -> None:
             if on and person.invited_at is None and person.registered_at is None:
                 person.invitation_waits = True  # Until somebody says that they are to be told.
         case Switch.NOTIFY if on:
-            _remind_again(session, place.case, person)
+            remind_again(session, place.case, [person.id])
         case Switch.COMMERCIAL if not on:
             contact.is_main_commercial = False
         case Switch.COMMERCIAL if not _has_main(session, contact.client_id):
@@ -346,11 +346,13 @@ def _end_invitation(session: Session, case: Onboarding, person: Person) -> None:
     person.invited_at, person.invitation_waits = None, True
 
 
-def _remind_again(session: Session, case: Onboarding, person: Person) -> None:
-    """What was held back as long as nothing was to come by itself falls due."""
-    waits = select(Reminder).where(Reminder.person_id == person.id, Reminder.ended_at.is_(None))
+def remind_again(session: Session, case: Onboarding, people: Collection[int]) -> None:
+    """What was held back as long as nothing was to come to these people by itself falls due."""
+    session.flush()
+    waits = select(Reminder, Person).join(Person, Person.id == Reminder.person_id)
+    waits = waits.where(Reminder.person_id.in_(people), Reminder.ended_at.is_(None))
     cadences = Cadences(session, [(case.id, case.firm_id)])
-    for wait in session.scalars(waits):
+    for wait, person in session.execute(waits):
         wait.plan(cadences.rhythm(wait.kind, case.id), person)
 
 

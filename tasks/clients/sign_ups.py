@@ -29,6 +29,7 @@ from models.time.clock import now
 from models.time.land import Land
 from tasks.clients import public_page
 from tasks.clients.accounts import found_by
+from tasks.clients.contacts import seen_contacts
 from tasks.engine.retry import side_effect
 from tasks.mail import letters
 from tasks.mail.address_holds import reads_mail
@@ -219,7 +220,7 @@ class SignUpDetail:
     doubts: list[Doubt]
     """What may be wrong with the name."""
     person: Person | None
-    """The contact who has this address already."""
+    """The contact who has this address already, if the member sees them."""
     accounts: list[Client]
     """Theirs, or, once it is answered, the one that came of it."""
     search: str
@@ -248,7 +249,8 @@ def detail(firm_id: int, sign_up_id: int, member: Membership, search: str = "", 
     words = one_line(search)
     with reading() as session:
         row = SignUp.get(session, firm_id, sign_up_id)
-        person = _client(session, firm_id, row.email)
+        known_one = _with_address(firm_id, row.email).where(Person.withdrawn_at.is_(None), seen_contacts(member))
+        person = session.scalars(known_one).one_or_none()
         theirs = _visible(firm_id, member)
         mine = select(ClientContact.client_id).where(ClientContact.person_id == (person.id if person else 0))
         known = Client.id == row.client_id if row.client_id else Client.id.in_(mine)

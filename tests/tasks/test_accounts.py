@@ -1,7 +1,7 @@
 """Accounts of clients and their contacts: opened, edited, found, put away."""
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from models.clients.access import ClientAccess
 from models.clients.card import Card, Phone
@@ -10,7 +10,7 @@ from models.clients.custom_field import CustomField, FieldKind, FieldOf
 from models.clients.folders import FolderTemplate
 from models.clients.group import Group, GroupMember
 from models.clients.portfolio import Portfolio, PortfolioClient
-from models.clients.recipients import Item, gets
+from models.clients.recipients import Item, gets, muted
 from models.clients.sign_up import SignUp
 from models.clients.standing import Switch
 from models.clients.tag import Tag
@@ -590,6 +590,28 @@ def test_whoever_sees_no_account_any_more_is_not_invited_any_longer(case_id):
     assert (person().invited_at, person().invitation_waits) == (None, True)
 
 
+def test_nobody_is_reminded_of_accounts_that_are_archived_until_they_are_taken_back(case_id):
+    client = open_account(GMBH, MAX)
+    grants.invite_contact(firm_of(case_id), client, person().id, ERIKA)
+
+    def muted_ones() -> set[int]:
+        with reading() as session:
+            return muted(session, [person().id])
+
+    def due() -> list:
+        with reading() as session:
+            return list(session.scalars(select(Reminder.due_at).where(Reminder.person_id == person().id)))
+
+    accounts.archive(member(), ERIKA, [client])
+    assert muted_ones() == {person().id}
+    with transaction() as session:  # As a round leaves it that has come by meanwhile.
+        session.execute(update(Reminder).where(Reminder.person_id == person().id).values(due_at=None))
+
+    accounts.archive(member(), ERIKA, [client], away=False)
+    assert muted_ones() == set()
+    assert None not in due()
+
+
 def test_a_password_that_was_given_opens_nothing_without_access(case_id):
     firm_id, client = firm_of(case_id), open_account(GMBH, MAX, EVA)
     password = grants.set_password(firm_id, client, person().id, ERIKA)
@@ -938,6 +960,7 @@ def test_what_a_member_does_not_see_is_not_named_to_them_either(case_id):
 
     assert set(refusal.value.fields) == {"number", "c0-email"}
     assert "Geheim" not in str([*map(str, refusal.value.fields.values()), *map(str, other.value.fields.values())])
+    assert accounts.tag(who, ZOE, [1], "Neu") == 0
 
 
 def test_who_opens_an_account_has_access_to_it(case_id):

@@ -1,5 +1,6 @@
 """Registering on a firm's page: who hears of it, what the firm answers, and that nobody learns who is a client."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -671,6 +672,21 @@ def test_a_name_that_no_contact_can_have_is_refused_before_the_firm_is_asked():
     acts(case_id)["accept"]()
 
     assert max(len(client.name) for client in accounts(case_id)) == 200
+
+
+def test_a_contact_whom_the_member_does_not_see_is_not_named_on_the_page_of_a_registration():
+    case_id = countersigned()
+    add_clients(firm_of(case_id), ERIKA, [Named(name="Nina Geheim", email=NINA)])
+    ask(case_id)
+    sign_ups.confirm(rows()[0].token)
+    owner = member(case_id)
+    blind = Rights(Rank.STAFF, manages_accounts=True, has_default_access=False)
+
+    shown = [
+        sign_ups.detail(firm_of(case_id), rows()[0].id, who).person for who in (owner, replace(owner, rights=blind))
+    ]
+
+    assert [person and person.name for person in shown] == ["Nina Geheim", None]
 
 
 def test_whoever_confirms_an_address_can_be_written_to_there_again():
