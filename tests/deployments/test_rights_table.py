@@ -214,11 +214,11 @@ TABLE: dict[Rule, list[tuple]] = {
         (f"POST {SET}/groups/none", {"opens-documents": "yes"}),
         (f"GET {SET}/{{kind}}",),
         (f"POST {SET}/{{kind}}", {"name": "Neu"}),
-        (f"GET {SET}/{{kind}}/{{key}}",),
-        (f"POST {SET}/{{kind}}/{{key}}", {"name": "Anders"}),
-        (f"POST {SET}/{{kind}}/{{key}}/delete", {}),
-        (f"POST {SET}/fields/{{key}}/away", {}),
-        (f"POST {SET}/fields/{{key}}/back", {"key": "away"}),
+        (f"GET {SET}/{{kind}}/{{key:number}}",),
+        (f"POST {SET}/{{kind}}/{{key:number}}", {"name": "Anders"}),
+        (f"POST {SET}/{{kind}}/{{key:number}}/delete", {}),
+        (f"POST {SET}/fields/{{key:number}}/away", {}),
+        (f"POST {SET}/fields/{{key:number}}/back", {"key": "away"}),
     ],
 }
 """Each route under what holds for it, with what is sent; ``too late``: settled in a case that has come this far.
