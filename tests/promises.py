@@ -355,7 +355,7 @@ S4: Source = {
     11: CAPTION,
     12: "says why it is needed",
     13: Promise("One knows when whom can be reached",
-                "deployments/test_firm_settings.py::test_whoever_sees_a_client_says_when_they_can_be_reached"),
+                "deployments/test_firm_settings.py::test_whoever_sees_a_client_sees_when_they_can_be_reached_and_who_manages_accounts_says_it"),
     14: Promise("Hours and days of the week are chosen by clicking",
                 "deployments/test_accounts.py::test_the_hours_that_are_chosen_are_marked_green",
                 "deployments/test_profile.py::test_the_firm_enters_when_a_client_can_be_reached_and_reminders_follow"),
