@@ -268,7 +268,8 @@ S3: Source = {
                "models/test_recipients.py"
                "::test_an_employee_may_come_in_and_is_written_to_in_the_inbox_of_the_case_file",
                "tasks/test_client_view.py"
-               "::test_accounts_of_a_portfolio_are_seen_as_well_and_bring_nothing_but_the_portal"),
+               "::test_accounts_of_a_portfolio_are_seen_as_well_and_bring_nothing_but_the_portal",
+               "tasks/test_accounts.py::test_a_contact_belongs_to_groups_and_portfolios_that_are_the_firms_own"),
     7: Promise("They are written to in the inbox of the case file",
                "models/test_recipients.py"
                "::test_an_employee_may_come_in_and_is_written_to_in_the_inbox_of_the_case_file"),

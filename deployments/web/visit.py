@@ -74,6 +74,9 @@ class ChangedSince(ProvisionError):
     says = N_("This was changed again since then, so nothing was taken back. You see here what stands there now.")
 
 
+NO_ROW = re.compile(r"[-+ ]*[\d_.]{10,}")
+"""A number in an address, however it is written, that is longer than that of any row, see ``row_number``."""
+
 FIELDS: dict[type[ProvisionError], str] = {
     PasswordMissing: "password",
     PasswordTooShort: "password",
@@ -476,9 +479,14 @@ class Submission(Visit):
 
 
 def visit(request: Request) -> Visit:
-    """Whoever comes by a link from a mail is spoken to as they like it, also where the link opens nothing any more."""
+    """Whoever comes by a link from a mail is spoken to as they like it, also where the link opens nothing any more.
+
+    Raises NotFound for a number that no row can have.
+    """
     token = cookie(request, "session")
     opened = Visit(request, sessions.signed_in(token) if token else None)
+    if any(NO_ROW.fullmatch(str(part)) for part in request.path_params.values()):
+        raise NotFound(opened.reader.gettext("The page"))
     link = request.path_params.get("token") or request.query_params.get("business_member")
     holder = sessions.holder(link) if link else None
     if holder is not None:

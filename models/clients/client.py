@@ -189,7 +189,7 @@ class Client(PostalAddress, Base):
 
         Raises ClientNameMissing where nothing is left to call it.
         """
-        by_itself = self.company_name if self.kind is ClientKind.COMPANY else of_contact
+        by_itself = self.company_name if self.kind is ClientKind.COMPANY else of_contact[:NAME_MOST].strip()
         if not (one_line(written) or by_itself):
             raise ClientNameMissing
         self.is_named_by_hand = bool(one_line(written)) and one_line(written) != by_itself
@@ -198,7 +198,7 @@ class Client(PostalAddress, Base):
     def follow(self, of_contact: str) -> None:
         """A name that nobody wrote follows the company or the contact that it comes from."""
         if not self.is_named_by_hand:
-            self.call("", of_contact[:NAME_MOST])
+            self.call("", of_contact)
 
     def describe(
         self, session: Session, faults: Faults, written: Mapping[str, str], of_contact: str | None = None

@@ -6,7 +6,7 @@ from enum import StrEnum
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from models.clients.client import ClientContact
+from models.clients.client import Client, ClientContact
 
 
 class Item(StrEnum):
@@ -52,10 +52,12 @@ def gets(contact: ClientContact, email: str) -> list[Item]:
 
 
 def muted(session: Session, person_ids: Collection[int]) -> set[int]:
-    """Of these people the contacts all of whose accounts have NOTIFY off: no reminder and no bulk mail goes to them."""
+    """Of these people the contacts to whom no reminder and no bulk mail goes: of all of their accounts each has NOTIFY
+    off, or is archived.
+    """
     if not person_ids:
         return set()
     theirs = select(ClientContact.person_id).where(ClientContact.person_id.in_(person_ids))
-    return set(session.scalars(theirs.where(~ClientContact.notify))) - set(
-        session.scalars(theirs.where(ClientContact.notify))
-    )
+    hears = theirs.join(Client, Client.id == ClientContact.client_id)
+    hears = hears.where(ClientContact.notify, Client.archived_at.is_(None))
+    return set(session.scalars(theirs)) - set(session.scalars(hears))

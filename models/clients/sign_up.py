@@ -15,7 +15,7 @@ from models.db import TELLS, Base, Instant, Key
 from models.errors import N_, Faults, NotFound, ProvisionError
 from models.people.manners import AddressForm, Language
 from models.people.names import has_letter
-from models.people.person import PART_MOST, NameMissing
+from models.people.person import NAME_MOST, PART_MOST, NameMissing
 from models.settings import settings
 from models.text import fitting, one_line
 
@@ -128,6 +128,9 @@ class SignUp(PostalAddress, Base):
         for name, most in (("given_name", PART_MOST), ("company_name", COMPANY_MOST)):
             with faults.at(name):
                 setattr(self, name, fitting(one_line(written[name]), most))
+        if not faults.keys() & {"family_name", "given_name"}:
+            with faults.at("family_name"):
+                fitting(self.name, NAME_MOST)
         self.locate(faults, written)
 
     @property

@@ -8,11 +8,11 @@ from sqlalchemy.orm import Session
 
 from models.audit import Entry, Parts, Value, evidence, of, record, subject
 from models.clients.access import ClientAccess, assigned, seen_by
-from models.clients.client import Client, ClientContact, ClientState
+from models.clients.client import Client, ClientContact, ClientState, CustomerNumberTaken
 from models.clients.custom_field import CustomField, FieldOf, read_all
 from models.clients.folders import STANDARD, Folder, FolderTemplate, folder_tree
 from models.clients.group import GroupMember
-from models.clients.label import label
+from models.clients.label import LabelMissing
 from models.clients.naming import filed_as
 from models.clients.portfolio import Portfolio, PortfolioClient
 from models.clients.standing import Standing, Todo, standing_of, todos_of
@@ -27,7 +27,7 @@ from models.people.staff import Staff
 from models.text import one_line
 from models.time.clock import now
 from tasks.clients import contacts, grants
-from tasks.clients.contacts import ContactMissing, LastContact, OneMainOnly, in_fields
+from tasks.clients.contacts import ContactMissing, LastContact, OneMainOnly, in_fields, read_tags
 from tasks.clients.edits import Fields, take
 from tasks.people.sessions import Membership
 
@@ -39,6 +39,17 @@ CONTACTS_AT_ONCE = 6
 
 class MemberGone(ProvisionError):
     says = N_("Somebody whom you chose does not work with you any more: choose again.")
+
+
+class NumberTakenUnseen(ProvisionError):
+    says = N_(
+        "The customer number “%(number)s” is that of an account that you do not see: give another one, or leave it "
+        "empty."
+    )
+
+    def __init__(self, number: str) -> None:
+        super().__init__(number)
+        self.number = number
 
 
 @dataclass(frozen=True)
@@ -240,13 +251,31 @@ def check(member: Membership, written: Mapping[str, str], language: Language) ->
     faults = Faults()
     with reading() as session:
         client = Client(firm_id=member.firm_id, name="")
-        client.describe(session, faults, written)
+        _describe(session, member, client, faults, written)
         _read_rest(session, client, faults, written, language)
         _chosen(session, member, faults, written)
         faults.check()
         name = spellings(client.name or client.company_name)[0]
         same = select(Client).where(_visible(member), Client.search.startswith(name, autoescape=True))
         return list(session.scalars(same.order_by(Client.name, Client.id).limit(5))) if name else []
+
+
+def _describe(
+    session: Session,
+    member: Membership,
+    client: Client,
+    faults: Faults,
+    written: Mapping[str, str],
+    called: str | None = None,
+) -> None:
+    """As ``Client.describe``, without a word of accounts that the member does not see."""
+    client.describe(session, faults, written, called)
+    taken = faults.get("number")
+    if isinstance(taken, CustomerNumberTaken):
+        theirs = select(Client.id).where(_visible(member), Client.number == taken.number)
+        with session.no_autoflush:
+            if session.scalars(theirs).first() is None:
+                faults["number"] = NumberTakenUnseen(taken.number)
 
 
 def _read_rest(
@@ -257,10 +286,7 @@ def _read_rest(
     values, wrong = read_all(shown, written, language, client.fields or {})
     client.fields = values
     faults.update(wrong)
-    tags = [name for name in written.get("tags", "").split(",") if one_line(name)]
-    with faults.at("tags"):
-        for name in tags:
-            label(name)
+    tags = read_tags(faults, written.get("tags", ""))
     chosen = written.get("template", "")
     with faults.at("template"):
         key = int(chosen) if chosen.isdecimal() and len(chosen) < 10 else 0
@@ -287,18 +313,17 @@ def open_account(
         first = there[0]
         form = case.firm.name_format
         called = None if first is None else filed_as(first.given_name, first.family_name, form)
-        client.describe(session, faults, written, called)
+        _describe(session, member, client, faults, written, called)
         tags = _read_rest(session, client, faults, written, language)
         chosen = _chosen(session, member, faults, written)
         faults.check()
         session.add(client)
         session.flush()
-        links = [
-            contacts.link(session, client, person, each)
-            for person, each in zip(there, people, strict=True)
-            if person is not None
-        ]
-        mains = [row for row, contact in enumerate(links) if contact.is_main_commercial]
+        mains = []
+        for row, (person, each) in enumerate(zip(there, people, strict=True)):
+            if person is not None and person not in there[:row]:  # Chosen twice, they are one contact.
+                contact = contacts.link(session, client, person, each)
+                mains += [row] if contact.is_main_commercial else []
         faults.update({f"c{row}-is_main_commercial": OneMainOnly() for row in mains[1:]})
         faults.check()
         _tag(session, client, tags)
@@ -342,7 +367,7 @@ def _contact(
         key = int(chosen) if chosen.isdecimal() and len(chosen) < 10 else 0
         return contacts.contact_of(session, member, key)
     mine = Faults()
-    person = contacts.create(session, case, mine, written, language)
+    person = contacts.create(session, case, member, mine, written, language)
     faults.update({f"{prefix}{field}": refusal for field, refusal in mine.items()})
     return person
 
@@ -367,7 +392,8 @@ def edit(member: Membership, by: str, client_id: int, opened: Fields, typed: Fie
         stands = _stands(session, client)
         written = take(opened, stands, typed)
         before = client.name
-        client.describe(session, faults, written, _called_by_contact(session, client, case))
+        called = _called_by_contact(session, client, case)
+        _describe(session, member, client, faults, written, called)
         tags = _read_rest(session, client, faults, written, language)
         faults.check()
         _tag(session, client, tags)
@@ -430,6 +456,7 @@ def remove_contact(member: Membership, by: str, client_id: int, person_id: int) 
             raise LastContact(person.name, client.name)
         session.delete(contact)
         session.flush()
+        grants.end_if_blind(session, case, person)
         client.follow(_called_by_contact(session, client, case))
         Client.refold(session, [client.id])
         Client.settle(session, Client.id == client.id)
@@ -451,17 +478,32 @@ def archive(member: Membership, by: str, client_ids: Collection[int], *, away: b
         clients = list(session.scalars(select(Client).where(_visible(member), Client.id.in_(client_ids), unlike)))
         for client in clients:
             client.archived_at = at if away else None
-        Client.settle(session, Client.id.in_([client.id for client in clients]))
+        ids = [client.id for client in clients]
+        Client.settle(session, Client.id.in_(ids))
+        if not away:
+            theirs = select(ClientContact.person_id).where(ClientContact.client_id.in_(ids))
+            grants.remind_again(session, case, session.scalars(theirs).all())
         _record_many(session, case, by, "client.archived" if away else "client.restored", clients)
         return len(clients)
 
 
 def tag(member: Membership, by: str, client_ids: Collection[int], names: str, *, off: bool = False) -> int:
-    """Give these accounts these tags (apart by commas), or take them away; returns how many accounts they are."""
+    """Give these accounts these tags (apart by commas), or take them away; returns how many accounts they are.
+
+    Raises FormRefused where one cannot be a tag, or none is named.
+    """
+    faults = Faults()
     with transaction() as session:
         case = _case(session, member)
         clients = list(session.scalars(select(Client).where(_visible(member), Client.id.in_(client_ids))))
-        tags = Tag.named(session, member.firm_id, names.split(","))
+        named = read_tags(faults, names)
+        with faults.at("tags"):
+            if not named:
+                raise LabelMissing
+        faults.check()
+        if not clients:
+            return 0
+        tags = Tag.named(session, member.firm_id, named)
         ids, keys = [client.id for client in clients], [tag.id for tag in tags]
         session.execute(delete(ClientTag).where(ClientTag.client_id.in_(ids), ClientTag.tag_id.in_(keys)))
         if ids and keys and not off:

@@ -24,7 +24,7 @@ from models.onboarding import Onboarding
 from models.people.mail_address import writable_address
 from models.people.manners import AddressForm, Language
 from models.people.names import has_letter
-from models.people.person import ADDRESSED, PART_MOST, Person, Role
+from models.people.person import ADDRESSED, NAME_MOST, PART_MOST, Person, Role
 from models.text import fitting, one_line
 from models.time.clock import now
 from models.time.hours import Hours
@@ -43,6 +43,14 @@ class ContactExists(ProvisionError):
         super().__init__(address, name)
         self.address = address
         self.name = name
+
+
+class ContactExistsUnseen(ProvisionError):
+    says = N_("%(address)s is the address of a contact whom you do not see: ask somebody of the firm who does.")
+
+    def __init__(self, address: str) -> None:
+        super().__init__(address)
+        self.address = address
 
 
 class NameDoubted(ProvisionError):
@@ -181,7 +189,13 @@ def in_fields(held: Facts) -> dict[str, str]:
 
 
 def create(
-    session: Session, case: Onboarding, faults: Faults, written: Mapping[str, str], language: Language, prefix: str = ""
+    session: Session,
+    case: Onboarding,
+    member: Membership,
+    faults: Faults,
+    written: Mapping[str, str],
+    language: Language,
+    prefix: str = "",
 ) -> Person | None:
     """A new contact as a form describes it, whom nobody has invited yet; None if something does not fit.
 
@@ -193,7 +207,7 @@ def create(
         email = _address(written.get(f"{prefix}email", ""))
         before = _contact_with(session, firm.id, email)
         if before is not None and before.withdrawn_at is None:
-            raise ContactExists(email, before.name)
+            raise _there_already(session, member, before)
         person = before or person
     card = Card()
     read = _read(session, firm, person, card, faults, written, language, prefix)
@@ -268,6 +282,9 @@ def _read(
             raise FamilyNameMissing
     with faults.at(f"{prefix}given_name"):
         given = fitting(one_line(written.get(f"{prefix}given_name", "")), PART_MOST)
+    if not faults.keys() & {f"{prefix}family_name", f"{prefix}given_name"}:
+        with faults.at(f"{prefix}family_name"):
+            fitting(f"{given} {family}".strip(), NAME_MOST)
     is_new_name = (given, family) != (person.given_name, person.family_name)
     if f"{prefix}family_name" not in faults and is_new_name and not written.get(f"{prefix}name_is_right"):
         with faults.at(f"{prefix}family_name"):
@@ -279,10 +296,7 @@ def _read(
     shown = CustomField.shown(session, firm.id, FieldOf.CONTACT)
     fields, wrong = read_all(shown, _without(prefix, written), language, card.fields or {})
     faults.update({f"{prefix}{key}": refusal for key, refusal in wrong.items()})
-    tags = [name for name in written.get(f"{prefix}tags", "").split(",") if one_line(name)]
-    with faults.at(f"{prefix}tags"):
-        for name in tags:
-            label(name)
+    tags = read_tags(faults, written.get(f"{prefix}tags", ""), f"{prefix}tags")
     chosen: dict[str, set[int]] = {}
     kinds: dict[str, type[Group | Portfolio]] = {"groups": Group, "portfolios": Portfolio}
     for name, kind in kinds.items():
@@ -293,6 +307,15 @@ def _read(
     speaks = next((each for each in Language if each == written.get(f"{prefix}language")), Language.GERMAN)
     form = AddressForm.DU if written.get(f"{prefix}address_form") == "du" else AddressForm.SIE
     return _Read(given, family, numbers, tags, chosen["groups"], chosen["portfolios"], fields, speaks, form)
+
+
+def read_tags(faults: Faults, written: str, field: str = "tags") -> list[str]:
+    """The names of tags that stand there, apart by commas; what cannot be one is among the faults."""
+    names = [name for name in written.split(",") if one_line(name)]
+    with faults.at(field):
+        for name in names:
+            label(name)
+    return [] if field in faults else names
 
 
 def _without(prefix: str, written: Mapping[str, str]) -> dict[str, str]:
@@ -308,6 +331,12 @@ def _contact_with(session: Session, firm_id: int, email: str) -> Person | None:
     mine = select(Person).where(Person.firm_id == firm_id, Person.role == Role.CLIENT, Person.email == email)
     mine = mine.where(text(ADDRESSED))
     return session.scalars(mine).one_or_none() if email else None
+
+
+def _there_already(session: Session, member: Membership, person: Person) -> ProvisionError:
+    """What is said of an address that is this contact's, to whom may not see them as well."""
+    seen = session.scalars(select(Person.id).where(Person.id == person.id, seen_contacts(member))).first()
+    return ContactExistsUnseen(person.email) if seen is None else ContactExists(person.email, person.name)
 
 
 def edit(member: Membership, by: str, person_id: int, opened: Fields, typed: Fields, language: Language) -> None:
@@ -329,7 +358,7 @@ def edit(member: Membership, by: str, person_id: int, opened: Fields, typed: Fie
             email = _address(written["email"])
             other = _contact_with(session, case.firm_id, email)
             if other is not None and other.id != person.id:
-                raise ContactExists(email, other.name)
+                raise _there_already(session, member, other)
         hours = person.hours
         if person.registered_at is None and written["hours"] != stands["hours"]:
             with faults.at("hours"):
@@ -370,7 +399,8 @@ def _stands(session: Session, person: Person, card: Card) -> dict[str, str]:
 
 def found(member: Membership, search: str = "", without: Collection[int] = ()) -> list[Person]:
     """Contacts whose name or address holds these words, to choose one from; without words the newest ones."""
-    spelled = [spelling.split() for spelling in spellings(search) if spelling]
+    words_asked = one_line(search)
+    spelled = [spelling.split() for spelling in spellings(words_asked) if spelling]
     people = select(Person).where(
         Person.firm_id == member.firm_id,
         Person.role == Role.CLIENT,
@@ -388,7 +418,7 @@ def found(member: Membership, search: str = "", without: Collection[int] = ()) -
         named = list(dict.fromkeys(person for person in rows if _is_called(person, spelled)))
         if not named:  # Who is at no account.
             begins = or_(
-                *(column.istartswith(search, autoescape=True) for column in (Person.family_name, Person.email))
+                *(column.istartswith(words_asked, autoescape=True) for column in (Person.family_name, Person.email))
             )
             named = list(session.scalars(people.where(begins).order_by(Person.id).limit(FOUND_MOST)))
         return named[:FOUND_MOST]

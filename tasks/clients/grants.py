@@ -299,12 +299,11 @@ def _set(session: Session, place: Place, which: Switch, *, on: bool) -> None:
     match which:
         case Switch.LOGIN:
             contact.told_at = contact.told_at if on else None
-            if person.registered_at is None and not _sees_any(session, person):
-                _end_invitation(session, place.case, person)
-            elif person.invited_at is None and person.registered_at is None:
+            end_if_blind(session, place.case, person)
+            if on and person.invited_at is None and person.registered_at is None:
                 person.invitation_waits = True  # Until somebody says that they are to be told.
         case Switch.NOTIFY if on:
-            _remind_again(session, place.case, person)
+            remind_again(session, place.case, [person.id])
         case Switch.COMMERCIAL if not on:
             contact.is_main_commercial = False
         case Switch.COMMERCIAL if not _has_main(session, contact.client_id):
@@ -328,23 +327,32 @@ def _has_main(session: Session, client_id: int) -> bool:
     return session.scalars(main).first() is not None
 
 
+def end_if_blind(session: Session, case: Onboarding, person: Person) -> None:
+    """Whoever has not come in yet, and sees no account any more, is not invited any longer."""
+    if person.registered_at is None and not _sees_any(session, person):
+        _end_invitation(session, case, person)
+
+
 def _sees_any(session: Session, person: Person) -> bool:
     seen = select(ClientContact.id).where(ClientContact.person_id == person.id, ClientContact.login)
     return session.scalars(seen.limit(1)).first() is not None
 
 
 def _end_invitation(session: Session, case: Onboarding, person: Person) -> None:
-    """Nothing is left to be invited to: the links that were sent open nothing any more, whatever comes later."""
+    """Nothing is left to be invited to: links and password that were given open nothing any more, whatever comes."""
+    forget_account(session, person)
     let_go(session, case, person)
     end_links(session, person, now(), Purpose.ACTIVATE)
     person.invited_at, person.invitation_waits = None, True
 
 
-def _remind_again(session: Session, case: Onboarding, person: Person) -> None:
-    """What was held back as long as nothing was to come by itself falls due."""
-    waits = select(Reminder).where(Reminder.person_id == person.id, Reminder.ended_at.is_(None))
+def remind_again(session: Session, case: Onboarding, people: Collection[int]) -> None:
+    """What was held back as long as nothing was to come to these people by itself falls due."""
+    session.flush()
+    waits = select(Reminder, Person).join(Person, Person.id == Reminder.person_id)
+    waits = waits.where(Reminder.person_id.in_(people), Reminder.ended_at.is_(None))
     cadences = Cadences(session, [(case.id, case.firm_id)])
-    for wait in session.scalars(waits):
+    for wait, person in session.execute(waits):
         wait.plan(cadences.rhythm(wait.kind, case.id), person)
 
 
@@ -390,7 +398,6 @@ def change_address(session: Session, case: Onboarding, person: Person, written: 
 def _take_address(session: Session, case: Onboarding, person: Person, by: str) -> None:
     before = person.email
     _end_invitation(session, case, person)
-    forget_account(session, person)
     person.email, person.bounced_at, person.address_confirmed_at = "", None, None
     for contact in session.scalars(select(ClientContact).where(ClientContact.person_id == person.id)):
         contact.login, contact.told_at = False, None

@@ -12,7 +12,7 @@ from models.audit import evidence, of, record
 from models.clients.access import ClientAccess, seen_by
 from models.clients.card import Card
 from models.clients.client import Client, ClientContact, ClientKind
-from models.clients.naming import Doubt, doubts, filed_as
+from models.clients.naming import NAME_MOST, Doubt, doubts, filed_as
 from models.clients.sign_up import SignUp, SignUpAnswered, SignUpVerdict
 from models.db import Facts, reading, transaction
 from models.errors import Faults, NotFound, ProvisionError
@@ -29,8 +29,10 @@ from models.time.clock import now
 from models.time.land import Land
 from tasks.clients import public_page
 from tasks.clients.accounts import found_by
+from tasks.clients.contacts import seen_contacts
 from tasks.engine.retry import side_effect
 from tasks.mail import letters
+from tasks.mail.address_holds import reads_mail
 from tasks.mail.letterheads import Turn, letterhead
 from tasks.onboarding.registration import DAY, HOUR, MOST_LINKS_A_DAY, ask_for_link, invite
 from tasks.people.sessions import Membership
@@ -218,7 +220,7 @@ class SignUpDetail:
     doubts: list[Doubt]
     """What may be wrong with the name."""
     person: Person | None
-    """The contact who has this address already."""
+    """The contact who has this address already, if the member sees them."""
     accounts: list[Client]
     """Theirs, or, once it is answered, the one that came of it."""
     search: str
@@ -247,7 +249,8 @@ def detail(firm_id: int, sign_up_id: int, member: Membership, search: str = "", 
     words = one_line(search)
     with reading() as session:
         row = SignUp.get(session, firm_id, sign_up_id)
-        person = _client(session, firm_id, row.email)
+        known_one = _with_address(firm_id, row.email).where(Person.withdrawn_at.is_(None), seen_contacts(member))
+        person = session.scalars(known_one).one_or_none()
         theirs = _visible(firm_id, member)
         mine = select(ClientContact.client_id).where(ClientContact.person_id == (person.id if person else 0))
         known = Client.id == row.client_id if row.client_id else Client.id.in_(mine)
@@ -291,7 +294,7 @@ def accept(firm_id: int, sign_up_id: int, member: Membership, by: str) -> int:
         case, row, at = _to_answer(session, firm_id, sign_up_id)
         kind = ClientKind.COMPANY if row.company_name else ClientKind.INDIVIDUAL
         name = row.company_name or filed_as(row.given_name, row.family_name, case.firm.name_format)
-        client = Client.open(session, firm_id, kind, at, name=name, by_hand=False)
+        client = Client.open(session, firm_id, kind, at, name=name[:NAME_MOST].strip(), by_hand=False)
         client.company_name = row.company_name
         client.locate(Faults(), row.place)  # It was read when they registered.
         # Else nobody would get what is sent to it: there is no other contact yet.
@@ -353,6 +356,7 @@ def _let_in(
     place = select(ClientContact).where(ClientContact.client_id == client.id, ClientContact.person_id == person.id)
     contact = session.scalars(place).one_or_none() or ClientContact(client_id=client.id, person_id=person.id, **duties)
     contact.login, contact.told_at = True, contact.told_at or at
+    reads_mail(session, case, person, at)
     contact.invited_by = contact.invited_by or member.name[:200]
     session.add(contact)
     Client.refold(session, [client.id])

@@ -55,7 +55,7 @@ HELD = {
     Held.LATER: "zurückgehalten: noch nicht fällig, neu geplant",
     Held.PAUSED: "zurückgehalten: angehalten",
     Held.ADDRESS: "zurückgehalten: Post an die Adresse kommt zurück",
-    Held.MUTED: "zurückgehalten: alle Konten ohne Benachrichtigungen",
+    Held.MUTED: "zurückgehalten: alle Konten archiviert oder ohne Benachrichtigungen",
     Held.ACCOUNT: "zurückgehalten: erst nach der Registrierung",
     Held.OVER: "entfallen: hat sich erledigt",
 }

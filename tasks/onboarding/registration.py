@@ -304,7 +304,8 @@ def register(
             name_contact(session, case, person, contact, account.email)
         if joined:
             reads_mail(session, case, person, at)
-            record(session, case.id, at, "password.set", account.email, person=person.id, rows=evidence(person))
+            facts: Facts = {"person": person.id, "rows": evidence(person)} | _renamed(session, case, person, called)
+            record(session, case.id, at, "password.set", account.email, **facts)
         else:
             _registered(session, case, person, account.email, called)
         return SignIn.start(session, account, at), case.id
@@ -386,14 +387,20 @@ def _registered(
         case.finish(StepName.ORGANISER, at)
         Reminder.begin_tasks(session, case, person, at)
     facts: Facts = {"person": person.id, "role": person.role, "rows": evidence(person), **how}
-    if person.name != called:
-        ClientContact.rename(session, person, case.firm.name_format)
-        facts |= {"before": called, "after": person.name}
+    facts |= _renamed(session, case, person, called)
     record(session, case.id, at, "person.registered", actor, **facts)
     if person.role is Role.CLIENT:
         Client.settle_of(session, [person.id])
         _tell_staff(session, case, person)
     case.touch(at)
+
+
+def _renamed(session: Session, case: Onboarding, person: Person, called: str) -> Facts:
+    """What the trail says of a person who was *called* otherwise; accounts that are named after them follow."""
+    if person.name == called:
+        return {}
+    ClientContact.rename(session, person, case.firm.name_format)
+    return {"before": called, "after": person.name}
 
 
 def _tell_staff(session: Session, case: Onboarding, client: Person) -> None:

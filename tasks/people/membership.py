@@ -7,6 +7,7 @@ from sqlalchemy.orm import Session
 
 from models.audit import Entry, evidence, record
 from models.clients.access import ClientAccess
+from models.clients.card import Card, Phone
 from models.clients.client import Client, ClientContact
 from models.clients.group import GroupMember
 from models.clients.portfolio import PortfolioMember
@@ -54,6 +55,8 @@ RESUMED_A_DAY = 3
 DAY = timedelta(days=1)
 GIVEN = (
     Staff.person_id,
+    Card.person_id,
+    Phone.person_id,
     ClientAccess.person_id,
     GroupMember.person_id,
     ContactTag.person_id,

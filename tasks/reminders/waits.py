@@ -35,7 +35,7 @@ class Held(StrEnum):
     LATER = "later"  # It is not due yet: the cadence was changed, or the person asked for peace.
     PAUSED = "paused"
     ADDRESS = "address"  # An operator is asked for the right one.
-    MUTED = "muted"  # Every account of theirs has NOTIFY off: nothing comes by itself.
+    MUTED = "muted"  # Every account of theirs has NOTIFY off or is archived: nothing comes by itself.
     ACCOUNT = "account"  # They make an account first, of which they are reminded.
     OVER = "over"  # What we waited for has happened, or the case has ended.
 

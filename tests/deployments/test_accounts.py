@@ -16,6 +16,7 @@ from models.people.manners import AddressForm, Language
 from models.people.person import Person
 from models.people.staff import Rank, Rights, Staff
 from tasks.clients import accounts
+from tasks.people import sessions
 from tasks.people.sessions import sign_in
 from tests.deployments.browser import Browser, entries, errors
 from tests.factories import PASSWORD, firm_of, mails, outbox
@@ -455,6 +456,40 @@ def test_whoever_may_not_manage_looks_only_and_whoever_has_no_access_finds_nothi
 def everything_about_clients() -> str:
     with reading() as session:
         return repr([session.execute(select(table)).all() for table in (Client.__table__, Person.__table__)])
+
+
+def test_what_is_too_long_is_told_at_its_field_and_nothing_that_was_typed_is_lost(firm_id, browser):
+    token, base = browser.form_token(f"/firm/{firm_id}/accounts/1/edit"), f"/firm/{firm_id}"
+    stands = {"form_token": token, "was": "{}", "kind": "company", "company_name": "N", "city": "Bleibt"}
+    contact = {"form_token": token, "was": "{}", "family_name": "N" * 301, "city": "Bleibt", "hours_text": "Mo 9–12"}
+    for path, sent, fields in (
+        ("accounts/1/edit", stands | {"tags": "z" * 400}, {"tags"}),
+        ("accounts/new", stands | {"company_name": "N" * 301, "act": "next"}, {"company_name"}),
+        ("accounts/1/contacts/new", contact, {"family_name"}),
+        (f"contacts/{person().id}", contact, {"family_name"}),
+        ("accounts", {"form_token": token, "account": "1", "act": "tag", "tags": "Bleibt, " + "z" * 400}, {"tags"}),
+    ):
+        answer = browser.post(f"{base}/{path}", data=sent)
+        assert (answer.status_code, set(errors(answer)) & fields, "Bleibt" in answer.text) == (422, fields, True), path
+
+
+def test_an_account_with_many_tags_can_be_saved(firm_id, browser):
+    """Given to many at once they come together."""
+    member_of = sessions.signed_in(sign_in(ERIKA, PASSWORD)).staff_of(firm_id)
+    accounts.tag(member_of, ERIKA, [1], ", ".join(f"Ein langes Schlagwort mit der Nummer {n}" for n in range(20)))
+
+    done = browser.send_form(f"/firm/{firm_id}/accounts/1/edit", city="Bonn")
+
+    assert "Gespeichert" in done.text
+    assert len(accounts.listed(member_of, accounts.Filter()).rows[1].tags) > 20
+
+
+@pytest.mark.parametrize("number", ["2147483648", "9" * 30, "+2147483648", "2_147_483_648", "0000000000001"])
+def test_a_number_that_no_row_can_have_is_not_there(firm_id, browser, number):
+    for path in ("accounts/{}", "accounts/1/contacts/{}/invite", "contacts/{}", "sign-ups/{}", "settings/members/{}"):
+        assert browser.get(f"/firm/{firm_id}/{path.format(number)}").status_code == 404, path
+    for path in (f"/firm/{number}/accounts", f"/portal/accounts/{number}", f"/f/{number}", f"/f/{number}/register"):
+        assert browser.get(path).status_code == 404, path
 
 
 def test_garbled_entries_are_no_fault_of_ours(firm_id, browser):

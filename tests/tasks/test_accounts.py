@@ -1,7 +1,7 @@
 """Accounts of clients and their contacts: opened, edited, found, put away."""
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from models.clients.access import ClientAccess
 from models.clients.card import Card, Phone
@@ -10,24 +10,44 @@ from models.clients.custom_field import CustomField, FieldKind, FieldOf
 from models.clients.folders import FolderTemplate
 from models.clients.group import Group, GroupMember
 from models.clients.portfolio import Portfolio, PortfolioClient
-from models.clients.recipients import Item, gets
+from models.clients.recipients import Item, gets, muted
+from models.clients.sign_up import SignUp
+from models.clients.standing import Switch
 from models.clients.tag import Tag
 from models.db import reading, transaction
 from models.errors import FormRefused, NotFound
+from models.firm import Firm
 from models.link import Purpose
 from models.onboarding import AgreementFirst
-from models.people.manners import Language
+from models.people.login import SignInRefused
+from models.people.manners import AddressForm, Language
 from models.people.notice import Notice, NoticeKind
-from models.people.person import Person, Role
+from models.people.person import NoLongerInvited, Person, Role
 from models.people.staff import Rank, Rights, Staff
+from models.privacy import places_of
+from models.reminders.reminder import Reminder
 from models.request import Named
 from models.time.clock import now
-from tasks.clients import accounts, contacts, grants
+from tasks.audit.verification import verify
+from tasks.clients import accounts, contacts, grants, sign_ups
 from tasks.clients.accounts import Filter
 from tasks.clients.edits import ChangedMeanwhile
-from tasks.onboarding import invitations
+from tasks.onboarding import invitations, registration
 from tasks.people import membership, sessions
-from tests.factories import PASSWORD, acts, at_once, countersigned, firm_of, mails, opened, outbox, registered, told_by
+from tests.factories import (
+    PASSWORD,
+    acts,
+    at_once,
+    countersigned,
+    firm_of,
+    mails,
+    opened,
+    outbox,
+    registered,
+    token,
+    told_by,
+)
+from tests.models.test_privacy import named_in_any_column
 from tests.remembered import remembered
 
 ERIKA, ZOE = "erika@freitag.example", "zoe@freitag.example"
@@ -188,6 +208,33 @@ def test_a_contact_to_choose_is_found_by_name_and_address_also_at_no_account(cas
     accounts.remove_contact(member(), ERIKA, client_id, person("eva@ott.example").id)
     assert [who.name for who in contacts.found(member(), "Ott")] == ["Eva Ott"]
     assert contacts.found(member(), "ott", [person("eva@ott.example").id]) == []
+
+
+def test_a_contact_who_is_chosen_twice_is_linked_once(case_id):
+    open_account()
+    max_id = str(person().id)
+
+    client = open_account({"kind": "company", "company_name": "Zwei AG"}, {"person": max_id}, {"person": max_id})
+
+    with reading() as session:
+        places = session.scalars(select(ClientContact).where(ClientContact.client_id == client)).all()
+    assert [place.person_id for place in places] == [person().id]
+
+
+def test_a_search_with_signs_that_nobody_sees_finds_nobody_and_breaks_nothing(case_id):
+    open_account()
+    assert contacts.found(member(), "a\0b") == []
+    assert [found.id for found in contacts.found(member(), "Bei\0spiel")] == [person().id]
+    assert len(contacts.found(member(), "\0")) == 1
+
+
+def test_names_that_are_too_long_together_are_refused_where_they_stand(case_id):
+    long = {"given_name": "G" * 100, "family_name": "F" * 100, "email": "lang@beispiel.example"}
+    assert refused(lambda: open_account({"kind": "individual"}, long)) == {"c0-family_name"}
+    assert refused(lambda: open_account(GMBH, long)) == {"c0-family_name"}
+
+    client = open_account({"kind": "individual"}, {**long, "given_name": "G" * 99})
+    assert (len(person("lang@beispiel.example").name), len(row(client).name)) == (200, 200)
 
 
 def test_only_one_contact_gets_the_invoices(case_id):
@@ -515,6 +562,67 @@ def test_whoever_was_withdrawn_is_a_contact_again_as_somebody_new(case_id):
 # ---- lists
 
 
+def test_nothing_that_was_kept_of_whoever_was_withdrawn_is_there_when_they_come_again(case_id):
+    """Nor that they had agreed to stand in the public list."""
+    open_account(
+        GMBH, MAX | {"title": "Dr.", "is_listed": "yes", "website": "max.example", "phone-0-number": "0221 1234567"}
+    )
+    membership.withdraw(person().id, ERIKA)
+    invitations.add_clients(firm_of(case_id), ERIKA, [Named(name="Moritz Anders", email=MAX["email"])])
+
+    stands = contacts.view(member(), person().id).fields
+
+    assert {stands[name] for name in ("title", "is_listed", "website", "phone-0-number")} == {""}
+
+
+def test_whoever_sees_no_account_any_more_is_not_invited_any_longer(case_id):
+    firm_id, client = firm_of(case_id), open_account(GMBH, MAX, EVA)
+    grants.invite_contact(firm_id, client, person().id, ERIKA)
+    link = token(MAX["email"], Purpose.ACTIVATE)
+
+    accounts.remove_contact(member(), ERIKA, client, person().id)
+
+    with pytest.raises(NoLongerInvited):
+        registration.opened(link, Purpose.ACTIVATE)
+    with reading() as session:
+        theirs = select(Reminder).where(Reminder.person_id == person().id, Reminder.ended_at.is_(None))
+        assert session.scalars(theirs).all() == []
+    assert (person().invited_at, person().invitation_waits) == (None, True)
+
+
+def test_nobody_is_reminded_of_accounts_that_are_archived_until_they_are_taken_back(case_id):
+    client = open_account(GMBH, MAX)
+    grants.invite_contact(firm_of(case_id), client, person().id, ERIKA)
+
+    def muted_ones() -> set[int]:
+        with reading() as session:
+            return muted(session, [person().id])
+
+    def due() -> list:
+        with reading() as session:
+            return list(session.scalars(select(Reminder.due_at).where(Reminder.person_id == person().id)))
+
+    accounts.archive(member(), ERIKA, [client])
+    assert muted_ones() == {person().id}
+    with transaction() as session:  # As a round leaves it that has come by meanwhile.
+        session.execute(update(Reminder).where(Reminder.person_id == person().id).values(due_at=None))
+
+    accounts.archive(member(), ERIKA, [client], away=False)
+    assert muted_ones() == set()
+    assert None not in due()
+
+
+def test_a_password_that_was_given_opens_nothing_without_access(case_id):
+    firm_id, client = firm_of(case_id), open_account(GMBH, MAX, EVA)
+    password = grants.set_password(firm_id, client, person().id, ERIKA)
+
+    grants.switch(firm_id, client, person().id, Switch.LOGIN, on=False, by=ERIKA)
+
+    with pytest.raises(SignInRefused):
+        sessions.sign_in(MAX["email"], password)
+    grants.set_password(firm_id, client, person().id, ERIKA)
+
+
 def test_accounts_are_found_by_name_number_place_contact_and_address(case_id):
     client_id = open_account()
     open_account({"kind": "company", "company_name": "Andere AG"}, EVA)
@@ -648,6 +756,84 @@ def test_every_act_brings_the_state_of_accounts_up_to_date():
     ]
 
 
+def unfolded() -> list[int]:
+    """The accounts that are not found by the words of the contacts that they have."""
+    with reading() as session:
+        before = dict(session.execute(select(Client.id, Client.search_contacts)).tuples().all())
+    with transaction() as session:
+        Client.refold(session, [*before])
+        after = dict(session.execute(select(Client.id, Client.search_contacts)).tuples().all())
+    return [client_id for client_id, words in before.items() if after[client_id] != words]
+
+
+def test_after_every_act_accounts_stand_as_their_contacts_do_and_the_trail_holds(case_id):
+    """What is done about contacts, step by step: states, what a search looks through, the trail, and whom it names."""
+    firm_id, me = firm_of(case_id), member()
+    zoe = member(ZOE).person_id
+    first = {**MAX, "given_name": "Xaver", "family_name": "Xylofon", "tags": "VIP", "phone-0-number": "0221 12345"}
+    one = open_account({"kind": "individual"}, first)
+    two = open_account(GMBH, EVA, {"person": str(person().id), "login": "yes", "is_main_commercial": "yes"})
+    before = {str(fault) for each in verify() for fault in each.faults}
+
+    def edited(**changes) -> None:
+        stands = contacts.view(me, own).fields
+        contacts.edit(me, ERIKA, own, stands, {**stands, **changes}, GERMAN)
+
+    def signed_up(answer, email: str) -> None:
+        wish = {"given_name": "Nina", "family_name": "Neu", "company_name": "", "street": "Am Wall 3"}
+        where = {"postcode": "28195", "city": "Bremen", "country": "DE", "email": email}
+        manners = {"language": GERMAN, "address_form": AddressForm.SIE}
+        with reading() as session:
+            company_id = session.get_one(Firm, firm_id).company_id
+        sign_ups.ask(company_id, sign_ups.Wish(**wish, **where, **manners))
+        with reading() as session:
+            sign_up = session.scalars(select(SignUp).where(SignUp.email == email)).one()
+        sign_ups.confirm(sign_up.token)
+        answer(sign_up.id)
+
+    own = person().id
+    for act in (
+        lambda: accounts.tag(me, ERIKA, [one, two], "eins"),
+        lambda: accounts.assign(me, ERIKA, [one, two], zoe),
+        lambda: grants.take_access(firm_id, one, [zoe], ERIKA),
+        *(
+            lambda switch=each, on=on: grants.switch(firm_id, one, own, switch, on=on, by=ERIKA)
+            for each in Switch
+            for on in (False, True)
+        ),
+        lambda: grants.invite_contact(firm_id, one, own, ERIKA, "Hallo {Name}"),
+        lambda: grants.invite_contact(firm_id, two, own, ERIKA, "Hallo {Konto}"),
+        lambda: grants.preview(firm_id, two, own, me.person_id, "Hallo {Konto}"),
+        lambda: grants.ask_to_confirm(firm_id, two, own, ERIKA),
+        lambda: edited(family_name="Zylofon", email="zylofon@beispiel.example"),
+        lambda: grants.set_password(firm_id, one, own, ERIKA),
+        lambda: edited(email=""),
+        lambda: edited(email=MAX["email"], family_name="Xylofon"),
+        lambda: grants.switch(firm_id, one, own, Switch.LOGIN, on=True, by=ERIKA),
+        lambda: grants.invite_contact(firm_id, one, own, ERIKA),
+        lambda: registration.registered_elsewhere(MAX["email"], "idp|1", "Xaver", "Xylofon"),
+        lambda: registered(MAX["email"], Purpose.ACTIVATE, family_name="Xylofon-Neu"),
+        lambda: membership.pause(own, ERIKA),
+        lambda: membership.resume(own, ERIKA),
+        lambda: accounts.archive(me, ERIKA, [one]),
+        lambda: accounts.archive(me, ERIKA, [one], away=False),
+        lambda: signed_up(lambda key: sign_ups.accept(firm_id, key, me, ERIKA), "neu@beispiel.example"),
+        lambda: signed_up(lambda key: sign_ups.link(firm_id, key, two, me, ERIKA), "dazu@beispiel.example"),
+        lambda: signed_up(lambda key: sign_ups.decline(firm_id, key, ERIKA), "nein@beispiel.example"),
+    ):
+        act()
+        assert (unsettled(), unfolded()) == ([], [])
+
+    with reading() as session:
+        for email in (MAX["email"], "neu@beispiel.example", "dazu@beispiel.example"):
+            they = session.scalars(select(Person).where(Person.email == email)).one()
+            assert named_in_any_column(email, they.name) - set(places_of(session, they)) == set()
+    accounts.remove_contact(me, ERIKA, two, own)
+    membership.withdraw(own, ERIKA)
+    assert (unsettled(), unfolded()) == ([], [])
+    assert {str(fault) for each in verify() for fault in each.faults} == before
+
+
 def test_lists_go_on_behind_the_last_one_shown_also_where_names_are_equal(case_id, monkeypatch):
     monkeypatch.setattr(accounts, "SHOWN", 2)
     for number in range(5):
@@ -681,19 +867,28 @@ def test_as_many_statements_for_many_accounts_as_for_one(case_id, statements):
 # ---- many at once
 
 
-def test_an_act_on_many_accounts_takes_as_many_statements_as_on_one(case_id, statements):
-    ids = [open_account({"kind": "company", "company_name": f"Nr {each} AG"}, EVA) for each in range(12)]
+def test_as_many_statements_for_acts_on_many_accounts_as_on_one(case_id, statements):
+    ids = [open_account({"kind": "company", "company_name": f"Nr {each} AG"}, EVA) for each in range(20)]
     who, zoe = member(), member(ZOE).person_id
-    accounts.tag(who, ERIKA, ids, "VIP")
-    counts = []
-    for some in (ids[:1], ids[1:]):
-        with statements() as asked:
-            accounts.tag(who, ERIKA, some, "VIP")
-            accounts.assign(who, ERIKA, some, zoe)
-            accounts.archive(who, ERIKA, some)
-            accounts.archive(who, ERIKA, some, away=False)
-        counts.append(len(asked))
-    assert counts[0] == counts[1]
+    for act in (
+        lambda keys: accounts.archive(who, ERIKA, keys),
+        lambda keys: accounts.archive(who, ERIKA, keys, away=False),
+        lambda keys: accounts.tag(who, ERIKA, keys, "eins, zwei"),
+        lambda keys: accounts.assign(who, ERIKA, keys, zoe),
+    ):
+        counts = []
+        for keys in (ids[:1], ids[1:2], ids[2:]):
+            with statements() as asked:
+                act(keys)
+            counts.append(len(asked))
+        assert counts[1] >= counts[2], asked
+
+
+def test_what_cannot_be_a_tag_is_told_where_it_was_typed(case_id):
+    client = open_account()
+    assert refused(lambda: accounts.tag(member(), ERIKA, [client], "VIP, " + "z" * 61)) == {"tags"}
+    assert refused(lambda: accounts.tag(member(), ERIKA, [client], " , ,")) == {"tags"}
+    assert accounts.listed(member(), Filter()).rows[0].tags == []
 
 
 def test_tags_are_given_to_many_and_taken_from_them(case_id):
@@ -751,6 +946,21 @@ def test_a_member_sees_only_accounts_that_they_have_access_to(case_id, by_defaul
     assert tried(lambda: contacts.found(who, "max")) is sees
     assert tried(lambda: accounts.tag(who, ZOE, [client_id], "VIP")) is sees
     assert tried(lambda: accounts.archive(who, ZOE, [client_id])) is sees
+
+
+def test_what_a_member_does_not_see_is_not_named_to_them_either(case_id):
+    open_account(GMBH | {"company_name": "Geheim GmbH"}, {**MAX, "family_name": "Geheim"})
+    who = give(case_id, Rights(Rank.STAFF, manages_accounts=True, has_default_access=False))
+    own = open_account({"kind": "company", "company_name": "Eigen AG"}, EVA, who=who)
+
+    with pytest.raises(FormRefused) as refusal:
+        open_account(GMBH, MAX, who=who)
+    with pytest.raises(FormRefused) as other:
+        accounts.add_contact(who, ZOE, own, MAX, GERMAN)
+
+    assert set(refusal.value.fields) == {"number", "c0-email"}
+    assert "Geheim" not in str([*map(str, refusal.value.fields.values()), *map(str, other.value.fields.values())])
+    assert accounts.tag(who, ZOE, [1], "Neu") == 0
 
 
 def test_who_opens_an_account_has_access_to_it(case_id):

@@ -1,5 +1,6 @@
 """Registering on a firm's page: who hears of it, what the firm answers, and that nobody learns who is a client."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -660,6 +661,45 @@ def test_registrations_are_listed_some_at_a_time_and_counted(monkeypatch):
 
     assert listed == [f"n{count}@neu.example" for count in range(4)]
     assert sign_ups.count_waiting(firm_of(case_id)) == 4
+
+
+def test_a_name_that_no_contact_can_have_is_refused_before_the_firm_is_asked():
+    case_id = countersigned()
+    assert set(wish(given_name="G" * 100, family_name="F" * 100).faults()) == {"family_name"}
+
+    ask(case_id, given_name="G" * 99, family_name="F" * 100)
+    sign_ups.confirm(rows()[0].token)
+    acts(case_id)["accept"]()
+
+    assert max(len(client.name) for client in accounts(case_id)) == 200
+
+
+def test_a_contact_whom_the_member_does_not_see_is_not_named_on_the_page_of_a_registration():
+    case_id = countersigned()
+    add_clients(firm_of(case_id), ERIKA, [Named(name="Nina Geheim", email=NINA)])
+    ask(case_id)
+    sign_ups.confirm(rows()[0].token)
+    owner = member(case_id)
+    blind = Rights(Rank.STAFF, manages_accounts=True, has_default_access=False)
+
+    shown = [
+        sign_ups.detail(firm_of(case_id), rows()[0].id, who).person for who in (owner, replace(owner, rights=blind))
+    ]
+
+    assert [person and person.name for person in shown] == ["Nina Geheim", None]
+
+
+def test_whoever_confirms_an_address_can_be_written_to_there_again():
+    case_id = countersigned()
+    add_clients(firm_of(case_id), ERIKA, [Named(name="Nina Neu", email=NINA)])
+    with transaction() as session:
+        session.scalars(select(Person).where(Person.email == NINA)).one().bounced_at = now()
+    ask(case_id)
+    sign_ups.confirm(rows()[0].token)
+
+    acts(case_id)["accept"]()
+
+    assert [person.bounced_at for person in people(case_id)] == [None]
 
 
 @pytest.mark.parametrize("act", ["accept", "link"])

@@ -28,6 +28,7 @@ from models.firm import Firm
 from models.people.manners import AddressForm, Language
 from models.people.person import Person
 from models.people.staff import Staff
+from models.text import one_line
 from models.time.hours import DAYS, EXAMPLE, Hours, HoursEmpty, HoursUnreadable, short_days
 from tasks.clients import accounts, contacts, grants
 from tasks.clients.accounts import CONTACTS_AT_ONCE, Filter
@@ -127,7 +128,7 @@ def act_on_many(visit: Submitting, firm_id: int) -> Response:
     staff = visit.require_staff(firm_id, manages=True)
     by = visit.signed_in().email
     ids = [key for key in map(row_number, visit.texts("account")) if key]
-    act, words, portfolio = visit.text("act"), visit.text("tags"), row_number(visit.text("portfolio"))
+    act, words, portfolio = visit.text("act"), visit.secret("tags"), row_number(visit.text("portfolio"))
     assigned = row_number(visit.text("assigned"))
     try:
         if not ids:
@@ -175,7 +176,7 @@ def open_account(visit: Submitting, firm_id: int) -> Response:
     except FormRefused as refusal:
         shown = _first(visit, staff)
         return visit.again("accounts/new.html", refusal, values=values, blocks=blocks, **shown)
-    if act == "create" or (act == "enter" and not visit.text("search")):
+    if act == "create" or (act == "enter" and not values.get("search")):
         people = [_block(values, row, each) for row, each in enumerate(blocks)]
         try:
             client_id = accounts.open_account(staff, visit.signed_in().email, values, people, language)
@@ -185,7 +186,7 @@ def open_account(visit: Submitting, firm_id: int) -> Response:
     if act == "add":
         blocks = [*blocks, "new"]
     elif act.startswith("link-"):
-        blocks = [*blocks, act.removeprefix("link-")]
+        blocks = [*blocks, *({act.removeprefix("link-")} - set(blocks))]
     elif act.startswith("remove-"):
         blocks, values = _without(blocks, values, row_number(act.removeprefix("remove-")))
     return _second_step(visit, staff, (blocks or ["new"])[:CONTACTS_AT_ONCE], values, same)
@@ -208,7 +209,7 @@ def _second_step(
     same: list[Client],
     refusal: ProvisionError | None = None,
 ) -> Response:
-    search = "" if visit.text("act").startswith("link-") else visit.text("search")  # Found, and linked.
+    search = "" if visit.text("act").startswith("link-") else values.get("search", "")[:200]  # Found, and linked.
     there = [key for key in map(row_number, blocks) if key]
     with reading() as session:
         people = {person.id: person for person in (contacts.contact_of(session, staff, key) for key in there)}
@@ -260,8 +261,12 @@ def _block(values: Mapping[str, str], row: int, which: str) -> dict[str, str]:
 
 
 def _typed(visit: Submission) -> dict[str, str]:
-    """Everything that was typed, in one line each; groups and members as one list of their numbers."""
-    values = {name: visit.text(name) for name in visit.values if name not in {"form_token", "was", "act", "block"}}
+    """Everything that was typed, in one line each; groups and members as one list of their numbers.
+
+    What is too long is refused at its field, with all else that does not fit.
+    """
+    apart = {"form_token", "was", "act", "block"}
+    values = {name: one_line(text) for name, text in visit.values.items() if name not in apart}
     for name in [name for name in values if name.endswith(("groups", "portfolios", "members"))]:
         values[name] = ",".join(sorted(visit.texts(name), key=lambda key: row_number(key) or 0))
     return values
@@ -321,7 +326,8 @@ def _edit_form(visit: Visit, staff: Membership, client: Client, was: Mapping[str
 def edit(visit: Submitting, firm_id: int, client_id: int) -> Response:
     staff = visit.require_staff(firm_id, manages=True)
     shown = accounts.view(staff, client_id)
-    values = {name: _typed(visit).get(name, "") for name in shown.fields}
+    typed = _typed(visit)
+    values = {name: typed.get(name, "") for name in shown.fields}
     try:
         accounts.edit(staff, visit.signed_in().email, client_id, visit.held(), values, visit.reader.language)
     except ProvisionError as refusal:
@@ -469,7 +475,6 @@ def save_contact(visit: Submitting, firm_id: int, person_id: int) -> Response:
         refused = FormRefused({"hours_text": refusal})
         return _again(visit, "accounts/contact.html", refused, typed, page)
     except ProvisionError as refusal:
-        typed["hours_text"] = visit.text("hours_text")
         return _again(visit, "accounts/contact.html", refusal, typed, page)
     return visit.go(f"/firm/{firm_id}/contacts/{person_id}?said=contact_saved", case=staff.case_id)
 
