@@ -70,7 +70,7 @@ def enter(page: Page, button: str) -> None:
 
 def open_account(page: Page, firm) -> None:
     """In two steps, by keyboard alone, with a new contact and one who is there."""
-    enter(page, "＋")
+    enter(page, "+")
     sound(page)
     tab_to(page, "Einzelperson")
     page.keyboard.press("ArrowDown")
