@@ -14,7 +14,10 @@ from models.firm import WEBSITE_MOST, website_address
 from models.people.person import Person
 from models.text import fitting, one_line
 
-TITLE_MOST, PHONES, ABROAD = 60, 4, ""
+TITLE_MOST, ABROAD = 60, ""
+KINDS = [*PhoneKind, PhoneKind.LANDLINE]
+"""Of the numbers for which a form has rows, while nothing is said."""
+PHONES = len(KINDS)
 
 
 class Card(PostalAddress, Base):
@@ -147,7 +150,7 @@ def number_fields(numbers: Sequence[Phone]) -> dict[str, str]:
     for row in range(PHONES):
         phone = numbers[row] if row < len(numbers) else None
         fields |= {
-            f"phone-{row}-kind": phone.kind if phone else [*PhoneKind][min(row, 2)],
+            f"phone-{row}-kind": phone.kind if phone else KINDS[row],
             f"phone-{row}-country": HOME,
             f"phone-{row}-number": phone.shown() if phone else "",
         }

@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 
 from sqlalchemy import ColumnElement, and_, delete, exists, or_, select, text, true
 from sqlalchemy.orm import Session
@@ -339,12 +340,20 @@ def _there_already(session: Session, member: Membership, person: Person) -> Prov
     return ContactExistsUnseen(person.email) if seen is None else ContactExists(person.email, person.name)
 
 
-def edit(member: Membership, by: str, person_id: int, opened: Fields, typed: Fields, language: Language) -> None:
-    """Keep what the form about a contact says.
+def edit(
+    member: Membership,
+    by: str,
+    person_id: int,
+    opened: Fields,
+    typed: Fields,
+    language: Language,
+    refused: Mapping[str, ProvisionError] = MappingProxyType({}),
+) -> None:
+    """Keep what the form about a contact says, unless something of it has been *refused* already.
 
     Raises NotFound, ChangedMeanwhile, or FormRefused with every field that does not fit.
     """
-    faults = Faults()
+    faults = Faults(refused)
     with transaction() as session:
         case = Onboarding.of_firm(session, member.firm_id)
         case.require_going()

@@ -11,7 +11,7 @@ from deployments.web.labels import ACTIONS
 from deployments.web.pages.firm import tabs_of
 from deployments.web.visit import Form, Submission, Submitting, Visit, Visiting, member, row_number
 from models.clients.address import HOME, countries
-from models.clients.card import PHONES, number_fields
+from models.clients.card import KINDS, PHONES, number_fields
 from models.clients.client import Client, ClientKind, ClientState
 from models.clients.custom_field import CustomField, FieldOf
 from models.clients.folders import FolderTemplate
@@ -23,13 +23,13 @@ from models.clients.recipients import gets
 from models.clients.standing import COLUMNS, Switch
 from models.clients.tag import Tag
 from models.db import reading
-from models.errors import N_, FormRefused, ProvisionError
+from models.errors import N_, Faults, FormRefused, ProvisionError
 from models.firm import Firm
 from models.people.manners import AddressForm, Language
 from models.people.person import Person
 from models.people.staff import Staff
 from models.text import one_line
-from models.time.hours import DAYS, EXAMPLE, Hours, HoursEmpty, HoursUnreadable, short_days
+from models.time.hours import DAYS, EXAMPLE, Hours, short_days
 from tasks.clients import accounts, contacts, grants
 from tasks.clients.accounts import CONTACTS_AT_ONCE, Filter
 from tasks.clients.contacts import SWITCHES, ContactMissing
@@ -232,7 +232,7 @@ def _second_step(
 
 CARRIED = ("field-", "tags", "template", "members")
 BLANK = {
-    **{f"phone-{row}-kind": kind for row, kind in enumerate([*PhoneKind, PhoneKind.LANDLINE][:PHONES])},
+    **{f"phone-{row}-kind": kind for row, kind in enumerate(KINDS)},
     **{f"phone-{row}-country": HOME for row in range(PHONES)},
     "country": HOME,
     "login": "yes",
@@ -464,16 +464,13 @@ def save_contact(visit: Submitting, firm_id: int, person_id: int) -> Response:
     values = {name: typed.get(name, "") for name in shown.fields} | {"hours": shown.fields["hours"]}
     values["time_zone"] = typed.get("time_zone") or shown.fields["time_zone"]
     page = _contact(visit, staff, shown)
-    try:
-        if not page["keeps"]:
+    faults, right = Faults(), {"name_is_right": typed.get("name_is_right", "")}
+    if not page["keeps"]:
+        with faults.at("hours_text"):
             values["hours"] = _hours(visit, page)
-        right = {"name_is_right": typed.get("name_is_right", "")}
-        contacts.edit(
-            staff, visit.signed_in().email, person_id, visit.held(), {**values, **right}, visit.reader.language
-        )
-    except (HoursEmpty, HoursUnreadable) as refusal:
-        refused = FormRefused({"hours_text": refusal})
-        return _again(visit, "accounts/contact.html", refused, typed, page)
+    try:
+        by = visit.signed_in().email
+        contacts.edit(staff, by, person_id, visit.held(), {**values, **right}, visit.reader.language, faults)
     except ProvisionError as refusal:
         return _again(visit, "accounts/contact.html", refusal, typed, page)
     return visit.go(f"/firm/{firm_id}/contacts/{person_id}?said=contact_saved", case=staff.case_id)
