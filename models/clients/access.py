@@ -9,7 +9,7 @@ from sqlalchemy.orm import Mapped, Session, mapped_column
 from models.clients.client import Client, ClientContact
 from models.db import Base, Key
 from models.people.person import Person, Role
-from models.people.staff import Staff
+from models.people.staff import Rights, Staff
 
 
 class ClientAccess(Base):
@@ -37,12 +37,12 @@ class ClientAccess(Base):
         return row
 
 
-def seen_by(person_id: int, *, sees_all: bool, by_default: bool) -> ColumnElement[bool]:
+def seen_by(person_id: int, rights: Rights) -> ColumnElement[bool]:
     """Which accounts this member sees: owner and administrators all of them."""
     said = select(ClientAccess.id).where(ClientAccess.client_id == Client.id, ClientAccess.person_id == person_id)
-    if sees_all:
+    if rights.sees_all:
         return true()
-    if by_default:
+    if rights.has_default_access:
         return ~exists(said.where(ClientAccess.has_access.is_(False)))
     return exists(said.where(ClientAccess.has_access.is_(True)))
 

@@ -23,10 +23,10 @@ from models.firm import spellings
 from models.onboarding import Onboarding
 from models.people.manners import Language
 from models.people.person import Person, Role
-from models.people.staff import Staff
+from models.people.staff import Rank, Staff
 from models.text import one_line
 from models.time.clock import now
-from tasks.clients import contacts, grants
+from tasks.clients import assignment, contacts, grants
 from tasks.clients.contacts import ContactMissing, LastContact, OneMainOnly, in_fields, read_tags
 from tasks.clients.edits import Fields, take
 from tasks.people.sessions import Membership
@@ -88,8 +88,7 @@ class Accounts:
 
 def _visible(member: Membership) -> ColumnElement[bool]:
     mine = Client.firm_id == member.firm_id
-    rights = member.rights
-    return and_(mine, seen_by(member.person_id, sees_all=rights.sees_all, by_default=rights.has_default_access))
+    return and_(mine, seen_by(member.person_id, member.rights))
 
 
 def _matching(session: Session, member: Membership, asked: Filter) -> Select[tuple[Client]]:
@@ -112,7 +111,7 @@ def _matching(session: Session, member: Membership, asked: Filter) -> Select[tup
         if person is None or person.firm_id != member.firm_id:
             raise NotFound(f"Member {asked.member}")
         rights = Staff.of(session, [person])[person.id]
-        clients = clients.where(seen_by(person.id, sees_all=False, by_default=rights.has_default_access))
+        clients = clients.where(seen_by(person.id, rights._replace(rank=Rank.STAFF)))
     words = [spelling.split() for spelling in spellings(one_line(asked.search)) if spelling]
     if words:
         clients = clients.where(or_(*(and_(*map(found_by, spelling)) for spelling in words)))
@@ -334,7 +333,7 @@ def open_account(
         facts: Facts = {"client": client.id, "account": of(client, client.name), "kind": client.kind}
         made = [person for person in there if person is not None]
         record(session, case.id, now(), "client.opened", by, **facts, rows=evidence(*made))
-        grants.give_new_account(session, case, client, chosen, by)
+        assignment.give_new_account(session, case, client, chosen, by)
         case.touch(now())
         return client.id
 
@@ -537,7 +536,7 @@ def assign(member: Membership, by: str, client_ids: Collection[int], person_id: 
     with transaction() as session:
         case = _case(session, member)
         clients = list(session.scalars(select(Client).where(_visible(member), Client.id.in_(client_ids))))
-        grants.give_accounts(session, case, clients, person_id, by)
+        assignment.give_accounts(session, case, clients, person_id, by)
         _record_many(session, case, by, "access.given", clients, persons=[person_id])
         return len(clients)
 

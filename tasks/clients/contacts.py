@@ -110,7 +110,7 @@ def seen_contacts(member: Membership) -> ColumnElement[bool]:
     if member.rights.sees_all:
         return true()
     at = select(ClientContact.id).where(ClientContact.person_id == Person.id)
-    visible = seen_by(member.person_id, sees_all=False, by_default=member.rights.has_default_access)
+    visible = seen_by(member.person_id, member.rights)
     theirs = at.join(Client, Client.id == ClientContact.client_id).where(visible)
     return or_(exists(theirs.correlate(Person)), ~exists(at.correlate(Person)))
 
@@ -128,9 +128,7 @@ def view(member: Membership, person_id: int) -> ContactView:
     """Raises NotFound for contacts whom this member does not see."""
     with reading() as session:
         person = contact_of(session, member, person_id)
-        visible = seen_by(
-            member.person_id, sees_all=member.rights.sees_all, by_default=member.rights.has_default_access
-        )
+        visible = seen_by(member.person_id, member.rights)
         places = select(ClientContact, Client).join(Client).where(ClientContact.person_id == person.id, visible)
         card = session.scalars(select(Card).where(Card.person_id == person.id)).one_or_none()
         phones = Phone.of(session, [person.id]).get(person.id, [])

@@ -275,9 +275,7 @@ def detail(firm_id: int, sign_up_id: int, member: Membership, search: str = "", 
 
 def _visible(firm_id: int, member: Membership) -> tuple[ColumnElement[bool], ...]:
     """The firm's accounts that are not archived, and which this member sees."""
-    own = member.rights
-    seen = seen_by(member.person_id, sees_all=own.sees_all, by_default=own.has_default_access)
-    return Client.firm_id == firm_id, Client.archived_at.is_(None), seen
+    return Client.firm_id == firm_id, Client.archived_at.is_(None), seen_by(member.person_id, member.rights)
 
 
 def _called(words: str) -> ColumnElement[bool]:

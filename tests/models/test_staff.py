@@ -187,7 +187,8 @@ def test_a_member_sees_what_is_said_of_an_account_else_their_default_and_above_s
                 ClientAccess.say(session, client.id, ben.id, not said)
 
     with reading() as session:
-        which = seen_by(anna.id, sees_all=sees_all, by_default=by_default)
+        rank = Rank.ADMINISTRATOR if sees_all else Rank.STAFF
+        which = seen_by(anna.id, Rights(rank, manages_accounts=False, has_default_access=by_default))
         seen = set(session.scalars(select(Client.name).where(which)))
     assert seen == {str(said) for said in SAID if sees_all or (by_default if said is None else said)}
 

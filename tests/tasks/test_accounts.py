@@ -29,7 +29,7 @@ from models.reminders.reminder import Reminder
 from models.request import Named
 from models.time.clock import now
 from tasks.audit.verification import verify
-from tasks.clients import accounts, contacts, grants, sign_ups
+from tasks.clients import accounts, assignment, contacts, grants, sign_ups
 from tasks.clients.accounts import Filter
 from tasks.clients.edits import ChangedMeanwhile
 from tasks.onboarding import invitations, registration
@@ -795,7 +795,7 @@ def test_after_every_act_accounts_stand_as_their_contacts_do_and_the_trail_holds
     for act in (
         lambda: accounts.tag(me, ERIKA, [one, two], "eins"),
         lambda: accounts.assign(me, ERIKA, [one, two], zoe),
-        lambda: grants.take_access(firm_id, one, [zoe], ERIKA),
+        lambda: assignment.take_access(firm_id, one, [zoe], ERIKA),
         *(
             lambda switch=each, on=on: grants.switch(firm_id, one, own, switch, on=on, by=ERIKA)
             for each in Switch

@@ -26,7 +26,7 @@ from models.reminders.reminder import Reminder
 from models.request import Named
 from models.time.clock import now
 from tasks.audit.verification import verify
-from tasks.clients import grants
+from tasks.clients import assignment, grants
 from tasks.clients.grants import AccountArchived, AddressBad, AddressConfirmed, NoAddress, SeesAlready
 from tasks.mail import delivery
 from tasks.mail.address_holds import note_bounce
@@ -447,7 +447,7 @@ def acts_on(firm, client, who):
         lambda: grants.resend(firm, client, who, ERIKA),
         lambda: grants.set_password(firm, client, who, ERIKA),
         lambda: grants.ask_to_confirm(firm, client, who, ERIKA),
-        lambda: grants.give_access(firm, client, [], ERIKA) if who is None else None,
+        lambda: assignment.give_access(firm, client, [], ERIKA) if who is None else None,
     ]
 
 
@@ -461,12 +461,12 @@ def test_what_belongs_to_another_firm_is_not_found():
     for act in [*acts_on(stranger, one, who)[:-1], *acts_on(firm, one, theirs)[:-1], *acts_on(firm, 99, who)[:-1]]:
         with pytest.raises(NotFound):
             act()
-    for change in (grants.give_access, grants.take_access):
+    for change in (assignment.give_access, assignment.take_access):
         for members in ([], [1]):
             with pytest.raises(NotFound):
                 change(stranger, one, members, ERIKA)
     with pytest.raises(NotFound):
-        grants.give_access(firm, other, [who], ERIKA)
+        assignment.give_access(firm, other, [who], ERIKA)
 
     assert everything() == before
 
@@ -1064,8 +1064,8 @@ def test_who_is_given_access_to_an_account_is_told_and_who_sees_it_already_or_gi
     with transaction() as session:
         ClientAccess.say(session, one, ute, True)
 
-    grants.give_access(firm, one, [jan, ute], ERIKA)
-    grants.give_access(firm, other, [jan, ute], UTE)
+    assignment.give_access(firm, one, [jan, ute], ERIKA)
+    assignment.give_access(firm, other, [jan, ute], UTE)
 
     (mail,) = mails("account_given")
     assert (mail.to_address, [named["id"] for named in mail.facts["accounts"]]) == (JAN, [one, other])
@@ -1082,9 +1082,9 @@ def test_access_that_is_taken_before_the_mail_leaves_is_not_told_of(monkeypatch,
     monkeypatch.setattr(delivery._Connection, "send", lambda _, message, address: left.append(address))
     firm, one, *_, jan, _ = with_staff()
     without_default(jan)
-    grants.give_access(firm, one, [jan], ERIKA)
+    assignment.give_access(firm, one, [jan], ERIKA)
 
-    grants.take_access(firm, one, [jan], ERIKA)
+    assignment.take_access(firm, one, [jan], ERIKA)
     clock(hours=1)
     delivery.deliver_outbox.fn()
 
@@ -1100,7 +1100,7 @@ def test_an_administrator_sees_every_account_and_needs_not_be_told():
         rights = Rights(Rank.ADMINISTRATOR, manages_accounts=True, has_default_access=False)
         Staff.give(session, session.get_one(Person, jan), rights)
 
-    grants.give_access(firm, one, [jan], ERIKA)
+    assignment.give_access(firm, one, [jan], ERIKA)
 
     assert (notices(JAN), outbox("account_given")) == ([], [])
 

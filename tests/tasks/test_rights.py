@@ -13,6 +13,7 @@ from models.errors import NotFound
 from models.people.person import Person, Role
 from models.people.staff import (
     BY_DEFAULT,
+    NONE,
     AdministratorsOnly,
     OwnerStays,
     OwnRankGivenUp,
@@ -225,7 +226,7 @@ def test_who_invites_clients_without_default_access_sees_those(firm_id):
 
 
 def test_a_list_of_what_a_member_sees_is_as_long_as_that_and_asks_as_much(firm_id, statements):
-    which = seen_by(id_of(BEN), sees_all=False, by_default=False)
+    which = seen_by(id_of(BEN), NONE)
     assert firm_page.clients(firm_id, seen=which).people == []
     with transaction() as session:
         ClientAccess.say(session, session.scalars(select(Client.id)).one(), id_of(BEN), has_access=True)

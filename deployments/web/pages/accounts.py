@@ -30,7 +30,7 @@ from models.people.person import Person
 from models.people.staff import Staff
 from models.text import one_line
 from models.time.hours import DAYS, EXAMPLE, Hours, short_days
-from tasks.clients import accounts, contacts, grants
+from tasks.clients import accounts, assignment, contacts
 from tasks.clients.accounts import CONTACTS_AT_ONCE, Filter
 from tasks.clients.contacts import SWITCHES, ContactMissing
 from tasks.clients.edits import ChangedMeanwhile
@@ -366,7 +366,7 @@ def change_access(visit: Submitting, firm_id: int, client_id: int) -> Response:
     """Give one of the firm's people access to the account, or take it."""
     staff = visit.require_staff(firm_id, manages=True)
     accounts.view(staff, client_id)
-    change = grants.give_access if visit.text("on") else grants.take_access
+    change = assignment.give_access if visit.text("on") else assignment.take_access
     change(firm_id, client_id, [row_number(visit.text("person")) or 0], visit.signed_in().email)
     return visit.go(f"/firm/{firm_id}/accounts/{client_id}?said=account_saved", case=staff.case_id)
 

@@ -492,8 +492,7 @@ def seen(visit: Visit, firm_id: int) -> ColumnElement[bool]:
     member = visit.signed_in().staff_of(firm_id)
     if member is None:
         return true()
-    rights = member.rights
-    return seen_by(member.person_id, sees_all=rights.sees_all, by_default=rights.has_default_access)
+    return seen_by(member.person_id, member.rights)
 
 
 def _shown(visit: Visit, firm_id: int, page: str | None = None) -> dict[str, Any]:

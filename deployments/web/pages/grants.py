@@ -5,19 +5,17 @@ from typing import Any
 from bs4 import BeautifulSoup
 from fastapi import APIRouter
 from limits import parse
-from sqlalchemy import select
 from starlette.responses import Response
 
 from deployments.web.security import RESEND, limit
 from deployments.web.visit import Form, Submission, Submitting, Visit, Visiting
-from models.clients.access import seen_by
 from models.clients.client import Client
 from models.clients.message import MESSAGE_MOST, MessageTooLong, PlaceholderUnknown
 from models.clients.standing import Switch
 from models.db import reading
 from models.errors import NotFound, ProvisionError
 from models.people.passwords import PasswordGuessable, PasswordMissing, PasswordTooLong, PasswordTooShort
-from tasks.clients import grants
+from tasks.clients import accounts, grants
 from tasks.clients.grants import NoAddress, Place
 from tasks.mail.compose import as_text
 from tasks.onboarding.invitations import SentJustNow, SentOften
@@ -37,14 +35,8 @@ def account_of(visit: Visit, firm_id: int, client_id: int, *, manages: bool = Fa
     Raises SignInFirst, NotFound, AccountsNotManaged.
     """
     member = visit.require_staff(firm_id, manages=manages)
-    rights = member.rights
-    seen = seen_by(member.person_id, sees_all=rights.sees_all, by_default=rights.has_default_access)
     with reading() as session:
-        mine = select(Client).where(Client.id == client_id, Client.firm_id == firm_id, seen)
-        client = session.scalars(mine).one_or_none()
-    if client is None:
-        raise NotFound(visit.reader.gettext("The page"))
-    return member, client
+        return member, accounts.account_of(session, member, client_id)
 
 
 def _place(visit: Visit, firm_id: int, client_id: int, person_id: int) -> Place:
