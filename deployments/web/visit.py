@@ -142,6 +142,9 @@ SAID = {
     "account_archived": N_("The account is archived: nobody sees it in the portal, and no list shows it."),
     "account_restored": N_("The account is back."),
     "accounts_done": N_("Done, for all that were selected."),
+    "accounts_same": N_(
+        "Nothing was changed: none of the selected accounts was any different, or you see none of them."
+    ),
     "contact_added": N_("The contact is added. Nobody is invited before you say so."),
     "contact_removed": N_("Done: this person is no longer a contact of this account."),
     "contact_saved": N_("Saved."),

@@ -33,6 +33,12 @@ class Tag(Label, Base):
         return [*tags.values(), *new]
 
     @classmethod
+    def known(cls, session: Session, firm_id: int, names: Iterable[str]) -> list[Self]:
+        """Those of the firm's tags that are called so; an empty name says nothing."""
+        wanted = [label(each)[1] for each in names if one_line(each)]
+        return list(session.scalars(select(cls).where(cls.firm_id == firm_id, cls.folded.in_(wanted))))
+
+    @classmethod
     def held(cls) -> tuple[InstrumentedAttribute[Any], ...]:
         return ClientTag.tag_id, ContactTag.tag_id
 

@@ -489,6 +489,8 @@ def archive(member: Membership, by: str, client_ids: Collection[int], *, away: b
 def tag(member: Membership, by: str, client_ids: Collection[int], names: str, *, off: bool = False) -> int:
     """Give these accounts these tags (apart by commas), or take them away; returns how many accounts they are.
 
+    Of those that are taken away, how many accounts had one; a tag that nobody knows is not made by it.
+
     Raises FormRefused where one cannot be a tag, or none is named.
     """
     faults = Faults()
@@ -496,20 +498,20 @@ def tag(member: Membership, by: str, client_ids: Collection[int], names: str, *,
         case = _case(session, member)
         clients = list(session.scalars(select(Client).where(_visible(member), Client.id.in_(client_ids))))
         named = read_tags(faults, names)
-        with faults.at("tags"):
-            if not named:
-                raise LabelMissing
+        if not named and not faults:
+            faults["tags"] = LabelMissing()
         faults.check()
         if not clients:
             return 0
-        tags = Tag.named(session, member.firm_id, named)
+        tags = Tag.known(session, member.firm_id, named) if off else Tag.named(session, member.firm_id, named)
         ids, keys = [client.id for client in clients], [tag.id for tag in tags]
-        session.execute(delete(ClientTag).where(ClientTag.client_id.in_(ids), ClientTag.tag_id.in_(keys)))
-        if ids and keys and not off:
+        gone = delete(ClientTag).where(ClientTag.client_id.in_(ids), ClientTag.tag_id.in_(keys))
+        had = set(session.scalars(gone.returning(ClientTag.client_id)))
+        if off:
+            clients = [client for client in clients if client.id in had]
+        else:
             session.execute(insert(ClientTag), [{"client_id": client, "tag_id": key} for client in ids for key in keys])
-        if keys:
-            action = "client.untagged" if off else "client.tagged"
-            _record_many(session, case, by, action, clients, tags=[tag.id for tag in tags])
+        _record_many(session, case, by, "client.untagged" if off else "client.tagged", clients, tags=keys)
         return len(clients)
 
 
@@ -531,7 +533,7 @@ def put_in_portfolio(member: Membership, by: str, client_ids: Collection[int], p
 def assign(member: Membership, by: str, client_ids: Collection[int], person_id: int) -> int:
     """Give a member access to these accounts, and tell them of those that they did not see; returns how many they are.
 
-    Raises NotFound if that is none of the firm's people.
+    Raises MemberGone if that is none of the firm's people.
     """
     with transaction() as session:
         case = _case(session, member)

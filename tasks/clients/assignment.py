@@ -10,7 +10,7 @@ from models.audit import Parts, of, record, subject
 from models.clients.access import ClientAccess, seen_by
 from models.clients.client import Client
 from models.db import Facts, transaction
-from models.errors import NotFound
+from models.errors import N_, ProvisionError
 from models.mail.outbox import MailKind, Outgoing
 from models.onboarding import Onboarding
 from models.people.notice import Notice, NoticeKind
@@ -25,6 +25,10 @@ PAUSE = timedelta(minutes=1)
 """For so long a mail waits for more accounts that can be told in it."""
 ACCOUNTS_NAMED = 20
 """So many accounts stand in a mail about access to them; of the others it says how many they are."""
+
+
+class MemberGone(ProvisionError):
+    says = N_("Whoever was chosen does not work here any more: choose somebody else.")
 
 
 def page_of(client: Client) -> str:
@@ -102,12 +106,12 @@ def _record_access(
 
 
 def _members(session: Session, firm_id: int, person_ids: Collection[int]) -> Sequence[Person]:
-    """The firm's own people among these; raises NotFound if one is none."""
+    """The firm's own people among these; raises MemberGone if one is none."""
     staff = select(Person).where(Person.firm_id == firm_id, Person.role.in_(STAFF))
     found = session.scalars(staff.where(Person.id.in_(person_ids), Person.withdrawn_at.is_(None)).order_by(Person.id))
     members = found.all()
     if {person.id for person in members} != set(person_ids):
-        raise NotFound("Member")
+        raise MemberGone
     return members
 
 

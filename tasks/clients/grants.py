@@ -255,8 +255,14 @@ def preview(firm_id: int, client_id: int, person_id: int, member_id: int, messag
 def prepare_access(firm_id: int, client_id: int, person_id: int, by: str) -> None:
     """Let the contact in to this account and say nothing yet: what they find there can be prepared first.
 
-    They can be invited later. Repeating it changes nothing. Raises NoAddress.
+    They can be invited later. Repeating it changes nothing. Raises NoAddress, AccountArchived and, for whom was told
+    already, SeesAlready.
     """
+    place = place_of(firm_id, client_id, person_id)
+    if place.client.archived_at is not None:
+        raise AccountArchived(place.client.name)
+    if place.contact.login and place.contact.told_at is not None:
+        raise SeesAlready(place.person.name, place.client.name)
     switch(firm_id, client_id, person_id, Switch.LOGIN, on=True, by=by)
 
 

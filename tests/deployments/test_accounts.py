@@ -215,6 +215,38 @@ def test_many_accounts_are_tagged_archived_and_put_into_a_portfolio_at_once(firm
     assert "Bau" in browser.get(f"{path}/1").text
 
 
+def test_where_nothing_was_to_do_the_list_does_not_say_done(firm_id, browser):
+    path = f"/firm/{firm_id}/accounts"
+    for fields in ({"act": "restore", "account": "1"}, {"act": "untag", "account": "1", "tags": "Nie"}):
+        said = browser.post(path, data={"form_token": browser.form_token(path), **fields}).text
+        assert "Es wurde nichts geändert" in said
+        assert "Erledigt" not in said
+
+
+def test_who_has_gone_meanwhile_is_given_nothing_and_the_page_says_so_with_all_that_was_chosen(firm_id, browser):
+    path = f"/firm/{firm_id}/accounts"
+    token = browser.form_token(path)
+    many = {"form_token": token, "act": "assign", "assigned": "99", "account": "1", "tags": "Neu"}
+    answers = [
+        browser.post(path, data=many),
+        browser.post(f"{path}/1/access", data={"form_token": token, "person": "99"}),
+    ]
+    assert [answer.status_code for answer in answers] == [409, 409]
+    assert all("arbeitet hier nicht mehr" in answer.text for answer in answers)
+    soup = BeautifulSoup(answers[0].text, "lxml")
+    assert soup.select_one("#tags")["value"] == "Neu"
+    assert soup.select_one("[name=account][value='1']").has_attr("checked")
+
+
+def test_who_sees_no_account_is_told_who_can_open_one_to_them(firm_id):
+    with transaction() as session:
+        zoe = session.scalars(select(Person).where(Person.email == ZOE)).one()
+        Staff.give(session, zoe, Rights(Rank.STAFF, manages_accounts=False, has_default_access=False))
+    told = Browser(sign_in(ZOE, PASSWORD)).get(f"/firm/{firm_id}/accounts").text
+    assert "Für Sie ist noch kein Konto freigegeben" in told
+    assert "Es gibt noch keine Konten" not in told
+
+
 def test_filters_are_links_that_can_be_put_together_and_taken_off(firm_id, browser):
     path = f"/firm/{firm_id}/accounts"
     soup = browser.read(f"{path}?search=m%C3%BCller&tag=1")

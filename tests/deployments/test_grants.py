@@ -19,7 +19,7 @@ from models.people.notice import Notice, NoticeKind
 from models.people.person import Person, Role
 from models.people.staff import Rank, Rights, Staff
 from models.time.clock import now
-from tasks.clients import grants
+from tasks.clients import accounts, grants
 from tasks.onboarding import invitations, registration
 from tasks.people import sessions
 from tests.contacts import ERIKA, JAN, MAX, STAFF, account, contact, other_firm, person, place, with_max
@@ -128,6 +128,38 @@ def test_skipping_lets_in_and_writes_to_nobody(asked):
 
     assert place(asked.account, asked.who).login
     assert outbox("invitation") == []
+
+
+def test_skipping_on_an_old_page_after_the_invitation_does_not_say_that_nobody_was_told(asked):
+    form = {"form_token": asked.erika.form_token(f"{asked.page}/invite")}
+    asked.erika.post(f"{asked.page}/invite", data=form)
+
+    answer = asked.erika.post(f"{asked.page}/invite/skip", data=form)
+
+    assert answer.status_code == 409
+    assert "niemand wurde angeschrieben" not in answer.text
+    assert "nichts gesendet" in answer.text
+
+
+def test_nobody_is_asked_to_invite_to_an_archived_account_nor_let_in_there(asked):
+    form = {"form_token": asked.erika.form_token(f"{asked.page}/invite")}
+    accounts.archive(sessions.signed_in(sessions.sign_in(ERIKA, PASSWORD)).staff_of(1), ERIKA, [asked.account])
+
+    shown = asked.erika.read(f"{asked.page}/invite")
+
+    assert "ist archiviert" in shown.select_one("main .note").text
+    assert not shown.select("main form")
+    assert asked.erika.post(f"{asked.page}/invite/skip", data=form).status_code == 409
+    assert not place(asked.account, asked.who).login
+
+
+def test_whose_address_is_missing_is_one_click_from_where_it_is_written_down(asked):
+    with transaction() as session:
+        session.get_one(Person, asked.who).email = ""
+
+    for page in ("invite", "password", "confirm"):
+        (link,) = asked.erika.read(f"{asked.page}/{page}").select("main a.button")
+        assert asked.erika.read(link["href"].partition("#")[0]).select_one("#" + link["href"].partition("#")[2])
 
 
 def test_switching_access_on_asks_whether_to_tell_and_other_switches_do_not(asked):

@@ -27,6 +27,7 @@ from models.people.staff import Rank, Rights, Staff
 from models.privacy import places_of
 from models.reminders.reminder import Reminder
 from models.request import Named
+from models.text import TextTooLong
 from models.time.clock import now
 from tasks.audit.verification import verify
 from tasks.clients import accounts, assignment, contacts, grants, sign_ups
@@ -888,6 +889,9 @@ def test_what_cannot_be_a_tag_is_told_where_it_was_typed(case_id):
     client = open_account()
     assert refused(lambda: accounts.tag(member(), ERIKA, [client], "VIP, " + "z" * 61)) == {"tags"}
     assert refused(lambda: accounts.tag(member(), ERIKA, [client], " , ,")) == {"tags"}
+    with pytest.raises(FormRefused) as refusal:
+        accounts.tag(member(), ERIKA, [client], "z" * 61)
+    assert isinstance(refusal.value.fields["tags"], TextTooLong)
     assert accounts.listed(member(), Filter()).rows[0].tags == []
 
 
@@ -900,6 +904,17 @@ def test_tags_are_given_to_many_and_taken_from_them(case_id):
     tags = {found.client.id: [tag.name for tag in found.tags] for found in accounts.listed(member(), Filter()).rows}
     assert tags == {ids[0]: ["VIP"], ids[1]: ["Bau", "VIP"]}
     assert accounts.view(member(), ids[1]).history[0].action == "client.tagged"
+
+
+def test_a_tag_that_nobody_has_is_taken_from_none_and_not_made(case_id):
+    ids = [open_account(GMBH | {"tags": "VIP"}), open_account({"kind": "company", "company_name": "Zwei AG"}, EVA)]
+
+    assert accounts.tag(member(), ERIKA, ids, "Nie, vergeben", off=True) == 0
+    assert accounts.tag(member(), ERIKA, ids, "vip", off=True) == 1
+
+    with reading() as session:
+        assert [tag.name for tag in Tag.of(session, member().firm_id)] == ["VIP"]
+    assert [entry.action for entry in accounts.view(member(), ids[1]).history] == ["client.opened"]
 
 
 def test_an_account_leaves_a_portfolio(case_id):

@@ -27,6 +27,7 @@ from models.request import Named
 from models.time.clock import now
 from tasks.audit.verification import verify
 from tasks.clients import assignment, grants
+from tasks.clients.assignment import MemberGone
 from tasks.clients.grants import AccountArchived, AddressBad, AddressConfirmed, NoAddress, SeesAlready
 from tasks.mail import delivery
 from tasks.mail.address_holds import note_bounce
@@ -465,7 +466,7 @@ def test_what_belongs_to_another_firm_is_not_found():
         for members in ([], [1]):
             with pytest.raises(NotFound):
                 change(stranger, one, members, ERIKA)
-    with pytest.raises(NotFound):
+    with pytest.raises(MemberGone):
         assignment.give_access(firm, other, [who], ERIKA)
 
     assert everything() == before
@@ -1053,7 +1054,7 @@ def test_clients_who_are_active_within_minutes_are_one_mail_with_a_way_to_each()
 
     (mail,) = mails("client_active")
     html = write(mail).get_body(("html",)).get_content()
-    assert "Gehe zu Max Beispiel" in html
+    assert "Weiter zu Max Beispiel" in html
     assert f"/firm/{firm}/accounts/{hers}" in html
     assert len(notices(ERIKA)) == 2
 

@@ -32,6 +32,7 @@ from models.text import one_line
 from models.time.hours import DAYS, EXAMPLE, Hours, short_days
 from tasks.clients import accounts, assignment, contacts
 from tasks.clients.accounts import CONTACTS_AT_ONCE, Filter
+from tasks.clients.assignment import MemberGone
 from tasks.clients.contacts import SWITCHES, ContactMissing
 from tasks.clients.edits import ChangedMeanwhile
 from tasks.onboarding import firm_page
@@ -105,6 +106,7 @@ def _list(visit: Visit, staff: Membership) -> dict[str, Any]:
         "accounts": accounts.listed(staff, which, after),
         "asked": {name: text for name, text in asked.items() if text},
         "first": not after,
+        "sees_all": staff.rights.sees_all,
         "tags": tags,
         "groups": groups,
         "portfolios": portfolios,
@@ -147,7 +149,8 @@ def act_on_many(visit: Submitting, firm_id: int) -> Response:
     except ProvisionError as refusal:
         shown = _list(visit, staff) | {"chosen": set(ids)}
         return visit.again("accounts/list.html", refusal, values=visit.values, **shown)
-    return visit.go(f"/firm/{firm_id}/accounts?{visit.request.query_params}&said=accounts_done&count={done}")
+    said = "accounts_done" if done else "accounts_same"
+    return visit.go(f"/firm/{firm_id}/accounts?{visit.request.query_params}&said={said}")
 
 
 # ---- a new account, in two steps
@@ -367,7 +370,10 @@ def change_access(visit: Submitting, firm_id: int, client_id: int) -> Response:
     staff = visit.require_staff(firm_id, manages=True)
     accounts.view(staff, client_id)
     change = assignment.give_access if visit.text("on") else assignment.take_access
-    change(firm_id, client_id, [row_number(visit.text("person")) or 0], visit.signed_in().email)
+    try:
+        change(firm_id, client_id, [row_number(visit.text("person")) or 0], visit.signed_in().email)
+    except MemberGone as refusal:
+        return visit.again("accounts/account.html", refusal, **_account(visit, staff, client_id))
     return visit.go(f"/firm/{firm_id}/accounts/{client_id}?said=account_saved", case=staff.case_id)
 
 
