@@ -129,7 +129,7 @@ class Client(PostalAddress, Base):
         """The firm's own account, locked and as it is now; raises NotFound for that of another firm as well."""
         client = session.get(cls, client_id, with_for_update=True, populate_existing=True)
         if client is None or client.firm_id != firm_id:
-            raise NotFound(f"Client {client_id}")
+            raise NotFound(N_("The account"))
         return client
 
     @validates("name", "company_name", "number", "street", "postcode", "city")

@@ -50,7 +50,7 @@ class Label:
         """The firm's own, locked; raises NotFound for that of another firm as well."""
         row = session.get(cls, key, with_for_update=True)
         if row is None or row.firm_id != firm_id:
-            raise NotFound(f"{cls.__name__} {key}")
+            raise NotFound(N_("The entry"))
         return row
 
     @classmethod

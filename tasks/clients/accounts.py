@@ -109,7 +109,7 @@ def _matching(session: Session, member: Membership, asked: Filter) -> Select[tup
     if asked.member:
         person = session.get(Person, asked.member)
         if person is None or person.firm_id != member.firm_id:
-            raise NotFound(f"Member {asked.member}")
+            raise NotFound(N_("The person"))
         rights = Staff.of(session, [person])[person.id]
         clients = clients.where(seen_by(person.id, rights._replace(rank=Rank.STAFF)))
     words = [spelling.split() for spelling in spellings(one_line(asked.search)) if spelling]
@@ -185,7 +185,7 @@ def account_of(session: Session, member: Membership, client_id: int) -> Client:
     """An account that this member sees; raises NotFound for every other."""
     client = session.scalars(select(Client).where(Client.id == client_id, _visible(member))).one_or_none()
     if client is None:
-        raise NotFound(f"Account {client_id}")
+        raise NotFound(N_("The account"))
     return client
 
 

@@ -120,7 +120,7 @@ def contact_of(session: Session, member: Membership, person_id: int) -> Person:
     mine = (Person.id == person_id, Person.firm_id == member.firm_id, Person.role == Role.CLIENT)
     person = session.scalars(select(Person).where(*mine, Person.withdrawn_at.is_(None), seen_contacts(member))).first()
     if person is None:
-        raise NotFound(f"Contact {person_id}")
+        raise NotFound(N_("The contact"))
     return person
 
 

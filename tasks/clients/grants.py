@@ -113,7 +113,7 @@ class Place:
         rows = rows.where(ClientContact.client_id == client_id, ClientContact.person_id == person_id)
         row = session.execute(rows.where(Person.firm_id == firm_id, Person.withdrawn_at.is_(None))).one_or_none()
         if row is None:
-            raise NotFound(f"Contact {person_id}")
+            raise NotFound(N_("The contact"))
         return cls(case, client, row[1], row[0])
 
     @property

@@ -121,7 +121,7 @@ def one_of(firm_id: int, kind: Kind, key: int) -> Listed:
     for each in listed(firm_id, kind):
         if each.row.id == key:
             return each
-    raise NotFound(f"{TABLES[kind].__name__} {key}")
+    raise NotFound(N_("The entry"))
 
 
 def add(firm_id: int, by: str, kind: Kind, written: Written) -> int:
@@ -157,7 +157,7 @@ def delete(firm_id: int, by: str, kind: Kind, key: int) -> None:
         case = _locked(session, firm_id)
         row = TABLES[kind].get(session, firm_id, key)
         if isinstance(row, CustomField):
-            raise NotFound(f"{kind} {key}")
+            raise NotFound(N_("The entry"))
         facts: Facts = {"setting": key, "before": of(row, told(row))}
         row.remove(session)
         record(session, case.id, now(), "setting.deleted", by, kind=kind, **facts)

@@ -15,7 +15,7 @@ from models.clients.client import Client, ClientContact, ClientKind
 from models.clients.naming import NAME_MOST, Doubt, doubts, filed_as
 from models.clients.sign_up import SignUp, SignUpAnswered, SignUpVerdict
 from models.db import Facts, reading, transaction
-from models.errors import Faults, NotFound, ProvisionError
+from models.errors import N_, Faults, NotFound, ProvisionError
 from models.firm import Firm, spellings
 from models.mail.outbox import MailKind, Outgoing
 from models.onboarding import Onboarding
@@ -312,7 +312,7 @@ def link(firm_id: int, sign_up_id: int, client_id: int, member: Membership, by: 
         case, row, at = _to_answer(session, firm_id, sign_up_id)
         client = Client.get(session, firm_id, client_id)
         if session.scalars(select(Client.id).where(*_visible(firm_id, member), Client.id == client_id)).first() is None:
-            raise NotFound(f"Client {client_id}")
+            raise NotFound(N_("The account"))
         _let_in(session, case, row, client, member, by, SignUpVerdict.LINKED, at)
         return case.id
 

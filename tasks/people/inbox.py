@@ -3,7 +3,7 @@
 from sqlalchemy import update
 
 from models.db import reading, transaction
-from models.errors import NotFound
+from models.errors import N_, NotFound
 from models.people.notice import Notice
 from models.time.clock import now
 
@@ -19,7 +19,7 @@ def opened(people: list[int], entry_id: int) -> str:
     with transaction() as session:
         entry = session.get(Notice, entry_id)
         if entry is None or entry.person_id not in people:
-            raise NotFound(f"Notice {entry_id}")
+            raise NotFound(N_("The entry"))
         entry.open(now())
         return entry.path
 

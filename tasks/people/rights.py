@@ -6,7 +6,7 @@ from sqlalchemy.orm import Session
 
 from models.audit import record
 from models.db import Facts, reading, transaction
-from models.errors import NotFound
+from models.errors import N_, NotFound
 from models.onboarding import Onboarding
 from models.people.person import Person, Role
 from models.people.staff import NONE, OwnRankGivenUp, Rights, Staff, require_within
@@ -36,7 +36,7 @@ def member_of(firm_id: int, person_id: int) -> Member:
     with reading() as session:
         person = session.get(Person, person_id)
         if person is None or not _is_member(person, firm_id):
-            raise NotFound(f"Person {person_id}")
+            raise NotFound(N_("The person"))
         return Member(person, Staff.of(session, [person])[person.id])
 
 
@@ -52,7 +52,7 @@ def give_rights(firm_id: int, giver_id: int, by: str, person_id: int, given: Rig
         # Read only now: somebody may have taken the giver's rights while we waited for the case.
         giver, person = session.get(Person, giver_id), session.get(Person, person_id)
         if person is None or not _is_member(person, firm_id):
-            raise NotFound(f"Person {person_id}")
+            raise NotFound(N_("The person"))
         held = Staff.of(session, [person])[person.id]
         require_within(_rights_now(session, giver, firm_id), held, given, firm=case.firm.name, name=person.name)
         if giver_id == person_id and held.sees_all and not given.sees_all and not confirmed:

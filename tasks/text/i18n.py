@@ -36,7 +36,7 @@ from models.clients.sign_up import SignUpVerdict
 from models.clients.standing import State, Switch, Todo
 from models.decision import DecisionKind, Verdict
 from models.document import Doubt
-from models.errors import N_, ProvisionError
+from models.errors import N_, NotFound, ProvisionError
 from models.firm import LineOfBusiness
 from models.logo import public_logo
 from models.onboarding import Party, StepName, StepState
@@ -377,8 +377,11 @@ class Reader:
 
 
 def explain(error: ProvisionError, reader: Reader) -> str:
-    """What is so, and what to do, in the reader's language."""
-    return reader.fill(error.says, vars(error))
+    """What is so, and what to do, in the reader's language, with the word for what is not there."""
+    facts = vars(error)
+    if isinstance(error, NotFound):
+        facts = {"what": reader.gettext(error.what)}
+    return reader.fill(error.says, facts)
 
 
 def in_markdown(text: str) -> str:

@@ -238,6 +238,23 @@ def test_who_has_gone_meanwhile_is_given_nothing_and_the_page_says_so_with_all_t
     assert soup.select_one("[name=account][value='1']").has_attr("checked")
 
 
+def test_what_is_not_there_any_more_is_named_in_the_language_of_the_page(firm_id, browser):
+    form = {"form_token": browser.form_token(f"/firm/{firm_id}/accounts")}
+    for path, what in (
+        (f"/firm/{firm_id}/accounts/99", "Das Konto"),
+        (f"/firm/{firm_id}/contacts/99", "Der Kontakt"),
+        (f"/firm/{firm_id}/accounts/1/contacts/99/invite", "Der Kontakt"),
+        (f"/firm/{firm_id}/accounts?member=99", "Die Person"),
+        (f"/firm/{firm_id}/settings/members/99", "Die Person"),
+        *((f"/firm/{firm_id}/settings/{kind}/99", "Der Eintrag") for kind in ("groups", "tags", "fields")),
+    ):
+        answer = browser.get(path)
+        assert answer.status_code == 404, path
+        assert f"{what} wurde nicht gefunden" in answer.text, path
+    for path in ("/inbox/99", f"/firm/{firm_id}/settings/tags/99/delete"):
+        assert "Der Eintrag wurde nicht gefunden" in browser.post(path, data=form).text
+
+
 def test_who_sees_no_account_is_told_who_can_open_one_to_them(firm_id):
     with transaction() as session:
         zoe = session.scalars(select(Person).where(Person.email == ZOE)).one()
