@@ -47,7 +47,7 @@ class HoursUnreadable(ProvisionError):
 
 class HoursEmpty(ProvisionError):
     status = 422
-    says = N_("No hour is marked, so that we could never write to you: mark at least one.")
+    says = N_("No hour is marked, and messages go out in marked hours only: mark at least one.")
 
 
 EXAMPLE = "Mo–Do 8–12, 13–17; Fr 8–12"

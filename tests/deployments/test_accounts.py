@@ -255,6 +255,12 @@ def test_what_is_not_there_any_more_is_named_in_the_language_of_the_page(firm_id
         assert "Der Eintrag wurde nicht gefunden" in browser.post(path, data=form).text
 
 
+def test_hours_of_a_contact_without_any_are_refused_in_words_that_fit_whoever_reads_them(firm_id, browser):
+    path = f"/firm/{firm_id}/contacts/{person().id}"
+    told = browser.post(path, data={"form_token": browser.form_token(path), "family_name": "Beispiel"}).text
+    assert "geschrieben wird nur in markierten Stunden" in told
+
+
 def test_who_sees_no_account_is_told_who_can_open_one_to_them(firm_id):
     with transaction() as session:
         zoe = session.scalars(select(Person).where(Person.email == ZOE)).one()

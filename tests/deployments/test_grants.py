@@ -162,6 +162,21 @@ def test_whose_address_is_missing_is_one_click_from_where_it_is_written_down(ask
         assert asked.erika.read(link["href"].partition("#")[0]).select_one("#" + link["href"].partition("#")[2])
 
 
+def test_whose_address_is_confirmed_is_not_asked_again(asked):
+    form = {"form_token": asked.erika.form_token(f"{asked.page}/invite")}
+    asked.erika.post(f"{asked.page}/invite", data=form)
+    registered(MAX, Purpose.ACTIVATE)
+
+    shown = asked.erika.read(f"{asked.page}/confirm")
+
+    assert "Es gibt nichts zu fragen" in shown.select_one("main .note").text
+    assert not shown.select("main form")
+    answer = asked.erika.post(
+        f"{asked.page}/confirm", data={"form_token": asked.erika.form_token(f"{asked.page}/password")}
+    )
+    assert (answer.status_code, "ist schon bestätigt" in answer.text) == (409, True)
+
+
 def test_switching_access_on_asks_whether_to_tell_and_other_switches_do_not(asked):
     form = {"form_token": asked.erika.form_token(f"{asked.page}/invite")}
 

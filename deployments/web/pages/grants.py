@@ -180,7 +180,7 @@ def set_password(visit: Submitting, firm_id: int, client_id: int, person_id: int
 @router.get("/confirm")
 def ask_whether_to_confirm(visit: Visiting, firm_id: int, client_id: int, person_id: int) -> Response:
     place = _place(visit, firm_id, client_id, person_id)
-    return visit.page("grants/confirm.html", **_shown(visit, place))
+    return visit.page("grants/confirm.html", **_shown(visit, place), todos=grants.left_of_one(place.person))
 
 
 @router.post("/confirm")
@@ -189,5 +189,6 @@ def ask_to_confirm(visit: Submitting, firm_id: int, client_id: int, person_id: i
     try:
         case = grants.ask_to_confirm(firm_id, client_id, person_id, visit.signed_in().email)
     except ProvisionError as refusal:
-        return visit.again("grants/confirm.html", _told(refusal), **_shown(visit, place))
+        shown = {**_shown(visit, place), "todos": grants.left_of_one(place.person)}
+        return visit.again("grants/confirm.html", _told(refusal), **shown)
     return visit.go(f"{place.page}?said=confirm_asked", case=case)
