@@ -25,7 +25,7 @@ from sqlalchemy.orm.attributes import set_committed_value
 from models.clients.address import PostalAddress, vat_id
 from models.clients.card import Card
 from models.clients.naming import NAME_MOST, ClientNameMissing, NameFormat, account_name, filed_as
-from models.db import TELLS, Base, Facts, Instant, Key, tells_of
+from models.db import MUTE, TELLS, Base, Facts, Instant, Key, tells_of
 from models.errors import N_, Faults, NotFound, ProvisionError
 from models.firm import WEBSITE_MOST, spellings, website_address
 from models.people.person import Person
@@ -78,6 +78,7 @@ class Client(PostalAddress, Base):
     __tablename__ = "clients"
     __table_args__ = (
         UniqueConstraint("firm_id", "number"),
+        UniqueConstraint("firm_id", "form_key"),
         # Lists are paged by these, and accounts are counted.
         Index(
             "ix_clients_there",
@@ -113,6 +114,8 @@ class Client(PostalAddress, Base):
     """The same of where the contacts live; apart, as nobody is called after a town by living there."""
     state: Mapped[ClientState] = mapped_column(default=ClientState.PREPARED)
     """Follows its contacts, see ``settle``: so that of very many accounts those in a state are found and counted."""
+    form_key: Mapped[str | None] = mapped_column(String(40), info=MUTE)
+    """Of the form that opened it: sent twice, it opens one account."""
     created_at: Mapped[Instant]
     archived_at: Mapped[Instant | None]
 

@@ -299,15 +299,20 @@ def open_account(
     """A new account with its contacts, each new or (``person``) there already; returns its id. Nobody is invited yet.
 
     Whoever opens it has access to it, and every member with access by default; ``members`` have as well, and are told.
-    Raises FormRefused with all that does not fit: fields of a contact begin with ``c0-``, ``c1-`` ….
+    A form that is sent twice (``form_key``) opens one. Raises FormRefused with all that does not fit: fields of a
+    contact begin with ``c0-``, ``c1-`` ….
     """
     faults = Faults()
     with transaction() as session:
         case = Onboarding.of_firm(session, member.firm_id)
         case.require_agreement()
+        key = one_line(written.get("form_key", ""))[:40] or None
+        done = _opened_with(session, member, key)
+        if done is not None:
+            return done
         if not people:
             raise ContactMissing
-        client = Client(firm_id=case.firm_id, name="", created_at=now(), country="DE")
+        client = Client(firm_id=case.firm_id, name="", created_at=now(), country="DE", form_key=key)
         there = [_contact(session, member, case, faults, each, language, f"c{row}-") for row, each in enumerate(people)]
         first = there[0]
         form = case.firm.name_format
@@ -336,6 +341,17 @@ def open_account(
         assignment.give_new_account(session, case, client, chosen, by)
         case.touch(now())
         return client.id
+
+
+def opened_with(member: Membership, form_key: str) -> int | None:
+    """The account that this form has opened already, however often it is sent."""
+    with reading() as session:
+        return _opened_with(session, member, one_line(form_key)[:40] or None)
+
+
+def _opened_with(session: Session, member: Membership, form_key: str | None) -> int | None:
+    mine = select(Client.id).where(Client.firm_id == member.firm_id, Client.form_key == form_key)
+    return session.scalars(mine).one_or_none() if form_key else None
 
 
 def _chosen(session: Session, member: Membership, faults: Faults, written: Mapping[str, str]) -> list[int]:

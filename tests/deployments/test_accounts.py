@@ -117,6 +117,16 @@ def test_an_existing_contact_is_found_by_typing_and_linked(firm_id, browser):
     assert "Max Beispiel" in done.text
 
 
+def test_a_form_that_is_sent_twice_opens_one_account(firm_id, browser):
+    path, before = f"/firm/{firm_id}/accounts/new", len(names(firm_id))
+    first = fill(browser, browser.get(path), path, kind="company", company_name="Neue AG", number="77", act="next")
+
+    done = [fill(browser, first, path, c0__family_name="Neu", act="create") for _ in range(2)]
+
+    assert {answer.url.path for answer in done} == {done[0].url.path}
+    assert len(names(firm_id)) == before + 1
+
+
 def test_the_second_step_says_that_there_is_an_account_of_this_name(firm_id, browser):
     path = f"/firm/{firm_id}/accounts/new"
     second = fill(browser, browser.get(path), path, kind="company", company_name="MUELLER & Söhne GmbH", act="next")

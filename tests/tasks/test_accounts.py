@@ -163,6 +163,15 @@ def test_everything_that_does_not_fit_is_told_at_once_and_nothing_is_half_done(c
         assert session.scalars(select(Person).where(Person.role == Role.CLIENT)).all() == []
 
 
+def test_a_form_that_is_sent_twice_at_once_opens_one_account(case_id):
+    who = member()
+    form = {"kind": "company", "company_name": "Neue AG", "form_key": "x" * 16}
+
+    done = at_once(*[lambda: accounts.open_account(who, ERIKA, form, [EVA], GERMAN)] * 2)
+
+    assert done == [1, 1]
+
+
 def test_an_account_needs_a_contact(case_id):
     with pytest.raises(contacts.ContactMissing):
         accounts.open_account(member(), ERIKA, GMBH, [], GERMAN)

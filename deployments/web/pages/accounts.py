@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping
+from secrets import token_urlsafe
 from typing import Any
 
 from fastapi import APIRouter
@@ -161,7 +162,10 @@ def ask_for_account(visit: Visiting, firm_id: int) -> Response:
     staff = visit.require_staff(firm_id, manages=True)
     kind = member(ClientKind, visit.request.query_params.get("kind", "")) or ClientKind.INDIVIDUAL
     return visit.page(
-        "accounts/new.html", form=Form({"kind": kind, "country": HOME}), blocks=[], **_first(visit, staff)
+        "accounts/new.html",
+        form=Form({"kind": kind, "country": HOME, "form_key": token_urlsafe(12)}),
+        blocks=[],
+        **_first(visit, staff),
     )
 
 
@@ -172,6 +176,9 @@ def open_account(visit: Submitting, firm_id: int) -> Response:
     blocks, act = visit.texts("block")[:CONTACTS_AT_ONCE], visit.text("act")
     values = _typed(visit)
     language = visit.reader.language
+    done = accounts.opened_with(staff, values.get("form_key", "")) if act in {"create", "enter"} else None
+    if done is not None:  # Sent twice.
+        return visit.go(_next(staff, done, "account_opened"), case=staff.case_id)
     if act == "back":
         return visit.page("accounts/new.html", form=Form(values), blocks=blocks, **_first(visit, staff))
     try:
@@ -233,7 +240,7 @@ def _second_step(
     return visit.page("accounts/new_contacts.html", form=Form(values), **shown)
 
 
-CARRIED = ("field-", "tags", "template", "members")
+CARRIED = ("field-", "tags", "template", "members", "form_key")
 BLANK = {
     **{f"phone-{row}-kind": kind for row, kind in enumerate(KINDS)},
     **{f"phone-{row}-country": HOME for row in range(PHONES)},

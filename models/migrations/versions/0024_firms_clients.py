@@ -143,6 +143,8 @@ def _accounts() -> None:
         batch_op.create_index("ix_clients_state", ["firm_id", "state", "name", "id"])
         for name in ("search_contacts", "search_places"):
             batch_op.add_column(sa.Column(name, sa.Text(), nullable=False, server_default=""))
+        batch_op.add_column(sa.Column("form_key", sa.String(40)))
+        batch_op.create_unique_constraint(op.f("uq_clients_firm_id_form_key"), ["firm_id", "form_key"])
         batch_op.add_column(sa.Column("folder_template_id", sa.Integer()))
         batch_op.create_foreign_key(
             op.f("fk_clients_folder_template_id_folder_templates"), "folder_templates", ["folder_template_id"], ["id"]
@@ -215,9 +217,10 @@ def downgrade() -> None:
     with op.batch_alter_table("clients") as batch_op:
         batch_op.drop_index("ix_clients_state")
         batch_op.create_index("ix_clients_firm_id_name", ["firm_id", "name", "id"])
+        batch_op.drop_constraint(op.f("uq_clients_firm_id_form_key"), type_="unique")
         batch_op.drop_index(op.f("ix_clients_folder_template_id"))
         batch_op.drop_constraint(op.f("fk_clients_folder_template_id_folder_templates"), type_="foreignkey")
-        for name in ("fields", "folder_template_id", "search_contacts", "search_places", "state"):
+        for name in ("fields", "folder_template_id", "search_contacts", "search_places", "state", "form_key"):
             batch_op.drop_column(name)
     for table in LISTS:
         op.drop_table(table)
