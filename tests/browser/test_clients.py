@@ -176,7 +176,7 @@ def test_a_firm_opens_an_account_and_its_client_comes_in(person, follow, firm):
     erika.goto(f"{firm.web}/inbox")
     expect(erika.get_by_text("Max Muster hat die Einladung angenommen")).to_be_visible()
     sound(erika)
-    press(erika, "Weiter zu Max Muster")
+    press(erika, "Gehe zu Max Muster")
     expect(erika).to_have_url(re.compile(re.escape(account)))
 
     edit_at_once(erika, jan, account)
@@ -213,7 +213,7 @@ def test_a_client_registers_is_linked_and_goes_from_one_account_to_the_other(liv
     # The firm finds the registration by its inbox, and links it to an account.
     jan = signed_in(person, firm, "jan", viewport=PHONE)
     jan.goto(f"{firm.web}/inbox")
-    press(jan, "Weiter zu Nina Neu")
+    press(jan, "Gehe zu Nina Neu")
     sound(jan)
     jan.get_by_label("Name oder Kundennummer des Kontos").fill("Altbau")
     press(jan, "Suchen")

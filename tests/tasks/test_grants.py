@@ -1054,7 +1054,7 @@ def test_clients_who_are_active_within_minutes_are_one_mail_with_a_way_to_each()
 
     (mail,) = mails("client_active")
     html = write(mail).get_body(("html",)).get_content()
-    assert "Weiter zu Max Beispiel" in html
+    assert "Gehe zu Max Beispiel" in html
     assert f"/firm/{firm}/accounts/{hers}" in html
     assert len(notices(ERIKA)) == 2
 
