@@ -352,7 +352,7 @@ def test_the_inbox_shows_what_is_unread_first_and_opening_an_entry_is_a_button()
     firm, one, _, who = with_jan()
     grants.invite_contact(firm, one, who, ERIKA)
     registered(MAX, Purpose.ACTIVATE)
-    grants.give_access(firm, one, [], ERIKA)
+    assignment.give_access(firm, one, [], ERIKA)
     jan = signed_in(JAN)
 
     assert jan.read("/portal").select_one("nav a[href='/inbox'] .count").text == "1"
