@@ -19,7 +19,7 @@ from models.people.notice import Notice, NoticeKind
 from models.people.person import Person, Role
 from models.people.staff import Rank, Rights, Staff
 from models.time.clock import now
-from tasks.clients import accounts, grants
+from tasks.clients import accounts, assignment, grants
 from tasks.onboarding import invitations, registration
 from tasks.people import sessions
 from tests.contacts import ERIKA, JAN, MAX, STAFF, account, contact, other_firm, person, place, with_max
