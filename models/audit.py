@@ -414,7 +414,7 @@ class Chain:
         for about in entry.erased:
             self._gone.setdefault(about, array("q")).append(self.entries)
         if entry.action == ERASED and entry.version > 1:
-            erased: dict[str, list[int]] = entry.plain["erased"]
+            erased = _erased_by(entry)
             self.erasures.append(Erasure(self.entries, entry.at, sum(map(len, erased.values()))))
             for about, numbers in erased.items():
                 self._named.setdefault(about, array("q")).extend(numbers)
@@ -449,6 +449,17 @@ class Chain:
     def _first(these: Mapping[str, "array[int]"], those: Mapping[str, "array[int]"]) -> tuple[int, str] | None:
         alone = [(min(numbers), about) for about in these if (numbers := {*these[about]} - {*those.get(about, ())})]
         return min(alone, default=None)
+
+
+def _erased_by(entry: Entry) -> dict[str, list[int]]:
+    """By subject, of which entries this act says that it has erased; whoever changed the entry may say anything."""
+    told = entry.plain.get("erased")
+    lists = told.items() if isinstance(told, dict) else []
+    return {
+        about: [number for number in numbers if type(number) is int and 0 < number < 2**63]
+        for about, numbers in lists
+        if isinstance(numbers, list)
+    }
 
 
 def first_broken(entries: Iterable[Entry], known: Iterable[Head] = ()) -> int | None:

@@ -275,7 +275,9 @@ class Told:
                 there.add((at + 1, value.about))
             promised |= {(at + 1, about) for about in entry.commitments}
             if entry.action == "values.erased" and entry.version == 2:
-                named |= {(number, about) for about, numbers in entry.plain["erased"].items() for number in numbers}
+                named |= {
+                    (number, about) for about, numbers in entry.plain.get("erased", {}).items() for number in numbers
+                }
         gone = promised - there
         return cls(broken, not gone <= named, not named <= gone)
 
@@ -371,6 +373,18 @@ def test_what_was_erased_is_never_taken_for_tampering_nor_tampering_for_it(acts,
         assert told == Told(broken=False, lost=True, left=False)
     if harm in {"put a value back", "say that it was erased"}:
         assert told == Told(broken=False, lost=False, left=True)
+
+
+@pytest.mark.parametrize(
+    "plain", [{}, {"erased": None}, {"erased": {"person:1": 5}}, {"erased": {"person:1": ["x", 2**70]}}]
+)
+def test_an_act_of_erasing_that_was_changed_into_nonsense_is_tampering_and_stops_no_verifier(plain):
+    first = after([], told={"person:1": {"name": "Erika"}})
+    entries = [first]
+    forget(entries, (first, first.values[0]))
+    entries[1].plain = plain
+
+    assert first_broken(entries) is not None
 
 
 def test_what_is_erased_is_nowhere_and_cannot_be_guessed_any_more():
