@@ -6,7 +6,7 @@ import pytest
 from bs4 import BeautifulSoup
 from sqlalchemy import select
 
-from models.clients.client import Client
+from models.clients.client import Client, ClientContact
 from models.clients.custom_field import CustomField, FieldKind, FieldOf
 from models.clients.folders import FolderTemplate
 from models.clients.group import Group
@@ -115,6 +115,26 @@ def test_an_existing_contact_is_found_by_typing_and_linked(firm_id, browser):
     done = fill(browser, fill(browser, linked, path, act="remove-0"), path, c0__login="yes", act="create")
     assert "Das Konto ist angelegt" in done.text
     assert "Max Beispiel" in done.text
+
+
+def test_a_switch_that_was_turned_off_stays_off_through_a_refusal_and_further_contacts(firm_id, browser):
+    path = f"/firm/{firm_id}/accounts/new"
+    second = fill(browser, browser.get(path), path, kind="company", company_name="Neue AG", act="next")
+    form = entries(BeautifulSoup(second.text, "lxml").select_one("main form[method=post]"))
+    assert {form.pop("c0-login"), form.pop("c0-notify")} == {"yes"}
+
+    shown = browser.post(path, data=form | {"c0-email": "nora@", "act": "create"})
+    for act in ("add", "search", "back", "next"):
+        shown = fill(browser, shown, path, act=act)
+    done = fill(
+        browser, fill(browser, shown, path, act="remove-1"), path, c0__family_name="Neu", c0__email="", act="create"
+    )
+
+    with reading() as session:
+        places = select(ClientContact).order_by(ClientContact.id.desc()).limit(1)
+        contact = session.scalars(places).one()
+    assert "Neue AG" in done.text
+    assert (contact.login, contact.notify) == (False, False)
 
 
 def test_a_form_that_is_sent_twice_opens_one_account(firm_id, browser):

@@ -224,8 +224,8 @@ def _second_step(
     with reading() as session:
         people = {person.id: person for person in (contacts.contact_of(session, staff, key) for key in there)}
     for row in range(len(blocks)):
-        for name, text in BLANK.items():
-            values.setdefault(f"c{row}-{name}", text)
+        if f"c{row}-shown" not in values:
+            values |= {f"c{row}-{name}": text for name, text in BLANK.items()}
     shown = {
         **_new(visit, staff),
         "blocks": [people.get(row_number(each) or 0) for each in blocks],
@@ -249,7 +249,7 @@ BLANK = {
     "notify": "yes",
     "shown": "yes",
 }
-"""What stands in the form of a new contact; a switch that was turned off later is not in what is sent (``shown``)."""
+"""What stands in the form of a new contact; once that was ``shown``, a switch that is not sent was turned off."""
 
 
 def _without(blocks: list[str], values: dict[str, str], row: int | None) -> tuple[list[str], dict[str, str]]:
