@@ -27,7 +27,7 @@ from models.people.staff import Rank, Staff
 from models.text import one_line
 from models.time.clock import now
 from tasks.clients import assignment, contacts, grants
-from tasks.clients.contacts import ContactMissing, LastContact, OneMainOnly, in_fields, read_tags
+from tasks.clients.contacts import ContactGone, ContactMissing, LastContact, OneMainOnly, in_fields, read_tags
 from tasks.clients.edits import Fields, take
 from tasks.people.sessions import Membership
 
@@ -35,10 +35,6 @@ SHOWN, HISTORY = 50, 50
 STAFF = (Role.ORGANISER, Role.CASEWORKER)
 CONTACTS_AT_ONCE = 6
 """So many contacts the form for a new account takes; more are added on its page."""
-
-
-class MemberGone(ProvisionError):
-    says = N_("Somebody whom you chose does not work with you any more: choose again.")
 
 
 class NumberTakenUnseen(ProvisionError):
@@ -363,7 +359,7 @@ def _chosen(session: Session, member: Membership, faults: Faults, written: Mappi
     found = list(session.scalars(there.where(Person.withdrawn_at.is_(None)).order_by(Person.id)))
     with faults.at("members"):
         if len(found) < len(named):
-            raise MemberGone
+            raise assignment.MemberGone
     return found
 
 
@@ -380,7 +376,10 @@ def _contact(
     chosen = written.get("person", "")
     if chosen:
         key = int(chosen) if chosen.isdecimal() and len(chosen) < 10 else 0
-        return contacts.contact_of(session, member, key)
+        there = contacts.contacts_of(session, member, [key]).get(key)
+        if there is None:
+            faults[f"{prefix}person"] = ContactGone()
+        return there
     mine = Faults()
     person = contacts.create(session, case, member, mine, written, language)
     faults.update({f"{prefix}{field}": refusal for field, refusal in mine.items()})

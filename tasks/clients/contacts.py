@@ -46,6 +46,10 @@ class ContactExists(ProvisionError):
         self.name = name
 
 
+class ContactGone(ProvisionError):
+    says = N_("A contact whom you chose is not there any more: choose another one, or create a new one.")
+
+
 class ContactExistsUnseen(ProvisionError):
     says = N_("%(address)s is the address of a contact whom you do not see: ask somebody of the firm who does.")
 
@@ -115,10 +119,16 @@ def seen_contacts(member: Membership) -> ColumnElement[bool]:
     return or_(exists(theirs.correlate(Person)), ~exists(at.correlate(Person)))
 
 
+def contacts_of(session: Session, member: Membership, person_ids: Collection[int]) -> dict[int, Person]:
+    """Of these contacts those who are there and whom this member sees, by their ids."""
+    mine = (Person.id.in_(person_ids), Person.firm_id == member.firm_id, Person.role == Role.CLIENT)
+    people = select(Person).where(*mine, Person.withdrawn_at.is_(None), seen_contacts(member))
+    return {person.id: person for person in session.scalars(people)}
+
+
 def contact_of(session: Session, member: Membership, person_id: int) -> Person:
     """A contact whom this member sees; raises NotFound for everybody else."""
-    mine = (Person.id == person_id, Person.firm_id == member.firm_id, Person.role == Role.CLIENT)
-    person = session.scalars(select(Person).where(*mine, Person.withdrawn_at.is_(None), seen_contacts(member))).first()
+    person = contacts_of(session, member, [person_id]).get(person_id)
     if person is None:
         raise NotFound(N_("The contact"))
     return person

@@ -17,6 +17,7 @@ from models.people.person import Person
 from models.people.staff import Rank, Rights, Staff
 from tasks.clients import accounts
 from tasks.people import sessions
+from tasks.people.membership import withdraw
 from tasks.people.sessions import sign_in
 from tests.deployments.browser import Browser, entries, errors
 from tests.factories import PASSWORD, firm_of, mails, outbox
@@ -135,6 +136,27 @@ def test_a_switch_that_was_turned_off_stays_off_through_a_refusal_and_further_co
         contact = session.scalars(places).one()
     assert "Neue AG" in done.text
     assert (contact.login, contact.notify) == (False, False)
+
+
+def test_a_contact_who_is_gone_meanwhile_is_left_out_and_nothing_that_was_typed_is_lost(firm_id, browser):
+    path = f"/firm/{firm_id}/accounts/new"
+    second = fill(browser, browser.get(path), path, kind="company", company_name="Neue AG", act="next")
+    linked = fill(browser, second, path, c0__family_name="Neu", act=f"link-{person().id}")
+    withdraw(person().id, ERIKA)
+
+    shown = fill(browser, linked, path, act="create")
+
+    soup = BeautifulSoup(shown.text, "lxml")
+    assert shown.status_code == 409
+    assert "ist nicht mehr da" in soup.select_one(".summary").text
+    assert [field["value"] for field in soup.select("[name=block]")] == ["new"]
+    assert soup.select_one("#c0-family_name")["value"] == "Neu"
+    late = browser.post(
+        f"/firm/{firm_id}/accounts/1/contacts/new",
+        data={"form_token": browser.form_token(path), "person": "9999"},
+    )
+    assert errors(late).keys() == {"person"}
+    assert fill(browser, shown, path, act="create").status_code == 200
 
 
 def test_a_form_that_is_sent_twice_opens_one_account(firm_id, browser):

@@ -34,7 +34,7 @@ from models.time.hours import DAYS, EXAMPLE, Hours, short_days
 from tasks.clients import accounts, assignment, contacts
 from tasks.clients.accounts import CONTACTS_AT_ONCE, Filter
 from tasks.clients.assignment import MemberGone
-from tasks.clients.contacts import SWITCHES, ContactMissing
+from tasks.clients.contacts import SWITCHES, ContactGone, ContactMissing
 from tasks.clients.edits import ChangedMeanwhile
 from tasks.onboarding import firm_page
 from tasks.people.sessions import Membership
@@ -217,12 +217,16 @@ def _second_step(
     blocks: list[str],
     values: dict[str, str],
     same: list[Client],
-    refusal: ProvisionError | None = None,
+    refusal: ProvisionError | dict[str, ProvisionError] | None = None,
 ) -> Response:
     search = "" if visit.text("act").startswith("link-") else values.get("search", "")[:200]  # Found, and linked.
     there = [key for key in map(row_number, blocks) if key]
     with reading() as session:
-        people = {person.id: person for person in (contacts.contact_of(session, staff, key) for key in there)}
+        people = contacts.contacts_of(session, staff, there)
+    for row in reversed([row for row, each in enumerate(blocks) if (row_number(each) or 0) not in {0, *people}]):
+        blocks, values = _without(blocks, values, row)
+        refusal = {"": ContactGone()}
+    blocks = blocks or ["new"]
     for row in range(len(blocks)):
         if f"c{row}-shown" not in values:
             values |= {f"c{row}-{name}": text for name, text in BLANK.items()}
