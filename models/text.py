@@ -61,6 +61,11 @@ def fitting(text: str, most: int, field: str = "") -> str:
     return text
 
 
+def row_number(text: str) -> int | None:
+    """The number of a row as forms and addresses give it; None for what can be none in any database."""
+    return int(text) if text.isascii() and text.isdecimal() and len(text) < 10 else None
+
+
 Line = Annotated[str, BeforeValidator(lambda value: one_line(value) if isinstance(value, str) else value)]
 """A field of one line in what other systems and forms send."""
 Paragraphs = Annotated[str, BeforeValidator(lambda value: paragraphs(value) if isinstance(value, str) else value)]

@@ -151,6 +151,8 @@ SAID = {
     "uploaded": N_("Thank you, the signed copy has arrived. We will look at it."),
 }
 """What a page says about what was just done, by the word in its address."""
+SAME = {"accounts_same"}
+"""Those that say that nothing was done."""
 
 
 @dataclass(frozen=True)
@@ -366,6 +368,11 @@ class Visit:
         return self.reader.gettext(sentence) if sentence else ""
 
     @property
+    def said_same(self) -> bool:
+        """Whether that sentence says that nothing was done."""
+        return self.said_word in SAME
+
+    @property
     def new_account(self) -> str:
         """Where the visitor opens an account for a client: at the firm of this page, else at the only one; or empty."""
         members = self.visitor.memberships if self.visitor else []
@@ -542,11 +549,6 @@ def _digest(fields: Fields) -> str:
     """Names what stands in these fields: long values need not travel."""
     texts = {name: str(value or "") for name, value in fields.items()}
     return sha256(json.dumps(texts, sort_keys=True).encode()).hexdigest()[:32]
-
-
-def row_number(text: str) -> int | None:
-    """The number of a row as forms and addresses give it; None for what can be none."""
-    return int(text) if text.isascii() and text.isdecimal() and len(text) < 10 else None
 
 
 def _text(value: object) -> str:

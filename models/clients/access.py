@@ -1,7 +1,6 @@
 """Which of a firm's people see which accounts: by default, unless it is said otherwise of one account."""
 
 from collections.abc import Collection
-from typing import Self
 
 from sqlalchemy import ColumnElement, ForeignKey, Index, UniqueConstraint, and_, exists, func, or_, select, true
 from sqlalchemy.orm import Mapped, Session, mapped_column
@@ -27,14 +26,17 @@ class ClientAccess(Base):
     has_access: Mapped[bool]
 
     @classmethod
-    def say(cls, session: Session, client_id: int, person_id: int, has_access: bool) -> Self:
-        """Whatever the default is, from now on this member has access to this account, or none."""
+    def say(cls, session: Session, client_id: int, person_id: int, has_access: bool) -> bool:
+        """Whatever the default is, from now on this member has access to this account, or none; False: as before."""
         which = select(cls).where(cls.client_id == client_id, cls.person_id == person_id)
-        row = session.scalars(which).one_or_none() or cls(client_id=client_id, person_id=person_id)
+        row = session.scalars(which).one_or_none()
+        if row is not None and row.has_access == has_access:
+            return False
+        row = row or cls(client_id=client_id, person_id=person_id)
         row.has_access = has_access
         session.add(row)
         session.flush()
-        return row
+        return True
 
 
 def seen_by(person_id: int, rights: Rights) -> ColumnElement[bool]:

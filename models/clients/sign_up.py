@@ -17,7 +17,7 @@ from models.people.manners import AddressForm, Language
 from models.people.names import has_letter
 from models.people.person import NAME_MOST, PART_MOST, NameMissing
 from models.settings import settings
-from models.text import fitting, one_line
+from models.text import fitting, one_line, row_number
 
 CONFIRM_WITHIN = timedelta(days=7)
 COMPANY_MOST = 200
@@ -158,9 +158,7 @@ class SignUp(PostalAddress, Base):
     @classmethod
     def holding(cls, session: Session, token: str, now: datetime, *, lock: bool = False) -> Self:
         """Whose mail carried this token; raises SignUpLinkDead."""
-        number = token.partition("-")[0]
-        key = int(number) if number.isascii() and number.isdecimal() and len(number) < 10 else 0
-        row = session.get(cls, key, with_for_update=True if lock else None)
+        row = session.get(cls, row_number(token.partition("-")[0]) or 0, with_for_update=True if lock else None)
         if row is None or not hmac.compare_digest(row.token.encode(), token.encode()):
             raise SignUpLinkDead
         if row.answered_at is None and row.confirmed_at is None and row.expires_at < now:

@@ -1,18 +1,17 @@
 """Accounts of a firm's clients: opened with their contacts, edited, listed, sorted, put away."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import ColumnElement, Select, and_, delete, exists, func, insert, or_, select, tuple_, update
+from sqlalchemy import ColumnElement, Select, and_, delete, exists, func, or_, select, tuple_, update
 from sqlalchemy.orm import Session
 
-from models.audit import Entry, Parts, Value, evidence, of, record, subject
+from models.audit import Entry, Value, evidence, of, record, subject
 from models.clients.access import ClientAccess, assigned, seen_by
 from models.clients.client import Client, ClientContact, ClientState, CustomerNumberTaken
 from models.clients.custom_field import CustomField, FieldOf, read_all
 from models.clients.folders import STANDARD, Folder, FolderTemplate, folder_tree
 from models.clients.group import GroupMember
-from models.clients.label import LabelMissing
 from models.clients.naming import filed_as
 from models.clients.portfolio import Portfolio, PortfolioClient
 from models.clients.standing import Standing, Todo, standing_of, todos_of
@@ -24,7 +23,7 @@ from models.onboarding import Onboarding
 from models.people.manners import Language
 from models.people.person import Person, Role
 from models.people.staff import Rank, Staff
-from models.text import one_line
+from models.text import one_line, row_number
 from models.time.clock import now
 from tasks.clients import assignment, contacts, grants
 from tasks.clients.contacts import ContactGone, ContactMissing, LastContact, OneMainOnly, in_fields, read_tags
@@ -80,15 +79,18 @@ class Accounts:
     """How many accounts there are in all; None on later pages, in a search, and for who sees some only."""
     after: int | None
     """Behind which the next page begins; None: there is no more."""
+    none_at_all: bool
+    """Whether the member sees no account whatever is asked for, not even one that is archived."""
 
 
-def _visible(member: Membership) -> ColumnElement[bool]:
+def visible_to(member: Membership) -> ColumnElement[bool]:
+    """Which accounts this member sees."""
     mine = Client.firm_id == member.firm_id
     return and_(mine, seen_by(member.person_id, member.rights))
 
 
 def _matching(session: Session, member: Membership, asked: Filter) -> Select[tuple[Client]]:
-    clients = select(Client).where(_visible(member))
+    clients = select(Client).where(visible_to(member))
     if asked.state is None:
         clients = clients.where(Client.archived_at.is_(None))
     else:
@@ -129,9 +131,14 @@ def listed(member: Membership, asked: Filter, after: int = 0) -> Accounts:
         found = list(session.scalars(clients.order_by(Client.name, Client.id).limit(SHOWN + 1)))
         total = None
         if asked == Filter() and not after and member.rights.sees_all:
-            all_of_them = select(func.count()).select_from(Client).where(_visible(member), Client.archived_at.is_(None))
+            all_of_them = (
+                select(func.count()).select_from(Client).where(visible_to(member), Client.archived_at.is_(None))
+            )
             total = session.scalars(all_of_them).one()
-        return Accounts(_rows(session, found[:SHOWN]), total, found[SHOWN - 1].id if len(found) > SHOWN else None)
+        any_of_them = select(Client.id).where(visible_to(member)).limit(1)
+        none_at_all = not found and session.scalars(any_of_them).first() is None
+        more = found[SHOWN - 1].id if len(found) > SHOWN else None
+        return Accounts(_rows(session, found[:SHOWN]), total, more, none_at_all)
 
 
 def _rows(session: Session, clients: Sequence[Client]) -> list[Row]:
@@ -170,7 +177,7 @@ class AccountView:
     """What is still to do about each."""
 
 
-def _case(session: Session, member: Membership) -> Onboarding:
+def case_of(session: Session, member: Membership) -> Onboarding:
     """The case of the member's firm, locked; raises Stopped."""
     case = Onboarding.of_firm(session, member.firm_id)
     case.require_going()
@@ -179,7 +186,7 @@ def _case(session: Session, member: Membership) -> Onboarding:
 
 def account_of(session: Session, member: Membership, client_id: int) -> Client:
     """An account that this member sees; raises NotFound for every other."""
-    client = session.scalars(select(Client).where(Client.id == client_id, _visible(member))).one_or_none()
+    client = session.scalars(select(Client).where(Client.id == client_id, visible_to(member))).one_or_none()
     if client is None:
         raise NotFound(N_("The account"))
     return client
@@ -251,7 +258,7 @@ def check(member: Membership, written: Mapping[str, str], language: Language) ->
         _chosen(session, member, faults, written)
         faults.check()
         name = spellings(client.name or client.company_name)[0]
-        same = select(Client).where(_visible(member), Client.search.startswith(name, autoescape=True))
+        same = select(Client).where(visible_to(member), Client.search.startswith(name, autoescape=True))
         return list(session.scalars(same.order_by(Client.name, Client.id).limit(5))) if name else []
 
 
@@ -267,7 +274,7 @@ def _describe(
     client.describe(session, faults, written, called)
     taken = faults.get("number")
     if isinstance(taken, CustomerNumberTaken):
-        theirs = select(Client.id).where(_visible(member), Client.number == taken.number)
+        theirs = select(Client.id).where(visible_to(member), Client.number == taken.number)
         with session.no_autoflush:
             if session.scalars(theirs).first() is None:
                 faults["number"] = NumberTakenUnseen(taken.number)
@@ -284,7 +291,7 @@ def _read_rest(
     tags = read_tags(faults, written.get("tags", ""))
     chosen = written.get("template", "")
     with faults.at("template"):
-        key = int(chosen) if chosen.isdecimal() and len(chosen) < 10 else 0
+        key = row_number(chosen) or 0
         client.folder_template_id = FolderTemplate.chosen(session, client.firm_id, [key])[0].id if key else None
     return tags
 
@@ -352,7 +359,7 @@ def _opened_with(session: Session, member: Membership, form_key: str | None) -> 
 
 def _chosen(session: Session, member: Membership, faults: Faults, written: Mapping[str, str]) -> list[int]:
     """Which of the firm's people the form names (``members``)."""
-    named = {int(key) for key in written.get("members", "").split(",") if key.isdecimal() and len(key) < 10}
+    named = {key for key in map(row_number, written.get("members", "").split(",")) if key is not None}
     if not named:
         return []
     there = select(Person.id).where(Person.firm_id == member.firm_id, Person.role.in_(STAFF), Person.id.in_(named))
@@ -375,7 +382,7 @@ def _contact(
     """The contact that a part of the form means; its fields are named without the prefix."""
     chosen = written.get("person", "")
     if chosen:
-        key = int(chosen) if chosen.isdecimal() and len(chosen) < 10 else 0
+        key = row_number(chosen) or 0
         there = contacts.contacts_of(session, member, [key]).get(key)
         if there is None:
             faults[f"{prefix}person"] = ContactGone()
@@ -401,7 +408,7 @@ def edit(member: Membership, by: str, client_id: int, opened: Fields, typed: Fie
     """
     faults = Faults()
     with transaction() as session:
-        case = _case(session, member)
+        case = case_of(session, member)
         client = Client.get(session, member.firm_id, account_of(session, member, client_id).id)
         stands = _stands(session, client)
         written = take(opened, stands, typed)
@@ -459,7 +466,7 @@ def add_contact(member: Membership, by: str, client_id: int, written: Mapping[st
 def remove_contact(member: Membership, by: str, client_id: int, person_id: int) -> None:
     """Take a contact off the account, which keeps one at least. Raises NotFound, LastContact."""
     with transaction() as session:
-        case = _case(session, member)
+        case = case_of(session, member)
         client = Client.get(session, member.firm_id, account_of(session, member, client_id).id)
         theirs = session.scalars(select(ClientContact).where(ClientContact.client_id == client.id)).all()
         contact = next((contact for contact in theirs if contact.person_id == person_id), None)
@@ -476,103 +483,3 @@ def remove_contact(member: Membership, by: str, client_id: int, person_id: int) 
         Client.settle(session, Client.id == client.id)
         facts: Facts = {"client": client.id, "account": of(client, client.name), "person": person.id}
         record(session, case.id, now(), "contact.unlinked", by, **facts, contact=of(person, person.name))
-
-
-# ---- many at once
-
-
-def archive(member: Membership, by: str, client_ids: Collection[int], *, away: bool = True) -> int:
-    """Put accounts away, so that nobody sees them in the portal and no list shows them, or take them back.
-
-    Returns of how many that was not so before.
-    """
-    with transaction() as session:
-        case, at = _case(session, member), now()
-        unlike = Client.archived_at.is_(None) if away else Client.archived_at.is_not(None)
-        clients = list(session.scalars(select(Client).where(_visible(member), Client.id.in_(client_ids), unlike)))
-        for client in clients:
-            client.archived_at = at if away else None
-        ids = [client.id for client in clients]
-        Client.settle(session, Client.id.in_(ids))
-        if not away:
-            theirs = select(ClientContact.person_id).where(ClientContact.client_id.in_(ids))
-            grants.remind_again(session, case, session.scalars(theirs).all())
-        _record_many(session, case, by, "client.archived" if away else "client.restored", clients)
-        return len(clients)
-
-
-def tag(member: Membership, by: str, client_ids: Collection[int], names: str, *, off: bool = False) -> int:
-    """Give these accounts these tags (apart by commas), or take them away; returns how many accounts they are.
-
-    Of those that are taken away, how many accounts had one; a tag that nobody knows is not made by it.
-
-    Raises FormRefused where one cannot be a tag, or none is named.
-    """
-    faults = Faults()
-    with transaction() as session:
-        case = _case(session, member)
-        clients = list(session.scalars(select(Client).where(_visible(member), Client.id.in_(client_ids))))
-        named = read_tags(faults, names)
-        if not named and not faults:
-            faults["tags"] = LabelMissing()
-        faults.check()
-        if not clients:
-            return 0
-        tags = Tag.known(session, member.firm_id, named) if off else Tag.named(session, member.firm_id, named)
-        ids, keys = [client.id for client in clients], [tag.id for tag in tags]
-        gone = delete(ClientTag).where(ClientTag.client_id.in_(ids), ClientTag.tag_id.in_(keys))
-        had = set(session.scalars(gone.returning(ClientTag.client_id)))
-        if off:
-            clients = [client for client in clients if client.id in had]
-        else:
-            session.execute(insert(ClientTag), [{"client_id": client, "tag_id": key} for client in ids for key in keys])
-        _record_many(session, case, by, "client.untagged" if off else "client.tagged", clients, tags=keys)
-        return len(clients)
-
-
-def put_in_portfolio(member: Membership, by: str, client_ids: Collection[int], portfolio_id: int) -> int:
-    """These accounts belong to the portfolio as well; returns how many they are. Raises LabelGone."""
-    with transaction() as session:
-        case = _case(session, member)
-        (portfolio,) = Portfolio.chosen(session, member.firm_id, [portfolio_id])
-        clients = list(session.scalars(select(Client).where(_visible(member), Client.id.in_(client_ids))))
-        ids = [client.id for client in clients]
-        mine = PortfolioClient.portfolio_id == portfolio.id
-        session.execute(delete(PortfolioClient).where(mine, PortfolioClient.client_id.in_(ids)))
-        if ids:
-            session.execute(insert(PortfolioClient), [{"portfolio_id": portfolio.id, "client_id": key} for key in ids])
-            _record_many(session, case, by, "client.put_in_portfolio", clients, portfolio=portfolio.id)
-        return len(clients)
-
-
-def assign(member: Membership, by: str, client_ids: Collection[int], person_id: int) -> int:
-    """Give a member access to these accounts, and tell them of those that they did not see; returns how many they are.
-
-    Raises MemberGone if that is none of the firm's people.
-    """
-    with transaction() as session:
-        case = _case(session, member)
-        clients = list(session.scalars(select(Client).where(_visible(member), Client.id.in_(client_ids))))
-        assignment.give_accounts(session, case, clients, person_id, by)
-        _record_many(session, case, by, "access.given", clients, persons=[person_id])
-        return len(clients)
-
-
-def leave_portfolio(member: Membership, by: str, client_id: int, portfolio_id: int) -> None:
-    """The account belongs to this portfolio no longer."""
-    with transaction() as session:
-        case = _case(session, member)
-        client = account_of(session, member, client_id)
-        mine = PortfolioClient.portfolio_id == portfolio_id, PortfolioClient.client_id == client.id
-        if session.execute(delete(PortfolioClient).where(*mine).returning(PortfolioClient.id)).first() is not None:
-            _record_many(session, case, by, "client.left_portfolio", [client], portfolio=portfolio_id)
-
-
-def _record_many(
-    session: Session, case: Onboarding, by: str, action: str, clients: Sequence[Client], **facts: object
-) -> None:
-    """One entry for all of them, which stands in the history of each."""
-    if clients:
-        ids = [client.id for client in clients]
-        names = Parts((subject(client), {str(client.id): client.name}) for client in clients)
-        record(session, case.id, now(), action, by, clients=ids, accounts=names, **facts)

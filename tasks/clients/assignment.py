@@ -55,10 +55,9 @@ def give_new_account(session: Session, case: Onboarding, client: Client, person_
 def _let_see(
     session: Session, case: Onboarding, client: Client, members: Sequence[Person], told: Sequence[Person], by: str
 ) -> None:
-    for person in members:
-        ClientAccess.say(session, client.id, person.id, has_access=True)
-    if members:
-        _record_access(session, case, "access.given", by, client, members)
+    given = [person for person in members if ClientAccess.say(session, client.id, person.id, has_access=True)]
+    if given:
+        _record_access(session, case, "access.given", by, client, given)
     _tell_of_accounts(session, case, [client], [person for person in told if person.email != by], by, now())
 
 
@@ -69,10 +68,9 @@ def take_access(firm_id: int, client_id: int, person_ids: Collection[int], by: s
         case.require_going()
         client = Client.get(session, firm_id, client_id)
         members = _members(session, firm_id, person_ids)
-        for person in members:
-            ClientAccess.say(session, client.id, person.id, has_access=False)
-        if members:
-            _record_access(session, case, "access.taken", by, client, members)
+        taken = [person for person in members if ClientAccess.say(session, client.id, person.id, has_access=False)]
+        if taken:
+            _record_access(session, case, "access.taken", by, client, taken)
         addresses = [person.email for person in members]
         for mail in _gathering(session, case, addresses, at).values():
             mail.facts = {
@@ -81,20 +79,29 @@ def take_access(firm_id: int, client_id: int, person_ids: Collection[int], by: s
             }
 
 
-def give_accounts(session: Session, case: Onboarding, clients: Sequence[Client], person_id: int, by: str) -> None:
-    """One member sees these accounts from now on, in a transaction that holds the case; what is new is told."""
+def give_accounts(
+    session: Session, case: Onboarding, clients: Sequence[Client], person_id: int, by: str
+) -> list[Client]:
+    """One member sees these accounts from now on, in a transaction that holds the case; what is new is told.
+
+    Returns those of which that was not said before, also if the member sees them by default.
+    """
     (member,) = _members(session, case.firm_id, [person_id])
-    rights, ids = Staff.of(session, [member])[member.id], [client.id for client in clients]
-    sees = seen_by(member.id, rights)
-    if not ids:
-        return
-    seen = set(session.scalars(select(Client.id).where(Client.id.in_(ids), sees)))
-    session.execute(delete(ClientAccess).where(ClientAccess.person_id == member.id, ClientAccess.client_id.in_(ids)))
+    ids, theirs = [client.id for client in clients], ClientAccess.person_id == member.id
+    said = select(ClientAccess.client_id).where(theirs, ClientAccess.client_id.in_(ids), ClientAccess.has_access)
+    held = set(session.scalars(said))
+    given = [client for client in clients if client.id not in held]
+    if not given:
+        return []
+    rights, ids = Staff.of(session, [member])[member.id], [client.id for client in given]
+    seen = set(session.scalars(select(Client.id).where(Client.id.in_(ids), seen_by(member.id, rights))))
+    session.execute(delete(ClientAccess).where(theirs, ClientAccess.client_id.in_(ids)))
     rows = [{"client_id": key, "person_id": member.id, "has_access": True} for key in ids]
     session.execute(insert(ClientAccess), rows)
-    new = [client for client in clients if client.id not in seen]
     if member.email != by:
+        new = [client for client in given if client.id not in seen]
         _tell_of_accounts(session, case, new, [member], by, now())
+    return given
 
 
 def _record_access(

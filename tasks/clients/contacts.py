@@ -26,7 +26,7 @@ from models.people.mail_address import writable_address
 from models.people.manners import AddressForm, Language
 from models.people.names import has_letter
 from models.people.person import ADDRESSED, NAME_MOST, PART_MOST, Person, Role
-from models.text import fitting, one_line
+from models.text import fitting, one_line, row_number
 from models.time.clock import now
 from models.time.hours import Hours
 from tasks.clients.edits import Fields, take
@@ -309,8 +309,8 @@ def _read(
     chosen: dict[str, set[int]] = {}
     kinds: dict[str, type[Group | Portfolio]] = {"groups": Group, "portfolios": Portfolio}
     for name, kind in kinds.items():
-        keys = written.get(f"{prefix}{name}", "").split(",")
-        chosen[name] = {int(key) for key in keys if key.isdecimal() and len(key) < 10}
+        keys = map(row_number, written.get(f"{prefix}{name}", "").split(","))
+        chosen[name] = {key for key in keys if key is not None}
         with faults.at(f"{prefix}{name}"):
             kind.chosen(session, firm.id, chosen[name])
     speaks = next((each for each in Language if each == written.get(f"{prefix}language")), Language.GERMAN)

@@ -15,7 +15,7 @@ from models.db import reading, transaction
 from models.people.manners import AddressForm, Language
 from models.people.person import Person
 from models.people.staff import Rank, Rights, Staff
-from tasks.clients import accounts
+from tasks.clients import accounts, selection
 from tasks.people import sessions
 from tasks.people.membership import withdraw
 from tasks.people.sessions import sign_in
@@ -255,12 +255,18 @@ def test_many_accounts_are_tagged_archived_and_put_into_a_portfolio_at_once(firm
     def act(**fields):
         return browser.post(path, data={"form_token": browser.form_token(path), **fields})
 
-    assert "kein Konto ausgewählt" in act(act="tag", tags="Neu").text
-    assert "was mit den Konten geschehen soll" in act(act="tag", account=["1", "2"]).text
+    assert errors(act(act="tag", tags="Neu")).keys() == {"account"}
+    for wanted, field in (("tag", "tags"), ("untag", "tags"), ("assign", "assigned"), ("portfolio", "portfolio")):
+        refused = act(act=wanted, account=["1", "2"], tags=" ")
+        assert (refused.status_code, errors(refused).keys()) == (422, {field})
+    assert errors(act(act="portfolio", portfolio="99", account=["1"])).keys() == {"portfolio"}
+    assert "was mit den Konten geschehen soll" in act(account=["1", "2"]).text
     assert "Erledigt" in act(act="tag", tags="Neu", account=["1", "2"]).text
     act(act="portfolio", portfolio="1", account=["1"])
     act(act="archive", account=["1", "2", "77"])
-    assert "Es gibt noch keine Konten" in browser.get(path).text
+    alone = browser.get(path).text
+    assert "Alle Konten, die Sie sehen, sind archiviert" in alone
+    assert "Es gibt noch keine Konten" not in alone
     archived = browser.get(path, params={"state": "archived", "tag": "2"}).text
     assert all(name in archived for name in ("Müller &amp; Söhne GmbH", "Neu", "Aus dem Archiv zurückholen"))
     act(act="restore", account=["1"])
@@ -269,10 +275,20 @@ def test_many_accounts_are_tagged_archived_and_put_into_a_portfolio_at_once(firm
 
 def test_where_nothing_was_to_do_the_list_does_not_say_done(firm_id, browser):
     path = f"/firm/{firm_id}/accounts"
-    for fields in ({"act": "restore", "account": "1"}, {"act": "untag", "account": "1", "tags": "Nie"}):
+    vip = {"act": "tag", "account": "1", "tags": "Neu"}
+    browser.post(path, data={"form_token": browser.form_token(path), **vip})
+    for fields in ({"act": "restore", "account": "1"}, {"act": "untag", "account": "1", "tags": "Nie"}, vip):
         said = browser.post(path, data={"form_token": browser.form_token(path), **fields}).text
         assert "Es wurde nichts geändert" in said
         assert "Erledigt" not in said
+        assert BeautifulSoup(said, "lxml").select_one(".said.same")
+
+
+def test_a_firm_without_accounts_is_not_offered_to_search_and_filter_them(no_runs):
+    firm_id = firm_of(with_staff())
+    shown = Browser(sign_in(ERIKA, PASSWORD)).get(f"/firm/{firm_id}/accounts").text
+    assert "Es gibt noch keine Konten" in shown
+    assert not BeautifulSoup(shown, "lxml").select("[role=search], .filters")
 
 
 def test_who_has_gone_meanwhile_is_given_nothing_and_the_page_says_so_with_all_that_was_chosen(firm_id, browser):
@@ -583,7 +599,7 @@ def test_what_is_too_long_is_told_at_its_field_and_nothing_that_was_typed_is_los
 def test_an_account_with_many_tags_can_be_saved(firm_id, browser):
     """Given to many at once they come together."""
     member_of = sessions.signed_in(sign_in(ERIKA, PASSWORD)).staff_of(firm_id)
-    accounts.tag(member_of, ERIKA, [1], ", ".join(f"Ein langes Schlagwort mit der Nummer {n}" for n in range(20)))
+    selection.tag(member_of, ERIKA, [1], ", ".join(f"Ein langes Schlagwort mit der Nummer {n}" for n in range(20)))
 
     done = browser.send_form(f"/firm/{firm_id}/accounts/1/edit", city="Bonn")
 

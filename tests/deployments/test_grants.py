@@ -19,7 +19,7 @@ from models.people.notice import Notice, NoticeKind
 from models.people.person import Person, Role
 from models.people.staff import Rank, Rights, Staff
 from models.time.clock import now
-from tasks.clients import accounts, assignment, grants
+from tasks.clients import assignment, grants, selection
 from tasks.onboarding import invitations, registration
 from tasks.people import sessions
 from tests.contacts import ERIKA, JAN, MAX, STAFF, account, contact, other_firm, person, place, with_max
@@ -143,14 +143,20 @@ def test_skipping_on_an_old_page_after_the_invitation_does_not_say_that_nobody_w
 
 def test_nobody_is_asked_to_invite_to_an_archived_account_nor_let_in_there(asked):
     form = {"form_token": asked.erika.form_token(f"{asked.page}/invite")}
-    accounts.archive(sessions.signed_in(sessions.sign_in(ERIKA, PASSWORD)).staff_of(1), ERIKA, [asked.account])
+    selection.archive(sessions.signed_in(sessions.sign_in(ERIKA, PASSWORD)).staff_of(1), ERIKA, [asked.account])
 
     shown = asked.erika.read(f"{asked.page}/invite")
+    account = asked.erika.read(asked.page.partition("/contacts")[0])
 
     assert "ist archiviert" in shown.select_one("main .note").text
     assert not shown.select("main form")
+    ways = {link["href"].rpartition("/")[2] for link in account.select("main a[href]")}
+    assert ways & {"invite", "password", "confirm"} == set()
     assert asked.erika.post(f"{asked.page}/invite/skip", data=form).status_code == 409
     assert not place(asked.account, asked.who).login
+    switched = asked.erika.post(f"{asked.page}/switch", data={**form, "which": "login", "on": "yes"})
+    assert "Gespeichert." in switched.text
+    assert place(asked.account, asked.who).login
 
 
 def test_whose_address_is_missing_is_one_click_from_where_it_is_written_down(asked):

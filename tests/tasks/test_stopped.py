@@ -32,7 +32,7 @@ from models.time.clock import now
 from models.time.land import Land
 from tasks.agreement import lifecycle, responses, signing
 from tasks.agreement.responses import decline_by_notice, sign_by_notice
-from tasks.clients import accounts, contacts, grants, sign_ups
+from tasks.clients import accounts, contacts, grants, selection, sign_ups
 from tasks.clients import settings as settings_of_firm
 from tasks.clients.settings import Kind, Manner, Written
 from tasks.clients.sign_ups import Wish
@@ -231,11 +231,11 @@ ACTS = {
     "publish.supply_logo": (early, lambda at: publish.supply_logo(at.firm, ERIKA, picture())),
     "accounts.open_account": (late, lambda at: accounts.open_account(owner(at), ERIKA, GMBH, [GMBH], GERMAN)),
     "accounts.edit": (late, lambda at: accounts.edit(owner(at), ERIKA, 1, {}, {"number": "7"}, GERMAN)),
-    "accounts.archive": (late, lambda at: accounts.archive(owner(at), ERIKA, [1])),
-    "accounts.tag": (late, lambda at: accounts.tag(owner(at), ERIKA, [1], "Eilig")),
-    "accounts.put_in_portfolio": (late, lambda at: accounts.put_in_portfolio(owner(at), ERIKA, [1], 1)),
-    "accounts.assign": (late, lambda at: accounts.assign(owner(at), ERIKA, [1], at.ids[Role.CASEWORKER])),
-    "accounts.leave_portfolio": (late, lambda at: accounts.leave_portfolio(owner(at), ERIKA, 1, 1)),
+    "selection.archive": (late, lambda at: selection.archive(owner(at), ERIKA, [1])),
+    "selection.tag": (late, lambda at: selection.tag(owner(at), ERIKA, [1], "Eilig")),
+    "selection.put_in_portfolio": (late, lambda at: selection.put_in_portfolio(owner(at), ERIKA, [1], 1)),
+    "selection.assign": (late, lambda at: selection.assign(owner(at), ERIKA, [1], at.ids[Role.CASEWORKER])),
+    "selection.leave_portfolio": (late, lambda at: selection.leave_portfolio(owner(at), ERIKA, 1, 1)),
     "accounts.add_contact": (late, lambda at: accounts.add_contact(owner(at), ERIKA, 1, GMBH, GERMAN)),
     "accounts.remove_contact": (late, lambda at: accounts.remove_contact(owner(at), ERIKA, 1, at.ids[Role.CLIENT])),
     "contacts.edit": (

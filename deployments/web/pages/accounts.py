@@ -10,13 +10,14 @@ from starlette.responses import Response
 
 from deployments.web.labels import ACTIONS
 from deployments.web.pages.firm import tabs_of
-from deployments.web.visit import Form, Submission, Submitting, Visit, Visiting, member, row_number
+from deployments.web.visit import Form, Submission, Submitting, Visit, Visiting, member
 from models.clients.address import HOME, countries
 from models.clients.card import KINDS, PHONES, number_fields
 from models.clients.client import Client, ClientKind, ClientState
 from models.clients.custom_field import CustomField, FieldOf
 from models.clients.folders import FolderTemplate
 from models.clients.group import Group
+from models.clients.label import LabelGone
 from models.clients.naming import safe_in_windows
 from models.clients.phone import PhoneKind
 from models.clients.portfolio import Portfolio
@@ -29,9 +30,9 @@ from models.firm import Firm
 from models.people.manners import AddressForm, Language
 from models.people.person import Person
 from models.people.staff import Staff
-from models.text import one_line
+from models.text import one_line, row_number
 from models.time.hours import DAYS, EXAMPLE, Hours, short_days
-from tasks.clients import accounts, assignment, contacts
+from tasks.clients import accounts, assignment, contacts, selection
 from tasks.clients.accounts import CONTACTS_AT_ONCE, Filter
 from tasks.clients.assignment import MemberGone
 from tasks.clients.contacts import SWITCHES, ContactGone, ContactMissing
@@ -82,7 +83,33 @@ class NothingSelected(ProvisionError):
 
 class ActMissing(ProvisionError):
     status = 422
-    says = N_("It is not said what to do with the accounts: choose it, and what it needs.")
+    says = N_("It is not said what to do with the accounts: choose it by one of the buttons.")
+
+
+class TagsMissing(ProvisionError):
+    status = 422
+    says = N_("No tag is named: write one or several, apart by commas.")
+
+
+class MemberMissing(ProvisionError):
+    status = 422
+    says = N_("Nobody is chosen: choose who is to see the accounts.")
+
+
+class PortfolioMissing(ProvisionError):
+    status = 422
+    says = N_("No portfolio is chosen: choose the one that the accounts are to belong to.")
+
+
+MISSING: dict[type[ProvisionError], str] = {
+    NothingSelected: "account",
+    TagsMissing: "tags",
+    MemberMissing: "assigned",
+    MemberGone: "assigned",
+    PortfolioMissing: "portfolio",
+    LabelGone: "portfolio",
+}
+"""At which field of the form about many accounts a refusal stands."""
 
 
 # ---- the list
@@ -131,27 +158,35 @@ def act_on_many(visit: Submitting, firm_id: int) -> Response:
     staff = visit.require_staff(firm_id, manages=True)
     by = visit.signed_in().email
     ids = [key for key in map(row_number, visit.texts("account")) if key]
-    act, words, portfolio = visit.text("act"), visit.secret("tags"), row_number(visit.text("portfolio"))
-    assigned = row_number(visit.text("assigned"))
     try:
-        if not ids:
-            raise NothingSelected
-        match act:
-            case "tag" | "untag" if words:
-                done = accounts.tag(staff, by, ids, words, off=act == "untag")
-            case "assign" if assigned:
-                done = accounts.assign(staff, by, ids, assigned)
-            case "archive" | "restore":
-                done = accounts.archive(staff, by, ids, away=act == "archive")
-            case "portfolio" if portfolio:
-                done = accounts.put_in_portfolio(staff, by, ids, portfolio)
-            case _:
-                raise ActMissing
+        done = _act(visit, staff, by, ids)
     except ProvisionError as refusal:
         shown = _list(visit, staff) | {"chosen": set(ids)}
-        return visit.again("accounts/list.html", refusal, values=visit.values, **shown)
+        return visit.again("accounts/list.html", refusal, fields=MISSING, values=visit.values, **shown)
     said = "accounts_done" if done else "accounts_same"
     return visit.go(f"/firm/{firm_id}/accounts?{visit.request.query_params}&said={said}")
+
+
+def _act(visit: Submission, staff: Membership, by: str, ids: list[int]) -> int:
+    """Do what was chosen; returns how many accounts it changed."""
+    if not ids:
+        raise NothingSelected
+    match act := visit.text("act"):
+        case "tag" | "untag":
+            if not (words := visit.secret("tags").strip()):
+                raise TagsMissing
+            return selection.tag(staff, by, ids, words, off=act == "untag")
+        case "assign":
+            if not (person_id := row_number(visit.text("assigned"))):
+                raise MemberMissing
+            return selection.assign(staff, by, ids, person_id)
+        case "portfolio":
+            if not (portfolio_id := row_number(visit.text("portfolio"))):
+                raise PortfolioMissing
+            return selection.put_in_portfolio(staff, by, ids, portfolio_id)
+        case "archive" | "restore":
+            return selection.archive(staff, by, ids, away=act == "archive")
+    raise ActMissing
 
 
 # ---- a new account, in two steps
@@ -290,7 +325,7 @@ def _next(staff: Membership, client_id: int, said: str, added: int | None = None
     """Who may sign in and was not told yet is asked about next: the first contact, or the one who was added."""
     shown = accounts.view(staff, client_id)
     page = f"/firm/{staff.firm_id}/accounts/{client_id}"
-    for contact, person in shown.row.contacts:
+    for contact, person in shown.row.contacts if shown.row.client.archived_at is None else ():
         if contact.login and person.email and contact.told_at is None and added in {None, person.id}:
             return f"{page}/contacts/{person.id}/invite?said={said}"
     return f"{page}?said={said}"
@@ -370,7 +405,7 @@ def archive(visit: Submitting, firm_id: int, client_id: int) -> Response:
     staff = visit.require_staff(firm_id, manages=True)
     accounts.view(staff, client_id)
     away = visit.text("away") != "no"
-    accounts.archive(staff, visit.signed_in().email, [client_id], away=away)
+    selection.archive(staff, visit.signed_in().email, [client_id], away=away)
     said = "account_archived" if away else "account_restored"
     return visit.go(f"/firm/{firm_id}/accounts/{client_id}?said={said}")
 
@@ -392,7 +427,7 @@ def change_access(visit: Submitting, firm_id: int, client_id: int) -> Response:
 def leave_portfolio(visit: Submitting, firm_id: int, client_id: int) -> Response:
     """Take the account out of a portfolio."""
     staff = visit.require_staff(firm_id, manages=True)
-    accounts.leave_portfolio(staff, visit.signed_in().email, client_id, row_number(visit.text("portfolio")) or 0)
+    selection.leave_portfolio(staff, visit.signed_in().email, client_id, row_number(visit.text("portfolio")) or 0)
     return visit.go(f"/firm/{firm_id}/accounts/{client_id}?said=account_saved")
 
 

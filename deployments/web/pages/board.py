@@ -9,7 +9,7 @@ from sqlalchemy import select
 from starlette.responses import Response
 
 from deployments.web import labels
-from deployments.web.visit import Submission, Submitting, Visit, Visiting, member, row_number
+from deployments.web.visit import Submission, Submitting, Visit, Visiting, member
 from models.company_id import NumberInvalid
 from models.db import reading
 from models.decision import Decision, DecisionKind, Verdict
@@ -24,7 +24,7 @@ from models.queries import board
 from models.queries.board import CaseState, Trouble
 from models.request import IntervalMissing, OnboardingRequest, WebsiteMissing, named, parse_people
 from models.subscription import Interval, Plan
-from models.text import TextTooLong, one_line
+from models.text import TextTooLong, one_line, row_number
 from models.time.clock import today
 from models.time.land import Land
 from tasks.engine.passes import kick

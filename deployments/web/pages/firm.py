@@ -10,7 +10,7 @@ from sqlalchemy import ColumnElement, true
 from starlette.responses import Response
 
 from deployments.web.security import HEADERS, RESEND, limit, limit_uploads
-from deployments.web.visit import Fields, Submission, Submitting, Visit, Visiting, row_number
+from deployments.web.visit import Fields, Submission, Submitting, Visit, Visiting
 from models.clients.access import seen_by
 from models.clients.message import MessageTooLong, PlaceholderUnknown
 from models.company_id import NumberNotChosen, company_number
@@ -31,7 +31,7 @@ from models.onboarding import AgreementFirst
 from models.people.mail_address import AddressInvalid
 from models.people.person import NameMissing, Person, Role
 from models.request import Named, WebsiteMissing, named, parse_people
-from models.text import TextTooLong
+from models.text import TextTooLong, row_number
 from models.time.land import Land
 from tasks.agreement import viewing
 from tasks.clients import sign_ups

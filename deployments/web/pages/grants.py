@@ -148,7 +148,7 @@ def switch(visit: Submitting, firm_id: int, client_id: int, person_id: int) -> R
         untold = grants.switch(firm_id, client_id, person_id, which, on=on, by=visit.signed_in().email)
     except NoAddress as refusal:
         return _again(visit, place, refusal)
-    asks = untold and on and which is Switch.LOGIN and place.case.agreement_done
+    asks = untold and on and which is Switch.LOGIN and place.case.agreement_done and not place.client.archived_at
     return visit.go(f"{place.page}/contacts/{person_id}/invite" if asks else f"{place.page}?said=switched")
 
 

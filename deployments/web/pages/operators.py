@@ -8,7 +8,7 @@ from starlette.responses import Response
 
 from deployments.web import labels
 from deployments.web.security import set_cookie
-from deployments.web.visit import YEAR, Submitting, Visit, Visiting, row_number
+from deployments.web.visit import YEAR, Submitting, Visit, Visiting
 from models.audit import HOUSE, newest
 from models.db import reading
 from models.errors import N_, ProvisionError
@@ -23,6 +23,7 @@ from models.people.operator import (
     is_absent,
     operators,
 )
+from models.text import row_number
 from models.time.clock import today
 from tasks.people import operators as tasks
 

@@ -6,12 +6,13 @@ from fastapi import APIRouter
 from starlette.responses import Response
 
 from deployments.web.labels import GETS
-from deployments.web.visit import Visit, Visiting, row_number
+from deployments.web.visit import Visit, Visiting
 from models.clients.phone import shown as phone_shown
 from models.db import reading
 from models.errors import NotFound
 from models.logo import Logo
 from models.people.person import Role
+from models.text import row_number
 from tasks.clients import client_view
 
 router = APIRouter()

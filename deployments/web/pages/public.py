@@ -8,10 +8,11 @@ from starlette.background import BackgroundTask
 from starlette.responses import Response
 
 from deployments.web.security import LOOK_FROM, RESEND, RESEND_FROM, limit, network
-from deployments.web.visit import Submission, Submitting, Visit, Visiting, row_number
+from deployments.web.visit import Submission, Submitting, Visit, Visiting
 from models.clients.address import HOME, countries
 from models.errors import N_, NotFound, ProvisionError
 from models.people.mail_address import AddressMissing, email_address
+from models.text import row_number
 from tasks.clients import public_page, sign_ups
 from tasks.clients.public_page import SearchTooShort
 from tasks.clients.sign_ups import Wish

@@ -8,7 +8,7 @@ from fastapi import APIRouter
 from starlette.responses import Response
 
 from deployments.web.security import RESEND, limit
-from deployments.web.visit import Submission, Submitting, Visit, Visiting, row_number
+from deployments.web.visit import Submission, Submitting, Visit, Visiting
 from models.db import reading
 from models.errors import N_, NotFound, ProvisionError
 from models.queries import casefile
@@ -23,6 +23,7 @@ from models.reminders.cadence import (
     Pause,
     WaitKind,
 )
+from models.text import row_number
 from models.time.clock import local_day, now
 from tasks.reminders import cadences, forecast, snooze, waits
 from tasks.reminders.forecast import DayInvalid, until_day

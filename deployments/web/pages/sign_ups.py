@@ -6,9 +6,10 @@ from typing import Any
 from fastapi import APIRouter
 from starlette.responses import Response
 
-from deployments.web.visit import Submission, Submitting, Visit, Visiting, row_number
+from deployments.web.visit import Submission, Submitting, Visit, Visiting
 from models.clients.sign_up import SignUpAnswered
 from models.errors import N_, NotFound, ProvisionError
+from models.text import row_number
 from tasks.clients import sign_ups
 from tasks.people.sessions import Membership
 
