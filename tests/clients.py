@@ -6,8 +6,8 @@ from sqlalchemy import insert, select
 
 from models.clients.client import Client, ClientContact, ClientKind
 from models.clients.tag import ClientTag, Tag
+from models.clients.words import refold
 from models.db import transaction
-from models.firm import spellings
 from models.people.person import Person, Role
 from models.time.clock import now
 
@@ -50,8 +50,6 @@ def fill(firm_id: int, number: int, at_once: int = 5_000) -> None:
                     "number": f"K{row:06}",
                     "city": town,
                     "state": {0: "pending", 1: "active"}.get(row % 10, "prepared"),
-                    "search": " ".join(spellings(f"{name} K{row:06} {town}")),
-                    "search_contacts": " ".join(spellings(f"{given} {family} k{row:06}@kunde.example")),
                     "created_at": at,
                 }
             )
@@ -62,6 +60,7 @@ def fill(firm_id: int, number: int, at_once: int = 5_000) -> None:
                 insert(ClientContact),
                 [{"client_id": key, "person_id": person} for key, person in zip(keys, ids, strict=True)],
             )
+            refold(session, keys)
             session.execute(insert(ClientTag), [{"client_id": key, "tag_id": tag} for key in keys[::50]])
 
 

@@ -3,6 +3,7 @@
 from sqlalchemy import select
 
 from models.clients.client import Client, ClientContact, ClientKind
+from models.clients.words import refold
 from models.db import reading, transaction
 from models.onboarding import Onboarding, StepName
 from models.people.person import Person, Role
@@ -30,6 +31,7 @@ def account(firm_id: int, name: str, *person_ids: int, **columns) -> int:
         client = Client.open(session, firm_id, ClientKind.COMPANY, now(), name=name, by_hand=True)
         facts = {"login": False} | columns
         session.add_all(ClientContact(client_id=client.id, person_id=person_id, **facts) for person_id in person_ids)
+        refold(session, [client.id])
         return client.id
 
 

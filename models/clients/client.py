@@ -10,38 +10,25 @@ from sqlalchemy import (
     ForeignKey,
     Index,
     String,
-    Text,
     UniqueConstraint,
     case,
     exists,
-    func,
     select,
     text,
     update,
 )
-from sqlalchemy.orm import Mapped, Session, mapped_column, validates
+from sqlalchemy.orm import Mapped, Session, mapped_column
 from sqlalchemy.orm.attributes import set_committed_value
 
 from models.clients.address import PostalAddress, vat_id
-from models.clients.card import Card
-from models.clients.naming import NAME_MOST, ClientNameMissing, NameFormat, account_name, filed_as
+from models.clients.naming import NAME_MOST, ClientNameMissing, account_name
 from models.db import MUTE, TELLS, Base, Facts, Instant, Key, tells_of
 from models.errors import N_, Faults, NotFound, ProvisionError
-from models.firm import WEBSITE_MOST, spellings, website_address
+from models.firm import WEBSITE_MOST, website_address
 from models.people.person import Person
 from models.text import fitting, one_line
 
 NUMBER_MOST = 40
-
-
-RENAMED_AT_ONCE = 1000
-SEARCHED = ("name", "company_name", "number", "street", "postcode", "city")
-"""What a search for accounts looks through."""
-
-
-def searched(*words: str | None) -> str:
-    """Names, number and place of an account as a search compares them."""
-    return " ".join(spellings(" ".join(word or "" for word in words)))
 
 
 class ClientKind(StrEnum):
@@ -106,12 +93,6 @@ class Client(PostalAddress, Base):
     """What the firm's own fields hold, by their numbers, see ``models.clients.custom_field``."""
     folder_template_id: Mapped[int | None] = mapped_column(ForeignKey("folder_templates.id"), index=True)
     """None: the folders that every account has, see ``models.clients.folders``."""
-    search: Mapped[str] = mapped_column(Text, info=TELLS)
-    """Names, number and place as a search compares them; follows them."""
-    search_contacts: Mapped[str] = mapped_column(Text, default="", info=TELLS)
-    """The same of the contacts' names and e-mail addresses; see ``refold``."""
-    search_places: Mapped[str] = mapped_column(Text, default="", info=TELLS)
-    """The same of where the contacts live; apart, as nobody is called after a town by living there."""
     state: Mapped[ClientState] = mapped_column(default=ClientState.PREPARED)
     """Follows its contacts, see ``settle``: so that of very many accounts those in a state are found and counted."""
     form_key: Mapped[str | None] = mapped_column(String(40), info=MUTE)
@@ -134,29 +115,6 @@ class Client(PostalAddress, Base):
         if client is None or client.firm_id != firm_id:
             raise NotFound(N_("The account"))
         return client
-
-    @validates("name", "company_name", "number", "street", "postcode", "city")
-    def _fold(self, field: str, value: str | None) -> str | None:
-        words = {**{name: getattr(self, name) for name in SEARCHED}, field: value}
-        self.search = searched(*words.values())
-        return value
-
-    @classmethod
-    def refold(cls, session: Session, client_ids: Collection[int]) -> None:
-        """Find these accounts by the contacts that they have now."""
-        session.flush()
-        names = Person.given_name, Person.family_name, Person.email
-        people = select(ClientContact.client_id, *names, Card.street, Card.postcode, Card.city)
-        people = people.join(Person, Person.id == ClientContact.person_id).outerjoin(Card, Card.person_id == Person.id)
-        words: dict[int, tuple[list[str], list[str]]] = {client_id: ([], []) for client_id in client_ids}
-        rows = people.where(ClientContact.client_id.in_(client_ids)).order_by(ClientContact.id)
-        for client_id, *parts in session.execute(rows):
-            called, lives = words[client_id]
-            called += parts[: len(names)]
-            lives += filter(None, parts[len(names) :])
-        for client in session.scalars(select(cls).where(cls.id.in_(client_ids))):
-            called, lives = words[client.id]
-            client.search_contacts, client.search_places = searched(*called), searched(*lives)
 
     @classmethod
     def settle(cls, session: Session, *which: ColumnElement[bool]) -> None:
@@ -284,62 +242,7 @@ class ClientContact(Base):
     told_at: Mapped[Instant | None]
     """When a mail told the contact of this account: the invitation, or that they can see it as well."""
 
-    @classmethod
-    def rename(cls, session: Session, person: Person, name_format: NameFormat) -> None:
-        """Call the accounts so that are named after this person, who is called otherwise from now on; all are found."""
-        session.flush()
-        first = select(func.min(cls.id)).group_by(cls.client_id)
-        theirs = select(Client).join(cls).where(cls.person_id == person.id, cls.id.in_(first))
-        for client in session.scalars(theirs.where(Client.kind == ClientKind.INDIVIDUAL)):
-            client.follow(filed_as(person.given_name, person.family_name, name_format))
-        cls.refold(session, person)
-
-    @classmethod
-    def refold(cls, session: Session, person: Person) -> None:
-        """Find the accounts of this contact by the name and the addresses that they have now."""
-        session.flush()
-        Client.refold(session, session.scalars(select(cls.client_id).where(cls.person_id == person.id)).all())
-
-    @classmethod
-    def followers(cls, firm_id: int) -> tuple[ColumnElement[bool], ...]:
-        """Which accounts are called after their first contact, since nobody has named them otherwise."""
-        is_person = Client.kind == ClientKind.INDIVIDUAL
-        return Client.firm_id == firm_id, is_person, Client.is_named_by_hand.is_(False)
-
-    @classmethod
-    def rename_some(cls, session: Session, firm_id: int, name_format: NameFormat, after: int) -> tuple[int, int | None]:
-        """Call the next accounts behind *after* by this format that follow their first contact, if called otherwise.
-
-        Gives how many there were, and behind which the next ones stand; None: these were the last. A name that would
-        be too long stays.
-        """
-        first = select(func.min(cls.id)).where(cls.client_id == Client.id).correlate(Client).scalar_subquery()
-        others = [getattr(Client, name) for name in SEARCHED[1:]]
-        rows = select(Client.id, Person.given_name, Person.family_name, *others)
-        rows = rows.join(cls, cls.id == first).join(Person, Person.id == cls.person_id)
-        filed = _filed_as(name_format)
-        rows = rows.where(*cls.followers(firm_id), Client.name != filed, func.length(filed) <= NAME_MOST)
-        rows = rows.where(Client.id > after).order_by(Client.id).limit(RENAMED_AT_ONCE)
-        batch = session.execute(rows.with_for_update(of=Client)).all()
-        changes = [
-            {"id": key, "name": name, "search": searched(name, *words)}
-            for key, given_name, family_name, *words in batch
-            for name in [filed_as(given_name, family_name, name_format)]
-        ]
-        if changes:
-            session.execute(update(Client), changes)
-        return len(batch), batch[-1].id if len(batch) == RENAMED_AT_ONCE else None
-
     @property
     def is_employee(self) -> bool:
         """Neither commercial nor operational contact."""
         return not (self.is_commercial or self.is_operational)
-
-
-def _filed_as(name_format: NameFormat) -> ColumnElement[str]:
-    """``filed_as`` of a person in SQL."""
-    both = {
-        NameFormat.FAMILY_FIRST: Person.family_name + ", " + Person.given_name,
-        NameFormat.GIVEN_FIRST: Person.given_name + " " + Person.family_name,
-    }
-    return case((Person.given_name == "", Person.family_name), else_=both[name_format])

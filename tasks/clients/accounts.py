@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import ColumnElement, Select, and_, delete, exists, func, or_, select, tuple_, update
+from sqlalchemy import ColumnElement, Select, and_, delete, exists, func, select, tuple_, update
 from sqlalchemy.orm import Session
 
 from models.audit import Entry, Value, evidence, of, record, subject
@@ -16,7 +16,8 @@ from models.clients.naming import filed_as
 from models.clients.portfolio import Portfolio, PortfolioClient
 from models.clients.standing import Standing, Todo, standing_of, todos_of
 from models.clients.tag import ClientTag, Tag
-from models.db import Facts, Holds, reading, transaction
+from models.clients.words import ClientWords, is_found, refold
+from models.db import Facts, reading, transaction
 from models.errors import N_, Faults, NotFound, ProvisionError
 from models.firm import spellings
 from models.onboarding import Onboarding
@@ -110,15 +111,9 @@ def _matching(session: Session, member: Membership, asked: Filter) -> Select[tup
             raise NotFound(N_("The person"))
         rights = Staff.of(session, [person])[person.id]
         clients = clients.where(seen_by(person.id, rights._replace(rank=Rank.STAFF)))
-    words = [spelling.split() for spelling in spellings(one_line(asked.search)) if spelling]
-    if words:
-        clients = clients.where(or_(*(and_(*map(found_by, spelling)) for spelling in words)))
+    if any(spellings(one_line(asked.search))):
+        clients = clients.where(is_found(member.firm_id, asked.search))
     return clients
-
-
-def found_by(word: str) -> ColumnElement[bool]:
-    """Which accounts hold this word, folded, in names, number, place or contacts, with where these live."""
-    return or_(*(Holds(column, word) for column in (Client.search, Client.search_contacts, Client.search_places)))
 
 
 def listed(member: Membership, asked: Filter, after: int = 0) -> Accounts:
@@ -258,7 +253,9 @@ def check(member: Membership, written: Mapping[str, str], language: Language) ->
         _chosen(session, member, faults, written)
         faults.check()
         name = spellings(client.name or client.company_name)[0]
-        same = select(Client).where(visible_to(member), Client.search.startswith(name, autoescape=True))
+        words = select(ClientWords.client_id).where(ClientWords.firm_id == member.firm_id)
+        called = words.where(ClientWords.names.startswith(name, autoescape=True))
+        same = select(Client).where(visible_to(member), Client.id.in_(called))
         return list(session.scalars(same.order_by(Client.name, Client.id).limit(5))) if name else []
 
 
@@ -336,7 +333,7 @@ def open_account(
         _tag(session, client, tags)
         if not (member.rights.sees_all or member.rights.has_default_access):
             ClientAccess.say(session, client.id, member.person_id, has_access=True)
-        Client.refold(session, [client.id])
+        refold(session, [client.id])
         Client.settle(session, Client.id == client.id)
         facts: Facts = {"client": client.id, "account": of(client, client.name), "kind": client.kind}
         made = [person for person in there if person is not None]
@@ -421,6 +418,7 @@ def edit(member: Membership, by: str, client_id: int, opened: Fields, typed: Fie
         after = _stands(session, client)
         changes = [name for name, text in after.items() if text != stands[name]]
         if changes:
+            refold(session, [client.id])
             facts: Facts = {"client": client.id, "account": of(client, before)}
             facts["before"] = of(client, {name: stands[name] for name in changes})
             facts["after"] = of(client, {name: after[name] for name in changes})
@@ -454,7 +452,7 @@ def add_contact(member: Membership, by: str, client_id: int, written: Mapping[st
         if written.get("is_main_commercial"):
             session.execute(update(ClientContact).where(theirs).values(is_main_commercial=False))
         contacts.link(session, client, person, written)
-        Client.refold(session, [client.id])
+        refold(session, [client.id])
         Client.settle(session, Client.id == client.id)
         facts: Facts = {"client": client.id, "account": of(client, client.name), "person": person.id}
         rows = evidence(person)
@@ -479,7 +477,7 @@ def remove_contact(member: Membership, by: str, client_id: int, person_id: int) 
         session.flush()
         grants.end_if_blind(session, case, person)
         client.follow(_called_by_contact(session, client, case))
-        Client.refold(session, [client.id])
+        refold(session, [client.id])
         Client.settle(session, Client.id == client.id)
         facts: Facts = {"client": client.id, "account": of(client, client.name), "person": person.id}
         record(session, case.id, now(), "contact.unlinked", by, **facts, contact=of(person, person.name))

@@ -3,7 +3,7 @@
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import ColumnElement, and_, false, literal, or_, select, tuple_
+from sqlalchemy import ColumnElement, literal, select, tuple_
 from sqlalchemy.orm import Session
 
 from models.clients.access import ClientAccess, assigned
@@ -13,9 +13,10 @@ from models.clients.function import Function
 from models.clients.group import Group, GroupMember, functions_of
 from models.clients.portfolio import PortfolioClient, PortfolioMember
 from models.clients.recipients import Item, gets
+from models.clients.words import ClientWords, holds
 from models.db import reading
 from models.errors import NotFound
-from models.firm import Firm, spellings
+from models.firm import Firm
 from models.logo import Logo
 from models.people.person import Person, Role
 from models.settings import settings
@@ -76,9 +77,7 @@ def accounts(memberships: Sequence[Membership], search: str = "", after: int = 0
     words, people = one_line(search), _people(memberships)
     visible = select(Client).where(*_seen(people))
     if words:
-        ways = [spelling.split() for spelling in spellings(words)]
-        named = [and_(*(Client.search.contains(word, autoescape=True) for word in way)) for way in ways if way]
-        visible = visible.where(or_(false(), *named))
+        visible = visible.join(ClientWords, ClientWords.client_id == Client.id).where(holds(words, ClientWords.names))
     with reading() as session:
         if after:
             keys = select(Client.firm_id, Client.name, Client.id).where(Client.id == after, *_seen(people))

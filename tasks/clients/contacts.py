@@ -4,7 +4,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 
-from sqlalchemy import ColumnElement, and_, delete, exists, or_, select, text, true
+from sqlalchemy import ColumnElement, delete, exists, or_, select, text, true
 from sqlalchemy.orm import Session
 
 from models.audit import evidence, of, record
@@ -16,9 +16,11 @@ from models.clients.group import Group, GroupMember
 from models.clients.label import label
 from models.clients.naming import Doubt, doubts
 from models.clients.portfolio import Portfolio, PortfolioMember
+from models.clients.renaming import rename
 from models.clients.standing import Standing, Todo, standing_of, todos_of
 from models.clients.tag import ContactTag, Tag
-from models.db import Facts, Holds, reading, transaction
+from models.clients.words import ClientWords, is_found, refold_of
+from models.db import Facts, reading, transaction
 from models.errors import N_, Faults, NotFound, ProvisionError
 from models.firm import Firm, spellings
 from models.onboarding import Onboarding
@@ -391,9 +393,9 @@ def edit(
             person.hours = hours
             replan(session, [person])
         if person.name != called or email != stands["email"]:
-            ClientContact.rename(session, person, case.firm.name_format)
+            rename(session, person, case.firm.name_format)
         elif card.place != {name: stands[name] for name in card.place}:
-            ClientContact.refold(session, person)
+            refold_of(session, person)
         after = _stands(session, person, card)
         changes = {name for name, text in after.items() if text != stands[name]}
         if changes:
@@ -430,7 +432,7 @@ def found(member: Membership, search: str = "", without: Collection[int] = ()) -
             return list(session.scalars(people.order_by(Person.id.desc()).limit(FOUND_MOST)))
         # Accounts hold the words of all their contacts, so that one table is looked through.
         at = people.join(ClientContact, ClientContact.person_id == Person.id).join(Client)
-        at = at.where(or_(*(and_(*(Holds(Client.search_contacts, word) for word in words)) for words in spelled)))
+        at = at.where(is_found(member.firm_id, search, ClientWords.contacts))
         rows = session.scalars(at.order_by(Client.name, Client.id, ClientContact.id).limit(4 * FOUND_MOST))
         named = list(dict.fromkeys(person for person in rows if _is_called(person, spelled)))
         if not named:  # Who is at no account.

@@ -17,6 +17,7 @@ from models.audit import evidence, of, record
 from models.clients.client import Client, ClientContact
 from models.clients.message import message_for_many
 from models.clients.standing import COLUMNS, Standing, Switch, Todo, standing_of, todos, todos_of
+from models.clients.words import refold_of
 from models.db import Facts, reading, transaction
 from models.errors import N_, NotFound, ProvisionError
 from models.link import Link, Purpose
@@ -398,7 +399,7 @@ def _take_address(session: Session, case: Onboarding, person: Person, by: str) -
     person.email, person.bounced_at, person.address_confirmed_at = "", None, None
     for contact in session.scalars(select(ClientContact).where(ClientContact.person_id == person.id)):
         contact.login, contact.told_at = False, None
-    ClientContact.refold(session, person)
+    refold_of(session, person)
     Client.settle_of(session, [person.id])
     facts: Facts = {"person": person.id, "before": before, "after": "", "rows": evidence(person)}
     record(session, case.id, now(), "address.corrected", by, **facts)

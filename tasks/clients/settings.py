@@ -9,7 +9,8 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from models.audit import of, record
-from models.clients.client import Client, ClientContact
+from models.clients import renaming
+from models.clients.client import Client
 from models.clients.custom_field import CustomField, FieldKind, FieldOf
 from models.clients.folders import FolderTemplate, folder_paths
 from models.clients.function import in_order
@@ -99,7 +100,7 @@ def frame(firm_id: int, *, whole: bool = False) -> Frame:
         entries, followers = {}, 0
         if whole:
             entries = {kind: _count(session, table, table.firm_id == firm_id) for kind, table in TABLES.items()}
-            followers = _count(session, Client, *ClientContact.followers(firm_id))
+            followers = _count(session, Client, *renaming.followers(firm_id))
         has_logo = Logo.of(session, firm_id) is not None
         return Frame(case.firm, has_logo, case.stopped_at is not None, entries, followers)
 
@@ -219,7 +220,7 @@ def set_manner(firm_id: int, by: str, manner: Manner) -> int:
         with transaction() as session:
             # As the firm has it by now: of two who change it at once the later one counts for all accounts.
             name_format = Onboarding.of_firm(session, firm_id).firm.name_format
-            more, last = ClientContact.rename_some(session, firm_id, name_format, last)
+            more, last = renaming.rename_some(session, firm_id, name_format, last)
             renamed += more
     return renamed
 

@@ -4,8 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
-from sqlalchemy import ColumnElement, Select, delete, false, or_, select, text
-from sqlalchemy import and_ as all_of
+from sqlalchemy import ColumnElement, Select, delete, select, text
 from sqlalchemy.orm import Session
 
 from models.audit import evidence, of, record
@@ -14,9 +13,10 @@ from models.clients.card import Card
 from models.clients.client import Client, ClientContact, ClientKind
 from models.clients.naming import NAME_MOST, Doubt, doubts, filed_as
 from models.clients.sign_up import SignUp, SignUpAnswered, SignUpVerdict
+from models.clients.words import is_found, refold
 from models.db import Facts, reading, transaction
 from models.errors import N_, Faults, NotFound, ProvisionError
-from models.firm import Firm, spellings
+from models.firm import Firm
 from models.mail.outbox import MailKind, Outgoing
 from models.onboarding import Onboarding
 from models.people.mail_address import email_address, writable_address
@@ -28,7 +28,6 @@ from models.text import one_line
 from models.time.clock import now
 from models.time.land import Land
 from tasks.clients import public_page
-from tasks.clients.accounts import found_by
 from tasks.clients.contacts import seen_contacts
 from tasks.engine.retry import side_effect
 from tasks.mail import letters
@@ -257,7 +256,7 @@ def detail(firm_id: int, sign_up_id: int, member: Membership, search: str = "", 
         accounts = select(Client).where(*theirs, known).order_by(Client.id).limit(ACCOUNTS_SHOWN)
         found: list[Client] = []
         if words and row.answered_at is None:
-            fitting_ones = select(Client).where(*theirs, _called(words), Client.id > after)
+            fitting_ones = select(Client).where(*theirs, is_found(firm_id, words), Client.id > after)
             found = list(session.scalars(fitting_ones.order_by(Client.id).limit(ACCOUNTS_SHOWN + 1)))
         shown = found[:ACCOUNTS_SHOWN]
         return SignUpDetail(
@@ -276,11 +275,6 @@ def detail(firm_id: int, sign_up_id: int, member: Membership, search: str = "", 
 def _visible(firm_id: int, member: Membership) -> tuple[ColumnElement[bool], ...]:
     """The firm's accounts that are not archived, and which this member sees."""
     return Client.firm_id == firm_id, Client.archived_at.is_(None), seen_by(member.person_id, member.rights)
-
-
-def _called(words: str) -> ColumnElement[bool]:
-    ways = [spelling.split() for spelling in spellings(words)]
-    return or_(false(), *(all_of(*map(found_by, way)) for way in ways if way))
 
 
 def accept(firm_id: int, sign_up_id: int, member: Membership, by: str) -> int:
@@ -357,7 +351,7 @@ def _let_in(
     reads_mail(session, case, person, at)
     contact.invited_by = contact.invited_by or member.name[:200]
     session.add(contact)
-    Client.refold(session, [client.id])
+    refold(session, [client.id])
     Client.settle(session, Client.id == client.id)
     facts: Facts = {
         "person": person.id,

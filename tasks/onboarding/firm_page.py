@@ -3,15 +3,16 @@
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import ColumnElement, and_, exists, false, literal, or_, select, true
+from sqlalchemy import ColumnElement, exists, literal, or_, select, true
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from models.agreement import Agreement, AgreementSent
 from models.audit import evidence, of, record
 from models.clients.client import Client, ClientContact
 from models.clients.standing import State, standing_of
-from models.db import Facts, Holds, reading, transaction
-from models.firm import Firm, spellings
+from models.clients.words import ClientWords, is_found
+from models.db import Facts, reading, transaction
+from models.firm import Firm
 from models.link import Link, Purpose
 from models.logo import Logo, LogoPermission
 from models.mail.outbox import MailKind, Outgoing
@@ -106,12 +107,8 @@ def clients(firm_id: int, search: str = "", after: int = 0, *, seen: ColumnEleme
         people = people.where(_with_account(Person.id, seen))
     words = one_line(search)
     if words:
-        named = [
-            and_(*(Holds(Client.search, word) for word in spelling.split()))
-            for spelling in spellings(words)
-            if spelling
-        ]
-        theirs = select(ClientContact.person_id).join(Client).where(Client.firm_id == firm_id, or_(false(), *named))
+        named = is_found(firm_id, words, ClientWords.names)
+        theirs = select(ClientContact.person_id).join(Client).where(named)
         begins = Person.email.istartswith(words, autoescape=True)
         people = people.where(or_(Person.id.in_(theirs), begins))
     with reading() as session:

@@ -12,6 +12,7 @@ from models.clients.access import ClientAccess
 from models.clients.client import Client, ClientContact
 from models.clients.message import message_for_many
 from models.clients.naming import filed_as
+from models.clients.words import refold
 from models.db import Facts, transaction
 from models.errors import N_, NotFound, ProvisionError
 from models.link import Link, Purpose
@@ -219,7 +220,7 @@ def add_clients(firm_id: int, by: str, people: list[Named], message: str = "", o
             ClientContact(client_id=client.id, person_id=person.id, message=words, invited_by=by[:200])
             for client, person in zip(clients, added, strict=True)
         )
-        Client.refold(session, [client.id for client in clients])
+        refold(session, [client.id for client in clients])
         if opener is not None:
             session.add_all(ClientAccess(client_id=each.id, person_id=opener, has_access=True) for each in clients)
         return case.id

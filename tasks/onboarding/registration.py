@@ -14,6 +14,7 @@ from models.audit import evidence, record, record_each
 from models.clients.access import assigned_to
 from models.clients.client import Client, ClientContact
 from models.clients.message import message_for
+from models.clients.renaming import rename
 from models.db import Facts, reading, transaction
 from models.errors import N_, NotFound, ProvisionError
 from models.firm import Firm
@@ -399,7 +400,7 @@ def _renamed(session: Session, case: Onboarding, person: Person, called: str) ->
     """What the trail says of a person who was *called* otherwise; accounts that are named after them follow."""
     if person.name == called:
         return {}
-    ClientContact.rename(session, person, case.firm.name_format)
+    rename(session, person, case.firm.name_format)
     return {"before": called, "after": person.name}
 
 

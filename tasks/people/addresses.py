@@ -6,7 +6,7 @@ from sqlalchemy import or_, select, text
 from sqlalchemy.orm import Session
 
 from models.audit import evidence, record
-from models.clients.client import ClientContact
+from models.clients.words import refold_of
 from models.db import Facts, transaction
 from models.decision import Decision, DecisionKind, close_mail_questions
 from models.errors import N_, NotFound, ProvisionError
@@ -66,7 +66,7 @@ def readdress(session: Session, case: Onboarding, person: Person, written: str, 
         raise WorksThereAlready(address)
     forget_account(session, person)
     person.email, person.bounced_at, person.address_confirmed_at = address, None, None
-    ClientContact.refold(session, person)
+    refold_of(session, person)
     if person.role is Role.ORGANISER:
         end_doubles(session, case, person, by)
     for question in Decision.about(session, case.id, person.id, DecisionKind.BAD_ADDRESS):

@@ -12,6 +12,7 @@ from models.clients.client import Client, ClientContact
 from models.clients.group import GroupMember
 from models.clients.portfolio import PortfolioMember
 from models.clients.tag import ContactTag
+from models.clients.words import refold
 from models.db import Facts, reading, transaction
 from models.decision import Decision, drop_mails
 from models.errors import N_, NotFound, ProvisionError
@@ -206,7 +207,7 @@ def _take_off_accounts(session: Session, person: Person, at: datetime) -> None:
         session.execute(delete(column.class_).where(column == person.id))
     theirs = session.scalars(select(ClientContact.client_id).where(ClientContact.person_id == person.id)).all()
     session.execute(delete(ClientContact).where(ClientContact.person_id == person.id))
-    Client.refold(session, theirs)
+    refold(session, theirs)
     still = select(ClientContact.client_id).where(ClientContact.client_id.in_(theirs))
     alone = update(Client).where(Client.id.in_(theirs), Client.id.not_in(still), Client.archived_at.is_(None))
     session.execute(alone.values(archived_at=at))

@@ -12,6 +12,7 @@ from models.clients.access import ClientAccess
 from models.clients.card import Card
 from models.clients.client import Client, ClientContact, ClientKind
 from models.clients.sign_up import SignUp
+from models.clients.words import refold
 from models.db import reading, transaction
 from models.errors import Faults
 from models.firm import Firm
@@ -334,6 +335,7 @@ def test_an_account_is_looked_for_chosen_and_linked():
     firm_id = firm_of(case_id)
     with transaction() as session:
         client = Client.open(session, firm_id, ClientKind.COMPANY, now(), name="Alt & Söhne", by_hand=True)
+        refold(session, [client.id])
     page, staff = f"/firm/{firm_id}/sign-ups/{rows()[0].id}", erika()
 
     none = staff.send_form(f"{page}?search=soehne", to=f"{page}/link")

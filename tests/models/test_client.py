@@ -6,9 +6,10 @@ import pytest
 from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 
-from models.clients import client as client_models
+from models.clients import renaming
 from models.clients.client import Client, ClientContact, ClientKind, CustomerNumberTaken
 from models.clients.naming import ClientNameMissing, NameFormat, filed_as
+from models.clients.words import ClientWords, is_found, refold
 from models.db import reading, transaction
 from models.errors import NotFound
 from models.link import Purpose
@@ -79,8 +80,11 @@ def test_an_account_is_found_however_names_and_number_are_written(firm_id):
     with transaction() as session:
         client = account(session, firm_id, ClientKind.COMPANY, "Müller & Söhne GmbH")
         client.company_name, client.number = "Mueller Söhne", "K-0042"
-        for words in ("mueller", "muller", "soehne", "k 0042"):
-            assert words in client.search
+        refold(session, [client.id])
+        for words in ("mueller", "Muller", "Söhne müller", "K-0042"):
+            assert session.scalars(select(Client.id).where(is_found(firm_id, words))).all() == [client.id]
+            assert session.scalars(select(Client.id).where(is_found(firm_id + 1, words))).all() == []
+        assert session.scalars(select(Client.id).where(is_found(firm_id, " - "))).all() == []
 
 
 def test_a_firm_reaches_its_own_accounts_only(firm_id):
@@ -139,7 +143,7 @@ def test_an_account_is_not_called_by_a_later_contact(firm_id):
             session.flush()
             person.given_name, person.family_name = "", name
         for person in people:
-            ClientContact.rename(session, person, NameFormat.FAMILY_FIRST)
+            renaming.rename(session, person, NameFormat.FAMILY_FIRST)
         assert client.name == "Erste"
 
 
@@ -160,7 +164,7 @@ def filed(session, firm_id, given, family, **values):
 
 
 def test_accounts_follow_another_format_with_what_a_search_finds_and_those_named_otherwise_stay(firm_id, monkeypatch):
-    monkeypatch.setattr(client_models, "RENAMED_AT_ONCE", 2)
+    monkeypatch.setattr(renaming, "RENAMED_AT_ONCE", 2)
     with transaction() as session:
         follow = [filed(session, firm_id, "Änne", f"Müller {number}", number=f"K{number}") for number in range(4)]
         follow.append(filed(session, firm_id, "Ohne", "Zweiten"))
@@ -180,21 +184,20 @@ def test_accounts_follow_another_format_with_what_a_search_finds_and_those_named
     steps, last = [], 0
     while last is not None:
         with transaction() as session:
-            more, last = ClientContact.rename_some(session, firm_id, NameFormat.GIVEN_FIRST, last)
+            more, last = renaming.rename_some(session, firm_id, NameFormat.GIVEN_FIRST, last)
             steps.append(more)
 
     assert steps == [2, 2, 1]
     with transaction() as session:
         named = [session.get_one(Client, key) for key in ids[0]]
         assert [client.name for client in named] == [*(f"Änne Müller {n}" for n in range(4)), "Ohne Zweiten"]
-        assert named[1].search == "aenne mueller 1 k1 anne muller 1 k1"
+        words = {row.client_id: row.names for row in session.scalars(select(ClientWords))}
+        assert words[named[1].id] == "aenne mueller 1 k1 anne muller 1 k1"
         assert [session.get_one(Client, key).name for key in ids[1]] == before
-        assert ClientContact.rename_some(session, firm_id, NameFormat.GIVEN_FIRST, 0) == (0, None)
-        assert ClientContact.rename_some(session, firm_id + 1, NameFormat.FAMILY_FIRST, 0) == (0, None)
-        for client in named:  # As if each had been renamed by itself.
-            kept = client.search
-            client.name = client.name
-            assert client.search == kept
+        assert renaming.rename_some(session, firm_id, NameFormat.GIVEN_FIRST, 0) == (0, None)
+        assert renaming.rename_some(session, firm_id + 1, NameFormat.FAMILY_FIRST, 0) == (0, None)
+        refold(session, ids[0])  # As if each had been renamed by itself.
+        assert {row.client_id: row.names for row in session.scalars(select(ClientWords))} == words
 
 
 def test_however_many_follow_it_takes_as_many_statements(firm_id, statements):
@@ -203,8 +206,8 @@ def test_however_many_follow_it_takes_as_many_statements(firm_id, statements):
             filed(session, firm_id, "Änne", f"Müller {number}")
 
     with transaction() as session, statements() as asked:
-        assert ClientContact.rename_some(session, firm_id, NameFormat.GIVEN_FIRST, 0) == (30, None)
-    assert len(asked) == 2
+        assert renaming.rename_some(session, firm_id, NameFormat.GIVEN_FIRST, 0) == (30, None)
+    assert len(asked) == 6
 
 
 def test_a_name_that_would_be_too_long_stays(firm_id):
@@ -212,7 +215,7 @@ def test_a_name_that_would_be_too_long_stays(firm_id):
         long = filed(session, firm_id, "A" * 98, "B" * 100)
         session.scalars(select(Person).where(Person.family_name == "B" * 100)).one().given_name = "A" * 99
         session.flush()
-        assert ClientContact.rename_some(session, firm_id, NameFormat.FAMILY_FIRST, 0) == (0, None)
-        assert ClientContact.rename_some(session, firm_id, NameFormat.GIVEN_FIRST, 0) == (1, None)
+        assert renaming.rename_some(session, firm_id, NameFormat.FAMILY_FIRST, 0) == (0, None)
+        assert renaming.rename_some(session, firm_id, NameFormat.GIVEN_FIRST, 0) == (1, None)
         session.refresh(long)
         assert long.name == "A" * 99 + " " + "B" * 100

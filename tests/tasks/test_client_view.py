@@ -12,6 +12,7 @@ from models.clients.phone import PhoneKind
 from models.clients.portfolio import Portfolio, PortfolioClient, PortfolioMember
 from models.clients.recipients import Item
 from models.clients.standing import Switch
+from models.clients.words import refold
 from models.db import reading, transaction
 from models.errors import NotFound
 from models.firm import Firm
@@ -57,6 +58,7 @@ def more_accounts(case_id: int, count: int, *, place: bool = True, portfolio: bo
             Client.open(session, firm_id, ClientKind.COMPANY, now(), name=f"Weitere {number:04}", by_hand=True).id
             for number in range(count)
         ]
+        refold(session, made)
         if place:
             session.add_all(ClientContact(client_id=one, person_id=person_id, **switches) for one in made)
         if portfolio:

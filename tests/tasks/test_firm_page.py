@@ -5,6 +5,7 @@ from sqlalchemy import select
 
 from models.audit import trail
 from models.clients.client import Client, ClientContact
+from models.clients.words import refold
 from models.db import reading, transaction
 from models.firm import NothingOffered, PostcodeInvalid
 from models.link import Purpose
@@ -108,7 +109,7 @@ def test_the_contact_persons_link_shows_the_same():
 def many_clients(case_id: int, count: int, first: int = 0, **values) -> None:
     """So many more clients of the case's firm, as the organiser's short way leaves them."""
     with transaction() as session:
-        firm_id = firm_of(case_id)
+        firm_id, made = firm_of(case_id), []
         for number in range(first, first + count):
             name = {"given_name": "Änne", "family_name": f"Müller {number:04}"}
             address = f"a{number:04}@kunde.example"
@@ -117,6 +118,8 @@ def many_clients(case_id: int, count: int, first: int = 0, **values) -> None:
             session.add_all([person, client])
             session.flush()
             session.add(ClientContact(client_id=client.id, person_id=person.id))
+            made.append(client.id)
+        refold(session, made)
 
 
 def test_clients_are_listed_some_at_a_time_and_all_of_them(monkeypatch):
@@ -142,7 +145,9 @@ def test_a_client_is_found_by_name_number_and_address_and_those_of_others_are_no
     case_id = with_client()
     many_clients(case_id, 2)
     with transaction() as session:
-        session.scalars(select(Client).where(Client.name.startswith("Müller 0001"))).one().number = "K/4711"
+        client = session.scalars(select(Client).where(Client.name.startswith("Müller 0001"))).one()
+        client.number = "K/4711"
+        refold(session, [client.id])
 
     found = {
         words: [person.email for person in clients(firm_of(case_id), words).people]

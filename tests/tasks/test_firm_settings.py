@@ -3,8 +3,8 @@
 import pytest
 from sqlalchemy import func, select
 
-from models.clients import client as client_models
-from models.clients.client import Client, ClientContact
+from models.clients import renaming
+from models.clients.client import Client
 from models.clients.custom_field import ChoicesMissing, FieldKind, FieldOf
 from models.clients.folders import FolderNameUnfit, FolderTemplate
 from models.clients.group import Group, GroupMember
@@ -219,7 +219,7 @@ def names(firm_id):
 
 
 def test_accounts_follow_the_format_and_saying_it_again_changes_nothing(monkeypatch):
-    monkeypatch.setattr(client_models, "RENAMED_AT_ONCE", 2)
+    monkeypatch.setattr(renaming, "RENAMED_AT_ONCE", 2)
     case_id = with_client()
     many_clients(case_id, 4)
     firm_id = firm_of(case_id)
@@ -243,7 +243,7 @@ def test_what_broke_off_goes_on_when_it_is_said_again(monkeypatch):
         raise ConnectionError
 
     with monkeypatch.context() as patched:
-        patched.setattr(ClientContact, "rename_some", broken)
+        patched.setattr(renaming, "rename_some", broken)
         with pytest.raises(ConnectionError):
             settings.set_manner(firm_id, ERIKA, FIRST_GIVEN)
     assert names(firm_id)[0] == "Beispiel, Max"
@@ -253,7 +253,7 @@ def test_what_broke_off_goes_on_when_it_is_said_again(monkeypatch):
 
 
 def test_two_who_set_another_format_at_once_leave_all_accounts_in_the_one_that_counts(monkeypatch):
-    monkeypatch.setattr(client_models, "RENAMED_AT_ONCE", 2)
+    monkeypatch.setattr(renaming, "RENAMED_AT_ONCE", 2)
     case_id = with_client()
     many_clients(case_id, 7)
     firm_id = firm_of(case_id)

@@ -11,6 +11,7 @@ from models.clients.card import Card
 from models.clients.client import Client, ClientContact, ClientKind
 from models.clients.portfolio import Portfolio, PortfolioClient, PortfolioMember
 from models.clients.sign_up import SignUp, SignUpAnswered, SignUpLinkDead, SignUpVerdict
+from models.clients.words import refold
 from models.db import reading, transaction
 from models.errors import NotFound
 from models.firm import Firm
@@ -411,7 +412,9 @@ def test_who_takes_a_client_on_sees_the_account_also_without_access_by_default()
 
 def with_account(case_id: int, name: str = "Alt & Co") -> int:
     with transaction() as session:
-        return Client.open(session, firm_of(case_id), ClientKind.COMPANY, now(), name=name, by_hand=True).id
+        client = Client.open(session, firm_of(case_id), ClientKind.COMPANY, now(), name=name, by_hand=True)
+        refold(session, [client.id])
+        return client.id
 
 
 def test_who_belongs_to_an_account_becomes_its_contact_and_is_invited():
