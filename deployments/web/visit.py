@@ -113,6 +113,7 @@ SAID = {
     "setting_added": N_("Added."),
     "setting": N_("Saved."),
     "setting_deleted": N_("Deleted."),
+    "setting_gone": N_("Nothing was changed: that was deleted already."),
     "setting_put_away": N_("Put away. What it holds stays, and is there again when you take it back."),
     "setting_taken_back": N_("Taken back: forms show it again."),
     "firm_settings": N_("Saved."),
@@ -151,7 +152,7 @@ SAID = {
     "uploaded": N_("Thank you, the signed copy has arrived. We will look at it."),
 }
 """What a page says about what was just done, by the word in its address."""
-SAME = {"accounts_same"}
+SAME = {"accounts_same", "setting_gone"}
 """Those that say that nothing was done."""
 
 

@@ -25,7 +25,7 @@ class Rank(StrEnum):
 
 class AboveOwnRank(ProvisionError):
     status = 403
-    says = N_("Nobody gives or takes rights above their own: ask the organiser of %(firm)s.")
+    says = N_("Nobody gives or takes rights above their own: ask the owner of %(firm)s.")
 
     def __init__(self, firm: str) -> None:
         super().__init__(firm)
@@ -34,7 +34,10 @@ class AboveOwnRank(ProvisionError):
 
 class AccountsNotManaged(ProvisionError):
     status = 403
-    says = N_("You may look at accounts of %(firm)s, but not change them: ask the organiser for the right to do so.")
+    says = N_(
+        "You may look at accounts of %(firm)s, but not change them: ask the owner or an administrator for the right to "
+        "do so."
+    )
 
     def __init__(self, firm: str) -> None:
         super().__init__(firm)
@@ -43,7 +46,7 @@ class AccountsNotManaged(ProvisionError):
 
 class AdministratorsOnly(ProvisionError):
     status = 403
-    says = N_("Only the organiser and administrators of %(firm)s set this: ask one of them.")
+    says = N_("Only the owner and administrators of %(firm)s set this: ask one of them.")
 
     def __init__(self, firm: str) -> None:
         super().__init__(firm)
@@ -56,7 +59,10 @@ class OwnRankGivenUp(ProvisionError):
 
 
 class OwnerStays(ProvisionError):
-    says = N_("%(name)s owns the firm's account and keeps all rights: name another organiser first.")
+    says = N_(
+        "%(name)s is the owner and keeps all rights: they go over only with the role of the organiser, to whoever is "
+        "named instead."
+    )
 
     def __init__(self, name: str) -> None:
         super().__init__(name)

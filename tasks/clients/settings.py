@@ -152,16 +152,23 @@ def change(firm_id: int, by: str, kind: Kind, key: int, written: Written) -> Non
             record(session, case.id, now(), "setting.changed", by, kind=kind, **facts)
 
 
-def delete(firm_id: int, by: str, kind: Kind, key: int) -> None:
-    """Take it from whatever has it, and out of the list; fields stay, see ``put_away``. Raises NotFound."""
+def delete(firm_id: int, by: str, kind: Kind, key: int) -> bool:
+    """Take it from whatever has it, and out of the list; False: it is not there any more.
+
+    Fields stay, see ``put_away``: of these it raises NotFound.
+    """
     with transaction() as session:
         case = _locked(session, firm_id)
-        row = TABLES[kind].get(session, firm_id, key)
-        if isinstance(row, CustomField):
+        if kind is Kind.FIELDS:
             raise NotFound(N_("The entry"))
+        try:
+            row = TABLES[kind].get(session, firm_id, key)
+        except NotFound:
+            return False
         facts: Facts = {"setting": key, "before": of(row, told(row))}
         row.remove(session)
         record(session, case.id, now(), "setting.deleted", by, kind=kind, **facts)
+        return True
 
 
 def put_away(firm_id: int, by: str, field_id: int, *, away: bool) -> None:

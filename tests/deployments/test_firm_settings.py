@@ -164,8 +164,10 @@ def test_settings_of_another_firm_are_not_found(case_id):
     assert fritz.get(other).status_code == 200
     for kind in Kind:
         assert fritz.get(f"{other}/{kind}/1").status_code == 404
-        assert fritz.post(f"{other}/{kind}/1", data=token | {"name": "Meins"}).status_code == 404
-        assert fritz.post(f"{other}/{kind}/1/delete", data=token).status_code == 404
+        for key in (1, 99):  # Like what is nowhere.
+            assert fritz.post(f"{other}/{kind}/{key}", data=token | {"name": "Meins"}).status_code == 409
+            answer = fritz.post(f"{other}/{kind}/{key}/delete", data=token, follow_redirects=False)
+            assert answer.status_code == (404 if kind is Kind.FIELDS else 303)
     assert fritz.get(f"{other}/members/3").status_code == 404
     assert fritz.post(f"{other}/members/3", data=token | {"rank": "administrator"}).status_code == 404
 
@@ -331,7 +333,26 @@ def test_before_a_group_is_deleted_it_is_said_who_leaves_it(owner, firm):
     assert "Gelöscht." in answer.text
     with reading() as session:
         assert session.scalars(select(GroupMember)).all() == []
-    assert owner.post(f"{path}/delete", data={"form_token": owner.form_token(firm)}).status_code == 404
+    again = owner.post(f"{path}/delete", data={"form_token": owner.form_token(firm)})
+    assert "Das war schon gelöscht." in BeautifulSoup(again.text, "lxml").select_one(".said.same").text
+
+
+@pytest.mark.parametrize("kind", [kind for kind in Kind if kind is not Kind.FIELDS])
+def test_a_form_about_what_somebody_has_deleted_comes_back_with_what_was_typed(owner, firm, kind):
+    path = f"{firm}/settings/{kind}"
+    token = owner.form_token(f"{path}/1")
+    owner.send_form(f"{path}/1", f"{path}/1/delete")
+
+    typed = {"form_token": token, "name": "Neuer Name", "paths": "Belege\nLohn", "opens-messages": "yes"}
+    answer = owner.post(f"{path}/1", data=typed)
+
+    assert answer.status_code == 409
+    assert "inzwischen gelöscht" in BeautifulSoup(answer.text, "lxml").select_one(".summary").text
+    (form,) = BeautifulSoup(answer.text, "lxml").select(f"form[action='{path}']")
+    held = {field["name"]: field.get("value") or field.text for field in form.select("#name, #paths")}
+    assert held.items() <= typed.items()
+    added = owner.post(path, data=typed)
+    assert "Hinzugefügt." in added.text
 
 
 def test_before_a_tag_is_deleted_it_is_said_what_has_it(owner, firm):

@@ -12,7 +12,7 @@ from models.clients.folders import DEEPEST, FOLDER_MOST, FOLDERS_MOST, STANDARD,
 from models.clients.function import Function
 from models.clients.label import LABEL_MOST
 from models.clients.naming import NameFormat
-from models.errors import ProvisionError
+from models.errors import N_, NotFound, ProvisionError
 from models.people.staff import OwnRankGivenUp, Rank, Rights
 from models.text import TextTooLong
 from tasks.clients import settings
@@ -21,6 +21,11 @@ from tasks.people import rights
 from tasks.text.i18n import explain
 
 router = APIRouter()
+
+
+class SettingGone(ProvisionError):
+    says = N_("This was deleted meanwhile. What you typed stands below: add it as a new one if you still want it.")
+
 
 CHOICES_LENGTH = 2 * CHOICES_MOST * LABEL_MOST
 PATHS_LENGTH = FOLDERS_MOST * DEEPEST * FOLDER_MOST
@@ -148,6 +153,15 @@ def show_one(visit: Visiting, firm_id: int, kind: Kind, key: int) -> Response:
 @router.post("/firm/{firm_id}/settings/{kind}/{key:number}")
 def change(visit: Submitting, firm_id: int, kind: Kind, key: int) -> Response:
     visit.require_administrator(firm_id)
+    try:
+        return _change(visit, firm_id, kind, key)
+    except NotFound:
+        # What was typed stands in the form for a new one, on the page that shows what there is now.
+        return _again(visit, f"firm_settings/{kind}.html", SettingGone(), {}, **_listed(visit, firm_id, kind))
+
+
+def _change(visit: Submission, firm_id: int, kind: Kind, key: int) -> Response:
+    """Raises NotFound for one that is not there any more."""
     one = settings.one_of(firm_id, kind, key)
     before = _fields(one.row)
     try:
@@ -156,6 +170,8 @@ def change(visit: Submitting, firm_id: int, kind: Kind, key: int) -> Response:
         if visit.text("act") == "preview":
             return _previewed(visit, kind, written, **_one(visit, firm_id, kind, one))
         settings.change(firm_id, visit.signed_in().email, kind, key, written)
+    except NotFound:
+        raise
     except ProvisionError as refusal:
         return _again(visit, f"firm_settings/{kind}.html", refusal, before, **_one(visit, firm_id, kind, one))
     after = _fields(settings.one_of(firm_id, kind, key).row)
@@ -165,8 +181,8 @@ def change(visit: Submitting, firm_id: int, kind: Kind, key: int) -> Response:
 @router.post("/firm/{firm_id}/settings/{kind}/{key:number}/delete")
 def delete(visit: Submitting, firm_id: int, kind: Kind, key: int) -> Response:
     visit.require_administrator(firm_id)
-    settings.delete(firm_id, visit.signed_in().email, kind, key)
-    return visit.go(f"{_path(firm_id)}/{kind}?said=setting_deleted")
+    done = settings.delete(firm_id, visit.signed_in().email, kind, key)
+    return visit.go(f"{_path(firm_id)}/{kind}?said={'setting_deleted' if done else 'setting_gone'}")
 
 
 @router.post("/firm/{firm_id}/settings/fields/{key:number}/away")
