@@ -13,10 +13,10 @@ from enum import StrEnum
 from hashlib import sha256
 from typing import Self
 
-from sqlalchemy import ForeignKey, String, UniqueConstraint, select, update
+from sqlalchemy import ForeignKey, String, UniqueConstraint, delete, select, update
 from sqlalchemy.orm import Mapped, Session, mapped_column, object_session
 
-from models.db import MUTE, Base, Instant, Key
+from models.db import MUTE, Base, Instant, Key, alone
 from models.errors import N_, ProvisionError
 from models.settings import settings
 from models.time.clock import end_of_day
@@ -103,6 +103,27 @@ class FormerToken(Base):
     """It opens as the newest does, until then or until one of them is used. None: it opens nothing any more."""
 
 
+class Opening(Base):
+    """The page behind a link was opened, for the first time then; by whom, nobody knows.
+
+    The one thing that looking at a page leaves: mail servers open links before anybody has read them, so that nothing
+    follows from it. It stands in a table of its own, and ends with the links sent before.
+    """
+
+    __tablename__ = "openings"
+
+    link_id: Mapped[int] = mapped_column(ForeignKey("links.id"), primary_key=True)
+    opened_at: Mapped[Instant]
+
+    @classmethod
+    def note(cls, session: Session, link_id: int, now: datetime) -> None:
+        """Keep the first time; however often and however many open the page at the same moment, there is one."""
+        alone(session, cls.__tablename__, str(link_id))
+        if session.get(cls, link_id) is None:
+            session.add(cls(link_id=link_id, opened_at=now))
+            session.flush()
+
+
 class Link(Base):
     """One person's way to one goal. Each mail about it carries a link of its own.
 
@@ -162,6 +183,7 @@ class Link(Base):
             keep = keep and self.used_at is None
             if not keep:
                 session.execute(update(FormerToken).where(FormerToken.link_id == self.id).values(good_until=None))
+                session.execute(delete(Opening).where(Opening.link_id == self.id))
             until = self.expires_at if keep else None
             session.add(FormerToken(token_sha256=self.token_sha256, link_id=self.id, good_until=until))
         self.generation = (self.generation or 0) + 1

@@ -40,6 +40,7 @@ from deployments.web.pages import (
     inbox,
     mail,
     operators,
+    pending,
     portal,
     public,
     reach,
@@ -91,7 +92,7 @@ app.add_middleware(ForwardedByProxies)
 app.add_middleware(KnownHosts, names=lambda: settings().host_names)
 app.mount("/static", StaticFiles(directory=STATIC), name="static")
 PAGES = (
-    *(account, firm, firm_settings, accounts, grants, inbox, agreement, portal, public, sign_ups, reach),
+    *(account, firm, firm_settings, pending, accounts, grants, inbox, agreement, portal, public, sign_ups, reach),
     *(board, case, reminders, operators, mail),
 )
 for page in PAGES:

@@ -111,6 +111,7 @@ ACTIONS = {
     "password.set": N_("Password set"),
     "password.given": N_("First password set for a contact"),
     "contact.invited": N_("Contact invited to an account"),
+    "contacts.reinvited": N_("Contacts invited again"),
     "contact.switched": N_("Switch of a contact changed"),
     "address.confirmed": N_("Address confirmed"),
     "access.given": N_("Access to an account given"),

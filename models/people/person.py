@@ -36,6 +36,13 @@ PART_MOST, NAME_MOST = 100, 200
 ADDRESSED = "persons.email <> ''"
 """Said of whoever is looked for by address: else SQLite does not see that the index of addresses knows them all."""
 UNINVITED = "invited_at IS NULL AND NOT invitation_waits AND email <> ''"
+PENDING = (
+    "persons.role = 'client' AND persons.withdrawn_at IS NULL AND persons.registered_at IS NULL "
+    "AND persons.invited_at IS NOT NULL"
+)
+"""Said of clients who were invited and are not active, so that SQLite sees that an index knows them all."""
+UNADDRESSED = "persons.role = 'client' AND persons.withdrawn_at IS NULL AND persons.email = ''"
+"""The same of clients to whom no mail can be sent."""
 
 
 class Role(StrEnum):
@@ -113,6 +120,13 @@ class Person(Base):
                 ("there", "withdrawn_at IS NULL"),
                 ("uninvited", f"withdrawn_at IS NULL AND {UNINVITED}"),
                 ("active", "withdrawn_at IS NULL AND registered_at IS NOT NULL"),
+            )
+        ),
+        *(
+            Index(name, "firm_id", "id", *more, sqlite_where=text(which), postgresql_where=text(which))
+            for name, more, which in (
+                ("ix_persons_pending", ("bounced_at",), PENDING.replace("persons.", "")),
+                ("ix_persons_unaddressed", (), UNADDRESSED.replace("persons.", "")),
             )
         ),
     )

@@ -1,5 +1,6 @@
 """Steps 6 and 7: caseworkers and clients are named, invited, and register."""
 
+from collections import defaultdict
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
@@ -39,6 +40,8 @@ NAMED = {Role.CASEWORKER: "caseworkers.named", Role.CLIENT: "clients.named"}
 """What the audit trail calls it when the firm names people in a role."""
 INVITED_SINGLY = "contact.invited"
 """What it calls it when somebody invites one contact, whom others may have named long ago."""
+INVITED_AGAIN = "contacts.reinvited"
+"""The same of several who were invited before, each of whom is sent another link."""
 INVITATIONS_MOST = 100_000
 """Beyond that nobody allows more in a day."""
 
@@ -241,20 +244,29 @@ def allow_invitations(case_id: int, number: str, by: str) -> None:
 
 
 def _named_today(session: Session, case: Onboarding) -> int:
-    """How many people the firm has named, or invited one by one, within a day; whoever was withdrawn and named again
-    counts again.
+    """How many people the firm has named, or invited one by one, or several of them again, within a day; whoever was
+    withdrawn and named again counts again.
     """
-    actions = [*(NAMED[role] for role in NAMED), INVITED_SINGLY]
+    actions = [*(NAMED[role] for role in NAMED), INVITED_SINGLY, INVITED_AGAIN]
     named = select(Entry.plain).where(Entry.case_id == case.id, Entry.action.in_(actions))
     return sum(len(facts["persons"]) for facts in session.scalars(named.where(Entry.at > now() - DAY)))
 
 
 def require_allowed(session: Session, case: Onboarding, people: Sequence[Person]) -> None:
     """The firm may have these people invited today; raises InvitationsToday, SentOften."""
-    before, most = _named_today(session, case), case.firm.invitations_a_day or settings().invitations_a_day
-    if before + len(people) > most:
-        raise InvitationsToday(len(people), max(0, most - before), most)
+    left = left_today(session, case)
+    if len(people) > left:
+        raise InvitationsToday(len(people), left, _most_a_day(case))
     _require_rested(session, case, people)
+
+
+def left_today(session: Session, case: Onboarding) -> int:
+    """How many invitations the firm may still have sent today."""
+    return max(0, _most_a_day(case) - _named_today(session, case))
+
+
+def _most_a_day(case: Onboarding) -> int:
+    return case.firm.invitations_a_day or settings().invitations_a_day
 
 
 def _require_rested(session: Session, case: Onboarding, people: Sequence[Person]) -> None:
@@ -328,16 +340,31 @@ LINK_RESENT = "link.resent"
 
 
 def require_link_rested(session: Session, case: Onboarding, person: Person, purpose: Purpose) -> None:
-    """Some minutes lie between two links by hand for one purpose, and there are few a day.
+    """Raises SentJustNow, SentOften: see ``unrested``."""
+    refusal = unrested(session, case, [person], purpose).get(person.id)
+    if refusal is not None:
+        raise refusal
 
-    Raises SentJustNow, SentOften.
+
+def unrested(
+    session: Session, case: Onboarding, people: Sequence[Person], purpose: Purpose
+) -> dict[int, SentJustNow | SentOften]:
+    """Who of these is sent no other link now, and why, by their ids; two statements, however many they are.
+
+    Some minutes lie between two links by hand for one purpose, and there are few a day.
     """
-    last = session.scalars(select(Link).where(Link.person_id == person.id, Link.purpose == purpose)).one_or_none()
-    if last is not None and last.made_at + RESEND_PAUSE > now():
-        raise SentJustNow(person.name, last.made_at + RESEND_PAUSE)
-    by_hand = _resends(session, case.id, person.id, now() - DAY)
-    if len(by_hand) >= RESENDS_A_DAY:
-        raise SentOften(person.name, by_hand[-RESENDS_A_DAY] + DAY)
+    at, ids = now(), [person.id for person in people]
+    links = select(Link.person_id, Link.made_at).where(Link.person_id.in_(ids), Link.purpose == purpose)
+    made = dict(session.execute(links).tuples().all())
+    by_hand = _resends(session, case.id, at - DAY)
+    refusals: dict[int, SentJustNow | SentOften] = {}
+    for person in people:
+        last, times = made.get(person.id), by_hand.get(person.id, [])
+        if last is not None and last + RESEND_PAUSE > at:
+            refusals[person.id] = SentJustNow(person.name, last + RESEND_PAUSE)
+        elif len(times) >= RESENDS_A_DAY:
+            refusals[person.id] = SentOften(person.name, times[-RESENDS_A_DAY] + DAY)
+    return refusals
 
 
 def _resend_agreement(session: Session, case: Onboarding, person: Person) -> None:
@@ -351,8 +378,13 @@ def _resend_agreement(session: Session, case: Onboarding, person: Person) -> Non
         Reminder.begin(session, case, person, StepName.AGREEMENT, now())
 
 
-def _resends(session: Session, case_id: int, person_id: int, since: datetime) -> list[datetime]:
-    """When this person was sent a link by hand, oldest first."""
-    entries = select(Entry.at, Entry.plain).where(Entry.case_id == case_id, Entry.action == LINK_RESENT)
-    rows = session.execute(entries.where(Entry.at > since).order_by(Entry.number))
-    return [at for at, facts in rows if facts.get("person") == person_id]
+def _resends(session: Session, case_id: int, since: datetime) -> dict[int, list[datetime]]:
+    """When each person of a case was sent a link by hand, oldest first."""
+    entries = select(Entry.at, Entry.plain).where(Entry.case_id == case_id, Entry.at > since)
+    times: dict[int, list[datetime]] = defaultdict(list)
+    for at, facts in session.execute(
+        entries.where(Entry.action.in_([LINK_RESENT, INVITED_AGAIN])).order_by(Entry.number)
+    ):
+        for person_id in facts.get("persons", [facts.get("person")]):
+            times[person_id].append(at)
+    return times

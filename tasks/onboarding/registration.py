@@ -18,7 +18,7 @@ from models.clients.renaming import rename
 from models.db import Facts, reading, transaction
 from models.errors import N_, NotFound, ProvisionError
 from models.firm import Firm
-from models.link import Link, LinkExpired, Purpose
+from models.link import Link, LinkExpired, Opening, Purpose
 from models.mail.outbox import MailKind, Outgoing
 from models.onboarding import Onboarding, Party, Standing, StepName
 from models.people.login import AccountElsewhere, Login, SignIn, SignInRefused, hash_password, verify_password
@@ -221,12 +221,21 @@ class Invited:
     case_id: int
     has_account: bool
     """The address has an account with a password: the same password joins."""
+    was_opened: bool
+    """The page behind the link was shown before."""
 
 
 def opened(token: str, purpose: Purpose) -> Invited:
     """Look behind a link; nothing changes, however often a mail scanner opens it."""
     with reading() as session:
         return _invited(session, _open(session, token, purpose, now()))
+
+
+def note_opened(token: str) -> None:
+    """The page behind a link was shown: keep when that was first, and nothing else. Of a dead link nothing is kept."""
+    with suppress(ProvisionError), transaction() as session:
+        at = now()
+        Opening.note(session, Link.open(session, token, Purpose.ACTIVATE, at).id, at)
 
 
 def _open(session: Session, token: str, purpose: Purpose, at: datetime) -> Link:
@@ -258,6 +267,7 @@ def _invited(session: Session, link: Link) -> Invited:
         firm=case.firm,
         case_id=case.id,
         has_account=account is not None and account.proven_hash is not None,
+        was_opened=session.get(Opening, link.id) is not None,
     )
 
 

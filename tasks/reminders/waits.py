@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from sqlalchemy import Row, Select, select
+from sqlalchemy import ColumnElement, Row, Select, select
 from sqlalchemy.orm import Session, contains_eager, lazyload
 
 from models.clients.recipients import muted
@@ -125,9 +125,10 @@ class WaitLine:
     deferred_until: datetime | None
 
 
-def waits_of(session: Session, case_id: int) -> list[WaitLine]:
-    """Everybody who is waited for in this case, the soonest to be reminded first."""
-    rows = session.execute(open_waits().where(Reminder.onboarding_id == case_id, Reminder.ended_at.is_(None))).all()
+def waits_of(session: Session, case_id: int, *which: ColumnElement[bool]) -> list[WaitLine]:
+    """Everybody who is waited for in this case, of those *which*, the soonest to be reminded first."""
+    waits = open_waits().where(Reminder.onboarding_id == case_id, Reminder.ended_at.is_(None), *which)
+    rows = session.execute(waits).all()
     batch, start, lines = Batch(session, rows), now(), []
     for wait, person, case, answered_at in rows:
         held = batch.held(wait, person, case, answered_at)

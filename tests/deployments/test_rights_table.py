@@ -159,7 +159,7 @@ TABLE: dict[Rule, list[tuple]] = {
         ("POST /firm/{firm_id}/pause", {"person": "{staff}"}),
         ("POST /firm/{firm_id}/resume", {"person": "{rested}"}),
     ],
-    ACCOUNTS: [("GET /firm/{firm_id}/accounts",)],
+    ACCOUNTS: [("GET /firm/{firm_id}/accounts",), ("GET /firm/{firm_id}/accounts/pending",)],
     MANAGES: [
         ("POST /firm/{firm_id}/clients", ROW),
         ("GET /firm/{firm_id}/accounts/new",),
@@ -201,7 +201,10 @@ TABLE: dict[Rule, list[tuple]] = {
         ("POST /firm/{firm_id}/pause", {"person": "{client}"}),
         ("POST /firm/{firm_id}/resume", {"person": "{paused}"}),
     ],
-    MANAGES_MANY: [("POST /firm/{firm_id}/accounts", {"act": "archive", "account": "{client_id}"})],
+    MANAGES_MANY: [
+        ("POST /firm/{firm_id}/accounts", {"act": "archive", "account": "{client_id}"}),
+        ("POST /firm/{firm_id}/accounts/pending", {"contact": "{invited}"}),
+    ],
     MANAGES_REACH: [("POST /firm/{firm_id}/people/{person_id}", OWN_HOURS)],
     ACCOUNT: [(f"GET {ONE}",), ("GET /firm/{firm_id}/contacts/{person_id}",)],
     REACH: [("GET /firm/{firm_id}/people/{person_id}",)],

@@ -32,7 +32,7 @@ from models.time.clock import now
 from models.time.land import Land
 from tasks.agreement import lifecycle, responses, signing
 from tasks.agreement.responses import decline_by_notice, sign_by_notice
-from tasks.clients import accounts, contacts, grants, selection, sign_ups
+from tasks.clients import accounts, contacts, grants, reinvitation, selection, sign_ups
 from tasks.clients import settings as settings_of_firm
 from tasks.clients.settings import Kind, Manner, Written
 from tasks.clients.sign_ups import Wish
@@ -230,6 +230,10 @@ ACTS = {
     "publish.restore_logo": (early, lambda at: publish.restore_logo(at.firm, ERIKA, 1)),
     "publish.supply_logo": (early, lambda at: publish.supply_logo(at.firm, ERIKA, picture())),
     "accounts.open_account": (late, lambda at: accounts.open_account(owner(at), ERIKA, GMBH, [GMBH], GERMAN)),
+    "reinvitation.invite_again": (
+        late,
+        lambda at: reinvitation.invite_again(owner(at), ERIKA, [at.ids[Role.CLIENT]]),
+    ),
     "accounts.edit": (late, lambda at: accounts.edit(owner(at), ERIKA, 1, {}, {"number": "7"}, GERMAN)),
     "selection.archive": (late, lambda at: selection.archive(owner(at), ERIKA, [1])),
     "selection.tag": (late, lambda at: selection.tag(owner(at), ERIKA, [1], "Eilig")),

@@ -78,7 +78,7 @@ def ask_to_register(visit: Visiting, business_member: str = "") -> Response:
     """With a token the form of whoever was invited; without one, a way to get a new link."""
     if not business_member:
         return visit.page("register_ask.html")
-    return _form(visit, business_member, Purpose.REGISTER)
+    return _form(visit, registration.opened(business_member, Purpose.REGISTER))
 
 
 @router.post("/auth/register")
@@ -107,7 +107,12 @@ def _mail(ask: Callable[..., None], *facts: str) -> None:
 
 @router.get("/auth/activate/{token}")
 def ask_to_activate(visit: Visiting, token: str) -> Response:
-    return _form(visit, token, Purpose.ACTIVATE)
+    """The form of a client; that it was shown is remembered once, when the page is on its way, and changes nothing."""
+    invited = registration.opened(token, Purpose.ACTIVATE)
+    response = _form(visit, invited)
+    if response.status_code == 200 and not invited.was_opened:
+        response.background = BackgroundTask(registration.note_opened, token)
+    return response
 
 
 @router.post("/auth/activate/{token}")
@@ -115,8 +120,7 @@ def activate(visit: Submitting, token: str) -> Response:
     return _register(visit, token, Purpose.ACTIVATE)
 
 
-def _form(visit: Visit, token: str, purpose: Purpose) -> Response:
-    invited = registration.opened(token, purpose)
+def _form(visit: Visit, invited: Invited) -> Response:
     return _somebody_else(visit, invited) or visit.page("register.html", **_shown(invited))
 
 

@@ -20,11 +20,7 @@ SAYS = {
 
 @router.get("")
 def show(visit: Visiting) -> Response:
-    _staff(visit)
-    entries = [
-        (entry, _sentence(visit, entry), _goes_to(visit, entry), became)
-        for entry, became in inbox.entries(visit.signed_in())
-    ]
+    entries = [(entry, _sentence(visit, entry), _goes_to(visit, entry)) for entry in inbox.entries(_staff(visit))]
     firms = {m.person_id: m.firm_name for m in visit.signed_in().memberships if m.person_id in visit.signed_in().staff}
     return visit.page("inbox.html", entries=entries, firms=firms, most=SHOWN)
 
@@ -38,9 +34,7 @@ def read_all(visit: Submitting) -> Response:
 @router.post("/{entry_id}")
 def open_entry(visit: Submitting, entry_id: int) -> Response:
     """Mark it as read, and go where it leads."""
-    _staff(visit)
-    path = inbox.opened(visit.signed_in(), entry_id)
-    return visit.go(local(path, "/inbox") if path else "/inbox?said=entry_shut")
+    return visit.go(local(inbox.opened(_staff(visit), entry_id), "/inbox"))
 
 
 def _staff(visit: Visit) -> list[int]:
