@@ -30,6 +30,12 @@ PARTIAL = {
     ("tasks.onboarding.opening", "named", "Role"): "a request names nobody else",
     ("tasks.intake.decision_forms", "ON_THE_PAGE", "DecisionKind"): "the others are told by their facts, see _told",
     ("tasks.agreement.uploaded_copy", "doubts", "Doubt"): "without any signature there are other doubts than with one",
+    ("tasks.clients.imports.formats", "_GENERAL", "Field"): "the others are found by rules, or chosen by hand",
+    ("tasks.clients.imports.formats", "_OUTLOOK", "Field"): "Outlook has no columns for the others",
+    ("tasks.clients.imports.formats", "_GOOGLE", "Field"): "Google has no columns for the others",
+    ("tasks.clients.imports.formats", "_DATEV", "Field"): "DATEV has no columns for the others",
+    ("tasks.clients.imports.records", "SKIPPED_NUMBERS", "Skipped"): "the others are not told by a number",
+    ("tasks.clients.imports.records", "kinds", "Field"): "any other number is a landline",
     ("deployments.web.labels", "ANSWERS", "Verdict"): "nobody's answer has no button",
     ("deployments.web.pages.firm", "PAGE_OF", "Role"): "all others stand on the page of the firm's progress",
     (

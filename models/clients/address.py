@@ -13,6 +13,7 @@ from stdnum.util import clean
 
 from models.db import TELLS
 from models.errors import N_, Faults, ProvisionError
+from models.firm import spellings
 from models.text import fitting, one_line
 
 HOME = "DE"
@@ -77,6 +78,71 @@ def country_code(written: str) -> str:
     code = one_line(written).upper()
     if code not in countries():
         raise CountryUnknown(code[:20])
+    return code
+
+
+PLATES = {
+    "D": "DE",
+    "A": "AT",
+    "FL": "LI",
+    "F": "FR",
+    "I": "IT",
+    "B": "BE",
+    "L": "LU",
+    "E": "ES",
+    "P": "PT",
+    "S": "SE",
+    "N": "NO",
+    "H": "HU",
+    "PL": "PL",
+    "UK": "GB",
+    "SLO": "SI",
+    "EL": "GR",
+    "USA": "US",
+    "BRD": "DE",
+    "DDR": "DE",
+    "GER": "DE",
+    "DEU": "DE",
+    "AUT": "AT",
+    "CHE": "CH",
+    "SUI": "CH",
+    "FRA": "FR",
+    "ITA": "IT",
+    "NED": "NL",
+    "ENGLAND": "GB",
+    "HOLLAND": "NL",
+    "GROSSBRITANNIEN": "GB",
+    "SCHOTTLAND": "GB",
+    "TSCHECHIEN": "CZ",
+    "LIE": "LI",
+    "LUX": "LU",
+    "BEL": "BE",
+    "NLD": "NL",
+    "GBR": "GB",
+    "ESP": "ES",
+    "POL": "PL",
+}
+"""What stands on cars and on letters, and what people say, where it is no code of two letters."""
+
+
+@cache
+def _named_countries() -> Mapping[str, str]:
+    names: dict[str, str] = {}
+    for language in ("en", "fr", "de"):
+        names |= {
+            spelled: str(code) for code, name in Locale(language).territories.items() for spelled in spellings(name)
+        }
+    return {name: code for name, code in names.items() if code in countries()}
+
+
+def country_named(written: str) -> str:
+    """The two letters of “Schweiz”, “Suisse”, “CH” or, as on letters, “D”; raises CountryUnknown."""
+    text = one_line(written).strip(" .-").upper()
+    code = text if text in countries() else PLATES.get(text)
+    named = (_named_countries().get(spelling) for spelling in spellings(text))
+    code = code or next(filter(None, named), None)
+    if code is None:
+        raise CountryUnknown(one_line(written)[:20])
     return code
 
 

@@ -2,9 +2,10 @@
 
 import re
 from enum import StrEnum
+from typing import NamedTuple
 
 import phonenumbers as numbers
-from phonenumbers import NumberParseException, PhoneNumberFormat
+from phonenumbers import NumberParseException, PhoneNumberFormat, PhoneNumberType
 
 from models.clients.address import HOME
 from models.errors import N_, ProvisionError
@@ -47,6 +48,66 @@ def phone_number(written: str, country: str = HOME) -> str:
         if numbers.is_valid_number(number):
             return numbers.format_number(number, PhoneNumberFormat.E164)
     raise PhoneInvalid(text[:30])
+
+
+class Found(NamedTuple):
+    """The numbers in one cell of a table."""
+
+    numbers: list[str]
+    """E.164, each once."""
+    rest: list[str]
+    """What is none, or an extension behind one."""
+
+
+EXTENSION = re.compile(
+    r"[\s,;/-]*\b(?:DW|Durchwahl|Dw\.|Nst\.?|App\.|ext\.?|poste|Klappe|Kl\.)\s*:?\s*(\d{1,5})\b", re.IGNORECASE
+)
+APART = re.compile(
+    r"\s*(?:[;|\n]|,(?!\d{1,2}\b)|\s(?:oder|und|or|ou|and|et|bzw\.?|u\.)\s|\s[&+](?=\s)|:::)\s*", re.IGNORECASE
+)
+OTHER_END = re.compile(r"((?:\D*\d){7,}\D*?)\s*/\s*(\d{1,3})")
+"""“0221 4710-150/57” has two ends, of which the second replaces the first."""
+WORDS = re.compile(r"\([^()\d]*\)|\[[^\[\]]*\]|[^\W\d_]+[.:]?(?:-[^\W\d_]+[.:]?)*")
+
+
+def numbers_in(written: str, country: str = HOME) -> Found:
+    """All numbers that somebody has written into one cell, with words, brackets and extensions between them."""
+    rest = [one[0].strip(" ,;/-") for one in EXTENSION.finditer(written)]
+    text = EXTENSION.sub(" ", written)
+    found: list[str] = []
+    for part in filter(None, APART.split(text)):
+        digits = WORDS.sub(" ", part).strip(" ,:;-–/.")
+        if not any(char.isdigit() for char in digits):
+            continue
+        short = OTHER_END.fullmatch(digits)
+        if short:
+            digits = short[1]
+            rest.append(f"/{short[2]}")
+        for ways in ((digits,), digits.split(" / "), digits.split("/"), digits.split("  ")):
+            try:
+                found += [phone_number(way, country) for way in ways if way.strip()]
+            except PhoneInvalid:
+                continue
+            break
+        else:
+            matched = [match.number for match in numbers.PhoneNumberMatcher(digits, country)]
+            found += [numbers.format_number(number, PhoneNumberFormat.E164) for number in matched]
+            if not matched:
+                rest.append(part.strip())
+    return Found([*dict.fromkeys(found)], rest)
+
+
+def kind_of(number: str, otherwise: PhoneKind) -> PhoneKind:
+    """What a number of E.164 is by its digits; a fax cannot be told from them, and some countries tell nothing."""
+    if otherwise is PhoneKind.FAX:
+        return otherwise
+    match numbers.number_type(numbers.parse(number, None)):
+        case PhoneNumberType.MOBILE:
+            return PhoneKind.MOBILE
+        case PhoneNumberType.FIXED_LINE:
+            return PhoneKind.LANDLINE
+        case _:
+            return otherwise
 
 
 def shown(number: str, country: str = HOME) -> str:

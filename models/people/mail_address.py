@@ -1,5 +1,7 @@
 """The one form in which a mail address is stored and compared, and whether it can be written to."""
 
+import re
+from typing import NamedTuple
 from unicodedata import normalize
 
 import idna
@@ -49,6 +51,38 @@ def email_address(written: str) -> str:
     except EmailNotValidError as error:
         raise AddressInvalid(_as_typed(clean)[:254]) from error
     return normalize("NFC", address.lower())
+
+
+class Found(NamedTuple):
+    """The addresses in one cell of a table."""
+
+    addresses: list[str]
+    """In the form in which they are kept, each once."""
+    faulty: list[str]
+    """What was meant to be one."""
+
+
+def addresses_in(written: str) -> Found:
+    """All addresses that stand in one cell, with names and signs around them: “Max <max@x.example>; m@x.example”.
+
+    The name that a mail server has for somebody inside a company (X.500) is none.
+    """
+    addresses: list[str] = []
+    faulty: list[str] = []
+    for part in re.split(r"\s*(?::::|[;,|\n])\s*|\s+(?:oder|und|or|and|ou|et|/)\s+", one_line(written)):
+        if X500.match(part) or not part:
+            continue
+        words = [word.strip("<>()[]\"'.:") for word in part.split()] if "@" in part else [part]
+        meant = [word for word in words if "@" in word.strip("@")] or [part]
+        for word in meant:
+            try:
+                addresses.append(email_address(re.sub(r"^(?:mailto|e-?mail|smtp):", "", word, flags=re.IGNORECASE)))
+            except AddressInvalid:
+                faulty.append(word)
+    return Found([*dict.fromkeys(addresses)], faulty)
+
+
+X500 = re.compile(r"/o=", re.IGNORECASE)
 
 
 def _as_typed(address: str) -> str:

@@ -1,6 +1,7 @@
 """Names of people as they are written: what of them is the family name, and what is none of either."""
 
 import re
+from typing import NamedTuple
 from unicodedata import category
 
 
@@ -18,6 +19,9 @@ PARTICLES = _words(
 SALUTATIONS = _words(
     "frau fräulein fr. herr herrn hr. madame mme mme. mlle monsieur mr mr. mrs mrs. ms ms. mx me maître maitre"
 )
+BEFORE_NAMES = _words("m. me me. sig. sig.ra sra. sr.")
+"""The same in a column of salutations, where nobody's name stands."""
+SPELLED_OUT = {"herrn": "Herr", "hr.": "Herr", "fr.": "Frau", "hr": "Herr", "fr": "Frau"}
 BEFORE_TWO = _words("m. notar notarin partner partnerin assessor")
 """The same, or a profession, where a given and a family name follow: else it could be one of them."""
 PROFESSIONS = _words(
@@ -80,6 +84,46 @@ def split_name(name: str) -> tuple[str, str]:
     while start > 0 and _is_particle(words, start - 1):
         start -= 1
     return " ".join(words[:start]), " ".join(words[start:])
+
+
+class Called(NamedTuple):
+    """What stands in a name, part by part."""
+
+    salutation: str
+    """“Frau” or “Herr” as it is written on an envelope’s first line, or as it stands there."""
+    title: str
+    """Academic titles before the name and degrees behind it."""
+    given_name: str
+    family_name: str
+
+
+def called(name: str) -> Called:
+    """The parts of “Frau Prof. Dr. Jan van der Berg, LL.M.”: “Frau”, “Prof. Dr. LL.M.”, “Jan” and “van der Berg”."""
+    given, family = split_name(name)
+    titles, rest = _apart(given.split())
+    plain = [word.strip(",;") for word in GLUED.sub(r"\1. ", ASIDE.sub(" ", name)).split()]
+    greeted = [word for word in plain if word.casefold() in SALUTATIONS]
+    kept = {*given.split(), *family.split()}
+    titles += [word for word in plain if word not in kept and (DEGREE.fullmatch(word) or TITLE.fullmatch(word))]
+    if not rest and is_title(family):  # Nothing but titles.
+        titles, family = [*titles, family], ""
+    if not rest and family.casefold() in SALUTATIONS:
+        family = ""
+    return Called(salutation(" ".join(greeted)), " ".join(titles), " ".join(rest), family)
+
+
+def salutation(written: str) -> str:
+    """“Herr” of “Herrn” and “Hr.”, “Frau” of “Fr.”; anything else as it is."""
+    return SPELLED_OUT.get(written.casefold(), written)
+
+
+def is_salutation(word: str) -> bool:
+    return word.casefold() in SALUTATIONS or word.casefold() in BEFORE_NAMES
+
+
+def is_title(word: str) -> bool:
+    """“Dr.”, “Dipl.-Kfm.”, “LL.M.”, “StB”."""
+    return bool(TITLE.fullmatch(word) or DEGREE.fullmatch(word))
 
 
 def first_name(name: str) -> str:

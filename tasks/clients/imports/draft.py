@@ -68,10 +68,13 @@ class Field(StrEnum):
     FAMILY_NAME = "family_name"
     NAME_SUFFIX = "name_suffix"
     FULL_NAME = "full_name"
+    """Of a contact, whole."""
     FILE_AS = "file_as"
     """Stands for a name where there is no other."""
     NAME = "name"
     """Of a person, a couple or a company; only the cell tells."""
+    NAME_FAMILY_FIRST = "name_family_first"
+    """The same, and of a person the family name stands first, with or without a comma."""
     HOME_STREET = "home_street"
     HOME_POSTCODE = "home_postcode"
     HOME_CITY = "home_city"
@@ -126,7 +129,6 @@ class Format(StrEnum):
     RA_MICRO = "ra_micro"
     TABLE = "table"
     """Of anybody; columns are known by what they are called."""
-    BY_HAND = "by_hand"
 
 
 class Question(StrEnum):
@@ -199,11 +201,10 @@ class NoteKind(StrEnum):
     LOST_LETTER = "lost_letter"
     MORE_EMAILS = "more_emails"
     NOT_AN_ADDRESS = "not_an_address"
-    SHARED_EMAIL = "shared_email"
-    NAME_SPLIT = "name_split"
-    PEOPLE_SPLIT = "people_split"
-    MAYBE_CUT = "maybe_cut"
     OTHER_NAME = "other_name"
+    MIDDLE_NAME = "middle_name"
+    LETTERS_REPAIRED = "letters_repaired"
+    PHONE_EXTENSION = "phone_extension"
 
 
 class Reason(StrEnum):
@@ -212,6 +213,7 @@ class Reason(StrEnum):
     NOTHING_USEFUL = "nothing_useful"
     NO_NAME = "no_name"
     NO_FAMILY_NAME = "no_family_name"
+    NAME_TOO_LONG = "name_too_long"
     # Set by planning, which knows whether a company has a contact elsewhere.
     NO_PERSON = "no_person"
 
@@ -223,7 +225,6 @@ class Skipped(StrEnum):
     CREDITOR = "creditor"
     AUTHORITY = "authority"
     OWN_FIRM = "own_firm"
-    DISTRIBUTION_LIST = "distribution_list"
 
 
 @dataclass(frozen=True)
@@ -290,8 +291,9 @@ class ContactDraft:
 class AccountDraft:
     """The client whose record it is.
 
-    An individual's has no *name* unless the file gives it one of its own: it is called after its first contact. Phones
-    and addresses for mail are the company's own, where the record names nobody to whom they could belong.
+    An individual's has no *name* unless the file gives it one of its own: it is called after its first contact. A
+    company has a *company_name*, or where the file gives only its account's, a *name*. Phones and e-mail addresses are
+    the company's own, where the record names nobody to whom they could belong.
     """
 
     kind: ClientKind
