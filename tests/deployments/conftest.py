@@ -31,7 +31,8 @@ def quick(request, product, emptied_sqlite, silent_port, tmp_path: Path, monkeyp
     nobody: who runs the product beside the tests has a server where the settings look for it.
     """
     monkeypatch.setenv("PROVISION_SMTP_PORT", str(silent_port))
-    if request.path.name != "test_up.py":  # There the product has a folder with all it keeps.
+    kept = request.path.name == "test_up.py"  # There the product has a folder with all it keeps.
+    if product != "postgresql" and not kept:
         (tmp_path / "provision.db").unlink()
         monkeypatch.setenv("PROVISION_DATABASE_URL", emptied_sqlite())
     settings.cache_clear()

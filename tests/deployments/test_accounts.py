@@ -323,6 +323,24 @@ def test_what_is_not_there_any_more_is_named_in_the_language_of_the_page(firm_id
         assert "Der Eintrag wurde nicht gefunden" in browser.post(path, data=form).text
 
 
+@pytest.mark.parametrize("product", ["sqlite", "postgresql"], indirect=True)
+@pytest.mark.parametrize("number", [str(2**31), "9" * 30, "-1", "１２３"])
+def test_a_number_that_no_row_has_does_no_harm_in_a_query_or_a_form(firm_id, browser, number):
+    accounts_page, asked = f"/firm/{firm_id}/accounts", ("after", "tag", "group", "portfolio", "member")
+    answers = [browser.get(f"{accounts_page}?{name}={number}") for name in asked]
+    answers += [browser.get(f"{page}?after={number}") for page in ("/portal", f"/firm/{firm_id}/sign-ups", "/firms")]
+    form = {"form_token": browser.form_token(accounts_page), "account": number, "tags": "Neu"}
+    for act in ("tag", "assign", "portfolio", "archive"):
+        answers.append(browser.post(accounts_page, data={**form, "act": act, "assigned": number, "portfolio": number}))
+    new = {**GMBH, **MAX, **dict.fromkeys(("template", "members", "block", "person", "groups", "portfolios"), number)}
+    for page, act in ((f"{accounts_page}/new", "create"), (f"{accounts_page}/1/contacts/new", "")):
+        answers.append(browser.post(page, data={**form, **new, "act": act}))
+    answers.append(browser.post(f"{accounts_page}/1/portfolio", data={**form, "portfolio": number}))
+    answers.append(browser.post(f"{accounts_page}/1/access", data={**form, "person": number}))
+
+    assert [str(answer.url) for answer in answers if answer.status_code >= 500] == []
+
+
 def test_hours_of_a_contact_without_any_are_refused_in_words_that_fit_whoever_reads_them(firm_id, browser):
     path = f"/firm/{firm_id}/contacts/{person().id}"
     told = browser.post(path, data={"form_token": browser.form_token(path), "family_name": "Beispiel"}).text

@@ -81,6 +81,7 @@ from tests.factories import (
 pytestmark = pytest.mark.usefixtures("no_runs")
 
 OWN = "vier blaue Eulen schlafen"
+NAMED = {"given_name": "Jan", "family_name": "Fleiß", "language": Language.GERMAN, "address_form": AddressForm.SIE}
 
 
 def case_of(firm_id):
@@ -137,6 +138,27 @@ def test_whoever_is_invited_gets_the_invitation_now_with_the_words_and_the_names
     assert told_by(case_of(firm), "contact.invited") == [{**by, **told, "persons": [who]}]
     with reading() as session:
         assert session.scalars(select(Reminder).where(Reminder.person_id == who)).one().ended_at is None
+
+
+def test_an_invitation_is_true_of_whoever_has_an_account_already_and_does_not_tell_who_has_one():
+    """Somebody of the firm who is a client as well signs in with the password that they have."""
+    firm, one, _, who = with_max(caseworkers=STAFF[:1])
+    registered(JAN)
+    jan = contact(firm, "Jan", "Fleiß", JAN)
+    own = account(firm, "Fleiß privat", jan)
+
+    new, known = (
+        grants.drafted(firm, *at, ERIKA, "").get_body(("plain",)).get_content() for at in ((one, who), (own, jan))
+    )
+    assert known == new.replace("Max Beispiel", "Jan Fleiß").replace(MAX, JAN)
+    assert "öffnet dessen Passwort auch diesen Zugang" in " ".join(known.split())
+    grants.invite_contact(firm, own, jan, ERIKA)
+    link = token(JAN, Purpose.ACTIVATE)
+    assert registration.opened(link, Purpose.ACTIVATE).has_account
+    with pytest.raises(SignInRefused):
+        registration.register(link, Purpose.ACTIVATE, OWN, **NAMED)
+    registration.register(link, Purpose.ACTIVATE, PASSWORD, **NAMED)
+    assert person(jan).registered_at is not None
 
 
 def test_a_reminder_says_the_same_words_under_the_name_of_who_has_invited(clock):
