@@ -53,8 +53,9 @@ PLAIN = frozenset(
 """Facts in words, or by names, that tell of nobody. Numbers, yes and no never do; everything else is taken to."""
 OF_WHO_ACTS = frozenset({"by", "by_name", "ip", "agent"})
 
-origin: ContextVar[Mapping[str, str]] = ContextVar("origin", default=MappingProxyType({}))
-"""Where the one who acts is, as far as known: ``ip`` and ``agent``; stands in every entry written meanwhile."""
+origin: ContextVar[Mapping[str, str | int]] = ContextVar("origin", default=MappingProxyType({}))
+"""Where the one who acts is, as far as known: ``ip`` and ``agent``, or by which ``token`` another system acts, which
+then stands in ``by`` as well; in every entry written meanwhile."""
 
 
 class Actor(Protocol):

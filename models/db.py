@@ -200,12 +200,34 @@ writing: ContextVar[bool] = ContextVar("writing", default=False)
 """Whether this thread is within a ``transaction()``: what takes long has no place there, which all tests watch."""
 
 
+_whole: ContextVar[Session | None] = ContextVar("whole", default=None)
+
+
+@contextmanager
+def together() -> Iterator[Session]:
+    """One transaction for several acts: every ``transaction()`` and ``reading()`` within is a part of it.
+
+    So all of them are done or none is, and what is read within sees what was done before.
+    """
+    with transaction() as session:
+        before = _whole.set(session)
+        try:
+            yield session
+        finally:
+            _whole.reset(before)
+
+
 @contextmanager
 def transaction() -> Iterator[Session]:
     """All of it or none of it: commit on the way out, roll back on an exception.
 
     Others wait for it to end, on SQLite all who write: hash, render, draw and talk to other machines before or after.
     """
+    whole = _whole.get()
+    if whole is not None:
+        yield whole
+        whole.flush()
+        return
     before = writing.set(True)
     try:
         with Session(engine(settings().database), expire_on_commit=False) as session, session.begin():
@@ -217,13 +239,27 @@ def transaction() -> Iterator[Session]:
 def alone(session: Session, *what: str) -> None:
     """Until the transaction ends whoever names the same waits here: for what is not there yet and cannot be locked."""
     if session.get_bind().dialect.name == "postgresql":  # On SQLite only one at a time writes anyway.
-        number = int.from_bytes(sha256("\0".join(what).encode()).digest()[:8], "big", signed=True)
-        session.execute(select(func.pg_advisory_xact_lock(number)))
+        session.execute(select(func.pg_advisory_xact_lock(_number(what))))
+
+
+def is_alone(session: Session, *what: str) -> bool:
+    """The same without waiting: False if somebody is within who names the same."""
+    if session.get_bind().dialect.name != "postgresql":
+        return True
+    return bool(session.scalar(select(func.pg_try_advisory_xact_lock(_number(what)))))
+
+
+def _number(what: tuple[str, ...]) -> int:
+    return int.from_bytes(sha256("\0".join(what).encode()).digest()[:8], "big", signed=True)
 
 
 @contextmanager
 def reading() -> Iterator[Session]:
     """One consistent look at the database, never in the way of a writer; changes are not kept."""
+    whole = _whole.get()
+    if whole is not None:
+        yield whole
+        return
     bound = engine(settings().database)
     options = {"provision_reading": True} if bound.dialect.name == "sqlite" else {"isolation_level": "REPEATABLE READ"}
     with Session(

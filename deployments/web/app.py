@@ -28,10 +28,13 @@ from starlette.staticfiles import StaticFiles
 from deployments import logs
 from deployments.hosts import KnownHosts
 from deployments.web import handover, watch, webhooks
+from deployments.web.api import app as api_app
 from deployments.web.pages import (
     account,
     accounts,
     agreement,
+    api_docs,
+    api_tokens,
     board,
     case,
     firm,
@@ -90,10 +93,11 @@ app.add_middleware(BodyCap)
 app.add_middleware(SecureHeaders)
 app.add_middleware(ForwardedByProxies)
 app.add_middleware(KnownHosts, names=lambda: settings().host_names)
+app.mount(api_app.PATH, api_app.api)
 app.mount("/static", StaticFiles(directory=STATIC), name="static")
 PAGES = (
-    *(account, firm, firm_settings, pending, accounts, grants, inbox, agreement, portal, public, sign_ups, reach),
-    *(board, case, reminders, operators, mail),
+    *(account, firm, api_tokens, firm_settings, pending, accounts, grants, inbox, agreement, portal, public, sign_ups),
+    *(reach, board, case, reminders, operators, mail, api_docs),
 )
 for page in PAGES:
     app.include_router(page.router, include_in_schema=False)

@@ -167,6 +167,8 @@ ACTIONS = {
     "setting.taken_back": N_("Field taken back"),
     "functions.opened": N_("Functions for contacts without a group set"),
     "firm.set_up": N_("Names of accounts, search or registration set"),
+    "token.made": N_("Token for other systems made"),
+    "token.revoked": N_("Token for other systems revoked"),
     "rights.given": N_("Rights of one of the firm's people set"),
     "reach.set": N_("Reachability set by the firm"),
     "organiser.told": N_("Organiser told who has not answered"),

@@ -7,6 +7,7 @@ import re
 from datetime import timedelta
 from functools import cache
 from hashlib import sha256
+from math import ceil
 from time import time
 
 from fastapi import Request
@@ -229,6 +230,14 @@ def require_within(rate: RateLimitItem, what: str, *who: str) -> None:
     limiter, key = _limiter(settings().rate_limit_storage), _counted(what, who)
     if not limiter.test(rate, *key):
         raise _too_many(limiter, rate, key)
+
+
+def left(rate: RateLimitItem, what: str, *who: str) -> tuple[int, int]:
+    """How many attempts are left, and after how many seconds there are more."""
+    stats = _limiter(settings().rate_limit_storage).get_window_stats(rate, *_counted(what, who))
+    return stats.remaining, max(
+        1, ceil(stats.reset_time - time())
+    ) if stats.remaining < rate.amount else rate.get_expiry()
 
 
 def _counted(what: str, who: tuple[str, ...]) -> tuple[str, str]:

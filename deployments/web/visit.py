@@ -117,6 +117,7 @@ SAID = {
     "setting_put_away": N_("Put away. What it holds stays, and is there again when you take it back."),
     "setting_taken_back": N_("Taken back: forms show it again."),
     "firm_settings": N_("Saved."),
+    "token_revoked": N_("The token is revoked: whatever uses it is refused from now on."),
     "rights": N_("Saved. It counts from this person's next click on."),
     "withdrawn": N_("Done: this person is no longer invited, and the link no longer works."),
     "removed": N_("Done: this person has no access any more, and was told."),

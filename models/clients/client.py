@@ -76,6 +76,7 @@ class Client(PostalAddress, Base):
             postgresql_where=text("archived_at IS NULL"),
         ),
         Index("ix_clients_state", "firm_id", "state", "name", "id"),
+        Index("ix_clients_in_turn", "firm_id", "id"),  # Other systems read them as they came.
     )
 
     id: Mapped[Key]

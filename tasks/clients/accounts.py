@@ -90,7 +90,8 @@ def visible_to(member: Membership) -> ColumnElement[bool]:
     return and_(mine, seen_by(member.person_id, member.rights))
 
 
-def _matching(session: Session, member: Membership, asked: Filter) -> Select[tuple[Client]]:
+def matching(session: Session, member: Membership, asked: Filter) -> Select[tuple[Client]]:
+    """Of these the ones that are asked for."""
     clients = select(Client).where(visible_to(member))
     if asked.state is None:
         clients = clients.where(Client.archived_at.is_(None))
@@ -119,7 +120,7 @@ def _matching(session: Session, member: Membership, asked: Filter) -> Select[tup
 def listed(member: Membership, asked: Filter, after: int = 0) -> Accounts:
     """The accounts that this member sees and that are asked for, SHOWN at a time, behind the account *after*."""
     with reading() as session:
-        clients = _matching(session, member, asked)
+        clients = matching(session, member, asked)
         before = session.get(Client, after) if after else None
         if before is not None and before.firm_id == member.firm_id:
             clients = clients.where(tuple_(Client.name, Client.id) > (before.name, before.id))
@@ -133,10 +134,11 @@ def listed(member: Membership, asked: Filter, after: int = 0) -> Accounts:
         any_of_them = select(Client.id).where(visible_to(member)).limit(1)
         none_at_all = not found and session.scalars(any_of_them).first() is None
         more = found[SHOWN - 1].id if len(found) > SHOWN else None
-        return Accounts(_rows(session, found[:SHOWN]), total, more, none_at_all)
+        return Accounts(rows_of(session, found[:SHOWN]), total, more, none_at_all)
 
 
-def _rows(session: Session, clients: Sequence[Client]) -> list[Row]:
+def rows_of(session: Session, clients: Sequence[Client]) -> list[Row]:
+    """These accounts with their contacts and tags, in as many queries for many as for one."""
     ids = [client.id for client in clients]
     people: dict[int, list[tuple[ClientContact, Person]]] = {client_id: [] for client_id in ids}
     at = select(ClientContact, Person).join(Person).where(ClientContact.client_id.in_(ids)).order_by(ClientContact.id)
@@ -191,7 +193,7 @@ def view(member: Membership, client_id: int) -> AccountView:
     """Raises NotFound for accounts that this member does not see."""
     with reading() as session:
         client = account_of(session, member, client_id)
-        (row,) = _rows(session, [client])
+        (row,) = rows_of(session, [client])
         template = session.get(FolderTemplate, client.folder_template_id) if client.folder_template_id else None
         within = select(Portfolio).join(PortfolioClient).where(PortfolioClient.client_id == client.id)
         members = assigned(session, client.firm_id, [client.id])

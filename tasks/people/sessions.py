@@ -66,8 +66,13 @@ class Visitor:
 
     def staff_of(self, firm_id: int) -> Membership | None:
         """Which of the firm's own people the visitor is: the one of the highest rank; None for all others."""
-        own = [m for m in self.memberships if m.firm_id == firm_id and m.role in {Role.ORGANISER, Role.CASEWORKER}]
-        return min(own, key=lambda membership: [*Rank].index(membership.rights.rank), default=None)
+        return staff_of(self.memberships, firm_id)
+
+
+def staff_of(memberships: Sequence[Membership], firm_id: int) -> Membership | None:
+    """Which of these is among the firm's own people, in the highest rank."""
+    own = [m for m in memberships if m.firm_id == firm_id and m.role in {Role.ORGANISER, Role.CASEWORKER}]
+    return min(own, key=lambda membership: [*Rank].index(membership.rights.rank), default=None)
 
 
 def sign_in(email: str, password: str) -> str:
@@ -110,15 +115,7 @@ def signed_in(token: str) -> Visitor | None:
         if browser is None:
             return None
         account = session.get_one(Login, browser.account_id)
-        rows = session.execute(
-            select(Person, Firm, Onboarding.id, Staff)
-            .join(Firm, Firm.id == Person.firm_id)
-            .join(Onboarding, Onboarding.firm_id == Firm.id)
-            .outerjoin(Staff, Staff.person_id == Person.id)
-            .where(Person.id.in_([person.id for person in Person.behind(session, account.id)]))
-            .order_by(Person.id)
-        ).all()
-        people = [person for person, *_ in rows]
+        people = Person.behind(session, account.id)
         if not account.is_operator and not people:
             return None
         manners = _manners(account, people)
@@ -131,20 +128,33 @@ def signed_in(token: str) -> Visitor | None:
             must_change_password=account.must_change_password,
             language=manners.language,
             address_form=manners.address_form,
-            memberships=[
-                Membership(
-                    person_id=person.id,
-                    firm_id=firm.id,
-                    firm_name=firm.name,
-                    company_id=firm.company_id,
-                    role=person.role,
-                    name=person.name,
-                    case_id=case_id,
-                    rights=rights(person, staff),
-                )
-                for person, firm, case_id, staff in rows
-            ],
+            memberships=memberships_of(session, people),
         )
+
+
+def memberships_of(session: Session, people: Sequence[Person]) -> list[Membership]:
+    """The roles that somebody has who is these people."""
+    rows = session.execute(
+        select(Person, Firm, Onboarding.id, Staff)
+        .join(Firm, Firm.id == Person.firm_id)
+        .join(Onboarding, Onboarding.firm_id == Firm.id)
+        .outerjoin(Staff, Staff.person_id == Person.id)
+        .where(Person.id.in_([person.id for person in people]))
+        .order_by(Person.id)
+    )
+    return [
+        Membership(
+            person_id=person.id,
+            firm_id=firm.id,
+            firm_name=firm.name,
+            company_id=firm.company_id,
+            role=person.role,
+            name=person.name,
+            case_id=case_id,
+            rights=rights(person, staff),
+        )
+        for person, firm, case_id, staff in rows
+    ]
 
 
 def holder(token: str) -> Person | Login | None:

@@ -40,6 +40,7 @@ from models.errors import N_, NotFound, ProvisionError
 from models.firm import LineOfBusiness
 from models.logo import public_logo
 from models.onboarding import Party, StepName, StepState
+from models.people.api_token import Scope
 from models.people.manners import AddressForm, Language
 from models.people.person import Role
 from models.people.staff import Rank
@@ -110,6 +111,13 @@ LABELS: dict[type[StrEnum], dict[Any, str]] = {
         PhoneKind.LANDLINE: N_("landline"),
         PhoneKind.MOBILE: N_("mobile"),
         PhoneKind.FAX: N_("fax"),
+    },
+    Scope: {
+        Scope.ACCOUNTS_READ: N_("look at accounts"),
+        Scope.ACCOUNTS_WRITE: N_("open, change and archive accounts, and say who is a contact there"),
+        Scope.CONTACTS_READ: N_("look at contacts"),
+        Scope.CONTACTS_WRITE: N_("change contacts, and what they may do at an account"),
+        Scope.INVITATIONS_WRITE: N_("invite contacts by mail"),
     },
     FieldOf: {FieldOf.ACCOUNT: N_("accounts"), FieldOf.CONTACT: N_("contacts")},
     FieldKind: {

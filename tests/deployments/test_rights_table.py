@@ -24,6 +24,7 @@ from models.db import engine, reading, transaction
 from models.document import Document
 from models.link import Purpose
 from models.logo import Logo, LogoPermission
+from models.people.api_token import ApiToken
 from models.people.notice import Notice, NoticeKind
 from models.people.person import Person, Role
 from models.people.staff import Rank, Rights, Staff
@@ -33,6 +34,7 @@ from tasks.clients import grants, sign_ups
 from tasks.logos.publish import supply_logo
 from tasks.people import membership
 from tasks.people.sessions import sign_in
+from tests import api as tokens
 from tests.contacts import ERIKA, LENA, MAX, SARA, account, contact
 from tests.deployments.browser import Browser
 from tests.deployments.test_security import all_routes
@@ -214,6 +216,9 @@ TABLE: dict[Rule, list[tuple]] = {
         (f"GET {SET}/members",),
         (f"GET {SET}/members/{{person_id}}", {"person_id": "staff"}),
         (f"POST {SET}/members/{{person_id}}", {"person_id": "staff", "rank": "staff", "manages_accounts": "yes"}),
+        (f"GET {SET}/tokens",),
+        (f"POST {SET}/tokens", {"name": "Neu", "accounts:read": "yes"}),
+        (f"POST {SET}/tokens/{{key:number}}/revoke", {"key": "made"}),
         (f"POST {SET}/groups/none", {"opens-documents": "yes"}),
         (f"GET {SET}/{{kind}}",),
         (f"POST {SET}/{{kind}}", {"name": "Neu"}),
@@ -329,7 +334,11 @@ def world() -> World:
         told = {"kind": NoticeKind.SIGN_UP, "facts": {"name": "Nina Neu"}, "path": "/inbox"}
         entries = [Notice(person_id=one.id, created_at=at, **told) for one in session.scalars(members)]
         session.add_all(entries)
+    tokens.token(firm_id)
+    with reading() as session:
+        made = session.scalars(select(ApiToken.id)).one()
     known = {
+        "made": made,
         "firm_id": firm_id,
         "client_id": client_id,
         "person_id": person["Plan"],

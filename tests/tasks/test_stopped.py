@@ -53,6 +53,7 @@ from tasks.people.sessions import Manners, Membership
 from tasks.reminders import snooze
 from tasks.reminders.rounds import send_reminders
 from tests import factories
+from tests.api import token
 from tests.factories import FROM, PASSWORD, case, firm_of, person_of, picture, standing
 from tests.signing import scanned
 
@@ -246,6 +247,7 @@ ACTS = {
         late,
         lambda at: contacts.edit(owner(at), ERIKA, at.ids[Role.CLIENT], {}, {"family_name": "Neu"}, GERMAN),
     ),
+    "api_tokens.make": (late, lambda at: token(at.firm)),
     "settings.add": (late, lambda at: settings_of_firm.add(at.firm, ERIKA, Kind.TAGS, Written("Eilig"))),
     "settings.change": (tagged, lambda at: settings_of_firm.change(at.firm, ERIKA, Kind.TAGS, 1, Written("Eilig"))),
     "settings.delete": (tagged, lambda at: settings_of_firm.delete(at.firm, ERIKA, Kind.TAGS, 1)),
@@ -291,6 +293,7 @@ ACTS = {
 }
 """Everything that somebody, or the product by itself, does in a case."""
 ELSEWHERE = {
+    "api_tokens.revoke": "ends what opens something, in any case",
     "stopping.take_up": "the way back",
     "opening.start_case": "begins a case",
     "invitations.allow_invitations": "a limit for the day; naming people is what a stopped case refuses",

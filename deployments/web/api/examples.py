@@ -1,0 +1,78 @@
+"""What OpenAPI tells of the interface beside its models: tokens, problems, and an example of each body."""
+
+from typing import Any
+
+from deployments.web.api.problems import MEDIA_TYPE, Problem
+
+REFUSALS = {
+    "400": "The request cannot be read.",
+    "401": "The token is missing, unknown, expired, revoked, or rests.",
+    "403": "The token lacks the scope.",
+    "404": "It is not there, or belongs to another firm.",
+    "405": "The address does not take this method.",
+    "409": "A rule says no: `code` tells which.",
+    "410": "The set-up of the firm was ended.",
+    "413": "The body is larger than 1 MB.",
+    "422": "Something does not fit: `errors` tells each at its place.",
+    "429": "Too many requests: again after the seconds of `Retry-After`.",
+    "503": "Busy for the moment: again after the seconds of `Retry-After`.",
+}
+MUST_SAY = {"412": "It was changed since it was read.", "428": "`If-Match` is missing."}
+
+CONTACT = {
+    "title": "Dr.",
+    "given_name": "Max",
+    "family_name": "Beispiel",
+    "email": "max@beispiel.example",
+    "phones": [{"number": "030 5550100", "kind": "landline", "primary": True}],
+    "login": True,
+    "notify": True,
+    "main_commercial": True,
+}
+ACCOUNT = {
+    "kind": "company",
+    "company_name": "Beispiel GmbH",
+    "number": "10001",
+    "vat_id": "DE136695976",
+    "street": "Lindenallee 5",
+    "postcode": "50667",
+    "city": "Köln",
+    "country": "DE",
+    "tags": ["Bau"],
+    "contacts": [CONTACT],
+}
+EXAMPLES: dict[tuple[str, str], dict[str, Any]] = {
+    ("post", "/accounts"): ACCOUNT,
+    ("patch", "/accounts/{account_id}"): {"street": "Am Wall 4", "tags": ["Bau", "VIP"], "website": None},
+    ("post", "/accounts/{account_id}/contacts"): {**CONTACT, "given_name": "Lena", "email": "lena@beispiel.example"},
+    ("patch", "/accounts/{account_id}/contacts/{contact_id}"): {"email_sync": True, "operational": True},
+    ("patch", "/contacts/{contact_id}"): {"family_name": "Beispiel-Neu", "phones": []},
+    ("post", "/invitations"): {"account_id": 815, "contact_id": 4711, "message": "Willkommen, {FirstName}!"},
+}
+"""The body of each request that has one."""
+
+
+def put_into(schema: dict[str, Any]) -> dict[str, Any]:
+    """The description with all of that."""
+    components = schema.setdefault("components", {})
+    components["securitySchemes"] = {
+        "token": {"type": "http", "scheme": "bearer", "description": "Made in the firm's settings: `pvn_…`."}
+    }
+    problem = Problem.model_json_schema(ref_template="#/components/schemas/{model}")
+    schemas = components.setdefault("schemas", {})
+    schemas |= {**problem.pop("$defs"), "Problem": problem}
+    for name in ("HTTPValidationError", "ValidationError"):
+        schemas.pop(name, None)
+    told = {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}}
+    for path, operations in schema["paths"].items():
+        for method, operation in operations.items():
+            demands = any(each["name"] == "If-Match" for each in operation.get("parameters", []))
+            refusals = REFUSALS | (MUST_SAY if demands else {})
+            operation["responses"] |= {
+                status: {"description": says, "content": told} for status, says in refusals.items()
+            }
+            if method == "get":
+                operation["responses"]["304"] = {"description": "You have it already (`If-None-Match`)."}
+            if (method, path) in EXAMPLES:
+                operation["requestBody"]["content"]["application/json"]["example"] = EXAMPLES[method, path]
+    return schema
