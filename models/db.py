@@ -13,6 +13,7 @@ from typing import Annotated, Any, ClassVar
 from sqlalchemy import (
     JSON,
     Boolean,
+    Connection,
     DateTime,
     Dialect,
     Engine,
@@ -184,7 +185,10 @@ def _prepare_postgresql(connection: Any, _record: object) -> None:
 
 def _begin_sqlite(connection: Any) -> None:
     """Writers queue at BEGIN: a transaction that starts by reading would otherwise fail when it writes."""
-    reading = connection.get_execution_options().get("provision_reading", False)
+    options = connection.get_execution_options()
+    if options.get("provision_singly", False):
+        return
+    reading = options.get("provision_reading", False)
     connection.exec_driver_sql("BEGIN" if reading else "BEGIN IMMEDIATE")
 
 
@@ -251,6 +255,30 @@ def is_alone(session: Session, *what: str) -> bool:
 
 def _number(what: tuple[str, ...]) -> int:
     return int.from_bytes(sha256("\0".join(what).encode()).digest()[:8], "big", signed=True)
+
+
+_single: ContextVar[Connection | None] = ContextVar("single", default=None)
+
+
+@contextmanager
+def singly() -> Iterator[Connection]:
+    """A connection on which each statement is a transaction of its own: for what is written down singly, and often.
+
+    Within another one it is the same, as long as that one is whole.
+    """
+    open_already = _single.get()
+    if open_already is not None and not open_already.invalidated:
+        yield open_already
+        return
+    bound = engine(settings().database)
+    sqlite = bound.dialect.name == "sqlite"
+    options = {"provision_singly": True} if sqlite else {"isolation_level": "AUTOCOMMIT"}
+    with bound.connect().execution_options(**options) as connection:
+        token = _single.set(connection)
+        try:
+            yield connection
+        finally:
+            _single.reset(token)
 
 
 @contextmanager

@@ -12,7 +12,7 @@ import stat
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import timedelta
-from functools import cache
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Annotated, Literal, Self
 from urllib.parse import urlsplit
@@ -180,11 +180,15 @@ class Settings(BaseSettings):
             raise ValueError(msg)
         return self
 
+    def __hash__(self) -> int:
+        """What was made with these settings is made anew with others."""
+        return id(self)
+
     @property
     def database(self) -> str:
         return self.database_url or f"sqlite:///{self.data / 'provision.db'}"
 
-    @property
+    @cached_property
     def sender(self) -> str:
         """The provider's address as every mail server takes it: a domain with umlauts in its ASCII form."""
         return validate_email(self.provider_email, check_deliverability=False, test_environment=True).ascii_email or ""
@@ -193,7 +197,7 @@ class Settings(BaseSettings):
     def proxy_networks(self) -> list[Network]:
         return _networks(self.proxies)
 
-    @property
+    @cached_property
     def secret_key(self) -> bytes:
         return (self.secret.get_secret_value() or self.kept("secret", _random_key)).encode()
 

@@ -9,11 +9,27 @@ from datetime import datetime, timedelta
 from enum import IntEnum, StrEnum
 from typing import Any, Self
 
-from sqlalchemy import ColumnElement, ForeignKey, Index, SmallInteger, String, func, or_, select, text
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    ForeignKey,
+    Index,
+    SmallInteger,
+    String,
+    bindparam,
+    exists,
+    func,
+    literal,
+    or_,
+    select,
+    text,
+    update,
+)
 from sqlalchemy.orm import Mapped, Session, mapped_column
+from sqlalchemy.orm.attributes import set_committed_value
 
 from models.clients.sign_up import SignUp
-from models.db import MUTE, TELLS, Base, Facts, Instant, Key
+from models.db import MUTE, TELLS, Base, Facts, Instant, Key, UTCDateTime
 from models.link import Link
 from models.people.login import Login
 from models.people.manners import AddressForm, Language
@@ -292,21 +308,38 @@ class Outgoing(Base):
         rows = list(session.scalars(waiting.order_by(cls.due_at).limit(share))) if share else []
         rows += session.scalars(urgent.where(cls.id.not_in([row.id for row in rows])).limit(limit - len(rows)))
         rows.sort(key=lambda row: (row.urgency, row.due_at))
+        until = now + lease
+        mine = update(cls).where(cls.id.in_([row.id for row in rows])).execution_options(synchronize_session=False)
+        session.execute(mine.values(due_at=until, fault=None, attempts=cls.attempts + 1))
         for row in rows:
-            row.due_at, row.fault = now + lease, None
-            row.attempts += 1
+            for name, value in (("due_at", until), ("fault", None), ("attempts", row.attempts + 1)):
+                set_committed_value(row, name, value)
         return rows
 
-    @classmethod
-    def is_leased(cls, session: Session, mail_id: int, until: datetime) -> bool:
-        """Whether who has claimed the mail until then still has it: nobody has dropped or readdressed it meanwhile."""
-        return session.scalars(select(cls.id).where(cls.id == mail_id, cls.due_at == until)).first() is not None
+    def may_leave(self, connection: Connection, now: datetime) -> tuple[bool, bool]:
+        """Whether who has claimed it still has it, as nobody has dropped or readdressed it meanwhile; and whether mail
+        that cannot wait is due.
+        """
+        asked = {"mail": self.id, "until": self.due_at, "now": now}
+        leased, urgent = connection.execute(_MAY_LEAVE, asked).one()
+        return bool(leased), bool(urgent)
 
-    @classmethod
-    def is_due(cls, session: Session, now: datetime, urgency: Urgency) -> bool:
-        """Whether a mail as urgent as this waits to leave."""
-        mails = select(cls.id).where(cls.urgency == urgency, cls.due_at <= now)
-        return session.scalars(mails.limit(1)).first() is not None
+    def has_left(self, connection: Connection, now: datetime) -> None:
+        """The mail server has taken it. Nothing is written down if it was addressed anew meanwhile."""
+        connection.execute(_HAS_LEFT, {"mail": self.id, "addressed": self.addressed_at, "now": now})
+
+
+# Made once: these are asked for each mail that leaves.
+_LEASED = exists().where(Outgoing.id == bindparam("mail"), Outgoing.due_at == bindparam("until", type_=UTCDateTime))
+_URGENT = exists().where(
+    Outgoing.urgency == literal(Urgency.AT_ONCE.value), Outgoing.due_at <= bindparam("now", type_=UTCDateTime)
+)
+_MAY_LEAVE = select(_LEASED, _URGENT)
+_HAS_LEFT = (
+    update(Outgoing)
+    .where(Outgoing.id == bindparam("mail"), Outgoing.addressed_at == bindparam("addressed", type_=UTCDateTime))
+    .values(delivered_at=bindparam("now", type_=UTCDateTime), due_at=None, failed_at=None, fault=None)
+)
 
 
 def _message_id(key: str, now: datetime) -> str:

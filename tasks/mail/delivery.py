@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from email.message import EmailMessage
 from enum import StrEnum
-from typing import Self
+from typing import NamedTuple, Self
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session, undefer
@@ -25,7 +25,7 @@ from sqlalchemy.orm import Session, undefer
 from models.clients.client import Client
 from models.clients.sign_up import SignUp
 from models.code import Code
-from models.db import Facts, reading, transaction
+from models.db import Facts, reading, singly, transaction
 from models.decision import Decision
 from models.document import Document
 from models.link import Link
@@ -37,7 +37,7 @@ from models.settings import settings
 from models.time.clock import now
 from tasks.engine.retry import patiently, side_effect
 from tasks.mail.address_holds import bounced, given_up
-from tasks.mail.compose import ascii_address, write
+from tasks.mail.compose import ascii_address, write, write_out
 from tasks.mail.refusals import Blame, blame, is_ours_for_sure
 
 log = logging.getLogger(__name__)
@@ -112,8 +112,6 @@ def deliver_due(limit: int | None = None, only: Urgency | None = None) -> Delive
     counts: Counter[Outcome] = Counter()
 
     def deliver(mail: _Mail) -> None:
-        if not _is_ours(mail):
-            return
         if not server.answers or time.monotonic() > until:
             verdict = _Verdict(Outcome.POSTPONED, server.fault, tried=False)
         else:
@@ -122,12 +120,16 @@ def deliver_due(limit: int | None = None, only: Urgency | None = None) -> Delive
         _record(mail, verdict)
         counts[verdict.outcome] += 1
 
-    with _Connection() as server:
+    with _Connection() as server, singly():
         for mail in mails:
-            if mail.row.urgency > Urgency.AT_ONCE and server.answers and _is_urgent_due():
+            is_ours, urgent_waits = _look(mail)
+            if urgent_waits and mail.row.urgency > Urgency.AT_ONCE and server.answers:
                 for urgent in _claim(settings().mails_at_once, Urgency.AT_ONCE):
-                    deliver(urgent)
-            deliver(mail)
+                    if _look(urgent)[0]:
+                        deliver(urgent)
+                is_ours, _ = _look(mail)
+            if is_ours:
+                deliver(mail)
     _note(server, took=counts[Outcome.DELIVERED] > 0)
     by_outcome = {outcome.value: count for outcome, count in counts.items()}
     done = Delivered(**by_outcome, server_answers=server.answers)
@@ -148,16 +150,22 @@ def _get_to_know() -> None:
         _note(connection, took=False)
 
 
+class _Reader(NamedTuple):
+    """What is known of the address of whom a mail is to."""
+
+    email: str
+    bounced_at: datetime | None
+
+
 @dataclass(frozen=True)
 class _Mail:
     """A claimed row with what it needs to be written."""
 
     row: Outgoing
-    leased_until: datetime
     link: Link | SignUp | None
     attachment: Document | None
     code: Code | None
-    person: Person | None
+    person: _Reader | None
 
 
 @dataclass(frozen=True)
@@ -166,11 +174,6 @@ class _Verdict:
     fault: str = ""
     blames: Blame = Blame.MAIL
     tried: bool = True
-
-
-def _is_urgent_due() -> bool:
-    with reading() as session:
-        return Outgoing.is_due(session, now(), Urgency.AT_ONCE)
 
 
 def _claim(limit: int, only: Urgency | None = None) -> list[_Mail]:
@@ -189,15 +192,17 @@ def _claim(limit: int, only: Urgency | None = None) -> list[_Mail]:
         codes = {code.id: code for code in session.scalars(select(Code).where(Code.id.in_(asked.values())))}
         confirms = {row.id: row.facts["sign_up_id"] for row in rows if "sign_up_id" in row.facts}
         sign_ups = {one.id: one for one in session.scalars(select(SignUp).where(SignUp.id.in_(confirms.values())))}
+        addressed = select(Person.id, Person.email, Person.bounced_at)
         people = {
-            person.id: person
-            for person in session.scalars(select(Person).where(Person.id.in_({row.person_id for row in rows})))
+            person_id: _Reader(email, bounced_at)
+            for person_id, email, bounced_at in session.execute(
+                addressed.where(Person.id.in_({row.person_id for row in rows}))
+            )
         }
         _forget_what_is_over(session, rows)
     return [
         _Mail(
             row,
-            at + LEASE,
             links.get(row.link_id or 0) or sign_ups.get(confirms.get(row.id, 0)),
             documents.get(row.document_id or 0),
             codes.get(asked.get(row.id, 0)),
@@ -207,10 +212,10 @@ def _claim(limit: int, only: Urgency | None = None) -> list[_Mail]:
     ]
 
 
-def _is_ours(mail: _Mail) -> bool:
-    """Whether the mail still may leave: nobody has dropped it, or taken it over, since it was claimed."""
-    with reading() as session:
-        return Outgoing.is_leased(session, mail.row.id, mail.leased_until)
+def _look(mail: _Mail) -> tuple[bool, bool]:
+    """Whether the mail still may leave, and whether others wait that go before it."""
+    with singly() as connection:
+        return mail.row.may_leave(connection, now())
 
 
 LISTS = {
@@ -225,6 +230,8 @@ LISTS = {
 
 def _forget_what_is_over(session: Session, rows: Sequence[Outgoing]) -> None:
     """What was decided, who has answered, and who has left again while a mail was gathered is not told any more."""
+    if not any(row.kind in LISTS for row in rows):
+        return
     listed = {kind: {item["id"] for row in rows for item in _listed(row) if row.kind is kind} for kind in LISTS}
     open_ones = select(Decision.id).where(Decision.id.in_(listed[MailKind.DECISIONS_WAIT]))
     awaited = select(Person.id).where(Person.id.in_(listed[MailKind.PEOPLE_SILENT]), Person.registered_at.is_(None))
@@ -255,13 +262,19 @@ def _deliver(mail: _Mail, server: "_Connection") -> _Verdict:
     if useless := _useless(mail):
         return useless
     try:
-        message = write(mail.row, mail.link, mail.attachment, mail.code)
+        address = ascii_address(mail.row.to_address)
+        plain = address.isascii() and mail.attachment is None
+        message = (
+            write_out(mail.row, mail.link, mail.code)
+            if plain
+            else write(mail.row, mail.link, mail.attachment, mail.code)
+        )
     except Exception as error:  # One mail that cannot be written must not stop the others.
         log.exception("Mail %s (%s) cannot be written", mail.row.id, mail.row.kind)
         # Written again it would say the same: an operator hears of it at once.
         return _Verdict(Outcome.FAILED, f"cannot be written: {type(error).__name__}")
     try:
-        server.send(message, mail.row.to_address)
+        server.send(message, address)
     except _Unreachable as error:
         return _Verdict(Outcome.POSTPONED, str(error), Blame.OURS, tried=False)
     except OSError as error:  # Every SMTPException is one.
@@ -320,18 +333,20 @@ def _said(code: int, text: bytes | str) -> str:
 def _record(mail: _Mail, verdict: _Verdict) -> None:
     """Write down what became of it, unless another sender has taken it over, or it was addressed anew meanwhile."""
     at = now()
+    if verdict.outcome is Outcome.DELIVERED:
+        with singly() as connection:
+            mail.row.has_left(connection, at)
+        return
     with transaction() as session:
         if verdict.outcome in {Outcome.FAILED, Outcome.POSTPONED} and mail.row.onboarding_id is not None:
             Onboarding.get(session, mail.row.onboarding_id)  # Before its mail: an operator may be asked.
         row = session.get_one(Outgoing, mail.row.id, with_for_update=True)
         if row.addressed_at != mail.row.addressed_at:
             return
-        if row.due_at != mail.leased_until and verdict.outcome is not Outcome.DELIVERED:
+        if row.due_at != mail.row.due_at:
             return
         row.fault = verdict.fault[:500] or None
-        if verdict.outcome is Outcome.DELIVERED:
-            row.delivered_at, row.due_at, row.failed_at = at, None, None
-        elif verdict.outcome is Outcome.DROPPED:
+        if verdict.outcome is Outcome.DROPPED:
             row.due_at = None
         elif verdict.outcome is Outcome.FAILED:
             row.failed_at, row.due_at = at, None
@@ -427,11 +442,14 @@ class _Connection:
         with suppress(_Unreachable):
             self._smtp = self._smtp or self._connect()
 
-    def send(self, message: EmailMessage, address: str) -> None:
+    def send(self, message: EmailMessage | bytes, address: str) -> None:
         """Raises what smtplib raises, or _Unreachable."""
         smtp = self._smtp = self._smtp or self._connect()
         try:
-            smtp.send_message(message, settings().sender, [ascii_address(address)])
+            if isinstance(message, bytes):
+                smtp.sendmail(settings().sender, [address], message)
+            else:
+                smtp.send_message(message, settings().sender, [address])
         except (smtplib.SMTPServerDisconnected, TimeoutError, ConnectionError) as error:
             smtp.close()
             self._losses += 1

@@ -1,22 +1,14 @@
 """Figures of the product beside a baseline in the same run: ``make bench``."""
 
-import smtplib
-import socket
 import time
 from collections.abc import Callable
-from email.message import EmailMessage
 from statistics import median
 
 import pytest
-from aiosmtpd.controller import Controller
 from sqlalchemy import insert, text
 
 from models.company_id import FIRST, LAST, CompanyIdPool, Move
-from models.db import reading, transaction
-from models.mail.outbox import MailKind, Outgoing
-from models.people.person import Person, Role
-from models.time.clock import now
-from tasks.mail.delivery import deliver_due
+from models.db import transaction
 from tests import factories
 
 pytestmark = pytest.mark.benchmark
@@ -70,47 +62,3 @@ def test_a_pass_over_a_case_that_waits():
     base = seconds(nothing, 50)
     took = seconds(lambda: factories.advance(case_id), 20)
     print(f"\npass over a waiting case: {took * 1000:.1f} ms, {took / base:.0f} x an empty transaction", end="")
-
-
-class Taker:
-    async def handle_DATA(self, *_):  # noqa: N802
-        return "250 OK"
-
-
-def test_mails_leave_nearly_as_fast_as_the_server_takes_them(monkeypatch):
-    with socket.socket() as trial:
-        trial.bind(("127.0.0.1", 0))
-        port = trial.getsockname()[1]
-    server = Controller(Taker(), hostname="127.0.0.1", port=port)
-    server.start()
-    monkeypatch.setenv("PROVISION_SMTP_PORT", str(port))
-    case_id, count = factories.opened(), 500
-    with reading() as session:
-        organiser = Person.one(session, factories.firm_of(case_id), Role.ORGANISER)
-    facts = {
-        "firm": "Freitag & Kollegen",
-        "company_id": 861272,
-        "logo": False,
-        "clients": [{"name": "Max Beispiel"}],
-        "more": 0,
-    }
-    with transaction() as session:
-        for number in range(count):
-            mail = Outgoing.draft(MailKind.CLIENT_ACTIVE, f"bench:{number}", organiser, now(), **facts)
-            Outgoing.post(session, mail)
-    plain = EmailMessage()
-    plain["From"], plain["To"], plain["Subject"] = "a@convent-it.example", "b@freitag.example", "x"
-    plain.set_content("x" * 4000)
-
-    def bare() -> None:
-        with smtplib.SMTP("127.0.0.1", port) as smtp:
-            for _ in range(count):
-                smtp.send_message(plain)
-
-    base = seconds(bare, 1)
-    began = time.perf_counter()
-    while deliver_due(50).total:
-        pass
-    took = time.perf_counter() - began
-    server.stop()
-    print(f"\n{count} mails: {count / took:.0f} a second, {took / base:.1f} x the bare SMTP dialogue")

@@ -23,8 +23,8 @@ from models.onboarding import Party
 from models.people.manners import AddressForm, Language
 from models.settings import settings
 from models.time.clock import now
-from tasks.mail import compose
-from tasks.mail.compose import write
+from tasks.mail import compose, form_letters
+from tasks.mail.compose import write, write_out
 from tests import factories
 from tests.remembered import shared_settings
 
@@ -355,9 +355,9 @@ def read_once(monkeypatch):
         kept = {}
         return lambda page: kept[id(page)] if id(page) in kept else kept.setdefault(id(page), function(page))
 
-    monkeypatch.setattr(compose, "BeautifulSoup", cache(BeautifulSoup))
-    monkeypatch.setattr(compose, "as_text", once(compose.as_text))
-    monkeypatch.setattr(compose, "_styled", once(compose._styled))
+    monkeypatch.setattr(form_letters, "BeautifulSoup", cache(BeautifulSoup))
+    monkeypatch.setattr(form_letters, "as_text", once(form_letters.as_text))
+    monkeypatch.setattr(form_letters, "_styled", once(form_letters._styled))
 
 
 @pytest.mark.parametrize(("place", "kind", "facts"), [(place, *case) for place, case in enumerate(CASES)])
@@ -608,3 +608,61 @@ def test_a_mail_that_asks_or_tells_something_of_a_page_leads_there():
     assert f'{firm}"' in pages[MailKind.AGREEMENT_DONE]
     assert f'{firm}/accounts/1"' in pages[MailKind.CLIENT_ACTIVE]
     assert f'{wisher}/details"' in pages[MailKind.COMPANY_ID]
+
+
+ODD = {
+    "to_name": '=?utf-8?q?x?= Jörg "Ö" <b>Groß</b> & Söhne \\1 %(name)s {{ name }}, Straße ' + "lang " * 20,
+    "to_address": "joerg.gross+x@kunde.example",
+}
+WORDS = {
+    "message": ".\n..zwei Punkte\n\n  Größe: 5 = 2 + 3  \n" + "x" * 300 + "\n– Ende\t mit   Blanks ",
+    "invited_by": "Erika <Muster>",
+    "reply_to": "erika@freitag.example",
+    "count": 1,
+    "client": "A & B",
+}
+
+
+@pytest.mark.parametrize(("kind", "facts"), [*CASES, ("invitation", WORDS), ("granted", WORDS)])
+def test_what_goes_over_the_line_is_the_mail_that_is_written(kind, facts):
+    code = Code(id=1, generation=1) if kind == "sign_code" else None
+    mail = row(kind, facts, "de", "sie", **ODD)
+
+    message = message_from_bytes(write(mail, link(), None, code).as_bytes(), policy=policy.default)
+    line = write_out(mail, link(), code)
+    sent = message_from_bytes(line, policy=policy.default)
+
+    assert max(map(len, line.split(b"\r\n"))) <= 78
+    assert line.isascii()
+    assert b"\n" not in line.replace(b"\r\n", b"")
+    assert sent.defects == []
+    assert {name: sent[name] for name in message if name not in {"Content-Type", "Date"}} == {
+        name: value for name, value in message.items() if name not in {"Content-Type", "Date"}
+    }
+    for part in ("plain", "html"):
+        ours, theirs = sent.get_body((part,)), message.get_body((part,))
+        assert ours.get_content().splitlines() == theirs.get_content().splitlines()
+
+
+@pytest.mark.parametrize(("kind", "facts"), CASES)
+def test_a_form_letter_says_to_each_reader_what_a_mail_of_their_own_would(kind, facts):
+    """The second is filled in where the first was rendered."""
+    compose._form.cache_clear()
+    first = row(kind, facts, "de", "du", to_name="Max Beispiel", to_address="max@kunde.example")
+    second = row(kind, facts, "de", "du", **ODD)
+    code, to = Code(id=1, generation=1) if kind == "sign_code" else None, link()
+    compose._letter(first, to, code, redacted=False)
+
+    filled = compose._letter(second, to, code, redacted=False)
+
+    assert compose._form.cache_info().hits == 1
+    compose._form.cache_clear()
+    assert filled == compose._letter(second, to, code, redacted=False)
+    assert "max@kunde.example" not in str(filled)
+
+
+def test_whoever_writes_a_gap_gets_it_as_it_is_written():
+    gaps = {"message": "\ue000link\ue001 " + form_letters.gap("link")[:-1], "invited_by": "x"}
+    sent = mail("invitation", gaps)
+
+    assert sent.text.count(link().url) == 1

@@ -17,7 +17,7 @@ from models.errors import NotFound, ProvisionError
 from models.people.passwords import PasswordGuessable, PasswordMissing, PasswordTooLong, PasswordTooShort
 from tasks.clients import accounts, grants
 from tasks.clients.grants import NoAddress, Place
-from tasks.mail.compose import as_text
+from tasks.mail.form_letters import as_text
 from tasks.onboarding.invitations import SentJustNow, SentOften
 from tasks.people.sessions import Membership
 
