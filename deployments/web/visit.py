@@ -132,6 +132,7 @@ SAID = {
     "switched": N_("Saved."),
     "confirm_asked": N_("A mail with the question is on its way."),
     "inbox_read": N_("Everything is marked as read."),
+    "entry_shut": N_("You do not see this account any more: ask the owner or an administrator if you need it."),
     "own_password": N_("Your own password is set."),
     "signed": N_("Thank you for your signature."),
     "delegated": N_("The agreement is on its way to this person. You can take it back here until it is signed."),
@@ -153,7 +154,7 @@ SAID = {
     "uploaded": N_("Thank you, the signed copy has arrived. We will look at it."),
 }
 """What a page says about what was just done, by the word in its address."""
-SAME = {"accounts_same", "setting_gone"}
+SAME = {"accounts_same", "setting_gone", "entry_shut"}
 """Those that say that nothing was done."""
 
 

@@ -9,7 +9,7 @@ from sqlalchemy.orm import Mapped, Session, mapped_column
 from models.clients.address import HOME, PostalAddress, country_code
 from models.clients.phone import PHONE_MOST, PhoneKind, phone_number, shown
 from models.db import TELLS, Base, Facts, Key
-from models.errors import Faults
+from models.errors import N_, Faults, ProvisionError
 from models.firm import WEBSITE_MOST, website_address
 from models.people.person import Person
 from models.text import fitting, one_line
@@ -71,6 +71,11 @@ class Card(PostalAddress, Base):
         }
 
 
+class NumberForMessagesMissing(ProvisionError):
+    status = 422
+    says = N_("This row is marked for short messages and has no number: write it, or mark another row.")
+
+
 class Number(NamedTuple):
     """A telephone number as a form says it."""
 
@@ -129,12 +134,15 @@ def read_numbers(faults: Faults, written: Mapping[str, str], prefix: str = "") -
     for row in range(PHONES):
         field = f"{prefix}phone-{row}"
         text = one_line(written.get(f"{field}-number", ""))
-        if not text:
+        if not text and chosen != str(row):
             continue
         with faults.at(f"{field}-number"):
+            if not text:
+                raise NumberForMessagesMissing
             number = phone_number(text, country_code(written.get(f"{field}-country") or HOME))
             kind = next((k for k in PhoneKind if k == written.get(f"{field}-kind")), PhoneKind.LANDLINE)
-            numbers.setdefault(number, Number(kind, number, is_primary=chosen == str(row)))
+            known = numbers.setdefault(number, Number(kind, number, is_primary=False))
+            numbers[number] = known._replace(is_primary=known.is_primary or chosen == str(row))
     rows = [*numbers.values()]
     if rows and not any(number.is_primary for number in rows):
         first = next((n for n in rows if n.kind is PhoneKind.MOBILE), None) or next(

@@ -240,6 +240,8 @@ class ClientContact(Base):
     """The personal words of the invitation, plain text."""
     invited_by: Mapped[str] = mapped_column(String(200), default="", info=TELLS)
     """Name of who invites, as the invitation says it."""
+    form_key: Mapped[str | None] = mapped_column(String(64), info=MUTE)
+    """Of the form that added the contact, and all that was typed there: the same once more adds nobody."""
     told_at: Mapped[Instant | None]
     """When a mail told the contact of this account: the invitation, or that they can see it as well."""
 

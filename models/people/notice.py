@@ -2,6 +2,7 @@
 
 from datetime import datetime
 from enum import StrEnum
+from re import fullmatch
 from typing import Self
 
 from sqlalchemy import ForeignKey, Index, String, func, select, text
@@ -47,6 +48,12 @@ class Notice(Base):
     """Of the page to go to."""
     created_at: Mapped[Instant]
     read_at: Mapped[Instant | None]
+
+    @property
+    def account_id(self) -> int | None:
+        """Of the account whose page it leads to; None: it leads elsewhere."""
+        page = fullmatch(r"/firm/\d+/accounts/(\d+)", self.path)
+        return int(page[1]) if page else None
 
     @classmethod
     def unread(cls, session: Session, people: list[int]) -> int:

@@ -1,7 +1,9 @@
 """Accounts of a firm's clients: opened with their contacts, edited, listed, sorted, put away."""
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from hashlib import sha256
 
 from sqlalchemy import ColumnElement, Select, and_, delete, exists, func, select, tuple_, update
 from sqlalchemy.orm import Session
@@ -437,6 +439,8 @@ def _called_by_contact(session: Session, client: Client, case: Onboarding) -> st
 def add_contact(member: Membership, by: str, client_id: int, written: Mapping[str, str], language: Language) -> int:
     """One more contact of an account, new or (``person``) there already; returns the person's id.
 
+    The same form (``form_key``) with the same words once more gives the same contact.
+
     Raises NotFound, or FormRefused with every field that does not fit.
     """
     faults = Faults()
@@ -444,16 +448,19 @@ def add_contact(member: Membership, by: str, client_id: int, written: Mapping[st
         case = Onboarding.of_firm(session, member.firm_id)
         client = Client.get(session, member.firm_id, account_of(session, member, client_id).id)
         case.require_agreement()
+        theirs, key = ClientContact.client_id == client.id, _sent_as(written)
+        done = select(ClientContact.person_id).where(theirs, ClientContact.form_key == key)
+        if key and (added := session.scalars(done).first()) is not None:
+            return added
         person = _contact(session, member, case, faults, written, language, "")
         faults.check()
         assert person is not None
-        theirs = ClientContact.client_id == client.id
         there = session.scalars(select(ClientContact).where(theirs, ClientContact.person_id == person.id)).first()
         if there is not None:
             return person.id
         if written.get("is_main_commercial"):
             session.execute(update(ClientContact).where(theirs).values(is_main_commercial=False))
-        contacts.link(session, client, person, written)
+        contacts.link(session, client, person, written).form_key = key
         refold(session, [client.id])
         Client.settle(session, Client.id == client.id)
         facts: Facts = {"client": client.id, "account": of(client, client.name), "person": person.id}
@@ -461,6 +468,13 @@ def add_contact(member: Membership, by: str, client_id: int, written: Mapping[st
         record(session, case.id, now(), "contact.linked", by, **facts, contact=of(person, person.name), rows=rows)
         case.touch(now())
         return person.id
+
+
+def _sent_as(written: Mapping[str, str]) -> str | None:
+    """Names the form and all that was typed there: whoever goes back and types another name means somebody else."""
+    if not written.get("form_key"):
+        return None
+    return sha256(json.dumps(sorted(written.items())).encode()).hexdigest()
 
 
 def remove_contact(member: Membership, by: str, client_id: int, person_id: int) -> None:

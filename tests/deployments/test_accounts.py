@@ -319,7 +319,7 @@ def test_what_is_not_there_any_more_is_named_in_the_language_of_the_page(firm_id
         answer = browser.get(path)
         assert answer.status_code == 404, path
         assert f"{what} wurde nicht gefunden" in answer.text, path
-    for path in ("/inbox/99", f"/firm/{firm_id}/settings/tags/99/delete"):
+    for path in ("/inbox/99", f"/firm/{firm_id}/settings/fields/99/delete"):
         assert "Der Eintrag wurde nicht gefunden" in browser.post(path, data=form).text
 
 

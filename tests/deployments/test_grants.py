@@ -376,6 +376,31 @@ def test_the_inbox_shows_what_is_unread_first_and_opening_an_entry_is_a_button()
     assert jan.read("/inbox").select_one(".entries .tag") is None
 
 
+def test_an_entry_about_an_account_that_is_shut_or_archived_says_so_and_leads_to_no_missing_page():
+    firm, one, other, _ = with_jan()
+    with reading() as session:
+        jan_id = session.scalars(select(Person.id).where(Person.email == JAN)).one()
+    assignment.take_access(firm, one, [jan_id], ERIKA)
+    assignment.take_access(firm, other, [jan_id], ERIKA)
+    for each in (one, other):
+        assignment.give_access(firm, each, [jan_id], ERIKA)
+    jan = signed_in(JAN)
+    before = jan.read("/inbox")
+    assert len(before.select(".entries form")) == 2
+
+    assignment.take_access(firm, one, [jan_id], ERIKA)
+    selection.archive(sessions.signed_in(sessions.sign_in(ERIKA, PASSWORD)).staff_of(firm), ERIKA, [other])
+
+    archived, shut = jan.read("/inbox").select(".entries li")
+    assert "archiviert" in archived.form.text
+    assert (shut.form, "Sie sehen dieses Konto nicht mehr" in shut.text) == (None, True)
+    form = {"form_token": jan.form_token("/inbox")}
+    answers = [jan.post(one["action"], data=form) for one in before.select(".entries form")]
+    assert [answer.status_code for answer in answers] == [200, 200]
+    assert answers[0].url.path == f"/firm/{firm}/accounts/{other}"
+    assert BeautifulSoup(answers[1].text, "lxml").select_one(".said.same")
+
+
 def some_notices(firm, email, *kinds):
     with transaction() as session:
         mine = select(Person).where(Person.email == email, Person.firm_id == firm)

@@ -173,6 +173,27 @@ def test_a_form_that_is_sent_twice_at_once_opens_one_account(case_id):
     assert done == [1, 1]
 
 
+def test_a_form_that_is_sent_twice_at_once_adds_one_contact_and_another_name_another_one(case_id):
+    client_id, who = open_account(), member()
+    form = {"given_name": "Nora", "family_name": "Neu", "form_key": "x" * 16}
+
+    done = at_once(*[lambda: accounts.add_contact(who, ERIKA, client_id, form, GERMAN)] * 2)
+    other = accounts.add_contact(who, ERIKA, client_id, form | {"given_name": "Nina"}, GERMAN)
+
+    assert done[0] == done[1] != other
+    assert len(accounts.view(who, client_id).row.contacts) == 3
+
+
+def test_a_row_that_is_marked_for_short_messages_needs_a_number(case_id):
+    marked = {"phone-primary": "1", "phone-0-number": "0221 5550100", "phone-1-number": " "}
+    assert refused(lambda: open_account(GMBH, MAX | marked)) == {"c0-phone-1-number"}
+
+    open_account(GMBH, MAX | marked | {"phone-1-number": "+49 221 5550100"})
+    with reading() as session:
+        (phone,) = session.scalars(select(Phone))
+    assert phone.is_primary, "the same number twice, marked in the second row"
+
+
 def test_an_account_needs_a_contact(case_id):
     with pytest.raises(contacts.ContactMissing):
         accounts.open_account(member(), ERIKA, GMBH, [], GERMAN)

@@ -440,6 +440,7 @@ def ask_for_contact(visit: Visiting, firm_id: int, client_id: int) -> Response:
     form = Form(
         {
             **number_fields([]),
+            "form_key": token_urlsafe(12),
             "country": HOME,
             "login": "yes",
             "notify": "yes",

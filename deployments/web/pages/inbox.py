@@ -20,7 +20,11 @@ SAYS = {
 
 @router.get("")
 def show(visit: Visiting) -> Response:
-    entries = [(entry, _sentence(visit, entry), _goes_to(visit, entry)) for entry in inbox.entries(_staff(visit))]
+    _staff(visit)
+    entries = [
+        (entry, _sentence(visit, entry), _goes_to(visit, entry), became)
+        for entry, became in inbox.entries(visit.signed_in())
+    ]
     firms = {m.person_id: m.firm_name for m in visit.signed_in().memberships if m.person_id in visit.signed_in().staff}
     return visit.page("inbox.html", entries=entries, firms=firms, most=SHOWN)
 
@@ -34,7 +38,9 @@ def read_all(visit: Submitting) -> Response:
 @router.post("/{entry_id}")
 def open_entry(visit: Submitting, entry_id: int) -> Response:
     """Mark it as read, and go where it leads."""
-    return visit.go(local(inbox.opened(_staff(visit), entry_id), "/inbox"))
+    _staff(visit)
+    path = inbox.opened(visit.signed_in(), entry_id)
+    return visit.go(local(path, "/inbox") if path else "/inbox?said=entry_shut")
 
 
 def _staff(visit: Visit) -> list[int]:
