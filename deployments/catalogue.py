@@ -135,6 +135,14 @@ CATALOGUE = (
         cron="*/15 * * * *",
     ),
     Deployment(
+        "flows/invite.py:invite",
+        "**Viele einladen.** Führt Sammeleinladungen weiter, die in der Mandantenliste eines Unternehmens verlangt "
+        "wurden: im erlaubten Tempo, zu Zeiten, zu denen die Empfänger erreichbar sind. Codes und einzelne Mails gehen "
+        "vor.",
+        tags=("exchange",),
+        every=timedelta(seconds=60),
+    ),
+    Deployment(
         "flows/digest.py:digest",
         "**Wochenbericht.** Schreibt allen, die Vorgänge betreuen, einmal in der Woche, was wartet, was überfällig ist "
         "und was schiefging. Sieht stündlich nach, ob es an der Zeit ist.",

@@ -144,6 +144,14 @@ class Outgoing(Base):
         Index("ix_outbox_turn", "urgency", "due_at"),
         # Mails are counted from these alone, see models.queries.gauges.
         Index("ix_outbox_kind", "kind"),
+        Index(
+            "ix_outbox_bulk",
+            "bulk_id",
+            "delivered_at",
+            "failed_at",
+            sqlite_where=text("bulk_id IS NOT NULL"),
+            postgresql_where=text("bulk_id IS NOT NULL"),
+        ),
         Index("ix_outbox_not_arrived", "kind", sqlite_where=text(NOT_ARRIVED), postgresql_where=text(NOT_ARRIVED)),
     )
 
@@ -164,6 +172,8 @@ class Outgoing(Base):
     facts: Mapped[Facts] = mapped_column(info=TELLS)
     link_id: Mapped[int | None] = mapped_column(ForeignKey("links.id"))
     document_id: Mapped[int | None] = mapped_column(ForeignKey("documents.id"))
+    bulk_id: Mapped[int | None] = mapped_column(ForeignKey("bulk_invitations.id"))
+    """The invitations to many that it belongs to."""
     created_at: Mapped[Instant]
     addressed_at: Mapped[Instant] = mapped_column(default=_when_written)
     """When it was written, or last sent on its way anew: from then on its age counts."""

@@ -5,10 +5,13 @@ whoever is let in to another account as well keeps the link that they have.
 """
 
 import secrets
-from collections.abc import Collection
+from collections import defaultdict
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from email.message import EmailMessage
+from enum import StrEnum
+from typing import NamedTuple
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -36,13 +39,18 @@ from tasks.onboarding import registration
 from tasks.onboarding.address_checks import mail_check
 from tasks.onboarding.invitations import (
     INVITED_SINGLY,
+    LINK_RESENT,
     RESENDS_A_DAY,
     AccessRests,
+    InvitationsToday,
     NotInvitedYet,
     SentOften,
-    require_allowed,
+    invited_often,
+    left_today,
+    most_a_day,
     require_link_rested,
     resend_link,
+    unrested,
 )
 from tasks.onboarding.registration import invite, words_of
 from tasks.people.addresses import AddressSettled, forget_account, readdress
@@ -160,27 +168,115 @@ def invite_contact(firm_id: int, client_id: int, person_id: int, by: str, messag
     words = message_for_many(message)
     with transaction() as session:
         at, place = now(), Place.of(session, firm_id, client_id, person_id)
-        case, person, contact = place.case, place.person, place.contact
-        _require_told(place)
+        place.case.require_agreement()
+        for refusal in invite_each(session, place.case, [place], by, words).refused.values():
+            raise refusal
+        record(session, place.case.id, at, INVITED_SINGLY, by, persons=[person_id], **place.facts())
+        place.case.touch(at)
+        return place.case.id
+
+
+class Way(StrEnum):
+    """How a contact is told that they are let in."""
+
+    INVITED = "invited"
+    """For the first time, with a link to a password."""
+    TOLD = "told"
+    """Invited before, they can see one more account."""
+    RESENT = "resent"
+    """They were told of it before and are not active yet: the invitation comes again."""
+
+
+class LetIn(NamedTuple):
+    """What became of contacts who are let in together, each by the id of their place at an account."""
+
+    mails: dict[int, tuple[Way, Outgoing]]
+    refused: dict[int, ProvisionError]
+
+
+def invite_each(session: Session, case: Onboarding, places: Sequence[Place], by: str, words: str) -> LetIn:
+    """Let these contacts of one firm in to their accounts and tell them, in as many statements for many as for one.
+
+    What is refused to one of them, as ``invite_contact`` says, leaves the others alone, and changes nothing.
+    """
+    at, refused = now(), {}
+    ways: dict[Way, list[Place]] = {way: [] for way in Way}
+    for place in places:
+        person, contact = place.person, place.contact
         is_told = contact.login and contact.told_at is not None
-        contact.login, contact.message, contact.invited_by = True, words, by[:200]
-        if person.registered_at is not None and is_told:
-            raise SeesAlready(person.name, place.client.name)
-        if person.registered_at is None and person.invited_at is None:
-            require_allowed(session, case, [person])
-            person.invitation_waits = False
-            session.flush()
-            invite(session, [Turn(case, person)], by)
-        elif not is_told:
-            _tell_of_one_more(session, place, at)
-        else:
-            session.flush()
-            resend_link(session, case, person, by)
-        contact.told_at = at
-        Client.settle_of(session, [person.id])
-        record(session, case.id, at, INVITED_SINGLY, by, persons=[person.id], **place.facts())
-        case.touch(at)
-        return case.id
+        try:
+            _require_told(place)
+            if person.registered_at is not None and is_told:
+                raise SeesAlready(person.name, place.client.name)
+        except ProvisionError as refusal:
+            refused[contact.id] = refusal
+            continue
+        is_new = person.registered_at is None and person.invited_at is None
+        ways[Way.INVITED if is_new else Way.RESENT if is_told else Way.TOLD].append(place)
+    checks = {Way.INVITED: _invited_today, Way.TOLD: _told_often, Way.RESENT: _links_rest}
+    for way, check in checks.items():
+        held = check(session, case, ways[way]) if ways[way] else {}
+        refused |= held
+        ways[way] = [place for place in ways[way] if place.contact.id not in held]
+    people = {way: {place.person.id: place.person for place in there} for way, there in ways.items()}
+    let_in = [place for there in ways.values() for place in there]
+    for place in let_in:
+        place.contact.login, place.contact.message, place.contact.invited_by = True, words, by[:200]
+    for person in people[Way.INVITED].values():
+        person.invitation_waits = False
+    session.flush()
+    again = [*people[Way.INVITED].values(), *people[Way.RESENT].values()]
+    to_person = {mail.person_id: mail for mail in invite(session, [Turn(case, person) for person in again], by)}
+    if people[Way.RESENT]:
+        resent = {"persons": [*people[Way.RESENT]], "purpose": Purpose.ACTIVATE}
+        record(session, case.id, at, LINK_RESENT, by, **resent)
+    mails = {
+        place.contact.id: (way, to_person[place.person.id]) for way in (Way.INVITED, Way.RESENT) for place in ways[way]
+    }
+    told = _tell_of_more(session, case, ways[Way.TOLD], at)
+    mails |= {key: (Way.TOLD, mail) for key, mail in told.items()}
+    for place in let_in:
+        place.contact.told_at = at
+    Client.settle_of(session, [place.person.id for place in let_in])
+    return LetIn(mails, refused)
+
+
+def _invited_today(session: Session, case: Onboarding, places: Sequence[Place]) -> dict[int, ProvisionError]:
+    """Who of these cannot be invited today: InvitationsToday for those beyond what the firm may, SentOften."""
+    people = {place.person.id: place.person for place in places}
+    left, most = left_today(session, case), most_a_day(case)
+    beyond = [*people][left:]
+    often = invited_often(session, case, [*people.values()])
+    return {
+        place.contact.id: InvitationsToday(len(people), left, most)
+        if place.person.id in beyond
+        else often[place.person.email]
+        for place in places
+        if place.person.id in beyond or place.person.email in often
+    }
+
+
+def _links_rest(session: Session, case: Onboarding, places: Sequence[Place]) -> dict[int, ProvisionError]:
+    resting = unrested(session, case, [place.person for place in places], Purpose.ACTIVATE)
+    return {place.contact.id: resting[place.person.id] for place in places if place.person.id in resting}
+
+
+def _told_often(session: Session, case: Onboarding, places: Sequence[Place]) -> dict[int, ProvisionError]:
+    """SentOften for what is switched on and off again and again."""
+    sent = select(Outgoing.key, Outgoing.created_at).where(
+        Outgoing.onboarding_id == case.id,
+        Outgoing.kind == MailKind.GRANTED,
+        Outgoing.person_id.in_({place.person.id for place in places}),
+        Outgoing.created_at > now() - DAY,
+    )
+    times: dict[str, list[datetime]] = defaultdict(list)
+    for key, at in session.execute(sent.order_by(Outgoing.id)):
+        times[key.split(":")[1]].append(at)
+    return {
+        place.contact.id: SentOften(place.person.name, theirs[-RESENDS_A_DAY] + DAY)
+        for place in places
+        if len(theirs := times[str(place.contact.id)]) >= RESENDS_A_DAY
+    }
 
 
 def _require_told(place: Place) -> None:
@@ -196,21 +292,25 @@ def _require_told(place: Place) -> None:
         raise AddressBad(place.person.email)
 
 
-def _tell_of_one_more(session: Session, place: Place, at: datetime) -> None:
-    """Mail that there is one more account to see; raises SentOften for what is switched on and off again and again."""
-    person, contact = place.person, place.contact
-    of_this = Outgoing.person_id == person.id, Outgoing.key.startswith(f"granted:{contact.id}:")
-    times = Outgoing.sent_since(session, at - DAY, Outgoing.kind == MailKind.GRANTED, *of_this)
-    if len(times) >= RESENDS_A_DAY:
-        raise SentOften(person.name, times[-RESENDS_A_DAY] + DAY)
-    pending = person.registered_at is None
-    link = Link.to(session, Purpose.ACTIVATE, at, person=person.id) if pending else None
-    Outgoing.post(session, _granted(session, place, letterhead(session, place.case.firm), at, link))
+def _tell_of_more(session: Session, case: Onboarding, places: Sequence[Place], at: datetime) -> dict[int, Outgoing]:
+    """Mail that there is one more account to see, by the id of each place."""
+    if not places:
+        return {}
+    head = letterhead(session, case.firm)
+    pending = {place.person.id for place in places if place.person.registered_at is None}
+    links = Link.to_each(session, Purpose.ACTIVATE, at, pending)
+    by = {place.contact.invited_by for place in places}
+    names = {address: registration.inviter_name(session, case.firm_id, address) for address in by}
+    mails = {
+        place.contact.id: _granted(place, head, at, links.get(place.person.id), names[place.contact.invited_by])
+        for place in places
+    }
+    Outgoing.post_all(session, [*mails.values()])
+    return mails
 
 
-def _granted(session: Session, place: Place, head: Letterhead, at: datetime, link: Link | None) -> Outgoing:
+def _granted(place: Place, head: Letterhead, at: datetime, link: Link | None, name: str) -> Outgoing:
     contact, account = place.contact, place.client.name
-    name = registration.inviter_name(session, place.client.firm_id, contact.invited_by)
     words = words_of(contact, place.person, account, name)
     key = f"granted:{contact.id}:{at.isoformat()}"
     return letters.granted(place.case, place.person, head, at, key=key, client=account, link=link, words=words)
@@ -224,13 +324,13 @@ def _mail_to(session: Session, place: Place, by: str, message: str, at: datetime
     place = Place(place.case, place.client, person, contact)
     link = Link(purpose=Purpose.ACTIVATE, person_id=0)
     link.renew(at)
+    name = registration.inviter_name(session, place.client.firm_id, by)
     if person.registered_at is not None:
-        return _granted(session, place, head, at, None), None
+        return _granted(place, head, at, None, name), None
     if is_new:
-        name = registration.inviter_name(session, place.client.firm_id, by)
         words = words_of(contact, person, place.client.name, name)
         return letters.invitation(Turn(place.case, person), link, head, at, words=words), link
-    return _granted(session, place, head, at, link), link
+    return _granted(place, head, at, link, name), link
 
 
 def drafted(firm_id: int, client_id: int, person_id: int, by: str, message: str) -> EmailMessage:

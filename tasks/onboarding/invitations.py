@@ -256,28 +256,31 @@ def require_allowed(session: Session, case: Onboarding, people: Sequence[Person]
     """The firm may have these people invited today; raises InvitationsToday, SentOften."""
     left = left_today(session, case)
     if len(people) > left:
-        raise InvitationsToday(len(people), left, _most_a_day(case))
-    _require_rested(session, case, people)
+        raise InvitationsToday(len(people), left, most_a_day(case))
+    for refusal in invited_often(session, case, people).values():
+        raise refusal
 
 
 def left_today(session: Session, case: Onboarding) -> int:
     """How many invitations the firm may still have sent today."""
-    return max(0, _most_a_day(case) - _named_today(session, case))
+    return max(0, most_a_day(case) - _named_today(session, case))
 
 
-def _most_a_day(case: Onboarding) -> int:
+def most_a_day(case: Onboarding) -> int:
+    """How many people the firm may have invited within a day."""
     return case.firm.invitations_a_day or settings().invitations_a_day
 
 
-def _require_rested(session: Session, case: Onboarding, people: Sequence[Person]) -> None:
-    """Nobody gets more invitations in a day because they are withdrawn and named again; raises SentOften."""
+def invited_often(session: Session, case: Onboarding, people: Sequence[Person]) -> dict[str, SentOften]:
+    """Who of these, by address, must wait: nobody gets more invitations in a day because they are withdrawn and named
+    again.
+    """
     names, since = {person.email: person.name for person in people}, now() - DAY
     sent = select(Outgoing.to_address, func.min(Outgoing.created_at)).group_by(Outgoing.to_address)
     sent = sent.where(Outgoing.onboarding_id == case.id, Outgoing.kind.in_([MailKind.REGISTER, MailKind.INVITATION]))
     sent = sent.where(Outgoing.created_at > since, Outgoing.to_address.in_(names))
-    often = session.execute(sent.having(func.count() >= RESENDS_A_DAY).order_by(Outgoing.to_address)).first()
-    if often is not None:
-        raise SentOften(names[often[0]], often[1] + DAY)
+    often = session.execute(sent.having(func.count() >= RESENDS_A_DAY).order_by(Outgoing.to_address))
+    return {address: SentOften(names[address], first + DAY) for address, first in often}
 
 
 def _add(session: Session, case: Onboarding, role: Role, by: str, people: list[Named]) -> list[Person]:

@@ -98,8 +98,8 @@ def ask_organiser(case_id: int) -> Standing:
         return case.standing(StepName.ORGANISER)
 
 
-def invite(session: Session, turns: Sequence[Turn], by: str = "provision") -> None:
-    """Send each of these people a fresh link to an account.
+def invite(session: Session, turns: Sequence[Turn], by: str = "provision") -> list[Outgoing]:
+    """Send each of these people a fresh link to an account; returns the mails.
 
     From now on we wait for them, unless this is a reminder. Whoever has an account at a foreign identity provider has
     joined with that; the link then sets a password for our pages. It takes as many statements for many as for one.
@@ -107,11 +107,14 @@ def invite(session: Session, turns: Sequence[Turn], by: str = "provision") -> No
     at = now()
     elsewhere = Login.kept_elsewhere(session, {turn.person.email for turn in turns})
     heads = letterheads(session, [turn.case.firm for turn in turns])
+    mails: list[Outgoing] = []
     for role, step in STEP_OF.items():
         asked = [turn for turn in turns if turn.person.role is role]
         if not asked:
             continue
-        Outgoing.post_all(session, _invitations(session, role, asked, heads, at))
+        written = _invitations(session, role, asked, heads, at)
+        Outgoing.post_all(session, written)
+        mails += written
         fresh = [(turn.case, turn.person) for turn in asked if turn.reminders == 0]
         waited_for = [(case, person) for case, person in fresh if person.email not in elsewhere]
         if waited_for:
@@ -125,6 +128,7 @@ def invite(session: Session, turns: Sequence[Turn], by: str = "provision") -> No
                 _registered(session, case, person, person.email, person.name, how="identity_provider")
         if role is Role.CLIENT and asked:
             Client.settle_of(session, [turn.person.id for turn in asked])
+    return mails
 
 
 def _invitations(

@@ -1,0 +1,449 @@
+"""Inviting many contacts at once: those of an audience of accounts are let in by the rules that hold for one.
+
+What is done is in rows after each batch, so it can be killed, lost, doubled or run twice at once, and nobody is invited
+twice. Mails are handed over to the outbox in batches; whatever is more urgent overtakes them there.
+"""
+
+from collections.abc import Collection, Sequence
+from dataclasses import asdict, dataclass, field
+from datetime import timedelta
+from typing import Any
+
+from sqlalchemy import Select, func, insert, select, update
+from sqlalchemy.orm import Session
+
+from models.audit import Parts, record, subject
+from models.clients.bulk_invitation import (
+    BulkInvitation,
+    BulkRecipient,
+    BulkState,
+    Outcome,
+    Progress,
+    Reason,
+    StopReason,
+)
+from models.clients.client import Client, ClientContact, ClientState
+from models.clients.message import message_for_many
+from models.db import Facts, reading, transaction
+from models.errors import N_, ProvisionError
+from models.mail.outbox import Outgoing, Urgency
+from models.onboarding import Onboarding
+from models.people.person import Person, Role
+from models.people.staff import Staff
+from models.time.clock import now
+from models.time.working_time import Reach, next_reachable
+from tasks.clients.accounts import Filter, case_of, matching, visible_to
+from tasks.clients.grants import (
+    AccountArchived,
+    AddressBad,
+    NoAddress,
+    Place,
+    SeesAlready,
+    Way,
+    invite_each,
+)
+from tasks.engine.prefect_client import start_run
+from tasks.engine.retry import each, side_effect
+from tasks.mail.delivery import deliver_due
+from tasks.onboarding.invitations import INVITED_SINGLY, AccessRests, InvitationsToday, SentJustNow, SentOften
+from tasks.people.sessions import Membership
+
+ACCOUNTS_AT_ONCE, CONTACTS_AT_ONCE = 1000, 200
+"""So many are resolved, and let in, in one transaction: others wait no longer than that takes."""
+WAITING_MOST = 1000
+"""While so many mails of them are due and have not left, no more are handed over."""
+LEASE = timedelta(minutes=3)
+"""For so long after its last batch a pass that was killed keeps others out."""
+LOOK_AGAIN = timedelta(minutes=15)
+"""When the firm has invited as many as it may within a day."""
+SHOWN = 100
+WAYS = {Way.INVITED: Outcome.INVITED, Way.TOLD: Outcome.TOLD, Way.RESENT: Outcome.RESENT}
+REASONS: dict[type[ProvisionError], Reason] = {
+    NoAddress: Reason.NO_ADDRESS,
+    AddressBad: Reason.ADDRESS_BAD,
+    AccountArchived: Reason.ARCHIVED,
+    AccessRests: Reason.PAUSED,
+    SeesAlready: Reason.SEES_ALREADY,
+    SentJustNow: Reason.SENT_LATELY,
+    SentOften: Reason.SENT_LATELY,
+}
+
+
+class NobodyToInvite(ProvisionError):
+    status = 422
+    says = N_("None of these accounts has a contact: choose others.")
+
+
+@dataclass(frozen=True)
+class Audience:
+    """Whom to invite: the contacts of the accounts that a filter shows, or of these."""
+
+    asked: Filter = field(default_factory=Filter)
+    accounts: tuple[int, ...] = ()
+
+    @property
+    def facts(self) -> Facts:
+        if self.accounts:
+            return {"accounts": sorted(self.accounts)}
+        return {"filter": {name: value for name, value in asdict(self.asked).items() if value}}
+
+    @classmethod
+    def of(cls, facts: Facts) -> "Audience":
+        if "accounts" in facts:
+            return cls(accounts=tuple(facts["accounts"]))
+        written = dict(facts["filter"])
+        state = written.pop("state", None)
+        return cls(Filter(**written, state=ClientState(state) if state else None))
+
+    def clients(self, session: Session, member: Membership) -> Select[tuple[Client]]:
+        """Those of them that the member sees."""
+        if self.accounts:
+            return select(Client).where(visible_to(member), Client.id.in_(self.accounts))
+        return matching(session, member, self.asked)
+
+
+@dataclass(frozen=True)
+class Outlook:
+    """How many would be asked, as far as can be said before."""
+
+    accounts: int
+    contacts: int
+    without_address: int
+    active: int
+    first: tuple[int, int] | None
+    """An account and a contact of it, to show the mail as somebody would get it."""
+
+
+def outlook(member: Membership, audience: Audience) -> Outlook:
+    """Of whom the audience consists now."""
+    with reading() as session:
+        ids = audience.clients(session, member).with_only_columns(Client.id).subquery()
+        places = _places(select(func.count())).where(ClientContact.client_id.in_(select(ids.c.id)))
+        first = _places(select(ClientContact.client_id, ClientContact.person_id))
+        first = first.where(ClientContact.client_id.in_(select(ids.c.id)), Person.email != "", ClientContact.login)
+        row = session.execute(first.order_by(ClientContact.client_id, ClientContact.id).limit(1)).first()
+        return Outlook(
+            accounts=session.scalars(select(func.count()).select_from(ids)).one(),
+            contacts=session.scalars(places).one(),
+            without_address=session.scalars(places.where(Person.email == "")).one(),
+            active=session.scalars(places.where(Person.registered_at.is_not(None))).one(),
+            first=(row[0], row[1]) if row else None,
+        )
+
+
+def _places(query: Select[Any]) -> Select[Any]:
+    """Of contacts who are there."""
+    joined = query.select_from(ClientContact).join(Person, Person.id == ClientContact.person_id)
+    return joined.where(Person.withdrawn_at.is_(None))
+
+
+def ask_to_invite(
+    member: Membership, by: str, audience: Audience, message: str = "", a_second: str = "", an_hour: str = ""
+) -> int:
+    """Have all contacts of these accounts invited; returns the number of the request. Mails leave from now on.
+
+    Raises MessageTooLong, PlaceholderUnknown, RateInvalid, NobodyToInvite.
+    """
+    words = message_for_many(message)
+    if not outlook(member, audience).contacts:
+        raise NobodyToInvite
+    with transaction() as session:
+        case, at = case_of(session, member), now()
+        case.require_agreement()
+        asked: Facts = {"firm_id": case.firm_id, "person_id": member.person_id, "asked_by": by[:254]}
+        bulk = BulkInvitation(**asked, message=words, audience=audience.facts, asked_at=at)
+        bulk.slow(a_second, an_hour)
+        session.add(bulk)
+        session.flush()
+        record(session, case.id, at, "bulk.asked", by, bulk=bulk.id)
+    kick_invitations(bulk.id)
+    return bulk.id
+
+
+def kick_invitations(bulk_id: int) -> None:
+    """Ask for a run now. It only saves time: one by schedule finds whatever goes on."""
+    start_run("invite/invite", {"bulk_id": bulk_id}, key=f"invite-{bulk_id}-{now().isoformat()}")
+
+
+# ---- how they go on
+
+
+@side_effect(name="invite many")
+def send_invitations(bulk_id: int = 0) -> int:
+    """Take these invitations, or all that go on, as far as they can get now; returns how many contacts had their turn.
+
+    Safe to repeat, and at once.
+    """
+    with reading() as session:
+        running = [(firm_id, key) for firm_id, key in BulkInvitation.running(session) if bulk_id in {0, key}]
+    return each(lambda which: _go_on(*which), running)
+
+
+def _go_on(firm_id: int, bulk_id: int) -> int:
+    """In turns a batch is handed over and what is due in the outbox delivered, until nothing is left to do now."""
+    if not _take(firm_id, bulk_id):
+        return 0
+    done = 0
+    while (batch := hand_over(firm_id, bulk_id)) is not None:
+        done += batch
+        while (sent := deliver_due()).total and sent.server_answers:
+            pass
+    with transaction() as session:
+        BulkInvitation.get(session, firm_id, bulk_id).leased_until = None
+    return done
+
+
+def _take(firm_id: int, bulk_id: int) -> bool:
+    """Whether nobody else has them in hand."""
+    with transaction() as session:
+        bulk, at = BulkInvitation.get(session, firm_id, bulk_id), now()
+        if bulk.leased_until is not None and bulk.leased_until > at:
+            return False
+        bulk.leased_until = at + LEASE
+        return True
+
+
+def hand_over(firm_id: int, bulk_id: int) -> int | None:
+    """The next batch: accounts are resolved, or contacts invited; how many contacts had their turn.
+
+    None: there is nothing to do now. Raises nothing that a rule refuses: each contact has an outcome.
+    """
+    with transaction() as session:
+        case, at = Onboarding.of_firm(session, firm_id), now()
+        bulk = BulkInvitation.get(session, firm_id, bulk_id)
+        if bulk.state is not BulkState.RUNNING or case.stopped_at is not None:
+            return None
+        member = _asker(session, case, bulk)
+        if member is None:
+            _stop(session, case, bulk, StopReason.ASKER_GONE)
+            return None
+        bulk.leased_until = at + LEASE
+        if bulk.resolved_at is None:
+            _resolve(session, bulk, member)
+            return 0
+        if bulk.is_refused(session):
+            _stop(session, case, bulk, StopReason.REFUSALS)
+            return None
+        if bulk.limited_until is not None and bulk.limited_until > at:
+            return None
+        return _invite(session, case, bulk)
+
+
+def _asker(session: Session, case: Onboarding, bulk: BulkInvitation) -> Membership | None:
+    """Who asked, with the rights that they have now."""
+    person = session.get_one(Person, bulk.person_id)
+    held = Staff.of(session, [person])[person.id]
+    is_there = person.withdrawn_at is None and person.paused_at is None and held.may_manage
+    if not is_there or person.role not in {Role.ORGANISER, Role.CASEWORKER}:
+        return None
+    firm = case.firm
+    return Membership(person.id, firm.id, firm.name, firm.company_id, person.role, person.name, case.id, held)
+
+
+def _resolve(session: Session, bulk: BulkInvitation, member: Membership) -> None:
+    """The contacts of the next accounts wait for their turn, each until they can be reached."""
+    at = now()
+    accounts = Audience.of(bulk.audience).clients(session, member).with_only_columns(Client.id)
+    accounts = accounts.where(Client.id > bulk.after_client).order_by(Client.id).limit(ACCOUNTS_AT_ONCE)
+    ids = session.scalars(accounts).all()
+    hours = select(ClientContact.client_id, Person.id, Person.hours, Person.land, Person.postcode, Person.time_zone)
+    places = _places(hours).where(ClientContact.client_id.in_(ids)).order_by(ClientContact.client_id, ClientContact.id)
+    rows = [
+        {
+            "bulk_id": bulk.id,
+            "client_id": client_id,
+            "person_id": person_id,
+            "due_at": next_reachable(at, timedelta(), Reach(*reach)),
+        }
+        for client_id, person_id, *reach in session.execute(places)
+    ]
+    if rows:
+        session.execute(insert(BulkRecipient), rows)
+    if len(ids) == ACCOUNTS_AT_ONCE:
+        bulk.after_client = ids[-1]
+    else:
+        bulk.resolved_at = at
+
+
+def _invite(session: Session, case: Onboarding, bulk: BulkInvitation) -> int | None:
+    """Let in those whose turn it is; None if there is nobody now."""
+    at = now()
+    behind = select(func.count()).where(
+        Outgoing.bulk_id == bulk.id, Outgoing.due_at <= at, Outgoing.delivered_at.is_(None)
+    )
+    most = min(CONTACTS_AT_ONCE, WAITING_MOST - session.scalars(behind).one())
+    rows = _whose_turn(session, bulk, bulk.places_left(at, most))
+    if not rows:
+        waits = select(BulkRecipient.id).where(BulkRecipient.bulk_id == bulk.id)
+        if session.scalars(waits.where(BulkRecipient.outcome == Outcome.WAITING).limit(1)).first() is None:
+            bulk.end(at)
+            record(session, case.id, at, "bulk.done", bulk=bulk.id)
+        return None
+    turns = _present(session, case, rows)
+    let_in = invite_each(session, case, [place for _, place in turns.values()], bulk.asked_by, bulk.message)
+    bulk.limited_until = None
+    for key, refusal in let_in.refused.items():
+        if isinstance(refusal, InvitationsToday):
+            bulk.limited_until = at + LOOK_AGAIN
+        else:
+            turns[key][0].settle(Outcome.REFUSED, REASONS[type(refusal)])
+    for key, (way, mail) in let_in.mails.items():
+        if mail.bulk_id is None:  # One mail tells a person of several accounts.
+            mail.bulk_id, mail.urgency, mail.due_at = bulk.id, Urgency.BULK, bulk.take_place(at)
+        turns[key][0].settle(WAYS[way], mail_id=mail.id)
+    _record(session, case, bulk, [turns[key][1] for key in let_in.mails])
+    session.flush()
+    return sum(row.outcome is not Outcome.WAITING for row in rows)
+
+
+def _present(
+    session: Session, case: Onboarding, rows: Sequence[BulkRecipient]
+) -> dict[int, tuple[BulkRecipient, Place]]:
+    """Those who are still there, and can be reached at this moment, by the id of their place."""
+    at, places, turns = now(), _places_of(session, case, rows), {}
+    for row in rows:
+        place = places.get((row.client_id, row.person_id))
+        if place is None:
+            row.settle(Outcome.REFUSED, Reason.GONE)
+        elif not place.contact.login:
+            row.settle(Outcome.REFUSED, Reason.LOGIN_OFF)  # Somebody has turned it off.
+        elif (reachable := next_reachable(at, timedelta(), place.person)) > at:
+            row.due_at = reachable
+        else:
+            turns[place.contact.id] = row, place
+    return turns
+
+
+def _record(session: Session, case: Onboarding, bulk: BulkInvitation, told: Sequence[Place]) -> None:
+    """One entry for all of them, which stands in the history of each account."""
+    if told:
+        names = Parts((subject(place.client), {str(place.client.id): place.client.name}) for place in told)
+        people = sorted({place.person.id for place in told})
+        facts: Facts = {"persons": people, "accounts": names, "bulk": bulk.id}
+        record(session, case.id, now(), INVITED_SINGLY, bulk.asked_by, **facts)
+        case.touch(now())
+
+
+def _whose_turn(session: Session, bulk: BulkInvitation, most: int) -> Sequence[BulkRecipient]:
+    """Those who can be reached, in the order in which they could be, and with each their places at other accounts:
+    one invitation tells of all.
+    """
+    if most <= 0:
+        return []
+    waiting = select(BulkRecipient).where(BulkRecipient.bulk_id == bulk.id, BulkRecipient.outcome == Outcome.WAITING)
+    due = waiting.where(BulkRecipient.due_at <= now()).order_by(BulkRecipient.due_at, BulkRecipient.id).limit(most)
+    people = {row.person_id for row in session.scalars(due)}
+    return session.scalars(waiting.where(BulkRecipient.person_id.in_(people)).order_by(BulkRecipient.id)).all()
+
+
+def _places_of(session: Session, case: Onboarding, rows: Collection[BulkRecipient]) -> dict[tuple[int, int], Place]:
+    """The places of those who are still there, by account and person."""
+    there = select(ClientContact, Client, Person).join(Client, Client.id == ClientContact.client_id)
+    there = there.join(Person, Person.id == ClientContact.person_id).where(
+        ClientContact.person_id.in_({row.person_id for row in rows}),
+        Client.firm_id == case.firm_id,
+        Person.withdrawn_at.is_(None),
+    )
+    return {
+        (client.id, person.id): Place(case, client, person, contact)
+        for contact, client, person in session.execute(there)
+    }
+
+
+# ---- what people do with them
+
+
+def pause(member: Membership, bulk_id: int, by: str) -> None:
+    """Hand over no more for the time being; what was handed over leaves. Raises BulkOver."""
+    _turn(member, bulk_id, by, BulkState.PAUSED)
+
+
+def resume(member: Membership, bulk_id: int, by: str) -> None:
+    """Go on with those who had not had their turn. Raises BulkOver."""
+    _turn(member, bulk_id, by, BulkState.RUNNING)
+    kick_invitations(bulk_id)
+
+
+def _turn(member: Membership, bulk_id: int, by: str, state: BulkState) -> None:
+    with transaction() as session:
+        case = case_of(session, member)
+        bulk = BulkInvitation.get(session, member.firm_id, bulk_id)
+        bulk.require_open()
+        if bulk.state is not state:
+            bulk.state = state
+            done = "bulk.paused" if state is BulkState.PAUSED else "bulk.resumed"
+            record(session, case.id, now(), done, by, bulk=bulk.id)
+
+
+def stop(member: Membership, bulk_id: int, by: str) -> None:
+    """End them; whoever had not had their turn is left out. Raises BulkOver."""
+    with transaction() as session:
+        case = case_of(session, member)
+        bulk = BulkInvitation.get(session, member.firm_id, bulk_id)
+        bulk.require_open()
+        _stop(session, case, bulk, StopReason.BY_HAND, by)
+
+
+def _stop(session: Session, case: Onboarding, bulk: BulkInvitation, reason: StopReason, by: str = "provision") -> None:
+    at = now()
+    bulk.end(at, reason)
+    left = update(BulkRecipient).where(BulkRecipient.bulk_id == bulk.id, BulkRecipient.outcome == Outcome.WAITING)
+    out = left.values(outcome=Outcome.LEFT_OUT, reason=Reason.ENDED, due_at=None)
+    session.execute(out.execution_options(synchronize_session=False))
+    record(session, case.id, at, "bulk.stopped", by, bulk=bulk.id, how=reason)
+
+
+@dataclass(frozen=True)
+class BulkView:
+    """Invitations to many, as their page shows them."""
+
+    bulk: BulkInvitation
+    progress: Progress
+    asker: str
+    next_due: bool
+    """Whether somebody who can be reached now waits for their turn."""
+
+
+def view(member: Membership, bulk_id: int) -> BulkView:
+    """Raises NotFound."""
+    with reading() as session:
+        bulk = BulkInvitation.get(session, member.firm_id, bulk_id)
+        waiting = select(BulkRecipient.id).where(
+            BulkRecipient.bulk_id == bulk.id, BulkRecipient.outcome == Outcome.WAITING, BulkRecipient.due_at <= now()
+        )
+        due = session.scalars(waiting.limit(1)).first() is not None or bulk.resolved_at is None
+        asker = session.get_one(Person, bulk.person_id).name
+        return BulkView(bulk, bulk.progress(session), asker, due)
+
+
+def asked_for(member: Membership, most: int = 20) -> list[BulkInvitation]:
+    """The firm's newest first."""
+    with reading() as session:
+        mine = select(BulkInvitation).where(BulkInvitation.firm_id == member.firm_id)
+        return list(session.scalars(mine.order_by(BulkInvitation.id.desc()).limit(most)))
+
+
+@dataclass(frozen=True)
+class RecipientRow:
+    """A contact among them, and what became of the mail."""
+
+    row: BulkRecipient
+    client: Client
+    person: Person
+    mail: Outgoing | None
+
+
+def recipients(
+    member: Membership, bulk_id: int, outcome: Outcome | None = None, after: int = 0
+) -> tuple[list[RecipientRow], int | None]:
+    """Those of this outcome whose accounts the member sees, SHOWN at a time, and behind whom the next begin."""
+    with reading() as session:
+        bulk = BulkInvitation.get(session, member.firm_id, bulk_id)
+        rows = select(BulkRecipient, Client, Person, Outgoing).join(Client, Client.id == BulkRecipient.client_id)
+        rows = rows.join(Person, Person.id == BulkRecipient.person_id)
+        rows = rows.outerjoin(Outgoing, Outgoing.id == BulkRecipient.mail_id)
+        rows = rows.where(BulkRecipient.bulk_id == bulk.id, BulkRecipient.id > after, visible_to(member))
+        if outcome is not None:
+            rows = rows.where(BulkRecipient.outcome == outcome)
+        shown = [RecipientRow(*row) for row in session.execute(rows.order_by(BulkRecipient.id).limit(SHOWN + 1))]
+        return shown[:SHOWN], shown[SHOWN - 1].row.id if len(shown) > SHOWN else None
