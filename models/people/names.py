@@ -123,7 +123,7 @@ def is_salutation(word: str) -> bool:
 
 def is_title(word: str) -> bool:
     """“Dr.”, “Dipl.-Kfm.”, “LL.M.”, “StB”."""
-    return bool(TITLE.fullmatch(word) or DEGREE.fullmatch(word))
+    return bool(TITLE.fullmatch(word) or DEGREE.fullmatch(word)) and word.casefold() not in GENERATION
 
 
 def first_name(name: str) -> str:

@@ -18,6 +18,7 @@ import signal
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 from tasks.untrusted.landlock import leave_only_libraries
 from tasks.untrusted.seccomp import allow_only_what_reading_needs
@@ -35,19 +36,28 @@ UNCONFINED = "PROVISION_UNCONFINED"
 _NO_NEW_PRIVILEGES, _DIES_WITH_PARENT = 38, 1
 
 
+class Limits(NamedTuple):
+    """How much of the machine a process may take that needs other limits than most."""
+
+    cpu_seconds: int
+    memory: int
+    file_most: int
+
+
 class CannotConfine(Exception):
     """The system does not let a process give up what it must not have, so it must not open anything."""
 
 
-def confine(ahead: Sequence[str] = ()) -> None:
+def confine(ahead: Sequence[str] = (), limits: Limits | None = None) -> None:
     """Give up for good what opening a file does not need; raises CannotConfine where that is too little.
 
     *ahead* are modules that are loaded when they are needed; at once where no file can be opened afterwards.
     """
+    cpu_seconds, memory, file_most = limits or (CPU_SECONDS, MEMORY, FILE_MOST)
     for limit, most in (
-        (resource.RLIMIT_CPU, (CPU_SECONDS, CPU_SECONDS + 1)),
-        (resource.RLIMIT_AS, (MEMORY, MEMORY)),
-        (resource.RLIMIT_FSIZE, (FILE_MOST, FILE_MOST)),
+        (resource.RLIMIT_CPU, (cpu_seconds, cpu_seconds + 1)),
+        (resource.RLIMIT_AS, (memory, memory)),
+        (resource.RLIMIT_FSIZE, (file_most, file_most)),
         (resource.RLIMIT_NOFILE, (FILES, FILES)),
         (resource.RLIMIT_NPROC, (0, 0)),
         (resource.RLIMIT_CORE, (0, 0)),

@@ -13,16 +13,16 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryFile
 from threading import BoundedSemaphore
-from typing import Any
+from typing import IO, Any
 
 from models.errors import N_, ProvisionError
-from tasks.untrusted.confinement import UNCONFINED, CannotConfine, confine
+from tasks.untrusted.confinement import UNCONFINED, CannotConfine, Limits, confine
 
 log = logging.getLogger(__name__)
 
@@ -65,15 +65,18 @@ class Ended:
     said: bytes
 
 
-def run(module: str, given: bytes, seconds: float) -> Ended:
-    """Let *module* work on what is given for so long; raises NothingIsOpened if it cannot be confined."""
+def run(module: str, given: bytes, seconds: float, into: IO[bytes] | None = None) -> Ended:
+    """Let *module* work on what is given for so long; raises NothingIsOpened if it cannot be confined.
+
+    What it says goes *into* a file if there is one, and is not held in memory then.
+    """
     from models.settings import settings  # Not in the limited process, which begins with the import of this module.
 
     environment = {"PATH": os.environ.get("PATH", os.defpath), "HOME": os.environ.get("HOME", "/"), "LANG": "C.UTF-8"}
     if settings().unconfined:
         environment[UNCONFINED] = "true"
     # Files have a limit of size where pipes have none.
-    with TemporaryFile() as output, TemporaryFile() as complained:
+    with nullcontext(into) if into else TemporaryFile() as output, TemporaryFile() as complained:
         process = subprocess.Popen(  # noqa: S603  (a module of ours)
             [sys.executable, "-m", module],
             stdin=subprocess.PIPE,
@@ -100,17 +103,39 @@ def run(module: str, given: bytes, seconds: float) -> Ended:
             if process.returncode == _UNCONFINED:
                 raise NothingIsOpened(complaint)
         output.seek(0)
-        return Ended(process.returncode, output.read())
+        return Ended(process.returncode, b"" if into else output.read())
 
 
 def ask(module: str, facts: dict[str, Any], *files: bytes) -> tuple[dict[str, Any], bytes]:
     """What *module* answers to the facts and files; raises TooCostly, Failed or NothingIsOpened."""
-    head = json.dumps({"facts": facts, "sizes": [len(file) for file in files]}).encode()
     with _turn:
-        ended = run(module, b"".join((head, b"\n", *files)), WALL_SECONDS)
+        ended = run(module, _asked(facts, files), WALL_SECONDS)
+    head, _, rest = ended.said.partition(b"\n")
+    return _answered(ended, head), rest
+
+
+def ask_at_length(
+    module: str, facts: dict[str, Any], *files: bytes, seconds: float
+) -> tuple[dict[str, Any], IO[bytes]]:
+    """The same, for so long, of an answer that is too large for memory: it lies in a file that is gone once closed."""
+    output = TemporaryFile()  # noqa: SIM115  (Who asks closes it.)
+    try:
+        with _turn:
+            ended = run(module, _asked(facts, files), seconds, output)
+        return _answered(ended, output.readline()), output
+    except BaseException:
+        output.close()
+        raise
+
+
+def _asked(facts: dict[str, Any], files: Sequence[bytes]) -> bytes:
+    head = json.dumps({"facts": facts, "sizes": [len(file) for file in files]}).encode()
+    return b"".join((head, b"\n", *files))
+
+
+def _answered(ended: Ended, head: bytes) -> dict[str, Any]:
     if ended.code == 1:
         raise Failed
-    head, _, rest = ended.said.partition(b"\n")
     if ended.code or not head:
         raise TooCostly
     try:
@@ -119,30 +144,34 @@ def ask(module: str, facts: dict[str, Any], *files: bytes) -> tuple[dict[str, An
         raise Failed from error
     if not isinstance(answered, dict):
         raise Failed
-    return answered, rest
+    return answered
 
 
-def confined(ahead: Sequence[str] = ()) -> None:
+def confined(ahead: Sequence[str] = (), limits: Limits | None = None) -> None:
     """Begin the life of the limited process, which ends here if it cannot be confined."""
     try:
-        confine(ahead)
+        confine(ahead, limits)
     except CannotConfine as error:
         print(error, file=sys.stderr, flush=True)  # noqa: T201
         os._exit(_UNCONFINED)
 
 
 def answer(
-    work: Callable[[dict[str, Any], Sequence[bytes]], tuple[dict[str, Any], bytes]], ahead: Sequence[str] = ()
+    work: Callable[[dict[str, Any], Sequence[bytes]], tuple[dict[str, Any], bytes | Iterable[bytes]]],
+    ahead: Sequence[str] = (),
+    limits: Limits | None = None,
 ) -> None:
-    """The life of the limited process: do *work* on what was asked, and say what came of it."""
-    confined(ahead)
+    """The life of the limited process: do *work* on what was asked, and say what came of it, piece by piece."""
+    confined(ahead, limits)
     head = json.loads(sys.stdin.buffer.readline())
     files = [sys.stdin.buffer.read(size) for size in head["sizes"]]
     try:
         result, content = work(head["facts"], files)
+        sys.stdout.buffer.write(json.dumps(result).encode() + b"\n")
+        for piece in [content] if isinstance(content, bytes) else content:
+            sys.stdout.buffer.write(piece)
     except (MemoryError, RecursionError):
         os._exit(_TOO_COSTLY)
-    sys.stdout.buffer.write(json.dumps(result).encode() + b"\n" + content)
 
 
 def rehearse() -> None:

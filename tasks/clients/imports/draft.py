@@ -33,6 +33,8 @@ class Field(StrEnum):
     NUMBER = "number"
     VAT_ID = "vat_id"
     VAT_COUNTRY = "vat_country"
+    SUPPLIER_NUMBER = "supplier_number"
+    """Who has this and no number of a client is none."""
     CATEGORY = "category"
     """Whether it is a client at all: “Kunde”, “Lieferant”."""
     # Of whom the record tells: of the person, else of the account.

@@ -13,9 +13,6 @@ from unicodedata import combining, normalize
 from models.errors import N_, ProvisionError
 from tasks.clients.imports.draft import PEOPLE_MOST, Field, Format, Target
 
-HEADERS_WITHIN = 40
-"""So many rows may stand above a table."""
-
 
 class OtherCategory(ProvisionError):
     status = 422
@@ -75,6 +72,8 @@ _GENERAL: dict[Field, str] = {
         clientnumber clientid clientno clientnr accountnumber accountno numeroclient numeroduclient numerodeclient
         noclient nclient ndeclient codeclient refclient adressnummer adressnr adrnr addressnumber kontaktnummer
         kontaktnr contactnumber kundenkonto mandat""",
+    Field.SUPPLIER_NUMBER: """lieferantennummer lieferantennr lieferantnr kreditor kreditornr kreditorennummer
+        kreditorennr kreditorenkonto suppliernumber vendornumber numerofournisseur""",
     Field.NAME: """name mandant mandantenname mandantname mandantenbezeichnung mandantbezeichnung kunde kundenname
         client clientname customer customername nomduclient nomclient nom bezeichnung name1 kontaktname adressat
         namefirma firmaname namefirmenname mandantin kundin namebezeichnung namedesmandanten namedeskunden klient

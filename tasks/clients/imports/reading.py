@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from itertools import islice
 
@@ -14,7 +14,6 @@ from tasks.clients.imports.formats import (
     CATEGORIES,
     CLIENTS_CATEGORY,
     DATEV_MARKS,
-    HEADERS_WITHIN,
     ColumnUnknown,
     Known,
     OtherCategory,
@@ -24,16 +23,20 @@ from tasks.clients.imports.formats import (
 from tasks.clients.imports.records import Layout
 from tasks.clients.imports.source import (
     CELLS_MOST,
+    HEADERS_WITHIN,
     ROWS_MOST,
     SIZE_MOST,
+    SPREADSHEETS,
     Cells,
     Content,
     FileTooLarge,
     NotATable,
     Row,
+    Sheet,
     Text,
     TooManyRows,
     beginning,
+    sheets_of,
     size_of,
     text_of,
 )
@@ -89,6 +92,59 @@ class _Sight:
     account_digits: int = 0
 
 
+@dataclass(frozen=True)
+class _Table:
+    """The rows of a file of which it is known which of them is the header."""
+
+    rows: Rows
+    sight: _Sight
+    keys: tuple[str, ...]
+
+    def records(self) -> Iterator[Row]:
+        """All rows that are records, from the first."""
+        header = tuple(cell.strip() for cell in self.sight.columns)
+        for at, row in enumerate(self.rows(len(self.keys))):
+            if at > self.sight.header and not _is_beside(row, header):
+                yield row
+
+    def targets(self, mapping: Mapping[str, Target]) -> list[Target | None]:
+        """Where each column goes, with what is said by hand; raises ColumnUnknown."""
+        targets = list(self.sight.known.targets)
+        places = {folded(key): at for at, key in reversed([*enumerate(self.keys)])}
+        places |= {key: at for at, key in enumerate(self.keys)}
+        for key, target in mapping.items():
+            at = places.get(key, places.get(folded(key)) if folded(key) else None)
+            if at is None:
+                raise ColumnUnknown(key[:60])
+            targets[at] = target
+        return targets
+
+    def count(self) -> int:
+        """How many records there are; raises TooManyRows."""
+        count = 0
+        for count, _ in enumerate(self.records(), 1):
+            if count > ROWS_MOST:
+                raise TooManyRows
+        return count
+
+    @property
+    def header_line(self) -> int:
+        at = self.sight.header
+        return next(islice(self.rows(0), at, None)).line if at >= 0 else 0
+
+    def layout(self, targets: Sequence[Target | None], sample: Sequence[Row], country: str) -> Layout:
+        return Layout(
+            self.sight.known.format,
+            self.keys,
+            tuple(targets),
+            country,
+            least=max((at + 1 for at, cell in enumerate(self.sight.columns) if cell.strip()), default=len(self.keys)),
+            account_digits=self.sight.account_digits,
+            family_first=_is_family_first(sample, targets),
+            month_first=self.sight.known.format is Format.OUTLOOK and "Last Name" in self.keys,
+        )
+
+
 def read(
     content: Content,
     filename: str,
@@ -110,6 +166,8 @@ def read(
         raise VcardUnsupported(filename)
     if re.match(rb"(?:\xef\xbb\xbf)?\s*(?:%PDF|<[!?a-zA-Z]|[{\[])", head):
         raise NotATable(filename)
+    if head.startswith(SPREADSHEETS):
+        return _of_sheets(sheets_of(content, filename), filename, country, mapping or {}, sheet)
     if sheet is not None:
         raise SheetUnknown(sheet[:60])
     text = text_of(content, filename, encoding)
@@ -119,15 +177,33 @@ def read(
         return Cells(delimiter, width).rows(islice(text.lines(), skipped, None), skipped + 1)
 
     table = _Table(rows, sight, tuple(_keys(sight.columns)))
-    targets = table.targets(mapping or {})
+    reading = _reading(table, filename, country, mapping or {})
+    return replace(reading, encoding=text.encoding, delimiter=delimiter, guesses=text.guesses)
+
+
+def _of_sheets(
+    sheets: Sequence[Sheet], filename: str, country: str, mapping: Mapping[str, Target], wanted: str | None
+) -> Reading:
+    """The sheet that is wanted, else the first of those in which most columns are known."""
+    seen = [(sheet, _look([*islice(sheet.rows(0), TRIED)])) for sheet in sheets if wanted in {None, sheet.name}]
+    if not seen:
+        raise SheetUnknown((wanted or "")[:60])
+    sheet, sight = max(seen, key=lambda both: both[1].known.count)
+    table = _Table(sheet.rows, sight, tuple(_keys(sight.columns)))
+    reading = _reading(table, filename, country, mapping)
+    return replace(reading, sheet=sheet.name, sheets=tuple(one.name for one in sheets))
+
+
+def _reading(table: _Table, filename: str, country: str, mapping: Mapping[str, Target]) -> Reading:
+    targets = table.targets(mapping)
     count = table.count()
     if not count or len(table.keys) > CELLS_MOST:
         raise NotATable(filename)
     sample = [*islice(table.records(), TRIED)]
     return Reading(
-        format=sight.known.format,
-        encoding=text.encoding,
-        delimiter=delimiter,
+        format=table.sight.known.format,
+        encoding="",
+        delimiter="",
         sheet="",
         sheets=(),
         header_line=table.header_line,
@@ -136,7 +212,7 @@ def read(
             for at, (key, target) in enumerate(zip(table.keys, targets, strict=True))
         ),
         records=count,
-        guesses=text.guesses,
+        guesses=(),
         begin=partial(_drafts, table, table.layout(targets, sample, country)),
     )
 
@@ -230,59 +306,6 @@ def _keys(headers: Sequence[str]) -> list[str]:
     return keys
 
 
-@dataclass(frozen=True)
-class _Table:
-    """The rows of a file of which it is known which of them is the header."""
-
-    rows: Rows
-    sight: _Sight
-    keys: tuple[str, ...]
-
-    def records(self) -> Iterator[Row]:
-        """All rows that are records, from the first."""
-        header = tuple(cell.strip() for cell in self.sight.columns)
-        for at, row in enumerate(self.rows(len(self.keys))):
-            if at > self.sight.header and not _is_beside(row, header):
-                yield row
-
-    def targets(self, mapping: Mapping[str, Target]) -> list[Target | None]:
-        """Where each column goes, with what is said by hand; raises ColumnUnknown."""
-        targets = list(self.sight.known.targets)
-        places = {folded(key): at for at, key in reversed([*enumerate(self.keys)])}
-        places |= {key: at for at, key in enumerate(self.keys)}
-        for key, target in mapping.items():
-            at = places.get(key, places.get(folded(key)) if folded(key) else None)
-            if at is None:
-                raise ColumnUnknown(key[:60])
-            targets[at] = target
-        return targets
-
-    def count(self) -> int:
-        """How many records there are; raises TooManyRows."""
-        count = 0
-        for count, _ in enumerate(self.records(), 1):
-            if count > ROWS_MOST:
-                raise TooManyRows
-        return count
-
-    @property
-    def header_line(self) -> int:
-        at = self.sight.header
-        return next(islice(self.rows(0), at, None)).line if at >= 0 else 0
-
-    def layout(self, targets: Sequence[Target | None], sample: Sequence[Row], country: str) -> Layout:
-        return Layout(
-            self.sight.known.format,
-            self.keys,
-            tuple(targets),
-            country,
-            least=max((at + 1 for at, cell in enumerate(self.sight.columns) if cell.strip()), default=len(self.keys)),
-            account_digits=self.sight.account_digits,
-            family_first=_is_family_first(sample, targets),
-            month_first=self.sight.known.format is Format.OUTLOOK and "Last Name" in self.keys,
-        )
-
-
 def _drafts(table: _Table, layout: Layout, after: int) -> Iterator[Draft]:
     for number, row in enumerate(table.records(), 1):
         if number > after:
@@ -309,6 +332,6 @@ def _is_beside(row: Row, header: tuple[str, ...]) -> bool:
     filled = [one_line(cell) for cell in row.cells if cell.strip()]
     if tuple(cell.strip() for cell in row.cells[: len(header)]) == header:
         return True
-    if len(filled) == 1 and len(header) > 2 and len(filled[0]) == 1:
+    if len(filled) == 1 and len(header) > 2 and (len(filled[0]) == 1 or row.is_band):
         return True
     return len(filled) <= 3 and len(filled) * 2 <= max(len(header), 2) and bool(TOTALS.fullmatch(filled[0]))

@@ -197,8 +197,13 @@ class _Record:
             self.notes.append(Note(kind, facts))
 
     def ask(self, question: Question, **facts: str) -> None:
-        if not any(asked.question is question and asked.facts == facts for asked in self.questions):
+        if not any(asked.question is question and self.same(asked, facts) for asked in self.questions):
             self.questions.append(Asked(question, facts))
+
+    @staticmethod
+    def same(asked: Asked, facts: dict[str, str]) -> bool:
+        """One question for all that is doubtful in who a record is about; values are asked about one by one."""
+        return asked.question not in OF_VALUES or asked.facts == facts
 
     def all(self, of: Field, person: int = 1) -> list[str]:
         return self.values.get(Target(of, person), [])
@@ -242,6 +247,8 @@ class _Record:
         for middle in self.all(Field.MIDDLE_NAME, person):
             self.note(NoteKind.MIDDLE_NAME, value=middle)
         family = self.one(Field.FAMILY_NAME, person)
+        if given and not family and person > 1:  # Who is married to the first has the same name unless told.
+            family = self.one(Field.FAMILY_NAME)
         prefix = " ".join(dict.fromkeys(self.all(Field.NAME_PREFIX, person)))
         if prefix and family and not family.casefold().startswith(prefix.casefold()):
             family = f"{prefix} {family}"
@@ -635,6 +642,8 @@ class _Record:
             r"kunde|mandant|debitor|client|customer", categories, re.IGNORECASE
         ):
             return Skipped.SUPPLIER
+        if self.one(Field.SUPPLIER_NUMBER) and not number:
+            return Skipped.SUPPLIER
         if self.layout.format is Format.DATEV and re.fullmatch(r"\d+", number):
             digits = self.layout.account_digits or max(PERSONAL_DIGITS, len(number))
             if len(number) >= digits and int(number.zfill(digits)[0]) >= CREDITORS_FROM:
@@ -772,6 +781,7 @@ class _Record:
         return None
 
 
+OF_VALUES = frozenset({Question.BAD_EMAIL, Question.BAD_DATE, Question.TOO_LONG})
 PHONE_ORDER = [Field.PHONE, Field.MOBILE, Field.FAX]
 TRUNK_ZERO = frozenset({"DE", "AT", "CH"})
 ADDRESS_BOOKS = frozenset({Format.OUTLOOK, Format.GOOGLE})

@@ -5,6 +5,7 @@ Nothing here knows what the cells mean. Nothing is held of the file but one reco
 
 import codecs
 import io
+import json
 import re
 from collections import Counter, deque
 from collections.abc import Iterable, Iterator
@@ -12,13 +13,21 @@ from contextlib import suppress
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
-from typing import NamedTuple
+from threading import Lock
+from typing import IO, NamedTuple
+from weakref import finalize
 
 from models.errors import N_, ProvisionError
 from tasks.clients.imports.draft import Guess
+from tasks.untrusted.sandbox import Failed, TooCostly, ask_at_length
 
 SIZE_MOST = 50_000_000
 ROWS_MOST = 200_000
+HEADERS_WITHIN = 40
+"""So many rows may stand above a table."""
+SHEET_SECONDS = 90
+SPREADSHEETS = (b"PK\x03\x04", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1")
+"""How files begin that are spreadsheets, or other documents packed alike."""
 CELLS_MOST = 500
 CELL_MOST = 100_000
 """Characters of a cell, however many lines it has: a quote that is open any longer was never closed."""
@@ -93,6 +102,17 @@ class EncodingUnfit(ProvisionError):
         self.encoding = encoding
 
 
+class SpreadsheetTooCostly(ProvisionError):
+    status = 422
+    says = N_(
+        "“%(filename)s” takes too long to open, or is too large inside: save its table as CSV, and choose that file."
+    )
+
+    def __init__(self, filename: str) -> None:
+        super().__init__(filename)
+        self.filename = filename
+
+
 class Flaw(StrEnum):
     """What is wrong with how a record is written."""
 
@@ -111,6 +131,8 @@ class Row(NamedTuple):
     line: int
     cells: tuple[str, ...]
     flaw: Flaw | None = None
+    is_band: bool = False
+    """Cells of it are one across columns."""
 
     @property
     def is_blank(self) -> bool:
@@ -409,3 +431,68 @@ class Cells:
         while at < len(text) and text[at] in " \t" and text[at] != self.delimiter:
             at += 1
         return at
+
+
+class Lines:
+    """Lines in a file that is gone with this; several may read them, each from where they are."""
+
+    def __init__(self, file: IO[bytes]) -> None:
+        self._file = file
+        self._turn = Lock()
+        finalize(self, file.close)
+
+    def some(self, at: int) -> tuple[list[bytes], int]:
+        """The next lines from this place on, and where those behind them begin."""
+        with self._turn:
+            self._file.seek(at)
+            return self._file.readlines(BLOCK), self._file.tell()
+
+
+@dataclass(frozen=True)
+class Sheet:
+    """One sheet of a spreadsheet, as rows of text that lie in a file."""
+
+    name: str
+    columns: int
+    begins: int
+    """Where its rows lie in the file."""
+    lies_in: Lines
+
+    def rows(self, width: int) -> Iterator[Row]:
+        """All rows that are not blank, each with the number that it has in the spreadsheet, and all of one width."""
+        at = self.begins
+        while True:
+            lines, at = self.lies_in.some(at)
+            for line in lines:
+                if not line.startswith(b"["):
+                    return
+                number, is_band, cells = json.loads(line)
+                texts = [WasNumber(cell[0]) if isinstance(cell, list) else str(cell) for cell in cells]
+                yield Row(number, (*texts, *[""] * (max(self.columns, width) - len(texts))), None, bool(is_band))
+            if not lines:
+                return
+
+
+def sheets_of(content: Content, filename: str) -> list[Sheet]:
+    """The sheets of a spreadsheet that can be seen; raises NotATable, TooManyRows, SpreadsheetTooCostly."""
+    given = content if isinstance(content, bytes) else content.read_bytes()
+    try:
+        facts = {"rows_most": ROWS_MOST + HEADERS_WITHIN}
+        told, rows = ask_at_length("tasks.untrusted.sheets", facts, given, seconds=SHEET_SECONDS)
+    except TooCostly as error:
+        raise SpreadsheetTooCostly(filename) from error
+    except Failed as error:
+        raise NotATable(filename) from error
+    at = rows.tell()
+    lines = Lines(rows)
+    if told.get("fault") == "too many rows":
+        raise TooManyRows
+    begins = []
+    for line in rows:
+        at += len(line)
+        if not line.startswith(b"["):
+            begins.append(at)
+    sheets = [(str(sheet["name"]), int(sheet["columns"])) for sheet in told.get("sheets", ())]
+    if not sheets or len(begins) != len(sheets):
+        raise NotATable(filename)
+    return [Sheet(name, columns, begin, lines) for (name, columns), begin in zip(sheets, begins, strict=True)]

@@ -83,6 +83,7 @@ FIELDS: dict[Field, str] = {
     Field.NUMBER: N_("customer number"),
     Field.VAT_ID: N_("VAT identification number"),
     Field.VAT_COUNTRY: N_("VAT identification number, country"),
+    Field.SUPPLIER_NUMBER: N_("number of the supplier"),
     Field.CATEGORY: N_("client or supplier"),
     Field.STREET: N_("street"),
     Field.HOUSE_NUMBER: N_("house number"),
