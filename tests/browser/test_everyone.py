@@ -57,7 +57,17 @@ def test_each_other_language_has_its_pages(live, person, follow, language, local
 
 def test_the_pages_of_the_house_are_sound(live, person, operator):
     page = person()
-    for path in ("/", "/mail", "/docs", "/imprint", "/privacy", "/auth/register", "/auth/login", "/auth/forgot"):
+    for path in (
+        "/",
+        "/mail",
+        "/docs",
+        "/docs/api",
+        "/imprint",
+        "/privacy",
+        "/auth/register",
+        "/auth/login",
+        "/auth/forgot",
+    ):
         page.goto(live.at.web + path)
         sound(page)
     for path in ("/board?search=nichts", "/board/start", "/board/countersign", "/profile"):

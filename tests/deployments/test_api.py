@@ -1,11 +1,17 @@
 """The interface for other systems: whom it lets in, what it does once, and how it tells what does not fit."""
 
+import os
 import re
 from collections import Counter
 from datetime import timedelta
+from pathlib import Path
+from subprocess import run
+from threading import Thread
+from time import sleep
 
 import pytest
 import schemathesis
+import uvicorn
 from hypothesis import given
 from hypothesis import settings as tries
 from limits import parse
@@ -24,6 +30,7 @@ from deployments.web.api import calls
 from deployments.web.api.app import api
 from deployments.web.api.examples import EXAMPLES
 from deployments.web.api.routes import router
+from deployments.web.app import app
 from models.audit import Entry
 from models.clients.client import Client, ClientContact
 from models.clients.custom_field import FieldKind, FieldOf
@@ -43,9 +50,11 @@ from tests.contacts import ERIKA, LENA, SARA, STAFF, account, contact, other_fir
 from tests.deployments.browser import Browser, errors
 from tests.factories import PASSWORD, advance, everything, mails, registered, told_by
 from tests.remembered import remembered
+from tests.servers import free_port
 
 pytestmark = pytest.mark.usefixtures("quiet")
 
+DOCUMENTED = Path(__file__).parents[2] / ".github" / "docs" / "api.md"
 JAN = STAFF[0]["email"]
 ONE = {"kind": "company", "company_name": "Neu GmbH", "contacts": [{"family_name": "Frei", "email": "f@frei.example"}]}
 SENT = {
@@ -427,3 +436,22 @@ def test_a_page_tells_developers_every_address_with_its_scope_and_an_example():
 
     assert all(f"{method} /api/v1{path}" in page and scope.value in page for method, path, scope in ROUTES)
     assert "max@beispiel.example" in page
+
+
+def test_the_examples_of_the_documentation_run_as_they_stand(ids):
+    (script,) = re.findall(r"```sh\n(.*?)```", DOCUMENTED.read_text(), re.DOTALL)
+    server = uvicorn.Server(uvicorn.Config(app, port=free_port(), log_config=None, lifespan="off"))
+    thread = Thread(target=server.run)
+    thread.start()
+    shown = {"API": f"http://127.0.0.1:{server.config.port}/api/v1", "TOKEN": token(ids["firm_id"])}
+    try:
+        while not server.started:
+            sleep(0.01)
+        done = run(["bash", "-euo", "pipefail", "-c", script], env={**os.environ, **shown}, capture_output=True)
+    finally:
+        server.should_exit = True
+        thread.join()
+
+    assert done.returncode == 0, done.stderr + done.stdout
+    (mail,) = [one for one in mails("invitation") if one.to_address == "max.muster@kunde.example"]
+    assert (mail.facts["message"], b'"street":"Lindenallee 5"' in done.stdout) == ("Willkommen, Max!", True)
