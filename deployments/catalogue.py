@@ -143,6 +143,14 @@ CATALOGUE = (
         every=timedelta(seconds=60),
     ),
     Deployment(
+        "flows/follow_up.py:follow_up",
+        "**Mandanten nachfassen.** Erinnert eingeladene Kontakte, die noch nicht aktiv sind, jeden einmal, an wie "
+        "vielen Konten er auch ist; wer auf keine Erinnerung geantwortet hat, wird den Zuständigen zum Anrufen "
+        "vorgelegt.",
+        tags=("sweep",),
+        cron="*/15 * * * *",
+    ),
+    Deployment(
         "flows/digest.py:digest",
         "**Wochenbericht.** Schreibt allen, die Vorgänge betreuen, einmal in der Woche, was wartet, was überfällig ist "
         "und was schiefging. Sieht stündlich nach, ob es an der Zeit ist.",

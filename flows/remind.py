@@ -1,10 +1,13 @@
-"""Reminders: whoever is waited for too long is written to."""
+"""Reminders: whoever is waited for too long is written to; contacts of a firm's clients by ``follow_up``."""
 
 from prefect import flow
 from pydantic import Field
 
+from models.reminders.cadence import WaitKind
 from tasks.intake.artifacts import show_foreseen, show_reminded
 from tasks.reminders.rounds import send_reminders
+
+OTHERS = [kind for kind in WaitKind if kind is not WaitKind.CLIENT]
 
 
 @flow(name="remind", flow_run_name="remind", retries=0)
@@ -22,6 +25,6 @@ async def remind(
 ) -> None:
     """Send the reminders that are due, each at an hour at which its person can be reached, and tell what was held."""
     if dry_run:
-        await show_foreseen(until)
+        await show_foreseen(until, OTHERS)
     else:
-        await show_reminded(send_reminders())
+        await show_reminded(send_reminders(OTHERS))

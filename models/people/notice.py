@@ -22,6 +22,8 @@ class NoticeKind(StrEnum):
     """A contact of an account of theirs has an account of their own now."""
     SIGN_UP = "sign_up"
     """Somebody has registered on the firm's page and waits for an answer."""
+    CALL = "call"
+    """Contacts of accounts of theirs have not answered the last reminder either: whoever is still silent is called."""
 
 
 class Notice(Base):

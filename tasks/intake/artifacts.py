@@ -4,6 +4,7 @@ Everybody sees that UI, so nothing there names a person or an address; names sta
 """
 
 from collections import Counter
+from collections.abc import Collection
 
 from prefect import task
 from prefect.artifacts import acreate_image_artifact, acreate_table_artifact
@@ -13,6 +14,7 @@ from models.db import reading
 from models.logo import Logo, public_logo
 from models.onboarding import Onboarding, StepName
 from models.people.manners import AddressForm, Language
+from models.reminders.cadence import WaitKind
 from models.settings import settings
 from tasks.reminders.forecast import Foreseen, foresee, until_day
 from tasks.reminders.rounds import Reminded
@@ -80,10 +82,10 @@ async def show_reminded(done: Reminded) -> None:
 
 
 @task(name="show what would be sent", cache_policy=NO_CACHE)
-async def show_foreseen(until: str) -> None:
+async def show_foreseen(until: str, which: Collection[WaitKind] = tuple(WaitKind), case_id: int | None = None) -> None:
     """Leave what would go out up to that day, if nothing happens until then. Names stand on the board only."""
     german, day = Reader(Language.GERMAN), until_day(until)
-    lines = sorted(foresee(day), key=lambda line: line.at)
+    lines = sorted(foresee(day, which, case_id), key=lambda line: line.at)
     table = [
         {
             "Wann": german.moment(line.at),

@@ -37,6 +37,7 @@ from tasks.mail.address_holds import reads_mail
 from tasks.mail.letterheads import Letterhead, Turn, letterhead, letterheads
 from tasks.onboarding.address_checks import mail_check
 from tasks.people import sessions
+from tasks.people.calls import settle_calls
 from tasks.people.membership import replace
 from tasks.people.naming import add_people
 from tasks.people.sessions import mail_reset, use_up_links
@@ -119,6 +120,9 @@ def invite(session: Session, turns: Sequence[Turn], by: str = "provision") -> li
         waited_for = [(case, person) for case, person in fresh if person.email not in elsewhere]
         if waited_for:
             Reminder.begin_each(session, step, waited_for, at)
+            if role is Role.CLIENT:
+                for case in {case.id: case for case, _ in waited_for}.values():
+                    settle_calls(session, case, at)
         if fresh:
             record_people(session, fresh, "person.invited", by, role=role)
         for case, person, *_ in asked:
@@ -406,6 +410,7 @@ def _registered(
     record(session, case.id, at, "person.registered", actor, **facts)
     if person.role is Role.CLIENT:
         Client.settle_of(session, [person.id])
+        settle_calls(session, case, at)
         _tell_staff(session, case, person)
     case.touch(at)
 

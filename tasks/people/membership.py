@@ -29,6 +29,7 @@ from tasks.mail import letters
 from tasks.mail.address_holds import ask_for_addresses
 from tasks.mail.letterheads import letterhead
 from tasks.mail.letters import AccessChange
+from tasks.people.calls import settle_calls
 from tasks.people.sessions import Manners, told
 
 
@@ -269,6 +270,7 @@ def let_go(session: Session, case: Onboarding, person: Person) -> None:
             account.forget_unproven(session)
     for wait in session.scalars(select(Reminder).where(Reminder.person_id == person.id, Reminder.ended_at.is_(None))):
         wait.over(at)
+    settle_calls(session, case, at)
     drop_mails(session, at, Outgoing.person_id == person.id)
     for question in Decision.pending(session, case.id):
         if question.facts.get("person_id") == person.id:

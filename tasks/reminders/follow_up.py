@@ -12,9 +12,13 @@ from models.clients.access import seen_by
 from models.clients.card import Phone
 from models.clients.client import Client, ClientContact
 from models.clients.standing import Standing, standing_of
+from models.company_id import company_number
 from models.db import reading
+from models.errors import N_, NotFound
+from models.firm import Firm
 from models.link import Link, Opening, Purpose
 from models.mail.outbox import MailKind, Outgoing
+from models.onboarding import Onboarding
 from models.people.person import Person
 from models.reminders.reminder import Reminder
 from models.time.clock import now
@@ -80,6 +84,19 @@ def everybody(member: Membership, sought: Sought) -> Iterator[Waiting]:
         if len(keys) < AT_ONCE:
             return
         after = keys[-1]
+
+
+def case_of_company(company_id: str) -> int | None:
+    """The case of the firm with this company ID; empty: of none in particular. Raises NumberInvalid, NotFound."""
+    if not company_id.strip():
+        return None
+    number = company_number(company_id)
+    with reading() as session:
+        cases = select(Onboarding.id).join(Firm, Firm.id == Onboarding.firm_id).where(Firm.company_id == number)
+        case_id = session.scalars(cases).one_or_none()
+    if case_id is None:
+        raise NotFound(N_("The firm"))
+    return case_id
 
 
 def _keys(session: Session, member: Membership, sought: Sought, after: int, most: int, at: datetime) -> list[int]:

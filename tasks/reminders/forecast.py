@@ -1,6 +1,6 @@
 """What would go out if nothing happened until then; nothing is changed."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 
@@ -68,12 +68,19 @@ def until_day(text: str) -> datetime:
     return datetime.combine(day, time.max, LOCAL_ZONE).astimezone(UTC)
 
 
-def foresee(until: datetime) -> Iterator[Foreseen]:
-    """What would be sent from now on up to *until*, wait by wait, and nothing is changed."""
+def foresee(
+    until: datetime, which: Collection[WaitKind] = tuple(WaitKind), case_id: int | None = None
+) -> Iterator[Foreseen]:
+    """What would be sent from now on up to *until*, wait by wait, and nothing is changed.
+
+    Of these kinds of wait, and in one case if that is said.
+    """
     start, last = now(), None
     while True:
         with reading() as session:
-            query = open_waits().where(Reminder.due_at <= until).limit(FORESEEN_AT_ONCE)
+            query = open_waits().where(Reminder.due_at <= until, Reminder.kind.in_(which)).limit(FORESEEN_AT_ONCE)
+            if case_id is not None:
+                query = query.where(Reminder.onboarding_id == case_id)
             if last is not None:
                 query = query.where(tuple_(Reminder.due_at, Reminder.id) > last)
             rows = session.execute(query).all()

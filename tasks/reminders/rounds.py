@@ -1,7 +1,7 @@
 """Reminding whoever is waited for, at an hour at which they can be reached: what is due, and what would be."""
 
 from collections import Counter, defaultdict
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, time, timedelta
 from typing import NamedTuple
@@ -32,6 +32,7 @@ from tasks.mail import letters
 from tasks.mail.letterheads import Letterhead, Turn, letterheads
 from tasks.mail.letters import SilentPerson
 from tasks.onboarding.registration import invite, record_people
+from tasks.people.calls import ask_to_call
 from tasks.people.operators import question, remind_operators, tell_managers
 from tasks.reminders.waits import TOGETHER, Batch, Held, open_waits
 
@@ -57,14 +58,16 @@ class Reminded:
 
 
 @side_effect(name="send reminders")
-def send_reminders() -> Reminded:
+def send_reminders(which: Collection[WaitKind] = tuple(WaitKind), case_id: int | None = None) -> Reminded:
     """Write every reminder that is due into the outbox, and do what follows about those who stayed silent.
+
+    Of these kinds of wait, and in one case if that is said.
 
     Repeating it changes nothing: a reminder that was written has its next date. Dates missed, at night or while the
     product stood still, give one mail, not several.
     """
     done, faults = Reminded(), list[Exception]()
-    for waits in _due():
+    for waits in _due(which, case_id):
         _send(waits, done, faults)
     if done.mails or done.followed:
         kick_mail()
@@ -72,11 +75,13 @@ def send_reminders() -> Reminded:
     return done
 
 
-def _due() -> Iterator[list[int]]:
-    """The waits that are due, each once, the soonest first, up to REMINDERS_AT_ONCE at a time."""
+def _due(which: Collection[WaitKind], case_id: int | None) -> Iterator[list[int]]:
+    """The waits of these kinds that are due, each once, the soonest first, up to REMINDERS_AT_ONCE at a time."""
     at, last = now(), None
     while True:
-        query = select(Reminder.due_at, Reminder.id).where(Reminder.due_at <= at)
+        query = select(Reminder.due_at, Reminder.id).where(Reminder.due_at <= at, Reminder.kind.in_(which))
+        if case_id is not None:
+            query = query.where(Reminder.onboarding_id == case_id)
         if last is not None:
             query = query.where(tuple_(Reminder.due_at, Reminder.id) > last)
         with reading() as session:
@@ -190,7 +195,10 @@ def _ask_to_sign(session: Session, asked: list[Turn], tasks: dict[int, list[tupl
 
 
 def _follow(session: Session, silent: list[_Looked], at: datetime) -> None:
-    """Do what follows the last reminder: ask operators, tell organisers, or tell managers."""
+    """Do what follows the last reminder: ask operators, tell organisers, or tell managers; have clients called."""
+    to_call = [looked.person for looked in silent if looked.wait.kind is WaitKind.CLIENT and looked.person is not None]
+    if to_call:
+        ask_to_call(session, to_call, at)
     asked = [questions.silent(looked.wait, at) for looked in silent if looked.rhythm.follow is Follow.OPERATOR]
     if asked:
         Decision.ask_each(session, asked)

@@ -4,10 +4,10 @@ import re
 
 import pytest
 from bs4 import BeautifulSoup
-from sqlalchemy import update
+from sqlalchemy import select, update
 
 from models.db import transaction
-from models.link import Purpose
+from models.link import Opening, Purpose
 from models.mail.outbox import Outgoing
 from models.time.clock import now
 from tasks.mail.address_holds import note_bounce
@@ -76,6 +76,11 @@ def test_opening_the_page_of_an_invitation_is_the_one_trace_that_looking_leaves(
     Browser().get(path)
 
     assert (after != before, everything()) == (True, after)
+    with transaction() as session:
+        kept = session.scalars(select(Opening)).one()
+        session.delete(kept)
+    assert everything() == before
+    Browser().get(path)
     opened = browser.read(f"/firm/{firm_id}/accounts/pending?mark=opened")
     assert "Seite geöffnet am 15. September" in words(opened.select_one("tbody"))
     assert len(opened.select("tbody tr")) == 1

@@ -4,6 +4,7 @@ import json
 import pytest
 from prefect.client.orchestration import get_client
 
+from flows.follow_up import follow_up
 from flows.remind import remind
 from models.settings import settings
 from tests.factories import advance, case, opened, outbox
@@ -53,3 +54,13 @@ def test_a_dry_run_shows_what_would_go_out_when_and_why_and_sends_nothing(later)
     assert any("Tag 3" in row["Warum dann"] or "Tag 1" in row["Warum dann"] for row in rows)
     assert case(later).firm.name not in told["data"]
     assert "Muster" not in told["data"]
+
+
+def test_following_up_shows_what_contacts_would_be_sent_and_reminding_all_the_rest(later):
+    asyncio.run(follow_up(dry_run=True, until="2036-12-31"))
+    contacts = json.loads(left_behind("reminders-foreseen")["data"])
+    asyncio.run(remind(dry_run=True, until="2036-12-31"))
+    others = json.loads(left_behind("reminders-foreseen")["data"])
+
+    assert contacts == []
+    assert others

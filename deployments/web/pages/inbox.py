@@ -3,10 +3,12 @@
 from fastapi import APIRouter
 from starlette.responses import Response
 
+from deployments.web.pages.pending import dialled_numbers
 from deployments.web.visit import Submitting, Visit, Visiting, local
 from models.errors import N_, NotFound
 from models.people.notice import SHOWN, Notice, NoticeKind
-from tasks.people import inbox
+from tasks.people import calls, inbox
+from tasks.people.calls import ToCall
 
 router = APIRouter(prefix="/inbox")
 
@@ -14,19 +16,30 @@ SAYS = {
     NoticeKind.ACCOUNT_GIVEN: N_("%(by)s has given you access to the account “%(name)s”."),
     NoticeKind.CLIENT_ACTIVE: N_("%(name)s has accepted the invitation and is active."),
     NoticeKind.SIGN_UP: N_("%(name)s has registered on your page and waits for an answer."),
+    NoticeKind.CALL: N_("Please call %(name)s: no reminder was answered."),
 }
 """What an entry says; what it names stands in its facts."""
+MANY = 2
+CALLS = {
+    0: N_("Everybody who was to be called has answered meanwhile, or was invited again."),
+    1: SAYS[NoticeKind.CALL],
+    MANY: N_("Please call %(count)s contacts who have answered no reminder."),
+}
+"""What is said of so many who are to be called; of any more as of two."""
 
 
 @router.get("")
 def show(visit: Visiting) -> Response:
     _staff(visit)
+    found = inbox.entries(visit.signed_in())
+    to_call = calls.to_call(visit.signed_in(), [entry for entry, _ in found])
     entries = [
-        (entry, _sentence(visit, entry), _goes_to(visit, entry), became)
-        for entry, became in inbox.entries(visit.signed_in())
+        (entry, _sentence(visit, entry, to_call.get(entry.id)), _goes_to(visit, entry), became)
+        for entry, became in found
     ]
     firms = {m.person_id: m.firm_name for m in visit.signed_in().memberships if m.person_id in visit.signed_in().staff}
-    return visit.page("inbox.html", entries=entries, firms=firms, most=SHOWN)
+    numbers = {person.id: dialled_numbers(phones) for people in to_call.values() for person, phones in people.people}
+    return visit.page("inbox.html", entries=entries, firms=firms, to_call=to_call, numbers=numbers, most=SHOWN)
 
 
 @router.post("/read")
@@ -51,9 +64,15 @@ def _staff(visit: Visit) -> list[int]:
     return people
 
 
-def _sentence(visit: Visit, entry: Notice) -> str:
+def _sentence(visit: Visit, entry: Notice, to_call: ToCall | None) -> str:
+    if entry.kind is NoticeKind.CALL:
+        count = to_call.count if to_call else entry.facts.get("count", 1)
+        first = to_call.people[0][0].name if to_call and to_call.people else entry.facts.get("name", "")
+        return visit.reader.fill(CALLS.get(count, CALLS[MANY]), {"name": first, "count": count})
     return visit.reader.fill(SAYS[entry.kind], {"name": "", "by": "", **entry.facts})
 
 
 def _goes_to(visit: Visit, entry: Notice) -> str:
+    if entry.kind is NoticeKind.CALL:
+        return visit.reader.gettext(N_("Show all who are to be called"))
     return visit.reader.fill(N_("Go to %(name)s"), {"name": entry.facts.get("name", "")})

@@ -1,6 +1,6 @@
 """Contacts of a firm who were invited and are not active yet: how far each has come, and inviting them again."""
 
-from collections.abc import Mapping
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
@@ -10,9 +10,10 @@ from starlette.responses import Response
 from deployments.web.pages.firm import tabs_of
 from deployments.web.security import sign, signed
 from deployments.web.visit import Submission, Submitting, Visit, Visiting, member
+from models.clients.card import Phone
 from models.clients.group import Group
 from models.clients.phone import PhoneKind
-from models.clients.phone import shown as dialled
+from models.clients.phone import shown as shown_number
 from models.clients.tag import Tag
 from models.db import reading
 from models.errors import N_, ProvisionError
@@ -90,18 +91,15 @@ def _shown(visit: Visit, staff: Membership) -> dict[str, Any]:
         "tags": tags,
         "groups": groups,
         "people": people,
-        "numbers": _numbers(found.rows),
+        "numbers": {row.person.id: dialled_numbers(row.phones) for row in found.rows},
         "told": _told(visit),
         "at": now().isoformat(),
     }
 
 
-def _numbers(rows: list[follow_up.Waiting]) -> Mapping[int, list[tuple[str, str]]]:
-    """By which numbers each contact is called: as they are dialled, and as they are read."""
-    return {
-        row.person.id: [(one.number, dialled(one.number)) for one in row.phones if one.kind is not PhoneKind.FAX]
-        for row in rows
-    }
+def dialled_numbers(phones: Sequence[Phone]) -> list[tuple[str, str]]:
+    """By which of these somebody is called: as they are dialled, and as they are read."""
+    return [(one.number, shown_number(one.number)) for one in phones if one.kind is not PhoneKind.FAX]
 
 
 @router.post("")
