@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from deployments import clients_cli
+
 if TYPE_CHECKING:  # Loading the product takes a second, which --help should not.
     from rich.table import Table
 
@@ -498,6 +500,8 @@ def _print_detail(detail: "CaseDetail") -> None:
     _print(f"{case.firm} ({line}), company ID {case.company_id or '–'}, {case.state.value}", steps, people)
     _print(*(table for table in (decisions, mails) if table.row_count))
 
+
+clients_cli.add_to(app, _told)
 
 if __name__ == "__main__":
     app()

@@ -128,6 +128,12 @@ CATALOGUE = (
         every=timedelta(seconds=60),
     ),
     Deployment(
+        "flows/import_clients.py:import_clients",
+        "**Mandanten aus einer Datei übernehmen.** Vergleicht, schreibt oder nimmt zurück, was bei diesem Import als "
+        "Nächstes ansteht. Beliebig oft wiederholbar; geschrieben wird jeder Datensatz einmal.",
+        tags=("import",),
+    ),
+    Deployment(
         "flows/remind.py:remind",
         "**Erinnern.** Schreibt denen, auf die gewartet wird, zu Zeiten, zu denen sie erreichbar sind. Ein *Probelauf* "
         "sendet nichts und zeigt, was bis zu einem Tag hinausginge.",

@@ -107,13 +107,14 @@ def evidence(*rows: Base) -> Parts:
     So the verifier need not know what each act does to them. The rows must have been written. What a column of theirs
     tells of people, as is said where it is defined, can be erased, and the rest stays.
     """
-    parts = Parts()
+    told: dict[str, dict[str, list[Facts]]] = {}
     for row in rows:
         columns, held = row.__table__.columns, standing(row)
         telling = {name for name in held if columns[name].info.get("tells") is not None}
         for whom, names in (("", held.keys() - telling), (subject(row), {"id", *telling})):
-            parts.append((whom, {row.__tablename__: [{name: held[name] for name in held if name in names}]}))
-    return parts
+            tables = told.setdefault(whom, {})
+            tables.setdefault(row.__tablename__, []).append({name: held[name] for name in held if name in names})
+    return Parts(told.items())
 
 
 class Head(NamedTuple):

@@ -257,15 +257,18 @@ def spellings(text: str) -> list[str]:
     Words of letters and digits; anything else is a blank, but an apostrophe is nothing.
     """
     small = normalize("NFC", text).casefold().translate(APOSTROPHES)
-    return list(dict.fromkeys(_words(_plain(spelling)) for spelling in (small.translate(UMLAUTS), small)))
+    ways = dict.fromkeys((small.translate(UMLAUTS), small))
+    return list(dict.fromkeys(_words(_plain(spelling)) for spelling in ways))
 
 
 def _plain(text: str) -> str:
+    if text.isascii():
+        return text
     return "".join(char for char in normalize("NFKD", text) if not combining(char))
 
 
 def _words(text: str) -> str:
-    return " ".join("".join(char if char.isalnum() else " " for char in text).split())
+    return " ".join(re.findall(r"[^\W_]+", text))
 
 
 def same_name(one: str, other: str) -> bool:

@@ -40,6 +40,8 @@ class Card(PostalAddress, Base):
     """Stands in the list on the firm's public page: only who has agreed to it."""
     fields: Mapped[Facts] = mapped_column(default=dict, info=TELLS)
     """What the firm's own fields hold, by their numbers, see ``models.clients.custom_field``."""
+    particulars: Mapped[Facts] = mapped_column(default=dict, info=TELLS)
+    """What a file told that has no place of its own: ``birthday``, ``note``, ``salutation``."""
 
     @classmethod
     def of(cls, session: Session, person: Person) -> Self:

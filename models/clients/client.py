@@ -1,9 +1,11 @@
 """A client's account with the firm, and the places of people at it."""
 
-from collections.abc import Collection, Mapping
+import re
+from collections.abc import Callable, Collection, Mapping
 from datetime import datetime
 from enum import StrEnum
-from typing import Self
+from functools import lru_cache
+from typing import Any, Self
 
 from sqlalchemy import (
     ColumnElement,
@@ -17,14 +19,14 @@ from sqlalchemy import (
     text,
     update,
 )
-from sqlalchemy.orm import Mapped, Session, mapped_column
+from sqlalchemy.orm import Mapped, Session, mapped_column, validates
 from sqlalchemy.orm.attributes import set_committed_value
 
 from models.clients.address import PostalAddress, vat_id
 from models.clients.naming import NAME_MOST, ClientNameMissing, account_name
 from models.db import MUTE, TELLS, Base, Facts, Instant, Key, tells_of
 from models.errors import N_, Faults, NotFound, ProvisionError
-from models.firm import WEBSITE_MOST, website_address
+from models.firm import WEBSITE_MOST, folded, website_address
 from models.people.person import Person
 from models.text import fitting, one_line
 
@@ -48,6 +50,19 @@ class ClientState(StrEnum):
     CLOSED = "closed"
     """Nobody has access."""
     ARCHIVED = "archived"
+
+
+@lru_cache(maxsize=8192)
+def name_key(name: str) -> str:
+    """By which accounts of this name, and of names that resemble it, are looked for: the words in the order of the
+    alphabet, without capitals, accents and signs, umlauts written out.
+    """
+    return " ".join(sorted(re.findall(r"[^\W_]+", folded(name))))[:NAME_MOST]
+
+
+def _key_of(column: str) -> Callable[[Any], str]:
+    """The key of what is written to this column, wherever rows are made."""
+    return lambda context: name_key(str(context.get_current_parameters().get(column) or ""))
 
 
 class CustomerNumberTaken(ProvisionError):
@@ -77,6 +92,15 @@ class Client(PostalAddress, Base):
         ),
         Index("ix_clients_state", "firm_id", "state", "name", "id"),
         Index("ix_clients_in_turn", "firm_id", "id"),  # Other systems read them as they came.
+        # Files of clients are compared with the accounts by these.
+        Index("ix_clients_name_key", "firm_id", "name_key"),
+        Index(
+            "ix_clients_company_key",
+            "firm_id",
+            "company_key",
+            sqlite_where=text("company_key <> ''"),
+            postgresql_where=text("company_key <> ''"),
+        ),
     )
 
     id: Mapped[Key]
@@ -86,12 +110,17 @@ class Client(PostalAddress, Base):
     is_named_by_hand: Mapped[bool] = mapped_column(default=False)
     """Somebody has written the name; else it follows the company's name, or the first contact's."""
     company_name: Mapped[str] = mapped_column(String(NAME_MOST), default="", info=TELLS)
+    name_key: Mapped[str] = mapped_column(String(NAME_MOST), default=_key_of("name"), info=TELLS)
+    """The name as it is looked for, see ``models.clients.naming``; follows it."""
+    company_key: Mapped[str] = mapped_column(String(NAME_MOST), default=_key_of("company_name"), info=TELLS)
     number: Mapped[str | None] = mapped_column(String(NUMBER_MOST), info=TELLS)
     """The firm's own number of the client; text, for some begin with 0."""
     website: Mapped[str] = mapped_column(String(WEBSITE_MOST), default="", info=TELLS)
     vat_id: Mapped[str] = mapped_column(String(20), default="", info=TELLS)
     fields: Mapped[Facts] = mapped_column(default=dict, info=TELLS)
     """What the firm's own fields hold, by their numbers, see ``models.clients.custom_field``."""
+    particulars: Mapped[Facts] = mapped_column(default=dict, info=TELLS)
+    """What a file told that has no place of its own: ``phones``, ``emails``, ``note``."""
     folder_template_id: Mapped[int | None] = mapped_column(ForeignKey("folder_templates.id"), index=True)
     """None: the folders that every account has, see ``models.clients.folders``."""
     state: Mapped[ClientState] = mapped_column(default=ClientState.PREPARED)
@@ -116,6 +145,11 @@ class Client(PostalAddress, Base):
         if client is None or client.firm_id != firm_id:
             raise NotFound(N_("The account"))
         return client
+
+    @validates("name", "company_name")
+    def _key(self, field: str, value: str | None) -> str | None:
+        setattr(self, {"name": "name_key", "company_name": "company_key"}[field], name_key(value or ""))
+        return value
 
     @classmethod
     def settle(cls, session: Session, *which: ColumnElement[bool]) -> None:

@@ -5,9 +5,15 @@ Everybody sees that UI, so nothing there names a person or an address; names sta
 
 from collections import Counter
 from collections.abc import Collection
+from time import monotonic
 
 from prefect import task
-from prefect.artifacts import acreate_image_artifact, acreate_table_artifact
+from prefect.artifacts import (
+    acreate_image_artifact,
+    acreate_progress_artifact,
+    acreate_table_artifact,
+    aupdate_progress_artifact,
+)
 from prefect.cache_policies import NO_CACHE
 
 from models.db import reading
@@ -16,6 +22,8 @@ from models.onboarding import Onboarding, StepName
 from models.people.manners import AddressForm, Language
 from models.reminders.cadence import WaitKind
 from models.settings import settings
+from tasks.clients.imports.work import steps
+from tasks.engine.retry import FIRST_PAUSE
 from tasks.reminders.forecast import Foreseen, foresee, until_day
 from tasks.reminders.rounds import Reminded
 from tasks.reminders.waits import Held
@@ -112,3 +120,21 @@ def _why(line: Foreseen, german: Reader) -> str:
     elif line.moved:
         reasons.append("nächste Stunde, in der die Person erreichbar ist, mit Abstand zur letzten")
     return ", ".join(reasons)
+
+
+BETWEEN = 2.0
+"""Seconds between two words on how far something is."""
+
+
+@task(name="go on with the import", cache_policy=NO_CACHE, retries=5, retry_delay_seconds=FIRST_PAUSE)
+async def go_on_with_import(import_id: int) -> None:
+    """Compare, write or take back its records, and show how far it is."""
+    artifact, told = None, 0.0
+    for done, records in steps(import_id):
+        if artifact is None:
+            artifact = await acreate_progress_artifact(0.0, key=f"import-{import_id}", description="Datensätze")
+        if monotonic() - told > BETWEEN:
+            told = monotonic()
+            await aupdate_progress_artifact(artifact, progress=min(100.0, 100 * done / max(records, 1)))
+    if artifact is not None:
+        await aupdate_progress_artifact(artifact, progress=100.0)

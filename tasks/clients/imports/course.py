@@ -1,0 +1,310 @@
+"""The course of an import: brought, compared, answered, written, stopped, as pages, flows and the command line ask.
+
+Whoever works on one takes it for a while and says so with each batch: killed at any row, it is gone on with by the next
+one, and every record is written once.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from hashlib import sha256
+from typing import Any
+
+from sqlalchemy import delete, func, select
+from sqlalchemy.orm import Session, undefer
+
+from models.audit import record
+from models.clients.address import HOME
+from models.clients.imports import (
+    LEASE,
+    Import,
+    ImportContact,
+    ImportMapping,
+    ImportRecord,
+    ImportState,
+    Outcome,
+)
+from models.db import Facts, reading, transaction
+from models.errors import N_, NotFound, ProvisionError
+from models.onboarding import Onboarding
+from models.text import one_line
+from models.time.clock import now
+from tasks.clients.imports.draft import CHOICES, Choice, Question, Reading, Skipped, Target
+from tasks.clients.imports.reading import read
+from tasks.people.sessions import Membership
+
+AT_ONCE = 500
+"""Records that are looked at together."""
+
+
+class AnswerUnfit(ProvisionError):
+    status = 422
+    says = N_("“%(choice)s” is no answer to that question: choose one of those offered.")
+
+    def __init__(self, choice: str) -> None:
+        super().__init__(choice)
+        self.choice = choice
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far an import is."""
+
+    import_id: int
+    file_name: str
+    state: ImportState
+    records: int
+    done: int
+    counts: dict[str, int]
+    """Records by outcome."""
+    questions: dict[str, int]
+    """Records that are held, by the question that has no answer."""
+
+
+# ---- brought
+
+
+def start(
+    firm_id: int,
+    by: str,
+    file_name: str,
+    content: bytes,
+    *,
+    member: Membership | None = None,
+    mapping: Mapping[str, Target] | None = None,
+    sheet: str | None = None,
+    encoding: str | None = None,
+    answers: Mapping[str, str] | None = None,
+    is_trial: bool = False,
+) -> int:
+    """Keep a file and what can be said of it at once; returns the import's id. ``go_on`` compares it.
+
+    *member* is who of the firm brings it; None: an operator. Without a *mapping* the columns go where they went in the
+    last file of this shape. Raises what ``read`` does, and AgreementFirst.
+    """
+    for question, choice in (answers or {}).items():
+        require_answer(question, choice)
+    read_now = read(content, file_name, country=HOME, mapping=mapping, sheet=sheet, encoding=encoding)
+    shape = shape_of(read_now)
+    if mapping is None:
+        with reading() as session:
+            remembered = ImportMapping.remembered(session, firm_id, shape)
+        if remembered is not None:
+            mapping = {name: Target.parse(target) for name, target in remembered.items()}
+            read_now = read(content, file_name, country=HOME, mapping=mapping, sheet=sheet, encoding=encoding)
+    by_hand = None if mapping is None else {name: str(target) for name, target in mapping.items()}
+    with transaction() as session:
+        case = Onboarding.of_firm(session, firm_id)
+        case.require_agreement()
+        row = Import(
+            firm_id=firm_id,
+            person_id=member.person_id if member else None,
+            by=by,
+            file_name=one_line(file_name)[:200],
+            content=content,
+            format=read_now.format.value,
+            encoding=read_now.encoding,
+            is_encoding_said=encoding is not None,
+            sheet=read_now.sheet[:100],
+            shape=shape,
+            records=read_now.records,
+            mapping=by_hand,
+            answers=dict(answers or {}),
+            is_trial=is_trial,
+            created_at=now(),
+        )
+        row.go(ImportState.UPLOADED, now())
+        session.add(row)
+        session.flush()
+        return row.id
+
+
+def shape_of(understood: Reading) -> str:
+    """By which the next file of the same columns is known."""
+    return sha256("\n".join(column.key for column in understood.columns).encode()).hexdigest()
+
+
+def map_columns(firm_id: int, import_id: int, mapping: Mapping[str, Target], *, encoding: str | None = None) -> None:
+    """Read the file so from the beginning; files of this shape are mapped so from now on."""
+    with transaction() as session:
+        Onboarding.of_firm(session, firm_id).require_agreement()
+        row = Import.get(session, firm_id, import_id)
+        row.require(ImportState.UPLOADED, ImportState.PLANNED)
+        row.mapping = {name: str(target) for name, target in mapping.items()}
+        if encoding:
+            row.encoding, row.is_encoding_said = encoding, True
+        ImportMapping.remember(session, firm_id, row.shape, row.mapping, now())
+        forget_records(session, import_id)
+        row.is_read = False
+        row.go(ImportState.UPLOADED, now())
+
+
+def understood_of(firm_id: int, import_id: int) -> Reading:
+    """The file as it is read now: its columns, where they go, and how its letters could be read otherwise."""
+    with reading() as session:
+        row = row_with_file(session, firm_id, import_id)
+        return understood(row)
+
+
+def understood(row: Import) -> Reading:
+    mapping = None if row.mapping is None else {name: Target.parse(each) for name, each in row.mapping.items()}
+    encoding = row.encoding if row.is_encoding_said else None
+    return read(row.content, row.file_name, country=HOME, mapping=mapping, sheet=row.sheet or None, encoding=encoding)
+
+
+def row_with_file(session: Session, firm_id: int, import_id: int) -> Import:
+    row = session.get(Import, import_id, options=[undefer(Import.content)])
+    if row is None or row.firm_id != firm_id:
+        raise NotFound(N_("The import"))
+    return row
+
+
+# ---- answered
+
+
+def require_answer(question: str, choice: str) -> None:
+    """Raises AnswerUnfit unless the question can be answered so."""
+    if question in {each.value for each in Skipped}:
+        allowed: Iterable[Choice] = (Choice.CREATE, Choice.SKIP)
+    else:
+        allowed = CHOICES[Question(question)] if question in {each.value for each in Question} else ()
+    if choice not in {each.value for each in allowed}:
+        raise AnswerUnfit(f"{question}={choice}"[:60])
+
+
+def answer(firm_id: int, import_id: int, question: str, choice: str, record_number: int | None = None) -> None:
+    """Answer one record's question, or that of all who have none of their own; an empty *choice* takes it back.
+
+    The file is compared anew: with all in one go if it is short, else by ``go_on``.
+    """
+    if choice:
+        require_answer(question, choice)
+    with transaction() as session:
+        Onboarding.of_firm(session, firm_id).require_going()
+        row = Import.get(session, firm_id, import_id)
+        row.require(ImportState.PLANNED, ImportState.UPLOADED)
+        if record_number is None:
+            row.answers = _answered(row.answers, question, choice)
+        else:
+            mine = ImportRecord.import_id == import_id, ImportRecord.record == record_number
+            one = session.scalars(select(ImportRecord).where(*mine)).one_or_none()
+            if one is None:
+                raise NotFound(N_("The record"))
+            one.answers = _answered(one.answers, question, choice)
+        row.go(ImportState.UPLOADED, now())
+
+
+def _answered(answers: Mapping[str, str], question: str, choice: str) -> Facts:
+    rest = {name: held for name, held in answers.items() if name != question}
+    return rest | ({question: choice} if choice else {})
+
+
+# ---- worked on
+
+
+def begin(firm_id: int, import_id: int) -> None:
+    """Write what was planned, from now on; ``go_on`` does it."""
+    with transaction() as session:
+        case = Onboarding.of_firm(session, firm_id)
+        case.require_agreement()
+        row = Import.get(session, firm_id, import_id)
+        row.require(ImportState.PLANNED)
+        row.go(ImportState.RUNNING, now())
+        row.started_at = now()
+        if row.mapping is not None:
+            ImportMapping.remember(session, firm_id, row.shape, row.mapping, now())
+
+
+def cancel(firm_id: int, import_id: int) -> None:
+    """Stop it; what is written already stays, until it is taken back."""
+    with transaction() as session:
+        case = Onboarding.of_firm(session, firm_id)
+        row = Import.get(session, firm_id, import_id)
+        row.require(ImportState.UPLOADED, ImportState.PLANNED, ImportState.RUNNING)
+        done = row.done if row.state is ImportState.RUNNING else 0
+        row.go(ImportState.CANCELLED, now())
+        row.done = done
+        record(session, case.id, now(), "import.cancelled", row.by, imported=row.id, done=done)
+
+
+def is_mine(row: Import, lease: datetime) -> bool:
+    return row.due_at == lease
+
+
+def renew(row: Import) -> datetime:
+    row.due_at = now() + LEASE
+    return row.due_at
+
+
+def forget_records(session: Session, import_id: int) -> None:
+    for table in (ImportContact, ImportRecord):
+        session.execute(delete(table).where(table.import_id == import_id))
+
+
+def discard(import_id: int) -> None:
+    """Leave nothing of an import of which nothing was written."""
+    with transaction() as session:
+        forget_records(session, import_id)
+        session.execute(delete(Import).where(Import.id == import_id))
+
+
+# ---- looked at
+
+
+def behind(session: Session, import_id: int, last: int, most: int = AT_ONCE, *which: Any) -> Sequence[ImportRecord]:
+    rows = select(ImportRecord).where(ImportRecord.import_id == import_id, ImportRecord.record > last, *which)
+    return session.scalars(rows.order_by(ImportRecord.record).limit(most)).all()
+
+
+def progress(firm_id: int, import_id: int) -> Progress:
+    """Where it stands; raises NotFound."""
+    with reading() as session:
+        row = row_of(session, firm_id, import_id)
+        held = select(ImportRecord.question, func.count()).where(
+            ImportRecord.import_id == import_id, ImportRecord.question != ""
+        )
+        questions = dict(session.execute(held.group_by(ImportRecord.question)).tuples().all())
+        return Progress(row.id, row.file_name, row.state, row.records, row.done, {**row.counts}, questions)
+
+
+def row_of(session: Session, firm_id: int, import_id: int) -> Import:
+    row = session.get(Import, import_id)
+    if row is None or row.firm_id != firm_id:
+        raise NotFound(N_("The import"))
+    return row
+
+
+def imports(firm_id: int, before: int | None = None, most: int = 50) -> list[Import]:
+    """The firm's imports, newest first, those before the import *before*."""
+    with reading() as session:
+        rows = select(Import).where(Import.firm_id == firm_id, Import.is_trial.is_(False))
+        rows = rows.where(Import.id < before) if before else rows
+        return list(session.scalars(rows.order_by(Import.id.desc()).limit(most)))
+
+
+def preview(
+    firm_id: int,
+    import_id: int,
+    outcome: Outcome | None = None,
+    question: str = "",
+    after: int = 0,
+    most: int = 50,
+) -> list[ImportRecord]:
+    """The records behind the record *after*, of one outcome or with one question, or all."""
+    with reading() as session:
+        row_of(session, firm_id, import_id)
+        which: list[Any] = [ImportRecord.outcome == outcome] if outcome else []
+        which += [ImportRecord.question == question] if question else []
+        return list(behind(session, import_id, after, most, *which))
+
+
+def each_record(import_id: int) -> Iterator[ImportRecord]:
+    """All records in the order of the file, however many."""
+    last = 0
+    while True:
+        with reading() as session:
+            rows = behind(session, import_id, last)
+        if not rows:
+            return
+        yield from rows
+        last = rows[-1].record

@@ -1,0 +1,553 @@
+"""What becomes of each record: compared with what is stored, and with the records before it.
+
+Nothing is written here. The same rules make the preview and the import itself, which looks again at what is stored in
+the very transaction that writes.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+from models.clients.client import ClientKind, name_key
+from models.clients.imports import Outcome
+from models.clients.label import label
+from models.clients.naming import NameFormat, filed_as
+from models.db import Facts
+from models.errors import ProvisionError
+from tasks.clients.imports.draft import (
+    AccountDraft,
+    Choice,
+    ContactDraft,
+    Draft,
+    PhoneDraft,
+    Question,
+    Reason,
+)
+from tasks.clients.imports.world import Account, Place, Someone, World, called, names_of, number_key, strict, words
+
+ADDRESS = ("street", "postcode", "city", "country")
+
+
+class Because(StrEnum):
+    """Why an outcome is what it is, where reading and questions do not say it."""
+
+    NEW = "new"
+    NEW_WITHOUT_ACCESS = "new_without_access"
+    """The contact has no e-mail address, and can be let in once there is one."""
+    CONTACT_NEW = "contact_new"
+    CONTACT_NEW_WITHOUT_ACCESS = "contact_new_without_access"
+    CONTACT_LINKED = "contact_linked"
+    """Account and contact are there, apart until now."""
+    CHANGED = "changed"
+    SAME = "same"
+    REPEATED = "repeated"
+    LEFT_OUT = "left_out"
+    """Somebody said so."""
+    CONFLICT = "conflict"
+    """The database did not take it, alone as well; whatever was entered at the same moment says why."""
+    UNSEEN = "unseen"
+    """It is about an account that whoever imports does not see."""
+
+
+Changes = dict[str, tuple[Any, Any]]
+"""What stood there and what will, by field."""
+
+
+@dataclass
+class Planned:
+    """What becomes of one record."""
+
+    draft: Draft
+    outcome: Outcome
+    reason: str
+    question: str = ""
+    facts: Facts = field(default_factory=dict)
+    """What the reason is about."""
+    account: Account | None = None
+    contacts: list[Someone] = field(default_factory=list)
+    is_account_new: bool = False
+    new_people: set[int] = field(default_factory=set)
+    new_places: set[int] = field(default_factory=set)
+    """People who become contacts of the account."""
+    of_account: Changes = field(default_factory=dict)
+    of_people: dict[int, Changes] = field(default_factory=dict)
+    of_places: dict[int, Changes] = field(default_factory=dict)
+    places: dict[int, Place] = field(default_factory=dict)
+    told: Facts = field(default_factory=dict)
+    """What will stand there and what stood there, in plain values."""
+
+    def tell(self) -> "Planned":
+        """Say so, before later records add to it."""
+        self.told = self._told()
+        return self
+
+    def _told(self) -> Facts:
+        if self.account is None:
+            return {"facts": self.facts}
+        people = [self._told_of(person) for person in self.contacts]
+        before = {name: _plain(old) for name, (old, _) in self.of_account.items()}
+        return {"account": told_account(self.account), "contacts": people, "before": before, "facts": self.facts}
+
+    def _told_of(self, person: Someone) -> Facts:
+        changes = {**self.of_people.get(person.id, {}), **self.of_places.get(person.id, {})}
+        before = {name: _plain(old) for name, (old, _) in changes.items()}
+        is_new = person.id in self.new_people or person.id in self.new_places
+        return {**told_contact(person, self.places.get(person.id)), "before": before, "is_new": is_new}
+
+
+def told_account(account: Account) -> Facts:
+    names = ("name", "company_name", "number", "vat_id", *ADDRESS, "website")
+    more = {"phones": [], "emails": [], "note": "", **account.particulars}
+    more["phones"] = [phone["number"] for phone in more["phones"]]
+    return {
+        "kind": account.kind.value,
+        **{name: getattr(account, name) for name in names},
+        "tags": [*account.tags.values()],
+        **more,
+    }
+
+
+def told_contact(person: Someone, place: Place | None) -> Facts:
+    names = ("title", "given_name", "family_name", "email", *ADDRESS, "website")
+    switches = ("login", "notify", "email_sync", "is_commercial", "is_operational")
+    return {
+        **{name: getattr(person, name) for name in names},
+        "phones": [*person.phones],
+        "language": person.language.value,
+        "address_form": person.address_form.value,
+        "tags": [*person.tags.values()],
+        "salutation": "",
+        "birthday": None,
+        "note": "",
+        **person.particulars,
+        **({name: getattr(place, name) for name in switches} if place else {}),
+    }
+
+
+def told_draft(draft: Draft) -> Facts:
+    """The same of what is not stored: as the file says it."""
+    account, contacts = None, []
+    if draft.account is not None:
+        empty = Account(0, draft.account.kind, draft.account.name, company_name=draft.account.company_name, country="")
+        _change_account(empty, draft.account)
+        empty.name = empty.name or empty.company_name or (called(draft.contacts[0]) if draft.contacts else "")
+        account = told_account(empty)
+    for contact in draft.contacts:
+        someone = Someone(0, contact.given_name, contact.family_name, contact.email, country="")
+        _change_person(someone, contact)
+        contacts.append(told_contact(someone, None))
+    return {"account": account, "contacts": contacts}
+
+
+def _plain(value: Any) -> Any:
+    match value:
+        case dict():
+            return {str(key): _plain(each) for key, each in value.items()}
+        case list() | tuple() | set():
+            return [_plain(each) for each in value]
+    return value
+
+
+class _Skip(Exception):
+    """Somebody said that the record is to be left out."""
+
+    def __init__(self, question: Question) -> None:
+        self.question = question
+
+
+@dataclass
+class Planner:
+    """Plans records in the order of the file, each in a world that knows those before it."""
+
+    world: World
+    name_format: NameFormat
+    asked: list[tuple[Question, Facts]] = field(default_factory=list)
+    answers: Mapping[str, str] = field(default_factory=dict)
+
+    def plan(self, draft: Draft, answers: Mapping[str, str]) -> Planned:
+        """One record, and its place in the world from now on."""
+        return self._plan(draft, answers).tell()
+
+    def _plan(self, draft: Draft, answers: Mapping[str, str]) -> Planned:
+        self.asked, self.answers = [], answers
+        left_out = self._left_out(draft)
+        if left_out is not None:
+            return left_out
+        try:
+            for asked in draft.questions:
+                self._choose(asked.question, {**asked.facts})
+            if draft.account is None or not (draft.contacts or names_of(draft)):
+                nothing = Planned(draft, Outcome.REFUSED, Reason.NOTHING_USEFUL.value)
+                return self._held(draft) if self.asked else nothing
+            account = self._account_meant(draft, draft.account)
+            meant = [self._person_meant(account, contact) for contact in draft.contacts]
+        except _Skip as skip:
+            return Planned(draft, Outcome.SKIPPED, Because.LEFT_OUT.value, question=skip.question.value)
+        is_seen = account is None or account.is_seen
+        if not is_seen or (account is None and not draft.contacts and not self._will_have_contact(draft)):
+            reason = Reason.NO_PERSON.value if is_seen else Because.UNSEEN.value
+            return Planned(draft, Outcome.REFUSED, reason)
+        return self._held(draft) if self.asked else self._apply(draft, draft.account, account, meant)
+
+    def _left_out(self, draft: Draft) -> Planned | None:
+        if draft.refused is not None:
+            return Planned(draft, Outcome.REFUSED, draft.refused.reason.value, facts={"value": draft.refused.value})
+        if draft.skipped is not None and self.answers.get(draft.skipped.value) != Choice.CREATE:
+            return Planned(draft, Outcome.SKIPPED, draft.skipped.value)
+        return None
+
+    def _held(self, draft: Draft) -> Planned:
+        question, facts = self.asked[0]
+        told = {**facts, "all": [[each.value, about] for each, about in self.asked]}
+        return Planned(draft, Outcome.HELD, question.value, question=question.value, facts=told)
+
+    def _will_have_contact(self, draft: Draft) -> bool:
+        assert draft.account is not None
+        keys = {name_key(name) for name in names_of(draft)}
+        keys |= {number_key(draft.account.number)} if draft.account.number else set()
+        return bool(keys & self.world.with_contact)
+
+    # ---- who is meant
+
+    def _choose(self, question: Question, facts: Facts) -> str | None:
+        """The answer; without one the record is held."""
+        choice = self.answers.get(question.value)
+        if choice == Choice.SKIP:
+            raise _Skip(question)
+        if choice is None:
+            self.asked.append((question, facts))
+        return choice
+
+    def _account_meant(self, draft: Draft, told: AccountDraft) -> Account | None:
+        """The account that is there; None: there is none yet."""
+        world = self.world
+        if told.number and told.number in world.by_number:
+            return world.accounts[world.by_number[told.number]]
+        near = [world.accounts[key] for key in sorted(world.by_number_or_name(draft), reverse=True)]
+        same = [account for account in near if _is_called(account, draft)] or self._by_address(draft, told)
+        if told.number and same:
+            free = [account for account in same if not account.number]
+            if not free:
+                facts = {"name": same[0].name, "number": same[0].number, "written": told.number}
+                return self._linked(Question.SAME_NAME_OTHER_NUMBER, facts, same[0])
+            same = free
+        if same:
+            return self._one_of(draft, same)
+        resembling = [each for each in near if not (told.number and each.number) and each.kind is told.kind]
+        if resembling:
+            written = names_of(draft)[0]
+            return self._linked(
+                Question.RESEMBLING_NAME, {"name": resembling[0].name, "written": written}, resembling[0]
+            )
+        return None
+
+    def _linked(self, question: Question, facts: Facts, account: Account) -> Account | None:
+        return account if self._choose(question, facts) == Choice.LINK else None
+
+    def _by_address(self, draft: Draft, told: AccountDraft) -> list[Account]:
+        """The accounts of their own of whom the record names by an e-mail address that is known."""
+        if told.kind is not ClientKind.INDIVIDUAL or told.name:
+            return []
+        found: dict[int, Account] = {}
+        for contact in draft.contacts:
+            person = self.world.people.get(self.world.by_email.get(contact.email, 0)) if contact.email else None
+            if person is not None and not person.is_withdrawn and words(person.called) == words(called(contact)):
+                accounts = [
+                    self.world.accounts[key] for key in self.world.of.get(person.id, ()) if key in self.world.accounts
+                ]
+                found |= {account.id: account for account in accounts if account.kind is ClientKind.INDIVIDUAL}
+        return [*found.values()]
+
+    def _one_of(self, draft: Draft, same: Sequence[Account]) -> Account | None:
+        """Of accounts of the same name the one that is meant, as far as the record tells."""
+        told = draft.account
+        assert told is not None
+        same = [each for each in same if told.vat_id and each.vat_id == told.vat_id] or same
+        if told.kind is ClientKind.COMPANY or not draft.contacts:
+            near = [each for each in same if each.postcode == told.postcode != ""] if len(same) > 1 else same
+            sure, doubtful = near if len(near) == 1 else [], same
+        else:
+            likely = [(self._likeness(account, told, draft.contacts[0]), account) for account in same]
+            free = [account for likeness, account in likely if likeness == NOTHING_AGAINST]
+            perhaps = [account for likeness, account in likely if likeness == PERHAPS]
+            sure = [account for likeness, account in likely if likeness == SURE]
+            sure = sure or (free if len(free) == 1 and not perhaps else [])
+            doubtful = free + perhaps
+        if sure or not doubtful:
+            return sure[0] if sure else None
+        return self._linked(Question.SAME_NAME_NO_ADDRESS, {"name": doubtful[0].name}, doubtful[0])
+
+    def _likeness(self, account: Account, told: AccountDraft, contact: ContactDraft) -> int:
+        """How surely the account of somebody of this name is theirs."""
+        at = [self.world.people[key] for key in self.world.at.get(account.id, ())]
+        person = next((each for each in at if words(each.called) == words(called(contact))), None)
+        if person is None:
+            return NOTHING_AGAINST
+        if contact.email and person.email == contact.email:
+            return SURE
+        postcodes = {each for each in (person.postcode, account.postcode) if each}
+        written = contact.postcode or told.postcode
+        birthdays = [each for each in (person.particulars.get("birthday"), contact.birthday) if each]
+        is_same_day = len(birthdays) > 1 and str(birthdays[0]) == str(birthdays[1])
+        streets = {strict(each) for each in (person.street, account.street) if each}
+        lives_there = bool(written in postcodes and strict(contact.street or told.street) in streets)
+        shares = lives_there or is_same_day or any(phone.number in person.phones for phone in contact.phones)
+        if contact.email and person.email:
+            return PERHAPS if shares else NEVER
+        if (written and postcodes and written not in postcodes) or (len(birthdays) > 1 and not is_same_day):
+            return PERHAPS
+        return NOTHING_AGAINST
+
+    def _person_meant(self, account: Account | None, contact: ContactDraft) -> tuple[Someone | None, ContactDraft]:
+        """Who is there already; with the contact as they will be stored."""
+        world = self.world
+        known = world.people.get(world.by_email.get(contact.email, 0)) if contact.email else None
+        if known is not None:
+            if known.is_withdrawn or words(known.called) == words(called(contact)):
+                return known, contact
+            facts = {"address": contact.email, "name": known.called, "written": called(contact)}
+            choice = self._choose(Question.SAME_ADDRESS_OTHER_NAME, facts)
+            if choice == Choice.LINK:
+                return known, contact
+            contact = _without_email(contact)
+        if account is None:
+            return None, contact
+        at = [world.people[key] for key in world.at.get(account.id, ()) if key in world.people]
+        named = [each for each in at if words(each.called) == words(called(contact))]
+        if not named and account.kind is ClientKind.INDIVIDUAL:  # It was said to be theirs, however they are spelled.
+            named = [each for each in at if name_key(each.called) == name_key(called(contact))]
+        for person in named:
+            if not (person.email and contact.email):
+                return person, contact
+        if named:
+            facts = {"name": named[0].called, "address": named[0].email, "written": contact.email}
+            choice = self._choose(Question.SAME_NAME_NO_ADDRESS, facts)
+            return (named[0], _without_email(contact)) if choice == Choice.LINK else (None, contact)
+        return None, contact
+
+    # ---- what follows
+
+    def _apply(
+        self,
+        draft: Draft,
+        told: AccountDraft,
+        account: Account | None,
+        meant: Sequence[tuple[Someone | None, ContactDraft]],
+    ) -> Planned:
+        planned = Planned(draft, Outcome.UNCHANGED, Because.SAME.value)
+        was_said = account is not None and account.is_touched
+        if account is None:
+            account = self._open(told, meant)
+            planned.is_account_new = True
+        else:
+            planned.of_account = _change_account(account, told)
+        planned.account = account
+        for person, contact in meant:
+            someone = self._take(planned, account, person, contact)
+            was_said = was_said and planned.places[someone.id].is_touched
+            planned.places[someone.id].is_touched = someone.is_touched = True
+        account.is_touched = True
+        self._name_outcome(planned, was_said=was_said)
+        return planned
+
+    def _open(self, told: AccountDraft, meant: Sequence[tuple[Someone | None, ContactDraft]]) -> Account:
+        first = next((contact for _, contact in meant), None)
+        company = (told.company_name or told.name) if told.kind is ClientKind.COMPANY else ""
+        by_itself = company or (filed_as(first.given_name, first.family_name, self.name_format) if first else "")
+        by_hand = bool(told.name) and words(told.name) != words(by_itself)
+        account = Account(
+            self.world.new_id(), told.kind, (told.name if by_hand else by_itself)[:200], by_hand, company, told.number
+        )
+        _change_account(account, told)
+        account.is_touched = False
+        self.world.take_account(account)
+        return account
+
+    def _take(self, planned: Planned, account: Account, person: Someone | None, contact: ContactDraft) -> Someone:
+        """Have this contact at the account, new or as the record changes them."""
+        if person is None or person.is_withdrawn:
+            is_back = person is not None
+            key = person.id if person is not None else self.world.new_id()
+            someone = Someone(key, contact.given_name, contact.family_name, contact.email)
+            _change_person(someone, contact)
+            if is_back:
+                self.world.people.pop(key)
+            self.world.take_person(someone)
+            planned.new_people.add(key)
+        else:
+            someone = person
+            changes = _change_person(someone, contact)
+            if changes:
+                planned.of_people.setdefault(someone.id, {}).update(changes)
+            if someone.email:
+                self.world.by_email.setdefault(someone.email, someone.id)
+        place = self.world.places.get((account.id, someone.id))
+        if place is None:
+            place = Place(
+                login=contact.login is not False and bool(someone.email),
+                notify=contact.notify is not False,
+                email_sync=bool(contact.email_sync),
+                is_commercial=bool(contact.is_commercial),
+                is_operational=bool(contact.is_operational),
+            )
+            self.world.take_place(account.id, someone.id, place)
+            planned.new_places.add(someone.id)
+        else:
+            has_address_now = "email" in planned.of_people.get(someone.id, {})
+            changes = _switch(place, contact, someone, has_address_now=has_address_now)
+            if changes:
+                planned.of_places.setdefault(someone.id, {}).update(changes)
+        planned.places[someone.id] = place
+        if someone not in planned.contacts:
+            planned.contacts.append(someone)
+        return someone
+
+    def _name_outcome(self, planned: Planned, *, was_said: bool) -> None:
+        no_access = any(not person.email for person in planned.contacts)
+        if planned.is_account_new:
+            planned.outcome = Outcome.CREATE
+            planned.reason = Because.NEW_WITHOUT_ACCESS if no_access else Because.NEW
+        elif planned.new_places:
+            planned.outcome = Outcome.LINK
+            reasons = (Because.CONTACT_NEW_WITHOUT_ACCESS, Because.CONTACT_NEW, Because.CONTACT_LINKED)
+            planned.reason = reasons[(0 if no_access else 1) if planned.new_people else 2]
+        elif planned.of_account or planned.of_people or planned.of_places:
+            planned.outcome, planned.reason = Outcome.UPDATE, Because.CHANGED
+        elif was_said:
+            planned.outcome, planned.reason = Outcome.DUPLICATE, Because.REPEATED
+
+
+NEVER, PERHAPS, NOTHING_AGAINST, SURE = range(4)
+
+
+def _is_called(account: Account, draft: Draft) -> bool:
+    """Whether the account has the very name that the record says."""
+    alike = words if account.kind is ClientKind.INDIVIDUAL else strict
+    own = {alike(name) for name in (account.name, account.company_name) if name}
+    return any(alike(name) in own for name in names_of(draft))
+
+
+def _without_email(contact: ContactDraft) -> ContactDraft:
+    values = {**vars(contact), "email": ""}
+    return ContactDraft(**values)
+
+
+def _set(row: Any, name: str, value: Any, changes: Changes, *, may: bool = True) -> None:
+    old = getattr(row, name)
+    if may and value != old:
+        changes[name] = old, value
+        setattr(row, name, value)
+
+
+def _say(row: Account | Someone, told: AccountDraft | ContactDraft, names: Iterable[str], changes: Changes) -> None:
+    """What the file says takes the place of what stands there, unless an earlier record has said it."""
+    for name in names:
+        value = getattr(told, name)
+        if value and (not row.is_touched or not getattr(row, name)):
+            _set(row, name, value, changes)
+
+
+def _say_place(row: Account | Someone, told: AccountDraft | ContactDraft, changes: Changes) -> None:
+    had_place = any(getattr(row, name) for name in ("street", "postcode", "city"))
+    has_place = any(getattr(told, name) for name in ("street", "postcode", "city"))
+    _say(row, told, ("street", "postcode", "city"), changes)
+    if told.country and (not row.is_touched or (has_place and not had_place)):
+        _set(row, "country", told.country, changes)
+
+
+def _add_tags(row: Account | Someone, names: Iterable[str], changes: Changes) -> None:
+    fresh: dict[str, str] = {}
+    for written in names:
+        try:
+            name, key = label(written)
+        except ProvisionError:
+            continue
+        if key not in row.tags:
+            fresh.setdefault(key, name)
+    if fresh:
+        _set(row, "tags", {**row.tags, **fresh}, changes)
+
+
+def _add_particulars(row: Account | Someone, more: Mapping[str, Any], changes: Changes) -> None:
+    held = row.particulars
+    fresh = {
+        name: value
+        for name, value in more.items()
+        if value and value != held.get(name) and not (row.is_touched and held.get(name))
+    }
+    if fresh:
+        _set(row, "particulars", {**held, **fresh}, changes)
+
+
+def _change_account(account: Account, told: AccountDraft) -> Changes:
+    changes: Changes = {}
+    is_other = told.company_name and strict(told.company_name) != strict(account.company_name)
+    if account.kind is ClientKind.COMPANY and is_other and not account.is_touched and not _is_named(account, told):
+        follows = not account.is_named_by_hand
+        _set(account, "company_name", told.company_name, changes)
+        _set(account, "name", told.company_name, changes, may=follows)
+    if told.number and not account.number:
+        _set(account, "number", told.number, changes)
+    _say(account, told, ("vat_id", "website"), changes)
+    _say_place(account, told, changes)
+    _add_tags(account, told.tags, changes)
+    held = account.particulars
+    phones = _more(held.get("phones", []), [_phone(phone) for phone in told.phones])
+    emails = _more(held.get("emails", []), told.emails)
+    before = {"phones": phones, "emails": emails}
+    fresh = {name: value for name, value in before.items() if value != held.get(name, [])}
+    if fresh:
+        _set(account, "particulars", {**held, **fresh}, changes)
+    old = changes.get("particulars", (held, None))[0]
+    _add_particulars(account, {"note": told.note}, changes)
+    if "particulars" in changes:
+        changes["particulars"] = old, account.particulars
+    return changes
+
+
+def _is_named(account: Account, told: AccountDraft) -> bool:
+    return strict(told.company_name) == strict(account.name)
+
+
+def _more(held: Sequence[Any], more: Iterable[Any]) -> list[Any]:
+    both = [*held]
+    for each in more:
+        if each not in both:
+            both.append(each)
+    return both
+
+
+def _phone(phone: PhoneDraft) -> Facts:
+    return {"number": phone.number, "kind": phone.kind.value}
+
+
+def _change_person(person: Someone, told: ContactDraft) -> Changes:
+    changes: Changes = {}
+    if told.email and not person.email:
+        _set(person, "email", told.email, changes)
+    _say(person, told, ("title", "website"), changes)
+    _say_place(person, told, changes)
+    for name in ("language", "address_form"):
+        value = getattr(told, name)
+        if value is not None and not person.has_registered and not person.is_touched:
+            _set(person, name, value, changes)
+    fresh = {phone.number: phone.kind for phone in told.phones if phone.number not in person.phones}
+    if fresh:
+        _set(person, "phones", {**person.phones, **fresh}, changes)
+    _add_tags(person, told.tags, changes)
+    birthday = told.birthday.isoformat() if told.birthday else None
+    _add_particulars(person, {"salutation": told.salutation, "birthday": birthday, "note": told.note}, changes)
+    return changes
+
+
+def _switch(place: Place, told: ContactDraft, person: Someone, *, has_address_now: bool) -> Changes:
+    """What the file says of the switches; who has no address has no access."""
+    changes: Changes = {}
+    if has_address_now:
+        _set(place, "login", told.login is not False, changes)
+    for name in ("login", "notify", "email_sync", "is_commercial", "is_operational"):
+        value = getattr(told, name)
+        if value is not None and not place.is_touched:
+            _set(place, name, value and (name != "login" or bool(person.email)), changes)
+    return changes

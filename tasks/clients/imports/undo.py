@@ -1,0 +1,253 @@
+"""Takes an import back as a whole, as long as nothing was built on it."""
+
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import delete, exists, select, update
+from sqlalchemy.orm import Session
+
+from models.audit import Entry, Parts, Value, evidence, record
+from models.clients.access import ClientAccess
+from models.clients.card import Card, Phone
+from models.clients.client import Client, ClientContact, name_key
+from models.clients.imports import WRITTEN, Import, ImportContact, ImportRecord, ImportState
+from models.clients.tag import ClientTag, ContactTag, Tag
+from models.clients.words import ClientWords, refold
+from models.db import Base, Facts, reading, transaction
+from models.errors import N_, ProvisionError
+from models.onboarding import Onboarding
+from models.people.person import Person
+from models.time.clock import now
+from tasks.clients.imports.course import behind, is_mine, renew, row_of
+
+OWN = {"clients.imported", "import.done", "import.cancelled"}
+"""Acts of imports, which say nothing against taking one back."""
+THEIRS = ("client_contacts", "contact_cards", "phones", "contact_tags", "client_tags", "client_access")
+"""Tables in which an import writes; import_* and words go with them."""
+NAMED = 20
+
+
+class BuiltOn(ProvisionError):
+    says = N_(
+        "“%(file)s” cannot be taken back as a whole: %(count)s accounts or contacts of it were used since, for example "
+        "%(names)s. Archive what is not wanted."
+    )
+
+    def __init__(self, file: str, count: int, names: str) -> None:
+        super().__init__(file, count, names)
+        self.file = file
+        self.count = count
+        self.names = names
+
+
+@dataclass(frozen=True)
+class Obstacle:
+    """What stands in the way of taking an import back."""
+
+    name: str
+    what: str
+    """``signed_in``, ``invited``, an ``act`` since then, a later ``import``, or the table of what points to it."""
+
+
+def undo(firm_id: int, import_id: int, by: str) -> None:
+    """Take it back from now on; ``go_on`` does it. Raises BuiltOn, with what stands in the way."""
+    obstacles = in_the_way(firm_id, import_id)
+    with reading() as session:
+        file = row_of(session, firm_id, import_id).file_name
+    if obstacles:
+        names = ", ".join(dict.fromkeys(each.name for each in obstacles[:3]))
+        raise BuiltOn(file, len(obstacles), names)
+    with transaction() as session:
+        case = Onboarding.of_firm(session, firm_id)
+        row = Import.get(session, firm_id, import_id)
+        row.require(ImportState.DONE, ImportState.CANCELLED)
+        done = row.done
+        row.go(ImportState.UNDOING, now())
+        row.done = done
+        record(session, case.id, now(), "import.undo_begun", by, imported=row.id)
+
+
+def in_the_way(firm_id: int, import_id: int) -> list[Obstacle]:
+    """Everything that was built on what this import has made or changed."""
+    found: list[Obstacle] = []
+    last = 0
+    with reading() as session:
+        row = row_of(session, firm_id, import_id)
+        case_id = session.scalars(select(Onboarding.id).where(Onboarding.firm_id == firm_id)).one()
+        while rows := behind(session, import_id, last, 500, ImportRecord.client_id.is_not(None)):
+            found += _in_the_way(session, case_id, row, rows)
+            last = rows[-1].record
+    return list(dict.fromkeys(found))
+
+
+def _in_the_way(session: Session, case_id: int, row: Import, rows: Sequence[ImportRecord]) -> list[Obstacle]:
+    changed = [each for each in rows if each.undo]
+    accounts = {each.client_id for each in changed if each.client_id is not None}
+    made_accounts = {each.client_id for each in changed if each.undo.get("client") and each.client_id is not None}
+    made = {key for each in changed for key in each.undo.get("people", ())}
+    touched = made | {
+        int(key) for each in changed for key in (*each.undo.get("contacts", ()), *each.undo.get("switches", ()))
+    }
+    found = []
+    for person in session.scalars(select(Person).where(Person.id.in_(made))):
+        if person.registered_at is not None or person.account_id is not None:
+            found.append(Obstacle(person.name, "signed_in"))
+        elif person.invited_at is not None:
+            found.append(Obstacle(person.name, "invited"))
+    abouts = [f"client:{key}" for key in accounts] + [f"person:{key}" for key in touched]
+    acts = select(Value.about).join(Entry, (Entry.case_id == Value.case_id) & (Entry.number == Value.number)).distinct()
+    acts = acts.where(Value.case_id == case_id, Value.about.in_(abouts), Entry.action.not_in(OWN))
+    if row.started_at is not None:
+        acts = acts.where(Entry.at >= row.started_at)
+    about = set(session.scalars(acts))
+    later = select(ImportRecord.client_id).where(ImportRecord.import_id > row.id, ImportRecord.client_id.in_(accounts))
+    newer = set(session.scalars(later.where(ImportRecord.outcome.in_(WRITTEN)).distinct()))
+    for client in session.scalars(select(Client).where(Client.id.in_(accounts))):
+        if f"client:{client.id}" in about:
+            found.append(Obstacle(client.name, "act"))
+        elif client.id in newer:
+            found.append(Obstacle(client.name, "import"))
+    people = select(Person).where(Person.id.in_([int(each[7:]) for each in about if each.startswith("person:")]))
+    found += [Obstacle(person.name, "act") for person in session.scalars(people)]
+    mine = exists().where(
+        ImportContact.import_id == row.id,
+        ImportContact.client_id == ClientContact.client_id,
+        ImportContact.person_id == ClientContact.person_id,
+    )
+    elsewhere = select(Person).join(ClientContact, ClientContact.person_id == Person.id)
+    elsewhere = elsewhere.where(Person.id.in_(made) | ClientContact.client_id.in_(made_accounts), ~mine)
+    found += [Obstacle(person.name, "client_contacts") for person in session.scalars(elsewhere)]
+    found += [Obstacle(name, table) for table, name in _hanging(session, made_accounts, made)]
+    return found
+
+
+def _hanging(session: Session, accounts: Collection[int], people: Collection[int]) -> Iterable[tuple[str, str]]:
+    """Rows of other tables that point to what was made."""
+    for table in Base.metadata.sorted_tables:
+        if table.name in THEIRS or table.name.startswith("import") or table.name == "client_words":
+            continue
+        for column in table.columns:
+            for key in column.foreign_keys:
+                kinds: dict[str, tuple[type[Client | Person], Collection[int]]] = {
+                    "clients": (Client, accounts),
+                    "persons": (Person, people),
+                }
+                if key.column.table.name in kinds:
+                    kind, ids = kinds[key.column.table.name]
+                    names = _names(session, column, kind, ids)
+                    yield from ((table.name, name) for name in names)
+
+
+def _names(session: Session, column: Any, kind: type[Client | Person], ids: Collection[int]) -> list[str]:
+    if not ids:
+        return []
+    pointing = select(column).where(column.in_(ids)).limit(NAMED)
+    rows: Sequence[Any] = session.scalars(select(kind).where(kind.id.in_(pointing))).all()
+    return [row.name for row in rows]
+
+
+def take_back_some(firm_id: int, import_id: int, lease: datetime, most: int) -> tuple[datetime, int, int] | None:
+    """The last records that are not taken back yet; None: there is no more to do for us."""
+    with transaction() as session:
+        case = Onboarding.of_firm(session, firm_id)
+        row = Import.get(session, firm_id, import_id)
+        if not is_mine(row, lease):
+            return None
+        rows = select(ImportRecord).where(ImportRecord.import_id == import_id, ImportRecord.client_id.is_not(None))
+        some = session.scalars(rows.order_by(ImportRecord.record.desc()).limit(most)).all()
+        if not some:
+            row.go(ImportState.UNDONE, now())
+            record(session, case.id, now(), "import.undone", row.by, imported=row.id)
+            case.touch(now())
+            return None
+        _take_back(session, case, row, some)
+        row.done = some[-1].record - 1
+        return renew(row), row.done, row.records
+
+
+def _take_back(session: Session, case: Onboarding, row: Import, rows: Sequence[ImportRecord]) -> None:
+    """These records, the last of the file first; what an earlier one has made goes with it."""
+    accounts = {each.client_id: _name_of(each) for each in rows if each.undo and each.client_id is not None}
+    for each in rows:
+        _restore(session, each)
+    people = [key for each in rows for key in each.undo.get("people", ())]
+    made = [each.client_id for each in rows if each.undo.get("client") and each.client_id is not None]
+    ids = [each.client_id for each in rows if each.client_id is not None]
+    session.execute(delete(ClientContact).where(ClientContact.person_id.in_(people)))
+    for table in (Card, Phone, ContactTag):
+        session.execute(delete(table).where(table.person_id.in_(people)))
+    gone = update(Person).where(Person.id.in_(people)).values(withdrawn_at=now())
+    session.execute(gone.execution_options(synchronize_session=False))
+    records = [each.record for each in rows]
+    mine = ImportContact.import_id == row.id
+    session.execute(delete(ImportContact).where(mine, ImportContact.record.in_(records)))
+    session.execute(delete(ImportContact).where(mine, ImportContact.client_id.in_(made)))
+    for each in rows:
+        each.client_id = None
+    session.flush()
+    of_made = update(ImportRecord).where(ImportRecord.client_id.in_(made)).values(client_id=None)
+    session.execute(of_made.execution_options(synchronize_session=False))
+    remove_accounts(session, made)
+    left = set(ids) - set(made)
+    refold(session, left)
+    Client.settle(session, Client.id.in_(left))
+    session.expire_all()
+    changed = [int(key) for each in rows for key, before in each.undo.get("contacts", {}).items() if "email" in before]
+    kept = session.scalars(select(Person).where(Person.id.in_([*people, *changed]))).all()
+    names = Parts((f"client:{key}", {str(key): name}) for key, name in accounts.items())
+    facts: Facts = {"imported": row.id, "clients": [*accounts], "accounts": names}
+    record(session, case.id, now(), "clients.import_undone", row.by, **facts, rows=evidence(*kept))
+
+
+def _name_of(row: ImportRecord) -> str:
+    return str(row.told.get("account", {}).get("name", ""))
+
+
+def _restore(session: Session, row: ImportRecord) -> None:
+    """What the record has changed of what was there before."""
+    undo = row.undo
+    if undo.get("account"):
+        before = {**undo["account"]}
+        _untag(session, ClientTag, ClientTag.client_id == row.client_id, before.pop("tags", []))
+        keys = {"name": "name_key", "company_name": "company_key"}
+        before |= {keys[name]: name_key(before[name]) for name in keys.keys() & before.keys()}
+        if "number" in before:
+            before["number"] = before["number"] or None
+        _set_back(session, Client, Client.id == row.client_id, before)
+    for key, held in undo.get("contacts", {}).items():
+        before, person_id = {**held}, int(key)
+        _untag(session, ContactTag, ContactTag.person_id == person_id, before.pop("tags", []))
+        numbers = before.pop("phones", [])
+        if numbers:
+            session.execute(delete(Phone).where(Phone.person_id == person_id, Phone.number.in_(numbers)))
+        own = {name: before.pop(name) for name in ("email", "language", "address_form") if name in before}
+        _set_back(session, Person, Person.id == person_id, own)
+        _set_back(session, Card, Card.person_id == person_id, before)
+    for key, before in undo.get("switches", {}).items():
+        here = (ClientContact.client_id == row.client_id) & (ClientContact.person_id == int(key))
+        _set_back(session, ClientContact, here, before)
+    places = undo.get("places", [])
+    if places:
+        here = (ClientContact.client_id == row.client_id) & ClientContact.person_id.in_(places)
+        session.execute(delete(ClientContact).where(here))
+
+
+def _set_back(session: Session, table: Any, which: Any, before: Facts) -> None:
+    if before:
+        session.execute(update(table).where(which).values(**before).execution_options(synchronize_session=False))
+
+
+def _untag(session: Session, table: Any, whose: Any, folded: Sequence[str]) -> None:
+    if folded:
+        tags = select(Tag.id).where(Tag.folded.in_(folded))
+        gone = delete(table).where(whose, table.tag_id.in_(tags))
+        session.execute(gone.execution_options(synchronize_session=False))
+
+
+def remove_accounts(session: Session, client_ids: Sequence[int]) -> None:
+    """Accounts that nothing hangs on but what an import has made."""
+    for table in (ClientTag, ClientAccess, ClientWords):
+        session.execute(delete(table).where(table.client_id.in_(client_ids)))
+    session.execute(delete(Client).where(Client.id.in_(client_ids)))

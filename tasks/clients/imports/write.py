@@ -1,0 +1,384 @@
+"""Writes a batch of planned records in a transaction that holds the case, in as many statements for many as for few."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from types import SimpleNamespace
+from typing import Any
+
+from sqlalchemy import bindparam, cast, delete, func, insert, select, update
+from sqlalchemy.dialects.postgresql import REGCLASS
+from sqlalchemy.dialects.postgresql import insert as insert_postgresql
+from sqlalchemy.dialects.sqlite import insert as insert_sqlite
+from sqlalchemy.orm import Session
+
+from models.audit import Parts, evidence, record
+from models.clients.access import ClientAccess
+from models.clients.card import Card, Phone
+from models.clients.client import Client, ClientContact, ClientState, name_key
+from models.clients.imports import Import, ImportContact, ImportRecord
+from models.clients.phone import PhoneKind
+from models.clients.tag import ClientTag, ContactTag, Tag
+from models.clients.words import refold
+from models.db import Facts
+from models.onboarding import Onboarding
+from models.people.person import Person, Role
+from tasks.clients.imports.plan import ADDRESS, Planned
+from tasks.clients.imports.world import SWITCHES, Account, Place, Someone
+
+OF_CARD = ("title", *ADDRESS, "website", "particulars")
+OF_ACCOUNT = ("kind", "name", "is_named_by_hand", "company_name", "vat_id", *ADDRESS, "website", "particulars")
+
+
+class _Written(SimpleNamespace):
+    """A person as their row was written, for the trail, without the weight of a row."""
+
+    __table__, __tablename__, EVIDENCE = Person.__table__, Person.__tablename__, Person.EVIDENCE
+
+
+@dataclass
+class Batch:
+    """What is written together. Rows of one account or person are written once, as the last record leaves them."""
+
+    session: Session
+    case: Onboarding
+    row: Import
+    at: datetime
+    seer: int | None
+    """Who of the firm does not see new accounts unless it is said."""
+    clients: dict[int, int] = field(default_factory=dict)
+    """The ids of new accounts."""
+    people: dict[int, int] = field(default_factory=dict)
+    tags: dict[str, int] = field(default_factory=dict)
+    evidence: list[Any] = field(default_factory=list)
+
+    def write(self, planned: Sequence[Planned], kept: Sequence[ImportRecord]) -> None:
+        """Write what these records bring; *kept* are their rows."""
+        placed = [each for each in planned if each.account is not None]
+        self._name_tags(placed)
+        self._make_accounts(placed)
+        self._make_people(placed)
+        self._change_accounts(placed)
+        self._change_people(placed)
+        self._place(placed)
+        self._settle(placed)
+        self._keep_records(planned, kept)
+        self._record(placed)
+
+    def client_id(self, account: Account) -> int:
+        return self.clients.get(account.id, account.id)
+
+    def person_id(self, person: Someone) -> int:
+        return self.people.get(person.id, person.id)
+
+    # ---- accounts
+
+    def _name_tags(self, planned: Sequence[Planned]) -> None:
+        names: dict[str, str] = {}
+        for each in planned:
+            for row in (each.account, *each.contacts):
+                names |= row.tags if row else {}
+        if names:
+            self.tags = {tag.folded: tag.id for tag in Tag.named(self.session, self.case.firm_id, names.values())}
+
+    def _make_accounts(self, planned: Sequence[Planned]) -> None:
+        made = [each.account for each in planned if each.is_account_new and each.account is not None]
+        if not made:
+            return
+        logins = {each.account.id for each in planned if each.account for place in each.places.values() if place.login}
+        keys = self._keys(Client, len(made))
+        self.clients = {account.id: key for account, key in zip(made, keys, strict=True)}
+        self._insert(Client, [self._account_row(account, has_login=account.id in logins) for account in made])
+        tagged = [
+            {"client_id": self.clients[account.id], "tag_id": self.tags[key]}
+            for account in made
+            for key in account.tags
+        ]
+        self._insert(ClientTag, tagged)
+        if self.seer is not None:
+            said = {"person_id": self.seer, "has_access": True}
+            self._insert(ClientAccess, [{"client_id": key, **said} for key in self.clients.values()])
+
+    def _account_row(self, account: Account, *, has_login: bool) -> Facts:
+        row = {name: getattr(account, name) for name in OF_ACCOUNT}
+        row |= {
+            "id": self.clients[account.id],
+            "firm_id": self.case.firm_id,
+            "number": account.number or None,
+            "created_at": self.at,
+            "fields": {},
+        }
+        row |= {"name_key": name_key(account.name), "company_key": name_key(account.company_name)}
+        return row | {"state": ClientState.PREPARED if has_login else ClientState.CLOSED}
+
+    def _change_accounts(self, planned: Sequence[Planned]) -> None:
+        changed: dict[int, tuple[Account, set[str]]] = {}
+        tagged: set[tuple[int, str]] = set()
+        for each in planned:
+            if each.account is not None and each.account.id > 0 and each.of_account:
+                changed.setdefault(each.account.id, (each.account, set()))[1].update(each.of_account)
+                old, new = each.of_account.get("tags", ({}, {}))
+                tagged |= {(each.account.id, key) for key in new.keys() - old.keys()}
+        rows = []
+        for account, names in changed.values():
+            values = {name: getattr(account, name) for name in names - {"tags"}}
+            if "number" in values:
+                values["number"] = values["number"] or None
+            keys = {"name": "name_key", "company_name": "company_key"}
+            values |= {keys[name]: name_key(values[name]) for name in keys.keys() & values.keys()}
+            rows.append((account.id, values))
+        self._update(Client, rows)
+        self._insert(ClientTag, [{"client_id": key, "tag_id": self.tags[tag]} for key, tag in sorted(tagged)])
+
+    # ---- people
+
+    def _make_people(self, planned: Sequence[Planned]) -> None:
+        made: dict[int, Someone] = {}
+        for each in planned:
+            made |= {person.id: person for person in each.contacts if person.id in each.new_people}
+        if not made:
+            return
+        fresh = [person for person in made.values() if person.id < 0]
+        back = [person for person in made.values() if person.id > 0]
+        keys = self._keys(Person, len(fresh))
+        self.people = {person.id: key for person, key in zip(fresh, keys, strict=True)}
+        self._insert(Person, [{"id": self.people[person.id], **self._person_row(person)} for person in fresh])
+        if back:
+            ids = [person.id for person in back]
+            for table in (Card, Phone, ContactTag):
+                self.session.execute(delete(table).where(table.person_id.in_(ids)))
+            gone = dict.fromkeys(
+                ("account_id", "invited_at", "registered_at", "bounced_at", "withdrawn_at", "paused_at")
+            )
+            gone["address_confirmed_at"] = None
+            self._update(Person, [(person.id, {**self._person_row(person), **gone}) for person in back])
+            self.session.expire_all()
+        self._insert(Card, [self._card_row(person) for person in made.values()])
+        phones = [row for person in made.values() for row in self._phone_rows(person, person.phones, has_primary=False)]
+        self._insert(Phone, phones)
+        tagged = [
+            {"person_id": self.person_id(person), "tag_id": self.tags[key]}
+            for person in made.values()
+            for key in person.tags
+        ]
+        self._insert(ContactTag, tagged)
+        held = {"account_id": None, "registered_at": None, "withdrawn_at": None, "paused_at": None}
+        for person in made.values():
+            values = {name: getattr(person, name) for name in ("email", "given_name", "family_name")}
+            self.evidence.append(_Written(id=self.person_id(person), role=Role.CLIENT, **values, **held))
+
+    def _person_row(self, person: Someone) -> Facts:
+        names = ("email", "given_name", "family_name", "language", "address_form")
+        return {
+            "firm_id": self.case.firm_id,
+            "role": Role.CLIENT,
+            **{name: getattr(person, name) for name in names},
+            "land": self.case.firm.land,
+            "postcode": self.case.firm.postcode,
+            "added_at": self.at,
+            "invitation_waits": True,
+        }
+
+    def _card_row(self, person: Someone) -> Facts:
+        return {"person_id": self.person_id(person), **{name: getattr(person, name) for name in OF_CARD}, "fields": {}}
+
+    def _phone_rows(self, person: Someone, numbers: Mapping[str, PhoneKind], *, has_primary: bool) -> Iterable[Facts]:
+        first = next((number for number, kind in numbers.items() if kind is PhoneKind.MOBILE), None)
+        first = first or next((number for number, kind in numbers.items() if kind is not PhoneKind.FAX), None)
+        for number, kind in numbers.items():
+            is_primary = number == first and not has_primary
+            yield {"person_id": self.person_id(person), "number": number, "kind": kind, "is_primary": is_primary}
+
+    def _change_people(self, planned: Sequence[Planned]) -> None:
+        changed: dict[int, tuple[Someone, set[str]]] = {}
+        numbers: dict[int, dict[str, PhoneKind]] = {}
+        tagged: set[tuple[int, str]] = set()
+        had: set[int] = set()
+        for each in planned:
+            for person in each.contacts:
+                changes = each.of_people.get(person.id)
+                if changes and person.id > 0 and person.id not in each.new_people:
+                    changed.setdefault(person.id, (person, set()))[1].update(changes)
+                    old, new = changes.get("phones", ({}, {}))
+                    had |= {person.id} if old else set()
+                    numbers.setdefault(person.id, {}).update({n: new[n] for n in new.keys() - old.keys()})
+                    old, new = changes.get("tags", ({}, {}))
+                    tagged |= {(person.id, key) for key in new.keys() - old.keys()}
+        if not changed:
+            return
+        own = ("email", "language", "address_form")
+        self._update(
+            Person, [(p.id, {name: getattr(p, name) for name in names & {*own}}) for p, names in changed.values()]
+        )
+        carded = [(person, names & {*OF_CARD}) for person, names in changed.values() if names & {*OF_CARD}]
+        there = set(self.session.scalars(select(Card.person_id).where(Card.person_id.in_([p.id for p, _ in carded]))))
+        self._insert(Card, [self._card_row(person) for person, _ in carded if person.id not in there])
+        self._update(
+            Card,
+            [(p.id, {name: getattr(p, name) for name in names}) for p, names in carded if p.id in there],
+            by="person_id",
+        )
+        phones = [
+            row
+            for key, some in numbers.items()
+            for row in self._phone_rows(changed[key][0], some, has_primary=key in had)
+        ]
+        self._insert(Phone, phones)
+        self._insert(ContactTag, [{"person_id": key, "tag_id": self.tags[tag]} for key, tag in sorted(tagged)])
+        addressed = [person.id for person, names in changed.values() if "email" in names]
+        self.session.expire_all()
+        self.evidence += self.session.scalars(select(Person).where(Person.id.in_(addressed)))
+
+    # ---- places, and what follows
+
+    def _place(self, planned: Sequence[Planned]) -> None:
+        made: dict[tuple[int, int], Place] = {}
+        changed: dict[tuple[int, int], tuple[Place, set[str]]] = {}
+        for each in planned:
+            assert each.account is not None
+            for person in each.contacts:
+                pair = self.client_id(each.account), self.person_id(person)
+                place = each.places[person.id]
+                if person.id in each.new_places:
+                    made.setdefault(pair, place)
+                elif pair not in made and person.id in each.of_places:
+                    changed.setdefault(pair, (place, set()))[1].update(each.of_places[person.id])
+        rows = [
+            {"client_id": client, "person_id": person, **{name: getattr(place, name) for name in SWITCHES}}
+            for (client, person), place in made.items()
+        ]
+        self._insert(ClientContact, rows)
+        for (client_id, person_id), (place, names) in changed.items():
+            here = ClientContact.client_id == client_id, ClientContact.person_id == person_id
+            change = update(ClientContact).where(*here).values({name: getattr(place, name) for name in names})
+            self.session.execute(change.execution_options(synchronize_session=False))
+
+    def _settle(self, planned: Sequence[Planned]) -> None:
+        renamed = {"name", "company_name", "number", *ADDRESS}
+        fold, settle = set[int](), set[int]()
+        for each in planned:
+            assert each.account is not None
+            key = self.client_id(each.account)
+            people = {name for changes in each.of_people.values() for name in changes}
+            if (
+                each.is_account_new
+                or each.new_places
+                or renamed & each.of_account.keys()
+                or (renamed | {"email"}) & people
+            ):
+                fold.add(key)
+            is_known = any(person.id not in each.new_people for person in each.contacts)
+            if (each.new_places and (is_known or not each.is_account_new)) or each.of_places:
+                settle.add(key)
+        if fold:
+            refold(self.session, fold)
+        if settle:
+            Client.settle(self.session, Client.id.in_(settle))
+
+    def _keep_records(self, planned: Sequence[Planned], kept: Sequence[ImportRecord]) -> None:
+        rows: list[tuple[int, Facts]] = []
+        contacts: dict[tuple[int, int], Facts] = {}
+        for each, row in zip(planned, kept, strict=True):
+            client_id = self.client_id(each.account) if each.account is not None else None
+            is_as_planned = each.outcome is row.outcome and each.reason == row.reason and each.told == row.told
+            values = {} if is_as_planned else outcome_of(each)
+            rows.append((row.id, {**values, "client_id": client_id, "undo": self._undo(each)}))
+            for person in each.contacts if client_id is not None else ():
+                pair = client_id or 0, self.person_id(person)
+                contacts.setdefault(
+                    pair,
+                    {"record": each.draft.record, "import_id": self.row.id, "client_id": pair[0], "person_id": pair[1]},
+                )
+        self._update(ImportRecord, rows)
+        if contacts:
+            is_sqlite = self.session.get_bind().dialect.name == "sqlite"
+            adding = (insert_sqlite if is_sqlite else insert_postgresql)(ImportContact).on_conflict_do_nothing()
+            self.session.execute(adding, [*contacts.values()])
+
+    def _undo(self, planned: Planned) -> Facts:
+        """What takes the record back: what it made, and what stood there."""
+        if planned.account is None:
+            return {}
+        undo: Facts = {
+            "client": planned.is_account_new,
+            "people": [self.person_id(person) for person in planned.contacts if person.id in planned.new_people],
+            "places": [self.person_id(person) for person in planned.contacts if person.id in planned.new_places],
+            "account": plain_before(planned.of_account),
+            "contacts": {
+                str(self.person_id(person)): plain_before(planned.of_people[person.id])
+                for person in planned.contacts
+                if person.id in planned.of_people and person.id not in planned.new_people
+            },
+            "switches": {
+                str(self.person_id(person)): plain_before(planned.of_places[person.id])
+                for person in planned.contacts
+                if person.id in planned.of_places and person.id not in planned.new_places
+            },
+        }
+        return {name: value for name, value in undo.items() if value}
+
+    def _record(self, planned: Sequence[Planned]) -> None:
+        """One entry for all of them, which stands in the history of each account."""
+        names: dict[int, str] = {}
+        for each in planned:
+            assert each.account is not None
+            if each.is_account_new or each.new_places or each.of_account or each.of_people or each.of_places:
+                names[self.client_id(each.account)] = each.account.name
+        if names:
+            parts = Parts((f"client:{key}", {str(key): name}) for key, name in names.items())
+            facts: Facts = {"imported": self.row.id, "clients": [*names], "accounts": parts}
+            record(
+                self.session,
+                self.case.id,
+                self.at,
+                "clients.imported",
+                self.row.by,
+                **facts,
+                rows=evidence(*self.evidence),
+            )
+
+    # ---- statements
+
+    def _keys(self, table: type[Client | Person], number: int) -> list[int]:
+        """So many ids that nobody else is given: rows that know theirs are written in one go."""
+        if self.session.get_bind().dialect.name == "sqlite":  # Only one at a time writes.
+            last = self.session.scalars(select(func.max(table.id))).one() or 0
+            return [*range(last + 1, last + 1 + number)]
+        sequence = func.pg_get_serial_sequence(table.__tablename__, "id")
+        numbers = select(func.nextval(cast(sequence, REGCLASS))).select_from(func.generate_series(1, number))
+        return [*self.session.scalars(numbers)]
+
+    def _insert(self, table: Any, rows: Sequence[Facts]) -> None:
+        if rows:
+            self.session.connection().execute(insert(table.__table__), rows)
+
+    def _update(self, table: Any, rows: Iterable[tuple[int, Facts]], *, by: str = "id") -> None:
+        """Rows with the same columns in one statement."""
+        alike: dict[frozenset[str], list[Facts]] = {}
+        for key, values in rows:
+            if values:
+                alike.setdefault(frozenset(values), []).append(
+                    {"b_key": key, **{f"b_{n}": v for n, v in values.items()}}
+                )
+        columns = table.__table__.c
+        for names, some in alike.items():
+            change = update(table.__table__).where(columns[by] == bindparam("b_key"))
+            self.session.connection().execute(change.values({name: bindparam(f"b_{name}") for name in names}), some)
+
+
+def outcome_of(planned: Planned) -> Facts:
+    """The columns of its record that say what becomes of it."""
+    return {
+        "outcome": planned.outcome,
+        "reason": str(planned.reason),
+        "question": planned.question if planned.outcome == "held" else "",
+        "told": planned.told,
+    }
+
+
+def plain_before(changes: Mapping[str, tuple[Any, Any]]) -> Facts:
+    """What stood there; of tags and numbers the ones that were added."""
+    before: Facts = {}
+    for name, (old, new) in changes.items():
+        before[name] = sorted(new.keys() - old.keys()) if name in {"tags", "phones"} else old
+    return before

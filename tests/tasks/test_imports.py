@@ -1,0 +1,257 @@
+"""Files with many clients: compared, written, taken back; every record once, whatever happens meanwhile."""
+
+from pathlib import Path
+
+import pytest
+from sqlalchemy import func, select
+
+from models.clients.card import Card, Phone
+from models.clients.client import Client, ClientContact, ClientState
+from models.clients.imports import ImportState
+from models.clients.words import is_found
+from models.db import reading
+from models.mail.outbox import Outgoing
+from models.people.person import Person, Role
+from tasks.audit.faults import Kind
+from tasks.audit.verification import verify
+from tasks.clients import selection
+from tasks.clients.imports import course, undo, work
+from tasks.clients.imports.course import AnswerUnfit
+from tasks.clients.imports.draft import Choice, Question
+from tests.factories import at_once, countersigned, firm_of
+from tests.tasks.test_accounts import ERIKA, member
+
+FILES = Path(__file__).parent / "imports"
+HEADER = "Kundennummer;Firma;Vorname;Nachname;E-Mail;Telefon;Straße;PLZ;Ort\n"
+ALPHA = "1;Alpha GmbH;Anna;Arndt;anna@alpha.example;0221 4710156;Weg 1;50667;Köln\n"
+BETA = "2;Beta GmbH;Bernd;Berg;;;Weg 2;53111;Bonn\n"
+
+
+@pytest.fixture
+def firm_id(no_runs):
+    return firm_of(countersigned())
+
+
+def rows(*lines: str) -> bytes:
+    return (HEADER + "".join(lines)).encode()
+
+
+def planned(firm_id: int, content: bytes, name: str = "mandanten.csv", **options) -> int:
+    import_id = course.start(firm_id, "command line", name, content, **options)
+    work.go_on(import_id)
+    return import_id
+
+
+def written(firm_id: int, content: bytes, name: str = "mandanten.csv", **options) -> int:
+    import_id = planned(firm_id, content, name, **options)
+    course.begin(firm_id, import_id)
+    work.go_on(import_id)
+    return import_id
+
+
+def outcomes(import_id: int) -> list[str]:
+    return [f"{record.outcome} {record.reason}" for record in course.each_record(import_id)]
+
+
+def short(import_id: int) -> list[str]:
+    return [str(record.outcome) for record in course.each_record(import_id)]
+
+
+def names(firm_id: int) -> list[str]:
+    with reading() as session:
+        return list(session.scalars(select(Client.name).where(Client.firm_id == firm_id).order_by(Client.name)))
+
+
+def contacts() -> list[tuple[str, str]]:
+    with reading() as session:
+        at = select(Client.name, Person.given_name + " " + Person.family_name)
+        at = at.join(ClientContact, ClientContact.client_id == Client.id)
+        at = at.join(Person, Person.id == ClientContact.person_id).order_by(Client.name, Person.family_name)
+        return list(session.execute(at).tuples())
+
+
+def faults() -> list:
+    """Agreements that nobody reads have no seal."""
+    return [fault for trail in verify() for fault in trail.faults if fault.kind is not Kind.SEAL]
+
+
+SAMPLES = {
+    "04_outlook_german.csv": ["create", "link", "refused"],
+    "06_google_new.csv": ["create", "link", "refused", "refused"],
+    "09_sevdesk_sep_line_bom.csv": ["create", "link", "create", "skipped", "held"],
+    "12_mac_roman_cr.csv": ["create"] * 3,
+    "16_taxdome_contacts.csv": ["create", "link", "create", "create", "update", "held", "duplicate"],
+    "x17_uneven_and_unclosed.csv": ["create", "held", "held", "held", "held", "create"],
+}
+
+
+@pytest.mark.parametrize("name", SAMPLES)
+def test_a_file_is_planned_then_written_as_planned_and_the_same_file_again_changes_nothing(firm_id, name):
+    content = (FILES / name).read_bytes()
+    import_id = planned(firm_id, content, name)
+    before = [(record.outcome, record.reason, record.told) for record in course.each_record(import_id)]
+    assert (short(import_id), names(firm_id)) == (SAMPLES[name], [])
+
+    course.begin(firm_id, import_id)
+    work.go_on(import_id)
+
+    assert [(record.outcome, record.reason, record.told) for record in course.each_record(import_id)] == before
+    stands = course.progress(firm_id, import_id)
+    assert (stands.state, sum(stands.counts.values())) == (ImportState.DONE, len(before))
+    assert not {"create", "link", "update"} & set(short(written(firm_id, content, name)))
+    with reading() as session:
+        assert (
+            session.scalars(
+                select(func.count()).select_from(Outgoing).where(Outgoing.to_address.endswith("sonne.example"))
+            ).one()
+            == 0
+        )
+    assert faults() == []
+
+
+def test_one_contact_at_two_accounts_and_one_without_address_until_the_file_gives_it(firm_id):
+    written(firm_id, (FILES / "16_taxdome_contacts.csv").read_bytes(), "taxdome.csv")
+
+    assert contacts() == [
+        ("Mond Verlag AG", "Nora Nagel"),
+        ("Rau, Rita", "Rita Rau"),
+        ("Sonne Handels GmbH", "Nora Nagel"),
+        ("Sonne Handels GmbH", "Paul Pohl"),
+    ]
+    with reading() as session:
+        rita = session.scalars(select(Person).where(Person.family_name == "Rau")).one()
+        at = session.scalars(select(ClientContact).where(ClientContact.person_id == rita.id)).one()
+        assert (rita.email, at.login, rita.invited_at) == ("rita@rau.example", True, None)
+        states = set(session.scalars(select(Client.state).where(Client.firm_id == firm_id)))
+        found = session.scalars(select(Client.name).where(is_found(firm_id, "pohl"))).all()
+    assert (states, found) == ({ClientState.PREPARED}, ["Sonne Handels GmbH"])
+
+
+def test_a_company_gets_what_its_own_row_says_also_of_numbers_and_notes(firm_id):
+    written(firm_id, (FILES / "09_sevdesk_sep_line_bom.csv").read_bytes(), "sevdesk.csv")
+
+    with reading() as session:
+        alpen = session.scalars(select(Client).where(Client.company_name == "Alpen Sport OG")).one()
+        hannes = session.scalars(
+            select(Card).join(Person, Person.id == Card.person_id).where(Person.family_name == "Gruber")
+        ).one()
+        numbers = session.scalars(select(Phone.number).where(Phone.person_id == hannes.person_id)).all()
+    assert (alpen.number, alpen.city, alpen.country) == ("1001", "Innsbruck", "AT")
+    assert alpen.particulars["phones"] == [{"number": "+43512123456", "kind": "landline"}]
+    assert alpen.particulars["note"] == "zahlt; immer\npünktlich"
+    assert (hannes.particulars["birthday"], numbers) == ("1980-02-29", ["+436641234567"])
+
+
+def test_a_number_beats_a_name_and_what_is_not_sure_is_asked(firm_id):
+    written(firm_id, rows(ALPHA, BETA, "3;;Jörg;Müller;;;;;Köln\n"))
+
+    import_id = planned(
+        firm_id,
+        rows(
+            "1;Alpha & Co. GmbH;Anna;Arndt;;;;;\n",  # Called otherwise by now.
+            "9;Beta GmbH;Berta;Berg;;;;;\n",
+            ";BETA  GmbH;Ada;Arp;;;;;\n",
+            ";;Joerg;Mueller;;;;;\n",
+            ";Gamma GmbH;Otto;Arndt;Anna@Alpha.example;;;;\n",
+            ";Delta GmbH;;;;;;;\n",
+        ),
+    )
+
+    assert outcomes(import_id) == [
+        "update changed",
+        "held same_name_other_number",
+        "link contact_new_without_access",
+        "held resembling_name",
+        "held same_address_other_name",
+        "refused no_person",
+    ]
+    course.answer(firm_id, import_id, Question.SAME_NAME_OTHER_NUMBER, Choice.LINK)
+    course.answer(firm_id, import_id, Question.RESEMBLING_NAME, Choice.LINK, 4)
+    course.answer(firm_id, import_id, Question.SAME_ADDRESS_OTHER_NAME, Choice.SKIP)
+    with pytest.raises(AnswerUnfit):
+        course.answer(firm_id, import_id, Question.LONG_ROW, Choice.CREATE)
+    work.go_on(import_id)
+    course.begin(firm_id, import_id)
+    work.go_on(import_id)
+    assert contacts() == [
+        ("Alpha & Co. GmbH", "Anna Arndt"),
+        ("Beta GmbH", "Ada Arp"),
+        ("Beta GmbH", "Bernd Berg"),
+        ("Beta GmbH", "Berta Berg"),
+        ("Müller, Jörg", "Jörg Müller"),
+    ]
+    assert course.progress(firm_id, import_id).counts["skipped"] == 1
+
+
+def test_empty_cells_leave_what_stands_and_what_is_there_is_changed(firm_id):
+    written(firm_id, rows(ALPHA))
+
+    import_id = written(
+        firm_id, rows("1;;Anna;Arndt;;0171 3920011;;;\n", "1;Alpha GmbH;Anna;Arndt;;;Allee 9;50667;Köln\n")
+    )
+
+    assert short(import_id) == ["update", "duplicate"]
+    with reading() as session:
+        alpha = session.scalars(select(Client)).one()
+        assert (alpha.company_name, alpha.street) == ("Alpha GmbH", "Weg 1")
+        assert session.scalars(select(Person.email).where(Person.role == Role.CLIENT)).all() == ["anna@alpha.example"]
+        assert set(session.scalars(select(Phone.number))) == {"+492214710156", "+491713920011"}
+
+
+def test_two_imports_at_once_make_every_account_once(firm_id):
+    content = rows(*(f"{n};Firma {n} GmbH;Max;Muster{n};max{n}@muster.example;;;;\n" for n in range(60)))
+    both = [planned(firm_id, content), planned(firm_id, content)]
+    for import_id in both:
+        course.begin(firm_id, import_id)
+
+    results = at_once(*(lambda import_id=import_id: work.go_on(import_id) for import_id in both))
+
+    assert results == [None, None]
+    assert len(names(firm_id)) == len(contacts()) == 60
+    counts = [course.progress(firm_id, import_id).counts for import_id in both]
+    assert sum(each.get("create", 0) for each in counts) == 60
+    assert sum(each.get("unchanged", 0) for each in counts) == 60
+
+
+def test_a_batch_takes_as_many_statements_for_many_records_as_for_few(firm_id, statements):
+    def asked(numbers: range) -> int:
+        content = rows(
+            *(f"{n};Firma {n} GmbH;Max;Muster{n};max{n}@muster.example;0221 47{n:05};;;Köln\n" for n in numbers)
+        )
+        import_id = planned(firm_id, content)
+        course.begin(firm_id, import_id)
+        with statements() as list_of:
+            work.go_on(import_id)
+        return len(list_of)
+
+    assert asked(range(100, 110)) == asked(range(1000, 1200))
+
+
+def test_an_import_is_taken_back_as_a_whole_unless_something_was_built_on_it(firm_id):
+    written(firm_id, rows("1;Alpha GmbH;Anna;Arndt;;;;;\n"))
+    with reading() as session:
+        before = session.execute(select(Client.name, Client.number, Client.street, Client.state)).all()
+    import_id = written(firm_id, rows(ALPHA, BETA, ";Alpha GmbH;Ada;Arp;ada@alpha.example;;;;\n"))
+    assert len(contacts()) == 3
+
+    undo.undo(firm_id, import_id, ERIKA)
+    work.go_on(import_id)
+
+    assert course.progress(firm_id, import_id).state is ImportState.UNDONE
+    assert contacts() == [("Alpha GmbH", "Anna Arndt")]
+    with reading() as session:
+        assert session.execute(select(Client.name, Client.number, Client.street, Client.state)).all() == before
+        assert session.scalars(
+            select(Person.email).where(Person.withdrawn_at.is_(None), Person.role == Role.CLIENT)
+        ).all() == [""]
+        assert session.scalars(select(Phone)).all() == []
+    assert faults() == []
+
+    again = written(firm_id, rows(ALPHA, BETA))
+    assert short(again) == ["update", "create"]
+    with reading() as session:
+        beta = session.scalars(select(Client.id).where(Client.name == "Beta GmbH")).one()
+    selection.archive(member(), ERIKA, [beta])
+    with pytest.raises(undo.BuiltOn) as refused:
+        undo.undo(firm_id, again, ERIKA)
+    assert refused.value.names == "Beta GmbH"
