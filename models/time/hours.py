@@ -88,13 +88,15 @@ class Hours:
         return self.bits >> 24 * day & 0xFFFFFF
 
     def text(self, language: str = "de") -> str:
-        """Like “Mo–Fr 8–18; Sa 9–12”: what ``parse`` reads."""
+        """Like “Mo–Fr 8–18; Sa 9–12”: what ``parse`` reads; French has a blank before a semicolon."""
         names = short_days(language)
         parts: dict[str, list[int]] = {}
         for day in range(7):
             if self.of_day(day):
                 parts.setdefault(", ".join(_ranges(self.of_day(day))), []).append(day)
-        return "; ".join(f"{_listed(days, names)} {hours}" for hours, days in parts.items())
+        return ("\u202f; " if language == "fr" else "; ").join(
+            f"{_listed(days, names)} {hours}" for hours, days in parts.items()
+        )
 
 
 def short_days(language: str) -> list[str]:
