@@ -42,6 +42,8 @@ HEADERS = {
 
 UPLOAD_MOST, FORM_MOST = 20 * 2**20, 2**20
 """Bytes that the body of a request may have: on the pages that take a file, and everywhere else."""
+LIST_MOST = 51 * 2**20
+"""The same of a list of clients, see ``tasks.clients.imports.source``."""
 FORWARDED = {"forwarded", "via", "x-real-ip", "x-client-ip", "true-client-ip", "cf-connecting-ip"}
 FORWARDED |= {f"x-forwarded-{what}" for what in ("for", "host", "proto", "port", "server", "by")}
 """Headers by which a proxy tells that somebody else asks."""
@@ -50,6 +52,7 @@ LONGEST_NUMBER = 18
 _NUMBERED = {"number", "page"}
 _NUMBER = re.compile(f"0|[1-9][0-9]{{0,{LONGEST_NUMBER - 1}}}")
 _TAKES_FILES = re.compile(r"/firm/\d+/logo|/agreement/[^/]+/upload")
+_TAKES_LISTS = re.compile(r"/api/v1/imports")
 _TOKEN = re.compile(r"[\w-]{20,}")
 
 SIGN_IN = parse("10 per 15 minutes")
@@ -148,7 +151,7 @@ class BodyCap:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             return await self.app(scope, receive, send)
-        most = UPLOAD_MOST if _TAKES_FILES.fullmatch(scope["path"]) else FORM_MOST
+        most = _most(scope["path"])
         declared = Headers(scope=scope).get("content-length", "0")
         read = int(declared) if declared.isdecimal() and int(declared) > most else 0
 
@@ -163,6 +166,13 @@ class BodyCap:
             return message
 
         return await self.app(scope, receive_capped, send)
+
+
+def _most(path: str) -> int:
+    """Bytes that the body of a request to this address may have."""
+    if _TAKES_LISTS.fullmatch(path):
+        return LIST_MOST
+    return UPLOAD_MOST if _TAKES_FILES.fullmatch(path) else FORM_MOST
 
 
 def is_https() -> bool:

@@ -39,6 +39,7 @@ class Scope(StrEnum):
     CONTACTS_READ = "contacts:read"
     CONTACTS_WRITE = "contacts:write"
     INVITATIONS_WRITE = "invitations:write"
+    IMPORTS_WRITE = "imports:write"
 
 
 class TokenMissing(ProvisionError):

@@ -118,6 +118,7 @@ LABELS: dict[type[StrEnum], dict[Any, str]] = {
         Scope.CONTACTS_READ: N_("look at contacts"),
         Scope.CONTACTS_WRITE: N_("change contacts, and what they may do at an account"),
         Scope.INVITATIONS_WRITE: N_("invite contacts by mail"),
+        Scope.IMPORTS_WRITE: N_("import client lists"),
     },
     FieldOf: {FieldOf.ACCOUNT: N_("accounts"), FieldOf.CONTACT: N_("contacts")},
     FieldKind: {

@@ -12,7 +12,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 
-from deployments.web.api import problems, routes
+from deployments.web.api import imports, problems, routes
 from deployments.web.api.examples import put_into
 from deployments.web.security import TooManyAttempts, with_possible_numbers
 from models.db import is_busy
@@ -35,6 +35,7 @@ api = FastAPI(
     dependencies=[Depends(with_possible_numbers)],
 )
 api.include_router(routes.router)
+api.include_router(imports.router)
 
 
 def described() -> dict[str, Any]:

@@ -63,6 +63,17 @@ class Call:
     def by(self) -> str:
         return self.caller.by
 
+    @property
+    def body(self) -> bytes:
+        """As it was sent."""
+        sent: bytes = self.request.state.body
+        return sent
+
+    def made(self, record: BaseModel, place: str) -> Response:
+        """What was made, which is found there from now on."""
+        body = record.model_dump_json()
+        return _json(body, 201, {"ETag": tag(body), "Location": f"/api/v1{place}"})
+
     def know(self, keys: Mapping[str, str]) -> None:
         """What the firm's own fields are called, so that a refusal names them so."""
         self.request.state.names |= {key: name for name, key in keys.items()}
@@ -154,7 +165,8 @@ class Route(APIRoute):
             request.state.call = Call(request, caller)
             if request.method != "GET":
                 said = f"{request.method} {request.url.path}?{request.url.query}\n".encode()
-                request.state.digest = sha256(said + await request.body()).hexdigest()
+                request.state.body = await request.body()
+                request.state.digest = sha256(said + request.state.body).hexdigest()
             response = await handle(request)
             response.headers.update(request.state.limits)
             return response

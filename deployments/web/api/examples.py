@@ -47,6 +47,7 @@ EXAMPLES: dict[tuple[str, str], dict[str, Any]] = {
     ("post", "/accounts/{account_id}/contacts"): {**CONTACT, "given_name": "Lena", "email": "lena@beispiel.example"},
     ("patch", "/accounts/{account_id}/contacts/{contact_id}"): {"email_sync": True, "operational": True},
     ("patch", "/contacts/{contact_id}"): {"family_name": "Beispiel-Neu", "phones": []},
+    ("post", "/imports/{import_id}/answers"): {"question": "two_people", "choice": "create"},
     ("post", "/invitations"): {"account_id": 815, "contact_id": 4711, "message": "Willkommen, {FirstName}!"},
 }
 """The body of each request that has one."""

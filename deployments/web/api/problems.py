@@ -131,7 +131,7 @@ def of_shape(request: Request, faults: Iterable[Mapping[str, Any]]) -> Response:
 
 def code_of(refusal: ProvisionError) -> str:
     """“SeesAlready” is ``sees-already``."""
-    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "-", type(refusal).__name__).lower()
+    return re.sub(r"(?<!^)(?=[A-Z][a-z])|(?<=[a-z0-9])(?=[A-Z])", "-", type(refusal).__name__).lower()
 
 
 def _fault(found: Mapping[str, Any], reader: Reader) -> Fault:

@@ -39,6 +39,7 @@ from tasks.clients.accounts import Filter
 
 router = APIRouter(route_class=Route)
 
+Decorator = Callable[[Callable[..., Response]], Callable[..., Response]]
 PAGE_MOST = 100
 NEUTRAL = Language.ENGLISH
 """Numbers in the firm's own fields are read so, whoever asks: 1234.5."""
@@ -69,32 +70,48 @@ class CursorUnknown(ProvisionError):
     says = N_("This cursor is none of ours: send “next” of the page before as it is, or none to begin anew.")
 
 
-def route(
-    method: str, path: str, scope: Scope, summary: str, *, gives: Any = None, status: int = 200, changes: bool = False
-) -> Callable[[Callable[..., Response]], Callable[..., Response]]:
-    """One address. *changes*: it must be said what was read before."""
-    parameters = [IF_MATCH] if changes else [KEY] if method == "POST" else []
-    return router.api_route(
+def add_route(
+    to: APIRouter,
+    method: str,
+    path: str,
+    scope: Scope,
+    summary: str,
+    *,
+    gives: Any = None,
+    status: int = 200,
+    changes: bool = False,
+    has_key: bool = True,
+    body: dict[str, Any] | None = None,
+) -> Decorator:
+    """One address. *changes*: it must be said what was read before. *body*: what is sent, where it is no JSON."""
+    parameters = [IF_MATCH] if changes else [KEY] if method == "POST" and has_key else []
+    told: dict[str, Any] = {"security": [{"token": [scope.value]}], "parameters": parameters}
+    return to.api_route(
         path,
         methods=[method],
         summary=summary,
         response_model=gives,
         status_code=status,
-        openapi_extra={"security": [{"token": [scope.value]}], "parameters": parameters},
+        openapi_extra=told | ({"requestBody": body} if body else {}),
     )
 
 
-def _after(call: Call, cursor: str) -> int:
+def route(method: str, path: str, scope: Scope, summary: str, **more: Any) -> Decorator:
+    return add_route(router, method, path, scope, summary, **more)
+
+
+def after(call: Call, cursor: str) -> int:
+    """Behind which id the page begins; raises CursorUnknown."""
     if not cursor:
         return 0
-    after = signed(cursor, _page(call))
-    if after is None:
+    last = signed(cursor, _page(call))
+    if last is None:
         raise CursorUnknown
-    return int(after)
+    return int(last)
 
 
-def _next(call: Call, after: int | None) -> str | None:
-    return None if after is None else sign(str(after), _page(call))
+def next_page(call: Call, last: int | None) -> str | None:
+    return None if last is None else sign(str(last), _page(call))
 
 
 def _page(call: Call) -> str:
@@ -119,8 +136,8 @@ def list_accounts(
     Archived ones only with `state=archived`.
     """
     asked = Filter(search=search, state=state)
-    page = records.accounts(call.member, asked, number, _after(call, cursor), limit)
-    return call.shown(Accounts(accounts=[*map(Account.of, page.records)], next=_next(call, page.after)))
+    page = records.accounts(call.member, asked, number, after(call, cursor), limit)
+    return call.shown(Accounts(accounts=[*map(Account.of, page.records)], next=next_page(call, page.after)))
 
 
 @route("POST", "/accounts", Scope.ACCOUNTS_WRITE, "Open an account with its contacts", gives=Account, status=201)
@@ -262,8 +279,8 @@ def list_contacts(
     email: Annotated[str, Query(max_length=254, description="Whose address this is.")] = "",
 ) -> Response:
     """In the order of their ids: who follows `next` sees each that was there once, whatever comes in meanwhile."""
-    page = records.contacts(call.member, email, _after(call, cursor), limit)
-    return call.shown(Contacts(contacts=[*map(Contact.of, page.records)], next=_next(call, page.after)))
+    page = records.contacts(call.member, email, after(call, cursor), limit)
+    return call.shown(Contacts(contacts=[*map(Contact.of, page.records)], next=next_page(call, page.after)))
 
 
 @route("GET", "/contacts/{contact_id}", Scope.CONTACTS_READ, "Read a contact", gives=Contact)

@@ -1,0 +1,83 @@
+"""Client lists by machine: sent, compared, answered, written and taken back."""
+
+import pytest
+
+from models.people.api_token import Scope
+from tests.api import System, token
+from tests.contacts import with_max
+
+pytestmark = pytest.mark.usefixtures("quiet")
+
+LIST = (
+    "Kundennummer;Vorname;Nachname;E-Mail\n1;Lena;Groß;lena@gross.example\n2;Paul und Ina;Klein;klein@klein.example\n"
+)
+
+
+@pytest.fixture
+def system():
+    return System(token(with_max()[0], Scope.IMPORTS_WRITE, Scope.ACCOUNTS_READ))
+
+
+def send(system, content=LIST, name="mandanten.csv"):
+    sent = content.encode("cp1252") if isinstance(content, str) else content
+    return system.post("/imports", params={"file_name": name}, content=sent)
+
+
+def test_a_list_is_compared_answered_written_and_taken_back(system):
+    sent = send(system)
+    assert sent.status_code == 201, sent.text
+    told = sent.json()
+    path = f"/imports/{told['id']}"
+    assert (told["state"], told["records"]) == ("planned", 2)
+    assert sum(told["counts"].values()) == 2
+    before = len(system.get("/accounts").json()["accounts"])
+
+    records = system.get(f"{path}/records").json()["records"]
+    (held,) = [one for one in records if one["outcome"] == "held"]
+    (lena,) = [one for one in records if one["outcome"] == "create"]
+    assert (lena["contacts"][0]["family_name"], lena["account"]["number"], lena["line"]) == ("Groß", "1", 2)
+    answer = {"question": held["question"], "choice": held["choices"][0], "record": held["record"]}
+    assert system.post(f"{path}/answers", json=answer).status_code == 200
+    assert system.get(path).json()["questions"] == {}
+    unfit = system.post(f"{path}/answers", json={"question": "none", "choice": "create"})
+    assert (unfit.status_code, unfit.json()["code"]) == (422, "answer-unfit")
+    again = [system.post(f"{path}/begin", headers={"Idempotency-Key": "b"}) for _ in range(2)]
+
+    assert [one.status_code for one in again] == [200, 200]
+    done = system.get(path).json()
+    assert (done["state"], done["counts"].get("held", 0)) == ("done", 0)
+    assert len(system.get("/accounts").json()["accounts"]) == before + 2
+    twice = system.post(f"{path}/begin")
+    assert (twice.status_code, twice.json()["code"]) == (409, "import-state-unfit")
+    assert system.post(f"{path}/undo").status_code == 200
+    assert system.get(path).json()["state"] == "undone"
+    assert len(system.get("/accounts").json()["accounts"]) == before
+
+
+def test_what_is_no_list_is_refused_in_one_sentence(system):
+    empty, picture = send(system, b""), send(system, b"\x89PNG\r\n\x1a\n" + bytes(1000), "a.png")
+    large = send(system, bytes(52 * 2**20))
+
+    assert [(one.status_code, one.json()["code"]) for one in (empty, picture)] == [
+        (422, "file-empty"),
+        (422, "not-a-table"),
+    ]
+    assert large.status_code == 413
+    assert system.get("/imports").json() == {"imports": [], "next": None}
+
+
+def test_lists_and_their_records_are_paged(system):
+    rows = "".join(f"{row};Vor;Nach{'abcdefg'[row]};n{row}@kunde.example\n" for row in range(5))
+    ids = [send(system, f"Kundennummer;Vorname;Nachname;E-Mail\n{rows}".encode()).json()["id"] for _ in range(3)]
+
+    def each(path, name):
+        found, cursor = [], ""
+        while cursor is not None:
+            page = system.get(path, params={"limit": 2, "cursor": cursor}).json()
+            found, cursor = found + page[name], page["next"]
+        return found
+
+    assert [one["id"] for one in each("/imports", "imports")] == ids[::-1]
+    assert [one["record"] for one in each(f"/imports/{ids[0]}/records", "records")] == [1, 2, 3, 4, 5]
+    system.post(f"/imports/{ids[0]}/cancel")
+    assert system.get(f"/imports/{ids[0]}").json()["state"] == "cancelled"
