@@ -140,6 +140,10 @@ SAID = {
     "renewed": N_("A new version is on its way to the address that we know."),
     "renewed_there": N_("A new version is on its way to the person who asked you to sign."),
     "declined": N_("You have declined the agreement. We will get in touch with you."),
+    "all_invited_again": N_(
+        "All of them are sent a new link, one after the other, at hours at which they can be reached. Whoever is "
+        "active by then gets none."
+    ),
     "account_opened": N_("The account is there. Nobody is invited before you say so."),
     "account_saved": N_("Saved."),
     "account_archived": N_("The account is archived: nobody sees it in the portal, and no list shows it."),

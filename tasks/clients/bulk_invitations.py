@@ -6,10 +6,11 @@ twice. Mails are handed over to the outbox in batches; whatever is more urgent o
 
 from collections.abc import Collection, Sequence
 from dataclasses import asdict, dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Select, func, insert, select, update
+from sqlalchemy import Select, and_, func, insert, select, update
+from sqlalchemy import case as case_when
 from sqlalchemy.orm import Session
 
 from models.audit import Parts, record, subject
@@ -42,6 +43,7 @@ from tasks.clients.grants import (
     Way,
     invite_each,
 )
+from tasks.clients.pending import Mark, Sought, counted, pending
 from tasks.engine.prefect_client import start_run
 from tasks.engine.retry import each, side_effect
 from tasks.mail.delivery import deliver_due
@@ -69,6 +71,9 @@ REASONS: dict[type[ProvisionError], Reason] = {
 }
 
 
+AGAIN = "again"
+
+
 class NobodyToInvite(ProvisionError):
     status = 422
     says = N_("None of these accounts has a contact: choose others.")
@@ -76,19 +81,27 @@ class NobodyToInvite(ProvisionError):
 
 @dataclass(frozen=True)
 class Audience:
-    """Whom to invite: the contacts of the accounts that a filter shows, or of these."""
+    """Whom to invite: the contacts of the accounts that a filter shows, or of these; or again who is pending."""
 
     asked: Filter = field(default_factory=Filter)
     accounts: tuple[int, ...] = ()
+    again: Sought | None = None
+    """Contacts who are sought among those who were invited and are not active: no accounts count then."""
 
     @property
     def facts(self) -> Facts:
+        if self.again is not None:
+            return {AGAIN: {name: value for name, value in asdict(self.again).items() if value}}
         if self.accounts:
             return {"accounts": sorted(self.accounts)}
         return {"filter": {name: value for name, value in asdict(self.asked).items() if value}}
 
     @classmethod
     def of(cls, facts: Facts) -> "Audience":
+        if AGAIN in facts:
+            sought = dict(facts[AGAIN])
+            mark = sought.pop("mark", None)
+            return cls(again=Sought(**sought, mark=Mark(mark) if mark else None))
         if "accounts" in facts:
             return cls(accounts=tuple(facts["accounts"]))
         written = dict(facts["filter"])
@@ -153,6 +166,31 @@ def ask_to_invite(
         asked: Facts = {"firm_id": case.firm_id, "person_id": member.person_id, "asked_by": by[:254]}
         bulk = BulkInvitation(**asked, message=words, audience=audience.facts, asked_at=at)
         bulk.slow(a_second, an_hour)
+        session.add(bulk)
+        session.flush()
+        record(session, case.id, at, "bulk.asked", by, bulk=bulk.id)
+    kick_invitations(bulk.id)
+    return bulk.id
+
+
+def ask_to_invite_again(member: Membership, by: str, sought: Sought, shown_at: datetime | None = None) -> int:
+    """Have all who are sought among those who are not active invited again, once each; returns the number.
+
+    Under the words and the name of whoever has invited them. While that goes on, and however often the page is sent
+    that was *shown_at*, it is the same request. Raises AgreementFirst, NobodyToInvite, NotFound.
+    """
+    with transaction() as session:
+        case, at = case_of(session, member), now()
+        case.require_agreement()
+        if not counted(session, member, sought, at)[sought.mark]:
+            raise NobodyToInvite
+        newest = select(BulkInvitation).where(BulkInvitation.firm_id == case.firm_id)
+        for bulk in session.scalars(newest.order_by(BulkInvitation.id.desc()).limit(SHOWN)):
+            is_open = bulk.state in {BulkState.RUNNING, BulkState.PAUSED}
+            if AGAIN in bulk.audience and (is_open or bulk.asked_at > (shown_at or at)):
+                return bulk.id
+        asked: Facts = {"firm_id": case.firm_id, "person_id": member.person_id, "asked_by": by[:254]}
+        bulk = BulkInvitation(**asked, message="", audience=Audience(again=sought).facts, asked_at=at)
         session.add(bulk)
         session.flush()
         record(session, case.id, at, "bulk.asked", by, bulk=bulk.id)
@@ -242,8 +280,11 @@ def _asker(session: Session, case: Onboarding, bulk: BulkInvitation) -> Membersh
 
 def _resolve(session: Session, bulk: BulkInvitation, member: Membership) -> None:
     """The contacts of the next accounts wait for their turn, each until they can be reached."""
-    at = now()
-    accounts = Audience.of(bulk.audience).clients(session, member).with_only_columns(Client.id)
+    at, audience = now(), Audience.of(bulk.audience)
+    if audience.again is not None:
+        _resolve_pending(session, bulk, member, audience.again)
+        return
+    accounts = audience.clients(session, member).with_only_columns(Client.id)
     accounts = accounts.where(Client.id > bulk.after_client).order_by(Client.id).limit(ACCOUNTS_AT_ONCE)
     ids = session.scalars(accounts).all()
     hours = select(ClientContact.client_id, Person.id, Person.hours, Person.land, Person.postcode, Person.time_zone)
@@ -265,6 +306,28 @@ def _resolve(session: Session, bulk: BulkInvitation, member: Membership) -> None
         bulk.resolved_at = at
 
 
+def _resolve_pending(session: Session, bulk: BulkInvitation, member: Membership, sought: Sought) -> None:
+    """The same of the next who are pending, each at one account: where they were told of it, if that is still there."""
+    at = now()
+    people = pending(session, member, sought, at).where(Person.id > bulk.after_client)
+    ids = session.scalars(people.order_by(Person.id).limit(ACCOUNTS_AT_ONCE)).all()
+    hours = select(Person.id, ClientContact.client_id, Person.hours, Person.land, Person.postcode, Person.time_zone)
+    places = _places(hours).join(Client, Client.id == ClientContact.client_id).where(Person.id.in_(ids))
+    is_told = and_(ClientContact.login, ClientContact.told_at.is_not(None), Client.archived_at.is_(None))
+    places = places.where(visible_to(member)).order_by(Person.id, case_when((is_told, 0), else_=1), ClientContact.id)
+    first: dict[int, Facts] = {}
+    for person_id, client_id, *reach in session.execute(places):
+        due_at = next_reachable(at, timedelta(), Reach(*reach))
+        row = {"bulk_id": bulk.id, "client_id": client_id, "person_id": person_id, "due_at": due_at}
+        first.setdefault(person_id, row)
+    if first:
+        session.execute(insert(BulkRecipient), list(first.values()))
+    if len(ids) == ACCOUNTS_AT_ONCE:
+        bulk.after_client = ids[-1]
+    else:
+        bulk.resolved_at = at
+
+
 def _invite(session: Session, case: Onboarding, bulk: BulkInvitation) -> int | None:
     """Let in those whose turn it is; None if there is nobody now."""
     at = now()
@@ -280,7 +343,8 @@ def _invite(session: Session, case: Onboarding, bulk: BulkInvitation) -> int | N
             record(session, case.id, at, "bulk.done", bulk=bulk.id)
         return None
     turns = _present(session, case, rows)
-    let_in = invite_each(session, case, [place for _, place in turns.values()], bulk.asked_by, bulk.message)
+    words = None if AGAIN in bulk.audience else bulk.message
+    let_in = invite_each(session, case, [place for _, place in turns.values()], bulk.asked_by, words)
     bulk.limited_until = None
     for key, refusal in let_in.refused.items():
         if isinstance(refusal, InvitationsToday):

@@ -194,10 +194,11 @@ class LetIn(NamedTuple):
     refused: dict[int, ProvisionError]
 
 
-def invite_each(session: Session, case: Onboarding, places: Sequence[Place], by: str, words: str) -> LetIn:
+def invite_each(session: Session, case: Onboarding, places: Sequence[Place], by: str, words: str | None) -> LetIn:
     """Let these contacts of one firm in to their accounts and tell them, in as many statements for many as for one.
 
-    What is refused to one of them, as ``invite_contact`` says, leaves the others alone, and changes nothing.
+    *words* that are None: those of whoever has invited them before, under that name. What is refused to one of them,
+    as ``invite_contact`` says, leaves the others alone, and changes nothing.
     """
     at, refused = now(), {}
     ways: dict[Way, list[Place]] = {way: [] for way in Way}
@@ -221,7 +222,9 @@ def invite_each(session: Session, case: Onboarding, places: Sequence[Place], by:
     people = {way: {place.person.id: place.person for place in there} for way, there in ways.items()}
     let_in = [place for there in ways.values() for place in there]
     for place in let_in:
-        place.contact.login, place.contact.message, place.contact.invited_by = True, words, by[:200]
+        place.contact.login = True
+        if words is not None:
+            place.contact.message, place.contact.invited_by = words, by[:200]
     for person in people[Way.INVITED].values():
         person.invitation_waits = False
     session.flush()

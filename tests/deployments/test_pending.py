@@ -6,12 +6,14 @@ import pytest
 from bs4 import BeautifulSoup
 from sqlalchemy import select, update
 
-from models.db import transaction
+from models.clients.bulk_invitation import BulkInvitation
+from models.db import reading, transaction
 from models.link import Opening, Purpose
 from models.mail.outbox import Outgoing
 from models.time.clock import now
 from tasks.mail.address_holds import note_bounce
 from tasks.people.sessions import sign_in
+from tasks.reminders import follow_up
 from tests.contacts import account, contact
 from tests.deployments.browser import Browser
 from tests.factories import PASSWORD, everything, firm_of, outbox, token
@@ -122,3 +124,26 @@ def test_whoever_may_not_change_accounts_only_looks(firm_id):
 
     assert len(page.select("tbody tr")) == 2
     assert not page.select("tbody button, tbody input")
+
+
+def test_all_of_a_list_longer_than_a_page_are_invited_again_by_one_button(no_runs, firm_id, browser, monkeypatch):
+    monkeypatch.setattr(follow_up, "SHOWN", 1)
+    page = f"/firm/{firm_id}/accounts/pending?mark=unopened"
+    details = browser.read(page).select_one("form details")
+    assert "Alle 2 dieser Liste bekommen einen" in words(details)
+
+    done = [browser.send_form(page, act="all") for _ in range(2)]
+
+    assert all("Alle bekommen nacheinander einen neuen Link" in each.text for each in done)
+    with reading() as session:
+        (bulk,) = session.scalars(select(BulkInvitation)).all()
+    assert bulk.audience == {"again": {"mark": "unopened"}}
+    assert browser.send_form(page, act="all", at="").status_code == 200
+    nobody = browser.post(
+        f"/firm/{firm_id}/accounts/pending?search=xyz", data={"act": "all", **token_of(browser, page)}
+    )
+    assert nobody.status_code == 422
+
+
+def token_of(browser, page) -> dict[str, str]:
+    return {"form_token": browser.read(page).select_one("input[name=form_token]")["value"]}

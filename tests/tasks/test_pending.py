@@ -8,6 +8,8 @@ import pytest
 from sqlalchemy import func, select, update
 
 from models.clients.access import ClientAccess
+from models.clients.bulk_invitation import BulkRecipient, Reason
+from models.clients.bulk_invitation import Outcome as BulkOutcome
 from models.clients.client import ClientContact
 from models.clients.group import Group, GroupMember
 from models.clients.tag import ClientTag, ContactTag, Tag
@@ -23,6 +25,7 @@ from models.reminders.reminder import Reminder
 from models.settings import settings
 from models.time.clock import now
 from tasks.clients import grants, selection
+from tasks.clients.bulk_invitations import NobodyToInvite, ask_to_invite_again, hand_over
 from tasks.clients.pending import Mark, Sought
 from tasks.clients.reinvitation import Outcome, invite_again
 from tasks.mail.address_holds import note_bounce
@@ -321,3 +324,54 @@ def test_who_is_at_five_accounts_is_reminded_once(clock):
     assert len(outbox("invitation")) == before + 1
     with reading() as session:
         assert session.scalar(select(func.count()).select_from(Reminder).where(Reminder.person_id == who)) == 1
+
+
+# ---- all of them invited again
+
+
+def run(firm_id: int, bulk_id: int) -> None:
+    while hand_over(firm_id, bulk_id) is not None:
+        pass
+
+
+def test_all_who_are_sought_are_invited_again_once_each_under_the_words_of_before(no_runs, firm_id, clock):
+    people = {name: invited(firm_id, name) for name in ("Anna", "Berta", "Zurück", "Aktiv")}
+    second = account(firm_id, "Zweitkonto", people["Anna"])
+    grants.invite_contact(firm_id, second, people["Anna"], ERIKA, "Willkommen, {Vorname}!")
+    note_bounce({"address": email("Zurück"), "kind": "hard"})
+    clock(hours=1)
+    bulk_id = ask_to_invite_again(member(), ERIKA, ALL)
+    hand_over(firm_id, bulk_id)
+    registered(email("Aktiv"), Purpose.ACTIVATE)
+
+    run(firm_id, bulk_id)
+
+    with reading() as session:
+        rows = session.execute(select(BulkRecipient.person_id, BulkRecipient.outcome, BulkRecipient.reason)).all()
+        words = session.scalars(select(ClientContact.message).where(ClientContact.client_id == second)).one()
+    assert {person_id: (outcome, reason) for person_id, outcome, reason in rows} == {
+        people["Anna"]: (BulkOutcome.RESENT, None),
+        people["Berta"]: (BulkOutcome.RESENT, None),
+        people["Zurück"]: (BulkOutcome.REFUSED, Reason.ADDRESS_BAD),
+        people["Aktiv"]: (BulkOutcome.REFUSED, Reason.SEES_ALREADY),
+    }
+    assert sorted(mail.person_id for mail in mails("invitation") if mail.bulk_id) == [people["Anna"], people["Berta"]]
+    assert words == "Willkommen, {Vorname}!"
+
+
+def test_all_are_invited_again_once_however_many_ask_for_it_and_however_often(no_runs, firm_id, clock):
+    for row in range(3):
+        invited(firm_id, f"P{row}")
+    clock(hours=1)
+    shown_at, before = now(), len(outbox())
+    first, second = at_once(*[lambda: ask_to_invite_again(member(), ERIKA, ALL, shown_at)] * 2)
+    assert first == second == ask_to_invite_again(member(), ERIKA, Sought(Mark.UNOPENED), shown_at)
+
+    at_once(*[lambda: run(firm_id, first)] * 2)
+    clock(hours=1)
+    again = ask_to_invite_again(member(), ERIKA, ALL, shown_at)
+
+    assert (again, len(outbox())) == (first, before + 3)
+    with pytest.raises(NobodyToInvite):
+        ask_to_invite_again(member(), ERIKA, Sought(search="gibtesnicht"))
+    assert ask_to_invite_again(member(), ERIKA, Sought(Mark.UNOPENED), now()) != first

@@ -32,8 +32,9 @@ from models.time.clock import now
 from models.time.land import Land
 from tasks.agreement import lifecycle, responses, signing
 from tasks.agreement.responses import decline_by_notice, sign_by_notice
-from tasks.clients import accounts, contacts, grants, reinvitation, selection, sign_ups
+from tasks.clients import accounts, bulk_invitations, contacts, grants, reinvitation, selection, sign_ups
 from tasks.clients import settings as settings_of_firm
+from tasks.clients.pending import Sought
 from tasks.clients.settings import Kind, Manner, Written
 from tasks.clients.sign_ups import Wish
 from tasks.logos import publish
@@ -234,6 +235,10 @@ ACTS = {
     "reinvitation.invite_again": (
         late,
         lambda at: reinvitation.invite_again(owner(at), ERIKA, [at.ids[Role.CLIENT]]),
+    ),
+    "bulk_invitations.ask_to_invite_again": (
+        late,
+        lambda at: bulk_invitations.ask_to_invite_again(owner(at), ERIKA, Sought()),
     ),
     "accounts.edit": (late, lambda at: accounts.edit(owner(at), ERIKA, 1, {}, {"number": "7"}, GERMAN)),
     "selection.archive": (late, lambda at: selection.archive(owner(at), ERIKA, [1])),

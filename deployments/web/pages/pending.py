@@ -20,7 +20,8 @@ from models.errors import N_, ProvisionError
 from models.people.person import Person
 from models.text import row_number
 from models.time.clock import now
-from tasks.clients import accounts, reinvitation
+from tasks.clients import accounts, bulk_invitations, reinvitation
+from tasks.clients.bulk_invitations import NobodyToInvite
 from tasks.clients.pending import Mark, Sought
 from tasks.clients.reinvitation import Outcome
 from tasks.onboarding import firm_page
@@ -85,6 +86,7 @@ def _shown(visit: Visit, staff: Membership) -> dict[str, Any]:
         "tab": "accounts",
         "manages": staff.rights.may_manage and not head.stopped and head.agreement_done,
         "found": found,
+        "count": found.counts[sought.mark],
         "asked": {name: text for name, text in asked.items() if text},
         "first": not after,
         "marks": [(mark.value, MARKS[mark], found.counts[mark]) for mark in Mark],
@@ -104,14 +106,21 @@ def dialled_numbers(phones: Sequence[Phone]) -> list[tuple[str, str]]:
 
 @router.post("")
 def invite_again(visit: Submitting, firm_id: int) -> Response:
-    """Send a new link to the one whose button was pressed, or to all who are ticked."""
+    """Send a new link to the one whose button was pressed, to all who are ticked, or to all who are sought."""
     staff = visit.require_staff(firm_id, manages=True)
+    by = visit.signed_in().email
+    if visit.text("act") == "all":
+        try:
+            bulk_invitations.ask_to_invite_again(staff, by, _sought(visit)[1], _shown_at(visit))
+        except NobodyToInvite as refusal:
+            return visit.again("accounts/pending.html", refusal, values=visit.values, **_shown(visit, staff))
+        return visit.go(f"/firm/{firm_id}/accounts/pending?{visit.request.query_params}&said=all_invited_again")
     one = row_number(visit.text("one"))
     ids = [one] if one else [key for key in map(row_number, visit.texts("contact")) if key][: follow_up.SHOWN]
     if not ids:
         shown = _shown(visit, staff)
         return visit.again("accounts/pending.html", NobodySelected(), values=visit.values, **shown)
-    became = reinvitation.invite_again(staff, visit.signed_in().email, ids, _shown_at(visit))
+    became = reinvitation.invite_again(staff, by, ids, _shown_at(visit))
     told = sign(",".join(f"{outcome}={count}" for outcome, count in sorted(became.items())), "reinvited")
     page = f"/firm/{firm_id}/accounts/pending?{visit.request.query_params}&told={told}"
     return visit.go(page, case=staff.case_id if became[Outcome.SENT] else None)
