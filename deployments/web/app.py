@@ -36,6 +36,7 @@ from deployments.web.pages import (
     api_docs,
     api_tokens,
     board,
+    bulk_invitations,
     case,
     firm,
     firm_settings,
@@ -96,7 +97,21 @@ app.add_middleware(KnownHosts, names=lambda: settings().host_names)
 app.mount(api_app.PATH, api_app.api)
 app.mount("/static", StaticFiles(directory=STATIC), name="static")
 PAGES = (
-    *(account, firm, api_tokens, firm_settings, pending, accounts, grants, inbox, agreement, portal, public, sign_ups),
+    *(
+        account,
+        firm,
+        api_tokens,
+        firm_settings,
+        pending,
+        bulk_invitations,
+        accounts,
+        grants,
+        inbox,
+        agreement,
+        portal,
+        public,
+        sign_ups,
+    ),
     *(reach, board, case, reminders, operators, mail, api_docs),
 )
 for page in PAGES:

@@ -25,6 +25,7 @@ from babel.numbers import format_currency, format_percent
 from babel.support import NullTranslations, Translations
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
 
+from models.clients.bulk_invitation import BulkState, Outcome, Reason, StopReason
 from models.clients.client import ClientKind
 from models.clients.custom_field import FieldKind, FieldOf
 from models.clients.function import Function
@@ -168,6 +169,36 @@ LABELS: dict[type[StrEnum], dict[Any, str]] = {
         Todo.ADDRESS_BAD: N_("Mail comes back"),
         Todo.PASSWORD_MISSING: N_("Password missing"),
         Todo.EMAIL_UNCONFIRMED: N_("E-mail unconfirmed"),
+    },
+    BulkState: {
+        BulkState.RUNNING: N_("going on"),
+        BulkState.PAUSED: N_("paused"),
+        BulkState.STOPPED: N_("stopped"),
+        BulkState.DONE: N_("done"),
+    },
+    StopReason: {
+        StopReason.BY_HAND: N_("Somebody of the firm has stopped them."),
+        StopReason.REFUSALS: N_("They stopped by themselves: too many mails came back. Check the addresses first."),
+        StopReason.ASKER_GONE: N_("They stopped by themselves: whoever asked for them may not invite any more."),
+    },
+    Outcome: {
+        Outcome.WAITING: N_("waits for its turn"),
+        Outcome.INVITED: N_("invited"),
+        Outcome.TOLD: N_("told of one more account"),
+        Outcome.RESENT: N_("invited again"),
+        Outcome.REFUSED: N_("not invited"),
+        Outcome.LEFT_OUT: N_("left out"),
+    },
+    Reason: {
+        Reason.NO_ADDRESS: N_("no e-mail address"),
+        Reason.ADDRESS_BAD: N_("mail came back"),
+        Reason.ARCHIVED: N_("The account is archived"),
+        Reason.PAUSED: N_("access is paused"),
+        Reason.LOGIN_OFF: N_("LOGIN is off"),
+        Reason.SEES_ALREADY: N_("sees the account already"),
+        Reason.SENT_LATELY: N_("was sent a link lately"),
+        Reason.GONE: N_("not there any more"),
+        Reason.ENDED: N_("they ended before"),
     },
     Rank: {
         Rank.OWNER: N_("owner"),

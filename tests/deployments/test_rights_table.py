@@ -16,6 +16,7 @@ from deployments.web import security
 from deployments.web.app import app
 from deployments.web.security import sign
 from models.clients.access import ClientAccess
+from models.clients.bulk_invitation import BulkInvitation
 from models.clients.custom_field import CustomField, FieldKind, FieldOf
 from models.clients.group import Group
 from models.clients.portfolio import Portfolio, PortfolioClient
@@ -112,6 +113,7 @@ WISH = {"family_name": "Frei", "email": "franz@frei.example", **ADDRESS}
 ONE = "/firm/{firm_id}/accounts/{client_id}"
 WITH = f"{ONE}/contacts/{{person_id}}"
 SET = "/firm/{firm_id}/settings"
+BULK = "/firm/{firm_id}/accounts/invitations"
 SIGN_UP = "/firm/{firm_id}/sign-ups/{sign_up_id}"
 TABLE: dict[Rule, list[tuple]] = {
     EVERYBODY: [
@@ -163,6 +165,12 @@ TABLE: dict[Rule, list[tuple]] = {
     ],
     ACCOUNTS: [("GET /firm/{firm_id}/accounts",), ("GET /firm/{firm_id}/accounts/pending",)],
     MANAGES: [
+        (f"GET {BULK}",),
+        (f"GET {BULK}/new",),
+        (f"GET {BULK}/{{bulk_id}}",),
+        (f"POST {BULK}/{{bulk_id}}/pause", {}),
+        (f"POST {BULK}/{{bulk_id}}/resume", {}, "goes on already"),
+        (f"POST {BULK}/{{bulk_id}}/stop", {}),
         ("POST /firm/{firm_id}/clients", ROW),
         ("GET /firm/{firm_id}/accounts/new",),
         (
@@ -204,6 +212,7 @@ TABLE: dict[Rule, list[tuple]] = {
         ("POST /firm/{firm_id}/resume", {"person": "{paused}"}),
     ],
     MANAGES_MANY: [
+        (f"POST {BULK}/new", {"account": "{client_id}"}),
         ("POST /firm/{firm_id}/accounts", {"act": "archive", "account": "{client_id}"}),
         ("POST /firm/{firm_id}/accounts/pending", {"contact": "{invited}"}),
     ],
@@ -284,6 +293,12 @@ def offer_logo(session: Session, firm_id: int, content: bytes) -> list[Logo]:
     return logos
 
 
+def invited_together(owner: Person) -> BulkInvitation:
+    whole = {"filter": {}}
+    asked = {"firm_id": owner.firm_id, "person_id": owner.id, "asked_by": owner.email}
+    return BulkInvitation(**asked, audience=whole, asked_at=now())
+
+
 @remembered
 def world() -> World:
     mails = [*RANKS, ROLF, "nora@freitag.example"]
@@ -334,11 +349,13 @@ def world() -> World:
         told = {"kind": NoticeKind.SIGN_UP, "facts": {"name": "Nina Neu"}, "path": "/inbox"}
         entries = [Notice(person_id=one.id, created_at=at, **told) for one in session.scalars(members)]
         session.add_all(entries)
+        session.add(bulk := invited_together(Person.organiser(session, firm_id)))
     tokens.token(firm_id)
     with reading() as session:
         made = session.scalars(select(ApiToken.id)).one()
     known = {
         "made": made,
+        "bulk_id": bulk.id,
         "firm_id": firm_id,
         "client_id": client_id,
         "person_id": person["Plan"],

@@ -4,6 +4,7 @@ import json
 from collections.abc import Mapping
 from secrets import token_urlsafe
 from typing import Any
+from urllib.parse import urlencode
 
 from fastapi import APIRouter
 from starlette.responses import Response
@@ -158,6 +159,9 @@ def act_on_many(visit: Submitting, firm_id: int) -> Response:
     staff = visit.require_staff(firm_id, manages=True)
     by = visit.signed_in().email
     ids = [key for key in map(row_number, visit.texts("account")) if key]
+    if ids and visit.text("act") == "invite":
+        chosen = urlencode([("account", key) for key in ids])
+        return visit.go(f"/firm/{firm_id}/accounts/invitations/new?{chosen}")
     try:
         done = _act(visit, staff, by, ids)
     except ProvisionError as refusal:

@@ -1,0 +1,167 @@
+"""Inviting many contacts at once: whom and with which words, and how far that is."""
+
+from typing import Any
+
+from bs4 import BeautifulSoup
+from fastapi import APIRouter
+from starlette.responses import Response
+
+from deployments.web.pages.accounts import FILTERS
+from deployments.web.pages.firm import tabs_of
+from deployments.web.pages.grants import LONGEST
+from deployments.web.visit import Form, Submission, Submitting, Visit, Visiting, member
+from models.clients.bulk_invitation import BulkOver, Outcome, RateInvalid
+from models.clients.client import ClientState
+from models.clients.message import MESSAGE_MOST, MessageTooLong, PlaceholderUnknown
+from models.errors import ProvisionError
+from models.text import row_number
+from models.time.clock import now
+from tasks.clients import bulk_invitations, grants
+from tasks.clients.accounts import Filter
+from tasks.clients.bulk_invitations import Audience, Outlook
+from tasks.mail.form_letters import as_text
+from tasks.onboarding import firm_page
+from tasks.people.sessions import Membership
+
+router = APIRouter(prefix="/firm/{firm_id}/accounts/invitations")
+
+PLACES: dict[type[ProvisionError], str] = {MessageTooLong: "message", PlaceholderUnknown: "message"}
+"""At which field a refusal stands; any other above the form."""
+RATES = ("a_second", "an_hour")
+
+
+def _firm(visit: Visit, staff: Membership) -> dict[str, Any]:
+    head = firm_page.head(staff.firm_id)
+    return {
+        "firm": head.firm,
+        "overview": head,
+        "tabs": tabs_of(visit, staff.firm_id),
+        "tab": "accounts",
+        "manages": staff.rights.may_manage and not head.stopped and head.agreement_done,
+    }
+
+
+@router.get("")
+def listing(visit: Visiting, firm_id: int) -> Response:
+    staff = visit.require_staff(firm_id, manages=True)
+    return visit.page("accounts/invitations.html", asked=bulk_invitations.asked_for(staff), **_firm(visit, staff))
+
+
+# ---- asking
+
+
+@router.get("/new")
+def ask_to_invite(visit: Visiting, firm_id: int) -> Response:
+    """Whom it would reach, with the whole mail as the first of them would get it."""
+    staff = visit.require_staff(firm_id, manages=True)
+    query = visit.request.query_params
+    asked = {name: query.get(name, "")[:200] for name in FILTERS}
+    return visit.page("accounts/invite.html", form=Form({}), **_asking(visit, staff, asked, query.getlist("account")))
+
+
+def _asking(
+    visit: Visit, staff: Membership, asked: dict[str, str], chosen: list[str], message: str = ""
+) -> dict[str, Any]:
+    audience = _audience(asked, chosen)
+    outlook = bulk_invitations.outlook(staff, audience)
+    return {
+        **_firm(visit, staff),
+        "audience": [(name, text) for name, text in asked.items() if text]
+        + [("account", str(key)) for key in audience.accounts],
+        "outlook": outlook,
+        "most": MESSAGE_MOST,
+        "mail": _mail(visit, staff, outlook, message),
+    }
+
+
+def _audience(asked: dict[str, str], chosen: list[str]) -> Audience:
+    """The accounts that are ticked, or else those that the list shows."""
+    keys = {name: row_number(asked[name]) or 0 for name in ("tag", "group", "portfolio", "member")}
+    which = Filter(search=asked["search"], state=member(ClientState, asked["state"]), **keys)
+    return Audience(which, tuple(key for key in map(row_number, chosen) if key))
+
+
+def _mail(visit: Visit, staff: Membership, outlook: Outlook, message: str) -> dict[str, str] | None:
+    if outlook.first is None:
+        return None
+    mail = grants.drafted(staff.firm_id, *outlook.first, visit.signed_in().email, message)
+    html = mail.get_body(("html",))
+    text = as_text(BeautifulSoup(html.get_content(), "html.parser")) if html else ""
+    return {"subject": str(mail["Subject"]), "sender": str(mail["From"]), "to": str(mail["To"]), "text": text}
+
+
+@router.post("/new")
+def invite(visit: Submitting, firm_id: int) -> Response:
+    """Have them invited, or show the mail with these words first."""
+    staff = visit.require_staff(firm_id, manages=True)
+    asked, chosen = {name: visit.text(name)[:200] for name in FILTERS}, visit.texts("account")
+    try:
+        message = visit.paragraphs("message", LONGEST)
+        if visit.text("act") == "preview":
+            shown = _asking(visit, staff, asked, chosen, message)
+            return visit.page("accounts/invite.html", form=Form(visit.values), **shown)
+        rates = [visit.text(name) for name in RATES]
+        bulk_id = bulk_invitations.ask_to_invite(
+            staff, visit.signed_in().email, _audience(asked, chosen), message, *rates
+        )
+    except ProvisionError as refusal:
+        return _again(visit, staff, asked, chosen, refusal)
+    return visit.go(f"/firm/{firm_id}/accounts/invitations/{bulk_id}?said=bulk_asked")
+
+
+def _again(
+    visit: Submission, staff: Membership, asked: dict[str, str], chosen: list[str], refusal: ProvisionError
+) -> Response:
+    """The form as it was sent, each refusal at its field; the mail without words that cannot be sent."""
+    shown = _asking(visit, staff, asked, chosen)
+    wrong = {name for name in RATES if isinstance(refusal, RateInvalid) and visit.text(name).strip() == refusal.rate}
+    told = dict.fromkeys(wrong, refusal) if wrong else refusal
+    return visit.again("accounts/invite.html", told, fields=PLACES, values=visit.values, **shown)
+
+
+# ---- how far they are
+
+
+@router.get("/{bulk_id}")
+def progress(visit: Visiting, firm_id: int, bulk_id: int) -> Response:
+    staff = visit.require_staff(firm_id, manages=True)
+    return visit.page("accounts/invited.html", **_progress(visit, staff, bulk_id))
+
+
+def _progress(visit: Visit, staff: Membership, bulk_id: int) -> dict[str, Any]:
+    query = visit.request.query_params
+    outcome, after = member(Outcome, query.get("outcome", "")), row_number(query.get("after", "")) or 0
+    rows, more = bulk_invitations.recipients(staff, bulk_id, outcome, after)
+    return {
+        **_firm(visit, staff),
+        "shown": bulk_invitations.view(staff, bulk_id),
+        "rows": rows,
+        "outcome": outcome.value if outcome else "",
+        "after": more,
+        "first": not after,
+        "at": now(),
+    }
+
+
+@router.post("/{bulk_id}/pause")
+def pause(visit: Submitting, firm_id: int, bulk_id: int) -> Response:
+    return _act(visit, firm_id, bulk_id, bulk_invitations.pause, "bulk_paused")
+
+
+@router.post("/{bulk_id}/resume")
+def resume(visit: Submitting, firm_id: int, bulk_id: int) -> Response:
+    return _act(visit, firm_id, bulk_id, bulk_invitations.resume, "bulk_resumed")
+
+
+@router.post("/{bulk_id}/stop")
+def stop(visit: Submitting, firm_id: int, bulk_id: int) -> Response:
+    return _act(visit, firm_id, bulk_id, bulk_invitations.stop, "bulk_stopped")
+
+
+def _act(visit: Submission, firm_id: int, bulk_id: int, act: Any, said: str) -> Response:
+    staff = visit.require_staff(firm_id, manages=True)
+    try:
+        act(staff, bulk_id, visit.signed_in().email)
+    except BulkOver as refusal:
+        return visit.again("accounts/invited.html", refusal, **_progress(visit, staff, bulk_id))
+    return visit.go(f"/firm/{firm_id}/accounts/invitations/{bulk_id}?said={said}")

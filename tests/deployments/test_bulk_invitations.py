@@ -1,0 +1,129 @@
+"""Many contacts are invited from the list of accounts, and the page tells how far that is."""
+
+import re
+
+import pytest
+from bs4 import BeautifulSoup
+from sqlalchemy import select
+
+from models.clients.bulk_invitation import BulkInvitation, BulkState
+from models.db import reading, transaction
+from models.people.login import Login
+from models.people.person import Person
+from tasks.clients import bulk_invitations
+from tasks.people.sessions import sign_in
+from tests.contacts import ERIKA, account, contact
+from tests.deployments.browser import Browser
+from tests.factories import PASSWORD, countersigned, firm_of
+
+pytestmark = pytest.mark.usefixtures("quiet")
+
+
+@pytest.fixture
+def firm():
+    """Three accounts with a contact each; one has no address."""
+    firm_id = firm_of(countersigned())
+    for name in ("Ada", "Bea", "Cem"):
+        account(
+            firm_id,
+            f"{name} GmbH",
+            contact(firm_id, name, "Kunde", (name != "Cem" and f"{name}@kunde.example") or ""),
+            login=True,
+        )
+    return firm_id
+
+
+@pytest.fixture
+def browser(firm):
+    return Browser(sign_in(ERIKA, PASSWORD))
+
+
+def asked() -> list[BulkInvitation]:
+    with reading() as session:
+        return list(session.scalars(select(BulkInvitation)))
+
+
+def send(browser: Browser, to: str, data: dict | None = None):
+    token = browser.form_token("/profile")
+    return browser.post(to, data=(data or {}) | {"form_token": token})
+
+
+def said(answer) -> str:
+    return " ".join(BeautifulSoup(answer.text, "html.parser").main.get_text(" ").split())
+
+
+def test_the_accounts_that_are_ticked_are_invited_with_words_that_were_seen_before(firm, browser):
+    listed = browser.get(f"/firm/{firm}/accounts")
+    keys = re.findall(r'name="account" value="(\d+)"', listed.text)
+    form = send(browser, f"/firm/{firm}/accounts", data={"act": "invite", "account": keys[:2]})
+    assert "/accounts/invitations/new" in str(form.url)
+    carried = re.findall(r'<input type="hidden" name="account" value="(\d+)"', form.text)
+    assert sorted(carried) == sorted(keys[:2])
+    assert "2 Kontakte" in said(form)
+
+    to = f"/firm/{firm}/accounts/invitations/new"
+    shown = send(browser, to, data={"account": carried, "message": "Guten Tag {Vorname}!", "act": "preview"})
+    assert "Guten Tag Ada!" in shown.text
+    assert asked() == []
+    progress = send(browser, to, data={"account": carried, "message": "Guten Tag {Vorname}!"})
+    assert "Die Einladungen sind unterwegs." in said(progress)
+
+    (bulk,) = asked()
+    while bulk_invitations.hand_over(firm, bulk.id) is not None:
+        pass
+    page = said(browser.get(str(progress.url.copy_remove_param("said"))))
+    assert "100 Prozent waren an der Reihe" in page
+    assert "Übergebene E-Mails 2" in page
+    assert asked()[0].state is BulkState.DONE
+
+
+def test_the_filter_of_the_list_is_the_audience_and_reasons_are_told(firm, browser):
+    progress = send(browser, f"/firm/{firm}/accounts/invitations/new", data={"search": "cem"})
+    (bulk,) = asked()
+    while bulk_invitations.hand_over(firm, bulk.id) is not None:
+        pass
+
+    page = said(browser.get(str(progress.url)))
+
+    assert bulk.audience == {"filter": {"search": "cem"}}
+    assert "keine E-Mail-Adresse 1" in page
+    assert "nicht eingeladen (1)" in page
+
+
+@pytest.mark.parametrize(
+    ("typed", "field"),
+    [({"a_second": "viele"}, "a_second"), ({"an_hour": "0"}, "an_hour"), ({"message": "{Foo}"}, "message")],
+)
+def test_what_cannot_be_stands_at_its_field_and_nothing_that_was_typed_is_lost(firm, browser, typed, field):
+    again = send(browser, f"/firm/{firm}/accounts/invitations/new", data={"search": "ada", "message": "Hallo", **typed})
+
+    page = BeautifulSoup(again.text, "html.parser")
+    assert again.status_code == 422
+    assert page.select_one(f"#{field}-error")
+    assert typed[field] in again.text
+    assert page.select_one("input[type=hidden][name=search]")["value"] == "ada"
+    assert asked() == []
+
+
+def test_they_are_paused_resumed_and_stopped_by_buttons(firm, browser):
+    at = str(send(browser, f"/firm/{firm}/accounts/invitations/new", data={}).url).partition("?")[0]
+    for act, state in (("pause", BulkState.PAUSED), ("resume", BulkState.RUNNING), ("stop", BulkState.STOPPED)):
+        assert send(browser, f"{at}/{act}").status_code == 200
+        assert asked()[0].state is state
+
+    assert "schon zu Ende" in send(browser, f"{at}/pause").text
+    assert "beendet" in said(browser.get(f"/firm/{firm}/accounts/invitations"))
+
+
+@pytest.mark.parametrize(
+    ("language", "form", "words"),
+    [("de", "du", "kannst jederzeit"), ("fr", "sie", "Vous pouvez suspendre"), ("en", "sie", "You can pause")],
+)
+def test_the_page_speaks_the_readers_language(firm, browser, language, form, words):
+    with transaction() as session:
+        login = Login.by_email(session, ERIKA)
+        login.language, login.address_form = language, form
+        for person in session.scalars(select(Person).where(Person.account_id == login.id)):
+            person.language, person.address_form = language, form
+
+    assert words.lower() in said(browser.get(f"/firm/{firm}/accounts/invitations/new")).lower()
