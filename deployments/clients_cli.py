@@ -39,11 +39,14 @@ def add_to(app: typer.Typer, told: Callable[[], AbstractContextManager[None]]) -
                 "--answer", metavar="KIND=CHOICE", help="The answer to all questions of a kind; may be repeated."
             ),
         ] = None,
+        errors: Annotated[
+            Path | None, typer.Option(help="A file to make of what was not stored, to be corrected and imported again.")
+        ] = None,
         as_json: Json = False,
     ) -> None:
         """Take the clients of a file over, or show what would become of each record. Nobody is written to."""
         with told():
-            _bring(file, firm, mapping or [], answers or [], dry_run=dry_run, as_json=as_json)
+            _bring(file, firm, mapping or [], answers or [], errors, dry_run=dry_run, as_json=as_json)
 
     @clients.command("list")
     def listed(
@@ -76,8 +79,11 @@ def _firm_id(company_id: str) -> int:
 # ---- import
 
 
-def _bring(file: Path, firm: str, mapping: list[str], answers: list[str], *, dry_run: bool, as_json: bool) -> None:
+def _bring(
+    file: Path, firm: str, mapping: list[str], answers: list[str], errors: Path | None, *, dry_run: bool, as_json: bool
+) -> None:
     from tasks.clients.imports import course, work
+    from tasks.clients.imports.errors import error_rows
 
     if not file.is_file():
         typer.echo(f"{file} was not found.", err=True)
@@ -92,6 +98,9 @@ def _bring(file: Path, firm: str, mapping: list[str], answers: list[str], *, dry
         if not dry_run:
             course.begin(firm_id, import_id)
             work.go_on(import_id)
+        if errors is not None:
+            with errors.open("w", encoding="utf-8", newline="") as opened:
+                opened.writelines(error_rows(firm_id, import_id))
         _tell(import_id, as_json=as_json)
     finally:
         if dry_run:

@@ -1,26 +1,32 @@
 """Files with many clients: compared, written, taken back; every record once, whatever happens meanwhile."""
 
+import itertools
+import os
+import signal
 from pathlib import Path
+from random import Random
 
 import pytest
-from sqlalchemy import func, select
+from sqlalchemy import event, func, select
 
 from models.clients.card import Card, Phone
 from models.clients.client import Client, ClientContact, ClientState
-from models.clients.imports import ImportState
+from models.clients.imports import ImportContact, ImportState
 from models.clients.words import is_found
-from models.db import reading
+from models.db import engine, reading
 from models.mail.outbox import Outgoing
 from models.people.person import Person, Role
+from models.settings import settings
 from tasks.audit.faults import Kind
 from tasks.audit.verification import verify
 from tasks.clients import selection
-from tasks.clients.imports import course, undo, work
+from tasks.clients.imports import course, errors, undo, work
 from tasks.clients.imports.course import AnswerUnfit
 from tasks.clients.imports.draft import Choice, Question
 from tests.factories import at_once, countersigned, firm_of
 from tests.tasks.test_accounts import ERIKA, member
 
+LONG = pytest.mark.skipif(os.environ.get("HYPOTHESIS_PROFILE") != "many", reason="takes minutes: make test-long")
 FILES = Path(__file__).parent / "imports"
 HEADER = "Kundennummer;Firma;Vorname;Nachname;E-Mail;Telefon;Straße;PLZ;Ort\n"
 ALPHA = "1;Alpha GmbH;Anna;Arndt;anna@alpha.example;0221 4710156;Weg 1;50667;Köln\n"
@@ -255,3 +261,82 @@ def test_an_import_is_taken_back_as_a_whole_unless_something_was_built_on_it(fir
     with pytest.raises(undo.BuiltOn) as refused:
         undo.undo(firm_id, again, ERIKA)
     assert refused.value.names == "Beta GmbH"
+
+
+def test_what_was_left_out_comes_back_as_a_file_that_can_be_corrected_and_imported(firm_id):
+    import_id = written(
+        firm_id,
+        rows(
+            ALPHA,
+            "2;Beta GmbH;Bernd;Berg;bernd@beta;;;;\n",
+            "3;'=Gamma GmbH;Gerd;\n",
+            ";=cmd|'x'!A1;;;;+49 221 47101;;;\n",
+        ),
+    )
+    assert short(import_id)[:3] == ["create", "held", "refused"]
+
+    text = "".join(errors.error_rows(firm_id, import_id))
+
+    assert text.startswith("\ufeffProvision: Zeile;Provision: Grund;Kundennummer;Firma;")
+    assert "\r\n4;no_family_name;3;''=Gamma GmbH;Gerd" in text
+    assert ";'=cmd|'x'!A1;;;;+49 221 47101;" in text
+    corrected = text.replace("bernd@beta;", "bernd@beta.example;").replace("Gerd;", "Gerd;Groß;;;;;").encode()
+    again = written(firm_id, corrected, "fehler.csv")
+    drafts = [record.draft["raw"][2:5] for record in course.each_record(again)]
+    assert drafts[:2] == [["2", "Beta GmbH", "Bernd"], ["3", "'=Gamma GmbH", "Gerd"]]
+    assert drafts[2][1] == "=cmd|'x'!A1"
+    assert short(again)[:2] == ["create", "create"]
+
+
+def killed_at(import_id: int, statement: int) -> bool:
+    """Let a process work on it that is killed before this statement; whether it was, or came to its end."""
+    process = os.fork()
+    if process == 0:
+        try:
+            bound = engine(settings().database)
+            bound.dispose(close=False)  # Its connections are those of the process that goes on.
+            count = itertools.count(1)
+            event.listen(
+                bound,
+                "before_cursor_execute",
+                lambda *_: os.kill(os.getpid(), signal.SIGKILL) if next(count) == statement else None,
+            )
+            work.go_on(import_id)
+            os._exit(0)
+        finally:
+            os._exit(1)
+    _, status = os.waitpid(process, 0)
+    assert os.WIFSIGNALED(status) or os.WEXITSTATUS(status) == 0
+    return os.WIFSIGNALED(status)
+
+
+@pytest.mark.parametrize("number", [1_000, pytest.param(100_000, marks=LONG)])
+def test_killed_again_and_again_an_import_writes_every_record_once(firm_id, number, clock, monkeypatch):
+    monkeypatch.setattr(work, "AT_ONCE", number // 20)
+    content = rows(
+        *(f"{n};Firma {n // 2} GmbH;Max;Muster{n};max{n}@muster.example;;;;\n" for n in range(number // 2)),
+        *(f";;Eva;Ott{n};eva{n}@ott.example;0171 39{n:06};;;Ulm\n" for n in range(number // 2)),
+    )
+    random, deaths = Random(11), 0
+    import_id = course.start(firm_id, "command line", "mandanten.csv", content)
+    for _ in range(2):
+        deaths += killed_at(import_id, random.randrange(2, 60))
+        clock(minutes=3)
+    work.go_on(import_id)
+    course.answer(firm_id, import_id, Question.SAME_NAME_OTHER_NUMBER, Choice.LINK)
+    work.go_on(import_id)
+    course.begin(firm_id, import_id)
+    for _ in range(10):
+        deaths += killed_at(import_id, random.randrange(2, 60))
+        clock(minutes=3)
+    assert course.progress(firm_id, import_id).state is ImportState.RUNNING
+    work.go_on(import_id)
+
+    assert deaths == 12
+    assert course.progress(firm_id, import_id).counts == {"create": number * 3 // 4, "link": number // 4}
+    with reading() as session:
+        assert session.scalars(select(func.count()).select_from(Client)).one() == number * 3 // 4
+        assert session.scalars(select(func.count()).select_from(ClientContact)).one() == number
+        emails = select(func.count(Person.email), func.count(Person.email.distinct())).where(Person.role == Role.CLIENT)
+        assert session.execute(emails).one() == (number, number)
+        assert session.scalars(select(func.count()).select_from(ImportContact)).one() == number

@@ -17,6 +17,7 @@ from models.audit import record
 from models.clients.address import HOME
 from models.clients.imports import (
     LEASE,
+    LEFT_OUT,
     Import,
     ImportContact,
     ImportMapping,
@@ -85,7 +86,7 @@ def start(
     for question, choice in (answers or {}).items():
         require_answer(question, choice)
     read_now = read(content, file_name, country=HOME, mapping=mapping, sheet=sheet, encoding=encoding)
-    shape = shape_of(read_now)
+    shape = shape_of(column.key for column in read_now.columns)
     if mapping is None:
         with reading() as session:
             remembered = ImportMapping.remembered(session, firm_id, shape)
@@ -119,9 +120,9 @@ def start(
         return row.id
 
 
-def shape_of(understood: Reading) -> str:
+def shape_of(keys: Iterable[str]) -> str:
     """By which the next file of the same columns is known."""
-    return sha256("\n".join(column.key for column in understood.columns).encode()).hexdigest()
+    return sha256("\n".join(keys).encode()).hexdigest()
 
 
 def map_columns(firm_id: int, import_id: int, mapping: Mapping[str, Target], *, encoding: str | None = None) -> None:
@@ -296,6 +297,20 @@ def preview(
         which: list[Any] = [ImportRecord.outcome == outcome] if outcome else []
         which += [ImportRecord.question == question] if question else []
         return list(behind(session, import_id, after, most, *which))
+
+
+def left_out(firm_id: int, import_id: int, after: int = 0, most: int = 50) -> list[ImportRecord]:
+    """The records behind the record *after* that are held or refused."""
+    with reading() as session:
+        row_of(session, firm_id, import_id)
+        return list(behind(session, import_id, after, most, ImportRecord.outcome.in_(LEFT_OUT)))
+
+
+def first_line(firm_id: int, import_id: int) -> str:
+    """Of a text file, as it is read now, with its end."""
+    with reading() as session:
+        row = row_with_file(session, firm_id, import_id)
+    return next(iter(row.content.decode(row.encoding, "replace").splitlines()), "").lstrip("\ufeff") + "\r\n"
 
 
 def each_record(import_id: int) -> Iterator[ImportRecord]:

@@ -20,6 +20,7 @@ from tasks.clients.imports.formats import (
     folded,
     known,
 )
+from tasks.clients.imports.guard import LINE, unguarded
 from tasks.clients.imports.records import Layout
 from tasks.clients.imports.source import (
     CELLS_MOST,
@@ -103,9 +104,10 @@ class _Table:
     def records(self) -> Iterator[Row]:
         """All rows that are records, from the first."""
         header = tuple(cell.strip() for cell in self.sight.columns)
+        is_ours = LINE in self.keys
         for at, row in enumerate(self.rows(len(self.keys))):
             if at > self.sight.header and not _is_beside(row, header):
-                yield row
+                yield row._replace(cells=tuple(map(unguarded, row.cells))) if is_ours else row
 
     def targets(self, mapping: Mapping[str, Target]) -> list[Target | None]:
         """Where each column goes, with what is said by hand; raises ColumnUnknown."""
