@@ -34,8 +34,8 @@ class TextTooLong(ProvisionError):
 
 def one_line(written: str) -> str:
     """One line, with single blanks and nothing that cannot be seen, composed as keyboards do (NFC)."""
-    if written.isascii() and written.isprintable():
-        return " ".join(written.split())
+    if written.isprintable() and _BLANK.isdisjoint(written):  # As nearly everything is.
+        return normalize("NFC", " ".join(written.split()))
     shown = (" " if char.isspace() else "" if _is_unseen(char) else char for char in written)
     return normalize("NFC", " ".join("".join(shown).split()))
 

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping
-from functools import cache
+from functools import cache, lru_cache
 
 from babel import Locale
 from sqlalchemy import String
@@ -135,6 +135,7 @@ def _named_countries() -> Mapping[str, str]:
     return {name: code for name, code in names.items() if code in countries()}
 
 
+@lru_cache(1000)
 def country_named(written: str) -> str:
     """The two letters of “Schweiz”, “Suisse”, “CH” or, as on letters, “D”; raises CountryUnknown."""
     text = one_line(written).strip(" .-").upper()

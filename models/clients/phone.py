@@ -5,7 +5,7 @@ from enum import StrEnum
 from typing import NamedTuple
 
 import phonenumbers as numbers
-from phonenumbers import NumberParseException, PhoneNumberFormat, PhoneNumberType
+from phonenumbers import NumberParseException, PhoneNumber, PhoneNumberFormat, PhoneNumberType
 
 from models.clients.address import HOME
 from models.errors import N_, ProvisionError
@@ -34,6 +34,10 @@ def phone_number(written: str, country: str = HOME) -> str:
 
     Raises PhoneInvalid also where a letter stands in it, which would be dialled as a digit.
     """
+    return _e164(_parsed(written, country))
+
+
+def _parsed(written: str, country: str) -> PhoneNumber:
     text = one_line(written).replace("(0)", "")
     digits = re.sub(r"[\s()/.\-–]", "", text)
     code = str(numbers.country_code_for_region(country))
@@ -46,19 +50,20 @@ def phone_number(written: str, country: str = HOME) -> str:
         except NumberParseException:
             continue
         if numbers.is_valid_number(number):
-            return numbers.format_number(number, PhoneNumberFormat.E164)
+            return number
     raise PhoneInvalid(text[:30])
 
 
 class Found(NamedTuple):
     """The numbers in one cell of a table."""
 
-    numbers: list[str]
-    """E.164, each once."""
+    numbers: dict[str, PhoneKind | None]
+    """E.164, each once, and what kind of number it is by its digits, where they tell."""
     rest: list[str]
     """What is none, or an extension behind one."""
 
 
+KINDS = {PhoneNumberType.MOBILE: PhoneKind.MOBILE, PhoneNumberType.FIXED_LINE: PhoneKind.LANDLINE}
 EXTENSION = re.compile(
     r"[\s,;/-]*\b(?:DW|Durchwahl|Dw\.|Nst\.?|App\.|ext\.?|poste|Klappe|Kl\.)\s*:?\s*(\d{1,5})\b", re.IGNORECASE
 )
@@ -67,14 +72,14 @@ APART = re.compile(
 )
 OTHER_END = re.compile(r"((?:\D*\d){7,}\D*?)\s*/\s*(\d{1,3})")
 """“0221 4710-150/57” has two ends, of which the second replaces the first."""
-WORDS = re.compile(r"\([^()\d]*\)|\[[^\[\]]*\]|[^\W\d_]+[.:]?(?:-[^\W\d_]+[.:]?)*")
+WORDS = re.compile(r"\([^()\d]*\)|\([^()]*[^\W\d_]{2}[^()]*\)|\[[^\[\]]*\]|[^\W\d_]+[.:]?(?:-[^\W\d_]+[.:]?)*")
 
 
 def numbers_in(written: str, country: str = HOME) -> Found:
     """All numbers that somebody has written into one cell, with words, brackets and extensions between them."""
     rest = [one[0].strip(" ,;/-") for one in EXTENSION.finditer(written)]
     text = EXTENSION.sub(" ", written)
-    found: list[str] = []
+    found: list[PhoneNumber] = []
     for part in filter(None, APART.split(text)):
         digits = WORDS.sub(" ", part).strip(" ,:;-–/.")
         if not any(char.isdigit() for char in digits):
@@ -85,29 +90,20 @@ def numbers_in(written: str, country: str = HOME) -> Found:
             rest.append(f"/{short[2]}")
         for ways in ((digits,), digits.split(" / "), digits.split("/"), digits.split("  ")):
             try:
-                found += [phone_number(way, country) for way in ways if way.strip()]
+                found += [_parsed(way, country) for way in ways if way.strip()]
             except PhoneInvalid:
                 continue
             break
         else:
             matched = [match.number for match in numbers.PhoneNumberMatcher(digits, country)]
-            found += [numbers.format_number(number, PhoneNumberFormat.E164) for number in matched]
+            found += matched
             if not matched:
                 rest.append(part.strip())
-    return Found([*dict.fromkeys(found)], rest)
+    return Found({_e164(number): KINDS.get(numbers.number_type(number)) for number in found}, rest)
 
 
-def kind_of(number: str, otherwise: PhoneKind) -> PhoneKind:
-    """What a number of E.164 is by its digits; a fax cannot be told from them, and some countries tell nothing."""
-    if otherwise is PhoneKind.FAX:
-        return otherwise
-    match numbers.number_type(numbers.parse(number, None)):
-        case PhoneNumberType.MOBILE:
-            return PhoneKind.MOBILE
-        case PhoneNumberType.FIXED_LINE:
-            return PhoneKind.LANDLINE
-        case _:
-            return otherwise
+def _e164(number: PhoneNumber) -> str:
+    return numbers.format_number(number, PhoneNumberFormat.E164)
 
 
 def shown(number: str, country: str = HOME) -> str:

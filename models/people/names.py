@@ -104,7 +104,7 @@ def called(name: str) -> Called:
     plain = [word.strip(",;") for word in GLUED.sub(r"\1. ", ASIDE.sub(" ", name)).split()]
     greeted = [word for word in plain if word.casefold() in SALUTATIONS]
     kept = {*given.split(), *family.split()}
-    titles += [word for word in plain if word not in kept and (DEGREE.fullmatch(word) or TITLE.fullmatch(word))]
+    titles += [word for word in plain if word not in kept and is_title(word) and word.casefold() not in SALUTATIONS]
     if not rest and is_title(family):  # Nothing but titles.
         titles, family = [*titles, family], ""
     if not rest and family.casefold() in SALUTATIONS:

@@ -1,13 +1,20 @@
 """What a client list says, record by record; nothing of it is lost, and no cell is taken for another's."""
 
+import io
 import json
+import zipfile
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from tasks.clients.imports.draft import Draft
-from tasks.clients.imports.reading import VcardUnsupported, read
-from tasks.clients.imports.source import NotATable
+from models.errors import ProvisionError
+from tasks.clients.imports.draft import ContactDraft, Draft, Field, Target
+from tasks.clients.imports.formats import ColumnUnknown, OtherCategory
+from tasks.clients.imports.reading import SheetUnknown, VcardUnsupported, read
+from tasks.clients.imports.source import EncodingUnfit, NotATable, TooManyRows
+from tests.memory import peak_memory
 
 FILES = Path(__file__).parent / "imports"
 EXPECTED = sorted(FILES.glob("*.expected.json"))
@@ -75,3 +82,125 @@ def test_drafts_can_be_begun_anew_behind_any_record_and_kept_as_json():
 def test_what_is_no_list_is_refused_in_one_sentence(content, refusal):
     with pytest.raises(refusal):
         read(content, "x.csv", country="DE")
+
+
+PIECES = st.sampled_from(
+    b"""; , " "" \n \r\n \r \xfc \xc3\xbc \0 EXTF;700;16; Vorname;Nachname Name E-Mail PLZ Muster,Max a@b.example sep=;
+    \xef\xbb\xbf \xff\xfe 4,92E+11 31.02.1990 Max+Erika 0221/4710158 GmbH Frau Dr. =1+1 Telefon ' | 1067""".split(b" ")
+)
+
+
+@given(st.lists(PIECES | st.binary(max_size=6), max_size=60).map(b"".join))
+def test_any_bytes_are_refused_in_a_sentence_or_give_a_draft_for_each_record(content):
+    try:
+        reading = read(content, "x.csv", country="DE")
+    except ProvisionError:
+        return
+
+    drafts = list(reading.begin(0))
+
+    assert [draft.record for draft in drafts] == [*range(1, reading.records + 1)]
+    assert all(draft.refused or draft.questions or draft.account for draft in drafts)
+    assert [Draft.from_json(draft.to_json()) for draft in drafts] == drafts
+
+
+MAIN = "http://schemas.openxmlformats.org/spreadsheetml/2006/main"
+RELATIONS = "http://schemas.openxmlformats.org/officeDocument/2006/relationships"
+PACKAGE = "http://schemas.openxmlformats.org/package/2006/relationships"
+
+
+def packed(files):
+    content = io.BytesIO()
+    with zipfile.ZipFile(content, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, text in files.items():
+            archive.writestr(name, text)
+    return content.getvalue()
+
+
+def spreadsheet(rows, before=""):
+    """An XLSX of one sheet, as little as there can be of one."""
+    sheet = '<sheets><sheet name="S" sheetId="1" r:id="a"/></sheets>'
+    book = f'<workbook xmlns="{MAIN}" xmlns:r="{RELATIONS}">{sheet}</workbook>'
+    root = f'<Relationship Id="a" Type="{RELATIONS}/officeDocument" Target="xl/workbook.xml"/>'
+    link = f'<Relationship Id="a" Type="{RELATIONS}/worksheet" Target="worksheets/s.xml"/>'
+    return packed(
+        {
+            "_rels/.rels": f'<Relationships xmlns="{PACKAGE}">{root}</Relationships>',
+            "xl/workbook.xml": book,
+            "xl/_rels/workbook.xml.rels": f'<Relationships xmlns="{PACKAGE}">{link}</Relationships>',
+            "xl/worksheets/s.xml": f'{before}<worksheet xmlns="{MAIN}"><sheetData>{rows}</sheetData></worksheet>',
+        }
+    )
+
+
+def text(place, written):
+    return f'<c r="{place}" t="inlineStr"><is><t>{written}</t></is></c>'
+
+
+HEADER = f'<row r="1">{text("A1", "Vorname")}{text("B1", "Nachname")}</row>'
+HOSTILE = {
+    "too many rows": (
+        spreadsheet("".join(f'<row r="{n}"><c r="A{n}"><v>1</v></c></row>' for n in range(1, 300_000))),
+        TooManyRows,
+    ),
+    "one cell in the last corner": (
+        spreadsheet(HEADER + '<row r="1048576"><c r="XFD1048576"><v>1</v></c></row>'),
+        ProvisionError,
+    ),
+    "a file from elsewhere": (
+        spreadsheet(f'<row r="1">{text("A1", "&a;")}</row>', '<!DOCTYPE x [<!ENTITY a SYSTEM "file:///etc/passwd">]>'),
+        NotATable,
+    ),
+    "a text document": (packed({"word/document.xml": "<x/>"}), NotATable),
+    "half a file": (spreadsheet(HEADER)[:300], NotATable),
+    "nothing but the beginning of one": (b"PK\x03\x04x", NotATable),
+}
+
+
+@pytest.mark.parametrize("what", HOSTILE)
+def test_a_hostile_spreadsheet_is_refused_in_a_sentence_and_takes_little_memory(what):
+    content, refusal = HOSTILE[what]
+
+    with peak_memory() as peak, pytest.raises(refusal):
+        read(content, "x.xlsx", country="DE")
+
+    assert peak() < 3 << 30
+
+
+def test_what_stands_around_the_records_is_told_and_is_none_of_them():
+    path = FILES / "titled_sheets.xlsx"
+
+    reading = read(path, path.name, country="DE")
+
+    assert reading.sheets == ("Mandanten 2026", "Hinweise")
+    assert [line for line, _ in reading.beside] == [1, 2, 5, 8, 12]
+    with pytest.raises(SheetUnknown):
+        read(path, path.name, country="DE", sheet="Daten")
+
+
+def test_another_category_of_datev_is_refused_by_its_name():
+    with pytest.raises(OtherCategory, match="Buchungsstapel"):
+        read(b'"EXTF";700;21;"Buchungsstapel";13;2026\nUmsatz;Soll\n1,00;S\n', "x.csv", country="DE")
+
+
+def test_columns_that_nobody_knows_are_mapped_by_hand():
+    content = b"aa;bb;cc;cc\nMax;Muster;m@muster.example;n@muster.example\n"
+    by_hand = {"aa": Target(Field.GIVEN_NAME), "bb": Target(Field.FAMILY_NAME), "cc [2]": Target.parse("email")}
+
+    draft = next(read(content, "x.csv", country="DE", mapping=by_hand).begin(0))
+
+    assert draft.contacts == (ContactDraft(given_name="Max", family_name="Muster", email="n@muster.example"),)
+    with pytest.raises(ColumnUnknown):
+        read(content, "x.csv", country="DE", mapping={"dd": Target(Field.CITY)})
+
+
+def test_an_encoding_that_was_guessed_can_be_said_otherwise():
+    content = "Firma;Ort\nÜbelacker GmbH;Köln\n".encode("mac_roman")
+    reading = read(content, "x.csv", country="DE")
+
+    assert reading.encoding == "mac_roman"
+    assert reading.guesses[0].encoding == "mac_roman"
+    assert all(len(guess.lines) == 1 for guess in reading.guesses)
+    assert read(content, "x.csv", country="DE", encoding="cp1252").encoding == "cp1252"
+    with pytest.raises(EncodingUnfit):
+        read(content, "x.csv", country="DE", encoding="klingon")

@@ -385,6 +385,8 @@ class Reading:
     """0: the file has none."""
     columns: tuple[Column, ...]
     records: int
+    beside: tuple[tuple[int, str], ...]
+    """What stands around the records and is none, with its line: titles, names of groups, sums; the first hundred."""
     guesses: tuple[Guess, ...]
     """More than one where the encoding is a guess, to be shown and asked for; empty where it is sure."""
     begin: Callable[[int], Iterator[Draft]]

@@ -45,7 +45,7 @@ from tasks.clients.imports.source import (
 DELIMITERS = (";", ",", "\t", "|")
 TRIED = 200
 """Records by which the sign between cells and the header are found."""
-EXAMPLES = 3
+EXAMPLES, BESIDE_MOST = 3, 100
 SIGN_TOLD = re.compile(r'"?sep=(.)"?[;,\t]*', re.IGNORECASE)
 TOTALS = re.compile(
     r"(?:(?:zwischen|end|gesamt)?summe|total|gesamt(?:zahl)?|anzahl|ergebnis|somme|nombre)"
@@ -55,6 +55,10 @@ TOTALS = re.compile(
     re.IGNORECASE,
 )
 """What stands below a table, or between two pages of it."""
+
+
+SWISS = frozenset({"npa", "npalocalite", "noide", "uidmwst", "mwstnr"})
+"""Names of columns by which a table is from Switzerland."""
 
 
 class SheetUnknown(ProvisionError):
@@ -121,13 +125,19 @@ class _Table:
             targets[at] = target
         return targets
 
-    def count(self) -> int:
-        """How many records there are; raises TooManyRows."""
+    def count(self) -> tuple[int, tuple[tuple[int, str], ...]]:
+        """How many records there are, and what stands beside them; raises TooManyRows."""
+        header = tuple(cell.strip() for cell in self.sight.columns)
         count = 0
-        for count, _ in enumerate(self.records(), 1):
-            if count > ROWS_MOST:
-                raise TooManyRows
-        return count
+        beside: list[tuple[int, str]] = []
+        for at, row in enumerate(self.rows(len(self.keys))):
+            if at > self.sight.header and not _is_beside(row, header):
+                count += 1
+                if count > ROWS_MOST:
+                    raise TooManyRows
+            elif at != self.sight.header and len(beside) < BESIDE_MOST and not row.is_blank:
+                beside.append((row.line, " ".join(one_line(cell) for cell in row.cells if cell.strip())[:100]))
+        return count, tuple(beside)
 
     @property
     def header_line(self) -> int:
@@ -139,7 +149,7 @@ class _Table:
             self.sight.known.format,
             self.keys,
             tuple(targets),
-            country,
+            "CH" if SWISS & {*map(folded, self.keys)} else country,
             least=max((at + 1 for at, cell in enumerate(self.sight.columns) if cell.strip()), default=len(self.keys)),
             account_digits=self.sight.account_digits,
             family_first=_is_family_first(sample, targets),
@@ -198,7 +208,7 @@ def _of_sheets(
 
 def _reading(table: _Table, filename: str, country: str, mapping: Mapping[str, Target]) -> Reading:
     targets = table.targets(mapping)
-    count = table.count()
+    count, beside = table.count()
     if not count or len(table.keys) > CELLS_MOST:
         raise NotATable(filename)
     sample = [*islice(table.records(), TRIED)]
@@ -214,6 +224,7 @@ def _reading(table: _Table, filename: str, country: str, mapping: Mapping[str, T
             for at, (key, target) in enumerate(zip(table.keys, targets, strict=True))
         ),
         records=count,
+        beside=beside,
         guesses=(),
         begin=partial(_drafts, table, table.layout(targets, sample, country)),
     )
@@ -329,11 +340,12 @@ def _is_family_first(sample: Sequence[Row], targets: Sequence[Target | None]) ->
 
 def _is_beside(row: Row, header: tuple[str, ...]) -> bool:
     """Whether a row is none of the table's: blank, the header once more, a letter between groups, a sum."""
-    if row.is_blank:
+    filled = [cell for cell in row.cells if cell and not cell.isspace()]
+    if not filled or tuple(cell.strip() for cell in row.cells[: len(header)]) == header:
         return True
-    filled = [one_line(cell) for cell in row.cells if cell.strip()]
-    if tuple(cell.strip() for cell in row.cells[: len(header)]) == header:
-        return True
+    if len(filled) > 3:
+        return False
+    filled = [one_line(cell) for cell in filled]
     if len(filled) == 1 and len(header) > 2 and (len(filled[0]) == 1 or row.is_band):
         return True
-    return len(filled) <= 3 and len(filled) * 2 <= max(len(header), 2) and bool(TOTALS.fullmatch(filled[0]))
+    return len(filled) * 2 <= max(len(header), 2) and bool(TOTALS.fullmatch(filled[0]))

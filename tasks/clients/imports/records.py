@@ -9,14 +9,17 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
+from functools import cache
 from typing import NamedTuple
+
+from babel import Locale
 
 from models.clients.address import CITY_MOST, STREET_MOST, country_named, postcode, vat_id
 from models.clients.card import TITLE_MOST
 from models.clients.client import NUMBER_MOST, ClientKind
 from models.clients.label import LABEL_MOST
 from models.clients.naming import COUPLE, HOUSEHOLD, NAME_MOST, is_company, people_in, people_of
-from models.clients.phone import PhoneKind, kind_of, numbers_in
+from models.clients.phone import PhoneKind, numbers_in
 from models.errors import ProvisionError
 from models.firm import same_name, website_address
 from models.people.mail_address import addresses_in
@@ -59,6 +62,16 @@ SALUTES_COMPANY = re.compile(
     r"soci[ée]t[ée]|institution|stiftung|gemeinde|an die",
     re.IGNORECASE,
 )
+SAYS_ONLY_COMPANY = re.compile(
+    r"(?:an die )?(?:firma|fa\.|unternehmen|company|organisation|soci[ée]t[ée]|institution)", re.IGNORECASE
+)
+"""As a salutation: it is no part of the name, as “Erbengemeinschaft” is."""
+OWNER = re.compile(
+    r"(?:,\s*)?\b(?:Inh\.|Inhaber(?:in)?|z\.\s?Hd\.(?: v(?:on|\.))?|c/o|GF|Geschäftsführer(?:in)?)[:\s]+"
+    r"(?P<who>[^,;(]+)",
+    re.IGNORECASE,
+)
+"""Behind a company's name: who it belongs to, or who is to be written to."""
 YES = frozenset(
     ("yes", "y", "ja", "j", "oui", "o", "true", "wahr", "vrai", "x", "1", "on", "an", "ein", "✓", "✔", "si")
 )
@@ -86,8 +99,10 @@ FORMS = {
     **dict.fromkeys(["sie", "siezen", "per sie", "vous", "nein", "formell", "formal"], AddressForm.SIE),
 }
 DESTROYED = re.compile(r"[+-]?\d(?:[.,]\d+)?E\+\d{1,3}", re.IGNORECASE)
-GUARD = re.compile(r"'(?=[=+@'\t\r-])")
+GUARD = re.compile(r"'(?=[=+@'\t\r\d-])")
 """One sign before what a spreadsheet would take for a formula; who wrote the file has put it there, see exports."""
+AS_TEXT = re.compile(r'="([^"]*)"')
+"""“="01067"”: so that a spreadsheet takes a number for text."""
 LOST = re.compile(r"\w\?\w|\?\w{2}|�")
 TWICE = re.compile(r"Ã[\u0080-\u00bf\u0152-\u2122]|â€|Â[\u00a0-\u00bf]")
 """UTF-8 that somebody has read as Windows-1252."""
@@ -100,7 +115,10 @@ DAYS_FROM, SERIAL_FROM, SERIAL_TO = date(1899, 12, 30), 5_000, 60_000
 """A day as a spreadsheet counts it: 43890 is 29 February 2020."""
 EMPTY_DAY = re.compile(r"0+[./-]0+[./-]0+(?:\s.*)?")
 DAY = re.compile(r"(\d{1,2})\s*[./-]\s*(\d{1,2})\s*[./-]\s*(\d{4}|\d{2})(?:[ T].*)?")
-ISO_DAY = re.compile(r"(\d{4})-?(\d{2})-?(\d{2})(?:[ T].*)?")
+ISO_DAY = re.compile(r"(\d{4})[-/.]?(\d{2})[-/.]?(\d{2})(?:[ T].*)?")
+NAMED_DAY = re.compile(
+    r"(?P<day>\d{1,2})?\.?(?:er)?\s*(?P<month>[^\W\d_]{3,}\.?)\s+(?:(?P<day_behind>\d{1,2}),?\s+)?(?P<year>\d{4})"
+)
 NO_YEAR = re.compile(r"--\d{2}-?\d{2}|1604-.*|\d{1,2}\.\s?\d{1,2}\.?")
 SKIPPED_NUMBERS = {Skipped.OWN_FIRM: range(1, 2), Skipped.AUTHORITY: range(89_001, 200_000)}
 """RA-MICRO: the firm itself, and courts, offices and insurers that come with the program."""
@@ -217,6 +235,8 @@ class _Record:
             self.note(NoteKind.DESTROYED, column=header, value=cell.strip())
             return ""
         bare = GUARD.sub("", cell, count=1) if cell.startswith("'") else cell
+        as_text = AS_TEXT.fullmatch(bare)
+        bare = as_text[1] if as_text else bare
         if of is Field.NOTE:
             return paragraphs(bare)
         lines = bare.splitlines() if of in {Field.STREET, Field.HOME_STREET, Field.ADDRESS} else [bare]
@@ -266,7 +286,8 @@ class _Record:
 
     def in_full(self, text: str) -> list[_Name]:
         """The people whose whole names stand in one cell."""
-        people = [_Name(one.given_name, one.family_name, one.salutation, one.title) for one in people_in(text)]
+        told = people_in(_capitals(text))
+        people = [_Name(one.given_name, one.family_name, one.salutation, one.title) for one in told]
         if COUPLE.search(text) or len(people) > 1:
             self.ask(Question.TWO_PEOPLE, value=text)
         return [one for one in people if one.given or one.family]
@@ -339,6 +360,7 @@ class _Record:
         name = self.one(Field.NAME) or _comma(self.one(Field.NAME_FAMILY_FIRST))
         if name:
             self.sort_name(name)
+        self.sort_owner()
 
     def kind_told(self) -> ClientKind | None:
         """What kind of client it is, if a column says so."""
@@ -398,17 +420,14 @@ class _Record:
             self.note(NoteKind.OTHER_NAME, value=given)
             self.company, is_sure = family, False
         else:
-            self.company = whole
+            is_more = is_greeted and not is_company(whole) and not SAYS_ONLY_COMPANY.fullmatch(greeting)
+            self.company = f"{greeting} {whole}" if is_more else whole
         self.drop(Field.GIVEN_NAME, Field.FAMILY_NAME, Field.MIDDLE_NAME, Field.NAME_PREFIX)
         if not is_sure and not (self.one(Field.FULL_NAME) and not given):
             self.ask(Question.COMPANY_AS_NAME, value=whole)
 
     def sort_name(self, name: str) -> None:
         """A name of which only its cell tells whether it is a company's, an account's or a person's."""
-        is_person_told = self.kind is ClientKind.INDIVIDUAL or is_salutation(
-            (self.one(Field.SALUTATION).split() or [""])[0]
-        )
-        is_companys = self.kind is ClientKind.COMPANY or (is_company(name) and self.kind is None)
         contact = self.one(Field.FULL_NAME)
         if self.one(Field.GIVEN_NAME) or self.one(Field.FAMILY_NAME):
             if is_company(name) and not self.company and self.kind is not ClientKind.INDIVIDUAL:
@@ -419,20 +438,49 @@ class _Record:
             self.called = self.called or name
         elif self.company:
             self.values[Target(Field.FULL_NAME)] = [name]
-        elif (
-            is_companys
-            or SALUTES_COMPANY.search(self.one(Field.SALUTATION))
-            or (
-                contact and not (is_person_told or "," in name or COUPLE.search(name) or _is_same_person(name, contact))
-            )
-        ):
-            self.company = name
+        elif self.is_companys(name, contact):
+            self.company = " ".join([name, *self.all(Field.COMPANY_NAME_MORE)])
         else:
-            if contact and not _is_same_person(name, contact):
-                self.note(NoteKind.OTHER_NAME, value=contact)
-            if self.layout.family_first and not (is_person_told or "," in name or COUPLE.search(name)):
-                self.ask(Question.NAME_UNCLEAR, value=name)
-            self.values[Target(Field.FULL_NAME)] = [name]
+            self.sort_person(name, contact)
+
+    def is_persons(self, name: str) -> bool:
+        """Whether something beside its words says that this is the name of people."""
+        greeting = next(iter(self.one(Field.SALUTATION).split()), "")
+        is_told = self.kind is ClientKind.INDIVIDUAL or is_salutation(greeting)
+        return is_told or "," in name or bool(COUPLE.search(name))
+
+    def is_companys(self, name: str, contact: str) -> bool:
+        if self.kind is ClientKind.COMPANY or SALUTES_COMPANY.search(self.one(Field.SALUTATION)):
+            return True
+        if self.kind is None and is_company(name):
+            return True
+        return bool(contact) and not (self.is_persons(name) or _is_same_person(name, contact))
+
+    def sort_person(self, name: str, contact: str) -> None:
+        """The name of one person or of two."""
+        if contact and not _is_same_person(name, contact):
+            self.note(NoteKind.OTHER_NAME, value=contact)
+        if COUPLE.search(name):
+            self.called = self.called or name
+        more = self.one(Field.COMPANY_NAME_MORE)
+        if more and not ("," in name or COUPLE.search(name)):  # “Name 1” and “Name 2” of a person.
+            name = f"{name}, {more}"
+            self.ask(Question.NAME_UNCLEAR, value=name)
+        if self.layout.family_first and not self.is_persons(name):
+            self.ask(Question.NAME_UNCLEAR, value=name)
+        self.values[Target(Field.FULL_NAME)] = [name]
+
+    def sort_owner(self) -> None:
+        """“Heizung Krause, Inh. Peter Krause”: the person who stands behind the name of a company."""
+        if not self.company or any(map(self.one, (Field.FULL_NAME, Field.GIVEN_NAME, Field.FAMILY_NAME))):
+            return
+        for text in [self.company, *self.all(Field.STREET_MORE)]:
+            found = OWNER.search(text)
+            if found:
+                self.values[Target(Field.FULL_NAME)] = [found["who"].strip()]
+                if text == self.company and found.start() > 0:
+                    self.company = text[: found.start()].strip(" ,")
+                return
 
     def settle_kind(self, people: Sequence[_Name]) -> ClientKind:
         """Whose account it is; a company that is called like its one person is that person."""
@@ -471,6 +519,11 @@ class _Record:
         with suppress(ProvisionError):
             country = country_named(self.one(Field.VAT_COUNTRY) or self.one(Field.VAT_ID)[:2])
             return country if country != self.layout.country else ""
+        if self.layout.country in FIVE_DIGITS and re.fullmatch(r"\d{4}", self.one(Field.POSTCODE)):
+            for text in [*self.all(Field.PHONE), *self.all(Field.MOBILE)]:
+                dialled = re.match(r"(?:\+|00)\s*(4[13]|423|352|32|45|47|36|386)\b", text)
+                if dialled:  # Neither a postcode of ours nor a number.
+                    return DIALLED[dialled[1]]
         return ""
 
     def place(self, fields: Sequence[Field], country: str, person: int = 1) -> _Place:
@@ -479,7 +532,8 @@ class _Record:
         place = _Place(country=country)
         if fields[0] is Field.STREET:
             street = " ".join(filter(None, (street, self.one(Field.HOUSE_NUMBER, person))))
-            street = ", ".join(filter(None, (street, *self.all(Field.STREET_MORE, person))))
+            more = [text for text in self.all(Field.STREET_MORE, person) if not OWNER.match(text)]
+            street = ", ".join(filter(None, (street, *more)))
             box = self.one(Field.PO_BOX, person)
             place.box = box if not box or re.search(r"[^\W\d_]", box) else f"Postfach {box}"
             both = self.one(Field.POSTCODE_AND_CITY, person)
@@ -533,7 +587,8 @@ class _Record:
         bare = re.sub(r"(?<=\d)[.,]0$", "", text)
         if bare.casefold() in NONE_OF_THEM:
             return []
-        numbers, rest = numbers_in(bare, country)
+        kinds, rest = numbers_in(bare, country)
+        numbers = [*kinds]
         for part in rest:
             is_end = bool(numbers) and len(re.sub(r"\D", "", part)) < 6
             self.note(NoteKind.PHONE_EXTENSION if is_end else NoteKind.PHONE_UNREAD, value=part)
@@ -546,7 +601,8 @@ class _Record:
             and country in TRUNK_ZERO
         ):
             self.note(NoteKind.PHONE_ZERO, value=text, becomes=f"0{bare}")
-        return [PhoneDraft(number, kind_of(number, kind)) for number in numbers]
+        told = {} if kind is PhoneKind.FAX else kinds  # A fax cannot be told by its digits.
+        return [PhoneDraft(number, told.get(number) or kind) for number in numbers]
 
     def emails(self, person: int) -> list[str]:
         """The addresses in the columns of this person, the main one first; what is meant to be one is asked about."""
@@ -664,7 +720,8 @@ class _Record:
         told = self.country()
         country = told or self.layout.country
         business = self.place((Field.STREET, Field.POSTCODE, Field.CITY), country)
-        home = self.place((Field.HOME_STREET, Field.HOME_POSTCODE, Field.HOME_CITY), country)
+        at_home = (Field.HOME_STREET, Field.HOME_POSTCODE, Field.HOME_CITY)
+        home = self.place(at_home, country) if any(map(self.one, at_home)) else _Place()
         tags = self.tags()
         number = re.sub(r"(?<=\d)[.,]0$", "", self.one(Field.NUMBER))
         skipped = self.skipped(number)
@@ -782,6 +839,18 @@ class _Record:
 
 
 OF_VALUES = frozenset({Question.BAD_EMAIL, Question.BAD_DATE, Question.TOO_LONG})
+DIALLED = {
+    "41": "CH",
+    "43": "AT",
+    "423": "LI",
+    "352": "LU",
+    "32": "BE",
+    "45": "DK",
+    "47": "NO",
+    "36": "HU",
+    "386": "SI",
+}
+"""Countries with postcodes of four digits, by how they are called."""
 PHONE_ORDER = [Field.PHONE, Field.MOBILE, Field.FAX]
 TRUNK_ZERO = frozenset({"DE", "AT", "CH"})
 ADDRESS_BOOKS = frozenset({Format.OUTLOOK, Format.GOOGLE})
@@ -814,6 +883,15 @@ def _comma(text: str) -> str:
         return text
     at = next((at for at, word in enumerate(words) if word.casefold() not in PARTICLES), 0) + 1
     return f"{' '.join(words[:at])}, {' '.join(words[at:])}" if at < len(words) else text
+
+
+def _capitals(text: str) -> str:
+    """“MUSTERMANN Max”: a family name in capitals stands first."""
+    words = text.split()
+    count = next((at for at, word in enumerate(words) if not (word.isupper() and len(word) > 2)), len(words))
+    if 0 < count < len(words) and "," not in text and all(not word.isupper() for word in words[count:]):
+        return f"{' '.join(words[:count])}, {' '.join(words[count:])}"
+    return text
 
 
 def _is_same_person(one: str, other: str) -> bool:
@@ -855,11 +933,26 @@ def _shared(mails: list[str], names: Sequence[_Name]) -> list[list[str]]:
     return shares
 
 
+@cache
+def _months() -> dict[str, int]:
+    """The names of months in German, French and English, whole and shortened."""
+    return {
+        name.casefold().strip("."): number
+        for locale in ("de", "de_AT", "fr", "en")
+        for width in ("wide", "abbreviated")
+        for number, name in Locale.parse(locale).months["format"][width].items()
+    }
+
+
 def day_in(text: str, *, month_first: bool = False) -> date | None:
     """The day that somebody has written, or a spreadsheet has counted; None if there is no such day."""
     bare = re.sub(r"[.,]0$", "", text)
     if re.fullmatch(r"\d{4,5}", bare) and SERIAL_FROM <= int(bare) <= SERIAL_TO:
         return DAYS_FROM + timedelta(days=int(bare))
+    named = NAMED_DAY.fullmatch(text)
+    if named:
+        month = _months().get(named["month"].casefold().strip("."))
+        text = f"{named['day'] or named['day_behind']}.{month}.{named['year']}" if month else text
     iso, common = ISO_DAY.fullmatch(text), DAY.fullmatch(text)
     with suppress(ValueError):
         if iso:
