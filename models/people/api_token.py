@@ -254,11 +254,10 @@ class ApiReply(Base):
         return row
 
     @classmethod
-    def keep(cls, session: Session, reply: Self) -> None:
-        """Keep one more; all that are old enough go."""
-        session.execute(delete(cls).where(cls.kept_at <= reply.kept_at - REPLIES_LAST))
-        session.add(reply)
-        session.flush()
+    def forget(cls, session: Session, now: datetime) -> int:
+        """All that are old enough go; returns how many."""
+        gone = delete(cls).where(cls.kept_at <= now - REPLIES_LAST).returning(cls.id)
+        return len(session.scalars(gone).all())
 
 
 def digest(token: str) -> str:

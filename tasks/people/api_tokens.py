@@ -19,6 +19,7 @@ from models.people.person import Person
 from models.people.staff import AdministratorsOnly
 from models.text import fitting
 from models.time.clock import now
+from tasks.engine.retry import side_effect
 from tasks.people.sessions import Membership, memberships_of, staff_of
 
 
@@ -162,6 +163,13 @@ def once(caller: Caller, key: str, request_sha256: str, act: Callable[[], Reply]
         reply = act()
         if key:
             facts = {"token_id": caller.token_id, "key": key, "request_sha256": request_sha256, "kept_at": now()}
-            row = ApiReply(**facts, status=reply.status, headers=reply.headers, body=reply.body)
-            ApiReply.keep(session, row)
+            ApiReply.forget(session, now())  # One that is too old may have this key.
+            session.add(ApiReply(**facts, status=reply.status, headers=reply.headers, body=reply.body))
         return reply
+
+
+@side_effect(name="forget what other systems were answered")
+def forget_replies() -> int:
+    """What was answered more than a day ago tells of people, and is of no use any more; returns how many there were."""
+    with transaction() as session:
+        return ApiReply.forget(session, now())

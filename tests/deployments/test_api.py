@@ -259,6 +259,7 @@ def test_an_account_is_opened_with_all_that_its_page_takes_and_its_contact_invit
     assert invited.status_code == 201
     assert invited.json()["contact"]["told_at"]
     assert (again.status_code, again.json()["code"]) == (429, "sent-just-now")
+    assert 0 < int(again.headers["retry-after"]) <= 600
     (mail,) = [one for one in mails("invitation") if one.to_address == LENA]
     assert mail.facts["invited_by"] == "Erika Muster"
 

@@ -1,6 +1,7 @@
 """The interface for other systems, ``/api/v1``: an application of its own within the other, with its own answers."""
 
 import logging
+from math import ceil
 from secrets import token_hex
 from typing import Any
 
@@ -18,6 +19,8 @@ from deployments.web.security import TooManyAttempts, with_possible_numbers
 from models.db import is_busy
 from models.errors import ProvisionError
 from models.people.api_token import ScopeLacking, TokenMissing
+from models.time.clock import now
+from tasks.onboarding.invitations import SentJustNow, SentOften
 
 log = logging.getLogger(__name__)
 
@@ -31,6 +34,7 @@ api = FastAPI(
     docs_url=None,
     redoc_url=None,
     root_path_in_servers=False,
+    generate_unique_id_function=lambda route: route.name,
     servers=[{"url": PATH}],
     dependencies=[Depends(with_possible_numbers)],
 )
@@ -59,6 +63,8 @@ def refuse(request: Request, refusal: ProvisionError) -> Response:
         headers["WWW-Authenticate"] = f'Bearer realm="provision", {scope}'
     if isinstance(refusal, TooManyAttempts):
         headers["Retry-After"] = str(refusal.seconds)
+    if isinstance(refusal, SentJustNow | SentOften):
+        headers["Retry-After"] = str(max(1, ceil((refusal.until - now()).total_seconds())))
     return problems.of_refusal(request, refusal, headers)
 
 

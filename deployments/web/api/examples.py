@@ -12,7 +12,7 @@ REFUSALS = {
     "405": "The address does not take this method.",
     "409": "A rule says no: `code` tells which.",
     "410": "The set-up of the firm was ended.",
-    "413": "The body is larger than 1 MB.",
+    "413": "The body is larger than 1 MB, or the file than 50 MB.",
     "422": "Something does not fit: `errors` tells each at its place.",
     "429": "Too many requests: again after the seconds of `Retry-After`.",
     "503": "Busy for the moment: again after the seconds of `Retry-After`.",

@@ -42,7 +42,7 @@ HTTP_SAYS = {
     400: N_("The request cannot be read: check how it is sent."),
     404: N_("There is nothing at this address: check its path."),
     405: N_("This address does not take this method: see the header Allow."),
-    413: N_("The body is larger than 1 MB: send less at once."),
+    413: N_("The body is larger than 1 MB, or the file than 50 MB: send less at once."),
 }
 BUSY = N_("We are busy for the moment: send the request again after the seconds in Retry-After.")
 BROKEN = N_("Something broke here, and nothing was kept: try again later, and tell us the reference %(reference)s.")
