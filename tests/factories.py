@@ -1,6 +1,8 @@
 """A case at any point of its way, made by the product's own acts."""
 
+import re
 from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime
 from io import BytesIO
 from threading import Barrier
 
@@ -292,3 +294,11 @@ def everything() -> str:
     """All rows of all tables, as one text."""
     with reading() as session:
         return repr([session.execute(select(table)).all() for table in Base.metadata.sorted_tables])
+
+
+def rows() -> set[str]:
+    """Each row of all tables as a text, without moments and digests: in them any six digits may stand by chance."""
+    with reading() as session:
+        kept = [row for table in Base.metadata.sorted_tables for row in session.execute(select(table))]
+    told = (repr([value for value in row if not isinstance(value, datetime)]) for row in kept)
+    return {re.sub(r"[0-9a-f]{64}", "", row) for row in told}
