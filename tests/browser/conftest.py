@@ -69,6 +69,7 @@ SWITCHES = [
         "--process-per-site",
         "--disable-gpu-compositing",
     ),
+    "--disable-3d-apis",  # The Prefect UI draws a run as a moving graph, which without a graphics card takes a core.
     "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1, EXCLUDE localhost",
 ]
 
