@@ -49,7 +49,7 @@ def quiet(no_runs):
     security._limiter.cache_clear()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def prefect_address(tmp_path_factory: pytest.TempPathFactory):
     home = tmp_path_factory.mktemp("prefect")
     with prefect_server(home) as address:
