@@ -64,6 +64,25 @@ def add_to(app: typer.Typer, told: Callable[[], AbstractContextManager[None]]) -
         with told():
             _print(_pending(_firm_id(firm)), "pending", as_json=as_json)
 
+    @clients.command()
+    def invite(
+        firm: Firm,
+        search: Annotated[str, typer.Option(help="Only accounts with these words; empty: all.")] = "",
+        accounts: Annotated[
+            list[int] | None, typer.Option("--account", help="Only this one, by its id; may be repeated.")
+        ] = None,
+        not_invited: Annotated[
+            bool, typer.Option("--not-invited", help="Only accounts of whose contacts none is invited yet.")
+        ] = False,
+        message: Annotated[str, typer.Option(help="Personal words, as plain text.")] = "",
+        a_second: Annotated[str, typer.Option(help="Mails a second at most; empty: as fast as it goes.")] = "",
+        an_hour: Annotated[str, typer.Option(help="Mails an hour at most.")] = "",
+        as_json: Json = False,
+    ) -> None:
+        """Have the contacts of a firm's accounts invited, in the name of its organiser; mails leave by and by."""
+        with told():
+            _invite(_firm_id(firm), search, accounts or [], message, a_second, an_hour, not_invited, as_json=as_json)
+
 
 def _firm_id(company_id: str) -> int:
     from models.company_id import company_number
@@ -177,6 +196,37 @@ def as_told(row: "ImportRecord") -> dict[str, Any]:
         "contacts": told["contacts"],
         "notes": [{"kind": note["kind"], **note["facts"]} for note in row.draft.get("notes", [])],
     }
+
+
+# ---- invitations
+
+
+def _invite(
+    firm_id: int,
+    search: str,
+    accounts: list[int],
+    message: str,
+    a_second: str,
+    an_hour: str,
+    not_invited: bool,
+    *,
+    as_json: bool,
+) -> None:
+    from models.clients.client import ClientState
+    from tasks.clients import bulk_invitations
+    from tasks.clients.accounts import Filter
+
+    asker = bulk_invitations.organiser_of(firm_id)
+    state = ClientState.PREPARED if not_invited else None
+    audience = bulk_invitations.Audience(Filter(search=search, state=state), tuple(accounts))
+    outlook = bulk_invitations.outlook(asker.member, audience)
+    bulk_id = bulk_invitations.ask_to_invite(asker.member, asker.email, audience, message, a_second, an_hour)
+    told = {"invitations": bulk_id, "accounts": outlook.accounts, "contacts": outlook.contacts}
+    if as_json:
+        typer.echo(json.dumps(told, indent=2))
+    else:
+        page = f"/firm/{firm_id}/accounts/invitations/{bulk_id}"
+        typer.echo(f"{outlook.contacts} contacts of {outlook.accounts} accounts: {page}")
 
 
 # ---- lists

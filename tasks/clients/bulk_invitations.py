@@ -7,7 +7,7 @@ twice. Mails are handed over to the outbox in batches; whatever is more urgent o
 from collections.abc import Collection, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import Select, and_, func, insert, select, update
 from sqlalchemy import case as case_when
@@ -203,6 +203,20 @@ def kick_invitations(bulk_id: int) -> None:
     start_run("invite/invite", {"bulk_id": bulk_id}, key=f"invite-{bulk_id}-{now().isoformat()}")
 
 
+class Asker(NamedTuple):
+    """In whose name many are invited, and where answers go."""
+
+    member: Membership
+    email: str
+
+
+def organiser_of(firm_id: int) -> Asker:
+    """Who answers for what is asked for by machine."""
+    with reading() as session:
+        case, organiser = Onboarding.of_firm(session, firm_id), Person.organiser(session, firm_id)
+        return Asker(_membership(session, case, organiser), organiser.email)
+
+
 # ---- how they go on
 
 
@@ -270,11 +284,15 @@ def hand_over(firm_id: int, bulk_id: int) -> int | None:
 def _asker(session: Session, case: Onboarding, bulk: BulkInvitation) -> Membership | None:
     """Who asked, with the rights that they have now."""
     person = session.get_one(Person, bulk.person_id)
-    held = Staff.of(session, [person])[person.id]
-    is_there = person.withdrawn_at is None and person.paused_at is None and held.may_manage
+    is_there = person.withdrawn_at is None and person.paused_at is None
     if not is_there or person.role not in {Role.ORGANISER, Role.CASEWORKER}:
         return None
-    firm = case.firm
+    member = _membership(session, case, person)
+    return member if member.rights.may_manage else None
+
+
+def _membership(session: Session, case: Onboarding, person: Person) -> Membership:
+    firm, held = case.firm, Staff.of(session, [person])[person.id]
     return Membership(person.id, firm.id, firm.name, firm.company_id, person.role, person.name, case.id, held)
 
 

@@ -1,5 +1,6 @@
 """Many contacts are invited from the list of accounts, and the page tells how far that is."""
 
+import json
 import re
 
 import pytest
@@ -14,6 +15,7 @@ from tasks.clients import bulk_invitations
 from tasks.people.sessions import sign_in
 from tests.contacts import ERIKA, account, contact
 from tests.deployments.browser import Browser
+from tests.deployments.test_cli import company_id, run
 from tests.factories import PASSWORD, countersigned, firm_of
 
 pytestmark = pytest.mark.usefixtures("quiet")
@@ -127,3 +129,14 @@ def test_the_page_speaks_the_readers_language(firm, browser, language, form, wor
             person.language, person.address_form = language, form
 
     assert words.lower() in said(browser.get(f"/firm/{firm}/accounts/invitations/new")).lower()
+
+
+def test_they_are_asked_for_by_machine_in_the_name_of_the_organiser(firm, no_runs):
+    number = company_id(1)
+
+    told = json.loads(run("clients", "invite", "--firm", number, "--search", "ada", "--message", "Hallo", "--json")[0])
+
+    (bulk,) = asked()
+    assert told == {"invitations": bulk.id, "accounts": 1, "contacts": 1}
+    assert (bulk.asked_by, bulk.message) == (ERIKA, "Hallo")
+    assert "stands for nothing" in run("clients", "invite", "--firm", number, "--message", "{Foo}", status=1)[1]
