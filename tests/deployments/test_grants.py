@@ -152,6 +152,7 @@ def test_nobody_is_asked_to_invite_to_an_archived_account_nor_let_in_there(asked
     assert not shown.select("main form")
     ways = {link["href"].rpartition("/")[2] for link in account.select("main a[href]")}
     assert ways & {"invite", "password", "confirm"} == set()
+    assert "sieht das Konto im Portal" not in account.main.text
     assert asked.erika.post(f"{asked.page}/invite/skip", data=form).status_code == 409
     assert not place(asked.account, asked.who).login
     switched = asked.erika.post(f"{asked.page}/switch", data={**form, "which": "login", "on": "yes"})

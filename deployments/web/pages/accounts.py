@@ -353,7 +353,10 @@ def _account(visit: Visit, staff: Membership, client_id: int) -> dict[str, Any]:
         "shown": shown,
         "client": client,
         "state": STATES[client.state],
-        "gets": {contact.id: gets(contact, person.email) for contact, person in shown.row.contacts},
+        "gets": {
+            contact.id: [] if client.archived_at or person.paused_at else gets(contact, person.email)
+            for contact, person in shown.row.contacts
+        },
         "unsafe": [(name, safe_in_windows(name)) for name in names if safe_in_windows(name) != name],
         "switches": [(switch, COLUMNS[switch]) for switch in Switch],
         "field_names": FIELD_NAMES,
