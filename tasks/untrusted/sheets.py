@@ -39,12 +39,16 @@ def read(facts: dict[str, Any], files: Sequence[bytes]) -> tuple[dict[str, Any],
         sheets = [(name, book.get_sheet_by_name(name)) for name in names]
     except (CalamineError, ValueError, OSError) as error:
         return {"fault": type(error).__name__}, iter(())
-    told = [{"name": name, "columns": min(sheet.total_width, COLUMNS_MOST)} for name, sheet in sheets]
+    told = [{"name": name, "columns": _columns(sheet)} for name, sheet in sheets]
     if sum(sheet.height * sheet.width for _, sheet in sheets) > CELLS_MOST or any(
         sheet.height > facts["rows_most"] for _, sheet in sheets
     ):
         return {"fault": "too many rows"}, iter(())
     return {"sheets": told}, _lines([sheet for _, sheet in sheets])
+
+
+def _columns(sheet: CalamineSheet) -> int:
+    return min(sheet.end[1] + 1, COLUMNS_MOST) if sheet.end else 0
 
 
 def _lines(sheets: Sequence[CalamineSheet]) -> Iterator[bytes]:

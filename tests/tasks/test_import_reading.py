@@ -204,3 +204,14 @@ def test_an_encoding_that_was_guessed_can_be_said_otherwise():
     assert read(content, "x.csv", country="DE", encoding="cp1252").encoding == "cp1252"
     with pytest.raises(EncodingUnfit):
         read(content, "x.csv", country="DE", encoding="klingon")
+
+
+def test_a_header_of_two_rows_is_one():
+    above = f'<row r="1">{text("A1", "Name")}{text("B1", "Adresse")}{text("D1", "E-Mail")}</row>'
+    header = f'<row r="2">{text("A2", "Name")}{text("B2", "PLZ")}{text("C2", "Ort")}</row>'
+    record = f'<row r="3">{text("A3", "Muster, Max")}<c r="B3"><v>50667</v></c>{text("D3", "m@muster.example")}</row>'
+
+    reading = read(spreadsheet(above + header + record), "x.xlsx", country="DE")
+
+    assert [str(column.target) for column in reading.columns] == ["name", "postcode", "city", "email"]
+    assert [contact.email for draft in reading.begin(0) for contact in draft.contacts] == ["m@muster.example"]

@@ -233,7 +233,7 @@ def _reading(table: _Table, filename: str, country: str, mapping: Mapping[str, T
 def _cut(text: Text) -> tuple[str, int, _Sight]:
     """The sign between cells, how many lines come before the first row, and what that row and the next ones show."""
     lines = [*islice(text.lines(), TRIED)]
-    told = SIGN_TOLD.fullmatch(lines[0].strip()) if lines else None
+    told = SIGN_TOLD.fullmatch(lines[0].strip(" ")) if lines else None
     first = 1 if told else 0
     ways = [told[1]] if told else DELIMITERS
     best: tuple[tuple[float, ...], str, _Sight] | None = None
@@ -261,10 +261,13 @@ def _look(sample: Sequence[Row]) -> _Sight:
         if any("@" in cell and "." in cell for cell in filled):
             continue
         found = known(row.cells)
-        if found.count >= min(2, len(filled)) and (best is None or found.count > best[1]):
+        # Of a header in two rows; a record has a name that is no word for a column.
+        is_second = best is not None and best[0] == at - 1 and 1 < found.count == len(filled)
+        if found.count >= min(2, len(filled)) and (best is None or is_second or found.count > best[1]):
             best = at, found.count, found
     if best is not None:
-        return _Sight(best[0], best[2], sample[best[0]].cells)
+        cells = _of_two(sample[best[0] - 1].cells if best[0] else (), sample[best[0]].cells)
+        return _Sight(best[0], known(cells), cells)
     widest = max((len(row.cells) for _, row in there), default=0)
     at, row = next(((at, row) for at, row in there if len(row.cells) == widest), (-1, Row(0, ())))
     others = [other for _, other in there if other is not row]
@@ -276,6 +279,14 @@ def _look(sample: Sequence[Row]) -> _Sight:
     if is_header:
         return _Sight(at, known(row.cells), row.cells)
     return _Sight(-1, Known(Format.TABLE, (None,) * widest), ("",) * widest)
+
+
+def _of_two(above: tuple[str, ...], header: tuple[str, ...]) -> tuple[str, ...]:
+    """The header, with what the row above it calls columns that have no name in it themselves."""
+    return tuple(
+        above[at] if not cell.strip() and at < len(above) and known((above[at],)).count else cell
+        for at, cell in enumerate(header)
+    )
 
 
 def _is_word(cell: str) -> bool:

@@ -149,7 +149,7 @@ class Layout:
         """The one draft of this record."""
         raw = tuple(map(str, row.cells))
         if row.flaw is Flaw.UNCLOSED_QUOTE:
-            value = next((cell for cell in raw if '"' in cell), "")
+            value = next((cell for cell in raw if cell.count('"') % 2), "")
             asked = Asked(Question.UNCLOSED_QUOTE, {"value": value[:60]})
             return Draft(record, row.line, raw, questions=(asked,))
         count, width = len(raw), len(self.headers)
