@@ -11,6 +11,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextvars import ContextVar
 from datetime import UTC, datetime
+from functools import cache
 from hashlib import sha256
 from types import MappingProxyType
 from typing import Any, NamedTuple, Protocol, Self
@@ -302,8 +303,12 @@ def write(session: Session, entries: Sequence[Entry]) -> None:
 
 
 def _columns(row: Base) -> Facts:
-    names = inspect(type(row)).column_attrs.keys()
-    return {name: getattr(row, name) for name in names if name != "id"}
+    return {name: getattr(row, name) for name in _names(type(row))}
+
+
+@cache
+def _names(kind: type[Base]) -> list[str]:
+    return [name for name in inspect(kind).column_attrs.keys() if name != "id"]  # noqa: SIM118  (no dictionary)
 
 
 def _who(session: Session, actor: "str | Actor") -> tuple[str, Facts]:

@@ -2,6 +2,7 @@
 
 import re
 from enum import StrEnum
+from itertools import filterfalse
 from typing import Self
 from unicodedata import combining, normalize
 from urllib.parse import urlsplit
@@ -264,7 +265,7 @@ def spellings(text: str) -> list[str]:
 def _plain(text: str) -> str:
     if text.isascii():
         return text
-    return "".join(char for char in normalize("NFKD", text) if not combining(char))
+    return "".join(filterfalse(combining, normalize("NFKD", text)))
 
 
 def _words(text: str) -> str:

@@ -449,8 +449,10 @@ def _say(row: Account | Someone, told: AccountDraft | ContactDraft, names: Itera
 
 
 def _say_place(row: Account | Someone, told: AccountDraft | ContactDraft, changes: Changes) -> None:
-    had_place = any(getattr(row, name) for name in ("street", "postcode", "city"))
-    has_place = any(getattr(told, name) for name in ("street", "postcode", "city"))
+    had_place = bool(row.street or row.postcode or row.city)
+    has_place = bool(told.street or told.postcode or told.city)
+    if not (has_place or told.country):
+        return
     _say(row, told, ("street", "postcode", "city"), changes)
     if told.country and (not row.is_touched or (has_place and not had_place)):
         _set(row, "country", told.country, changes)

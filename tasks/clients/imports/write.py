@@ -1,6 +1,6 @@
 """Writes a batch of planned records in a transaction that holds the case, in as many statements for many as for few."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from types import SimpleNamespace
@@ -19,7 +19,7 @@ from models.clients.client import Client, ClientContact, ClientState, name_key
 from models.clients.imports import Import, ImportContact, ImportRecord
 from models.clients.phone import PhoneKind
 from models.clients.tag import ClientTag, ContactTag, Tag
-from models.clients.words import refold
+from models.clients.words import ClientWords, folded, refold
 from models.db import Facts
 from models.onboarding import Onboarding
 from models.people.person import Person, Role
@@ -254,26 +254,40 @@ class Batch:
             self.session.execute(change.execution_options(synchronize_session=False))
 
     def _settle(self, planned: Sequence[Planned]) -> None:
-        renamed = {"name", "company_name", "number", *ADDRESS}
+        renamed = {"name", "company_name", "number", "email", *ADDRESS}
         fold, settle = set[int](), set[int]()
         for each in planned:
             assert each.account is not None
             key = self.client_id(each.account)
-            people = {name for changes in each.of_people.values() for name in changes}
-            if (
-                each.is_account_new
-                or each.new_places
-                or renamed & each.of_account.keys()
-                or (renamed | {"email"}) & people
-            ):
-                fold.add(key)
+            changed = {*each.of_account, *(name for changes in each.of_people.values() for name in changes)}
             is_known = any(person.id not in each.new_people for person in each.contacts)
-            if (each.new_places and (is_known or not each.is_account_new)) or each.of_places:
+            if (each.new_places and (is_known or each.account.id > 0)) or each.of_places:
                 settle.add(key)
+            if (each.new_places and each.account.id > 0) or renamed & changed:
+                fold.add(key)
+        made = [each for each in planned if each.account is not None and each.account.id < 0]
+        self._find_new(made, {*self.clients.values()} - fold)
         if fold:
             refold(self.session, fold)
         if settle:
             Client.settle(self.session, Client.id.in_(settle))
+
+    def _find_new(self, planned: Sequence[Planned], client_ids: Collection[int]) -> None:
+        """New accounts are found by what this batch says of them; nothing else is known yet."""
+        at: dict[int, tuple[Account, dict[int, Someone]]] = {}
+        for each in planned:
+            assert each.account is not None
+            people = at.setdefault(self.client_id(each.account), (each.account, {}))[1]
+            people.update({person.id: person for person in each.contacts})
+        rows = []
+        for client_id in client_ids:
+            account, people = at[client_id]
+            own = (account.name, account.company_name, account.number, account.street, account.postcode, account.city)
+            called = [word for one in people.values() for word in (one.given_name, one.family_name, one.email)]
+            lives = [word for one in people.values() for word in (one.street, one.postcode, one.city)]
+            words = {"names": folded(*own), "contacts": folded(*called), "places": folded(*lives)}
+            rows.append({"client_id": client_id, "firm_id": self.case.firm_id, **words})
+        self._insert(ClientWords, rows)
 
     def _keep_records(self, planned: Sequence[Planned], kept: Sequence[ImportRecord]) -> None:
         rows: list[tuple[int, Facts]] = []
