@@ -41,6 +41,7 @@ from deployments.web.pages import (
     firm,
     firm_settings,
     grants,
+    imports,
     inbox,
     mail,
     operators,
@@ -104,6 +105,7 @@ PAGES = (
         firm_settings,
         pending,
         bulk_invitations,
+        imports,
         accounts,
         grants,
         inbox,
@@ -132,7 +134,10 @@ HTTP_SAYS = {
     400: N_("The browser sent something that could not be read: go back and try again."),
     404: N_("There is no page at this address: check it for typing errors, or begin at the start page."),
     405: N_("This address only takes forms: open the page before it and send the form again."),
-    413: N_("That was too large: a file may have up to 20 MB, everything else far less."),
+    413: N_(
+        "That was too large: a list of clients may have up to 50 MB, another file up to 20 MB, everything else far "
+        "less."
+    ),
 }
 
 

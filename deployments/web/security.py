@@ -52,7 +52,7 @@ LONGEST_NUMBER = 18
 _NUMBERED = {"number", "page"}
 _NUMBER = re.compile(f"0|[1-9][0-9]{{0,{LONGEST_NUMBER - 1}}}")
 _TAKES_FILES = re.compile(r"/firm/\d+/logo|/agreement/[^/]+/upload")
-_TAKES_LISTS = re.compile(r"/api/v1/imports")
+_TAKES_LISTS = re.compile(r"/api/v1/imports|/firm/\d+/accounts/import")
 _TOKEN = re.compile(r"[\w-]{20,}")
 
 SIGN_IN = parse("10 per 15 minutes")

@@ -159,6 +159,7 @@ SAID = {
     "contact_added": N_("The contact is added. Nobody is invited before you say so."),
     "contact_removed": N_("Done: this person is no longer a contact of this account."),
     "contact_saved": N_("Saved."),
+    "import_read": N_("Read anew. Please check once more where the columns go."),
     "uploaded": N_("Thank you, the signed copy has arrived. We will look at it."),
 }
 """What a page says about what was just done, by the word in its address."""

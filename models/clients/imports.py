@@ -73,6 +73,7 @@ class Import(Base):
 
     __tablename__ = "imports"
     __table_args__ = (
+        UniqueConstraint("firm_id", "form_key"),
         Index("ix_imports_firm_id", "firm_id", "id"),
         # The sweep looks for these.
         Index(
@@ -111,6 +112,10 @@ class Import(Base):
     """The record up to which they are compared or written, whatever goes on; to be taken back are those up to it."""
     counts: Mapped[Facts] = mapped_column(default=dict, info=MUTE)
     """Records by outcome; they add up to all of them."""
+    expected: Mapped[Facts] = mapped_column(default=dict, info=MUTE)
+    """How many accounts and contacts will be made or changed, as it was compared last."""
+    form_key: Mapped[str | None] = mapped_column(String(40), info=MUTE)
+    """Of the form that brought it, which may be sent twice."""
     created_at: Mapped[Instant]
     started_at: Mapped[Instant | None]
     """When writing began."""

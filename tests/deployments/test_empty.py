@@ -51,7 +51,9 @@ def filled(case_id):
         f"/auth/register?business_member={token(PAULA, Purpose.REGISTER)}",
     ]
     yield from ((Browser(), page) for page in guest)
-    yield from ((organiser, f"{firm}{page}") for page in ("/details", "/logo", "/caseworkers", "/clients"))
+    yield from (
+        (organiser, f"{firm}{page}") for page in ("/details", "/logo", "/caseworkers", "/clients", "/accounts/import")
+    )
     yield from ((organiser, f"{firm}/settings/{kind}") for kind in (*Kind, "tokens"))
     yield from ((organiser, page) for page in ("/profile", f"/agreement/{link}/sign", f"/agreement/{link}"))
     for page in (f"/cases/{later}", f"/cases/{later}/reminders", "/start", "/operators", "/reminders"):

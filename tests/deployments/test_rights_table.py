@@ -32,8 +32,9 @@ from models.people.staff import Rank, Rights, Staff
 from models.settings import settings
 from models.time.clock import now
 from tasks.clients import grants, sign_ups
+from tasks.clients.imports import course, work
 from tasks.logos.publish import supply_logo
-from tasks.people import membership
+from tasks.people import membership, sessions
 from tasks.people.sessions import sign_in
 from tests import api as tokens
 from tests.contacts import ERIKA, LENA, MAX, SARA, account, contact
@@ -62,7 +63,7 @@ NOTHING = "98765"
 """A number that nothing has."""
 OTHER = {"person_id", "key"}
 """Parts of an address of which a line may name another than the usual one."""
-OF_CLIENTS = {"client_id", "person_id", "client", "invited", "paused", "entry_id"}
+OF_CLIENTS = {"import_id", "client_id", "person_id", "client", "invited", "paused", "entry_id"}
 """What may be hidden from some of the firm's people."""
 
 ROLES = ("owner", "administrator", "manager", "staff", "apart", "client", "neighbour", "foreign", "stranger")
@@ -98,6 +99,8 @@ OWN_ENTRY = Rule(*"+NNNNNNNS")
 ACCOUNTS = Rule(*"+++++NNNS")
 MANAGES = Rule(*"+++F+NNNS")
 ACCOUNT = Rule(*"++++NNNNS")
+OTHERS_IMPORT = Rule(*"++NFNNNNS")
+"""What somebody else has brought tells of accounts that only those see surely who see all."""
 MANAGES_ACCOUNT = Rule(*"+++FNNNNS")
 REACH = Rule(*"++++NFFNS")
 MANAGES_REACH = Rule(*"+++FNFFNS")
@@ -111,6 +114,8 @@ OWN_HOURS = {"hours_text": "Mo 9-12", "time_zone": "Europe/Berlin", "language": 
 ADDRESS = {"street": "Am Wall 4", "postcode": "80331", "city": "München", "land": "BY"}
 WISH = {"family_name": "Frei", "email": "franz@frei.example", **ADDRESS}
 ONE = "/firm/{firm_id}/accounts/{client_id}"
+IMPORT = "/firm/{firm_id}/accounts/imports/{import_id}"
+LIST = b"Mandant;Nachname;E-Mail\nAlpha GmbH;Arndt;anna@alpha.example\nBeta GmbH;Berg;keine Adresse\n"
 WITH = f"{ONE}/contacts/{{person_id}}"
 SET = "/firm/{firm_id}/settings"
 BULK = "/firm/{firm_id}/accounts/invitations"
@@ -177,10 +182,23 @@ TABLE: dict[Rule, list[tuple]] = {
             "POST /firm/{firm_id}/accounts/new",
             {"kind": "individual", "block": "new", "c0-family_name": "Frei", "act": "create"},
         ),
+        ("GET /firm/{firm_id}/accounts/import",),
+        ("POST /firm/{firm_id}/accounts/import", {"file": LIST}),
         ("GET /firm/{firm_id}/sign-ups",),
         (f"GET {SIGN_UP}",),
         (f"POST {SIGN_UP}/accept", {}),
         (f"POST {SIGN_UP}/decline", {}),
+    ],
+    OTHERS_IMPORT: [
+        (f"GET {IMPORT}",),
+        (f"GET {IMPORT}/columns",),
+        (f"POST {IMPORT}/columns", {"act": "map"}),
+        (f"POST {IMPORT}/answers", {"question": "bad_email", "choice": "skip", "all": "yes"}),
+        (f"POST {IMPORT}/begin", {}),
+        (f"POST {IMPORT}/cancel", {}),
+        (f"POST {IMPORT}/errors.csv", {}),
+        (f"GET {IMPORT}/undo",),
+        (f"POST {IMPORT}/undo", {}, "too early"),
     ],
     MANAGES_ACCOUNT: [
         (f"GET {ONE}/edit",),
@@ -238,7 +256,7 @@ TABLE: dict[Rule, list[tuple]] = {
         (f"POST {SET}/fields/{{key:number}}/back", {"key": "away"}),
     ],
 }
-"""Each route under what holds for it, with what is sent; ``too late``: settled in a case that has come this far.
+"""Each route under what holds for it, with what is sent; ``too late``, ``too early``: there is nothing to settle.
 
 A route stands twice where it is about the firm's own people or its clients.
 """
@@ -297,6 +315,14 @@ def invited_together(owner: Person) -> BulkInvitation:
     whole = {"filter": {}}
     asked = {"firm_id": owner.firm_id, "person_id": owner.id, "asked_by": owner.email}
     return BulkInvitation(**asked, audience=whole, asked_at=now())
+
+
+def brought(session: str, firm_id: int) -> int:
+    """Whoever is signed in by this session has brought a list of clients."""
+    member = sessions.signed_in(session).staff_of(firm_id)
+    import_id = course.start(firm_id, ERIKA, "Mandanten.csv", LIST, member=member)
+    work.go_on(import_id)
+    return import_id
 
 
 @remembered
@@ -372,6 +398,7 @@ def world() -> World:
         "key": group.id,
         "away": fields[1].id,
         "entry_id": entries[0].id,
+        "import_id": brought(signed_in["owner"], firm_id),
         "logo": logos[0].id,
         "number": 1,
         "company_id": case(case_id).firm.company_id,

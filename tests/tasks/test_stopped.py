@@ -34,6 +34,7 @@ from tasks.agreement import lifecycle, responses, signing
 from tasks.agreement.responses import decline_by_notice, sign_by_notice
 from tasks.clients import accounts, bulk_invitations, contacts, grants, reinvitation, selection, sign_ups
 from tasks.clients import settings as settings_of_firm
+from tasks.clients.imports import course, errors, undo, work
 from tasks.clients.pending import Sought
 from tasks.clients.settings import Kind, Manner, Written
 from tasks.clients.sign_ups import Wish
@@ -130,6 +131,22 @@ def tagged():
 
 GMBH = {"kind": "company", "company_name": "Neue AG", "family_name": "Neu"}
 GERMAN = Language.GERMAN
+
+
+def planned():
+    """A file was brought, and one of its records is held."""
+    at = late()
+    list_of = b"Mandant;Nachname;E-Mail\nAlpha GmbH;Arndt;anna@alpha.example\nBeta GmbH;Berg;keine Adresse\n"
+    at.imported = course.start(at.firm, ERIKA, "Mandanten.csv", list_of, member=owner(at))
+    work.go_on(at.imported)
+    return at
+
+
+def imported():
+    at = planned()
+    course.begin(at.firm, at.imported)
+    work.go_on(at.imported)
+    return at
 
 
 def owner(at):
@@ -282,6 +299,14 @@ ACTS = {
     },
     "grants.preview": (late, lambda at: grants.preview(*of_max(at), at.ids[Role.ORGANISER], "")),
     "grants.switch": (late, lambda at: grants.switch(*of_max(at), Switch.NOTIFY, on=False, by=ERIKA)),
+    "course.start": (late, lambda at: course.start(at.firm, ERIKA, "a.csv", b"Name\nAlpha GmbH\n")),
+    "course.read_otherwise": (planned, lambda at: course.read_otherwise(at.firm, at.imported, encoding="cp1252")),
+    "course.map_columns": (planned, lambda at: course.map_columns(at.firm, at.imported, {})),
+    "course.answer": (planned, lambda at: course.answer(at.firm, at.imported, "bad_email", "skip")),
+    "course.begin": (planned, lambda at: course.begin(at.firm, at.imported)),
+    "course.cancel": (planned, lambda at: course.cancel(at.firm, at.imported)),
+    "errors.error_rows": (imported, lambda at: [*errors.error_rows(at.firm, at.imported)]),
+    "undo.undo": (imported, lambda at: undo.undo(at.firm, at.imported, ERIKA)),
     "address_checks.confirm": (questioned, lambda at: address_checks.confirm(at.tokens[Purpose.CONFIRM])),
     "signing.begin": (signing_now, lambda at: signing.begin(at.tokens[Purpose.AGREEMENT], **FROM)),
     "signing.read": (signing_now, lambda at: signing.read(at.tokens[Purpose.AGREEMENT], "terms", **FROM)),
@@ -305,6 +330,8 @@ ELSEWHERE = {
     "cadences.pause": "only reminders, of which a stopped case has none",
     "cadences.resume": "only reminders, of which a stopped case has none",
     "registration.choose_password": "of an account; nobody is registered by it in a stopped case",
+    "course.understood_of": "only looks",
+    "telling.why": "only words",
     "address_checks.opened": "only looks",
     "grants.place_of": "only looks",
     "grants.left_of_one": "only looks",

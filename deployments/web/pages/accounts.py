@@ -38,6 +38,7 @@ from tasks.clients.accounts import CONTACTS_AT_ONCE, Filter
 from tasks.clients.assignment import MemberGone
 from tasks.clients.contacts import SWITCHES, ContactGone, ContactMissing
 from tasks.clients.edits import ChangedMeanwhile
+from tasks.clients.imports import telling
 from tasks.onboarding import firm_page
 from tasks.people.sessions import Membership
 
@@ -131,7 +132,7 @@ def _list(visit: Visit, staff: Membership) -> dict[str, Any]:
         portfolios = Portfolio.of(session, staff.firm_id)
         people = [p for role in accounts.STAFF for p in Person.of(session, staff.firm_id, role)]
     return {
-        **_firm(visit, staff, "accounts"),
+        **of_firm(visit, staff, "accounts"),
         "accounts": accounts.listed(staff, which, after),
         "asked": {name: text for name, text in asked.items() if text},
         "first": not after,
@@ -349,9 +350,10 @@ def _account(visit: Visit, staff: Membership, client_id: int) -> dict[str, Any]:
     client = shown.row.client
     names = [client.name, *(person.name for _, person in shown.row.contacts)]
     return {
-        **_firm(visit, staff, "accounts"),
+        **of_firm(visit, staff, "accounts"),
         "shown": shown,
         "client": client,
+        "told": telling.particulars(client.particulars, visit.reader),
         "state": STATES[client.state],
         "gets": {
             contact.id: [] if client.archived_at or person.paused_at else gets(contact, person.email)
@@ -507,6 +509,7 @@ def _contact(visit: Visit, staff: Membership, shown: contacts.ContactView) -> di
         **_new(visit, staff),
         "shown": shown,
         "person": shown.person,
+        "told": telling.particulars(shown.card.particulars, visit.reader) if shown.card else [],
         "marked": shown.person.hours,
         "days": DAYS[visit.reader.language],
         "short": short_days(visit.reader.language),
@@ -548,7 +551,7 @@ def _hours(visit: Submission, page: dict[str, Any]) -> str:
 # ---- what all pages show
 
 
-def _firm(visit: Visit, staff: Membership, tab: str) -> dict[str, Any]:
+def of_firm(visit: Visit, staff: Membership, tab: str) -> dict[str, Any]:
     head = firm_page.head(staff.firm_id)
     return {
         "firm": head.firm,
@@ -571,7 +574,7 @@ def _new(visit: Visit, staff: Membership) -> dict[str, Any]:
     territories = visit.reader.locale.territories
     lands = sorted(((code, territories.get(code, code)) for code in countries()), key=lambda land: land[1])
     return {
-        **_firm(visit, staff, "accounts"),
+        **of_firm(visit, staff, "accounts"),
         "kinds": visit.options(ClientKind),
         "phone_kinds": visit.options(PhoneKind),
         "countries": sorted(lands, key=lambda land: land[0] not in NEAR),

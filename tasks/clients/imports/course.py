@@ -5,7 +5,7 @@ one, and every record is written once.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from hashlib import sha256
 from typing import Any
@@ -77,8 +77,11 @@ def start(
     encoding: str | None = None,
     answers: Mapping[str, str] | None = None,
     is_trial: bool = False,
+    form_key: str = "",
 ) -> int:
     """Keep a file and what can be said of it at once; returns the import's id. ``go_on`` compares it.
+
+    A form that is sent twice (*form_key*) brings it once.
 
     *member* is who of the firm brings it; None: an operator. Without a *mapping* the columns go where they went in the
     last file of this shape. Raises what ``read`` does, and AgreementFirst.
@@ -97,7 +100,13 @@ def start(
     with transaction() as session:
         case = Onboarding.of_firm(session, firm_id)
         case.require_agreement()
+        key = one_line(form_key)[:40] or None
+        brought = select(Import.id).where(Import.firm_id == firm_id, Import.form_key == key)
+        before = session.scalars(brought).one_or_none() if key else None
+        if before is not None:
+            return before
         row = Import(
+            form_key=key,
             firm_id=firm_id,
             person_id=member.person_id if member else None,
             by=by,
@@ -135,16 +144,39 @@ def map_columns(firm_id: int, import_id: int, mapping: Mapping[str, Target], *, 
         if encoding:
             row.encoding, row.is_encoding_said = encoding, True
         ImportMapping.remember(session, firm_id, row.shape, row.mapping, now())
-        forget_records(session, import_id)
-        row.is_read = False
-        row.go(ImportState.UPLOADED, now())
+        _read_anew(session, row)
+
+
+def read_otherwise(firm_id: int, import_id: int, *, encoding: str | None = None, sheet: str | None = None) -> None:
+    """Read the file in other letters, or another of its sheets, and find out anew where its columns go."""
+    with reading() as session:
+        row = row_with_file(session, firm_id, import_id)
+        content, name, firm_sheet = row.content, row.file_name, row.sheet
+    found = read(content, name, country=HOME, sheet=sheet or firm_sheet or None, encoding=encoding)
+    with transaction() as session:
+        Onboarding.of_firm(session, firm_id).require_agreement()
+        row = Import.get(session, firm_id, import_id)
+        row.require(ImportState.UPLOADED, ImportState.PLANNED)
+        row.encoding, row.is_encoding_said = found.encoding, encoding is not None
+        row.sheet, row.format, row.records = found.sheet[:100], found.format.value, found.records
+        row.shape, row.mapping = shape_of(column.key for column in found.columns), None
+        _read_anew(session, row)
+
+
+def _read_anew(session: Session, row: Import) -> None:
+    forget_records(session, row.id)
+    row.is_read, row.counts, row.expected = False, {}, {}
+    row.go(ImportState.UPLOADED, now())
 
 
 def understood_of(firm_id: int, import_id: int) -> Reading:
     """The file as it is read now: its columns, where they go, and how its letters could be read otherwise."""
     with reading() as session:
         row = row_with_file(session, firm_id, import_id)
-        return understood(row)
+    found = understood(row)
+    if not row.is_encoding_said:
+        return found
+    return replace(found, guesses=read(row.content, row.file_name, country=HOME, sheet=row.sheet or None).guesses)
 
 
 def understood(row: Import) -> Reading:
@@ -216,16 +248,17 @@ def begin(firm_id: int, import_id: int) -> None:
             ImportMapping.remember(session, firm_id, row.shape, row.mapping, now())
 
 
-def cancel(firm_id: int, import_id: int) -> None:
-    """Stop it; what is written already stays, until it is taken back."""
+def cancel(firm_id: int, import_id: int, by: str = "") -> None:
+    """Stop it; what is written already stays, until it is taken back. *by*: who says so, unless who has brought it."""
     with transaction() as session:
         case = Onboarding.of_firm(session, firm_id)
+        case.require_going()
         row = Import.get(session, firm_id, import_id)
         row.require(ImportState.UPLOADED, ImportState.PLANNED, ImportState.RUNNING)
         done = row.done if row.state is ImportState.RUNNING else 0
         row.go(ImportState.CANCELLED, now())
         row.done = done
-        record(session, case.id, now(), "import.cancelled", row.by, imported=row.id, done=done)
+        record(session, case.id, now(), "import.cancelled", by or row.by, imported=row.id, done=done)
 
 
 def is_mine(row: Import, lease: datetime) -> bool:
@@ -262,7 +295,7 @@ def progress(firm_id: int, import_id: int) -> Progress:
     with reading() as session:
         row = row_of(session, firm_id, import_id)
         held = select(ImportRecord.question, func.count()).where(
-            ImportRecord.import_id == import_id, ImportRecord.question != ""
+            ImportRecord.import_id == import_id, ImportRecord.question != "", ImportRecord.outcome == Outcome.HELD
         )
         questions = dict(session.execute(held.group_by(ImportRecord.question)).tuples().all())
         return Progress(row.id, row.file_name, row.state, row.records, row.done, {**row.counts}, questions)
@@ -275,10 +308,20 @@ def row_of(session: Session, firm_id: int, import_id: int) -> Import:
     return row
 
 
-def imports(firm_id: int, before: int | None = None, most: int = 50) -> list[Import]:
-    """The firm's imports, newest first, those before the import *before*."""
+def one(firm_id: int, import_id: int, *, of: int | None = None) -> Import:
+    """The firm's import; raises NotFound, also for one that somebody else than *of* has brought."""
+    with reading() as session:
+        row = row_of(session, firm_id, import_id)
+    if of not in {None, row.person_id}:
+        raise NotFound(N_("The import"))
+    return row
+
+
+def imports(firm_id: int, before: int | None = None, most: int = 50, *, of: int | None = None) -> list[Import]:
+    """The firm's imports, newest first, those before the import *before*; *of* one of its people alone."""
     with reading() as session:
         rows = select(Import).where(Import.firm_id == firm_id, Import.is_trial.is_(False))
+        rows = rows.where(Import.person_id == of) if of else rows
         rows = rows.where(Import.id < before) if before else rows
         return list(session.scalars(rows.order_by(Import.id.desc()).limit(most)))
 

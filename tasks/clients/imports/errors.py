@@ -26,9 +26,9 @@ def error_rows(
     is_datev = read_now.format is Format.DATEV  # Its first line says what the file is.
     keys = [column.key for column in read_now.columns]
     with transaction() as session:
-        Onboarding.of_firm(session, firm_id)
-        mapping = {key: str(target) for key, target in read_now.mapping.items()}
-        ImportMapping.remember(session, firm_id, shape_of((LINE, WHY, *keys)), mapping, now())
+        if Onboarding.of_firm(session, firm_id).stopped_at is None:
+            mapping = {key: str(target) for key, target in read_now.mapping.items()}
+            ImportMapping.remember(session, firm_id, shape_of((LINE, WHY, *keys)), mapping, now())
     return _lines(firm_id, import_id, keys, first_line(firm_id, import_id) if is_datev else "", tell)
 
 

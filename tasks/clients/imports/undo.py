@@ -61,6 +61,7 @@ def undo(firm_id: int, import_id: int, by: str) -> None:
         raise BuiltOn(file, len(obstacles), names)
     with transaction() as session:
         case = Onboarding.of_firm(session, firm_id)
+        case.require_going()
         row = Import.get(session, firm_id, import_id)
         row.require(ImportState.DONE, ImportState.CANCELLED)
         done = row.done

@@ -39,10 +39,14 @@ QUESTIONS: dict[Question, str] = {
     Question.BAD_EMAIL: N_("“%(value)s” is not an e-mail address: shall the record be imported without it?"),
     Question.BAD_DATE: N_("“%(value)s” is no day that there is: shall the record be imported without it?"),
     Question.TOO_LONG: N_("“%(value)s” has more than %(most)s characters: shall the record be imported without it?"),
-    Question.SAME_ADDRESS_OTHER_NAME: N_("The e-mail address %(value)s is that of %(other)s: who is it?"),
-    Question.RESEMBLING_NAME: N_("“%(value)s” resembles %(other)s: are they the same?"),
-    Question.SAME_NAME_OTHER_NUMBER: N_("“%(value)s” is there already, with the number %(other)s: are they the same?"),
-    Question.SAME_NAME_NO_ADDRESS: N_("“%(value)s” is there already: are they the same?"),
+    Question.SAME_ADDRESS_OTHER_NAME: N_(
+        "The e-mail address %(address)s is that of %(name)s, not of %(written)s: who is it?"
+    ),
+    Question.RESEMBLING_NAME: N_("“%(written)s” resembles “%(name)s”: are they the same?"),
+    Question.SAME_NAME_OTHER_NUMBER: N_(
+        "“%(name)s” is there already, with the number %(number)s instead of %(written)s: are they the same?"
+    ),
+    Question.SAME_NAME_NO_ADDRESS: N_("“%(name)s” is there already: are they the same?"),
 }
 REASONS: dict[Reason, str] = {
     Reason.NOTHING_USEFUL: N_("Nothing in this row stands in a column that is imported."),

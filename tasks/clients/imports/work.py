@@ -4,6 +4,7 @@ Whoever works on one takes it for a while and says so with each batch: killed at
 one, and every record is written once.
 """
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
 from itertools import islice
@@ -135,7 +136,7 @@ def _compare(firm_id: int, import_id: int, lease: datetime) -> Iterator[tuple[in
     with reading() as session:
         row = row_with_file(session, firm_id, import_id)
     held = lease if row.is_read else _stage(firm_id, import_id, lease, understood(row))
-    earlier = Earlier()
+    earlier, expected = Earlier(), Counter[str]()
     try:
         last = 0
         while held is not None:
@@ -145,6 +146,7 @@ def _compare(firm_id: int, import_id: int, lease: datetime) -> Iterator[tuple[in
                     return
                 rows = behind(session, import_id, last)
                 if not rows:
+                    row.expected = dict(expected)
                     _finish_comparing(session, row, earlier)
                     return
                 drafts = [Draft.from_json(each.draft) for each in rows]
@@ -153,12 +155,27 @@ def _compare(firm_id: int, import_id: int, lease: datetime) -> Iterator[tuple[in
                 changes = [{"id": each.id, **outcome_of(plan)} for each, plan in zip(rows, planned, strict=True)]
                 session.execute(update(ImportRecord), changes)
                 _leave_alone(earlier, planned)
+                for each in planned:
+                    expected += _expected(each)
                 earlier.keep(world)
                 last = row.done = rows[-1].record
                 held, records = renew(row), row.records
             yield last, records
     finally:
         earlier.close()
+
+
+def _expected(planned: Planned) -> Counter[str]:
+    """What would be made and changed by it."""
+    if planned.outcome not in WRITTEN:
+        return Counter()
+    known = {*planned.of_people, *planned.of_places} - planned.new_people
+    return Counter(
+        new_accounts=int(planned.is_account_new),
+        new_contacts=len(planned.new_people),
+        changed_accounts=int(bool(planned.of_account) and not planned.is_account_new),
+        changed_contacts=len(known | (planned.new_places - planned.new_people)),
+    )
 
 
 def _stage(firm_id: int, import_id: int, lease: datetime, read_now: Reading) -> datetime | None:

@@ -1,0 +1,192 @@
+"""Client lists are brought, looked at, asked about, imported and taken back on the pages of a firm."""
+
+import pytest
+from bs4 import BeautifulSoup
+from sqlalchemy import select
+
+from models.clients.client import Client
+from models.clients.imports import Import
+from models.db import reading, transaction
+from tasks.clients.imports import course
+from tasks.people.sessions import sign_in
+from tests.deployments.browser import Browser, entries, errors
+from tests.factories import PASSWORD, firm_of, outbox
+from tests.remembered import remembered
+from tests.tasks.test_accounts import ERIKA, with_staff
+
+pytestmark = pytest.mark.usefixtures("quiet")
+
+MIXED = (
+    "Mandant;Kundennummer;Vorname;Nachname;E-Mail;PLZ;Ort\n"
+    "Alpha GmbH;10001;Anna;Arndt;anna@alpha.example;1067;Dresden\n"
+    "Beta GmbH;10002;Bernd;Berg;keine Adresse;50667;Köln\n"
+    "Gamma GmbH;10003;Gerd;Groß;gerd[at]gamma;53111;Bonn\n"
+    ";;;;;;\n"
+    "Delta KG;10004;;Dorn;dora@delta.example;89073;Ulm\n"
+    ";10009;;;;80331;München\n"
+).encode()
+
+
+@remembered
+def staffed() -> int:
+    return with_staff()
+
+
+@pytest.fixture
+def firm_id():
+    return firm_of(staffed())
+
+
+@pytest.fixture
+def browser():
+    return Browser(sign_in(ERIKA, PASSWORD))
+
+
+def bring(browser, firm_id: int, content: bytes = MIXED, name: str = "Mandanten.csv"):
+    page = f"/firm/{firm_id}/accounts/import"
+    return browser.send_form(page, files={"file": (name, content)})
+
+
+def soup(answer) -> BeautifulSoup:
+    return BeautifulSoup(answer.text, "lxml")
+
+
+def filters(answer) -> dict[str, int]:
+    links = soup(answer).select("nav[aria-label=Filter] a")
+    return {words: int(number) for words, _, number in (link.text.rpartition("\xa0") for link in links)}
+
+
+def names(firm_id: int) -> list[str]:
+    with reading() as session:
+        return sorted(session.scalars(select(Client.name).where(Client.firm_id == firm_id)))
+
+
+def press(browser, shown, button: str, **fields: str):
+    """The form on this page with a button that says so, sent by it."""
+    found = next(one for one in soup(shown).select("main form button") if button in one.text)
+    form = found.find_parent("form")
+    by = {found["name"]: found.get("value", "")} if found.get("name") else {}
+    return browser.post(form["action"], data=entries(form) | by | fields)
+
+
+def test_a_file_is_looked_at_asked_about_imported_and_taken_back(firm_id, browser):
+    before = outbox()
+    shown = bring(browser, firm_id)
+    print(filters(shown))
+    assert filters(shown) == {"alle": 5, "neues Konto": 1, "Frage offen": 3, "nicht möglich": 1}
+    assert names(firm_id) == []
+    assert "aus 1067 wird" in shown.text or "01067" in shown.text
+
+    # One is answered alone and taken back, then all of a kind alike.
+    asked = browser.get(f"{shown.url.path}?question=bad_email")
+    assert len(soup(asked).select("article")) == 2
+    answered = press(browser, asked, "ohne den Wert importieren – Beta GmbH")
+    assert answered.url.params["question"] == "bad_email"
+    assert filters(answered)["Frage offen"] == 2
+    back = press(browser, browser.get(shown.url.path), "Antwort zurücknehmen – Beta GmbH")
+    assert filters(back)["Frage offen"] == 3
+    all_alike = press(browser, back, "ohne den Wert importieren – Keine E-Mail-Adresse")
+    assert filters(all_alike) == {"alle": 5, "neues Konto": 3, "Frage offen": 1, "nicht möglich": 1}
+
+    button = soup(all_alike).select_one("form[action$=begin] button").text
+    assert "3" in button
+    assert "Niemand wird angeschrieben" in all_alike.text
+    done = press(browser, all_alike, button)
+    assert names(firm_id) == ["Alpha GmbH", "Beta GmbH", "Gamma GmbH"]
+    assert outbox() == before
+    assert "Der Import ist fertig" in done.text
+
+    rows = press(browser, done, "2 Zeilen zum Korrigieren")
+    assert [line[:2] for line in rows.text.splitlines()[1:]] == ["6;", "7;"]
+    assert "hat keinen Namen" in rows.text
+
+    asked = browser.get(f"{done.url.path}/undo")
+    gone = press(browser, asked, "Jetzt zurücknehmen")
+    assert "zurückgenommen" in gone.text
+    assert names(firm_id) == []
+
+
+def test_a_form_that_is_sent_twice_brings_its_file_once(firm_id, browser):
+    page = f"/firm/{firm_id}/accounts/import"
+    form = entries(browser.read(page).select_one("main form[enctype]"))
+
+    sent = [browser.post(page, data=form, files={"file": ("Mandanten.csv", MIXED)}) for _ in range(2)]
+
+    assert {answer.url.path for answer in sent} == {f"{page}s/1"}
+    assert len(browser.read(page).select("tbody tr")) == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "says"),
+    [
+        ("kontakte.vcf", b"BEGIN:VCARD\nFN:Max\nEND:VCARD\n", "vCard"),
+        ("stapel.csv", b'"EXTF";700;21;"Buchungsstapel";9;20260101000000000\n"Umsatz"\n1\n', "Buchungsstapel"),
+        ("bild.csv", b"\x89PNG\r\n\x1a\n" + bytes(range(256)), "bild.csv"),
+        ("leer.csv", b"", "keine Datei"),
+    ],
+)
+def test_a_file_that_cannot_be_read_is_refused_at_its_field_with_its_name(firm_id, browser, name, content, says):
+    refused = bring(browser, firm_id, content, name)
+
+    assert list(errors(refused)) == ["file"]
+    assert says in errors(refused)["file"]
+    assert name in refused.text or not content
+
+
+def test_columns_that_nobody_knows_are_mapped_by_hand_and_remembered(firm_id, browser):
+    odd = b"Mandantschaft;Wer;Post;Egal\nAlpha GmbH;Anna Arndt;anna@alpha.example;7\n"
+    columns = bring(browser, firm_id, odd)
+    assert columns.url.path.endswith("/columns")
+    chosen = {"column-0": "company_name", "column-1": "full_name", "column-2": "email", "column-3": "ignore"}
+
+    shown = press(browser, columns, "Weiter zur Vorschau", **chosen)
+    again = bring(browser, firm_id, odd.replace(b"Alpha", b"Beta").replace(b"alpha", b"beta"))
+
+    assert "Alpha GmbH" in shown.text
+    assert (filters(shown), filters(again)) == ({"alle": 1, "neues Konto": 1},) * 2
+
+
+def test_letters_that_are_a_guess_are_asked_for(firm_id, browser):
+    guessed = bring(browser, firm_id, "Mandant;Nachname;Ort\nMüller GmbH;Größl;Köln\n".encode("cp850"))
+    assert guessed.url.path.endswith("/columns")
+    offered = [one["value"] for one in soup(guessed).select("[name=encoding]")]
+    assert {"cp1252", "cp850"} <= set(offered)
+
+    read = {one: press(browser, guessed, "So lesen", encoding=one).text for one in ("cp1252", "cp850")}
+
+    assert "Müller GmbH" in read["cp850"].partition("columns-title")[2]
+    assert "Müller GmbH" not in read["cp1252"].partition("columns-title")[2]
+
+
+def test_a_long_file_is_shown_some_at_a_time_and_how_far_it_is_while_it_goes_on(firm_id, browser):
+    rows = "".join(f"Firma {n} GmbH;Anna;Arndt;n{n}@firma.example\n" for n in range(120))
+    shown = bring(browser, firm_id, f"Mandant;Vorname;Nachname;E-Mail\n{rows}".encode())
+    assert len(soup(shown).select("article")) == 50
+    last = browser.get(f"{shown.url.path}?outcome=create&after=100")
+    assert [one["id"] for one in soup(last).select("article")] == [f"record-{n}" for n in range(101, 121)]
+
+    with reading() as session:
+        import_id = session.scalars(select(Import.id)).one()
+    course.begin(firm_id, import_id)
+    with transaction() as session:
+        session.get_one(Import, import_id).done = 50
+    running = browser.get(shown.url.path)
+
+    assert "50 von 120 Datensätzen" in running.text
+    assert running.headers["Refresh"] == "4"
+    assert "Refresh" not in browser.get(f"{shown.url.path}?still=1").headers
+    stopped = press(browser, running, "Import abbrechen")
+    assert "abgebrochen" in stopped.text
+
+
+def test_what_a_file_told_beyond_all_fields_stands_on_the_pages_of_account_and_contact(firm_id, browser):
+    told = (
+        "Mandant;Vorname;Nachname;E-Mail;Geburtstag;Notiz\nAlpha GmbH;Anna;Arndt;a@alpha.example;01.02.1980;Ruft an\n"
+    )
+    done = press(browser, bring(browser, firm_id, told.encode()), "Jetzt importieren")
+
+    account = browser.get(soup(done).select_one("article a[href*=accounts]")["href"])
+    contact = browser.get(soup(account).select_one("h3 a")["href"])
+
+    assert "1. Februar 1980" in contact.text
+    assert "Ruft an" in contact.text
