@@ -126,7 +126,7 @@ class Client(PostalAddress, Base):
     state: Mapped[ClientState] = mapped_column(default=ClientState.PREPARED)
     """Follows its contacts, see ``settle``: so that of very many accounts those in a state are found and counted."""
     form_key: Mapped[str | None] = mapped_column(String(40), info=MUTE)
-    """Of the form that opened it: sent twice, it opens one account."""
+    """Of the form that opened it, and all that was typed there: the same once more opens none."""
     created_at: Mapped[Instant]
     archived_at: Mapped[Instant | None]
 

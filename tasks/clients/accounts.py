@@ -303,14 +303,14 @@ def open_account(
     """A new account with its contacts, each new or (``person``) there already; returns its id. Nobody is invited yet.
 
     Whoever opens it has access to it, and every member with access by default; ``members`` have as well, and are told.
-    A form that is sent twice (``form_key``) opens one. Raises FormRefused with all that does not fit: fields of a
-    contact begin with ``c0-``, ``c1-`` ….
+    The same form (``form_key``) with the same words once more opens none. Raises FormRefused with all that does not
+    fit: fields of a contact begin with ``c0-``, ``c1-`` ….
     """
     faults = Faults()
     with transaction() as session:
         case = Onboarding.of_firm(session, member.firm_id)
         case.require_agreement()
-        key = one_line(written.get("form_key", ""))[:40] or None
+        key = _sent_as(written)
         done = _opened_with(session, member, key)
         if done is not None:
             return done
@@ -347,15 +347,22 @@ def open_account(
         return client.id
 
 
-def opened_with(member: Membership, form_key: str) -> int | None:
+def opened_with(member: Membership, written: Mapping[str, str]) -> int | None:
     """The account that this form has opened already, however often it is sent."""
     with reading() as session:
-        return _opened_with(session, member, one_line(form_key)[:40] or None)
+        return _opened_with(session, member, _sent_as(written))
 
 
 def _opened_with(session: Session, member: Membership, form_key: str | None) -> int | None:
     mine = select(Client.id).where(Client.firm_id == member.firm_id, Client.form_key == form_key)
     return session.scalars(mine).one_or_none() if form_key else None
+
+
+def _sent_as(written: Mapping[str, str]) -> str | None:
+    """Names the form and all that was typed there: whoever goes back and types another name means somebody else."""
+    if not written.get("form_key"):
+        return None
+    return sha256(json.dumps(sorted(written.items())).encode()).hexdigest()[:40]
 
 
 def _chosen(session: Session, member: Membership, faults: Faults, written: Mapping[str, str]) -> list[int]:
@@ -468,13 +475,6 @@ def add_contact(member: Membership, by: str, client_id: int, written: Mapping[st
         record(session, case.id, now(), "contact.linked", by, **facts, contact=of(person, person.name), rows=rows)
         case.touch(now())
         return person.id
-
-
-def _sent_as(written: Mapping[str, str]) -> str | None:
-    """Names the form and all that was typed there: whoever goes back and types another name means somebody else."""
-    if not written.get("form_key"):
-        return None
-    return sha256(json.dumps(sorted(written.items())).encode()).hexdigest()
 
 
 def remove_contact(member: Membership, by: str, client_id: int, person_id: int) -> None:

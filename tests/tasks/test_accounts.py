@@ -171,6 +171,8 @@ def test_a_form_that_is_sent_twice_at_once_opens_one_account(case_id):
     done = at_once(*[lambda: accounts.open_account(who, ERIKA, form, [EVA], GERMAN)] * 2)
 
     assert done == [1, 1]
+    other = form | {"company_name": "Andere AG"}  # Who goes back and types another name means another account.
+    assert accounts.open_account(who, ERIKA, other, [EVA], GERMAN) == 2
 
 
 def test_a_form_that_is_sent_twice_at_once_adds_one_contact_and_another_name_another_one(case_id):

@@ -216,7 +216,7 @@ def open_account(visit: Submitting, firm_id: int) -> Response:
     blocks, act = visit.texts("block")[:CONTACTS_AT_ONCE], visit.text("act")
     values = _typed(visit)
     language = visit.reader.language
-    done = accounts.opened_with(staff, values.get("form_key", "")) if act in {"create", "enter"} else None
+    done = accounts.opened_with(staff, values) if act in {"create", "enter"} else None
     if done is not None:  # Sent twice.
         return visit.go(_next(staff, done, "account_opened"), case=staff.case_id)
     if act == "back":
