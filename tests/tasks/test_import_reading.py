@@ -10,10 +10,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from models.errors import ProvisionError
-from tasks.clients.imports.draft import ContactDraft, Draft, Field, Target
+from tasks.clients.imports.draft import ContactDraft, Draft, Field, NoteKind, Target
 from tasks.clients.imports.formats import ColumnUnknown, OtherCategory
 from tasks.clients.imports.reading import SheetUnknown, VcardUnsupported, read
 from tasks.clients.imports.source import EncodingUnfit, NotATable, TooManyRows
+from tasks.clients.imports.words import NOTES
 from tests.memory import peak_memory
 
 FILES = Path(__file__).parent / "imports"
@@ -215,3 +216,42 @@ def test_a_header_of_two_rows_is_one():
 
     assert [str(column.target) for column in reading.columns] == ["name", "postcode", "city", "email"]
     assert [contact.email for draft in reading.begin(0) for contact in draft.contacts] == ["m@muster.example"]
+
+
+def one_contact(**cells):
+    """The only draft of a table of one record, with these cells under these headers."""
+    table = f"{';'.join(cells)}\n{';'.join(cells.values())}\n"
+    return next(read(table.encode(), "x.csv", country="DE").begin(0))
+
+
+@pytest.mark.parametrize(
+    ("name", "parts"),
+    [
+        ("Muster, Max", ("", "", "Max", "Muster")),
+        ("MUSTERMANN Max", ("", "", "Max", "MUSTERMANN")),
+        ("Frau Prof. Dr. X von der Y", ("Frau", "Prof. Dr.", "X", "von der Y")),
+        ("Klein LL.M., Nora", ("", "LL.M.", "Nora", "Klein")),
+        ("Herrn Dr.-Ing. Jan van der Berg", ("Herr", "Dr.-Ing.", "Jan", "van der Berg")),
+    ],
+)
+def test_salutation_titles_and_both_names_are_told_apart(name, parts):
+    (contact,) = one_contact(Mandant=name, Ort="Köln").contacts
+
+    assert (contact.salutation, contact.title, contact.given_name, contact.family_name) == parts
+
+
+def test_what_is_left_of_a_name_or_a_number_is_told():
+    draft = one_contact(Ansprechpartner="Max Muster (Inhaber)", Firma="A GmbH", Telefon="0221 4710158 DW 12, abends")
+
+    assert [(note.kind.value, note.facts["value"]) for note in draft.notes] == [
+        ("name_part", "Inhaber"),
+        ("phone_extension", "DW 12"),
+    ]
+    assert [phone.number for phone in draft.contacts[0].phones] == ["+492214710158"]
+    assert set(NOTES) == set(NoteKind)
+
+
+def test_a_telephone_for_faxes_is_known_by_its_words():
+    draft = one_contact(Vorname="Max", Nachname="Muster", Telefon="Fax: 0221 4710158", Handy="+49 171 3920011")
+
+    assert [phone.kind.value for phone in draft.contacts[0].phones] == ["fax", "mobile"]

@@ -204,6 +204,8 @@ class NoteKind(StrEnum):
     MORE_EMAILS = "more_emails"
     NOT_AN_ADDRESS = "not_an_address"
     OTHER_NAME = "other_name"
+    NAME_PART = "name_part"
+    MAYBE_CUT = "maybe_cut"
     MIDDLE_NAME = "middle_name"
     LETTERS_REPAIRED = "letters_repaired"
     PHONE_EXTENSION = "phone_extension"

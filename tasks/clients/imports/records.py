@@ -98,6 +98,7 @@ FORMS = {
     **dict.fromkeys(["du", "duzen", "per du", "tu", "ja", "informell", "informal"], AddressForm.DU),
     **dict.fromkeys(["sie", "siezen", "per sie", "vous", "nein", "formell", "formal"], AddressForm.SIE),
 }
+AND_WORD = re.compile(r"und|u\.|and|et|sowie|[&+/]|die|eheleute|ehepaar|familie|fam\.", re.IGNORECASE)
 DESTROYED = re.compile(r"[+-]?\d(?:[.,]\d+)?E\+\d{1,3}", re.IGNORECASE)
 GUARD = re.compile(r"'(?=[=+@'\t\r\d-])")
 """One sign before what a spreadsheet would take for a formula; who wrote the file has put it there, see exports."""
@@ -290,6 +291,12 @@ class _Record:
         people = [_Name(one.given_name, one.family_name, one.salutation, one.title) for one in told]
         if COUPLE.search(text) or len(people) > 1:
             self.ask(Question.TWO_PEOPLE, value=text)
+        kept = {word for one in people for part in one for word in _words(part)}
+        left = [
+            word for word in _words(text) if word not in kept and not (is_salutation(word) or AND_WORD.fullmatch(word))
+        ]
+        if left and people:
+            self.note(NoteKind.NAME_PART, value=" ".join(left), of=text)
         return [one for one in people if one.given or one.family]
 
     def in_parts(self, given: str, family: str) -> list[_Name]:
@@ -373,7 +380,11 @@ class _Record:
 
     def sort_by_addressee(self) -> None:
         """DATEV: the kind of addressee says which of three names counts."""
-        code = self.one(Field.ADDRESSEE_KIND)
+        code = self.one(Field.ADDRESSEE_KIND).removesuffix(".0")
+        for of, most in DATEV_MOST.items():
+            for text in self.all(of):
+                if len(text) >= most:
+                    self.note(NoteKind.MAYBE_CUT, value=text, most=str(most))
         person = [Field.FAMILY_NAME, Field.GIVEN_NAME]
         order = {"1": [person, [Field.COMPANY_NAME], [Field.NAME_OF_NEITHER]]}.get(
             code,
@@ -576,8 +587,10 @@ class _Record:
             for text in texts
         ]
         labels = self.all(Field.PHONE_LABEL, person)
+        if len(labels) != len(self.all(Field.PHONE, person)):
+            labels = []  # Nobody can tell which is whose.
         for at, (of, text) in enumerate(sorted(cells, key=lambda cell: PHONE_ORDER.index(cell[0]))):
-            is_fax = of is Field.PHONE and at < len(labels) and "fax" in labels[at].casefold()
+            is_fax = of is Field.PHONE and "fax" in f"{text} {labels[at] if labels else ''}".casefold()
             kind = PhoneKind.FAX if is_fax else kinds.get(of, PhoneKind.LANDLINE)
             for phone in self.read_phones(text, kind, country):
                 found.setdefault(phone.number, phone)
@@ -838,6 +851,12 @@ class _Record:
         return None
 
 
+DATEV_MOST = {
+    **dict.fromkeys((Field.COMPANY_NAME, Field.NAME_OF_NEITHER), 50),
+    **dict.fromkeys((Field.FAMILY_NAME, Field.GIVEN_NAME), 30),
+    Field.FULL_NAME: 40,
+}
+"""Characters to which DATEV cuts names."""
 OF_VALUES = frozenset({Question.BAD_EMAIL, Question.BAD_DATE, Question.TOO_LONG})
 DIALLED = {
     "41": "CH",
@@ -883,6 +902,10 @@ def _comma(text: str) -> str:
         return text
     at = next((at for at, word in enumerate(words) if word.casefold() not in PARTICLES), 0) + 1
     return f"{' '.join(words[:at])}, {' '.join(words[at:])}" if at < len(words) else text
+
+
+def _words(text: str) -> list[str]:
+    return [bare for word in text.split() if (bare := word.strip(",;()[]\"'„“”"))]
 
 
 def _capitals(text: str) -> str:

@@ -22,6 +22,8 @@ NOTES: dict[NoteKind, str] = {
     NoteKind.MORE_EMAILS: N_("Further e-mail addresses are not imported: %(value)s. Kept is %(kept)s."),
     NoteKind.NOT_AN_ADDRESS: N_("“%(value)s” is not an e-mail address: it is left out."),
     NoteKind.OTHER_NAME: N_("“%(value)s” stands in another column for a name: it is not imported."),
+    NoteKind.NAME_PART: N_("“%(value)s” in the name “%(of)s” is not imported."),
+    NoteKind.MAYBE_CUT: N_("“%(value)s” may have been cut: DATEV keeps %(most)s characters of it."),
     NoteKind.MIDDLE_NAME: N_("The further given name “%(value)s” is not imported."),
 }
 QUESTIONS: dict[Question, str] = {
