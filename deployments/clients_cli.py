@@ -4,7 +4,7 @@ import json
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
@@ -59,10 +59,17 @@ def add_to(app: typer.Typer, told: Callable[[], AbstractContextManager[None]]) -
             _print(_accounts(_firm_id(firm), search), "accounts", as_json=as_json)
 
     @clients.command()
-    def pending(firm: Firm, as_json: Json = False) -> None:
-        """List the contacts who are invited and have not activated their access."""
+    def pending(
+        firm: Firm,
+        only: Annotated[
+            Literal["bounced", "expired", "unopened", "opened", "silent", "unaddressed", ""],
+            typer.Option(help="Those of whom this is so; silent: who answered no reminder, to be called."),
+        ] = "",
+        as_json: Json = False,
+    ) -> None:
+        """List the contacts who are invited and have not activated their access, with mails, reminders and numbers."""
         with told():
-            _print(_pending(_firm_id(firm)), "pending", as_json=as_json)
+            _print(_pending(_firm_id(firm), only), "pending", as_json=as_json)
 
     @clients.command()
     def invite(
@@ -275,36 +282,8 @@ def _accounts(firm_id: int, search: str) -> Iterator[dict[str, Any]]:
         last = clients[-1].id
 
 
-def _pending(firm_id: int) -> Iterator[dict[str, Any]]:
-    from sqlalchemy import select
+def _pending(firm_id: int, which: str) -> Iterator[dict[str, Any]]:
+    from tasks.clients.pending import Mark, Sought
+    from tasks.reminders import follow_up
 
-    from models.clients.standing import standing_of
-    from models.db import reading
-    from models.people.person import Person, Role
-
-    last = 0
-    waiting = select(Person).where(
-        Person.firm_id == firm_id,
-        Person.role == Role.CLIENT,
-        Person.withdrawn_at.is_(None),
-        Person.invited_at.is_not(None),
-        Person.registered_at.is_(None),
-    )
-    while True:
-        with reading() as session:
-            people = session.scalars(waiting.where(Person.id > last).order_by(Person.id).limit(500)).all()
-            standings = standing_of(session, people)
-        if not people:
-            return
-        for person in people:
-            stands = standings[person.id]
-            invited, until = person.invited_at, stands.until
-            yield {
-                "id": person.id,
-                "name": person.name,
-                "email": person.email,
-                "state": stands.state.value,
-                "invited_at": invited.isoformat() if invited else None,
-                "expires_at": until.isoformat() if until else None,
-            }
-        last = people[-1].id
+    return follow_up.told(follow_up.owner_of(firm_id), Sought(Mark(which) if which else None))

@@ -4,6 +4,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -20,6 +21,7 @@ from models.link import Link, Opening, Purpose
 from models.mail.outbox import MailKind, Outgoing
 from models.onboarding import Onboarding
 from models.people.person import Person
+from models.people.staff import Staff
 from models.reminders.reminder import Reminder
 from models.time.clock import now
 from tasks.clients.pending import Mark, Sought, counted, pending
@@ -48,6 +50,11 @@ class Waiting:
     expires_at: datetime | None
     wait: WaitLine | None
     """How often they were reminded, and what comes next."""
+
+    @property
+    def is_silent(self) -> bool:
+        """The last reminder was not answered either."""
+        return self.wait is not None and self.wait.next_at is None and self.wait.held is None
 
 
 @dataclass(frozen=True)
@@ -84,6 +91,44 @@ def everybody(member: Membership, sought: Sought) -> Iterator[Waiting]:
         if len(keys) < AT_ONCE:
             return
         after = keys[-1]
+
+
+def told(member: Membership, sought: Sought) -> Iterator[dict[str, Any]]:
+    """The same as plain values, for machines."""
+    for row in everybody(member, sought):
+        person, mail, wait = row.person, row.mail, row.wait
+        yield {
+            "id": person.id,
+            "name": person.name,
+            "email": person.email,
+            "accounts": [{"id": client_id, "name": name} for client_id, name in row.accounts],
+            "state": row.standing.state.value,
+            "invited_at": _written(person.invited_at),
+            "sent_at": _written(mail.created_at if mail else None),
+            "delivered_at": _written(mail.delivered_at if mail else None),
+            "bounced_at": _written(person.bounced_at),
+            "opened_at": _written(row.opened_at),
+            "expires_at": _written(row.expires_at),
+            "reminders": wait.sent if wait else 0,
+            "next_reminder_at": _written(wait.next_at if wait and not wait.held and not wait.follow else None),
+            "reminders_held": wait.held.value if wait and wait.held else None,
+            "to_be_called": row.is_silent,
+            "phones": [phone.number for phone in row.phones],
+            "hours": person.hours.text("en"),
+        }
+
+
+def _written(at: datetime | None) -> str | None:
+    return at.isoformat() if at else None
+
+
+def owner_of(firm_id: int) -> Membership:
+    """Who sees all of this firm; raises NotFound."""
+    with reading() as session:
+        case, owner = Onboarding.of_firm(session, firm_id), Person.organiser(session, firm_id)
+        held = Staff.of(session, [owner])[owner.id]
+        firm = case.firm
+        return Membership(owner.id, firm_id, firm.name, firm.company_id, owner.role, owner.name, case.id, held)
 
 
 def case_of_company(company_id: str) -> int | None:

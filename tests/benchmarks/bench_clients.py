@@ -13,10 +13,12 @@ from models.settings import settings
 from models.time.clock import now
 from tasks.clients import accounts, contacts
 from tasks.clients.accounts import Filter
+from tasks.clients.pending import Mark, Sought
 from tasks.people import sessions
+from tasks.reminders import follow_up
 from tests import factories
 from tests.benchmarks.bench_product import seconds
-from tests.clients import fill, some_account
+from tests.clients import fill, some_account, wait_for_all
 from tests.deployments.browser import Browser
 from tests.tasks.test_accounts import ERIKA, PASSWORD, ZOE, give, member, with_staff
 
@@ -79,3 +81,38 @@ def test_lists_pages_and_passes(product, number):
         act()
         took = seconds(act, 11)
         print(f"\n{product:10} {number:7,} {name:26} {took * 1000:7.1f} ms, {took / base:5.1f} x an account", end="")
+
+
+@pytest.mark.parametrize("product", ["sqlite", "postgresql"], indirect=True)
+@pytest.mark.parametrize("number", [1_000, 100_000])
+def test_pending_activation(product, number):
+    """All of them are waited for: the list with its counts, by each filter, for who sees all and who does not."""
+    case_id = with_staff()
+    firm_id = factories.firm_of(case_id)
+    fill(firm_id, number)
+    wait_for_all(case_id)
+    if product == "postgresql":
+        with engine(settings().database).connect() as connection:
+            connection.execute(text("ANALYZE"))
+    owner = member()
+    some = give(case_id, Rights(Rank.STAFF, manages_accounts=True, has_default_access=True), ZOE)
+    with reading() as session:
+        tag = session.scalars(select(Tag.id)).one()
+        middle = session.scalars(select(Person.id).order_by(Person.id).offset(number // 2).limit(1)).one()
+    acts = {
+        "list": lambda: follow_up.listed(owner, Sought()),
+        "list of a member": lambda: follow_up.listed(some, Sought()),
+    }
+    acts |= {"next page, in the middle": lambda: follow_up.listed(owner, Sought(), middle)}
+    acts |= {f"filter: {mark}": lambda mark=mark: follow_up.listed(owner, Sought(mark)) for mark in Mark}
+    acts |= {
+        "filter: tag": lambda: follow_up.listed(owner, Sought(tag=tag)),
+        "filter: member": lambda: follow_up.listed(owner, Sought(member=some.person_id)),
+        "search: one": lambda: follow_up.listed(owner, Sought(search="k000777")),
+        "search: none": lambda: follow_up.listed(owner, Sought(search="gibtesnicht")),
+    }
+    browser = Browser(sessions.sign_in(ERIKA, PASSWORD))
+    acts["page"] = lambda: browser.get(f"/firm/{firm_id}/accounts/pending")
+    for name, act in acts.items():
+        act()
+        print(f"\n{product:10} {number:7,} pending: {name:26} {seconds(act, 5) * 1000:7.1f} ms", end="")

@@ -1,13 +1,17 @@
 """The list of contacts who are not active yet, on the pages of a firm, and the page behind an invitation."""
 
+import json
 import re
 
 import pytest
 from bs4 import BeautifulSoup
 from sqlalchemy import select, update
+from typer.testing import CliRunner
 
+from deployments.__main__ import app as cli
 from models.clients.bulk_invitation import BulkInvitation
 from models.db import reading, transaction
+from models.firm import Firm
 from models.link import Opening, Purpose
 from models.mail.outbox import Outgoing
 from models.time.clock import now
@@ -147,3 +151,22 @@ def test_all_of_a_list_longer_than_a_page_are_invited_again_by_one_button(no_run
 
 def token_of(browser, page) -> dict[str, str]:
     return {"form_token": browser.read(page).select_one("input[name=form_token]")["value"]}
+
+
+def test_the_command_line_tells_what_the_page_shows(firm_id, browser):
+    call_for(invited(firm_id, "Carla"))
+    Browser().get(f"/auth/activate/{token(email('Anna'), Purpose.ACTIVATE)}")
+    with reading() as session:
+        company_id = str(session.get_one(Firm, firm_id).company_id)
+
+    def told(*more: str) -> list[dict]:
+        result = CliRunner().invoke(cli, ["clients", "pending", "--firm", company_id, "--json", *more])
+        return json.loads(result.stdout)["pending"]
+
+    anna, berta, carla = told()
+    assert (anna["name"], anna["accounts"][0]["name"], anna["state"]) == ("Anna Beispiel", "Anna GmbH", "invited")
+    assert anna["delivered_at"] < anna["opened_at"] < anna["next_reminder_at"] < anna["expires_at"]
+    assert (berta["opened_at"], berta["to_be_called"], carla["to_be_called"]) == (None, False, True)
+    assert (carla["next_reminder_at"], carla["hours"]) == (None, "Mon–Fri 8–18")
+    assert [row["name"] for row in told("--only", "silent")] == ["Carla Beispiel"]
+    assert told("--only", "bounced") == []
