@@ -37,7 +37,6 @@ class Told(NamedTuple):
 Source = Mapping[int, Promise | str]
 
 IMPORT = "accounts from a file, and invitations to many, are the next issue"
-FOLLOW_UP = "the list of all who are silent, and inviting many of them again at once, are the next issue"
 MAIL_HISTORY = "the portal keeps mail with contacts; here only the switch is kept, and handed to it"
 WEBINAR = "an event of the maker about importing many; nothing that a program does"
 
@@ -235,7 +234,9 @@ S2: Source = {
                 "deployments/test_accounts.py::test_pending_activations_are_a_filter_and_lead_to_inviting_again",
                 "deployments/test_grants.py"
                 "::test_what_is_sent_again_is_the_same_invitation_with_a_new_link_by_every_button",
-                later=FOLLOW_UP),
+                "deployments/test_pending.py::test_the_list_stands_beside_that_of_the_accounts_and_tells_of_each",
+                "tasks/test_pending.py"
+                "::test_all_who_are_sought_are_invited_again_once_each_under_the_words_of_before"),
     84: "a heading: 8",
     85: ELSEWHERE,
     86: HEADING,

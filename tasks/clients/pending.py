@@ -16,9 +16,9 @@ from models.clients.tag import ClientTag, ContactTag
 from models.clients.words import is_found
 from models.errors import N_, NotFound
 from models.link import Link, Opening, Purpose
-from models.onboarding import StepName
 from models.people.person import PENDING, UNADDRESSED, Person
 from models.people.staff import Rank, Staff
+from models.reminders.cadence import WaitKind
 from models.reminders.reminder import Reminder
 from models.text import one_line
 from tasks.clients.contacts import seen_contacts
@@ -68,12 +68,12 @@ def pending(session: Session, member: Membership, sought: Sought, at: datetime) 
     which = select(Person.id).where(*_conditions(session, member, sought))
     if sought.mark is None or sought.mark is Mark.UNADDRESSED:
         return which
-    return _joined(which).where(_marks(at)[sought.mark])
+    return _joined(which).where(_marks(member, at)[sought.mark])
 
 
 def counted(session: Session, member: Membership, sought: Sought, at: datetime) -> dict[Mark | None, int]:
     """How many there are with each mark, whatever mark is sought; None: of all who are pending."""
-    marks = _marks(at)
+    marks = _marks(member, at)
     sums = [func.sum(case((condition, 1), else_=0)) for condition in marks.values()]
     rows = select(func.count(), *sums).select_from(Person).where(*_conditions(session, member, sought.everyone))
     total, *each = session.execute(_joined(rows)).one()
@@ -84,24 +84,28 @@ def counted(session: Session, member: Membership, sought: Sought, at: datetime) 
     return counts
 
 
-def _marks(at: datetime) -> Mapping[Mark, ColumnElement[bool]]:
+def _marks(member: Membership, at: datetime) -> Mapping[Mark, ColumnElement[bool]]:
     """What tells that somebody has a mark, of rows that are ``_joined``."""
+    silent = select(Reminder.person_id).where(
+        Reminder.onboarding_id == member.case_id,
+        Reminder.kind == WaitKind.CLIENT,
+        Reminder.followed_at.is_not(None),
+        Reminder.ended_at.is_(None),
+    )
     return {
         Mark.BOUNCED: Person.bounced_at.is_not(None),
         Mark.EXPIRED: Link.expires_at <= at,
         Mark.UNOPENED: Opening.link_id.is_(None),
         Mark.OPENED: Opening.link_id.is_not(None),
-        Mark.SILENT: Reminder.followed_at.is_not(None),
+        Mark.SILENT: Person.id.in_(silent),
         Mark.UNADDRESSED: Person.email == "",
     }
 
 
 def _joined(rows: Select[Any]) -> Select[Any]:
-    """With the link, its opening and the wait of each person, where there are such."""
+    """With the link of each person and its opening, where there are such."""
     link = and_(Link.person_id == Person.id, Link.purpose == Purpose.ACTIVATE)
-    wait = and_(Reminder.person_id == Person.id, Reminder.step == StepName.CLIENTS, Reminder.ended_at.is_(None))
-    joined = rows.outerjoin(Link, link).outerjoin(Opening, Opening.link_id == Link.id)
-    return joined.outerjoin(Reminder, wait)
+    return rows.outerjoin(Link, link).outerjoin(Opening, Opening.link_id == Link.id)
 
 
 def _conditions(session: Session, member: Membership, sought: Sought) -> list[Any]:

@@ -45,7 +45,7 @@ def test_lists_pages_and_passes(product, number):
     firm_id = factories.firm_of(case_id)
     fill(firm_id, number)
     if product == "postgresql":
-        with engine(settings().database).connect() as connection:
+        with engine(settings().database).begin() as connection:
             connection.execute(text("ANALYZE"))
     client_id, owner = some_account(firm_id), member()
     some = give(case_id, Rights(Rank.STAFF, manages_accounts=True, has_default_access=True), ZOE)
@@ -92,7 +92,7 @@ def test_pending_activation(product, number):
     fill(firm_id, number)
     wait_for_all(case_id)
     if product == "postgresql":
-        with engine(settings().database).connect() as connection:
+        with engine(settings().database).begin() as connection:
             connection.execute(text("ANALYZE"))
     owner = member()
     some = give(case_id, Rights(Rank.STAFF, manages_accounts=True, has_default_access=True), ZOE)

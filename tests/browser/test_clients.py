@@ -1,19 +1,23 @@
 """A firm and its clients, by hand: accounts, invitations, the client's own pages, and registering by oneself."""
 
 import re
+from datetime import timedelta
 from types import SimpleNamespace
 from uuid import uuid4
 
 import pytest
 from playwright.sync_api import Locator, Page, expect
+from sqlalchemy import update
 
 from models.db import transaction
 from models.firm import Firm
+from models.link import Link
 from models.onboarding import Onboarding, StepName
 from models.people.person import Person
 from models.people.staff import Rank, Rights, Staff
 from models.request import Named
 from models.time.clock import now
+from tasks.clients import grants
 from tasks.onboarding import invitations
 from tests.browser.conftest import PHONE, Running, press, register, sound, tab_to
 from tests.contacts import account, contact
@@ -46,6 +50,7 @@ def firm(live: Running):
         tag=tag,
         number=number,
         max=f"max.{tag}@linde.example",
+        erika=erika,
         sessions={"erika": session, "jan": jans},
     )
 
@@ -239,3 +244,27 @@ def test_a_client_registers_is_linked_and_goes_from_one_account_to_the_other(liv
     client.get_by_role("link", name=f"Neubau {firm.tag} GmbH").click()
     expect(client.get_by_role("heading", level=1)).to_have_text(f"Neubau {firm.tag} GmbH")
     sound(client)
+
+
+def test_who_is_not_active_is_seen_and_invited_again(person, firm, live):
+    firm_id = int(firm.at.rpartition("/")[2])
+    with live.inside():
+        for name in ("Nora", "Olaf"):
+            who = contact(firm_id, name, "Neu", f"{name.lower()}.{firm.tag}@neu.example")
+            at = account(firm_id, f"{name} {firm.tag} GmbH", who)
+            grants.invite_contact(firm_id, at, who, firm.erika)
+            with transaction() as session:  # Long enough ago to be sent another one.
+                session.execute(update(Link).where(Link.person_id == who).values(made_at=now() - timedelta(hours=1)))
+    page = signed_in(person, firm, "jan")
+    page.goto(f"{firm.at}/accounts")
+    enter(page, "Ausstehende Aktivierung")
+    rows = page.get_by_role("row").filter(has_text="Neu")
+    expect(rows).to_have_count(2)
+    sound(page)
+    for name in ("Nora", "Olaf"):
+        page.get_by_label(f"{name} Neu auswählen").check()
+    enter(page, "Den Ausgewählten einen neuen Link senden")
+    expect(page.get_by_role("status")).to_contain_text("Ein neuer Link ist unterwegs an: 2.")
+    sound(page)
+    enter(page, "Seite nicht geöffnet")
+    expect(rows).to_have_count(2)
