@@ -21,7 +21,6 @@ from models.people.staff import Rank, Staff
 from models.reminders.cadence import WaitKind
 from models.reminders.reminder import Reminder
 from models.text import one_line
-from tasks.clients.contacts import seen_contacts
 from tasks.people.sessions import Membership
 
 
@@ -110,10 +109,14 @@ def _joined(rows: Select[Any]) -> Select[Any]:
 
 def _conditions(session: Session, member: Membership, sought: Sought) -> list[Any]:
     kind = text(UNADDRESSED if sought.mark is Mark.UNADDRESSED else PENDING)
-    which: list[Any] = [Person.firm_id == member.firm_id, kind, seen_contacts(member)]
+    which: list[Any] = [Person.firm_id == member.firm_id, kind]
     places = select(ClientContact.person_id).join(Client, Client.id == ClientContact.client_id)
     places = places.where(seen_by(member.person_id, member.rights))
     seen = places.where(Client.firm_id == member.firm_id)
+    # Without a word of the firm, by which SQLite would look through all of its accounts for each contact.
+    here = places.where(ClientContact.person_id == Person.id).correlate(Person)
+    if not member.rights.sees_all:
+        which.append(exists(here))
     if one_line(sought.search):
         which.append(Person.id.in_(seen.where(is_found(member.firm_id, sought.search))))
     if sought.tag:
@@ -128,6 +131,5 @@ def _conditions(session: Session, member: Membership, sought: Sought) -> list[An
             raise NotFound(N_("The person"))
         rights = Staff.of(session, [colleague])[colleague.id]
         within = seen_by(colleague.id, rights._replace(rank=Rank.STAFF))
-        # Without a word of the firm, by which SQLite would look through all of its accounts for each contact.
-        which.append(exists(places.where(ClientContact.person_id == Person.id, within).correlate(Person)))
+        which.append(exists(here.where(within)))
     return which

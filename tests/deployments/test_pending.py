@@ -50,7 +50,7 @@ def words(page) -> str:
 def test_the_list_stands_beside_that_of_the_accounts_and_tells_of_each(firm_id, browser):
     account(firm_id, "Ohne GmbH", contact(firm_id, "Ohne", "Post", ""))
     lists = browser.read(f"/firm/{firm_id}/accounts").select("nav.tabs")[1]
-    assert [link.text for link in lists.select("a")] == ["Alle Konten", "Ausstehende Aktivierung"]
+    assert [link.text for link in lists.select("a")][:2] == ["Alle Konten", "Ausstehende Aktivierung"]
 
     page = browser.read(lists.select("a")[1]["href"])
 

@@ -111,10 +111,10 @@ def invite_again(visit: Submitting, firm_id: int) -> Response:
     by = visit.signed_in().email
     if visit.text("act") == "all":
         try:
-            bulk_invitations.ask_to_invite_again(staff, by, _sought(visit)[1], _shown_at(visit))
+            bulk_id = bulk_invitations.ask_to_invite_again(staff, by, _sought(visit)[1], _shown_at(visit))
         except NobodyToInvite as refusal:
             return visit.again("accounts/pending.html", refusal, values=visit.values, **_shown(visit, staff))
-        return visit.go(f"/firm/{firm_id}/accounts/pending?{visit.request.query_params}&said=all_invited_again")
+        return visit.go(f"/firm/{firm_id}/accounts/invitations/{bulk_id}?said=all_invited_again")
     one = row_number(visit.text("one"))
     ids = [one] if one else [key for key in map(row_number, visit.texts("contact")) if key][: follow_up.SHOWN]
     if not ids:
