@@ -34,10 +34,11 @@ def phone_number(written: str, country: str = HOME) -> str:
 
     Raises PhoneInvalid also where a letter stands in it, which would be dialled as a digit.
     """
-    return _e164(_parsed(written, country))
+    return _e164(_parsed(written, country)[0])
 
 
-def _parsed(written: str, country: str) -> PhoneNumber:
+def _parsed(written: str, country: str) -> tuple[PhoneNumber, int]:
+    """The number, and what kind it is of; only a valid one is of any."""
     text = one_line(written).replace("(0)", "")
     digits = re.sub(r"[\s()/.\-–]", "", text)
     code = str(numbers.country_code_for_region(country))
@@ -49,8 +50,9 @@ def _parsed(written: str, country: str) -> PhoneNumber:
             number = numbers.parse(way, country)
         except NumberParseException:
             continue
-        if numbers.is_valid_number(number):
-            return number
+        kind = numbers.number_type(number)
+        if kind != PhoneNumberType.UNKNOWN:
+            return number, kind
     raise PhoneInvalid(text[:30])
 
 
@@ -79,7 +81,7 @@ def numbers_in(written: str, country: str = HOME) -> Found:
     """All numbers that somebody has written into one cell, with words, brackets and extensions between them."""
     rest = [one[0].strip(" ,;/-") for one in EXTENSION.finditer(written)]
     text = EXTENSION.sub(" ", written)
-    found: list[PhoneNumber] = []
+    found: list[tuple[PhoneNumber, int]] = []
     for part in filter(None, APART.split(text)):
         digits = WORDS.sub(" ", part).strip(" ,:;-–/.")
         if not any(char.isdigit() for char in digits):
@@ -96,10 +98,10 @@ def numbers_in(written: str, country: str = HOME) -> Found:
             break
         else:
             matched = [match.number for match in numbers.PhoneNumberMatcher(digits, country)]
-            found += matched
+            found += [(number, numbers.number_type(number)) for number in matched]
             if not matched:
                 rest.append(part.strip())
-    return Found({_e164(number): KINDS.get(numbers.number_type(number)) for number in found}, rest)
+    return Found({_e164(number): KINDS.get(kind) for number, kind in found}, rest)
 
 
 def _e164(number: PhoneNumber) -> str:

@@ -352,7 +352,9 @@ def _is_family_first(sample: Sequence[Row], targets: Sequence[Target | None]) ->
 def _is_beside(row: Row, header: tuple[str, ...]) -> bool:
     """Whether a row is none of the table's: blank, the header once more, a letter between groups, a sum."""
     filled = [cell for cell in row.cells if cell and not cell.isspace()]
-    if not filled or tuple(cell.strip() for cell in row.cells[: len(header)]) == header:
+    if not filled:
+        return True
+    if row.cells[0].strip() == header[0] and tuple(cell.strip() for cell in row.cells[: len(header)]) == header:
         return True
     if len(filled) > 3:
         return False

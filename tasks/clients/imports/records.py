@@ -193,7 +193,8 @@ class _Record:
     cells: Sequence[str]
     notes: list[Note] = field(default_factory=list)
     questions: list[Asked] = field(default_factory=list)
-    values: dict[Target, list[str]] = field(default_factory=dict)
+    values: dict[tuple[Field, int], list[str]] = field(default_factory=dict)
+    """By target."""
     numbers: set[str] = field(default_factory=set)
     """What a spreadsheet kept as a number."""
     company: str = ""
@@ -225,7 +226,7 @@ class _Record:
         return asked.question not in OF_VALUES or asked.facts == facts
 
     def all(self, of: Field, person: int = 1) -> list[str]:
-        return self.values.get(Target(of, person), [])
+        return self.values.get((of, person), [])
 
     def one(self, of: Field, person: int = 1) -> str:
         return next(iter(self.all(of, person)), "")
@@ -581,9 +582,9 @@ class _Record:
         found: dict[str, PhoneDraft] = {}
         kinds = {Field.MOBILE: PhoneKind.MOBILE, Field.FAX: PhoneKind.FAX}
         cells = [
-            (target.field, text)
-            for target, texts in self.values.items()
-            if target.person == person and target.field in {Field.PHONE, *kinds}
+            (of, text)
+            for (of, whose), texts in self.values.items()
+            if whose == person and of in {Field.PHONE, *kinds}
             for text in texts
         ]
         labels = self.all(Field.PHONE_LABEL, person)
@@ -725,7 +726,7 @@ class _Record:
 
     def draft(self) -> Draft:
         self.sort_names()
-        numbers = sorted({target.person for target in self.values})
+        numbers = sorted({person for _, person in self.values})
         people = {number: self.names(number) for number in numbers}
         people = {number: names for number, names in people.items() if names}
         first = people.get(1, [])
