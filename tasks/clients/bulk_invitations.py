@@ -422,8 +422,9 @@ def _places_of(session: Session, case: Onboarding, rows: Collection[BulkRecipien
     """The places of those who are still there, by account and person."""
     there = select(ClientContact, Client, Person).join(Client, Client.id == ClientContact.client_id)
     there = there.join(Person, Person.id == ClientContact.person_id).where(
+        # Looked up by the keys alone: with the firm SQLite would go through all of its accounts.
+        ClientContact.client_id.in_({row.client_id for row in rows}),
         ClientContact.person_id.in_({row.person_id for row in rows}),
-        Client.firm_id == case.firm_id,
         Person.withdrawn_at.is_(None),
     )
     return {

@@ -264,10 +264,9 @@ def _links_rest(session: Session, case: Onboarding, places: Sequence[Place]) -> 
     return {place.contact.id: resting[place.person.id] for place in places if place.person.id in resting}
 
 
-def _told_often(session: Session, case: Onboarding, places: Sequence[Place]) -> dict[int, ProvisionError]:
+def _told_often(session: Session, _case: Onboarding, places: Sequence[Place]) -> dict[int, ProvisionError]:
     """SentOften for what is switched on and off again and again."""
     sent = select(Outgoing.key, Outgoing.created_at).where(
-        Outgoing.onboarding_id == case.id,
         Outgoing.kind == MailKind.GRANTED,
         Outgoing.person_id.in_({place.person.id for place in places}),
         Outgoing.created_at > now() - DAY,

@@ -20,7 +20,7 @@ from models.link import Link, Purpose
 from models.mail.outbox import MailKind, Outgoing
 from models.onboarding import Onboarding, Party, Standing, StepName
 from models.people.mail_address import email_address
-from models.people.person import UNINVITED, NoLongerInvited, Person, Role
+from models.people.person import ADDRESSED, UNINVITED, NoLongerInvited, Person, Role
 from models.reminders.reminder import Reminder
 from models.request import Named, check_people
 from models.settings import settings
@@ -277,8 +277,10 @@ def invited_often(session: Session, case: Onboarding, people: Sequence[Person]) 
     """
     names, since = {person.email: person.name for person in people}, now() - DAY
     sent = select(Outgoing.to_address, func.min(Outgoing.created_at)).group_by(Outgoing.to_address)
-    sent = sent.where(Outgoing.onboarding_id == case.id, Outgoing.kind.in_([MailKind.REGISTER, MailKind.INVITATION]))
-    sent = sent.where(Outgoing.created_at > since, Outgoing.to_address.in_(names))
+    sent = sent.where(Outgoing.kind.in_([MailKind.REGISTER, MailKind.INVITATION]), Outgoing.created_at > since)
+    # By the people with these addresses: a firm may have written very many mails.
+    theirs = select(Person.id).where(Person.firm_id == case.firm_id, Person.email.in_(names), text(ADDRESSED))
+    sent = sent.where(Outgoing.person_id.in_(theirs), Outgoing.to_address.in_(names))
     often = session.execute(sent.having(func.count() >= RESENDS_A_DAY).order_by(Outgoing.to_address))
     return {address: SentOften(names[address], first + DAY) for address, first in often}
 
