@@ -247,3 +247,8 @@ def later_token(person_id: int, address: str) -> str:
 
 def later_url(person_id: int, address: str) -> str:
     return f"{settings().base_url}/later/{later_token(person_id, address)}"
+
+
+def unsubscribe_url(person_id: int, address: str) -> str:
+    """Where one click ends reminders; what stands in it is signed like that for later."""
+    return f"{settings().base_url}/unsubscribe/{later_token(person_id, address)}"

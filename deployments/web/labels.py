@@ -123,6 +123,7 @@ ACTIONS = {
     "bulk.resumed": N_("Invitations to many resumed"),
     "bulk.stopped": N_("Invitations to many stopped"),
     "bulk.done": N_("Invitations to many are done"),
+    "notify.declined": N_("Reminders declined by one click"),
     "contact.switched": N_("Switch of a contact changed"),
     "address.confirmed": N_("Address confirmed"),
     "access.given": N_("Access to an account given"),

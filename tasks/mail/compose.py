@@ -21,7 +21,7 @@ from models.decision import DecisionKind
 from models.document import Document
 from models.errors import N_
 from models.firm import LineOfBusiness
-from models.link import Link, later_url
+from models.link import Link, later_url, unsubscribe_url
 from models.mail.outbox import MailKind, Outgoing
 from models.onboarding import Party, StepName
 from models.people.manners import AddressForm, Language
@@ -52,6 +52,8 @@ class _Policy(EmailPolicy):
     """Leaves names and subjects as they are: Python's own folding sets blanks beside encoded words (3.11)."""
 
     def fold(self, name: str, value: Any) -> str:
+        if name == "List-Unsubscribe":  # Python would encode what does not fit into a line.
+            return f"{name}: {value}{self.linesep}"
         if self.utf8 or name not in {"Subject", "From", "To", "Reply-To"}:
             return str(super().fold(name, value))
         if name == "Subject":
@@ -150,8 +152,18 @@ def _headers(outgoing: Outgoing, subject: str) -> dict[str, str | Address]:
         "Subject": _line(subject, SUBJECT_MOST),
         "Auto-Submitted": "auto-generated",
         "X-Auto-Response-Suppress": "All",
+        **_unsubscribe(outgoing),
         LANGUAGE: reader.language.value,
     }
+
+
+def _unsubscribe(outgoing: Outgoing) -> dict[str, str]:
+    """One click (RFC 8058) ends what a contact can be free of, which are reminders: all else answers to something."""
+    is_reminder = outgoing.kind is MailKind.INVITATION and outgoing.facts.get("count", 0) > 0
+    if not is_reminder or outgoing.person_id is None:
+        return {}
+    url = unsubscribe_url(outgoing.person_id, outgoing.to_address)
+    return {"List-Unsubscribe": f"<{url}>", "List-Unsubscribe-Post": "List-Unsubscribe=One-Click"}
 
 
 def _reader(outgoing: Outgoing) -> Reader:

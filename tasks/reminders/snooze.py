@@ -10,6 +10,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from models.audit import record
+from models.clients.client import ClientContact
 from models.db import reading, transaction
 from models.errors import N_, ProvisionError
 from models.firm import Firm
@@ -89,6 +90,23 @@ def not_me(token: str) -> int:
         if person.bounced_at is None and person.withdrawn_at is None and person.paused_at is None and written_to:
             hold_person(session, case_id, person, at, "not_me")
         return case_id
+
+
+def decline(token: str) -> None:
+    """No reminder and no mail to many any more about any account: NOTIFY is off at all, until somebody turns it on.
+
+    What somebody writes by hand still comes. Repeating it changes nothing. Raises LinkUnknown.
+    """
+    with transaction() as session:
+        person, at = _behind(session, token), now()
+        case_id = case_of(session, Level.PERSON, person.id)
+        Onboarding.get(session, case_id)
+        theirs = select(ClientContact).where(ClientContact.person_id == person.id, ClientContact.notify)
+        places = session.scalars(theirs.with_for_update()).all()
+        for place in places:
+            place.notify = False
+        if places:
+            record(session, case_id, at, "notify.declined", person, person=person.id)
 
 
 def _behind(session: Session, token: str) -> Person:

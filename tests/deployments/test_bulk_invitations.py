@@ -8,7 +8,9 @@ from bs4 import BeautifulSoup
 from sqlalchemy import select
 
 from models.clients.bulk_invitation import BulkInvitation, BulkState
+from models.clients.client import ClientContact
 from models.db import reading, transaction
+from models.link import later_token
 from models.people.login import Login
 from models.people.person import Person
 from tasks.clients import bulk_invitations
@@ -16,7 +18,7 @@ from tasks.people.sessions import sign_in
 from tests.contacts import ERIKA, account, contact
 from tests.deployments.browser import Browser
 from tests.deployments.test_cli import company_id, run
-from tests.factories import PASSWORD, countersigned, firm_of
+from tests.factories import PASSWORD, countersigned, firm_of, told_by
 
 pytestmark = pytest.mark.usefixtures("quiet")
 
@@ -140,3 +142,23 @@ def test_they_are_asked_for_by_machine_in_the_name_of_the_organiser(firm, no_run
     assert told == {"invitations": bulk.id, "accounts": 1, "contacts": 1}
     assert (bulk.asked_by, bulk.message) == (ERIKA, "Hallo")
     assert "stands for nothing" in run("clients", "invite", "--firm", number, "--message", "{Foo}", status=1)[1]
+
+
+def test_one_click_in_a_mail_program_ends_reminders_and_looking_does_not(firm, browser):
+    with reading() as session:
+        ada = session.scalars(select(Person).where(Person.given_name == "Ada")).one()
+    path, program = f"/unsubscribe/{later_token(ada.id, ada.email)}", Browser()
+
+    assert "ada@kunde.example" in said(program.get(path)).lower()
+    before = notified(ada.id)
+    answers = [program.post(path, data={"List-Unsubscribe": "One-Click"}) for _ in range(2)]
+
+    assert (before, notified(ada.id)) == ([True], [False])
+    assert [answer.status_code for answer in answers] == [200, 200]
+    assert len(told_by(1, "notify.declined")) == 1
+    assert program.post(path[:-1] + "x", data={"List-Unsubscribe": "One-Click"}).status_code == 404
+
+
+def notified(person_id: int) -> list[bool]:
+    with reading() as session:
+        return list(session.scalars(select(ClientContact.notify).where(ClientContact.person_id == person_id)))

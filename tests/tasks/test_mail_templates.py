@@ -632,7 +632,8 @@ def test_what_goes_over_the_line_is_the_mail_that_is_written(kind, facts):
     line = write_out(mail, link(), code)
     sent = message_from_bytes(line, policy=policy.default)
 
-    assert max(map(len, line.split(b"\r\n"))) <= 78
+    lines = [one for one in line.split(b"\r\n") if not one.startswith(b"List-Unsubscribe: ")]  # Cannot be folded.
+    assert max(map(len, lines)) <= 78
     assert line.isascii()
     assert b"\n" not in line.replace(b"\r\n", b"")
     assert sent.defects == []
@@ -666,3 +667,15 @@ def test_whoever_writes_a_gap_gets_it_as_it_is_written():
     sent = mail("invitation", gaps)
 
     assert sent.text.count(link().url) == 1
+
+
+def test_one_click_ends_reminders_and_nothing_else_offers_it():
+    """RFC 8058; an invitation answers to what the firm has asked, and comes once."""
+    words = {"message": "", "invited_by": "erika@freitag.example"}
+    reminder = mail("invitation", words | {"count": 1}).message
+    offering = [kind for kind, facts in CASES if mail(kind, facts).message["List-Unsubscribe"]]
+
+    assert re.fullmatch(r"<http\S+/unsubscribe/1-[\w-]{43}>", reminder["List-Unsubscribe"])
+    assert reminder["List-Unsubscribe-Post"] == "List-Unsubscribe=One-Click"
+    assert mail("invitation", words | {"count": 0}).message["List-Unsubscribe"] is None
+    assert set(offering) <= {"invitation"}

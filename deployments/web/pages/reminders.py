@@ -230,6 +230,20 @@ def not_me(visit: Submitting, token: str) -> Response:
     return visit.go(f"/later/{token}?said=not_me", case=case_id)
 
 
+@router.get("/unsubscribe/{token}")
+def ask_to_decline(visit: Visiting, token: str) -> Response:
+    """What one click would end; looking changes nothing."""
+    return visit.page("unsubscribe.html", asked=_asked(visit, token), done=False)
+
+
+@router.post("/unsubscribe/{token}")
+def decline(visit: Visiting, token: str) -> Response:
+    """One click in a mail program or on the page (RFC 8058): it carries no token of a form, and the link is signed."""
+    asked = _asked(visit, token)
+    snooze.decline(token)
+    return visit.page("unsubscribe.html", asked=asked, done=True)
+
+
 def _asked(visit: Visit, token: str) -> Asked:
     """Who is reminded, spoken to as they like it from here on, also where what they ask is refused."""
     asked = snooze.asked(token)
