@@ -47,9 +47,9 @@ LIST_MOST = 51 * 2**20
 FORWARDED = {"forwarded", "via", "x-real-ip", "x-client-ip", "true-client-ip", "cf-connecting-ip"}
 FORWARDED |= {f"x-forwarded-{what}" for what in ("for", "host", "proto", "port", "server", "by")}
 """Headers by which a proxy tells that somebody else asks."""
-LONGEST_NUMBER = 18
-"""Digits of a number in an address: none of ours is longer, and no database could hold it."""
-_NUMBERED = {"number", "page"}
+LONGEST_NUMBER, LARGEST_NUMBER = 10, 2**31 - 1
+"""Digits of a number in an address, and the number itself: no column of ours could hold a larger one."""
+_NUMBERED = {"number", "page", "key"}
 _NUMBER = re.compile(f"0|[1-9][0-9]{{0,{LONGEST_NUMBER - 1}}}")
 _TAKES_FILES = re.compile(r"/firm/\d+/logo|/agreement/[^/]+/upload")
 _TAKES_LISTS = re.compile(r"/api/v1/imports|/firm/\d+/accounts/import")
@@ -324,7 +324,7 @@ def limit_uploads(request: Request) -> None:
 def with_possible_numbers(request: Request) -> None:
     """Dependency of every page: a number that is not written as ours are names nothing, so a thing has one address."""
     written = (str(value) for name, value in request.path_params.items() if name.endswith("_id") or name in _NUMBERED)
-    if not all(_NUMBER.fullmatch(number) for number in written):
+    if not all(_NUMBER.fullmatch(number) and int(number) <= LARGEST_NUMBER for number in written):
         raise HTTPException(404)
 
 

@@ -161,6 +161,14 @@ class BulkInvitation(Base):
         """How many mails may leave at most, as somebody writes it; raises RateInvalid."""
         self.a_second, self.an_hour = _rate(a_second, RATE_MOST), _rate(an_hour, RATE_MOST * 100)
 
+    def same_that_is_open(self, session: Session) -> Self | None:
+        """The same, asked for by the same person before, that has not ended yet."""
+        kind = type(self)
+        mine = select(kind).where(kind.firm_id == self.firm_id, kind.person_id == self.person_id)
+        mine = mine.where(kind.state.in_([BulkState.RUNNING, BulkState.PAUSED]), kind.message == self.message)
+        mine = mine.where(kind.a_second == self.a_second, kind.an_hour == self.an_hour).order_by(kind.id)
+        return next((bulk for bulk in session.scalars(mine) if bulk.audience == self.audience), None)
+
     @property
     def interval(self) -> timedelta:
         """Between two mails."""

@@ -155,7 +155,9 @@ def ask_to_invite(
 ) -> int:
     """Have all contacts of these accounts invited; returns the number of the request. Mails leave from now on.
 
-    Raises MessageTooLong, PlaceholderUnknown, RateInvalid, NobodyToInvite.
+    While that goes on the same asked for once more, as by a form that is sent twice, is the same request: the second
+    would follow the first, and send whoever was invited a while ago another link. Raises MessageTooLong,
+    PlaceholderUnknown, RateInvalid, NobodyToInvite.
     """
     words = message_for_many(message)
     if not outlook(member, audience).contacts:
@@ -166,6 +168,9 @@ def ask_to_invite(
         asked: Facts = {"firm_id": case.firm_id, "person_id": member.person_id, "asked_by": by[:254]}
         bulk = BulkInvitation(**asked, message=words, audience=audience.facts, asked_at=at)
         bulk.slow(a_second, an_hour)
+        same = bulk.same_that_is_open(session)
+        if same is not None:
+            return same.id
         session.add(bulk)
         session.flush()
         record(session, case.id, at, "bulk.asked", by, bulk=bulk.id)

@@ -171,6 +171,19 @@ def test_each_address_is_open_to_a_good_token_of_the_firm_with_its_scope_and_to_
     assert own.status_code < 400 or own.json()["code"] in {"last-contact", "import-state-unfit"}
 
 
+@pytest.mark.parametrize("product", ["postgresql"], indirect=True)
+def test_numbers_and_signs_that_postgresql_does_not_take_break_nothing(ids, system):
+    """Its columns hold no such number, and no NUL."""
+    far = dict.fromkeys(ids, 2**31)
+
+    for method, path, _ in ROUTES:
+        if "{" in path:
+            answer = ask(system, method, path, far)
+            assert (path, answer.status_code, answer.json()["code"]) == (path, 404, "nothing-here")
+    for path in ("/accounts?search=%00&number=%00", "/contacts?email=%00", "/imports/{import_id}/records?question=%00"):
+        assert system.get(path.format(**ids)).status_code == 200
+
+
 def done_so_far() -> list:
     """What was done to accounts and contacts."""
     with reading() as session:

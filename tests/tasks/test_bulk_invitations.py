@@ -130,6 +130,24 @@ def test_whoever_was_invited_to_one_account_is_told_of_another_and_a_second_requ
     assert mails_of(second) == []
 
 
+def test_a_form_that_is_sent_twice_asks_once_as_long_as_it_goes_on(clock):
+    with_seven()
+    clock(hours=1)
+
+    def sent(message="Hallo", a_second="", chosen=()):
+        return ask_to_invite(member(), ERIKA, Audience(Filter(search="konto"), chosen), message, a_second)
+
+    first = sent()
+    assert [sent(), sent()] == [first, first]
+    bulk_invitations.pause(member(), first, ERIKA)
+    assert sent() == first
+    others = {sent("Anders"), sent(a_second="5"), sent(chosen=(1,))}
+    assert len(others - {first}) == 3
+
+    bulk_invitations.stop(member(), first, ERIKA)
+    assert sent() not in {first, *others}
+
+
 def test_two_passes_at_once_invite_nobody_twice(monkeypatch):
     monkeypatch.setattr(bulk_invitations, "CONTACTS_AT_ONCE", 7)
     monkeypatch.setattr(bulk_invitations, "ACCOUNTS_AT_ONCE", 10)

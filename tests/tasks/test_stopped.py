@@ -253,6 +253,10 @@ ACTS = {
         late,
         lambda at: reinvitation.invite_again(owner(at), ERIKA, [at.ids[Role.CLIENT]]),
     ),
+    "bulk_invitations.ask_to_invite": (
+        late,
+        lambda at: bulk_invitations.ask_to_invite(owner(at), ERIKA, bulk_invitations.Audience()),
+    ),
     "bulk_invitations.ask_to_invite_again": (
         late,
         lambda at: bulk_invitations.ask_to_invite_again(owner(at), ERIKA, Sought()),

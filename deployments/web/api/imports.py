@@ -167,8 +167,8 @@ def list_records(
     question: Annotated[str, Query(max_length=40, description="Only those that wait for its answer.")] = "",
 ) -> Response:
     """In the order of the file."""
-    last = after(call, cursor)
-    rows = course.preview(call.member.firm_id, import_id, outcome, question, last, limit + 1)
+    last, asked = after(call, cursor), one_line(question)
+    rows = course.preview(call.member.firm_id, import_id, outcome, asked, last, limit + 1)
     shown = [*map(RecordShown.of, rows[:limit])]
     return call.shown(Records(records=shown, next=next_page(call, shown[-1].record if len(rows) > limit else None)))
 
