@@ -32,8 +32,10 @@ class ClientNameMissing(ProvisionError):
     says = N_("The account has no name: name the company, or a contact with a family name.")
 
 
-AND = re.compile(r"\s*[&+/]\s*|\s+(?:und|u\.|and|et|sowie)\s+", re.IGNORECASE)
-COUPLE = re.compile(r"\b(?:und|u\.|and|et|sowie|eheleute|ehepaar|familie|fam\.)(?!\w)|[&+]", re.IGNORECASE)
+_JOINS = r"(?:(?<!\bvon\s)und|und(?!\s+zu\b)"
+"""“Von und zu” joins no two people."""
+AND = re.compile(rf"\s*[&+/]\s*|\s+{_JOINS}|u\.|and|et|sowie)\s+", re.IGNORECASE)
+COUPLE = re.compile(rf"\b{_JOINS}|u\.|and|et|sowie|eheleute|ehepaar|familie|fam\.)(?!\w)|[&+]", re.IGNORECASE)
 HOUSEHOLD = re.compile(r"\s*\b(?:die\s+)?(?:eheleute|ehepaar|familie|fam\.|hausgemeinschaft)(?!\w)\s*", re.IGNORECASE)
 """Says that several people stand behind one name."""
 COMPANY = re.compile(

@@ -62,6 +62,8 @@ def test_what_windows_forbids_in_folders_is_replaced_and_nothing_else(name, safe
         ("Frau", "Muster", [Doubt.DEGREE]),
         ("Sandra", "Undeutsch", []),
         ("Erika", "von der Tann", []),
+        ("Karl", "von und zu Hohenfels", []),
+        ("Karl von und Erika", "Muster", [Doubt.TWO_PEOPLE]),
         ("Drago", "Prof", []),
         ("Ingrid", "Magerl", []),
         ("Anna-Lena", "Ag", []),

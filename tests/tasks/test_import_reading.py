@@ -231,6 +231,7 @@ def one_contact(**cells):
         ("MUSTERMANN Max", ("", "", "Max", "MUSTERMANN")),
         ("Frau Prof. Dr. X von der Y", ("Frau", "Prof. Dr.", "X", "von der Y")),
         ("Klein LL.M., Nora", ("", "LL.M.", "Nora", "Klein")),
+        ("Dr. Karl von und zu Hohenfels", ("", "Dr.", "Karl", "von und zu Hohenfels")),
         ("Herrn Dr.-Ing. Jan van der Berg", ("Herr", "Dr.-Ing.", "Jan", "van der Berg")),
     ],
 )
@@ -238,6 +239,13 @@ def test_salutation_titles_and_both_names_are_told_apart(name, parts):
     (contact,) = one_contact(Mandant=name, Ort="Köln").contacts
 
     assert (contact.salutation, contact.title, contact.given_name, contact.family_name) == parts
+
+
+def test_a_client_beside_its_name_is_a_number_and_a_postcode_without_a_town_is_one():
+    draft = one_contact(**{"Mandant": "10100", "Mandantenname": "Muster, Max", "PLZ / Ort": "D-50667"})
+
+    assert (draft.account.number, draft.contacts[0].family_name) == ("10100", "Muster")
+    assert (draft.account.postcode, draft.account.city) == ("50667", "")
 
 
 def test_what_is_left_of_a_name_or_a_number_is_told():

@@ -424,12 +424,22 @@ def _generally(names: Sequence[str]) -> tuple[Target | None, ...]:
         elif field is Field.ADDRESS and is_in_parts:
             result.append(None if has[Field.STREET] else Target(Field.STREET))
             continue
-        elif field is Field.NAME and is_of_main and not has[Field.FAMILY_NAME] and name in {"name", "nom", "name1"}:
-            field = Field.FAMILY_NAME
+        elif field is Field.NAME:
+            field = _named(name, names, has)
         elif field is Field.COMPANY_NAME_MORE and not has[Field.COMPANY_NAME] and not has[Field.NAME]:
             field = Field.IGNORE
         result.append(Target(field, person) if person <= PEOPLE_MOST else None)
     return tuple(result)
+
+
+def _named(name: str, names: Sequence[str], has: Mapping[Field, int]) -> Field:
+    """What stands under “Name” or “Mandant” is told by the columns beside it."""
+    if name in {"name", "nom", "name1"} and has[Field.GIVEN_NAME] and not has[Field.FAMILY_NAME]:
+        return Field.FAMILY_NAME
+    others = {other for other in names if other != name and GENERAL.get(other) in {Field.NAME, Field.COMPANY_NAME}}
+    if name in {"mandant", "kunde", "klient", "client"} and any(other.startswith(name) for other in others):
+        return Field.NAME if has[Field.NUMBER] else Field.NUMBER  # “Mandant” beside “Mandantenname”.
+    return Field.NAME
 
 
 def _apart(name: str) -> tuple[str, int]:

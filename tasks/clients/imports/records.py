@@ -552,6 +552,8 @@ class _Record:
             found = PLACE.fullmatch(both) or (PLACE.fullmatch(city) if not code else None)
             if found:
                 code, city = found["postcode"], found["city"]
+            elif not code and re.fullmatch(r"(?:[A-Z]{1,3}\s*[-–. ]\s*)?\d{4,6}", both, re.IGNORECASE):
+                code = both
             else:
                 city = city or both
             whole = self.one(Field.ADDRESS, person)
