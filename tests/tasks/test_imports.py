@@ -22,7 +22,7 @@ from tasks.audit.verification import verify
 from tasks.clients import selection
 from tasks.clients.imports import course, errors, undo, work
 from tasks.clients.imports.course import AnswerUnfit
-from tasks.clients.imports.draft import Choice, Question
+from tasks.clients.imports.draft import CHOICES, Choice, Question
 from tests.factories import at_once, countersigned, firm_of
 from tests.tasks.test_accounts import ERIKA, member
 
@@ -112,6 +112,29 @@ def test_a_file_is_planned_then_written_as_planned_and_the_same_file_again_chang
             ).one()
             == 0
         )
+    assert faults() == []
+
+
+def test_every_kind_of_file_changes_nothing_the_second_time_and_can_be_taken_back(firm_id):
+    some = 1 if os.environ.get("HYPOTHESIS_PROFILE") == "many" else 4
+    files = [path for path in sorted(FILES.iterdir()) if path.suffix != ".json"][::some]
+    answers = {question.value: CHOICES[question][0].value for question in Question}
+    made = []
+    for path in files:
+        for answered in ({}, answers):
+            first, second = (written(firm_id, path.read_bytes(), path.name, answers=answered) for _ in range(2))
+            made += [first, second]
+            assert not {"create", "link", "update"} & set(short(second)), path.name
+        text = "".join(errors.error_rows(firm_id, made[-4])).encode()
+        if text.count(b"\r\n") > 1:
+            again = planned(firm_id, text, "fehler.csv")
+            assert not {"create", "link", "update"} & set(short(again)), path.name
+
+    for import_id in reversed(made):
+        undo.undo(firm_id, import_id, ERIKA)
+        work.go_on(import_id)
+
+    assert (names(firm_id), contacts()) == ([], [])
     assert faults() == []
 
 

@@ -9,7 +9,7 @@ from models.db import transaction
 from models.onboarding import Onboarding
 from models.time.clock import now
 from tasks.clients.imports.course import AT_ONCE, first_line, left_out, shape_of, understood_of
-from tasks.clients.imports.draft import Format
+from tasks.clients.imports.draft import Format, Question
 from tasks.clients.imports.guard import LINE, WHY, guarded
 
 BOM = "\ufeff"
@@ -39,8 +39,9 @@ def _lines(
     last = 0
     while rows := left_out(firm_id, import_id, last, AT_ONCE):
         for row in rows:
-            cells = [guarded(cell) for cell in row.draft["raw"]]
-            yield _line([str(row.line), guarded(tell(row)), *cells])
+            cells = [str(row.line), guarded(tell(row)), *(guarded(cell) for cell in row.draft["raw"])]
+            # A quote that nobody closed stays as it is: whoever corrects the row sees it, or is asked again.
+            yield ";".join(cells) + "\r\n" if row.question == Question.UNCLOSED_QUOTE else _line(cells)
         last = rows[-1].record
 
 

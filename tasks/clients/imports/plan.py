@@ -181,7 +181,9 @@ class Planner:
                 nothing = Planned(draft, Outcome.REFUSED, Reason.NOTHING_USEFUL.value)
                 return self._held(draft) if self.asked else nothing
             account = self._account_meant(draft, draft.account)
-            meant = [self._person_meant(account, contact) for contact in draft.contacts]
+            meant: list[tuple[Someone | None, ContactDraft]] = []
+            for contact in draft.contacts:
+                meant.append(self._person_meant(account, contact, [person for person, _ in meant]))
         except _Skip as skip:
             return Planned(draft, Outcome.SKIPPED, Because.LEFT_OUT.value, question=skip.question.value)
         is_seen = account is None or account.is_seen
@@ -224,7 +226,8 @@ class Planner:
         world = self.world
         if told.number and told.number in world.by_number:
             return world.accounts[world.by_number[told.number]]
-        near = [world.accounts[key] for key in sorted(world.by_number_or_name(draft), reverse=True)]
+        oldest_first = sorted(world.by_number_or_name(draft), key=lambda key: (key < 0, abs(key)))
+        near = [world.accounts[key] for key in oldest_first]
         same = [account for account in near if _is_called(account, draft)] or self._by_address(draft, told)
         if told.number and same:
             free = [account for account in same if not account.number]
@@ -265,7 +268,9 @@ class Planner:
         assert told is not None
         same = [each for each in same if told.vat_id and each.vat_id == told.vat_id] or same
         if told.kind is ClientKind.COMPANY or not draft.contacts:
-            near = [each for each in same if each.postcode == told.postcode != ""] if len(same) > 1 else same
+            near = [each for each in same if self._is_at(each, draft.contacts)]
+            near = near or [each for each in same if each.postcode == told.postcode != ""]
+            near = near if len(same) > 1 else [*same]
             sure, doubtful = near if len(near) == 1 else [], same
         else:
             likely = [(self._likeness(account, told, draft.contacts[0]), account) for account in same]
@@ -277,6 +282,10 @@ class Planner:
         if sure or not doubtful:
             return sure[0] if sure else None
         return self._linked(Question.SAME_NAME_NO_ADDRESS, {"name": doubtful[0].name}, doubtful[0])
+
+    def _is_at(self, account: Account, contacts: Sequence[ContactDraft]) -> bool:
+        names = {words(called(contact)) for contact in contacts}
+        return any(words(self.world.people[key].called) in names for key in self.world.at.get(account.id, ()))
 
     def _likeness(self, account: Account, told: AccountDraft, contact: ContactDraft) -> int:
         """How surely the account of somebody of this name is theirs."""
@@ -299,8 +308,10 @@ class Planner:
             return PERHAPS
         return NOTHING_AGAINST
 
-    def _person_meant(self, account: Account | None, contact: ContactDraft) -> tuple[Someone | None, ContactDraft]:
-        """Who is there already; with the contact as they will be stored."""
+    def _person_meant(
+        self, account: Account | None, contact: ContactDraft, others: Sequence[Someone | None]
+    ) -> tuple[Someone | None, ContactDraft]:
+        """Who is there already, and none of the *others* of the record; with the contact as they will be stored."""
         world = self.world
         known = world.people.get(world.by_email.get(contact.email, 0)) if contact.email else None
         if known is not None:
@@ -314,6 +325,7 @@ class Planner:
         if account is None:
             return None, contact
         at = [world.people[key] for key in world.at.get(account.id, ()) if key in world.people]
+        at = [person for person in at if person not in others]
         named = [each for each in at if words(each.called) == words(called(contact))]
         if not named and account.kind is ClientKind.INDIVIDUAL:  # It was said to be theirs, however they are spelled.
             named = [each for each in at if name_key(each.called) == name_key(called(contact))]

@@ -22,7 +22,14 @@ from models.people.person import Person
 from models.time.clock import now
 from tasks.clients.imports.course import behind, is_mine, renew, row_of
 
-OWN = {"clients.imported", "import.done", "import.cancelled"}
+OWN = {
+    "clients.imported",
+    "clients.import_undone",
+    "import.done",
+    "import.cancelled",
+    "import.undo_begun",
+    "import.undone",
+}
 """Acts of imports, which say nothing against taking one back."""
 THEIRS = ("client_contacts", "contact_cards", "phones", "contact_tags", "client_tags", "client_access")
 """Tables in which an import writes; import_* and words go with them."""
@@ -184,7 +191,7 @@ def _take_back(session: Session, case: Onboarding, row: Import, rows: Sequence[I
     records = [each.record for each in rows]
     mine = ImportContact.import_id == row.id
     session.execute(delete(ImportContact).where(mine, ImportContact.record.in_(records)))
-    session.execute(delete(ImportContact).where(mine, ImportContact.client_id.in_(made)))
+    session.execute(delete(ImportContact).where(ImportContact.client_id.in_(made)))  # Also of others that met them.
     for each in rows:
         each.client_id = None
     session.flush()
