@@ -263,3 +263,11 @@ def test_a_telephone_for_faxes_is_known_by_its_words():
     draft = one_contact(Vorname="Max", Nachname="Muster", Telefon="Fax: 0221 4710158", Handy="+49 171 3920011")
 
     assert [phone.kind.value for phone in draft.contacts[0].phones] == ["fax", "mobile"]
+
+
+def test_a_cell_of_any_length_takes_no_time():
+    long = "(a" + "b" * 900_000
+
+    draft = one_contact(Vorname="Max", Nachname="Muster", Telefon=long, Notiz="kurz")
+
+    assert [(asked.question.value, asked.facts["field"]) for asked in draft.questions] == [("too_long", "Telefon")]

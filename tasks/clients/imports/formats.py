@@ -35,6 +35,8 @@ class ColumnUnknown(ProvisionError):
         self.column = column
 
 
+HEADER_MOST = 100
+"""Characters by which a column is known."""
 CATEGORIES = {
     "16": "Debitoren/Kreditoren",
     "20": "Kontenbeschriftungen",
@@ -57,7 +59,7 @@ _UMLAUTS = str.maketrans({"ä": "ae", "ö": "oe", "ü": "ue", "Ä": "ae", "Ö": 
 
 def folded(header: str) -> str:
     """A column's name as it is compared: letters and digits only."""
-    text = normalize("NFKD", normalize("NFC", header).translate(_UMLAUTS)).casefold()
+    text = normalize("NFKD", normalize("NFC", header[:HEADER_MOST]).translate(_UMLAUTS)).casefold()
     return "".join(char for char in text if char.isalnum() and not combining(char))
 
 

@@ -98,6 +98,8 @@ FORMS = {
     **dict.fromkeys(["du", "duzen", "per du", "tu", "ja", "informell", "informal"], AddressForm.DU),
     **dict.fromkeys(["sie", "siezen", "per sie", "vous", "nein", "formell", "formal"], AddressForm.SIE),
 }
+VALUE_MOST, LONG = 500, frozenset({Field.NOTE, Field.TAGS, Field.LABELS})
+"""Characters of a cell that is no text at length: names and numbers are looked for in no more."""
 AND_WORD = re.compile(r"und|u\.|and|et|sowie|[&+/]|die|eheleute|ehepaar|familie|fam\.", re.IGNORECASE)
 DESTROYED = re.compile(r"[+-]?\d(?:[.,]\d+)?E\+\d{1,3}", re.IGNORECASE)
 GUARD = re.compile(r"'(?=[=+@'\t\r\d-])")
@@ -235,6 +237,9 @@ class _Record:
         """The cell's text without what nobody sees, repaired where that is certain."""
         if DESTROYED.fullmatch(cell.strip()):
             self.note(NoteKind.DESTROYED, column=header, value=cell.strip())
+            return ""
+        if len(cell) > VALUE_MOST and of not in LONG:
+            self.ask(Question.TOO_LONG, field=header, value=f"{one_line(cell[:40])}…", most=str(VALUE_MOST))
             return ""
         bare = GUARD.sub("", cell, count=1) if cell.startswith("'") else cell
         as_text = AS_TEXT.fullmatch(bare)
