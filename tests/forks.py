@@ -38,7 +38,8 @@ class Forked:
         self.args, self.returncode = command, None
         reading, writing = os.pipe()
         self.stdin = os.fdopen(writing, "wb", buffering=0)
-        self._status, theirs = socket.socketpair()
+        # Its number and how it ended stay two messages, however late they are read.
+        self._status, theirs = socket.socketpair(type=socket.SOCK_SEQPACKET)
         with theirs, _one_asks:
             request = json.dumps({"cwd": str(cwd), "env": env, "cpu_seconds": cpu_seconds}).encode()
             given = [reading, stdout.fileno(), stderr.fileno(), theirs.fileno()]
