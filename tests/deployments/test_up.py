@@ -182,6 +182,7 @@ def test_everything_is_there_when_it_says_so_and_gone_after_one_ctrl_c(again):
 
 
 def test_when_one_process_dies_it_is_said_which_and_all_end(tmp_path):
+    begun_before(tmp_path / "var" / "prefect")
     with starting(tmp_path / "var") as start:
         product = start()
         worker = until("its worker", lambda: worker_of(product))
