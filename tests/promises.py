@@ -36,7 +36,6 @@ class Told(NamedTuple):
 
 Source = Mapping[int, Promise | str]
 
-IMPORT = "accounts from a file, and invitations to many, are the next issue"
 MAIL_HISTORY = "the portal keeps mail with contacts; here only the switch is kept, and handed to it"
 WEBINAR = "an event of the maker about importing many; nothing that a program does"
 
@@ -48,7 +47,7 @@ S2: Source = {
     1: HEADING,
     2: Promise("Clients are added one by one, or many at once",
                "deployments/test_accounts.py::test_an_account_is_opened_in_two_steps_straight_to_its_contacts",
-               later=IMPORT),
+               "deployments/test_import_pages.py::test_a_file_is_looked_at_asked_about_imported_and_taken_back"),
     3: Promise("Clients can register by themselves",
                "deployments/test_public.py::test_whoever_registers_confirms_and_is_taken_on_comes_to_their_account"),
     4: INTRODUCES,
@@ -64,7 +63,7 @@ S2: Source = {
     12: HEADING,
     13: Promise("There are two ways to create accounts: by the form, and by import",
                 "deployments/test_accounts.py::test_an_account_is_opened_in_two_steps_straight_to_its_contacts",
-                later=IMPORT),
+                "deployments/test_import_pages.py::test_a_file_is_looked_at_asked_about_imported_and_taken_back"),
     14: HEADING,
     15: Promise("Owner, administrators and staff with the right to manage accounts create them",
                 "deployments/test_accounts.py"
