@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
-from sqlalchemy import Select, and_, func, insert, select, update
+from sqlalchemy import Select, and_, exists, func, insert, select, update
 from sqlalchemy import case as case_when
 from sqlalchemy.orm import Session
 
@@ -24,6 +24,7 @@ from models.clients.bulk_invitation import (
     StopReason,
 )
 from models.clients.client import Client, ClientContact, ClientState
+from models.clients.imports import ImportContact
 from models.clients.message import message_for_many
 from models.db import Facts, reading, transaction
 from models.errors import N_, ProvisionError
@@ -81,10 +82,14 @@ class NobodyToInvite(ProvisionError):
 
 @dataclass(frozen=True)
 class Audience:
-    """Whom to invite: the contacts of the accounts that a filter shows, or of these; or again who is pending."""
+    """Whom to invite: the contacts of the accounts that a filter shows, or of these, or those whom an import has
+    brought; or again who is pending.
+    """
 
     asked: Filter = field(default_factory=Filter)
     accounts: tuple[int, ...] = ()
+    imported: int = 0
+    """The number of the import."""
     again: Sought | None = None
     """Contacts who are sought among those who were invited and are not active: no accounts count then."""
 
@@ -92,6 +97,8 @@ class Audience:
     def facts(self) -> Facts:
         if self.again is not None:
             return {AGAIN: {name: value for name, value in asdict(self.again).items() if value}}
+        if self.imported:
+            return {"import": self.imported}
         if self.accounts:
             return {"accounts": sorted(self.accounts)}
         return {"filter": {name: value for name, value in asdict(self.asked).items() if value}}
@@ -102,6 +109,8 @@ class Audience:
             sought = dict(facts[AGAIN])
             mark = sought.pop("mark", None)
             return cls(again=Sought(**sought, mark=Mark(mark) if mark else None))
+        if "import" in facts:
+            return cls(imported=facts["import"])
         if "accounts" in facts:
             return cls(accounts=tuple(facts["accounts"]))
         written = dict(facts["filter"])
@@ -110,9 +119,24 @@ class Audience:
 
     def clients(self, session: Session, member: Membership) -> Select[tuple[Client]]:
         """Those of them that the member sees."""
+        if self.imported:
+            brought = select(ImportContact.client_id).where(ImportContact.import_id == self.imported)
+            return select(Client).where(visible_to(member), Client.id.in_(brought))
         if self.accounts:
             return select(Client).where(visible_to(member), Client.id.in_(self.accounts))
         return matching(session, member, self.asked)
+
+    def places(self, query: Select[Any]) -> Select[Any]:
+        """Of contacts who are there; after an import of nobody else at these accounts."""
+        if not self.imported:
+            return _places(query)
+        return _places(query).where(
+            exists().where(
+                ImportContact.import_id == self.imported,
+                ImportContact.client_id == ClientContact.client_id,
+                ImportContact.person_id == ClientContact.person_id,
+            )
+        )
 
 
 @dataclass(frozen=True)
@@ -131,8 +155,8 @@ def outlook(member: Membership, audience: Audience) -> Outlook:
     """Of whom the audience consists now."""
     with reading() as session:
         ids = audience.clients(session, member).with_only_columns(Client.id).subquery()
-        places = _places(select(func.count())).where(ClientContact.client_id.in_(select(ids.c.id)))
-        first = _places(select(ClientContact.client_id, ClientContact.person_id))
+        places = audience.places(select(func.count())).where(ClientContact.client_id.in_(select(ids.c.id)))
+        first = audience.places(select(ClientContact.client_id, ClientContact.person_id))
         first = first.where(ClientContact.client_id.in_(select(ids.c.id)), Person.email != "", ClientContact.login)
         row = session.execute(first.order_by(ClientContact.client_id, ClientContact.id).limit(1)).first()
         return Outlook(
@@ -311,7 +335,8 @@ def _resolve(session: Session, bulk: BulkInvitation, member: Membership) -> None
     accounts = accounts.where(Client.id > bulk.after_client).order_by(Client.id).limit(ACCOUNTS_AT_ONCE)
     ids = session.scalars(accounts).all()
     hours = select(ClientContact.client_id, Person.id, Person.hours, Person.land, Person.postcode, Person.time_zone)
-    places = _places(hours).where(ClientContact.client_id.in_(ids)).order_by(ClientContact.client_id, ClientContact.id)
+    places = audience.places(hours).where(ClientContact.client_id.in_(ids))
+    places = places.order_by(ClientContact.client_id, ClientContact.id)
     rows = [
         {
             "bulk_id": bulk.id,

@@ -9,6 +9,7 @@ from sqlalchemy import select
 from models.clients.access import ClientAccess
 from models.clients.bulk_invitation import BulkInvitation, BulkOver, BulkState, Outcome, RateInvalid, Reason, StopReason
 from models.clients.client import ClientState
+from models.clients.imports import Import, ImportContact
 from models.clients.message import PlaceholderUnknown
 from models.db import reading, transaction
 from models.errors import NotFound
@@ -324,3 +325,18 @@ def test_no_statement_more_for_two_hundred_than_for_ten(statements, monkeypatch)
         taken.append(len([one for one in asked if not one.startswith("INSERT")]))
 
     assert abs(taken[1] - taken[0]) <= 2
+
+
+def test_after_an_import_those_are_invited_whom_it_brought_and_nobody_else_at_their_accounts():
+    firm_id, people = with_seven()
+    client_id = account(firm_id, "Aus der Datei", people["new"], people["other"], login=True)
+    with transaction() as session:
+        row = Import(firm_id=firm_id, by=ERIKA, file_name="a.csv", content=b"", created_at=now())
+        session.add(row)
+        session.flush()
+        session.add(ImportContact(import_id=row.id, record=1, client_id=client_id, person_id=people["other"]))
+
+    bulk_id = ask_to_invite(member(), ERIKA, Audience(imported=row.id))
+    run(firm_id, bulk_id)
+
+    assert [mail.person_id for mail in mails_of(bulk_id)] == [people["other"]]

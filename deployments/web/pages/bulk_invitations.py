@@ -27,6 +27,8 @@ router = APIRouter(prefix="/firm/{firm_id}/accounts/invitations")
 
 PLACES: dict[type[ProvisionError], str] = {MessageTooLong: "message", PlaceholderUnknown: "message"}
 """At which field a refusal stands; any other above the form."""
+ASKED = (*FILTERS, "import")
+"""What the address says of whom to invite, beside accounts that are ticked."""
 RATES = ("a_second", "an_hour")
 
 
@@ -55,7 +57,7 @@ def ask_to_invite(visit: Visiting, firm_id: int) -> Response:
     """Whom it would reach, with the whole mail as the first of them would get it."""
     staff = visit.require_staff(firm_id, manages=True)
     query = visit.request.query_params
-    asked = {name: query.get(name, "")[:200] for name in FILTERS}
+    asked = {name: query.get(name, "")[:200] for name in ASKED}
     return visit.page("accounts/invite.html", form=Form({}), **_asking(visit, staff, asked, query.getlist("account")))
 
 
@@ -78,7 +80,8 @@ def _audience(asked: dict[str, str], chosen: list[str]) -> Audience:
     """The accounts that are ticked, or else those that the list shows."""
     keys = {name: row_number(asked[name]) or 0 for name in ("tag", "group", "portfolio", "member")}
     which = Filter(search=asked["search"], state=member(ClientState, asked["state"]), **keys)
-    return Audience(which, tuple(key for key in map(row_number, chosen) if key))
+    ticked = tuple(key for key in map(row_number, chosen) if key)
+    return Audience(which, ticked, row_number(asked["import"]) or 0)
 
 
 def _mail(visit: Visit, staff: Membership, outlook: Outlook, message: str) -> dict[str, str] | None:
@@ -94,7 +97,7 @@ def _mail(visit: Visit, staff: Membership, outlook: Outlook, message: str) -> di
 def invite(visit: Submitting, firm_id: int) -> Response:
     """Have them invited, or show the mail with these words first."""
     staff = visit.require_staff(firm_id, manages=True)
-    asked, chosen = {name: visit.text(name)[:200] for name in FILTERS}, visit.texts("account")
+    asked, chosen = {name: visit.text(name)[:200] for name in ASKED}, visit.texts("account")
     try:
         message = visit.paragraphs("message", LONGEST)
         if visit.text("act") == "preview":
