@@ -7,6 +7,7 @@ twice. Mails are handed over to the outbox in batches; whatever is more urgent o
 from collections.abc import Collection, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import datetime, timedelta
+from time import sleep
 from typing import Any, NamedTuple
 
 from sqlalchemy import Select, and_, exists, func, insert, select, update
@@ -15,6 +16,7 @@ from sqlalchemy.orm import Session
 
 from models.audit import Parts, record, subject
 from models.clients.bulk_invitation import (
+    HORIZON,
     BulkInvitation,
     BulkRecipient,
     BulkState,
@@ -59,6 +61,8 @@ LEASE = timedelta(minutes=3)
 """For so long after its last batch a pass that was killed keeps others out."""
 LOOK_AGAIN = timedelta(minutes=15)
 """When the firm has invited as many as it may within a day."""
+PAUSE_LEAST = 1.0
+"""Seconds between two looks at what is slowed down."""
 SHOWN = 100
 WAYS = {Way.INVITED: Outcome.INVITED, Way.TOLD: Outcome.TOLD, Way.RESENT: Outcome.RESENT}
 REASONS: dict[type[ProvisionError], Reason] = {
@@ -261,17 +265,36 @@ def send_invitations(bulk_id: int = 0) -> int:
 
 
 def _go_on(firm_id: int, bulk_id: int) -> int:
-    """In turns a batch is handed over and what is due in the outbox delivered, until nothing is left to do now."""
+    """In turns a batch is handed over and what is due in the outbox delivered, until nothing is left to do now.
+
+    What is slowed down leaves as it falls due, for the minute until the next pass begins: that one would otherwise find
+    a minute's mails due together, and send them at once.
+    """
     if not _take(firm_id, bulk_id):
         return 0
-    done = 0
-    while (batch := hand_over(firm_id, bulk_id)) is not None:
-        done += batch
+    done, until = 0, now() + HORIZON
+    while True:
+        batch = hand_over(firm_id, bulk_id)
+        done += batch or 0
         while (sent := deliver_due()).total and sent.server_answers:
             pass
+        if batch is None:
+            due_at = _next_due(firm_id, bulk_id, until) if sent.server_answers else None
+            if due_at is None:
+                break
+            sleep(max(PAUSE_LEAST, (due_at - now()).total_seconds()))
     with transaction() as session:
         BulkInvitation.get(session, firm_id, bulk_id).leased_until = None
     return done
+
+
+def _next_due(firm_id: int, bulk_id: int, until: datetime) -> datetime | None:
+    """When the next mail of those that are slowed down leaves, if that is before *until*."""
+    with reading() as session:
+        if now() >= until or not BulkInvitation.get(session, firm_id, bulk_id).interval:
+            return None
+        mails = select(func.min(Outgoing.due_at)).where(Outgoing.bulk_id == bulk_id, Outgoing.due_at <= until)
+        return session.scalars(mails).one()
 
 
 def _take(firm_id: int, bulk_id: int) -> bool:
@@ -417,7 +440,7 @@ def _present(
         place = places.get((row.client_id, row.person_id))
         if place is None:
             row.settle(Outcome.REFUSED, Reason.GONE)
-        elif not place.contact.login:
+        elif not place.contact.login and place.person.email:  # Without an address nobody has it.
             row.settle(Outcome.REFUSED, Reason.LOGIN_OFF)  # Somebody has turned it off.
         elif (reachable := next_reachable(at, timedelta(), place.person)) > at:
             row.due_at = reachable

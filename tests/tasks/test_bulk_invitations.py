@@ -29,6 +29,7 @@ from tests.contacts import account, contact
 from tests.factories import at_once, countersigned, firm_of, registered, told_by
 from tests.remembered import remembered
 from tests.tasks.test_accounts import ERIKA, ZOE, give, member, stranger, with_staff
+from tests.tasks.test_delivery import MailServer, serving
 
 pytestmark = pytest.mark.usefixtures("no_runs")
 
@@ -199,6 +200,29 @@ def test_no_more_leave_in_a_second_or_an_hour_than_was_said(clock, monkeypatch):
     due = [mail.due_at for mail in mails_of(bulk_id)]
     assert 150 <= len(due) <= 190
     assert min(later - earlier for earlier, later in pairwise(due)) >= timedelta(seconds=1)
+
+
+def test_what_is_slowed_down_leaves_as_it_falls_due_and_not_together_a_minute_later(clock, monkeypatch):
+    firm_id = firm_of(countersigned())
+    fill(firm_id, 40)
+    bulk_id = ask_to_invite(member(), ERIKA, Audience(Filter(state=ClientState.PREPARED)), "", "2")
+    monkeypatch.setattr(bulk_invitations, "sleep", lambda seconds: clock(seconds=seconds))
+
+    with serving(MailServer(), monkeypatch):
+        assert bulk_invitations.send_invitations.fn(bulk_id) == 32
+
+    left = [mail.delivered_at for mail in mails_of(bulk_id)]
+    assert None not in left
+    assert max(left) - min(left) >= timedelta(seconds=15)
+
+
+def test_whoever_has_no_address_is_told_so_and_not_that_somebody_has_turned_their_access_off():
+    firm_id, people = with_seven()
+    account(firm_id, "Drittkonto", people["nobody"])
+    bulk_id = ask_to_invite(member(), ERIKA, Audience(Filter(search="drittkonto")))
+    run(firm_id, bulk_id)
+
+    assert outcomes(bulk_id) == {"Drittkonto": (Outcome.REFUSED, Reason.NO_ADDRESS)}
 
 
 def test_a_firm_that_may_invite_no_more_today_goes_on_tomorrow(monkeypatch, clock):

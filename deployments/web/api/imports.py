@@ -201,7 +201,7 @@ def cancel(call: Calling, import_id: int) -> Response:
     """What is written already stays, until it is undone."""
 
     def act() -> ImportShown:
-        course.cancel(call.member.firm_id, import_id)
+        course.cancel(call.member.firm_id, import_id, call.by)
         return fresh(lambda: _shown(call, import_id))
 
     return call.done(act)
