@@ -351,6 +351,7 @@ ELSEWHERE = {
     "rights.member_of": "only looks",
     "viewing.signer_of": "only looks",
     "snooze.asked": "only looks",
+    "snooze.decline": "who wants no mails is heard, whatever becomes of the case",
     "sign_ups.opened": "only looks",
     "passes.kick": "only asks for what is due",
     "i18n.explain": "only words",
