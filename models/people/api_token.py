@@ -209,11 +209,15 @@ class ApiToken(Base):
         row = session.scalars(select(cls).where(cls.token_sha256 == digest(token))).one_or_none()
         if row is None:
             raise TokenUnknown
-        if row.revoked_at is not None:
-            raise TokenRevoked(row.name, row.revoked_at)
-        if row.expires_at is not None and row.expires_at <= now:
-            raise TokenExpired(row.name, row.expires_at)
+        row.require_good(now)
         return row
+
+    def require_good(self, now: datetime) -> None:
+        """Raises TokenRevoked, TokenExpired."""
+        if self.revoked_at is not None:
+            raise TokenRevoked(self.name, self.revoked_at)
+        if self.expires_at is not None and self.expires_at <= now:
+            raise TokenExpired(self.name, self.expires_at)
 
     def is_due(self, now: datetime) -> bool:
         """Whether it is to be written down that it was used."""

@@ -151,7 +151,8 @@ def once(caller: Caller, key: str, request_sha256: str, act: Callable[[], Reply]
 
     What was refused is not kept: nothing was done, and the same again is tried again. Of two at once one is done; the
     other one gets its answer or raises StillAtWork. The firm's case is locked, so that nobody changes meanwhile what
-    the act compares with what the request expects. Raises KeyReused for another request with this key.
+    the act compares with what the request expects. Raises KeyReused for another request with this key, and what
+    ``opened`` raises: the token was looked at before the body came in, which may have taken its time.
     """
     with acting(caller) as session:
         if key and not is_alone(session, "api", str(caller.token_id), fitting(key, KEY_MOST)):
@@ -160,12 +161,21 @@ def once(caller: Caller, key: str, request_sha256: str, act: Callable[[], Reply]
         if kept is not None:
             return Reply(kept.status, {**kept.headers, "Idempotent-Replayed": "true"}, kept.body)
         Onboarding.of_firm(session, caller.member.firm_id)
+        _require_good(session, caller)
         reply = act()
         if key:
             facts = {"token_id": caller.token_id, "key": key, "request_sha256": request_sha256, "kept_at": now()}
             ApiReply.forget(session, now())  # One that is too old may have this key.
             session.add(ApiReply(**facts, status=reply.status, headers=reply.headers, body=reply.body))
         return reply
+
+
+def _require_good(session: Session, caller: Caller) -> None:
+    """Its token was not revoked, nor the rights of who made it taken, while we waited for the case."""
+    row = session.get_one(ApiToken, caller.token_id, populate_existing=True)
+    row.require_good(now())
+    if _member(session, row.account_id, row.firm_id) is None:
+        raise TokenRests(row.name)
 
 
 @side_effect(name="forget what other systems were answered")

@@ -8,11 +8,12 @@ from sqlalchemy import func, select, update
 from models.clients.client import Client
 from models.db import reading, together, transaction
 from models.errors import FormRefused
-from models.people.api_token import ApiReply, ApiToken, Scope
+from models.people.api_token import ApiReply, ApiToken, Scope, TokenRests, TokenRevoked
 from models.people.person import Person
 from models.people.staff import AdministratorsOnly
 from models.time.clock import now
 from tasks.people import api_tokens
+from tasks.people.api_tokens import Reply
 from tests.api import System, account_id, token
 from tests.contacts import ERIKA, with_max
 from tests.factories import at_once
@@ -90,6 +91,29 @@ def test_who_is_an_administrator_no_more_makes_and_revokes_no_token(firm_id):
     with pytest.raises(AdministratorsOnly):
         api_tokens.revoke(firm_id, erika, ERIKA, row.id)
     assert [one.rests for one in api_tokens.listed(firm_id)] == [True]
+
+
+def test_a_request_whose_body_comes_late_does_nothing_with_a_token_that_ended_meanwhile(firm_id):
+    """It is let in by what stands before the body, which may take hours to come."""
+    caller = api_tokens.opened(token(firm_id))
+    acts: list[int] = []
+
+    def act() -> Reply:
+        acts.append(1)
+        return Reply(204, {}, "")
+
+    with transaction() as session:
+        maker = session.scalars(select(Person).where(Person.account_id == account_id())).one()
+        maker.paused_at = now()
+    with pytest.raises(TokenRests):
+        api_tokens.once(caller, "", "", act)
+    with transaction() as session:
+        session.get_one(Person, maker.id).paused_at = None
+    api_tokens.once(caller, "", "", act)
+    api_tokens.revoke(firm_id, account_id(), ERIKA, caller.token_id)
+    with pytest.raises(TokenRevoked):
+        api_tokens.once(caller, "", "", act)
+    assert acts == [1]
 
 
 def test_of_two_tokens_of_one_name_at_once_one_is_made(firm_id):
