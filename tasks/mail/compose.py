@@ -135,7 +135,8 @@ def _part(kind: str, content: str) -> bytes:
         f'--{BOUNDARY}\r\nContent-Type: text/{kind}; charset="utf-8"\r\n'
         "Content-Transfer-Encoding: quoted-printable\r\nMIME-Version: 1.0\r\n\r\n"
     )
-    lines = content.encode().replace(b"\r\n", b"\n").replace(b"\n", b"\r\n")
+    # A lone CR would stay as it is, and some servers take it for the end of a line, and a dot behind it for the mail's.
+    lines = content.encode().replace(b"\r\n", b"\n").replace(b"\r", b"\n").replace(b"\n", b"\r\n")
     return head.encode() + binascii.b2a_qp(lines) + b"\r\n"
 
 
