@@ -14,6 +14,7 @@ from models.clients.client import Client, ClientContact, ClientState, CustomerNu
 from models.clients.custom_field import CustomField, FieldOf, read_all
 from models.clients.folders import STANDARD, Folder, FolderTemplate, folder_tree
 from models.clients.group import GroupMember
+from models.clients.imports import ImportContact
 from models.clients.naming import filed_as
 from models.clients.portfolio import Portfolio, PortfolioClient
 from models.clients.standing import Standing, Todo, standing_of, todos_of
@@ -71,6 +72,8 @@ class Filter:
     member: int = 0
     """Accounts that this one of the firm's people has access to."""
     state: ClientState | None = None
+    imported: int = 0
+    """Accounts for which the records of this import have come to stand."""
 
 
 @dataclass(frozen=True)
@@ -101,6 +104,9 @@ def matching(session: Session, member: Membership, asked: Filter) -> Select[tupl
         clients = clients.where(Client.state == asked.state)
     if asked.tag:
         clients = clients.where(exists().where(ClientTag.client_id == Client.id, ClientTag.tag_id == asked.tag))
+    if asked.imported:
+        brought = ImportContact.client_id == Client.id, ImportContact.import_id == asked.imported
+        clients = clients.where(exists().where(*brought))
     if asked.portfolio:
         within = PortfolioClient.client_id == Client.id, PortfolioClient.portfolio_id == asked.portfolio
         clients = clients.where(exists().where(*within))

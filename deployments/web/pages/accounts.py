@@ -75,7 +75,9 @@ FIELD_NAMES = {
     "phone-primary": N_("Number for short messages"),
 }
 """What people read for the fields of both forms."""
-FILTERS = ("search", "tag", "group", "portfolio", "member", "state")
+KEYS = ("tag", "group", "portfolio", "member", "imported")
+FILTERS = ("search", "state", *KEYS)
+"""By what a list of accounts is asked for; the *keys* are numbers."""
 
 
 class NothingSelected(ProvisionError):
@@ -124,8 +126,7 @@ def listing(visit: Visiting, firm_id: int) -> Response:
 
 def _list(visit: Visit, staff: Membership) -> dict[str, Any]:
     asked = {name: visit.request.query_params.get(name, "")[:200] for name in FILTERS}
-    keys = {name: row_number(asked[name]) or 0 for name in ("tag", "group", "portfolio", "member")}
-    which = Filter(search=asked["search"], state=member(ClientState, asked["state"]), **keys)
+    which = filter_of(asked)
     after = row_number(visit.request.query_params.get("after", "")) or 0
     with reading() as session:
         tags, groups = Tag.of(session, staff.firm_id), Group.of(session, staff.firm_id)
@@ -143,6 +144,11 @@ def _list(visit: Visit, staff: Membership) -> dict[str, Any]:
         "people": people,
         "states": [(state.value, STATES[state]) for state in ClientState],
     }
+
+
+def filter_of(asked: Mapping[str, str]) -> Filter:
+    keys = {name: row_number(asked[name]) or 0 for name in KEYS}
+    return Filter(search=asked["search"], state=member(ClientState, asked["state"]), **keys)
 
 
 STATES = {

@@ -6,18 +6,16 @@ from bs4 import BeautifulSoup
 from fastapi import APIRouter
 from starlette.responses import Response
 
-from deployments.web.pages.accounts import FILTERS
+from deployments.web.pages.accounts import FILTERS, filter_of
 from deployments.web.pages.firm import tabs_of
 from deployments.web.pages.grants import LONGEST
 from deployments.web.visit import Form, Submission, Submitting, Visit, Visiting, member
 from models.clients.bulk_invitation import BulkOver, Outcome, RateInvalid
-from models.clients.client import ClientState
 from models.clients.message import MESSAGE_MOST, MessageTooLong, PlaceholderUnknown
 from models.errors import ProvisionError
 from models.text import row_number
 from models.time.clock import now
 from tasks.clients import bulk_invitations, grants
-from tasks.clients.accounts import Filter
 from tasks.clients.bulk_invitations import Audience, Outlook
 from tasks.mail.form_letters import as_text
 from tasks.onboarding import firm_page
@@ -78,10 +76,8 @@ def _asking(
 
 def _audience(asked: dict[str, str], chosen: list[str]) -> Audience:
     """The accounts that are ticked, or else those that the list shows."""
-    keys = {name: row_number(asked[name]) or 0 for name in ("tag", "group", "portfolio", "member")}
-    which = Filter(search=asked["search"], state=member(ClientState, asked["state"]), **keys)
     ticked = tuple(key for key in map(row_number, chosen) if key)
-    return Audience(which, ticked, row_number(asked["import"]) or 0)
+    return Audience(filter_of(asked), ticked, row_number(asked["import"]) or 0)
 
 
 def _mail(visit: Visit, staff: Membership, outlook: Outlook, message: str) -> dict[str, str] | None:
