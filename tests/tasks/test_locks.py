@@ -90,7 +90,7 @@ def refused(at):
     """A mail to the organiser comes back while it is handed over."""
     with reading() as session:
         row = session.scalars(select(Outgoing).where(Outgoing.onboarding_id == at.case, Outgoing.person_id > 0)).first()
-    under_way = delivery._Mail(row, row.due_at, None, None, None, person=None)
+    under_way = delivery._Mail(row, None, None, None, person=None)
     delivery._record(under_way, delivery._refused(550, "5.1.1 User unknown"))
 
 
