@@ -88,10 +88,14 @@ def upload(visit: Submitting, firm_id: int) -> Response:
 
 
 def _is_unclear(firm_id: int, import_id: int) -> bool:
-    """Whether somebody should look at columns, letters or sheets first."""
-    found = course.understood_of(firm_id, import_id)
+    """Whether somebody should look at columns, letters or sheets first; columns are known from a file of this shape."""
+    found, row = course.understood_of(firm_id, import_id), course.one(firm_id, import_id)
     unknown = [column for column in found.columns if column.target is None and column.examples]
-    return len(found.guesses) > 1 or len(found.sheets) > 1 or (bool(unknown) and found.format is Format.TABLE)
+    return (
+        len(found.guesses) > 1
+        or len(found.sheets) > 1
+        or (bool(unknown) and found.format is Format.TABLE and row.mapping is None)
+    )
 
 
 def _go_on(visit: Visit, import_id: int, path: str) -> Response:
