@@ -219,8 +219,12 @@ def invite_each(session: Session, case: Onboarding, places: Sequence[Place], by:
         held = check(session, case, ways[way]) if ways[way] else {}
         refused |= held
         ways[way] = [place for place in ways[way] if place.contact.id not in held]
-    people = {way: {place.person.id: place.person for place in there} for way, there in ways.items()}
     let_in = [place for there in ways.values() for place in there]
+    # Whoever is told of one more account gets a link with that: the invitation need not come beside it.
+    told_of = {place.person.id for place in ways[Way.TOLD]}
+    beside = [place for place in ways[Way.RESENT] if place.person.id in told_of]
+    ways[Way.RESENT] = [place for place in ways[Way.RESENT] if place.person.id not in told_of]
+    people = {way: {place.person.id: place.person for place in there} for way, there in ways.items()}
     for place in let_in:
         place.contact.login = True
         if words is not None:
@@ -238,6 +242,8 @@ def invite_each(session: Session, case: Onboarding, places: Sequence[Place], by:
     }
     told = _tell_of_more(session, case, ways[Way.TOLD], at)
     mails |= {key: (Way.TOLD, mail) for key, mail in told.items()}
+    with_link = {mail.person_id: mail for mail in told.values()}
+    mails |= {place.contact.id: (Way.RESENT, with_link[place.person.id]) for place in beside}
     for place in let_in:
         place.contact.told_at = at
     Client.settle_of(session, [place.person.id for place in let_in])

@@ -132,6 +132,20 @@ def test_whoever_was_invited_to_one_account_is_told_of_another_and_a_second_requ
     assert mails_of(second) == []
 
 
+def test_whoever_has_not_come_in_gets_one_mail_with_a_link_though_there_is_one_more_account(clock):
+    firm_id, people = with_seven()
+    account(firm_id, "Zweites pending", people["pending"], login=True)
+    clock(hours=1)
+    before = faults()
+
+    bulk_id = ask_to_invite(member(), ERIKA, Audience(Filter(search="pending")))
+    run(firm_id, bulk_id)
+
+    assert outcomes(bulk_id) == {"Konto pending": (Outcome.RESENT, None), "Zweites pending": (Outcome.TOLD, None)}
+    assert [(mail.kind, mail.link_id is not None) for mail in mails_of(bulk_id)] == [(MailKind.GRANTED, True)]
+    assert faults() == before
+
+
 def test_a_form_that_is_sent_twice_asks_once_as_long_as_it_goes_on(clock):
     with_seven()
     clock(hours=1)
