@@ -73,19 +73,19 @@ def begin(visit: Submitting, token: str) -> Response:
     return visit.go(_onward(token, part))
 
 
-@router.get("/agreement/{token}/part/{key}")
-def show_part(visit: Visiting, token: str, key: str) -> Response:
-    return visit.page("agreement/part.html", **_part(visit, token, key))
+@router.get("/agreement/{token}/part/{part}")
+def show_part(visit: Visiting, token: str, part: str) -> Response:
+    return visit.page("agreement/part.html", **_part(visit, token, part))
 
 
-@router.post("/agreement/{token}/part/{key}")
-def read_part(visit: Submitting, token: str, key: str) -> Response:
+@router.post("/agreement/{token}/part/{part}")
+def read_part(visit: Submitting, token: str, part: str) -> Response:
     """“Read, go on”: counts, where opening the page does not."""
     try:
-        part = signing.read(token, key, version=_version(visit), **_from(visit))
+        following = signing.read(token, part, version=_version(visit), **_from(visit))
     except ProvisionError as refusal:
         return _again(visit, token, refusal)
-    return visit.go(_onward(token, part))
+    return visit.go(_onward(token, following))
 
 
 def _part(visit: Visit, token: str, key: str) -> dict[str, Any]:
