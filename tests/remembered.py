@@ -104,7 +104,7 @@ def remembered(make: Callable) -> Callable:
         how = repr((args, sorted(changes.items())))
         if beginning is None or " at 0x" in how or not beginning.lasts:
             return make(*args, **changes)
-        key = (beginning.kind, beginning.patched, make.__name__, how, *shared_settings())
+        key = (beginning.kind, beginning.patched, f"{make.__module__}.{make.__name__}", how, *shared_settings())
         if key in _kept:
             _bring_back(beginning, _kept[key])
             return _kept[key].given
