@@ -2,6 +2,7 @@
 
 import smtplib
 from datetime import timedelta
+from email import message_from_bytes
 
 import pytest
 from sqlalchemy import select
@@ -43,8 +44,8 @@ def leaving(monkeypatch):
     """Whatever leaves, as kind and address, each delivered at once; a mail server that takes everything."""
     left = []
 
-    def take(_, message, address):
-        left.append((message, address))
+    def take(_, message, __):
+        left.append(message_from_bytes(bytes(message))["Message-ID"])
 
     monkeypatch.setattr(delivery._Connection, "send", take)
 
@@ -52,8 +53,7 @@ def leaving(monkeypatch):
         left.clear()
         delivery.deliver_outbox.fn()
         with reading() as session:
-            sent = [message["Message-ID"] for message, _ in left]
-            rows = session.scalars(select(Outgoing).where(Outgoing.message_id.in_(sent)).order_by(Outgoing.id))
+            rows = session.scalars(select(Outgoing).where(Outgoing.message_id.in_(left)).order_by(Outgoing.id))
             return [(row.kind, row.to_address) for row in rows]
 
     return all_that_leaves
