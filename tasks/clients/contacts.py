@@ -19,7 +19,7 @@ from models.clients.portfolio import Portfolio, PortfolioMember
 from models.clients.renaming import rename
 from models.clients.standing import Standing, Todo, standing_of, todos_of
 from models.clients.tag import ContactTag, Tag
-from models.clients.words import ClientWords, is_found, refold_of
+from models.clients.words import ClientWords, holds, refold_of
 from models.db import Facts, reading, transaction
 from models.errors import N_, Faults, NotFound, ProvisionError
 from models.firm import Firm, spellings
@@ -430,11 +430,14 @@ def found(member: Membership, search: str = "", without: Collection[int] = ()) -
     with reading() as session:
         if not spelled:
             return list(session.scalars(people.order_by(Person.id.desc()).limit(FOUND_MOST)))
-        # Accounts hold the words of all their contacts, so that one table is looked through.
-        at = people.join(ClientContact, ClientContact.person_id == Person.id).join(Client)
-        at = at.where(is_found(member.firm_id, search, ClientWords.contacts))
-        rows = session.scalars(at.order_by(Client.name, Client.id, ClientContact.id).limit(4 * FOUND_MOST))
-        named = list(dict.fromkeys(person for person in rows if _is_called(person, spelled)))
+        # Accounts hold the words of all their contacts, so that one table is looked through. People are read by their
+        # ids afterwards: joined, SQLite would try each of the firm's with each account.
+        at = select(ClientContact.person_id).join(Client).join(ClientWords, ClientWords.client_id == Client.id)
+        at = at.where(ClientWords.firm_id == member.firm_id, holds(search, ClientWords.contacts))
+        at = at.where(seen_by(member.person_id, member.rights), ClientContact.person_id.not_in(without))
+        ids = session.scalars(at.order_by(Client.name, Client.id, ClientContact.id).limit(4 * FOUND_MOST)).all()
+        there = {person.id: person for person in session.scalars(people.where(Person.id.in_(ids)))}
+        named = [there[key] for key in dict.fromkeys(ids) if key in there and _is_called(there[key], spelled)]
         if not named:  # Who is at no account.
             begins = or_(
                 *(column.istartswith(words_asked, autoescape=True) for column in (Person.family_name, Person.email))
