@@ -81,7 +81,9 @@ def _days_after_as_text(element: DaysAfter, compiler: Any, **how: Any) -> str:
 class Holds(FunctionElement[bool]):
     """Whether a text in a column holds these letters, to the letter; both fold them before where that is wanted.
 
-    A third of the time that LIKE takes, which looks at each letter in two ways.
+    On SQLite LIKE takes three times as long as this, as it looks at each letter in two ways. Of PostgreSQL's ways LIKE
+    is the one whose finds are foreseen: it takes a third of all rows for what ``strpos`` finds, and then walks along a
+    list in its order until fifty were found, which for one or none takes seven times as long as to find them first.
     """
 
     type = Boolean()
@@ -94,7 +96,8 @@ class Holds(FunctionElement[bool]):
 @compiles(Holds, "postgresql")
 def _holds(element: Holds, compiler: Any, **how: Any) -> str:
     column, letters = (compiler.process(clause, **how) for clause in element.clauses)
-    return f"(strpos({column}, {letters}) > 0)"
+    as_they_are = f"regexp_replace({letters}, '([\\\\%%_])', '\\\\\\1', 'g')"
+    return f"({column} LIKE '%%' || {as_they_are} || '%%')"
 
 
 @compiles(Holds, "sqlite")

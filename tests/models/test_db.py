@@ -1,10 +1,10 @@
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import literal, select, text
 from sqlalchemy.exc import DBAPIError, OperationalError
 
-from models.db import engine, is_busy, reading, transaction, writing
+from models.db import Holds, engine, is_busy, reading, transaction, writing
 from models.mail.outbox import MailKind, Outgoing
 from models.onboarding import Onboarding
 from models.people.login import hash_password, verify_password
@@ -53,3 +53,15 @@ def test_no_column_keeps_what_nobody_sees_whichever_way_it_came():
     mail = Outgoing(kind=MailKind.REGISTER, fault="550\x00 \u202eno\u200b such\r\nuser")
 
     assert (mail.kind, mail.fault) == (MailKind.REGISTER, "550 no such\r\nuser")
+
+
+AS_THEY_ARE = {"50 %": True, "a_b": True, "c\\d": True, "%": True, "c\\": True, "'": True, "": True} | dict.fromkeys(
+    ["a%b", "axb", "_c", "C", '"'], False
+)
+
+
+@pytest.mark.parametrize(("letters", "held"), AS_THEY_ARE.items())
+def test_letters_are_held_as_they_are_whatever_a_pattern_would_make_of_them(letters, held):
+    with reading() as session:
+        kept = select(literal("50 % a_b c\\d l'or").label("words")).subquery()
+        assert (session.scalars(select(kept.c.words).where(Holds(kept.c.words, letters))).first() is not None) is held

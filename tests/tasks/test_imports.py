@@ -72,7 +72,9 @@ def contacts() -> list[tuple[str, str]]:
     with reading() as session:
         at = select(Client.name, Person.given_name + " " + Person.family_name)
         at = at.join(ClientContact, ClientContact.client_id == Client.id)
-        at = at.join(Person, Person.id == ClientContact.person_id).order_by(Client.name, Person.family_name)
+        at = at.join(Person, Person.id == ClientContact.person_id).order_by(
+            Client.name, Person.family_name, Person.given_name
+        )
         return list(session.execute(at).tuples())
 
 
