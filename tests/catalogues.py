@@ -41,9 +41,10 @@ def messages(root: Path) -> Iterator[Message]:
 
 
 def missing_messages(root: Path, catalogue: str) -> list[str]:
-    """What this catalogue owes the reader, a line each: not translated, stale, contradictory, other placeholders."""
+    """What this catalogue owes the reader, a line each: not translated, stale, standing twice, other placeholders."""
     wanted = {message.id: message for message in messages(root)}
-    known: dict[Any, tuple[str, Any]] = {}
+    known: set[Any] = set()
+    places: dict[str, str] = {}
     faults = []
     for file in sorted((i18n.CATALOGUES / catalogue).glob("*.po")):
         name = f"{catalogue}/{file.name}"
@@ -56,11 +57,12 @@ def missing_messages(root: Path, catalogue: str) -> list[str]:
                 faults.append(f"{name}:{entry.lineno}: not translated: {entry.id!r}")
             elif entry.id not in wanted:
                 faults.append(f"{name}:{entry.lineno}: nobody says this any more: {entry.id!r}")
-            elif known.get(entry.id, ("", entry.string))[1] != entry.string:
-                faults.append(f"{name}:{entry.lineno}: translated otherwise in {known[entry.id][0]}: {entry.id!r}")
+            elif (one := entry.id if isinstance(entry.id, str) else entry.id[0]) in places:
+                faults.append(f"{name}:{entry.lineno}: stands in {places[one]} already: {entry.id!r}")
             else:
                 faults += [f"{name}:{entry.lineno}: other placeholders than {entry.id!r}"] * _differ(entry)
-                known[entry.id] = (name, entry.string)
+                known.add(entry.id)
+                places[one] = name
     if catalogue != "de_du":
         faults += [f"{m.file}:{m.line}: not in {catalogue}: {m.id!r}" for m in wanted.values() if m.id not in known]
     return faults

@@ -40,13 +40,13 @@ def test_the_catalogue_check_sees_every_kind_of_fault(tmp_path, monkeypatch):
     (tmp_path / "de" / "a.po").write_text(
         f'{head}msgid "one %(fact)s"\nmsgstr "eins"\n\nmsgid "two"\nmsgstr "zwei"\n\nmsgid "four"\nmsgstr "vier"\n'
     )
-    (tmp_path / "de" / "b.po").write_text(f'{head}msgid "two"\nmsgstr "doppelt"\n')
+    (tmp_path / "de" / "b.po").write_text(f'{head}msgid "two"\nmsgstr "zwei"\n')
     monkeypatch.setattr(i18n, "CATALOGUES", tmp_path)
 
     faults = "\n".join(missing_messages(tmp_path, "de"))
 
     assert "other placeholders than 'one %(fact)s'" in faults
-    assert "translated otherwise in de/a.po: 'two'" in faults
+    assert "stands in de/a.po already: 'two'" in faults
     assert "nobody says this any more: 'four'" in faults
     assert "models/toy.py:3: not in de: 'three'" in faults
 

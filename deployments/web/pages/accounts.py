@@ -133,7 +133,7 @@ def _list(visit: Visit, staff: Membership) -> dict[str, Any]:
         portfolios = Portfolio.of(session, staff.firm_id)
         people = [p for role in accounts.STAFF for p in Person.of(session, staff.firm_id, role)]
     return {
-        **of_firm(visit, staff, "accounts"),
+        **of_firm(visit, staff),
         "accounts": accounts.listed(staff, which, after),
         "asked": {name: text for name, text in asked.items() if text},
         "first": not after,
@@ -356,7 +356,7 @@ def _account(visit: Visit, staff: Membership, client_id: int) -> dict[str, Any]:
     client = shown.row.client
     names = [client.name, *(person.name for _, person in shown.row.contacts)]
     return {
-        **of_firm(visit, staff, "accounts"),
+        **of_firm(visit, staff),
         "shown": shown,
         "client": client,
         "told": telling.particulars(client.particulars, visit.reader),
@@ -557,7 +557,7 @@ def _hours(visit: Submission, page: dict[str, Any]) -> str:
 # ---- what all pages show
 
 
-def of_firm(visit: Visit, staff: Membership, tab: str) -> dict[str, Any]:
+def of_firm(visit: Visit, staff: Membership, tab: str = "accounts") -> dict[str, Any]:
     head = firm_page.head(staff.firm_id)
     return {
         "firm": head.firm,
@@ -580,7 +580,7 @@ def _new(visit: Visit, staff: Membership) -> dict[str, Any]:
     territories = visit.reader.locale.territories
     lands = sorted(((code, territories.get(code, code)) for code in countries()), key=lambda land: land[1])
     return {
-        **of_firm(visit, staff, "accounts"),
+        **of_firm(visit, staff),
         "kinds": visit.options(ClientKind),
         "phone_kinds": visit.options(PhoneKind),
         "countries": sorted(lands, key=lambda land: land[0] not in NEAR),

@@ -6,8 +6,7 @@ from bs4 import BeautifulSoup
 from fastapi import APIRouter
 from starlette.responses import Response
 
-from deployments.web.pages.accounts import FILTERS, filter_of
-from deployments.web.pages.firm import tabs_of
+from deployments.web.pages.accounts import FILTERS, filter_of, of_firm
 from deployments.web.pages.grants import LONGEST
 from deployments.web.visit import Form, Submission, Submitting, Visit, Visiting, member
 from models.clients.bulk_invitation import BulkOver, Outcome, RateInvalid
@@ -18,7 +17,6 @@ from models.time.clock import now
 from tasks.clients import bulk_invitations, grants
 from tasks.clients.bulk_invitations import Audience, Outlook
 from tasks.mail.form_letters import as_text
-from tasks.onboarding import firm_page
 from tasks.people.sessions import Membership
 
 router = APIRouter(prefix="/firm/{firm_id}/accounts/invitations")
@@ -30,21 +28,10 @@ ASKED = (*FILTERS, "import")
 RATES = ("a_second", "an_hour")
 
 
-def _firm(visit: Visit, staff: Membership) -> dict[str, Any]:
-    head = firm_page.head(staff.firm_id)
-    return {
-        "firm": head.firm,
-        "overview": head,
-        "tabs": tabs_of(visit, staff.firm_id),
-        "tab": "accounts",
-        "manages": staff.rights.may_manage and not head.stopped and head.agreement_done,
-    }
-
-
 @router.get("")
 def listing(visit: Visiting, firm_id: int) -> Response:
     staff = visit.require_staff(firm_id, manages=True)
-    return visit.page("accounts/invitations.html", asked=bulk_invitations.asked_for(staff), **_firm(visit, staff))
+    return visit.page("accounts/invitations.html", asked=bulk_invitations.asked_for(staff), **of_firm(visit, staff))
 
 
 # ---- asking
@@ -65,7 +52,7 @@ def _asking(
     audience = _audience(asked, chosen)
     outlook = bulk_invitations.outlook(staff, audience)
     return {
-        **_firm(visit, staff),
+        **of_firm(visit, staff),
         "audience": [(name, text) for name, text in asked.items() if text]
         + [("account", str(key)) for key in audience.accounts],
         "outlook": outlook,
@@ -132,7 +119,7 @@ def _progress(visit: Visit, staff: Membership, bulk_id: int) -> dict[str, Any]:
     outcome, after = member(Outcome, query.get("outcome", "")), row_number(query.get("after", "")) or 0
     rows, more = bulk_invitations.recipients(staff, bulk_id, outcome, after)
     return {
-        **_firm(visit, staff),
+        **of_firm(visit, staff),
         "shown": bulk_invitations.view(staff, bulk_id),
         "rows": rows,
         "outcome": outcome.value if outcome else "",

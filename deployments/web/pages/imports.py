@@ -56,7 +56,7 @@ def _listed(visit: Visit, staff: Membership) -> dict[str, Any]:
     before = row_number(visit.request.query_params.get("before", ""))
     rows = course.imports(staff.firm_id, before, 20, of=_own(staff))
     return {
-        **of_firm(visit, staff, "accounts"),
+        **of_firm(visit, staff),
         "imports": rows,
         "first": before is None,
         "states": telling.STATES,
@@ -118,7 +118,7 @@ def columns(visit: Visiting, firm_id: int, import_id: int) -> Response:
 def _columns(visit: Visit, staff: Membership, row: Import) -> dict[str, Any]:
     found = course.understood_of(staff.firm_id, row.id)
     return {
-        **of_firm(visit, staff, "accounts"),
+        **of_firm(visit, staff),
         "row": row,
         "found": found,
         "format": visit.reader.gettext(words.FORMATS[found.format]),
@@ -213,7 +213,7 @@ def _one(visit: Visit, staff: Membership, row: Import) -> dict[str, Any]:
     records = course.preview(staff.firm_id, row.id, outcome, question or "", after, PAGE + 1)
     reader = visit.reader
     return {
-        **of_firm(visit, staff, "accounts"),
+        **of_firm(visit, staff),
         "row": row,
         "state": telling.STATES[row.state],
         "progress": progress,
@@ -314,7 +314,7 @@ def _undo(visit: Visit, staff: Membership, import_id: int) -> dict[str, Any]:
     found = undo.in_the_way(staff.firm_id, import_id)
     shown = [telling.obstacle(each, visit.reader) for each in found[:OBSTACLES]]
     more = max(0, len(found) - OBSTACLES)
-    return {**of_firm(visit, staff, "accounts"), "row": row, "obstacles": shown, "more": more}
+    return {**of_firm(visit, staff), "row": row, "obstacles": shown, "more": more}
 
 
 OBSTACLES = 20

@@ -7,7 +7,7 @@ from typing import Any
 from fastapi import APIRouter
 from starlette.responses import Response
 
-from deployments.web.pages.firm import tabs_of
+from deployments.web.pages.accounts import of_firm
 from deployments.web.security import sign, signed
 from deployments.web.visit import Submission, Submitting, Visit, Visiting, member
 from models.clients.card import Phone
@@ -24,7 +24,6 @@ from tasks.clients import accounts, bulk_invitations, reinvitation
 from tasks.clients.bulk_invitations import NobodyToInvite
 from tasks.clients.pending import Mark, Sought
 from tasks.clients.reinvitation import Outcome
-from tasks.onboarding import firm_page
 from tasks.people.sessions import Membership
 from tasks.reminders import follow_up
 
@@ -77,14 +76,10 @@ def _shown(visit: Visit, staff: Membership) -> dict[str, Any]:
     with reading() as session:
         tags, groups = Tag.of(session, staff.firm_id), Group.of(session, staff.firm_id)
         people = [person for role in accounts.STAFF for person in Person.of(session, staff.firm_id, role)]
-    head = firm_page.head(staff.firm_id)
     found = follow_up.listed(staff, sought, after)
+    told = _told(visit)
     return {
-        "firm": head.firm,
-        "overview": head,
-        "tabs": tabs_of(visit, staff.firm_id),
-        "tab": "accounts",
-        "manages": staff.rights.may_manage and not head.stopped and head.agreement_done,
+        **of_firm(visit, staff),
         "found": found,
         "count": found.counts[sought.mark],
         "asked": {name: text for name, text in asked.items() if text},
@@ -94,7 +89,8 @@ def _shown(visit: Visit, staff: Membership) -> dict[str, Any]:
         "groups": groups,
         "people": people,
         "numbers": {row.person.id: dialled_numbers(row.phones) for row in found.rows},
-        "told": _told(visit),
+        "told": " ".join(told.values()),
+        "none_sent": Outcome.SENT not in told,
         "at": now().isoformat(),
     }
 
@@ -135,10 +131,12 @@ def _shown_at(visit: Submission) -> datetime | None:
     return at if at.tzinfo is not None else None
 
 
-def _told(visit: Visit) -> list[str]:
+def _told(visit: Visit) -> dict[Outcome, str]:
     """What became of those who were just invited again, a sentence for each outcome."""
     pairs = signed(visit.request.query_params.get("told", ""), "reinvited")
     counts = dict(pair.partition("=")[::2] for pair in pairs.split(",")) if pairs else {}
-    return [
-        visit.reader.fill(says, {"count": counts[outcome]}) for outcome, says in BECAME.items() if outcome in counts
-    ]
+    return {
+        outcome: visit.reader.fill(says, {"count": counts[outcome]})
+        for outcome, says in BECAME.items()
+        if outcome in counts
+    }
