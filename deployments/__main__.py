@@ -1,7 +1,7 @@
 """The command line: ``provision --help``, or ``python -m deployments --help``.
 
 Tables are for people; with ``--json`` nothing but JSON is on the standard output. A refusal is one sentence on the
-standard error and exit status 1.
+standard error and exit status 1; what does not fit of several things that were typed is a sentence for each, and 2.
 """
 
 import json
@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from deployments import clients_cli
+from deployments import clients_cli, contracts_cli
 
 if TYPE_CHECKING:  # Loading the product takes a second, which --help should not.
     from rich.table import Table
@@ -383,10 +383,14 @@ def _told() -> Iterator[None]:
     from sqlalchemy.exc import OperationalError, ProgrammingError
 
     from models.db import is_busy
-    from models.errors import NotFound, ProvisionError
+    from models.errors import FormRefused, NotFound, ProvisionError
 
     try:
         yield
+    except FormRefused as refused:
+        for field, fault in refused.fields.items():
+            _note(f"{field}: {fault}")
+        raise typer.Exit(2) from refused
     except NotFound as missing:
         _note(f"{missing.what} was not found.")
         raise typer.Exit(1) from missing
@@ -502,6 +506,7 @@ def _print_detail(detail: "CaseDetail") -> None:
 
 
 clients_cli.add_to(app, _told)
+contracts_cli.add_to(app, _told)
 
 if __name__ == "__main__":
     app()

@@ -80,6 +80,7 @@ def test_every_command_explains_itself():
         "agreement check",
         "agreement export",
         "agreement seal",
+        "contract dates",
     ):
         said, _ = run(*name.split(), "--help")
         assert re.search(r"[A-Z][^│]{20,}\.", said), name
