@@ -25,6 +25,7 @@ from sqlalchemy import (
     text,
     update,
 )
+from sqlalchemy import case as case_when
 from sqlalchemy.orm import Mapped, Session, mapped_column
 from sqlalchemy.orm.attributes import set_committed_value
 
@@ -335,8 +336,12 @@ class Outgoing(Base):
         return bool(leased), bool(urgent)
 
     def has_left(self, connection: Connection, now: datetime) -> None:
-        """The mail server has taken it. Nothing is written down if it was addressed anew meanwhile."""
-        connection.execute(_HAS_LEFT, {"mail": self.id, "addressed": self.addressed_at, "now": now})
+        """The mail server has taken it. Nothing is written down if it was addressed anew meanwhile.
+
+        It may have come back before this is written, which stays; what another sender was told of it does not.
+        """
+        known = {"mail": self.id, "addressed": self.addressed_at, "until": self.due_at, "now": now}
+        connection.execute(_HAS_LEFT, known)
 
 
 # Made once: these are asked for each mail that leaves.
@@ -348,7 +353,14 @@ _MAY_LEAVE = select(_LEASED, _URGENT)
 _HAS_LEFT = (
     update(Outgoing)
     .where(Outgoing.id == bindparam("mail"), Outgoing.addressed_at == bindparam("addressed", type_=UTCDateTime))
-    .values(delivered_at=bindparam("now", type_=UTCDateTime), due_at=None, failed_at=None, fault=None)
+    .values(
+        delivered_at=bindparam("now", type_=UTCDateTime),
+        due_at=None,
+        # Whoever took it over when our lease had ended has set another time to try again.
+        fault=case_when(
+            (or_(Outgoing.due_at.is_(None), Outgoing.due_at == bindparam("until", type_=UTCDateTime)), Outgoing.fault)
+        ),
+    )
 )
 
 

@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from time import sleep
 from typing import Any, NamedTuple
 
-from sqlalchemy import Select, and_, exists, func, insert, select, update
+from sqlalchemy import Select, and_, exists, func, insert, or_, select, update
 from sqlalchemy import case as case_when
 from sqlalchemy.orm import Session
 
@@ -328,8 +328,6 @@ def hand_over(firm_id: int, bulk_id: int) -> int | None:
         if bulk.is_refused(session):
             _stop(session, case, bulk, StopReason.REFUSALS)
             return None
-        if bulk.limited_until is not None and bulk.limited_until > at:
-            return None
         return _invite(session, case, bulk)
 
 
@@ -406,7 +404,8 @@ def _invite(session: Session, case: Onboarding, bulk: BulkInvitation) -> int | N
         Outgoing.bulk_id == bulk.id, Outgoing.due_at <= at, Outgoing.delivered_at.is_(None)
     )
     most = min(CONTACTS_AT_ONCE, WAITING_MOST - session.scalars(behind).one())
-    rows = _whose_turn(session, bulk, bulk.places_left(at, most))
+    is_limited = bulk.limited_until is not None and bulk.limited_until > at
+    rows = _whose_turn(session, bulk, bulk.places_left(at, most), passing=is_limited)
     if not rows:
         waits = select(BulkRecipient.id).where(BulkRecipient.bulk_id == bulk.id)
         if session.scalars(waits.where(BulkRecipient.outcome == Outcome.WAITING).limit(1)).first() is None:
@@ -416,7 +415,7 @@ def _invite(session: Session, case: Onboarding, bulk: BulkInvitation) -> int | N
     turns = _present(session, case, rows)
     words = None if AGAIN in bulk.audience else bulk.message
     let_in = invite_each(session, case, [place for _, place in turns.values()], bulk.asked_by, words)
-    bulk.limited_until = None
+    bulk.limited_until = bulk.limited_until if is_limited else None
     for key, refusal in let_in.refused.items():
         if isinstance(refusal, InvitationsToday):
             bulk.limited_until = at + LOOK_AGAIN
@@ -459,14 +458,19 @@ def _record(session: Session, case: Onboarding, bulk: BulkInvitation, told: Sequ
         case.touch(now())
 
 
-def _whose_turn(session: Session, bulk: BulkInvitation, most: int) -> Sequence[BulkRecipient]:
+def _whose_turn(session: Session, bulk: BulkInvitation, most: int, *, passing: bool) -> Sequence[BulkRecipient]:
     """Those who can be reached, in the order in which they could be, and with each their places at other accounts:
     one invitation tells of all.
+
+    *passing*: only who was invited before, to whom it is nothing what the firm may in a day: they pass those who wait.
     """
     if most <= 0:
         return []
     waiting = select(BulkRecipient).where(BulkRecipient.bulk_id == bulk.id, BulkRecipient.outcome == Outcome.WAITING)
     due = waiting.where(BulkRecipient.due_at <= now()).order_by(BulkRecipient.due_at, BulkRecipient.id).limit(most)
+    if passing:
+        is_known = or_(Person.invited_at.is_not(None), Person.registered_at.is_not(None))
+        due = due.join(Person, Person.id == BulkRecipient.person_id).where(is_known)
     people = {row.person_id for row in session.scalars(due)}
     return session.scalars(waiting.where(BulkRecipient.person_id.in_(people)).order_by(BulkRecipient.id)).all()
 

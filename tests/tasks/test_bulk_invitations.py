@@ -255,6 +255,27 @@ def test_a_firm_that_may_invite_no_more_today_goes_on_tomorrow(monkeypatch, cloc
     assert bulk(bulk_id).state is BulkState.DONE
 
 
+def test_whoever_was_invited_before_passes_those_who_wait_for_what_the_firm_may_in_a_day(monkeypatch, clock):
+    monkeypatch.setenv("PROVISION_INVITATIONS_A_DAY", "10")
+    settings.cache_clear()
+    monkeypatch.setattr(bulk_invitations, "CONTACTS_AT_ONCE", 5)
+    firm_id = firm_of(countersigned())
+    fill(firm_id, 60)  # Of ten two were invited before, and are told of one more account.
+    bulk_id = ask_to_invite(member(), ERIKA, Audience())
+
+    run(firm_id, bulk_id)
+    outcomes = bulk_invitations.view(member(), bulk_id).progress.outcomes
+    assert (outcomes[Outcome.TOLD], outcomes[Outcome.WAITING]) == (12, 48 - outcomes[Outcome.INVITED])
+    assert 0 < outcomes[Outcome.INVITED] <= 10
+    assert bulk(bulk_id).limited_until is not None
+
+    for _ in range(8):
+        clock(days=1, minutes=1)
+        run(firm_id, bulk_id)
+    assert bulk_invitations.view(member(), bulk_id).progress.outcomes == {Outcome.TOLD: 12, Outcome.INVITED: 48}
+    assert bulk(bulk_id).state is BulkState.DONE
+
+
 def test_too_many_mails_that_come_back_end_it_and_the_others_are_left_out(monkeypatch):
     monkeypatch.setattr(bulk_invitations, "CONTACTS_AT_ONCE", 50)
     firm_id = firm_of(countersigned())

@@ -33,10 +33,12 @@ from models.subscription import Subscription
 from models.time.clock import now
 from tasks.engine.passes import kick_mail
 from tasks.mail import delivery
+from tasks.mail.address_holds import note_bounce
 from tasks.mail.delivery import Delivered, deliver_due, deliver_outbox
 from tasks.mail.refusals import Blame
 from tasks.onboarding.decision_effects import answer_decision
 from tasks.people.addresses import correct_address
+from tests.factories import at_once
 
 
 class MailServer:
@@ -279,6 +281,30 @@ def test_a_sender_whose_lease_was_taken_over_does_not_overwrite_the_outcome(mail
 
     assert mail(row_id).failed_at is None
     assert mail(row_id).delivered_at is not None
+
+
+def test_a_mail_that_comes_back_before_it_is_written_down_that_it_left_has_come_back(mail_server):
+    case_id, person_id = case()
+    post(12, onboarding_id=case_id, person_id=person_id)
+    taken = delivery._claim(12)
+
+    def comes_back(one, kind="hard"):
+        return lambda: note_bounce({"message_id": one.row.message_id, "kind": kind, "diagnostic": f"said {kind}"})
+
+    def left(one):
+        return lambda: delivery._record(one, delivery._Verdict(delivery.Outcome.DELIVERED))
+
+    comes_back(taken[0])()
+    left(taken[0])()
+    comes_back(taken[1], "soft")()
+    left(taken[1])()
+    for one in taken[2:]:
+        assert at_once(comes_back(one), left(one)) == [[case_id], None]
+
+    for one in [taken[0], *taken[2:]]:
+        row = mail(one.row.id)
+        assert (row.delivered_at is None, row.failed_at is None, row.fault) == (False, False, "said hard")
+    assert (mail(taken[1].row.id).failed_at, mail(taken[1].row.id).fault) == (None, "said soft")
 
 
 @pytest.mark.parametrize("stage", ["at_recipient", "at_data"])
