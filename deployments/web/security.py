@@ -49,7 +49,6 @@ FORWARDED |= {f"x-forwarded-{what}" for what in ("for", "host", "proto", "port",
 """Headers by which a proxy tells that somebody else asks."""
 LONGEST_NUMBER, LARGEST_NUMBER = 10, 2**31 - 1
 """Digits of a number in an address, and the number itself: no column of ours could hold a larger one."""
-_NUMBERED = {"number", "page", "key"}
 _NUMBER = re.compile(f"0|[1-9][0-9]{{0,{LONGEST_NUMBER - 1}}}")
 _TAKES_FILES = re.compile(r"/firm/\d+/logo|/agreement/[^/]+/upload")
 _TAKES_LISTS = re.compile(r"/api/v1/imports|/firm/\d+/accounts/import")
@@ -323,15 +322,19 @@ def limit_uploads(request: Request) -> None:
 
 def with_possible_numbers(request: Request) -> None:
     """Dependency of every page: a number that is not written as ours are names nothing, so a thing has one address."""
-    written = (str(value) for name, value in request.path_params.items() if name.endswith("_id") or name in _NUMBERED)
+    taken = request.scope["route"].param_convertors
+    numbered = [name for name, how in taken.items() if name.endswith("_id") or isinstance(how, NumberConvertor)]
+    written = [str(request.path_params[name]) for name in numbered]
     if not all(_NUMBER.fullmatch(number) and int(number) <= LARGEST_NUMBER for number in written):
         raise HTTPException(404)
 
 
 class NumberConvertor(IntegerConvertor):
-    """A number within a part of an address, which takes no more digits than a number of ours may have."""
+    """A number in an address, by whatever name: ``{key:number}``. It takes no more digits than a number of ours may
+    have, and none of them is a leading zero.
+    """
 
-    regex = f"[0-9]{{1,{LONGEST_NUMBER}}}"
+    regex = f"(?:{_NUMBER.pattern})"
 
 
 register_url_convertor("number", NumberConvertor())

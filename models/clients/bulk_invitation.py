@@ -157,10 +157,6 @@ class BulkInvitation(Base):
         rows = session.execute(select(cls.firm_id, cls.id).where(cls.state == BulkState.RUNNING).order_by(cls.id))
         return [(firm_id, bulk_id) for firm_id, bulk_id in rows]
 
-    def slow(self, a_second: str, an_hour: str) -> None:
-        """How many mails may leave at most, as somebody writes it; raises RateInvalid."""
-        self.a_second, self.an_hour = _rate(a_second, RATE_MOST), _rate(an_hour, RATE_MOST * 100)
-
     def same_that_is_open(self, session: Session) -> Self | None:
         """The same, asked for by the same person before, that has not ended yet."""
         kind = type(self)
@@ -224,7 +220,8 @@ class BulkInvitation(Base):
         return bool(failed >= REFUSALS_FEW and failed * REFUSALS_SHARE >= delivered + failed)
 
 
-def _rate(written: str, most: int) -> int:
+def rate(written: str, most: int) -> int:
+    """How many mails may leave at most, as somebody writes it; 0: as many as can be. Raises RateInvalid."""
     text = written.strip()
     if not text:
         return 0

@@ -31,13 +31,13 @@ class MessageTooLong(ProvisionError):
 class PlaceholderUnknown(ProvisionError):
     status = 422
     says = N_(
-        "“{%(written)s}” stands for nothing: {FirstName}, {LastName}, {Name} and {Account} are replaced by what each "
+        "“%(written)s” stands for nothing: {FirstName}, {LastName}, {Name} and {Account} are replaced by what each "
         "contact and account is called."
     )
 
-    def __init__(self, written: str) -> None:
-        super().__init__(written)
-        self.written = written
+    def __init__(self, *names: str) -> None:
+        super().__init__(*names)
+        self.written = ", ".join(f"{{{name}}}" for name in names)
 
 
 def message_for_many(written: str) -> str:
@@ -45,9 +45,9 @@ def message_for_many(written: str) -> str:
     words = written.strip().replace("\r\n", "\n")
     if len(words) > MESSAGE_MOST:
         raise MessageTooLong(len(words))
-    for name in PLACEHOLDER.findall(words):
-        if _plain(name) not in MEANT:
-            raise PlaceholderUnknown(name)
+    unknown = [name for name in PLACEHOLDER.findall(words) if _plain(name) not in MEANT]
+    if unknown:
+        raise PlaceholderUnknown(*dict.fromkeys(unknown))
     return words
 
 

@@ -17,6 +17,7 @@ from sqlalchemy.orm import Session
 from models.audit import Parts, record, subject
 from models.clients.bulk_invitation import (
     HORIZON,
+    RATE_MOST,
     BulkInvitation,
     BulkRecipient,
     BulkState,
@@ -24,12 +25,13 @@ from models.clients.bulk_invitation import (
     Progress,
     Reason,
     StopReason,
+    rate,
 )
 from models.clients.client import Client, ClientContact, ClientState
 from models.clients.imports import ImportContact
 from models.clients.message import message_for_many
 from models.db import Facts, reading, transaction
-from models.errors import N_, ProvisionError
+from models.errors import N_, Faults, ProvisionError
 from models.mail.outbox import Outgoing, Urgency
 from models.onboarding import Onboarding
 from models.people.person import Person, Role
@@ -184,18 +186,23 @@ def ask_to_invite(
     """Have all contacts of these accounts invited; returns the number of the request. Mails leave from now on.
 
     While that goes on the same asked for once more, as by a form that is sent twice, is the same request: the second
-    would follow the first, and send whoever was invited a while ago another link. Raises MessageTooLong,
-    PlaceholderUnknown, RateInvalid, NobodyToInvite.
+    would follow the first, and send whoever was invited a while ago another link. Raises FormRefused with
+    all that does not fit, NobodyToInvite.
     """
-    words = message_for_many(message)
+    bulk, faults = BulkInvitation(audience=audience.facts), Faults()
+    with faults.at("message"):
+        bulk.message = message_for_many(message)
+    with faults.at("a_second"):
+        bulk.a_second = rate(a_second, RATE_MOST)
+    with faults.at("an_hour"):
+        bulk.an_hour = rate(an_hour, RATE_MOST * 100)
+    faults.check()
     if not outlook(member, audience).contacts:
         raise NobodyToInvite
     with transaction() as session:
         case, at = case_of(session, member), now()
         case.require_agreement()
-        asked: Facts = {"firm_id": case.firm_id, "person_id": member.person_id, "asked_by": by[:254]}
-        bulk = BulkInvitation(**asked, message=words, audience=audience.facts, asked_at=at)
-        bulk.slow(a_second, an_hour)
+        bulk.firm_id, bulk.person_id, bulk.asked_by, bulk.asked_at = case.firm_id, member.person_id, by[:254], at
         same = bulk.same_that_is_open(session)
         if same is not None:
             return same.id

@@ -94,17 +94,17 @@ def test_the_filter_of_the_list_is_the_audience_and_reasons_are_told(firm, brows
     assert "nicht eingeladen (1)" in page
 
 
-@pytest.mark.parametrize(
-    ("typed", "field"),
-    [({"a_second": "viele"}, "a_second"), ({"an_hour": "0"}, "an_hour"), ({"message": "{Foo}"}, "message")],
-)
-def test_what_cannot_be_stands_at_its_field_and_nothing_that_was_typed_is_lost(firm, browser, typed, field):
-    again = send(browser, f"/firm/{firm}/accounts/invitations/new", data={"search": "ada", "message": "Hallo", **typed})
+def test_what_cannot_be_stands_at_its_field_all_at_once_and_nothing_that_was_typed_is_lost(firm, browser):
+    typed = {"message": "Hallo {Foo} {Bar} {Foo}", "a_second": "viele", "an_hour": "9" * 300}
+    again = send(browser, f"/firm/{firm}/accounts/invitations/new", data={"search": "ada", **typed})
 
     page = BeautifulSoup(again.text, "html.parser")
     assert again.status_code == 422
-    assert page.select_one(f"#{field}-error")
-    assert typed[field] in again.text
+    assert "„{Foo}, {Bar}“" in page.select_one("#message-error").text
+    assert "viele" in page.select_one("#a_second-error").text
+    assert page.select_one("#an_hour-error")
+    assert page.select_one("textarea").text == typed["message"]
+    assert [page.select_one(f"#{name}")["value"] for name in ("a_second", "an_hour")] == ["viele", "9" * 300]
     assert page.select_one("input[type=hidden][name=search]")["value"] == "ada"
     assert asked() == []
 
@@ -141,7 +141,9 @@ def test_they_are_asked_for_by_machine_in_the_name_of_the_organiser(firm, no_run
     (bulk,) = asked()
     assert told == {"invitations": bulk.id, "accounts": 1, "contacts": 1}
     assert (bulk.asked_by, bulk.message) == (ERIKA, "Hallo")
-    assert "stands for nothing" in run("clients", "invite", "--firm", number, "--message", "{Foo}", status=1)[1]
+    wrong = run("clients", "invite", "--firm", number, "--message", "{Foo}", "--a-second", "x", status=2)[1]
+    assert "message: “{Foo}” stands for nothing" in wrong
+    assert "a_second: “x” is no number of mails" in wrong
 
 
 def test_one_click_in_a_mail_program_ends_reminders_and_looking_does_not(firm, browser):

@@ -330,6 +330,7 @@ def test_before_a_group_is_deleted_it_is_said_who_leaves_it(owner, firm):
     path = f"{firm}/settings/groups/1"
 
     assert "2 Kontakte sind in dieser Gruppe und fallen heraus" in owner.read(path).select_one("details").text
+    assert [owner.get(f"{path[:-1]}{other}").status_code for other in ("01", "001", "1.0")] == [404] * 3
     answer = owner.send_form(path, f"{path}/delete")
 
     assert "Gelöscht." in answer.text

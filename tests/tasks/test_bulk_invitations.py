@@ -12,7 +12,7 @@ from models.clients.client import ClientState
 from models.clients.imports import Import, ImportContact
 from models.clients.message import PlaceholderUnknown
 from models.db import reading, transaction
-from models.errors import NotFound
+from models.errors import FormRefused, NotFound
 from models.link import Link, Purpose
 from models.mail.outbox import MailKind, Outgoing, Urgency
 from models.people.person import Person
@@ -350,16 +350,15 @@ def test_without_whoever_asked_it_does_not_go_on():
     assert bulk(bulk_id).stop_reason is StopReason.ASKER_GONE
 
 
-@pytest.mark.parametrize(
-    ("message", "a_second", "an_hour", "refusal"),
-    [("{Foo}", "", "", PlaceholderUnknown), ("", "0", "", RateInvalid), ("", "", "1,5", RateInvalid)],
-)
-def test_what_cannot_be_is_refused_before_anything_is_written(message, a_second, an_hour, refusal):
+def test_what_cannot_be_is_refused_all_at_once_before_anything_is_written():
     with_seven()
 
-    with pytest.raises(refusal):
-        ask_to_invite(member(), ERIKA, Audience(), message, a_second, an_hour)
+    with pytest.raises(FormRefused) as refusal:
+        ask_to_invite(member(), ERIKA, Audience(), "{Foo} {Bar}", "0", "1,5")
 
+    kinds = {"message": PlaceholderUnknown, "a_second": RateInvalid, "an_hour": RateInvalid}
+    assert {field: type(one) for field, one in refusal.value.fields.items()} == kinds
+    assert refusal.value.fields["message"].written == "{Foo}, {Bar}"
     assert bulk_invitations.asked_for(member()) == []
 
 

@@ -7,12 +7,11 @@ from fastapi import APIRouter
 from starlette.responses import Response
 
 from deployments.web.pages.accounts import FILTERS, filter_of, of_firm
-from deployments.web.pages.grants import LONGEST
 from deployments.web.visit import Form, Submission, Submitting, Visit, Visiting, member
-from models.clients.bulk_invitation import BulkOver, Outcome, RateInvalid
+from models.clients.bulk_invitation import BulkOver, Outcome
 from models.clients.message import MESSAGE_MOST, MessageTooLong, PlaceholderUnknown
 from models.errors import ProvisionError
-from models.text import row_number
+from models.text import one_line, paragraphs, row_number
 from models.time.clock import now
 from tasks.clients import bulk_invitations, grants
 from tasks.clients.bulk_invitations import Audience, Outlook
@@ -21,11 +20,11 @@ from tasks.people.sessions import Membership
 
 router = APIRouter(prefix="/firm/{firm_id}/accounts/invitations")
 
-PLACES: dict[type[ProvisionError], str] = {MessageTooLong: "message", PlaceholderUnknown: "message"}
-"""At which field a refusal stands; any other above the form."""
 ASKED = (*FILTERS, "import")
 """What the address says of whom to invite, beside accounts that are ticked."""
 RATES = ("a_second", "an_hour")
+PLACES: dict[type[ProvisionError], str] = {MessageTooLong: "message", PlaceholderUnknown: "message"}
+"""At which field a refusal of the preview stands."""
 
 
 @router.get("")
@@ -82,11 +81,11 @@ def invite(visit: Submitting, firm_id: int) -> Response:
     staff = visit.require_staff(firm_id, manages=True)
     asked, chosen = {name: visit.text(name)[:200] for name in ASKED}, visit.texts("account")
     try:
-        message = visit.paragraphs("message", LONGEST)
+        message = paragraphs(visit.secret("message"))
         if visit.text("act") == "preview":
             shown = _asking(visit, staff, asked, chosen, message)
             return visit.page("accounts/invite.html", form=Form(visit.values), **shown)
-        rates = [visit.text(name) for name in RATES]
+        rates = [one_line(visit.secret(name)) for name in RATES]
         bulk_id = bulk_invitations.ask_to_invite(
             staff, visit.signed_in().email, _audience(asked, chosen), message, *rates
         )
@@ -100,9 +99,7 @@ def _again(
 ) -> Response:
     """The form as it was sent, each refusal at its field; the mail without words that cannot be sent."""
     shown = _asking(visit, staff, asked, chosen)
-    wrong = {name for name in RATES if isinstance(refusal, RateInvalid) and visit.text(name).strip() == refusal.rate}
-    told = dict.fromkeys(wrong, refusal) if wrong else refusal
-    return visit.again("accounts/invite.html", told, fields=PLACES, values=visit.values, **shown)
+    return visit.again("accounts/invite.html", refusal, fields=PLACES, values=visit.values, **shown)
 
 
 # ---- how far they are

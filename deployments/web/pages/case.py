@@ -88,7 +88,7 @@ def show_document(visit: Visiting, case_id: int, document_id: int) -> Response:
         return Response(document.content, media_type=document.media_type, headers=headers)
 
 
-@router.get("/board/cases/{case_id}/documents/{document_id}/pages/{page}.png")
+@router.get("/board/cases/{case_id}/documents/{document_id}/pages/{page:number}.png")
 def show_page(visit: Visiting, case_id: int, document_id: int, page: int, width: int = PAGE_WIDTH) -> Response:
     """A page of a file of the case as a picture, which can do nothing to who looks at it."""
     visit.require_operator()

@@ -61,7 +61,7 @@ def mail_html(visit: Visiting, name: Name) -> Response:
     return Response(page, media_type="text/html; charset=utf-8", headers=FOREIGN_PAGE)
 
 
-@router.get("/{name}/attachment/{number}")
+@router.get("/{name}/attachment/{number:number}")
 def mail_attachment(visit: Visiting, name: Name, number: Annotated[int, Path(ge=1)]) -> Response:
     attachments = caught(visit, name).attachments
     if number > len(attachments):
