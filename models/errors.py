@@ -65,6 +65,14 @@ class Faults(dict[str, ProvisionError]):
         except ProvisionError as refusal:
             self[field] = refusal
 
+    @contextmanager
+    def those_of_form(self) -> Iterator[None]:
+        """What does not fit of the form within is told with these: ``check`` afterwards, in the transaction."""
+        try:
+            yield
+        except FormRefused as refusal:
+            self.update({**refusal.fields, **self})
+
     def check(self) -> None:
         """Raise FormRefused if there is any."""
         if self:

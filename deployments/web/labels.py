@@ -99,6 +99,7 @@ ACTIONS = {
     "client.archived": N_("Account archived"),
     "clients.imported": N_("Accounts taken over from a file"),
     "clients.import_undone": N_("Accounts of a file taken back"),
+    "import.begun": N_("Import begun"),
     "import.done": N_("Import finished"),
     "import.cancelled": N_("Import stopped"),
     "import.undo_begun": N_("Taking an import back"),

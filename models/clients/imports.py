@@ -89,6 +89,8 @@ class Import(Base):
     person_id: Mapped[int | None] = mapped_column(ForeignKey("persons.id"), index=True)
     """Who of the firm has brought it, and sees what they see; None: an operator, who sees all accounts."""
     by: Mapped[str] = mapped_column(String(254), info=TELLS)
+    origin: Mapped[Facts] = mapped_column(default=dict, info=TELLS)
+    """With which token another system has brought it, as the trail tells of whatever comes of it; empty: none."""
     file_name: Mapped[str] = mapped_column(String(200), info=TELLS)
     content: Mapped[bytes] = mapped_column(LargeBinary, deferred=True, info=TELLS)
     format: Mapped[str] = mapped_column(String(40), default="", info=MUTE)

@@ -347,7 +347,8 @@ def test_archived_accounts_are_listed_when_they_are_asked_for(ids, system):
 def test_all_that_does_not_fit_is_told_at_once_each_at_its_place(ids, system, language, begins):
     before = done_so_far()
     person = {"email": "x", "phones": [{"number": "030 5550100"}, {"number": "abc"}], "fields": {"a/b": "1"}}
-    sent = ONE | {"vat_id": "DE1", "postcode": "1", "contacts": [person | {"fields": {}}, {"id": 98765}]}
+    contacts = [person | {"fields": {}, "tags": ["Bau, Steuer"]}, {"id": 98765}]
+    sent = ONE | {"vat_id": "DE1", "postcode": "1", "tags": ["VIP", "a,b"], "contacts": contacts}
     answer = system.post("/accounts", json=sent, headers={"Accept-Language": language})
     unknown = system.post("/accounts", json=ONE | {"fields": {"a/b": "1"}})
     shape = system.post("/accounts", json={"kind": "x", "zz": 1, "contacts": [{"email": 5}]})
@@ -357,6 +358,8 @@ def test_all_that_does_not_fit_is_told_at_once_each_at_its_place(ids, system, la
     assert {pointer: one["code"] for pointer, one in told.items()} == {
         "/vat_id": "vat-id-invalid",
         "/postcode": "postcode-unfit",
+        "/tags": "tags-together",
+        "/contacts/0/tags": "tags-together",
         "/contacts/0/email": "address-invalid",
         "/contacts/0/family_name": "family-name-missing",
         "/contacts/0/phones/1/number": "phone-invalid",

@@ -4,7 +4,8 @@ import pytest
 
 from models.people.api_token import Scope
 from tests.api import System, token
-from tests.contacts import with_max
+from tests.contacts import ERIKA, with_max
+from tests.factories import told_by
 
 pytestmark = pytest.mark.usefixtures("quiet")
 
@@ -18,9 +19,9 @@ def system():
     return System(token(with_max()[0], Scope.IMPORTS_WRITE, Scope.ACCOUNTS_READ))
 
 
-def send(system, content=LIST, name="mandanten.csv"):
+def send(system, content=LIST, name="mandanten.csv", **more):
     sent = content.encode("cp1252") if isinstance(content, str) else content
-    return system.post("/imports", params={"file_name": name}, content=sent)
+    return system.post("/imports", params={"file_name": name}, content=sent, **more)
 
 
 def test_a_list_is_compared_answered_written_and_taken_back(system):
@@ -52,6 +53,25 @@ def test_a_list_is_compared_answered_written_and_taken_back(system):
     assert system.post(f"{path}/undo").status_code == 200
     assert system.get(path).json()["state"] == "undone"
     assert len(system.get("/accounts").json()["accounts"]) == before
+
+
+def test_a_list_with_a_key_is_kept_once_and_the_trail_names_the_token_to_the_end(system):
+    key = {"Idempotency-Key": "mandanten"}
+    first, again = (send(system, headers=key) for _ in range(2))
+    other = send(system, LIST.replace("Lena", "Nora"), headers=key)
+    assert (first.status_code, again.status_code, other.status_code) == (201, 201, 422)
+    assert (again.json(), again.headers["location"]) == (first.json(), first.headers["location"])
+    assert again.headers["idempotent-replayed"] == "true"
+    assert len(system.get("/imports").json()["imports"]) == 1
+
+    path = f"/imports/{first.json()['id']}"
+    assert system.post(f"{path}/begin").status_code == 200
+    assert system.post(f"{path}/undo").status_code == 200
+
+    acts = ("import.begun", "clients.imported", "import.done", "import.undo_begun", "clients.import_undone")
+    for act in (*acts, "import.undone"):
+        (entry,) = told_by(1, act)
+        assert (entry["by"], entry["token"]) == (f"{ERIKA} (DATEV)", 1), act
 
 
 def test_what_is_no_list_is_refused_in_one_sentence(system):

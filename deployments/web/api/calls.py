@@ -69,11 +69,6 @@ class Call:
         sent: bytes = self.request.state.body
         return sent
 
-    def made(self, record: BaseModel, place: str) -> Response:
-        """What was made, which is found there from now on."""
-        body = record.model_dump_json()
-        return _json(body, 201, {"ETag": tag(body), "Location": f"/api/v1{place}"})
-
     def know(self, keys: Mapping[str, str]) -> None:
         """What the firm's own fields are called, so that a refusal names them so."""
         self.request.state.names |= {key: name for name, key in keys.items()}
@@ -116,6 +111,12 @@ class Call:
         if not reply.body:
             return Response(None, reply.status, reply.headers, background=background)
         return _json(reply.body, reply.status, reply.headers, background)
+
+    def as_it_is(self, done: Response, record: BaseModel) -> Response:
+        """The same answer, with what has become of what was made since."""
+        body = record.model_dump_json()
+        headers = {name: done.headers[name] for name in ("Location", "Idempotent-Replayed") if name in done.headers}
+        return _json(body, done.status_code, {**headers, "ETag": tag(body)}, done.background)
 
     def _key(self) -> str:
         key = self.request.headers.get("idempotency-key") if self.request.method == "POST" else None

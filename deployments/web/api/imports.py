@@ -131,7 +131,7 @@ def list_imports(call: Calling, limit: Limit = 50, cursor: Cursor = "") -> Respo
     return call.shown(Imports(imports=shown, next=next_page(call, shown[-1].id if len(rows) > limit else None)))
 
 
-@route("POST", IMPORTS, "Compare a client list", gives=ImportShown, status=201, body=FILE, has_key=False)
+@route("POST", IMPORTS, "Compare a client list", gives=ImportShown, status=201, body=FILE)
 def upload(
     call: Calling,
     file_name: Annotated[
@@ -140,15 +140,22 @@ def upload(
     encoding: Annotated[str, Query(max_length=40, description="If it is known; else it is guessed.")] = "",
     sheet: Annotated[str, Query(max_length=100, description="Of a spreadsheet with several.")] = "",
 ) -> Response:
-    """Every record gets one outcome; nothing is written before `begin`, so that sending it twice does no harm."""
+    """Every record gets one outcome; nothing is written before `begin`."""
     if not call.body:
         raise FileEmpty
     limit(UPLOAD, "api-upload", str(call.caller.token_id))
     member, content, name = call.member, call.body, one_line(file_name)
     said, which = encoding or None, sheet or None
-    import_id = course.start(member.firm_id, call.by, name, content, member=member, encoding=said, sheet=which)
+    brought = course.brought(member.firm_id, call.by, name, content, member=member, encoding=said, sheet=which)
+
+    def act() -> ImportShown:
+        import_id = course.keep(brought)
+        return fresh(lambda: _shown(call, import_id))
+
+    kept = call.done(act, status=201, place=lambda made: f"/imports/{made.id}")
+    import_id = ImportShown.model_validate_json(bytes(kept.body)).id
     work.carry_on(import_id)
-    return call.made(_shown(call, import_id), f"/imports/{import_id}")
+    return call.as_it_is(kept, _shown(call, import_id))
 
 
 @route("GET", ONE, "Read an import", gives=ImportShown)
@@ -190,7 +197,7 @@ def begin(call: Calling, import_id: int) -> Response:
     """What is held or refused is left out."""
 
     def act() -> ImportShown:
-        course.begin(call.member.firm_id, import_id)
+        course.begin(call.member.firm_id, import_id, call.by)
         return fresh(lambda: _shown(call, import_id))
 
     return _goes_on(call.done(act), import_id)

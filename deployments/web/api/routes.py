@@ -80,11 +80,10 @@ def add_route(
     gives: Any = None,
     status: int = 200,
     changes: bool = False,
-    has_key: bool = True,
     body: dict[str, Any] | None = None,
 ) -> Decorator:
     """One address. *changes*: it must be said what was read before. *body*: what is sent, where it is no JSON."""
-    parameters = [IF_MATCH] if changes else [KEY] if method == "POST" and has_key else []
+    parameters = [IF_MATCH] if changes else [KEY] if method == "POST" else []
     told: dict[str, Any] = {"security": [{"token": [scope.value]}], "parameters": parameters}
     return to.api_route(
         path,
@@ -148,8 +147,10 @@ def open_account(call: Calling, sent: NewAccount) -> Response:
         faults, (keys, theirs) = Faults(), _fields(call)
         form = written(sent, keys, faults)
         people = [_contact(each, theirs, faults, f"c{row}-") for row, each in enumerate(sent.contacts)]
+        with faults.those_of_form():
+            account_id = accounts.open_account(call.member, call.by, form, people, NEUTRAL)
         faults.check()
-        return _account(call, accounts.open_account(call.member, call.by, form, people, NEUTRAL))
+        return _account(call, account_id)
 
     return call.done(act, status=201, place=lambda made: f"/accounts/{made.id}")
 
@@ -164,8 +165,9 @@ def change_account(call: Calling, account_id: int, sent: AccountChange) -> Respo
     def act() -> Account:
         faults, (keys, _) = Faults(), _fields(call)
         form = written(sent, keys, faults)
+        with faults.those_of_form():
+            accounts.edit(call.member, call.by, account_id, {}, form, NEUTRAL)
         faults.check()
-        accounts.edit(call.member, call.by, account_id, {}, form, NEUTRAL)
         return _account(call, account_id)
 
     return call.done(act, reads=lambda: Account.of(records.account(call.member, account_id)))
@@ -223,8 +225,10 @@ def add_contact(call: Calling, account_id: int, sent: ContactThere) -> Response:
     def act() -> ContactAt:
         faults, (_, keys) = Faults(), _fields(call)
         form = _contact(sent, keys, faults, "")
+        with faults.those_of_form():
+            contact_id = accounts.add_contact(call.member, call.by, account_id, form, NEUTRAL)
         faults.check()
-        return _place(call, account_id, accounts.add_contact(call.member, call.by, account_id, form, NEUTRAL))
+        return _place(call, account_id, contact_id)
 
     return call.done(act, status=201, place=lambda made: f"/accounts/{account_id}/contacts/{made.contact_id}")
 
@@ -298,8 +302,9 @@ def change_contact(call: Calling, contact_id: int, sent: ContactChange) -> Respo
     def act() -> Contact:
         faults, (_, keys) = Faults(), _fields(call)
         form = written(sent, keys, faults)
+        with faults.those_of_form():
+            contacts.edit(call.member, call.by, contact_id, {}, form, NEUTRAL)
         faults.check()
-        contacts.edit(call.member, call.by, contact_id, {}, form, NEUTRAL)
         return fresh(read)
 
     return call.done(act, reads=read)

@@ -10,7 +10,7 @@ from models.clients.card import PHONES, Phone
 from models.clients.client import Client, ClientContact, ClientKind, ClientState
 from models.clients.phone import PhoneKind
 from models.clients.standing import COLUMNS, State, Switch
-from models.errors import Faults
+from models.errors import N_, Faults, ProvisionError
 from models.people.manners import AddressForm, Language
 from models.people.person import Person
 from models.text import one_line
@@ -24,6 +24,15 @@ Fields = Annotated[
 Tags = Annotated[list[str], Field(max_length=100, description="Words by which the firm sorts; new ones are made.")]
 BY_DEFAULT = (Switch.LOGIN, Switch.NOTIFY)
 Row = Annotated[int, Field(ge=1, le=10**9)]
+
+
+class TagsTogether(ProvisionError):
+    status = 422
+    says = N_("No tag has a comma in it, which parts them on the pages: write “%(tag)s” as several, or without it.")
+
+    def __init__(self, tag: str) -> None:
+        super().__init__(tag)
+        self.tag = one_line(tag)[:60]
 
 
 class Sent(BaseModel):
@@ -253,7 +262,9 @@ def written(sent: Postal, keys: Mapping[str, str], faults: Faults, at: str = "")
     told: dict[str, Any] = sent.model_dump(mode="json", exclude_unset=True)
     form: dict[str, str] = {}
     for name, value in told.items():
-        if name in LISTS:
+        if name == "tags" and any("," in tag for tag in value or []):
+            faults[f"{at}tags"] = TagsTogether(next(tag for tag in value if "," in tag))
+        elif name in LISTS:
             form |= LISTS[name](value or [])
         elif name == "fields":
             values = {key: one_line(text or "") for key, text in (value or {}).items()}

@@ -271,7 +271,8 @@ def _here(visit: Submission, firm_id: int, import_id: int) -> str:
 
 @router.post("/firm/{firm_id}/accounts/imports/{import_id}/begin")
 def begin(visit: Submitting, firm_id: int, import_id: int) -> Response:
-    return _act(visit, firm_id, import_id, course.begin)
+    by = visit.signed_in().email
+    return _act(visit, firm_id, import_id, lambda firm, which: course.begin(firm, which, by))
 
 
 @router.post("/firm/{firm_id}/accounts/imports/{import_id}/cancel")

@@ -13,7 +13,7 @@ from typing import Any
 from sqlalchemy import delete, func, select
 from sqlalchemy.orm import Session, undefer
 
-from models.audit import record
+from models.audit import origin, record
 from models.clients.address import HOME
 from models.clients.imports import (
     LEASE,
@@ -81,10 +81,40 @@ def start(
 ) -> int:
     """Keep a file and what can be said of it at once; returns the import's id. ``go_on`` compares it.
 
-    A form that is sent twice (*form_key*) brings it once.
+    A form that is sent twice (*form_key*) brings it once. Raises what ``brought`` does, and AgreementFirst.
+    """
+    row = brought(
+        firm_id,
+        by,
+        file_name,
+        content,
+        member=member,
+        mapping=mapping,
+        sheet=sheet,
+        encoding=encoding,
+        answers=answers,
+        is_trial=is_trial,
+    )
+    return keep(row, form_key)
+
+
+def brought(
+    firm_id: int,
+    by: str,
+    file_name: str,
+    content: bytes,
+    *,
+    member: Membership | None = None,
+    mapping: Mapping[str, Target] | None = None,
+    sheet: str | None = None,
+    encoding: str | None = None,
+    answers: Mapping[str, str] | None = None,
+    is_trial: bool = False,
+) -> Import:
+    """A file with what can be said of it at once, to ``keep``; opening it takes its time.
 
     *member* is who of the firm brings it; None: an operator. Without a *mapping* the columns go where they went in the
-    last file of this shape. Raises what ``read`` does, and AgreementFirst.
+    last file of this shape. Raises what ``read`` does.
     """
     for question, choice in (answers or {}).items():
         require_answer(question, choice)
@@ -97,32 +127,36 @@ def start(
             mapping = {name: Target.parse(target) for name, target in remembered.items()}
             read_now = read(content, file_name, country=HOME, mapping=mapping, sheet=sheet, encoding=encoding)
     by_hand = None if mapping is None else {name: str(target) for name, target in mapping.items()}
+    return Import(
+        firm_id=firm_id,
+        person_id=member.person_id if member else None,
+        by=by,
+        file_name=one_line(file_name)[:200],
+        content=content,
+        format=read_now.format.value,
+        encoding=read_now.encoding,
+        is_encoding_said=encoding is not None,
+        sheet=read_now.sheet[:100],
+        shape=shape,
+        records=read_now.records,
+        mapping=by_hand,
+        answers=dict(answers or {}),
+        is_trial=is_trial,
+    )
+
+
+def keep(row: Import, form_key: str = "") -> int:
+    """Keep what was ``brought``; returns its id, or that of what the same form has brought before."""
     with transaction() as session:
-        case = Onboarding.of_firm(session, firm_id)
+        case = Onboarding.of_firm(session, row.firm_id)
         case.require_agreement()
         key = one_line(form_key)[:40] or None
-        brought = select(Import.id).where(Import.firm_id == firm_id, Import.form_key == key)
-        before = session.scalars(brought).one_or_none() if key else None
+        same = select(Import.id).where(Import.firm_id == row.firm_id, Import.form_key == key)
+        before = session.scalars(same).one_or_none() if key else None
         if before is not None:
             return before
-        row = Import(
-            form_key=key,
-            firm_id=firm_id,
-            person_id=member.person_id if member else None,
-            by=by,
-            file_name=one_line(file_name)[:200],
-            content=content,
-            format=read_now.format.value,
-            encoding=read_now.encoding,
-            is_encoding_said=encoding is not None,
-            sheet=read_now.sheet[:100],
-            shape=shape,
-            records=read_now.records,
-            mapping=by_hand,
-            answers=dict(answers or {}),
-            is_trial=is_trial,
-            created_at=now(),
-        )
+        row.form_key, row.created_at = key, now()
+        row.origin = dict(origin.get()) if "token" in origin.get() else {}
         row.go(ImportState.UPLOADED, now())
         session.add(row)
         session.flush()
@@ -235,8 +269,8 @@ def _answered(answers: Mapping[str, str], question: str, choice: str) -> Facts:
 # ---- worked on
 
 
-def begin(firm_id: int, import_id: int) -> None:
-    """Write what was planned, from now on; ``go_on`` does it."""
+def begin(firm_id: int, import_id: int, by: str = "") -> None:
+    """Write what was planned, from now on; ``go_on`` does it. *by*: who says so, unless who has brought it."""
     with transaction() as session:
         case = Onboarding.of_firm(session, firm_id)
         case.require_agreement()
@@ -246,6 +280,7 @@ def begin(firm_id: int, import_id: int) -> None:
         row.started_at = now()
         if row.mapping is not None:
             ImportMapping.remember(session, firm_id, row.shape, row.mapping, now())
+        record(session, case.id, now(), "import.begun", by or row.by, imported=row.id)
 
 
 def cancel(firm_id: int, import_id: int, by: str = "") -> None:

@@ -167,7 +167,7 @@ def take_back_some(firm_id: int, import_id: int, lease: datetime, most: int) -> 
         some = session.scalars(rows.order_by(ImportRecord.record.desc()).limit(most)).all()
         if not some:
             row.go(ImportState.UNDONE, now())
-            record(session, case.id, now(), "import.undone", row.by, imported=row.id)
+            record(session, case.id, now(), "import.undone", row.by, imported=row.id, **row.origin)
             case.touch(now())
             return None
         _take_back(session, case, row, some)
@@ -206,7 +206,7 @@ def _take_back(session: Session, case: Onboarding, row: Import, rows: Sequence[I
     kept = session.scalars(select(Person).where(Person.id.in_([*people, *changed]))).all()
     names = Parts((f"client:{key}", {str(key): name}) for key, name in accounts.items())
     facts: Facts = {"imported": row.id, "clients": [*accounts], "accounts": names}
-    record(session, case.id, now(), "clients.import_undone", row.by, **facts, rows=evidence(*kept))
+    record(session, case.id, now(), "clients.import_undone", row.by, **facts, **row.origin, rows=evidence(*kept))
 
 
 def _name_of(row: ImportRecord) -> str:

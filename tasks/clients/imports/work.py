@@ -315,5 +315,5 @@ def _finish_writing(session: Session, case: Onboarding, row: Import) -> None:
     row.go(ImportState.DONE, now())
     row.done = row.records
     row.count(session)
-    record(session, case.id, now(), "import.done", row.by, imported=row.id, **row.counts)
+    record(session, case.id, now(), "import.done", row.by, imported=row.id, **row.counts, **row.origin)
     case.touch(now())

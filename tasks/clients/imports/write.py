@@ -347,6 +347,7 @@ class Batch:
                 self.at,
                 "clients.imported",
                 self.row.by,
+                **self.row.origin,
                 **facts,
                 rows=evidence(*self.evidence),
             )
