@@ -95,10 +95,10 @@ class Progress(NamedTuple):
         return sum(self.outcomes.values())
 
     @property
-    def share(self) -> int:
-        """Percent of the contacts who had their turn."""
-        had = self.contacts - self.outcomes.get(Outcome.WAITING, 0)
-        return had * 100 // self.contacts if self.contacts else 0
+    def done(self) -> int:
+        """Contacts who had their turn; whoever is left out had none."""
+        none = (Outcome.WAITING, Outcome.LEFT_OUT)
+        return self.contacts - sum(self.outcomes.get(outcome, 0) for outcome in none)
 
 
 class BulkInvitation(Base):

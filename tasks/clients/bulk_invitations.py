@@ -28,7 +28,7 @@ from models.clients.bulk_invitation import (
     rate,
 )
 from models.clients.client import Client, ClientContact, ClientState
-from models.clients.imports import ImportContact
+from models.clients.imports import Import, ImportContact
 from models.clients.message import message_for_many
 from models.db import Facts, reading, transaction
 from models.errors import N_, Faults, ProvisionError
@@ -98,6 +98,11 @@ class Audience:
     """The number of the import."""
     again: Sought | None = None
     """Contacts who are sought among those who were invited and are not active: no accounts count then."""
+
+    @property
+    def brought(self) -> int:
+        """The number of the import that brought these accounts, or all those that the filter shows; else 0."""
+        return self.imported or self.asked.imported
 
     @property
     def facts(self) -> Facts:
@@ -541,13 +546,21 @@ def _stop(session: Session, case: Onboarding, bulk: BulkInvitation, reason: Stop
 
 
 @dataclass(frozen=True)
-class BulkView:
-    """Invitations to many, as their page shows them."""
+class Asked:
+    """Invitations to many, as they are called: who asked for whom."""
 
     bulk: BulkInvitation
-    progress: Progress
     asker: str
-    next_due: bool
+    file_name: str = ""
+    """Of the import whose contacts they are, if the member sees it."""
+
+
+@dataclass(frozen=True)
+class BulkView(Asked):
+    """The same with how far they are."""
+
+    progress: Progress = field(kw_only=True)
+    next_due: bool = field(kw_only=True)
     """Whether somebody who can be reached now waits for their turn."""
 
 
@@ -560,14 +573,33 @@ def view(member: Membership, bulk_id: int) -> BulkView:
         )
         due = session.scalars(waiting.limit(1)).first() is not None or bulk.resolved_at is None
         asker = session.get_one(Person, bulk.person_id).name
-        return BulkView(bulk, bulk.progress(session), asker, due)
+        name = _file_names(session, member, [bulk.audience]).get(Audience.of(bulk.audience).brought, "")
+        return BulkView(bulk, asker, name, progress=bulk.progress(session), next_due=due)
 
 
-def asked_for(member: Membership, most: int = 20) -> list[BulkInvitation]:
+def asked_for(member: Membership, most: int = 20) -> list[Asked]:
     """The firm's newest first."""
     with reading() as session:
-        mine = select(BulkInvitation).where(BulkInvitation.firm_id == member.firm_id)
-        return list(session.scalars(mine.order_by(BulkInvitation.id.desc()).limit(most)))
+        mine = select(BulkInvitation, Person).join(Person, Person.id == BulkInvitation.person_id)
+        mine = mine.where(BulkInvitation.firm_id == member.firm_id).order_by(BulkInvitation.id.desc()).limit(most)
+        rows = session.execute(mine).all()
+        names = _file_names(session, member, [bulk.audience for bulk, _ in rows])
+        return [Asked(bulk, person.name, names.get(Audience.of(bulk.audience).brought, "")) for bulk, person in rows]
+
+
+def file_name(member: Membership, audience: Audience) -> str:
+    """Of the import whose contacts these are; empty if they are of none, or of one that the member does not see."""
+    with reading() as session:
+        return _file_names(session, member, [audience.facts]).get(audience.brought, "")
+
+
+def _file_names(session: Session, member: Membership, audiences: Collection[Facts]) -> dict[int, str]:
+    """Of the imports among them, by their ids."""
+    ids = {Audience.of(facts).brought for facts in audiences} - {0}
+    mine = select(Import.id, Import.file_name).where(Import.firm_id == member.firm_id, Import.id.in_(ids))
+    if not member.rights.sees_all:
+        mine = mine.where(Import.person_id == member.person_id)
+    return {row.id: row.file_name for row in session.execute(mine)} if ids else {}
 
 
 @dataclass(frozen=True)

@@ -76,7 +76,7 @@ def test_the_accounts_that_are_ticked_are_invited_with_words_that_were_seen_befo
     while bulk_invitations.hand_over(firm, bulk.id) is not None:
         pass
     page = said(browser.get(str(progress.url.copy_remove_param("said"))))
-    assert "100 Prozent waren an der Reihe" in page
+    assert "2 von 2 Kontakten waren an der Reihe" in page
     assert "Übergebene E-Mails 2" in page
     assert asked()[0].state is BulkState.DONE
 
@@ -114,7 +114,12 @@ def test_they_are_paused_resumed_and_stopped_by_buttons(firm, browser):
     for act, state in (("pause", BulkState.PAUSED), ("resume", BulkState.RUNNING), ("stop", BulkState.STOPPED)):
         assert send(browser, f"{at}/{act}").status_code == 200
         assert asked()[0].state is state
+        if state is BulkState.PAUSED:  # Somebody else who would invite the same contacts is told of these.
+            assert "Erika Muster hat diese Einladungen" in said(browser.get(f"/firm/{firm}/accounts/invitations/new"))
 
+    earlier = said(browser.get(f"{at}?said=bulk_resumed"))  # By the button “back”.
+    assert "0 von 3 Kontakten waren an der Reihe" in earlier or "zusammengestellt" in earlier
+    assert "Es geht weiter" not in earlier
     assert "schon zu Ende" in send(browser, f"{at}/pause").text
     assert "beendet" in said(browser.get(f"/firm/{firm}/accounts/invitations"))
 

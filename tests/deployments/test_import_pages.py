@@ -91,7 +91,9 @@ def test_a_file_is_looked_at_asked_about_imported_and_taken_back(firm_id, browse
     button = soup(all_alike).select_one("form[action$=begin] button").text
     assert "3" in button
     assert "Niemand wird angeschrieben" in all_alike.text
-    done = press(browser, all_alike, button)
+    done, again = (press(browser, all_alike, button) for _ in range(2))  # Pressed twice, or by two people.
+    assert (again.status_code, errors(again)) == (200, {})
+    assert "3 Konten wurden angelegt" in soup(done).select_one("[aria-labelledby=done-title]").text
     assert {"Alpha GmbH", "Beta GmbH", "Gamma GmbH"} < set(names(firm_id))
     assert outbox() == before
     assert "Der Import ist fertig" in done.text
@@ -120,6 +122,14 @@ def test_a_form_that_is_sent_twice_brings_its_file_once(firm_id, browser):
 
     assert {answer.url.path for answer in sent} == {f"{page}s/1"}
     assert len(browser.read(page).select("tbody tr")) == 1
+
+
+def test_the_file_to_correct_names_each_record_as_the_page_does(firm_id, browser):
+    alone = b"Mandant;Kundennummer;Vorname;Nachname;E-Mail\nAlpha GmbH;1;Anna;Arndt;a@alpha.example\nBeta GmbH;2;;;\n"
+    done = press(browser, bring(browser, firm_id, alone), "Jetzt importieren")
+
+    assert "„Beta GmbH“ hat keinen Kontakt" in done.text
+    assert "„Beta GmbH“ hat keinen Kontakt" in press(browser, done, "1 Zeile zum Korrigieren").text
 
 
 @pytest.mark.parametrize(
@@ -157,6 +167,10 @@ def test_letters_that_are_a_guess_are_asked_for(firm_id, browser):
     assert guessed.url.path.endswith("/columns")
     offered = [one["value"] for one in soup(guessed).select("[name=encoding]")]
     assert {"cp1252", "cp850"} <= set(offered)
+    assert (
+        "Müller GmbH · Größl · Köln"
+        in soup(guessed).select_one("label[for=encoding-1], label[for=encoding-0]").parent.parent.text
+    )
 
     read = {one: press(browser, guessed, "So lesen", encoding=one).text for one in ("cp1252", "cp850")}
 

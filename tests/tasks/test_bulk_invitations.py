@@ -107,7 +107,7 @@ def test_each_contact_has_one_outcome_and_one_reason_by_the_rules_for_one(clock)
     assert mails[0].facts["message"] == "Guten Tag New!"
     assert mails[0].facts["reply_to"] == ERIKA
     progress = bulk_invitations.view(member(), bulk_id).progress
-    assert (progress.contacts, progress.share, progress.mails) == (9, 100, 3)
+    assert (progress.contacts, progress.done, progress.mails) == (9, 9, 3)
     assert progress.refused[Reason.NO_ADDRESS] == 1
     assert bulk(bulk_id).state is BulkState.DONE
     assert faults() == before

@@ -1,6 +1,7 @@
 """Inviting many contacts at once: whom and with which words, and how far that is."""
 
 from typing import Any
+from urllib.parse import urlencode
 
 from bs4 import BeautifulSoup
 from fastapi import APIRouter
@@ -8,7 +9,7 @@ from starlette.responses import Response
 
 from deployments.web.pages.accounts import FILTERS, filter_of, of_firm
 from deployments.web.visit import Form, Submission, Submitting, Visit, Visiting, member
-from models.clients.bulk_invitation import BulkOver, Outcome
+from models.clients.bulk_invitation import BulkOver, BulkState, Outcome
 from models.clients.message import MESSAGE_MOST, MessageTooLong, PlaceholderUnknown
 from models.errors import ProvisionError
 from models.text import one_line, paragraphs, row_number
@@ -20,6 +21,15 @@ from tasks.people.sessions import Membership
 
 router = APIRouter(prefix="/firm/{firm_id}/accounts/invitations")
 
+STILL_SO: dict[BulkState, set[str]] = {
+    BulkState.RUNNING: {"bulk_asked", "bulk_resumed", "all_invited_again"},
+    BulkState.PAUSED: {"bulk_paused"},
+    BulkState.STOPPED: {"bulk_stopped"},
+    BulkState.DONE: {"bulk_asked", "bulk_resumed", "all_invited_again"},
+}
+"""What is said of an act, as long as nobody has done another: somebody may look at an earlier page again."""
+LOOK_AGAIN = 10
+"""Seconds after which the page looks again while they go on."""
 ASKED = (*FILTERS, "import")
 """What the address says of whom to invite, beside accounts that are ticked."""
 RATES = ("a_second", "an_hour")
@@ -54,6 +64,11 @@ def _asking(
         **of_firm(visit, staff),
         "audience": [(name, text) for name, text in asked.items() if text]
         + [("account", str(key)) for key in audience.accounts],
+        "facts": audience.facts,
+        "file_name": bulk_invitations.file_name(staff, audience),
+        "others": [
+            one for one in bulk_invitations.asked_for(staff) if one.bulk.state in {BulkState.RUNNING, BulkState.PAUSED}
+        ],
         "outlook": outlook,
         "most": MESSAGE_MOST,
         "mail": _mail(visit, staff, outlook, message),
@@ -108,16 +123,29 @@ def _again(
 @router.get("/{bulk_id}")
 def progress(visit: Visiting, firm_id: int, bulk_id: int) -> Response:
     staff = visit.require_staff(firm_id, manages=True)
-    return visit.page("accounts/invited.html", **_progress(visit, staff, bulk_id))
+    shown = _progress(visit, staff, bulk_id)
+    answer = visit.page("accounts/invited.html", **shown)
+    if shown["looks"] and not shown["still"]:
+        answer.headers["Refresh"] = f"{LOOK_AGAIN}; url={shown['here']}"
+    return answer
 
 
 def _progress(visit: Visit, staff: Membership, bulk_id: int) -> dict[str, Any]:
     query = visit.request.query_params
     outcome, after = member(Outcome, query.get("outcome", "")), row_number(query.get("after", "")) or 0
     rows, more = bulk_invitations.recipients(staff, bulk_id, outcome, after)
+    shown = bulk_invitations.view(staff, bulk_id)
+    bulk, asked = shown.bulk, {"outcome": outcome.value if outcome else "", "after": str(after or "")}
+    where = urlencode({name: text for name, text in asked.items() if text})
+    page = f"/firm/{staff.firm_id}/accounts/invitations/{bulk_id}"
+    can_go_on = shown.next_due and bulk.limited_until is None and not bulk.interval
     return {
         **of_firm(visit, staff),
-        "shown": bulk_invitations.view(staff, bulk_id),
+        "shown": shown,
+        "here": f"{page}?{where}" if where else page,
+        "looks": bulk.state is BulkState.RUNNING and can_go_on,
+        "still": "still" in query,
+        "told": visit.said if visit.said_word in STILL_SO[bulk.state] else "",
         "rows": rows,
         "outcome": outcome.value if outcome else "",
         "after": more,

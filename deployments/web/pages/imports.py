@@ -1,6 +1,6 @@
 """Client lists brought as files: what was read, what will become of it, questions, and what came of it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from secrets import token_urlsafe
 from typing import Any
 
@@ -16,7 +16,7 @@ from models.errors import ProvisionError
 from models.onboarding import AgreementFirst, Stopped
 from models.text import row_number
 from tasks.clients.imports import course, errors, telling, undo, words, work
-from tasks.clients.imports.draft import Column, Field, Format, Question, Reading, Skipped, Target
+from tasks.clients.imports.draft import Column, Field, Format, Guess, Question, Reading, Skipped, Target
 from tasks.clients.imports.source import ROWS_MOST, SIZE_MOST
 from tasks.people.sessions import Membership
 
@@ -123,9 +123,29 @@ def _columns(visit: Visit, staff: Membership, row: Import) -> dict[str, Any]:
         "found": found,
         "format": visit.reader.gettext(words.FORMATS[found.format]),
         "columns": [(at, column, _value(column)) for at, column in _offered(found)],
+        "guesses": [
+            (guess.encoding, letters(guess.encoding), _telling(guess, found.delimiter)) for guess in found.guesses
+        ],
         "hidden": sum(not column.examples for column in found.columns),
         "targets": _targets(visit, found),
     }
+
+
+def letters(encoding: str) -> str:
+    """What people may know an encoding by."""
+    return f"{KNOWN_BY[encoding]} ({encoding})" if encoding in KNOWN_BY else encoding
+
+
+KNOWN_BY = {"cp1252": "Windows", "cp1250": "Windows", "mac_roman": "Mac", "cp850": "DOS", "cp437": "DOS"}
+
+
+def _telling(guess: Guess, delimiter: str) -> list[str]:
+    """The cells of its lines in which letters stand that are not the same in all encodings."""
+    cells = [cell.strip(' "') for line in guess.lines for cell in line.split(delimiter or "\n")]
+    return list(dict.fromkeys(cell for cell in cells if not cell.isascii()))[:CELLS]
+
+
+CELLS = 6
 
 
 def _offered(found: Reading) -> list[tuple[int, Column]]:
@@ -221,6 +241,7 @@ def _one(visit: Visit, staff: Membership, row: Import) -> dict[str, Any]:
         "open": row.state in {ImportState.UPLOADED, ImportState.PLANNED},
         "done": row.state in {ImportState.DONE, ImportState.CANCELLED},
         "format": reader.gettext(words.FORMATS[Format(row.format)]),
+        "letters": letters(row.encoding),
         "counts": [
             (each.value, reader.gettext(telling.OUTCOMES[each]), progress.counts[each])
             for each in Outcome
@@ -271,19 +292,29 @@ def _here(visit: Submission, firm_id: int, import_id: int) -> str:
 
 @router.post("/firm/{firm_id}/accounts/imports/{import_id}/begin")
 def begin(visit: Submitting, firm_id: int, import_id: int) -> Response:
-    by = visit.signed_in().email
-    return _act(visit, firm_id, import_id, lambda firm, which: course.begin(firm, which, by))
+    """Whoever presses the button second, or twice, sees how far it is."""
+    by, is_done = visit.signed_in().email, {ImportState.RUNNING, ImportState.DONE}
+    return _act(visit, firm_id, import_id, lambda firm, which: course.begin(firm, which, by), is_done)
 
 
 @router.post("/firm/{firm_id}/accounts/imports/{import_id}/cancel")
 def cancel(visit: Submitting, firm_id: int, import_id: int) -> Response:
     by = visit.signed_in().email
-    return _act(visit, firm_id, import_id, lambda firm, which: course.cancel(firm, which, by))
+    is_done = {ImportState.CANCELLED}
+    return _act(visit, firm_id, import_id, lambda firm, which: course.cancel(firm, which, by), is_done)
 
 
-def _act(visit: Submission, firm_id: int, import_id: int, act: Callable[[int, int], None]) -> Response:
+def _act(
+    visit: Submission,
+    firm_id: int,
+    import_id: int,
+    act: Callable[[int, int], None],
+    is_done: Collection[ImportState],
+) -> Response:
+    """*is_done*: states in which somebody has done so already, so that there is nothing to refuse."""
     staff = visit.require_staff(firm_id, manages=True)
-    _import(staff, import_id)
+    if _import(staff, import_id).state in is_done:
+        return visit.go(f"/firm/{firm_id}/accounts/imports/{import_id}")
     try:
         act(firm_id, import_id)
     except ProvisionError as refusal:
@@ -313,18 +344,24 @@ def _undo(visit: Visit, staff: Membership, import_id: int) -> dict[str, Any]:
     row = _import(staff, import_id)
     row.require(ImportState.DONE, ImportState.CANCELLED)
     found = undo.in_the_way(staff.firm_id, import_id)
-    shown = [telling.obstacle(each, visit.reader) for each in found[:OBSTACLES]]
-    more = max(0, len(found) - OBSTACLES)
-    return {**of_firm(visit, staff), "row": row, "obstacles": shown, "more": more}
+    return {
+        **of_firm(visit, staff),
+        "row": row,
+        "made": row.counts.get(Outcome.CREATE, 0),
+        "obstacles": telling.obstacles(found, visit.reader),
+        "named": NAMED,
+    }
 
 
-OBSTACLES = 20
+NAMED = 10
+"""Of those with whom the same is the matter."""
 
 
 @router.post("/firm/{firm_id}/accounts/imports/{import_id}/undo")
 def take_back(visit: Submitting, firm_id: int, import_id: int) -> Response:
     staff = visit.require_staff(firm_id, manages=True)
-    _import(staff, import_id)
+    if _import(staff, import_id).state in {ImportState.UNDOING, ImportState.UNDONE}:
+        return visit.go(f"/firm/{firm_id}/accounts/imports/{import_id}")
     try:
         undo.undo(firm_id, import_id, visit.signed_in().email)
     except undo.BuiltOn:  # The page says what stands in the way.

@@ -175,12 +175,12 @@ class Told:
 def told(row: ImportRecord, reader: Reader) -> Told:
     """The record as this reader reads it."""
     draft = Draft.from_json(row.draft)
-    told_of = row.told if row.told.get("account") else {**told_draft(draft), "facts": row.told.get("facts", {})}
+    told_of = _told_of(row, draft)
     is_whole = row.outcome in {Outcome.CREATE, Outcome.HELD, Outcome.SKIPPED, Outcome.REFUSED, None}
     account = told_of.get("account")
     contacts = told_of.get("contacts", [])
     is_usable = row.outcome is not Outcome.REFUSED and account is not None
-    name = str((account or {}).get("name") or "") or (_called(contacts[0]) if contacts else "")
+    name = _name(told_of)
     return Told(
         record=row.record,
         line=row.line,
@@ -209,8 +209,20 @@ RAW_MOST, VALUE_MOST = 500, 200
 
 def why(row: ImportRecord, reader: Reader) -> str:
     """Why it is not stored, in one line."""
-    name = str((row.told.get("account") or {}).get("name") or "")
-    return " ".join(each.says for each in _open(row, reader)) or _reason(row, name, reader)
+    return " ".join(each.says for each in _open(row, reader)) or _reason(
+        row, _name(_told_of(row, Draft.from_json(row.draft))), reader
+    )
+
+
+def _told_of(row: ImportRecord, draft: Draft) -> Facts:
+    """What will stand there; of what was not compared, or cannot be stored, what the file says."""
+    return row.told if row.told.get("account") else {**told_draft(draft), "facts": row.told.get("facts", {})}
+
+
+def _name(told_of: Facts) -> str:
+    """How the record is called: as the account, else as its first contact."""
+    contacts = told_of.get("contacts", [])
+    return str((told_of.get("account") or {}).get("name") or "") or (_called(contacts[0]) if contacts else "")
 
 
 def _called(contact: Mapping[str, Any]) -> str:
@@ -296,9 +308,12 @@ def heading(question: str, reader: Reader) -> str:
     return reader.gettext(HEADINGS[Question(question)])
 
 
-def obstacle(one: Obstacle, reader: Reader) -> str:
-    """Why an import cannot be taken back."""
-    return f"{one.name}: {reader.gettext(IN_THE_WAY.get(one.what, USED))}"
+def obstacles(found: Iterable[Obstacle], reader: Reader) -> dict[str, list[str]]:
+    """Why an import cannot be taken back: what was done since, with the names of all to whom it was."""
+    names: dict[str, list[str]] = {}
+    for one in found:
+        names.setdefault(reader.gettext(IN_THE_WAY.get(one.what, USED)), []).append(one.name)
+    return names
 
 
 # ---- values
