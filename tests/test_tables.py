@@ -36,9 +36,9 @@ PARTIAL = {
     ("tasks.clients.imports.formats", "_DATEV", "Field"): "DATEV has no columns for the others",
     ("tasks.clients.imports.telling", "OWN_WORDS", "Question"): "the others are answered in general words",
     ("tasks.clients.imports.telling", "OWN_WORDS", "Choice"): "the others are answered in general words",
-    ("tasks.clients.imports.records", "DATEV_MOST", "Field"): "the others are not names",
+    ("tasks.clients.imports.owners", "DATEV_MOST", "Field"): "the others are not names",
     ("tasks.clients.imports.records", "SKIPPED_NUMBERS", "Skipped"): "the others are not told by a number",
-    ("tasks.clients.imports.records", "kinds", "Field"): "any other number is a landline",
+    ("tasks.clients.imports.reachable", "kinds", "Field"): "any other number is a landline",
     ("deployments.web.labels", "ANSWERS", "Verdict"): "nobody's answer has no button",
     ("deployments.web.pages.firm", "PAGE_OF", "Role"): "all others stand on the page of the firm's progress",
     (

@@ -72,7 +72,7 @@ def addresses_in(written: str) -> Found:
     for part in re.split(r"\s*(?::::|[;,|\n])\s*|\s+(?:oder|und|or|and|ou|et|/)\s+", one_line(written)):
         if X500.match(part) or not part:
             continue
-        words = [word.strip("<>()[]\"'.:") for word in part.split()] if "@" in part else [part]
+        words = [word.strip("<>()[]\"'“”„‚‘’«».:") for word in part.split()] if "@" in part else [part]
         meant = [word for word in words if "@" in word.strip("@")] or [part]
         for word in meant:
             try:

@@ -2,7 +2,7 @@
 
 The answer names the sheets that can be seen; behind it stand, sheet by sheet, a line with the number of the sheet, and
 for each row that is not blank its number in the spreadsheet, whether cells in it are one across columns, and its cells.
-Numbers are text in a list of their own, ``["1067"]``, so that who reads them knows that a zero may be lost.
+Numbers are text as it was typed, as far as a spreadsheet keeps that.
 """
 
 import json
@@ -24,7 +24,6 @@ CELL_MOST = 32_767
 """Characters: no spreadsheet holds more in a cell."""
 DIGITS_MOST = 15
 """A spreadsheet keeps no more digits of a number."""
-Cell = str | list[str]
 
 
 def read(facts: dict[str, Any], files: Sequence[bytes]) -> tuple[dict[str, Any], Iterator[bytes]]:
@@ -58,13 +57,13 @@ def _lines(sheets: Sequence[CalamineSheet]) -> Iterator[bytes]:
             yield json.dumps(row, ensure_ascii=False, separators=(",", ":")).encode() + b"\n"
 
 
-def _rows(sheet: CalamineSheet) -> Iterator[tuple[int, int, list[Cell]]]:
+def _rows(sheet: CalamineSheet) -> Iterator[tuple[int, int, list[str]]]:
     if sheet.start is None:
         return
     first_row, first_column = sheet.start
-    before: list[Cell] = [""] * first_column
+    before: list[str] = [""] * first_column
     bands, below = _merged(sheet)
-    kept: dict[int, Cell] = {}
+    kept: dict[int, str] = {}
     for at, values in enumerate(sheet.iter_rows(), first_row):
         cells = before + [_told(value) for value in values[: COLUMNS_MOST - first_column]]
         for column in below.get(at, ()):
@@ -94,14 +93,14 @@ def _merged(sheet: CalamineSheet) -> tuple[set[int], dict[int, list[int]]]:
     return bands, below
 
 
-def _told(value: object) -> Cell:
+def _told(value: object) -> str:
     match value:
         case bool():
             return "true" if value else "false"
         case str():
             return value[:CELL_MOST]
         case int() | float():
-            return [_digits(value)]
+            return _digits(value)
         case datetime():
             return str(value.date() if value.time() == time() else value)
         case date() | time() | timedelta():

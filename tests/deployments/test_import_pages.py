@@ -19,7 +19,7 @@ pytestmark = pytest.mark.usefixtures("quiet")
 MIXED = (
     "Mandant;Kundennummer;Vorname;Nachname;E-Mail;PLZ;Ort\n"
     "Alpha GmbH;10001;Anna;Arndt;anna@alpha.example;1067;Dresden\n"
-    "Beta GmbH;10002;Bernd;Berg;keine Adresse;50667;Köln\n"
+    "Beta GmbH;10002;Bernd;Berg;bernd(at)beta;50667;Köln\n"
     "Gamma GmbH;10003;Gerd;Groß;gerd[at]gamma;53111;Bonn\n"
     ";;;;;;\n"
     "Delta KG;10004;;Dorn;dora@delta.example;89073;Ulm\n"

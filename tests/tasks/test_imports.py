@@ -89,6 +89,7 @@ SAMPLES = {
     "09_sevdesk_sep_line_bom.csv": ["create", "link", "create", "skipped", "held"],
     "12_mac_roman_cr.csv": ["create"] * 3,
     "16_taxdome_contacts.csv": ["create", "link", "create", "create", "update", "held", "duplicate"],
+    "joined_sheets.xlsx": ["create", "create", "link", "link", "link"],
     "x17_uneven_and_unclosed.csv": ["create", "held", "held", "held", "held", "create"],
 }
 

@@ -94,6 +94,7 @@ def _is_unclear(firm_id: int, import_id: int) -> bool:
     return (
         len(found.guesses) > 1
         or len(found.sheets) > 1
+        or not found.header_line
         or (bool(unknown) and found.format is Format.TABLE and row.mapping is None)
     )
 

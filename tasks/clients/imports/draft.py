@@ -33,6 +33,8 @@ class Field(StrEnum):
     NUMBER = "number"
     VAT_ID = "vat_id"
     VAT_COUNTRY = "vat_country"
+    OTHER_NUMBER = "other_number"
+    """DATEV: a number of the client's own, beside the account's, which counts."""
     SUPPLIER_NUMBER = "supplier_number"
     """Who has this and no number of a client is none."""
     CATEGORY = "category"
@@ -144,6 +146,7 @@ class Question(StrEnum):
     SHORT_ROW = "short_row"
     LONG_ROW = "long_row"
     UNCLOSED_QUOTE = "unclosed_quote"
+    SHARED_ADDRESS = "shared_address"
     BAD_EMAIL = "bad_email"
     BAD_DATE = "bad_date"
     TOO_LONG = "too_long"
@@ -173,6 +176,7 @@ CHOICES: dict[Question, tuple[Choice, ...]] = {
     Question.SHORT_ROW: (Choice.CREATE, Choice.SKIP),
     Question.LONG_ROW: (Choice.SKIP,),
     Question.UNCLOSED_QUOTE: (Choice.SKIP,),
+    Question.SHARED_ADDRESS: (Choice.WITHOUT_VALUE, Choice.SKIP),
     Question.BAD_EMAIL: (Choice.WITHOUT_VALUE, Choice.SKIP),
     Question.BAD_DATE: (Choice.WITHOUT_VALUE, Choice.SKIP),
     Question.TOO_LONG: (Choice.WITHOUT_VALUE, Choice.SKIP),
@@ -194,6 +198,8 @@ class NoteKind(StrEnum):
     PHONE_UNREAD = "phone_unread"
     DESTROYED = "destroyed"
     NUMBER_OF_PERSON = "number_of_person"
+    OTHER_NUMBER = "other_number"
+    OF_SHEET = "of_sheet"
     VAT_ID_INVALID = "vat_id_invalid"
     COUNTRY_UNKNOWN = "country_unknown"
     WEBSITE_UNREAD = "website_unread"

@@ -63,7 +63,7 @@ def folded(header: str) -> str:
     return "".join(char for char in text if char.isalnum() and not combining(char))
 
 
-def _names(written: str) -> list[str]:
+def words_of(written: str) -> list[str]:
     return written.split()
 
 
@@ -166,7 +166,7 @@ _GENERAL: dict[Field, str] = {
         mitarbeiter bearbeiter betreuer berater beraternummer beraternr zustaendig verantwortlich kundenbetreuer
         geaendertam erstelltam angelegtam adresskategorie webseitenkategorie id""",
 }
-GENERAL = {name: field for field, names in _GENERAL.items() for name in _names(names)}
+GENERAL = {name: field for field, names in _GENERAL.items() for name in words_of(names)}
 
 _OUTLOOK: dict[Field, str] = {
     Field.SALUTATION: "anrede title",
@@ -196,7 +196,7 @@ _OUTLOOK: dict[Field, str] = {
     Field.NOTE: "notizen notes",
     Field.WEBSITE: "webseite webpage",
 }
-OUTLOOK = {name: field for field, names in _OUTLOOK.items() for name in _names(names)}
+OUTLOOK = {name: field for field, names in _OUTLOOK.items() for name in words_of(names)}
 
 _GOOGLE: dict[Field, str] = {
     Field.GIVEN_NAME: "firstname givenname",
@@ -220,7 +220,7 @@ _GOOGLE: dict[Field, str] = {
     Field.WEBSITE: "website1value",
     Field.LANGUAGE: "language",
 }
-GOOGLE = {name: field for field, names in _GOOGLE.items() for name in _names(names)}
+GOOGLE = {name: field for field, names in _GOOGLE.items() for name in words_of(names)}
 GOOGLE_MANY = re.compile(r"(email|phone)\d+(value|label|type)")
 GOOGLE_FIELDS = {
     ("email", True): Field.EMAIL,
@@ -255,15 +255,17 @@ _DATEV: dict[Field, str] = {
     Field.FAX: "fax",
     Field.LANGUAGE: "sprache",
     Field.FULL_NAME: "ansprechpartner",
+    Field.OTHER_NUMBER: "kundennummer",
 }
-DATEV = {name: field for field, names in _DATEV.items() for name in _names(names)}
+DATEV = {name: field for field, names in _DATEV.items() for name in words_of(names)}
 # fmt: off
 DATEV_PLACES = {
     0: Field.NUMBER, 1: Field.COMPANY_NAME, 3: Field.FAMILY_NAME, 4: Field.GIVEN_NAME, 5: Field.NAME_OF_NEITHER,
     6: Field.ADDRESSEE_KIND, 8: Field.VAT_COUNTRY, 9: Field.VAT_ID, 10: Field.SALUTATION, 11: Field.TITLE,
     12: Field.NAME_PREFIX, 13: Field.NAME_PREFIX, 15: Field.STREET, 16: Field.PO_BOX, 17: Field.POSTCODE,
     18: Field.CITY, 19: Field.COUNTRY, 21: Field.STREET_MORE, 28: Field.PHONE, 30: Field.PHONE, 32: Field.EMAIL,
-    34: Field.WEBSITE, 36: Field.FAX, 38: Field.PHONE, 100: Field.LANGUAGE, 101: Field.FULL_NAME,
+    34: Field.WEBSITE, 36: Field.FAX, 38: Field.PHONE, 98: Field.OTHER_NUMBER, 100: Field.LANGUAGE,
+    101: Field.FULL_NAME,
 }
 # fmt: on
 """By their place, where nobody can read what the columns are called."""
@@ -275,6 +277,8 @@ _SPOUSE = re.compile(
 _WHO = r"(?:kontaktperson|ansprechpartner|ansprechpartnerin|ansprechperson|kontakt|contactperson|contact|interlocuteur)"
 _OTHER_PERSON = re.compile(rf"(?:{_WHO}|geschaeftsfuehrer|person)(?P<number>\d?)(?P<what>\D.*)")
 _OTHER_PERSON_BEHIND = re.compile(rf"(?P<what>.+?)(?:des|der|du)?{_WHO}s?(?P<number>\d?)")
+_OF_PERSON_ALONE = {"name1": Field.FAMILY_NAME, "name2": Field.GIVEN_NAME, "name": Field.FULL_NAME}
+"""“Kontaktperson 1 Name 1”: of who is a person for sure."""
 _NUMBERED = re.compile(r"(.*?[^\d])(\d)")
 _OWNED = re.compile(
     r"(?:mandanten|mandant|kunden|kunde|client|customer)(.+)|(.+?)(?:des|der|du|of)?(?:mandanten|mandant|kunden|kunde|client|customer)"
@@ -327,7 +331,7 @@ def known(headers: Sequence[str], *, is_datev: bool = False) -> Known:
                 for target, found in zip(targets, many, strict=True)
             ),
         )
-    targets = _generally(names)
+    targets = _generally([_compared(header) for header in headers])
     if kind is Format.SEVDESK:
         targets = tuple(
             None if name == "debitorenkreditorennr" else target for name, target in zip(names, targets, strict=True)
@@ -378,7 +382,7 @@ def _format(names: Sequence[str]) -> Format:
 
 _ONLY_DATEV = frozenset(name for name in DATEV if "adress" in name and "typ" in name) | {"euustid", "euland"}
 _ONLY_OUTLOOK = frozenset(
-    _names(
+    words_of(
         """strassegeschaeftlich ortgeschaeftlich emailangezeigtername emailtyp email2adresse telefongeschaeftlich
         postleitzahlgeschaeftlich businessstreet businesscity emaildisplayname email2address businessphone homestreet
         businesspostalcode homephone emailtype"""
@@ -464,7 +468,7 @@ def _general(name: str) -> Target | None:
         return Target(Field.FULL_NAME, 2) if not rest and name not in {"partner", "partnerin"} else None
     for pattern in (_OTHER_PERSON, _OTHER_PERSON_BEHIND):
         other = pattern.fullmatch(name)
-        field = _plainly(other["what"]) if other else None
+        field = (_OF_PERSON_ALONE.get(other["what"]) or _plainly(other["what"])) if other else None
         if other is not None and field is not None:
             return Target(field, -int(other["number"] or 1))
     contact = _CONTACT.fullmatch(name)
@@ -478,3 +482,26 @@ def _plainly(name: str) -> Field | None:
         return GENERAL[name]
     owned = _OWNED.fullmatch(name)
     return GENERAL.get(owned[1] or owned[2]) if owned else None
+
+
+def _compared(header: str) -> str:
+    """A column's name as it is looked for, where several words stand for the same or some are set aside.
+
+    “ORT/STADT”, “ZIP / Postal Code”, “Firma (falls vorhanden)”; “Straße / PLZ / Ort” is a whole address.
+    """
+    name, written = folded(header), header[:HEADER_MOST]
+    if _general(name) is not None:
+        return name
+    found = {part: target.field for part in map(folded, _OR.split(written)) if (target := _general(part)) is not None}
+    fields = {*found.values()}
+    if len(fields) == 1 or (fields and fields <= _NUMBERS):
+        return next(iter(found))
+    if Field.STREET in fields and fields & {Field.CITY, Field.POSTCODE, Field.POSTCODE_AND_CITY}:
+        return "adresse"
+    bare = folded(_ASIDE.sub(" ", written))
+    return name if fields or _general(bare) is None else bare
+
+
+_OR = re.compile(r"[/|]|\s(?:oder|or|ou|bzw\.?)\s", re.IGNORECASE)
+_ASIDE = re.compile(r"\([^()]*\)|\[[^\[\]]*\]")
+_NUMBERS = frozenset({Field.PHONE, Field.MOBILE, Field.FAX})

@@ -1,10 +1,11 @@
 """A file of clients, read: which program wrote it, in which letters, its columns, and a draft for each record."""
 
 import re
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from itertools import islice
+from itertools import chain, islice
 
 from models.clients.naming import is_company
 from models.errors import N_, ProvisionError
@@ -21,6 +22,7 @@ from tasks.clients.imports.formats import (
     known,
 )
 from tasks.clients.imports.guard import LINE, unguarded
+from tasks.clients.imports.guesses import NAMED, guessed, is_header
 from tasks.clients.imports.records import Layout
 from tasks.clients.imports.source import (
     CELLS_MOST,
@@ -31,6 +33,7 @@ from tasks.clients.imports.source import (
     Cells,
     Content,
     FileTooLarge,
+    NoRecords,
     NotATable,
     Row,
     Sheet,
@@ -46,19 +49,23 @@ DELIMITERS = (";", ",", "\t", "|")
 TRIED = 200
 """Records by which the sign between cells and the header are found."""
 EXAMPLES, BESIDE_MOST = 3, 100
+ALL_SHEETS = "*"
+"""Which no sheet can be called: all those with clients, one after the other."""
 SIGN_TOLD = re.compile(r'"?sep=(.)"?[;,\t]*', re.IGNORECASE)
 TOTALS = re.compile(
     r"(?:(?:zwischen|end|gesamt)?summe|total|gesamt(?:zahl)?|anzahl|ergebnis|somme|nombre)"
     r"(?:\s+(?:der\s+|des\s+|de\s+)?(?:mandanten|kunden|datensätze|kontakte|adressen|clients|records|einträge))?\s*[:=]?\s*[\d.,]*"
-    r"|(?:seite|page)\s+\d+.*|stand\s*:?\s*\d.*|gedruckt am.*|ende der (?:liste|auswertung).*"
+    r"|(?:seite|page)\s+\d+.*|stand\s*:?\s*\d.*"
+    r"|(?:gedruckt|erstellt|exportiert|ausgedruckt)\s+(?:am|von)\b.*|ende der (?:liste|auswertung).*"
     r"|\d+ (?:datensätze|einträge|mandanten|kunden|zeilen|records|rows|clients)\b.*",
     re.IGNORECASE,
 )
 """What stands below a table, or between two pages of it."""
 
 
-SWISS = frozenset({"npa", "npalocalite", "noide", "uidmwst", "mwstnr"})
+SWISS = frozenset({"npa", "npalocalite", "noide", "uidmwst", "uidmwstnr", "mwstnr", "natel", "kanton", "canton"})
 """Names of columns by which a table is from Switzerland."""
+HOW_REACHED = frozenset({Field.EMAIL, Field.PHONE, Field.POSTCODE, Field.POSTCODE_AND_CITY})
 
 
 class SheetUnknown(ProvisionError):
@@ -95,49 +102,62 @@ class _Sight:
     known: Known
     columns: tuple[str, ...]
     account_digits: int = 0
+    is_order_guessed: bool = False
 
 
 @dataclass(frozen=True)
 class _Table:
-    """The rows of a file of which it is known which of them is the header."""
+    """The rows of a file, or of a sheet of it, of which it is known which of them is the header."""
 
     rows: Rows
     sight: _Sight
     keys: tuple[str, ...]
+    sheet: str = ""
+    """Its name, if it is one of several that are read."""
+
+    def _sorted(self) -> Iterator[tuple[Row, bool]]:
+        """All rows but the header, and whether each is a record or stands beside them."""
+        header = tuple(cell.strip() for cell in self.sight.columns)
+        above: set[tuple[str, ...]] = set()
+        for at, row in enumerate(self.rows(len(self.keys))):
+            if at < self.sight.header:
+                above.add(_title(row))
+            if at != self.sight.header:
+                yield row, at > self.sight.header and not (_is_beside(row, header) or _title(row) in above)
 
     def records(self) -> Iterator[Row]:
         """All rows that are records, from the first."""
-        header = tuple(cell.strip() for cell in self.sight.columns)
         is_ours = LINE in self.keys
-        for at, row in enumerate(self.rows(len(self.keys))):
-            if at > self.sight.header and not _is_beside(row, header):
+        for row, is_record in self._sorted():
+            if is_record:
                 yield row._replace(cells=tuple(map(unguarded, row.cells))) if is_ours else row
 
     def targets(self, mapping: Mapping[str, Target]) -> list[Target | None]:
-        """Where each column goes, with what is said by hand; raises ColumnUnknown."""
+        """Where each column goes, with what is said by hand."""
         targets = list(self.sight.known.targets)
-        places = {folded(key): at for at, key in reversed([*enumerate(self.keys)])}
-        places |= {key: at for at, key in enumerate(self.keys)}
         for key, target in mapping.items():
-            at = places.get(key, places.get(folded(key)) if folded(key) else None)
-            if at is None:
-                raise ColumnUnknown(key[:60])
-            targets[at] = target
+            at = self.place(key)
+            if at is not None:
+                targets[at] = target
         return targets
 
-    def count(self) -> tuple[int, tuple[tuple[int, str], ...]]:
+    def place(self, key: str) -> int | None:
+        """Which column is meant by this, however it is spelled."""
+        if key in self.keys:
+            return self.keys.index(key)
+        return next((at for at, own in enumerate(self.keys) if folded(own) == folded(key) != ""), None)
+
+    def count(self) -> tuple[int, list[tuple[int, str]]]:
         """How many records there are, and what stands beside them; raises TooManyRows."""
-        header = tuple(cell.strip() for cell in self.sight.columns)
         count = 0
         beside: list[tuple[int, str]] = []
-        for at, row in enumerate(self.rows(len(self.keys))):
-            if at > self.sight.header and not _is_beside(row, header):
-                count += 1
-                if count > ROWS_MOST:
-                    raise TooManyRows
-            elif at != self.sight.header and len(beside) < BESIDE_MOST and not row.is_blank:
+        for row, is_record in self._sorted():
+            count += is_record
+            if count > ROWS_MOST:
+                raise TooManyRows
+            if not is_record and len(beside) < BESIDE_MOST and not row.is_blank:
                 beside.append((row.line, " ".join(one_line(cell) for cell in row.cells if cell.strip())[:100]))
-        return count, tuple(beside)
+        return count, beside
 
     @property
     def header_line(self) -> int:
@@ -145,15 +165,19 @@ class _Table:
         return next(islice(self.rows(0), at, None)).line if at >= 0 else 0
 
     def layout(self, targets: Sequence[Target | None], sample: Sequence[Row], country: str) -> Layout:
+        found = self.sight.known.format
+        is_swiss = found is Format.BEXIO or bool(SWISS & {*map(folded, self.sight.columns)})
         return Layout(
-            self.sight.known.format,
+            found,
             self.keys,
             tuple(targets),
-            "CH" if SWISS & {*map(folded, self.keys)} else country,
+            "CH" if is_swiss else country,
             least=max((at + 1 for at, cell in enumerate(self.sight.columns) if cell.strip()), default=len(self.keys)),
             account_digits=self.sight.account_digits,
             family_first=_is_family_first(sample, targets),
-            month_first=self.sight.known.format is Format.OUTLOOK and "Last Name" in self.keys,
+            month_first=found is Format.OUTLOOK and "Last Name" in self.keys,
+            is_order_guessed=self.sight.is_order_guessed and [*targets] == [*self.sight.known.targets],
+            of_sheet=self.sheet,
         )
 
 
@@ -188,45 +212,73 @@ def read(
     def rows(width: int) -> Iterator[Row]:
         return Cells(delimiter, width).rows(islice(text.lines(), skipped, None), skipped + 1)
 
-    table = _Table(rows, sight, tuple(_keys(sight.columns)))
-    reading = _reading(table, filename, country, mapping or {})
+    table = _Table(rows, sight, tuple(_keys(sight.columns, set())))
+    reading = _reading([table], filename, country, mapping or {})
     return replace(reading, encoding=text.encoding, delimiter=delimiter, guesses=text.guesses)
 
 
 def _of_sheets(
     sheets: Sequence[Sheet], filename: str, country: str, mapping: Mapping[str, Target], wanted: str | None
 ) -> Reading:
-    """The sheet that is wanted, else the first of those in which most columns are known."""
-    seen = [(sheet, _look([*islice(sheet.rows(0), TRIED)])) for sheet in sheets if wanted in {None, sheet.name}]
+    """The sheet that is wanted, else all with clients; if there is none, the first of those with most known columns."""
+    seen = [(one, _look([*islice(one.rows(0), TRIED)])) for one in sheets if wanted in {None, ALL_SHEETS, one.name}]
     if not seen:
         raise SheetUnknown((wanted or "")[:60])
-    sheet, sight = max(seen, key=lambda both: both[1].known.count)
-    table = _Table(sheet.rows, sight, tuple(_keys(sight.columns)))
-    reading = _reading(table, filename, country, mapping)
-    return replace(reading, sheet=sheet.name, sheets=tuple(one.name for one in sheets))
+    chosen = [(one, sight) for one, sight in seen if _tells_of_clients(sight)]
+    if len(chosen) < 2:
+        chosen = [max(seen, key=lambda both: both[1].known.count)]
+    tables: list[_Table] = []
+    taken: set[str] = set()
+    for one, sight in chosen:
+        before = f"{one.name}: " if tables else ""
+        keys = tuple(_keys(sight.columns, taken, before))
+        tables.append(_Table(one.rows, sight, keys, one.name if len(chosen) > 1 else ""))
+    reading = _reading(tables, filename, country, mapping)
+    name = ALL_SHEETS if len(chosen) > 1 else chosen[0][0].name
+    return replace(reading, sheet=name, sheets=tuple(one.name for one in sheets))
 
 
-def _reading(table: _Table, filename: str, country: str, mapping: Mapping[str, Target]) -> Reading:
-    targets = table.targets(mapping)
-    count, beside = table.count()
-    if not count or len(table.keys) > CELLS_MOST:
+def _tells_of_clients(sight: _Sight) -> bool:
+    fields = {target.field for target in sight.known.targets if target is not None}
+    return bool(fields & NAMED) and len(fields) > 1 and (sight.header >= 0 or bool(fields & HOW_REACHED))
+
+
+def _reading(tables: Sequence[_Table], filename: str, country: str, mapping: Mapping[str, Target]) -> Reading:
+    """One file out of its tables: their columns beside each other, their records one after the other."""
+    for key in mapping:
+        if all(table.place(key) is None for table in tables):
+            raise ColumnUnknown(key[:60])
+    columns: list[Column] = []
+    layouts: list[Layout] = []
+    beside: list[tuple[int, str]] = []
+    records = 0
+    for table in tables:
+        targets = table.targets(mapping)
+        count, around = table.count()
+        records += count
+        beside += around
+        sample = [*islice(table.records(), TRIED)]
+        layouts.append(table.layout(targets, sample, country))
+        found = zip(table.keys, targets, strict=True)
+        columns += [Column(key, target, _examples(sample, at)) for at, (key, target) in enumerate(found)]
+    if any(len(table.keys) > CELLS_MOST for table in tables):
         raise NotATable(filename)
-    sample = [*islice(table.records(), TRIED)]
+    if not records:
+        raise NoRecords(filename) if any(table.sight.known.count for table in tables) else NotATable(filename)
+    if records > ROWS_MOST:
+        raise TooManyRows
     return Reading(
-        format=table.sight.known.format,
+        format=tables[0].sight.known.format,
         encoding="",
         delimiter="",
         sheet="",
         sheets=(),
-        header_line=table.header_line,
-        columns=tuple(
-            Column(key, target, _examples(sample, at))
-            for at, (key, target) in enumerate(zip(table.keys, targets, strict=True))
-        ),
-        records=count,
-        beside=beside,
+        header_line=tables[0].header_line,
+        columns=tuple(columns),
+        records=records,
+        beside=tuple(beside[:BESIDE_MOST]),
         guesses=(),
-        begin=partial(_drafts, table, table.layout(targets, sample, country)),
+        begin=partial(_drafts, tables, layouts),
     )
 
 
@@ -268,17 +320,19 @@ def _look(sample: Sequence[Row]) -> _Sight:
     if best is not None:
         cells = _of_two(sample[best[0] - 1].cells if best[0] else (), sample[best[0]].cells)
         return _Sight(best[0], known(cells), cells)
-    widest = max((len(row.cells) for _, row in there), default=0)
-    at, row = next(((at, row) for at, row in there if len(row.cells) == widest), (-1, Row(0, ())))
-    others = [other for _, other in there if other is not row]
-    is_header = (
-        bool(others)
-        and all(_is_word(cell) for cell in row.cells)
-        and any(any(char.isdigit() or char == "@" for char in "".join(other.cells)) for other in others)
-    )
-    if is_header:
-        return _Sight(at, known(row.cells), row.cells)
-    return _Sight(-1, Known(Format.TABLE, (None,) * widest), ("",) * widest)
+    return _without_known_header([(at, row) for at, row in enumerate(sample) if not row.is_blank])
+
+
+def _without_known_header(there: Sequence[tuple[int, Row]]) -> _Sight:
+    """Columns that are called by words of somebody's own, or by nothing, and are known by what stands in them."""
+    widths = Counter(len(row.cells) for _, row in there if any(any(map(str.isalnum, cell)) for cell in row.cells))
+    width = max(widths, key=lambda each: (each > 1, widths[each]), default=0)
+    table = [(at, row.cells) for at, row in there if len(row.cells) == width and not row.is_band]
+    if table and is_header(table[0][1], [cells for _, cells in table[1:]]):
+        at, cells = table[0]
+        return _Sight(at, known(cells), cells)
+    guess = guessed([cells for _, cells in table], width)
+    return _Sight(-1, guess.known, ("",) * width, is_order_guessed=not guess.is_order_sure)
 
 
 def _of_two(above: tuple[str, ...], header: tuple[str, ...]) -> tuple[str, ...]:
@@ -287,10 +341,6 @@ def _of_two(above: tuple[str, ...], header: tuple[str, ...]) -> tuple[str, ...]:
         above[at] if not cell.strip() and at < len(above) and known((above[at],)).count else cell
         for at, cell in enumerate(header)
     )
-
-
-def _is_word(cell: str) -> bool:
-    return bool(cell.strip()) and not any(char.isdigit() or char == "@" for char in cell)
 
 
 def _bare(cell: str) -> str:
@@ -315,25 +365,33 @@ def _datev(there: Sequence[tuple[int, Row]]) -> _Sight:
     return _Sight(at, known(cells, is_datev=True), cells, size)
 
 
-def _keys(headers: Sequence[str]) -> list[str]:
-    """What each column is called, differently from all others."""
+def _keys(headers: Sequence[str], taken: set[str], before: str = "") -> list[str]:
+    """What each column is called, differently from all others that are *taken*."""
     keys: list[str] = []
-    taken: set[str] = set()
     for at, header in enumerate(headers):
-        name = one_line(header)[:100]
-        key, count = name or f"[{at + 1}]", 1
+        own = one_line(header)[:100]
+        name = f"{before}{own or f'[{at + 1}]'}"
+        key, count = name, 1
         while key in taken:
             count += 1
-            key = f"{name} [{count}]"
+            key = f"{name if own else before} [{count}]".strip()
         taken.add(key)
         keys.append(key)
     return keys
 
 
-def _drafts(table: _Table, layout: Layout, after: int) -> Iterator[Draft]:
-    for number, row in enumerate(table.records(), 1):
-        if number > after:
-            yield layout.draft(number, row)
+def _drafts(tables: Sequence[_Table], layouts: Sequence[Layout], after: int) -> Iterator[Draft]:
+    """The drafts behind this record; of several tables each has its cells under its own columns."""
+    widths = [len(table.keys) for table in tables]
+    records = chain.from_iterable(((at, row) for row in table.records()) for at, table in enumerate(tables))
+    for number, (at, row) in enumerate(records, 1):
+        if number <= after:
+            continue
+        draft = layouts[at].draft(number, row)
+        if len(tables) > 1:
+            cells = (*draft.raw, *[""] * (widths[at] - len(draft.raw)))
+            draft = replace(draft, raw=(*[""] * sum(widths[:at]), *cells, *[""] * sum(widths[at + 1 :])))
+        yield draft
 
 
 def _examples(sample: Sequence[Row], at: int) -> tuple[str, ...]:
@@ -349,9 +407,14 @@ def _is_family_first(sample: Sequence[Row], targets: Sequence[Target | None]) ->
     return len(people) > 2 and sum("," in name for name in people) * 2 > len(people)
 
 
+def _title(row: Row) -> tuple[str, ...]:
+    """What a row above a table says, whatever the number of its page."""
+    return tuple(re.sub(r"\d+", "#", one_line(cell)) for cell in row.cells if cell.strip())
+
+
 def _is_beside(row: Row, header: tuple[str, ...]) -> bool:
-    """Whether a row is none of the table's: blank, the header once more, a letter between groups, a sum."""
-    filled = [cell for cell in row.cells if cell and not cell.isspace()]
+    """Whether a row is none of the table's: blank, a line, the header once more, a letter between groups, a sum."""
+    filled = [cell for cell in row.cells if any(map(str.isalnum, cell))]
     if not filled:
         return True
     if row.cells[0].strip() == header[0] and tuple(cell.strip() for cell in row.cells[: len(header)]) == header:

@@ -28,6 +28,8 @@ HEADERS_WITHIN = 40
 SHEET_SECONDS = 90
 SPREADSHEETS = (b"PK\x03\x04", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1")
 """How files begin that are spreadsheets, or other documents packed alike."""
+ENCRYPTED = "EncryptedPackage".encode("utf-16-le")
+"""What a spreadsheet that is protected by a password calls the rest of it."""
 CELLS_MOST = 500
 CELL_MOST = 100_000
 """Characters of a cell, however many lines it has: a quote that is open any longer was never closed."""
@@ -82,6 +84,10 @@ class NotATable(ProvisionError):
         self.filename = filename
 
 
+class NoRecords(NotATable):
+    says = N_("“%(filename)s” names its columns and has no row below them: choose the file with the clients.")
+
+
 class LineTooLong(ProvisionError):
     status = 422
     says = N_(
@@ -91,6 +97,15 @@ class LineTooLong(ProvisionError):
     def __init__(self) -> None:
         super().__init__()
         self.most = LINE_MOST
+
+
+class PasswordProtected(ProvisionError):
+    status = 422
+    says = N_("“%(filename)s” is protected by a password: save it without one, and choose it again.")
+
+    def __init__(self, filename: str) -> None:
+        super().__init__(filename)
+        self.filename = filename
 
 
 class EncodingUnfit(ProvisionError):
@@ -117,12 +132,6 @@ class Flaw(StrEnum):
     """What is wrong with how a record is written."""
 
     UNCLOSED_QUOTE = "unclosed_quote"
-
-
-class WasNumber(str):
-    """A cell that a spreadsheet keeps as a number, so that a leading zero or a plus may be lost."""
-
-    __slots__ = ()
 
 
 class Row(NamedTuple):
@@ -218,7 +227,7 @@ def text_of(content: Content, filename: str, wanted: str | None = None) -> Text:
     wide = _wide(head)
     if wide and _is_all(content, wide, 0):
         return Text(content, wide)
-    if b"\0" in head or len(CONTROLS.findall(head)) * 20 > len(head):
+    if len(CONTROLS.findall(head)) * 20 > len(head):
         raise NotATable(filename)
     if _is_all(content, "utf-8", 0):
         return Text(content, "utf-8")
@@ -467,15 +476,17 @@ class Sheet:
                 if not line.startswith(b"["):
                     return
                 number, is_band, cells = json.loads(line)
-                texts = [WasNumber(cell[0]) if isinstance(cell, list) else str(cell) for cell in cells]
-                yield Row(number, (*texts, *[""] * (max(self.columns, width) - len(texts))), None, bool(is_band))
+                texts = map(str, cells)
+                yield Row(number, (*texts, *[""] * (max(self.columns, width) - len(cells))), None, bool(is_band))
             if not lines:
                 return
 
 
 def sheets_of(content: Content, filename: str) -> list[Sheet]:
-    """The sheets of a spreadsheet that can be seen; raises NotATable, TooManyRows, SpreadsheetTooCostly."""
+    """The sheets of a spreadsheet that can be seen; raises a ProvisionError that says why none can."""
     given = content if isinstance(content, bytes) else content.read_bytes()
+    if ENCRYPTED in given:
+        raise PasswordProtected(filename)
     try:
         facts = {"rows_most": ROWS_MOST + HEADERS_WITHIN}
         told, rows = ask_at_length("tasks.untrusted.sheets", facts, given, seconds=SHEET_SECONDS)
@@ -487,6 +498,8 @@ def sheets_of(content: Content, filename: str) -> list[Sheet]:
     lines = Lines(rows)
     if told.get("fault") == "too many rows":
         raise TooManyRows
+    if told.get("fault") == "PasswordError":
+        raise PasswordProtected(filename)
     begins = []
     for line in rows:
         at += len(line)

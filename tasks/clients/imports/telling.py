@@ -64,6 +64,7 @@ HEADINGS: dict[Question, str] = {
     Question.SHORT_ROW: N_("Too few cells"),
     Question.LONG_ROW: N_("Too many cells"),
     Question.UNCLOSED_QUOTE: N_("A quotation mark that is never closed"),
+    Question.SHARED_ADDRESS: N_("One e-mail address for two people"),
     Question.BAD_EMAIL: N_("Not an e-mail address"),
     Question.BAD_DATE: N_("Not a day"),
     Question.TOO_LONG: N_("Too long"),

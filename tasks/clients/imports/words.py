@@ -11,6 +11,8 @@ NOTES: dict[NoteKind, str] = {
     NoteKind.PHONE_EXTENSION: N_("“%(value)s” behind a telephone number is left out."),
     NoteKind.DESTROYED: N_("A spreadsheet has destroyed “%(value)s” in the column %(column)s: it is left out."),
     NoteKind.NUMBER_OF_PERSON: N_("The number %(value)s is that of the person, not of the company: it is left out."),
+    NoteKind.OTHER_NUMBER: N_("The number %(value)s is not imported: the account is kept under %(kept)s."),
+    NoteKind.OF_SHEET: N_("It stands in the sheet “%(value)s”."),
     NoteKind.VAT_ID_INVALID: N_("“%(value)s” is not a VAT identification number: it is left out."),
     NoteKind.COUNTRY_UNKNOWN: N_("“%(value)s” is not a country that is known: the country of your firm is taken."),
     NoteKind.WEBSITE_UNREAD: N_("“%(value)s” is not a web address: it is left out."),
@@ -38,6 +40,9 @@ QUESTIONS: dict[Question, str] = {
         "The row has %(cells)s cells for %(columns)s columns, so that nobody knows where they belong."
     ),
     Question.UNCLOSED_QUOTE: N_("A quotation mark before “%(value)s” is never closed: correct the row in the file."),
+    Question.SHARED_ADDRESS: N_(
+        "%(name)s and %(written)s have the same e-mail address, %(address)s: shall it be kept for the first alone?"
+    ),
     Question.BAD_EMAIL: N_("“%(value)s” is not an e-mail address: shall the record be imported without it?"),
     Question.BAD_DATE: N_("“%(value)s” is no day that there is: shall the record be imported without it?"),
     Question.TOO_LONG: N_("“%(value)s” has more than %(most)s characters: shall the record be imported without it?"),
@@ -89,6 +94,7 @@ FIELDS: dict[Field, str] = {
     Field.NUMBER: N_("customer number"),
     Field.VAT_ID: N_("VAT identification number"),
     Field.VAT_COUNTRY: N_("VAT identification number, country"),
+    Field.OTHER_NUMBER: N_("number of the client’s own (DATEV)"),
     Field.SUPPLIER_NUMBER: N_("number of the supplier"),
     Field.CATEGORY: N_("client or supplier"),
     Field.STREET: N_("street"),
