@@ -3,6 +3,7 @@
 from prefect import flow
 
 from tasks.agreement.lifecycle import conclude_agreement
+from tasks.contracts.orders import begin_contract
 from tasks.engine.passes import begin_pass, end_pass
 from tasks.intake.artifacts import show_case
 from tasks.logos.publish import publish_logo
@@ -26,6 +27,7 @@ async def onboard(case_id: int) -> None:
     settle_details(case_id)
     ask_organiser(case_id)
     conclude_agreement(case_id)
+    begin_contract(case_id)
     invite_caseworkers(case_id)
     invite_clients(case_id)
     logo.result()

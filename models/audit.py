@@ -10,7 +10,7 @@ from array import array
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextvars import ContextVar
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from functools import cache
 from hashlib import sha256
 from types import MappingProxyType
@@ -98,8 +98,14 @@ def of(row: Any, fact: object) -> Parts:
 
 def standing(row: Base) -> Facts:
     """What the row holds in the columns of which the trail keeps it, as plain JSON values."""
-    held = {name: getattr(row, name) for name in ("id", *row.EVIDENCE)}
-    return {name: value.isoformat() if isinstance(value, datetime) else value for name, value in held.items()}
+    return {name: _plain(getattr(row, name)) for name in ("id", *row.EVIDENCE)}
+
+
+def _plain(value: Any) -> Any:
+    """Days and moments as ISO has them, other values of columns as they write themselves."""
+    if isinstance(value, date):  # A moment is one as well.
+        return value.isoformat()
+    return value if value is None or isinstance(value, str | int | float | list | dict) else str(value)
 
 
 def evidence(*rows: Base) -> Parts:

@@ -23,6 +23,7 @@ from models.people.person import Person, Role
 from models.request import Named, OnboardingRequest
 from models.time.clock import now
 from tasks.agreement import lifecycle, signing, viewing
+from tasks.contracts import orders
 from tasks.logos import publish
 from tasks.onboarding import company_ids, decision_effects, invitations, opening, registration, subscriptions
 from tasks.people import sessions
@@ -62,6 +63,7 @@ def advance(case_id: int) -> None:
         publish.publish_logo,
         registration.ask_organiser,
         lifecycle.conclude_agreement,
+        orders.begin_contract,
         invitations.invite_caseworkers,
         invitations.invite_clients,
     ):

@@ -1,7 +1,7 @@
-"""Fields that a firm adds to its accounts or contacts, each of a kind that says what fits."""
+"""Fields of a kind that says what fits, and those of them that a firm adds to its accounts or contacts."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from datetime import date
 from enum import StrEnum
@@ -12,7 +12,8 @@ from sqlalchemy import JSON, UniqueConstraint, select
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from models.clients.label import LABEL_MOST, Label
-from models.db import MUTE, Base, Facts, Instant
+from models.clients.phone import phone_number
+from models.db import MUTE, Base, Facts, Instant, Key
 from models.errors import N_, ProvisionError
 from models.firm import folded, website_address
 from models.people.manners import Language
@@ -37,6 +38,7 @@ class FieldKind(StrEnum):
     CHOICE = "choice"
     YES_NO = "yes_no"
     LINK = "link"
+    PHONE = "phone"
 
 
 class ChoicesMissing(ProvisionError):
@@ -75,22 +77,14 @@ class NoChoice(ProvisionError):
         self.value = value
 
 
-class CustomField(Label, Base):
-    """One field. Its kind stays, since what is kept in it was read so; a field that is put away keeps what it holds."""
+class Typed:
+    """A field that somebody defined, and what may be typed into it. Its kind stays, since what it holds was read so."""
 
-    __tablename__ = "custom_fields"
-    __table_args__ = (UniqueConstraint("firm_id", "belongs_to", "folded"),)
-
-    belongs_to: Mapped[FieldOf]
+    id: Mapped[Key]
     kind: Mapped[FieldKind]
     choices: Mapped[list[str]] = mapped_column(JSON, default=list, info=MUTE)
     archived_at: Mapped[Instant | None]
-
-    @classmethod
-    def shown(cls, session: Session, firm_id: int, belongs_to: FieldOf) -> list[Self]:
-        """The fields that forms show, in the order in which they were made."""
-        fields = select(cls).where(cls.firm_id == firm_id, cls.belongs_to == belongs_to, cls.archived_at.is_(None))
-        return list(session.scalars(fields.order_by(cls.id)))
+    """A field that is put away keeps what it holds."""
 
     @property
     def key(self) -> str:
@@ -101,9 +95,6 @@ class CustomField(Label, Base):
     def options(self) -> list[tuple[str, str]]:
         """The choices as a form offers them."""
         return [(each, each) for each in self.choices]
-
-    def _rivals(self) -> list[Any]:
-        return [*super()._rivals(), CustomField.belongs_to == self.belongs_to]
 
     def offer(self, choices: list[str]) -> None:
         """What can be chosen, without doubles; raises ChoicesMissing or TextTooLong. Nothing for other kinds."""
@@ -123,25 +114,33 @@ class CustomField(Label, Base):
         A choice that is offered no more stays where it is *held*. Raises the refusal of its kind, or TextTooLong.
         """
         text = fitting(one_line(written), VALUE_MOST, self.key)
-        match self.kind:
-            case FieldKind.YES_NO:
-                return {"yes": True, "no": False}.get(text)
-            case _ if not text:
-                return None
-            case FieldKind.NUMBER:
-                return _number(text, language)
-            case FieldKind.DATE:
-                return _day(text).isoformat()
-            case FieldKind.CHOICE if text not in self.choices and text != held:
-                raise NoChoice(text[:60])
-            case FieldKind.LINK:
-                return website_address(text)
-            case FieldKind.TEXT | FieldKind.CHOICE:
-                return text
+        if not text:
+            return None
+        if self.kind is FieldKind.CHOICE and text not in self.choices and text != held:
+            raise NoChoice(text[:60])
+        return _READ[self.kind](text, language)
+
+
+class CustomField(Typed, Label, Base):
+    """One field of a firm's."""
+
+    __tablename__ = "custom_fields"
+    __table_args__ = (UniqueConstraint("firm_id", "belongs_to", "folded"),)
+
+    belongs_to: Mapped[FieldOf]
+
+    @classmethod
+    def shown(cls, session: Session, firm_id: int, belongs_to: FieldOf) -> list[Self]:
+        """The fields that forms show, in the order in which they were made."""
+        fields = select(cls).where(cls.firm_id == firm_id, cls.belongs_to == belongs_to, cls.archived_at.is_(None))
+        return list(session.scalars(fields.order_by(cls.id)))
+
+    def _rivals(self) -> list[Any]:
+        return [*super()._rivals(), CustomField.belongs_to == self.belongs_to]
 
 
 def read_all(
-    fields: Sequence[CustomField], written: Mapping[str, str], language: Language, held: Facts
+    fields: Sequence[Typed], written: Mapping[str, str], language: Language, held: Facts
 ) -> tuple[Facts, dict[str, ProvisionError]]:
     """What the fields hold when this was typed into them, by their keys, and the refusal of each that does not fit.
 
@@ -183,3 +182,15 @@ def _day(text: str) -> date:
         return date(year, month, day)
     except ValueError as error:
         raise NoDate(text[:60]) from error
+
+
+_READ: Mapping[FieldKind, Callable[[str, Language], str | bool | None]] = {
+    FieldKind.TEXT: lambda text, _: text,
+    FieldKind.CHOICE: lambda text, _: text,
+    FieldKind.NUMBER: _number,
+    FieldKind.DATE: lambda text, _: _day(text).isoformat(),
+    FieldKind.YES_NO: lambda text, _: {"yes": True, "no": False}.get(text),
+    FieldKind.LINK: lambda text, _: website_address(text),
+    FieldKind.PHONE: lambda text, _: phone_number(text),
+}
+"""How what was typed becomes what is kept."""

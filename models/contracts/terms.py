@@ -145,15 +145,15 @@ def end_of_term(start: date, length: Period) -> date:
     if length.days is not None:
         return start + length.days - ONE_DAY
     if start.day == 1:
-        return _day_of_month(start, length.count - 1, 31)
-    return _day_of_month(start, length.count, start.day - 1)
+        return day_of_month(start, length.count - 1, 31)
+    return day_of_month(start, length.count, start.day - 1)
 
 
 def end_of_notice(received: date, notice: Period) -> date:
     """The day with which a notice has run; the day on which it is received does not count (§ 187 I, § 188)."""
     if notice.days is not None:
         return received + notice.days
-    return _day_of_month(received, notice.count, received.day)
+    return day_of_month(received, notice.count, received.day)
 
 
 def last_day_of_notice(end: date, notice: Period) -> date:
@@ -161,10 +161,10 @@ def last_day_of_notice(end: date, notice: Period) -> date:
     if notice.days is not None:
         return end - notice.days
     is_last_of_month = (end + ONE_DAY).day == 1
-    return _day_of_month(end, -notice.count, 31 if is_last_of_month else end.day)
+    return day_of_month(end, -notice.count, 31 if is_last_of_month else end.day)
 
 
-def _day_of_month(day: date, months: int, number: int) -> date:
+def day_of_month(day: date, months: int, number: int) -> date:
     """The day of this number in the month so many *months* later; the last one of a month that has no such day."""
     year, month = divmod(12 * day.year + day.month - 1 + months, 12)
     return date(year, month + 1, min(number, monthrange(year, month + 1)[1]))
@@ -172,7 +172,7 @@ def _day_of_month(day: date, months: int, number: int) -> date:
 
 def _end_of_months(day: date, months: int) -> date:
     """The last day of the month, quarter or year in which *day* is, by how many *months* that has."""
-    return _day_of_month(day, -day.month % months, 31)
+    return day_of_month(day, -day.month % months, 31)
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,8 @@ from sqlalchemy import Select, literal, select
 from sqlalchemy.orm import Session
 
 from models.audit import Entry
+from models.contracts.booking import BookedOption, Booking, Change, Phase
+from models.contracts.contract import Contract
 from models.db import Base
 from models.decision import Decision
 from models.firm import Firm
@@ -49,10 +51,16 @@ def evidence_of(session: Session, case_ids: Sequence[int]) -> Iterator[tuple[int
     firms = select(Onboarding.id, Firm).join(Firm, Firm.id == Onboarding.firm_id)
     subscriptions = select(Onboarding.id, Subscription).join(Subscription, Subscription.firm_id == Onboarding.firm_id)
     people = select(Onboarding.id, Person).join(Person, Person.firm_id == Onboarding.firm_id).order_by(Person.id)
-    queries: list[Select[Any]] = [firms, subscriptions, people]
+    queries: list[Select[Any]] = [firms, subscriptions, people, *_contracts()]
     for query in queries:
         with _read(session, query.where(Onboarding.id.in_(case_ids))) as rows:
             yield from rows
+
+
+def _contracts() -> Iterator[Select[Any]]:
+    """Contracts, what was booked, and what became of it."""
+    for table in (Contract, Booking, Phase, BookedOption, Change):
+        yield select(Onboarding.id, table).join(table, table.firm_id == Onboarding.firm_id).order_by(table.id)
 
 
 @contextmanager

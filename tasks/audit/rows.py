@@ -134,7 +134,16 @@ NAMES = {
 UNANSWERED: Facts = dict.fromkeys(("verdict", "answered_by", "answered_at", "answer"))
 CLOSED: Facts = {"verdict": Verdict.MOOT, "answered_by": "provision", "answer": None}
 """Of a question that is none any more nothing was decided: what has ended it is told, its end is not."""
-ROWS = {"firms": "the firm", "subscriptions": "the subscription", "persons": "person {id}"}
+ROWS = {
+    "firms": "the firm",
+    "subscriptions": "the subscription",
+    "persons": "person {id}",
+    "contracts": "the contract",
+    "bookings": "module {id}",
+    "phases": "tariff {id} of a module",
+    "booked_options": "option {id} of a module",
+    "changes": "change {id} of a module",
+}
 """Tables of which the trail keeps rows as they stand, and what these are."""
 UNHELD: dict[str, dict[str, str]] = {
     "agreements": {

@@ -129,6 +129,7 @@ LABELS: dict[type[StrEnum], dict[Any, str]] = {
         FieldKind.CHOICE: N_("choice"),
         FieldKind.YES_NO: N_("yes or no"),
         FieldKind.LINK: N_("link"),
+        FieldKind.PHONE: N_("phone number"),
     },
     Function: {
         Function.MESSAGES: N_("messages"),

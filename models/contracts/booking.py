@@ -1,0 +1,263 @@
+"""The modules that a firm has: since when, on which tariff, and until when; and what is to become of each.
+
+A booking runs through phases, one after the other: on one tariff, at one version of its prices. A change of tariff and
+a termination follow one rule, that of the tariff of the phase that runs; only managers may choose another day. One
+change waits at a time. A termination that was received is undone only by both sides (§ 130 I 2 BGB).
+"""
+
+from collections.abc import Collection
+from datetime import date, datetime
+from decimal import Decimal
+from enum import StrEnum
+from typing import Self
+
+from sqlalchemy import CheckConstraint, ForeignKey, Index, String, select, text
+from sqlalchemy.orm import Mapped, Session, mapped_column
+
+from models.contracts.catalogue import Agreed, PriceList, Tariff
+from models.contracts.contract import Contract
+from models.contracts.money import Amount
+from models.contracts.terms import ONE_DAY, NoticeTo, Terms
+from models.db import MUTE, TELLS, Base, Facts, Instant, Key
+from models.errors import N_, NotFound
+
+REASON_MOST = 1000
+
+
+class Booking(Base):
+    """A module that a firm has ordered."""
+
+    __tablename__ = "bookings"
+    EVIDENCE = ("firm_id", "module_id", "ordered_at", "starts_on", "data", "ends_on", "ended_at")
+    __table_args__ = (
+        CheckConstraint("ends_on >= starts_on", name="ends_after_it_starts"),
+        CheckConstraint("ended_at IS NULL OR ends_on IS NOT NULL", name="ended_on_a_day"),
+        Index(
+            "ix_bookings_ending",
+            "ends_on",
+            sqlite_where=text("ended_at IS NULL"),
+            postgresql_where=text("ended_at IS NULL"),
+        ),
+    )
+
+    id: Mapped[Key]
+    firm_id: Mapped[int] = mapped_column(ForeignKey("firms.id"), index=True)
+    module_id: Mapped[int] = mapped_column(ForeignKey("modules.id"), index=True)
+    ordered_at: Mapped[Instant]
+    starts_on: Mapped[date] = mapped_column(info=MUTE)
+    data: Mapped[Facts] = mapped_column(default=dict, info=TELLS)
+    """What the fields of the module hold, by their keys."""
+    ends_on: Mapped[date | None] = mapped_column(info=MUTE)
+    """Its last day, as soon as that is known."""
+    ended_at: Mapped[Instant | None]
+    """When it was switched off after its last day."""
+
+    @classmethod
+    def of(cls, session: Session, firm_id: int) -> list[Self]:
+        """All that the firm ever had, the oldest first."""
+        return list(session.scalars(select(cls).where(cls.firm_id == firm_id).order_by(cls.starts_on, cls.id)))
+
+    @classmethod
+    def get(cls, session: Session, contract: Contract, booking_id: int) -> Self:
+        """One of this contract's, whose lock is its own; raises NotFound for that of another as well."""
+        booking = session.get(cls, booking_id)
+        if booking is None or booking.firm_id != contract.firm_id:
+            raise NotFound(N_("The module"))
+        return booking
+
+    def is_active(self, day: date) -> bool:
+        """Whether the firm has it on that day, or will have it."""
+        return self.ends_on is None or day <= self.ends_on
+
+    def begin(
+        self, session: Session, tariff: Tariff, prices: PriceList, day: date, *, base: Decimal | None = None
+    ) -> "Phase":
+        """Its first phase, or one on another tariff; terms and periods are counted anew from that day."""
+        made = Phase(
+            firm_id=self.firm_id,
+            booking_id=self.id,
+            tariff_id=tariff.id,
+            price_list_id=prices.id,
+            anchor_on=day,
+            starts_on=day,
+            first_term=tariff.first_term,
+            extension=tariff.extension,
+            notice=tariff.notice,
+            notice_to=tariff.notice_to,
+            base_amount=base,
+        )
+        session.add(made)
+        session.flush()
+        return made
+
+
+class Phase(Agreed, Base):
+    """A time in which a booking runs on one tariff at one version of its prices, on terms as they were agreed."""
+
+    __tablename__ = "phases"
+    EVIDENCE = (
+        *("firm_id", "booking_id", "tariff_id", "price_list_id", "anchor_on", "starts_on", "ends_on"),
+        *("first_term", "extension", "notice", "notice_to", "base_amount", "reprices_on", "next_price_list_id"),
+    )
+    __table_args__ = (
+        CheckConstraint("ends_on >= starts_on", name="ends_after_it_starts"),
+        CheckConstraint("(reprices_on IS NULL) = (next_price_list_id IS NULL)", name="reprices_to_something"),
+    )
+
+    id: Mapped[Key]
+    firm_id: Mapped[int] = mapped_column(ForeignKey("firms.id"), index=True)
+    booking_id: Mapped[int] = mapped_column(ForeignKey("bookings.id"), index=True)
+    tariff_id: Mapped[int] = mapped_column(ForeignKey("tariffs.id"), index=True)
+    price_list_id: Mapped[int] = mapped_column(ForeignKey("price_lists.id"))
+    anchor_on: Mapped[date] = mapped_column(info=MUTE)
+    """From which day terms and billing periods are counted: new prices leave it as it was."""
+    starts_on: Mapped[date] = mapped_column(info=MUTE)
+    ends_on: Mapped[date | None] = mapped_column(info=MUTE)
+    reprices_on: Mapped[date | None] = mapped_column(index=True, info=MUTE)
+    """The first day of the period from which on the next version of the prices counts, once it was announced."""
+    next_price_list_id: Mapped[int | None] = mapped_column(ForeignKey("price_lists.id"))
+    base_amount: Mapped[Decimal | None] = mapped_column(Amount, info=MUTE)
+    """What the base article costs by an agreement with this firm alone, instead of what the price list says."""
+
+    @classmethod
+    def of(cls, session: Session, booking_ids: Collection[int]) -> dict[int, list[Self]]:
+        """Those of each booking, one after the other."""
+        of_each: dict[int, list[Self]] = {booking_id: [] for booking_id in booking_ids}
+        rows = select(cls).where(cls.booking_id.in_(booking_ids)).order_by(cls.starts_on, cls.id)
+        for phase in session.scalars(rows):
+            of_each[phase.booking_id].append(phase)
+        return of_each
+
+    def at_prices(self, price_list_id: int, day: date) -> Self:
+        """The phase that follows from that day on, at another version of the prices; nothing else is agreed anew."""
+        return type(self)(
+            firm_id=self.firm_id,
+            booking_id=self.booking_id,
+            tariff_id=self.tariff_id,
+            price_list_id=price_list_id,
+            anchor_on=self.anchor_on,
+            starts_on=day,
+            first_term=self.first_term,
+            extension=self.extension,
+            notice=self.notice,
+            notice_to=self.notice_to,
+            base_amount=self.base_amount,
+        )
+
+    def fixed_end(self, contract: Contract) -> date | None:
+        """The day with which it ends by itself, if it does."""
+        is_fixed = self.extension is None and self.notice_to is NoticeTo.TERM_END
+        return self.terms(contract).first_term_end if is_fixed else None
+
+    def terms(self, contract: Contract) -> Terms:
+        """How it ends: what was agreed, from the day on that the terms are counted from."""
+        return self.terms_from(self.anchor_on, contract.zone, contract.law)
+
+
+class BookedOption(Base):
+    """An article with the key “option” that managers have added to a booking."""
+
+    __tablename__ = "booked_options"
+    EVIDENCE = ("firm_id", "booking_id", "article_id", "quantity", "amount", "starts_on", "ends_on")
+    __table_args__ = (CheckConstraint("quantity > 0", name="some"),)
+
+    id: Mapped[Key]
+    firm_id: Mapped[int] = mapped_column(ForeignKey("firms.id"), index=True)
+    booking_id: Mapped[int] = mapped_column(ForeignKey("bookings.id"), index=True)
+    article_id: Mapped[int] = mapped_column(ForeignKey("articles.id"))
+    quantity: Mapped[int] = mapped_column(info=MUTE)
+    amount: Mapped[Decimal] = mapped_column(Amount, info=MUTE)
+    """What one costs in a billing interval, as agreed when it was added."""
+    starts_on: Mapped[date] = mapped_column(info=MUTE)
+    ends_on: Mapped[date | None] = mapped_column(info=MUTE)
+
+
+class ChangeKind(StrEnum):
+    """What is to become of a booking."""
+
+    TERMINATION = "termination"
+    TARIFF = "tariff"
+    EXTRAORDINARY = "extraordinary"  # For an important reason, § 314 BGB.
+    SWITCH = "switch"  # To another provider, Regulation (EU) 2023/2854.
+
+    @property
+    def ends_it(self) -> bool:
+        return self is not ChangeKind.TARIFF
+
+
+class ChangeState(StrEnum):
+    PENDING = "pending"
+    APPLIED = "applied"
+    UNDONE = "undone"  # Both sides agreed to go on.
+    DROPPED = "dropped"  # Another change took its place, or the booking ended before.
+
+
+class CameBy(StrEnum):
+    """How a declaration was received."""
+
+    PAGE = "page"
+    LETTER = "letter"
+    MAIL = "mail"
+    WEBHOOK = "webhook"
+
+
+class Change(Base):
+    """A change of tariff or an end that was declared and received, and takes effect after its day."""
+
+    __tablename__ = "changes"
+    EVIDENCE = (
+        *("firm_id", "booking_id", "kind", "state", "came_by", "requested_at", "received_at", "ends_on"),
+        "effective_at",
+        *("tariff_id", "price_list_id", "is_chosen", "reason", "document_id", "undo_asked_at", "settled_at"),
+    )
+    __table_args__ = (
+        Index(
+            "ix_changes_one_pending",
+            "booking_id",
+            unique=True,
+            sqlite_where=text("state = 'pending'"),
+            postgresql_where=text("state = 'pending'"),
+        ),
+        Index("ix_changes_due", "state", "effective_at"),
+        CheckConstraint("(kind = 'tariff') = (tariff_id IS NOT NULL)", name="tariff_named"),
+        CheckConstraint("(state = 'pending') = (settled_at IS NULL)", name="settled_at_a_moment"),
+    )
+
+    id: Mapped[Key]
+    firm_id: Mapped[int] = mapped_column(ForeignKey("firms.id"), index=True)
+    booking_id: Mapped[int] = mapped_column(ForeignKey("bookings.id"), index=True)
+    kind: Mapped[ChangeKind]
+    state: Mapped[ChangeState] = mapped_column(default=ChangeState.PENDING)
+    came_by: Mapped[CameBy] = mapped_column(default=CameBy.PAGE)
+    requested_at: Mapped[Instant]
+    """When it was entered here."""
+    received_at: Mapped[Instant]
+    """When the provider had it, which is what counts."""
+    ends_on: Mapped[date] = mapped_column(info=MUTE)
+    """The last day of the booking, or of its old tariff."""
+    effective_at: Mapped[Instant]
+    """The first moment after that day."""
+    tariff_id: Mapped[int | None] = mapped_column(ForeignKey("tariffs.id"))
+    price_list_id: Mapped[int | None] = mapped_column(ForeignKey("price_lists.id"))
+    is_chosen: Mapped[bool] = mapped_column(default=False)
+    """Whether a manager chose another day than the terms give."""
+    reason: Mapped[str] = mapped_column(String(REASON_MOST), default="", info=TELLS)
+    document_id: Mapped[int | None] = mapped_column(ForeignKey("documents.id"))
+    """The letter, as a scan."""
+    undo_asked_at: Mapped[Instant | None]
+    settled_at: Mapped[Instant | None]
+    """When it was applied, undone or dropped."""
+
+    @classmethod
+    def pending(cls, session: Session, booking_ids: Collection[int]) -> dict[int, Self]:
+        """What waits for its day, by booking."""
+        rows = select(cls).where(cls.booking_id.in_(booking_ids), cls.state == ChangeState.PENDING)
+        return {change.booking_id: change for change in session.scalars(rows)}
+
+    def settle(self, state: ChangeState, now: datetime) -> None:
+        self.state, self.settled_at = state, now
+
+    @property
+    def new_from(self) -> date:
+        """The first day of the new tariff, or without the module."""
+        return self.ends_on + ONE_DAY

@@ -1,0 +1,334 @@
+"""What can be ordered: modules, the tariffs of each, and what their articles cost from a date on.
+
+A module has data of its own, as typed as the fields that firms add to their accounts. A tariff has one billing
+interval, one term and one time of notice. Its price list has versions, none of which is changed once it is published:
+what was agreed stays, and a new version counts for contracts that are there from the first period that starts after
+its date.
+"""
+
+import re
+from collections.abc import Iterable, Mapping
+from datetime import date, datetime
+from decimal import Decimal
+from enum import StrEnum
+from typing import Any, Self
+
+from sqlalchemy import JSON, Dialect, ForeignKey, String, UniqueConstraint, select
+from sqlalchemy.orm import Mapped, Session, mapped_column
+from sqlalchemy.types import TypeDecorator
+
+from models.clients.custom_field import Typed
+from models.contracts.money import Amount
+from models.contracts.terms import Law, NoticeTo, Period, Terms
+from models.db import MUTE, Base, Instant, Key, alone
+from models.errors import N_, Faults, NotFound, ProvisionError
+from models.people.manners import Language
+from models.subscription import Interval, Plan
+from models.text import fitting, one_line, paragraphs
+
+NAME_MOST, ABOUT_MOST, KEY_MOST = 100, 1000, 40
+
+
+class KeyInvalid(ProvisionError):
+    status = 422
+    says = N_("“%(key)s” cannot be a key: write small letters, digits and hyphens, a letter first, at most 40.")
+
+    def __init__(self, key: str) -> None:
+        super().__init__(key)
+        self.key = key
+
+
+class KeyTaken(ProvisionError):
+    says = N_("“%(key)s” is there already: choose another key.")
+
+    def __init__(self, key: str) -> None:
+        super().__init__(key)
+        self.key = key
+
+
+class GermanMissing(ProvisionError):
+    status = 422
+    says = N_("The German name is missing: it stands wherever there is none in another language.")
+
+
+class PriceMissing(ProvisionError):
+    status = 422
+    says = N_("“%(article)s” has no price: write one, 0 if it costs nothing.")
+
+    def __init__(self, article: str) -> None:
+        super().__init__(article)
+        self.article = article
+
+
+class PricesTooEarly(ProvisionError):
+    status = 422
+    says = N_("New prices count from %(day)s at the earliest: choose that day or a later one.")
+
+    def __init__(self, day: date) -> None:
+        super().__init__(day)
+        self.day = day
+
+
+class NoPrices(ProvisionError):
+    says = N_("The tariff “%(tariff)s” has no prices on %(day)s yet: publish a price list first.")
+
+    def __init__(self, tariff: str, day: date) -> None:
+        super().__init__(tariff, day)
+        self.tariff = tariff
+        self.day = day
+
+
+class Authority(StrEnum):
+    """How much somebody may do with a contract; whoever stands further behind may all that those before may."""
+
+    CLIENT = "client"  # Of the firm: the owner, administrators, and who is its commercial contact.
+    OPERATOR = "operator"
+    MANAGER = "manager"
+
+    def reaches(self, needed: "Authority") -> bool:
+        ranks = [*Authority]
+        return ranks.index(self) >= ranks.index(needed)
+
+
+class ArticleKey(StrEnum):
+    """What an article is to its tariff."""
+
+    BASE = "base"  # In every period.
+    SETUP = "setup"  # Once, in the first period.
+    OPTION = "option"  # In every period, by the piece, where a manager has added it.
+
+
+class Length(TypeDecorator[Period]):
+    """A column of periods, as ``Period`` writes them: 12M, 6W, 30D."""
+
+    impl = String(6)
+    cache_ok = True
+
+    def process_bind_param(self, value: Period | None, _dialect: Dialect) -> str | None:
+        return None if value is None else str(value)
+
+    def process_result_value(self, value: Any, _dialect: Dialect) -> Period | None:
+        return None if value is None else Period.parse(value)
+
+
+class Agreed:
+    """How long something runs, and how it is ended: columns of whatever was agreed so."""
+
+    first_term: Mapped[Period] = mapped_column(Length, info=MUTE)
+    extension: Mapped[Period | None] = mapped_column(Length, info=MUTE)
+    """None: it ends by itself, or goes on openly, see ``models.contracts.terms``."""
+    notice: Mapped[Period] = mapped_column(Length, info=MUTE)
+    notice_to: Mapped[NoticeTo]
+
+    def terms_from(self, start: date, zone: str, law: Law) -> Terms:
+        return Terms(start, self.first_term, self.extension, self.notice, self.notice_to, zone, law)
+
+
+class Called:
+    """What readers of each language call it; German stands for what is missing."""
+
+    names: Mapped[dict[str, str]] = mapped_column(JSON, default=dict, info=MUTE)
+
+    def called(self, language: Language) -> str:
+        return self.names.get(language.value) or self.names[Language.GERMAN.value]
+
+
+def names_in(written: Mapping[str, str], faults: Faults) -> dict[str, str]:
+    """What a form says in ``name-de``, ``name-fr`` and ``name-en``; what does not fit is among the faults."""
+    names: dict[str, str] = {}
+    for language in Language:
+        at = f"name-{language.value}"
+        with faults.at(at):
+            text = fitting(one_line(written.get(at, "")), NAME_MOST, at)
+            if text:
+                names[language.value] = text
+            elif language is Language.GERMAN and at not in faults:
+                raise GermanMissing
+    return names
+
+
+def key_of(written: str) -> str:
+    """By which programs name it; raises KeyInvalid."""
+    key = one_line(written)
+    if not re.fullmatch(r"[a-z][a-z0-9-]{0,39}", key):
+        raise KeyInvalid(key[:60])
+    return key
+
+
+class Module(Called, Base):
+    """Something that firms order and use, like the portal itself or a telephone service."""
+
+    __tablename__ = "modules"
+
+    id: Mapped[Key]
+    code: Mapped[str] = mapped_column(String(KEY_MOST), unique=True, info=MUTE)
+    abouts: Mapped[dict[str, str]] = mapped_column(JSON, default=dict, info=MUTE)
+    """What it does, in a sentence or two."""
+    is_orderable: Mapped[bool] = mapped_column(default=True)
+    """Whether firms may order it themselves."""
+    archived_at: Mapped[Instant | None]
+    """Nobody orders it any more; whoever has it keeps it."""
+
+    @classmethod
+    def get(cls, session: Session, module_id: int) -> Self:
+        module = session.get(cls, module_id)
+        if module is None:
+            raise NotFound(N_("The module"))
+        return module
+
+    @classmethod
+    def offered(cls, session: Session) -> list[Self]:
+        """What firms may order, in the order in which it was made."""
+        return list(session.scalars(select(cls).where(cls.is_orderable, cls.archived_at.is_(None)).order_by(cls.id)))
+
+    def about(self, language: Language) -> str:
+        return self.abouts.get(language.value) or self.abouts.get(Language.GERMAN.value, "")
+
+    def describe(self, written: Mapping[str, str], faults: Faults) -> None:
+        """Take over what a form says of it."""
+        self.names = names_in(written, faults)
+        abouts = {}
+        for language in Language:
+            at = f"about-{language.value}"
+            with faults.at(at):
+                if text := fitting(paragraphs(written.get(at, "")), ABOUT_MOST, at):
+                    abouts[language.value] = text
+        self.abouts = abouts
+
+
+class ModuleField(Called, Typed, Base):
+    """A field of its own that each order of a module has."""
+
+    __tablename__ = "module_fields"
+
+    module_id: Mapped[int] = mapped_column(ForeignKey("modules.id"), index=True)
+    is_required: Mapped[bool] = mapped_column(default=False)
+    editor: Mapped[Authority] = mapped_column(default=Authority.CLIENT)
+
+    @classmethod
+    def of(cls, session: Session, module_ids: Iterable[int]) -> dict[int, list[Self]]:
+        """Those of each module, in the order in which they were made; put away ones are left out."""
+        fields = select(cls).where(cls.module_id.in_(module_ids), cls.archived_at.is_(None)).order_by(cls.id)
+        of_each: dict[int, list[Self]] = {}
+        for field in session.scalars(fields):
+            of_each.setdefault(field.module_id, []).append(field)
+        return of_each
+
+
+class Tariff(Called, Agreed, Base):
+    """On what terms a module can be had: how often it is billed, how long it runs, and how it is ended."""
+
+    __tablename__ = "tariffs"
+    __table_args__ = (
+        UniqueConstraint("module_id", "code"),
+        UniqueConstraint("plan", "interval"),
+    )
+
+    id: Mapped[Key]
+    module_id: Mapped[int] = mapped_column(ForeignKey("modules.id"), index=True)
+    code: Mapped[str] = mapped_column(String(KEY_MOST), info=MUTE)
+    plan: Mapped[Plan | None]
+    """Which of the plans it is that firms choose when they come aboard."""
+    interval: Mapped[Interval]
+    currency: Mapped[str] = mapped_column(String(3), default="EUR", info=MUTE)
+    is_offered: Mapped[bool] = mapped_column(default=True)
+    """Whether firms may choose it themselves."""
+    archived_at: Mapped[Instant | None]
+
+    @classmethod
+    def get(cls, session: Session, tariff_id: int) -> Self:
+        tariff = session.get(cls, tariff_id)
+        if tariff is None:
+            raise NotFound(N_("The tariff"))
+        return tariff
+
+    @classmethod
+    def of(cls, session: Session, module_id: int, *, offered: bool = False) -> list[Self]:
+        """Those of a module that can be chosen, in the order in which they were made; by firms, if *offered*."""
+        tariffs = select(cls).where(cls.module_id == module_id, cls.archived_at.is_(None)).order_by(cls.id)
+        return list(session.scalars(tariffs.where(cls.is_offered) if offered else tariffs))
+
+    def prices_on(self, session: Session, day: date) -> "PriceList":
+        """The version of its price list at which it is agreed on that day; raises NoPrices."""
+        there = select(PriceList).where(PriceList.tariff_id == self.id, PriceList.valid_from <= day)
+        newest = session.scalars(there.order_by(PriceList.valid_from.desc()).limit(1)).first()
+        if newest is None:
+            raise NoPrices(self.called(Language.GERMAN), day)
+        return newest
+
+    def articles(self, session: Session) -> list["Article"]:
+        return list(session.scalars(select(Article).where(Article.tariff_id == self.id).order_by(Article.id)))
+
+    def publish(
+        self, session: Session, valid_from: date, prices: Mapping[int, Decimal], earliest: date, now: datetime
+    ) -> "PriceList":
+        """The next version of its price list: what each article costs, by its key.
+
+        It counts from a day after that of the version before, and not before the *earliest*. Raises PricesTooEarly,
+        PriceMissing.
+        """
+        alone(session, "price list", str(self.id))
+        newest = select(PriceList).where(PriceList.tariff_id == self.id).order_by(PriceList.number.desc()).limit(1)
+        before = session.scalars(newest).first()
+        if before is not None:
+            earliest = max(earliest, date.fromordinal(before.valid_from.toordinal() + 1))
+        if valid_from < earliest:
+            raise PricesTooEarly(earliest)
+        articles = self.articles(session)
+        for article in articles:
+            if article.id not in prices:
+                raise PriceMissing(article.called(Language.GERMAN))
+        made = PriceList(
+            tariff_id=self.id, number=before.number + 1 if before else 1, valid_from=valid_from, published_at=now
+        )
+        session.add(made)
+        session.flush()
+        session.add_all(
+            Price(price_list_id=made.id, article_id=article.id, amount=prices[article.id]) for article in articles
+        )
+        session.flush()
+        return made
+
+
+class Article(Called, Base):
+    """Something in a tariff that has a price."""
+
+    __tablename__ = "articles"
+
+    id: Mapped[Key]
+    tariff_id: Mapped[int] = mapped_column(ForeignKey("tariffs.id"), index=True)
+    key: Mapped[ArticleKey]
+
+
+class PriceList(Base):
+    """One version of what the articles of a tariff cost."""
+
+    __tablename__ = "price_lists"
+    __table_args__ = (UniqueConstraint("tariff_id", "number"), UniqueConstraint("tariff_id", "valid_from"))
+
+    id: Mapped[Key]
+    tariff_id: Mapped[int] = mapped_column(ForeignKey("tariffs.id"))
+    number: Mapped[int] = mapped_column(info=MUTE)
+    valid_from: Mapped[date] = mapped_column(info=MUTE)
+    """From which day on it is agreed with whoever orders; for contracts that are there see the module's docstring."""
+    published_at: Mapped[Instant]
+
+    def positions(self, session: Session) -> list[tuple[Article, Decimal]]:
+        """Its articles and what each costs in one billing interval, or once."""
+        rows = select(Article, Price.amount).join(Price, Price.article_id == Article.id)
+        return [
+            (article, amount)
+            for article, amount in session.execute(rows.where(Price.price_list_id == self.id).order_by(Article.id))
+        ]
+
+
+class Price(Base):
+    """What an article costs by one version of the price list: net, in one billing interval, or once."""
+
+    __tablename__ = "prices"
+    __table_args__ = (UniqueConstraint("price_list_id", "article_id"),)
+
+    id: Mapped[Key]
+    price_list_id: Mapped[int] = mapped_column(ForeignKey("price_lists.id"))
+    article_id: Mapped[int] = mapped_column(ForeignKey("articles.id"))
+    amount: Mapped[Decimal] = mapped_column(Amount, info=MUTE)

@@ -1,0 +1,182 @@
+"""What follows from declaring that a module ends or goes on with another tariff: which day, and what forbids it.
+
+One rule for both, and the same for the preview and the act.
+"""
+
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+
+from models.contracts.booking import Booking, Change, ChangeKind, ChangeState, Phase
+from models.contracts.contract import Contract
+from models.contracts.terms import ONE_DAY, Period, Unit, end_of_notice
+from models.errors import N_, ProvisionError
+
+SWITCH_NOTICE = Period(2, Unit.MONTH)
+"""The longest notice before going to another provider, Regulation (EU) 2023/2854, Article 25 (2) d."""
+SWITCH_TRANSITION = timedelta(days=30)
+"""Afterwards the service goes on for so long, so that everything can be taken along; Article 25 (2) a."""
+
+
+class EndsAlready(ProvisionError):
+    says = N_("This module ends on %(day)s already: nothing has to be done, and a later day is not possible.")
+
+    def __init__(self, day: date) -> None:
+        super().__init__(day)
+        self.day = day
+
+
+class EndingFirst(ProvisionError):
+    says = N_(
+        "This module ends on %(day)s: its tariff cannot be changed any more. If it is to go on, ask for that first."
+    )
+
+    def __init__(self, day: date) -> None:
+        super().__init__(day)
+        self.day = day
+
+
+class EndedAlready(ProvisionError):
+    says = N_("This module ended on %(day)s: order it anew if it is wanted again.")
+
+    def __init__(self, day: date) -> None:
+        super().__init__(day)
+        self.day = day
+
+
+class SameTariff(ProvisionError):
+    status = 422
+    says = N_("This is the tariff that runs already: choose another one.")
+
+
+class ReasonMissing(ProvisionError):
+    status = 422
+    says = N_("The reason is missing: write why this day was chosen, or why it ends for an important reason.")
+
+
+class DayTooEarly(ProvisionError):
+    status = 422
+    says = N_("%(day)s is too early: the module can end on %(earliest)s at the earliest.")
+
+    def __init__(self, day: date, earliest: date) -> None:
+        super().__init__(day, earliest)
+        self.day = day
+        self.earliest = earliest
+
+
+class ReceivedInFuture(ProvisionError):
+    status = 422
+    says = N_("%(day)s has not come yet: write the day on which it was received.")
+
+    def __init__(self, day: date) -> None:
+        super().__init__(day)
+        self.day = day
+
+
+class NothingToUndo(ProvisionError):
+    says = N_("Nothing is declared for this module that could be taken back.")
+
+
+class UndoNotAsked(ProvisionError):
+    says = N_("Nobody has asked for it to go on: a notice that was received counts until both sides want it otherwise.")
+
+
+@dataclass(frozen=True)
+class Foreseen:
+    """What a declaration leads to, before it is made."""
+
+    kind: ChangeKind
+    ends_on: date
+    """The last day of the module, or of the tariff that runs."""
+    effective_at: datetime
+    """The first moment after it."""
+    in_time_until: date | None
+    """The last day on which it can be declared for that end; None: any day."""
+    regular_end: date
+    """When it would end without a manager's choice."""
+    drops: Change | None
+    """What waited until now and is dropped for it."""
+
+    @property
+    def is_chosen(self) -> bool:
+        return self.ends_on != self.regular_end
+
+    @property
+    def new_from(self) -> date:
+        return self.ends_on + ONE_DAY
+
+
+def foresee(
+    contract: Contract,
+    booking: Booking,
+    phase: Phase,
+    pending: Change | None,
+    kind: ChangeKind,
+    received_at: datetime,
+    *,
+    tariff_id: int | None = None,
+    chosen: date | None = None,
+    reason: str = "",
+) -> Foreseen:
+    """What a declaration that is received then leads to; *chosen* is the day that a manager wants instead.
+
+    Raises EndedAlready, SameTariff, EndingFirst, EndsAlready, ReasonMissing, DayTooEarly.
+    """
+    received = contract.day_of(received_at)
+    if booking.ends_on is not None and booking.ends_on < received:
+        raise EndedAlready(booking.ends_on)
+    regular, until = _regular_end(contract, phase, kind, received_at)
+    ends_on = chosen or regular
+    if (kind is ChangeKind.EXTRAORDINARY or ends_on != regular) and not reason:
+        raise ReasonMissing
+    earliest = max(received, phase.starts_on)
+    if ends_on < earliest:
+        raise DayTooEarly(ends_on, earliest)
+    if kind is ChangeKind.TARIFF and tariff_id == phase.tariff_id and (pending is None or pending.kind is not kind):
+        raise SameTariff
+    ends_by = pending.ends_on if pending is not None and pending.kind.ends_it else booking.ends_on
+    if ends_by is not None:
+        if kind is ChangeKind.TARIFF:
+            raise EndingFirst(ends_by)
+        if ends_on >= ends_by:
+            raise EndsAlready(ends_by)
+    return Foreseen(kind, ends_on, phase.terms(contract).after(ends_on), until, regular, pending)
+
+
+def _regular_end(contract: Contract, phase: Phase, kind: ChangeKind, received_at: datetime) -> tuple[date, date | None]:
+    """The last day, and until when it could be declared for that; by the terms as they were agreed."""
+    terms, received = phase.terms(contract), contract.day_of(received_at)
+    match kind:
+        case ChangeKind.EXTRAORDINARY:
+            return received, None
+        case ChangeKind.SWITCH:
+            noticed = min(end_of_notice(received, notice) for notice in (SWITCH_NOTICE, phase.notice))
+            return noticed + SWITCH_TRANSITION, None
+        case ChangeKind.TERMINATION | ChangeKind.TARIFF:
+            ending = terms.ending(received_at)
+            return ending.effective_end, ending.last_day_for_effective_end
+
+
+def declare(foreseen: Foreseen, booking: Booking, change: Change, now: datetime, received_at: datetime) -> None:
+    """Let it wait for its day: what was foreseen becomes the *change*, and what it drops is settled."""
+    if foreseen.drops is not None:
+        foreseen.drops.settle(ChangeState.DROPPED, now)
+    change.firm_id, change.booking_id, change.kind = booking.firm_id, booking.id, foreseen.kind
+    change.requested_at, change.received_at = now, received_at
+    change.ends_on, change.effective_at, change.is_chosen = foreseen.ends_on, foreseen.effective_at, foreseen.is_chosen
+    if foreseen.kind.ends_it:
+        booking.ends_on = foreseen.ends_on
+
+
+def undo(booking: Booking, change: Change | None, now: datetime, today: date) -> Change:
+    """Both sides want it to go on: nothing is declared any more, and what was dropped for it does not come back.
+
+    Raises NothingToUndo, EndedAlready.
+    """
+    if change is None:
+        raise NothingToUndo
+    if today > change.ends_on:
+        raise EndedAlready(change.ends_on)
+    change.settle(ChangeState.UNDONE, now)
+    if change.kind.ends_it:
+        booking.ends_on = None
+    return change

@@ -1,0 +1,64 @@
+"""Amounts of money: exact, never binary fractions, and rounded once, where something is billed."""
+
+from decimal import ROUND_HALF_UP, Decimal
+from typing import Any
+
+from babel.numbers import NumberFormatError, parse_decimal
+from sqlalchemy import Dialect, String
+from sqlalchemy.types import TypeDecorator
+
+from models.errors import N_, ProvisionError
+from models.people.manners import Language
+from models.text import one_line
+
+CENT = Decimal("0.01")
+FINEST = Decimal("0.0001")
+"""Prices of small things have four decimals."""
+MOST = Decimal(10_000_000)
+
+
+class AmountInvalid(ProvisionError):
+    status = 422
+    says = N_("“%(written)s” is not an amount: write it in digits, with at most four decimals, for example 147.00.")
+
+    def __init__(self, written: str) -> None:
+        super().__init__(written)
+        self.written = written
+
+
+class Amount(TypeDecorator[Decimal]):
+    """A column of amounts, kept as the digits that people read: SQLite has no decimal numbers."""
+
+    impl = String(20)
+    cache_ok = True
+
+    def process_bind_param(self, value: Decimal | None, _dialect: Dialect) -> str | None:
+        return None if value is None else f"{value:f}"
+
+    def process_result_value(self, value: Any, _dialect: Dialect) -> Decimal | None:
+        return None if value is None else Decimal(value)
+
+
+def amount(written: str, language: Language) -> Decimal:
+    """What was typed, in the signs of its language, with or without the currency's; raises AmountInvalid."""
+    text = one_line(written).removesuffix("€").removesuffix("EUR").strip()
+    try:
+        value = Decimal(parse_decimal(text, language.value, strict=True))
+    except NumberFormatError:
+        try:
+            value = Decimal(parse_decimal(text, "en", strict=True))
+        except NumberFormatError as error:
+            raise AmountInvalid(one_line(written)[:40]) from error
+    if not 0 <= value < MOST or value != value.quantize(FINEST):
+        raise AmountInvalid(one_line(written)[:40])
+    return value.quantize(CENT) if value == value.quantize(CENT) else value
+
+
+def in_cents(value: Decimal) -> Decimal:
+    """Rounded to whole cents, half a cent upwards: what is done once with each row that is billed."""
+    return value.quantize(CENT, ROUND_HALF_UP)
+
+
+def less(value: Decimal, hundredths: int) -> Decimal:
+    """The amount less a discount in hundredths of a percent, in whole cents."""
+    return in_cents(value * (100_00 - hundredths) / 100_00)

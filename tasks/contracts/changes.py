@@ -1,0 +1,202 @@
+"""A module is to end, or to go on with another tariff: foreseen, declared, taken back."""
+
+from dataclasses import dataclass
+from datetime import date, datetime
+from decimal import Decimal
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from models.audit import evidence, record
+from models.contracts.billing import Days, Position, due_between
+from models.contracts.booking import BookedOption, Booking, CameBy, Change, ChangeKind, Phase
+from models.contracts.catalogue import Article, Authority, PriceList, Tariff
+from models.contracts.contract import Contract
+from models.contracts.declaration import (
+    Foreseen,
+    NothingToUndo,
+    ReceivedInFuture,
+    UndoNotAsked,
+    declare,
+    foresee,
+    undo,
+)
+from models.contracts.terms import ONE_DAY
+from models.db import reading, transaction
+from models.errors import N_, NotFound, ProvisionError
+from models.onboarding import Onboarding
+from models.text import fitting, paragraphs
+from models.time.clock import now
+from tasks.contracts.orders import PricesChanged, Who
+
+REASON_MOST = 1000
+
+
+class ChangedMeanwhile(ProvisionError):
+    says = N_("Something else was declared for this module meanwhile: look at what follows now before you confirm it.")
+
+
+@dataclass(frozen=True)
+class Wish:
+    """What is to become of a module."""
+
+    kind: ChangeKind
+    tariff_id: int | None = None
+    chosen: date | None = None
+    """Another last day than the terms give; managers only."""
+    reason: str = ""
+    received_at: datetime | None = None
+    """When a letter or mail came in; None: now, by the page."""
+    came_by: CameBy = CameBy.PAGE
+    document_id: int | None = None
+
+
+@dataclass(frozen=True)
+class Preview:
+    """What a wish leads to."""
+
+    foreseen: Foreseen
+    cost: Decimal
+    """What is still to be billed until then, net."""
+    prices: PriceList | None
+    """At which the new tariff is agreed."""
+
+
+def preview(firm_id: int, booking_id: int, who: Who, wish: Wish) -> Preview:
+    """What the wish would lead to if it were declared now; raises what ``declare_change`` raises."""
+    with reading() as session:
+        case = Onboarding.of_firm(session, firm_id)
+        contract = Contract.get(session, case.firm)
+        return _foreseen(session, contract, Booking.get(session, contract, booking_id), who, wish, now())
+
+
+def declare_change(
+    firm_id: int, booking_id: int, who: Who, wish: Wish, *, drops: int | None = None, price_list_id: int | None = None
+) -> Change:
+    """Let it be so, as the preview has shown it: *drops* is the change that it takes the place of.
+
+    Raises NotFound, ReceivedInFuture, ChangedMeanwhile, PricesChanged and the refusals of ``foresee``.
+    """
+    with transaction() as session:
+        case, at = Onboarding.of_firm(session, firm_id), now()
+        contract = Contract.get(session, case.firm)
+        booking = Booking.get(session, contract, booking_id)
+        seen = _foreseen(session, contract, booking, who, wish, at)
+        if (seen.foreseen.drops.id if seen.foreseen.drops else None) != drops:
+            raise ChangedMeanwhile
+        if seen.prices is not None and seen.prices.id != price_list_id:
+            raise PricesChanged
+        change = Change(
+            came_by=wish.came_by,
+            tariff_id=wish.tariff_id,
+            price_list_id=seen.prices.id if seen.prices else None,
+            reason=_reason(wish),
+            document_id=wish.document_id,
+        )
+        declare(seen.foreseen, booking, change, at, wish.received_at or at)
+        session.flush()  # What is dropped goes first: one change waits at a time.
+        session.add(change)
+        session.flush()
+        rows = [row for row in (booking, change, seen.foreseen.drops) if row is not None]
+        record(session, case.id, at, "change.declared", who.by, kind=wish.kind.value, rows=evidence(*rows))
+        return change
+
+
+def ask_undo(firm_id: int, booking_id: int, who: Who) -> Change:
+    """The firm wants it to go on after all: the provider is asked. A change of tariff is taken back at once.
+
+    Raises NothingToUndo, EndedAlready.
+    """
+    with transaction() as session:
+        case, at = Onboarding.of_firm(session, firm_id), now()
+        contract = Contract.get(session, case.firm)
+        booking = Booking.get(session, contract, booking_id)
+        change = Change.pending(session, [booking_id]).get(booking_id)
+        if change is None:
+            raise NothingToUndo
+        if change.kind is ChangeKind.TARIFF:
+            undo(booking, change, at, contract.day_of(at))
+            record(session, case.id, at, "change.undone", who.by, rows=evidence(booking, change))
+        elif change.undo_asked_at is None:
+            change.undo_asked_at = at
+            record(session, case.id, at, "change.undo_asked", who.by, rows=evidence(change))
+        return change
+
+
+def agree_undo(firm_id: int, booking_id: int, who: Who) -> Change:
+    """The provider agrees that it goes on; raises NothingToUndo, UndoNotAsked, EndedAlready, NotFound for clients."""
+    if not who.authority.reaches(Authority.OPERATOR):
+        raise NotFound(N_("The module"))
+    with transaction() as session:
+        case, at = Onboarding.of_firm(session, firm_id), now()
+        contract = Contract.get(session, case.firm)
+        booking = Booking.get(session, contract, booking_id)
+        change = Change.pending(session, [booking_id]).get(booking_id)
+        if change is not None and change.undo_asked_at is None:
+            raise UndoNotAsked
+        undone = undo(booking, change, at, contract.day_of(at))
+        record(session, case.id, at, "change.undone", who.by, rows=evidence(booking, undone))
+        return undone
+
+
+def _foreseen(session: Session, contract: Contract, booking: Booking, who: Who, wish: Wish, at: datetime) -> Preview:
+    by_operator = who.authority.reaches(Authority.OPERATOR)
+    is_manager = who.authority is Authority.MANAGER
+    if (wish.received_at and not by_operator) or (
+        (wish.chosen or wish.kind is ChangeKind.EXTRAORDINARY) and not is_manager
+    ):
+        raise NotFound(N_("The page"))
+    received_at = wish.received_at or at
+    if received_at > at:
+        raise ReceivedInFuture(contract.day_of(received_at))
+    today, pending = contract.day_of(at), Change.pending(session, [booking.id]).get(booking.id)
+    phases = Phase.of(session, [booking.id])[booking.id]
+    running = running_phase(phases, today)
+    foreseen = foresee(
+        contract,
+        booking,
+        running,
+        pending,
+        wish.kind,
+        received_at,
+        tariff_id=wish.tariff_id,
+        chosen=wish.chosen,
+        reason=wish.reason.strip(),
+    )
+    prices = None
+    if wish.kind is ChangeKind.TARIFF:
+        tariff = Tariff.get(session, wish.tariff_id or 0)
+        is_there = tariff.module_id == booking.module_id and tariff.archived_at is None
+        if not is_there or (not by_operator and not tariff.is_offered):
+            raise NotFound(N_("The tariff"))
+        prices = tariff.prices_on(session, today)
+    cost = sum((p.total for p in due(session, booking, phases, Days(today + ONE_DAY, foreseen.ends_on))), Decimal(0))
+    return Preview(foreseen, cost, prices)
+
+
+def _reason(wish: Wish) -> str:
+    return fitting(paragraphs(wish.reason), REASON_MOST, "reason")
+
+
+def running_phase(phases: list[Phase], day: date) -> Phase:
+    """The one that runs on that day; before the first one that one, after the last that."""
+    begun = [phase for phase in phases if phase.starts_on <= day]
+    return begun[-1] if begun else phases[0]
+
+
+def due(session: Session, booking: Booking, phases: list[Phase], days: Days) -> list[Position]:
+    """What is due for the booking on these days, as it stands now."""
+    if days.last < days.first:
+        return []
+    tariffs = {
+        tariff.id: tariff
+        for tariff in session.scalars(select(Tariff).where(Tariff.id.in_({p.tariff_id for p in phases})))
+    }
+    lists = session.scalars(select(PriceList).where(PriceList.id.in_({phase.price_list_id for phase in phases})))
+    prices = {each.id: each.positions(session) for each in lists}
+    added = select(BookedOption, Article).join(Article, Article.id == BookedOption.article_id)
+    options = [
+        (option, article) for option, article in session.execute(added.where(BookedOption.booking_id == booking.id))
+    ]
+    intervals = {tariff_id: tariff.interval for tariff_id, tariff in tariffs.items()}
+    return due_between(phases, intervals, prices, options, days)

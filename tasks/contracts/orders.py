@@ -1,0 +1,147 @@
+"""Modules are ordered: the first by the agreement that both sides have signed, others whenever the firm wants."""
+
+from collections.abc import Mapping
+from decimal import Decimal
+from typing import NamedTuple
+
+from sqlalchemy.orm import Session
+
+from models.agreement import Agreement
+from models.audit import Actor, evidence, record
+from models.clients.custom_field import read_all
+from models.contracts.booking import Booking
+from models.contracts.catalogue import Authority, Module, ModuleField, Tariff
+from models.contracts.contract import Contract
+from models.contracts.plans import plan_tariff
+from models.contracts.terms import Period, Unit
+from models.db import Facts, transaction
+from models.errors import N_, FormRefused, NotFound, ProvisionError
+from models.onboarding import Onboarding
+from models.people.manners import Language
+from models.people.person import Person, Role
+from models.subscription import Subscription
+from models.time.clock import now
+from tasks.contracts.effects import schedule_prices
+from tasks.engine.retry import side_effect
+
+UNITS = {"days": Unit.DAY, "weeks": Unit.WEEK, "months": Unit.MONTH}
+
+
+class ModuleActive(ProvisionError):
+    says = N_("%(firm)s has the module “%(module)s” already: change its tariff instead of ordering it twice.")
+
+    def __init__(self, firm: str, module: str) -> None:
+        super().__init__(firm, module)
+        self.firm = firm
+        self.module = module
+
+
+class PricesChanged(ProvisionError):
+    says = N_("The prices have changed meanwhile: look at them again before you order.")
+
+
+class FieldMissing(ProvisionError):
+    status = 422
+    says = N_("“%(field)s” is missing: the module needs it.")
+
+    def __init__(self, field: str) -> None:
+        super().__init__(field)
+        self.field = field
+
+
+class Who(NamedTuple):
+    """Who acts on a contract, and how much they may do."""
+
+    by: "str | Actor"
+    authority: Authority
+    language: Language = Language.GERMAN
+
+
+@side_effect(name="Contract")
+def begin_contract(case_id: int) -> None:
+    """The agreement that both sides have signed is the firm's first order: its plan, at the price as agreed.
+
+    Repeating it changes nothing: a firm has one contract.
+    """
+    with transaction() as session:
+        case = Onboarding.get(session, case_id)
+        if not case.agreement_done or Contract.of(session, case.firm_id) is not None:
+            return
+        agreement, agreed = Agreement.current(session, case_id), Subscription.of(session, case.firm_id)
+        assert agreement.countersigned_at is not None  # Both have signed, or the step would not be done.
+        assert agreed.plan is not None and agreed.interval is not None  # noqa: PT018  (as it was agreed)
+        tariff = plan_tariff(session, agreed.plan, agreed.interval, now())
+        contract = Contract.conclude(session, case.firm, _signed_for(session, case), agreement.countersigned_at)
+        day = contract.day_of(agreement.countersigned_at)
+        prices = tariff.prices_on(session, day)
+        (_, listed), *_ = prices.positions(session)
+        price = Decimal(agreed.price_cents) / 100
+        booking = Booking(
+            firm_id=case.firm_id, module_id=tariff.module_id, ordered_at=contract.concluded_at, starts_on=day
+        )
+        session.add(booking)
+        session.flush()
+        phase = booking.begin(session, tariff, prices, day, base=None if price == listed else price)
+        if agreed.notice_count:
+            phase.notice = Period(agreed.notice_count, UNITS[agreed.notice_unit.value])
+        schedule_prices(session, phase)
+        session.flush()
+        record(session, case.id, now(), "contract.concluded", rows=evidence(contract, booking, phase))
+
+
+def _signed_for(session: Session, case: Onboarding) -> str:
+    """The contact person of the first order."""
+    contact = Person.one(session, case.firm_id, Role.CONTACT) or Person.organiser(session, case.firm_id)
+    return contact.name
+
+
+def order(
+    firm_id: int, who: Who, module_id: int, tariff_id: int, price_list_id: int, written: Mapping[str, str]
+) -> Booking:
+    """The firm orders a module on this tariff, at the version of its prices that it was shown, from today on.
+
+    *written*: what stands in the fields of the module. Raises Stopped, AgreementFirst, NotFound for what the firm may
+    not order, ModuleActive, NoPrices, PricesChanged; FormRefused with all that does not fit.
+    """
+    with transaction() as session:
+        case = Onboarding.of_firm(session, firm_id)
+        case.require_agreement()
+        at = now()
+        contract = Contract.get(session, case.firm)
+        module, tariff = Module.get(session, module_id), Tariff.get(session, tariff_id)
+        _require_offered(module, tariff, who.authority)
+        today = contract.day_of(at)
+        if any(b.module_id == module_id and b.is_active(today) for b in Booking.of(session, firm_id)):
+            raise ModuleActive(case.firm.name, module.called(who.language))
+        prices = tariff.prices_on(session, today)
+        if prices.id != price_list_id:
+            raise PricesChanged
+        data = module_data(session, module_id, who, written, {})
+        booking = Booking(firm_id=case.firm_id, module_id=module_id, ordered_at=at, starts_on=today, data=data)
+        session.add(booking)
+        session.flush()
+        phase = booking.begin(session, tariff, prices, today)
+        booking.ends_on = phase.fixed_end(contract)
+        schedule_prices(session, phase)
+        session.flush()
+        record(session, case.id, at, "module.ordered", who.by, rows=evidence(booking, phase))
+        return booking
+
+
+def _require_offered(module: Module, tariff: Tariff, authority: Authority) -> None:
+    is_there = tariff.module_id == module.id and module.archived_at is None and tariff.archived_at is None
+    if not is_there or (authority is Authority.CLIENT and not (module.is_orderable and tariff.is_offered)):
+        raise NotFound(N_("The tariff"))
+
+
+def module_data(session: Session, module_id: int, who: Who, written: Mapping[str, str], held: Facts) -> Facts:
+    """What the fields of a module hold when this was typed into those that *who* may change; raises FormRefused."""
+    fields = ModuleField.of(session, [module_id]).get(module_id, [])
+    open_ones = [field for field in fields if who.authority.reaches(field.editor)]
+    values, wrong = read_all(open_ones, written, who.language, held)
+    for field in open_ones:
+        if field.is_required and field.key not in wrong and values.get(field.key) is None:
+            wrong[field.key] = FieldMissing(field.called(who.language))
+    if wrong:
+        raise FormRefused(wrong)
+    return values

@@ -1,0 +1,424 @@
+"""From the agreement that both have signed on: modules, tariffs, and what becomes of them."""
+
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from zoneinfo import ZoneInfo
+
+import pytest
+from sqlalchemy import select
+
+from models.clients.custom_field import FieldKind, NoNumber
+from models.clients.phone import PhoneInvalid
+from models.contracts.booking import BookedOption, Booking, Change, ChangeKind, ChangeState, Phase
+from models.contracts.catalogue import Article, ArticleKey, Authority, Module, ModuleField, PriceList, Tariff
+from models.contracts.contract import Addressee, Contract
+from models.contracts.declaration import (
+    DayTooEarly,
+    EndedAlready,
+    EndingFirst,
+    EndsAlready,
+    NothingToUndo,
+    ReasonMissing,
+    SameTariff,
+    UndoNotAsked,
+)
+from models.contracts.terms import NoticeTo, Period
+from models.db import reading, transaction
+from models.errors import FormRefused, NotFound
+from models.onboarding import AgreementFirst
+from models.people.manners import Language
+from models.subscription import Interval
+from models.time.clock import now
+from tasks.audit.faults import Kind
+from tasks.audit.verification import verify
+from tasks.contracts import changes, effects, orders
+from tasks.contracts.changes import ChangedMeanwhile, Wish
+from tasks.contracts.orders import FieldMissing, ModuleActive, PricesChanged, Who
+from tests.factories import acts, at_once, case, countersigned, firm_of, signed
+
+BERLIN = ZoneInfo("Europe/Berlin")
+CLIENT = Who("erika@freitag.example", Authority.CLIENT)
+OPERATOR = Who("operator@convent-it.example", Authority.OPERATOR)
+MANAGER = Who("manager@convent-it.example", Authority.MANAGER)
+LONG_AGO = date(2020, 1, 1)
+
+
+@pytest.fixture
+def firm_id(no_runs):
+    return firm_of(countersigned())
+
+
+@pytest.fixture
+def phone(clock):
+    """A module with data of its own: twelve months, then twelve more, three months' notice; a year costs 120."""
+    with transaction() as session:
+        module = Module(code="phone", names={"de": "Telefonservice", "en": "Telephone service"})
+        session.add(module)
+        session.flush()
+        fields = {
+            "number": ModuleField(kind=FieldKind.PHONE, is_required=True, editor=Authority.CLIENT),
+            "lines": ModuleField(kind=FieldKind.NUMBER, is_required=False, editor=Authority.CLIENT),
+            "route": ModuleField(kind=FieldKind.TEXT, is_required=False, editor=Authority.MANAGER),
+        }
+        for name, field in fields.items():
+            field.module_id, field.names = module.id, {"de": name}
+            session.add(field)
+        session.flush()
+        tariffs = {
+            "small": tariff(session, module.id, "small", "120"),
+            "large": tariff(session, module.id, "large", "240"),
+        }
+        return {
+            "module": module.id,
+            "fields": {name: field.key for name, field in fields.items()},
+            **{code: one.id for code, one in tariffs.items()},
+        }
+
+
+def tariff(session, module_id: int, code: str, price: str, **terms) -> Tariff:
+    terms = {"first_term": "12M", "extension": "12M", "notice": "3M"} | terms
+    periods = {name: written and Period.parse(written) for name, written in terms.items()}
+    made = Tariff(
+        module_id=module_id,
+        code=code,
+        names={"de": code},
+        interval=Interval.YEARLY,
+        notice_to=NoticeTo.TERM_END,
+        **periods,
+    )
+    session.add(made)
+    session.flush()
+    base, option = (
+        Article(tariff_id=made.id, key=key, names={"de": key.value}) for key in (ArticleKey.BASE, ArticleKey.OPTION)
+    )
+    session.add_all([base, option])
+    session.flush()
+    made.publish(session, LONG_AGO, {base.id: Decimal(price), option.id: Decimal("12.5")}, LONG_AGO, now())
+    return made
+
+
+def prices_of(tariff_id: int) -> int:
+    with reading() as session:
+        return Tariff.get(session, tariff_id).prices_on(session, now().date()).id
+
+
+def ordered(firm_id: int, phone: dict, who: Who = CLIENT, code: str = "small", **written) -> int:
+    fields = {phone["fields"]["number"]: "030 5550100"} | {
+        phone["fields"][name]: text for name, text in written.items()
+    }
+    return orders.order(firm_id, who, phone["module"], phone[code], prices_of(phone[code]), fields).id
+
+
+def at(clock, year: int, month: int, day: int, hour: int = 12) -> None:
+    clock(datetime(year, month, day, hour, tzinfo=BERLIN))
+
+
+def row(table, row_id: int):
+    with reading() as session:
+        return session.get_one(table, row_id)
+
+
+def phases(booking_id: int) -> list[Phase]:
+    with reading() as session:
+        return Phase.of(session, [booking_id])[booking_id]
+
+
+def ends(firm_id: int, booking_id: int, who: Who = CLIENT, **wish) -> Change:
+    return changes.declare_change(firm_id, booking_id, who, Wish(ChangeKind.TERMINATION, **wish))
+
+
+def no_faults() -> bool:
+    """Agreements that nobody reads have no seal."""
+    return not [fault for trail in verify() for fault in trail.faults if fault.kind is not Kind.SEAL]
+
+
+def test_the_agreement_that_both_have_signed_is_the_first_order_at_the_price_as_agreed(firm_id):
+    with reading() as session:
+        contract = Contract.of(session, firm_id)
+        (booking,) = Booking.of(session, firm_id)
+        (phase,) = Phase.of(session, [booking.id])[booking.id]
+        (base, listed) = phase_prices(session, phase)
+        signed_on = contract.day_of(contract.concluded_at)
+
+        assert (booking.starts_on, booking.ends_on, phase.anchor_on) == (signed_on, None, signed_on)
+        assert session.get_one(Tariff, phase.tariff_id).plan == "plus"
+        assert (base.key, listed, phase.base_amount) == (ArticleKey.BASE, Decimal("177.00"), None)
+        assert Addressee.from_json(contract.partner).name == case(1).firm.name
+        assert contract.payment_days == 14
+    orders.begin_contract.fn(1)
+    assert acts(1).count("contract.concluded") == 1
+    assert no_faults()
+
+
+def phase_prices(session, phase: Phase):
+    ((article, amount),) = session.get_one(PriceList, phase.price_list_id).positions(session)
+    return article, amount
+
+
+def test_there_is_no_contract_before_and_two_at_once_make_one(no_runs):
+    case_id = signed()
+    orders.begin_contract.fn(case_id)
+    with reading() as session:
+        assert Contract.of(session, firm_of(case_id)) is None
+    with pytest.raises(AgreementFirst):
+        orders.order(firm_of(case_id), CLIENT, 1, 1, 1, {})
+
+
+def test_a_module_is_ordered_on_the_terms_that_were_shown(firm_id, phone, clock):
+    at(clock, 2027, 3, 1)
+    booking = row(Booking, ordered(firm_id, phone, lines="1.234"))
+
+    assert booking.data == {phone["fields"]["number"]: "+49305550100", phone["fields"]["lines"]: "1234"}
+    assert booking.starts_on == date(2027, 3, 1)
+    with pytest.raises(ModuleActive):
+        ordered(firm_id, phone)
+    assert no_faults()
+
+
+def test_all_that_does_not_fit_is_told_at_once_and_nothing_is_ordered(firm_id, phone):
+    fields = phone["fields"]
+    with pytest.raises(FormRefused) as refused:
+        ordered(firm_id, phone, number="ring twice", lines="many")
+    assert {name: type(fault) for name, fault in refused.value.fields.items()} == {
+        fields["number"]: PhoneInvalid,
+        fields["lines"]: NoNumber,
+    }
+    with pytest.raises(FormRefused) as missing:
+        ordered(firm_id, phone, number=" ")
+    assert isinstance(missing.value.fields[fields["number"]], FieldMissing)
+    with pytest.raises(PricesChanged):
+        orders.order(firm_id, CLIENT, phone["module"], phone["small"], prices_of(phone["large"]), {})
+    with reading() as session:
+        assert len(Booking.of(session, firm_id)) == 1
+
+
+def test_what_only_managers_may_change_or_order_is_not_the_firms(firm_id, phone):
+    booking = row(Booking, ordered(firm_id, phone, route="east"))
+    assert phone["fields"]["route"] not in booking.data
+    with transaction() as session:
+        session.get_one(Tariff, phone["large"]).is_offered = False
+    with pytest.raises(NotFound):
+        changes.preview(firm_id, booking.id, CLIENT, Wish(ChangeKind.TARIFF, phone["large"]))
+    assert changes.preview(firm_id, booking.id, OPERATOR, Wish(ChangeKind.TARIFF, phone["large"]))
+
+
+def test_a_preview_says_what_the_act_then_does(firm_id, phone, clock):
+    at(clock, 2027, 3, 1)
+    booking_id = ordered(firm_id, phone)
+    at(clock, 2027, 11, 30)
+
+    seen = changes.preview(firm_id, booking_id, CLIENT, Wish(ChangeKind.TERMINATION))
+    assert (seen.foreseen.ends_on, seen.foreseen.in_time_until) == (date(2028, 2, 29), date(2027, 11, 30))
+    assert seen.cost == 0
+    at(clock, 2027, 12, 1)
+    late = changes.preview(firm_id, booking_id, CLIENT, Wish(ChangeKind.TERMINATION))
+    assert (late.foreseen.ends_on, late.cost) == (date(2029, 2, 28), Decimal("120.00"))
+    change = ends(firm_id, booking_id)
+    assert (change.ends_on, change.effective_at) == (date(2029, 2, 28), datetime(2029, 2, 28, 23, tzinfo=UTC))
+    assert row(Booking, booking_id).ends_on == date(2029, 2, 28)
+    assert no_faults()
+
+
+def test_a_second_termination_moves_nothing_unless_it_is_earlier_and_confirmed(firm_id, phone, clock):
+    at(clock, 2027, 3, 1)
+    booking_id = ordered(firm_id, phone)
+    first = ends(firm_id, booking_id)
+    with pytest.raises(EndsAlready) as refused:
+        ends(firm_id, booking_id)
+    assert refused.value.day == first.ends_on
+    earlier = Wish(ChangeKind.TERMINATION, chosen=date(2027, 6, 30), reason="Kulanz")
+    with pytest.raises(ChangedMeanwhile):
+        changes.declare_change(firm_id, booking_id, MANAGER, earlier)
+    second = changes.declare_change(firm_id, booking_id, MANAGER, earlier, drops=first.id)
+    assert (row(Change, first.id).state, second.state) == (ChangeState.DROPPED, ChangeState.PENDING)
+    assert row(Booking, booking_id).ends_on == date(2027, 6, 30)
+    assert no_faults()
+
+
+def test_another_day_is_a_managers_and_needs_a_reason(firm_id, phone, clock):
+    at(clock, 2027, 3, 1)
+    booking_id = ordered(firm_id, phone)
+    for who in (CLIENT, OPERATOR):
+        with pytest.raises(NotFound):
+            ends(firm_id, booking_id, who, chosen=date(2027, 6, 30), reason="x")
+        with pytest.raises(NotFound):
+            changes.preview(firm_id, booking_id, who, Wish(ChangeKind.EXTRAORDINARY, reason="x"))
+    with pytest.raises(ReasonMissing):
+        ends(firm_id, booking_id, MANAGER, chosen=date(2027, 6, 30), reason=" ")
+    with pytest.raises(DayTooEarly):
+        ends(firm_id, booking_id, MANAGER, chosen=date(2027, 2, 28), reason="x")
+    at_once_ends = Wish(ChangeKind.EXTRAORDINARY, reason="Zahlung blieb trotz Mahnung aus.")
+    assert changes.preview(firm_id, booking_id, MANAGER, at_once_ends).foreseen.ends_on == date(2027, 3, 1)
+
+
+def test_another_tariff_obeys_the_same_rule_and_goes_with_a_termination(firm_id, phone, clock):
+    at(clock, 2027, 3, 1)
+    booking_id = ordered(firm_id, phone)
+    wish = Wish(ChangeKind.TARIFF, phone["large"])
+    with pytest.raises(SameTariff):
+        changes.preview(firm_id, booking_id, CLIENT, Wish(ChangeKind.TARIFF, phone["small"]))
+    seen = changes.preview(firm_id, booking_id, CLIENT, wish)
+    change = changes.declare_change(firm_id, booking_id, CLIENT, wish, price_list_id=seen.prices.id)
+    assert seen.foreseen.new_from == change.new_from == date(2028, 3, 1)
+
+    leaves = changes.preview(firm_id, booking_id, CLIENT, Wish(ChangeKind.TERMINATION))
+    assert leaves.foreseen.drops.id == change.id
+    ending = changes.declare_change(firm_id, booking_id, CLIENT, Wish(ChangeKind.TERMINATION), drops=change.id)
+    with pytest.raises(EndingFirst) as refused:
+        changes.preview(firm_id, booking_id, CLIENT, wish)
+    assert refused.value.day == ending.ends_on
+
+    changes.ask_undo(firm_id, booking_id, CLIENT)
+    changes.agree_undo(firm_id, booking_id, OPERATOR)
+    with reading() as session:
+        assert Change.pending(session, [booking_id]) == {}  # What was dropped does not come back.
+    assert row(Booking, booking_id).ends_on is None
+    assert no_faults()
+
+
+def test_a_termination_that_was_received_is_undone_by_both_sides_only(firm_id, phone, clock):
+    at(clock, 2027, 3, 1)
+    booking_id = ordered(firm_id, phone)
+    with pytest.raises(NothingToUndo):
+        changes.ask_undo(firm_id, booking_id, CLIENT)
+    ends(firm_id, booking_id)
+    with pytest.raises(UndoNotAsked):
+        changes.agree_undo(firm_id, booking_id, OPERATOR)
+    with pytest.raises(NotFound):
+        changes.agree_undo(firm_id, booking_id, CLIENT)
+    changes.ask_undo(firm_id, booking_id, CLIENT)
+    assert row(Booking, booking_id).ends_on is not None
+    at(clock, 2028, 2, 29, 23)
+    changes.agree_undo(firm_id, booking_id, OPERATOR)
+    assert row(Booking, booking_id).ends_on is None
+    ends(firm_id, booking_id)
+    changes.ask_undo(firm_id, booking_id, CLIENT)
+    at(clock, 2029, 3, 1)
+    with pytest.raises(EndedAlready):
+        changes.agree_undo(firm_id, booking_id, OPERATOR)
+
+
+def test_a_change_of_tariff_is_taken_back_by_the_firm_alone(firm_id, phone, clock):
+    at(clock, 2027, 3, 1)
+    booking_id = ordered(firm_id, phone)
+    wish = Wish(ChangeKind.TARIFF, phone["large"])
+    changes.declare_change(firm_id, booking_id, CLIENT, wish, price_list_id=prices_of(phone["large"]))
+    assert changes.ask_undo(firm_id, booking_id, CLIENT).state is ChangeState.UNDONE
+    at(clock, 2028, 3, 1)
+    effects.apply_due.fn()
+    assert [phase.tariff_id for phase in phases(booking_id)] == [phone["small"]]
+
+
+def test_who_goes_to_another_provider_waits_two_months_and_thirty_days_at_most(firm_id, phone, clock):
+    at(clock, 2026, 9, 1)
+    booking_id = ordered(firm_id, phone)
+    at(clock, 2026, 10, 1)
+    assert changes.preview(firm_id, booking_id, CLIENT, Wish(ChangeKind.SWITCH)).foreseen.ends_on == date(2026, 12, 31)
+
+
+def test_a_letter_counts_from_the_day_on_which_it_was_received(firm_id, phone, clock):
+    at(clock, 2027, 3, 1)
+    booking_id = ordered(firm_id, phone)
+    at(clock, 2027, 12, 6)
+    in_time = datetime(2027, 11, 30, 23, 59, tzinfo=BERLIN)
+    with pytest.raises(NotFound):
+        ends(firm_id, booking_id, CLIENT, received_at=in_time)
+    assert ends(firm_id, booking_id, OPERATOR, received_at=in_time).ends_on == date(2028, 2, 29)
+
+
+def test_after_an_outage_each_thing_is_done_once_and_on_its_own_day(firm_id, phone, clock):
+    at(clock, 2027, 3, 1)
+    booking_id = ordered(firm_id, phone)
+    with transaction() as session:
+        (option,) = session.scalars(
+            select(Article).where(Article.tariff_id == phone["small"], Article.key == ArticleKey.OPTION)
+        )
+        added = BookedOption(
+            firm_id=firm_id,
+            booking_id=booking_id,
+            article_id=option.id,
+            quantity=2,
+            amount=Decimal("12.5"),
+            starts_on=date(2027, 4, 1),
+        )
+        session.add(added)
+        session.flush()
+        small = session.get_one(Tariff, phone["small"])
+        dear = {article.id: Decimal(150) for article in small.articles(session)}
+        small.publish(session, date(2027, 12, 1), dear, LONG_AGO, now())
+        effects.schedule_prices(session, Phase.of(session, [booking_id])[booking_id][0])
+    wish = Wish(ChangeKind.TARIFF, phone["large"])
+    at(clock, 2028, 12, 1)  # Too late for the end of February.
+    changes.declare_change(firm_id, booking_id, CLIENT, wish, price_list_id=prices_of(phone["large"]))
+    at(clock, 2030, 5, 1)
+
+    assert effects.apply_due.fn() == 1
+    assert effects.apply_due.fn() == 0
+    spans = [(phase.starts_on, phase.ends_on, phase.tariff_id) for phase in phases(booking_id)]
+    assert spans == [
+        (date(2027, 3, 1), date(2028, 2, 29), phone["small"]),
+        (date(2028, 3, 1), date(2030, 2, 28), phone["small"]),
+        (date(2030, 3, 1), None, phone["large"]),
+    ]
+    assert [phase.anchor_on for phase in phases(booking_id)] == [date(2027, 3, 1), date(2027, 3, 1), date(2030, 3, 1)]
+    assert row(BookedOption, added.id).ends_on == date(2030, 2, 28)
+
+
+def test_a_module_ends_in_the_first_moment_after_its_last_day_and_can_be_ordered_anew(firm_id, phone, clock):
+    at(clock, 2027, 3, 1)
+    booking_id = ordered(firm_id, phone)
+    ends(firm_id, booking_id)
+    clock(datetime(2028, 2, 29, 22, 59, tzinfo=UTC))
+    assert effects.apply_due.fn() == 0
+    with pytest.raises(ModuleActive):
+        ordered(firm_id, phone)
+    clock(datetime(2028, 2, 29, 23, 0, 1, tzinfo=UTC))
+    assert effects.apply_due.fn() == 1
+    ended = row(Booking, booking_id)
+    assert (ended.ended_at, phases(booking_id)[-1].ends_on) == (
+        datetime(2028, 2, 29, 23, tzinfo=UTC),
+        date(2028, 2, 29),
+    )
+    assert ordered(firm_id, phone) != booking_id
+    assert no_faults()
+
+
+def test_a_term_without_extension_ends_by_itself(firm_id, phone, clock):
+    at(clock, 2027, 3, 1)
+    with transaction() as session:
+        fixed = tariff(session, phone["module"], "fixed", "60", first_term="6M", extension=None)
+        phone["fixed"] = fixed.id
+    booking_id = ordered(firm_id, phone, code="fixed")
+    assert row(Booking, booking_id).ends_on == date(2027, 8, 31)
+    with pytest.raises(EndsAlready):
+        ends(firm_id, booking_id)
+    at(clock, 2027, 9, 1)
+    assert effects.apply_due.fn() == 1
+    assert row(Booking, booking_id).ended_at is not None
+
+
+def test_a_termination_and_a_change_of_tariff_at_once_leave_one_of_them(firm_id, phone, clock):
+    at(clock, 2027, 3, 1)
+    booking_id = ordered(firm_id, phone)
+    prices = prices_of(phone["large"])
+    other = Wish(ChangeKind.TARIFF, phone["large"])
+
+    said = at_once(
+        lambda: ends(firm_id, booking_id),
+        lambda: changes.declare_change(firm_id, booking_id, CLIENT, other, price_list_id=prices),
+    )
+
+    refused = [fault for fault in said if isinstance(fault, Exception)]
+    assert [type(fault) for fault in refused] in ([ChangedMeanwhile], [EndingFirst])
+    with reading() as session:
+        assert len(Change.pending(session, [booking_id])) == 1
+    assert no_faults()
+
+
+def test_names_of_the_catalogue_are_read_in_the_readers_language(firm_id, phone):
+    module = row(Module, phone["module"])
+    assert [module.called(language) for language in Language] == [
+        "Telefonservice",
+        "Telefonservice",
+        "Telephone service",
+    ]
