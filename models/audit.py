@@ -19,6 +19,7 @@ from typing import Any, NamedTuple, Protocol, Self
 from sqlalchemy import (
     ColumnElement,
     ForeignKeyConstraint,
+    FromClause,
     String,
     UniqueConstraint,
     delete,
@@ -31,6 +32,7 @@ from sqlalchemy import (
 from sqlalchemy.orm import Mapped, Session, mapped_column, relationship
 
 from models.db import MUTE, TELLS, Base, Facts, Instant, Key, tells_of
+from models.many import insert_all
 from models.people.person import known_account
 
 START = "0" * 64
@@ -116,12 +118,17 @@ def evidence(*rows: Base) -> Parts:
     """
     told: dict[str, dict[str, list[Facts]]] = {}
     for row in rows:
-        columns, held = row.__table__.columns, standing(row)
-        telling = {name for name in held if columns[name].info.get("tells") is not None}
-        for whom, names in (("", held.keys() - telling), (subject(row), {"id", *telling})):
+        held = standing(row)
+        for whom, names in zip(("", subject(row)), _mute_and_telling(row.__table__, (*held,)), strict=True):
             tables = told.setdefault(whom, {})
-            tables.setdefault(row.__tablename__, []).append({name: held[name] for name in held if name in names})
+            tables.setdefault(row.__tablename__, []).append({name: held[name] for name in names})
     return Parts(told.items())
+
+
+@cache
+def _mute_and_telling(table: FromClause, names: tuple[str, ...]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    telling = {name for name in names if table.columns[name].info.get("tells") is not None}
+    return tuple(n for n in names if n not in telling), tuple(n for n in names if n in {"id", *telling})
 
 
 class Head(NamedTuple):
@@ -159,7 +166,11 @@ class Value(Base):
 
     @property
     def commitment(self) -> str:
-        return sha256(f"{self.salt}{canonical(self.value)}".encode()).hexdigest()
+        return commitment(self.salt, self.value)
+
+
+def commitment(salt: str, value: Facts) -> str:
+    return sha256(f"{salt}{canonical(value)}".encode()).hexdigest()
 
 
 class Entry(Base):
@@ -199,22 +210,43 @@ class Entry(Base):
         told: Mapping[str, Facts] = MappingProxyType({}),
     ) -> Self:
         """The entry that follows *before*; without one, the first. *told*: what tells of somebody, by subject."""
+        made, values = cls.bare_after(before, case_id, at, actor_id, action, plain, told)
+        made.values = [Value(**value) for value in values]
+        return made
+
+    @classmethod
+    def bare_after(
+        cls,
+        before: Head | None,
+        case_id: int,
+        at: datetime,
+        actor_id: str,
+        action: str,
+        plain: Facts,
+        told: Mapping[str, Facts],
+    ) -> tuple[Self, list[Facts]]:
+        """The same without its values, and what is to be kept as these, of which there may be very many."""
         number = 1 if before is None else before.number + 1
-        place: Facts = {"case_id": case_id, "number": number}
-        values = [Value(**place, about=about, value=value, salt=secrets.token_hex(32)) for about, value in told.items()]
+        salts = secrets.token_hex(32 * len(told))
+        values: list[Facts] = []
+        commitments: dict[str, str] = {}
+        for at_salt, (about, value) in enumerate(told.items()):
+            salt = salts[64 * at_salt : 64 * (at_salt + 1)]
+            commitments[about] = commitment(salt, value)
+            values.append({"case_id": case_id, "number": number, "about": about, "value": value, "salt": salt})
         made = cls(
-            **place,
+            case_id=case_id,
+            number=number,
             version=VERSION,
             at=at.astimezone(UTC),
             actor_id=actor_id,
             action=action,
             plain=plain,
-            commitments={value.about: value.commitment for value in values},
+            commitments=commitments,
             previous=START if before is None else before.hash,
-            values=values,
         )
         made.hash = made.computed_hash()
-        return made
+        return made, values
 
     def computed_hash(self) -> str:
         content: list[object] = [self.case_id, self.number, self.at.isoformat(), self.actor_id, self.action, self.plain]
@@ -249,8 +281,11 @@ class Entry(Base):
         return facts
 
 
+_CANONICAL = json.JSONEncoder(sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+
+
 def canonical(content: object) -> str:
-    return json.dumps(content, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+    return _CANONICAL.encode(content)
 
 
 def _merged(one: Any, other: Any) -> Any:
@@ -288,11 +323,11 @@ def record_each(
         _take_turns(session)
     last = {head.case_id: head for head in _heads(session, Entry.case_id.in_(facts))}
     entries = [
-        Entry.after(last.get(case_id), case_id, now, actor_id, action, *_by_subject(case_id, actor_id, told))
+        Entry.bare_after(last.get(case_id), case_id, now, actor_id, action, *_by_subject(case_id, actor_id, told))
         for case_id, case_facts in facts.items()
         for told in [{**who, **case_facts, **origin.get()}]
     ]
-    write(session, entries)
+    _write(session, [entry for entry, _ in entries], [value for _, values in entries for value in values])
 
 
 def _take_turns(session: Session) -> None:
@@ -303,18 +338,16 @@ def _take_turns(session: Session) -> None:
 
 def write(session: Session, entries: Sequence[Entry]) -> None:
     """Add what was made by ``after``, in two statements."""
-    for table, rows in ((Entry, entries), (Value, [value for entry in entries for value in entry.values])):
-        if rows:
-            session.execute(insert(table), [_columns(row) for row in rows])
+    columns = ("case_id", "number", "about", "value", "salt")
+    values = [{name: getattr(value, name) for name in columns} for entry in entries for value in entry.values]
+    _write(session, entries, values)
 
 
-def _columns(row: Base) -> Facts:
-    return {name: getattr(row, name) for name in _names(type(row))}
-
-
-@cache
-def _names(kind: type[Base]) -> list[str]:
-    return [name for name in inspect(kind).column_attrs.keys() if name != "id"]  # noqa: SIM118  (no dictionary)
+def _write(session: Session, entries: Sequence[Entry], values: Sequence[Facts]) -> None:
+    if entries:
+        names = [name for name in inspect(Entry).column_attrs.keys() if name != "id"]  # noqa: SIM118  (no dictionary)
+        session.execute(insert(Entry), [{name: getattr(entry, name) for name in names} for entry in entries])
+    insert_all(session, Value, values)
 
 
 def _who(session: Session, actor: "str | Actor") -> tuple[str, Facts]:
@@ -333,11 +366,11 @@ def _by_subject(case_id: int, actor_id: str, facts: Facts) -> tuple[Facts, dict[
     """What tells of nobody, and what tells of whom."""
     who = actor_id if ":" in actor_id else f"case:{case_id}"
     named = next((f"{kind}:{facts[kind]}" for kind in ("person", "account") if facts.get(kind) is not None), who)
-    told: dict[str, Facts] = defaultdict(dict)
+    told: dict[str, Facts] = {}
     for name, fact in facts.items():
         whole = "" if name in PLAIN or _is_mute(fact) else who if name in OF_WHO_ACTS else named
         for whom, part in fact if isinstance(fact, Parts) else [(whole, fact)]:
-            told[whom] = _merged(told[whom], {name: part})
+            told[whom] = _merged(told[whom], {name: part}) if whom in told else {name: part}
     return told.pop("", {}), told
 
 

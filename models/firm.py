@@ -2,6 +2,7 @@
 
 import re
 from enum import StrEnum
+from functools import lru_cache
 from itertools import filterfalse
 from typing import Self
 from unicodedata import combining, normalize
@@ -257,9 +258,16 @@ def spellings(text: str) -> list[str]:
 
     Words of letters and digits; anything else is a blank, but an apostrophe is nothing.
     """
+    return list(dict.fromkeys(spelled(text)))
+
+
+@lru_cache(maxsize=8192)
+def spelled(text: str) -> tuple[str, str]:
+    """Both, which are mostly the same."""
+    if text.isascii():
+        return (_words(text.lower().translate(APOSTROPHES)),) * 2
     small = normalize("NFC", text).casefold().translate(APOSTROPHES)
-    ways = dict.fromkeys((small.translate(UMLAUTS), small))
-    return list(dict.fromkeys(_words(_plain(spelling)) for spelling in ways))
+    return _words(_plain(small.translate(UMLAUTS))), _words(_plain(small))
 
 
 def _plain(text: str) -> str:

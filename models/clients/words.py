@@ -11,7 +11,7 @@ from sqlalchemy.orm import InstrumentedAttribute, Mapped, Session, mapped_column
 from models.clients.card import Card
 from models.clients.client import Client, ClientContact
 from models.db import TELLS, Base, Holds
-from models.firm import spellings
+from models.firm import spelled, spellings
 from models.people.person import Person
 from models.text import one_line
 
@@ -36,7 +36,9 @@ EVERYWHERE = (ClientWords.names, ClientWords.contacts, ClientWords.places)
 
 def folded(*words: str | None) -> str:
     """These words as a search compares them."""
-    return " ".join(spellings(" ".join(word or "" for word in words)))
+    ways = [spelled(word) for word in words if word]
+    one, other = (" ".join([way[at] for way in ways if way[at]]) for at in (0, 1))
+    return one if one == other else f"{one} {other}"
 
 
 def holds(search: str, *columns: InstrumentedAttribute[str]) -> ColumnElement[bool]:

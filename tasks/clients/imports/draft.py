@@ -344,8 +344,8 @@ class Draft:
     skipped: Skipped | None = None
 
     def to_json(self) -> dict[str, Any]:
-        """Plain values, as ``from_json`` reads them."""
-        return _plain().dump_python(self, mode="json")  # type: ignore[no-any-return]
+        """Plain values of what it says, as ``from_json`` reads them."""
+        return _plain().dump_python(self, mode="json", exclude_defaults=True)  # type: ignore[no-any-return]
 
     @classmethod
     def from_json(cls, plain: Mapping[str, Any]) -> "Draft":

@@ -7,6 +7,7 @@ the very transaction that writes.
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
+from operator import attrgetter
 from typing import Any
 
 from models.clients.client import ClientKind, name_key
@@ -15,6 +16,7 @@ from models.clients.label import label
 from models.clients.naming import NameFormat, filed_as
 from models.db import Facts
 from models.errors import ProvisionError
+from models.people.manners import AddressForm, Language
 from tasks.clients.imports.draft import (
     AccountDraft,
     Choice,
@@ -24,7 +26,18 @@ from tasks.clients.imports.draft import (
     Question,
     Reason,
 )
-from tasks.clients.imports.world import Account, Place, Someone, World, called, names_of, number_key, strict, words
+from tasks.clients.imports.world import (
+    SWITCHES,
+    Account,
+    Place,
+    Someone,
+    World,
+    called,
+    names_of,
+    number_key,
+    strict,
+    words,
+)
 
 ADDRESS = ("street", "postcode", "city", "country")
 
@@ -54,7 +67,7 @@ Changes = dict[str, tuple[Any, Any]]
 """What stood there and what will, by field."""
 
 
-@dataclass
+@dataclass(slots=True)
 class Planned:
     """What becomes of one record."""
 
@@ -96,23 +109,25 @@ class Planned:
         return {**told_contact(person, self.places.get(person.id)), "before": before, "is_new": is_new}
 
 
+OF_ACCOUNT = ("name", "company_name", "number", "vat_id", *ADDRESS, "website")
+OF_PERSON = ("title", "given_name", "family_name", "email", *ADDRESS, "website")
+_of_account, _of_person, _of_place = attrgetter(*OF_ACCOUNT), attrgetter(*OF_PERSON), attrgetter(*SWITCHES)
+
+
 def told_account(account: Account) -> Facts:
-    names = ("name", "company_name", "number", "vat_id", *ADDRESS, "website")
     more = {"phones": [], "emails": [], "note": "", **account.particulars}
     more["phones"] = [phone["number"] for phone in more["phones"]]
     return {
         "kind": account.kind.value,
-        **{name: getattr(account, name) for name in names},
+        **dict(zip(OF_ACCOUNT, _of_account(account), strict=True)),
         "tags": [*account.tags.values()],
         **more,
     }
 
 
 def told_contact(person: Someone, place: Place | None) -> Facts:
-    names = ("title", "given_name", "family_name", "email", *ADDRESS, "website")
-    switches = ("login", "notify", "email_sync", "is_commercial", "is_operational")
     return {
-        **{name: getattr(person, name) for name in names},
+        **dict(zip(OF_PERSON, _of_person(person), strict=True)),
         "phones": [*person.phones],
         "language": person.language.value,
         "address_form": person.address_form.value,
@@ -121,22 +136,19 @@ def told_contact(person: Someone, place: Place | None) -> Facts:
         "birthday": None,
         "note": "",
         **person.particulars,
-        **({name: getattr(place, name) for name in switches} if place else {}),
+        **(dict(zip(SWITCHES, _of_place(place), strict=True)) if place else {}),
     }
 
 
 def told_draft(draft: Draft) -> Facts:
     """The same of what is not stored: as the file says it."""
-    account, contacts = None, []
+    account = None
     if draft.account is not None:
-        empty = Account(0, draft.account.kind, draft.account.name, company_name=draft.account.company_name, country="")
-        _change_account(empty, draft.account)
-        empty.name = empty.name or empty.company_name or (called(draft.contacts[0]) if draft.contacts else "")
-        account = told_account(empty)
-    for contact in draft.contacts:
-        someone = Someone(0, contact.given_name, contact.family_name, contact.email, country="")
-        _change_person(someone, contact)
-        contacts.append(told_contact(someone, None))
+        told = draft.account
+        name = told.name or told.company_name or (called(draft.contacts[0]) if draft.contacts else "")
+        own = {"company_name": told.company_name, "number": told.number, "country": "", **_account_of(told)}
+        account = told_account(Account(0, told.kind, name, **own))
+    contacts = [told_contact(_someone(0, contact, country=""), None) for contact in draft.contacts]
     return {"account": account, "contacts": contacts}
 
 
@@ -156,7 +168,7 @@ class _Skip(Exception):
         self.question = question
 
 
-@dataclass
+@dataclass(slots=True)
 class Planner:
     """Plans records in the order of the file, each in a world that knows those before it."""
 
@@ -368,11 +380,8 @@ class Planner:
         company = (told.company_name or told.name) if told.kind is ClientKind.COMPANY else ""
         by_itself = company or (filed_as(first.given_name, first.family_name, self.name_format) if first else "")
         by_hand = bool(told.name) and words(told.name) != words(by_itself)
-        account = Account(
-            self.world.new_id(), told.kind, (told.name if by_hand else by_itself)[:200], by_hand, company, told.number
-        )
-        _change_account(account, told)
-        account.is_touched = False
+        name = (told.name if by_hand else by_itself)[:200]
+        account = Account(self.world.new_id(), told.kind, name, by_hand, company, told.number, **_account_of(told))
         self.world.take_account(account)
         return account
 
@@ -381,8 +390,7 @@ class Planner:
         if person is None or person.is_withdrawn:
             is_back = person is not None
             key = person.id if person is not None else self.world.new_id()
-            someone = Someone(key, contact.given_name, contact.family_name, contact.email)
-            _change_person(someone, contact)
+            someone = _someone(key, contact)
             if is_back:
                 self.world.people.pop(key)
             self.world.take_person(someone)
@@ -470,15 +478,20 @@ def _say_place(row: Account | Someone, told: AccountDraft | ContactDraft, change
         _set(row, "country", told.country, changes)
 
 
-def _add_tags(row: Account | Someone, names: Iterable[str], changes: Changes) -> None:
-    fresh: dict[str, str] = {}
+def _tags(names: Iterable[str]) -> dict[str, str]:
+    """By how they are compared; what can be none is left out."""
+    tags: dict[str, str] = {}
     for written in names:
         try:
             name, key = label(written)
         except ProvisionError:
             continue
-        if key not in row.tags:
-            fresh.setdefault(key, name)
+        tags.setdefault(key, name)
+    return tags
+
+
+def _add_tags(row: Account | Someone, names: Iterable[str], changes: Changes) -> None:
+    fresh = {key: name for key, name in _tags(names).items() if key not in row.tags}
     if fresh:
         _set(row, "tags", {**row.tags, **fresh}, changes)
 
@@ -492,6 +505,47 @@ def _add_particulars(row: Account | Someone, more: Mapping[str, Any], changes: C
     }
     if fresh:
         _set(row, "particulars", {**held, **fresh}, changes)
+
+
+def _said(told: AccountDraft | ContactDraft) -> Facts:
+    """What is taken over as it is where nothing stands yet."""
+    held = {"street": told.street, "postcode": told.postcode, "city": told.city, "website": told.website}
+    if told.country:
+        held["country"] = told.country
+    return held
+
+
+def _account_of(told: AccountDraft) -> Facts:
+    more = {
+        "phones": _more((), [_phone(phone) for phone in told.phones]),
+        "emails": _more((), told.emails),
+        "note": told.note,
+    }
+    more = {name: value for name, value in more.items() if value}
+    return {**_said(told), "vat_id": told.vat_id, "tags": _tags(told.tags), "particulars": more}
+
+
+def _someone(key: int, told: ContactDraft, **otherwise: str) -> Someone:
+    """Who was not there until now; *otherwise*: what they have where nothing is said."""
+    more = _particulars(told)
+    return Someone(
+        key,
+        told.given_name,
+        told.family_name,
+        told.email,
+        told.title,
+        **{**otherwise, **_said(told)},
+        language=told.language or Language.GERMAN,
+        address_form=told.address_form or AddressForm.SIE,
+        phones={phone.number: phone.kind for phone in told.phones},
+        tags=_tags(told.tags),
+        particulars={name: value for name, value in more.items() if value},
+    )
+
+
+def _particulars(told: ContactDraft) -> Facts:
+    birthday = told.birthday.isoformat() if told.birthday else None
+    return {"salutation": told.salutation, "birthday": birthday, "note": told.note}
 
 
 def _change_account(account: Account, told: AccountDraft) -> Changes:
@@ -550,8 +604,7 @@ def _change_person(person: Someone, told: ContactDraft) -> Changes:
     if fresh:
         _set(person, "phones", {**person.phones, **fresh}, changes)
     _add_tags(person, told.tags, changes)
-    birthday = told.birthday.isoformat() if told.birthday else None
-    _add_particulars(person, {"salutation": told.salutation, "birthday": birthday, "note": told.note}, changes)
+    _add_particulars(person, _particulars(told), changes)
     return changes
 
 

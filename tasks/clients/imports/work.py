@@ -8,9 +8,10 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
 from itertools import islice
-from typing import TypeVar
+from typing import Any, TypeVar
 
-from sqlalchemy import exists, func, insert, select, update
+import orjson
+from sqlalchemy import Row, Text, cast, exists, func, select, update
 from sqlalchemy.exc import DataError, IntegrityError
 from sqlalchemy.orm import Session
 
@@ -19,6 +20,7 @@ from models.clients.client import ClientContact, name_key
 from models.clients.imports import LEASE, WRITTEN, Import, ImportRecord, ImportState, Outcome
 from models.db import Facts, reading, transaction
 from models.firm import Firm
+from models.many import insert_all, update_all
 from models.onboarding import Onboarding
 from models.people.person import Person
 from models.people.staff import Rights, Staff
@@ -144,16 +146,16 @@ def _compare(firm_id: int, import_id: int, lease: datetime) -> Iterator[tuple[in
                 row = Import.get(session, firm_id, import_id)
                 if not is_mine(row, held):
                     return
-                rows = behind(session, import_id, last)
+                rows = _next(session, import_id, last, AT_ONCE)
                 if not rows:
                     row.expected = dict(expected)
                     _finish_comparing(session, row, earlier)
                     return
-                drafts = [Draft.from_json(each.draft) for each in rows]
+                drafts = [Draft.from_json(orjson.loads(each.draft)) for each in rows]
                 world = _world(session, row, drafts, earlier)
                 planned = _plan(session, row, world, drafts, rows)
                 changes = [{"id": each.id, **outcome_of(plan)} for each, plan in zip(rows, planned, strict=True)]
-                session.execute(update(ImportRecord), changes)
+                update_all(session, ImportRecord, changes)
                 _leave_alone(earlier, planned)
                 for each in planned:
                     expected += _expected(each)
@@ -189,7 +191,7 @@ def _stage(firm_id: int, import_id: int, lease: datetime, read_now: Reading) -> 
             row = Import.get(session, firm_id, import_id)
             if held is None or not is_mine(row, held):
                 return None
-            session.execute(insert(ImportRecord), [_staged(import_id, draft) for draft in drafts])
+            insert_all(session, ImportRecord, [_staged(import_id, draft) for draft in drafts])
             last = drafts[-1].record
             held = renew(row)
     with transaction() as session:
@@ -236,8 +238,17 @@ def _world(session: Session, row: Import, drafts: Sequence[Draft], earlier: Earl
     return world
 
 
+def _next(session: Session, import_id: int, last: int, most: int, *which: Any) -> Sequence[Row[Any]]:
+    """What planning and writing need of the records behind this one."""
+    held = (ImportRecord.id, ImportRecord.record, ImportRecord.answers, ImportRecord.outcome, ImportRecord.reason)
+    as_text = (cast(getattr(ImportRecord, name), Text).label(name) for name in ("draft", "told"))
+    rows = select(*held, *as_text)
+    rows = rows.where(ImportRecord.import_id == import_id, ImportRecord.record > last, *which)
+    return session.execute(rows.order_by(ImportRecord.record).limit(most)).all()
+
+
 def _plan(
-    session: Session, row: Import, world: World, drafts: Sequence[Draft], rows: Sequence[ImportRecord]
+    session: Session, row: Import, world: World, drafts: Sequence[Draft], rows: Sequence[Row[Any]]
 ) -> list[Planned]:
     planner = Planner(world, session.get_one(Firm, row.firm_id).name_format)
     return [planner.plan(draft, {**row.answers, **each.answers}) for draft, each in zip(drafts, rows, strict=True)]
@@ -273,11 +284,11 @@ def _write_some(firm_id: int, import_id: int, lease: datetime, most: int) -> tup
             row.go(ImportState.CANCELLED, now())
             row.done = done
             return None
-        rows = behind(session, import_id, row.done, most, ImportRecord.outcome.in_(PLACED))
+        rows = _next(session, import_id, row.done, most, ImportRecord.outcome.in_(PLACED))
         if not rows:
             _finish_writing(session, case, row)
             return None
-        drafts = [Draft.from_json(each.draft) for each in rows]
+        drafts = [Draft.from_json(orjson.loads(each.draft)) for each in rows]
         seer = seer_of(session, row)
         world = _world(session, row, drafts)
         planned = _plan(session, row, world, drafts, rows)

@@ -9,6 +9,8 @@ import re
 import sqlite3
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
+from string import ascii_lowercase, ascii_uppercase
 from typing import Any, Self
 
 from sqlalchemy import ColumnElement, and_, exists, func, or_, select, true
@@ -30,17 +32,22 @@ from tasks.clients.imports.draft import ContactDraft, Draft
 SWITCHES = ("login", "notify", "email_sync", "is_commercial", "is_operational")
 
 
+@lru_cache(maxsize=8192)
 def strict(name: str) -> str:
     """The name as it is compared: capitals, blanks and what nobody sees make no difference."""
     return one_line(name).casefold()
 
 
+@lru_cache(maxsize=8192)
 def words(name: str) -> tuple[str, ...]:
     """The same, whichever part comes first: “Muster, Erika” and “Erika Muster”."""
-    return tuple(sorted(re.split(r"[\s,]+", strict(name).strip(" ,"))))
+    return tuple(sorted(_BETWEEN_WORDS.split(strict(name).strip(" ,"))))
 
 
-@dataclass
+_BETWEEN_WORDS = re.compile(r"[\s,]+")
+
+
+@dataclass(slots=True)
 class Account:
     """An account as it stands, or will stand; its number is below 0 as long as it is not stored."""
 
@@ -65,7 +72,7 @@ class Account:
     is_archived: bool = False
 
 
-@dataclass
+@dataclass(slots=True)
 class Someone:
     """A contact, wherever they are one."""
 
@@ -93,7 +100,7 @@ class Someone:
         return f"{self.given_name} {self.family_name}".strip()
 
 
-@dataclass
+@dataclass(slots=True)
 class Place:
     """Someone's place at an account."""
 
@@ -105,7 +112,7 @@ class Place:
     is_touched: bool = False
 
 
-@dataclass
+@dataclass(slots=True)
 class World:
     """As much of it as a batch can concern."""
 
@@ -211,7 +218,10 @@ def _family(name: str) -> str:
 
 
 def _ascii_lower(text: str) -> str:
-    return "".join(char.lower() if char.isascii() else char for char in text)
+    return text.translate(_ASCII_SMALL)
+
+
+_ASCII_SMALL = str.maketrans(ascii_uppercase, ascii_lowercase)
 
 
 def stored(

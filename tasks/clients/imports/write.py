@@ -6,10 +6,8 @@ from datetime import datetime
 from types import SimpleNamespace
 from typing import Any
 
-from sqlalchemy import bindparam, cast, delete, func, insert, select, update
+from sqlalchemy import Row, cast, delete, func, select, update
 from sqlalchemy.dialects.postgresql import REGCLASS
-from sqlalchemy.dialects.postgresql import insert as insert_postgresql
-from sqlalchemy.dialects.sqlite import insert as insert_sqlite
 from sqlalchemy.orm import Session
 
 from models.audit import Parts, evidence, record
@@ -20,7 +18,8 @@ from models.clients.imports import Import, ImportContact, ImportRecord
 from models.clients.phone import PhoneKind
 from models.clients.tag import ClientTag, ContactTag, Tag
 from models.clients.words import ClientWords, folded, refold
-from models.db import Facts
+from models.db import Base, Facts
+from models.many import as_json, insert_all, update_all
 from models.onboarding import Onboarding
 from models.people.person import Person, Role
 from tasks.clients.imports.plan import ADDRESS, Planned
@@ -52,7 +51,7 @@ class Batch:
     tags: dict[str, int] = field(default_factory=dict)
     evidence: list[Any] = field(default_factory=list)
 
-    def write(self, planned: Sequence[Planned], kept: Sequence[ImportRecord]) -> None:
+    def write(self, planned: Sequence[Planned], kept: Sequence[Row[Any]]) -> None:
         """Write what these records bring; *kept* are their rows."""
         placed = [each for each in planned if each.account is not None]
         self._name_tags(placed)
@@ -289,12 +288,12 @@ class Batch:
             rows.append({"client_id": client_id, "firm_id": self.case.firm_id, **words})
         self._insert(ClientWords, rows)
 
-    def _keep_records(self, planned: Sequence[Planned], kept: Sequence[ImportRecord]) -> None:
+    def _keep_records(self, planned: Sequence[Planned], kept: Sequence[Row[Any]]) -> None:
         rows: list[tuple[int, Facts]] = []
         contacts: dict[tuple[int, int], Facts] = {}
         for each, row in zip(planned, kept, strict=True):
             client_id = self.client_id(each.account) if each.account is not None else None
-            is_as_planned = each.outcome is row.outcome and each.reason == row.reason and each.told == row.told
+            is_as_planned = each.outcome is row.outcome and each.reason == row.reason and as_json(each.told) == row.told
             values = {} if is_as_planned else outcome_of(each)
             rows.append((row.id, {**values, "client_id": client_id, "undo": self._undo(each)}))
             for person in each.contacts if client_id is not None else ():
@@ -304,32 +303,29 @@ class Batch:
                     {"record": each.draft.record, "import_id": self.row.id, "client_id": pair[0], "person_id": pair[1]},
                 )
         self._update(ImportRecord, rows)
-        if contacts:
-            is_sqlite = self.session.get_bind().dialect.name == "sqlite"
-            adding = (insert_sqlite if is_sqlite else insert_postgresql)(ImportContact).on_conflict_do_nothing()
-            self.session.execute(adding, [*contacts.values()])
+        insert_all(self.session, ImportContact, [*contacts.values()], unless_there=True)
 
     def _undo(self, planned: Planned) -> Facts:
         """What takes the record back: what it made, and what stood there."""
-        if planned.account is None:
-            return {}
-        undo: Facts = {
-            "client": planned.is_account_new,
-            "people": [self.person_id(person) for person in planned.contacts if person.id in planned.new_people],
-            "places": [self.person_id(person) for person in planned.contacts if person.id in planned.new_places],
-            "account": plain_before(planned.of_account),
-            "contacts": {
-                str(self.person_id(person)): plain_before(planned.of_people[person.id])
-                for person in planned.contacts
-                if person.id in planned.of_people and person.id not in planned.new_people
-            },
-            "switches": {
-                str(self.person_id(person)): plain_before(planned.of_places[person.id])
-                for person in planned.contacts
-                if person.id in planned.of_places and person.id not in planned.new_places
-            },
-        }
-        return {name: value for name, value in undo.items() if value}
+        undo: Facts = {}
+        if planned.is_account_new:
+            undo["client"] = True
+        if planned.new_people:
+            undo["people"] = [self.person_id(person) for person in planned.contacts if person.id in planned.new_people]
+        if planned.new_places:
+            undo["places"] = [self.person_id(person) for person in planned.contacts if person.id in planned.new_places]
+        if planned.of_account:
+            undo["account"] = plain_before(planned.of_account)
+        for name, changed, new in (
+            ("contacts", planned.of_people, planned.new_people),
+            ("switches", planned.of_places, planned.new_places),
+        ):
+            before = {
+                str(self.people.get(key, key)): plain_before(each) for key, each in changed.items() if key not in new
+            }
+            if before:
+                undo[name] = before
+        return undo
 
     def _record(self, planned: Sequence[Planned]) -> None:
         """One entry for all of them, which stands in the history of each account."""
@@ -363,22 +359,17 @@ class Batch:
         numbers = select(func.nextval(cast(sequence, REGCLASS))).select_from(func.generate_series(1, number))
         return [*self.session.scalars(numbers)]
 
-    def _insert(self, table: Any, rows: Sequence[Facts]) -> None:
-        if rows:
-            self.session.connection().execute(insert(table.__table__), rows)
+    def _insert(self, table: type[Base], rows: Sequence[Facts]) -> None:
+        insert_all(self.session, table, rows)
 
-    def _update(self, table: Any, rows: Iterable[tuple[int, Facts]], *, by: str = "id") -> None:
+    def _update(self, table: type[Base], rows: Iterable[tuple[int, Facts]], *, by: str = "id") -> None:
         """Rows with the same columns in one statement."""
         alike: dict[frozenset[str], list[Facts]] = {}
         for key, values in rows:
             if values:
-                alike.setdefault(frozenset(values), []).append(
-                    {"b_key": key, **{f"b_{n}": v for n, v in values.items()}}
-                )
-        columns = table.__table__.c
-        for names, some in alike.items():
-            change = update(table.__table__).where(columns[by] == bindparam("b_key"))
-            self.session.connection().execute(change.values({name: bindparam(f"b_{name}") for name in names}), some)
+                alike.setdefault(frozenset(values), []).append({by: key, **values})
+        for some in alike.values():
+            update_all(self.session, table, some, by=by)
 
 
 def outcome_of(planned: Planned) -> Facts:
