@@ -24,6 +24,8 @@ class NoticeKind(StrEnum):
     """Somebody has registered on the firm's page and waits for an answer."""
     CALL = "call"
     """Contacts of accounts of theirs have not answered the last reminder either: whoever is still silent is called."""
+    BULK_ENDED = "bulk_ended"
+    """Invitations to many for which the reader has asked are done, or were stopped: ``how``."""
 
 
 class Notice(Base):
@@ -45,7 +47,7 @@ class Notice(Base):
     person_id: Mapped[int] = mapped_column(ForeignKey("persons.id"))
     kind: Mapped[NoticeKind]
     facts: Mapped[Facts] = mapped_column(info=TELLS)
-    """What the sentence names: ``name``, ``by``."""
+    """What the sentence names: ``name``, ``by``, numbers."""
     path: Mapped[str] = mapped_column(String(200), info=MUTE)
     """Of the page to go to."""
     created_at: Mapped[Instant]

@@ -189,11 +189,23 @@ def case_of(session: Session, member: Membership) -> Onboarding:
     return case
 
 
+class AccountNotSeen(NotFound):
+    """It is not there, or shut to this member, who does not learn which."""
+
+    says = N_(
+        "There is no account at this address that you see. If there was one, your access to it has ended: ask the "
+        "owner or an administrator of your firm if you need it."
+    )
+
+    def __init__(self) -> None:
+        super().__init__(N_("The account"))
+
+
 def account_of(session: Session, member: Membership, client_id: int) -> Client:
-    """An account that this member sees; raises NotFound for every other."""
+    """An account that this member sees; raises NotFound for every other, AccountNotSeen if there may be others."""
     client = session.scalars(select(Client).where(Client.id == client_id, visible_to(member))).one_or_none()
     if client is None:
-        raise NotFound(N_("The account"))
+        raise NotFound(N_("The account")) if member.rights.sees_all else AccountNotSeen
     return client
 
 

@@ -34,6 +34,7 @@ from models.db import Facts, reading, transaction
 from models.errors import N_, Faults, ProvisionError
 from models.mail.outbox import Outgoing, Urgency
 from models.onboarding import Onboarding
+from models.people.notice import Notice, NoticeKind
 from models.people.person import Person, Role
 from models.people.staff import Staff
 from models.time.clock import now
@@ -423,6 +424,7 @@ def _invite(session: Session, case: Onboarding, bulk: BulkInvitation) -> int | N
         if session.scalars(waits.where(BulkRecipient.outcome == Outcome.WAITING).limit(1)).first() is None:
             bulk.end(at)
             record(session, case.id, at, "bulk.done", bulk=bulk.id)
+            _tell_asker(session, bulk)
         return None
     turns = _present(session, case, rows)
     words = None if AGAIN in bulk.audience else bulk.message
@@ -534,6 +536,8 @@ def stop(member: Membership, bulk_id: int, by: str) -> None:
         bulk = BulkInvitation.get(session, member.firm_id, bulk_id)
         bulk.require_open()
         _stop(session, case, bulk, StopReason.BY_HAND, by)
+        if member.person_id != bulk.person_id:
+            _tell_asker(session, bulk, member.name)
 
 
 def _stop(session: Session, case: Onboarding, bulk: BulkInvitation, reason: StopReason, by: str = "provision") -> None:
@@ -543,6 +547,19 @@ def _stop(session: Session, case: Onboarding, bulk: BulkInvitation, reason: Stop
     out = left.values(outcome=Outcome.LEFT_OUT, reason=Reason.ENDED, due_at=None)
     session.execute(out.execution_options(synchronize_session=False))
     record(session, case.id, at, "bulk.stopped", by, bulk=bulk.id, how=reason)
+    if reason is not StopReason.BY_HAND:
+        _tell_asker(session, bulk)
+
+
+def _tell_asker(session: Session, bulk: BulkInvitation, by: str = "") -> None:
+    """Whoever has asked for them finds in the inbox that they have ended; *by* whom, if somebody else did it."""
+    session.flush()
+    progress = bulk.progress(session)
+    facts: Facts = {"how": bulk.stop_reason or bulk.state, "by": by, "mails": progress.mails}
+    facts["refused"] = progress.outcomes.get(Outcome.REFUSED, 0)
+    page = "accounts" if bulk.stop_reason is StopReason.ASKER_GONE else f"accounts/invitations/{bulk.id}"
+    entry = {"kind": NoticeKind.BULK_ENDED, "facts": facts, "path": f"/firm/{bulk.firm_id}/{page}"}
+    session.add(Notice(**entry, person_id=bulk.person_id, created_at=now()))
 
 
 @dataclass(frozen=True)

@@ -395,6 +395,11 @@ def test_an_entry_about_an_account_that_is_shut_or_archived_says_so_and_leads_to
     archived, shut = jan.read("/inbox").select(".entries li")
     assert "archiviert" in archived.form.text
     assert (shut.form, "Sie sehen dieses Konto nicht mehr" in shut.text) == (None, True)
+    by_link, never = (jan.get(f"/firm/{firm}/accounts/{key}") for key in (one, 999))  # As from a mail; 999 is nobody's.
+    assert (by_link.status_code, never.status_code) == (404, 404)
+    told = [BeautifulSoup(answer.text, "lxml").main.text for answer in (by_link, never)]
+    assert "Falls es eines gab, ist Ihr Zugang dazu beendet" in told[0]
+    assert told[0] == told[1]
     form = {"form_token": jan.form_token("/inbox")}
     answers = [jan.post(one["action"], data=form) for one in before.select(".entries form")]
     assert [answer.status_code for answer in answers] == [200, 200]

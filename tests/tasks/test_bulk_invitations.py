@@ -15,6 +15,7 @@ from models.db import reading, transaction
 from models.errors import FormRefused, NotFound
 from models.link import Link, Purpose
 from models.mail.outbox import MailKind, Outgoing, Urgency
+from models.people.notice import Notice, NoticeKind
 from models.people.person import Person
 from models.people.staff import Rank, Rights
 from models.settings import settings
@@ -293,6 +294,7 @@ def test_too_many_mails_that_come_back_end_it_and_the_others_are_left_out(monkey
     progress = bulk_invitations.view(member(), bulk_id).progress
     assert progress.outcomes == {Outcome.INVITED: 50, Outcome.LEFT_OUT: 110}
     assert progress.bounced == 20
+    assert inbox() == [{"how": "refusals", "by": "", "mails": 50, "refused": 0}]
 
 
 def test_they_are_paused_resumed_and_stopped_and_what_has_ended_stays_so(monkeypatch):
@@ -316,9 +318,41 @@ def test_they_are_paused_resumed_and_stopped_and_what_has_ended_stays_so(monkeyp
     for act in (bulk_invitations.pause, bulk_invitations.resume, bulk_invitations.stop):
         with pytest.raises(BulkOver):
             act(member(), bulk_id, ERIKA)
+    assert inbox() == []  # Nobody is told what they have done themselves.
     case_id = member().case_id
     done = [action for action in ("asked", "paused", "resumed", "stopped") if told_by(case_id, f"bulk.{action}")]
     assert done == ["asked", "paused", "resumed", "stopped"]
+
+
+def inbox() -> list[dict]:
+    """What entries of the inbox tell of invitations to many."""
+    with reading() as session:
+        told = select(Notice.facts).where(Notice.kind == NoticeKind.BULK_ENDED).order_by(Notice.id)
+        return list(session.scalars(told))
+
+
+def test_whoever_asked_finds_in_the_inbox_that_they_are_done_or_who_has_stopped_them(clock):
+    case_id = with_staff()
+    firm_id = firm_of(case_id)
+    for name in ("a", ""):
+        account(firm_id, f"Konto {name}", contact(firm_id, "X", name or "Y", name and f"{name}@y.example"), login=True)
+    zoe = give(case_id, Rights(Rank.STAFF, manages_accounts=True, has_default_access=True), ZOE)
+    done = ask_to_invite(zoe, ZOE, Audience())
+    run(firm_id, done)
+    run(firm_id, done)
+    stopped = ask_to_invite(zoe, ZOE, Audience(), "Hallo")
+    bulk_invitations.stop(member(), stopped, ERIKA)
+
+    assert inbox() == [
+        {"how": "done", "by": "", "mails": 1, "refused": 1},
+        {"how": "by_hand", "by": member().name, "mails": 0, "refused": 0},
+    ]
+    with reading() as session:
+        assert {notice.person_id for notice in session.scalars(select(Notice))} == {zoe.person_id}
+        assert (
+            session.scalars(select(Outgoing).where(Outgoing.to_address == ZOE, Outgoing.bulk_id.is_not(None))).all()
+            == []
+        )
 
 
 def test_only_accounts_that_the_asker_sees_and_a_selection_only_as_selected():

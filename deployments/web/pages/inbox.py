@@ -4,7 +4,8 @@ from fastapi import APIRouter
 from starlette.responses import Response
 
 from deployments.web.pages.pending import dialled_numbers
-from deployments.web.visit import Submitting, Visit, Visiting, local
+from deployments.web.visit import Submitting, Visit, Visiting, local, member
+from models.clients.bulk_invitation import StopReason
 from models.errors import N_, NotFound
 from models.people.notice import SHOWN, Notice, NoticeKind
 from tasks.people import calls, inbox
@@ -17,6 +18,9 @@ SAYS = {
     NoticeKind.CLIENT_ACTIVE: N_("%(name)s has accepted the invitation and is active."),
     NoticeKind.SIGN_UP: N_("%(name)s has registered on your page and waits for an answer."),
     NoticeKind.CALL: N_("Please call %(name)s: no reminder was answered."),
+    NoticeKind.BULK_ENDED: N_(
+        "Your invitations to many are done. Mails handed over: %(mails)s, contacts not invited: %(refused)s."
+    ),
 }
 """What an entry says; what it names stands in its facts."""
 MANY = 2
@@ -26,6 +30,11 @@ CALLS = {
     MANY: N_("Please call %(count)s contacts who have answered no reminder."),
 }
 """What is said of so many who are to be called; of any more as of two."""
+STOPPED = {
+    StopReason.BY_HAND: N_("%(by)s has stopped your invitations to many. Mails handed over before: %(mails)s."),
+    StopReason.REFUSALS: N_("Your invitations to many were stopped, as too many mails came back."),
+    StopReason.ASKER_GONE: N_("Your invitations to many were stopped, as you do not manage accounts any more."),
+}
 
 
 @router.get("")
@@ -69,10 +78,16 @@ def _sentence(visit: Visit, entry: Notice, to_call: ToCall | None) -> str:
         count = to_call.count if to_call else entry.facts.get("count", 1)
         first = to_call.people[0][0].name if to_call and to_call.people else entry.facts.get("name", "")
         return visit.reader.fill(CALLS.get(count, CALLS[MANY]), {"name": first, "count": count})
-    return visit.reader.fill(SAYS[entry.kind], {"name": "", "by": "", **entry.facts})
+    how = member(StopReason, entry.facts.get("how", ""))
+    says = SAYS[entry.kind] if how is None else STOPPED[how]
+    return visit.reader.fill(says, {"name": "", "by": "", "mails": 0, "refused": 0, **entry.facts})
 
 
 def _goes_to(visit: Visit, entry: Notice) -> str:
     if entry.kind is NoticeKind.CALL:
         return visit.reader.gettext(N_("Show all who are to be called"))
+    if entry.kind is NoticeKind.BULK_ENDED and entry.facts.get("how") == StopReason.ASKER_GONE:
+        return visit.reader.gettext(N_("Show the accounts"))
+    if entry.kind is NoticeKind.BULK_ENDED:
+        return visit.reader.gettext(N_("Show what became of each contact"))
     return visit.reader.fill(N_("Go to %(name)s"), {"name": entry.facts.get("name", "")})
