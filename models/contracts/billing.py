@@ -6,11 +6,12 @@ all days that the whole period has; each position is rounded once.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from decimal import Decimal
+from typing import Self
 
-from models.contracts.booking import BookedOption, Phase
+from models.contracts.booking import BookedOption, Change, ChangeKind, Phase
 from models.contracts.catalogue import Article, ArticleKey
 from models.contracts.money import in_cents
 from models.contracts.terms import ONE_DAY, day_of_month
@@ -29,10 +30,49 @@ class Days:
 
 
 @dataclass(frozen=True)
+class Stretch:
+    """Days in which a booking is billed alike: on one tariff, at one version of its prices."""
+
+    tariff_id: int
+    price_list_id: int
+    anchor_on: date
+    starts_on: date
+    ends_on: date | None
+    base_amount: Decimal | None = None
+
+    @classmethod
+    def of(cls, phase: Phase) -> Self:
+        names = ("tariff_id", "price_list_id", "anchor_on", "starts_on", "ends_on", "base_amount")
+        return cls(**{name: getattr(phase, name) for name in names})
+
+
+def stretches(phases: Sequence[Phase], ends_on: date | None = None, change: Change | None = None) -> list[Stretch]:
+    """How a booking runs if nothing else is declared: its phases, and what is known to come after them.
+
+    That is its end, the *change* that waits for its day, and the prices that were announced.
+    """
+    *past, running = map(Stretch.of, phases)
+    last = phases[-1]
+    to_another = change if change is not None and change.kind is ChangeKind.TARIFF else None
+    ends = (running.ends_on, ends_on, to_another.ends_on if to_another is not None else None)
+    until = min((day for day in ends if day is not None), default=None)
+    if last.reprices_on is not None and (until is None or last.reprices_on <= until):
+        assert last.next_price_list_id is not None  # They go together.
+        past.append(replace(running, ends_on=last.reprices_on - ONE_DAY))
+        running = replace(running, price_list_id=last.next_price_list_id, starts_on=last.reprices_on)
+    known = [*past, replace(running, ends_on=until)]
+    if to_another is not None and until == to_another.ends_on:
+        assert to_another.tariff_id is not None and to_another.price_list_id is not None  # noqa: PT018  (with a tariff)
+        first = to_another.new_from
+        known.append(Stretch(to_another.tariff_id, to_another.price_list_id, first, first, None))
+    return known
+
+
+@dataclass(frozen=True)
 class Position:
     """One row of what is to be billed."""
 
-    phase: Phase
+    stretch: Stretch
     article: Article
     period: Days
     """The whole billing period."""
@@ -41,6 +81,8 @@ class Position:
     quantity: int
     price: Decimal
     """Of one, for a whole period."""
+    option_id: int | None = None
+    """The option that it is for."""
 
     @property
     def total(self) -> Decimal:
@@ -77,7 +119,7 @@ def first_period_from(anchor: date, interval: Interval, day: date) -> date:
 
 
 def positions(
-    phase: Phase,
+    stretch: Stretch,
     interval: Interval,
     prices: Sequence[tuple[Article, Decimal]],
     options: Sequence[tuple[BookedOption, Article]],
@@ -85,63 +127,52 @@ def positions(
     *,
     is_first: bool,
 ) -> Iterator[Position]:
-    """What is due on these days for a phase: of periods that begin in it, and the part of one in which it begins.
+    """What is due on these days: of periods that begin in the stretch, and the part of one in which it begins.
 
-    *prices* are those of its version of the price list; set-up is paid in the first phase of a booking alone.
+    *prices* are those of its version of the price list. Set-up is paid once, on the first day of the booking's first
+    stretch. An option is due with the base, and on the day on which it is added for the rest of that period.
     """
-    for period in _periods_of(phase, interval, begin):
-        days = Days(max(period.first, phase.starts_on), min(period.last, phase.ends_on or period.last))
+    for period, days in _due(stretch, interval, stretch.starts_on, stretch.ends_on, begin):
         for article, price in prices:
             if article.key is ArticleKey.BASE:
-                yield Position(
-                    phase, article, period, days, 1, price if phase.base_amount is None else phase.base_amount
-                )
-            elif (
-                article.key is ArticleKey.SETUP
-                and is_first
-                and period.first == phase.anchor_on == phase.starts_on
-                and price
-            ):
-                yield Position(phase, article, period, days, 1, price)
+                agreed = price if stretch.base_amount is None else stretch.base_amount
+                yield Position(stretch, article, period, days, 1, agreed)
+            elif article.key is ArticleKey.SETUP and is_first and days.first == stretch.starts_on:
+                once = Days(days.first, days.first)
+                yield Position(stretch, article, once, once, 1, price)
     for option, article in options:
-        yield from _positions_of_option(phase, interval, option, article, begin)
+        if article.tariff_id != stretch.tariff_id:
+            continue
+        ends = min(filter(None, (option.ends_on, stretch.ends_on)), default=None)
+        for period, days in _due(stretch, interval, max(option.starts_on, stretch.starts_on), ends, begin):
+            yield Position(stretch, article, period, days, option.quantity, option.amount, option.id)
 
 
-def _periods_of(phase: Phase, interval: Interval, begin: Days) -> Iterator[Days]:
-    """Periods in which the phase begins or that begin in it, due on the first day that the phase has of them."""
-    if begin.first <= phase.starts_on <= begin.last:
-        yield period_of(phase.anchor_on, interval, phase.starts_on)
-    first = max(begin.first, phase.starts_on + ONE_DAY)
-    last = min(begin.last, phase.ends_on or begin.last)
-    yield from periods(phase.anchor_on, interval, Days(first, last))
-
-
-def _positions_of_option(
-    phase: Phase, interval: Interval, option: BookedOption, article: Article, begin: Days
-) -> Iterator[Position]:
-    """An option is due with the base, and on the day on which it is added for the rest of that period."""
-    starts, ends = max(option.starts_on, phase.starts_on), min(option.ends_on or date.max, phase.ends_on or date.max)
-    if starts > ends:
+def _due(
+    stretch: Stretch, interval: Interval, starts: date, ends: date | None, begin: Days
+) -> Iterator[tuple[Days, Days]]:
+    """Each period of which the first day from *starts* to *ends* is one of *begin*, and its days from then to then."""
+    if ends is not None and starts > ends:
         return
-    due = [period_of(phase.anchor_on, interval, starts)] if begin.first <= starts <= begin.last else []
-    due += periods(phase.anchor_on, interval, Days(max(begin.first, starts + ONE_DAY), min(begin.last, ends)))
+    due = [period_of(stretch.anchor_on, interval, starts)] if begin.first <= starts <= begin.last else []
+    last = begin.last if ends is None else min(begin.last, ends)
+    due += periods(stretch.anchor_on, interval, Days(max(begin.first, starts + ONE_DAY), last))
     for period in due:
-        days = Days(max(period.first, starts), min(period.last, ends))
-        yield Position(phase, article, period, days, option.quantity, option.amount)
+        yield period, Days(max(period.first, starts), period.last if ends is None else min(period.last, ends))
 
 
 def due_between(
-    phases: Sequence[Phase],
+    run: Sequence[Stretch],
     intervals: Mapping[int, Interval],
     prices: Mapping[int, Sequence[tuple[Article, Decimal]]],
     options: Sequence[tuple[BookedOption, Article]],
     begin: Days,
 ) -> list[Position]:
-    """What is due on these days for a booking, by its phases; intervals by tariff, prices by version of the list."""
+    """What is due on these days for a booking that runs so; intervals by tariff, prices by version of the list."""
     return [
         position
-        for number, phase in enumerate(phases)
+        for number, stretch in enumerate(run)
         for position in positions(
-            phase, intervals[phase.tariff_id], prices[phase.price_list_id], options, begin, is_first=number == 0
+            stretch, intervals[stretch.tariff_id], prices[stretch.price_list_id], options, begin, is_first=number == 0
         )
     ]

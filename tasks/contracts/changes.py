@@ -8,7 +8,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from models.audit import evidence, record
-from models.contracts.billing import Days, Position, due_between
+from models.contracts.billing import Days, Position, due_between, stretches
 from models.contracts.booking import BookedOption, Booking, CameBy, Change, ChangeKind, Phase
 from models.contracts.catalogue import Article, Authority, PriceList, Tariff
 from models.contracts.contract import Contract
@@ -185,18 +185,19 @@ def running_phase(phases: list[Phase], day: date) -> Phase:
 
 
 def due(session: Session, booking: Booking, phases: list[Phase], days: Days) -> list[Position]:
-    """What is due for the booking on these days, as it stands now."""
+    """What is due for the booking on these days, if it ends with the last of them."""
     if days.last < days.first:
         return []
+    run = stretches(phases, days.last)
     tariffs = {
         tariff.id: tariff
-        for tariff in session.scalars(select(Tariff).where(Tariff.id.in_({p.tariff_id for p in phases})))
+        for tariff in session.scalars(select(Tariff).where(Tariff.id.in_({each.tariff_id for each in run})))
     }
-    lists = session.scalars(select(PriceList).where(PriceList.id.in_({phase.price_list_id for phase in phases})))
+    lists = session.scalars(select(PriceList).where(PriceList.id.in_({each.price_list_id for each in run})))
     prices = {each.id: each.positions(session) for each in lists}
     added = select(BookedOption, Article).join(Article, Article.id == BookedOption.article_id)
     options = [
         (option, article) for option, article in session.execute(added.where(BookedOption.booking_id == booking.id))
     ]
     intervals = {tariff_id: tariff.interval for tariff_id, tariff in tariffs.items()}
-    return due_between(phases, intervals, prices, options, days)
+    return due_between(run, intervals, prices, options, days)
