@@ -59,6 +59,8 @@ class Reason(StrEnum):
     ARCHIVED = "archived"
     PAUSED = "paused"
     LOGIN_OFF = "login_off"
+    NOTIFY_OFF = "notify_off"
+    """At all of their accounts: who was invited before gets no mail to many."""
     SEES_ALREADY = "sees_already"
     SENT_LATELY = "sent_lately"
     GONE = "gone"
@@ -209,8 +211,9 @@ class BulkInvitation(Base):
         return Progress(outcomes, refused, *self.mails(session), session.scalars(active).one())
 
     def mails(self, session: Session) -> tuple[int, int, int]:
-        """How many were handed over, delivered, and came back or were given up."""
-        counts = select(func.count(), func.count(Outgoing.delivered_at), func.count(Outgoing.failed_at))
+        """How many were handed over, were delivered and have not come back, and came back or were given up."""
+        arrived = func.count().filter(Outgoing.delivered_at.is_not(None), Outgoing.failed_at.is_(None))
+        counts = select(func.count(), arrived, func.count(Outgoing.failed_at))
         mails, delivered, failed = session.execute(counts.where(Outgoing.bulk_id == self.id)).one()
         return mails, delivered, failed
 

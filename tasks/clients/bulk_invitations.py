@@ -15,6 +15,7 @@ from sqlalchemy import case as case_when
 from sqlalchemy.orm import Session
 
 from models.audit import Parts, record, subject
+from models.clients.access import seen_by
 from models.clients.bulk_invitation import (
     HORIZON,
     RATE_MOST,
@@ -43,6 +44,7 @@ from tasks.clients.accounts import Filter, case_of, matching, visible_to
 from tasks.clients.grants import (
     AccountArchived,
     AddressBad,
+    MailDeclined,
     NoAddress,
     Place,
     SeesAlready,
@@ -73,6 +75,7 @@ REASONS: dict[type[ProvisionError], Reason] = {
     AddressBad: Reason.ADDRESS_BAD,
     AccountArchived: Reason.ARCHIVED,
     AccessRests: Reason.PAUSED,
+    MailDeclined: Reason.NOTIFY_OFF,
     SeesAlready: Reason.SEES_ALREADY,
     SentJustNow: Reason.SENT_LATELY,
     SentOften: Reason.SENT_LATELY,
@@ -341,7 +344,7 @@ def hand_over(firm_id: int, bulk_id: int) -> int | None:
         if bulk.is_refused(session):
             _stop(session, case, bulk, StopReason.REFUSALS)
             return None
-        return _invite(session, case, bulk)
+        return _invite(session, case, bulk, member)
 
 
 def _asker(session: Session, case: Onboarding, bulk: BulkInvitation) -> Membership | None:
@@ -410,7 +413,7 @@ def _resolve_pending(session: Session, bulk: BulkInvitation, member: Membership,
         bulk.resolved_at = at
 
 
-def _invite(session: Session, case: Onboarding, bulk: BulkInvitation) -> int | None:
+def _invite(session: Session, case: Onboarding, bulk: BulkInvitation, member: Membership) -> int | None:
     """Let in those whose turn it is; None if there is nobody now."""
     at = now()
     behind = select(func.count()).where(
@@ -426,9 +429,9 @@ def _invite(session: Session, case: Onboarding, bulk: BulkInvitation) -> int | N
             record(session, case.id, at, "bulk.done", bulk=bulk.id)
             _tell_asker(session, bulk)
         return None
-    turns = _present(session, case, rows)
+    turns = _present(session, case, member, rows)
     words = None if AGAIN in bulk.audience else bulk.message
-    let_in = invite_each(session, case, [place for _, place in turns.values()], bulk.asked_by, words)
+    let_in = invite_each(session, case, [place for _, place in turns.values()], bulk.asked_by, words, is_bulk=True)
     bulk.limited_until = bulk.limited_until if is_limited else None
     for key, refusal in let_in.refused.items():
         if isinstance(refusal, InvitationsToday):
@@ -445,10 +448,10 @@ def _invite(session: Session, case: Onboarding, bulk: BulkInvitation) -> int | N
 
 
 def _present(
-    session: Session, case: Onboarding, rows: Sequence[BulkRecipient]
+    session: Session, case: Onboarding, member: Membership, rows: Sequence[BulkRecipient]
 ) -> dict[int, tuple[BulkRecipient, Place]]:
     """Those who are still there, and can be reached at this moment, by the id of their place."""
-    at, places, turns = now(), _places_of(session, case, rows), {}
+    at, places, turns = now(), _places_of(session, case, member, rows), {}
     for row in rows:
         place = places.get((row.client_id, row.person_id))
         if place is None:
@@ -489,14 +492,17 @@ def _whose_turn(session: Session, bulk: BulkInvitation, most: int, *, passing: b
     return session.scalars(waiting.where(BulkRecipient.person_id.in_(people)).order_by(BulkRecipient.id)).all()
 
 
-def _places_of(session: Session, case: Onboarding, rows: Collection[BulkRecipient]) -> dict[tuple[int, int], Place]:
-    """The places of those who are still there, by account and person."""
+def _places_of(
+    session: Session, case: Onboarding, member: Membership, rows: Collection[BulkRecipient]
+) -> dict[tuple[int, int], Place]:
+    """The places of those who are still there, at accounts that whoever asked still sees, by account and person."""
     there = select(ClientContact, Client, Person).join(Client, Client.id == ClientContact.client_id)
     there = there.join(Person, Person.id == ClientContact.person_id).where(
         # Looked up by the keys alone: with the firm SQLite would go through all of its accounts.
         ClientContact.client_id.in_({row.client_id for row in rows}),
         ClientContact.person_id.in_({row.person_id for row in rows}),
         Person.withdrawn_at.is_(None),
+        seen_by(member.person_id, member.rights),
     )
     return {
         (client.id, person.id): Place(case, client, person, contact)

@@ -19,6 +19,7 @@ from sqlalchemy.orm import Session
 from models.audit import evidence, of, record
 from models.clients.client import Client, ClientContact
 from models.clients.message import message_for_many
+from models.clients.recipients import muted
 from models.clients.standing import COLUMNS, Standing, Switch, Todo, standing_of, todos, todos_of
 from models.clients.words import refold_of
 from models.db import Facts, reading, transaction
@@ -93,6 +94,14 @@ class SeesAlready(ProvisionError):
         super().__init__(name, account)
         self.name = name
         self.account = account
+
+
+class MailDeclined(ProvisionError):
+    says = N_("%(name)s gets no mail to many, as NOTIFY is off at all of their accounts: invite them by themselves.")
+
+    def __init__(self, name: str) -> None:
+        super().__init__(name)
+        self.name = name
 
 
 class AccountArchived(ProvisionError):
@@ -194,26 +203,17 @@ class LetIn(NamedTuple):
     refused: dict[int, ProvisionError]
 
 
-def invite_each(session: Session, case: Onboarding, places: Sequence[Place], by: str, words: str | None) -> LetIn:
+def invite_each(
+    session: Session, case: Onboarding, places: Sequence[Place], by: str, words: str | None, *, is_bulk: bool = False
+) -> LetIn:
     """Let these contacts of one firm in to their accounts and tell them, in as many statements for many as for one.
 
     *words* that are None: those of whoever has invited them before, under that name. What is refused to one of them,
-    as ``invite_contact`` says, leaves the others alone, and changes nothing.
+    as ``invite_contact`` says, leaves the others alone, and changes nothing. *is_bulk*: raises MailDeclined as well,
+    for who was invited before and wants no mail to many.
     """
-    at, refused = now(), {}
-    ways: dict[Way, list[Place]] = {way: [] for way in Way}
-    for place in places:
-        person, contact = place.person, place.contact
-        is_told = contact.login and contact.told_at is not None
-        try:
-            _require_told(place)
-            if person.registered_at is not None and is_told:
-                raise SeesAlready(person.name, place.client.name)
-        except ProvisionError as refusal:
-            refused[contact.id] = refusal
-            continue
-        is_new = person.registered_at is None and person.invited_at is None
-        ways[Way.INVITED if is_new else Way.RESENT if is_told else Way.TOLD].append(place)
+    at = now()
+    ways, refused = _ways(places, muted(session, [place.person.id for place in places]) if is_bulk else ())
     checks = {Way.INVITED: _invited_today, Way.TOLD: _told_often, Way.RESENT: _links_rest}
     for way, check in checks.items():
         held = check(session, case, ways[way]) if ways[way] else {}
@@ -248,6 +248,29 @@ def invite_each(session: Session, case: Onboarding, places: Sequence[Place], by:
         place.contact.told_at = at
     Client.settle_of(session, [place.person.id for place in let_in])
     return LetIn(mails, refused)
+
+
+def _ways(
+    places: Sequence[Place], declined: Collection[int]
+) -> tuple[dict[Way, list[Place]], dict[int, ProvisionError]]:
+    """How each is told, and of whom a rule says no, by the id of the place; *declined*: who wants no mail to many."""
+    ways: dict[Way, list[Place]] = {way: [] for way in Way}
+    refused: dict[int, ProvisionError] = {}
+    for place in places:
+        person, contact = place.person, place.contact
+        is_told = contact.login and contact.told_at is not None
+        is_new = person.registered_at is None and person.invited_at is None
+        try:
+            _require_told(place)
+            if person.registered_at is not None and is_told:
+                raise SeesAlready(person.name, place.client.name)
+            if person.id in declined and not is_new:
+                raise MailDeclined(person.name)
+        except ProvisionError as refusal:
+            refused[contact.id] = refusal
+            continue
+        ways[Way.INVITED if is_new else Way.RESENT if is_told else Way.TOLD].append(place)
+    return ways, refused
 
 
 def _invited_today(session: Session, case: Onboarding, places: Sequence[Place]) -> dict[int, ProvisionError]:

@@ -159,9 +159,11 @@ def _headers(outgoing: Outgoing, subject: str) -> dict[str, str | Address]:
 
 
 def _unsubscribe(outgoing: Outgoing) -> dict[str, str]:
-    """One click (RFC 8058) ends what a contact can be free of, which are reminders: all else answers to something."""
+    """One click (RFC 8058) ends what a contact can be free of, which are reminders and mails to many: all else answers
+    to something.
+    """
     is_reminder = outgoing.kind is MailKind.INVITATION and outgoing.facts.get("count", 0) > 0
-    if not is_reminder or outgoing.person_id is None:
+    if not (is_reminder or outgoing.bulk_id) or outgoing.person_id is None:
         return {}
     url = unsubscribe_url(outgoing.person_id, outgoing.to_address)
     return {"List-Unsubscribe": f"<{url}>", "List-Unsubscribe-Post": "List-Unsubscribe=One-Click"}

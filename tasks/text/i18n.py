@@ -196,6 +196,7 @@ LABELS: dict[type[StrEnum], dict[Any, str]] = {
         Reason.ARCHIVED: N_("The account is archived"),
         Reason.PAUSED: N_("access is paused"),
         Reason.LOGIN_OFF: N_("LOGIN is off"),
+        Reason.NOTIFY_OFF: N_("NOTIFY is off"),
         Reason.SEES_ALREADY: N_("sees the account already"),
         Reason.SENT_LATELY: N_("was sent a link lately"),
         Reason.GONE: N_("not there any more"),

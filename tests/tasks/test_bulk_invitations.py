@@ -8,7 +8,7 @@ from sqlalchemy import select
 
 from models.clients.access import ClientAccess
 from models.clients.bulk_invitation import BulkInvitation, BulkOver, BulkState, Outcome, RateInvalid, Reason, StopReason
-from models.clients.client import ClientState
+from models.clients.client import ClientContact, ClientState
 from models.clients.imports import Import, ImportContact
 from models.clients.message import PlaceholderUnknown
 from models.db import reading, transaction
@@ -25,6 +25,7 @@ from tasks.audit.verification import verify
 from tasks.clients import bulk_invitations, grants
 from tasks.clients.accounts import Filter
 from tasks.clients.bulk_invitations import Audience, NobodyToInvite, ask_to_invite, hand_over
+from tasks.mail.compose import write
 from tests.clients import fill
 from tests.contacts import account, contact
 from tests.factories import at_once, countersigned, firm_of, registered, told_by
@@ -112,6 +113,32 @@ def test_each_contact_has_one_outcome_and_one_reason_by_the_rules_for_one(clock)
     assert progress.refused[Reason.NO_ADDRESS] == 1
     assert bulk(bulk_id).state is BulkState.DONE
     assert faults() == before
+
+
+def test_whoever_wants_no_mail_to_many_gets_the_first_invitation_and_nothing_else_of_them(clock):
+    firm_id, people = with_seven()
+    account(firm_id, "Neues pending", people["pending"], login=True)
+    account(firm_id, "Neues active", people["active"], login=True)
+    with transaction() as session:
+        theirs = [people[name] for name in ("new", "pending", "active")]
+        for place in session.scalars(select(ClientContact).where(ClientContact.person_id.in_(theirs))):
+            place.notify = False
+    clock(hours=1)
+
+    bulk_id = ask_to_invite(member(), ERIKA, Audience())
+    run(firm_id, bulk_id)
+
+    became = outcomes(bulk_id)
+    assert {name: became[name][1] for name in ("Konto pending", "Neues pending", "Konto active", "Neues active")} == {
+        "Konto pending": Reason.NOTIFY_OFF,
+        "Neues pending": Reason.NOTIFY_OFF,
+        "Konto active": Reason.SEES_ALREADY,
+        "Neues active": Reason.NOTIFY_OFF,
+    }
+    assert became["Konto new"] == (Outcome.INVITED, None)
+    mails = mails_of(bulk_id)
+    assert [mail.to_address.partition("@")[0] for mail in mails] == ["new", "other"]
+    assert all(write(mail, None, redacted=True)["List-Unsubscribe"] for mail in mails)
 
 
 def test_whoever_was_invited_to_one_account_is_told_of_another_and_a_second_request_sends_nothing_twice(clock):
@@ -358,7 +385,7 @@ def test_whoever_asked_finds_in_the_inbox_that_they_are_done_or_who_has_stopped_
 def test_only_accounts_that_the_asker_sees_and_a_selection_only_as_selected():
     case_id = with_staff()
     firm_id = firm_of(case_id)
-    one, _, third = (account(firm_id, name, contact(firm_id, name, "Y", f"{name}@y.example")) for name in "abc")
+    one, second, third = (account(firm_id, name, contact(firm_id, name, "Y", f"{name}@y.example")) for name in "abc")
     zoe = give(case_id, Rights(Rank.STAFF, manages_accounts=True, has_default_access=True), ZOE)
     with transaction() as session:  # Zoe sees all but the third.
         ClientAccess.say(session, third, zoe.person_id, has_access=False)
@@ -369,6 +396,13 @@ def test_only_accounts_that_the_asker_sees_and_a_selection_only_as_selected():
     assert [*outcomes(bulk_id)] == ["a"]
     with pytest.raises(NobodyToInvite):
         ask_to_invite(zoe, ZOE, Audience(accounts=(third,)))
+
+    later = ask_to_invite(zoe, ZOE, Audience(), "Hallo")
+    hand_over(firm_id, later)
+    with transaction() as session:  # Now the second neither, before its turn has come.
+        ClientAccess.say(session, second, zoe.person_id, has_access=False)
+    run(firm_id, later)
+    assert outcomes(later)["b"] == (Outcome.REFUSED, Reason.GONE)
 
 
 def test_without_whoever_asked_it_does_not_go_on():
