@@ -90,3 +90,19 @@ def errors(answer: httpx.Response) -> dict[str, str]:
     """The refused fields and their sentences, as the summary above the form links them."""
     soup = BeautifulSoup(answer.text, "lxml")
     return {link["href"].removeprefix("#"): link.text for link in soup.select(".summary a")}
+
+
+def assert_well_built(page: BeautifulSoup, language: str, where: str) -> None:
+    """The page is one for keyboards, screen readers and a strict browser."""
+    assert page.html["lang"] == language, where
+    assert len(page.select("h1")) == 1, where
+    assert page.title.text.strip(), where
+    assert page.select_one("a.skip")["href"] == "#main", where
+    assert not page.select("script:not([src]), style, [style], [onclick]"), where
+    assert not [x for x in page.select("[src], link[href]") if "//" in (x.get("src") or x.get("href"))], where
+    for field in page.select("input:not([type=hidden]), select, textarea"):
+        assert field.get("aria-label") or page.select_one(f"label[for='{field['id']}']"), f"{field} on {where}"
+    ids = [tag["id"] for tag in page.select("[id]")]
+    assert len(ids) == len(set(ids)), where
+    for form in page.select("form[method=post]"):
+        assert form.select_one("[name=form_token]"), where
