@@ -50,6 +50,12 @@ COMPANY = re.compile(
     r"société|cabinet|tribunal|commune\s+de|mairie|étude|fiduciaire|krankenkasse|sparkasse|volksbank|"
     r"autohaus|ärztehaus|bäckerei|metzgerei|fleischerei|gasthaus|gasthof|hotel|restaurant|praxis|"
     r"landkreis|bezirksamt|notariat|company|corporation|holding|gebr\.|gebrüder)(?!\w))"
+    r"|(?i:\b\w*(?:immobilien|transporte|stadtwerke|logistik|consulting|services|solutions|spedition|weingut|schreinerei|"
+    r"tischlerei|malerbetrieb|dachdeckerei|gärtnerei|druckerei|brauerei|konditorei|technik|elektro|sanitär|heizungsbau|"
+    r"holzbau|metallbau|maschinenbau|werkstatt|kindergarten|schule|universität|verwaltung|vermietung|beteiligungen|verlag|"
+    r"architekten|rechtsanwälte|steuerberater|steuerberatung|(?:reise|ingenieur|architektur|planungs)büro|friseur|friseursalon|"
+    r"unternehmen|innung|kammer|großhandel|nachlass)(?!\w))"
+    r"|(?i:^(?:stadt|kreis|freistaat)\s)"
     r"|(?:&|\+|\bund|\bu\.)\s*(?:Partner|Kolleg|Söhne|Sohn|Co\b|Cie\b|Fils|Töchter)"
 )
 DEGREE = re.compile(

@@ -5,7 +5,7 @@ from enum import StrEnum
 from typing import NamedTuple
 
 import phonenumbers as numbers
-from phonenumbers import NumberParseException, PhoneNumber, PhoneNumberFormat, PhoneNumberType
+from phonenumbers import NumberParseException, PhoneNumber, PhoneNumberFormat, PhoneNumberType, ValidationResult
 
 from models.clients.address import HOME
 from models.errors import N_, ProvisionError
@@ -72,36 +72,67 @@ EXTENSION = re.compile(
 APART = re.compile(
     r"\s*(?:[;|\n]|,(?!\d{1,2}\b)|\s(?:oder|und|or|ou|and|et|bzw\.?|u\.)\s|\s[&+](?=\s)|:::)\s*", re.IGNORECASE
 )
-OTHER_END = re.compile(r"((?:\D*\d){7,}\D*?)\s*/\s*(\d{1,3})")
+OTHER_END = re.compile(r"((?:\D*\d){7,}\D*?)\s*(?:/|\bbis\b|–)\s*-?\s*(\d{1,3})")
 """“0221 4710-150/57” has two ends, of which the second replaces the first."""
+NEAR = frozenset({49, 43, 41})
+"""Whose numbers are all known."""
+AGAIN = re.compile(r"\s*/\s*(?=[0+])|\s+(?=[0+]\d{2})")
+"""Before a second number."""
+_HOUR = r"(?:[01]?\d|2[0-4])(?:[:.]\d\d)?"
+HOURS = re.compile(
+    rf"\b(?:ab|bis|nach|vor|um|von|zwischen|après|avant|after|before)\s+{_HOUR}\b(?:\s*(?:-|–|bis|und)\s*{_HOUR}\b)?"
+    rf"(?:\s*(?:uhr|h|pm|am)\b)?(?!\s*\d)|\b{_HOUR}(?:\s*(?:-|–|bis)\s*{_HOUR})?\s*uhr\b",
+    re.IGNORECASE,
+)
+"""When somebody can be called."""
 WORDS = re.compile(r"\([^()\d]*\)|\([^()]*[^\W\d_]{2}[^()]*\)|\[[^\[\]]*\]|[^\W\d_]+[.:]?(?:-[^\W\d_]+[.:]?)*")
 
 
 def numbers_in(written: str, country: str = HOME) -> Found:
     """All numbers that somebody has written into one cell, with words, brackets and extensions between them."""
     rest = [one[0].strip(" ,;/-") for one in EXTENSION.finditer(written)]
-    text = EXTENSION.sub(" ", written)
+    text = HOURS.sub(" ", EXTENSION.sub(" ", written))
     found: list[tuple[PhoneNumber, int]] = []
     for part in filter(None, APART.split(text)):
-        digits = WORDS.sub(" ", part).strip(" ,:;-–/.")
+        short = OTHER_END.fullmatch(part.strip())
+        digits = WORDS.sub(" ", short[1] if short else part).strip(" ,:;-–/.")
         if not any(char.isdigit() for char in digits):
             continue
-        short = OTHER_END.fullmatch(digits)
         if short:
-            digits = short[1]
             rest.append(f"/{short[2]}")
-        for ways in ((digits,), digits.split(" / "), digits.split("/"), digits.split("  ")):
+        for ways in ([digits], AGAIN.split(digits), digits.split(" / "), digits.split("/"), digits.split("  ")):
             try:
                 found += [_parsed(way, country) for way in ways if way.strip()]
             except PhoneInvalid:
                 continue
             break
         else:
-            matched = [match.number for match in numbers.PhoneNumberMatcher(digits, country)]
-            found += [(number, numbers.number_type(number)) for number in matched]
-            if not matched:
-                rest.append(part.strip())
+            matched = [*numbers.PhoneNumberMatcher(digits, country)]
+            found += [(match.number, numbers.number_type(match.number)) for match in matched]
+            likely = None if matched else _possible(digits, country)
+            if likely is not None:
+                found.append((likely, PhoneNumberType.UNKNOWN))
+                continue
+            left = digits
+            for match in reversed(matched):
+                left = f"{left[: match.start]} {left[match.end :]}"
+            if any(map(str.isdigit, left)):
+                rest.append(left.strip(" ,;/-") if matched else part.strip())
     return Found({_e164(number): KINDS.get(kind) for number, kind in found}, rest)
+
+
+def _possible(written: str, country: str) -> PhoneNumber | None:
+    """A number of another country that nobody has been given as far as is known here, and could be dialled."""
+    digits = re.sub(r"[\s()/.\-–]", "", written.replace("(0)", ""))
+    if not re.fullmatch(r"(?:\+|0)\d{9,14}", digits, re.ASCII):
+        return None
+    try:
+        number = numbers.parse(digits, country)
+    except NumberParseException:
+        return None
+    is_near = number.country_code in NEAR
+    is_possible = numbers.is_possible_number_with_reason(number) == ValidationResult.IS_POSSIBLE
+    return number if is_possible and not is_near else None
 
 
 def _e164(number: PhoneNumber) -> str:

@@ -76,12 +76,14 @@ def addresses_in(written: str) -> Found:
         meant = [word for word in words if "@" in word.strip("@")] or [part]
         for word in meant:
             try:
-                addresses.append(email_address(re.sub(r"^(?:mailto|e-?mail|smtp):", "", word, flags=re.IGNORECASE)))
+                addresses.append(email_address(LINKED.sub(r"\1", word)))
             except AddressInvalid:
                 faulty.append(word)
     return Found([*dict.fromkeys(addresses)], faulty)
 
 
+LINKED = re.compile(r"^(?:mailto|e-?mail|smtp):|(@[^?#]*)[?#].*$", re.IGNORECASE)
+"""What makes a link of an address: “mailto:a@b.example?subject=…”, “a@b.example#mailto:…#”."""
 X500 = re.compile(r"/o=", re.IGNORECASE)
 
 

@@ -1,5 +1,7 @@
 """Client lists are brought, looked at, asked about, imported and taken back on the pages of a firm."""
 
+from pathlib import Path
+
 import pytest
 from bs4 import BeautifulSoup
 from sqlalchemy import select
@@ -14,6 +16,7 @@ from tests.factories import PASSWORD, firm_of, outbox
 from tests.remembered import remembered
 from tests.tasks.test_accounts import ERIKA, GMBH, MAX, open_account, with_staff
 
+FILES = Path(__file__).parents[1] / "tasks" / "imports"
 pytestmark = pytest.mark.usefixtures("quiet")
 
 MIXED = (
@@ -210,3 +213,18 @@ def test_what_a_file_told_beyond_all_fields_stands_on_the_pages_of_account_and_c
 
     assert "1. Februar 1980" in contact.text
     assert "Ruft an" in contact.text
+
+
+def test_all_sheets_with_clients_are_read_or_the_one_that_is_chosen(firm_id, browser):
+    content = (FILES / "two_sheets.xlsx").read_bytes()
+    shown = bring(browser, firm_id, content, "Mandanten.xlsx")
+
+    chosen = soup(shown).select_one("select[name=sheet] option[selected]")
+    assert chosen.text == "Alle mit Mandanten, nacheinander"
+    assert "mit 4 Datensätzen" in shown.text
+    one = press(browser, shown, "So lesen", sheet="Firmen")
+    assert "mit 2 Datensätzen" in one.text
+    again = press(browser, one, "So lesen", sheet="*")
+    preview = press(browser, again, "Weiter zur Vorschau")
+    assert filters(preview) == {"alle": 4, "neues Konto": 4}
+    assert "Steht im Blatt „Privatpersonen“." in preview.text

@@ -10,14 +10,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from models.errors import ProvisionError
-from tasks.clients.imports.draft import ContactDraft, Draft, Field, NoteKind, Target
+from tasks.clients.imports.draft import ContactDraft, Draft, Field, Target
 from tasks.clients.imports.formats import ColumnUnknown, OtherCategory
-from tasks.clients.imports.reading import SheetUnknown, VcardUnsupported, read
-from tasks.clients.imports.source import EncodingUnfit, NotATable, TooManyRows
-from tasks.clients.imports.words import NOTES
+from tasks.clients.imports.reading import ALL_SHEETS, SheetUnknown, VcardUnsupported, read
+from tasks.clients.imports.source import EncodingUnfit, NoRecords, NotATable, PasswordProtected, TooManyRows
 from tests.memory import peak_memory
 
 FILES = Path(__file__).parent / "imports"
+GUESSED = {"cp1252", "cp850", "mac_roman", "utf-8 with cp1252"}
 EXPECTED = sorted(FILES.glob("*.expected.json"))
 
 
@@ -54,7 +54,7 @@ def test_a_file_gives_what_who_does_this_job_expects(expected):
         assert draft["skipped"] == one.get("skipped")
         assert sorted({note["kind"] for note in draft["notes"]}) == one.get("notes", [])
     assert reading.records == len(drafts)
-    assert bool(reading.guesses) == (outcome.get("encoding") in {"cp1252", "cp850", "mac_roman"})
+    assert bool(reading.guesses) == (outcome.get("encoding") in GUESSED)
 
 
 def test_drafts_can_be_begun_anew_behind_any_record_and_kept_as_json():
@@ -77,7 +77,10 @@ def test_drafts_can_be_begun_anew_behind_any_record_and_kept_as_json():
         (b"\xff\xd8\xff\xe0\x00\x10JFIF\x00\x01\x01\x00\x00\x01" * 20, NotATable),
         (b"BEGIN:VCARD\r\nVERSION:3.0\r\n", VcardUnsupported),
         ("BEGIN:VCARD\r\n".encode("utf-16"), VcardUnsupported),
-        (b"Name;Ort\n", NotATable),
+        (b"Name;Ort\n", NoRecords),
+        (b";;\n--;--;--\n", NotATable),
+        (b'"' * 5000, NotATable),
+        (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1\0\0" + "EncryptedPackage".encode("utf-16-le"), PasswordProtected),
     ],
 )
 def test_what_is_no_list_is_refused_in_one_sentence(content, refusal):
@@ -195,6 +198,49 @@ def test_columns_that_nobody_knows_are_mapped_by_hand():
         read(content, "x.csv", country="DE", mapping={"dd": Target(Field.CITY)})
 
 
+@pytest.mark.parametrize(
+    ("content", "names"),
+    [
+        (b"Max;Muster;max@muster.example\n", ["Max Muster"]),
+        (b"Max;Muster;keine;50667\nErika;Sommer;e@sommer.example;01067\n", ["Max Muster", "Erika Sommer"]),
+        (b"Arndt;Anna;1980-01-01\nBerg;Bernd;1970-02-02\n", ["Anna Arndt", "Bernd Berg"]),
+        (b"Xylo;Quarz\nZinn;Yttrium\n", ["Xylo Quarz", "Zinn Yttrium"]),
+        (b"1;Alpha GmbH;Anna Arndt\n2;Beta KG;Bernd Berg\n", ["Anna Arndt", "Bernd Berg"]),
+    ],
+)
+def test_no_record_of_a_table_without_a_header_is_taken_for_one(content, names):
+    reading = read(content, "x.csv", country="DE")
+    drafts = [*reading.begin(0)]
+
+    assert reading.header_line == 0
+    assert [f"{one.given_name} {one.family_name}" for draft in drafts for one in draft.contacts] == names
+    unsure = [asked.question.value for draft in drafts for asked in draft.questions]
+    assert unsure == (["name_unclear"] * 2 if "Xylo Quarz" in names else [])
+    assert [column.key for column in reading.columns] == [f"[{at}]" for at in range(1, content.count(b";") + 2)][
+        : len(reading.columns)
+    ]
+
+
+def test_one_of_several_sheets_can_be_chosen_and_each_column_has_a_name_of_its_own():
+    path = FILES / "two_sheets.xlsx"
+    all_of_them = read(path, path.name, country="DE")
+
+    assert (all_of_them.sheet, all_of_them.records) == (ALL_SHEETS, 4)
+    assert [column.key for column in all_of_them.columns][4:7] == [
+        "Ort",
+        "Privatpersonen: Anrede",
+        "Privatpersonen: Vorname",
+    ]
+    assert {len(draft.raw) for draft in all_of_them.begin(0)} == {len(all_of_them.columns)}
+    assert list(all_of_them.begin(2)) == list(all_of_them.begin(0))[2:]
+    by_hand = {"Privatpersonen: Telefon": Target(Field.IGNORE)}
+    (last, _) = read(path, path.name, country="DE", sheet=ALL_SHEETS, mapping=by_hand).begin(2)
+    assert last.contacts[0].phones == ()
+    one = read(path, path.name, country="DE", sheet="Privatpersonen")
+    assert [draft.line for draft in one.begin(0)] == [2, 3]
+    assert [column.key for column in one.columns][:2] == ["Anrede", "Vorname"]
+
+
 def test_an_encoding_that_was_guessed_can_be_said_otherwise():
     content = "Firma;Ort\nÜbelacker GmbH;Köln\n".encode("mac_roman")
     reading = read(content, "x.csv", country="DE")
@@ -216,58 +262,3 @@ def test_a_header_of_two_rows_is_one():
 
     assert [str(column.target) for column in reading.columns] == ["name", "postcode", "city", "email"]
     assert [contact.email for draft in reading.begin(0) for contact in draft.contacts] == ["m@muster.example"]
-
-
-def one_contact(**cells):
-    """The only draft of a table of one record, with these cells under these headers."""
-    table = f"{';'.join(cells)}\n{';'.join(cells.values())}\n"
-    return next(read(table.encode(), "x.csv", country="DE").begin(0))
-
-
-@pytest.mark.parametrize(
-    ("name", "parts"),
-    [
-        ("Muster, Max", ("", "", "Max", "Muster")),
-        ("MUSTERMANN Max", ("", "", "Max", "MUSTERMANN")),
-        ("Frau Prof. Dr. X von der Y", ("Frau", "Prof. Dr.", "X", "von der Y")),
-        ("Klein LL.M., Nora", ("", "LL.M.", "Nora", "Klein")),
-        ("Dr. Karl von und zu Hohenfels", ("", "Dr.", "Karl", "von und zu Hohenfels")),
-        ("Herrn Dr.-Ing. Jan van der Berg", ("Herr", "Dr.-Ing.", "Jan", "van der Berg")),
-    ],
-)
-def test_salutation_titles_and_both_names_are_told_apart(name, parts):
-    (contact,) = one_contact(Mandant=name, Ort="Köln").contacts
-
-    assert (contact.salutation, contact.title, contact.given_name, contact.family_name) == parts
-
-
-def test_a_client_beside_its_name_is_a_number_and_a_postcode_without_a_town_is_one():
-    draft = one_contact(**{"Mandant": "10100", "Mandantenname": "Muster, Max", "PLZ / Ort": "D-50667"})
-
-    assert (draft.account.number, draft.contacts[0].family_name) == ("10100", "Muster")
-    assert (draft.account.postcode, draft.account.city) == ("50667", "")
-
-
-def test_what_is_left_of_a_name_or_a_number_is_told():
-    draft = one_contact(Ansprechpartner="Max Muster (Inhaber)", Firma="A GmbH", Telefon="0221 4710158 DW 12, abends")
-
-    assert [(note.kind.value, note.facts["value"]) for note in draft.notes] == [
-        ("name_part", "Inhaber"),
-        ("phone_extension", "DW 12"),
-    ]
-    assert [phone.number for phone in draft.contacts[0].phones] == ["+492214710158"]
-    assert set(NOTES) == set(NoteKind)
-
-
-def test_a_telephone_for_faxes_is_known_by_its_words():
-    draft = one_contact(Vorname="Max", Nachname="Muster", Telefon="Fax: 0221 4710158", Handy="+49 171 3920011")
-
-    assert [phone.kind.value for phone in draft.contacts[0].phones] == ["fax", "mobile"]
-
-
-def test_a_cell_of_any_length_takes_no_time():
-    long = "(a" + "b" * 900_000
-
-    draft = one_contact(Vorname="Max", Nachname="Muster", Telefon=long, Notiz="kurz")
-
-    assert [(asked.question.value, asked.facts["field"]) for asked in draft.questions] == [("too_long", "Telefon")]

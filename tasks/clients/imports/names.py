@@ -1,6 +1,7 @@
 """The people whom the columns of a record name: salutation, titles, given and family name, however they are filled."""
 
 import re
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from models.clients.card import TITLE_MOST
@@ -8,6 +9,7 @@ from models.clients.naming import COUPLE, HOUSEHOLD, is_company, people_in, peop
 from models.firm import same_name
 from models.people.names import BORN, PARTICLES, called, is_salutation, is_title, salutation
 from tasks.clients.imports.draft import Field, NoteKind, Question
+from tasks.clients.imports.given_names import GIVEN_NAMES
 from tasks.clients.imports.values import Values
 
 AND_WORD = re.compile(r"und|u\.|and|et|sowie|[&+/]|die|eheleute|ehepaar|familie|fam\.", re.IGNORECASE)
@@ -56,7 +58,8 @@ def names_in(said: Values, person: int, company: str) -> list[Name]:
 
 def _in_full(said: Values, text: str) -> list[Name]:
     """The people whose whole names stand in one cell."""
-    told = people_in(_capitals(text))
+    text = text.replace(";", " & ") if re.search(r"\w\s*;\s*\w", text) else text
+    told = people_in(" & ".join(text.split(",")) if _are_whole(text.split(",")) else _capitals(text))
     people = [Name(one.given_name, one.family_name, one.salutation, one.title) for one in told]
     if COUPLE.search(text) or len(people) > 1:
         said.ask(Question.TWO_PEOPLE, value=text)
@@ -65,6 +68,14 @@ def _in_full(said: Values, text: str) -> list[Name]:
     if left and people:
         said.note(NoteKind.NAME_PART, value=" ".join(left), of=text)
     return [one for one in people if one.given or one.family]
+
+
+def _are_whole(parts: Sequence[str]) -> bool:
+    """Whether each part is the whole name of somebody, so that a comma stands between people."""
+    whole = [called(part) for part in parts]
+    if len(whole) < 2 or not all(one.given_name and one.family_name for one in whole):
+        return False
+    return any(one.family_name.casefold() not in GIVEN_NAMES for one in whole[1:])
 
 
 def _in_parts(said: Values, given: str, family: str) -> list[Name]:

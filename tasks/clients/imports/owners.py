@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from models.clients.client import ClientKind
 from models.clients.naming import COUPLE, is_company
 from models.firm import same_name
-from models.people.names import is_salutation
+from models.people.names import called, is_salutation
 from tasks.clients.imports.draft import Field, Format, NoteKind, Question
+from tasks.clients.imports.given_names import GIVEN_NAMES
 from tasks.clients.imports.names import Name, family_first, is_same_person
 from tasks.clients.imports.values import Values
 
@@ -19,6 +20,8 @@ COMPANY_KIND = re.compile(
     r"corporate|gewerb|institution|behörde|körperschaft",
     re.IGNORECASE,
 )
+SOLE = re.compile(r"einzel(?:unternehm|kauf|firma)|freiberuf|selbst[äa]e?ndig|inhabergeführt", re.IGNORECASE)
+"""A person or their business: the name tells which."""
 PERSON_KIND = re.compile(
     r"individual|einzelperson|privat|person|natürlich|particulier|physique|individuel|household|familie|ehe",
     re.IGNORECASE,
@@ -66,6 +69,8 @@ class Owner:
     called: str = ""
     """What the account is called, where the file says it."""
     kind: ClientKind | None = None
+    is_sole: bool = False
+    """It is a person's business, whose name may be the person's or its own."""
 
     def sort(self) -> None:
         """Put companies, accounts and people where they belong."""
@@ -108,6 +113,9 @@ class Owner:
     def _kind_told(self) -> ClientKind | None:
         """What kind of client it is, if a column says so."""
         for text in [*self.said.all(Field.ACCOUNT_KIND), *self.said.all(Field.CATEGORY)]:
+            if SOLE.search(text):
+                self.is_sole = True
+                return None
             if PERSON_KIND.search(text) and not COMPANY_KIND.search(text):
                 return ClientKind.INDIVIDUAL
             if COMPANY_KIND.search(text) or is_company(text):
@@ -215,7 +223,8 @@ class Owner:
         if more and not ("," in name or COUPLE.search(name)):  # “Name 1” and “Name 2” of a person.
             name = f"{name}, {more}"
             said.ask(Question.NAME_UNCLEAR, value=name)
-        if self.is_family_first and not self._is_persons(name):
+        may_be_none = self.is_sole and called(name).given_name.casefold() not in GIVEN_NAMES
+        if (self.is_family_first or may_be_none) and not self._is_persons(name):
             said.ask(Question.NAME_UNCLEAR, value=name)
         said.put(Field.FULL_NAME, name)
 

@@ -30,6 +30,7 @@ from tasks.clients.imports.source import (
     ROWS_MOST,
     SIZE_MOST,
     SPREADSHEETS,
+    WRAPPED,
     Cells,
     Content,
     FileTooLarge,
@@ -120,10 +121,11 @@ class _Table:
         header = tuple(cell.strip() for cell in self.sight.columns)
         above: set[tuple[str, ...]] = set()
         for at, row in enumerate(self.rows(len(self.keys))):
-            if at < self.sight.header:
-                above.add(_title(row))
-            if at != self.sight.header:
-                yield row, at > self.sight.header and not (_is_beside(row, header) or _title(row) in above)
+            if at > self.sight.header:
+                yield row, not (_is_beside(row, header) or (above and _title(row) in above))
+            elif at < self.sight.header:
+                above |= {_title(row)} - {()}
+                yield row, False
 
     def records(self) -> Iterator[Row]:
         """All rows that are records, from the first."""
@@ -207,6 +209,7 @@ def read(
     if sheet is not None:
         raise SheetUnknown(sheet[:60])
     text = text_of(content, filename, encoding)
+    text = replace(text, is_wrapped=_is_wrapped(text))
     delimiter, skipped, sight = _cut(text)
 
     def rows(width: int) -> Iterator[Row]:
@@ -280,6 +283,12 @@ def _reading(tables: Sequence[_Table], filename: str, country: str, mapping: Map
         guesses=(),
         begin=partial(_drafts, tables, layouts),
     )
+
+
+def _is_wrapped(text: Text) -> bool:
+    """Whether all of the first lines are one quoted cell each, with the same sign between cells in them."""
+    lines = [line for line in islice(text.lines(), TRIED) if line.strip()]
+    return all(map(WRAPPED.fullmatch, lines)) and any(all(sign in line for line in lines) for sign in DELIMITERS)
 
 
 def _cut(text: Text) -> tuple[str, int, _Sight]:
@@ -414,8 +423,8 @@ def _title(row: Row) -> tuple[str, ...]:
 
 def _is_beside(row: Row, header: tuple[str, ...]) -> bool:
     """Whether a row is none of the table's: blank, a line, the header once more, a letter between groups, a sum."""
-    filled = [cell for cell in row.cells if any(map(str.isalnum, cell))]
-    if not filled:
+    filled = [cell for cell in row.cells if cell and not cell.isspace()]
+    if not any(any(map(str.isalnum, cell)) for cell in filled):
         return True
     if row.cells[0].strip() == header[0] and tuple(cell.strip() for cell in row.cells[: len(header)]) == header:
         return True

@@ -101,6 +101,10 @@ class _Record:
 
     def draft(self) -> Draft:
         said, owner = self.said, self.owner
+        if not said.values:
+            notes, questions = tuple(said.notes), tuple(said.questions)
+            nobody = AccountDraft(ClientKind.INDIVIDUAL)
+            return Draft(0, 0, (), nobody, (), notes, questions, Refused(Reason.NOTHING_USEFUL), None)
         owner.sort()
         people = {number: self.names(number) for number in sorted({person for _, person in said.values})}
         people = {number: names for number, names in people.items() if names}
@@ -253,8 +257,6 @@ class _Record:
     def refusal(
         self, account: AccountDraft, contacts: Sequence[ContactDraft], people: Mapping[int, list[Name]]
     ) -> Refused | None:
-        if not self.said.values:
-            return Refused(Reason.NOTHING_USEFUL)
         for name in (account.name, account.company_name):
             if len(name) > NAME_MOST:
                 return Refused(Reason.NAME_TOO_LONG, name[:40])

@@ -52,6 +52,7 @@ MIXED = "utf-8 with cp1252"
 """Most of it UTF-8, with lines in between that somebody has added in an older program."""
 OFTEN, SOMETIMES = frozenset("äöüßÄÖÜéèêàçâîôûëïùœÉÈÀÇŒ"), frozenset("áíóúñãõåæøžščřńłśżźąęćőűțșìòÁÓŠŽØÅÆŁŚŻÕÑČŻĆ")
 CONTROLS = re.compile(rb"[\x00-\x08\x0e-\x1c\x1e\x1f]")
+WRAPPED = re.compile(r' *"(?:[^"]|"")*" *')
 QUOTES = frozenset("„“”‚‘’»«–—…€§°•®™´`·²³½¼×")
 
 
@@ -173,6 +174,8 @@ class Text:
     skip: int = 0
     """Bytes of its mark at the beginning."""
     guesses: tuple[Guess, ...] = ()
+    is_wrapped: bool = False
+    """Each line is one quoted cell in which a whole row stands, as spreadsheets write a table that they did not cut."""
 
     def lines(self) -> Iterator[str]:
         """Line by line as an editor counts, whatever ends them; each without its end."""
@@ -185,7 +188,8 @@ class Text:
             while line := text.readline(LINE_MOST):
                 if len(line) == LINE_MOST:
                     raise LineTooLong
-                yield line.removesuffix("\n").replace("\0", "")
+                bare = line.removesuffix("\n").replace("\0", "")
+                yield bare.strip(" ")[1:-1].replace('""', '"') if self.is_wrapped and WRAPPED.fullmatch(bare) else bare
 
 
 def _as_cp1252(error: UnicodeError) -> tuple[str, int]:
@@ -220,18 +224,19 @@ def text_of(content: Content, filename: str, wanted: str | None = None) -> Text:
     mark, marked = next(((mark, name) for mark, name in BOMS if head.startswith(mark)), (b"", ""))
     if wanted is not None and wanted.casefold() not in {marked, *ENCODINGS, MIXED}:
         raise EncodingUnfit(wanted[:20])
+    skip = len(mark) if marked == "utf-8" or wanted in {None, marked} else 0
     if wanted is not None:
-        return Text(content, wanted.casefold(), len(mark) if wanted.casefold() == marked else 0)
-    if marked and _is_all(content, marked, len(mark)):
-        return Text(content, marked, len(mark))
-    wide = _wide(head)
-    if wide and _is_all(content, wide, 0):
-        return Text(content, wide)
+        return Text(content, wanted.casefold(), skip)
+    if marked and _is_all(content, marked, skip):
+        return Text(content, marked, skip)
+    wide = marked if marked.startswith("utf-16") else _wide(head)
+    if wide and _looks_wide(head[skip:], wide):
+        return Text(content, wide, skip)
     if len(CONTROLS.findall(head)) * 20 > len(head):
         raise NotATable(filename)
-    if _is_all(content, "utf-8", 0):
+    if not marked and _is_all(content, "utf-8", 0):
         return Text(content, "utf-8")
-    return _guessed(content)
+    return _guessed(content, skip)
 
 
 def _is_all(content: Content, encoding: str, skip: int) -> bool:
@@ -250,13 +255,16 @@ def _wide(head: bytes) -> str:
     even, odd = head[0::2].count(0), head[1::2].count(0)
     if max(even, odd) < len(head) // 8:
         return ""
-    encoding = "utf-16-le" if odd > even else "utf-16-be"
-    text = head[: len(head) // 2 * 2].decode(encoding, "ignore")
-    is_text = sum(char.isprintable() or char in "\t\r\n" for char in text) * 10 > len(text) * 9
-    return encoding if is_text else ""
+    return "utf-16-le" if odd > even else "utf-16-be"
 
 
-def _guessed(content: Content) -> Text:
+def _looks_wide(head: bytes, encoding: str) -> bool:
+    """Whether that is text in this encoding, but perhaps for a letter that was cut in two."""
+    text = head[: len(head) // 2 * 2].decode(encoding, "replace")
+    return sum(char.isprintable() or char in "\t\r\n" for char in text) * 10 > len(text) * 9
+
+
+def _guessed(content: Content, skip: int) -> Text:
     """By which encoding the words look like words; the others are told beside, to be looked at."""
     told = Counter[bytes]()
     good = bad = 0
@@ -273,12 +281,12 @@ def _guessed(content: Content) -> Text:
                 told.update(re.findall(rb"[^\s;,\t\"|]*[\x80-\xff][^\s;,\t\"|]*", line))
     scores = {name: _plausible(told, name) for name in SINGLE}
     ranked = sorted(SINGLE, key=lambda name: -scores[name])
-    if good > bad * 3:
+    if skip or good > bad * 3:
         ranked.insert(0, MIXED)
     lines = _telling_lines(content)
     guesses = [Guess(name, tuple(_decoded(line, name) for line in lines)) for name in ranked]
     distinct = {guess.lines: guess for guess in reversed(guesses)}
-    return Text(content, ranked[0], 0, tuple(guess for guess in guesses if distinct[guess.lines] is guess))
+    return Text(content, ranked[0], skip, tuple(guess for guess in guesses if distinct[guess.lines] is guess))
 
 
 def _decoded(line: bytes, encoding: str) -> str:
@@ -389,7 +397,9 @@ class Cells:
             if end is _End.WELL and (not self.width or len(cells) == self.width):
                 yield Row(at, tuple(cells))
             else:
-                yield Row(at, tuple(line.split(self.delimiter)), Flaw.UNCLOSED_QUOTE)
+                cells = line.split(self.delimiter)
+                is_whole = len(cells) == self.width and not any(cell.count('"') % 2 for cell in cells)
+                yield Row(at, tuple(cells), None if is_whole else Flaw.UNCLOSED_QUOTE)
             at += 1
 
     def _swallows(self, lines: list[str]) -> bool:

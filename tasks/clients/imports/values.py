@@ -134,8 +134,7 @@ class Values:
         bare = as_text[1] if as_text else bare
         if of is Field.NOTE:
             return paragraphs(bare)
-        lines = bare.splitlines() if of in {Field.STREET, Field.HOME_STREET, Field.ADDRESS} else [bare]
-        text = ", ".join(filter(None, (one_line(line).strip(",") for line in lines)))
+        text = _in_one_line(bare, of)
         if text.casefold() in NOTHING:
             return ""
         if TWICE.search(text):
@@ -204,6 +203,16 @@ class Values:
         except ProvisionError:
             self.note(NoteKind.WEBSITE_UNREAD, value=text[:60])
             return ""
+
+
+def _in_one_line(text: str, of: Field) -> str:
+    """Lines of an address with commas between them; names of people below each other stay those of several."""
+    lines = [line for line in map(one_line, text.splitlines()) if line] if "\n" in text else [one_line(text)]
+    if of in {Field.STREET, Field.HOME_STREET, Field.ADDRESS}:
+        return ", ".join(line.strip(",") for line in lines)
+    is_each_whole = of is Field.GIVEN_NAME or (of is Field.FULL_NAME and all(" " in line for line in lines))
+    is_apart = len(lines) > 1 and is_each_whole and not any(line.endswith((",", "-")) for line in lines)
+    return (" & " if is_apart else " ").join(lines)
 
 
 @cache
