@@ -201,7 +201,7 @@ def as_told(row: "ImportRecord") -> dict[str, Any]:
         "facts": {name: fact for name, fact in facts.items() if name != "all"},
         "account": told["account"],
         "contacts": told["contacts"],
-        "notes": [{"kind": note["kind"], **note["facts"]} for note in row.draft.get("notes", [])],
+        "notes": [{"kind": note["kind"], **note.get("facts", {})} for note in row.draft.get("notes", [])],
     }
 
 

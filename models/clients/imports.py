@@ -116,6 +116,8 @@ class Import(Base):
     """Records by outcome; they add up to all of them."""
     expected: Mapped[Facts] = mapped_column(default=dict, info=MUTE)
     """How many accounts and contacts will be made or changed, as it was compared last."""
+    again: Mapped[list[int] | None] = mapped_column(JSON(none_as_null=True), info=MUTE)
+    """The records that answers concern since it was compared; None: all of them."""
     form_key: Mapped[str | None] = mapped_column(String(40), info=MUTE)
     """Of the form that brought it, which may be sent twice."""
     created_at: Mapped[Instant]
@@ -163,6 +165,7 @@ class ImportRecord(Base):
             "ix_import_records_question",
             "import_id",
             "question",
+            "record",
             sqlite_where=text("question <> ''"),
             postgresql_where=text("question <> ''"),
         ),
@@ -198,6 +201,19 @@ class ImportRecord(Base):
     """The account, once the record was written, or found to need no writing."""
     undo: Mapped[Facts] = mapped_column(default=dict, info=TELLS)
     """What was made and what stood there, by which it is taken back."""
+
+
+class ImportKey(Base):
+    """By what records of a file are about the same, beside their number and first name: see ``again``."""
+
+    __tablename__ = "import_keys"
+    __table_args__ = (Index("ix_import_keys_key", "import_id", "key", "record"),)
+
+    id: Mapped[Key]
+    import_id: Mapped[int] = mapped_column(ForeignKey("imports.id"))
+    key: Mapped[str] = mapped_column(String(254), info=TELLS)
+    """An e-mail address, or a name as it is looked for."""
+    record: Mapped[int] = mapped_column(info=MUTE)
 
 
 class ImportContact(Base):

@@ -11,16 +11,17 @@ from sqlalchemy import event, func, select
 
 from models.clients.card import Card, Phone
 from models.clients.client import Client, ClientContact, ClientState
-from models.clients.imports import ImportContact, ImportState
+from models.clients.imports import Import, ImportContact, ImportState
 from models.clients.words import is_found
-from models.db import engine, reading
+from models.db import engine, reading, transaction
 from models.mail.outbox import Outgoing
 from models.people.person import Person, Role
 from models.settings import settings
+from models.time.clock import now
 from tasks.audit.faults import Kind
 from tasks.audit.verification import verify
 from tasks.clients import selection
-from tasks.clients.imports import course, errors, undo, work
+from tasks.clients.imports import again, compare, course, errors, undo, work
 from tasks.clients.imports.course import AnswerUnfit
 from tasks.clients.imports.draft import CHOICES, Choice, Question
 from tests.factories import at_once, countersigned, firm_of
@@ -215,6 +216,58 @@ def test_a_number_beats_a_name_and_what_is_not_sure_is_asked(firm_id):
     assert course.progress(firm_id, import_id).counts["skipped"] == 1
 
 
+def compared(import_id: int) -> tuple:
+    with reading() as session:
+        row = session.get_one(Import, import_id)
+        columns = ("record", "outcome", "reason", "question", "told")
+        records = [[getattr(each, name) for name in columns] for each in course.each_record(import_id)]
+        return records, row.counts, {name: number for name, number in row.expected.items() if number}, row.state
+
+
+def test_an_answer_changes_what_comparing_all_anew_would_change_and_looks_at_no_others(firm_id, monkeypatch):
+    written(firm_id, rows(ALPHA, BETA, "3;;Jörg;Müller;;;;;Köln\n"))
+    others = "".join(f"{n};Firma {n} GmbH;Max;Muster{n};max{n}@muster.example;;;;\n" for n in range(100, 160))
+    own = (
+        rows(
+            "9;Beta GmbH;Berta;Berg;berta@beta.example;;;;\n",
+            "9;;Bella;Berg;bella@beta.example;;;;\n",  # Of the account that the first opens, or not.
+            ";Beta GmbH;Ada;Arp;;;;;\n",
+            ";Gamma GmbH;Otto;Arndt;Anna@Alpha.example;;;;\n",
+            "1;;Anna;Arndt;;0171 3920011;;;\n",
+            ";Gamma GmbH;;;;0221 4710999;;;\n",
+            ";;Bertha;Berg;berta@beta.example;;;;\n",
+            ";;Joerg;Mueller;;;;;\n",
+            ";;Emil;Ernst;emil@ernst;;;;\n",
+        )
+        + others.encode()
+    )
+    files = [(own, "mandanten.csv")]
+    files += [
+        ((FILES / name).read_bytes(), name) for name in ("16_taxdome_contacts.csv", "09_sevdesk_sep_line_bom.csv")
+    ]
+    looked: list[int] = []
+    some = again.compare_some
+    monkeypatch.setattr(again, "compare_some", lambda *given: looked.append(len(given[2])) or some(*given))
+    tried = 0
+    for content, name in files:
+        import_id = planned(firm_id, content, name)
+        held = [(each.record, each.question) for each in course.each_record(import_id) if each.outcome == "held"]
+        for record, question in [*held, *((None, question) for _, question in held[:2]), *held[:1]]:
+            for choice in (CHOICES[Question(question)][0].value, Choice.SKIP, ""):
+                course.answer(firm_id, import_id, question, choice, record)
+                work.go_on(import_id)
+                quick = compared(import_id)
+                with transaction() as session:
+                    row = Import.get(session, firm_id, import_id)
+                    row.again = None
+                    row.go(ImportState.UPLOADED, now())
+                work.go_on(import_id)
+                assert quick == compared(import_id), (name, record, question, choice)
+                tried += 1
+    assert tried > len(looked) > tried // 2
+    assert max(looked) < 12
+
+
 def test_empty_cells_leave_what_stands_and_what_is_there_is_changed(firm_id):
     written(firm_id, rows(ALPHA))
 
@@ -338,7 +391,8 @@ def killed_at(import_id: int, statement: int) -> bool:
 
 @pytest.mark.parametrize("number", [1_000, pytest.param(100_000, marks=LONG)])
 def test_killed_again_and_again_an_import_writes_every_record_once(firm_id, number, clock, monkeypatch):
-    monkeypatch.setattr(work, "AT_ONCE", number // 20)
+    for module in (work, compare):
+        monkeypatch.setattr(module, "AT_ONCE", number // 20)
     content = rows(
         *(f"{n};Firma {n // 2} GmbH;Max;Muster{n};max{n}@muster.example;;;;\n" for n in range(number // 2)),
         *(f";;Eva;Ott{n};eva{n}@ott.example;0171 39{n:06};;;Ulm\n" for n in range(number // 2)),

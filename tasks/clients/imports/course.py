@@ -8,7 +8,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from hashlib import sha256
-from typing import Any
+from itertools import islice
+from typing import Any, TypeVar
 
 from sqlalchemy import delete, func, select
 from sqlalchemy.orm import Session, undefer
@@ -20,6 +21,7 @@ from models.clients.imports import (
     LEFT_OUT,
     Import,
     ImportContact,
+    ImportKey,
     ImportMapping,
     ImportRecord,
     ImportState,
@@ -35,7 +37,15 @@ from tasks.clients.imports.reading import read
 from tasks.people.sessions import Membership
 
 AT_ONCE = 500
-"""Records that are looked at together."""
+"""Records that are compared or written together."""
+T = TypeVar("T")
+
+
+def batches(rows: Iterable[T], most: int) -> Iterator[list[T]]:
+    """So many of them at a time."""
+    begun = iter(rows)
+    while some := list(islice(begun, most)):
+        yield some
 
 
 class AnswerUnfit(ProvisionError):
@@ -199,7 +209,7 @@ def read_otherwise(firm_id: int, import_id: int, *, encoding: str | None = None,
 
 def _read_anew(session: Session, row: Import) -> None:
     forget_records(session, row.id)
-    row.is_read, row.counts, row.expected = False, {}, {}
+    row.is_read, row.counts, row.expected, row.again = False, {}, {}, None
     row.go(ImportState.UPLOADED, now())
 
 
@@ -242,7 +252,7 @@ def require_answer(question: str, choice: str) -> None:
 def answer(firm_id: int, import_id: int, question: str, choice: str, record_number: int | None = None) -> None:
     """Answer one record's question, or that of all who have none of their own; an empty *choice* takes it back.
 
-    The file is compared anew: with all in one go if it is short, else by ``go_on``.
+    What it concerns is compared anew by ``go_on``.
     """
     if choice:
         require_answer(question, choice)
@@ -250,15 +260,35 @@ def answer(firm_id: int, import_id: int, question: str, choice: str, record_numb
         Onboarding.of_firm(session, firm_id).require_going()
         row = Import.get(session, firm_id, import_id)
         row.require(ImportState.PLANNED, ImportState.UPLOADED)
+        pending = row.again
         if record_number is None:
+            row.again = _concerned(session, row, question)
             row.answers = _answered(row.answers, question, choice)
         else:
+            row.again = [record_number]
             mine = ImportRecord.import_id == import_id, ImportRecord.record == record_number
             one = session.scalars(select(ImportRecord).where(*mine)).one_or_none()
             if one is None:
                 raise NotFound(N_("The record"))
             one.answers = _answered(one.answers, question, choice)
+        row.again = None if pending is None or row.again is None else [*pending, *row.again]
         row.go(ImportState.UPLOADED, now())
+
+
+def _concerned(session: Session, row: Import, question: str) -> list[int] | None:
+    """Which records ask it; None: too many, or they had an answer that is another now."""
+    if question in row.answers:
+        return None
+    rows = select(ImportRecord.record, ImportRecord.reason, ImportRecord.told).where(ImportRecord.import_id == row.id)
+    rows = rows.where(ImportRecord.outcome.in_((Outcome.HELD, Outcome.SKIPPED))).limit(4 * AT_ONCE + 1)
+    found = session.execute(rows).tuples().all()
+    if len(found) > 4 * AT_ONCE:
+        return None
+    return [
+        number
+        for number, reason, told in found
+        if question == reason or question in {each for each, _ in told.get("facts", {}).get("all", ())}
+    ]
 
 
 def _answered(answers: Mapping[str, str], question: str, choice: str) -> Facts:
@@ -306,7 +336,7 @@ def renew(row: Import) -> datetime:
 
 
 def forget_records(session: Session, import_id: int) -> None:
-    for table in (ImportContact, ImportRecord):
+    for table in (ImportContact, ImportKey, ImportRecord):
         session.execute(delete(table).where(table.import_id == import_id))
 
 
@@ -329,9 +359,8 @@ def progress(firm_id: int, import_id: int) -> Progress:
     """Where it stands; raises NotFound."""
     with reading() as session:
         row = row_of(session, firm_id, import_id)
-        held = select(ImportRecord.question, func.count()).where(
-            ImportRecord.import_id == import_id, ImportRecord.question != "", ImportRecord.outcome == Outcome.HELD
-        )
+        held = select(ImportRecord.question, func.count())
+        held = held.where(ImportRecord.import_id == import_id, ImportRecord.question != "")
         questions = dict(session.execute(held.group_by(ImportRecord.question)).tuples().all())
         return Progress(row.id, row.file_name, row.state, row.records, row.done, {**row.counts}, questions)
 

@@ -106,7 +106,19 @@ class Planned:
         changes = {**self.of_people.get(person.id, {}), **self.of_places.get(person.id, {})}
         before = {name: _plain(old) for name, (old, _) in changes.items()}
         is_new = person.id in self.new_people or person.id in self.new_places
-        return {**told_contact(person, self.places.get(person.id)), "before": before, "is_new": is_new}
+        was_there = person.id not in self.new_people
+        facts = {"before": before, "is_new": is_new, "was_there": was_there}
+        return {**told_contact(person, self.places.get(person.id)), **facts}
+
+
+def outcome_of(planned: Planned) -> Facts:
+    """The columns of its record that say what becomes of it."""
+    return {
+        "outcome": planned.outcome,
+        "reason": str(planned.reason),
+        "question": planned.question if planned.outcome == "held" else "",
+        "told": planned.told,
+    }
 
 
 OF_ACCOUNT = ("name", "company_name", "number", "vat_id", *ADDRESS, "website")

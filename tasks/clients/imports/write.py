@@ -22,7 +22,7 @@ from models.db import Base, Facts
 from models.many import as_json, insert_all, update_all
 from models.onboarding import Onboarding
 from models.people.person import Person, Role
-from tasks.clients.imports.plan import ADDRESS, Planned
+from tasks.clients.imports.plan import ADDRESS, Planned, outcome_of
 from tasks.clients.imports.world import SWITCHES, Account, Place, Someone
 
 OF_CARD = ("title", *ADDRESS, "website", "particulars")
@@ -370,16 +370,6 @@ class Batch:
                 alike.setdefault(frozenset(values), []).append({by: key, **values})
         for some in alike.values():
             update_all(self.session, table, some, by=by)
-
-
-def outcome_of(planned: Planned) -> Facts:
-    """The columns of its record that say what becomes of it."""
-    return {
-        "outcome": planned.outcome,
-        "reason": str(planned.reason),
-        "question": planned.question if planned.outcome == "held" else "",
-        "told": planned.told,
-    }
 
 
 def plain_before(changes: Mapping[str, tuple[Any, Any]]) -> Facts:
