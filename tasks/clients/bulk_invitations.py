@@ -612,6 +612,8 @@ def asked_for(member: Membership, most: int = 20) -> list[Asked]:
 
 def file_name(member: Membership, audience: Audience) -> str:
     """Of the import whose contacts these are; empty if they are of none, or of one that the member does not see."""
+    if not audience.brought:
+        return ""
     with reading() as session:
         return _file_names(session, member, [audience.facts]).get(audience.brought, "")
 

@@ -43,7 +43,7 @@ STYLES = {
     "a": "color:#0f4c5c",
     "a.button": "display:inline-block;padding:13px 24px;border-radius:6px;background:#0f4c5c;color:#ffffff;"
     "font-weight:600;text-decoration:none",
-    ".action": "margin:24px 0 12px",
+    ".action": "margin:24px 0 18px",
     ".number": "margin:0 0 16px;font-size:30px;font-weight:600;letter-spacing:3px",
     ".quiet": "font-size:14px;line-height:1.5;color:#55636a",
     "div.quiet": "padding-top:16px;border-top:1px solid #d5dcde;font-size:13px;line-height:1.5;color:#55636a",

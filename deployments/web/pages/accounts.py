@@ -1,8 +1,7 @@
-"""The accounts of a firm's clients and their contacts, for the firm's own people."""
+"""The accounts of a firm's clients, for the firm's own people: the list of them, and each."""
 
 import json
 from collections.abc import Mapping
-from secrets import token_urlsafe
 from typing import Any
 from urllib.parse import urlencode
 
@@ -10,71 +9,29 @@ from fastapi import APIRouter
 from starlette.responses import Response
 
 from deployments.web.labels import ACTIONS
-from deployments.web.pages.firm import tabs_of
+from deployments.web.pages.account_forms import FIELD_NAMES, again, entered, of_firm, offered
 from deployments.web.visit import Form, Submission, Submitting, Visit, Visiting, member
-from models.clients.address import HOME, countries
-from models.clients.card import KINDS, PHONES, number_fields
-from models.clients.client import Client, ClientKind, ClientState
-from models.clients.custom_field import CustomField, FieldOf
-from models.clients.folders import FolderTemplate
+from models.clients.client import Client, ClientState
 from models.clients.group import Group
 from models.clients.label import LabelGone
 from models.clients.naming import safe_in_windows
-from models.clients.phone import PhoneKind
 from models.clients.portfolio import Portfolio
 from models.clients.recipients import gets
 from models.clients.standing import COLUMNS, Switch
 from models.clients.tag import Tag
 from models.db import reading
-from models.errors import N_, Faults, FormRefused, ProvisionError
-from models.firm import Firm
-from models.people.manners import AddressForm, Language
+from models.errors import N_, ProvisionError
 from models.people.person import Person
-from models.people.staff import Staff
-from models.text import one_line, row_number
-from models.time.hours import DAYS, EXAMPLE, Hours, short_days
-from tasks.clients import accounts, assignment, contacts, selection
-from tasks.clients.accounts import CONTACTS_AT_ONCE, Filter
+from models.text import row_number
+from tasks.clients import accounts, assignment, bulk_invitations, selection
+from tasks.clients.accounts import Filter
 from tasks.clients.assignment import MemberGone
-from tasks.clients.contacts import SWITCHES, ContactGone, ContactMissing
-from tasks.clients.edits import ChangedMeanwhile
+from tasks.clients.bulk_invitations import Audience
 from tasks.clients.imports import telling
-from tasks.onboarding import firm_page
 from tasks.people.sessions import Membership
 
 router = APIRouter()
 
-ACCOUNT = ("kind", "name", "company_name", "number", "street", "postcode", "city", "country", "website", "vat_id")
-"""Fields of the form about an account, before those of the firm."""
-CONTACT = ("title", "given_name", "family_name", "email", "street", "postcode", "city", "country", "website")
-"""The same of a contact."""
-FIELD_NAMES = {
-    "kind": N_("Kind of client"),
-    "name": N_("Account name"),
-    "company_name": N_("Company name"),
-    "number": N_("Customer number"),
-    "street": N_("Street and number"),
-    "postcode": N_("Postcode"),
-    "city": N_("Town"),
-    "country": N_("Country"),
-    "website": N_("Website"),
-    "vat_id": N_("VAT identification number"),
-    "tags": N_("Tags"),
-    "template": N_("Folder template"),
-    "title": N_("Title"),
-    "given_name": N_("First name"),
-    "family_name": N_("Family name"),
-    "email": N_("E-mail address"),
-    "language": N_("Language"),
-    "address_form": N_("Form of address"),
-    "hours": N_("Hours"),
-    "time_zone": N_("Time zone"),
-    "groups": N_("Groups"),
-    "portfolios": N_("Portfolios"),
-    "is_listed": N_("Shown in the public list"),
-    "phone-primary": N_("Number for short messages"),
-}
-"""What people read for the fields of both forms."""
 KEYS = ("tag", "group", "portfolio", "member", "imported")
 FILTERS = ("search", "state", *KEYS)
 """By what a list of accounts is asked for; the *keys* are numbers."""
@@ -136,6 +93,7 @@ def _list(visit: Visit, staff: Membership) -> dict[str, Any]:
         **of_firm(visit, staff),
         "accounts": accounts.listed(staff, which, after),
         "asked": {name: text for name, text in asked.items() if text},
+        "file_name": bulk_invitations.file_name(staff, Audience(which)),
         "first": not after,
         "sees_all": staff.rights.sees_all,
         "tags": tags,
@@ -200,148 +158,6 @@ def _act(visit: Submission, staff: Membership, by: str, ids: list[int]) -> int:
     raise ActMissing
 
 
-# ---- a new account, in two steps
-
-
-@router.get("/firm/{firm_id}/accounts/new")
-def ask_for_account(visit: Visiting, firm_id: int) -> Response:
-    staff = visit.require_staff(firm_id, manages=True)
-    kind = member(ClientKind, visit.request.query_params.get("kind", "")) or ClientKind.INDIVIDUAL
-    return visit.page(
-        "accounts/new.html",
-        form=Form({"kind": kind, "country": HOME, "form_key": token_urlsafe(12)}),
-        blocks=[],
-        **_first(visit, staff),
-    )
-
-
-@router.post("/firm/{firm_id}/accounts/new")
-def open_account(visit: Submitting, firm_id: int) -> Response:
-    """Both steps: the first is carried along by the second, so that nothing is half done."""
-    staff = visit.require_staff(firm_id, manages=True)
-    blocks, act = visit.texts("block")[:CONTACTS_AT_ONCE], visit.text("act")
-    values = _typed(visit)
-    language = visit.reader.language
-    done = accounts.opened_with(staff, values) if act in {"create", "enter"} else None
-    if done is not None:  # Sent twice.
-        return visit.go(_next(staff, done, "account_opened"), case=staff.case_id)
-    if act == "back":
-        return visit.page("accounts/new.html", form=Form(values), blocks=blocks, **_first(visit, staff))
-    try:
-        same = accounts.check(staff, values, language)
-    except FormRefused as refusal:
-        shown = _first(visit, staff)
-        return visit.again("accounts/new.html", refusal, values=values, blocks=blocks, **shown)
-    if act == "create" or (act == "enter" and not values.get("search")):
-        people = [_block(values, row, each) for row, each in enumerate(blocks)]
-        try:
-            client_id = accounts.open_account(staff, visit.signed_in().email, values, people, language)
-        except ProvisionError as refusal:
-            return _second_step(visit, staff, blocks, values, same, refusal)
-        return visit.go(_next(staff, client_id, "account_opened"), case=staff.case_id)
-    if act == "add":
-        blocks = [*blocks, "new"]
-    elif act.startswith("link-"):
-        blocks = [*blocks, *({act.removeprefix("link-")} - set(blocks))]
-    elif act.startswith("remove-"):
-        blocks, values = _without(blocks, values, row_number(act.removeprefix("remove-")))
-    return _second_step(visit, staff, (blocks or ["new"])[:CONTACTS_AT_ONCE], values, same)
-
-
-def _first(visit: Visit, staff: Membership) -> dict[str, Any]:
-    """What the first step offers: of the firm's people each, and whether they see the account in any case."""
-    with reading() as session:
-        people = [p for role in accounts.STAFF for p in Person.of(session, staff.firm_id, role)]
-        rights = Staff.of(session, people)
-    seeing = {key for key, held in rights.items() if held.sees_all or held.has_default_access} | {staff.person_id}
-    return {**_new(visit, staff), "members": people, "seeing": seeing}
-
-
-def _second_step(
-    visit: Submission,
-    staff: Membership,
-    blocks: list[str],
-    values: dict[str, str],
-    same: list[Client],
-    refusal: ProvisionError | dict[str, ProvisionError] | None = None,
-) -> Response:
-    search = "" if visit.text("act").startswith("link-") else values.get("search", "")[:200]  # Found, and linked.
-    there = [key for key in map(row_number, blocks) if key]
-    with reading() as session:
-        people = contacts.contacts_of(session, staff, there)
-    for row in reversed([row for row, each in enumerate(blocks) if (row_number(each) or 0) not in {0, *people}]):
-        blocks, values = _without(blocks, values, row)
-        refusal = {"": ContactGone()}
-    blocks = blocks or ["new"]
-    for row in range(len(blocks)):
-        if f"c{row}-shown" not in values:
-            values |= {f"c{row}-{name}": text for name, text in BLANK.items()}
-    shown = {
-        **_new(visit, staff),
-        "blocks": [people.get(row_number(each) or 0) for each in blocks],
-        "carried": [(name, text) for name, text in values.items() if name in ACCOUNT or name.startswith(CARRIED)],
-        "found": contacts.found(staff, search, there),
-        "search": search,
-        "same": same,
-        "most": CONTACTS_AT_ONCE,
-    }
-    if refusal is not None:
-        return visit.again("accounts/new_contacts.html", refusal, values=values, **shown)
-    return visit.page("accounts/new_contacts.html", form=Form(values), **shown)
-
-
-CARRIED = ("field-", "tags", "template", "members", "form_key")
-BLANK = {
-    **{f"phone-{row}-kind": kind for row, kind in enumerate(KINDS)},
-    **{f"phone-{row}-country": HOME for row in range(PHONES)},
-    "country": HOME,
-    "login": "yes",
-    "notify": "yes",
-    "shown": "yes",
-}
-"""What stands in the form of a new contact; once that was ``shown``, a switch that is not sent was turned off."""
-
-
-def _without(blocks: list[str], values: dict[str, str], row: int | None) -> tuple[list[str], dict[str, str]]:
-    """The contacts but for the one in this row, those behind it moved up."""
-    if row is None or row >= len(blocks):
-        return blocks, values
-    kept = {name: text for name, text in values.items() if not name.startswith("c") or "-" not in name}
-    left = [at for at in range(len(blocks)) if at != row]
-    for new, old in enumerate(left):
-        kept |= {f"c{new}-{name}": text for name, text in _block(values, old, "").items() if name != "person"}
-    return [blocks[at] for at in left], kept
-
-
-def _block(values: Mapping[str, str], row: int, which: str) -> dict[str, str]:
-    """What the form says of the contact in this row; *which* is the id of one who is there, or “new”."""
-    prefix = f"c{row}-"
-    block = {name.removeprefix(prefix): text for name, text in values.items() if name.startswith(prefix)}
-    return {**block, "person": which if row_number(which) else ""}
-
-
-def _typed(visit: Submission) -> dict[str, str]:
-    """Everything that was typed, in one line each; groups and members as one list of their numbers.
-
-    What is too long is refused at its field, with all else that does not fit.
-    """
-    apart = {"form_token", "was", "act", "block"}
-    values = {name: one_line(text) for name, text in visit.values.items() if name not in apart}
-    for name in [name for name in values if name.endswith(("groups", "portfolios", "members"))]:
-        values[name] = ",".join(sorted(visit.texts(name), key=lambda key: row_number(key) or 0))
-    return values
-
-
-def _next(staff: Membership, client_id: int, said: str, added: int | None = None) -> str:
-    """Who may sign in and was not told yet is asked about next: the first contact, or the one who was added."""
-    shown = accounts.view(staff, client_id)
-    page = f"/firm/{staff.firm_id}/accounts/{client_id}"
-    for contact, person in shown.row.contacts if shown.row.client.archived_at is None else ():
-        if contact.login and person.email and contact.told_at is None and added in {None, person.id}:
-            return f"{page}/contacts/{person.id}/invite?said={said}"
-    return f"{page}?said={said}"
-
-
 # ---- one account
 
 
@@ -382,7 +198,7 @@ def ask_to_edit(visit: Visiting, firm_id: int, client_id: int) -> Response:
 
 
 def _edit_form(visit: Visit, staff: Membership, client: Client, was: Mapping[str, str], form: Form) -> Response:
-    new = _new(visit, staff)
+    new = offered(visit, staff)
     return visit.page("accounts/edit.html", form=form, client=client, was=json.dumps(was), changed=[], **new)
 
 
@@ -390,28 +206,14 @@ def _edit_form(visit: Visit, staff: Membership, client: Client, was: Mapping[str
 def edit(visit: Submitting, firm_id: int, client_id: int) -> Response:
     staff = visit.require_staff(firm_id, manages=True)
     shown = accounts.view(staff, client_id)
-    typed = _typed(visit)
+    typed = entered(visit)
     values = {name: typed.get(name, "") for name in shown.fields}
     try:
         accounts.edit(staff, visit.signed_in().email, client_id, visit.held(), values, visit.reader.language)
     except ProvisionError as refusal:
-        page = {**_new(visit, staff), "client": shown.row.client}
-        return _again(visit, "accounts/edit.html", refusal, values, page)
+        page = {**offered(visit, staff), "client": shown.row.client}
+        return again(visit, "accounts/edit.html", refusal, values, page)
     return visit.go(f"/firm/{firm_id}/accounts/{client_id}?said=account_saved", case=staff.case_id)
-
-
-def _again(
-    visit: Submission, template: str, refusal: ProvisionError, values: dict[str, str], page: dict[str, Any]
-) -> Response:
-    """The form as it was sent, with what somebody else has changed meanwhile, if that is the matter."""
-    if isinstance(refusal, ChangedMeanwhile):
-        changed = [
-            (visit.reader.gettext(FIELD_NAMES.get(name, "")) or page["names"].get(name, name), before, current)
-            for name, (before, current) in refusal.changed.items()
-        ]
-        was = json.dumps(refusal.standing)
-        return visit.again(template, refusal, values=refusal.merged, was=was, changed=changed, **page)
-    return visit.again(template, refusal, values=values, was=visit.secret("was"), changed=[], **page)
 
 
 @router.post("/firm/{firm_id}/accounts/{client_id}/archive")
@@ -446,48 +248,6 @@ def leave_portfolio(visit: Submitting, firm_id: int, client_id: int) -> Response
     return visit.go(f"/firm/{firm_id}/accounts/{client_id}?said=account_saved")
 
 
-# ---- contacts
-
-
-@router.get("/firm/{firm_id}/accounts/{client_id}/contacts/new")
-def ask_for_contact(visit: Visiting, firm_id: int, client_id: int) -> Response:
-    staff = visit.require_staff(firm_id, manages=True)
-    form = Form(
-        {
-            **number_fields([]),
-            "form_key": token_urlsafe(12),
-            "country": HOME,
-            "login": "yes",
-            "notify": "yes",
-            "there-login": "yes",
-            "there-notify": "yes",
-        }
-    )
-    return visit.page("accounts/add_contact.html", form=form, **_adding(visit, staff, client_id))
-
-
-def _adding(visit: Visit, staff: Membership, client_id: int) -> dict[str, Any]:
-    shown = accounts.view(staff, client_id)
-    search = visit.request.query_params.get("search", "")[:200]
-    there = [person.id for _, person in shown.row.contacts]
-    found = contacts.found(staff, search, there)
-    return {**_new(visit, staff), "client": shown.row.client, "search": search, "found": found}
-
-
-@router.post("/firm/{firm_id}/accounts/{client_id}/contacts/new")
-def add_contact(visit: Submitting, firm_id: int, client_id: int) -> Response:
-    staff = visit.require_staff(firm_id, manages=True)
-    values, by = _typed(visit), visit.signed_in().email
-    if values.get("person"):  # One who is there, chosen in the form above the other.
-        values |= {name.removeprefix("there-"): text for name, text in values.items() if name.startswith("there-")}
-    try:
-        person_id = accounts.add_contact(staff, by, client_id, values, visit.reader.language)
-    except ProvisionError as refusal:
-        shown = _adding(visit, staff, client_id)
-        return visit.again("accounts/add_contact.html", refusal, values=values, **shown)
-    return visit.go(_next(staff, client_id, "contact_added", person_id), case=staff.case_id)
-
-
 @router.post("/firm/{firm_id}/accounts/{client_id}/contacts/{person_id}/remove")
 def remove_contact(visit: Submitting, firm_id: int, client_id: int, person_id: int) -> Response:
     staff = visit.require_staff(firm_id, manages=True)
@@ -496,108 +256,3 @@ def remove_contact(visit: Submitting, firm_id: int, client_id: int, person_id: i
     except ProvisionError as refusal:
         return visit.again("accounts/account.html", refusal, **_account(visit, staff, client_id))
     return visit.go(f"/firm/{firm_id}/accounts/{client_id}?said=contact_removed")
-
-
-@router.get("/firm/{firm_id}/contacts/{person_id}")
-def contact(visit: Visiting, firm_id: int, person_id: int) -> Response:
-    staff = visit.require_staff(firm_id)
-    shown = contacts.view(staff, person_id)
-    fields = {**shown.fields, "hours_text": shown.person.hours.text(visit.reader.language)}
-    was = json.dumps(shown.fields)
-    page = _contact(visit, staff, shown)
-    return visit.page("accounts/contact.html", form=Form(fields), was=was, changed=[], **page)
-
-
-def _contact(visit: Visit, staff: Membership, shown: contacts.ContactView) -> dict[str, Any]:
-    name = shown.person.name
-    safe = safe_in_windows(name)
-    return {
-        **_new(visit, staff),
-        "shown": shown,
-        "person": shown.person,
-        "told": telling.particulars(shown.card.particulars, visit.reader) if shown.card else [],
-        "marked": shown.person.hours,
-        "days": DAYS[visit.reader.language],
-        "short": short_days(visit.reader.language),
-        "example": Hours.parse(EXAMPLE).text(visit.reader.language),
-        "keeps": shown.person.registered_at is not None,
-        "unsafe": [(name, safe)] if safe != name else [],
-    }
-
-
-@router.post("/firm/{firm_id}/contacts/{person_id}")
-def save_contact(visit: Submitting, firm_id: int, person_id: int) -> Response:
-    staff = visit.require_staff(firm_id, manages=True)
-    shown = contacts.view(staff, person_id)
-    typed = _typed(visit)
-    values = {name: typed.get(name, "") for name in shown.fields} | {"hours": shown.fields["hours"]}
-    values["time_zone"] = typed.get("time_zone") or shown.fields["time_zone"]
-    page = _contact(visit, staff, shown)
-    faults, right = Faults(), {"name_is_right": typed.get("name_is_right", "")}
-    if not page["keeps"]:
-        with faults.at("hours_text"):
-            values["hours"] = _hours(visit, page)
-    try:
-        by = visit.signed_in().email
-        contacts.edit(staff, by, person_id, visit.held(), {**values, **right}, visit.reader.language, faults)
-    except ProvisionError as refusal:
-        return _again(visit, "accounts/contact.html", refusal, typed, page)
-    return visit.go(f"/firm/{firm_id}/contacts/{person_id}?said=contact_saved", case=staff.case_id)
-
-
-def _hours(visit: Submission, page: dict[str, Any]) -> str:
-    """The hours in German words; a line that was changed counts instead of the grid."""
-    if visit.text("hours_text") != visit.text("hours_was"):
-        language = visit.chosen(Language, "hours_language") or visit.reader.language
-        return Hours.parse(visit.text("hours_text"), language).text(Language.GERMAN)
-    page["marked"] = visit.hours()
-    return Hours.of(page["marked"]).text(Language.GERMAN)
-
-
-# ---- what all pages show
-
-
-def of_firm(visit: Visit, staff: Membership, tab: str = "accounts") -> dict[str, Any]:
-    head = firm_page.head(staff.firm_id)
-    return {
-        "firm": head.firm,
-        "overview": head,
-        "tabs": tabs_of(visit, staff.firm_id),
-        "tab": tab,
-        "manages": staff.rights.may_manage and not head.stopped and head.agreement_done,
-        "staff": staff,
-    }
-
-
-def _new(visit: Visit, staff: Membership) -> dict[str, Any]:
-    """What the forms about accounts and contacts offer."""
-    with reading() as session:
-        firm = session.get_one(Firm, staff.firm_id)
-        templates = FolderTemplate.of(session, firm.id)
-        account_fields = CustomField.shown(session, firm.id, FieldOf.ACCOUNT)
-        contact_fields = CustomField.shown(session, firm.id, FieldOf.CONTACT)
-        groups, tags, portfolios = (kind.of(session, firm.id) for kind in (Group, Tag, Portfolio))
-    territories = visit.reader.locale.territories
-    lands = sorted(((code, territories.get(code, code)) for code in countries()), key=lambda land: land[1])
-    return {
-        **of_firm(visit, staff),
-        "kinds": visit.options(ClientKind),
-        "phone_kinds": visit.options(PhoneKind),
-        "countries": sorted(lands, key=lambda land: land[0] not in NEAR),
-        "templates": [(template.id, template.name) for template in templates],
-        "account_fields": account_fields,
-        "contact_fields": contact_fields,
-        "names": {field.key: field.name for field in (*account_fields, *contact_fields)},
-        "groups": groups,
-        "portfolios": portfolios,
-        "all_tags": [tag.name for tag in tags],
-        "languages": visit.options(Language),
-        "forms": visit.options(AddressForm),
-        "phones": PHONES,
-        "switches": SWITCHES,
-        "missing": ContactMissing,
-    }
-
-
-NEAR = ("DE", "AT", "CH", "LI", "LU", "FR")
-"""Countries that stand first in a list."""

@@ -7,7 +7,8 @@ from bs4 import BeautifulSoup
 from fastapi import APIRouter
 from starlette.responses import Response
 
-from deployments.web.pages.accounts import FILTERS, filter_of, of_firm
+from deployments.web.pages.account_forms import of_firm
+from deployments.web.pages.accounts import FILTERS, filter_of
 from deployments.web.visit import Form, Submission, Submitting, Visit, Visiting, member
 from models.clients.bulk_invitation import BulkOver, BulkState, Outcome
 from models.clients.message import MESSAGE_MOST, MessageTooLong, PlaceholderUnknown

@@ -8,7 +8,7 @@ from babel.numbers import format_decimal
 from fastapi import APIRouter, Depends
 from starlette.responses import Response, StreamingResponse
 
-from deployments.web.pages.accounts import of_firm
+from deployments.web.pages.account_forms import of_firm
 from deployments.web.security import limit_uploads
 from deployments.web.visit import Form, Submission, Submitting, Visit, Visiting, member
 from models.clients.imports import AT_WORK, LEFT_OUT, Import, ImportState, Outcome

@@ -7,7 +7,7 @@ from typing import Any
 from fastapi import APIRouter
 from starlette.responses import Response
 
-from deployments.web.pages.accounts import of_firm
+from deployments.web.pages.account_forms import of_firm
 from deployments.web.security import sign, signed
 from deployments.web.visit import Submission, Submitting, Visit, Visiting, member
 from models.clients.card import Phone
