@@ -1,14 +1,18 @@
 """``provision contract``: contracts by machine."""
 
+import csv
+import io
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager
+from decimal import Decimal
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 if TYPE_CHECKING:  # Loading the product takes a second, which --help should not.
     from models.contracts.terms import Ending
+    from tasks.contracts.billing import BilledPosition, Page
 
 Json = Annotated[bool, typer.Option("--json", help="For machines: JSON and nothing else.")]
 
@@ -44,6 +48,77 @@ def add_to(app: typer.Typer, told: Callable[[], AbstractContextManager[None]]) -
         """Tell when a contract ends if notice is received at some moment: its dates. Nothing is stored."""
         with told():
             _print(_ending(start, term, extension, notice, to, received, zone, law), as_json=as_json)
+
+    @contracts.command()
+    def billing(
+        period: Annotated[str, typer.Option(metavar="MONTH", help="The month, like 2027-01.")] = "",
+        as_csv: Annotated[bool, typer.Option("--csv", help="For spreadsheets: CSV and nothing else.")] = False,
+        as_json: Json = False,
+    ) -> None:
+        """Tell what is to be billed in a month, a row a position. A month that is over never changes."""
+        if as_csv and as_json:
+            raise typer.BadParameter("Choose one of --csv and --json.")
+        with told():
+            for piece in _billing(period, as_csv=as_csv, as_json=as_json):
+                typer.echo(piece, nl=False)
+
+
+def _billing(period: str, *, as_csv: bool, as_json: bool) -> Iterator[str]:
+    """The text, some firms at a time, so that memory stays the same however many there are."""
+    from models.contracts.handover import read_month
+    from tasks.contracts.billing import all_pages, positions
+
+    month = read_month(period)
+    if as_csv:
+        return _csv(all_pages(month))
+    if as_json:
+        return _json(period.strip(), all_pages(month), is_final=positions(month, limit=1).is_final)
+    return _lines(all_pages(month))
+
+
+def _csv(pages: "Iterable[Page]") -> Iterator[str]:
+    from tasks.contracts.billing import COLUMNS, OURS
+    from tasks.text.cells import cell
+
+    yield "\ufeff"  # Spreadsheets take it for UTF-8 by its mark.
+    yield _csv_lines([COLUMNS])
+    for page in pages:
+        rows = (row.to_json() for row in page.rows)
+        yield _csv_lines([told[name] if name in OURS else cell(told[name]) for name in COLUMNS] for told in rows)
+
+
+def _csv_lines(rows: Iterable[list[str]]) -> str:
+    written = io.StringIO()
+    csv.writer(written).writerows(rows)
+    return written.getvalue()
+
+
+def _json(period: str, pages: "Iterable[Page]", *, is_final: bool) -> Iterator[str]:
+    yield f'{{"period": {json.dumps(period)}, "final": {json.dumps(is_final)}, "positions": ['
+    before = "\n"
+    for page in pages:
+        for row in page.rows:
+            yield before + json.dumps(row.to_json(), ensure_ascii=False)
+            before = ",\n"
+    yield "]}\n"
+
+
+def _lines(pages: "Iterable[Page]") -> Iterator[str]:
+    sums: dict[str, Decimal] = {}
+    for page in pages:
+        for row in page.rows:
+            yield _line(row)
+            if row.state != "held":
+                sums[row.currency] = sums.get(row.currency, Decimal(0)) + Decimal(row.net)
+    yield "".join(f"{amount:>12} {currency} net\n" for currency, amount in sums.items()) or "Nothing is to be billed.\n"
+
+
+def _line(row: "BilledPosition") -> str:
+    days = f"{row.days_from} – {row.days_to}"
+    number = row.customer_number or row.company_id or "–"
+    return (
+        f"{row.net:>12} {row.currency}  {days}  {row.quantity:>3} × {row.text}  [{number}] {row.name} ({row.state})\n"
+    )
 
 
 def _ending(

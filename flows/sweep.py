@@ -8,6 +8,7 @@ from prefect.client.schemas.objects import State
 from tasks.agreement.lifecycle import expire_agreements
 from tasks.clients.imports.work import continue_imports
 from tasks.clients.sign_ups import remove_unconfirmed
+from tasks.contracts.billing import close_months
 from tasks.engine.passes import show_all_decisions, start_due_passes
 from tasks.intake.events import handle_events
 from tasks.people.api_tokens import forget_replies
@@ -17,7 +18,8 @@ from tasks.people.operators import escalate_overdue, tell_new
 @flow(name="sweep", flow_run_name="sweep", retries=0)
 async def sweep() -> list[State[Any]]:
     """Find whatever is due or was left over: events, agreements out of date, passes, lost forms, news for operators,
-    registrations that nobody has confirmed, imports that nobody works on, answers to other systems.
+    registrations that nobody has confirmed, imports that nobody works on, answers to other systems, months that are
+    over and not handed over to accounting.
 
     Each goes on if another breaks down; the run has failed then, and shows which.
     """
@@ -31,4 +33,5 @@ async def sweep() -> list[State[Any]]:
         remove_unconfirmed(return_state=True),
         continue_imports(return_state=True),
         forget_replies(return_state=True),
+        close_months(return_state=True),
     ]

@@ -50,7 +50,7 @@ PLAIN = frozenset(
     {
         *("sha256", "texts_sha256", "drawing_sha256", "copy_sha256", "head", "erased"),
         *("language", "part", "kind", "verdict", "how", "mail", "level", "purpose", "role", "source", "step", "steps"),
-        *("expires_at", "until", "arrived_at", "signed_on", "told_at"),
+        *("expires_at", "until", "arrived_at", "signed_on", "told_at", "period"),
     }
 )
 """Facts in words, or by names, that tell of nobody. Numbers, yes and no never do; everything else is taken to."""

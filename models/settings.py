@@ -12,6 +12,7 @@ import stat
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import timedelta
+from decimal import Decimal
 from functools import cache, cached_property
 from pathlib import Path
 from typing import Annotated, Literal, Self
@@ -93,6 +94,12 @@ class Settings(BaseSettings):
     provider_email: Annotated[EmailStr, AfterValidator(_plain_before_the_at)] = "service@convent-it.example"
     """Whom people ask, and the sender of every mail."""
     provider_phone: str = "+49 30 5550100"
+    provider_country: Annotated[str, Field(pattern=r"^[A-Z]{2}$")] = "DE"
+    """Where the provider owes value-added tax: two letters of ISO 3166."""
+    provider_vat_id: Annotated[str, Field(pattern=r"^([A-Z]{2}[0-9A-Z+*]{2,13})?$")] = ""
+    """The provider's VAT identification number, without blanks; without it nobody is billed by reverse charge."""
+    vat_rate: Annotated[Decimal, Field(ge=0, lt=100)] = Decimal(19)
+    """Value-added tax there, in percent."""
     product_name: str = "Provision"
     account_name: str = "Convent IT Account"
 

@@ -12,7 +12,7 @@ from typing import Self
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import CheckConstraint, ForeignKey, Index, String, select
-from sqlalchemy.orm import Mapped, Session, mapped_column
+from sqlalchemy.orm import Mapped, Session, mapped_column, validates
 
 from models.clients.address import CITY_MOST, HOME, POSTCODE_MOST, STREET_MOST, country_code, postcode, vat_id
 from models.contracts.terms import Law
@@ -21,6 +21,7 @@ from models.errors import N_, Faults, ProvisionError
 from models.firm import NAME_MOST, Firm
 from models.people.mail_address import email_address
 from models.text import fitting, one_line
+from models.time.clock import now
 
 CUSTOMER_NUMBER_MOST, ORDER_NUMBER_MOST, PAYMENT_DAYS_MOST = 40, 255, 120
 RECIPIENTS_MOST = 20
@@ -175,7 +176,8 @@ class Contract(Base):
     __tablename__ = "contracts"
     EVIDENCE = (
         *("firm_id", "zone", "law", "concluded_at", "partner", "billing_address", "payment_days", "pays_otherwise"),
-        *("customer_number", "tax", "vat_id", "order_number", "sent_as", "is_test", "closing_at", "closed_at"),
+        *("customer_number", "tax", "vat_id", "order_number", "sent_as", "is_test", "billed_from"),
+        *("closing_at", "closed_at"),
     )
     __table_args__ = (
         CheckConstraint("payment_days >= 0", name="payment_days_not_negative"),
@@ -204,6 +206,8 @@ class Contract(Base):
     sent_as: Mapped[SentAs] = mapped_column(default=SentAs.ATTACHMENT)
     is_test: Mapped[bool] = mapped_column(default=False)
     """Marked everywhere and never billed."""
+    billed_from: Mapped[date | None] = mapped_column(info=MUTE)
+    """The day on which it ceased to be a test account: nothing is billed of the days before."""
     closing_at: Mapped[Instant | None]
     """From this moment on the account is to be closed, as was asked for."""
     closed_at: Mapped[Instant | None]
@@ -225,17 +229,23 @@ class Contract(Base):
         return contract
 
     @classmethod
-    def conclude(cls, session: Session, firm: Firm, person: str, now: datetime) -> Self:
+    def conclude(cls, session: Session, firm: Firm, person: str, at: datetime) -> Self:
         """The contract that the firm's first order makes; *person* is who stands for the firm."""
         made = cls(
             firm_id=firm.id,
-            concluded_at=now,
+            concluded_at=at,
             partner=Addressee.of_firm(firm, person).to_json(),
             payment_days=BillingSettings.payment_days_now(session),
         )
         session.add(made)
         session.flush()
         return made
+
+    @validates("is_test")
+    def _leave_the_past(self, _: str, is_test: bool) -> bool:
+        if self.is_test and not is_test:
+            self.billed_from = self.day_of(now())
+        return is_test
 
     def day_of(self, moment: datetime) -> date:
         """The day that it is then where the contract is at home."""

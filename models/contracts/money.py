@@ -51,6 +51,11 @@ def amount(written: str, language: Language) -> Decimal:
             raise AmountInvalid(one_line(written)[:40]) from error
     if not 0 <= value < MOST or value != value.quantize(FINEST):
         raise AmountInvalid(one_line(written)[:40])
+    return in_full(value)
+
+
+def in_full(value: Decimal) -> Decimal:
+    """With its cents, and more decimals only where it has them."""
     return value.quantize(CENT) if value == value.quantize(CENT) else value
 
 

@@ -4,7 +4,6 @@ import csv
 import io
 import json
 import os
-import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
@@ -18,8 +17,8 @@ from models.agreement import Agreement
 from models.audit import Entry, first_broken, trail
 from models.db import reading
 from models.document import Document
+from tasks.text.cells import cell
 
-_BEGINS_FORMULA = re.compile(r"(^|[;,|\t\r\n])(?=[\s\"']*[=+\-@＝＋－＠])|^(?=[\t\r])")
 HOW_TO_CHECK = (
     "hash is the SHA-256, in hexadecimal digits, of previous followed by the JSON array [version, case_id, number, at,"
     " actor, action, facts, commitments] in UTF-8, without spaces, keys sorted; of version 1 without version and"
@@ -64,7 +63,7 @@ def export(folder: Path) -> Iterator[Exported]:
                     break
                 after = agreement.id
                 document = session.get_one(Document, agreement.final_id)
-                rows.writerow([_cell(value) for value in _line(agreement, document)])
+                rows.writerow([cell(value) for value in _line(agreement, document)])
                 yield _export_one(session, folder, agreement, document)
     os.replace(listed, folder / "agreements.csv")  # noqa: PTH105
 
@@ -119,16 +118,8 @@ def _table(entries: Sequence[Entry]) -> bytes:
     for entry in entries:
         facts = json.dumps(entry.facts, ensure_ascii=False, sort_keys=True)
         values = [entry.number, entry.at.isoformat(), entry.actor, entry.action, facts, entry.previous, entry.hash]
-        rows.writerow([_cell(value) for value in values])
+        rows.writerow([cell(value) for value in values])
     return file.getvalue().encode("utf-8-sig")
-
-
-def _cell(value: Any) -> str:
-    """As text that no spreadsheet takes for a formula, at whichever of the usual signs it parts the cells.
-
-    A German one parts them at semicolons, and so ends our cell within its text, in quotation marks or not.
-    """
-    return _BEGINS_FORMULA.sub(r"\1'", "" if value is None else str(value))
 
 
 def _is_there(file: Path, digest: str) -> bool:

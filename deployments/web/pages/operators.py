@@ -49,6 +49,7 @@ ACTIONS = {
     "operator.present": N_("Absence taken back"),
     "event.retried": N_("Event handled once more"),
     "event.dismissed": N_("Refused event noted"),
+    "billing.closed": N_("Month closed for accounting"),
 }
 """What people read for the acts that belong to no case."""
 ACTORS = {"command line": N_("command line")}
