@@ -34,7 +34,7 @@ from models.migrate import register_tables
 from models.people import login, passwords
 from models.settings import settings
 from tasks.untrusted import sandbox
-from tests import agreements, forks, locks, postgres, remembered
+from tests import agreements, forks, locks, postgres, remembered, workers
 from tests.remembered import as_setting
 
 register_tables()
@@ -122,6 +122,11 @@ class Together(LoadScopeScheduling):
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: object):
     return Together(config, log)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_setupnodes(config: pytest.Config, specs: list[object]):
+    workers.begin(config, len(specs))
 
 
 @pytest.hookimpl(wrapper=True)
