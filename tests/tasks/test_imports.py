@@ -5,6 +5,7 @@ import os
 import signal
 from pathlib import Path
 from random import Random
+from types import NoneType
 
 import pytest
 from sqlalchemy import event, func, select
@@ -21,6 +22,7 @@ from models.time.clock import now
 from tasks.audit.faults import Kind
 from tasks.audit.verification import verify
 from tasks.clients import selection
+from tasks.clients.bulk_invitations import Audience, ask_to_invite, hand_over
 from tasks.clients.imports import again, compare, course, errors, undo, work
 from tasks.clients.imports.course import AnswerUnfit
 from tasks.clients.imports.draft import CHOICES, Choice, Question
@@ -340,6 +342,63 @@ def test_an_import_is_taken_back_as_a_whole_unless_something_was_built_on_it(fir
     with pytest.raises(undo.BuiltOn) as refused:
         undo.undo(firm_id, again, ERIKA)
     assert refused.value.names == "Beta GmbH"
+
+
+def test_taken_back_while_its_contacts_are_invited_an_import_has_one_outcome(firm_id, monkeypatch):
+    monkeypatch.setattr(work, "AT_ONCE", 10)
+    people = [f"{n};Firma {n} GmbH;Max;Muster{n};max{n}@muster.example;;;;\n" for n in range(30)]
+    import_id = written(firm_id, rows(*people))
+    undo.undo(firm_id, import_id, ERIKA)
+
+    begun = work.steps(import_id)
+    next(begun)  # The last ten are gone.
+    bulk_id = ask_to_invite(member(), ERIKA, Audience(imported=import_id))
+    hand_over(firm_id, bulk_id)  # The others wait to be invited.
+    assert [*begun][-1:] == [(0, 30)]
+
+    assert course.progress(firm_id, import_id).state is ImportState.UNDONE
+    assert (names(firm_id), hand_over(firm_id, bulk_id)) == ([], None)
+
+    import_id = written(firm_id, rows(*people))
+    undo.undo(firm_id, import_id, ERIKA)
+    begun = work.steps(import_id)
+    next(begun)
+    bulk_id = ask_to_invite(member(), ERIKA, Audience(imported=import_id))
+    assert (hand_over(firm_id, bulk_id), hand_over(firm_id, bulk_id)) == (0, 20)
+    assert [*begun] == []
+
+    assert course.progress(firm_id, import_id).state is ImportState.CANCELLED
+    assert len(names(firm_id)) == 20
+    with pytest.raises(undo.BuiltOn) as refused:
+        undo.undo(firm_id, import_id, ERIKA)
+    assert refused.value.count == 40  # Accounts and contacts.
+    assert faults() == []
+
+
+def test_taken_back_and_invited_at_once_nothing_breaks(firm_id, monkeypatch):
+    monkeypatch.setattr(work, "AT_ONCE", 3)
+    import_id = written(
+        firm_id, rows(*(f"{n};Firma {n} GmbH;Max;Muster{n};m{n}@muster.example;;;;\n" for n in range(30)))
+    )
+    bulk_id = ask_to_invite(member(), ERIKA, Audience(imported=import_id))
+
+    def invite() -> None:
+        while hand_over(firm_id, bulk_id) is not None:
+            pass
+
+    def take_back() -> None:
+        undo.undo(firm_id, import_id, ERIKA)
+        work.go_on(import_id)
+
+    went, *_ = at_once(take_back, invite)
+
+    state = course.progress(firm_id, import_id).state
+    assert (type(went), state) in {
+        (undo.BuiltOn, ImportState.DONE),
+        (NoneType, ImportState.CANCELLED),
+        (NoneType, ImportState.UNDONE),
+    }
+    assert faults() == []
 
 
 def test_what_was_left_out_comes_back_as_a_file_that_can_be_corrected_and_imported(firm_id):

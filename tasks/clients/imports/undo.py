@@ -10,6 +10,8 @@ from sqlalchemy.orm import Session
 
 from models.audit import Entry, Parts, Value, evidence, record
 from models.clients.access import ClientAccess
+from models.clients.bulk_invitation import BulkRecipient
+from models.clients.bulk_invitation import Outcome as BulkOutcome
 from models.clients.card import Card, Phone
 from models.clients.client import Client, ClientContact, name_key
 from models.clients.imports import WRITTEN, Import, ImportContact, ImportRecord, ImportState
@@ -64,8 +66,8 @@ def undo(firm_id: int, import_id: int, by: str) -> None:
     with reading() as session:
         file = row_of(session, firm_id, import_id).file_name
     if obstacles:
-        names = ", ".join(dict.fromkeys(each.name for each in obstacles[:3]))
-        raise BuiltOn(file, len(obstacles), names)
+        names = [*dict.fromkeys(each.name for each in obstacles)]
+        raise BuiltOn(file, len(names), ", ".join(names[:3]))
     with transaction() as session:
         case = Onboarding.of_firm(session, firm_id)
         case.require_going()
@@ -157,7 +159,11 @@ def _names(session: Session, column: Any, kind: type[Client | Person], ids: Coll
 
 
 def take_back_some(firm_id: int, import_id: int, lease: datetime, most: int) -> tuple[datetime, int, int] | None:
-    """The last records that are not taken back yet; None: there is no more to do for us."""
+    """The last records that are not taken back yet; None: there is no more to do for us.
+
+    Whoever was about to be invited is forgotten with them; where something else was built on them since it began, it
+    stops there, and says what (``in_the_way``).
+    """
     with transaction() as session:
         case = Onboarding.of_firm(session, firm_id)
         row = Import.get(session, firm_id, import_id)
@@ -170,9 +176,30 @@ def take_back_some(firm_id: int, import_id: int, lease: datetime, most: int) -> 
             record(session, case.id, now(), "import.undone", row.by, imported=row.id, **row.origin)
             case.touch(now())
             return None
+        _uninvite(session, some)
+        if _in_the_way(session, case.id, row, some):
+            give_up(session, case, row)
+            return None
         _take_back(session, case, row, some)
         row.done = some[-1].record - 1
         return renew(row), row.done, row.records
+
+
+def give_up(session: Session, case: Onboarding, row: Import) -> None:
+    """What is left of it stays, as if it had been stopped on the way."""
+    done = row.done
+    row.go(ImportState.CANCELLED, now())
+    row.done = done
+    record(session, case.id, now(), "import.cancelled", row.by, imported=row.id, done=done, **row.origin)
+
+
+def _uninvite(session: Session, rows: Sequence[ImportRecord]) -> None:
+    """Invitations of many that met these accounts while they are taken back have not had their turn with them."""
+    made = [each.client_id for each in rows if each.undo.get("client")]
+    people = [key for each in rows for key in each.undo.get("people", ())]
+    waiting = BulkRecipient.outcome == BulkOutcome.WAITING
+    theirs = BulkRecipient.client_id.in_(made) | BulkRecipient.person_id.in_(people)
+    session.execute(delete(BulkRecipient).where(waiting, theirs))
 
 
 def _take_back(session: Session, case: Onboarding, row: Import, rows: Sequence[ImportRecord]) -> None:

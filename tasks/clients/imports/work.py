@@ -23,7 +23,7 @@ from tasks.clients.imports.compare import compare, next_rows, planned_of, seer_o
 from tasks.clients.imports.course import AT_ONCE, batches, behind, discard, is_mine, renew
 from tasks.clients.imports.draft import Draft, Reason
 from tasks.clients.imports.plan import Because
-from tasks.clients.imports.undo import remove_accounts, take_back_some
+from tasks.clients.imports.undo import give_up, remove_accounts, take_back_some
 from tasks.clients.imports.write import Batch
 from tasks.engine.prefect_client import start_run
 from tasks.engine.retry import side_effect
@@ -150,12 +150,17 @@ def _write_some(firm_id: int, import_id: int, lease: datetime, most: int) -> tup
 
 
 def _refuse_next(firm_id: int, import_id: int, lease: datetime) -> bool:
-    """Whatever the database has against this record, the others go on; whether there was one to leave out."""
+    """Whatever the database has against this record, the others go on; whether there was one to leave out. Nothing goes
+    on where it is to be taken back, and something points to it.
+    """
     with transaction() as session:
-        Onboarding.of_firm(session, firm_id)
+        case = Onboarding.of_firm(session, firm_id)
         row = Import.get(session, firm_id, import_id)
-        if row.state is not ImportState.RUNNING or not is_mine(row, lease):
+        if not is_mine(row, lease):
             return False
+        if row.state is ImportState.UNDOING:
+            give_up(session, case, row)
+            return True
         for each in behind(session, import_id, row.done, 1, ImportRecord.outcome.in_(PLACED)):
             each.outcome, each.reason = Outcome.REFUSED, Because.CONFLICT.value
             row.done = each.record
