@@ -3,7 +3,7 @@
 from collections.abc import Collection
 
 from sqlalchemy import ColumnElement, ForeignKey, Index, UniqueConstraint, and_, exists, func, or_, select, true
-from sqlalchemy.orm import Mapped, Session, mapped_column
+from sqlalchemy.orm import InstrumentedAttribute, Mapped, Session, mapped_column
 
 from models.clients.client import Client, ClientContact
 from models.db import Base, Key
@@ -39,9 +39,9 @@ class ClientAccess(Base):
         return True
 
 
-def seen_by(person_id: int, rights: Rights) -> ColumnElement[bool]:
-    """Which accounts this member sees: owner and administrators all of them."""
-    said = select(ClientAccess.id).where(ClientAccess.client_id == Client.id, ClientAccess.person_id == person_id)
+def seen_by(person_id: int, rights: Rights, of: InstrumentedAttribute[int] = Client.id) -> ColumnElement[bool]:
+    """Which accounts this member sees, whose id is *of*: owner and administrators all of them."""
+    said = select(ClientAccess.id).where(ClientAccess.client_id == of, ClientAccess.person_id == person_id)
     if rights.sees_all:
         return true()
     if rights.has_default_access:

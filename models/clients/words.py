@@ -5,7 +5,7 @@ Kept apart from the accounts, whose rows are wide: a search for a part of a word
 
 from collections.abc import Collection
 
-from sqlalchemy import ColumnElement, ForeignKey, Text, and_, false, insert, or_, select
+from sqlalchemy import ColumnElement, ForeignKey, Select, Text, and_, false, insert, or_, select
 from sqlalchemy.orm import InstrumentedAttribute, Mapped, Session, mapped_column
 
 from models.clients.card import Card
@@ -52,8 +52,12 @@ def holds(search: str, *columns: InstrumentedAttribute[str]) -> ColumnElement[bo
 
 def is_found(firm_id: int, search: str, *columns: InstrumentedAttribute[str]) -> ColumnElement[bool]:
     """Which accounts of the firm hold all words of *search*, in *columns* or in any."""
-    held = select(ClientWords.client_id).where(ClientWords.firm_id == firm_id, holds(search, *columns))
-    return Client.id.in_(held)
+    return Client.id.in_(found(firm_id, search, *columns))
+
+
+def found(firm_id: int, search: str, *columns: InstrumentedAttribute[str]) -> Select[tuple[int]]:
+    """The same accounts, as a statement of their ids."""
+    return select(ClientWords.client_id).where(ClientWords.firm_id == firm_id, holds(search, *columns))
 
 
 def refold(session: Session, client_ids: Collection[int]) -> None:

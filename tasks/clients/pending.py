@@ -10,10 +10,10 @@ from sqlalchemy import ColumnElement, Select, and_, case, exists, func, or_, sel
 from sqlalchemy.orm import Session
 
 from models.clients.access import seen_by
-from models.clients.client import Client, ClientContact
+from models.clients.client import ClientContact
 from models.clients.group import GroupMember
 from models.clients.tag import ClientTag, ContactTag
-from models.clients.words import is_found
+from models.clients.words import found
 from models.errors import N_, NotFound
 from models.link import Link, Opening, Purpose
 from models.people.person import PENDING, UNADDRESSED, Person
@@ -73,14 +73,19 @@ def pending(session: Session, member: Membership, sought: Sought, at: datetime) 
 def counted(session: Session, member: Membership, sought: Sought, at: datetime) -> dict[Mark | None, int]:
     """How many there are with each mark, whatever mark is sought; None: of all who are pending."""
     marks = _marks(member, at)
-    sums = [func.sum(case((condition, 1), else_=0)) for condition in marks.values()]
+    sums = [func.sum(case((marks[mark], 1), else_=0)) for mark in SUMMED]
     rows = select(func.count(), *sums).select_from(Person).where(*_conditions(session, member, sought.everyone))
     total, *each = session.execute(_joined(rows)).one()
     without = replace(sought, mark=Mark.UNADDRESSED)
     unaddressed = select(func.count()).select_from(Person).where(*_conditions(session, member, without))
-    counts: dict[Mark | None, int] = dict(zip((None, *marks), (total, *(count or 0 for count in each)), strict=True))
+    counts: dict[Mark | None, int] = dict(zip(SUMMED, (count or 0 for count in each), strict=True))
+    counts |= {None: total, Mark.UNOPENED: total - counts[Mark.OPENED]}
     counts[Mark.UNADDRESSED] = session.scalars(unaddressed).one()
     return counts
+
+
+SUMMED = (Mark.BOUNCED, Mark.EXPIRED, Mark.OPENED, Mark.SILENT)
+"""What is asked of each row, of columns that indexes hold: rows themselves are wide. The others follow."""
 
 
 def _marks(member: Membership, at: datetime) -> Mapping[Mark, ColumnElement[bool]]:
@@ -110,17 +115,17 @@ def _joined(rows: Select[Any]) -> Select[Any]:
 def _conditions(session: Session, member: Membership, sought: Sought) -> list[Any]:
     kind = text(UNADDRESSED if sought.mark is Mark.UNADDRESSED else PENDING)
     which: list[Any] = [Person.firm_id == member.firm_id, kind]
-    places = select(ClientContact.person_id).join(Client, Client.id == ClientContact.client_id)
-    places = places.where(seen_by(member.person_id, member.rights))
-    seen = places.where(Client.firm_id == member.firm_id)
-    # Without a word of the firm, by which SQLite would look through all of its accounts for each contact.
-    here = places.where(ClientContact.person_id == Person.id).correlate(Person)
+    # By the ids of accounts alone: by the firm, or the accounts, SQLite would try each of them with each contact.
+    account = ClientContact.client_id
+    places = select(ClientContact.person_id)
+    seen = places.where(seen_by(member.person_id, member.rights, account))
+    here = ClientContact.person_id == Person.id
     if not member.rights.sees_all:
-        which.append(exists(here))
+        which.append(exists(seen.where(here).correlate(Person)))
     if one_line(sought.search):
-        which.append(Person.id.in_(seen.where(is_found(member.firm_id, sought.search))))
+        which.append(Person.id.in_(seen.where(account.in_(found(member.firm_id, sought.search)))))
     if sought.tag:
-        tagged = seen.join(ClientTag, ClientTag.client_id == Client.id).where(ClientTag.tag_id == sought.tag)
+        tagged = seen.join(ClientTag, ClientTag.client_id == account).where(ClientTag.tag_id == sought.tag)
         theirs = select(ContactTag.person_id).where(ContactTag.tag_id == sought.tag)
         which.append(or_(Person.id.in_(tagged), Person.id.in_(theirs)))
     if sought.group:
@@ -130,6 +135,7 @@ def _conditions(session: Session, member: Membership, sought: Sought) -> list[An
         if colleague is None or colleague.firm_id != member.firm_id:
             raise NotFound(N_("The person"))
         rights = Staff.of(session, [colleague])[colleague.id]
-        within = seen_by(colleague.id, rights._replace(rank=Rank.STAFF))
-        which.append(exists(here.where(within)))
+        within = seen_by(colleague.id, rights._replace(rank=Rank.STAFF), account)
+        both = places.where(within, seen_by(member.person_id, member.rights, account))
+        which.append(exists(both.where(here).correlate(Person)))
     return which

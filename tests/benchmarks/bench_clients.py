@@ -110,6 +110,7 @@ def test_pending_activation(product, number):
         "filter: member": lambda: follow_up.listed(owner, Sought(member=some.person_id)),
         "search: one": lambda: follow_up.listed(owner, Sought(search="k000777")),
         "search: none": lambda: follow_up.listed(owner, Sought(search="gibtesnicht")),
+        "search: many": lambda: follow_up.listed(owner, Sought(search="mueller")),
     }
     browser = Browser(sessions.sign_in(ERIKA, PASSWORD))
     acts["page"] = lambda: browser.get(f"/firm/{firm_id}/accounts/pending")
