@@ -44,11 +44,12 @@ from tasks.clients import accounts, settings
 from tasks.clients.accounts import Filter
 from tasks.clients.imports import course, work
 from tasks.clients.settings import Kind, Written
+from tasks.onboarding import registration
 from tasks.people import api_tokens, rights, sessions
 from tests.api import System, account_id, token
 from tests.contacts import ERIKA, LENA, SARA, STAFF, account, contact, other_firm, with_max
 from tests.deployments.browser import Browser, errors
-from tests.factories import PASSWORD, advance, everything, mails, registered, told_by
+from tests.factories import PASSWORD, everything, mails, registered, told_by
 from tests.remembered import remembered
 from tests.servers import free_port
 
@@ -94,7 +95,7 @@ def world() -> tuple[dict[str, int], dict[str, str]]:
     with transaction() as session:
         Staff.end(session, jan)
     other = other_firm()
-    advance(case_of(other))
+    registration.ask_organiser.fn(case_of(other))
     registered(SARA)
     tokens = {"": "", "unknown": "pvn_" + 43 * "x", "revoked": revoked, "expired": expired, "rests": rests}
     tokens["foreign"] = token(other, by=SARA)
