@@ -10,7 +10,7 @@ __all__ = ["firm"]
 LIST = (
     "Mandant;Kundennummer;Vorname;Nachname;E-Mail;PLZ;Ort\n"
     "Alpha {tag} GmbH;10001;Anna;Arndt;anna.{tag}@alpha.example;1067;Dresden\n"
-    "Beta {tag} GmbH;10002;Bernd;Berg;keine Adresse;50667;Köln\n"
+    "Beta {tag} GmbH;10002;Bernd;Berg;bernd[at]beta;50667;Köln\n"
     "Gamma {tag} GmbH;10003;Gerd;Groß;gerd[at]gamma;53111;Bonn\n"
     "Delta {tag} GmbH;10004;;;;89073;Ulm\n"
 )

@@ -139,7 +139,7 @@ def _progress(visit: Visit, staff: Membership, bulk_id: int) -> dict[str, Any]:
     bulk, asked = shown.bulk, {"outcome": outcome.value if outcome else "", "after": str(after or "")}
     where = urlencode({name: text for name, text in asked.items() if text})
     page = f"/firm/{staff.firm_id}/accounts/invitations/{bulk_id}"
-    can_go_on = shown.next_due and bulk.limited_until is None and not bulk.interval
+    can_go_on = shown.next_due and bulk.limited_until is None and not (bulk.interval and bulk.resolved_at)
     return {
         **of_firm(visit, staff),
         "shown": shown,
