@@ -189,7 +189,7 @@ def _tell(import_id: int, *, as_json: bool) -> None:
 def as_told(row: "ImportRecord") -> dict[str, Any]:
     """One record for machines: what will stand there, or what the file says of what is not stored."""
     from tasks.clients.imports.draft import Draft
-    from tasks.clients.imports.plan import told_draft
+    from tasks.clients.imports.outcome import told_draft
 
     told: dict[str, Any] = row.told if "account" in row.told else {**told_draft(Draft.from_json(row.draft)), **row.told}
     facts = told.get("facts", {})

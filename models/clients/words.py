@@ -36,7 +36,8 @@ EVERYWHERE = (ClientWords.names, ClientWords.contacts, ClientWords.places)
 
 def folded(*words: str | None) -> str:
     """These words as a search compares them."""
-    ways = [spelled(word) for word in words if word]
+    # Word by word, as the same ones stand in the name of an account and in that of its contact.
+    ways = [spelled(word) for word in " ".join(filter(None, words)).replace(",", " ").split()]
     one, other = (" ".join([way[at] for way in ways if way[at]]) for at in (0, 1))
     return one if one == other else f"{one} {other}"
 

@@ -479,3 +479,13 @@ def test_killed_again_and_again_an_import_writes_every_record_once(firm_id, numb
         emails = select(func.count(Person.email), func.count(Person.email.distinct())).where(Person.role == Role.CLIENT)
         assert session.execute(emails).one() == (number, number)
         assert session.scalars(select(func.count()).select_from(ImportContact)).one() == number
+
+    undo.undo(firm_id, import_id, ERIKA)
+    for _ in range(5):
+        deaths += killed_at(import_id, random.randrange(2, 80))
+        clock(minutes=3)
+    work.go_on(import_id)
+
+    assert deaths == 17
+    assert (course.progress(firm_id, import_id).state, names(firm_id), contacts()) == (ImportState.UNDONE, [], [])
+    assert faults() == []

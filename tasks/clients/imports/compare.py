@@ -19,7 +19,8 @@ from models.people.staff import Rights, Staff
 from models.time.clock import now
 from tasks.clients.imports.course import AT_ONCE, batches, is_mine, renew, row_with_file, understood
 from tasks.clients.imports.draft import Draft, Reading, Reason
-from tasks.clients.imports.plan import Planned, Planner, outcome_of
+from tasks.clients.imports.outcome import Planned, outcome_of
+from tasks.clients.imports.plan import Planner
 from tasks.clients.imports.world import Earlier, Wanted, World, names_of, number_key, stored
 
 

@@ -4,173 +4,17 @@ Nothing is written here. The same rules make the preview and the import itself, 
 the very transaction that writes.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from enum import StrEnum
-from operator import attrgetter
-from typing import Any
 
 from models.clients.client import ClientKind, name_key
 from models.clients.imports import Outcome
-from models.clients.label import label
 from models.clients.naming import NameFormat, filed_as
 from models.db import Facts
-from models.errors import ProvisionError
-from models.people.manners import AddressForm, Language
-from tasks.clients.imports.draft import (
-    AccountDraft,
-    Choice,
-    ContactDraft,
-    Draft,
-    PhoneDraft,
-    Question,
-    Reason,
-)
-from tasks.clients.imports.world import (
-    SWITCHES,
-    Account,
-    Place,
-    Someone,
-    World,
-    called,
-    names_of,
-    number_key,
-    strict,
-    words,
-)
-
-ADDRESS = ("street", "postcode", "city", "country")
-
-
-class Because(StrEnum):
-    """Why an outcome is what it is, where reading and questions do not say it."""
-
-    NEW = "new"
-    NEW_WITHOUT_ACCESS = "new_without_access"
-    """The contact has no e-mail address, and can be let in once there is one."""
-    CONTACT_NEW = "contact_new"
-    CONTACT_NEW_WITHOUT_ACCESS = "contact_new_without_access"
-    CONTACT_LINKED = "contact_linked"
-    """Account and contact are there, apart until now."""
-    CHANGED = "changed"
-    SAME = "same"
-    REPEATED = "repeated"
-    LEFT_OUT = "left_out"
-    """Somebody said so."""
-    CONFLICT = "conflict"
-    """The database did not take it, alone as well; whatever was entered at the same moment says why."""
-    UNSEEN = "unseen"
-    """It is about an account that whoever imports does not see."""
-
-
-Changes = dict[str, tuple[Any, Any]]
-"""What stood there and what will, by field."""
-
-
-@dataclass(slots=True)
-class Planned:
-    """What becomes of one record."""
-
-    draft: Draft
-    outcome: Outcome
-    reason: str
-    question: str = ""
-    facts: Facts = field(default_factory=dict)
-    """What the reason is about."""
-    account: Account | None = None
-    contacts: list[Someone] = field(default_factory=list)
-    is_account_new: bool = False
-    new_people: set[int] = field(default_factory=set)
-    new_places: set[int] = field(default_factory=set)
-    """People who become contacts of the account."""
-    of_account: Changes = field(default_factory=dict)
-    of_people: dict[int, Changes] = field(default_factory=dict)
-    of_places: dict[int, Changes] = field(default_factory=dict)
-    places: dict[int, Place] = field(default_factory=dict)
-    told: Facts = field(default_factory=dict)
-    """What will stand there and what stood there, in plain values."""
-
-    def tell(self) -> "Planned":
-        """Say so, before later records add to it."""
-        self.told = self._told()
-        return self
-
-    def _told(self) -> Facts:
-        if self.account is None:
-            return {"facts": self.facts}
-        people = [self._told_of(person) for person in self.contacts]
-        before = {name: _plain(old) for name, (old, _) in self.of_account.items()}
-        return {"account": told_account(self.account), "contacts": people, "before": before, "facts": self.facts}
-
-    def _told_of(self, person: Someone) -> Facts:
-        changes = {**self.of_people.get(person.id, {}), **self.of_places.get(person.id, {})}
-        before = {name: _plain(old) for name, (old, _) in changes.items()}
-        is_new = person.id in self.new_people or person.id in self.new_places
-        was_there = person.id not in self.new_people
-        facts = {"before": before, "is_new": is_new, "was_there": was_there}
-        return {**told_contact(person, self.places.get(person.id)), **facts}
-
-
-def outcome_of(planned: Planned) -> Facts:
-    """The columns of its record that say what becomes of it."""
-    return {
-        "outcome": planned.outcome,
-        "reason": str(planned.reason),
-        "question": planned.question if planned.outcome == "held" else "",
-        "told": planned.told,
-    }
-
-
-OF_ACCOUNT = ("name", "company_name", "number", "vat_id", *ADDRESS, "website")
-OF_PERSON = ("title", "given_name", "family_name", "email", *ADDRESS, "website")
-_of_account, _of_person, _of_place = attrgetter(*OF_ACCOUNT), attrgetter(*OF_PERSON), attrgetter(*SWITCHES)
-
-
-def told_account(account: Account) -> Facts:
-    more = {"phones": [], "emails": [], "note": "", **account.particulars}
-    more["phones"] = [phone["number"] for phone in more["phones"]]
-    return {
-        "kind": account.kind.value,
-        **dict(zip(OF_ACCOUNT, _of_account(account), strict=True)),
-        "tags": [*account.tags.values()],
-        **more,
-    }
-
-
-def told_contact(person: Someone, place: Place | None) -> Facts:
-    return {
-        **dict(zip(OF_PERSON, _of_person(person), strict=True)),
-        "phones": [*person.phones],
-        "language": person.language.value,
-        "address_form": person.address_form.value,
-        "tags": [*person.tags.values()],
-        "salutation": "",
-        "birthday": None,
-        "note": "",
-        **person.particulars,
-        **(dict(zip(SWITCHES, _of_place(place), strict=True)) if place else {}),
-    }
-
-
-def told_draft(draft: Draft) -> Facts:
-    """The same of what is not stored: as the file says it."""
-    account = None
-    if draft.account is not None:
-        told = draft.account
-        name = told.name or told.company_name or (called(draft.contacts[0]) if draft.contacts else "")
-        own = {"company_name": told.company_name, "number": told.number, "country": "", **_account_of(told)}
-        account = told_account(Account(0, told.kind, name, **own))
-    contacts = [told_contact(_someone(0, contact, country=""), None) for contact in draft.contacts]
-    return {"account": account, "contacts": contacts}
-
-
-def _plain(value: Any) -> Any:
-    match value:
-        case dict():
-            return {str(key): _plain(each) for key, each in value.items()}
-        case list() | tuple() | set():
-            return [_plain(each) for each in value]
-    return value
+from tasks.clients.imports.changes import account_of, change_account, change_person, new_person, switch
+from tasks.clients.imports.draft import AccountDraft, Choice, ContactDraft, Draft, Question, Reason
+from tasks.clients.imports.outcome import Because, Planned
+from tasks.clients.imports.world import Account, Place, Someone, World, called, names_of, number_key, strict, words
 
 
 class _Skip(Exception):
@@ -377,7 +221,7 @@ class Planner:
             account = self._open(told, meant)
             planned.is_account_new = True
         else:
-            planned.of_account = _change_account(account, told)
+            planned.of_account = change_account(account, told)
         planned.account = account
         for person, contact in meant:
             someone = self._take(planned, account, person, contact)
@@ -393,7 +237,7 @@ class Planner:
         by_itself = company or (filed_as(first.given_name, first.family_name, self.name_format) if first else "")
         by_hand = bool(told.name) and words(told.name) != words(by_itself)
         name = (told.name if by_hand else by_itself)[:200]
-        account = Account(self.world.new_id(), told.kind, name, by_hand, company, told.number, **_account_of(told))
+        account = Account(self.world.new_id(), told.kind, name, by_hand, company, told.number, **account_of(told))
         self.world.take_account(account)
         return account
 
@@ -402,14 +246,14 @@ class Planner:
         if person is None or person.is_withdrawn:
             is_back = person is not None
             key = person.id if person is not None else self.world.new_id()
-            someone = _someone(key, contact)
+            someone = new_person(key, contact)
             if is_back:
                 self.world.people.pop(key)
             self.world.take_person(someone)
             planned.new_people.add(key)
         else:
             someone = person
-            changes = _change_person(someone, contact)
+            changes = change_person(someone, contact)
             if changes:
                 planned.of_people.setdefault(someone.id, {}).update(changes)
             if someone.email:
@@ -427,7 +271,7 @@ class Planner:
             planned.new_places.add(someone.id)
         else:
             has_address_now = "email" in planned.of_people.get(someone.id, {})
-            changes = _switch(place, contact, someone, has_address_now=has_address_now)
+            changes = switch(place, contact, someone, has_address_now=has_address_now)
             if changes:
                 planned.of_places.setdefault(someone.id, {}).update(changes)
         planned.places[someone.id] = place
@@ -463,170 +307,3 @@ def _is_called(account: Account, draft: Draft) -> bool:
 def _without_email(contact: ContactDraft) -> ContactDraft:
     values = {**vars(contact), "email": ""}
     return ContactDraft(**values)
-
-
-def _set(row: Any, name: str, value: Any, changes: Changes, *, may: bool = True) -> None:
-    old = getattr(row, name)
-    if may and value != old:
-        changes[name] = old, value
-        setattr(row, name, value)
-
-
-def _say(row: Account | Someone, told: AccountDraft | ContactDraft, names: Iterable[str], changes: Changes) -> None:
-    """What the file says takes the place of what stands there, unless an earlier record has said it."""
-    for name in names:
-        value = getattr(told, name)
-        if value and (not row.is_touched or not getattr(row, name)):
-            _set(row, name, value, changes)
-
-
-def _say_place(row: Account | Someone, told: AccountDraft | ContactDraft, changes: Changes) -> None:
-    had_place = bool(row.street or row.postcode or row.city)
-    has_place = bool(told.street or told.postcode or told.city)
-    if not (has_place or told.country):
-        return
-    _say(row, told, ("street", "postcode", "city"), changes)
-    if told.country and (not row.is_touched or (has_place and not had_place)):
-        _set(row, "country", told.country, changes)
-
-
-def _tags(names: Iterable[str]) -> dict[str, str]:
-    """By how they are compared; what can be none is left out."""
-    tags: dict[str, str] = {}
-    for written in names:
-        try:
-            name, key = label(written)
-        except ProvisionError:
-            continue
-        tags.setdefault(key, name)
-    return tags
-
-
-def _add_tags(row: Account | Someone, names: Iterable[str], changes: Changes) -> None:
-    fresh = {key: name for key, name in _tags(names).items() if key not in row.tags}
-    if fresh:
-        _set(row, "tags", {**row.tags, **fresh}, changes)
-
-
-def _add_particulars(row: Account | Someone, more: Mapping[str, Any], changes: Changes) -> None:
-    held = row.particulars
-    fresh = {
-        name: value
-        for name, value in more.items()
-        if value and value != held.get(name) and not (row.is_touched and held.get(name))
-    }
-    if fresh:
-        _set(row, "particulars", {**held, **fresh}, changes)
-
-
-def _said(told: AccountDraft | ContactDraft) -> Facts:
-    """What is taken over as it is where nothing stands yet."""
-    held = {"street": told.street, "postcode": told.postcode, "city": told.city, "website": told.website}
-    if told.country:
-        held["country"] = told.country
-    return held
-
-
-def _account_of(told: AccountDraft) -> Facts:
-    more = {
-        "phones": _more((), [_phone(phone) for phone in told.phones]),
-        "emails": _more((), told.emails),
-        "note": told.note,
-    }
-    more = {name: value for name, value in more.items() if value}
-    return {**_said(told), "vat_id": told.vat_id, "tags": _tags(told.tags), "particulars": more}
-
-
-def _someone(key: int, told: ContactDraft, **otherwise: str) -> Someone:
-    """Who was not there until now; *otherwise*: what they have where nothing is said."""
-    more = _particulars(told)
-    return Someone(
-        key,
-        told.given_name,
-        told.family_name,
-        told.email,
-        told.title,
-        **{**otherwise, **_said(told)},
-        language=told.language or Language.GERMAN,
-        address_form=told.address_form or AddressForm.SIE,
-        phones={phone.number: phone.kind for phone in told.phones},
-        tags=_tags(told.tags),
-        particulars={name: value for name, value in more.items() if value},
-    )
-
-
-def _particulars(told: ContactDraft) -> Facts:
-    birthday = told.birthday.isoformat() if told.birthday else None
-    return {"salutation": told.salutation, "birthday": birthday, "note": told.note}
-
-
-def _change_account(account: Account, told: AccountDraft) -> Changes:
-    changes: Changes = {}
-    is_other = told.company_name and strict(told.company_name) != strict(account.company_name)
-    if account.kind is ClientKind.COMPANY and is_other and not account.is_touched and not _is_named(account, told):
-        follows = not account.is_named_by_hand
-        _set(account, "company_name", told.company_name, changes)
-        _set(account, "name", told.company_name, changes, may=follows)
-    if told.number and not account.number:
-        _set(account, "number", told.number, changes)
-    _say(account, told, ("vat_id", "website"), changes)
-    _say_place(account, told, changes)
-    _add_tags(account, told.tags, changes)
-    held = account.particulars
-    phones = _more(held.get("phones", []), [_phone(phone) for phone in told.phones])
-    emails = _more(held.get("emails", []), told.emails)
-    before = {"phones": phones, "emails": emails}
-    fresh = {name: value for name, value in before.items() if value != held.get(name, [])}
-    if fresh:
-        _set(account, "particulars", {**held, **fresh}, changes)
-    old = changes.get("particulars", (held, None))[0]
-    _add_particulars(account, {"note": told.note}, changes)
-    if "particulars" in changes:
-        changes["particulars"] = old, account.particulars
-    return changes
-
-
-def _is_named(account: Account, told: AccountDraft) -> bool:
-    return strict(told.company_name) == strict(account.name)
-
-
-def _more(held: Sequence[Any], more: Iterable[Any]) -> list[Any]:
-    both = [*held]
-    for each in more:
-        if each not in both:
-            both.append(each)
-    return both
-
-
-def _phone(phone: PhoneDraft) -> Facts:
-    return {"number": phone.number, "kind": phone.kind.value}
-
-
-def _change_person(person: Someone, told: ContactDraft) -> Changes:
-    changes: Changes = {}
-    if told.email and not person.email:
-        _set(person, "email", told.email, changes)
-    _say(person, told, ("title", "website"), changes)
-    _say_place(person, told, changes)
-    for name in ("language", "address_form"):
-        value = getattr(told, name)
-        if value is not None and not person.has_registered and not person.is_touched:
-            _set(person, name, value, changes)
-    fresh = {phone.number: phone.kind for phone in told.phones if phone.number not in person.phones}
-    if fresh:
-        _set(person, "phones", {**person.phones, **fresh}, changes)
-    _add_tags(person, told.tags, changes)
-    _add_particulars(person, _particulars(told), changes)
-    return changes
-
-
-def _switch(place: Place, told: ContactDraft, person: Someone, *, has_address_now: bool) -> Changes:
-    """What the file says of the switches; who has no address has no access."""
-    changes: Changes = {}
-    if has_address_now:
-        _set(place, "login", told.login is not False, changes)
-    for name in ("login", "notify", "email_sync", "is_commercial", "is_operational"):
-        value = getattr(told, name)
-        if value is not None and not place.is_touched:
-            _set(place, name, value and (name != "login" or bool(person.email)), changes)
-    return changes

@@ -14,7 +14,7 @@ from models.errors import N_
 from models.people.manners import AddressForm, Language
 from models.text import one_line
 from tasks.clients.imports.draft import CHOICES, Choice, Draft, Field, NoteKind, Question, Reason, Skipped
-from tasks.clients.imports.plan import Because, told_draft
+from tasks.clients.imports.outcome import Because, told_draft
 from tasks.clients.imports.undo import Obstacle
 from tasks.clients.imports.words import CHOICES as CHOICE_WORDS
 from tasks.clients.imports.words import FIELDS, NOTES, QUESTIONS, REASONS, SKIPPED

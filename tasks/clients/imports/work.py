@@ -22,7 +22,7 @@ from tasks.clients.imports.again import compare_again
 from tasks.clients.imports.compare import compare, next_rows, planned_of, seer_of, world_of
 from tasks.clients.imports.course import AT_ONCE, batches, behind, discard, is_mine, renew
 from tasks.clients.imports.draft import Draft, Reason
-from tasks.clients.imports.plan import Because
+from tasks.clients.imports.outcome import Because
 from tasks.clients.imports.undo import give_up, remove_accounts, take_back_some
 from tasks.clients.imports.write import Batch
 from tasks.engine.prefect_client import start_run

@@ -253,6 +253,8 @@ def stored(
     rows = select(ClientContact, Person).join(Person, Person.id == ClientContact.person_id).where(who)
     places = session.execute(rows.order_by(ClientContact.id)).tuples().all() if accounts or mailed else []
     there = mailed | {person.id: person for _, person in places}
+    if not (accounts or there):
+        return world
     cards = {card.person_id: card for card in session.scalars(select(Card).where(Card.person_id.in_(there)))}
     phones = Phone.of(session, [*there])
     tags = _tags(session, ContactTag.person_id, ContactTag.tag_id, there)

@@ -22,7 +22,7 @@ from models.db import Base, Facts
 from models.many import as_json, insert_all, update_all
 from models.onboarding import Onboarding
 from models.people.person import Person, Role
-from tasks.clients.imports.plan import ADDRESS, Planned, outcome_of
+from tasks.clients.imports.outcome import ADDRESS, Planned, outcome_of
 from tasks.clients.imports.world import SWITCHES, Account, Place, Someone
 
 OF_CARD = ("title", *ADDRESS, "website", "particulars")
