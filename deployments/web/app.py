@@ -39,6 +39,7 @@ from deployments.web.pages import (
     bulk_invitations,
     case,
     contacts,
+    contract,
     firm,
     firm_settings,
     grants,
@@ -118,7 +119,7 @@ PAGES = (
         public,
         sign_ups,
     ),
-    *(reach, board, case, reminders, operators, mail, api_docs),
+    *(reach, board, case, contract, reminders, operators, mail, api_docs),
 )
 for page in PAGES:
     app.include_router(page.router, include_in_schema=False)

@@ -159,6 +159,12 @@ SAID = {
     "contact_added": N_("The contact is added. Nobody is invited before you say so."),
     "contact_removed": N_("Done: this person is no longer a contact of this account."),
     "contact_saved": N_("Saved."),
+    "contract": N_("Saved."),
+    "module_ordered": N_("Ordered. What was agreed stands here from now on, and both sides have it by mail."),
+    "module_ends": N_("Received. The module ends with the day that you see here."),
+    "tariff_changed": N_("Received. The new tariff counts from the day that you see here."),
+    "undo_asked": N_("We have been asked. Until both sides want it otherwise, the termination counts."),
+    "change_undone": N_("Undone: the module goes on as before."),
     "import_read": N_("Read anew. Please check once more where the columns go."),
     "uploaded": N_("Thank you, the signed copy has arrived. We will look at it."),
 }

@@ -172,7 +172,7 @@ def _number(text: str, language: Language) -> str:
     raise NoNumber(text[:60])
 
 
-def _day(text: str) -> date:
+def day_of(text: str) -> date:
     """As browsers send it, or day, month and year as people write them."""
     written = re.fullmatch(r"(\d{1,2})[./] ?(\d{1,2})[./] ?(\d{4})", text, re.ASCII)
     sent = re.fullmatch(r"(\d{4})-(\d\d)-(\d\d)", text, re.ASCII)
@@ -188,7 +188,7 @@ _READ: Mapping[FieldKind, Callable[[str, Language], str | bool | None]] = {
     FieldKind.TEXT: lambda text, _: text,
     FieldKind.CHOICE: lambda text, _: text,
     FieldKind.NUMBER: _number,
-    FieldKind.DATE: lambda text, _: _day(text).isoformat(),
+    FieldKind.DATE: lambda text, _: day_of(text).isoformat(),
     FieldKind.YES_NO: lambda text, _: {"yes": True, "no": False}.get(text),
     FieldKind.LINK: lambda text, _: website_address(text),
     FieldKind.PHONE: lambda text, _: phone_number(text),

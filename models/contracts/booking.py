@@ -154,6 +154,12 @@ class Phase(Agreed, Base):
         return self.terms_from(self.anchor_on, contract.zone, contract.law)
 
 
+def running_phase(phases: list[Phase], day: date) -> Phase:
+    """The one that runs on that day; before the first one that one, after the last that."""
+    begun = [phase for phase in phases if phase.starts_on <= day]
+    return begun[-1] if begun else phases[0]
+
+
 class BookedOption(Base):
     """An article with the key “option” that managers have added to a booking."""
 

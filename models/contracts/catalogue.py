@@ -7,7 +7,7 @@ its date.
 """
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from datetime import date, datetime
 from decimal import Decimal
 from enum import StrEnum
@@ -181,6 +181,11 @@ class Module(Called, Base):
         """What firms may order, in the order in which it was made."""
         return list(session.scalars(select(cls).where(cls.is_orderable, cls.archived_at.is_(None)).order_by(cls.id)))
 
+    @classmethod
+    def kept(cls, session: Session) -> list[Self]:
+        """What operators may order for firms."""
+        return list(session.scalars(select(cls).where(cls.archived_at.is_(None)).order_by(cls.id)))
+
     def about(self, language: Language) -> str:
         return self.abouts.get(language.value) or self.abouts.get(Language.GERMAN.value, "")
 
@@ -250,8 +255,7 @@ class Tariff(Called, Agreed, Base):
 
     def prices_on(self, session: Session, day: date) -> "PriceList":
         """The version of its price list at which it is agreed on that day; raises NoPrices."""
-        there = select(PriceList).where(PriceList.tariff_id == self.id, PriceList.valid_from <= day)
-        newest = session.scalars(there.order_by(PriceList.valid_from.desc()).limit(1)).first()
+        newest = PriceList.on(session, [self.id], day).get(self.id)
         if newest is None:
             raise NoPrices(self.called(Language.GERMAN), day)
         return newest
@@ -313,13 +317,23 @@ class PriceList(Base):
     """From which day on it is agreed with whoever orders; for contracts that are there see the module's docstring."""
     published_at: Mapped[Instant]
 
+    @classmethod
+    def on(cls, session: Session, tariff_ids: Collection[int], day: date) -> dict[int, Self]:
+        """The version of each tariff at which it is agreed on that day; those without any are left out."""
+        there = select(cls).where(cls.tariff_id.in_(tariff_ids), cls.valid_from <= day).order_by(cls.valid_from)
+        return {each.tariff_id: each for each in session.scalars(there)}
+
+    @classmethod
+    def positions_of(cls, session: Session, keys: Collection[int]) -> dict[int, list[tuple[Article, Decimal]]]:
+        """Of each version its articles, and what each costs in one billing interval, or once."""
+        rows = select(Price.price_list_id, Article, Price.amount).join(Article, Article.id == Price.article_id)
+        listed: dict[int, list[tuple[Article, Decimal]]] = {}
+        for key, article, amount in session.execute(rows.where(Price.price_list_id.in_(keys)).order_by(Article.id)):
+            listed.setdefault(key, []).append((article, amount))
+        return listed
+
     def positions(self, session: Session) -> list[tuple[Article, Decimal]]:
-        """Its articles and what each costs in one billing interval, or once."""
-        rows = select(Article, Price.amount).join(Price, Price.article_id == Article.id)
-        return [
-            (article, amount)
-            for article, amount in session.execute(rows.where(Price.price_list_id == self.id).order_by(Article.id))
-        ]
+        return self.positions_of(session, [self.id]).get(self.id, [])
 
 
 class Price(Base):

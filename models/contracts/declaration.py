@@ -116,8 +116,11 @@ def foresee(
     tariff_id: int | None = None,
     chosen: date | None = None,
     reason: str = "",
+    is_preview: bool = False,
 ) -> Foreseen:
     """What a declaration that is received then leads to; *chosen* is the day that a manager wants instead.
+
+    A preview needs no reason yet.
 
     Raises EndedAlready, SameTariff, EndingFirst, EndsAlready, ReasonMissing, DayTooEarly.
     """
@@ -126,7 +129,7 @@ def foresee(
         raise EndedAlready(booking.ends_on)
     regular, until = _regular_end(contract, phase, kind, received_at)
     ends_on = chosen or regular
-    if (kind is ChangeKind.EXTRAORDINARY or ends_on != regular) and not reason:
+    if (kind is ChangeKind.EXTRAORDINARY or ends_on != regular) and not reason and not is_preview:
         raise ReasonMissing
     earliest = max(received, phase.starts_on)
     if ends_on < earliest:

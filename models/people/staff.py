@@ -77,10 +77,16 @@ class Rights(NamedTuple):
     """May open, change and invite to accounts; of those that they see."""
     has_default_access: bool
     """Sees every account of which nothing else is said, and hears of its contacts."""
+    is_commercial: bool = False
+    """Answers for the firm's contract with the provider, as owner and administrators do."""
 
     @property
     def sees_all(self) -> bool:
         return self.rank is not Rank.STAFF
+
+    @property
+    def sees_contract(self) -> bool:
+        return self.sees_all or self.is_commercial
 
     @property
     def may_manage(self) -> bool:
@@ -105,6 +111,7 @@ class Staff(Base):
     is_administrator: Mapped[bool] = mapped_column(default=False)
     manages_accounts: Mapped[bool] = mapped_column(default=False)
     has_default_access: Mapped[bool] = mapped_column(default=True)
+    is_commercial: Mapped[bool] = mapped_column(default=False)
 
     @classmethod
     def of(cls, session: Session, people: list[Person]) -> dict[int, Rights]:
@@ -124,6 +131,7 @@ class Staff(Base):
         row = session.scalars(select(cls).where(cls.person_id == person.id)).one_or_none() or cls(person_id=person.id)
         row.is_administrator = given.rank is Rank.ADMINISTRATOR
         row.manages_accounts, row.has_default_access = given.manages_accounts, given.has_default_access
+        row.is_commercial = given.is_commercial
         session.add(row)
         session.flush()
 
@@ -149,7 +157,7 @@ def rights(person: Person, row: Staff | None) -> Rights:
             return Rights(Rank.OWNER, manages_accounts=True, has_default_access=row is None or row.has_default_access)
         case Role.CASEWORKER if row is not None:
             rank = Rank.ADMINISTRATOR if row.is_administrator else Rank.STAFF
-            return Rights(rank, row.manages_accounts, row.has_default_access)
+            return Rights(rank, row.manages_accounts, row.has_default_access, row.is_commercial)
         case Role.CASEWORKER:
             return BY_DEFAULT
         case _:

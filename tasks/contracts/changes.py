@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 
 from models.audit import evidence, record
 from models.contracts.billing import Days, Position, due_between, stretches
-from models.contracts.booking import BookedOption, Booking, CameBy, Change, ChangeKind, Phase
+from models.contracts.booking import BookedOption, Booking, CameBy, Change, ChangeKind, Phase, running_phase
 from models.contracts.catalogue import Article, Authority, PriceList, Tariff
 from models.contracts.contract import Contract
 from models.contracts.declaration import (
@@ -23,6 +23,7 @@ from models.contracts.declaration import (
 )
 from models.contracts.terms import ONE_DAY
 from models.db import reading, transaction
+from models.document import Document
 from models.errors import N_, NotFound, ProvisionError
 from models.onboarding import Onboarding
 from models.text import fitting, paragraphs
@@ -30,6 +31,13 @@ from models.time.clock import now
 from tasks.contracts.orders import PricesChanged, Who
 
 REASON_MOST = 1000
+SCANS = {b"%PDF-": "application/pdf", b"\xff\xd8\xff": "image/jpeg", b"\x89PNG\r\n": "image/png"}
+"""How the files begin that a letter may be scanned as."""
+
+
+class ScanUnfit(ProvisionError):
+    status = 422
+    says = N_("The file is no PDF, JPEG or PNG: scan the letter as one of these.")
 
 
 class ChangedMeanwhile(ProvisionError):
@@ -48,7 +56,6 @@ class Wish:
     received_at: datetime | None = None
     """When a letter or mail came in; None: now, by the page."""
     came_by: CameBy = CameBy.PAGE
-    document_id: int | None = None
 
 
 @dataclass(frozen=True)
@@ -67,13 +74,24 @@ def preview(firm_id: int, booking_id: int, who: Who, wish: Wish) -> Preview:
     with reading() as session:
         case = Onboarding.of_firm(session, firm_id)
         contract = Contract.get(session, case.firm)
-        return _foreseen(session, contract, Booking.get(session, contract, booking_id), who, wish, now())
+        return _foreseen(
+            session, contract, Booking.get(session, contract, booking_id), who, wish, now(), is_preview=True
+        )
 
 
 def declare_change(
-    firm_id: int, booking_id: int, who: Who, wish: Wish, *, drops: int | None = None, price_list_id: int | None = None
+    firm_id: int,
+    booking_id: int,
+    who: Who,
+    wish: Wish,
+    *,
+    drops: int | None = None,
+    price_list_id: int | None = None,
+    scan: tuple[str, bytes] | None = None,
 ) -> Change:
     """Let it be so, as the preview has shown it: *drops* is the change that it takes the place of.
+
+    *scan*: name and content of the letter that operators have received.
 
     Raises NotFound, ReceivedInFuture, ChangedMeanwhile, PricesChanged and the refusals of ``foresee``.
     """
@@ -91,7 +109,7 @@ def declare_change(
             tariff_id=wish.tariff_id,
             price_list_id=seen.prices.id if seen.prices else None,
             reason=_reason(wish),
-            document_id=wish.document_id,
+            document_id=_kept(session, scan).id if scan and wish.received_at else None,
         )
         declare(seen.foreseen, booking, change, at, wish.received_at or at)
         session.flush()  # What is dropped goes first: one change waits at a time.
@@ -139,7 +157,16 @@ def agree_undo(firm_id: int, booking_id: int, who: Who) -> Change:
         return undone
 
 
-def _foreseen(session: Session, contract: Contract, booking: Booking, who: Who, wish: Wish, at: datetime) -> Preview:
+def _foreseen(
+    session: Session,
+    contract: Contract,
+    booking: Booking,
+    who: Who,
+    wish: Wish,
+    at: datetime,
+    *,
+    is_preview: bool = False,
+) -> Preview:
     by_operator = who.authority.reaches(Authority.OPERATOR)
     is_manager = who.authority is Authority.MANAGER
     if (wish.received_at and not by_operator) or (
@@ -162,6 +189,7 @@ def _foreseen(session: Session, contract: Contract, booking: Booking, who: Who, 
         tariff_id=wish.tariff_id,
         chosen=wish.chosen,
         reason=wish.reason.strip(),
+        is_preview=is_preview,
     )
     prices = None
     if wish.kind is ChangeKind.TARIFF:
@@ -174,14 +202,17 @@ def _foreseen(session: Session, contract: Contract, booking: Booking, who: Who, 
     return Preview(foreseen, cost, prices)
 
 
+def _kept(session: Session, scan: tuple[str, bytes]) -> Document:
+    """A PDF or a picture; raises ScanUnfit."""
+    name, content = scan
+    kind = next((media for begins, media in SCANS.items() if content.startswith(begins)), None)
+    if kind is None:
+        raise ScanUnfit
+    return Document.keep(session, content, name[:200], kind)
+
+
 def _reason(wish: Wish) -> str:
     return fitting(paragraphs(wish.reason), REASON_MOST, "reason")
-
-
-def running_phase(phases: list[Phase], day: date) -> Phase:
-    """The one that runs on that day; before the first one that one, after the last that."""
-    begun = [phase for phase in phases if phase.starts_on <= day]
-    return begun[-1] if begun else phases[0]
 
 
 def due(session: Session, booking: Booking, phases: list[Phase], days: Days) -> list[Position]:

@@ -1,6 +1,7 @@
 """Modules are ordered: the first by the agreement that both sides have signed, others whenever the firm wants."""
 
 from collections.abc import Mapping
+from datetime import date
 from decimal import Decimal
 from typing import NamedTuple
 
@@ -9,9 +10,10 @@ from sqlalchemy.orm import Session
 from models.agreement import Agreement
 from models.audit import Actor, evidence, record
 from models.clients.custom_field import read_all
-from models.contracts.booking import Booking
-from models.contracts.catalogue import Authority, Module, ModuleField, Tariff
+from models.contracts.booking import BookedOption, Booking, Phase, running_phase
+from models.contracts.catalogue import ArticleKey, Authority, Module, ModuleField, PriceList, Tariff
 from models.contracts.contract import Contract
+from models.contracts.declaration import EndedAlready
 from models.contracts.plans import plan_tariff
 from models.contracts.terms import Period, Unit
 from models.db import Facts, transaction
@@ -20,10 +22,12 @@ from models.onboarding import Onboarding
 from models.people.manners import Language
 from models.people.person import Person, Role
 from models.subscription import Subscription
+from models.text import one_line
 from models.time.clock import now
 from tasks.contracts.effects import schedule_prices
 from tasks.engine.retry import side_effect
 
+QUANTITY_MOST = 100_000
 UNITS = {"days": Unit.DAY, "weeks": Unit.WEEK, "months": Unit.MONTH}
 
 
@@ -47,6 +51,21 @@ class FieldMissing(ProvisionError):
     def __init__(self, field: str) -> None:
         super().__init__(field)
         self.field = field
+
+
+class ManagersAlone(ProvisionError):
+    status = 403
+    says = N_("Only managers change this: ask one of them to do it.")
+
+
+class QuantityInvalid(ProvisionError):
+    status = 422
+    says = N_("“%(written)s” is not a number of pieces: write one from 1 to %(most)s.")
+
+    def __init__(self, written: str) -> None:
+        super().__init__(written)
+        self.written = written
+        self.most = QUANTITY_MOST
 
 
 class Who(NamedTuple):
@@ -145,3 +164,84 @@ def module_data(session: Session, module_id: int, who: Who, written: Mapping[str
     if wrong:
         raise FormRefused(wrong)
     return values
+
+
+def change_data(firm_id: int, booking_id: int, who: Who, written: Mapping[str, str]) -> int:
+    """Take over what was typed into the fields of a module that the firm has; returns the case's id.
+
+    Raises NotFound, EndedAlready, FormRefused with all that does not fit.
+    """
+    with transaction() as session:
+        case, at = Onboarding.of_firm(session, firm_id), now()
+        contract = Contract.get(session, case.firm)
+        booking = Booking.get(session, contract, booking_id)
+        _require_active(booking, contract.day_of(at))
+        data = module_data(session, booking.module_id, who, written, booking.data)
+        if data != booking.data:
+            booking.data = data
+            record(session, case.id, at, "module.data_changed", who.by, rows=evidence(booking))
+        return case.id
+
+
+def add_option(firm_id: int, booking_id: int, who: Who, article_id: int, quantity: str) -> int:
+    """A manager adds an option of the running tariff from today on, at today's price as agreed; returns the case's id.
+
+    Raises ManagersAlone or NotFound for who may not, NotFound, EndedAlready, QuantityInvalid.
+    """
+    require_manager(who)
+    text = one_line(quantity)
+    if not text.isascii() or not text.isdecimal() or not 0 < int(text[:9]) <= QUANTITY_MOST:
+        raise QuantityInvalid(text[:20])
+    with transaction() as session:
+        case, at = Onboarding.of_firm(session, firm_id), now()
+        contract = Contract.get(session, case.firm)
+        booking = Booking.get(session, contract, booking_id)
+        today = contract.day_of(at)
+        _require_active(booking, today)
+        phase = running_phase(Phase.of(session, [booking.id])[booking.id], today)
+        positions = PriceList.positions_of(session, [phase.price_list_id])[phase.price_list_id]
+        listed = {article.id: (article, price) for article, price in positions}
+        article, price = listed.get(article_id, (None, None))
+        if article is None or price is None or article.key is not ArticleKey.OPTION:
+            raise NotFound(N_("The option"))
+        option = BookedOption(
+            firm_id=firm_id,
+            booking_id=booking.id,
+            article_id=article.id,
+            quantity=int(text),
+            amount=price,
+            starts_on=max(today, phase.starts_on),
+        )
+        session.add(option)
+        session.flush()
+        record(session, case.id, at, "option.added", who.by, rows=evidence(option))
+        return case.id
+
+
+def end_option(firm_id: int, booking_id: int, who: Who, option_id: int) -> int:
+    """A manager lets an option end with today; returns the case's id. One that has ended stays as it is."""
+    require_manager(who)
+    with transaction() as session:
+        case, at = Onboarding.of_firm(session, firm_id), now()
+        contract = Contract.get(session, case.firm)
+        booking = Booking.get(session, contract, booking_id)
+        option, today = session.get(BookedOption, option_id), contract.day_of(at)
+        if option is None or option.booking_id != booking.id:
+            raise NotFound(N_("The option"))
+        if option.ends_on is None or option.ends_on > today:
+            option.ends_on = max(today, option.starts_on)
+            record(session, case.id, at, "option.ended", who.by, rows=evidence(option))
+        return case.id
+
+
+def require_manager(who: Who) -> None:
+    """Raises ManagersAlone for operators; clients do not learn that there is such a thing: NotFound."""
+    if who.authority is Authority.CLIENT:
+        raise NotFound(N_("The page"))
+    if who.authority is not Authority.MANAGER:
+        raise ManagersAlone
+
+
+def _require_active(booking: Booking, today: date) -> None:
+    if booking.ends_on is not None and booking.ends_on < today:
+        raise EndedAlready(booking.ends_on)

@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, datetime
+from decimal import Decimal
 from enum import StrEnum
 from functools import cache
 from io import BytesIO
@@ -35,6 +36,10 @@ from models.clients.phone import PhoneKind
 from models.clients.recipients import Item
 from models.clients.sign_up import SignUpVerdict
 from models.clients.standing import State, Switch, Todo
+from models.contracts.booking import CameBy, ChangeKind
+from models.contracts.catalogue import ArticleKey
+from models.contracts.contract import Copy, SentAs, TaxTreatment
+from models.contracts.terms import NoticeTo, Period, Unit
 from models.decision import DecisionKind, Verdict
 from models.document import Doubt
 from models.errors import N_, NotFound, ProvisionError
@@ -276,6 +281,37 @@ LABELS: dict[type[StrEnum], dict[Any, str]] = {
         Level.CASE: N_("case"),
         Level.PERSON: N_("person"),
     },
+    NoticeTo: {
+        NoticeTo.TERM_END: N_("to the end of the term"),
+        NoticeTo.MONTH_END: N_("to the end of a month"),
+        NoticeTo.QUARTER_END: N_("to the end of a quarter"),
+        NoticeTo.YEAR_END: N_("to the end of a year"),
+        NoticeTo.ANY_DAY: N_("to any day"),
+    },
+    ChangeKind: {
+        ChangeKind.TERMINATION: N_("Termination"),
+        ChangeKind.TARIFF: N_("Change of tariff"),
+        ChangeKind.EXTRAORDINARY: N_("Termination for an important reason"),
+        ChangeKind.SWITCH: N_("Switch to another provider"),
+    },
+    CameBy: {
+        CameBy.PAGE: N_("by this page"),
+        CameBy.LETTER: N_("by letter"),
+        CameBy.MAIL: N_("by e-mail"),
+        CameBy.WEBHOOK: N_("from another system"),
+    },
+    TaxTreatment: {
+        TaxTreatment.STANDARD: N_("taxed as usual"),
+        TaxTreatment.REVERSE_CHARGE: N_("reverse charge: the customer owes the tax"),
+        TaxTreatment.NOT_TAXABLE: N_("not taxable here"),
+    },
+    Copy: {Copy.TO: N_("To"), Copy.CC: N_("CC")},
+    SentAs: {SentAs.ATTACHMENT: N_("as an attachment"), SentAs.LINK: N_("as a link for download")},
+    ArticleKey: {
+        ArticleKey.BASE: N_("in every billing period"),
+        ArticleKey.SETUP: N_("once"),
+        ArticleKey.OPTION: N_("each, in every billing period"),
+    },
     Language: {Language.GERMAN: N_("German"), Language.FRENCH: N_("French"), Language.ENGLISH: N_("English")},
     AddressForm: {AddressForm.SIE: N_("formal"), AddressForm.DU: N_("informal")},
     Land: {
@@ -314,6 +350,13 @@ CHANGED = {
     "business": N_("line of business in their own words"),
 }
 """What people read for what may change of a firm."""
+
+
+FILTERS = (
+    *("date", "time", "moment", "money", "amount", "period", "percent", "notice"),
+    *("label", "listed", "fields"),
+)
+"""Methods of the reader that templates use."""
 
 
 @dataclass(frozen=True)
@@ -400,6 +443,16 @@ class Reader:
         """“1.234,50 €” from an amount in cents."""
         return str(format_currency(cents / 100, currency, locale=self.locale))
 
+    def amount(self, value: Decimal, currency: str = "EUR") -> str:
+        """“1.234,50 €” from an amount; of a price with more decimals all of them."""
+        is_fine = value != value.quantize(Decimal("0.01"))
+        return str(format_currency(value, currency, locale=self.locale, decimal_quantization=not is_fine))
+
+    def period(self, value: Period) -> str:
+        """“3 months”; one of no length is none."""
+        unit = {Unit.DAY: NoticeUnit.DAYS, Unit.WEEK: NoticeUnit.WEEKS, Unit.MONTH: NoticeUnit.MONTHS}[value.unit]
+        return self.notice(value.count, unit) if value.count else self.gettext(N_("no notice"))
+
     def percent(self, hundredths: int) -> str:
         """“12,5 %” from hundredths of a percent."""
         return str(format_percent(hundredths / 100_00, decimal_quantization=False, locale=self.locale))
@@ -454,7 +507,19 @@ def environment(reader: Reader, *folders: Path) -> Environment:
     made.policies["ext.i18n.trimmed"] = True
     made.install_gettext_translations(reader.translations, newstyle=True)  # type: ignore[attr-defined]
     made.globals["reader"] = reader
-    for name in ("date", "time", "moment", "money", "percent", "notice", "label", "listed", "fields"):
+    for name in (
+        "date",
+        "time",
+        "moment",
+        "money",
+        "amount",
+        "period",
+        "percent",
+        "notice",
+        "label",
+        "listed",
+        "fields",
+    ):
         made.filters[name] = getattr(reader, name)
     made.filters["public_logo"] = public_logo
     return made

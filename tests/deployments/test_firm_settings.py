@@ -180,8 +180,8 @@ def test_the_tab_is_shown_to_those_who_may_open_it(firm):
         for who in ("owner", *MEMBERS)
     }
 
-    assert tabs["owner"][-3:] == ["Konten", "Kontakte und Einladungen", "Einstellungen"]
-    assert tabs["administrator"] == ["Fortschritt", "Konten", "Kontakte und Einladungen", "Einstellungen"]
+    assert tabs["owner"][-4:] == ["Konten", "Kontakte und Einladungen", "Vertrag", "Einstellungen"]
+    assert tabs["administrator"] == ["Fortschritt", "Konten", "Kontakte und Einladungen", "Vertrag", "Einstellungen"]
     assert (
         tabs["manager"]
         == tabs["caseworker"]

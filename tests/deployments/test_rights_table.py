@@ -4,6 +4,7 @@ import re
 import sqlite3
 from contextlib import closing
 from dataclasses import dataclass
+from decimal import Decimal
 from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import quote
@@ -21,18 +22,24 @@ from models.clients.custom_field import CustomField, FieldKind, FieldOf
 from models.clients.group import Group
 from models.clients.portfolio import Portfolio, PortfolioClient
 from models.clients.sign_up import SignUp
+from models.contracts.booking import BookedOption
+from models.contracts.catalogue import ArticleKey, Module, Tariff
+from models.contracts.contract import Contract
 from models.db import engine, reading, transaction
 from models.document import Document
 from models.link import Purpose
 from models.logo import Logo, LogoPermission
+from models.onboarding import Onboarding
 from models.people.api_token import ApiToken
 from models.people.notice import Notice, NoticeKind
 from models.people.person import Person, Role
 from models.people.staff import Rank, Rights, Staff
 from models.settings import settings
-from models.time.clock import now
+from models.time.clock import now, today
 from tasks.clients import grants, sign_ups
 from tasks.clients.imports import course, work
+from tasks.contracts import details
+from tasks.contracts.details import Section
 from tasks.logos.publish import supply_logo
 from tasks.people import membership, sessions
 from tasks.people.sessions import sign_in
@@ -53,6 +60,7 @@ from tests.factories import (
     registered,
 )
 from tests.remembered import remembered
+from tests.tasks.test_contracts import catalogue, ordered, prices_of, tariff
 from tests.tasks.test_publish_logo import drawn
 from tests.tasks.test_sign_ups import wish
 
@@ -103,6 +111,8 @@ OTHERS_IMPORT = Rule(*"++NFNNNNS")
 """What somebody else has brought tells of accounts that only those see surely who see all."""
 MANAGES_ACCOUNT = Rule(*"+++FNNNNS")
 REACH = Rule(*"++++NFFNS")
+MANAGERS_ALONE = Rule(*"NNFFFNNNS")
+"""Of the provider; the firm does not learn that there is such a thing."""
 MANAGES_REACH = Rule(*"+++FNFFNS")
 MANAGES_MANY = Rule(*"+++F0NNNS")
 """Of what was ticked only those that one sees; whoever sees none of them changes nothing."""
@@ -119,6 +129,8 @@ LIST = b"Mandant;Nachname;E-Mail\nAlpha GmbH;Arndt;anna@alpha.example\nBeta GmbH
 WITH = f"{ONE}/contacts/{{person_id}}"
 SET = "/firm/{firm_id}/settings"
 BULK = "/firm/{firm_id}/accounts/invitations"
+CONTRACT = "/firm/{firm_id}/contract"
+BOOKED = f"{CONTRACT}/modules/{{booking_id}}"
 SIGN_UP = "/firm/{firm_id}/sign-ups/{sign_up_id}"
 TABLE: dict[Rule, list[tuple]] = {
     EVERYBODY: [
@@ -237,7 +249,23 @@ TABLE: dict[Rule, list[tuple]] = {
     MANAGES_REACH: [("POST /firm/{firm_id}/people/{person_id}", OWN_HOURS)],
     ACCOUNT: [(f"GET {ONE}",), ("GET /firm/{firm_id}/contacts/{person_id}",)],
     REACH: [("GET /firm/{firm_id}/people/{person_id}",)],
+    MANAGERS_ALONE: [
+        (f"POST {BOOKED}/options", {"article": "{article}", "quantity": "1"}),
+        (f"POST {BOOKED}/options/{{option_id}}/end", {}),
+    ],
     SETTINGS: [
+        (f"GET {CONTRACT}",),
+        (f"GET {CONTRACT}/edit/{{section}}",),
+        (f"POST {CONTRACT}/edit/{{section}}", {"was": "{was}", "order_number": "PO 1"}),
+        (f"GET {CONTRACT}/order/{{module_id}}",),
+        (f"POST {CONTRACT}/order/{{module_id}}", {"tariff": "{other}", "prices-{other}": "{other_prices}"}),
+        (f"GET {BOOKED}",),
+        (f"POST {BOOKED}/data", {"field-1": "030 5550199"}),
+        (f"GET {BOOKED}/end",),
+        (f"POST {BOOKED}/end", {"kind": "termination"}),
+        (f"GET {BOOKED}/tariff",),
+        (f"POST {BOOKED}/tariff", {"tariff": "{large}", "prices": "{prices}"}),
+        (f"POST {BOOKED}/undo", {}, "too early"),
         (f"GET {SET}",),
         (f"POST {SET}", {"name_format": "given_first"}),
         (f"GET {SET}/members",),
@@ -325,6 +353,37 @@ def brought(session: str, firm_id: int) -> int:
     return import_id
 
 
+def booked(firm_id: int, case_id: int) -> dict[str, object]:
+    """The firm has a module with an option, and could have another one."""
+    phone = catalogue()
+    booking_id = ordered(firm_id, phone)
+    with transaction() as session:
+        beside = Module(code="beside", names={"de": "Daneben"})
+        session.add(beside)
+        session.flush()
+        other = tariff(session, beside.id, "other", "60")
+        article = next(each for each in other.articles(session) if each.key is ArticleKey.OPTION)
+        added = {"article_id": article.id, "quantity": 1, "amount": Decimal(1), "starts_on": today()}
+        session.add(option := BookedOption(firm_id=firm_id, booking_id=booking_id, **added))
+        session.flush()
+        contract = Contract.get(session, Onboarding.get(session, case_id).firm)
+        was = details.stamp(details.fields_of(session, contract, Section.ORDER))
+    with reading() as session:
+        own = next(a for a in Tariff.get(session, phone["small"]).articles(session) if a.key is ArticleKey.OPTION)
+    return {
+        "booking_id": booking_id,
+        "module_id": beside.id,
+        "other": other.id,
+        "other_prices": prices_of(other.id),
+        "large": phone["large"],
+        "prices": prices_of(phone["large"]),
+        "article": own.id,
+        "option_id": option.id,
+        "section": "order",
+        "was": was,
+    }
+
+
 @remembered
 def world() -> World:
     mails = [*RANKS, ROLF, "nora@freitag.example"]
@@ -377,11 +436,13 @@ def world() -> World:
         session.add_all(entries)
         session.add(bulk := invited_together(Person.organiser(session, firm_id)))
     tokens.token(firm_id)
+    booked_as = booked(firm_id, case_id)
     with reading() as session:
         made = session.scalars(select(ApiToken.id)).one()
     known = {
         "made": made,
         "bulk_id": bulk.id,
+        **booked_as,
         "firm_id": firm_id,
         "client_id": client_id,
         "person_id": person["Plan"],
@@ -445,7 +506,11 @@ def ask(role: str, one: Case, firm: World, **other: str):
     security._limiter.cache_clear()
     if one.method == "GET":
         return path, client.get(path)
-    sent = {name: text.format(**ids) for name, text in one.sent.items() if isinstance(text, str) and name not in OTHER}
+    sent = {
+        name.format(**ids): text.format(**ids)
+        for name, text in one.sent.items()
+        if isinstance(text, str) and name not in OTHER
+    }
     files = {name: ("a.png", content) for name, content in one.sent.items() if isinstance(content, bytes)}
     return path, client.post(path, data=sent | {"form_token": sign("mine", "form")}, files=files or None)
 

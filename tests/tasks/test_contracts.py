@@ -50,6 +50,10 @@ def firm_id(no_runs):
 
 @pytest.fixture
 def phone(clock):
+    return catalogue()
+
+
+def catalogue() -> dict:
     """A module with data of its own: twelve months, then twelve more, three months' notice; a year costs 120."""
     with transaction() as session:
         module = Module(code="phone", names={"de": "Telefonservice", "en": "Telephone service"})

@@ -327,6 +327,13 @@ ACTS = {
 }
 """Everything that somebody, or the product by itself, does in a case."""
 ELSEWHERE = {
+    "changes.declare_change": "what was agreed goes on, and can be ended, whatever becomes of the case",
+    "details.change": "of a contract, which goes on",
+    "details.form": "only looks",
+    "orders.change_data": "of a contract, which goes on",
+    "orders.add_option": "of a contract, which goes on",
+    "orders.end_option": "of a contract, which goes on",
+    "page.view": "only looks",
     "api_tokens.revoke": "ends what opens something, in any case",
     "stopping.take_up": "the way back",
     "opening.start_case": "begins a case",

@@ -475,6 +475,8 @@ def tabs_of(visit: Visit, firm_id: int) -> list[str]:
     tabs = ["", "details", "logo", "caseworkers", "clients"] if all_pages else ["", "clients"]
     if member is not None:
         tabs.insert(-1, "accounts")
+    if visit.signed_in().is_operator or (member is not None and member.rights.sees_contract):
+        tabs.append("contract")
     return [*tabs, "settings"] if member is not None and member.rights.sees_all else tabs
 
 

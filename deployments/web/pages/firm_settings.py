@@ -82,7 +82,8 @@ def give_rights(visit: Submitting, firm_id: int, person_id: int) -> Response:
     own = visit.require_administrator(firm_id)
     held = rights.member_of(firm_id, person_id).rights
     rank = Rank.OWNER if held.rank is Rank.OWNER else visit.chosen(Rank, "rank") or held.rank
-    given = Rights(rank, visit.ticked("manages_accounts") or rank is Rank.OWNER, visit.ticked("has_default_access"))
+    manages = visit.ticked("manages_accounts") or rank is Rank.OWNER
+    given = Rights(rank, manages, visit.ticked("has_default_access"), visit.ticked("is_commercial"))
     try:
         by, confirmed = visit.signed_in().email, visit.ticked("confirmed")
         rights.give_rights(firm_id, own.person_id, by, person_id, given, confirmed=confirmed)
@@ -106,7 +107,7 @@ def _member(visit: Visit, firm_id: int, person_id: int, refusal: ProvisionError 
     if refusal is not None and isinstance(visit, Submission):
         fields: dict[type[ProvisionError], str] = {OwnRankGivenUp: "confirmed"}
         return visit.again("firm_settings/member.html", refusal, fields=fields, values=visit.values, **shown)
-    ticks = {"manages_accounts": found.rights.manages_accounts, "has_default_access": found.rights.has_default_access}
+    ticks = {name: getattr(found.rights, name) for name in ("manages_accounts", "has_default_access", "is_commercial")}
     values = {"rank": found.rights.rank, **{name: "yes" for name, is_set in ticks.items() if is_set}}
     return visit.page("firm_settings/member.html", form=Form(values), **shown)
 

@@ -1,0 +1,235 @@
+"""The page of a firm's contract, as its people and operators see it: everything read at once."""
+
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+from typing import TypeVar
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from models.agreement import Agreement
+from models.audit import Entry
+from models.contracts.booking import BookedOption, Booking, Change, Phase, running_phase
+from models.contracts.catalogue import Article, ArticleKey, Authority, Module, ModuleField, PriceList, Tariff
+from models.contracts.contract import Addressee, Contract, Recipient
+from models.contracts.terms import Ending
+from models.db import reading
+from models.firm import Firm
+from models.onboarding import Onboarding
+from models.people.person import Person
+from models.time.clock import now
+from tasks.contracts.orders import Who
+
+ACTS = ("contract.", "module.", "change.")
+HISTORY = 50
+
+
+@dataclass(frozen=True)
+class Offer:
+    """A tariff that can be chosen, at the prices of today."""
+
+    tariff: Tariff
+    prices: PriceList
+    positions: list[tuple[Article, Decimal]]
+
+
+@dataclass(frozen=True)
+class Booked:
+    """A module that the firm has or had."""
+
+    booking: Booking
+    module: Module
+    phase: Phase
+    """The one that runs, or the last."""
+    tariff: Tariff
+    prices: PriceList
+    positions: list[tuple[Article, Decimal]]
+    """As agreed: articles in every period or once, at the firm's own price where it has one; options aside."""
+    options: list[tuple[BookedOption, Article]]
+    addable: list[tuple[Article, Decimal]]
+    """Options of its tariff."""
+    fields: list[ModuleField]
+    change: Change | None
+    next_tariff: Tariff | None
+    ending: Ending | None
+    """What becomes of a notice that is given now; None where it ends already."""
+    is_active: bool
+
+    @property
+    def key(self) -> int:
+        return self.booking.id
+
+
+@dataclass(frozen=True)
+class Orderable:
+    """A module that the firm does not have, and its tariffs."""
+
+    module: Module
+    offers: list[Offer]
+    fields: list[ModuleField]
+
+
+@dataclass(frozen=True)
+class Accepted:
+    """What the firm has agreed to, when, and who did."""
+
+    agreement: Agreement
+    by: str
+
+
+@dataclass(frozen=True)
+class ContractView:
+    """All that the page shows."""
+
+    firm: Firm
+    case: Onboarding
+    owner: Person
+    contract: Contract | None
+    partner: Addressee | None
+    billing: Addressee | None
+    recipients: list[Recipient]
+    since: date | None
+    """The first day of the oldest module that is still active."""
+    booked: list[Booked]
+    orderable: list[Orderable]
+    accepted: list[Accepted]
+    history: list[Entry]
+
+    @property
+    def active(self) -> list[Booked]:
+        return [booked for booked in self.booked if booked.is_active]
+
+    @property
+    def last_day(self) -> date | None:
+        """The last day of the module that ends last, if all of them end."""
+        days = [booked.booking.ends_on for booked in self.active]
+        return max(filter(None, days), default=None) if all(days) else None
+
+
+def view(firm_id: int, who: Who) -> ContractView:
+    """Raises NotFound for a firm that is not there."""
+    with reading() as session:
+        case = Onboarding.of_firm(session, firm_id)
+        contract = Contract.of(session, firm_id)
+        today = contract.day_of(now()) if contract else now().date()
+        booked = _booked(session, contract, today) if contract else []
+        active = [each for each in booked if each.is_active]
+        return ContractView(
+            firm=case.firm,
+            case=case,
+            owner=Person.organiser(session, firm_id),
+            contract=contract,
+            partner=Addressee.from_json(contract.partner) if contract else None,
+            billing=Addressee.from_json(contract.billing_address) if contract and contract.billing_address else None,
+            recipients=Recipient.of(session, firm_id),
+            since=min((each.booking.starts_on for each in active), default=None),
+            booked=booked,
+            orderable=_orderable(session, {each.module.id for each in active}, who, today),
+            accepted=_accepted(session, case),
+            history=_history(session, case.id),
+        )
+
+
+def _booked(session: Session, contract: Contract, today: date) -> list[Booked]:
+    bookings = Booking.of(session, contract.firm_id)
+    ids = [booking.id for booking in bookings]
+    phases, changes = Phase.of(session, ids), Change.pending(session, ids)
+    of_modules = _by_id(session, Module, {booking.module_id for booking in bookings})
+    fields = ModuleField.of(session, of_modules)
+    running = {key: running_phase(each, today) for key, each in phases.items()}
+    wanted = {phase.tariff_id for phase in running.values()} | {c.tariff_id for c in changes.values() if c.tariff_id}
+    tariffs = _by_id(session, Tariff, wanted)
+    lists = _by_id(session, PriceList, {phase.price_list_id for phase in running.values()})
+    prices = PriceList.positions_of(session, lists)
+    options: dict[int, list[tuple[BookedOption, Article]]] = {}
+    added = select(BookedOption, Article).join(Article, Article.id == BookedOption.article_id)
+    added = added.where(BookedOption.firm_id == contract.firm_id).order_by(BookedOption.id)
+    for option, article in session.execute(added):
+        options.setdefault(option.booking_id, []).append((option, article))
+    rows = []
+    for booking in bookings:
+        phase, change = running[booking.id], changes.get(booking.id)
+        listed = prices.get(phase.price_list_id, [])
+        is_active = booking.is_active(today)
+        rows.append(
+            Booked(
+                booking=booking,
+                module=of_modules[booking.module_id],
+                phase=phase,
+                tariff=tariffs[phase.tariff_id],
+                prices=lists[phase.price_list_id],
+                positions=[
+                    (article, _price(phase, article, amount))
+                    for article, amount in listed
+                    if article.key is not ArticleKey.OPTION
+                ],
+                options=options.get(booking.id, []),
+                addable=[(article, amount) for article, amount in listed if article.key is ArticleKey.OPTION],
+                fields=fields.get(booking.module_id, []),
+                change=change,
+                next_tariff=tariffs.get(change.tariff_id or 0) if change else None,
+                ending=phase.terms(contract).ending(now()) if is_active and booking.ends_on is None else None,
+                is_active=is_active,
+            )
+        )
+    return rows
+
+
+def _orderable(session: Session, had: set[int], who: Who, today: date) -> list[Orderable]:
+    """What the firm may order itself, for operators all that there is."""
+    by_client = who.authority is Authority.CLIENT
+    modules = Module.offered(session) if by_client else Module.kept(session)
+    modules = [module for module in modules if module.id not in had]
+    fields = ModuleField.of(session, [module.id for module in modules])
+    rows = []
+    for module in modules:
+        offers = offers_of(session, module.id, today, offered=by_client)
+        if offers:
+            rows.append(Orderable(module, offers, fields.get(module.id, [])))
+    return rows
+
+
+def offers(firm_id: int, booked: Booked, who: Who) -> list[Offer]:
+    """The tariffs of this module at today's prices; by firms only those that are offered to them."""
+    with reading() as session:
+        contract = Contract.of(session, firm_id)
+        today = contract.day_of(now()) if contract else now().date()
+        return offers_of(session, booked.module.id, today, offered=who.authority is Authority.CLIENT)
+
+
+def offers_of(session: Session, module_id: int, today: date, *, offered: bool) -> list[Offer]:
+    """The tariffs of a module at today's prices; by firms only those *offered* to them. Without prices none is."""
+    tariffs = Tariff.of(session, module_id, offered=offered)
+    newest = PriceList.on(session, [tariff.id for tariff in tariffs], today)
+    prices = PriceList.positions_of(session, [each.id for each in newest.values()])
+    return [
+        Offer(tariff, newest[tariff.id], prices.get(newest[tariff.id].id, []))
+        for tariff in tariffs
+        if tariff.id in newest
+    ]
+
+
+def _accepted(session: Session, case: Onboarding) -> list[Accepted]:
+    """The agreements that both sides have signed, the newest first."""
+    signed = select(Agreement).where(Agreement.onboarding_id == case.id, Agreement.countersigned_at.is_not(None))
+    rows = session.scalars(signed.order_by(Agreement.version.desc()))
+    return [Accepted(agreement, agreement.signer or "") for agreement in rows]
+
+
+def _history(session: Session, case_id: int) -> list[Entry]:
+    told = [Entry.action.startswith(begins) for begins in ACTS]
+    rows = select(Entry).where(Entry.case_id == case_id, told[0] | told[1] | told[2])
+    return list(session.scalars(rows.order_by(Entry.number.desc()).limit(HISTORY)))
+
+
+def _price(phase: Phase, article: Article, listed: Decimal) -> Decimal:
+    own = phase.base_amount if article.key is ArticleKey.BASE else None
+    return listed if own is None else own
+
+
+Row = TypeVar("Row", Module, Tariff, PriceList)
+
+
+def _by_id(session: Session, table: type[Row], ids: set[int]) -> dict[int, Row]:
+    return {row.id: row for row in session.scalars(select(table).where(table.id.in_(ids)))}

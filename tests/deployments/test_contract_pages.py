@@ -1,0 +1,221 @@
+"""The contract page, as a firm's people, operators and managers see it."""
+
+from datetime import date, datetime
+
+import pytest
+from bs4 import BeautifulSoup
+
+from models.contracts.booking import BookedOption, Booking, Change
+from models.contracts.contract import Contract, Recipient
+from models.db import reading, transaction
+from models.people.person import Role
+from models.people.staff import Rank, Rights, Staff
+from tasks.people import sessions
+from tests.deployments.browser import Browser
+from tests.factories import PASSWORD, firm_of, operator
+from tests.tasks.test_accounts import ZOE, with_staff
+from tests.tasks.test_contracts import BERLIN, at, catalogue, row
+
+PAGE = "/firm/1/contract"
+PHONE = f"{PAGE}/modules/2"
+
+
+@pytest.fixture
+def firm_id(no_runs):
+    return firm_of(with_staff())
+
+
+@pytest.fixture
+def phone(firm_id, clock):
+    at(clock, 2027, 3, 1)
+    return catalogue()
+
+
+@pytest.fixture
+def owner(phone):
+    return Browser(sessions.sign_in("erika@freitag.example", PASSWORD))
+
+
+@pytest.fixture
+def manager(phone):
+    return Browser(operator("manager@convent-it.example", manager=True))
+
+
+def said(answer) -> str:
+    text = answer if isinstance(answer, str) else BeautifulSoup(answer.text, "lxml").select_one("main").get_text(" ")
+    return " ".join(text.split())
+
+
+def order(browser, phone, **more):
+    to = f"{PAGE}/order/{phone['module']}"
+    return browser.send_form(to, to, **{phone["fields"]["number"]: "030 5550100"} | more)
+
+
+def test_a_firm_orders_a_module_and_sees_what_was_agreed(owner, phone):
+    assert "Telefonservice" in said(owner.get(PAGE))
+    refused = order(owner, phone, **{phone["fields"]["number"]: "zweimal klingeln"})
+    assert refused.status_code == 422
+    assert "zweimal klingeln" in refused.text
+
+    answer = order(owner, phone)
+
+    assert answer.url.path == PHONE
+    assert "120,00" in said(answer)
+    assert "12 Monate" in said(answer)
+    assert "30. November 2027" in said(answer)
+    assert "+49305550100" in said(answer)
+
+
+def test_the_end_is_foreseen_confirmed_and_undone_by_both(owner, manager, phone):
+    order(owner, phone)
+    seen = owner.get(f"{PHONE}/end")
+    assert "29. Februar 2028" in said(seen)
+
+    ended = owner.send_again(seen, f"{PHONE}/end")
+
+    assert ended.url.path == PHONE
+    assert "Endet zum 29. Februar 2028" in said(ended)
+    again = owner.send_again(seen, f"{PHONE}/end")
+    assert again.status_code == 409
+    assert owner.send_form(PHONE, f"{PHONE}/undo").url.path == PHONE
+    with reading() as session:
+        assert len(Change.pending(session, [2])) == 1
+    manager.send_form(PHONE, f"{PHONE}/undo")
+    assert row(Booking, 2).ends_on is None
+
+
+def test_another_tariff_is_chosen_and_taken_back(owner, phone):
+    order(owner, phone)
+    seen = owner.get(f"{PHONE}/tariff", params={"tariff": phone["large"]})
+    assert "1. März 2028" in said(seen)
+    changed = owner.send_again(seen, f"{PHONE}/tariff")
+    assert "large" in said(changed)
+    owner.send_form(PHONE, f"{PHONE}/undo")
+    with reading() as session:
+        assert Change.pending(session, [2]) == {}
+
+
+def test_a_manager_chooses_another_day_with_a_reason_and_a_client_never_sees_the_field(owner, manager, phone):
+    order(owner, phone)
+    assert 'name="chosen"' not in owner.get(f"{PHONE}/end").text
+    seen = manager.get(f"{PHONE}/end", params={"kind": "termination", "chosen": "2027-06-30"})
+    refused = manager.send_again(seen, f"{PHONE}/end")
+    assert refused.status_code == 422
+    manager.send_again(refused, f"{PHONE}/end", reason="Kulanz")
+    assert row(Booking, 2).ends_on == date(2027, 6, 30)
+    forged = owner.get(f"{PHONE}/end", params={"chosen": "2027-05-01"})
+    assert "30. Juni 2027" in said(forged)
+
+
+def test_a_letter_is_entered_with_its_day_and_scan(owner, phone):
+    order(owner, phone)
+    clerk = Browser(operator())
+    seen = clerk.get(f"{PHONE}/end", params={"kind": "termination", "received": "2027-02-28", "came_by": "letter"})
+    odd = clerk.post(f"{PHONE}/end", data=fields(seen), files={"scan": ("letter.txt", b"Sehr geehrte", "text/plain")})
+    assert odd.status_code == 422
+    files = {"scan": ("letter.pdf", b"%PDF-1.4 a letter", "application/pdf")}
+    clerk.post(f"{PHONE}/end", data=fields(seen), files=files)
+    change = row(Change, 1)
+    assert (change.came_by, change.received_at, change.document_id is not None) == (
+        "letter",
+        datetime(2027, 2, 28, tzinfo=BERLIN),
+        True,
+    )
+
+
+def fields(page) -> dict[str, str]:
+    form = BeautifulSoup(page.text, "lxml").select_one("main form[method=post]")
+    return {field["name"]: field.get("value", "") for field in form.select("input[name]") if field["type"] != "file"}
+
+
+EDITS = {
+    "partner": {"name": "Neue Kanzlei GmbH", "city": "Köln", "postcode": "50667"},
+    "billing": {"name": "Buchhaltung", "street": "Weg 1"},
+    "payment": {"payment_days": "30"},
+    "number": {"customer_number": "D-0815"},
+    "tax": {"tax": "not_taxable"},
+    "invoices": {"email-0": "rechnung@freitag.example", "copy-0": "cc", "sent_as": "link"},
+    "order": {"order_number": "PO 4711"},
+    "test": {"is_test": "yes"},
+}
+
+
+def test_each_section_is_changed_by_who_may_and_shown(manager, phone):
+    for section, typed in EDITS.items():
+        to = f"{PAGE}/edit/{section}"
+        answer = manager.send_form(to, to, **typed)
+        assert (answer.status_code, answer.url.path) == (200, PAGE), section
+    text = said(manager.get(PAGE))
+    for shown in ("Neue Kanzlei GmbH", "Buchhaltung", "30 Tagen", "D-0815", "rechnung@freitag.example", "PO 4711"):
+        assert shown in text
+    with reading() as session:
+        contract = Contract.of(session, 1)
+        assert (contract.is_test, contract.tax, contract.sent_as) == (True, "not_taxable", "link")
+        assert [(one.email, one.copy) for one in Recipient.of(session, 1)] == [("rechnung@freitag.example", "cc")]
+
+
+@pytest.mark.parametrize(
+    ("who", "may"),
+    [("client", {"billing", "invoices", "order"}), ("operator", {"billing", "invoices", "order", "number", "tax"})],
+)
+def test_what_is_not_theirs_is_neither_offered_nor_taken(owner, phone, who, may):
+    browser = owner if who == "client" else Browser(operator())
+    page = browser.read(PAGE)
+    for section, typed in EDITS.items():
+        to = f"{PAGE}/edit/{section}"
+        assert bool(page.select(f'a[href="{to}"]')) == (section in may), section
+        status = browser.get(to).status_code
+        assert (status == 200) == (section in may), section
+        forged = browser.post(to, data=typed | {"form_token": browser.form_token("/portal"), "was": ""})
+        assert (forged.status_code == 409) == (section in may), section
+
+
+def test_who_was_second_sees_what_stands_there_now(owner, manager, phone):
+    to = f"{PAGE}/edit/order"
+    opened = owner.get(to)
+    manager.send_form(to, to, order_number="PO 1")
+    late = owner.send_again(opened, to, order_number="PO 2")
+    assert late.status_code == 409
+    assert "PO 1" in late.text
+    assert owner.send_again(late, to, order_number="PO 2").url.path == PAGE
+    assert row(Contract, 1).order_number == "PO 2"
+
+
+def test_all_that_does_not_fit_is_told_at_once(owner, phone):
+    to = f"{PAGE}/edit/invoices"
+    refused = owner.send_form(to, to, **{"email-0": "nobody", "email-1": "a@b.example", "email-2": "none either"})
+    errors = BeautifulSoup(refused.text, "lxml").select(".summary li")
+    assert len(errors) == 2
+    assert 'value="nobody"' in refused.text
+    to = f"{PAGE}/edit/billing"
+    refused = owner.send_form(to, to, postcode="1", country="DE", street="x" * 250)
+    assert len(BeautifulSoup(refused.text, "lxml").select(".summary li")) == 3
+
+
+def test_options_are_added_and_ended_by_managers(owner, manager, phone):
+    order(owner, phone)
+    assert not owner.read(PHONE).select("select[name=article]")
+    refused = manager.send_form(PHONE, f"{PHONE}/options", quantity="0")
+    assert refused.status_code == 422
+    manager.send_form(PHONE, f"{PHONE}/options", quantity="3")
+    assert "3 × option, 12,50" in said(owner.get(PHONE))
+    manager.send_form(PHONE, f"{PHONE}/options/1/end")
+    assert row(BookedOption, 1).ends_on == date(2027, 3, 1)
+
+
+def test_who_answers_for_the_contract_sees_it_and_other_members_do_not(firm_id, phone):
+    zoe = Browser(sessions.sign_in(ZOE, PASSWORD))
+    assert zoe.get(PAGE).status_code == 403
+    with transaction() as session:
+        person = next(one for one in people(session, firm_id) if one.email == ZOE)
+        Staff.give(
+            session, person, Rights(Rank.STAFF, manages_accounts=False, has_default_access=True, is_commercial=True)
+        )
+    assert zoe.get(PAGE).status_code == 200
+    assert zoe.read(PAGE).select(f'nav.tabs a[href="{PAGE}"]')
+
+
+def people(session, firm_id):
+    from models.people.person import Person
+
+    return Person.of(session, firm_id, Role.CASEWORKER)
