@@ -222,26 +222,31 @@ def _invite(
     from models.clients.client import ClientState
     from tasks.clients import bulk_invitations
     from tasks.clients.accounts import Filter
+    from tasks.clients.audience import Audience, outlook
 
     asker = bulk_invitations.organiser_of(firm_id)
     state = ClientState.PREPARED if not_invited else None
-    audience = bulk_invitations.Audience(Filter(search=search, state=state), tuple(accounts))
-    outlook = bulk_invitations.outlook(asker.member, audience)
+    audience = Audience(Filter(search=search, state=state), tuple(accounts))
+    reached = outlook(asker.member, audience)
     bulk_id = bulk_invitations.ask_to_invite(asker.member, asker.email, audience, message, a_second, an_hour)
-    told = {"invitations": bulk_id, "accounts": outlook.accounts, "contacts": outlook.contacts}
+    told = {"invitations": bulk_id, "accounts": reached.accounts, "contacts": reached.contacts}
     if as_json:
         typer.echo(json.dumps(told, indent=2))
     else:
         page = f"/firm/{firm_id}/accounts/invitations/{bulk_id}"
-        typer.echo(f"{outlook.contacts} contacts of {outlook.accounts} accounts: {page}")
+        typer.echo(f"{reached.contacts} contacts of {reached.accounts} accounts: {page}")
 
 
 # ---- lists
 
 
 def _print(rows: Iterator[dict[str, Any]], name: str, *, as_json: bool) -> None:
-    if as_json:
-        typer.echo(json.dumps({name: [*rows]}, ensure_ascii=False, indent=2))
+    if as_json:  # As they come: there may be very many.
+        before = f'{{"{name}": ['
+        for row in rows:
+            typer.echo(f"{before}\n{json.dumps(row, ensure_ascii=False, indent=2)}", nl=False)
+            before = ","
+        typer.echo(f'{{"{name}": []}}' if before != "," else "\n]}")
         return
     for row in rows:
         typer.echo("\t".join(str(value) for value in row.values() if isinstance(value, str | int)))

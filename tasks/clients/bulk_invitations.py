@@ -5,13 +5,12 @@ twice. Mails are handed over to the outbox in batches; whatever is more urgent o
 """
 
 from collections.abc import Collection, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from time import sleep
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-from sqlalchemy import Select, and_, exists, func, insert, or_, select, update
-from sqlalchemy import case as case_when
+from sqlalchemy import func, or_, select, update
 from sqlalchemy.orm import Session
 
 from models.audit import Parts, record, subject
@@ -28,8 +27,7 @@ from models.clients.bulk_invitation import (
     StopReason,
     rate,
 )
-from models.clients.client import Client, ClientContact, ClientState
-from models.clients.imports import Import, ImportContact
+from models.clients.client import Client, ClientContact
 from models.clients.message import message_for_many
 from models.db import Facts, reading, transaction
 from models.errors import N_, Faults, ProvisionError
@@ -39,8 +37,9 @@ from models.people.notice import Notice, NoticeKind
 from models.people.person import Person, Role
 from models.people.staff import Staff
 from models.time.clock import now
-from models.time.working_time import Reach, next_reachable
-from tasks.clients.accounts import Filter, case_of, matching, visible_to
+from models.time.working_time import next_reachable
+from tasks.clients.accounts import case_of, visible_to
+from tasks.clients.audience import AGAIN, Audience, file_names, gather, outlook
 from tasks.clients.grants import (
     AccountArchived,
     AddressBad,
@@ -51,15 +50,15 @@ from tasks.clients.grants import (
     Way,
     invite_each,
 )
-from tasks.clients.pending import Mark, Sought, counted, pending
+from tasks.clients.pending import Sought, counted
 from tasks.engine.prefect_client import start_run
 from tasks.engine.retry import each, side_effect
 from tasks.mail.delivery import deliver_due
 from tasks.onboarding.invitations import INVITED_SINGLY, AccessRests, InvitationsToday, SentJustNow, SentOften
 from tasks.people.sessions import Membership
 
-ACCOUNTS_AT_ONCE, CONTACTS_AT_ONCE = 1000, 200
-"""So many are resolved, and let in, in one transaction: others wait no longer than that takes."""
+CONTACTS_AT_ONCE = 200
+"""So many are let in in one transaction: others wait no longer than that takes."""
 WAITING_MOST = 1000
 """While so many mails of them are due and have not left, no more are handed over."""
 LEASE = timedelta(minutes=3)
@@ -82,111 +81,9 @@ REASONS: dict[type[ProvisionError], Reason] = {
 }
 
 
-AGAIN = "again"
-
-
 class NobodyToInvite(ProvisionError):
     status = 422
     says = N_("None of these accounts has a contact: choose others.")
-
-
-@dataclass(frozen=True)
-class Audience:
-    """Whom to invite: the contacts of the accounts that a filter shows, or of these, or those whom an import has
-    brought; or again who is pending.
-    """
-
-    asked: Filter = field(default_factory=Filter)
-    accounts: tuple[int, ...] = ()
-    imported: int = 0
-    """The number of the import."""
-    again: Sought | None = None
-    """Contacts who are sought among those who were invited and are not active: no accounts count then."""
-
-    @property
-    def brought(self) -> int:
-        """The number of the import that brought these accounts, or all those that the filter shows; else 0."""
-        return self.imported or self.asked.imported
-
-    @property
-    def facts(self) -> Facts:
-        if self.again is not None:
-            return {AGAIN: {name: value for name, value in asdict(self.again).items() if value}}
-        if self.imported:
-            return {"import": self.imported}
-        if self.accounts:
-            return {"accounts": sorted(self.accounts)}
-        return {"filter": {name: value for name, value in asdict(self.asked).items() if value}}
-
-    @classmethod
-    def of(cls, facts: Facts) -> "Audience":
-        if AGAIN in facts:
-            sought = dict(facts[AGAIN])
-            mark = sought.pop("mark", None)
-            return cls(again=Sought(**sought, mark=Mark(mark) if mark else None))
-        if "import" in facts:
-            return cls(imported=facts["import"])
-        if "accounts" in facts:
-            return cls(accounts=tuple(facts["accounts"]))
-        written = dict(facts["filter"])
-        state = written.pop("state", None)
-        return cls(Filter(**written, state=ClientState(state) if state else None))
-
-    def clients(self, session: Session, member: Membership) -> Select[tuple[Client]]:
-        """Those of them that the member sees."""
-        if self.imported:
-            brought = select(ImportContact.client_id).where(ImportContact.import_id == self.imported)
-            return select(Client).where(visible_to(member), Client.id.in_(brought))
-        if self.accounts:
-            return select(Client).where(visible_to(member), Client.id.in_(self.accounts))
-        return matching(session, member, self.asked)
-
-    def places(self, query: Select[Any]) -> Select[Any]:
-        """Of contacts who are there; after an import of nobody else at these accounts."""
-        if not self.imported:
-            return _places(query)
-        return _places(query).where(
-            exists().where(
-                ImportContact.import_id == self.imported,
-                ImportContact.client_id == ClientContact.client_id,
-                ImportContact.person_id == ClientContact.person_id,
-            )
-        )
-
-
-@dataclass(frozen=True)
-class Outlook:
-    """How many would be asked, as far as can be said before."""
-
-    accounts: int
-    contacts: int
-    without_address: int
-    active: int
-    first: tuple[int, int] | None
-    """An account and a contact of it, to show the mail as somebody would get it."""
-
-
-def outlook(member: Membership, audience: Audience) -> Outlook:
-    """Of whom the audience consists now."""
-    with reading() as session:
-        ids = audience.clients(session, member).with_only_columns(Client.id).subquery()
-        places = audience.places(select(func.count())).where(ClientContact.client_id.in_(select(ids.c.id)))
-        first = audience.places(select(ClientContact.client_id, ClientContact.person_id))
-        first = first.where(ClientContact.client_id.in_(select(ids.c.id)), Person.email != "", ClientContact.login)
-        row = session.execute(first.order_by(ClientContact.client_id, ClientContact.id).limit(1)).first()
-        return Outlook(
-            accounts=session.scalars(select(func.count()).select_from(ids)).one(),
-            contacts=session.scalars(places).one(),
-            without_address=session.scalars(places.where(Person.email == "")).one(),
-            active=session.scalars(places.where(Person.registered_at.is_not(None))).one(),
-            first=(row[0], row[1]) if row else None,
-        )
-
-
-def _places(query: Select[Any]) -> Select[Any]:
-    """Of contacts who are there."""
-    joined = query.select_from(ClientContact).join(Person, Person.id == ClientContact.person_id)
-    return joined.where(Person.withdrawn_at.is_(None))
 
 
 def ask_to_invite(
@@ -339,7 +236,7 @@ def hand_over(firm_id: int, bulk_id: int) -> int | None:
             return None
         bulk.leased_until = at + LEASE
         if bulk.resolved_at is None:
-            _resolve(session, bulk, member)
+            gather(session, bulk, member)
             return 0
         if bulk.is_refused(session):
             _stop(session, case, bulk, StopReason.REFUSALS)
@@ -360,57 +257,6 @@ def _asker(session: Session, case: Onboarding, bulk: BulkInvitation) -> Membersh
 def _membership(session: Session, case: Onboarding, person: Person) -> Membership:
     firm, held = case.firm, Staff.of(session, [person])[person.id]
     return Membership(person.id, firm.id, firm.name, firm.company_id, person.role, person.name, case.id, held)
-
-
-def _resolve(session: Session, bulk: BulkInvitation, member: Membership) -> None:
-    """The contacts of the next accounts wait for their turn, each until they can be reached."""
-    at, audience = now(), Audience.of(bulk.audience)
-    if audience.again is not None:
-        _resolve_pending(session, bulk, member, audience.again)
-        return
-    accounts = audience.clients(session, member).with_only_columns(Client.id)
-    accounts = accounts.where(Client.id > bulk.after_client).order_by(Client.id).limit(ACCOUNTS_AT_ONCE)
-    ids = session.scalars(accounts).all()
-    hours = select(ClientContact.client_id, Person.id, Person.hours, Person.land, Person.postcode, Person.time_zone)
-    places = audience.places(hours).where(ClientContact.client_id.in_(ids))
-    places = places.order_by(ClientContact.client_id, ClientContact.id)
-    rows = [
-        {
-            "bulk_id": bulk.id,
-            "client_id": client_id,
-            "person_id": person_id,
-            "due_at": next_reachable(at, timedelta(), Reach(*reach)),
-        }
-        for client_id, person_id, *reach in session.execute(places)
-    ]
-    if rows:
-        session.execute(insert(BulkRecipient), rows)
-    if len(ids) == ACCOUNTS_AT_ONCE:
-        bulk.after_client = ids[-1]
-    else:
-        bulk.resolved_at = at
-
-
-def _resolve_pending(session: Session, bulk: BulkInvitation, member: Membership, sought: Sought) -> None:
-    """The same of the next who are pending, each at one account: where they were told of it, if that is still there."""
-    at = now()
-    people = pending(session, member, sought, at).where(Person.id > bulk.after_client)
-    ids = session.scalars(people.order_by(Person.id).limit(ACCOUNTS_AT_ONCE)).all()
-    hours = select(Person.id, ClientContact.client_id, Person.hours, Person.land, Person.postcode, Person.time_zone)
-    places = _places(hours).join(Client, Client.id == ClientContact.client_id).where(Person.id.in_(ids))
-    is_told = and_(ClientContact.login, ClientContact.told_at.is_not(None), Client.archived_at.is_(None))
-    places = places.where(visible_to(member)).order_by(Person.id, case_when((is_told, 0), else_=1), ClientContact.id)
-    first: dict[int, Facts] = {}
-    for person_id, client_id, *reach in session.execute(places):
-        due_at = next_reachable(at, timedelta(), Reach(*reach))
-        row = {"bulk_id": bulk.id, "client_id": client_id, "person_id": person_id, "due_at": due_at}
-        first.setdefault(person_id, row)
-    if first:
-        session.execute(insert(BulkRecipient), list(first.values()))
-    if len(ids) == ACCOUNTS_AT_ONCE:
-        bulk.after_client = ids[-1]
-    else:
-        bulk.resolved_at = at
 
 
 def _invite(session: Session, case: Onboarding, bulk: BulkInvitation, member: Membership) -> int | None:
@@ -596,7 +442,7 @@ def view(member: Membership, bulk_id: int) -> BulkView:
         )
         due = session.scalars(waiting.limit(1)).first() is not None or bulk.resolved_at is None
         asker = session.get_one(Person, bulk.person_id).name
-        name = _file_names(session, member, [bulk.audience]).get(Audience.of(bulk.audience).brought, "")
+        name = file_names(session, member, [bulk.audience]).get(Audience.of(bulk.audience).brought, "")
         return BulkView(bulk, asker, name, progress=bulk.progress(session), next_due=due)
 
 
@@ -606,25 +452,8 @@ def asked_for(member: Membership, most: int = 20) -> list[Asked]:
         mine = select(BulkInvitation, Person).join(Person, Person.id == BulkInvitation.person_id)
         mine = mine.where(BulkInvitation.firm_id == member.firm_id).order_by(BulkInvitation.id.desc()).limit(most)
         rows = session.execute(mine).all()
-        names = _file_names(session, member, [bulk.audience for bulk, _ in rows])
+        names = file_names(session, member, [bulk.audience for bulk, _ in rows])
         return [Asked(bulk, person.name, names.get(Audience.of(bulk.audience).brought, "")) for bulk, person in rows]
-
-
-def file_name(member: Membership, audience: Audience) -> str:
-    """Of the import whose contacts these are; empty if they are of none, or of one that the member does not see."""
-    if not audience.brought:
-        return ""
-    with reading() as session:
-        return _file_names(session, member, [audience.facts]).get(audience.brought, "")
-
-
-def _file_names(session: Session, member: Membership, audiences: Collection[Facts]) -> dict[int, str]:
-    """Of the imports among them, by their ids."""
-    ids = {Audience.of(facts).brought for facts in audiences} - {0}
-    mine = select(Import.id, Import.file_name).where(Import.firm_id == member.firm_id, Import.id.in_(ids))
-    if not member.rights.sees_all:
-        mine = mine.where(Import.person_id == member.person_id)
-    return {row.id: row.file_name for row in session.execute(mine)} if ids else {}
 
 
 @dataclass(frozen=True)

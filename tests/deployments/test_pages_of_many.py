@@ -15,6 +15,7 @@ from models.people.manners import AddressForm
 from models.people.person import Person
 from models.people.staff import Rank, Rights
 from tasks.clients import bulk_invitations, grants
+from tasks.clients.audience import Audience
 from tasks.clients.imports import course, work
 from tasks.clients.pending import Sought
 from tasks.people import api_tokens
@@ -52,7 +53,7 @@ def at_work() -> int:
     work.go_on(import_id)
     course.begin(firm_id, import_id, ERIKA)
     work.go_on(import_id)
-    bulk_invitations.ask_to_invite(member(), ERIKA, bulk_invitations.Audience(imported=import_id), "Guten Tag!")
+    bulk_invitations.ask_to_invite(member(), ERIKA, Audience(imported=import_id), "Guten Tag!")
     while bulk_invitations.hand_over(firm_id, 1) is not None:
         pass
     anna = contact(firm_id, "Anna", "Beispiel", "anna@beispiel.example")

@@ -27,7 +27,8 @@ from models.settings import settings
 from tasks.agreement import legal_check, sending, signing
 from tasks.clients import bulk_invitations
 from tasks.clients.accounts import Filter
-from tasks.clients.bulk_invitations import Audience, ask_to_invite, send_invitations
+from tasks.clients.audience import Audience
+from tasks.clients.bulk_invitations import ask_to_invite, send_invitations
 from tasks.mail.delivery import deliver_outbox
 from tasks.people import sessions
 from tests import factories

@@ -22,9 +22,10 @@ from models.settings import settings
 from models.time.clock import now
 from models.time.hours import Hours
 from tasks.audit.verification import verify
-from tasks.clients import bulk_invitations, grants
+from tasks.clients import audience, bulk_invitations, grants
 from tasks.clients.accounts import Filter
-from tasks.clients.bulk_invitations import Audience, NobodyToInvite, ask_to_invite, hand_over
+from tasks.clients.audience import Audience
+from tasks.clients.bulk_invitations import NobodyToInvite, ask_to_invite, hand_over
 from tasks.mail.compose import write
 from tests.clients import fill
 from tests.contacts import account, contact
@@ -194,7 +195,7 @@ def test_a_form_that_is_sent_twice_asks_once_as_long_as_it_goes_on(clock):
 
 def test_two_passes_at_once_invite_nobody_twice(monkeypatch):
     monkeypatch.setattr(bulk_invitations, "CONTACTS_AT_ONCE", 7)
-    monkeypatch.setattr(bulk_invitations, "ACCOUNTS_AT_ONCE", 10)
+    monkeypatch.setattr(audience, "ACCOUNTS_AT_ONCE", 10)
     firm_id = firm_of(countersigned())
     fill(firm_id, 60)
     bulk_id = ask_to_invite(member(), ERIKA, Audience(Filter(state=ClientState.PREPARED)))
@@ -349,6 +350,28 @@ def test_they_are_paused_resumed_and_stopped_and_what_has_ended_stays_so(monkeyp
     case_id = member().case_id
     done = [action for action in ("asked", "paused", "resumed", "stopped") if told_by(case_id, f"bulk.{action}")]
     assert done == ["asked", "paused", "resumed", "stopped"]
+
+
+def test_stopped_or_paused_at_whatever_moment_each_has_had_their_turn_or_is_left_out(monkeypatch):
+    monkeypatch.setattr(bulk_invitations, "CONTACTS_AT_ONCE", 3)
+    monkeypatch.setattr(audience, "ACCOUNTS_AT_ONCE", 20)
+    firm_id = firm_of(countersigned())
+    fill(firm_id, 40)
+    bulk_id = ask_to_invite(member(), ERIKA, Audience(Filter(state=ClientState.PREPARED)))
+    for _ in range(4):
+        hand_over(firm_id, bulk_id)
+    turns = [lambda act=act: act(member(), bulk_id, ERIKA) for act in (bulk_invitations.pause, bulk_invitations.resume)]
+
+    at_once(lambda: run(firm_id, bulk_id), *turns, lambda: run(firm_id, bulk_id))
+    assert len(mails_of(bulk_id)) == bulk_invitations.view(member(), bulk_id).progress.outcomes[Outcome.INVITED]
+    if bulk(bulk_id).ended_at is None:
+        bulk_invitations.resume(member(), bulk_id, ERIKA)
+    at_once(lambda: run(firm_id, bulk_id), lambda: bulk_invitations.stop(member(), bulk_id, ERIKA))
+
+    became = bulk_invitations.view(member(), bulk_id).progress.outcomes
+    assert became.keys() <= {Outcome.INVITED, Outcome.LEFT_OUT}
+    assert sum(became.values()) == 32
+    assert len({mail.person_id for mail in mails_of(bulk_id)}) == len(mails_of(bulk_id)) == became[Outcome.INVITED]
 
 
 def inbox() -> list[dict]:

@@ -22,7 +22,8 @@ from models.time.clock import now
 from tasks.audit.faults import Kind
 from tasks.audit.verification import verify
 from tasks.clients import selection
-from tasks.clients.bulk_invitations import Audience, ask_to_invite, hand_over
+from tasks.clients.audience import Audience
+from tasks.clients.bulk_invitations import ask_to_invite, hand_over
 from tasks.clients.imports import again, compare, course, errors, undo, work
 from tasks.clients.imports.course import AnswerUnfit
 from tasks.clients.imports.draft import CHOICES, Choice, Question

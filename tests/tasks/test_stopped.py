@@ -34,6 +34,7 @@ from tasks.agreement import lifecycle, responses, signing
 from tasks.agreement.responses import decline_by_notice, sign_by_notice
 from tasks.clients import accounts, bulk_invitations, contacts, grants, reinvitation, selection, sign_ups
 from tasks.clients import settings as settings_of_firm
+from tasks.clients.audience import Audience
 from tasks.clients.imports import course, errors, undo, work
 from tasks.clients.pending import Sought
 from tasks.clients.settings import Kind, Manner, Written
@@ -255,7 +256,7 @@ ACTS = {
     ),
     "bulk_invitations.ask_to_invite": (
         late,
-        lambda at: bulk_invitations.ask_to_invite(owner(at), ERIKA, bulk_invitations.Audience()),
+        lambda at: bulk_invitations.ask_to_invite(owner(at), ERIKA, Audience()),
     ),
     "bulk_invitations.ask_to_invite_again": (
         late,

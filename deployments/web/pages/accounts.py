@@ -23,10 +23,10 @@ from models.db import reading
 from models.errors import N_, ProvisionError
 from models.people.person import Person
 from models.text import row_number
-from tasks.clients import accounts, assignment, bulk_invitations, selection
+from tasks.clients import accounts, assignment, audience, selection
 from tasks.clients.accounts import Filter
 from tasks.clients.assignment import MemberGone
-from tasks.clients.bulk_invitations import Audience
+from tasks.clients.audience import Audience
 from tasks.clients.imports import telling
 from tasks.people.sessions import Membership
 
@@ -93,7 +93,7 @@ def _list(visit: Visit, staff: Membership) -> dict[str, Any]:
         **of_firm(visit, staff),
         "accounts": accounts.listed(staff, which, after),
         "asked": {name: text for name, text in asked.items() if text},
-        "file_name": bulk_invitations.file_name(staff, Audience(which)),
+        "file_name": audience.file_name(staff, Audience(which)),
         "first": not after,
         "sees_all": staff.rights.sees_all,
         "tags": tags,

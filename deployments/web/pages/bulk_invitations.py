@@ -16,7 +16,8 @@ from models.errors import ProvisionError
 from models.text import one_line, paragraphs, row_number
 from models.time.clock import now
 from tasks.clients import bulk_invitations, grants
-from tasks.clients.bulk_invitations import Audience, Outlook
+from tasks.clients.audience import Audience, Outlook, file_name
+from tasks.clients.audience import outlook as outlook_of
 from tasks.mail.form_letters import as_text
 from tasks.people.sessions import Membership
 
@@ -60,13 +61,13 @@ def _asking(
     visit: Visit, staff: Membership, asked: dict[str, str], chosen: list[str], message: str = ""
 ) -> dict[str, Any]:
     audience = _audience(asked, chosen)
-    outlook = bulk_invitations.outlook(staff, audience)
+    outlook = outlook_of(staff, audience)
     return {
         **of_firm(visit, staff),
         "audience": [(name, text) for name, text in asked.items() if text]
         + [("account", str(key)) for key in audience.accounts],
         "facts": audience.facts,
-        "file_name": bulk_invitations.file_name(staff, audience),
+        "file_name": file_name(staff, audience),
         "others": [
             one for one in bulk_invitations.asked_for(staff) if one.bulk.state in {BulkState.RUNNING, BulkState.PAUSED}
         ],
