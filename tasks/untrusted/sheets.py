@@ -38,7 +38,7 @@ def read(facts: dict[str, Any], files: Sequence[bytes]) -> tuple[dict[str, Any],
         sheets = [(name, book.get_sheet_by_name(name)) for name in names]
     except (CalamineError, ValueError, OSError) as error:
         return {"fault": type(error).__name__}, iter(())
-    told = [{"name": name, "columns": _columns(sheet)} for name, sheet in sheets]
+    told = [{"name": name, "columns": _columns(sheet), "is_cut": _is_cut(sheet)} for name, sheet in sheets]
     if sum(sheet.height * sheet.width for _, sheet in sheets) > CELLS_MOST or any(
         sheet.height > facts["rows_most"] for _, sheet in sheets
     ):
@@ -48,6 +48,11 @@ def read(facts: dict[str, Any], files: Sequence[bytes]) -> tuple[dict[str, Any],
 
 def _columns(sheet: CalamineSheet) -> int:
     return min(sheet.end[1] + 1, COLUMNS_MOST) if sheet.end else 0
+
+
+def _is_cut(sheet: CalamineSheet) -> bool:
+    """Whether it has more columns than are read."""
+    return sheet.end is not None and sheet.end[1] >= COLUMNS_MOST
 
 
 def _lines(sheets: Sequence[CalamineSheet]) -> Iterator[bytes]:
@@ -60,11 +65,11 @@ def _lines(sheets: Sequence[CalamineSheet]) -> Iterator[bytes]:
 def _rows(sheet: CalamineSheet) -> Iterator[tuple[int, int, list[str]]]:
     if sheet.start is None:
         return
-    first_row, first_column = sheet.start
+    _, first_column = sheet.start
     before: list[str] = [""] * first_column
     bands, below = _merged(sheet)
     kept: dict[int, str] = {}
-    for at, values in enumerate(sheet.iter_rows(), first_row):
+    for at, values in enumerate(sheet.iter_rows()):  # From the top, though not from the left.
         cells = before + [_told(value) for value in values[: COLUMNS_MOST - first_column]]
         for column in below.get(at, ()):
             if column < len(cells) and not cells[column]:

@@ -14,7 +14,14 @@ from models.errors import ProvisionError
 from tasks.clients.imports.draft import ContactDraft, Draft, Field, Target
 from tasks.clients.imports.formats import ColumnUnknown, OtherCategory
 from tasks.clients.imports.reading import ALL_SHEETS, SheetUnknown, VcardUnsupported, read
-from tasks.clients.imports.source import EncodingUnfit, NoRecords, NotATable, PasswordProtected, TooManyRows
+from tasks.clients.imports.source import (
+    EncodingUnfit,
+    NoRecords,
+    NotATable,
+    PasswordProtected,
+    TooManyColumns,
+    TooManyRows,
+)
 from tests.memory import peak_memory
 
 FILES = Path(__file__).parent / "imports"
@@ -82,6 +89,7 @@ def test_drafts_can_be_begun_anew_behind_any_record_and_kept_as_json():
         (b"Name;Ort\n", NoRecords),
         (b";;\n--;--;--\n", NotATable),
         (b'"' * 5000, NotATable),
+        (b"Name" + b";x" * 16_000 + b"\nA" + b";y" * 16_000, TooManyColumns),
         (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1\0\0" + "EncryptedPackage".encode("utf-16-le"), PasswordProtected),
     ],
 )
@@ -153,6 +161,10 @@ HOSTILE = {
         spreadsheet(HEADER + '<row r="1048576"><c r="XFD1048576"><v>1</v></c></row>'),
         ProvisionError,
     ),
+    "columns beyond those that are read": (
+        spreadsheet(HEADER + f'<row r="2">{text("A2", "Anna")}{text("ABC2", "lost?")}</row>'),
+        TooManyColumns,
+    ),
     "a file from elsewhere": (
         spreadsheet(f'<row r="1">{text("A1", "&a;")}</row>', '<!DOCTYPE x [<!ENTITY a SYSTEM "file:///etc/passwd">]>'),
         NotATable,
@@ -216,6 +228,8 @@ def test_no_record_of_a_table_without_a_header_is_taken_for_one(content, names):
 
     assert reading.header_line == 0
     assert [f"{one.given_name} {one.family_name}" for draft in drafts for one in draft.contacts] == names
+    said = read(content, "x.csv", country="DE", mapping=reading.mapping)
+    assert not any(draft.questions for draft in said.begin(0))
     unsure = [asked.question.value for draft in drafts for asked in draft.questions]
     assert unsure == (["name_unclear"] * 2 if "Xylo Quarz" in names else [])
     assert [column.key for column in reading.columns] == [f"[{at}]" for at in range(1, content.count(b";") + 2)][

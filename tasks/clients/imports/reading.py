@@ -39,6 +39,7 @@ from tasks.clients.imports.source import (
     Row,
     Sheet,
     Text,
+    TooManyColumns,
     TooManyRows,
     beginning,
     sheets_of,
@@ -54,7 +55,7 @@ ALL_SHEETS = "*"
 """Which no sheet can be called: all those with clients, one after the other."""
 SIGN_TOLD = re.compile(r'"?sep=(.)"?[;,\t]*', re.IGNORECASE)
 TOTALS = re.compile(
-    r"(?:(?:zwischen|end|gesamt)?summe|total|gesamt(?:zahl)?|anzahl|ergebnis|somme|nombre)"
+    r"(?:(?:zwischen|end|gesamt)?summe|total|gesamt(?:zahl)?|(?:gesamt)?anzahl|ergebnis|somme|nombre)"
     r"(?:\s+(?:der\s+|des\s+|de\s+)?(?:mandanten|kunden|datensätze|kontakte|adressen|clients|records|einträge))?\s*[:=]?\s*[\d.,]*"
     r"|(?:seite|page)\s+\d+.*|stand\s*:?\s*\d.*"
     r"|(?:gedruckt|erstellt|exportiert|ausgedruckt)\s+(?:am|von)\b.*|ende der (?:liste|auswertung).*"
@@ -166,7 +167,8 @@ class _Table:
         at = self.sight.header
         return next(islice(self.rows(0), at, None)).line if at >= 0 else 0
 
-    def layout(self, targets: Sequence[Target | None], sample: Sequence[Row], country: str) -> Layout:
+    def layout(self, targets: Sequence[Target | None], sample: Sequence[Row], country: str, *, is_said: bool) -> Layout:
+        """*is_said*: somebody has said where the columns go."""
         found = self.sight.known.format
         is_swiss = found is Format.BEXIO or bool(SWISS & {*map(folded, self.sight.columns)})
         return Layout(
@@ -178,7 +180,7 @@ class _Table:
             account_digits=self.sight.account_digits,
             family_first=_is_family_first(sample, targets),
             month_first=found is Format.OUTLOOK and "Last Name" in self.keys,
-            is_order_guessed=self.sight.is_order_guessed and [*targets] == [*self.sight.known.targets],
+            is_order_guessed=self.sight.is_order_guessed and not is_said,
             of_sheet=self.sheet,
         )
 
@@ -230,6 +232,8 @@ def _of_sheets(
     chosen = [(one, sight) for one, sight in seen if _tells_of_clients(sight)]
     if len(chosen) < 2:
         chosen = [max(seen, key=lambda both: both[1].known.count)]
+    if any(one.is_cut for one, _ in chosen):
+        raise TooManyColumns
     tables: list[_Table] = []
     taken: set[str] = set()
     for one, sight in chosen:
@@ -261,11 +265,11 @@ def _reading(tables: Sequence[_Table], filename: str, country: str, mapping: Map
         records += count
         beside += around
         sample = [*islice(table.records(), TRIED)]
-        layouts.append(table.layout(targets, sample, country))
+        layouts.append(table.layout(targets, sample, country, is_said=bool(mapping)))
         found = zip(table.keys, targets, strict=True)
         columns += [Column(key, target, _examples(sample, at)) for at, (key, target) in enumerate(found)]
     if any(len(table.keys) > CELLS_MOST for table in tables):
-        raise NotATable(filename)
+        raise TooManyColumns
     if not records:
         raise NoRecords(filename) if any(table.sight.known.count for table in tables) else NotATable(filename)
     if records > ROWS_MOST:
@@ -433,4 +437,5 @@ def _is_beside(row: Row, header: tuple[str, ...]) -> bool:
     filled = [one_line(cell) for cell in filled]
     if len(filled) == 1 and len(header) > 2 and (len(filled[0]) == 1 or row.is_band):
         return True
-    return len(filled) * 2 <= max(len(header), 2) and bool(TOTALS.fullmatch(filled[0]))
+    is_short = len(filled) * 2 <= max(len(header), 2) or not any(map(str.isalpha, "".join(filled[1:])))
+    return is_short and bool(TOTALS.fullmatch(filled[0]))

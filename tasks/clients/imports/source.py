@@ -74,6 +74,15 @@ class TooManyRows(ProvisionError):
         self.most = ROWS_MOST
 
 
+class TooManyColumns(ProvisionError):
+    status = 413
+    says = N_("The file has more than %(most)s columns: leave out those that are not needed, and choose it again.")
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.most = CELLS_MOST
+
+
 class NotATable(ProvisionError):
     """Neither text nor a spreadsheet, or nothing in it."""
 
@@ -476,6 +485,8 @@ class Sheet:
     begins: int
     """Where its rows lie in the file."""
     lies_in: Lines
+    is_cut: bool = False
+    """It has more columns than are read."""
 
     def rows(self, width: int) -> Iterator[Row]:
         """All rows that are not blank, each with the number that it has in the spreadsheet, and all of one width."""
@@ -515,7 +526,8 @@ def sheets_of(content: Content, filename: str) -> list[Sheet]:
         at += len(line)
         if not line.startswith(b"["):
             begins.append(at)
-    sheets = [(str(sheet["name"]), int(sheet["columns"])) for sheet in told.get("sheets", ())]
+    sheets = [(str(sheet["name"]), int(sheet["columns"]), bool(sheet["is_cut"])) for sheet in told.get("sheets", ())]
     if not sheets or len(begins) != len(sheets):
         raise NotATable(filename)
-    return [Sheet(name, columns, begin, lines) for (name, columns), begin in zip(sheets, begins, strict=True)]
+    found = zip(sheets, begins, strict=True)
+    return [Sheet(name, columns, begin, lines, is_cut) for (name, columns, is_cut), begin in found]
