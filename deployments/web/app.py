@@ -50,6 +50,7 @@ from deployments.web.pages import (
     operators,
     pending,
     portal,
+    provider_tokens,
     public,
     reach,
     reminders,
@@ -119,7 +120,7 @@ PAGES = (
         public,
         sign_ups,
     ),
-    *(reach, board, case, contract, reminders, operators, mail, api_docs),
+    *(reach, board, case, contract, reminders, operators, provider_tokens, mail, api_docs),
 )
 for page in PAGES:
     app.include_router(page.router, include_in_schema=False)

@@ -3,25 +3,26 @@
 A token is made by an owner or administrator of the firm and acts with that member's rights, within its scopes. Whoever
 made it has seen it: so it is good only as long as they are an owner or administrator of the firm, and neither paused
 nor gone. Then it rests from the next request on, and is good again once they are back; another member makes a new one.
+Those of the provider's are made by managers, and rest in the same way.
 """
 
 import secrets
 import string
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from datetime import datetime, timedelta
 from enum import StrEnum
 from hashlib import sha256
-from typing import Self
+from typing import Any, ClassVar, Self
 
 from sqlalchemy import JSON, ForeignKey, Index, String, Text, UniqueConstraint, delete, or_, select, text, update
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
-from models.db import MUTE, TELLS, Base, Facts, Instant, Key
+from models.db import MUTE, TELLS, Base, Facts, Instant, Key, alone
 from models.errors import N_, Faults, NotFound, ProvisionError
 from models.text import fitting, one_line
 
-PREFIX = "pvn_"
-"""By which people and programs that look for secrets in files know one of ours."""
+PREFIX, PROVIDER_PREFIX = "pvn_", "pvp_"
+"""By which people and programs that look for secrets in files know one of ours: a firm's, and the provider's."""
 LETTERS = string.ascii_letters + string.digits
 LENGTH = 43
 """Letters of 62 kinds behind the prefix: 256 bits."""
@@ -42,6 +43,12 @@ class Scope(StrEnum):
     IMPORTS_WRITE = "imports:write"
 
 
+class ProviderScope(StrEnum):
+    """The same of the provider's own tokens."""
+
+    BILLING_READ = "billing:read"
+
+
 class TokenMissing(ProvisionError):
     status = 401
     says = N_("A token is missing: send it as “Authorization: Bearer pvn_…”.")
@@ -49,12 +56,12 @@ class TokenMissing(ProvisionError):
 
 class TokenUnknown(ProvisionError):
     status = 401
-    says = N_("This token is not known: check it letter by letter, or make a new one in the settings of your firm.")
+    says = N_("This token is not known: check it letter by letter, or make a new one.")
 
 
 class TokenRevoked(ProvisionError):
     status = 401
-    says = N_("The token “%(name)s” was revoked on %(at)s: make a new one in the settings of your firm.")
+    says = N_("The token “%(name)s” was revoked on %(at)s: make a new one.")
 
     def __init__(self, name: str, at: datetime) -> None:
         super().__init__(name, at)
@@ -63,7 +70,7 @@ class TokenRevoked(ProvisionError):
 
 
 class TokenExpired(TokenRevoked):
-    says = N_("The token “%(name)s” expired on %(at)s: make a new one in the settings of your firm.")
+    says = N_("The token “%(name)s” expired on %(at)s: make a new one.")
 
 
 class TokenRests(ProvisionError):
@@ -78,6 +85,12 @@ class TokenRests(ProvisionError):
         self.name = name
 
 
+class ProviderTokenRests(TokenRests):
+    says = N_(
+        "The token “%(name)s” opens nothing, since who made it is no manager at present: let a manager make a new one."
+    )
+
+
 class ScopeLacking(ProvisionError):
     status = 403
     says = N_("The token “%(name)s” may not do this, which needs “%(scope)s”: make one that may.")
@@ -86,6 +99,14 @@ class ScopeLacking(ProvisionError):
         super().__init__(name, scope)
         self.name = name
         self.scope = scope
+
+
+class ProviderOnly(ScopeLacking):
+    says = N_("The token “%(name)s” is a firm's: only tokens of the provider's, which managers make, open this.")
+
+
+class FirmsOnly(ScopeLacking):
+    says = N_("The token “%(name)s” is the provider's and opens nothing of a firm: use one that the firm has made.")
 
 
 class TokenUnnamed(ProvisionError):
@@ -115,23 +136,13 @@ class KeyReused(ProvisionError):
         self.key = key
 
 
-class ApiToken(Base):
-    """One token; of itself only a digest is kept."""
+class Token:
+    """One token, whosever it is; of itself only a digest is kept."""
 
-    __tablename__ = "api_tokens"
-    __table_args__ = (
-        Index(
-            "uq_api_tokens_name",
-            "firm_id",
-            "name",
-            unique=True,
-            sqlite_where=text("revoked_at IS NULL"),
-            postgresql_where=text("revoked_at IS NULL"),
-        ),
-    )
+    BEGINS: ClassVar[str]
+    """By which people and programs that look for secrets in files know it."""
 
     id: Mapped[Key]
-    firm_id: Mapped[int] = mapped_column(ForeignKey("firms.id"))
     account_id: Mapped[int] = mapped_column(ForeignKey("accounts.id"), index=True)
     """Who made it, and whose rights it has."""
     name: Mapped[str] = mapped_column(String(NAME_MOST), info=TELLS)
@@ -145,58 +156,49 @@ class ApiToken(Base):
     """To the minute."""
     revoked_at: Mapped[Instant | None]
 
+    def __init__(self, **columns: Any) -> None:
+        super().__init__(**columns)
+
     @classmethod
-    def make(
+    def _made(
         cls,
         session: Session,
-        firm_id: int,
-        account_id: int,
         now: datetime,
+        others: Iterable[Self],
         *,
         name: str,
-        scopes: Collection[Scope],
+        scopes: Collection[str],
         lasts: timedelta | None,
+        **facts: int,
     ) -> tuple[Self, str]:
-        """A new one, and the token itself, which is kept nowhere. Raises FormRefused with all that does not fit."""
+        """A new one beside the *others*, and the token itself, which is kept nowhere.
+
+        Raises FormRefused with all that does not fit.
+        """
         faults = Faults()
         with faults.at("name"):
             called = fitting(one_line(name), NAME_MOST)
             if not called:
                 raise TokenUnnamed
-            if any(each.name.casefold() == called.casefold() for each in cls.of(session, firm_id)):
+            if any(each.name.casefold() == called.casefold() for each in others):
                 raise TokenNamed(called)
         with faults.at("scopes"):
             if not scopes:
                 raise ScopesMissing
         faults.check()
-        token = PREFIX + "".join(secrets.choice(LETTERS) for _ in range(LENGTH))
+        token = cls.BEGINS + "".join(secrets.choice(LETTERS) for _ in range(LENGTH))
         row = cls(
-            firm_id=firm_id,
-            account_id=account_id,
+            **facts,
             name=called,
             token_sha256=digest(token),
             ending=token[-4:],
-            scopes=[scope.value for scope in Scope if scope in scopes],
+            scopes=[*scopes],
             made_at=now,
             expires_at=now + lasts if lasts is not None else None,
         )
         session.add(row)
         session.flush()
         return row, token
-
-    @classmethod
-    def of(cls, session: Session, firm_id: int) -> list[Self]:
-        """Those of the firm that were not revoked, the newest first."""
-        there = select(cls).where(cls.firm_id == firm_id, cls.revoked_at.is_(None))
-        return list(session.scalars(there.order_by(cls.id.desc())))
-
-    @classmethod
-    def get(cls, session: Session, firm_id: int, token_id: int) -> Self:
-        """One of the firm's; raises NotFound."""
-        row = session.get(cls, token_id)
-        if row is None or row.firm_id != firm_id:
-            raise NotFound(N_("The token"))
-        return row
 
     @classmethod
     def open(cls, session: Session, token: str, now: datetime) -> Self:
@@ -231,6 +233,94 @@ class ApiToken(Base):
 
     def is_over(self, now: datetime) -> bool:
         return self.expires_at is not None and self.expires_at <= now
+
+
+class ApiToken(Token, Base):
+    """By which a program acts for a firm."""
+
+    BEGINS = PREFIX
+    __tablename__ = "api_tokens"
+    __table_args__ = (
+        Index(
+            "uq_api_tokens_name",
+            "firm_id",
+            "name",
+            unique=True,
+            sqlite_where=text("revoked_at IS NULL"),
+            postgresql_where=text("revoked_at IS NULL"),
+        ),
+    )
+
+    firm_id: Mapped[int] = mapped_column(ForeignKey("firms.id"))
+
+    @classmethod
+    def make(
+        cls,
+        session: Session,
+        firm_id: int,
+        account_id: int,
+        now: datetime,
+        *,
+        name: str,
+        scopes: Collection[Scope],
+        lasts: timedelta | None,
+    ) -> tuple[Self, str]:
+        """A new one, and the token itself, which is kept nowhere. Raises FormRefused with all that does not fit."""
+        chosen = [scope.value for scope in Scope if scope in scopes]
+        whose = {"firm_id": firm_id, "account_id": account_id}
+        return cls._made(session, now, cls.of(session, firm_id), name=name, scopes=chosen, lasts=lasts, **whose)
+
+    @classmethod
+    def of(cls, session: Session, firm_id: int) -> list[Self]:
+        """Those of the firm that were not revoked, the newest first."""
+        there = select(cls).where(cls.firm_id == firm_id, cls.revoked_at.is_(None))
+        return list(session.scalars(there.order_by(cls.id.desc())))
+
+    @classmethod
+    def get(cls, session: Session, firm_id: int, token_id: int) -> Self:
+        """One of the firm's; raises NotFound."""
+        row = session.get(cls, token_id)
+        if row is None or row.firm_id != firm_id:
+            raise NotFound(N_("The token"))
+        return row
+
+
+class ProviderToken(Token, Base):
+    """By which a program of the provider's asks for what concerns all firms; it opens nothing of a firm."""
+
+    BEGINS = PROVIDER_PREFIX
+    __tablename__ = "provider_tokens"
+    __table_args__ = (
+        Index(
+            "uq_provider_tokens_name",
+            "name",
+            unique=True,
+            sqlite_where=text("revoked_at IS NULL"),
+            postgresql_where=text("revoked_at IS NULL"),
+        ),
+    )
+
+    @classmethod
+    def make(
+        cls, session: Session, account_id: int, now: datetime, *, name: str, lasts: timedelta | None
+    ) -> tuple[Self, str]:
+        """A new one for all that there is, and the token itself. Raises FormRefused with all that does not fit."""
+        alone(session, "provider tokens")
+        chosen = [scope.value for scope in ProviderScope]
+        return cls._made(session, now, cls.all(session), name=name, scopes=chosen, lasts=lasts, account_id=account_id)
+
+    @classmethod
+    def all(cls, session: Session) -> list[Self]:
+        """Those that were not revoked, the newest first."""
+        return list(session.scalars(select(cls).where(cls.revoked_at.is_(None)).order_by(cls.id.desc())))
+
+    @classmethod
+    def get(cls, session: Session, token_id: int) -> Self:
+        """One of them, locked; raises NotFound."""
+        row = session.get(cls, token_id, with_for_update=True)
+        if row is None:
+            raise NotFound(N_("The token"))
+        return row
 
 
 class ApiReply(Base):

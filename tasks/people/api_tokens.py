@@ -3,18 +3,33 @@
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import NamedTuple
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from models.audit import of, origin, record
+from models.audit import HOUSE, of, origin, record
 from models.db import is_alone, reading, together, transaction
 from models.errors import N_, ProvisionError
 from models.onboarding import Onboarding
-from models.people.api_token import KEY_MOST, ApiReply, ApiToken, Scope, ScopeLacking, TokenRests
+from models.people.api_token import (
+    KEY_MOST,
+    PROVIDER_PREFIX,
+    ApiReply,
+    ApiToken,
+    FirmsOnly,
+    ProviderOnly,
+    ProviderScope,
+    ProviderToken,
+    ProviderTokenRests,
+    Scope,
+    ScopeLacking,
+    Token,
+    TokenRests,
+)
 from models.people.login import Login
+from models.people.operator import ManagersOnly
 from models.people.person import Person
 from models.people.staff import AdministratorsOnly
 from models.text import fitting
@@ -31,7 +46,7 @@ class StillAtWork(ProvisionError):
 class Listed:
     """A token as the settings show it."""
 
-    token: ApiToken
+    token: Token
     maker: str
     """Address of who made it."""
     rests: bool
@@ -45,15 +60,31 @@ class Caller:
 
     token_id: int
     name: str
-    scopes: frozenset[Scope]
-    member: Membership
+    scopes: frozenset[Scope | ProviderScope]
+    of_firm: Membership | None
+    """None: the token is the provider's."""
     by: str
     """Address of who made it."""
 
-    def require(self, scope: Scope) -> None:
+    @property
+    def member(self) -> Membership:
+        """Whose rights it has at the firm; raises FirmsOnly."""
+        if self.of_firm is None:
+            raise FirmsOnly(self.name, "")
+        return self.of_firm
+
+    @property
+    def whose(self) -> str:
+        """The firm's, or the provider's."""
+        return "provider" if self.of_firm is None else str(self.of_firm.firm_id)
+
+    def require(self, scope: Scope | ProviderScope) -> None:
         """Raises ScopeLacking."""
-        if scope not in self.scopes:
-            raise ScopeLacking(self.name, scope.value)
+        if scope in self.scopes:
+            return
+        if isinstance(scope, ProviderScope):
+            raise ProviderOnly(self.name, scope.value)
+        raise (FirmsOnly if self.of_firm is None else ScopeLacking)(self.name, scope.value)
 
 
 class Reply(NamedTuple):
@@ -122,6 +153,8 @@ def opened(token: str) -> Caller:
     Raises TokenMissing, TokenUnknown, TokenRevoked, TokenExpired, TokenRests.
     """
     at = now()
+    if token.startswith(PROVIDER_PREFIX):
+        return _opened_by_provider(token, at)
     with reading() as session:
         row = ApiToken.open(session, token, at)
         member = _member(session, row.account_id, row.firm_id)
@@ -131,8 +164,67 @@ def opened(token: str) -> Caller:
     if row.is_due(at):
         with transaction() as session:
             ApiToken.see(session, row.id, at)
-    scopes = frozenset(scope for scope in Scope if scope in row.scopes)
+    scopes: frozenset[Scope | ProviderScope] = frozenset(scope for scope in Scope if scope in row.scopes)
     return Caller(row.id, row.name, scopes, member, email)
+
+
+def _opened_by_provider(token: str, at: datetime) -> Caller:
+    """Raises TokenUnknown, TokenRevoked, TokenExpired, ProviderTokenRests."""
+    with reading() as session:
+        row = ProviderToken.open(session, token, at)
+        maker = session.get_one(Login, row.account_id)
+        if not maker.is_manager:
+            raise ProviderTokenRests(row.name)
+    if row.is_due(at):
+        with transaction() as session:
+            ProviderToken.see(session, row.id, at)
+    return Caller(
+        row.id, row.name, frozenset(scope for scope in ProviderScope if scope in row.scopes), None, maker.email
+    )
+
+
+def make_for_provider(account_id: int, by: str, *, name: str, lasts: timedelta | None) -> str:
+    """A new token of the provider's, which is told this once; without *lasts* it is good until it is revoked.
+
+    Raises ManagersOnly, FormRefused with all that does not fit.
+    """
+    with transaction() as session:
+        at = now()
+        _require_manager(session, account_id)
+        row, token = ProviderToken.make(session, account_id, at, name=name, lasts=lasts)
+        until = None if row.expires_at is None else row.expires_at.isoformat()
+        told = {"name": row.name, "scopes": row.scopes}
+        record(session, HOUSE, at, "token.made", by, token=row.id, after=told, expires_at=until)
+        return token
+
+
+def revoke_for_provider(account_id: int, by: str, token_id: int) -> None:
+    """From now on it opens nothing; repeating it changes nothing. Raises ManagersOnly, NotFound."""
+    with transaction() as session:
+        _require_manager(session, account_id)
+        row = ProviderToken.get(session, token_id)
+        if row.revoked_at is None:
+            row.revoked_at = now()
+            record(session, HOUSE, now(), "token.revoked", by, token=row.id, before={"name": row.name})
+
+
+def listed_for_provider() -> list[Listed]:
+    """The provider's tokens that were not revoked, the newest first."""
+    with reading() as session:
+        rows = ProviderToken.all(session)
+        makers = session.scalars(select(Login).where(Login.id.in_({row.account_id for row in rows})))
+        logins = {login.id: login for login in makers}
+        return [
+            Listed(row, logins[row.account_id].email, not logins[row.account_id].is_manager, row.is_over(now()))
+            for row in rows
+        ]
+
+
+def _require_manager(session: Session, account_id: int) -> None:
+    """Read only now: somebody may have taken their role since the page was asked for."""
+    account = session.get(Login, account_id, populate_existing=True)
+    if account is None or not account.is_manager:
+        raise ManagersOnly
 
 
 @contextmanager

@@ -56,7 +56,7 @@ def filled(case_id):
     )
     yield from ((organiser, f"{firm}/settings/{kind}") for kind in (*Kind, "tokens"))
     yield from ((organiser, page) for page in ("/profile", f"/agreement/{link}/sign", f"/agreement/{link}"))
-    for page in (f"/cases/{later}", f"/cases/{later}/reminders", "/start", "/operators", "/reminders"):
+    for page in (f"/cases/{later}", f"/cases/{later}/reminders", "/start", "/operators", "/reminders", "/tokens"):
         yield operator, f"/board{page}"
 
 

@@ -13,7 +13,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 
-from deployments.web.api import imports, problems, routes
+from deployments.web.api import billing, imports, problems, routes
 from deployments.web.api.examples import put_into
 from deployments.web.security import TooManyAttempts, with_possible_numbers
 from models.db import is_busy
@@ -40,6 +40,7 @@ api = FastAPI(
 )
 api.include_router(routes.router)
 api.include_router(imports.router)
+api.include_router(billing.router)
 
 
 def described() -> dict[str, Any]:

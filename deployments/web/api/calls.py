@@ -18,7 +18,7 @@ from starlette.responses import Response
 from deployments.web.security import left, limit, network
 from models.db import transaction
 from models.errors import N_, ProvisionError
-from models.people.api_token import KEY_MOST, Scope
+from models.people.api_token import KEY_MOST, ProviderScope, Scope
 from tasks.engine.passes import kick
 from tasks.people import api_tokens
 from tasks.people.api_tokens import Caller, Reply
@@ -175,9 +175,10 @@ class Route(APIRoute):
         return answer
 
 
-def scope_of(route: APIRoute) -> Scope:
+def scope_of(route: APIRoute) -> Scope | ProviderScope:
     extra = route.openapi_extra or {}
-    return Scope(extra["security"][0]["token"][0])
+    named = extra["security"][0]["token"][0]
+    return ProviderScope(named) if named in set(ProviderScope) else Scope(named)
 
 
 def _opened(request: Request) -> Caller:
@@ -188,7 +189,7 @@ def _opened(request: Request) -> Caller:
     except ProvisionError:
         limit(REFUSED_FROM, "api-refused", network(request))
         raise
-    who = str(caller.token_id)
+    who = f"{caller.token_id}" if caller.of_firm is not None else f"{caller.whose} {caller.token_id}"
     remaining, seconds = left(CALLS, "api", who)
     allowed, period = CALLS.amount, CALLS.get_expiry()
     request.state.limits = {

@@ -52,12 +52,67 @@ EXAMPLES: dict[tuple[str, str], dict[str, Any]] = {
 }
 """The body of each request that has one."""
 
+BILLED = {
+    "period": "2027-01",
+    "final": True,
+    "positions": [
+        {
+            "id": 4711,
+            "period": "2027-01",
+            "state": "final",
+            "billing_period_from": "2027-01-31",
+            "billing_period_to": "2027-02-27",
+            "days_from": "2027-01-31",
+            "days_to": "2027-02-27",
+            "days": 28,
+            "days_of_period": 28,
+            "quantity": 1,
+            "price": "59.00",
+            "net": "59.00",
+            "corrects": None,
+            "company_id": 123456,
+            "customer_number": "10815",
+            "order_number": "PO-7",
+            "name": "Kanzlei Beispiel",
+            "person": "Erika Beispiel",
+            "street": "Ring 1",
+            "postcode": "1010",
+            "city": "Wien",
+            "country": "AT",
+            "to": "rechnung@kanzlei.example",
+            "cc": "",
+            "sent_as": "attachment",
+            "payment_days": 14,
+            "module": "portal",
+            "tariff": "plus-monthly",
+            "price_version": 1,
+            "article": 5,
+            "article_key": "base",
+            "text": "Mandantenportal, Plus, monatlich, Grundpreis",
+            "currency": "EUR",
+            "tax": "reverse_charge",
+            "tax_rate": None,
+            "tax_reason": "reverse_charge",
+            "tax_note": "Steuerschuldnerschaft des Leistungsempfängers",
+            "vat_id": "ATU13585627",
+            "provider_vat_id": "DE136695976",
+        }
+    ],
+    "next": None,
+}
+ANSWERS: dict[tuple[str, str], dict[str, Any]] = {("get", "/billing"): BILLED}
+"""What is answered, where nothing is sent that shows what it is about."""
+
 
 def put_into(schema: dict[str, Any]) -> dict[str, Any]:
     """The description with all of that."""
     components = schema.setdefault("components", {})
     components["securitySchemes"] = {
-        "token": {"type": "http", "scheme": "bearer", "description": "Made in the firm's settings: `pvn_…`."}
+        "token": {
+            "type": "http",
+            "scheme": "bearer",
+            "description": "Made in the firm's settings: `pvn_…`; the provider's on the board: `pvp_…`.",
+        }
     }
     problem = Problem.model_json_schema(ref_template="#/components/schemas/{model}")
     schemas = components.setdefault("schemas", {})
@@ -76,4 +131,6 @@ def put_into(schema: dict[str, Any]) -> dict[str, Any]:
                 operation["responses"]["304"] = {"description": "You have it already (`If-None-Match`)."}
             if (method, path) in EXAMPLES:
                 operation["requestBody"]["content"]["application/json"]["example"] = EXAMPLES[method, path]
+            if (method, path) in ANSWERS:
+                operation["responses"]["200"]["content"]["application/json"]["example"] = ANSWERS[method, path]
     return schema

@@ -31,7 +31,7 @@ from deployments.web.security import sign, signed
 from models.clients.client import ClientState
 from models.clients.custom_field import FieldOf
 from models.errors import N_, Faults, ProvisionError
-from models.people.api_token import Scope
+from models.people.api_token import ProviderScope, Scope
 from models.people.manners import Language
 from models.text import paragraphs
 from tasks.clients import accounts, contacts, grants, records, selection
@@ -74,7 +74,7 @@ def add_route(
     to: APIRouter,
     method: str,
     path: str,
-    scope: Scope,
+    scope: Scope | ProviderScope,
     summary: str,
     *,
     gives: Any = None,
@@ -114,8 +114,8 @@ def next_page(call: Call, last: int | None) -> str | None:
 
 
 def _page(call: Call) -> str:
-    """A cursor is good for this list of this firm."""
-    return f"cursor:{call.member.firm_id}:{call.request.url.path}"
+    """A cursor is good for this list of this firm, or the provider's."""
+    return f"cursor:{call.caller.whose}:{call.request.url.path}"
 
 
 # ---- accounts

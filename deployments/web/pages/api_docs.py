@@ -9,9 +9,9 @@ from starlette.responses import Response
 
 from deployments.web.api.app import PATH, api
 from deployments.web.api.calls import CALLS
-from deployments.web.api.examples import EXAMPLES, MUST_SAY, REFUSALS
+from deployments.web.api.examples import ANSWERS, EXAMPLES, MUST_SAY, REFUSALS
 from deployments.web.visit import Visiting
-from models.people.api_token import Scope
+from models.people.api_token import ProviderScope, Scope
 from models.settings import settings
 
 router = APIRouter()
@@ -24,6 +24,7 @@ def documentation(visit: Visiting) -> Response:
         address=f"{settings().base_url}{PATH}",
         path=PATH,
         scopes=[*Scope],
+        provider_scopes=[*ProviderScope],
         allowed=CALLS.amount,
         statuses=sorted((REFUSALS | MUST_SAY).items()),
         operations=_operations(),
@@ -45,7 +46,7 @@ def _operations() -> list[dict[str, Any]]:
                 for one in operation.get("parameters", [])
                 if one["in"] != "path"
             ],
-            "example": _written(EXAMPLES.get((method, path))),
+            "example": _written(EXAMPLES.get((method, path)) or ANSWERS.get((method, path))),
         }
         for path, operations in api.openapi()["paths"].items()
         for method, operation in operations.items()
