@@ -22,7 +22,7 @@ from babel.lists import format_list
 from babel.messages.catalog import Catalog
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
-from babel.numbers import format_currency, format_percent
+from babel.numbers import format_currency, format_decimal, format_percent
 from babel.support import NullTranslations, Translations
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
 
@@ -353,10 +353,24 @@ CHANGED = {
 
 
 FILTERS = (
-    *("date", "time", "moment", "money", "amount", "period", "percent", "notice"),
+    *("date", "time", "moment", "money", "amount", "period", "percent", "grouped", "notice"),
     *("label", "listed", "fields"),
 )
 """Methods of the reader that templates use."""
+
+
+class Grouped(int):
+    """A number with its digits as a reader groups them; plurals and sums go by its value."""
+
+    written: str
+
+    def __new__(cls, value: int, written: str) -> Self:
+        made = super().__new__(cls, value)
+        made.written = written
+        return made
+
+    def __str__(self) -> str:
+        return self.written
 
 
 @dataclass(frozen=True)
@@ -457,6 +471,10 @@ class Reader:
         """“12,5 %” from hundredths of a percent."""
         return str(format_percent(hundredths / 100_00, decimal_quantization=False, locale=self.locale))
 
+    def grouped(self, number: int) -> Grouped:
+        """“100.000”."""
+        return Grouped(number, str(format_decimal(number, locale=self.locale)))
+
     def notice(self, count: int, unit: NoticeUnit | str) -> str:
         """A time of notice in words, as “3 months”; 0 is what the general terms say."""
         if not count:
@@ -507,19 +525,7 @@ def environment(reader: Reader, *folders: Path) -> Environment:
     made.policies["ext.i18n.trimmed"] = True
     made.install_gettext_translations(reader.translations, newstyle=True)  # type: ignore[attr-defined]
     made.globals["reader"] = reader
-    for name in (
-        "date",
-        "time",
-        "moment",
-        "money",
-        "amount",
-        "period",
-        "percent",
-        "notice",
-        "label",
-        "listed",
-        "fields",
-    ):
+    for name in FILTERS:
         made.filters[name] = getattr(reader, name)
     made.filters["public_logo"] = public_logo
     return made

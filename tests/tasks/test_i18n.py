@@ -51,6 +51,17 @@ def test_the_catalogue_check_sees_every_kind_of_fault(tmp_path, monkeypatch):
     assert "models/toy.py:3: not in de: 'three'" in faults
 
 
+@pytest.mark.parametrize(("language", "read"), [("de", "1.000"), ("fr", "1\u202f000"), ("en", "1,000")])
+def test_large_numbers_are_grouped_and_stay_numbers(language, read):
+    reader = Reader(Language(language), AddressForm.SIE)
+    says = "{% trans count=number|grouped %}{{ count }} record{% pluralize %}{{ count }} records{% endtrans %}"
+    page = i18n.environment(reader).from_string(says)
+
+    assert page.render(number=1000).startswith(read)
+    assert page.render(number=1000)[-1] != page.render(number=1)[-1]
+    assert reader.grouped(1000) + 1 == 1001
+
+
 def test_no_french_mark_begins_a_line():
     written = [str(text) for file in (i18n.CATALOGUES / "fr").glob("*.po") for text in translations(file)]
     written += (i18n.CATALOGUES.parent / "agreement" / "fr" / "words.toml").read_text(encoding="utf-8").splitlines()
