@@ -16,6 +16,7 @@ from models.clients.imports import Import, ImportContact, ImportState
 from models.clients.words import is_found
 from models.db import engine, reading, transaction
 from models.mail.outbox import Outgoing
+from models.onboarding import Onboarding
 from models.people.person import Person, Role
 from models.settings import settings
 from models.time.clock import now
@@ -27,6 +28,7 @@ from tasks.clients.bulk_invitations import ask_to_invite, hand_over
 from tasks.clients.imports import again, compare, course, errors, undo, work
 from tasks.clients.imports.course import AnswerUnfit
 from tasks.clients.imports.draft import CHOICES, Choice, Question
+from tasks.onboarding.stopping import stop_case
 from tests.factories import at_once, countersigned, firm_of
 from tests.tasks.test_accounts import ERIKA, member
 
@@ -284,6 +286,32 @@ def test_empty_cells_leave_what_stands_and_what_is_there_is_changed(firm_id):
         assert (alpha.company_name, alpha.street) == ("Alpha GmbH", "Weg 1")
         assert session.scalars(select(Person.email).where(Person.role == Role.CLIENT)).all() == ["anna@alpha.example"]
         assert set(session.scalars(select(Phone.number))) == {"+492214710156", "+491713920011"}
+
+
+def test_what_became_of_accounts_and_their_firm_meanwhile_counts_when_it_is_written(firm_id):
+    written(firm_id, rows(ALPHA, BETA))
+    import_id = planned(firm_id, rows("1;;Anna;Arndt;;;Allee 9;;\n", ";Beta GmbH;Berta;Berg;berta@beta.example;;;;\n"))
+    assert outcomes(import_id) == ["update changed", "link contact_new"]
+    with reading() as session:
+        alpha = session.scalars(select(Client.id).where(Client.name == "Alpha GmbH")).one()
+    selection.archive(member(), ERIKA, [alpha])
+
+    course.begin(firm_id, import_id)
+    work.go_on(import_id)
+
+    assert outcomes(import_id) == ["update archived", "link contact_new"]
+    with reading() as session:
+        assert session.get_one(Client, alpha).state is ClientState.ARCHIVED
+
+    import_id = planned(firm_id, rows("3;Gamma GmbH;Gerd;Groß;;;;;\n"))
+    course.begin(firm_id, import_id)
+    with reading() as session:
+        case_id = session.scalars(select(Onboarding.id).where(Onboarding.firm_id == firm_id)).one()
+    stop_case(case_id, "Abgesagt.", ERIKA)
+    work.go_on(import_id)
+
+    stands = course.progress(firm_id, import_id)
+    assert (stands.state, stands.done, names(firm_id)) == (ImportState.CANCELLED, 0, ["Alpha GmbH", "Beta GmbH"])
 
 
 def test_two_imports_at_once_make_every_account_once(firm_id):

@@ -25,6 +25,8 @@ class Because(StrEnum):
     CONTACT_LINKED = "contact_linked"
     """Account and contact are there, apart until now."""
     CHANGED = "changed"
+    ARCHIVED = "archived"
+    """The account is, and the record does not take it up again."""
     SAME = "same"
     REPEATED = "repeated"
     LEFT_OUT = "left_out"

@@ -292,6 +292,8 @@ class Planner:
             planned.outcome, planned.reason = Outcome.UPDATE, Because.CHANGED
         elif was_said:
             planned.outcome, planned.reason = Outcome.DUPLICATE, Because.REPEATED
+        if planned.account is not None and planned.account.is_archived and planned.outcome is not Outcome.DUPLICATE:
+            planned.reason = Because.ARCHIVED
 
 
 NEVER, PERHAPS, NOTHING_AGAINST, SURE = range(4)

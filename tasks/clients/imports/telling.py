@@ -48,6 +48,7 @@ BECAUSE: dict[Because, str] = {
     ),
     Because.CONTACT_LINKED: N_("Account and contact are there already, apart until now."),
     Because.CHANGED: N_("Account and contact are there already; the file says something new."),
+    Because.ARCHIVED: N_("The account is archived, and stays so until somebody takes it back from there."),
     Because.SAME: N_("Everything stands there already."),
     Because.REPEATED: N_("An earlier row of this file says the same."),
     Because.LEFT_OUT: N_("It was said that this record is to be left out."),
