@@ -17,11 +17,13 @@ from collections.abc import Callable
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from functools import cache, wraps
+from itertools import count
 from pathlib import Path
 from types import CodeType, ModuleType, SimpleNamespace
 
 os.environ["PROVISION_RETRY_SECONDS"] = "0"  # Read when tasks are defined: repeats do not sleep here.
 
+import psycopg
 import pytest
 from argon2 import PasswordHasher
 from hypothesis import HealthCheck
@@ -216,18 +218,39 @@ def empty_postgres(postgres_server: str):
     address = postgres.make_database(postgres_server, "provision")
     made = engine(address)
     Base.metadata.create_all(made)
-    # TRUNCATE would make new files for all tables, which takes thirty times as long.
-    empty = ["SET LOCAL lock_timeout = '5s'", "SET LOCAL session_replication_role = replica"]
-    empty += [f"DELETE FROM {table.name}" for table in Base.metadata.sorted_tables]
-    empty += ["SELECT setval(sequencename::regclass, 1, false) FROM pg_sequences"]
+    with made.begin() as connection:
+        sequences = connection.exec_driver_sql("SELECT sequencename FROM pg_sequences").scalars()
+        # TRUNCATE would make new files for all tables, which takes thirty times as long.
+        steps = [f"DELETE FROM {table.name}" for table in Base.metadata.sorted_tables]
+        steps += [f"PERFORM setval('{name}', 1, false)" for name in sequences]
+        body = "; ".join(steps)
+        connection.exec_driver_sql(f"CREATE FUNCTION empty() RETURNS void LANGUAGE plpgsql AS $$ BEGIN {body}; END $$")
+    # A connection of its own: what it is to do is planned once, and not again for each test.
+    emptying = psycopg.connect(address.replace("+psycopg", ""), autocommit=True)
+    emptying.execute("SET lock_timeout = '5s'; SET session_replication_role = replica")
 
     def emptied() -> str:
-        with made.begin() as connection:
-            connection.exec_driver_sql("; ".join(empty))
+        emptying.execute("SELECT empty()")
         return address
 
     yield emptied
+    emptying.close()
     made.dispose()
+
+
+@pytest.fixture(scope="session")
+def folders(tmp_path_factory: pytest.TempPathFactory):
+    """Gives one folder after the other."""
+    kept, numbers = tmp_path_factory.mktemp("of"), count()
+    return lambda: kept / str(next(numbers))
+
+
+@pytest.fixture
+def tmp_path(folders: Callable[[], Path]):
+    """Pytest's own looks each time at all folders that there are, to find a name."""
+    folder = folders()
+    folder.mkdir(0o700)
+    return folder
 
 
 @pytest.fixture(autouse=True)
