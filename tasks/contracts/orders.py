@@ -40,6 +40,14 @@ class ModuleActive(ProvisionError):
         self.module = module
 
 
+class SignFirst(ProvisionError):
+    says = N_("Modules can be ordered as soon as both sides have signed the agreement of %(firm)s.")
+
+    def __init__(self, firm: str) -> None:
+        super().__init__(firm)
+        self.firm = firm
+
+
 class PricesChanged(ProvisionError):
     says = N_("The prices have changed meanwhile: look at them again before you order.")
 
@@ -119,12 +127,14 @@ def order(
 ) -> Booking:
     """The firm orders a module on this tariff, at the version of its prices that it was shown, from today on.
 
-    *written*: what stands in the fields of the module. Raises Stopped, AgreementFirst, NotFound for what the firm may
+    *written*: what stands in the fields of the module. Raises Stopped, SignFirst, NotFound for what the firm may
     not order, ModuleActive, NoPrices, PricesChanged; FormRefused with all that does not fit.
     """
     with transaction() as session:
         case = Onboarding.of_firm(session, firm_id)
-        case.require_agreement()
+        case.require_going()
+        if not case.agreement_done:
+            raise SignFirst(case.firm.name)
         at = now()
         contract = Contract.get(session, case.firm)
         module, tariff = Module.get(session, module_id), Tariff.get(session, tariff_id)

@@ -125,7 +125,7 @@ def view(firm_id: int, who: Who) -> ContractView:
             recipients=Recipient.of(session, firm_id),
             since=min((each.booking.starts_on for each in active), default=None),
             booked=booked,
-            orderable=_orderable(session, {each.module.id for each in active}, who, today),
+            orderable=_orderable(session, {each.module.id for each in active}, who, today) if contract else [],
             accepted=_accepted(session, case),
             history=_history(session, case.id),
         )

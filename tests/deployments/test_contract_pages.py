@@ -10,9 +10,11 @@ from models.contracts.contract import Contract, Recipient
 from models.db import reading, transaction
 from models.people.person import Role
 from models.people.staff import Rank, Rights, Staff
+from tasks.contracts import effects
 from tasks.people import sessions
 from tests.deployments.browser import Browser
-from tests.factories import PASSWORD, firm_of, operator
+from tests.deployments.test_pages import assert_well_built
+from tests.factories import PASSWORD, firm_of, operator, signed
 from tests.tasks.test_accounts import ZOE, with_staff
 from tests.tasks.test_contracts import BERLIN, at, catalogue, row
 
@@ -219,3 +221,47 @@ def people(session, firm_id):
     from models.people.person import Person
 
     return Person.of(session, firm_id, Role.CASEWORKER)
+
+
+def test_before_the_agreement_the_account_binds_to_nothing_and_nothing_can_be_ordered_or_changed(no_runs):
+    firm_id = firm_of(signed())
+    phone = catalogue()
+    owner = Browser(sessions.sign_in("erika@freitag.example", PASSWORD))
+    page = f"/firm/{firm_id}/contract"
+
+    assert "Das Konto ist kostenlos und verpflichtet zu nichts" in said(owner.get(page))
+    assert not owner.read(page).select('a[href*="/order/"], a[href*="/edit/"]')
+    assert owner.get(f"{page}/edit/order").status_code == 409
+    assert owner.get(f"{page}/modules/1").status_code == 404
+    typed = {phone["fields"]["number"]: "030 5550100", "tariff": str(phone["small"])}
+    forged = owner.post(f"{page}/order/{phone['module']}", data=typed | {"form_token": owner.form_token("/portal")})
+    assert forged.status_code == 409
+    assert "sobald beide Seiten den Vertrag unterschrieben haben" in said(forged)
+
+
+@pytest.mark.parametrize("language", ["de", "fr", "en"])
+def test_every_page_is_whole_for_every_reader_whatever_has_become_of_the_module(owner, manager, phone, language, clock):
+    order(owner, phone)
+    manager.send_form(PHONE, f"{PHONE}/options", quantity="2")
+    pages = [PAGE, PHONE, f"{PHONE}/end", f"{PHONE}/tariff?tariff={phone['large']}", f"{PAGE}/modules/1"]
+    pages += [f"{PAGE}/edit/{section}" for section in EDITS]
+
+    def walk(**status):
+        for who in (owner, manager):
+            who.cookies.set("language", language, domain="127.0.0.1")
+            for page in pages:
+                answer = who.get(page)
+                assert answer.status_code in {200, 404, *status.get("more", ())}, (page, answer.status_code)
+                if answer.status_code == 200:
+                    assert_well_built(BeautifulSoup(answer.text, "lxml"), language, page)
+
+    walk()
+    owner.send_again(owner.get(f"{PHONE}/end"), f"{PHONE}/end")
+    walk(more={409})
+    owner.send_form(PHONE, f"{PHONE}/undo")
+    walk(more={409})
+    clock(datetime(2028, 3, 1, tzinfo=BERLIN))
+    effects.apply_due.fn()
+    for who, email in ((owner, "erika@freitag.example"), (manager, "manager@convent-it.example")):
+        who.cookies.set("session", sessions.sign_in(email, PASSWORD), domain="127.0.0.1")
+    walk(more={409})

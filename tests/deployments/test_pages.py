@@ -918,6 +918,14 @@ MATRIX = {  # organiser, caseworker, client, operator, stranger, guest
     "/caseworkers": (200, 403, 403, 200, 404, 303),
     "/clients": (200, 200, 403, 200, 404, 303),
     "/agreement.pdf": (200, 403, 403, 200, 404, 303),
+    "/contract": (200, 403, 404, 200, 404, 303),
+    "/contract/modules/1": (200, 403, 404, 200, 404, 303),
+    "/contract/modules/1/end": (200, 403, 404, 200, 404, 303),
+    "/contract/modules/1/tariff": (200, 403, 404, 200, 404, 303),
+    "/contract/edit/invoices": (200, 403, 404, 200, 404, 303),
+    "/contract/edit/tax": (404, 403, 404, 200, 404, 303),
+    "/contract/edit/partner": (404, 403, 404, 403, 404, 303),
+    "/contract/edit/nothing": (404, 403, 404, 404, 404, 303),
 }
 ACTS = ["/details", "/details/number", "/logo", "/logo/permission", "/caseworkers", "/caseworkers/none"]
 ON_CLIENTS = ["/clients", "/resend", "/withdraw", "/pause", "/resume"]

@@ -25,7 +25,6 @@ from models.contracts.declaration import (
 from models.contracts.terms import NoticeTo, Period
 from models.db import reading, transaction
 from models.errors import FormRefused, NotFound
-from models.onboarding import AgreementFirst
 from models.people.manners import Language
 from models.subscription import Interval
 from models.time.clock import now
@@ -33,7 +32,7 @@ from tasks.audit.faults import Kind
 from tasks.audit.verification import verify
 from tasks.contracts import changes, effects, orders
 from tasks.contracts.changes import ChangedMeanwhile, Wish
-from tasks.contracts.orders import FieldMissing, ModuleActive, PricesChanged, Who
+from tasks.contracts.orders import FieldMissing, ModuleActive, PricesChanged, SignFirst, Who
 from tests.factories import acts, at_once, case, countersigned, firm_of, signed
 
 BERLIN = ZoneInfo("Europe/Berlin")
@@ -164,7 +163,7 @@ def test_there_is_no_contract_before_and_two_at_once_make_one(no_runs):
     orders.begin_contract.fn(case_id)
     with reading() as session:
         assert Contract.of(session, firm_of(case_id)) is None
-    with pytest.raises(AgreementFirst):
+    with pytest.raises(SignFirst):
         orders.order(firm_of(case_id), CLIENT, 1, 1, 1, {})
 
 

@@ -113,7 +113,7 @@ def order(visit: Submitting, firm_id: int, module_id: int) -> Response:
         booking = orders.order(firm_id, who, module_id, tariff, prices, visit.values)
     except ProvisionError as refusal:
         shown = page.view(firm_id, who)
-        if refusal.status == 404 or not any(each.module.id == module_id for each in shown.orderable):
+        if not any(each.module.id == module_id for each in shown.orderable):
             return _page(visit, firm_id, refusal)
         module = _orderable(visit, shown, module_id)
         return visit.again("contract/order.html", refusal, values=visit.values, **_ordered(visit, firm_id, who, module))
