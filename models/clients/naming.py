@@ -54,8 +54,8 @@ COMPANY = re.compile(
     r"tischlerei|malerbetrieb|dachdeckerei|gärtnerei|druckerei|brauerei|konditorei|technik|elektro|sanitär|heizungsbau|"
     r"holzbau|metallbau|maschinenbau|werkstatt|kindergarten|schule|universität|verwaltung|vermietung|beteiligungen|verlag|"
     r"architekten|rechtsanwälte|steuerberater|steuerberatung|(?:reise|ingenieur|architektur|planungs)büro|friseur|friseursalon|"
-    r"unternehmen|innung|kammer|großhandel|nachlass)(?!\w))"
-    r"|(?i:^(?:stadt|kreis|freistaat)\s)"
+    r"unternehmen|innung|(?:handwerks|handels|anwalts|ärzte|berater)kammer|großhandel|nachlass)(?!\w))"
+    r"|(?i:^(?:stadt|freistaat)\s)"
     r"|(?:&|\+|\bund|\bu\.)\s*(?:Partner|Kolleg|Söhne|Sohn|Co\b|Cie\b|Fils|Töchter)"
 )
 DEGREE = re.compile(

@@ -14,9 +14,10 @@ from models.people.names import is_salutation, is_title, split_name
 from tasks.clients.imports.draft import Field, Format, Target
 from tasks.clients.imports.formats import Known
 from tasks.clients.imports.given_names import GIVEN_NAMES
-from tasks.clients.imports.values import NOTHING
+from tasks.clients.imports.values import NONE_OF_THEM, NOTHING
 
 EMAIL = re.compile(r"[^@]*[^\s@]@[^\s@]+\.[^\s@]+.*", re.DOTALL)
+MEANT_AS_ADDRESS = re.compile(r"@|[(\[]at[)\]]", re.IGNORECASE)
 PHONE = re.compile(r"(?:[+(0]|(?:tel|fon|mobil)\D{0,5})[\d\s()/.+\-–]{5,}\d\D{0,15}", re.IGNORECASE)
 BARE_PHONE = re.compile(r"[1-9]\d{8,12}")
 POSTCODE = re.compile(r"(?:[A-Z]{1,2}\s?-\s?)?\d{4,5}(?:\.0)?")
@@ -56,18 +57,22 @@ def guessed(rows: Sequence[tuple[str, ...]], width: int) -> Guessed:
 
 
 def is_header(first: Sequence[str], others: Sequence[Sequence[str]]) -> bool:
-    """Whether the first row names columns that nobody knows: the others are all of a form that it has nowhere."""
-    if not all(cell.strip() for cell in first):
+    """Whether the first row names columns that nobody knows: the others are of forms that it has nowhere.
+
+    One such column is not enough, since somebody's address may be written badly; unless all are called alike.
+    """
+    names = [" ".join(cell.split()) for cell in first]
+    if not all(names) or any(map(MEANT_AS_ADDRESS.search, names)):
         return False
-    differs = False
-    for at, name in enumerate(first):
+    differs = 0
+    for at, name in enumerate(names):
         cells = _filled([row[at] for row in others if at < len(row)])
-        for fits in FORMS:
-            if cells and _share(cells, fits) >= CLEAR:
-                if fits(name.strip()) or name.strip().casefold() in NOTHING:
-                    return False
-                differs = True
-    return differs
+        forms = [fits for fits in FORMS if cells and _share(cells, fits) >= CLEAR]
+        if forms and (any(fits(name) for fits in forms) or _is_nothing(name)):
+            return False
+        differs += bool(forms)
+    is_counted = len(names) > 1 and len({re.sub(r"\d+$", "", name) for name in names}) == 1
+    return differs > 1 or (differs == 1 and is_counted)
 
 
 NAMED = frozenset({Field.NAME, Field.NAME_FAMILY_FIRST, Field.FULL_NAME, Field.FAMILY_NAME}) | {
@@ -102,7 +107,11 @@ FORMS: list[Fits] = [*(fits for _, fits in BY_FORM), POSTCODE.fullmatch, NUMBER.
 
 
 def _filled(cells: Sequence[str]) -> list[str]:
-    return [bare for cell in cells if (bare := " ".join(cell.split())) and bare.casefold() not in NOTHING]
+    return [bare for cell in cells if (bare := " ".join(cell.split())) and not _is_nothing(bare)]
+
+
+def _is_nothing(cell: str) -> bool:
+    return cell.casefold() in NOTHING or bool(NONE_OF_THEM.fullmatch(cell))
 
 
 def _share(cells: Sequence[str], fits: Fits) -> float:

@@ -320,6 +320,9 @@ def _look(sample: Sequence[Row]) -> _Sight:
     there = [(at, row) for at, row in enumerate(sample[:HEADERS_WITHIN]) if not row.is_blank]
     if there and _bare(there[0][1].cells[0]).upper() in DATEV_MARKS:
         return _datev(there)
+    if there and there[0][1].cells[0] == LINE:  # Of a file of ours, whatever its other columns are called.
+        at, row = there[0]
+        return _Sight(at, known(row.cells), row.cells)
     best: tuple[int, int, Known] | None = None
     for at, row in there:
         filled = [cell for cell in row.cells if cell.strip()]
