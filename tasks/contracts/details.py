@@ -11,7 +11,6 @@ from sqlalchemy import delete
 from sqlalchemy.orm import Session
 
 from models.audit import evidence, of, record
-from models.clients.address import HOME
 from models.contracts.catalogue import Authority
 from models.contracts.contract import (
     CUSTOMER_NUMBER_MOST,
@@ -26,6 +25,7 @@ from models.contracts.contract import (
 from models.db import reading, transaction
 from models.errors import N_, Faults, ProvisionError
 from models.onboarding import Onboarding
+from models.settings import settings
 from models.text import fitting, one_line
 from models.time.clock import now
 from tasks.contracts.orders import Who, require_manager
@@ -77,7 +77,7 @@ def _tax(_session: Session, contract: Contract, written: Written, faults: Faults
     chosen = written.get("tax")
     with faults.at("vat_id"):
         treatment = TaxTreatment(chosen) if chosen in list(TaxTreatment) else contract.tax
-        contract.tax_as(treatment, written.get("vat_id", ""), HOME)
+        contract.tax_as(treatment, written.get("vat_id", ""), settings().provider_country)
 
 
 def _invoices(session: Session, contract: Contract, written: Written, faults: Faults) -> None:

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from models.contracts.billing import Days, due_between, periods, stretches
 from models.contracts.booking import BookedOption, Change, ChangeKind, Phase
 from models.contracts.catalogue import Article, ArticleKey
+from models.contracts.handover import Charge, days_of, month_of, months_on, settle
 from models.subscription import Interval
 
 DAY = timedelta(days=1)
@@ -164,13 +165,10 @@ def day_by_day(phases, intervals, prices, options) -> dict[tuple, Decimal]:
     costs: dict[tuple, Fraction] = defaultdict(Fraction)
     for number, one in enumerate(phases):
         interval, listed, day = intervals[one.tariff_id], dict(prices[one.price_list_id]), one.starts_on
+        firsts = begins(one.anchor_on, interval, one.ends_on + 400 * DAY)
         while day <= one.ends_on:
-            first = day
-            while not is_first(one.anchor_on, interval, first):
-                first -= DAY
-            length, following = 1, first + DAY
-            while not is_first(one.anchor_on, interval, following):
-                following, length = following + DAY, length + 1
+            first, following = next(span for span in pairwise(firsts) if span[0] <= day < span[1])
+            length = (following - first).days
             base = next(article for article in listed if article.key is ArticleKey.BASE)
             costs["base", one.tariff_id, first, 0] += Fraction(listed[base]) / length
             if number == 0 and day == one.starts_on:
@@ -211,3 +209,69 @@ def test_each_position_is_due_in_one_month_and_none_is_lost(life, days):
     )
     assert sorted(before + after) == sorted(whole)
     assert all(first <= end and last <= end for _, first, last, _ in whole)
+
+
+# ---- What is handed over, month by month, while what is known changes
+
+
+@given(lives(), st.data())
+def test_what_was_handed_over_adds_up_to_what_it_costs_whatever_became_known_when(life, data):
+    """Each month is settled by what is known then; options and ends come, go and move until the last one is closed."""
+    phases, intervals, prices, options, end = life
+    month, ledger = month_of(phases[0].starts_on), []
+    while month <= months_on(month_of(end), 1):
+        known = [one for one in options if data.draw(st.booleans())]
+        ends_on = data.draw(st.none() | st.integers(0, 600).map(lambda days: phases[-1].starts_on + days * DAY))
+        hand_over(ledger, month, stretches(phases, ends_on), known, intervals, prices)
+        month = months_on(month, data.draw(st.integers(1, 3)))
+        if len(ledger) > 60:
+            break
+    hand_over(ledger, month, stretches(phases), options, intervals, prices)
+
+    right = due_between(stretches(phases), intervals, prices, options, Days(ALWAYS.first, days_of(month).last))
+    assert sum(one.net for one in ledger) == sum(one.total for one in right)
+    taken_back = [one.cancels_id for one in ledger if one.cancels_id is not None]
+    assert len(set(taken_back)) == len(taken_back)
+    assert settle(right, ledger, None) == ([], [])
+
+
+def hand_over(ledger: list[Charge], month: date, run, options, intervals, prices) -> None:
+    """What ``tasks.contracts.billing`` writes down, without a database."""
+    due = due_between(run, intervals, prices, options, Days(ALWAYS.first, days_of(month).last))
+    before = {one.id: one for one in ledger}
+    gone, new = settle(due, ledger, None)
+    for one in gone:
+        same = {
+            name: getattr(before[one], name)
+            for name in ("article_id", "option_id", "period_first", "period_last", "first_day", "last_day", "price")
+        }
+        back = {"quantity": -before[one].quantity, "net": -before[one].net, "cancels_id": one}
+        ledger.append(Charge(id=len(ledger) + 1, **same, **back))
+    for position in new:
+        ledger.append(
+            Charge(
+                id=len(ledger) + 1,
+                article_id=position.article.id,
+                option_id=position.option_id,
+                period_first=position.period.first,
+                period_last=position.period.last,
+                first_day=position.days.first,
+                last_day=position.days.last,
+                quantity=position.quantity,
+                price=position.price,
+                net=position.total,
+            )
+        )
+
+
+def test_what_was_billed_before_it_was_a_test_account_stays_and_what_follows_begins_when_it_is_none():
+    ledger: list[Charge] = []
+    run, known = stretches([phase(date(2027, 4, 1))]), [option(date(2027, 4, 1))]
+    hand_over(ledger, date(2027, 4, 1), run, [], INTERVALS, PRICES)
+    due = due_between(run, INTERVALS, PRICES, known, Days(ALWAYS.first, date(2027, 8, 31)))
+    gone, new = settle(due, ledger, date(2027, 8, 10))
+    assert gone == []
+    assert [(one.article.key.value, one.days.first, one.total) for one in new] == [
+        ("base", date(2027, 8, 10), Decimal("51.43")),  # 52 of 92 days.
+        ("option", date(2027, 8, 10), Decimal("10.29")),
+    ]
