@@ -94,6 +94,11 @@ def test_many_are_invited_after_an_import_come_in_on_a_phone_and_are_invited_aga
     erika.goto(bulk)
     expect(erika.get_by_role("definition").last).to_have_text("1")
 
+    # Such an import is not taken back any more; what is not wanted of it is archived.
+    erika.goto(f"{firm.at}/accounts/imports/{import_id}/undo")
+    enter(erika, "Konten dieses Imports ansehen")
+    expect(erika.get_by_role("link", name="Mandanten.csv")).to_be_visible()
+
     # All others are invited again from the list of who is pending.
     with live.inside():
         hand_over_all(firm_id)
