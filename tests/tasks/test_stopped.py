@@ -14,6 +14,7 @@ from models.clients.naming import NameFormat
 from models.clients.sign_up import SignUp
 from models.clients.standing import Switch
 from models.company_id import CompanyIdPool
+from models.contracts.catalogue import Authority
 from models.db import reading, transaction
 from models.decision import Decision, DecisionKind
 from models.errors import ProvisionError
@@ -39,6 +40,8 @@ from tasks.clients.imports import course, errors, undo, work
 from tasks.clients.pending import Sought
 from tasks.clients.settings import Kind, Manner, Written
 from tasks.clients.sign_ups import Wish
+from tasks.contracts import orders
+from tasks.contracts.orders import Who
 from tasks.logos import publish
 from tasks.mail.address_holds import note_bounce
 from tasks.onboarding import (
@@ -186,6 +189,7 @@ def firm_as(at, by):
 
 
 ACTS = {
+    "orders.order": (late, lambda at: orders.order(at.firm, Who(ERIKA, Authority.CLIENT), 1, 1, 1, {})),
     "a pass": (early, lambda at: factories.advance(at.case)),
     "a pass while the agreement is open": (signing_now, lambda at: factories.advance(at.case)),
     "a pass after the agreement": (late, lambda at: factories.advance(at.case)),
@@ -328,6 +332,8 @@ ACTS = {
 }
 """Everything that somebody, or the product by itself, does in a case."""
 ELSEWHERE = {
+    "api_tokens.make_for_provider": "of the provider, in any case",
+    "api_tokens.revoke_for_provider": "of the provider, in any case",
     "changes.declare_change": "what was agreed goes on, and can be ended, whatever becomes of the case",
     "details.change": "of a contract, which goes on",
     "details.form": "only looks",
