@@ -157,6 +157,14 @@ CATALOGUE = (
         cron="*/15 * * * *",
     ),
     Deployment(
+        "flows/contracts.py:contracts",
+        "**Verträge fortführen.** Tut, was wirksam wird (Enden, andere Tarife, neue Preise), kündigt Preise "
+        "rechtzeitig an und erinnert vor dem letzten Tag für eine Kündigung. Beliebig oft wiederholbar; nach einem "
+        "Ausfall holt der nächste Durchgang alles nach, jedes zu seinem Tag.",
+        tags=("sweep",),
+        cron="10 0,6 * * *",
+    ),
+    Deployment(
         "flows/digest.py:digest",
         "**Wochenbericht.** Schreibt allen, die Vorgänge betreuen, einmal in der Woche, was wartet, was überfällig ist "
         "und was schiefging. Sieht stündlich nach, ob es an der Zeit ist.",

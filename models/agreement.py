@@ -11,7 +11,7 @@ from enum import StrEnum
 from hashlib import sha256
 from typing import Self
 
-from sqlalchemy import CheckConstraint, ForeignKey, String, UniqueConstraint, select
+from sqlalchemy import CheckConstraint, ForeignKey, Index, String, UniqueConstraint, select, text
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from models.audit import record
@@ -111,6 +111,10 @@ class NotHandedOver(ProvisionError):
     says = N_("Nobody else is asked to sign: there is nothing to take back.")
 
 
+CONTRACT_DUE = "countersigned_at IS NOT NULL AND contract_begun_at IS NULL"
+"""Said of agreements from which the contract is still to be begun."""
+
+
 class Agreement(Base):
     """One version of a firm's agreement."""
 
@@ -127,6 +131,7 @@ class Agreement(Base):
         CheckConstraint("countersigned_at IS NULL OR signed_at IS NOT NULL", name="countersigned_after_signed"),
         CheckConstraint("(signed_at IS NULL) = (signer IS NULL)", name="signed_by_somebody"),
         CheckConstraint("final_id IS NULL OR countersigned_at IS NOT NULL", name="final_after_countersigned"),
+        Index("ix_agreements_contract_due", "id", sqlite_where=text(CONTRACT_DUE), postgresql_where=text(CONTRACT_DUE)),
     )
 
     id: Mapped[Key]
@@ -177,6 +182,8 @@ class Agreement(Base):
     """Name of the person who signed for the provider."""
     final_id: Mapped[int | None] = mapped_column(ForeignKey("documents.id"))
     """Original, signatures and certificate page in one file; both sides have it."""
+    contract_begun_at: Mapped[Instant | None]
+    """When the contract was begun that it concludes."""
 
     @classmethod
     def latest(cls, session: Session, case_id: int) -> Self | None:

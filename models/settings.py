@@ -93,6 +93,8 @@ class Settings(BaseSettings):
     provider_address: str = "Musterstraße 1, 10115 Berlin"
     provider_email: Annotated[EmailStr, AfterValidator(_plain_before_the_at)] = "service@convent-it.example"
     """Whom people ask, and the sender of every mail."""
+    price_notice_days: Annotated[int, Field(ge=0, le=365)] = 42
+    """How many days before new prices count for a contract it is told of them, at least."""
     provider_phone: str = "+49 30 5550100"
     provider_country: Annotated[str, Field(pattern=r"^[A-Z]{2}$")] = "DE"
     """Where the provider owes value-added tax: two letters of ISO 3166."""

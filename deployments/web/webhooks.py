@@ -29,6 +29,7 @@ from deployments.web.signed import (
 )
 from deployments.web.visit import Visiting
 from models.company_id import FIRST, LAST
+from models.contracts.catalogue import KEY_MOST
 from models.db import transaction
 from models.errors import ProvisionError
 from models.inbox import Incoming
@@ -122,6 +123,30 @@ class Bounce(_Data):
         return self
 
 
+Code = Annotated[Line, Field(min_length=1, max_length=KEY_MOST)]
+
+
+class Termination(_Data):
+    """A firm has terminated a module elsewhere, for example by letter; when it was received decides on its last day."""
+
+    company_id: CompanyNumber
+    module: Code = Field(description="Key of the module in the catalogue, for example `portal`.")
+    received_at: Annotated[AwareDatetime, AfterValidator(_plausible)] = Field(
+        description="When the provider had it, with its time zone."
+    )
+
+
+class Order(_Data):
+    """A firm has ordered a module elsewhere, on the prices of today."""
+
+    company_id: CompanyNumber
+    module: Code = Field(description="Key of the module in the catalogue.")
+    tariff: Code = Field(description="Key of the tariff within the module.")
+    fields: dict[Code, Paragraphs] = Field(
+        {}, max_length=50, description="What the fields of the module hold, by their keys."
+    )
+
+
 class _Event(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
@@ -163,7 +188,29 @@ class MailBounced(_Event):
     data: Bounce
 
 
-Event = OnboardingRequested | AccountRegistered | AgreementSigned | AgreementDeclined | MailBounced
+class ContractTerminated(_Event):
+    """A module ends, by the rule that holds on the page; both sides get a confirmation. Repeating it moves nothing."""
+
+    type: Literal["contract.terminated"]
+    data: Termination
+
+
+class ModuleOrdered(_Event):
+    """A firm with an agreement has one more module from today on; both sides get a confirmation."""
+
+    type: Literal["module.ordered"]
+    data: Order
+
+
+Event = (
+    OnboardingRequested
+    | AccountRegistered
+    | AgreementSigned
+    | AgreementDeclined
+    | MailBounced
+    | ContractTerminated
+    | ModuleOrdered
+)
 EVENT: TypeAdapter[Event] = TypeAdapter(Annotated[Event, Field(discriminator="type")])
 EXAMPLES: dict[str, dict[str, Any]] = {
     "onboarding.requested": {
@@ -203,6 +250,17 @@ EXAMPLES: dict[str, dict[str, Any]] = {
         "message_id": "<9c1f0a@convent-it.example>",
         "kind": "hard",
         "diagnostic": "550 5.1.1 user unknown",
+    },
+    "contract.terminated": {
+        "company_id": 861272,
+        "module": "portal",
+        "received_at": "2026-03-05T09:14:00+01:00",
+    },
+    "module.ordered": {
+        "company_id": 861272,
+        "module": "phone",
+        "tariff": "small",
+        "fields": {"field-1": "+49 221 5550100"},
     },
 }
 """The data of one event of each type, as a sender would write it."""

@@ -44,6 +44,8 @@ class Booking(Base):
     firm_id: Mapped[int] = mapped_column(ForeignKey("firms.id"), index=True)
     module_id: Mapped[int] = mapped_column(ForeignKey("modules.id"), index=True)
     ordered_at: Mapped[Instant]
+    ordered_as: Mapped[str | None] = mapped_column(String(260), unique=True, info=MUTE)
+    """What told of the order, if another system did: it orders once."""
     starts_on: Mapped[date] = mapped_column(info=MUTE)
     data: Mapped[Facts] = mapped_column(default=dict, info=TELLS)
     """What the fields of the module hold, by their keys."""
@@ -87,7 +89,6 @@ class Booking(Base):
             base_amount=base,
         )
         session.add(made)
-        session.flush()
         return made
 
 
@@ -102,6 +103,7 @@ class Phase(Agreed, Base):
     __table_args__ = (
         CheckConstraint("ends_on >= starts_on", name="ends_after_it_starts"),
         CheckConstraint("(reprices_on IS NULL) = (next_price_list_id IS NULL)", name="reprices_to_something"),
+        Index("ix_phases_notice", "reminded", "notice_by"),
     )
 
     id: Mapped[Key]
@@ -118,6 +120,12 @@ class Phase(Agreed, Base):
     next_price_list_id: Mapped[int | None] = mapped_column(ForeignKey("price_lists.id"))
     base_amount: Mapped[Decimal | None] = mapped_column(Amount, info=MUTE)
     """What the base article costs by an agreement with this firm alone, instead of what the price list says."""
+    notice_by: Mapped[date | None] = mapped_column(info=MUTE)
+    """The next last day for notice; once it has passed the one after it is reckoned. None: there is none."""
+    reminded: Mapped[int] = mapped_column(default=0, info=MUTE)
+    """Of how many reminders before that day the time has come."""
+    announce_on: Mapped[date | None] = mapped_column(index=True, info=MUTE)
+    """When to look whether the next version of the prices is to be announced."""
 
     @classmethod
     def of(cls, session: Session, booking_ids: Collection[int]) -> dict[int, list[Self]]:
@@ -148,6 +156,16 @@ class Phase(Agreed, Base):
         """The day with which it ends by itself, if it does."""
         is_fixed = self.extension is None and self.notice_to is NoticeTo.TERM_END
         return self.terms(contract).first_term_end if is_fixed else None
+
+    def end(self, last_day: date) -> None:
+        """Nothing comes of it any more after this day."""
+        self.ends_on = last_day
+        self.reprices_on = self.next_price_list_id = self.notice_by = self.announce_on = None
+
+    def look_ahead(self, contract: Contract, day: date) -> None:
+        """Reckon the next last day for notice, not before *day*."""
+        chance = self.terms(contract).chance_from(day)
+        self.notice_by, self.reminded = chance.last_day if chance else None, 0
 
     def terms(self, contract: Contract) -> Terms:
         """How it ends: what was agreed, from the day on that the terms are counted from."""

@@ -13,7 +13,7 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import Any, Self
 
-from sqlalchemy import JSON, Dialect, ForeignKey, String, UniqueConstraint, select
+from sqlalchemy import JSON, Dialect, ForeignKey, Index, String, UniqueConstraint, select
 from sqlalchemy.orm import Mapped, Session, mapped_column
 from sqlalchemy.types import TypeDecorator
 
@@ -285,6 +285,7 @@ class Tariff(Called, Agreed, Base):
         made = PriceList(
             tariff_id=self.id, number=before.number + 1 if before else 1, valid_from=valid_from, published_at=now
         )
+        made.rolled_out_at = None if before else now
         session.add(made)
         session.flush()
         session.add_all(
@@ -308,7 +309,11 @@ class PriceList(Base):
     """One version of what the articles of a tariff cost."""
 
     __tablename__ = "price_lists"
-    __table_args__ = (UniqueConstraint("tariff_id", "number"), UniqueConstraint("tariff_id", "valid_from"))
+    __table_args__ = (
+        UniqueConstraint("tariff_id", "number"),
+        UniqueConstraint("tariff_id", "valid_from"),
+        Index("ix_price_lists_rolled_out", "rolled_out_at"),
+    )
 
     id: Mapped[Key]
     tariff_id: Mapped[int] = mapped_column(ForeignKey("tariffs.id"))
@@ -316,12 +321,8 @@ class PriceList(Base):
     valid_from: Mapped[date] = mapped_column(info=MUTE)
     """From which day on it is agreed with whoever orders; for contracts that are there see the module's docstring."""
     published_at: Mapped[Instant]
-
-    @classmethod
-    def on(cls, session: Session, tariff_ids: Collection[int], day: date) -> dict[int, Self]:
-        """The version of each tariff at which it is agreed on that day; those without any are left out."""
-        there = select(cls).where(cls.tariff_id.in_(tariff_ids), cls.valid_from <= day).order_by(cls.valid_from)
-        return {each.tariff_id: each for each in session.scalars(there)}
+    rolled_out_at: Mapped[Instant | None]
+    """When every contract on its tariff was to be looked at because of it; a first version concerns none."""
 
     @classmethod
     def positions_of(cls, session: Session, keys: Collection[int]) -> dict[int, list[tuple[Article, Decimal]]]:
@@ -331,6 +332,12 @@ class PriceList(Base):
         for key, article, amount in session.execute(rows.where(Price.price_list_id.in_(keys)).order_by(Article.id)):
             listed.setdefault(key, []).append((article, amount))
         return listed
+
+    @classmethod
+    def on(cls, session: Session, tariff_ids: Collection[int], day: date) -> dict[int, Self]:
+        """The version of each tariff at which it is agreed on that day; those without any are left out."""
+        there = select(cls).where(cls.tariff_id.in_(tariff_ids), cls.valid_from <= day).order_by(cls.valid_from)
+        return {each.tariff_id: each for each in session.scalars(there)}
 
     def positions(self, session: Session) -> list[tuple[Article, Decimal]]:
         return self.positions_of(session, [self.id]).get(self.id, [])

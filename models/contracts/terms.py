@@ -200,6 +200,15 @@ class Ending:
 
 
 @dataclass(frozen=True)
+class Chance:
+    """A last day on which notice can be given, the day with which it then ends, and with which it ends otherwise."""
+
+    last_day: date
+    ends_on: date
+    goes_on_until: date
+
+
+@dataclass(frozen=True)
 class Terms:
     """What was agreed on how long a contract lasts and how it ends.
 
@@ -245,6 +254,14 @@ class Terms:
                 return None
             end = end_of_term(end + ONE_DAY, self.extension)
         return end
+
+    def chance_from(self, day: date) -> "Chance | None":
+        """The next last day for notice, not before *day*, and what follows from it; None where no day is the last."""
+        if self.to is NoticeTo.ANY_DAY or (self.to is NoticeTo.TERM_END and self.extension is None):
+            return None
+        end = self.end_from(end_of_notice(day, self.notice))
+        following = end and self.end_from(end + ONE_DAY)
+        return Chance(last_day_of_notice(end, self.notice), end, following) if end and following else None
 
     def ending(self, received: datetime) -> Ending:
         """What becomes of a notice that is *received* then; the day counts that it is where the contract is at home."""

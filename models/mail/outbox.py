@@ -69,6 +69,14 @@ class MailKind(StrEnum):
     SIGN_UP_WAITS = "sign_up_waits"
     SIGN_UP_DECLINED = "sign_up_declined"
     ALREADY_CLIENT = "already_client"
+    MODULE_ORDERED = "module_ordered"
+    CHANGE_DECLARED = "change_declared"
+    UNDO_ASKED = "undo_asked"
+    CHANGE_UNDONE = "change_undone"
+    TARIFF_BEGUN = "tariff_begun"
+    MODULE_ENDED = "module_ended"
+    NOTICE_NEARS = "notice_nears"
+    PRICES_CHANGE = "prices_change"
     DECISIONS_WAIT = "decisions_wait"
     OPERATOR_INVITED = "operator_invited"
     DIGEST = "digest"
@@ -112,6 +120,14 @@ OUTLIVES_CASE: dict[MailKind, bool] = {
     MailKind.SIGN_UP_WAITS: False,
     MailKind.SIGN_UP_DECLINED: True,
     MailKind.ALREADY_CLIENT: True,
+    MailKind.MODULE_ORDERED: True,
+    MailKind.CHANGE_DECLARED: True,
+    MailKind.UNDO_ASKED: True,
+    MailKind.CHANGE_UNDONE: True,
+    MailKind.TARIFF_BEGUN: True,
+    MailKind.MODULE_ENDED: True,
+    MailKind.NOTICE_NEARS: True,
+    MailKind.PRICES_CHANGE: True,
     MailKind.DECISIONS_WAIT: True,
     MailKind.OPERATOR_INVITED: True,
     MailKind.DIGEST: True,

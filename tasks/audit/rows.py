@@ -149,6 +149,17 @@ UNHELD: dict[str, dict[str, str]] = {
     "agreements": {
         "id": "what else names it is held",
         "onboarding_id": "finds the row",
+        "contract_begun_at": "whether the contract is still to be begun, which the entry about that tells",
+    },
+    "bookings": {
+        "id": "finds the row",
+        "ordered_as": "keeps one message from ordering twice",
+    },
+    "phases": {
+        "id": "finds the row",
+        "notice_by": "reckoned from the terms, which are held",
+        "reminded": "which reminders are past; mails are kept",
+        "announce_on": "when we look at its prices again",
     },
     "decisions": {
         "id": "finds the row",

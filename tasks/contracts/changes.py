@@ -1,8 +1,9 @@
 """A module is to end, or to go on with another tariff: foreseen, declared, taken back."""
 
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from decimal import Decimal
+from functools import partial
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -10,7 +11,7 @@ from sqlalchemy.orm import Session
 from models.audit import evidence, record
 from models.contracts.billing import Days, Position, due_between, stretches
 from models.contracts.booking import BookedOption, Booking, CameBy, Change, ChangeKind, Phase, running_phase
-from models.contracts.catalogue import Article, Authority, PriceList, Tariff
+from models.contracts.catalogue import Article, Authority, Module, PriceList, Tariff
 from models.contracts.contract import Contract
 from models.contracts.declaration import (
     Foreseen,
@@ -26,9 +27,12 @@ from models.db import reading, transaction
 from models.document import Document
 from models.errors import N_, NotFound, ProvisionError
 from models.onboarding import Onboarding
+from models.people.person import account_name
 from models.text import fitting, paragraphs
 from models.time.clock import now
 from tasks.contracts.orders import PricesChanged, Who
+from tasks.contracts.telling import tell
+from tasks.mail import letters
 
 REASON_MOST = 1000
 SCANS = {b"%PDF-": "application/pdf", b"\xff\xd8\xff": "image/jpeg", b"\x89PNG\r\n": "image/png"}
@@ -111,12 +115,16 @@ def declare_change(
             reason=_reason(wish),
             document_id=_kept(session, scan).id if scan and wish.received_at else None,
         )
-        declare(seen.foreseen, booking, change, at, wish.received_at or at)
+        declare(seen.foreseen, booking, change, at, (wish.received_at or at).astimezone(UTC))
         session.flush()  # What is dropped goes first: one change waits at a time.
         session.add(change)
         session.flush()
         rows = [row for row in (booking, change, seen.foreseen.drops) if row is not None]
         record(session, case.id, at, "change.declared", who.by, kind=wish.kind.value, rows=evidence(*rows))
+        tariff = session.get(Tariff, wish.tariff_id) if wish.tariff_id is not None else None
+        module, replaces = Module.get(session, booking.module_id), seen.foreseen.drops is not None
+        write = partial(letters.change_declared, at=at, change=change, module=module, tariff=tariff, drops=replaces)
+        tell(session, [(case, write)])
         return change
 
 
@@ -134,10 +142,13 @@ def ask_undo(firm_id: int, booking_id: int, who: Who) -> Change:
             raise NothingToUndo
         if change.kind is ChangeKind.TARIFF:
             undo(booking, change, at, contract.day_of(at))
-            record(session, case.id, at, "change.undone", who.by, rows=evidence(booking, change))
+            _go_on(session, case, contract, booking, change, who, at)
         elif change.undo_asked_at is None:
             change.undo_asked_at = at
             record(session, case.id, at, "change.undo_asked", who.by, rows=evidence(change))
+            module = Module.get(session, booking.module_id)
+            write = partial(letters.undo_asked, at=at, change=change, module=module, by=_name(session, who))
+            tell(session, [(case, write)], firm=False)
         return change
 
 
@@ -153,8 +164,23 @@ def agree_undo(firm_id: int, booking_id: int, who: Who) -> Change:
         if change is not None and change.undo_asked_at is None:
             raise UndoNotAsked
         undone = undo(booking, change, at, contract.day_of(at))
-        record(session, case.id, at, "change.undone", who.by, rows=evidence(booking, undone))
+        _go_on(session, case, contract, booking, undone, who, at)
         return undone
+
+
+def _go_on(
+    session: Session, case: Onboarding, contract: Contract, booking: Booking, change: Change, who: Who, at: datetime
+) -> None:
+    """The module goes on as before; both sides are told, and new prices that were not to come about are looked at."""
+    Phase.of(session, [booking.id])[booking.id][-1].announce_on = contract.day_of(at)
+    record(session, case.id, at, "change.undone", who.by, rows=evidence(booking, change))
+    module = Module.get(session, booking.module_id)
+    tell(session, [(case, partial(letters.change_undone, at=at, change=change, module=module))])
+
+
+def _name(session: Session, who: Who) -> str:
+    """Who acts, by name as far as it is known."""
+    return account_name(session, who.by) or who.by if isinstance(who.by, str) else who.by.name or who.by.email
 
 
 def _foreseen(

@@ -1,128 +1,134 @@
 """What takes effect by itself: ends, other tariffs and new prices, each once and on its own day, however late it is."""
 
 from collections.abc import Iterator
+from datetime import date
+from functools import partial
 
-from sqlalchemy import select, union_all
+from sqlalchemy import Select, select, union
 from sqlalchemy.orm import Session
 
-from models.audit import evidence, record
-from models.contracts.billing import first_period_from
+from models.audit import evidence, record_each
 from models.contracts.booking import BookedOption, Booking, Change, ChangeKind, ChangeState, Phase
-from models.contracts.catalogue import PriceList, Tariff
 from models.contracts.contract import Contract
 from models.contracts.terms import ONE_DAY
-from models.db import Base, reading, transaction
+from models.db import Base, Facts
 from models.onboarding import Onboarding
 from models.time.clock import now, today
+from tasks.contracts.batches import Batch, in_batches, together
+from tasks.contracts.telling import Draft, tell
+from tasks.engine.passes import kick_mail
 from tasks.engine.retry import side_effect
-
-AT_ONCE = 200
-"""Contracts that are looked for together."""
+from tasks.mail import letters
 
 
 @side_effect(name="what takes effect")
 def apply_due() -> int:
-    """Do what is due with every contract, each in a transaction of its own; returns with how many.
+    """Do what is due with every contract, and tell both sides; returns with how many.
 
     Repeating it changes nothing: what is done is not due any more.
     """
-    done, last = 0, 0
-    while due := _due(last):
-        done += sum(apply_to(firm_id) for firm_id in due)
-        last = due[-1]
+    done = in_batches(_due(), together(_apply))
+    if done:
+        kick_mail()
     return done
 
 
-def _due(last: int) -> list[int]:
-    """The next firms with whose contracts something may be due; found by indexes alone."""
-    changes = select(Change.booking_id).where(Change.state == ChangeState.PENDING, Change.effective_at <= now())
+def _due() -> Select[tuple[int]]:
+    """The firms with whose contracts something may be due; found by indexes alone."""
+    changes = select(Change.firm_id).where(Change.state == ChangeState.PENDING, Change.effective_at <= now())
     # A day more, since it begins at another moment where the contract is at home: each is looked at there.
     tomorrow = today() + ONE_DAY
-    ends = select(Booking.id).where(Booking.ended_at.is_(None), Booking.ends_on < tomorrow)
-    prices = select(Phase.booking_id).where(Phase.reprices_on <= tomorrow)
-    bookings = union_all(changes, ends, prices).subquery()
-    at = select(Booking.firm_id).where(Booking.id.in_(select(bookings.c[0])), Booking.firm_id > last).distinct()
-    with reading() as session:
-        return list(session.scalars(at.order_by(Booking.firm_id).limit(AT_ONCE)))
+    ends = select(Booking.firm_id).where(Booking.ended_at.is_(None), Booking.ends_on < tomorrow)
+    prices = select(Phase.firm_id).where(Phase.reprices_on <= tomorrow)
+    firms = union(changes, ends, prices).subquery()
+    return select(firms.c.firm_id).order_by(firms.c.firm_id)
 
 
-def apply_to(firm_id: int) -> bool:
-    """Do what is due with the contract of this firm, in the order of its days; False if nothing was."""
-    with transaction() as session:
-        case, at = Onboarding.of_firm(session, firm_id), now()
-        contract = Contract.of(session, firm_id)
-        rows = list(_apply(session, contract)) if contract is not None else []
+def _apply(session: Session, batch: Batch) -> int:
+    """Do what is due with these contracts, of each booking in the order of its days."""
+    drafts: list[tuple[Onboarding, Draft]] = []
+    moved: dict[int, list[Base]] = {}
+    options = _options(session, batch)
+    for contract, booking in batch.running:
+        case = batch.cases[contract.firm_id]
+        rows = list(_move_on(session, batch, contract, booking, options.get(booking.id, []), drafts))
         if rows:
-            record(session, case.id, at, "contract.moved_on", rows=evidence(*rows))
-        return bool(rows)
+            moved.setdefault(case.id, []).extend(rows)
+    session.flush()
+    facts: dict[int, Facts] = {case_id: {"rows": evidence(*rows)} for case_id, rows in moved.items()}
+    if facts:
+        record_each(session, facts, now(), "contract.moved_on")
+    tell(session, drafts, politely=True)
+    return len(moved)
 
 
-def _apply(session: Session, contract: Contract) -> Iterator[Base]:
-    """What has come to be since, as the rows that say so; of each booking in the order of the days."""
-    at = now()
-    day = contract.day_of(at)
-    bookings = [booking for booking in Booking.of(session, contract.firm_id) if booking.ended_at is None]
-    pending = Change.pending(session, [booking.id for booking in bookings])
-    phases = Phase.of(session, [booking.id for booking in bookings])
-    for booking in bookings:
-        running, change = phases[booking.id][-1], pending.get(booking.id)
-        is_due = change is not None and change.effective_at <= at
-        last = min(filter(None, (day, booking.ends_on, change.ends_on if change and is_due else None)))
-        while running.reprices_on is not None and running.reprices_on <= last:
-            following = _raise_prices(session, running)
-            yield from (running, following)
-            running = following
-        if change is not None and is_due:
-            change.settle(ChangeState.APPLIED, at)
-            yield change
-            if change.kind is ChangeKind.TARIFF:
-                yield running
-                running = _go_over(session, contract, booking, running, change)
-                yield running
-        if booking.ends_on is not None and booking.ends_on < day:
-            booking.ended_at, running.ends_on = running.terms(contract).after(booking.ends_on), booking.ends_on
-            yield from (booking, running)
+def _options(session: Session, batch: Batch) -> dict[int, list[BookedOption]]:
+    """Those of bookings that go over to another tariff, by booking."""
+    ids = [change.booking_id for change in batch.pending.values() if change.kind is ChangeKind.TARIFF]
+    found: dict[int, list[BookedOption]] = {}
+    for option in session.scalars(select(BookedOption).where(BookedOption.booking_id.in_(ids))) if ids else ():
+        found.setdefault(option.booking_id, []).append(option)
+    return found
 
 
-def _raise_prices(session: Session, phase: Phase) -> Phase:
+def _move_on(
+    session: Session,
+    batch: Batch,
+    contract: Contract,
+    booking: Booking,
+    options: list[BookedOption],
+    drafts: list[tuple[Onboarding, Draft]],
+) -> Iterator[Base]:
+    """What has come to be of a booking since, as the rows that say so."""
+    at, case, module = now(), batch.cases[contract.firm_id], batch.modules[booking.module_id]
+    day, running, change = contract.day_of(at), batch.phases[booking.id][-1], batch.pending.get(booking.id)
+    is_due = change is not None and change.effective_at <= at
+    last = min(filter(None, (day, booking.ends_on, change.ends_on if change and is_due else None)))
+    while running.reprices_on is not None and running.reprices_on <= last:
+        following = _raise_prices(session, batch, contract, running, day)
+        yield from (running, following)
+        running = following
+    if change is not None and is_due:
+        change.settle(ChangeState.APPLIED, at)
+        yield change
+        if change.kind is ChangeKind.TARIFF:
+            yield running
+            running = _go_over(session, batch, contract, booking, running, change, day)
+            yield from (running, *_end_options(options, change.ends_on))
+            tariff = batch.tariffs[running.tariff_id]
+            drafts.append((case, partial(letters.tariff_begun, at=at, change=change, module=module, tariff=tariff)))
+    if booking.ends_on is not None and booking.ends_on < day:
+        booking.ended_at = running.terms(contract).after(booking.ends_on)
+        running.end(booking.ends_on)
+        yield from (booking, running)
+        drafts.append((case, partial(letters.module_ended, at=at, booking=booking, module=module)))
+
+
+def _raise_prices(session: Session, batch: Batch, contract: Contract, phase: Phase, day: date) -> Phase:
     """The same tariff at the next version of its prices; nothing else begins anew."""
     assert phase.reprices_on is not None and phase.next_price_list_id is not None  # noqa: PT018  (they go together)
     following = phase.at_prices(phase.next_price_list_id, phase.reprices_on)
-    phase.ends_on = phase.reprices_on - ONE_DAY
-    phase.reprices_on = phase.next_price_list_id = None
+    phase.end(phase.reprices_on - ONE_DAY)
     session.add(following)
-    session.flush()
-    schedule_prices(session, following)
+    batch.look_ahead(contract, following, day)
     return following
 
 
-def _go_over(session: Session, contract: Contract, booking: Booking, phase: Phase, change: Change) -> Phase:
+def _go_over(
+    session: Session, batch: Batch, contract: Contract, booking: Booking, phase: Phase, change: Change, day: date
+) -> Phase:
     """The other tariff, on its own terms, at the prices that were agreed; options of the old one end with it."""
-    phase.ends_on = change.ends_on
-    phase.reprices_on = phase.next_price_list_id = None
-    for option in session.scalars(select(BookedOption).where(BookedOption.booking_id == booking.id)):
-        if option.ends_on is None or option.ends_on > change.ends_on:
-            option.ends_on = max(change.ends_on, option.starts_on)
-    tariff = Tariff.get(session, change.tariff_id or 0)
-    following = booking.begin(session, tariff, session.get_one(PriceList, change.price_list_id), change.new_from)
+    phase.end(change.ends_on)
+    tariff = batch.tariffs[change.tariff_id or 0]
+    prices = next(version for version in batch.lists[tariff.id] if version.id == change.price_list_id)
+    following = booking.begin(session, tariff, prices, change.new_from)
     booking.ends_on = following.fixed_end(contract)
-    schedule_prices(session, following)
+    batch.look_ahead(contract, following, day)
     return following
 
 
-def schedule_prices(session: Session, phase: Phase) -> None:
-    """Let the next version of the prices count from the first period on that begins after its day.
-
-    A price that was agreed with this firm alone stays.
-    """
-    agreed = session.get_one(PriceList, phase.price_list_id)
-    newer = select(PriceList).where(PriceList.tariff_id == phase.tariff_id, PriceList.valid_from > agreed.valid_from)
-    following = session.scalars(newer.order_by(PriceList.valid_from).limit(1)).first()
-    if following is None or phase.base_amount is not None:
-        return
-    interval = Tariff.get(session, phase.tariff_id).interval
-    phase.next_price_list_id = following.id
-    phase.reprices_on = first_period_from(
-        phase.anchor_on, interval, max(following.valid_from, phase.starts_on + ONE_DAY)
-    )
-    session.flush()
+def _end_options(options: list[BookedOption], last_day: date) -> Iterator[BookedOption]:
+    for option in options:
+        if option.ends_on is None or option.ends_on > last_day:
+            option.ends_on = max(last_day, option.starts_on)
+            yield option

@@ -3,8 +3,10 @@
 from collections.abc import Mapping
 from datetime import date
 from decimal import Decimal
+from functools import partial
 from typing import NamedTuple
 
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from models.agreement import Agreement
@@ -16,7 +18,7 @@ from models.contracts.contract import Contract
 from models.contracts.declaration import EndedAlready
 from models.contracts.plans import plan_tariff
 from models.contracts.terms import Period, Unit
-from models.db import Facts, transaction
+from models.db import Facts, reading, transaction
 from models.errors import N_, FormRefused, NotFound, ProvisionError
 from models.onboarding import Onboarding
 from models.people.manners import Language
@@ -24,9 +26,12 @@ from models.people.person import Person, Role
 from models.subscription import Subscription
 from models.text import one_line
 from models.time.clock import now
-from tasks.contracts.effects import schedule_prices
-from tasks.engine.retry import side_effect
+from tasks.contracts.telling import tell
+from tasks.engine.retry import each, side_effect
+from tasks.mail import letters
 
+PAID_BY_ALL = {ArticleKey.BASE, ArticleKey.SETUP}
+"""What is paid without an option being added."""
 QUANTITY_MOST = 100_000
 UNITS = {"days": Unit.DAY, "weeks": Unit.WEEK, "months": Unit.MONTH}
 
@@ -84,6 +89,25 @@ class Who(NamedTuple):
     language: Language = Language.GERMAN
 
 
+@side_effect(name="contracts that are missing")
+def begin_missing() -> int:
+    """Begin the contract wherever both sides have signed and there is none, as with firms from before there were any.
+
+    Returns how many agreements were looked at; one that breaks down holds up no other.
+    """
+    missing = select(Agreement.onboarding_id).where(
+        Agreement.countersigned_at.is_not(None), Agreement.contract_begun_at.is_(None)
+    )
+    with reading() as session:
+        cases = session.scalars(missing.order_by(Agreement.id)).all()
+    return each(_begin, cases)
+
+
+def _begin(case_id: int) -> bool:
+    begin_contract.fn(case_id)
+    return True
+
+
 @side_effect(name="Contract")
 def begin_contract(case_id: int) -> None:
     """The agreement that both sides have signed is the firm's first order: its plan, at the price as agreed.
@@ -93,7 +117,7 @@ def begin_contract(case_id: int) -> None:
     with transaction() as session:
         case = Onboarding.get(session, case_id)
         if not case.agreement_done or Contract.of(session, case.firm_id) is not None:
-            return
+            return  # Nobody else begins one: the agreement is marked in the same transaction.
         agreement, agreed = Agreement.current(session, case_id), Subscription.of(session, case.firm_id)
         assert agreement.countersigned_at is not None  # Both have signed, or the step would not be done.
         assert agreed.plan is not None and agreed.interval is not None  # noqa: PT018  (as it was agreed)
@@ -111,7 +135,8 @@ def begin_contract(case_id: int) -> None:
         phase = booking.begin(session, tariff, prices, day, base=None if price == listed else price)
         if agreed.notice_count:
             phase.notice = Period(agreed.notice_count, UNITS[agreed.notice_unit.value])
-        schedule_prices(session, phase)
+        _look_ahead(session, contract, phase, contract.day_of(now()))
+        agreement.contract_begun_at = now()
         session.flush()
         record(session, case.id, now(), "contract.concluded", rows=evidence(contract, booking, phase))
 
@@ -123,12 +148,20 @@ def _signed_for(session: Session, case: Onboarding) -> str:
 
 
 def order(
-    firm_id: int, who: Who, module_id: int, tariff_id: int, price_list_id: int, written: Mapping[str, str]
+    firm_id: int,
+    who: Who,
+    module_id: int,
+    tariff_id: int,
+    price_list_id: int,
+    written: Mapping[str, str],
+    *,
+    ordered_as: str | None = None,
 ) -> Booking:
     """The firm orders a module on this tariff, at the version of its prices that it was shown, from today on.
 
-    *written*: what stands in the fields of the module. Raises Stopped, SignFirst, NotFound for what the firm may
-    not order, ModuleActive, NoPrices, PricesChanged; FormRefused with all that does not fit.
+    *written*: what stands in the fields of the module. *ordered_as*: what told of the order, which is done once.
+    Raises Stopped, SignFirst, NotFound for what the firm may not order, ModuleActive, NoPrices, PricesChanged;
+    FormRefused with all that does not fit.
     """
     with transaction() as session:
         case = Onboarding.of_firm(session, firm_id)
@@ -147,14 +180,27 @@ def order(
             raise PricesChanged
         data = module_data(session, module_id, who, written, {})
         booking = Booking(firm_id=case.firm_id, module_id=module_id, ordered_at=at, starts_on=today, data=data)
+        booking.ordered_as = ordered_as
         session.add(booking)
         session.flush()
         phase = booking.begin(session, tariff, prices, today)
         booking.ends_on = phase.fixed_end(contract)
-        schedule_prices(session, phase)
+        _look_ahead(session, contract, phase, today)
         session.flush()
         record(session, case.id, at, "module.ordered", who.by, rows=evidence(booking, phase))
+        agreed = [(article, amount) for article, amount in prices.positions(session) if article.key in PAID_BY_ALL]
+        write = partial(
+            letters.module_ordered, at=at, booking=booking, phase=phase, module=module, tariff=tariff, prices=agreed
+        )
+        tell(session, [(case, write)])
         return booking
+
+
+def _look_ahead(session: Session, contract: Contract, phase: Phase, day: date) -> None:
+    """Keep when to look again: at the next last day for notice, and at its prices if any follow."""
+    phase.look_ahead(contract, day)
+    newer = select(PriceList.id).where(PriceList.tariff_id == phase.tariff_id, PriceList.id > phase.price_list_id)
+    phase.announce_on = day if session.scalars(newer.limit(1)).first() else None
 
 
 def _require_offered(module: Module, tariff: Tariff, authority: Authority) -> None:

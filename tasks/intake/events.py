@@ -1,6 +1,7 @@
 """Events from outside, stored by the web or by a form, and what each of them does."""
 
 from collections.abc import Callable
+from datetime import datetime
 
 from prefect.logging import get_logger
 
@@ -11,6 +12,7 @@ from models.inbox import Incoming
 from models.request import OnboardingRequest
 from models.time.clock import now
 from tasks.agreement.responses import decline_by_notice, sign_by_notice
+from tasks.contracts.notices import order_by_notice, terminate_by_notice
 from tasks.engine.passes import kick
 from tasks.engine.prefect_client import start_run
 from tasks.engine.retry import side_effect
@@ -117,6 +119,17 @@ def _answered(event: Incoming) -> list[int]:
     return [answer_decision(decision_id, verdict, "operator", **answer)]
 
 
+def _terminated(event: Incoming) -> list[int]:
+    payload, received_at = event.payload, datetime.fromisoformat(event.payload["received_at"])
+    return [terminate_by_notice(int(payload["company_id"]), payload["module"], received_at)]
+
+
+def _ordered(event: Incoming) -> list[int]:
+    payload, key = event.payload, f"{event.source}:{event.external_id}"
+    company_id = int(payload["company_id"])
+    return [order_by_notice(company_id, payload["module"], payload["tariff"], payload.get("fields", {}), key)]
+
+
 _HANDLERS: dict[str, Callable[[Incoming], list[int]]] = {
     "onboarding.requested": _requested,
     "account.registered": _registered,
@@ -124,4 +137,6 @@ _HANDLERS: dict[str, Callable[[Incoming], list[int]]] = {
     "agreement.declined": _declined,
     "mail.bounced": _bounced,
     "decision.answered": _answered,
+    "contract.terminated": _terminated,
+    "module.ordered": _ordered,
 }

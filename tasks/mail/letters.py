@@ -4,13 +4,17 @@ Each drafts a row that whoever has the reason puts in the outbox. Its key says w
 """
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import date, datetime
+from decimal import Decimal
 from enum import StrEnum
 from typing import Any, Literal, TypedDict
 
 from models.agreement import Agreement
 from models.clients.sign_up import SignUp
 from models.code import Code
+from models.contracts.booking import Booking, Change, Phase
+from models.contracts.catalogue import Article, Module, Tariff
+from models.contracts.terms import Chance
 from models.db import Facts
 from models.decision import DecisionKind
 from models.document import Document
@@ -19,9 +23,11 @@ from models.logo import LogoPermission
 from models.mail.outbox import MailKind, Outgoing
 from models.onboarding import Onboarding, StepName
 from models.people.login import Login
+from models.people.manners import Language
 from models.people.person import Person, Role
 from models.time.clock import local_day
 from tasks.mail.letterheads import Letterhead, Turn
+from tasks.text.i18n import Reader
 
 NO_FIRM = Letterhead(firm="", company_id=None, logo=False)
 """The letterhead of a mail that is not about one firm."""
@@ -430,6 +436,180 @@ def people_silent(
 ) -> Outgoing:
     """To the organiser, once a day at most: who has not answered the last reminder either."""
     return _draft(MailKind.PEOPLE_SILENT, key, case, to, head, at, people=people, path=f"/firm/{case.firm_id}")
+
+
+# ---- the contract; each is written to both sides, without a person to the provider
+
+
+class Priced(TypedDict):
+    """An article, and what it costs."""
+
+    what: str
+    amount: str
+
+
+def _about_contract(
+    kind: MailKind, key: str, case: Onboarding, to: Person | None, head: Letterhead, at: datetime, **facts: Any
+) -> Outgoing:
+    """It leads to the page of the contract, which both sides see."""
+    key = f"{kind}:{key}:{to.id if to else 'provider'}"
+    return _draft(kind, key, case, to, head, at, path=f"/firm/{case.firm_id}/contract", **facts)
+
+
+def _reader(to: Person | None) -> Reader:
+    return Reader(to.language, to.address_form) if to else Reader(Language.GERMAN)
+
+
+def module_ordered(
+    case: Onboarding,
+    to: Person | None,
+    head: Letterhead,
+    at: datetime,
+    *,
+    booking: Booking,
+    phase: Phase,
+    module: Module,
+    tariff: Tariff,
+    prices: Sequence[tuple[Article, Decimal]],
+) -> Outgoing:
+    """To both sides: a module was ordered, and what was agreed."""
+    reader = _reader(to)
+    notice = reader.period(phase.notice), reader.label(phase.notice_to)
+    facts: Facts = {"module": module.called(reader.language), "tariff": tariff.called(reader.language)}
+    facts |= {"begins": reader.date(booking.starts_on), "interval": reader.label(tariff.interval)}
+    facts |= {"term": reader.period(phase.first_term), "notice": " ".join(notice)}
+    facts["extension"] = reader.period(phase.extension) if phase.extension else ""
+    facts["prices"] = [
+        Priced(what=article.called(reader.language), amount=reader.amount(price, tariff.currency))
+        for article, price in prices
+    ]
+    return _about_contract(MailKind.MODULE_ORDERED, str(booking.id), case, to, head, at, **facts)
+
+
+def change_declared(
+    case: Onboarding,
+    to: Person | None,
+    head: Letterhead,
+    at: datetime,
+    *,
+    change: Change,
+    module: Module,
+    tariff: Tariff | None,
+    drops: bool,
+) -> Outgoing:
+    """To both sides: a termination or a change to this *tariff* was received, and what follows from it, and when.
+
+    *drops*: what was declared before and waited is dropped for it.
+    """
+    reader = _reader(to)
+    facts: Facts = {"what": change.kind, "module": module.called(reader.language), "drops": drops}
+    facts |= {"tariff": tariff.called(reader.language) if tariff else "", "ends": reader.date(change.ends_on)}
+    facts |= {"received": reader.moment(change.received_at), "begins": reader.date(change.new_from)}
+    return _about_contract(MailKind.CHANGE_DECLARED, str(change.id), case, to, head, at, **facts)
+
+
+def undo_asked(
+    case: Onboarding, to: Person | None, head: Letterhead, at: datetime, *, change: Change, module: Module, by: str
+) -> Outgoing:
+    """To the provider: the firm wants a module that was terminated to go on; *by*: who asks."""
+    reader = _reader(to)
+    facts: Facts = {"module": module.called(reader.language), "ends": reader.date(change.ends_on), "by": by}
+    key = f"{change.id}:{change.undo_asked_at and change.undo_asked_at.isoformat()}"
+    return _about_contract(MailKind.UNDO_ASKED, key, case, to, head, at, **facts)
+
+
+def change_undone(
+    case: Onboarding, to: Person | None, head: Letterhead, at: datetime, *, change: Change, module: Module
+) -> Outgoing:
+    """To both sides: what was declared does not come about, the module goes on as before."""
+    reader = _reader(to)
+    facts: Facts = {"module": module.called(reader.language), "what": change.kind, "ends": reader.date(change.ends_on)}
+    return _about_contract(MailKind.CHANGE_UNDONE, str(change.id), case, to, head, at, **facts)
+
+
+def tariff_begun(
+    case: Onboarding,
+    to: Person | None,
+    head: Letterhead,
+    at: datetime,
+    *,
+    change: Change,
+    module: Module,
+    tariff: Tariff,
+) -> Outgoing:
+    """To both sides: the module runs on another tariff from this day on."""
+    reader = _reader(to)
+    facts: Facts = {"module": module.called(reader.language), "tariff": tariff.called(reader.language)}
+    facts["begins"] = reader.date(change.new_from)
+    return _about_contract(MailKind.TARIFF_BEGUN, str(change.id), case, to, head, at, **facts)
+
+
+def module_ended(
+    case: Onboarding, to: Person | None, head: Letterhead, at: datetime, *, booking: Booking, module: Module
+) -> Outgoing:
+    """To both sides: the module has ended with its last day."""
+    reader = _reader(to)
+    facts: Facts = {"module": module.called(reader.language)}
+    facts["ends"] = reader.date(booking.ends_on) if booking.ends_on else ""
+    return _about_contract(MailKind.MODULE_ENDED, str(booking.id), case, to, head, at, **facts)
+
+
+def notice_nears(
+    case: Onboarding,
+    to: Person | None,
+    head: Letterhead,
+    at: datetime,
+    *,
+    phase: Phase,
+    chance: Chance,
+    module: Module,
+    tariff: Tariff,
+    today: date,
+) -> Outgoing:
+    """To both sides, before the last day for notice: until when, and what follows if nothing is declared."""
+    reader = _reader(to)
+    facts: Facts = {"module": module.called(reader.language), "tariff": tariff.called(reader.language)}
+    facts |= {"last_day": reader.date(chance.last_day), "days": (chance.last_day - today).days}
+    facts |= {"ends": reader.date(chance.ends_on), "goes_on_until": reader.date(chance.goes_on_until)}
+    key = f"{phase.id}:{chance.last_day}:{phase.reminded}"
+    return _about_contract(MailKind.NOTICE_NEARS, key, case, to, head, at, **facts)
+
+
+class NewPrice(TypedDict):
+    """An article that costs something else."""
+
+    what: str
+    before: str
+    after: str
+
+
+def prices_change(
+    case: Onboarding,
+    to: Person | None,
+    head: Letterhead,
+    at: datetime,
+    *,
+    phase: Phase,
+    module: Module,
+    tariff: Tariff,
+    prices: Sequence[tuple[Article, Decimal, Decimal]],
+) -> Outgoing:
+    """To the firm, in time: what its module costs from the day on on which new prices count for it."""
+    reader = _reader(to)
+    facts: Facts = {"module": module.called(reader.language), "tariff": tariff.called(reader.language)}
+    facts["begins"] = reader.date(phase.reprices_on) if phase.reprices_on else ""
+    facts["interval"] = reader.label(tariff.interval)
+    facts["prices"] = [
+        NewPrice(
+            what=article.called(reader.language),
+            before=reader.amount(before, tariff.currency),
+            after=reader.amount(after, tariff.currency),
+        )
+        for article, before, after in prices
+    ]
+    return _about_contract(
+        MailKind.PRICES_CHANGE, f"{phase.id}:{phase.next_price_list_id}", case, to, head, at, **facts
+    )
 
 
 # ---- registrations on a firm's own page

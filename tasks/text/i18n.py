@@ -268,6 +268,7 @@ LABELS: dict[type[StrEnum], dict[Any, str]] = {
         WaitKind.CLIENT: N_("Client activates the access"),
         WaitKind.ADVICE: N_("Advice by an operator"),
         WaitKind.DECISION: N_("Decision by an operator"),
+        WaitKind.NOTICE: N_("Last day to give notice"),
     },
     Follow: {
         Follow.NOTHING: N_("nothing more"),

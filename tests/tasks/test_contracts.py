@@ -30,7 +30,7 @@ from models.subscription import Interval
 from models.time.clock import now
 from tasks.audit.faults import Kind
 from tasks.audit.verification import verify
-from tasks.contracts import changes, effects, orders
+from tasks.contracts import changes, effects, orders, pricing
 from tasks.contracts.changes import ChangedMeanwhile, Wish
 from tasks.contracts.orders import FieldMissing, ModuleActive, PricesChanged, SignFirst, Who
 from tests.factories import acts, at_once, case, countersigned, firm_of, signed
@@ -349,8 +349,10 @@ def test_after_an_outage_each_thing_is_done_once_and_on_its_own_day(firm_id, pho
         small = session.get_one(Tariff, phone["small"])
         dear = {article.id: Decimal(150) for article in small.articles(session)}
         small.publish(session, date(2027, 12, 1), dear, LONG_AGO, now())
-        effects.schedule_prices(session, Phase.of(session, [booking_id])[booking_id][0])
+    pricing.announce_prices.fn()
     wish = Wish(ChangeKind.TARIFF, phone["large"])
+    at(clock, 2028, 1, 19)
+    pricing.announce_prices.fn()
     at(clock, 2028, 12, 1)  # Too late for the end of February.
     changes.declare_change(firm_id, booking_id, CLIENT, wish, price_list_id=prices_of(phone["large"]))
     at(clock, 2030, 5, 1)

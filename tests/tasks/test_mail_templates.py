@@ -30,6 +30,48 @@ from tests.remembered import shared_settings
 
 FIRM = "Anwaltskanzlei Freitag & Kollegen"
 SIGN_UNTIL = {"sign_until_at": "2026-12-14T22:59:59+00:00"}
+PAGE = {"path": "/firm/1/contract", "module": "Telefonservice"}
+BASE, SETUP = "Grundpreis", "Einrichtung"
+CONTRACT = [
+    *[
+        (
+            "module_ordered",
+            PAGE
+            | {"tariff": "Klein", "begins": "1. März 2027", "interval": "jährlich", "term": "12 Monate"}
+            | {"extension": extension, "notice": "3 Monate zum Ende der Laufzeit"}
+            | {"prices": [{"what": what, "amount": "120,00 €"} for what in prices]},
+        )
+        for extension, prices in (("12 Monate", [BASE, SETUP]), ("", [BASE]))
+    ],
+    *[
+        (
+            "change_declared",
+            PAGE
+            | {"what": what, "drops": drops, "tariff": "Groß" if what == "tariff" else ""}
+            | {"received": "30. November 2027, 23:59", "ends": "29. Februar 2028", "begins": "1. März 2028"},
+        )
+        for what, drops in (("termination", True), ("tariff", False), ("extraordinary", False), ("switch", False))
+    ],
+    ("undo_asked", PAGE | {"ends": "29. Februar 2028", "by": "Erika Muster"}),
+    *[("change_undone", PAGE | {"what": what, "ends": "29. Februar 2028"}) for what in ("termination", "tariff")],
+    ("tariff_begun", PAGE | {"tariff": "Groß", "begins": "1. März 2028"}),
+    ("module_ended", PAGE | {"ends": "29. Februar 2028"}),
+    *[
+        (
+            "notice_nears",
+            PAGE
+            | {"tariff": "Klein", "last_day": "30. November 2027", "days": days, "ends": "29. Februar 2028"}
+            | {"goes_on_until": "28. Februar 2029"},
+        )
+        for days in (45, 1, 0)
+    ],
+    (
+        "prices_change",
+        PAGE
+        | {"tariff": "Klein", "begins": "1. März 2028", "interval": "jährlich"}
+        | {"prices": [{"what": BASE, "before": "120,00 €", "after": "150,00 €"}]},
+    ),
+]
 CASES = [
     ("welcome", {}),
     *[("register", {"role": role, "count": count}) for role in ("organiser", "caseworker") for count in range(4)],
@@ -199,6 +241,7 @@ CASES = [
             ({"overdue": 3, "new": 1, "waiting": 40}, []),
         )
     ],
+    *CONTRACT,
     ("reset_password", {"firm": ""}),
     *[
         ("operator_invited", {"firm": "", "manager": manager, "by": "a@convent-it.example"})
@@ -228,6 +271,7 @@ CASES = [
     ],
 ]
 MUST = {
+    **{kind: facts.keys() | {"firm"} for kind, facts in CONTRACT},
     "account_given": {"accounts", "by", "more", "path"},
     "confirm_address": {"firm"},
     "granted": {"client", "firm"},
@@ -263,7 +307,7 @@ TO_STRANGERS = {"sign_up_confirm", "sign_up_declined"}
 """Mails to whoever registers with a firm, who is nobody there yet."""
 
 TO_OPERATORS = {
-    *("agreement_declined", "decisions_wait"),
+    *("agreement_declined", "decisions_wait", "undo_asked"),
     *("operator_invited", "digest"),
 }
 
