@@ -89,8 +89,9 @@ def test_what_is_given_counts_at_the_next_request_and_is_written_down_once(case_
     told = told_by(case_id, "rights.given")
     assert len(told) == 3
     assert (told[-1]["person"], told[-1]["by"]) == (id_of(BEN), ANNA)
-    assert told[-1]["before"] == {"rank": "administrator", "manages_accounts": False, "has_default_access": True}
-    assert told[-1]["after"] == {"rank": "staff", "manages_accounts": True, "has_default_access": False}
+    before = {"rank": "administrator", "manages_accounts": False, "has_default_access": True, "is_commercial": False}
+    assert told[-1]["before"] == before
+    assert told[-1]["after"] == before | {"rank": "staff", "manages_accounts": True, "has_default_access": False}
 
 
 def test_the_owner_keeps_all_rights_and_sets_what_they_hear(firm_id):
