@@ -73,6 +73,7 @@ def daily() -> tuple[int, float]:
     return seen, time.process_time() - worked
 
 
+@pytest.mark.parametrize("product", ["sqlite", "postgresql"], indirect=True)
 def test_what_is_due_among_many(product, no_runs):
     countersigned()
     told, before = [], 1000
@@ -86,4 +87,4 @@ def test_what_is_due_among_many(product, no_runs):
             f"{due[0]} and {due[1]:.2f} s with {2 * DUE} due"
         )
         before += size
-    print("\n\n" + "\n".join(told))
+    print(f"\n\n{product}:\n" + "\n".join(told))
