@@ -197,8 +197,8 @@ class AccountNotSeen(NotFound):
         "owner or an administrator of your firm if you need it."
     )
 
-    def __init__(self) -> None:
-        super().__init__(N_("The account"))
+    def __init__(self, what: str = N_("The account")) -> None:
+        super().__init__(what)
 
 
 def account_of(session: Session, member: Membership, client_id: int) -> Client:

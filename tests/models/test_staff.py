@@ -122,11 +122,19 @@ def test_everybody_begins_with_rights_by_their_role():
 @pytest.mark.parametrize("administrator", [True, False])
 @pytest.mark.parametrize("manages", [True, False])
 @pytest.mark.parametrize("default", [True, False])
-def test_what_was_given_counts_for_caseworkers_and_of_the_owner_only_what_they_hear(administrator, manages, default):
-    row = Staff(is_administrator=administrator, manages_accounts=manages, has_default_access=default)
+@pytest.mark.parametrize("commercial", [True, False])
+def test_what_was_given_counts_for_caseworkers_and_of_the_owner_only_what_they_hear(
+    administrator, manages, default, commercial
+):
+    row = Staff(
+        is_administrator=administrator,
+        manages_accounts=manages,
+        has_default_access=default,
+        is_commercial=commercial,
+    )
 
     rank = ADMINISTRATOR if administrator else STAFF
-    assert rights(Person(role=Role.CASEWORKER), row) == Rights(rank, manages, default)
+    assert rights(Person(role=Role.CASEWORKER), row) == Rights(rank, manages, default, commercial)
     assert rights(Person(role=Role.ORGANISER), row) == Rights(OWNER, manages_accounts=True, has_default_access=default)
     assert rights(Person(role=Role.CLIENT), row) == NONE
 
