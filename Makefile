@@ -27,9 +27,9 @@ up: $(READY)  ## start the product on this machine; Ctrl-C ends it
 test: $(READY) .venv/ready-tests  ## set up and run everything that must hold
 	@$(MAKE) --no-print-directory --jobs=2 check suite
 
-# Two processes more than there are cores, as some wait for servers and browsers.
+# One process more than there are cores, as some wait for servers and browsers.
 suite:
-	$(BIN)/python $(COVERED) -m pytest -n $$(($$(nproc) + 2)) --no-loadscope-reorder
+	$(BIN)/python $(COVERED) -m pytest -n $$(($$(nproc) + 1)) --no-loadscope-reorder
 	@$(BIN)/python -m tests.covered .venv/covered.json
 
 # Without what draws, prints, seals, sends, migrates or opens strangers' files.
