@@ -37,6 +37,7 @@ class Told(NamedTuple):
 Source = Mapping[int, Promise | str]
 
 MAIL_HISTORY = "the portal keeps mail with contacts; here only the switch is kept, and handed to it"
+CLOSING = "the page says when; the act itself, which ends all access, comes with the next change"
 WEBINAR = "an event of the maker about importing many; nothing that a program does"
 
 HEADING, CAPTION, INTRODUCES = "a heading", "the caption of a picture", "leads over to what follows"
@@ -412,9 +413,110 @@ S4: Source = {
                 "deployments/test_accounts.py::test_the_list_shows_every_account_by_its_name_with_its_contacts"),
     36: "keywords, author and place of the article",
 }
+S5: Source = {
+    1: HEADING,
+    2: "the heading of a table of contents",
+    3: Promise("One page has all that was agreed, and its settings, for the provider and for its client",
+               "deployments/test_contract_pages.py"
+               "::test_every_page_is_whole_for_every_reader_whatever_has_become_of_the_module"),
+    4: "what such a page is good for",
+    5: "what that is good for",
+    6: HEADING,
+    7: Promise("Contract data is the part that is shown first",
+               "deployments/test_contract_pages.py::test_each_section_is_changed_by_who_may_and_shown"),
+    8: HEADING,
+    9: Promise("The owner of the account stands there, and how the account is deleted",
+               "deployments/test_contract_pages.py::test_the_owner_stands_there_and_when_the_account_can_be_deleted",
+               later=CLOSING),
+    10: Promise("It can be deleted only as long as no module is active",
+                "deployments/test_contract_pages.py::test_the_owner_stands_there_and_when_the_account_can_be_deleted",
+                later=CLOSING),
+    11: Promise("All modules must have been ended, and their last day must be over",
+                "deployments/test_contract_pages.py::test_the_owner_stands_there_and_when_the_account_can_be_deleted",
+                later=CLOSING),
+    12: HEADING,
+    13: Promise("The partner is whoever was named with the first order of a module",
+                "tasks/test_contracts.py"
+                "::test_the_agreement_that_both_have_signed_is_the_first_order_at_the_price_as_agreed"),
+    14: Promise("Only managers change the partner",
+                "deployments/test_contract_pages.py::test_what_is_not_theirs_is_neither_offered_nor_taken"),
+    15: HEADING,
+    16: Promise("A billing address stands on invoices and credit notes instead of the partner",
+                "tasks/test_accounting.py::test_each_position_says_all_that_an_invoice_says_of_it"),
+    17: Promise("Changing it concerns later documents only",
+                "tasks/test_accounting.py"
+                "::test_a_month_that_is_over_stays_as_it_is_and_what_became_known_later_comes_in_the_next"),
+    18: HEADING,
+    19: Promise("The general terms of payment are those of the day on which the contract is concluded",
+                "tasks/test_contracts.py"
+                "::test_the_agreement_that_both_have_signed_is_the_first_order_at_the_price_as_agreed"),
+    20: Promise("Others can be set for one client",
+                "deployments/test_contract_pages.py::test_each_section_is_changed_by_who_may_and_shown"),
+    21: Promise("Only managers change them",
+                "deployments/test_contract_pages.py::test_what_is_not_theirs_is_neither_offered_nor_taken"),
+    22: "the same once more in German",
+    23: HEADING,
+    24: Promise("An account is free and binds to nothing",
+                "deployments/test_contract_pages.py"
+                "::test_before_the_agreement_the_account_binds_to_nothing_and_nothing_can_be_ordered_or_changed"),
+    25: Promise("Whoever orders a module concludes a contract",
+                "deployments/test_contract_pages.py::test_a_firm_orders_a_module_and_sees_what_was_agreed"),
+    26: Promise("The term begins with the oldest module that is active",
+                "deployments/test_contract_pages.py::test_the_term_begins_with_the_oldest_module_that_is_still_active"),
+    27: "the sentence on terms of payment once more, in the wrong place",
+    28: HEADING,
+    29: Promise("A customer number can be chosen freely",
+                "deployments/test_contract_pages.py::test_each_section_is_changed_by_who_may_and_shown"),
+    30: HEADING,
+    31: Promise("Reverse charge, or that nothing is taxable, can be set",
+                "deployments/test_contract_pages.py::test_each_section_is_changed_by_who_may_and_shown"),
+    32: HEADING,
+    33: Promise("Who gets invoices and credit notes can be set, as attachments or as links",
+                "deployments/test_contract_pages.py::test_each_section_is_changed_by_who_may_and_shown"),
+    34: HEADING,
+    35: Promise("A reference of the client's can stand on its invoices",
+                "deployments/test_contract_pages.py::test_each_section_is_changed_by_who_may_and_shown"),
+    36: HEADING,
+    37: Promise("The day on which the client has accepted the terms stands there",
+                "deployments/test_contract_pages.py::test_what_was_accepted_when_and_by_whom_stands_there_to_be_read"),
+    38: Promise("What was accepted can be read there",
+                "deployments/test_contract_pages.py::test_what_was_accepted_when_and_by_whom_stands_there_to_be_read"),
+    39: HEADING,
+    40: Promise("An account can be called a test account",
+                "deployments/test_contract_pages.py::test_each_section_is_changed_by_who_may_and_shown"),
+    41: Promise("Only managers do so",
+                "deployments/test_contract_pages.py::test_what_is_not_theirs_is_neither_offered_nor_taken"),
+    42: HEADING,
+    43: Promise("Modules that the client can order stand there",
+                "deployments/test_contract_pages.py::test_a_firm_orders_a_module_and_sees_what_was_agreed"),
+    44: Promise("Those that were ordered are shown as active",
+                "deployments/test_contract_pages.py::test_a_firm_orders_a_module_and_sees_what_was_agreed"),
+    45: HEADING,
+    46: Promise("Data of a module is seen and changed there",
+                "tasks/test_contracts.py::test_what_only_managers_may_change_or_order_is_not_the_firms",
+                "deployments/test_contract_pages.py::test_a_firm_orders_a_module_and_sees_what_was_agreed"),
+    47: HEADING,
+    48: Promise("The price list of the tariff that runs is shown",
+                "deployments/test_contract_pages.py::test_a_firm_orders_a_module_and_sees_what_was_agreed"),
+    49: Promise("The tariff can be changed in due time",
+                "deployments/test_contract_pages.py::test_another_tariff_is_chosen_and_taken_back"),
+    50: Promise("The module can be terminated in due time",
+                "deployments/test_contract_pages.py::test_the_end_is_foreseen_confirmed_and_undone_by_both"),
+    51: Promise("Both keep to the notice that the tariff says",
+                "tasks/test_contracts.py::test_another_tariff_obeys_the_same_rule_and_goes_with_a_termination"),
+    52: Promise("Managers may choose another day",
+                "tasks/test_contracts.py::test_another_day_is_a_managers_and_needs_a_reason"),
+    53: Promise("Clients may not",
+                "deployments/test_contract_pages.py"
+                "::test_a_manager_chooses_another_day_with_a_reason_and_a_client_never_sees_the_field"),
+    54: HEADING,
+    55: Promise("Managers add the options of a tariff",
+                "deployments/test_contract_pages.py::test_options_are_added_and_ended_by_managers"),
+}
+
 # fmt: on
 
-SOURCES: dict[str, Source] = {"S2": S2, "S3": S3, "S4": S4}
+SOURCES: dict[str, Source] = {"S2": S2, "S3": S3, "S4": S4, "S5": S5}
 
 
 def told(sources: Mapping[str, Source], tests: Path = TESTS) -> Iterator[Told]:

@@ -265,3 +265,29 @@ def test_every_page_is_whole_for_every_reader_whatever_has_become_of_the_module(
     for who, email in ((owner, "erika@freitag.example"), (manager, "manager@convent-it.example")):
         who.cookies.set("session", sessions.sign_in(email, PASSWORD), domain="127.0.0.1")
     walk(more={409})
+
+
+def test_the_owner_stands_there_and_when_the_account_can_be_deleted(owner, phone, clock):
+    order(owner, phone)
+    assert "Erika Muster erika@freitag.example" in said(owner.get(PAGE))
+    assert "Zuerst müssen alle Module gekündigt und ihr letzter Tag vorbei sein" in said(owner.get(PAGE))
+    for booking in (1, 2):
+        owner.send_again(owner.get(f"{PAGE}/modules/{booking}/end"), f"{PAGE}/modules/{booking}/end")
+    assert "Das letzte endet zum 29. Februar 2028" in said(owner.get(PAGE))
+
+
+def test_the_term_begins_with_the_oldest_module_that_is_still_active(owner, phone, clock):
+    order(owner, phone)
+    assert "Seit dem 15. September 2026, dem Beginn" in said(owner.get(PAGE))
+    owner.send_again(owner.get(f"{PAGE}/modules/1/end"), f"{PAGE}/modules/1/end")
+    at(clock, 2027, 8, 1)
+    fresh = Browser(sessions.sign_in("erika@freitag.example", PASSWORD))
+    assert "Seit dem 1. März 2027, dem Beginn" in said(fresh.get(PAGE))
+
+
+def test_what_was_accepted_when_and_by_whom_stands_there_to_be_read(owner):
+    page = owner.read(PAGE)
+    text = said(page.select_one("#legal").get_text(" "))
+    assert "angenommen am 15. September 2026 von Erika Muster" in text
+    assert "SHA-256" in text
+    assert owner.get(page.select_one("#legal a")["href"]).headers["content-type"] == "application/pdf"
