@@ -49,7 +49,7 @@ def amount(written: str, language: Language) -> Decimal:
             value = Decimal(parse_decimal(text, "en", strict=True))
         except NumberFormatError as error:
             raise AmountInvalid(one_line(written)[:40]) from error
-    if not 0 <= value < MOST or value != value.quantize(FINEST):
+    if not value.is_finite() or not 0 <= value < MOST or value != value.quantize(FINEST):
         raise AmountInvalid(one_line(written)[:40])
     return in_full(value)
 
@@ -62,8 +62,3 @@ def in_full(value: Decimal) -> Decimal:
 def in_cents(value: Decimal) -> Decimal:
     """Rounded to whole cents, half a cent upwards: what is done once with each row that is billed."""
     return value.quantize(CENT, ROUND_HALF_UP)
-
-
-def less(value: Decimal, hundredths: int) -> Decimal:
-    """The amount less a discount in hundredths of a percent, in whole cents."""
-    return in_cents(value * (100_00 - hundredths) / 100_00)

@@ -161,7 +161,7 @@ def agree_undo(firm_id: int, booking_id: int, who: Who) -> Change:
         contract = Contract.get(session, case.firm)
         booking = Booking.get(session, contract, booking_id)
         change = Change.pending(session, [booking_id]).get(booking_id)
-        if change is not None and change.undo_asked_at is None:
+        if change is not None and change.kind.ends_it and change.undo_asked_at is None:
             raise UndoNotAsked
         undone = undo(booking, change, at, contract.day_of(at))
         _go_on(session, case, contract, booking, undone, who, at)

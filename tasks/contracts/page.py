@@ -20,6 +20,7 @@ from models.onboarding import Onboarding
 from models.people.person import Person
 from models.time.clock import now
 from tasks.contracts.orders import Who
+from tasks.people.rights import STAFF
 
 ACTS = ("contract.", "module.", "change.")
 HISTORY = 50
@@ -95,6 +96,8 @@ class ContractView:
     orderable: list[Orderable]
     accepted: list[Accepted]
     history: list[Entry]
+    own: set[str]
+    """The addresses of the firm's own people."""
 
     @property
     def active(self) -> list[Booked]:
@@ -128,6 +131,7 @@ def view(firm_id: int, who: Who) -> ContractView:
             orderable=_orderable(session, {each.module.id for each in active}, who, today) if contract else [],
             accepted=_accepted(session, case),
             history=_history(session, case.id),
+            own={person.email for role in STAFF for person in Person.of(session, firm_id, role)},
         )
 
 

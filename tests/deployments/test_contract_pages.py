@@ -8,7 +8,7 @@ from bs4 import BeautifulSoup
 from models.contracts.booking import BookedOption, Booking, Change
 from models.contracts.contract import Contract, Recipient
 from models.db import reading, transaction
-from models.people.person import Role
+from models.people.person import Person, Role
 from models.people.staff import Rank, Rights, Staff
 from tasks.contracts import effects
 from tasks.people import sessions
@@ -218,8 +218,6 @@ def test_who_answers_for_the_contract_sees_it_and_other_members_do_not(firm_id, 
 
 
 def people(session, firm_id):
-    from models.people.person import Person
-
     return Person.of(session, firm_id, Role.CASEWORKER)
 
 
@@ -291,3 +289,41 @@ def test_what_was_accepted_when_and_by_whom_stands_there_to_be_read(owner):
     assert "angenommen am 15. September 2026 von Erika Muster" in text
     assert "SHA-256" in text
     assert owner.get(page.select_one("#legal a")["href"]).headers["content-type"] == "application/pdf"
+
+
+def test_an_operator_takes_a_change_of_tariff_back_for_the_firm(owner, manager, phone):
+    order(owner, phone)
+    owner.send_again(owner.get(f"{PHONE}/tariff", params={"tariff": phone["large"]}), f"{PHONE}/tariff")
+    manager.send_form(PHONE, f"{PHONE}/undo")
+    with reading() as session:
+        assert Change.pending(session, [2]) == {}
+
+
+def test_the_firm_reads_which_of_its_own_people_did_what_and_of_ours_no_name(firm_id, owner, manager, phone):
+    order(owner, phone)
+    to = f"{PAGE}/edit/number"
+    manager.send_form(to, to, customer_number="1")
+    with transaction() as session:
+        zoe = next(one for one in Person.of(session, firm_id, Role.CASEWORKER) if one.email == ZOE)
+        Staff.give(session, zoe, Rights(Rank.ADMINISTRATOR, manages_accounts=True, has_default_access=True))
+    history = said(Browser(sessions.sign_in(ZOE, PASSWORD)).get(PAGE)).partition("Verlauf")[2]
+    assert "Modul bestellt – erika@freitag.example" in history
+    assert "Vertragsdaten geändert – Convent IT" in history
+    assert "manager@" not in history
+
+
+@pytest.mark.parametrize("day", ["9999-12-31", "0001-01-01", "31.2.2027", "bald"])
+def test_a_day_that_is_none_is_told_at_its_field(manager, owner, phone, day):
+    order(owner, phone)
+    for field in ("chosen", "received"):
+        answer = manager.get(f"{PHONE}/end", params={field: day})
+        assert answer.status_code == 422
+        assert BeautifulSoup(answer.text, "lxml").select(f'.summary a[href="#{field}"]')
+
+
+def test_forged_rows_do_no_harm(owner, phone):
+    to = f"{PAGE}/edit/invoices"
+    page = owner.get(to)
+    refused = owner.send_again(page, to, **{f"email-{'9' * 5000}": "x", "email-²": "y", "email-0": "nobody"})
+    assert refused.status_code == 422
+    assert len(refused.text) < 200_000

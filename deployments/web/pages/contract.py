@@ -15,7 +15,7 @@ from models.contracts.booking import CameBy, ChangeKind
 from models.contracts.catalogue import Authority
 from models.contracts.contract import Copy, SentAs, TaxTreatment
 from models.contracts.declaration import DayTooEarly, ReasonMissing, ReceivedInFuture
-from models.contracts.terms import read_moment
+from models.contracts.terms import YEARS, read_moment
 from models.errors import N_, NotFound, ProvisionError
 from models.people.manners import Language
 from models.settings import settings
@@ -79,7 +79,8 @@ def save(visit: Submitting, firm_id: int, section: str) -> Response:
 
 
 def _edited(visit: Visit, firm_id: int, section: Section, was: str, values: dict[str, str]) -> dict[str, Any]:
-    rows = [int(name.removeprefix("email-")) for name in values if name.startswith("email-") and name[6:].isdecimal()]
+    numbers = [row_number(name.removeprefix("email-")) for name in values if name.startswith("email-")]
+    rows = [number for number in numbers if number is not None]
     return {
         "section": section.value,
         "was": was,
@@ -248,12 +249,15 @@ def _wish(visit: Visit, firm_id: int) -> Wish | Wrong:
     said = visit.values if isinstance(visit, Submission) else dict(visit.request.query_params)
     wrong: Wrong = {}
     days: dict[str, Any] = {"chosen": None, "received": None}
-    for name in days:
+    for name in ("chosen", "received"):
         if said.get(name):
             try:
-                days[name] = day_of(said[name])
+                days[name] = day = day_of(said[name])
             except NoDate as refusal:
                 wrong[name] = refusal
+            else:
+                if day.year not in YEARS:
+                    wrong[name] = NoDate(said[name][:60])
     if wrong:
         return wrong
     kind = next((one for one in ENDS if one == said.get("kind")), ChangeKind.TERMINATION)
@@ -354,7 +358,7 @@ def _page(visit: Visit, firm_id: int, refusal: ProvisionError | None = None) -> 
     about = {
         "shown": shown,
         "may": {section.value: details.may_change(section, who) for section in Section},
-        "history": [(entry.at, ACTIONS[entry.action], _by(visit, entry.actor)) for entry in shown.history],
+        "history": [(entry.at, ACTIONS[entry.action], _by(visit, shown, entry.actor)) for entry in shown.history],
         "country_of": dict(country_names(visit.reader)),
         **_frame(visit, firm_id),
     }
@@ -363,10 +367,9 @@ def _page(visit: Visit, firm_id: int, refusal: ProvisionError | None = None) -> 
     return visit.page("contract/page.html", **about)
 
 
-def _by(visit: Visit, actor: str) -> str:
+def _by(visit: Visit, shown: ContractView, actor: str) -> str:
     """Who acted, as the reader may know them: the provider's people are the provider to a firm."""
-    visitor = visit.signed_in()
-    return actor if visitor.is_operator or actor == visitor.email else settings().provider_name
+    return actor if visit.signed_in().is_operator or actor in shown.own else settings().provider_name
 
 
 def _frame(visit: Visit, firm_id: int) -> dict[str, Any]:
