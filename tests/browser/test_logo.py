@@ -36,6 +36,7 @@ def shown(picture: Locator) -> str:
 
 def open_logo(page: Page) -> None:
     page.get_by_role("link", name="Logo", exact=True).click()
+    page.wait_for_url("**/logo")  # Loaded: what is dropped before its script has run is nobody's.
 
 
 def test_a_file_is_seen_on_both_grounds_before_it_is_sent_and_one_that_misses_the_form_does_nothing(member):
