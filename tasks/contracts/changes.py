@@ -14,6 +14,7 @@ from models.contracts.booking import BookedOption, Booking, CameBy, Change, Chan
 from models.contracts.catalogue import Article, Authority, Module, PriceList, Tariff
 from models.contracts.contract import Contract
 from models.contracts.declaration import (
+    EndedAlready,
     Foreseen,
     NothingToUndo,
     ReceivedInFuture,
@@ -140,6 +141,8 @@ def ask_undo(firm_id: int, booking_id: int, who: Who) -> Change:
         change = Change.pending(session, [booking_id]).get(booking_id)
         if change is None:
             raise NothingToUndo
+        if contract.day_of(at) > change.ends_on:  # Nobody could agree any more, also before it is switched off.
+            raise EndedAlready(change.ends_on)
         if change.kind is ChangeKind.TARIFF:
             undo(booking, change, at, contract.day_of(at))
             _go_on(session, case, contract, booking, change, who, at)

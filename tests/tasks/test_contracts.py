@@ -301,6 +301,19 @@ def test_a_termination_that_was_received_is_undone_by_both_sides_only(firm_id, p
         changes.agree_undo(firm_id, booking_id, OPERATOR)
 
 
+def test_nobody_is_asked_to_undo_what_has_ended_although_nothing_has_switched_it_off_yet(firm_id, phone, clock):
+    at(clock, 2027, 3, 1)
+    booking_id = ordered(firm_id, phone)
+    ends(firm_id, booking_id)
+    at(clock, 2028, 3, 1)
+
+    with pytest.raises(EndedAlready):
+        changes.ask_undo(firm_id, booking_id, CLIENT)
+
+    with reading() as session:
+        assert Change.pending(session, [booking_id])[booking_id].undo_asked_at is None
+
+
 def test_a_change_of_tariff_is_taken_back_by_the_firm_alone(firm_id, phone, clock):
     at(clock, 2027, 3, 1)
     booking_id = ordered(firm_id, phone)
