@@ -215,6 +215,7 @@ def test_who_answers_for_the_contract_sees_it_and_other_members_do_not(firm_id, 
         )
     assert zoe.get(PAGE).status_code == 200
     assert zoe.read(PAGE).select(f'nav.tabs a[href="{PAGE}"]')
+    assert zoe.get(zoe.read(PAGE).select_one("#legal a")["href"]).headers["content-type"] == "application/pdf"
 
 
 def people(session, firm_id):

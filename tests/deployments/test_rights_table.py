@@ -101,6 +101,8 @@ OF_THE_FIRM = Rule(*"+++++++NS")
 STAFF = Rule(*"+++++FFNS")
 """Pages of the way aboard, of which a client of the firm may know that they are there."""
 OWNER = Rule(*"+FFFFFFNS")
+CONTRACT_PAPER = Rule(*"++FFFFFNS")
+"""What was signed is read by whoever answers for the contract."""
 OWNER_ON_STAFF = Rule(*"+FFFFNNNS")
 INBOX = Rule(*"+++++NN+S")
 OWN_ENTRY = Rule(*"+NNNNNNNS")
@@ -147,8 +149,8 @@ TABLE: dict[Rule, list[tuple]] = {
     OWN_ENTRY: [("POST /inbox/{entry_id}", {})],
     OF_THE_FIRM: [("GET /firm/{firm_id:number}/logo{ending:path}",)],
     STAFF: [("GET /firm/{firm_id}",), ("GET /firm/{firm_id}/clients",)],
+    CONTRACT_PAPER: [("GET /firm/{firm_id}/agreement.pdf",)],
     OWNER: [
-        ("GET /firm/{firm_id}/agreement.pdf",),
         ("GET /firm/{firm_id}/details",),
         ("POST /firm/{firm_id}/details", ADDRESS),
         ("POST /firm/{firm_id}/details/name", {"firm_name": "Neu", "line_of_business": "tax"}, "too late"),

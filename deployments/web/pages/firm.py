@@ -155,7 +155,9 @@ def _acts_on(visit: Submission, firm_id: int) -> tuple[str, Person]:
 
 @router.get("/firm/{firm_id}/agreement.pdf")
 def agreement(visit: Visiting, firm_id: int) -> Response:
-    visit.require(firm_id, Role.ORGANISER)
+    member = visit.signed_in().staff_of(firm_id)
+    if member is None or not member.rights.sees_contract:
+        visit.require(firm_id, Role.ORGANISER)
     return attachment(*viewing.final_pdf(firm_id))
 
 
