@@ -282,6 +282,10 @@ class Change(Base):
         self.state, self.settled_at = state, now
 
     @property
+    def is_pending(self) -> bool:
+        return self.state is ChangeState.PENDING
+
+    @property
     def new_from(self) -> date:
         """The first day of the new tariff, or without the module."""
         return self.ends_on + ONE_DAY

@@ -36,8 +36,12 @@ from tasks.contracts.telling import tell
 from tasks.mail import letters
 
 REASON_MOST = 1000
-SCANS = {b"%PDF-": "application/pdf", b"\xff\xd8\xff": "image/jpeg", b"\x89PNG\r\n": "image/png"}
-"""How the files begin that a letter may be scanned as."""
+SCANS = {
+    b"%PDF-": ("application/pdf", "pdf"),
+    b"\xff\xd8\xff": ("image/jpeg", "jpg"),
+    b"\x89PNG\r\n": ("image/png", "png"),
+}
+"""How the files begin that a letter may be scanned as, what they are, and the end of their names."""
 
 
 class ScanUnfit(ProvisionError):
@@ -234,7 +238,7 @@ def _foreseen(
 def _kept(session: Session, scan: tuple[str, bytes]) -> Document:
     """A PDF or a picture; raises ScanUnfit."""
     name, content = scan
-    kind = next((media for begins, media in SCANS.items() if content.startswith(begins)), None)
+    kind = next((media for begins, (media, _) in SCANS.items() if content.startswith(begins)), None)
     if kind is None:
         raise ScanUnfit
     return Document.keep(session, content, name[:200], kind)

@@ -15,10 +15,13 @@ from models.contracts.catalogue import Article, ArticleKey, Authority, Module, M
 from models.contracts.contract import Addressee, Contract, Recipient
 from models.contracts.terms import Ending
 from models.db import reading
+from models.document import Document
+from models.errors import N_, NotFound
 from models.firm import Firm
 from models.onboarding import Onboarding
 from models.people.person import Person
 from models.time.clock import now
+from tasks.contracts.changes import SCANS
 from tasks.contracts.orders import Who
 from tasks.people.rights import STAFF
 
@@ -33,6 +36,15 @@ class Offer:
     tariff: Tariff
     prices: PriceList
     positions: list[tuple[Article, Decimal]]
+
+
+@dataclass(frozen=True)
+class Declared:
+    """What was declared for a module, whatever has become of it."""
+
+    change: Change
+    by: str
+    """Who declared it here, or entered what came by letter or mail; empty if that is erased."""
 
 
 @dataclass(frozen=True)
@@ -53,6 +65,8 @@ class Booked:
     fields: list[ModuleField]
     change: Change | None
     next_tariff: Tariff | None
+    declared: list[Declared]
+    """All that ever was, the newest first."""
     ending: Ending | None
     """What becomes of a notice that is given now; None where it ends already."""
     is_active: bool
@@ -116,7 +130,7 @@ def view(firm_id: int, who: Who) -> ContractView:
         case = Onboarding.of_firm(session, firm_id)
         contract = Contract.of(session, firm_id)
         today = contract.day_of(now()) if contract else now().date()
-        booked = _booked(session, contract, today) if contract else []
+        booked = _booked(session, case, contract, today) if contract else []
         active = [each for each in booked if each.is_active]
         return ContractView(
             firm=case.firm,
@@ -135,10 +149,11 @@ def view(firm_id: int, who: Who) -> ContractView:
         )
 
 
-def _booked(session: Session, contract: Contract, today: date) -> list[Booked]:
+def _booked(session: Session, case: Onboarding, contract: Contract, today: date) -> list[Booked]:
     bookings = Booking.of(session, contract.firm_id)
     ids = [booking.id for booking in bookings]
-    phases, changes = Phase.of(session, ids), Change.pending(session, ids)
+    phases, declared = Phase.of(session, ids), _declared(session, case, ids)
+    changes = {key: one.change for key, each in declared.items() for one in each if one.change.is_pending}
     of_modules = _by_id(session, Module, {booking.module_id for booking in bookings})
     fields = ModuleField.of(session, of_modules)
     running = {key: running_phase(each, today) for key, each in phases.items()}
@@ -173,11 +188,50 @@ def _booked(session: Session, contract: Contract, today: date) -> list[Booked]:
                 fields=fields.get(booking.module_id, []),
                 change=change,
                 next_tariff=tariffs.get(change.tariff_id or 0) if change else None,
+                declared=declared.get(booking.id, []),
                 ending=phase.terms(contract).ending(now()) if is_active and booking.ends_on is None else None,
                 is_active=is_active,
             )
         )
     return rows
+
+
+def _declared(session: Session, case: Onboarding, booking_ids: list[int]) -> dict[int, list[Declared]]:
+    """What was declared for each booking, and by whom: that stands in the first act that tells of it."""
+    by: dict[int, str] = {}
+    told = select(Entry).where(Entry.case_id == case.id, Entry.action == "change.declared").order_by(Entry.number)
+    for entry in session.scalars(told):
+        for row in entry.facts.get("rows", {}).get("changes", ()):
+            by.setdefault(row["id"], entry.actor)
+    found: dict[int, list[Declared]] = {}
+    changes = select(Change).where(Change.booking_id.in_(booking_ids)).order_by(Change.id.desc())
+    for change in session.scalars(changes):
+        found.setdefault(change.booking_id, []).append(Declared(change, by.get(change.id, "")))
+    return found
+
+
+@dataclass(frozen=True)
+class Letter:
+    """The scan of a letter by which something was declared."""
+
+    received_on: date
+    content: bytes
+    media_type: str
+    ending: str
+
+
+def letter(firm_id: int, change_id: int) -> Letter:
+    """The letter of this change; raises NotFound if there is none, or it is another firm's.
+
+    What it is called is said here: the same file may have come from somebody else before, under their name for it.
+    """
+    with reading() as session:
+        contract, change = Contract.of(session, firm_id), session.get(Change, change_id)
+        if contract is None or change is None or change.firm_id != firm_id or change.document_id is None:
+            raise NotFound(N_("The letter"))
+        content = session.get_one(Document, change.document_id).content
+        media_type, ending = next(kind for begins, kind in SCANS.items() if content.startswith(begins))
+        return Letter(contract.day_of(change.received_at), content, media_type, ending)
 
 
 def _orderable(session: Session, had: set[int], who: Who, today: date) -> list[Orderable]:

@@ -36,7 +36,7 @@ from models.clients.phone import PhoneKind
 from models.clients.recipients import Item
 from models.clients.sign_up import SignUpVerdict
 from models.clients.standing import State, Switch, Todo
-from models.contracts.booking import CameBy, ChangeKind
+from models.contracts.booking import CameBy, ChangeKind, ChangeState
 from models.contracts.catalogue import ArticleKey
 from models.contracts.contract import Copy, SentAs, TaxTreatment
 from models.contracts.terms import NoticeTo, Period, Unit
@@ -294,6 +294,12 @@ LABELS: dict[type[StrEnum], dict[Any, str]] = {
         ChangeKind.TARIFF: N_("Change of tariff"),
         ChangeKind.EXTRAORDINARY: N_("Termination for an important reason"),
         ChangeKind.SWITCH: N_("Switch to another provider"),
+    },
+    ChangeState: {
+        ChangeState.PENDING: N_("waits for its day"),
+        ChangeState.APPLIED: N_("took effect"),
+        ChangeState.UNDONE: N_("undone by both sides"),
+        ChangeState.DROPPED: N_("replaced by another one"),
     },
     CameBy: {
         CameBy.PAGE: N_("by this page"),

@@ -123,6 +123,17 @@ def test_a_letter_is_entered_with_its_day_and_scan(owner, phone):
         datetime(2027, 2, 28, tzinfo=BERLIN),
         True,
     )
+    for reader, name in ((owner, "Convent IT"), (clerk, "operator@convent-it.example")):
+        shown = said(reader.read(PHONE).select_one("[aria-labelledby=declared-title]").get_text(" "))
+        assert f"Eingegangen am 28. Februar 2027 per Brief , eingetragen am 1. März 2027 von {name}" in shown
+        letter = reader.get(reader.read(PHONE).select_one("[aria-labelledby=declared-title] a")["href"])
+        assert (letter.content, letter.headers["content-type"]) == (b"%PDF-1.4 a letter", "application/pdf")
+        assert "Schreiben%2C%20eingegangen%20am%202027-02-28.pdf" in letter.headers["content-disposition"]
+        assert letter.headers["content-disposition"].startswith("attachment")
+        assert letter.headers["content-security-policy"] == "default-src 'none'; sandbox"
+        assert letter.headers["x-content-type-options"] == "nosniff"
+    assert owner.get("/firm/2/contract/letters/1").status_code == 404
+    assert owner.get(f"{PAGE}/letters/2").status_code == 404
 
 
 def fields(page) -> dict[str, str]:

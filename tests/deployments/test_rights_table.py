@@ -22,7 +22,7 @@ from models.clients.custom_field import CustomField, FieldKind, FieldOf
 from models.clients.group import Group
 from models.clients.portfolio import Portfolio, PortfolioClient
 from models.clients.sign_up import SignUp
-from models.contracts.booking import BookedOption
+from models.contracts.booking import BookedOption, CameBy, ChangeKind
 from models.contracts.catalogue import ArticleKey, Module, Tariff
 from models.contracts.contract import Contract
 from models.db import engine, reading, transaction
@@ -38,7 +38,8 @@ from models.settings import settings
 from models.time.clock import now, today
 from tasks.clients import grants, sign_ups
 from tasks.clients.imports import course, work
-from tasks.contracts import details
+from tasks.contracts import changes, details
+from tasks.contracts.changes import Wish
 from tasks.contracts.details import Section
 from tasks.logos.publish import supply_logo
 from tasks.people import membership, sessions
@@ -60,7 +61,7 @@ from tests.factories import (
     registered,
 )
 from tests.remembered import remembered
-from tests.tasks.test_contracts import catalogue, ordered, prices_of, tariff
+from tests.tasks.test_contracts import CLIENT, OPERATOR, catalogue, ordered, prices_of, tariff
 from tests.tasks.test_publish_logo import drawn
 from tests.tasks.test_sign_ups import wish
 
@@ -268,6 +269,7 @@ TABLE: dict[Rule, list[tuple]] = {
         (f"GET {BOOKED}/tariff",),
         (f"POST {BOOKED}/tariff", {"tariff": "{large}", "prices": "{prices}"}),
         (f"POST {BOOKED}/undo", {}, "too early"),
+        (f"GET {CONTRACT}/letters/{{change_id}}",),
         (f"GET {SET}",),
         (f"POST {SET}", {"name_format": "given_first"}),
         (f"GET {SET}/members",),
@@ -370,10 +372,15 @@ def booked(firm_id: int, case_id: int) -> dict[str, object]:
         session.flush()
         contract = Contract.get(session, Onboarding.get(session, case_id).firm)
         was = details.stamp(details.fields_of(session, contract, Section.ORDER))
+    wish = Wish(ChangeKind.TARIFF, tariff_id=phone["large"], received_at=now(), came_by=CameBy.LETTER)
+    given = {"price_list_id": prices_of(phone["large"]), "scan": ("letter.pdf", b"%PDF-1.4")}
+    letter = changes.declare_change(firm_id, booking_id, OPERATOR, wish, **given)
+    changes.ask_undo(firm_id, booking_id, CLIENT)
     with reading() as session:
         own = next(a for a in Tariff.get(session, phone["small"]).articles(session) if a.key is ArticleKey.OPTION)
     return {
         "booking_id": booking_id,
+        "change_id": letter.id,
         "module_id": beside.id,
         "other": other.id,
         "other_prices": prices_of(other.id),

@@ -6,7 +6,7 @@ from fastapi import APIRouter, Depends
 from starlette.responses import Response
 
 from deployments.web.labels import ACTIONS
-from deployments.web.pages.firm import tabs_of
+from deployments.web.pages.firm import attachment, tabs_of
 from deployments.web.pages.public import country_names
 from deployments.web.security import limit_uploads
 from deployments.web.visit import FileMissing, Form, Submission, Submitting, Visit, Visiting
@@ -171,14 +171,25 @@ def ask_undo(visit: Submitting, firm_id: int, booking_id: int) -> Response:
     return visit.go(f"/firm/{firm_id}/contract/modules/{booking_id}?said={word}")
 
 
+@router.get("/firm/{firm_id}/contract/letters/{change_id}")
+def letter(visit: Visiting, firm_id: int, change_id: int) -> Response:
+    """The scan of a letter by which something was declared, to be kept."""
+    _who(visit, firm_id)
+    kept = page.letter(firm_id, change_id)
+    name = visit.reader.gettext("Letter received on %(day)s") % {"day": kept.received_on.isoformat()}
+    return attachment(f"{name}.{kept.ending}", kept.content, kept.media_type)
+
+
 def _module(visit: Visit, firm_id: int, booking_id: int, refusal: ProvisionError | None = None) -> Response:
     who = _who(visit, firm_id)
-    booked = _booked(visit, page.view(firm_id, who), booking_id)
+    view = page.view(firm_id, who)
+    booked = _booked(visit, view, booking_id)
     editable = [field for field in booked.fields if booked.is_active and who.authority.reaches(field.editor)]
     shown = {
         "booked": booked,
         "editable": editable,
         "data": [(field, _text(visit, booked.booking.data.get(field.key))) for field in booked.fields],
+        "declared": [(one.change, _by(visit, view, one.by)) for one in booked.declared],
         **_frame(visit, firm_id),
     }
     if refusal is not None and isinstance(visit, Submission):

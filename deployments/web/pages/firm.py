@@ -44,6 +44,8 @@ from tasks.text.i18n import FIELDS as FIELD_LABELS
 
 router = APIRouter()
 
+SHUT = "default-src 'none'; sandbox"
+"""The policy of a file that somebody else made: it runs nothing, and is none of our pages."""
 LIST_MOST = 200_000
 """Characters of a list of people."""
 ROWS = 3
@@ -522,7 +524,7 @@ def _missing(visit: Visit, firm: Firm) -> list[str]:
     return [visit.reader.gettext(labels[field]) for field in firm.missing]
 
 
-def attachment(name: str, content: bytes) -> Response:
-    """A PDF to be kept, under its name with umlauts and all."""
-    headers = {"Content-Disposition": f"attachment; filename*=utf-8''{quote(name)}"}
-    return Response(content, media_type="application/pdf", headers=headers)
+def attachment(name: str, content: bytes, media_type: str = "application/pdf") -> Response:
+    """A file to be kept, under its name with umlauts and all. Opened all the same, it may not do anything."""
+    headers = {"Content-Disposition": f"attachment; filename*=utf-8''{quote(name)}", "Content-Security-Policy": SHUT}
+    return Response(content, media_type=media_type, headers=headers)
