@@ -4,11 +4,12 @@ That is a price, a discount, a time of notice, a clause: typed, so that agreemen
 """
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import ROUND_HALF_UP, Decimal
 from enum import StrEnum
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 
 from sqlalchemy import CheckConstraint, ForeignKey, String, select
 from sqlalchemy.orm import Mapped, Session, mapped_column
@@ -35,15 +36,22 @@ class Interval(StrEnum):
 
 
 class Plan(StrEnum):
-    """The variants on offer, with the net price a month in cents. Sample figures: the provider's price list rules."""
+    """The variants on offer. At each interval one is a tariff of the catalogue, which says what it costs."""
 
     BASIC = "basic"
     PLUS = "plus"
     PREMIUM = "premium"
 
-    @property
-    def monthly_cents(self) -> int:
-        return {"basic": 2900, "plus": 5900, "premium": 9900}[self.value]
+
+class Listed(NamedTuple):
+    """What a plan costs at an interval by the catalogue: net, for one interval."""
+
+    cents: int
+    price_list_id: int
+    """The version of the price list that says so."""
+
+
+PriceOf = Callable[[Plan, Interval], Listed]
 
 
 class NoticeUnit(StrEnum):
@@ -173,7 +181,7 @@ class Subscription(Base):
 
     __tablename__ = "subscriptions"
     AGREED = ("plan", "interval", "price_cents", "full_cents", "discount", "notice_count", "notice_unit", "clause")
-    EVIDENCE = (*AGREED, "currency", "question", "advice", "confirmed_at")
+    EVIDENCE = (*AGREED, "currency", "question", "advice", "confirmed_at", "price_list_id")
     __table_args__ = (
         CheckConstraint("confirmed_at IS NULL OR (plan IS NOT NULL AND interval IS NOT NULL)", name="confirmed_whole"),
         CheckConstraint("price_cents >= 0", name="price_not_negative"),
@@ -189,6 +197,8 @@ class Subscription(Base):
     """Net price of one billing interval as agreed, not as the price list says today, less the discount."""
     full_cents: Mapped[int] = mapped_column(default=0, info=MUTE)
     """The same before the discount."""
+    price_list_id: Mapped[int | None] = mapped_column(ForeignKey("price_lists.id"))
+    """The version of the price list by which plan and interval were agreed; None: before one was kept."""
     discount: Mapped[int] = mapped_column(default=0, info=MUTE)
     """Hundredths of a percent."""
     notice_count: Mapped[int] = mapped_column(default=0, info=MUTE)
@@ -207,20 +217,20 @@ class Subscription(Base):
     def of(cls, session: Session, firm_id: int) -> Self:
         return session.scalars(select(cls).where(cls.firm_id == firm_id)).one()
 
-    def confirm(self, plan: Plan, interval: Interval, now: datetime) -> bool:
-        """Agree on plan and interval; False if that was done before."""
+    def confirm(self, plan: Plan, interval: Interval, price_of: PriceOf, now: datetime) -> bool:
+        """Agree on plan and interval at what they cost now; False if that was done before."""
         if self.confirmed_at is not None:
             return False
         self.confirmed_at = now
-        self.agree(Change(plan, interval))
+        self.agree(Change(plan, interval), price_of)
         return True
 
-    def agree(self, change: Change) -> None:
+    def agree(self, change: Change, price_of: PriceOf) -> None:
         """Agree on something else; what is unchanged stays, and so does the price of an unchanged plan."""
         plan, interval = change.plan or self.plan, change.interval or self.interval
         if plan is not None and interval is not None and (self.plan, self.interval) != (plan, interval):
             self.plan, self.interval = plan, interval
-            self.full_cents = plan.monthly_cents * interval.months
+            self.full_cents, self.price_list_id = price_of(plan, interval)
         if change.full_cents is not None:
             self.full_cents = change.full_cents
         if change.discount is not None:

@@ -195,6 +195,17 @@ class BookedOption(Base):
     starts_on: Mapped[date] = mapped_column(info=MUTE)
     ends_on: Mapped[date | None] = mapped_column(info=MUTE)
 
+    def goes_on(self, article_id: int, amount: Decimal, day: date) -> Self:
+        """As many of them on another tariff, from that day on, at its price."""
+        return type(self)(
+            firm_id=self.firm_id,
+            booking_id=self.booking_id,
+            article_id=article_id,
+            quantity=self.quantity,
+            amount=amount,
+            starts_on=max(day, self.starts_on),
+        )
+
 
 class ChangeKind(StrEnum):
     """What is to become of a booking."""

@@ -19,8 +19,8 @@ from sqlalchemy.types import TypeDecorator
 
 from models.clients.custom_field import Typed
 from models.contracts.money import Amount
-from models.contracts.terms import Law, NoticeTo, Period, Terms
-from models.db import MUTE, Base, Instant, Key, alone
+from models.contracts.terms import ONE_DAY, Law, NoticeTo, Period, Terms
+from models.db import MUTE, Base, Instant, Key
 from models.errors import N_, Faults, NotFound, ProvisionError
 from models.people.manners import Language
 from models.subscription import Interval, Plan
@@ -248,6 +248,21 @@ class Tariff(Called, Agreed, Base):
         return tariff
 
     @classmethod
+    def held(cls, session: Session, tariff_id: int) -> Self:
+        """The same: until the transaction ends nobody publishes prices of it or withdraws it from sale."""
+        if not session.info.get("reading"):
+            session.get(cls, tariff_id, with_for_update={"read": True}, populate_existing=True)
+        return cls.get(session, tariff_id)
+
+    @classmethod
+    def locked(cls, session: Session, tariff_id: int) -> Self:
+        """The same for whoever does: nobody orders it meanwhile."""
+        tariff = session.get(cls, tariff_id, with_for_update=True, populate_existing=True)
+        if tariff is None:
+            raise NotFound(N_("The tariff"))
+        return tariff
+
+    @classmethod
     def of(cls, session: Session, module_id: int, *, offered: bool = False) -> list[Self]:
         """Those of a module that can be chosen, in the order in which they were made; by firms, if *offered*."""
         tariffs = select(cls).where(cls.module_id == module_id, cls.archived_at.is_(None)).order_by(cls.id)
@@ -263,24 +278,26 @@ class Tariff(Called, Agreed, Base):
     def articles(self, session: Session) -> list["Article"]:
         return list(session.scalars(select(Article).where(Article.tariff_id == self.id).order_by(Article.id)))
 
+    def versions(self, session: Session) -> list["PriceList"]:
+        """Those of its price list, the first one first."""
+        return list(session.scalars(select(PriceList).where(PriceList.tariff_id == self.id).order_by(PriceList.number)))
+
     def publish(
-        self, session: Session, valid_from: date, prices: Mapping[int, Decimal], earliest: date, now: datetime
+        self, session: Session, valid_from: date, prices: Mapping[int, Decimal | None], earliest: date, now: datetime
     ) -> "PriceList":
-        """The next version of its price list: what each article costs, by its key.
+        """The next version of its price list: what each article costs, by its id; None: it is not in this version.
 
         It counts from a day after that of the version before, and not before the *earliest*. Raises PricesTooEarly,
         PriceMissing.
         """
-        alone(session, "price list", str(self.id))
-        newest = select(PriceList).where(PriceList.tariff_id == self.id).order_by(PriceList.number.desc()).limit(1)
-        before = session.scalars(newest).first()
+        Tariff.locked(session, self.id)
+        before = next(reversed(self.versions(session)), None)
         if before is not None:
-            earliest = max(earliest, date.fromordinal(before.valid_from.toordinal() + 1))
+            earliest = max(earliest, before.valid_from + ONE_DAY)
         if valid_from < earliest:
             raise PricesTooEarly(earliest)
-        articles = self.articles(session)
-        for article in articles:
-            if article.id not in prices:
+        for article in self.articles(session):
+            if article.id not in prices or (prices[article.id] is None and article.key is ArticleKey.BASE):
                 raise PriceMissing(article.called(Language.GERMAN))
         made = PriceList(
             tariff_id=self.id, number=before.number + 1 if before else 1, valid_from=valid_from, published_at=now
@@ -289,20 +306,29 @@ class Tariff(Called, Agreed, Base):
         session.add(made)
         session.flush()
         session.add_all(
-            Price(price_list_id=made.id, article_id=article.id, amount=prices[article.id]) for article in articles
+            Price(price_list_id=made.id, article_id=article_id, amount=amount)
+            for article_id, amount in prices.items()
+            if amount is not None
         )
         session.flush()
         return made
 
 
+def _called_by_key(context: Any) -> str:
+    return ArticleKey(context.get_current_parameters()["key"]).value
+
+
 class Article(Called, Base):
-    """Something in a tariff that has a price."""
+    """Something in a tariff that has a price. There is one base in each."""
 
     __tablename__ = "articles"
+    __table_args__ = (UniqueConstraint("tariff_id", "code"),)
 
     id: Mapped[Key]
     tariff_id: Mapped[int] = mapped_column(ForeignKey("tariffs.id"), index=True)
     key: Mapped[ArticleKey]
+    code: Mapped[str] = mapped_column(String(KEY_MOST), default=_called_by_key, info=MUTE)
+    """By which it is the same in other tariffs: whoever goes over to one of them keeps an option of the same code."""
 
 
 class PriceList(Base):
@@ -341,6 +367,10 @@ class PriceList(Base):
 
     def positions(self, session: Session) -> list[tuple[Article, Decimal]]:
         return self.positions_of(session, [self.id]).get(self.id, [])
+
+    def base(self, session: Session) -> Decimal:
+        """What the base article costs."""
+        return next(amount for article, amount in self.positions(session) if article.key is ArticleKey.BASE)
 
 
 class Price(Base):

@@ -39,7 +39,9 @@ class Batch:
         self.phases = Phase.of(session, ids)
         tariff_ids = {phase.tariff_id for phases in self.phases.values() for phase in phases}
         tariff_ids |= {change.tariff_id for change in self.pending.values() if change.tariff_id is not None}
-        tariffs = session.scalars(select(Tariff).where(Tariff.id.in_(tariff_ids)))
+        # Nobody publishes prices meanwhile: what begins now would not be told of them.
+        held = select(Tariff).where(Tariff.id.in_(tariff_ids)).order_by(Tariff.id).with_for_update(read=True)
+        tariffs = session.scalars(held)
         self.tariffs = {tariff.id: tariff for tariff in tariffs}
         module_ids = {booking.module_id for bookings in self.bookings.values() for booking in bookings}
         modules = session.scalars(select(Module).where(Module.id.in_(module_ids)))

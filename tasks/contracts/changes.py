@@ -226,7 +226,7 @@ def _foreseen(
     )
     prices = None
     if wish.kind is ChangeKind.TARIFF:
-        tariff = Tariff.get(session, wish.tariff_id or 0)
+        tariff = Tariff.held(session, wish.tariff_id or 0)
         is_there = tariff.module_id == booking.module_id and tariff.archived_at is None
         if not is_there or (not by_operator and not tariff.is_offered):
             raise NotFound(N_("The tariff"))

@@ -15,6 +15,7 @@ from models.db import Base, Facts
 from models.onboarding import Onboarding
 from models.time.clock import now, today
 from tasks.contracts.batches import Batch, in_batches, together
+from tasks.contracts.options import Following, after_changes
 from tasks.contracts.telling import Draft, tell
 from tasks.engine.passes import kick_mail
 from tasks.engine.retry import side_effect
@@ -51,7 +52,7 @@ def _apply(session: Session, batch: Batch) -> int:
     options = _options(session, batch)
     for contract, booking in batch.running:
         case = batch.cases[contract.firm_id]
-        rows = list(_move_on(session, batch, contract, booking, options.get(booking.id, []), drafts))
+        rows = list(_move_on(session, batch, contract, booking, options, drafts))
         if rows:
             moved.setdefault(case.id, []).extend(rows)
     session.flush()
@@ -62,13 +63,9 @@ def _apply(session: Session, batch: Batch) -> int:
     return len(moved)
 
 
-def _options(session: Session, batch: Batch) -> dict[int, list[BookedOption]]:
-    """Those of bookings that go over to another tariff, by booking."""
-    ids = [change.booking_id for change in batch.pending.values() if change.kind is ChangeKind.TARIFF]
-    found: dict[int, list[BookedOption]] = {}
-    for option in session.scalars(select(BookedOption).where(BookedOption.booking_id.in_(ids))) if ids else ():
-        found.setdefault(option.booking_id, []).append(option)
-    return found
+def _options(session: Session, batch: Batch) -> dict[int, list[Following]]:
+    """What becomes of the options of each booking that goes over to another tariff."""
+    return after_changes(session, [change for change in batch.pending.values() if change.kind is ChangeKind.TARIFF])
 
 
 def _move_on(
@@ -76,7 +73,7 @@ def _move_on(
     batch: Batch,
     contract: Contract,
     booking: Booking,
-    options: list[BookedOption],
+    options: dict[int, list[Following]],
     drafts: list[tuple[Onboarding, Draft]],
 ) -> Iterator[Base]:
     """What has come to be of a booking since, as the rows that say so."""
@@ -94,7 +91,7 @@ def _move_on(
         if change.kind is ChangeKind.TARIFF:
             yield running
             running = _go_over(session, batch, contract, booking, running, change, day)
-            yield from (running, *_end_options(options, change.ends_on))
+            yield from (running, *_go_on(session, options.get(booking.id, []), change))
             tariff = batch.tariffs[running.tariff_id]
             drafts.append((case, partial(letters.tariff_begun, at=at, change=change, module=module, tariff=tariff)))
     if booking.ends_on is not None and booking.ends_on < day:
@@ -117,7 +114,7 @@ def _raise_prices(session: Session, batch: Batch, contract: Contract, phase: Pha
 def _go_over(
     session: Session, batch: Batch, contract: Contract, booking: Booking, phase: Phase, change: Change, day: date
 ) -> Phase:
-    """The other tariff, on its own terms, at the prices that were agreed; options of the old one end with it."""
+    """The other tariff, on its own terms, at the prices that were agreed."""
     phase.end(change.ends_on)
     tariff = batch.tariffs[change.tariff_id or 0]
     prices = next(version for version in batch.lists[tariff.id] if version.id == change.price_list_id)
@@ -127,8 +124,15 @@ def _go_over(
     return following
 
 
-def _end_options(options: list[BookedOption], last_day: date) -> Iterator[BookedOption]:
-    for option in options:
-        if option.ends_on is None or option.ends_on > last_day:
-            option.ends_on = max(last_day, option.starts_on)
-            yield option
+def _go_on(session: Session, options: list[Following], change: Change) -> Iterator[BookedOption]:
+    """The options of the old tariff end with it; each that the new one has as well goes on there, at its price."""
+    for option, article, amount in options:
+        if option.ends_on is not None and option.ends_on <= change.ends_on:
+            continue
+        option.ends_on = max(change.ends_on, option.starts_on)
+        yield option
+        if article is not None and amount is not None:
+            following = option.goes_on(article.id, amount, change.new_from)
+            session.add(following)
+            session.flush()
+            yield following

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from datetime import date
-from decimal import Decimal
 from functools import partial
 from typing import NamedTuple
 
@@ -16,7 +15,7 @@ from models.contracts.booking import BookedOption, Booking, Phase, running_phase
 from models.contracts.catalogue import ArticleKey, Authority, Module, ModuleField, PriceList, Tariff
 from models.contracts.contract import Contract
 from models.contracts.declaration import EndedAlready
-from models.contracts.plans import plan_tariff
+from models.contracts.plans import agreed_prices
 from models.contracts.terms import Period, Unit
 from models.db import Facts, reading, transaction
 from models.errors import N_, FormRefused, NotFound, ProvisionError
@@ -120,19 +119,16 @@ def begin_contract(case_id: int) -> None:
             return  # Nobody else begins one: the agreement is marked in the same transaction.
         agreement, agreed = Agreement.current(session, case_id), Subscription.of(session, case.firm_id)
         assert agreement.countersigned_at is not None  # Both have signed, or the step would not be done.
-        assert agreed.plan is not None and agreed.interval is not None  # noqa: PT018  (as it was agreed)
-        tariff = plan_tariff(session, agreed.plan, agreed.interval, now())
         contract = Contract.conclude(session, case.firm, _signed_for(session, case), agreement.countersigned_at)
         day = contract.day_of(agreement.countersigned_at)
-        prices = tariff.prices_on(session, day)
-        (_, listed), *_ = prices.positions(session)
-        price = Decimal(agreed.price_cents) / 100
+        tariff, prices, base = agreed_prices(session, agreed, day, now())
+        tariff = Tariff.held(session, tariff.id)
         booking = Booking(
             firm_id=case.firm_id, module_id=tariff.module_id, ordered_at=contract.concluded_at, starts_on=day
         )
         session.add(booking)
         session.flush()
-        phase = booking.begin(session, tariff, prices, day, base=None if price == listed else price)
+        phase = booking.begin(session, tariff, prices, day, base=base)
         if agreed.notice_count:
             phase.notice = Period(agreed.notice_count, UNITS[agreed.notice_unit.value])
         _look_ahead(session, contract, phase, contract.day_of(now()))
@@ -170,7 +166,8 @@ def order(
             raise SignFirst(case.firm.name)
         at = now()
         contract = Contract.get(session, case.firm)
-        module, tariff = Module.get(session, module_id), Tariff.get(session, tariff_id)
+        tariff = Tariff.held(session, tariff_id)
+        module = Module.get(session, module_id)
         _require_offered(module, tariff, who.authority)
         today = contract.day_of(at)
         if any(b.module_id == module_id and b.is_active(today) for b in Booking.of(session, firm_id)):

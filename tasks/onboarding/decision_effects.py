@@ -8,6 +8,7 @@ from sqlalchemy.orm import Session
 from models import questions
 from models.agreement import Agreement, SignedHow, close_questions
 from models.audit import HOUSE, evidence, of, record
+from models.contracts.plans import plan_prices
 from models.db import Facts, transaction
 from models.decision import Decision, DecisionKind, Verdict
 from models.errors import N_, ProvisionError
@@ -72,7 +73,8 @@ def _advised(session: Session, case: Onboarding, decision: Decision) -> None:
         raise PlanMissing
     subscription = Subscription.of(session, case.firm_id)
     subscription.advice = str(answer.get("note", ""))[:2000]
-    subscription.confirm(Plan(answer["plan"]), Interval(answer["interval"]), decision.answered_at or now())
+    at = decision.answered_at or now()
+    subscription.confirm(Plan(answer["plan"]), Interval(answer["interval"]), plan_prices(session, at), at)
 
 
 def _number_decided(session: Session, case: Onboarding, decision: Decision) -> None:
@@ -141,7 +143,7 @@ def _not_signed(session: Session, case: Onboarding, decision: Decision) -> None:
     if decision.verdict is Verdict.RESEND:
         subscription = Subscription.of(session, case.firm_id)
         before = subscription.agreed
-        subscription.agree(Change.parse(answer))
+        subscription.agree(Change.parse(answer), plan_prices(session, now()))
         if before != subscription.agreed:
             facts = {"before": of(case.firm, before), "after": of(case.firm, subscription.agreed)}
             record(session, case.id, now(), "subscription.agreed", decision.answered_by or "", **facts)

@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session
 
 from models.audit import HOUSE, Parts, evidence, of, record_each
 from models.company_id import company_number
+from models.contracts.plans import plan_prices
 from models.db import Facts, alone, transaction
 from models.errors import N_, ProvisionError
 from models.firm import Firm, firm_name, same_name
@@ -160,7 +161,7 @@ def _add_subscription(session: Session, firm: Firm, request: OnboardingRequest, 
     subscription = Subscription(firm_id=firm.id, question=request.question)
     session.add(subscription)
     if request.plan is not None and request.interval is not None:
-        subscription.confirm(request.plan, request.interval, at)
+        subscription.confirm(request.plan, request.interval, plan_prices(session, at), at)
     return subscription
 
 

@@ -16,6 +16,7 @@ from deployments.web import labels
 from deployments.web.app import app
 from deployments.web.pages import operators
 from models.audit import Entry, record
+from models.contracts.plans import plan_prices
 from models.db import reading, transaction
 from models.decision import VERDICTS, AnsweredAlready, Decision, DecisionKind, Verdict
 from models.document import Document
@@ -643,7 +644,8 @@ def test_new_terms_are_told_by_name_and_as_people_read_them(operator):
     with transaction() as session:
         subscription = Subscription.of(session, factories.firm_of(case_id))
         before = subscription.agreed
-        subscription.agree(Change.parse({"price": "147", "discount": "12,5", "notice": "3 Monate", "clause": "Probe"}))
+        terms = {"price": "147", "discount": "12,5", "notice": "3 Monate", "clause": "Probe"}
+        subscription.agree(Change.parse(terms), plan_prices(session, now()))
         record(session, case_id, now(), "subscription.agreed", "x", before=before, after=subscription.agreed)
 
     story = text(operator.get(f"/board/cases/{case_id}"))

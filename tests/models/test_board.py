@@ -6,6 +6,7 @@ from sqlalchemy import select
 
 from models.agreement import Agreement, SignedHow
 from models.audit import record
+from models.contracts.plans import plan_prices
 from models.db import reading, transaction
 from models.decision import Decision, DecisionKind
 from models.document import Document
@@ -322,7 +323,8 @@ def full_case(people=1):
 def test_the_whole_case_is_told_and_can_be_written_as_json():
     case_id, *_ = full_case()
     with transaction() as session:
-        Subscription.of(session, Onboarding.get(session, case_id).firm_id).confirm(Plan.PLUS, Interval.YEARLY, MONDAY)
+        agreed = Subscription.of(session, Onboarding.get(session, case_id).firm_id)
+        agreed.confirm(Plan.PLUS, Interval.YEARLY, plan_prices(session, MONDAY), MONDAY)
 
     with reading() as session:
         told = json.loads(json.dumps(as_json(case_detail(session, case_id))))

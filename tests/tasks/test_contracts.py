@@ -22,18 +22,20 @@ from models.contracts.declaration import (
     SameTariff,
     UndoNotAsked,
 )
+from models.contracts.plans import PlanWithdrawn, plan_prices, plan_tariff
 from models.contracts.terms import NoticeTo, Period
 from models.db import reading, transaction
 from models.errors import FormRefused, NotFound
 from models.people.manners import Language
-from models.subscription import Interval
+from models.subscription import Change as Agreed
+from models.subscription import Interval, Plan, Subscription
 from models.time.clock import now
 from tasks.audit.faults import Kind
 from tasks.audit.verification import verify
 from tasks.contracts import changes, effects, orders, pricing
 from tasks.contracts.changes import ChangedMeanwhile, Wish
 from tasks.contracts.orders import FieldMissing, ModuleActive, PricesChanged, SignFirst, Who
-from tests.factories import acts, at_once, case, countersigned, firm_of, signed
+from tests.factories import acts, advance, at_once, case, countersigned, decide, firm_of, opened, signed
 
 BERLIN = ZoneInfo("Europe/Berlin")
 CLIENT = Who("erika@freitag.example", Authority.CLIENT)
@@ -150,6 +152,96 @@ def test_the_agreement_that_both_have_signed_is_the_first_order_at_the_price_as_
         assert contract.payment_days == 14
     orders.begin_contract.fn(1)
     assert acts(1).count("contract.concluded") == 1
+    assert no_faults()
+
+
+def costs(tariff_id: int, price: str, day: date = LONG_AGO, **options: str) -> None:
+    """A new version of its prices is published."""
+    with transaction() as session:
+        one = Tariff.get(session, tariff_id)
+        prices = {article.id: Decimal(options.get(article.code, price)) for article in one.articles(session)}
+        one.publish(session, day, prices, LONG_AGO, now())
+
+
+def plan(name: str, interval: Interval) -> int:
+    with transaction() as session:
+        return plan_tariff(session, Plan(name), interval, now()).id
+
+
+def test_a_plan_costs_what_the_catalogue_says_and_what_was_agreed_stays(no_runs, clock):
+    agreed = signed()
+    costs(plan("plus", Interval.QUARTERLY), "180.5", now().date())
+    later = opened(key="test:2")
+    with reading() as session:
+        cents = [Subscription.of(session, firm_of(each)).price_cents for each in (agreed, later)]
+    assert cents == [17700, 18050]
+
+    decide(agreed, "countersign")
+    advance(agreed)
+    with reading() as session:
+        (booking,) = Booking.of(session, firm_of(agreed))
+        (phase,) = Phase.of(session, [booking.id])[booking.id]
+        assert (session.get_one(PriceList, phase.price_list_id).number, phase.base_amount) == (1, None)
+        assert phase.announce_on is not None  # The new ones follow, as with whoever was there before.
+    assert no_faults()
+
+
+def test_another_price_that_was_agreed_stands_for_the_base_alone(no_runs):
+    case_id = signed()
+    tariff_id = plan("plus", Interval.QUARTERLY)
+    with transaction() as session:
+        session.add(Article(tariff_id=tariff_id, key=ArticleKey.OPTION, code="room", names={"de": "Raum"}))
+        Subscription.of(session, firm_of(case_id)).agree(Agreed.parse({"discount": "50"}), plan_prices(session, now()))
+    costs(tariff_id, "177", now().date(), room="9")
+    with transaction() as session:
+        Subscription.of(session, firm_of(case_id)).price_list_id = None  # As with who agreed before one was kept.
+    decide(case_id, "countersign")
+    advance(case_id)
+    with reading() as session:
+        (booking,) = Booking.of(session, firm_of(case_id))
+        (phase,) = Phase.of(session, [booking.id])[booking.id]
+    assert (phase.base_amount, phase.tariff_id) == (Decimal("88.50"), tariff_id)
+    (_, room) = addable(booking.id)
+    orders.add_option(firm_of(case_id), booking.id, MANAGER, room[0], "2")
+    assert row(BookedOption, 1).amount == 9
+
+
+def addable(booking_id: int) -> list[tuple[int, Decimal]]:
+    """What the articles of the running tariff cost, as they were agreed."""
+    with reading() as session:
+        agreed = session.get_one(PriceList, Phase.of(session, [booking_id])[booking_id][-1].price_list_id)
+        return [(article.id, amount) for article, amount in agreed.positions(session)]
+
+
+def test_a_plan_that_is_not_on_sale_is_agreed_with_nobody_anew(no_runs):
+    tariff_id = plan("plus", Interval.QUARTERLY)
+    with transaction() as session:
+        session.get_one(Tariff, tariff_id).archived_at = now()
+    with pytest.raises(PlanWithdrawn, match="Plus, vierteljährlich"):
+        opened()
+
+
+@pytest.mark.parametrize(("code", "goes_on"), [("option", True), ("other", False)])
+def test_an_option_that_the_new_tariff_has_as_well_goes_on_at_its_price(firm_id, phone, clock, code, goes_on):
+    at(clock, 2027, 3, 1)
+    booking_id = ordered(firm_id, phone)
+    with transaction() as session:
+        large = Tariff.get(session, phone["large"])
+        new = next(article for article in large.articles(session) if article.key is ArticleKey.OPTION)
+        new.code = code
+    costs(phone["large"], "240", date(2027, 2, 1), **{code: "20"})
+    orders.add_option(firm_id, booking_id, MANAGER, addable(booking_id)[1][0], "3")
+    wish = Wish(ChangeKind.TARIFF, phone["large"])
+    changes.declare_change(firm_id, booking_id, CLIENT, wish, price_list_id=prices_of(phone["large"]))
+    at(clock, 2028, 3, 2)
+    effects.apply_due.fn()
+    effects.apply_due.fn()
+
+    with reading() as session:
+        options = [(o.article_id, o.quantity, o.amount, o.starts_on, o.ends_on) for o in session.query(BookedOption)]
+    last, first = date(2028, 2, 29), date(2028, 3, 1)
+    assert options[0][2:] == (Decimal("12.5"), date(2027, 3, 1), last)
+    assert options[1:] == ([(new.id, 3, Decimal(20), first, None)] if goes_on else [])
     assert no_faults()
 
 
