@@ -100,6 +100,10 @@ class Settings(BaseSettings):
     """Where the provider owes value-added tax: two letters of ISO 3166."""
     provider_vat_id: Annotated[str, Field(pattern=r"^([A-Z]{2}[0-9A-Z+*]{2,13})?$")] = ""
     """The provider's VAT identification number, without blanks; without it nobody is billed by reverse charge."""
+    vies_url: Annotated[str, AfterValidator(_web_address)] = ""
+    """Where VIES, the service of the EU, is asked about VAT ids: by POST to ``…/check-vat-number``; empty: nowhere."""
+    vat_days: Annotated[int, Field(ge=1, le=365)] = 14
+    """How many days an answer of VIES may be old at the end of a month in which it counts."""
     vat_rate: Annotated[Decimal, Field(ge=0, lt=100)] = Decimal(19)
     """Value-added tax there, in percent."""
     product_name: str = "Provision"

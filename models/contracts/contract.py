@@ -11,7 +11,7 @@ from enum import StrEnum
 from typing import Self
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, String, select
+from sqlalchemy import CheckConstraint, ForeignKey, Index, String, select, text
 from sqlalchemy.orm import Mapped, Session, mapped_column, validates
 
 from models.clients.address import CITY_MOST, HOME, POSTCODE_MOST, STREET_MOST, country_code, postcode, vat_id
@@ -182,6 +182,12 @@ class Contract(Base):
     __table_args__ = (
         CheckConstraint("payment_days >= 0", name="payment_days_not_negative"),
         Index("ix_contracts_closing", "closing_at"),
+        Index(
+            "ix_contracts_reverse_charge",
+            "firm_id",
+            sqlite_where=text("tax = 'reverse_charge'"),
+            postgresql_where=text("tax = 'reverse_charge'"),
+        ),
     )
 
     id: Mapped[Key]

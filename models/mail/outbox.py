@@ -77,6 +77,7 @@ class MailKind(StrEnum):
     MODULE_ENDED = "module_ended"
     NOTICE_NEARS = "notice_nears"
     PRICES_CHANGE = "prices_change"
+    VAT_UNCONFIRMED = "vat_unconfirmed"
     DECISIONS_WAIT = "decisions_wait"
     OPERATOR_INVITED = "operator_invited"
     DIGEST = "digest"
@@ -128,6 +129,7 @@ OUTLIVES_CASE: dict[MailKind, bool] = {
     MailKind.MODULE_ENDED: True,
     MailKind.NOTICE_NEARS: True,
     MailKind.PRICES_CHANGE: True,
+    MailKind.VAT_UNCONFIRMED: True,
     MailKind.DECISIONS_WAIT: True,
     MailKind.OPERATOR_INVITED: True,
     MailKind.DIGEST: True,

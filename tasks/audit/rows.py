@@ -143,6 +143,7 @@ ROWS = {
     "phases": "tariff {id} of a module",
     "booked_options": "option {id} of a module",
     "changes": "change {id} of a module",
+    "vat_answers": "answer {id} to a VAT id",
 }
 """Tables of which the trail keeps rows as they stand, and what these are."""
 UNHELD: dict[str, dict[str, str]] = {

@@ -30,12 +30,14 @@ from models.contracts.handover import (
     settle,
 )
 from models.contracts.money import in_full
-from models.contracts.tax import Provider, Taxation, taxation
+from models.contracts.tax import Taxation, taxation
+from models.contracts.vat import VatAnswer, good_since
 from models.db import Facts, alone, reading, transaction
 from models.firm import Firm
 from models.people.manners import Language
 from models.settings import settings
-from models.time.clock import now, today
+from models.time.clock import local_day, now, today
+from tasks.contracts.vies import our_side
 from tasks.engine.retry import side_effect
 
 AT_ONCE = 200
@@ -53,7 +55,8 @@ class BilledPosition:
     period: str
     """The month in which it is billed."""
     state: str
-    """final, open (as it is known now) or held (by reverse charge, but the provider has no VAT id: not billed yet)."""
+    """final, open (as it is known now) or held (not billed yet: by reverse charge, but the provider has no VAT id, or
+    that of the customer is not confirmed)."""
     company_id: int | None
     customer_number: str
     order_number: str
@@ -96,6 +99,10 @@ class BilledPosition:
     net: str
     corrects: int | None
     """The position that this one takes back."""
+    vat_answered_on: str | None = None
+    """When VIES has said of the customer's VAT id what is billed by; None: it was not asked."""
+    vat_consultation: str = ""
+    """The number of that answer, where it has one."""
 
     @classmethod
     def of(cls, billing: Billing, charge: Charge, state: str) -> Self:
@@ -251,7 +258,8 @@ class _Look:
         self.session, self.month, self.is_next = session, month, is_next
         self.since = months_on(month, -REACH) if is_next else month
         self.begin = Days(self.since, days_of(month).last)
-        self.provider = Provider(settings().provider_country, settings().provider_vat_id, settings().vat_rate)
+        self.provider = our_side()
+        self.good_since = good_since(month, today(), settings().vat_days)
         self.modules = {module.id: module for module in session.scalars(select(Module))}
         self.tariffs = {tariff.id: tariff for tariff in session.scalars(select(Tariff))}
         self.intervals = {tariff_id: tariff.interval for tariff_id, tariff in self.tariffs.items()}
@@ -275,9 +283,10 @@ class _Look:
         chosen = select(Recipient).where(Recipient.firm_id.in_(changes)).order_by(Recipient.id)
         for recipient in self.session.scalars(chosen):
             recipients[recipient.firm_id].append(recipient)
+        answers = VatAnswer.standing(self.session, changes, self.good_since) if self.provider.asks else {}
         kept = []
         for contract, company_id in contracts:
-            tax = taxation(contract, self.provider)
+            tax = taxation(contract, self.provider, answers.get(contract.firm_id))
             charges = [
                 charge
                 for booking, ids, due in changes.get(contract.firm_id, ())
@@ -343,6 +352,8 @@ class _Look:
             "tax_note": tax.note,
             "vat_id": tax.vat_id,
             "provider_vat_id": tax.provider_vat_id,
+            "vat_answered_on": local_day(tax.answer.answered_at).isoformat() if tax.answer else None,
+            "vat_consultation": tax.answer.consultation if tax.answer else "",
         }
         return Charge(
             booking_id=booking.id,

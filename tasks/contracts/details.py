@@ -29,6 +29,7 @@ from models.settings import settings
 from models.text import fitting, one_line
 from models.time.clock import now
 from tasks.contracts.orders import Who, require_manager
+from tasks.contracts.vies import ask_soon
 
 Written = Mapping[str, str]
 ROWS = 5
@@ -183,7 +184,9 @@ def change(firm_id: int, who: Who, section: Section, written: Written, was: str)
         if after != before:
             facts = {"before": of(contract, before), "after": of(contract, after), "part": section.value}
             record(session, case.id, at, "contract.changed", who.by, rows=evidence(contract), **facts)
-        return case.id
+    if section is Section.TAX:
+        ask_soon(firm_id)
+    return case.id
 
 
 def _require(section: Section, who: Who) -> None:

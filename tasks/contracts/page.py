@@ -5,7 +5,7 @@ from datetime import date
 from decimal import Decimal
 from typing import TypeVar
 
-from sqlalchemy import select
+from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
 
 from models.agreement import Agreement
@@ -13,19 +13,23 @@ from models.audit import Entry
 from models.contracts.booking import BookedOption, Booking, Change, Phase, running_phase
 from models.contracts.catalogue import Article, ArticleKey, Authority, Module, ModuleField, PriceList, Tariff
 from models.contracts.contract import Addressee, Contract, Recipient
+from models.contracts.tax import Taxation, taxation
 from models.contracts.terms import Ending
+from models.contracts.vat import VatAnswer, VatSilence, good_now
 from models.db import reading
 from models.document import Document
 from models.errors import N_, NotFound
 from models.firm import Firm
 from models.onboarding import Onboarding
 from models.people.person import Person
+from models.settings import settings
 from models.time.clock import now
 from tasks.contracts.changes import SCANS
 from tasks.contracts.orders import Who
+from tasks.contracts.vies import our_side
 from tasks.people.rights import STAFF
 
-ACTS = ("contract.", "module.", "change.")
+ACTS = ("contract.", "module.", "change.", "vat.")
 HISTORY = 50
 
 
@@ -110,6 +114,10 @@ class ContractView:
     orderable: list[Orderable]
     accepted: list[Accepted]
     history: list[Entry]
+    tax: Taxation | None
+    """How what is billed now is taxed, and why."""
+    silence: VatSilence | None
+    """VIES was asked about the VAT id, and has not answered."""
     own: set[str]
     """The addresses of the firm's own people."""
 
@@ -145,8 +153,16 @@ def view(firm_id: int, who: Who) -> ContractView:
             orderable=_orderable(session, {each.module.id for each in active}, who, today) if contract else [],
             accepted=_accepted(session, case),
             history=_history(session, case.id),
+            tax=_taxed(session, contract) if contract else None,
+            silence=VatSilence.of(session, firm_id),
             own={person.email for role in STAFF for person in Person.of(session, firm_id, role)},
         )
+
+
+def _taxed(session: Session, contract: Contract) -> Taxation:
+    since = good_now(now(), settings().vat_days)
+    answer = VatAnswer.standing(session, [contract.firm_id], since).get(contract.firm_id)
+    return taxation(contract, our_side(), answer)
 
 
 def _booked(session: Session, case: Onboarding, contract: Contract, today: date) -> list[Booked]:
@@ -277,7 +293,7 @@ def _accepted(session: Session, case: Onboarding) -> list[Accepted]:
 
 def _history(session: Session, case_id: int) -> list[Entry]:
     told = [Entry.action.startswith(begins) for begins in ACTS]
-    rows = select(Entry).where(Entry.case_id == case_id, told[0] | told[1] | told[2])
+    rows = select(Entry).where(Entry.case_id == case_id, or_(*told))
     return list(session.scalars(rows.order_by(Entry.number.desc()).limit(HISTORY)))
 
 

@@ -89,6 +89,11 @@ def kick_mail() -> None:
         start_run(f"{deployment}/{deployment}", {}, key=f"{deployment}-{mail}")
 
 
+def kick_contracts(why: str) -> None:
+    """Ask now for what contracts do by themselves, once a minute for the same reason: it only saves time."""
+    start_run("contracts/contracts", {}, key=f"contracts-{why}-{now():%Y-%m-%dT%H:%M}")
+
+
 def show_decisions(case_id: int | None = None) -> int:
     """Make a form in the Prefect UI for each open question that has none, take away those of answered ones.
 

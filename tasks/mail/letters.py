@@ -615,6 +615,22 @@ def prices_change(
 # ---- registrations on a firm's own page
 
 
+class Concerned(TypedDict):
+    """A firm whose VAT id is not confirmed, and the page of its contract."""
+
+    name: str
+    path: str
+
+
+def vat_unconfirmed(
+    at: datetime, *, invalid: Sequence[Concerned], unanswered: Sequence[Concerned], fault: str
+) -> Outgoing:
+    """To the provider: whose VAT ids VIES says are none, or has not answered about, with its last *fault*."""
+    key = f"{MailKind.VAT_UNCONFIRMED}:{at.isoformat()}:{[*invalid, *unanswered][0]['path']}"
+    facts: Facts = {**NO_FIRM, "invalid": invalid, "unanswered": unanswered, "fault": fault, "path": "/board"}
+    return Outgoing.draft(MailKind.VAT_UNCONFIRMED, key, None, at, **facts)
+
+
 def sign_up_confirm(sign_up: SignUp, head: Letterhead, at: datetime) -> Outgoing:
     """To whoever registers, to confirm the address; or that this is done, and the firm's answer is waited for.
 

@@ -7,10 +7,13 @@ from bs4 import BeautifulSoup
 
 from models.contracts.booking import BookedOption, Booking, Change
 from models.contracts.contract import Contract, Recipient
+from models.contracts.vat import VatAnswer
 from models.db import reading, transaction
 from models.people.person import Person, Role
 from models.people.staff import Rank, Rights, Staff
-from tasks.contracts import effects
+from models.settings import settings
+from models.time.clock import now
+from tasks.contracts import effects, vies
 from tasks.people import sessions
 from tests.deployments.browser import Browser
 from tests.deployments.test_pages import assert_well_built
@@ -331,6 +334,38 @@ def test_a_day_that_is_none_is_told_at_its_field(manager, owner, phone, day):
         answer = manager.get(f"{PHONE}/end", params={field: day})
         assert answer.status_code == 422
         assert BeautifulSoup(answer.text, "lxml").select(f'.summary a[href="#{field}"]')
+
+
+def test_the_page_says_how_it_is_taxed_and_why(owner, manager, phone, firm_id, monkeypatch):
+    monkeypatch.setenv("PROVISION_VIES_URL", "http://127.0.0.1:9")
+    monkeypatch.setenv("PROVISION_PROVIDER_VAT_ID", "DE136695976")
+    settings.cache_clear()
+    to, vienna = f"{PAGE}/edit/partner", {"name": "Kanzlei Wien", "postcode": "1010", "city": "Wien", "country": "AT"}
+    manager.send_form(to, to, **vienna)
+    to = f"{PAGE}/edit/tax"
+    manager.send_form(to, to, tax="reverse_charge", vat_id="ATU13585627")
+    assert "VIES wird nach dieser Nummer gefragt. Vor der Antwort wird nichts abgerechnet." in tax_of(owner)
+    with pytest.raises(vies.UnansweredError):
+        vies.ask_about_vat_ids.fn()
+    assert "NO_CONNECTION" in tax_of(manager)
+    assert "VIES antwortet seit 1. März 2027" in tax_of(owner)
+    assert "NO_CONNECTION" not in tax_of(owner)
+    said_there = {"name": "Kanzlei Wien", "address": "Ring 2, 1010 Wien", "differs": ["street"]}
+    answer = {"vat_id": "ATU13585627", "own_id": "DE136695976", "consultation": "WAPI7", "details": said_there}
+    for result, sentence in (
+        ("valid", "Von VIES bestätigt"),
+        ("invalid", "Deshalb wird mit unserer Steuer abgerechnet"),
+    ):
+        with transaction() as session:
+            session.add(VatAnswer(firm_id=firm_id, answered_at=now(), result=result, **answer))
+        assert sentence in tax_of(owner)
+        assert "WAPI7" in tax_of(owner)
+        assert "stimmen nicht" not in tax_of(owner)
+        assert "Ring 2, 1010 Wien – Name oder Adresse stimmen nicht" in tax_of(manager)
+
+
+def tax_of(browser) -> str:
+    return said(browser.read(PAGE).select_one("#tax").get_text(" "))
 
 
 def test_forged_rows_do_no_harm(owner, phone):

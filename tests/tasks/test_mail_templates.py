@@ -31,6 +31,7 @@ from tests.remembered import shared_settings
 FIRM = "Anwaltskanzlei Freitag & Kollegen"
 SIGN_UNTIL = {"sign_until_at": "2026-12-14T22:59:59+00:00"}
 PAGE = {"path": "/firm/1/contract", "module": "Telefonservice"}
+CONCERNED = [{"name": name, "path": "/firm/1/contract#tax"} for name in (FIRM, "Kanzlei Süd")]
 BASE, SETUP = "Grundpreis", "Einrichtung"
 CONTRACT = [
     *[
@@ -53,6 +54,10 @@ CONTRACT = [
         for what, drops in (("termination", True), ("tariff", False), ("extraordinary", False), ("switch", False))
     ],
     ("undo_asked", PAGE | {"ends": "29. Februar 2028", "by": "Erika Muster"}),
+    *[
+        ("vat_unconfirmed", {"firm": "", "invalid": a, "unanswered": b, "fault": "MS_UNAVAILABLE", "path": "/board"})
+        for a, b in ((CONCERNED[:1], []), ([], CONCERNED[:1]), ([], CONCERNED * 15))
+    ],
     *[("change_undone", PAGE | {"what": what, "ends": "29. Februar 2028"}) for what in ("termination", "tariff")],
     ("tariff_begun", PAGE | {"tariff": "Groß", "begins": "1. März 2028"}),
     ("module_ended", PAGE | {"ends": "29. Februar 2028"}),
@@ -307,7 +312,7 @@ TO_STRANGERS = {"sign_up_confirm", "sign_up_declined"}
 """Mails to whoever registers with a firm, who is nobody there yet."""
 
 TO_OPERATORS = {
-    *("agreement_declined", "decisions_wait", "undo_asked"),
+    *("agreement_declined", "decisions_wait", "undo_asked", "vat_unconfirmed"),
     *("operator_invited", "digest"),
 }
 

@@ -96,6 +96,8 @@ BILLED = {
             "tax_note": "Steuerschuldnerschaft des Leistungsempfängers",
             "vat_id": "ATU13585627",
             "provider_vat_id": "DE136695976",
+            "vat_answered_on": "2027-01-18",
+            "vat_consultation": "WAPIAAAAX1b2c3d4",
         }
     ],
     "next": None,
