@@ -150,6 +150,8 @@ class Phase(Agreed, Base):
             notice=self.notice,
             notice_to=self.notice_to,
             base_amount=self.base_amount,
+            notice_by=self.notice_by,
+            reminded=self.reminded,
         )
 
     def fixed_end(self, contract: Contract) -> date | None:

@@ -170,8 +170,10 @@ def declare(foreseen: Foreseen, booking: Booking, change: Change, now: datetime,
         booking.ends_on = foreseen.ends_on
 
 
-def undo(booking: Booking, change: Change | None, now: datetime, today: date) -> Change:
+def undo(booking: Booking, change: Change | None, now: datetime, today: date, fixed_end: date | None) -> Change:
     """Both sides want it to go on: nothing is declared any more, and what was dropped for it does not come back.
+
+    *fixed_end*: with which day it ends by itself all the same.
 
     Raises NothingToUndo, EndedAlready.
     """
@@ -181,5 +183,5 @@ def undo(booking: Booking, change: Change | None, now: datetime, today: date) ->
         raise EndedAlready(change.ends_on)
     change.settle(ChangeState.UNDONE, now)
     if change.kind.ends_it:
-        booking.ends_on = None
+        booking.ends_on = fixed_end
     return change

@@ -54,6 +54,9 @@ class Batch:
     def look_ahead(self, contract: Contract, phase: Phase, day: date) -> None:
         """Keep of a new phase when to look again: at its next last day for notice, and at its prices if any follow."""
         phase.look_ahead(contract, day)
+        self.look_at_prices(phase, day)
+
+    def look_at_prices(self, phase: Phase, day: date) -> None:
         *_, newest = self.lists[phase.tariff_id]
         phase.announce_on = None if newest.id == phase.price_list_id else day
 

@@ -31,6 +31,7 @@ from models.onboarding import Onboarding
 from models.people.person import account_name
 from models.text import fitting, paragraphs
 from models.time.clock import now
+from tasks.contracts.effects import catch_up, caught_up
 from tasks.contracts.orders import PricesChanged, Who
 from tasks.contracts.telling import tell
 from tasks.mail import letters
@@ -80,6 +81,7 @@ class Preview:
 
 def preview(firm_id: int, booking_id: int, who: Who, wish: Wish) -> Preview:
     """What the wish would lead to if it were declared now; raises what ``declare_change`` raises."""
+    catch_up(firm_id)
     with reading() as session:
         case = Onboarding.of_firm(session, firm_id)
         contract = Contract.get(session, case.firm)
@@ -107,6 +109,7 @@ def declare_change(
     with transaction() as session:
         case, at = Onboarding.of_firm(session, firm_id), now()
         contract = Contract.get(session, case.firm)
+        caught_up(session, firm_id)
         booking = Booking.get(session, contract, booking_id)
         seen = _foreseen(session, contract, booking, who, wish, at)
         if (seen.foreseen.drops.id if seen.foreseen.drops else None) != drops:
@@ -124,6 +127,7 @@ def declare_change(
         session.flush()  # What is dropped goes first: one change waits at a time.
         session.add(change)
         session.flush()
+        _look_at_prices(session, contract, booking, at)
         rows = [row for row in (booking, change, seen.foreseen.drops) if row is not None]
         record(session, case.id, at, "change.declared", who.by, kind=wish.kind.value, rows=evidence(*rows))
         tariff = session.get(Tariff, wish.tariff_id) if wish.tariff_id is not None else None
@@ -148,7 +152,7 @@ def ask_undo(firm_id: int, booking_id: int, who: Who) -> Change:
         if contract.day_of(at) > change.ends_on:  # Nobody could agree any more, also before it is switched off.
             raise EndedAlready(change.ends_on)
         if change.kind is ChangeKind.TARIFF:
-            undo(booking, change, at, contract.day_of(at))
+            undo(booking, change, at, contract.day_of(at), None)
             _go_on(session, case, contract, booking, change, who, at)
         elif change.undo_asked_at is None:
             change.undo_asked_at = at
@@ -170,7 +174,8 @@ def agree_undo(firm_id: int, booking_id: int, who: Who) -> Change:
         change = Change.pending(session, [booking_id]).get(booking_id)
         if change is not None and change.kind.ends_it and change.undo_asked_at is None:
             raise UndoNotAsked
-        undone = undo(booking, change, at, contract.day_of(at))
+        fixed_end = Phase.of(session, [booking.id])[booking.id][-1].fixed_end(contract)
+        undone = undo(booking, change, at, contract.day_of(at), fixed_end)
         _go_on(session, case, contract, booking, undone, who, at)
         return undone
 
@@ -178,11 +183,16 @@ def agree_undo(firm_id: int, booking_id: int, who: Who) -> Change:
 def _go_on(
     session: Session, case: Onboarding, contract: Contract, booking: Booking, change: Change, who: Who, at: datetime
 ) -> None:
-    """The module goes on as before; both sides are told, and new prices that were not to come about are looked at."""
-    Phase.of(session, [booking.id])[booking.id][-1].announce_on = contract.day_of(at)
+    """The module goes on as before; both sides are told."""
+    _look_at_prices(session, contract, booking, at)
     record(session, case.id, at, "change.undone", who.by, rows=evidence(booking, change))
     module = Module.get(session, booking.module_id)
     tell(session, [(case, partial(letters.change_undone, at=at, change=change, module=module))])
+
+
+def _look_at_prices(session: Session, contract: Contract, booking: Booking, at: datetime) -> None:
+    """New prices that were not to come about may come about, now that it does not end when it did."""
+    Phase.of(session, [booking.id])[booking.id][-1].announce_on = contract.day_of(at)
 
 
 def _name(session: Session, who: Who) -> str:

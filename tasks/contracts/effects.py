@@ -11,7 +11,7 @@ from models.audit import evidence, record_each
 from models.contracts.booking import BookedOption, Booking, Change, ChangeKind, ChangeState, Phase
 from models.contracts.contract import Contract
 from models.contracts.terms import ONE_DAY
-from models.db import Base, Facts
+from models.db import Base, Facts, reading
 from models.onboarding import Onboarding
 from models.time.clock import now, today
 from tasks.contracts.batches import Batch, in_batches, together
@@ -34,14 +34,34 @@ def apply_due() -> int:
     return done
 
 
-def _due() -> Select[tuple[int]]:
-    """The firms with whose contracts something may be due; found by indexes alone."""
+def catch_up(firm_id: int) -> None:
+    """Do what is due with one contract before anybody looks at it: the flow may be late, and runs after midnight."""
+    with reading() as session:
+        is_due = _is_due(session, firm_id)
+    if is_due:
+        together(_apply)([firm_id])
+        kick_mail()
+
+
+def caught_up(session: Session, firm_id: int) -> None:
+    """The same within the transaction of whoever acts on a contract, and has locked it: nobody acts on what is over."""
+    if _is_due(session, firm_id):
+        _apply(session, Batch(session, [firm_id]))
+
+
+def _is_due(session: Session, firm_id: int) -> bool:
+    return session.scalars(_due(firm_id)).first() is not None
+
+
+def _due(firm_id: int | None = None) -> Select[tuple[int]]:
+    """The firms with whose contracts something may be due, or this one if it is; found by indexes alone."""
     changes = select(Change.firm_id).where(Change.state == ChangeState.PENDING, Change.effective_at <= now())
     # A day more, since it begins at another moment where the contract is at home: each is looked at there.
     tomorrow = today() + ONE_DAY
     ends = select(Booking.firm_id).where(Booking.ended_at.is_(None), Booking.ends_on < tomorrow)
     prices = select(Phase.firm_id).where(Phase.reprices_on <= tomorrow)
-    firms = union(changes, ends, prices).subquery()
+    parts = [(changes, Change.firm_id), (ends, Booking.firm_id), (prices, Phase.firm_id)]
+    firms = union(*(part if firm_id is None else part.where(key == firm_id) for part, key in parts)).subquery()
     return select(firms.c.firm_id).order_by(firms.c.firm_id)
 
 
@@ -82,7 +102,7 @@ def _move_on(
     is_due = change is not None and change.effective_at <= at
     last = min(filter(None, (day, booking.ends_on, change.ends_on if change and is_due else None)))
     while running.reprices_on is not None and running.reprices_on <= last:
-        following = _raise_prices(session, batch, contract, running, day)
+        following = _raise_prices(session, batch, running, day)
         yield from (running, following)
         running = following
     if change is not None and is_due:
@@ -101,13 +121,13 @@ def _move_on(
         drafts.append((case, partial(letters.module_ended, at=at, booking=booking, module=module)))
 
 
-def _raise_prices(session: Session, batch: Batch, contract: Contract, phase: Phase, day: date) -> Phase:
+def _raise_prices(session: Session, batch: Batch, phase: Phase, day: date) -> Phase:
     """The same tariff at the next version of its prices; nothing else begins anew."""
     assert phase.reprices_on is not None and phase.next_price_list_id is not None  # noqa: PT018  (they go together)
     following = phase.at_prices(phase.next_price_list_id, phase.reprices_on)
     phase.end(phase.reprices_on - ONE_DAY)
     session.add(following)
-    batch.look_ahead(contract, following, day)
+    batch.look_at_prices(following, day)
     return following
 
 

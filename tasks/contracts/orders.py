@@ -25,6 +25,7 @@ from models.people.person import Person, Role
 from models.subscription import Subscription
 from models.text import one_line
 from models.time.clock import now
+from tasks.contracts.effects import caught_up
 from tasks.contracts.telling import tell
 from tasks.engine.retry import each, side_effect
 from tasks.mail import letters
@@ -166,6 +167,7 @@ def order(
             raise SignFirst(case.firm.name)
         at = now()
         contract = Contract.get(session, case.firm)
+        caught_up(session, firm_id)
         tariff = Tariff.held(session, tariff_id)
         module = Module.get(session, module_id)
         _require_offered(module, tariff, who.authority)
@@ -248,6 +250,7 @@ def add_option(firm_id: int, booking_id: int, who: Who, article_id: int, quantit
     with transaction() as session:
         case, at = Onboarding.of_firm(session, firm_id), now()
         contract = Contract.get(session, case.firm)
+        caught_up(session, firm_id)
         booking = Booking.get(session, contract, booking_id)
         today = contract.day_of(at)
         _require_active(booking, today)
@@ -277,6 +280,7 @@ def end_option(firm_id: int, booking_id: int, who: Who, option_id: int) -> int:
     with transaction() as session:
         case, at = Onboarding.of_firm(session, firm_id), now()
         contract = Contract.get(session, case.firm)
+        caught_up(session, firm_id)
         booking = Booking.get(session, contract, booking_id)
         option, today = session.get(BookedOption, option_id), contract.day_of(at)
         if option is None or option.booking_id != booking.id:

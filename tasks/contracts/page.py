@@ -25,6 +25,7 @@ from models.people.person import Person
 from models.settings import settings
 from models.time.clock import now
 from tasks.contracts.changes import SCANS
+from tasks.contracts.effects import catch_up
 from tasks.contracts.orders import Who
 from tasks.contracts.vies import our_side
 from tasks.people.rights import STAFF
@@ -134,6 +135,7 @@ class ContractView:
 
 def view(firm_id: int, who: Who) -> ContractView:
     """Raises NotFound for a firm that is not there."""
+    catch_up(firm_id)
     with reading() as session:
         case = Onboarding.of_firm(session, firm_id)
         contract = Contract.of(session, firm_id)

@@ -82,7 +82,7 @@ def _announce(session: Session, batch: Batch) -> int:
         case = batch.cases[contract.firm_id]
         rows.setdefault(case.id, []).append(phase)
         changed = list(_changed(prices, phase))
-        if changed and not contract.is_test:
+        if changed:
             module, tariff = batch.modules[booking.module_id], batch.tariffs[phase.tariff_id]
             write = partial(letters.prices_change, at=now(), phase=phase, module=module, tariff=tariff, prices=changed)
             drafts.append((case, write))

@@ -3,7 +3,6 @@
 import csv
 import pickle
 from datetime import UTC, date, datetime, time, timedelta, timezone
-from itertools import count
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -29,10 +28,10 @@ from models.contracts.terms import (
     read_day,
     read_moment,
 )
+from tests.statute import DAY, walked_end, walked_last_day, walked_notice, walked_term
 
 with Path(__file__).with_name("contract_vectors.csv").open(encoding="utf-8", newline="") as opened:
     VECTORS = {vector["id"]: vector for vector in csv.DictReader(opened)}
-DAY = timedelta(days=1)
 BERLIN = "Europe/Berlin"
 ZONES = [BERLIN, "UTC", "America/New_York", "America/Santiago", "Asia/Kathmandu", "Australia/Lord_Howe", "Pacific/Apia"]
 
@@ -76,63 +75,6 @@ def test_a_contract_ends_as_was_worked_out_by_hand(vector):
 
 
 # ---- The statute, walked day by day: slow, and knowing nothing of the other
-
-
-def walked(day: date, months: int, number: int) -> date:
-    """The first day of this number in the month so many months on; where it has none, the day after that month."""
-    seen = 0
-    while seen < months or day.day < number:
-        day += DAY
-        seen += day.day == 1
-        if seen > months:
-            return day
-    return day
-
-
-def walked_term(start: date, length: Period) -> date:
-    """The first day counts; months end before the day of the same number, or with their last one."""
-    if length.unit == "M":
-        return walked(start, length.count, start.day) - DAY
-    end = start
-    for _ in range(length.count * (7 if length.unit == "W" else 1) - 1):
-        end += DAY
-    return end
-
-
-def walked_notice(received: date, notice: Period) -> date:
-    """The first day does not count; months end with the day of the same number, or with their last one."""
-    if notice.unit == "M":
-        end = walked(received, notice.count, received.day)
-        return end if end.day == received.day else end - DAY
-    end = received
-    for _ in range(notice.count * (7 if notice.unit == "W" else 1)):
-        end += DAY
-    return end
-
-
-def may_end(terms: Terms, day: date, term_ends: set[date]) -> bool:
-    """Whether notice may end it with this day, of which the ends of all terms until then are known."""
-    if day < walked_term(terms.start, terms.first_term):
-        return False
-    begins = {NoticeTo.MONTH_END: range(1, 13), NoticeTo.QUARTER_END: (1, 4, 7, 10), NoticeTo.YEAR_END: (1,)}
-    if terms.to in begins:
-        return (day + DAY).day == 1 and (day + DAY).month in begins[terms.to]
-    return terms.to is NoticeTo.ANY_DAY or day in term_ends
-
-
-def walked_end(terms: Terms, day: date) -> date | None:
-    """The first day from *day* on with which it may end."""
-    ends = {end := walked_term(terms.start, terms.first_term)}
-    while terms.extension is not None and end < day:
-        ends.add(end := walked_term(end + DAY, terms.extension))
-    if terms.extension is None and terms.to is NoticeTo.TERM_END and end < day:
-        return None
-    return next(one for n in count() if may_end(terms, one := day + n * DAY, ends))
-
-
-def walked_last_day(end: date, notice: Period) -> date:
-    """Back from the end, until notice that is received then has run in time."""
-    return next(day for n in count() if walked_notice(day := end - n * DAY, notice) <= end)
 
 
 def walked_ending(terms: Terms, day: date) -> Ending:

@@ -9,7 +9,7 @@ from sqlalchemy import event, select
 from sqlalchemy.engine import Engine
 
 from models.agreement import Agreement
-from models.contracts.booking import Booking, Change, ChangeKind, ChangeState, Phase
+from models.contracts.booking import BookedOption, Booking, Change, ChangeKind, ChangeState, Phase
 from models.contracts.catalogue import Tariff
 from models.contracts.contract import Contract
 from models.db import reading, transaction
@@ -19,6 +19,7 @@ from models.people.person import Person
 from models.people.staff import Rank, Rights, Staff
 from models.reminders.cadence import Follow, Level, WaitKind
 from models.settings import settings
+from models.subscription import Interval
 from models.time.clock import now
 from tasks.contracts import batches, changes, effects, orders, pricing, reminding
 from tasks.contracts.changes import Wish
@@ -40,6 +41,7 @@ from tests.tasks.test_contracts import (
     phone,
     prices_of,
     row,
+    tariff,
 )
 
 ABOUT_CONTRACTS = [
@@ -384,3 +386,101 @@ def test_a_module_that_was_ordered_elsewhere_is_ordered_once(firm_id, phone, clo
     assert "already" in told_elsewhere("module.ordered", whole, "4")
     assert written() == to_both(MailKind.MODULE_ORDERED)
     assert no_faults()
+
+
+def quick(session, module_id: int) -> int:
+    """Another tariff of the telephone, billed and ended month by month."""
+    made = tariff(session, module_id, "quick", "30", first_term="1M", extension="1M", notice="2W")
+    made.interval = Interval.MONTHLY
+    return made.id
+
+
+def test_who_ends_a_module_before_the_flow_has_run_ends_it_by_the_terms_that_count_since(firm_id, phone, clock):
+    at(clock, 2027, 3, 1)
+    booking_id = ordered(firm_id, phone)
+    with transaction() as session:
+        phone["quick"] = quick(session, phone["module"])
+    wish = Wish(ChangeKind.TARIFF, phone["quick"])
+    change = changes.declare_change(firm_id, booking_id, CLIENT, wish, price_list_id=prices_of(phone["quick"]))
+
+    clock(datetime(2028, 3, 1, 0, 5, tzinfo=BERLIN))
+    seen = changes.preview(firm_id, booking_id, CLIENT, Wish(ChangeKind.TERMINATION))
+
+    assert seen.foreseen.drops is None
+    assert ends(firm_id, booking_id).ends_on == seen.foreseen.ends_on == date(2028, 3, 31)
+    assert row(Change, change.id).state is ChangeState.APPLIED
+    daily()
+    assert len(mails("tariff_begun")) == 2
+    assert no_faults()
+
+
+def test_who_adds_an_option_before_the_flow_has_run_pays_the_price_that_counts_since(firm_id, phone, clock):
+    at(clock, 2027, 3, 1)
+    booking_id = ordered(firm_id, phone)
+    publish(phone["small"], date(2027, 6, 1), "150")
+    at(clock, 2028, 1, 19)
+    daily()
+
+    clock(datetime(2028, 3, 1, 0, 5, tzinfo=BERLIN))
+    with reading() as session:
+        _, option = session.get_one(Tariff, phone["small"]).articles(session)
+    orders.add_option(firm_id, booking_id, MANAGER, option.id, "1")
+
+    with reading() as session:
+        assert [one.amount for one in session.scalars(select(BookedOption))] == [Decimal("150.00")]
+    assert [one.starts_on for one in phases(booking_id)] == [date(2027, 3, 1), date(2028, 3, 1)]
+
+
+def test_new_prices_do_not_remind_again_of_the_same_last_day(firm_id, phone, clock):
+    at(clock, 2027, 3, 1)
+    with transaction() as session:
+        session.get_one(Tariff, phone["small"]).interval = Interval.MONTHLY
+    ordered(firm_id, phone)
+    publish(phone["small"], date(2027, 11, 1), "150")
+    for day in (date(2027, 9, 15), date(2027, 10, 16), date(2027, 10, 17), date(2027, 11, 1), date(2027, 11, 2)):
+        at(clock, day.year, day.month, day.day)
+        daily()
+
+    assert mails("prices_change")
+    assert len(reminders()) == 2
+
+
+def test_new_prices_are_told_when_it_ends_later_than_another_change_would_have_had_it(firm_id, phone, clock):
+    at(clock, 2027, 3, 1)
+    booking_id = ordered(firm_id, phone)
+    wish = Wish(ChangeKind.TARIFF, phone["large"])
+    change = changes.declare_change(firm_id, booking_id, CLIENT, wish, price_list_id=prices_of(phone["large"]))
+    publish(phone["small"], date(2027, 6, 1), "150")
+    at(clock, 2028, 1, 10)
+    daily()
+    assert changes.declare_change(
+        firm_id, booking_id, CLIENT, Wish(ChangeKind.TERMINATION), drops=change.id
+    ).ends_on == date(2029, 2, 28)
+    at(clock, 2028, 1, 19)
+    daily()
+
+    assert [mail.facts["begins"] for mail in mails("prices_change")] == ["1. März 2028"]
+
+
+def test_a_module_that_ends_by_itself_does_so_after_an_earlier_end_was_undone(firm_id, phone, clock):
+    at(clock, 2027, 3, 1)
+    with transaction() as session:
+        phone["fixed"] = tariff(session, phone["module"], "fixed", "60", first_term="6M", extension=None).id
+    booking_id = ordered(firm_id, phone, code="fixed")
+    ends(firm_id, booking_id, MANAGER, chosen=date(2027, 5, 31), reason="Kulanz")
+    changes.ask_undo(firm_id, booking_id, CLIENT)
+    changes.agree_undo(firm_id, booking_id, OPERATOR)
+
+    assert row(Booking, booking_id).ends_on == date(2027, 8, 31)
+
+
+def test_test_accounts_are_told_of_new_prices_too_since_they_count_once_it_is_none(firm_id, phone, clock):
+    at(clock, 2027, 3, 1)
+    ordered(firm_id, phone)
+    with transaction() as session:
+        session.query(Contract).update({"is_test": True})
+    publish(phone["small"], date(2027, 6, 1), "150")
+    at(clock, 2028, 1, 19)
+    daily()
+
+    assert [mail.to_address for mail in mails("prices_change")] == [ERIKA]
