@@ -165,6 +165,13 @@ CATALOGUE = (
         cron="10 0,6 * * *",
     ),
     Deployment(
+        "flows/tidy.py:tidy",
+        "**Aufräumen.** Entfernt, was seine Aufbewahrungsfrist hinter sich hat: Zeilen, Dateien, beendete Abläufe. Was "
+        "ginge, zeigt `provision tidy --dry-run`. Beliebig oft wiederholbar.",
+        tags=("sweep",),
+        cron="40 2 * * *",
+    ),
+    Deployment(
         "flows/digest.py:digest",
         "**Wochenbericht.** Schreibt allen, die Vorgänge betreuen, einmal in der Woche, was wartet, was überfällig ist "
         "und was schiefging. Sieht stündlich nach, ob es an der Zeit ist.",

@@ -7,19 +7,16 @@ from prefect.client.schemas.objects import State
 
 from tasks.agreement.lifecycle import expire_agreements
 from tasks.clients.imports.work import continue_imports
-from tasks.clients.sign_ups import remove_unconfirmed
 from tasks.contracts.billing import close_months
 from tasks.engine.passes import show_all_decisions, start_due_passes
 from tasks.intake.events import handle_events
-from tasks.people.api_tokens import forget_replies
 from tasks.people.operators import escalate_overdue, tell_new
 
 
 @flow(name="sweep", flow_run_name="sweep", retries=0)
 async def sweep() -> list[State[Any]]:
     """Find whatever is due or was left over: events, agreements out of date, passes, lost forms, news for operators,
-    registrations that nobody has confirmed, imports that nobody works on, answers to other systems, months that are
-    over and not handed over to accounting.
+    imports that nobody works on, months that are over and not handed over to accounting.
 
     Each goes on if another breaks down; the run has failed then, and shows which.
     """
@@ -30,8 +27,6 @@ async def sweep() -> list[State[Any]]:
         show_all_decisions(return_state=True),
         tell_new(return_state=True),
         escalate_overdue(return_state=True),
-        remove_unconfirmed(return_state=True),
         continue_imports(return_state=True),
-        forget_replies(return_state=True),
         close_months(return_state=True),
     ]

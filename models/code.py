@@ -85,7 +85,7 @@ class Code(Base):
     agreement_id: Mapped[int] = mapped_column(ForeignKey("agreements.id"))
     person_id: Mapped[int] = mapped_column(ForeignKey("persons.id"), index=True)
     generation: Mapped[int] = mapped_column(default=0, info=MUTE)
-    made_at: Mapped[Instant]
+    made_at: Mapped[Instant] = mapped_column(index=True)
     tries: Mapped[int] = mapped_column(default=0, info=MUTE)
     """Wrong ones, of this generation."""
     used_at: Mapped[Instant | None]

@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Self
 
-from sqlalchemy import Index, String, UniqueConstraint, select, text
+from sqlalchemy import ForeignKey, Index, String, UniqueConstraint, select, text
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
@@ -35,6 +35,8 @@ class Incoming(Base):
     type: Mapped[str] = mapped_column(String(60), info=MUTE)
     payload: Mapped[Facts] = mapped_column(info=TELLS)
     received_at: Mapped[Instant]
+    onboarding_id: Mapped[int | None] = mapped_column(ForeignKey("onboardings.id"))
+    """The case that it moved."""
     handled_at: Mapped[Instant | None]
     refusal: Mapped[str | None] = mapped_column(String(1000), info=TELLS)
     """Why a rule said no; the event counts as handled."""

@@ -99,8 +99,8 @@ class FormerToken(Base):
 
     token_sha256: Mapped[str] = mapped_column(String(64), primary_key=True, info=MUTE)
     link_id: Mapped[int] = mapped_column(ForeignKey("links.id"), index=True)
-    good_until: Mapped[Instant | None]
-    """It opens as the newest does, until then or until one of them is used. None: it opens nothing any more."""
+    good_until: Mapped[Instant] = mapped_column(index=True)
+    """It opens as the newest does, until then or until one of them is used."""
 
 
 class Opening(Base):
@@ -113,7 +113,7 @@ class Opening(Base):
     __tablename__ = "openings"
 
     link_id: Mapped[int] = mapped_column(ForeignKey("links.id"), primary_key=True)
-    opened_at: Mapped[Instant]
+    opened_at: Mapped[Instant] = mapped_column(index=True)
 
     @classmethod
     def note(cls, session: Session, link_id: int, now: datetime) -> None:
@@ -182,9 +182,10 @@ class Link(Base):
         if session is not None and self.id is not None:
             keep = keep and self.used_at is None
             if not keep:
-                session.execute(update(FormerToken).where(FormerToken.link_id == self.id).values(good_until=None))
+                living = FormerToken.link_id == self.id, FormerToken.good_until > now
+                session.execute(update(FormerToken).where(*living).values(good_until=now))
                 session.execute(delete(Opening).where(Opening.link_id == self.id))
-            until = self.expires_at if keep else None
+            until = self.expires_at if keep else now
             session.add(FormerToken(token_sha256=self.token_sha256, link_id=self.id, good_until=until))
         self.generation = (self.generation or 0) + 1
         self.made_at, self.used_at = now, None
@@ -209,7 +210,7 @@ class Link(Base):
             raise LinkUsed
         if former is None and link.expires_at <= now:
             raise LinkExpired(link.id)
-        if former is not None and (former.good_until is None or former.good_until <= now):
+        if former is not None and (former.good_until <= now):
             raise LinkReplaced(link.id, link.made_at)
         return link
 

@@ -164,6 +164,16 @@ class Settings(BaseSettings):
     digest_weekday: Annotated[int, Field(ge=1, le=7)] = 1
     """Day on which operators get the weekly digest, Monday being 1, and the hour, in Berlin's time."""
     digest_hour: Annotated[int, Field(ge=0, le=23)] = 7
+    keep_mails_days: Annotated[int, Field(ge=30)] = 365
+    """How long what goes by itself is kept, see ``models.retention.rules``: mails, notices, ended reminders."""
+    keep_events_days: Annotated[int, Field(ge=30)] = 90
+    """Events from outside that are handled."""
+    keep_tokens_days: Annotated[int, Field(ge=1)] = 90
+    """What earlier mails carried, once it opens nothing any more."""
+    keep_accounts_days: Annotated[int, Field(ge=30)] = 365
+    """Accounts that nobody uses."""
+    keep_files_days: Annotated[int, Field(ge=1)] = 30
+    """Caught mails and logs in ``data``, and what ended at Prefect."""
     time_shift: timedelta = timedelta()
     """Added to the clock, so that a rehearsal can live through weeks in seconds."""
 

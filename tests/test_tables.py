@@ -21,6 +21,7 @@ PARTIAL = {
     ("models.time.land", "_CATHOLIC", "Land"): "elsewhere no holiday depends on the town",
     ("models.reminders.reminder", "registering", "StepName"): "pairs of step and role; any other pair is a task",
     ("models.reminders.reminder", "registering", "Role"): "pairs of step and role; any other pair is a task",
+    ("models.retention.rules", "RULES", "Whose"): "each names the columns of its own rows",
     ("tasks.onboarding.registration", "STEP_OF", "Role"): "only these make accounts",
     ("tasks.mail.delivery", "LISTS", "MailKind"): "the others are not gathered",
     ("tasks.mail.delivery", "true", "MailKind"): "the others are not gathered",

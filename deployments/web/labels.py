@@ -209,6 +209,7 @@ ACTIONS = {
     "reminders.paused": N_("Reminders paused"),
     "reminders.resumed": N_("Reminders resumed"),
     "reminders.deferred": N_("Asked for peace until a day"),
+    "data.removed": N_("What was past its time was removed"),
     "cadence.set": N_("Cadence set"),
     "cadence.inherited": N_("Cadence inherited again"),
     "mail.complained": N_("Marked as spam"),

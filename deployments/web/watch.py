@@ -121,7 +121,7 @@ class _Gauges(Collector):
             decisions = gauges.decisions(session, at)
             mails, passes = gauges.mails(session), gauges.passes(session, at)
             events, left_over = gauges.events(session), gauges.left_over(session, at)
-            mail_server = gauges.mail_server(session)
+            mail_server, overdue = gauges.mail_server(session), gauges.overdue(session, at)
         yield _gauge("waits", "People and answers that are waited for, by how long they are", ("kind", "age"), waits)
         yield _gauge("steps", "Steps that wait, by how long they do", ("step", "waiting_for", "age"), steps)
         yield _gauge("decisions_open", "Questions that wait for an operator", ("kind", "age"), decisions)
@@ -134,6 +134,8 @@ class _Gauges(Collector):
             states = Counter("unknown" if seen is None else seen.get(name, "right") for name in names)
             counts = [Count((state,), number) for state, number in states.items()]
             yield _gauge("deployments", "Deployments and work pool, by how Prefect has them", ("state",), counts)
+        text = "Seconds for which the oldest row has been past its time, by the rule that it goes by"
+        yield _gauge("past_its_time_seconds", text, ("rule",), overdue)
         yield _gauge("left_over", "What was lost on its way and the next sweep will find", ("what",), left_over)
 
 

@@ -252,7 +252,7 @@ class BulkRecipient(Base):
     reason: Mapped[Reason | None]
     due_at: Mapped[Instant | None]
     """From when on they can be reached; None: they have had their turn."""
-    mail_id: Mapped[int | None] = mapped_column(ForeignKey("outbox.id"))
+    mail_id: Mapped[int | None] = mapped_column(ForeignKey("outbox.id"), index=True)
 
     def settle(self, outcome: Outcome, reason: Reason | None = None, mail_id: int | None = None) -> None:
         self.outcome, self.reason, self.mail_id, self.due_at = outcome, reason, mail_id, None

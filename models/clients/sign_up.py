@@ -66,6 +66,7 @@ class SignUp(PostalAddress, Base):
             for name, columns, which in (
                 ("waiting", ("firm_id", "id"), "confirmed_at IS NOT NULL AND answered_at IS NULL"),
                 ("unconfirmed", ("asked_at",), "confirmed_at IS NULL"),
+                ("answered", ("answered_at",), "answered_at IS NOT NULL"),
             )
         ),
     )

@@ -135,6 +135,47 @@ OUTLIVES_CASE: dict[MailKind, bool] = {
     MailKind.DIGEST: True,
 }
 """Whether a mail that has not left when its case is stopped still does: it tells what stays true, and asks nothing."""
+KEY_MAY_RECUR: dict[MailKind, bool] = {
+    MailKind.WELCOME: False,
+    MailKind.REGISTER: False,
+    MailKind.AGREEMENT: False,
+    MailKind.AGREEMENT_DONE: True,
+    MailKind.AGREEMENT_DECLINED: True,
+    MailKind.AGREEMENT_WITHDRAWN: True,
+    MailKind.SIGN_CODE: False,
+    MailKind.CASE_TAKEN_UP: False,
+    MailKind.YOUR_TURN: False,
+    MailKind.COMPANY_ID: True,
+    MailKind.LOGO_FOUND: True,
+    MailKind.INVITATION: False,
+    MailKind.GRANTED: True,
+    MailKind.PREVIEW: False,
+    MailKind.CONFIRM_ADDRESS: False,
+    MailKind.FIRM_CHANGED: False,
+    MailKind.CLIENT_ACTIVE: False,
+    MailKind.ACCOUNT_GIVEN: False,
+    MailKind.ACCESS_CHANGED: False,
+    MailKind.PEOPLE_SILENT: True,
+    MailKind.RESET_PASSWORD: False,
+    MailKind.SIGN_UP_CONFIRM: False,
+    MailKind.SIGN_UP_WAITS: False,
+    MailKind.SIGN_UP_DECLINED: False,
+    MailKind.ALREADY_CLIENT: False,
+    MailKind.MODULE_ORDERED: True,
+    MailKind.CHANGE_DECLARED: True,
+    MailKind.UNDO_ASKED: True,
+    MailKind.CHANGE_UNDONE: True,
+    MailKind.TARIFF_BEGUN: True,
+    MailKind.MODULE_ENDED: True,
+    MailKind.NOTICE_NEARS: True,
+    MailKind.PRICES_CHANGE: True,
+    MailKind.VAT_UNCONFIRMED: True,
+    MailKind.DECISIONS_WAIT: False,
+    MailKind.OPERATOR_INVITED: False,
+    MailKind.DIGEST: False,
+}
+"""Whether the key of such a mail names a fact that stays true, so that a later pass may write it once more: then it is
+kept when the mail itself goes (``models.retention``). All others name a moment, a day, a link, or an act done once."""
 GATHER = timedelta(minutes=10)
 """For so long a mail waits for more of its kind that can be told in it."""
 FEW = 10
@@ -144,6 +185,9 @@ SHARE = 5
 
 NOT_ARRIVED = "delivered_at IS NULL OR failed_at IS NOT NULL OR complained_at IS NOT NULL"
 """Mails that the mail server has not taken, that came back, or that were marked as spam."""
+HAS_LINK = "link_id IS NOT NULL"
+IS_SETTLED = "due_at IS NULL AND to_address <> ''"
+"""Mails of which nothing more becomes, and that still tell of somebody, see ``models.retention``."""
 
 
 def _when_written(context: Any) -> datetime:
@@ -172,6 +216,8 @@ class Outgoing(Base):
             postgresql_where=text("bulk_id IS NOT NULL"),
         ),
         Index("ix_outbox_not_arrived", "kind", sqlite_where=text(NOT_ARRIVED), postgresql_where=text(NOT_ARRIVED)),
+        Index("ix_outbox_link_id", "link_id", sqlite_where=text(HAS_LINK), postgresql_where=text(HAS_LINK)),
+        Index("ix_outbox_settled", "addressed_at", sqlite_where=text(IS_SETTLED), postgresql_where=text(IS_SETTLED)),
     )
 
     id: Mapped[Key]

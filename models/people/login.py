@@ -13,7 +13,7 @@ from unicodedata import normalize
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
-from sqlalchemy import CheckConstraint, ForeignKey, String, delete, select
+from sqlalchemy import CheckConstraint, ForeignKey, Index, String, delete, select, text
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
@@ -25,6 +25,10 @@ from models.people.passwords import PASSWORD_MAX, check_password
 from models.settings import settings
 
 SESSION_LIFE = timedelta(hours=12)
+
+
+UNPROVEN = "confirmed_at IS NULL AND external_id IS NULL"
+"""Accounts of which nobody has shown that the address is theirs."""
 
 
 class AccountExists(ProvisionError):
@@ -86,6 +90,7 @@ class Login(Base):
     __table_args__ = (
         CheckConstraint("is_operator OR NOT is_manager", name="manager_is_operator"),
         CheckConstraint("(absent_from IS NULL) = (absent_until IS NULL)", name="absence_has_an_end"),
+        Index("ix_accounts_unproven", "created_at", sqlite_where=text(UNPROVEN), postgresql_where=text(UNPROVEN)),
     )
 
     id: Mapped[Key]
@@ -222,7 +227,7 @@ class SignIn(Base):
     id: Mapped[Key]
     account_id: Mapped[int] = mapped_column(ForeignKey("accounts.id"), index=True)
     token_sha256: Mapped[str] = mapped_column(String(64), unique=True, info=MUTE)
-    expires_at: Mapped[Instant]
+    expires_at: Mapped[Instant] = mapped_column(index=True)
 
     @classmethod
     def start(cls, session: Session, account: Login, now: datetime) -> str:

@@ -50,7 +50,7 @@ class Notice(Base):
     """What the sentence names: ``name``, ``by``, numbers."""
     path: Mapped[str] = mapped_column(String(200), info=MUTE)
     """Of the page to go to."""
-    created_at: Mapped[Instant]
+    created_at: Mapped[Instant] = mapped_column(index=True)
     read_at: Mapped[Instant | None]
 
     @property

@@ -326,7 +326,7 @@ def _troubles(at: datetime) -> dict[Trouble, ColumnElement[bool]]:
         select(Outgoing.id)
         .outerjoin(Person, Person.id == Outgoing.person_id)
         .outerjoin(Link, Link.id == Outgoing.link_id)
-        .where(Outgoing.onboarding_id == Onboarding.id, Outgoing.failed_at.is_not(None))
+        .where(Outgoing.onboarding_id == Onboarding.id, Outgoing.failed_at.is_not(None), Outgoing.to_address != "")
         .where(Person.bounced_at.is_(None), Link.used_at.is_(None))
     )
     undecided = select(Decision.id).where(

@@ -295,7 +295,8 @@ def person_of(session: Session, case_id: int, person_id: int) -> Person:
 
 
 def _mails(session: Session, case_id: int) -> list[MailLine]:
-    rows = session.scalars(select(Outgoing).where(Outgoing.onboarding_id == case_id).order_by(Outgoing.id.desc()))
+    mine = select(Outgoing).where(Outgoing.onboarding_id == case_id, Outgoing.to_address != "")
+    rows = session.scalars(mine.order_by(Outgoing.id.desc()))
     return [copied(MailLine, mail, mail_id=mail.id, state=_mail_state(mail)) for mail in rows]
 
 

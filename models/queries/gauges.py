@@ -14,6 +14,8 @@ from models.mail.outbox import NOT_ARRIVED, MailKind, Outgoing
 from models.onboarding import STUCK_AFTER, Onboarding, Step, StepState
 from models.reminders.cadence import WaitKind
 from models.reminders.reminder import Reminder
+from models.retention.hold import Holds
+from models.retention.rules import RULES
 
 AGES = {"hour": timedelta(hours=1), "day": timedelta(days=1), "week": timedelta(days=7), "month": timedelta(days=30)}
 """How old something is at most, by the name of the class; what is older is ``older``."""
@@ -132,6 +134,18 @@ def left_over(session: Session, now: datetime) -> list[Count]:
     }
     columns = [select(func.count(key)).where(is_lost).scalar_subquery() for key, is_lost in lost.values()]
     return [Count((what,), number) for what, number in zip(lost, session.execute(select(*columns)).one(), strict=True)]
+
+
+def overdue(session: Session, now: datetime) -> list[Count]:
+    """What is past its time and still there: rule, and seconds since the oldest should have been gone; 0 is none."""
+    holds = Holds.standing(session, now)
+    counts = []
+    for rule in RULES:
+        if rule.rows is not None:
+            oldest = rule.rows.oldest(session, rule.term.limit(now), holds)
+            late = (now - rule.term.end(oldest)).total_seconds() if oldest else 0
+            counts.append(Count((rule.name,), int(late)))
+    return counts
 
 
 def _age(since: InstrumentedAttribute[datetime], now: datetime) -> ColumnElement[str]:

@@ -65,6 +65,12 @@ class Reminder(Base):
             sqlite_where=text("followed_at IS NOT NULL AND ended_at IS NULL"),
             postgresql_where=text("followed_at IS NOT NULL AND ended_at IS NULL"),
         ),
+        Index(
+            "ix_reminders_ended",
+            "ended_at",
+            sqlite_where=text("ended_at IS NOT NULL"),
+            postgresql_where=text("ended_at IS NOT NULL"),
+        ),
         CheckConstraint("sent >= 0", name="sent"),
         CheckConstraint("(person_id IS NULL) = (decision_id IS NOT NULL)", name="person_or_decision"),
         CheckConstraint("(person_id IS NULL) = (step IS NULL)", name="person_has_step"),

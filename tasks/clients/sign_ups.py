@@ -1,10 +1,10 @@
 """Registrations on a firm's own page: asked for by anybody, confirmed by mail, answered by the firm."""
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import NamedTuple
 
-from sqlalchemy import ColumnElement, Select, delete, select, text
+from sqlalchemy import ColumnElement, Select, select, text
 from sqlalchemy.orm import Session
 
 from models.audit import evidence, of, record
@@ -29,7 +29,6 @@ from models.time.clock import now
 from models.time.land import Land
 from tasks.clients import public_page
 from tasks.clients.contacts import seen_contacts
-from tasks.engine.retry import side_effect
 from tasks.mail import letters
 from tasks.mail.address_holds import reads_mail
 from tasks.mail.letterheads import Turn, letterhead
@@ -38,9 +37,6 @@ from tasks.people.sessions import Membership
 
 SENT = (MailKind.SIGN_UP_CONFIRM, MailKind.ALREADY_CLIENT)
 """What anybody can have sent to an address by registering with it: MOST_LINKS_A_DAY of them, at whichever firms."""
-KEPT = timedelta(days=30)
-"""For so long what nobody has confirmed is kept."""
-REMOVED_AT_ONCE = 500
 SIGN_UPS_SHOWN, ACCOUNTS_SHOWN = 100, 50
 NAMED_MOST = 20
 """So many names stand in a mail about people who have registered; of the others it says how many they are."""
@@ -388,20 +384,3 @@ def _person(session: Session, case: Onboarding, row: SignUp, at: datetime) -> Pe
     session.flush()
     Card.of(session, person).locate(Faults(), row.place)
     return person
-
-
-# ---- by nobody
-
-
-@side_effect(name="remove registrations that nobody has confirmed")
-def remove_unconfirmed() -> int:
-    """What nobody has confirmed for a month is deleted, some at a time; returns how many that are."""
-    old = select(SignUp.id).where(SignUp.confirmed_at.is_(None), SignUp.asked_at < now() - KEPT)
-    removed = 0
-    while True:
-        with transaction() as session:
-            some = session.scalars(old.order_by(SignUp.asked_at).limit(REMOVED_AT_ONCE).with_for_update()).all()
-            session.execute(delete(SignUp).where(SignUp.id.in_(some)))
-        removed += len(some)
-        if len(some) < REMOVED_AT_ONCE:
-            return removed

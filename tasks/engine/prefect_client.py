@@ -31,6 +31,8 @@ FORGED = {"Missing CSRF token.", "Invalid CSRF token or client identifier."}
 """How Prefect refuses a change that does not bear the token which it gave to this client."""
 AT_ONCE = 200
 """Rows that Prefect gives in one answer at most."""
+DELETED_AT_ONCE = 50
+"""Runs that it forgets on one request at most."""
 
 
 class RunState(StrEnum):
@@ -42,6 +44,7 @@ class RunState(StrEnum):
     ENDED = "ended"
 
 
+OVER = ("COMPLETED", "FAILED", "CRASHED", "CANCELLED")
 WAITING, WORKING = {"SCHEDULED", "PAUSED"}, {"PENDING", "RUNNING", "CANCELLING"}
 """Prefect's names for them."""
 
@@ -80,6 +83,22 @@ def cancel_run(flow_run_id: str) -> bool:
     """
     # Prefect turns "cancelling" into "cancelled" at once where no process stands behind the run.
     return _ask("POST", f"/flow_runs/{flow_run_id}/set_state", {"state": {"type": "CANCELLING"}}) is not None
+
+
+def delete_runs(ended_before: datetime) -> int:
+    """Have Prefect forget some of the runs that have ended until then, the oldest first, with their artifacts; returns
+    how many, 0 if there is none, or Prefect is away.
+    """
+    old = {"end_time": {"before_": ended_before.isoformat()}, "state": {"type": {"any_": list(OVER)}}}
+    runs = _ask("POST", "/flow_runs/filter", {"flow_runs": old, "sort": "END_TIME_DESC", "limit": DELETED_AT_ONCE})
+    ids = [run["id"] for run in runs or []]
+    if not ids:
+        return 0
+    theirs = {"artifacts": {"flow_run_id": {"any_": ids}}, "limit": AT_ONCE}
+    for artifact in _ask("POST", "/artifacts/filter", theirs) or []:
+        _ask("DELETE", f"/artifacts/{artifact['id']}")
+    gone = _ask("POST", "/flow_runs/bulk_delete", {"flow_runs": {"id": {"any_": ids}}, "limit": DELETED_AT_ONCE})
+    return len(gone["deleted"]) if gone else 0
 
 
 def states(deployment: str, flow_run_ids: Collection[str]) -> dict[str, RunState] | None:
@@ -218,7 +237,8 @@ def _ask(method: str, path: str, body: dict[str, Any] | None = None) -> Any:
                 if answer.status_code != httpx.codes.SERVICE_UNAVAILABLE:
                     break
                 time.sleep(pause)
-            return answer.raise_for_status().json()
+            answer.raise_for_status()
+            return answer.json() if answer.content else True
     except (httpx.HTTPError, ValueError) as error:
         log.warning("Prefect did not take it, left to the sweep: %s", _said(error))
         return None

@@ -69,7 +69,7 @@ def handle(event_id: int) -> bool:
         if event.handled_at is not None:
             return True
         event.attempts += 1
-    cases, refusal = [], None
+    cases, refusal = list[int](), None
     try:
         cases = _HANDLERS[event.type](event)
     except ProvisionError as error:
@@ -80,7 +80,7 @@ def handle(event_id: int) -> bool:
     with transaction() as session:
         event = session.get_one(Incoming, event_id)
         if event.handled_at is None:
-            event.handled_at, event.refusal = now(), refusal
+            event.handled_at, event.refusal, event.onboarding_id = now(), refusal, next(iter(cases), None)
     for case_id in cases:
         kick(case_id)
     return True

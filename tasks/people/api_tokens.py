@@ -34,7 +34,6 @@ from models.people.person import Person
 from models.people.staff import AdministratorsOnly
 from models.text import fitting
 from models.time.clock import now
-from tasks.engine.retry import side_effect
 from tasks.people.sessions import Membership, memberships_of, staff_of
 
 
@@ -268,10 +267,3 @@ def _require_good(session: Session, caller: Caller) -> None:
     row.require_good(now())
     if _member(session, row.account_id, row.firm_id) is None:
         raise TokenRests(row.name)
-
-
-@side_effect(name="forget what other systems were answered")
-def forget_replies() -> int:
-    """What was answered more than a day ago tells of people, and is of no use any more; returns how many there were."""
-    with transaction() as session:
-        return ApiReply.forget(session, now())

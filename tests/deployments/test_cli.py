@@ -7,6 +7,7 @@ import sys
 from functools import cache
 
 import pytest
+from sqlalchemy import update
 from typer.testing import CliRunner
 
 from deployments import up
@@ -14,6 +15,7 @@ from deployments.__main__ import app
 from deployments.processes import Process, Record
 from models.audit import Entry, Value, erase
 from models.db import Base, engine, reading, transaction
+from models.inbox import Incoming
 from models.link import Purpose
 from models.people.login import Login
 from models.queries.board import as_json, board
@@ -70,6 +72,7 @@ def test_every_command_explains_itself():
         "logo",
         "remind",
         "bounces",
+        "tidy",
     }
     for name in (
         *commands,
@@ -452,3 +455,20 @@ def test_a_prefect_that_was_set_is_not_given_the_password_of_another(tmp_path, m
     CliRunner().invoke(app, ["prefect-sign-in"])
 
     assert "PREFECT_API_AUTH_STRING" not in os.environ
+
+
+def test_what_is_past_its_time_is_told_beforehand_and_removed(clock):
+    with transaction() as session:
+        Incoming.store(session, "webhook", "x", "mail.bounced", {}, now())
+        session.execute(update(Incoming).values(handled_at=now()))
+    assert "Nothing is past its time." in run("tidy", "--dry-run")[0]
+    clock(days=91)
+
+    (told,) = json.loads(run("tidy", "--dry-run", "--json")[0])
+
+    assert (told["rule"], told["number"], told["kept"]) == ("events", 1, "90 days")
+    assert told["counted_from"] == "when it was handled"
+    assert told["reason"].startswith("Art. 5(1)(e) GDPR")
+    assert "1 events, past their time since 2026-12-14" in run("tidy", "--dry-run")[0]
+    assert "1 events" in run("tidy")[0]
+    assert "Nothing is past its time." in run("tidy", "--dry-run")[0]

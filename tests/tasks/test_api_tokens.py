@@ -121,11 +121,3 @@ def test_of_two_tokens_of_one_name_at_once_one_is_made(firm_id):
 
     assert [type(one) for one in made].count(FormRefused) == 2
     assert len(api_tokens.listed(firm_id)) == 1
-
-
-def test_what_was_answered_is_forgotten_after_a_day(firm_id, clock):
-    System(token(firm_id)).post("/accounts", json=ONE, headers={"Idempotency-Key": "k"})
-
-    assert (api_tokens.forget_replies.fn(), count(ApiReply)) == (0, 1)
-    clock(hours=24, seconds=1)
-    assert (api_tokens.forget_replies.fn(), count(ApiReply)) == (1, 0)

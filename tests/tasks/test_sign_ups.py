@@ -719,22 +719,6 @@ def test_the_trail_says_of_whoever_is_let_in_what_stands_in_their_row(act):
     assert told["rows"]["persons"][0]["email"] == NINA
 
 
-# ---- what nobody has confirmed
-
-
-def test_what_nobody_has_confirmed_for_a_month_is_removed_and_all_else_stays(clock, monkeypatch):
-    monkeypatch.setattr(sign_ups, "REMOVED_AT_ONCE", 2)
-    case_id = confirmed()
-    for count in range(5):
-        ask(case_id, email=f"n{count}@neu.example")
-    clock(days=31)
-    ask(case_id, email="frisch@neu.example")
-
-    assert [sign_ups.remove_unconfirmed.fn() for _ in range(2)] == [5, 0]
-
-    assert [row.email for row in rows()] == [NINA, "frisch@neu.example"]
-
-
 def test_no_statement_is_repeated_for_each_of_many(statements):
     case_id = confirmed()
     counts = []

@@ -1,0 +1,300 @@
+"""Kept as long as it must be, gone when it may: the table of all that goes by itself, and of all that stays.
+
+``flows.tidy`` does what stands here, ``provision tidy --dry-run`` tells it beforehand, ``.github/docs/retention.md``
+repeats it, and a test holds that every table of the database stands here.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import delete, exists, or_, select, update
+from sqlalchemy.orm import Session, aliased
+
+from models.clients.bulk_invitation import BulkRecipient
+from models.clients.sign_up import SignUp
+from models.code import Code
+from models.db import Facts
+from models.decision import Decision, DecisionKind
+from models.inbox import Incoming
+from models.link import FormerToken, Link, Opening
+from models.mail.outbox import KEY_MAY_RECUR, MailKind, Outgoing
+from models.people.api_token import ApiReply, ApiToken, ProviderToken
+from models.people.login import Login, SignIn
+from models.people.notice import Notice
+from models.people.person import Person
+from models.reminders.reminder import Reminder
+from models.retention.hold import Whose
+from models.retention.rule import Rows, Rule
+from models.retention.term import Term
+
+MINIMAL = "Art. 5(1)(e) GDPR: no longer than its purpose needs"
+RECORDS = "§ 147(1) no. 4, (3), (4) AO, § 257(4), (5) HGB: vouchers, eight years from the end of the calendar year"
+
+
+def _remove_mails(session: Session, keys: Sequence[Any], _now: datetime) -> None:
+    """Delete them; of those that would else be written once more the key stays, and nothing else."""
+    recurring = Outgoing.kind.in_([kind for kind in MailKind if KEY_MAY_RECUR[kind]])
+    blank: Facts = {"to_name": "", "to_address": "", "facts": {}, "fault": None}
+    blank |= dict.fromkeys(("person_id", "link_id", "document_id"))
+    for statement in (
+        update(BulkRecipient).where(BulkRecipient.mail_id.in_(keys)).values(mail_id=None),
+        update(Outgoing).where(Outgoing.id.in_(keys), recurring).values(blank),
+        delete(Outgoing).where(Outgoing.id.in_(keys), ~recurring),
+    ):
+        session.execute(statement.execution_options(synchronize_session=False))
+
+
+def _remove_logins(session: Session, keys: Sequence[Any], _now: datetime) -> None:
+    """With what was sent to them and opens nothing any more."""
+    links = select(Link.id).where(Link.account_id.in_(keys))
+    for table, theirs in (
+        (FormerToken, FormerToken.link_id.in_(links)),
+        (Opening, Opening.link_id.in_(links)),
+        (Link, Link.account_id.in_(keys)),
+        (SignIn, SignIn.account_id.in_(keys)),
+        (Login, Login.id.in_(keys)),
+    ):
+        session.execute(delete(table).where(theirs).execution_options(synchronize_session=False))
+
+
+_deputised = aliased(Login)
+_UNUSED = (
+    Login.confirmed_at.is_(None),
+    Login.external_id.is_(None),
+    Login.is_operator.is_(False),
+    ~exists().where(Person.account_id == Login.id),
+    ~exists().where(ApiToken.account_id == Login.id),
+    ~exists().where(ProviderToken.account_id == Login.id),
+    ~exists().where(_deputised.deputy_id == Login.id),
+    ~exists().where(Outgoing.link_id == Link.id, Link.account_id == Login.id),
+)
+_ASKED_ABOUT = exists().where(
+    Decision.onboarding_id == Outgoing.onboarding_id,
+    Decision.kind == DecisionKind.MAIL_FAILED,
+    Decision.answered_at.is_(None),
+)
+
+CAUGHT = Rule(
+    "mails caught",
+    "Mails that the embedded catcher keeps as files: deleted.",
+    Term("keep_files_days"),
+    "when it was caught",
+    MINIMAL,
+)
+LOGS = Rule(
+    "logs",
+    "Logs that `provision up` keeps (no names, addresses or tokens): put aside, then deleted, so that a line stays for"
+    " at most twice as long.",
+    Term("keep_files_days"),
+    "when it was put aside",
+    MINIMAL,
+)
+LEFT = Rule(
+    "files left",
+    "Files in the data folder that were begun and never finished: deleted.",
+    Term(days=1),
+    "the last change",
+    MINIMAL,
+)
+RUNS = Rule(
+    "runs",
+    "Runs at Prefect with their artifacts; logs and events its server takes away by itself"
+    " (`PREFECT_SERVER_SERVICES_DB_VACUUM_ENABLED`): deleted.",
+    Term("keep_files_days"),
+    "the end of the run",
+    MINIMAL,
+)
+RULES: tuple[Rule, ...] = (
+    CAUGHT,
+    LOGS,
+    LEFT,
+    RUNS,
+    Rule(
+        "sessions",
+        "Who was signed in, in which browser: deleted.",
+        Term(days=1),
+        "the end of the session",
+        MINIMAL,
+        Rows(SignIn, SignIn.expires_at, whose={Whose.LOGIN: SignIn.account_id}),
+    ),
+    Rule(
+        "replies",
+        "What the API answered a request that came with an idempotency key: deleted.",
+        Term(days=1),
+        "the answer",
+        f"{MINIMAL}; the API promises a day",
+        Rows(ApiReply, ApiReply.kept_at, whose={Whose.TOKEN: ApiReply.token_id}),
+    ),
+    Rule(
+        "mails",
+        "Mails that were delivered, failed or dropped: name, address and what was told, with the row. Where the same"
+        " mail would else be written once more, its key stays, and nothing that tells of anybody.",
+        Term("keep_mails_days"),
+        "when it was written, or sent on its way anew",
+        f"{MINIMAL}; how long somebody may say that nothing was sent",
+        Rows(
+            Outgoing,
+            Outgoing.addressed_at,
+            which=(
+                Outgoing.due_at.is_(None),
+                Outgoing.to_address != "",
+                Outgoing.bulk_id.is_(None),  # These go with the invitations to many that they belong to.
+                or_(Outgoing.failed_at.is_(None), ~_ASKED_ABOUT),
+            ),
+            whose={Whose.CASE: Outgoing.onboarding_id, Whose.PERSON: Outgoing.person_id},
+            remove=_remove_mails,
+        ),
+    ),
+    Rule(
+        "events",
+        "What webhooks, bounces and forms brought (the inbox), body and all: deleted. What was refused stays until an"
+        " operator has taken note.",
+        Term("keep_events_days"),
+        "when it was handled",
+        f"{MINIMAL}; how long the same event may come again",
+        Rows(
+            Incoming,
+            Incoming.handled_at,
+            which=(or_(Incoming.refusal.is_(None), Incoming.source != "webhook", Incoming.dismissed_at.is_not(None)),),
+            whose={Whose.CASE: Incoming.onboarding_id},
+        ),
+    ),
+    Rule(
+        "links",
+        "The tokens of earlier mails, kept as hashes, by which whoever follows an old link is led to the newest mail:"
+        " deleted. The newest one of a person stays with the person, and opens nothing when its time is over.",
+        Term("keep_tokens_days"),
+        "when it ceased to open anything",
+        MINIMAL,
+        Rows(FormerToken, FormerToken.good_until, whose={Whose.LINK: FormerToken.link_id}),
+    ),
+    Rule(
+        "openings",
+        "When the page behind a link was first opened: deleted.",
+        Term("keep_mails_days"),
+        "the opening",
+        MINIMAL,
+        Rows(Opening, Opening.opened_at, whose={Whose.LINK: Opening.link_id}),
+    ),
+    Rule(
+        "codes",
+        "When a code was sent with which somebody signs, and how often it was mistyped (the code itself is not"
+        " stored; that it was used stands with the signature): deleted.",
+        Term("keep_mails_days", days=30),
+        "when it was made",
+        f"{MINIMAL}; longer than the mail that brought it",
+        Rows(Code, Code.made_at, whose={Whose.PERSON: Code.person_id}, newest_stays=True),
+    ),
+    Rule(
+        "notices",
+        "Entries in the inboxes of a firm's people: deleted.",
+        Term("keep_mails_days"),
+        "the entry",
+        MINIMAL,
+        Rows(Notice, Notice.created_at, whose={Whose.PERSON: Notice.person_id}),
+    ),
+    Rule(
+        "sign-ups unconfirmed",
+        "Registrations on a firm's page whose address nobody has confirmed: deleted.",
+        Term(days=30),
+        "the registration",
+        MINIMAL,
+        Rows(
+            SignUp,
+            SignUp.asked_at,
+            which=(SignUp.confirmed_at.is_(None),),
+            whose={Whose.FIRM: SignUp.firm_id},
+        ),
+    ),
+    Rule(
+        "sign-ups answered",
+        "Registrations on a firm's page that the firm has answered; whom it took as a client has an account there:"
+        " deleted.",
+        Term("keep_mails_days", days=30),
+        "the answer",
+        f"{MINIMAL}; longer than the mails about it",
+        Rows(
+            SignUp,
+            SignUp.answered_at,
+            which=(SignUp.answered_at.is_not(None),),
+            whose={Whose.FIRM: SignUp.firm_id, Whose.CLIENT: SignUp.client_id},
+            newest_stays=True,
+        ),
+    ),
+    Rule(
+        "reminders",
+        "That somebody was waited for and reminded, once the wait is over: deleted.",
+        Term("keep_mails_days"),
+        "the end of the wait",
+        MINIMAL,
+        Rows(
+            Reminder,
+            Reminder.ended_at,
+            which=(Reminder.ended_at.is_not(None),),
+            whose={Whose.CASE: Reminder.onboarding_id},
+        ),
+    ),
+    Rule(
+        "accounts unused",
+        "Accounts of which nobody has confirmed the address and that belong to nobody of any firm: deleted, with their"
+        " links.",
+        Term("keep_accounts_days"),
+        "when it was made",
+        MINIMAL,
+        Rows(
+            Login,
+            Login.created_at,
+            which=_UNUSED,
+            remove=_remove_logins,
+            newest_stays=True,
+        ),
+        tables=("links",),
+    ),
+)
+
+_WITH_FIRM = "of a firm, as long as the firm is there"
+_WITH_CLIENT = "of a firm's client, as long as the firm has it: the firm decides, we process (Art. 28 GDPR)"
+_WITH_CASE = "of a case, as long as the case is there"
+_WITH_CONTRACT = f"of a contract: {RECORDS}"
+_CATALOGUE = "the provider's own offers, which tell of nobody"
+
+STAYS: dict[str, str] = {
+    "audit": "the chain of acts, which outlives what it tells of; it holds hashes and numbers",
+    "audit_values": "what the chain tells of people, erased with them",
+    "holds": "why something was kept longer than its time",
+    "firms": _WITH_FIRM,
+    "onboardings": _WITH_FIRM,
+    "steps": _WITH_CASE,
+    "subscriptions": _WITH_FIRM,
+    "decisions": f"{_WITH_CASE}: the trail repeats them",
+    "agreements": f"{_WITH_CASE}; signed ones {RECORDS}",
+    "documents": "with the agreements, notices and logos that they belong to",
+    "persons": _WITH_FIRM,
+    "staff": _WITH_FIRM,
+    "phones": _WITH_CLIENT,
+    "logos": _WITH_FIRM,
+    "logo_permissions": _WITH_FIRM,
+    "api_tokens": f"{_WITH_FIRM}: acts name them by number",
+    "provider_tokens": "of the provider: acts name them by number",
+    "cadences": _WITH_FIRM,
+    "pauses": _WITH_FIRM,
+    **dict.fromkeys(
+        ("tags", "groups", "portfolios", "custom_fields", "folder_templates", "import_mappings"), _WITH_FIRM
+    ),
+    **dict.fromkeys(("client_tags", "group_members", "portfolio_members", "portfolio_clients"), _WITH_CLIENT),
+    **dict.fromkeys(("clients", "client_access", "client_contacts", "client_words"), _WITH_CLIENT),
+    **dict.fromkeys(("contact_tags", "contact_cards"), _WITH_CLIENT),
+    **dict.fromkeys(("imports", "import_records", "import_keys", "import_contacts"), _WITH_FIRM),
+    **dict.fromkeys(("bulk_invitations", "bulk_recipients"), _WITH_FIRM),
+    **dict.fromkeys(("contracts", "invoice_recipients", "bookings", "booked_options"), _WITH_CONTRACT),
+    **dict.fromkeys(("phases", "changes", "billings", "charges", "vat_answers"), _WITH_CONTRACT),
+    "vat_silences": "that VIES has not answered yet, until it does",
+    **dict.fromkeys(("modules", "module_fields", "tariffs", "articles", "price_lists", "prices"), _CATALOGUE),
+    "billing_settings": _CATALOGUE,
+    "billed_months": "which months are closed, which tells of nobody",
+    "company_id_pool": "which numbers are free, which tells of nobody",
+    "company_id_moves": "which numbers are free, which tells of nobody",
+    "mail_servers": "what is known of the mail server",
+}
+"""Tables of which nothing goes by itself, each with the reason."""

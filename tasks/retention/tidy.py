@@ -1,0 +1,105 @@
+"""What is past its time goes: in small transactions, the oldest first, however many there are.
+
+It may be killed at any moment or run twice at once: what is claimed goes with the transaction that claimed it, or stays
+for the next one.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from time import monotonic, sleep
+
+from models.audit import HOUSE, record
+from models.db import is_busy, reading, transaction
+from models.retention.hold import Holds
+from models.retention.rule import Due, Rows, Rule
+from models.retention.rules import RULES
+from models.time.clock import now
+from tasks.engine.retry import raise_all, side_effect
+
+FEWEST, MOST = 20, 1000
+"""Rows that go in one transaction."""
+LOCKED = 0.05
+"""Seconds for which one transaction is to hold up others: the next one takes more rows or fewer by it."""
+
+
+@dataclass(frozen=True)
+class Past:
+    """What is past its time by one rule."""
+
+    rule: Rule
+    number: int
+    oldest: datetime | None
+    """From when the time of the oldest counts."""
+
+    @property
+    def since(self) -> datetime | None:
+        """For how long it should have been gone."""
+        return self.oldest and self.rule.term.end(self.oldest)
+
+
+def past(at: datetime) -> Iterator[Past]:
+    """What would go now, by each rule over rows; nothing goes."""
+    for rule in RULES:
+        if rule.rows is not None:
+            with reading() as session:
+                yield Past(rule, *rule.rows.count(session, rule.term.limit(at), Holds.standing(session, at)))
+
+
+@side_effect(name="remove what is past its time")
+def remove_past() -> dict[str, int]:
+    """All that is past its time goes; returns how many rows that is, by rule. A row that breaks holds up no other."""
+    at = now()
+    removed: dict[str, int] = {}
+    faults: list[Exception] = []
+    for rule in RULES:
+        if rule.rows is not None:
+            number, broken = _remove(rule, rule.rows, at)
+            removed |= {rule.name: number} if number else {}
+            faults += broken
+    if removed:
+        with transaction() as session:
+            record(session, HOUSE, at, "data.removed", removed=removed)
+    raise_all(faults)
+    return removed
+
+
+def _remove(rule: Rule, rows: Rows, at: datetime) -> tuple[int, list[Exception]]:
+    """How many went, and what broke."""
+    limit, size, after = rule.term.limit(at), FEWEST, None
+    removed = 0
+    faults: list[Exception] = []
+    while True:
+        began = monotonic()
+        found: list[Due] = []
+        try:
+            with transaction() as session:
+                found = rows.due(session, limit, Holds.standing(session, at), after, size)
+                if found:
+                    rows.go(session, [due.key for due in found], at)
+            removed += len(found)
+        except Exception as error:  # noqa: BLE001  (each by itself, and told at the end)
+            if not found or is_busy(error):
+                return removed, [*faults, error]
+            number, broken = _one_by_one(rows, found, limit, at)
+            removed, faults = removed + number, faults + broken
+        if len(found) < size:
+            return removed, faults
+        after = found[-1]
+        took = monotonic() - began
+        size = max(FEWEST, min(MOST, int(size * max(0.25, min(4.0, LOCKED / max(took, 0.001))))))
+        sleep(min(took, 1))  # Half of the time is for whoever else writes.
+
+
+def _one_by_one(rows: Rows, found: list[Due], limit: datetime, at: datetime) -> tuple[int, list[Exception]]:
+    """Each in a transaction of its own: one among them breaks."""
+    removed, faults = 0, []
+    for due in found:
+        try:
+            with transaction() as session:
+                if rows.take(session, due, limit, Holds.standing(session, at)):
+                    rows.go(session, [due.key], at)
+                    removed += 1
+        except Exception as error:  # noqa: BLE001  (told at the end)
+            faults.append(error)
+    return removed, faults
