@@ -5,6 +5,7 @@ from typing import Any
 from prefect import flow
 from prefect.client.schemas.objects import State
 
+from tasks.contracts.closing import close_due
 from tasks.contracts.effects import apply_due
 from tasks.contracts.orders import begin_missing
 from tasks.contracts.pricing import announce_prices
@@ -14,7 +15,7 @@ from tasks.contracts.vies import ask_about_vat_ids, tell_of_silence
 
 @flow(name="contracts", flow_run_name="contracts", retries=0)
 async def contracts() -> list[State[Any]]:
-    """Begin contracts that are missing, do what takes effect, tell of new prices, remind of last days for notice.
+    """Begin what is missing, do what takes effect, close accounts, tell of new prices, remind of last days for notice.
 
     VAT ids are confirmed in time for the end of the month.
 
@@ -24,6 +25,7 @@ async def contracts() -> list[State[Any]]:
     return [
         begin_missing(return_state=True),
         apply_due(return_state=True),
+        close_due(return_state=True),
         announce_prices(return_state=True),
         remind_of_notice(return_state=True),
         ask_about_vat_ids(return_state=True),

@@ -89,7 +89,7 @@ class Firm(Base):
     __tablename__ = "firms"
     EVIDENCE = (
         *("name", "line_of_business", "business", "website", "street", "postcode", "city", "land"),
-        *("company_id", "invitations_a_day", "created_at"),
+        *("company_id", "invitations_a_day", "created_at", "closed_at"),
     )
     __table_args__ = (
         CheckConstraint(f"company_id BETWEEN {FIRST} AND {LAST}", name="company_id_six_digits"),
@@ -125,6 +125,8 @@ class Firm(Base):
     takes_sign_ups: Mapped[bool] = mapped_column(default=True)
     """Whether clients may register themselves on its page."""
     created_at: Mapped[Instant]
+    closed_at: Mapped[Instant | None]
+    """When its account was closed for good: nobody gets in any more, and what is kept is only looked at."""
 
     @classmethod
     def by_company_id(cls, session: Session, company_id: int) -> Self:

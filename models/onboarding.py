@@ -111,6 +111,20 @@ class Stopped(ProvisionError):
         self.firm = firm
 
 
+class AccountClosed(Stopped):
+    """The same for good, and nobody gets in: the firm has had its account closed."""
+
+    says = N_(
+        "The account of %(firm)s was closed on %(closed_at)s: nobody can sign in there or do anything any more. Ask us "
+        "if you need something of it."
+    )
+
+    def __init__(self, firm: str, closed_at: datetime) -> None:
+        super().__init__(firm)
+        self.args = firm, closed_at
+        self.closed_at = closed_at
+
+
 class Step(Base):
     """One of the seven steps of one case."""
 
@@ -228,9 +242,15 @@ class Onboarding(Base):
         return True
 
     def require_going(self) -> None:
-        """The gate before everything that people do in a case; raises Stopped."""
+        """The gate before everything that people do in a case; raises Stopped, AccountClosed."""
+        self.require_open()
         if self.stopped_at is not None:
             raise Stopped(self.firm.name)
+
+    def require_open(self) -> None:
+        """The gate before what goes on when a case was stopped, as its contract does; raises AccountClosed."""
+        if self.firm.closed_at is not None:
+            raise AccountClosed(self.firm.name, self.firm.closed_at)
 
     def require_agreement(self) -> None:
         """The gate before every account but the organiser's."""
@@ -265,8 +285,14 @@ class Onboarding(Base):
         """It ends without going live."""
         self.stopped_at = now
 
+    def close(self, now: datetime) -> None:
+        """The firm's account is closed for good, and whatever was still to be done in its case ends."""
+        self.firm.closed_at = now
+        self.stopped_at = self.stopped_at or now
+
     def take_up(self, now: datetime) -> None:
-        """It goes on after all: what it waits for, it waits for from now on."""
+        """It goes on after all: what it waits for, it waits for from now on. Raises AccountClosed."""
+        self.require_open()
         self.stopped_at, self.attempts = None, 0
         for step in self.steps:
             if step.state is StepState.WAITING:

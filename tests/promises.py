@@ -37,7 +37,6 @@ class Told(NamedTuple):
 Source = Mapping[int, Promise | str]
 
 MAIL_HISTORY = "the portal keeps mail with contacts; here only the switch is kept, and handed to it"
-CLOSING = "the page says when; the act itself, which ends all access, comes with the next change"
 WEBINAR = "an event of the maker about importing many; nothing that a program does"
 
 HEADING, CAPTION, INTRODUCES = "a heading", "the caption of a picture", "leads over to what follows"
@@ -427,13 +426,14 @@ S5: Source = {
     8: HEADING,
     9: Promise("The owner of the account stands there, and how the account is deleted",
                "deployments/test_contract_pages.py::test_the_owner_stands_there_and_when_the_account_can_be_deleted",
-               later=CLOSING),
+               "deployments/test_closing_pages.py"
+               "::test_the_owner_deletes_the_account_and_is_told_once_more_wherever_they_go"),
     10: Promise("It can be deleted only as long as no module is active",
-                "deployments/test_contract_pages.py::test_the_owner_stands_there_and_when_the_account_can_be_deleted",
-                later=CLOSING),
+                "tasks/test_closing.py"
+                "::test_it_cannot_be_closed_while_a_module_has_no_last_day_or_is_about_to_begin"),
     11: Promise("All modules must have been ended, and their last day must be over",
-                "deployments/test_contract_pages.py::test_the_owner_stands_there_and_when_the_account_can_be_deleted",
-                later=CLOSING),
+                "tasks/test_closing.py"
+                "::test_an_account_is_closed_from_the_first_moment_after_the_last_day_and_not_before"),
     12: HEADING,
     13: Promise("The partner is whoever was named with the first order of a module",
                 "tasks/test_contracts.py"

@@ -11,7 +11,12 @@ from models.queries.casefile import MailState
 from models.subscription import Interval, Plan
 from tasks.text.i18n import Reader
 
-STATES = {CaseState.OPEN: N_("open"), CaseState.FINISHED: N_("live"), CaseState.STOPPED: N_("stopped")}
+STATES = {
+    CaseState.OPEN: N_("open"),
+    CaseState.FINISHED: N_("live"),
+    CaseState.STOPPED: N_("stopped"),
+    CaseState.CLOSED: N_("account closed"),
+}
 
 MAIL_STATES = {
     MailState.WAITING: N_("waiting"),
@@ -56,6 +61,8 @@ MAILS = {
     MailKind.MODULE_ENDED: N_("Notice that a module has ended"),
     MailKind.NOTICE_NEARS: N_("Reminder of the last day to give notice"),
     MailKind.PRICES_CHANGE: N_("Announcement of new prices"),
+    MailKind.CLOSING_ASKED: N_("Confirmation that an account is to be closed"),
+    MailKind.ACCOUNT_CLOSED: N_("Notice that an account is closed"),
     MailKind.DECISIONS_WAIT: N_("Open decisions"),
     MailKind.RESET_PASSWORD: N_("New password"),
     MailKind.OPERATOR_INVITED: N_("Invitation of an operator"),
@@ -114,6 +121,9 @@ ACTIONS = {
     "contract.moved_on": N_("Change of the contract took effect"),
     "module.ordered": N_("Module ordered"),
     "prices.announced": N_("New prices announced"),
+    "closing.asked": N_("Asked for the account to be closed"),
+    "closing.taken_back": N_("Account is not to be closed after all"),
+    "closing.done": N_("Account closed"),
     "change.declared": N_("Termination or change of tariff received"),
     "change.undo_asked": N_("Asked to undo a termination"),
     "vat.answered": N_("VAT identification number asked about at VIES"),

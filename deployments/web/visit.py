@@ -160,6 +160,11 @@ SAID = {
     "contact_removed": N_("Done: this person is no longer a contact of this account."),
     "contact_saved": N_("Saved."),
     "contract": N_("Saved."),
+    "account_closed": N_("The account is closed, and all access to it has ended. Both sides have a mail that says so."),
+    "closing_asked": N_(
+        "Noted: the account is closed as soon as its last module has ended. Until then you can take it back."
+    ),
+    "closing_taken_back": N_("Taken back: the account stays."),
     "module_ordered": N_("Ordered. What was agreed stands here from now on, and both sides have it by mail."),
     "module_ends": N_("Received. The module ends with the day that you see here."),
     "tariff_changed": N_("Received. The new tariff counts from the day that you see here."),
@@ -230,8 +235,9 @@ class Visit:
         return self.visitor is None
 
     def signed_in(self) -> sessions.Visitor:
-        """The visitor; raises SignInFirst, ChoosePasswordFirst."""
+        """The visitor; raises SignInFirst, ChoosePasswordFirst, AccountClosed."""
         if self.visitor is None:
+            sessions.require_not_closed(cookie(self.request, "session") or "")
             raise SignInFirst
         if self.visitor.must_change_password:
             raise ChoosePasswordFirst

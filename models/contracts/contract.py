@@ -6,7 +6,7 @@ are those of the contract's zone.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from datetime import date, datetime
+from datetime import UTC, date, datetime, time
 from enum import StrEnum
 from typing import Self
 from zoneinfo import ZoneInfo
@@ -80,6 +80,14 @@ class TooManyRecipients(ProvisionError):
     def __init__(self) -> None:
         super().__init__()
         self.most = RECIPIENTS_MOST
+
+
+class ClosingAsked(ProvisionError):
+    says = N_("The account is to be closed on %(day)s, as was asked for: take that back first if it is to go on.")
+
+    def __init__(self, day: date) -> None:
+        super().__init__(day)
+        self.day = day
 
 
 class TaxTreatment(StrEnum):
@@ -177,7 +185,7 @@ class Contract(Base):
     EVIDENCE = (
         *("firm_id", "zone", "law", "concluded_at", "partner", "billing_address", "payment_days", "pays_otherwise"),
         *("customer_number", "tax", "vat_id", "order_number", "sent_as", "is_test", "billed_from"),
-        *("closing_at", "closed_at"),
+        "closing_at",
     )
     __table_args__ = (
         CheckConstraint("payment_days >= 0", name="payment_days_not_negative"),
@@ -215,8 +223,7 @@ class Contract(Base):
     billed_from: Mapped[date | None] = mapped_column(info=MUTE)
     """The day on which it ceased to be a test account: nothing is billed of the days before."""
     closing_at: Mapped[Instant | None]
-    """From this moment on the account is to be closed, as was asked for."""
-    closed_at: Mapped[Instant | None]
+    """From this moment on the account is to be closed, as was asked for; see ``models.contracts.closing``."""
 
     @classmethod
     def of(cls, session: Session, firm_id: int) -> Self | None:
@@ -256,6 +263,15 @@ class Contract(Base):
     def day_of(self, moment: datetime) -> date:
         """The day that it is then where the contract is at home."""
         return moment.astimezone(ZoneInfo(self.zone)).date()
+
+    def require_no_closing(self) -> None:
+        """The gate before what would let it go on; raises ClosingAsked."""
+        if self.closing_at is not None:
+            raise ClosingAsked(self.day_of(self.closing_at))
+
+    def first_moment_of(self, day: date) -> datetime:
+        """The midnight with which this day begins where the contract is at home."""
+        return datetime.combine(day, time(), ZoneInfo(self.zone)).astimezone(UTC)
 
     @property
     def addressee(self) -> Addressee:

@@ -78,6 +78,8 @@ class MailKind(StrEnum):
     NOTICE_NEARS = "notice_nears"
     PRICES_CHANGE = "prices_change"
     VAT_UNCONFIRMED = "vat_unconfirmed"
+    CLOSING_ASKED = "closing_asked"
+    ACCOUNT_CLOSED = "account_closed"
     DECISIONS_WAIT = "decisions_wait"
     OPERATOR_INVITED = "operator_invited"
     DIGEST = "digest"
@@ -130,6 +132,8 @@ OUTLIVES_CASE: dict[MailKind, bool] = {
     MailKind.NOTICE_NEARS: True,
     MailKind.PRICES_CHANGE: True,
     MailKind.VAT_UNCONFIRMED: True,
+    MailKind.CLOSING_ASKED: True,
+    MailKind.ACCOUNT_CLOSED: True,
     MailKind.DECISIONS_WAIT: True,
     MailKind.OPERATOR_INVITED: True,
     MailKind.DIGEST: True,

@@ -85,6 +85,10 @@ class TokenRests(ProvisionError):
         self.name = name
 
 
+class AccountOfTokenClosed(TokenRests):
+    says = N_("The token “%(name)s” opens nothing any more: the account of its firm was closed.")
+
+
 class ProviderTokenRests(TokenRests):
     says = N_(
         "The token “%(name)s” opens nothing, since who made it is no manager at present: let a manager make a new one."

@@ -22,6 +22,7 @@ from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from models.db import TELLS, Base, Instant, Key
 from models.errors import N_, NotFound, ProvisionError
+from models.firm import Firm
 from models.people.login import Login, SignInRefused
 from models.people.manners import AddressForm, Language
 from models.people.names import has_letter, split_name
@@ -187,8 +188,19 @@ class Person(Base):
     @classmethod
     def behind(cls, session: Session, account_id: int) -> list[Self]:
         """Who the holder of this account is at the firms that give them access, in the order of being added."""
-        mine = select(cls).where(cls.account_id == account_id, cls.withdrawn_at.is_(None), cls.paused_at.is_(None))
-        return list(session.scalars(mine.order_by(cls.id)))
+        mine = cls._behind(account_id).where(Firm.closed_at.is_(None)).order_by(cls.id)
+        return list(session.scalars(mine))
+
+    @classmethod
+    def shut_out(cls, session: Session, account_id: int) -> Firm | None:
+        """The firm that would give the holder of this account access if its own account had not been closed."""
+        gone = cls._behind(account_id).where(Firm.closed_at.is_not(None)).with_only_columns(Firm)
+        return session.scalars(gone.order_by(Firm.closed_at.desc()).limit(1)).first()
+
+    @classmethod
+    def _behind(cls, account_id: int) -> Select[tuple[Self]]:
+        there = select(cls).join(Firm, Firm.id == cls.firm_id)
+        return there.where(cls.account_id == account_id, cls.withdrawn_at.is_(None), cls.paused_at.is_(None))
 
     @classmethod
     def one(cls, session: Session, firm_id: int, role: Role) -> Self | None:

@@ -42,6 +42,7 @@ class CaseState(StrEnum):
     OPEN = "open"
     FINISHED = "finished"
     STOPPED = "stopped"
+    CLOSED = "closed"  # The firm's account was, for good.
 
 
 class Trouble(StrEnum):
@@ -278,6 +279,7 @@ def as_json(value: Any) -> Any:
 
 
 _state = case(
+    (Firm.closed_at.is_not(None), CaseState.CLOSED.value),
     (Onboarding.stopped_at.is_not(None), CaseState.STOPPED.value),
     (Onboarding.finished_at.is_not(None), CaseState.FINISHED.value),
     else_=CaseState.OPEN.value,

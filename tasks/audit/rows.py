@@ -250,6 +250,8 @@ class Tale:
             case "agreement.asked_anew":
                 self._asked_anew.append(entry.at)
         self._case |= CASE[action](entry) if action in CASE else {}
+        if action == "closing.done":
+            self._case["stopped_at"] = self._case["stopped_at"] or entry.at
         if action == "caseworkers.none":
             self._case["no_caseworkers_at"] = self._case["no_caseworkers_at"] or entry.at
         if action.startswith("agreement."):

@@ -12,6 +12,7 @@ from models.audit import evidence, record
 from models.contracts.billing import Days, Position, due_between, stretches
 from models.contracts.booking import BookedOption, Booking, CameBy, Change, ChangeKind, Phase, running_phase
 from models.contracts.catalogue import Article, Authority, Module, PriceList, Tariff
+from models.contracts.closing import possible_from
 from models.contracts.contract import Contract
 from models.contracts.declaration import (
     EndedAlready,
@@ -28,12 +29,11 @@ from models.db import reading, transaction
 from models.document import Document
 from models.errors import N_, NotFound, ProvisionError
 from models.onboarding import Onboarding
-from models.people.person import account_name
 from models.text import fitting, paragraphs
 from models.time.clock import now
 from tasks.contracts.effects import catch_up, caught_up
 from tasks.contracts.orders import PricesChanged, Who
-from tasks.contracts.telling import tell
+from tasks.contracts.telling import called, tell
 from tasks.mail import letters
 
 REASON_MOST = 1000
@@ -108,6 +108,7 @@ def declare_change(
     """
     with transaction() as session:
         case, at = Onboarding.of_firm(session, firm_id), now()
+        case.require_open()
         contract = Contract.get(session, case.firm)
         caught_up(session, firm_id)
         booking = Booking.get(session, contract, booking_id)
@@ -126,9 +127,11 @@ def declare_change(
         declare(seen.foreseen, booking, change, at, (wish.received_at or at).astimezone(UTC))
         session.flush()  # What is dropped goes first: one change waits at a time.
         session.add(change)
+        if contract.closing_at is not None:  # An earlier end than the one of which it was asked.
+            contract.closing_at = possible_from(contract, Booking.of(session, firm_id), at) or contract.closing_at
         session.flush()
         _look_at_prices(session, contract, booking, at)
-        rows = [row for row in (booking, change, seen.foreseen.drops) if row is not None]
+        rows = [row for row in (booking, change, seen.foreseen.drops, contract) if row is not None]
         record(session, case.id, at, "change.declared", who.by, kind=wish.kind.value, rows=evidence(*rows))
         tariff = session.get(Tariff, wish.tariff_id) if wish.tariff_id is not None else None
         module, replaces = Module.get(session, booking.module_id), seen.foreseen.drops is not None
@@ -140,7 +143,7 @@ def declare_change(
 def ask_undo(firm_id: int, booking_id: int, who: Who) -> Change:
     """The firm wants it to go on after all: the provider is asked. A change of tariff is taken back at once.
 
-    Raises NothingToUndo, EndedAlready.
+    Raises NothingToUndo, EndedAlready, ClosingAsked.
     """
     with transaction() as session:
         case, at = Onboarding.of_firm(session, firm_id), now()
@@ -149,6 +152,8 @@ def ask_undo(firm_id: int, booking_id: int, who: Who) -> Change:
         change = Change.pending(session, [booking_id]).get(booking_id)
         if change is None:
             raise NothingToUndo
+        if change.kind.ends_it:
+            contract.require_no_closing()
         if contract.day_of(at) > change.ends_on:  # Nobody could agree any more, also before it is switched off.
             raise EndedAlready(change.ends_on)
         if change.kind is ChangeKind.TARIFF:
@@ -158,13 +163,13 @@ def ask_undo(firm_id: int, booking_id: int, who: Who) -> Change:
             change.undo_asked_at = at
             record(session, case.id, at, "change.undo_asked", who.by, rows=evidence(change))
             module = Module.get(session, booking.module_id)
-            write = partial(letters.undo_asked, at=at, change=change, module=module, by=_name(session, who))
+            write = partial(letters.undo_asked, at=at, change=change, module=module, by=called(session, who.by))
             tell(session, [(case, write)], firm=False)
         return change
 
 
 def agree_undo(firm_id: int, booking_id: int, who: Who) -> Change:
-    """The provider agrees that it goes on; raises NothingToUndo, UndoNotAsked, EndedAlready, NotFound for clients."""
+    """The provider agrees that it goes on; raises what ``ask_undo`` does, UndoNotAsked, NotFound for clients."""
     if not who.authority.reaches(Authority.OPERATOR):
         raise NotFound(N_("The module"))
     with transaction() as session:
@@ -172,8 +177,10 @@ def agree_undo(firm_id: int, booking_id: int, who: Who) -> Change:
         contract = Contract.get(session, case.firm)
         booking = Booking.get(session, contract, booking_id)
         change = Change.pending(session, [booking_id]).get(booking_id)
-        if change is not None and change.kind.ends_it and change.undo_asked_at is None:
-            raise UndoNotAsked
+        if change is not None and change.kind.ends_it:
+            contract.require_no_closing()
+            if change.undo_asked_at is None:
+                raise UndoNotAsked
         fixed_end = Phase.of(session, [booking.id])[booking.id][-1].fixed_end(contract)
         undone = undo(booking, change, at, contract.day_of(at), fixed_end)
         _go_on(session, case, contract, booking, undone, who, at)
@@ -193,11 +200,6 @@ def _go_on(
 def _look_at_prices(session: Session, contract: Contract, booking: Booking, at: datetime) -> None:
     """New prices that were not to come about may come about, now that it does not end when it did."""
     Phase.of(session, [booking.id])[booking.id][-1].announce_on = contract.day_of(at)
-
-
-def _name(session: Session, who: Who) -> str:
-    """Who acts, by name as far as it is known."""
-    return account_name(session, who.by) or who.by if isinstance(who.by, str) else who.by.name or who.by.email
 
 
 def _foreseen(

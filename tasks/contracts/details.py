@@ -166,12 +166,13 @@ def form(firm_id: int, who: Who, section: Section) -> tuple[dict[str, str], str]
 def change(firm_id: int, who: Who, section: Section, written: Written, was: str) -> int:
     """Take over what a form says that had this stamp; returns the case's id. The same again changes nothing.
 
-    Raises ManagersAlone or NotFound for who may not, NoContract, SectionChanged, and FormRefused with all that does not
-    fit.
+    Raises ManagersAlone or NotFound for who may not, AccountClosed, NoContract, SectionChanged, and FormRefused with
+    all that does not fit.
     """
     _require(section, who)
     with transaction() as session:
         case, at = Onboarding.of_firm(session, firm_id), now()
+        case.require_open()
         contract = Contract.get(session, case.firm)
         before = fields_of(session, contract, section)
         if stamp(before) != was:

@@ -157,8 +157,8 @@ def order(
     """The firm orders a module on this tariff, at the version of its prices that it was shown, from today on.
 
     *written*: what stands in the fields of the module. *ordered_as*: what told of the order, which is done once.
-    Raises Stopped, SignFirst, NotFound for what the firm may not order, ModuleActive, NoPrices, PricesChanged;
-    FormRefused with all that does not fit.
+    Raises Stopped, SignFirst, ClosingAsked, NotFound for what the firm may not order, ModuleActive, NoPrices,
+    PricesChanged; FormRefused with all that does not fit.
     """
     with transaction() as session:
         case = Onboarding.of_firm(session, firm_id)
@@ -168,6 +168,7 @@ def order(
         at = now()
         contract = Contract.get(session, case.firm)
         caught_up(session, firm_id)
+        contract.require_no_closing()
         tariff = Tariff.held(session, tariff_id)
         module = Module.get(session, module_id)
         _require_offered(module, tariff, who.authority)
@@ -228,6 +229,7 @@ def change_data(firm_id: int, booking_id: int, who: Who, written: Mapping[str, s
     """
     with transaction() as session:
         case, at = Onboarding.of_firm(session, firm_id), now()
+        case.require_open()
         contract = Contract.get(session, case.firm)
         booking = Booking.get(session, contract, booking_id)
         _require_active(booking, contract.day_of(at))
@@ -249,6 +251,7 @@ def add_option(firm_id: int, booking_id: int, who: Who, article_id: int, quantit
         raise QuantityInvalid(text[:20])
     with transaction() as session:
         case, at = Onboarding.of_firm(session, firm_id), now()
+        case.require_open()
         contract = Contract.get(session, case.firm)
         caught_up(session, firm_id)
         booking = Booking.get(session, contract, booking_id)
@@ -279,6 +282,7 @@ def end_option(firm_id: int, booking_id: int, who: Who, option_id: int) -> int:
     require_manager(who)
     with transaction() as session:
         case, at = Onboarding.of_firm(session, firm_id), now()
+        case.require_open()
         contract = Contract.get(session, case.firm)
         caught_up(session, firm_id)
         booking = Booking.get(session, contract, booking_id)

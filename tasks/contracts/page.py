@@ -30,7 +30,7 @@ from tasks.contracts.orders import Who
 from tasks.contracts.vies import our_side
 from tasks.people.rights import STAFF
 
-ACTS = ("contract.", "module.", "change.", "vat.")
+ACTS = ("contract.", "module.", "change.", "closing.", "vat.")
 HISTORY = 50
 
 
@@ -142,6 +142,7 @@ def view(firm_id: int, who: Who) -> ContractView:
         today = contract.day_of(now()) if contract else now().date()
         booked = _booked(session, case, contract, today) if contract else []
         active = [each for each in booked if each.is_active]
+        is_open = contract is not None and case.firm.closed_at is None
         return ContractView(
             firm=case.firm,
             case=case,
@@ -152,7 +153,7 @@ def view(firm_id: int, who: Who) -> ContractView:
             recipients=Recipient.of(session, firm_id),
             since=min((each.booking.starts_on for each in active), default=None),
             booked=booked,
-            orderable=_orderable(session, {each.module.id for each in active}, who, today) if contract else [],
+            orderable=_orderable(session, {each.module.id for each in active}, who, today) if is_open else [],
             accepted=_accepted(session, case),
             history=_history(session, case.id),
             tax=_taxed(session, contract) if contract else None,

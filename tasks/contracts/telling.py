@@ -6,9 +6,10 @@ from datetime import timedelta
 from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
 
+from models.audit import Actor
 from models.mail.outbox import Outgoing
 from models.onboarding import Onboarding
-from models.people.person import Person, Role
+from models.people.person import Person, Role, account_name
 from models.people.staff import Staff
 from models.time.working_time import Reach, next_reachable
 from tasks.mail.letterheads import Letterhead, letterheads
@@ -43,6 +44,11 @@ def tell(
             mail.due_at = next_reachable(mail.created_at, timedelta(), reader or Reach())
         mails.append(mail)
     Outgoing.post_all(session, mails)
+
+
+def called(session: Session, by: "str | Actor") -> str:
+    """Who acts, by name as far as it is known."""
+    return account_name(session, by) or by if isinstance(by, str) else by.name or by.email
 
 
 def readers_of(session: Session, firm_ids: Iterable[int]) -> dict[int, list[Person]]:

@@ -136,7 +136,8 @@ def _due(at: datetime) -> Select[tuple[int]]:
     good = select(VatAnswer.id).where(VatAnswer.firm_id == Contract.firm_id, VatAnswer.vat_id == Contract.vat_id)
     good = good.where(VatAnswer.answered_at >= good_now(at, settings().vat_days))
     wanted = Contract.tax == TaxTreatment.REVERSE_CHARGE, Contract.vat_id != "", Contract.is_test.is_(False)
-    open_ones = select(Contract.firm_id).where(*wanted, Contract.closed_at.is_(None), ~good.exists())
+    open_ones = select(Contract.firm_id).where(*wanted, Firm.closed_at.is_(None), ~good.exists())
+    open_ones = open_ones.join(Firm, Firm.id == Contract.firm_id)
     return open_ones.order_by(Contract.firm_id)
 
 

@@ -612,6 +612,29 @@ def prices_change(
     )
 
 
+def closing_asked(
+    case: Onboarding, to: Person | None, head: Letterhead, at: datetime, *, day: date, by: str, is_asked: bool
+) -> Outgoing:
+    """To both sides: the account is to be closed on this day, as soon as its last module has ended; or not any more."""
+    facts: Facts = {"day": _reader(to).date(day), "by": by, "is_asked": is_asked}
+    return _about_contract(MailKind.CLOSING_ASKED, f"{case.id}:{at.isoformat()}", case, to, head, at, **facts)
+
+
+def account_closed(
+    case: Onboarding, to: Person | None, head: Letterhead, at: datetime, *, by: str, reason: str
+) -> Outgoing:
+    """To both sides: the account is closed, and nobody gets in. *by*: who did it; empty: as was asked for before.
+
+    The firm has no page any more to which it could lead, and is not told what operators have noted as reason.
+    """
+    reader = _reader(to)
+    facts: Facts = {"closed": reader.moment(at), "by": by, "number": case.firm.company_id or ""}
+    facts["reason"] = "" if to else reason
+    if to is None:
+        return _about_contract(MailKind.ACCOUNT_CLOSED, str(case.id), case, to, head, at, **facts)
+    return _draft(MailKind.ACCOUNT_CLOSED, f"{MailKind.ACCOUNT_CLOSED}:{case.id}:{to.id}", case, to, head, at, **facts)
+
+
 # ---- registrations on a firm's own page
 
 

@@ -29,7 +29,7 @@ class NotStopped(ProvisionError):
 
 
 def take_up(case_id: int, by: str) -> int:
-    """An operator takes the case up again; returns its id. Raises NotStopped.
+    """An operator takes the case up again; returns its id. Raises NotStopped, AccountClosed.
 
     Whoever was waited for gets a fresh link, reminders count anew, and what operators were asked is asked once more.
     The organiser is told that it goes on. A preferred number is held again unless somebody has it by now.
@@ -118,8 +118,13 @@ def end_case(session: Session, case: Onboarding, at: datetime, reason: str, by: 
     What ends with it ends at this very moment: by that ``take_up`` knows what to begin anew.
     """
     case.stop(at)
-    case.firm.release_preference(session)
     record(session, case.id, at, "case.stopped", by, reason=reason)
+    wind_up(session, case, at)
+
+
+def wind_up(session: Session, case: Onboarding, at: datetime) -> None:
+    """Nothing is waited for in this case from this moment on."""
+    case.firm.release_preference(session)
     pointless = [kind for kind, outlives in OUTLIVES_CASE.items() if not outlives]
     drop_mails(session, at, Outgoing.onboarding_id == case.id, Outgoing.kind.in_(pointless))
     for question in Decision.pending(session, case.id):

@@ -12,10 +12,12 @@ from sqlalchemy.orm import Session
 from models.audit import HOUSE, of, origin, record
 from models.db import is_alone, reading, together, transaction
 from models.errors import N_, ProvisionError
+from models.firm import Firm
 from models.onboarding import Onboarding
 from models.people.api_token import (
     KEY_MOST,
     PROVIDER_PREFIX,
+    AccountOfTokenClosed,
     ApiReply,
     ApiToken,
     FirmsOnly,
@@ -149,7 +151,7 @@ def listed(firm_id: int) -> list[Listed]:
 def opened(token: str) -> Caller:
     """Who comes with this token; that it was used is kept to the minute.
 
-    Raises TokenMissing, TokenUnknown, TokenRevoked, TokenExpired, TokenRests.
+    Raises TokenMissing, TokenUnknown, TokenRevoked, TokenExpired, TokenRests, AccountOfTokenClosed.
     """
     at = now()
     if token.startswith(PROVIDER_PREFIX):
@@ -158,7 +160,8 @@ def opened(token: str) -> Caller:
         row = ApiToken.open(session, token, at)
         member = _member(session, row.account_id, row.firm_id)
         if member is None:
-            raise TokenRests(row.name)
+            closed = session.get_one(Firm, row.firm_id).closed_at is not None
+            raise AccountOfTokenClosed(row.name) if closed else TokenRests(row.name)
         email = session.get_one(Login, row.account_id).email
     if row.is_due(at):
         with transaction() as session:

@@ -12,7 +12,7 @@ from models.db import Facts, reading, transaction
 from models.firm import Firm, german_postcode
 from models.link import Link, Purpose
 from models.mail.outbox import MailKind, Outgoing
-from models.onboarding import Onboarding
+from models.onboarding import AccountClosed, Onboarding
 from models.people.login import Login, SignIn, SignInRefused, hash_password, verify_password
 from models.people.manners import AddressForm, Language
 from models.people.notice import Notice
@@ -76,7 +76,7 @@ def staff_of(memberships: Sequence[Membership], firm_id: int) -> Membership | No
 
 
 def sign_in(email: str, password: str) -> str:
-    """A session token; raises SignInRefused."""
+    """A session token; raises SignInRefused, and what ``_require_access`` raises."""
     with reading() as session:
         candidate = Login.by_email(session, email)
     verified = verify_password(candidate.password_hash if candidate else None, password)
@@ -89,10 +89,29 @@ def sign_in(email: str, password: str) -> str:
 
 
 def _require_access(session: Session, account: Login) -> None:
-    """Operators have it, and whom a firm gives it; raises SignInRefused for former operators, else AccessEnded."""
+    """Operators have it, and whom a firm gives it.
+
+    Raises AccountClosed where the firm's account was closed, SignInRefused for former operators, else AccessEnded.
+    """
     if account.is_operator or Person.behind(session, account.id):
         return
+    _refuse_closed(session, account)
     raise SignInRefused if account.deactivated_at is not None else AccessEnded
+
+
+def _refuse_closed(session: Session, account: Login) -> None:
+    """Raises AccountClosed where that is why the holder of this account has no access."""
+    firm = Person.shut_out(session, account.id)
+    if firm is not None and firm.closed_at is not None:
+        raise AccountClosed(firm.name, firm.closed_at)
+
+
+def require_not_closed(token: str) -> None:
+    """Raises AccountClosed for who is signed in and has lost all access, since the firm's account was closed."""
+    with reading() as session:
+        browser = SignIn.find(session, token, now())
+        if browser is not None:
+            _refuse_closed(session, session.get_one(Login, browser.account_id))
 
 
 def unread(people: list[int]) -> int:

@@ -178,6 +178,9 @@ TABLE: dict[Rule, list[tuple]] = {
         ("POST /firm/{firm_id}/people/{person_id}", OWN_HOURS | {"person_id": "new"}),
     ],
     OWNER_ON_STAFF: [
+        (f"GET {CONTRACT}/close",),
+        (f"POST {CONTRACT}/close", {"typed": "{company_id}"}, "a module is active"),
+        (f"POST {CONTRACT}/close/take-back", {}, "nobody has asked for it"),
         ("POST /firm/{firm_id}/resend", {"person": "{new}"}),
         ("POST /firm/{firm_id}/withdraw", {"person": "{new}"}),
         ("POST /firm/{firm_id}/pause", {"person": "{staff}"}),

@@ -60,6 +60,15 @@ CONTRACT = [
     ],
     *[("change_undone", PAGE | {"what": what, "ends": "29. Februar 2028"}) for what in ("termination", "tariff")],
     ("tariff_begun", PAGE | {"tariff": "Groß", "begins": "1. März 2028"}),
+    *[
+        ("closing_asked", PAGE | {"day": "1. Januar 2027", "by": "Erika Muster", "is_asked": so})
+        for so in (True, False)
+    ],
+    *[
+        ("account_closed", {"closed": "1. Januar 2027, 0:00", "number": 861272, "by": by} | more)
+        for by in ("Erika Muster", "")
+        for more in ({"reason": ""}, {"reason": "Brief vom Inhaber", "path": "/firm/1/contract"})
+    ],
     ("module_ended", PAGE | {"ends": "29. Februar 2028"}),
     *[
         (

@@ -334,6 +334,9 @@ ACTS = {
 ELSEWHERE = {
     "api_tokens.make_for_provider": "of the provider, in any case",
     "api_tokens.revoke_for_provider": "of the provider, in any case",
+    "closing.close": "ends what is left, in any case",
+    "closing.take_back": "of the contract, which goes on",
+    "closing.view": "only looks",
     "changes.declare_change": "what was agreed goes on, and can be ended, whatever becomes of the case",
     "details.change": "of a contract, which goes on",
     "details.form": "only looks",

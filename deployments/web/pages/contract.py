@@ -13,19 +13,23 @@ from deployments.web.visit import FileMissing, Form, Submission, Submitting, Vis
 from models.clients.custom_field import NoDate, day_of
 from models.contracts.booking import CameBy, ChangeKind
 from models.contracts.catalogue import Authority
+from models.contracts.closing import NoClosingAsked
 from models.contracts.contract import Copy, SentAs, TaxTreatment
 from models.contracts.declaration import DayTooEarly, ReasonMissing, ReceivedInFuture
 from models.contracts.terms import YEARS, read_moment
 from models.errors import N_, NotFound, ProvisionError
+from models.onboarding import AccountClosed
 from models.people.manners import Language
+from models.people.person import Role
 from models.settings import settings
 from models.text import row_number
 from tasks.clients.settings import frame
-from tasks.contracts import changes, details, orders, page
+from tasks.contracts import changes, closing, details, orders, page
 from tasks.contracts.changes import Preview, Wish
 from tasks.contracts.details import ROWS, Section
 from tasks.contracts.orders import QuantityInvalid, Who
 from tasks.contracts.page import Booked, ContractView, Orderable
+from tasks.text.i18n import explain
 
 router = APIRouter()
 
@@ -91,6 +95,49 @@ def _edited(visit: Visit, firm_id: int, section: Section, was: str, values: dict
         "ways": visit.options(SentAs),
         **_frame(visit, firm_id),
     }
+
+
+# ---- the account is closed
+
+
+@router.get("/firm/{firm_id}/contract/close")
+def closing_form(visit: Visiting, firm_id: int) -> Response:
+    """What ends with the account, what is kept, and from when on it can be closed."""
+    return visit.page("contract/close.html", **_closed(visit, firm_id))
+
+
+@router.post("/firm/{firm_id}/contract/close")
+def close(visit: Submitting, firm_id: int) -> Response:
+    """Closed at once, or noted to be closed later; whoever loses access by it learns on the next page that it is so."""
+    who, later = _who(visit, firm_id), visit.ticked("later")
+    try:
+        is_closed = closing.close(firm_id, who, visit.text("typed"), visit.paragraphs("reason"), later=later)
+    except AccountClosed:
+        if who.authority is Authority.CLIENT:
+            raise
+        is_closed = True  # Sent twice.
+    except ProvisionError as refusal:
+        if refusal.status == 403:
+            raise
+        return visit.again("contract/close.html", refusal, values=visit.values, **_closed(visit, firm_id))
+    if is_closed and who.authority is Authority.CLIENT:
+        return visit.go("/auth/login?said=account_closed")
+    return visit.go(f"/firm/{firm_id}/contract?said={'account_closed' if is_closed else 'closing_asked'}")
+
+
+@router.post("/firm/{firm_id}/contract/close/take-back")
+def take_back_closing(visit: Submitting, firm_id: int) -> Response:
+    try:
+        closing.take_back(firm_id, _who(visit, firm_id))
+    except NoClosingAsked as refusal:
+        return _page(visit, firm_id, refusal)
+    return visit.go(f"/firm/{firm_id}/contract?said=closing_taken_back")
+
+
+def _closed(visit: Visit, firm_id: int) -> dict[str, Any]:
+    shown = closing.view(firm_id, _who(visit, firm_id))
+    in_the_way = explain(shown.in_the_way, visit.reader) if shown.in_the_way else ""
+    return {"shown": shown, "in_the_way": in_the_way, **_frame(visit, firm_id)}
 
 
 # ---- modules
@@ -368,7 +415,8 @@ def _page(visit: Visit, firm_id: int, refusal: ProvisionError | None = None) -> 
     shown = page.view(firm_id, who)
     about = {
         "shown": shown,
-        "may": {section.value: details.may_change(section, who) for section in Section},
+        "may": {s.value: shown.firm.closed_at is None and details.may_change(s, who) for s in Section},
+        "may_close": shown.firm.closed_at is None and _may_close(visit, firm_id),
         "history": [(entry.at, ACTIONS[entry.action], _by(visit, shown, entry.actor)) for entry in shown.history],
         "country_of": dict(country_names(visit.reader)),
         **_frame(visit, firm_id),
@@ -376,6 +424,11 @@ def _page(visit: Visit, firm_id: int, refusal: ProvisionError | None = None) -> 
     if refusal is not None:
         return visit.again("contract/page.html", {"": refusal}, **about)
     return visit.page("contract/page.html", **about)
+
+
+def _may_close(visit: Visit, firm_id: int) -> bool:
+    visitor = visit.signed_in()
+    return visitor.is_operator or visitor.may(firm_id, Role.ORGANISER)
 
 
 def _by(visit: Visit, shown: ContractView, actor: str) -> str:
