@@ -24,8 +24,9 @@ from models.request import Named, OnboardingRequest
 from models.time.clock import now
 from tasks.agreement import lifecycle, signing, viewing
 from tasks.contracts import orders
+from tasks.intake import decision_effects
 from tasks.logos import publish
-from tasks.onboarding import company_ids, decision_effects, invitations, opening, registration, subscriptions
+from tasks.onboarding import company_ids, invitations, opening, registration, subscriptions
 from tasks.people import sessions
 from tests.remembered import remembered
 

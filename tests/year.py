@@ -27,8 +27,9 @@ from models.time.land import Land
 from tasks.agreement import lifecycle, sending, viewing
 from tasks.agreement.sending import mail_agreement
 from tasks.engine import passes
+from tasks.intake import decision_effects
 from tasks.mail.letterheads import Turn
-from tasks.onboarding import company_ids, decision_effects, opening, registration, stopping
+from tasks.onboarding import company_ids, opening, registration, stopping
 from tasks.onboarding.registration import STEP_OF, invite
 from tasks.people import addresses, naming, operators
 from tasks.people.operators import tell_new

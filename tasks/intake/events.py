@@ -16,8 +16,8 @@ from tasks.contracts.notices import order_by_notice, terminate_by_notice
 from tasks.engine.passes import kick
 from tasks.engine.prefect_client import start_run
 from tasks.engine.retry import side_effect
+from tasks.intake.decision_effects import answer_decision
 from tasks.mail.address_holds import note_bounce
-from tasks.onboarding.decision_effects import answer_decision
 from tasks.onboarding.opening import start_case
 from tasks.onboarding.registration import registered_elsewhere
 

@@ -32,9 +32,9 @@ from models.settings import settings
 from models.subscription import Change, Subscription
 from models.time.clock import now
 from tasks.agreement import responses
+from tasks.intake import decision_effects
 from tasks.intake.events import handle_events
 from tasks.mail.address_holds import bounced, given_up
-from tasks.onboarding import decision_effects
 from tests import factories
 from tests.deployments.browser import entries
 from tests.remembered import remembered

@@ -24,8 +24,9 @@ from models.people.person import Person, Role
 from models.request import Named
 from models.settings import settings
 from tasks.agreement import legal_check, sending
+from tasks.intake import decision_effects
 from tasks.mail.delivery import deliver_due
-from tasks.onboarding import decision_effects, invitations
+from tasks.onboarding import invitations
 from tests import factories
 
 WHEN = os.environ.get("KILL", "after_commit")

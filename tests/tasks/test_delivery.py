@@ -32,11 +32,11 @@ from models.settings import Settings, settings
 from models.subscription import Subscription
 from models.time.clock import now
 from tasks.engine.passes import kick_mail
+from tasks.intake.decision_effects import answer_decision
 from tasks.mail import delivery
 from tasks.mail.address_holds import note_bounce
 from tasks.mail.delivery import Delivered, deliver_due, deliver_outbox
 from tasks.mail.refusals import Blame
-from tasks.onboarding.decision_effects import answer_decision
 from tasks.people.addresses import correct_address
 from tests.factories import at_once
 

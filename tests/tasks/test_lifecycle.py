@@ -22,10 +22,10 @@ from tasks.agreement import finalize, lifecycle, responses, sending, signing, vi
 from tasks.agreement.contract_texts import SAMPLES
 from tasks.agreement.lifecycle import conclude_agreement, expire_agreements
 from tasks.agreement.uploaded_copy import LARGEST, FileTooLarge, FileWithScript, NotAPdf, NothingSigned, OtherTextSigned
+from tasks.intake.decision_effects import answer_decision
 from tasks.intake.decision_forms import form_of
 from tasks.mail.compose import write
 from tasks.onboarding import corrections, stopping
-from tasks.onboarding.decision_effects import answer_decision
 from tests import factories
 from tests.factories import (
     FROM,

@@ -25,10 +25,11 @@ from models.request import Named
 from models.time.clock import now
 from tasks.clients import settings
 from tasks.clients.settings import Kind, Manner, Written
+from tasks.intake import decision_effects
 from tasks.intake.decision_forms import take_answer
 from tasks.mail import delivery
 from tasks.mail.address_holds import note_bounce
-from tasks.onboarding import corrections, decision_effects, registration, stopping
+from tasks.onboarding import corrections, registration, stopping
 from tasks.people import addresses, rights, sessions
 from tasks.people.operators import escalate_overdue, tell_new
 from tasks.reminders import cadences, snooze

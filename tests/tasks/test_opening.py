@@ -13,9 +13,9 @@ from models.people.person import Person, Role
 from models.request import Named
 from models.subscription import Subscription
 from tasks.agreement import responses, signing, viewing
+from tasks.intake.decision_effects import PlanMissing, answer_decision
 from tasks.logos import publish
 from tasks.onboarding import corrections, firm_page, invitations, registration
-from tasks.onboarding.decision_effects import PlanMissing, answer_decision
 from tasks.onboarding.opening import CaseThere, FieldTooLong, FormInvalid, open_case, start_case
 from tasks.onboarding.stopping import stop_case
 from tasks.text.i18n import Reader, explain

@@ -22,9 +22,10 @@ from models.request import Named
 from models.time.clock import now
 from models.time.land import Land
 from tasks.agreement import finalize, lifecycle, responses, signing
+from tasks.intake import decision_effects
 from tasks.mail import delivery
 from tasks.mail.address_holds import given_up, note_bounce
-from tasks.onboarding import corrections, decision_effects, firm_page, invitations, registration, stopping
+from tasks.onboarding import corrections, firm_page, invitations, registration, stopping
 from tasks.people import addresses, membership, operators
 from tasks.people.naming import WorksThereAlready
 from tasks.reminders import cadences, rounds, snooze, waits

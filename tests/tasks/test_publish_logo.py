@@ -15,6 +15,7 @@ from models.onboarding import Party
 from models.request import WebsiteMissing
 from models.settings import settings
 from models.time.clock import now
+from tasks.intake.decision_effects import answer_decision
 from tasks.logos.fetch import Faltered
 from tasks.logos.publish import (
     choose_offered,
@@ -24,7 +25,6 @@ from tasks.logos.publish import (
     restore_logo,
     supply_logo,
 )
-from tasks.onboarding.decision_effects import answer_decision
 from tests.factories import advance, at_once, case, everything, firm_of, opened, outbox, standing, with_organiser
 
 ERIKA = "erika@freitag.example"

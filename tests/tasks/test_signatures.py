@@ -21,9 +21,9 @@ from models.time.clock import now
 from models.time.hours import Hours
 from models.time.land import Land
 from tasks.agreement import responses
-from tasks.intake import decision_forms
-from tasks.onboarding import corrections, decision_effects, firm_page
-from tasks.onboarding.decision_effects import DayInvalid
+from tasks.intake import decision_effects, decision_forms
+from tasks.intake.decision_effects import DayInvalid
+from tasks.onboarding import corrections, firm_page
 from tasks.people import addresses, operators, sessions
 from tasks.reminders import cadences
 from tests import factories

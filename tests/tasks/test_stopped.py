@@ -42,17 +42,10 @@ from tasks.clients.settings import Kind, Manner, Written
 from tasks.clients.sign_ups import Wish
 from tasks.contracts import orders
 from tasks.contracts.orders import Who
+from tasks.intake import decision_effects
 from tasks.logos import publish
 from tasks.mail.address_holds import note_bounce
-from tasks.onboarding import (
-    address_checks,
-    corrections,
-    decision_effects,
-    firm_page,
-    invitations,
-    registration,
-    stopping,
-)
+from tasks.onboarding import address_checks, corrections, firm_page, invitations, registration, stopping
 from tasks.people import addresses, membership, rights
 from tasks.people.operators import escalate_overdue
 from tasks.people.sessions import Manners, Membership

@@ -48,8 +48,9 @@ from tasks.audit import files, verification
 from tasks.audit.faults import Kind
 from tasks.audit.rows import UNHELD
 from tasks.audit.verification import verify
+from tasks.intake import decision_effects
 from tasks.logos import publish
-from tasks.onboarding import corrections, decision_effects, firm_page, invitations, registration, stopping
+from tasks.onboarding import corrections, firm_page, invitations, registration, stopping
 from tasks.people import addresses, membership, operators
 from tasks.untrusted.sandbox import TooCostly
 from tests import remembered

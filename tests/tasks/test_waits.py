@@ -13,8 +13,9 @@ from models.reminders.cadence import Level
 from models.reminders.reminder import Reminder
 from models.request import Named
 from tasks.agreement import lifecycle, responses, signing
+from tasks.intake import decision_effects
 from tasks.mail.address_holds import note_bounce
-from tasks.onboarding import corrections, decision_effects, invitations, registration, stopping
+from tasks.onboarding import corrections, invitations, registration, stopping
 from tasks.people import addresses, membership
 from tasks.people.addresses import AddressSettled
 from tasks.reminders import cadences

@@ -28,8 +28,9 @@ from models.text import TextTooLong, one_line, row_number
 from models.time.clock import today
 from models.time.land import Land
 from tasks.engine.passes import kick
+from tasks.intake import decision_effects
 from tasks.intake.events import dismiss, handle_again
-from tasks.onboarding import decision_effects, opening
+from tasks.onboarding import opening
 from tasks.onboarding.opening import CaseThere, FormInvalid
 from tasks.text.i18n import explain
 

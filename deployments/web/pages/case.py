@@ -32,10 +32,11 @@ from models.request import named
 from models.subscription import LONGEST_CLAUSE, DiscountInvalid, Interval, NoticeInvalid, Plan, PriceInvalid
 from models.text import TextTooLong
 from tasks.agreement import lifecycle, uploaded_copy, viewing
+from tasks.intake import decision_effects
+from tasks.intake.decision_effects import DayInvalid, PlanMissing
 from tasks.logos.scoring import Reason, Sign
 from tasks.mail.compose import write
-from tasks.onboarding import corrections, decision_effects, invitations, stopping
-from tasks.onboarding.decision_effects import DayInvalid, PlanMissing
+from tasks.onboarding import corrections, invitations, stopping
 from tasks.onboarding.invitations import InvitationsInvalid
 from tasks.onboarding.stopping import StopReasonMissing
 from tasks.people import addresses, membership
