@@ -39,6 +39,7 @@ class DecisionKind(StrEnum):
     MAIL_FAILED = "mail_failed"
     LOGO = "logo"
     SILENT = "silent"
+    UNDO = "undo"
 
 
 class Verdict(StrEnum):
@@ -70,6 +71,7 @@ VERDICTS: dict[DecisionKind, list[Verdict]] = {
     DecisionKind.MAIL_FAILED: [Verdict.RESEND, Verdict.LEAVE],
     DecisionKind.LOGO: [Verdict.ACCEPT, Verdict.REFUSE],
     DecisionKind.SILENT: [Verdict.RESEND, Verdict.CORRECT, Verdict.WITHDRAW, Verdict.LEAVE],
+    DecisionKind.UNDO: [Verdict.AGREED, Verdict.REFUSE],
 }
 
 

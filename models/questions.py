@@ -3,16 +3,22 @@
 Each makes a question that ``Decision.ask`` puts. Its key says what is asked: that is asked once.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Literal, TypedDict
 
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
 from models.agreement import Agreement
+from models.contracts.booking import Change
+from models.contracts.catalogue import Module
 from models.decision import Decision, DecisionKind, silence_key
 from models.document import Document
 from models.logo import LogoPermission
 from models.mail.outbox import Outgoing
 from models.onboarding import Onboarding
+from models.people.manners import Language
 from models.people.person import Person
 from models.reminders.reminder import Reminder
 
@@ -124,6 +130,24 @@ def silent(wait: Reminder, at: datetime) -> Decision:
     """The last reminder has not moved somebody either: how does this *wait* go on?"""
     facts = {"person_id": wait.person_id, "step": wait.step, "wait": wait.kind, "reminders": wait.sent}
     return Decision.draft(wait.onboarding_id, DecisionKind.SILENT, silence_key(wait, wait.since), at, **facts)
+
+
+# ---- the contract
+
+
+def undo(case: Onboarding, at: datetime, *, change: Change, module: Module, by: str) -> Decision:
+    """The firm wants the *module* to go on, whose end was declared by this *change*: do we agree? *by*: who asks."""
+    facts = {"change_id": change.id, "booking_id": change.booking_id, "module": module.called(Language.GERMAN)}
+    facts |= {"ends_on": change.ends_on.isoformat(), "by": by}
+    return Decision.draft(case.id, DecisionKind.UNDO, change.undo_key, at, **facts)
+
+
+def close_undo(session: Session, changes: Iterable[Change], at: datetime) -> None:
+    """Whether they are undone is no question any more: they took effect, or another one has taken their place."""
+    keys = [change.undo_key for change in changes if change.undo_asked_at is not None]
+    asked = select(Decision).where(Decision.key.in_(keys), Decision.answered_at.is_(None))
+    for question in session.scalars(asked) if keys else ():
+        question.close(at)
 
 
 # ---- the logo

@@ -17,7 +17,7 @@ from typing import NamedTuple
 from tests.statute import DAY, walked, walked_end, walked_last_day, walked_notice, walked_term
 
 LEADS, PRICE_NOTICE, BINDS_LITTLE, REACH = (45, 14), 42, 62, 24
-BOTH, FIRM, PROVIDER = ("firm", "provider"), ("firm",), ("provider",)
+BOTH, FIRM = ("firm", "provider"), ("firm",)
 
 
 class Length(NamedTuple):
@@ -433,8 +433,7 @@ class Ledger:
             booked.pending = None
             self.tell("change_undone", booked.firm, day)
         elif not pending.is_undo_asked:
-            pending.is_undo_asked = True
-            self.tell("undo_asked", booked.firm, day, PROVIDER)
+            pending.is_undo_asked = True  # A question on the board, of which operators hear as of all others.
 
     def agree_undo(self, booked: Booked, day: date) -> None:
         pending = booked.pending

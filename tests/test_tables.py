@@ -30,6 +30,11 @@ PARTIAL = {
     ("tasks.reminders.cadences", "_within", "Level"): "the provider's level is everybody's",
     ("tasks.onboarding.opening", "named", "Role"): "a request names nobody else",
     ("tasks.intake.decision_forms", "ON_THE_PAGE", "DecisionKind"): "the others are told by their facts, see _told",
+    (
+        "tasks.intake.decision_forms",
+        "SHORTLY",
+        "DecisionKind",
+    ): "of the others more is to be told, or it stands on the page",
     ("tasks.agreement.uploaded_copy", "doubts", "Doubt"): "without any signature there are other doubts than with one",
     ("tasks.clients.imports.formats", "_GENERAL", "Field"): "the others are found by rules, or chosen by hand",
     ("tasks.clients.imports.formats", "_OUTLOOK", "Field"): "Outlook has no columns for the others",

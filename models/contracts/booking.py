@@ -245,7 +245,8 @@ class Change(Base):
     EVIDENCE = (
         *("firm_id", "booking_id", "kind", "state", "came_by", "requested_at", "received_at", "ends_on"),
         "effective_at",
-        *("tariff_id", "price_list_id", "is_chosen", "reason", "document_id", "undo_asked_at", "settled_at"),
+        *("tariff_id", "price_list_id", "is_chosen", "reason", "document_id", "undo_asked_at", "undo_refused_at"),
+        "settled_at",
     )
     __table_args__ = (
         Index(
@@ -282,6 +283,8 @@ class Change(Base):
     document_id: Mapped[int | None] = mapped_column(ForeignKey("documents.id"))
     """The letter, as a scan."""
     undo_asked_at: Mapped[Instant | None]
+    undo_refused_at: Mapped[Instant | None]
+    """When the provider did not agree to undo it; the firm may ask again."""
     settled_at: Mapped[Instant | None]
     """When it was applied, undone or dropped."""
 
@@ -293,6 +296,11 @@ class Change(Base):
 
     def settle(self, state: ChangeState, now: datetime) -> None:
         self.state, self.settled_at = state, now
+
+    @property
+    def undo_key(self) -> str:
+        """Names the question whether it is undone, as it was asked last."""
+        return f"undo:{self.id}:{self.undo_asked_at and self.undo_asked_at.isoformat()}"
 
     @property
     def is_pending(self) -> bool:

@@ -170,6 +170,16 @@ def declare(foreseen: Foreseen, booking: Booking, change: Change, now: datetime,
         booking.ends_on = foreseen.ends_on
 
 
+def refuse_undo(change: Change | None, now: datetime) -> Change:
+    """The provider does not agree: what was declared stands. Raises NothingToUndo, UndoNotAsked."""
+    if change is None:
+        raise NothingToUndo
+    if change.undo_asked_at is None:
+        raise UndoNotAsked
+    change.undo_asked_at, change.undo_refused_at = None, now
+    return change
+
+
 def undo(booking: Booking, change: Change | None, now: datetime, today: date, fixed_end: date | None) -> Change:
     """Both sides want it to go on: nothing is declared any more, and what was dropped for it does not come back.
 

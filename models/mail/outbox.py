@@ -72,6 +72,7 @@ class MailKind(StrEnum):
     MODULE_ORDERED = "module_ordered"
     CHANGE_DECLARED = "change_declared"
     UNDO_ASKED = "undo_asked"
+    UNDO_REFUSED = "undo_refused"
     CHANGE_UNDONE = "change_undone"
     TARIFF_BEGUN = "tariff_begun"
     MODULE_ENDED = "module_ended"
@@ -126,6 +127,7 @@ OUTLIVES_CASE: dict[MailKind, bool] = {
     MailKind.MODULE_ORDERED: True,
     MailKind.CHANGE_DECLARED: True,
     MailKind.UNDO_ASKED: True,
+    MailKind.UNDO_REFUSED: True,
     MailKind.CHANGE_UNDONE: True,
     MailKind.TARIFF_BEGUN: True,
     MailKind.MODULE_ENDED: True,
@@ -168,12 +170,15 @@ KEY_MAY_RECUR: dict[MailKind, bool] = {
     MailKind.MODULE_ORDERED: True,
     MailKind.CHANGE_DECLARED: True,
     MailKind.UNDO_ASKED: True,
+    MailKind.UNDO_REFUSED: True,
     MailKind.CHANGE_UNDONE: True,
     MailKind.TARIFF_BEGUN: True,
     MailKind.MODULE_ENDED: True,
     MailKind.NOTICE_NEARS: True,
     MailKind.PRICES_CHANGE: True,
     MailKind.VAT_UNCONFIRMED: True,
+    MailKind.CLOSING_ASKED: True,
+    MailKind.ACCOUNT_CLOSED: True,
     MailKind.DECISIONS_WAIT: False,
     MailKind.OPERATOR_INVITED: False,
     MailKind.DIGEST: False,

@@ -8,6 +8,7 @@ from functools import partial
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from models import questions
 from models.audit import evidence, record
 from models.contracts.billing import Days, Position, due_between, stretches
 from models.contracts.booking import BookedOption, Booking, CameBy, Change, ChangeKind, Phase, running_phase
@@ -22,10 +23,12 @@ from models.contracts.declaration import (
     UndoNotAsked,
     declare,
     foresee,
+    refuse_undo,
     undo,
 )
 from models.contracts.terms import ONE_DAY
 from models.db import reading, transaction
+from models.decision import Decision, Verdict
 from models.document import Document
 from models.errors import N_, NotFound, ProvisionError
 from models.onboarding import Onboarding
@@ -124,6 +127,8 @@ def declare_change(
             reason=_reason(wish),
             document_id=_kept(session, scan).id if scan and wish.received_at else None,
         )
+        if seen.foreseen.drops is not None:
+            questions.close_undo(session, [seen.foreseen.drops], at)
         declare(seen.foreseen, booking, change, at, (wish.received_at or at).astimezone(UTC))
         session.flush()  # What is dropped goes first: one change waits at a time.
         session.add(change)
@@ -141,7 +146,7 @@ def declare_change(
 
 
 def ask_undo(firm_id: int, booking_id: int, who: Who) -> Change:
-    """The firm wants it to go on after all: the provider is asked. A change of tariff is taken back at once.
+    """The firm wants it to go on after all: operators decide. A change of tariff is taken back at once.
 
     Raises NothingToUndo, EndedAlready, ClosingAsked.
     """
@@ -160,41 +165,101 @@ def ask_undo(firm_id: int, booking_id: int, who: Who) -> Change:
             undo(booking, change, at, contract.day_of(at), None)
             _go_on(session, case, contract, booking, change, who, at)
         elif change.undo_asked_at is None:
-            change.undo_asked_at = at
+            change.undo_asked_at, change.undo_refused_at = at, None
             record(session, case.id, at, "change.undo_asked", who.by, rows=evidence(change))
-            module = Module.get(session, booking.module_id)
-            write = partial(letters.undo_asked, at=at, change=change, module=module, by=called(session, who.by))
-            tell(session, [(case, write)], firm=False)
+            module, by = Module.get(session, booking.module_id), called(session, who.by)
+            if not Decision.ask(session, questions.undo(case, at, change=change, module=module, by=by)):
+                # The case was stopped, so that nothing is decided about it; its contract goes on.
+                tell(
+                    session,
+                    [(case, partial(letters.undo_asked, at=at, change=change, module=module, by=by))],
+                    firm=False,
+                )
         return change
 
 
-def agree_undo(firm_id: int, booking_id: int, who: Who) -> Change:
+def agree_undo(firm_id: int, booking_id: int, who: Who, note: str = "") -> Change:
     """The provider agrees that it goes on; raises what ``ask_undo`` does, UndoNotAsked, NotFound for clients."""
+    return _answer(firm_id, booking_id, who, note, agreed=True)
+
+
+def refuse_to_undo(firm_id: int, booking_id: int, who: Who, note: str = "") -> Change:
+    """The provider does not: what was declared stands. Raises NothingToUndo, UndoNotAsked, NotFound for clients."""
+    return _answer(firm_id, booking_id, who, note, agreed=False)
+
+
+def _answer(firm_id: int, booking_id: int, who: Who, note: str, *, agreed: bool) -> Change:
     if not who.authority.reaches(Authority.OPERATOR):
         raise NotFound(N_("The module"))
     with transaction() as session:
         case, at = Onboarding.of_firm(session, firm_id), now()
-        contract = Contract.get(session, case.firm)
-        booking = Booking.get(session, contract, booking_id)
         change = Change.pending(session, [booking_id]).get(booking_id)
-        if change is not None and change.kind.ends_it:
-            contract.require_no_closing()
-            if change.undo_asked_at is None:
-                raise UndoNotAsked
-        fixed_end = Phase.of(session, [booking.id])[booking.id][-1].fixed_end(contract)
-        undone = undo(booking, change, at, contract.day_of(at), fixed_end)
-        _go_on(session, case, contract, booking, undone, who, at)
-        return undone
+        question = Decision.by_key(session, change.undo_key) if change is not None and change.undo_asked_at else None
+        if question is not None and question.verdict is None:
+            by = who.by if isinstance(who.by, str) else who.by.email
+            verdict = Verdict.AGREED if agreed else Verdict.REFUSE
+            question.settle(verdict, by, at, {"note": note} if note else {})
+        judged = judge_undo(session, case, booking_id, change.id if change else None, who, at, agreed=agreed, note=note)
+        if question is not None and question.answered_at == at:
+            question.tell_answer(session)
+        return judged
+
+
+def judge_undo(
+    session: Session,
+    case: Onboarding,
+    booking_id: int,
+    change_id: int | None,
+    who: Who,
+    at: datetime,
+    *,
+    agreed: bool,
+    note: str,
+) -> Change:
+    """The provider's answer to the wish that a module goes on, wherever it is given; the firm is told either way.
+
+    Raises NothingToUndo also where another change waits by now, UndoNotAsked, EndedAlready, ClosingAsked.
+    """
+    contract = Contract.get(session, case.firm)
+    booking = Booking.get(session, contract, booking_id)
+    change = Change.pending(session, [booking_id]).get(booking_id)
+    if change is None or change.id != change_id:
+        raise NothingToUndo
+    if not agreed:
+        refuse_undo(change, at)
+        record(session, case.id, at, "change.undo_refused", who.by, rows=evidence(change))
+        module = Module.get(session, booking.module_id)
+        tell(
+            session,
+            [(case, partial(letters.undo_refused, at=at, change=change, module=module, note=note))],
+            provider=False,
+        )
+        return change
+    if change.kind.ends_it:
+        contract.require_no_closing()
+        if change.undo_asked_at is None:
+            raise UndoNotAsked
+    fixed_end = Phase.of(session, [booking.id])[booking.id][-1].fixed_end(contract)
+    undone = undo(booking, change, at, contract.day_of(at), fixed_end)
+    _go_on(session, case, contract, booking, undone, who, at, note)
+    return undone
 
 
 def _go_on(
-    session: Session, case: Onboarding, contract: Contract, booking: Booking, change: Change, who: Who, at: datetime
+    session: Session,
+    case: Onboarding,
+    contract: Contract,
+    booking: Booking,
+    change: Change,
+    who: Who,
+    at: datetime,
+    note: str = "",
 ) -> None:
     """The module goes on as before; both sides are told."""
     _look_at_prices(session, contract, booking, at)
     record(session, case.id, at, "change.undone", who.by, rows=evidence(booking, change))
     module = Module.get(session, booking.module_id)
-    tell(session, [(case, partial(letters.change_undone, at=at, change=change, module=module))])
+    tell(session, [(case, partial(letters.change_undone, at=at, change=change, module=module, note=note))])
 
 
 def _look_at_prices(session: Session, contract: Contract, booking: Booking, at: datetime) -> None:

@@ -7,6 +7,7 @@ from functools import partial
 from sqlalchemy import Select, select, union
 from sqlalchemy.orm import Session
 
+from models import questions
 from models.audit import evidence, record_each
 from models.contracts.booking import BookedOption, Booking, Change, ChangeKind, ChangeState, Phase
 from models.contracts.contract import Contract
@@ -75,6 +76,8 @@ def _apply(session: Session, batch: Batch) -> int:
         rows = list(_move_on(session, batch, contract, booking, options, drafts))
         if rows:
             moved.setdefault(case.id, []).extend(rows)
+    applied = [change for change in batch.pending.values() if not change.is_pending]
+    questions.close_undo(session, applied, now())
     session.flush()
     facts: dict[int, Facts] = {case_id: {"rows": evidence(*rows)} for case_id, rows in moved.items()}
     if facts:

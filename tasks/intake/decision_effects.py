@@ -8,6 +8,7 @@ from sqlalchemy.orm import Session
 from models import questions
 from models.agreement import Agreement, SignedHow, close_questions
 from models.audit import HOUSE, evidence, of, record
+from models.contracts.catalogue import Authority
 from models.contracts.plans import plan_prices
 from models.db import Facts, transaction
 from models.decision import Decision, DecisionKind, Verdict
@@ -23,6 +24,8 @@ from models.reminders.reminder import Reminder
 from models.subscription import Change, Interval, Plan, Subscription
 from models.time.clock import local_day, now
 from tasks.agreement.signatures import give_back, refuse_signature, sign_for_firm, sign_for_provider
+from tasks.contracts.changes import judge_undo
+from tasks.contracts.orders import Who
 from tasks.logos.publish import logo_chosen
 from tasks.onboarding.company_ids import tell_of_number
 from tasks.onboarding.stopping import end_case
@@ -192,6 +195,14 @@ def _silence_broken(session: Session, case: Onboarding, decision: Decision) -> N
         wait.start_anew(rhythm, person, now() - timedelta(days=rhythm.day(0)))
 
 
+def _undo_judged(session: Session, case: Onboarding, decision: Decision) -> None:
+    """Agreed: the module goes on as before. Refused: it ends as was declared. The firm is told either way."""
+    note, agreed = str((decision.answer or {}).get("note", "")), decision.verdict is Verdict.AGREED
+    who = Who(decision.answered_by or "", Authority.OPERATOR)
+    booking_id, change_id = decision.facts["booking_id"], decision.facts["change_id"]
+    judge_undo(session, case, booking_id, change_id, who, decision.answered_at or now(), agreed=agreed, note=note)
+
+
 _CONSEQUENCES = {
     DecisionKind.ADVICE: _advised,
     DecisionKind.COMPANY_ID: _number_decided,
@@ -204,4 +215,5 @@ _CONSEQUENCES = {
     DecisionKind.MAIL_FAILED: _mail_judged,
     DecisionKind.LOGO: logo_chosen,
     DecisionKind.SILENT: _silence_broken,
+    DecisionKind.UNDO: _undo_judged,
 }

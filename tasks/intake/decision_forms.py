@@ -1,5 +1,6 @@
 """An open question as a typed form in the Prefect UI, and the way of its answer back into the case."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
@@ -8,7 +9,7 @@ from prefect.input import RunInput
 from pydantic import Field, create_model
 
 from models.agreement import AFTERMATH
-from models.db import reading, transaction
+from models.db import Facts, reading, transaction
 from models.decision import Decision, DecisionKind
 from models.document import Doubt
 from models.firm import Firm
@@ -34,6 +35,7 @@ QUESTIONS = {
     DecisionKind.BAD_ADDRESS: "E-Mail-Adresse berichtigen",
     DecisionKind.MAIL_FAILED: "Eine E-Mail ließ sich nicht zustellen",
     DecisionKind.LOGO: "Welches Bild ist das Logo?",
+    DecisionKind.UNDO: "Soll ein gekündigtes Modul weiterlaufen?",
     DecisionKind.SILENT: "Keine Antwort auf die letzte Erinnerung: Wie geht es weiter?",
 }
 """What the form is headed with. Operators read German; names stay on the board, since everyone sees the Prefect UI."""
@@ -99,6 +101,26 @@ def form_of(decision_id: int, problem: str = "") -> Form | None:
     return Form(_model(decision), "\n\n".join(filter(None, lines)))
 
 
+def _lapsed(facts: Facts) -> list[str]:
+    expired = facts["why"] == "expired"
+    return ["Er wurde nicht rechtzeitig unterzeichnet." if expired else "Wir haben ihn zurückgezogen."]
+
+
+def _to_go_on(facts: Facts) -> list[str]:
+    day, module = Reader(Language.GERMAN).day(facts["ends_on"]), in_markdown(facts["module"])
+    return [
+        f"Das Unternehmen bittet, das Modul **{module}** weiterlaufen zu lassen; gekündigt ist es zum {day}.",
+        "agreed: Es läuft weiter wie bisher; refuse: Die Kündigung bleibt bestehen.",
+    ]
+
+
+SHORTLY: dict[DecisionKind, Callable[[Facts], list[str]]] = {
+    DecisionKind.LAPSED: _lapsed,
+    DecisionKind.UNDO: _to_go_on,
+}
+"""What a sentence or two tells."""
+
+
 def _told(decision: Decision) -> list[str]:
     """What must be known to decide, without names and addresses."""
     if decision.kind is DecisionKind.COMPANY_ID:
@@ -110,9 +132,8 @@ def _told(decision: Decision) -> list[str]:
         pages = f"{facts['pages']} Seiten, das Original hat {facts['original_pages']}." if "pages" in facts else ""
         signatures = f"Digitale Signaturen: {len(facts.get('signatures', []))}."
         return ["Warum jemand hinsehen muss:", "\n".join(doubts), pages, signatures]
-    if decision.kind is DecisionKind.LAPSED:
-        expired = decision.facts["why"] == "expired"
-        return ["Er wurde nicht rechtzeitig unterzeichnet." if expired else "Wir haben ihn zurückgezogen."]
+    if decision.kind in SHORTLY:
+        return SHORTLY[decision.kind](decision.facts)
     if decision.kind is DecisionKind.LOGO:
         lines = [
             f"- Bild {candidate['number']}: {candidate['confidence']:.0%}" for candidate in decision.facts["candidates"]
@@ -163,7 +184,10 @@ def _model(decision: Decision) -> type[RunInput]:
             str,
             Field("", description=description, json_schema_extra={"title": "Unterschrieben am"}),
         )
-    note = "Bei der Kennung und einer neuen Fassung steht sie in der Nachricht an das Unternehmen, nie im Vertrag."
+    note = (
+        "Bei der Kennung, einer neuen Fassung und einem gekündigten Modul steht sie in der Nachricht an das "
+        "Unternehmen, nie im Vertrag."
+    )
     fields["note"] = (str, Field("", description=note, json_schema_extra={"title": "Anmerkung"}))
     for position, (_, field) in enumerate(fields.values()):
         field.json_schema_extra["position"] = position

@@ -511,19 +511,36 @@ def change_declared(
 def undo_asked(
     case: Onboarding, to: Person | None, head: Letterhead, at: datetime, *, change: Change, module: Module, by: str
 ) -> Outgoing:
-    """To the provider: the firm wants a module that was terminated to go on; *by*: who asks."""
+    """To the provider where nothing is decided about the case, as it was stopped: the firm wants a module to go on.
+
+    *by*: who asks.
+    """
     reader = _reader(to)
     facts: Facts = {"module": module.called(reader.language), "ends": reader.date(change.ends_on), "by": by}
     key = f"{change.id}:{change.undo_asked_at and change.undo_asked_at.isoformat()}"
     return _about_contract(MailKind.UNDO_ASKED, key, case, to, head, at, **facts)
 
 
-def change_undone(
-    case: Onboarding, to: Person | None, head: Letterhead, at: datetime, *, change: Change, module: Module
+def undo_refused(
+    case: Onboarding, to: Person | None, head: Letterhead, at: datetime, *, change: Change, module: Module, note: str
 ) -> Outgoing:
-    """To both sides: what was declared does not come about, the module goes on as before."""
+    """To the firm: the provider does not agree that the module goes on; *note*: what it says of that."""
+    reader = _reader(to)
+    facts: Facts = {"module": module.called(reader.language), "ends": reader.date(change.ends_on), "note": note}
+    key = f"{change.id}:{change.undo_refused_at and change.undo_refused_at.isoformat()}"
+    return _about_contract(MailKind.UNDO_REFUSED, key, case, to, head, at, **facts)
+
+
+def change_undone(
+    case: Onboarding, to: Person | None, head: Letterhead, at: datetime, *, change: Change, module: Module, note: str
+) -> Outgoing:
+    """To both sides: what was declared does not come about, the module goes on as before.
+
+    *note*: what the provider says of it.
+    """
     reader = _reader(to)
     facts: Facts = {"module": module.called(reader.language), "what": change.kind, "ends": reader.date(change.ends_on)}
+    facts["note"] = note
     return _about_contract(MailKind.CHANGE_UNDONE, str(change.id), case, to, head, at, **facts)
 
 

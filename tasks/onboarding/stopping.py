@@ -6,6 +6,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from models.audit import record
+from models.contracts.booking import Change
 from models.db import transaction
 from models.decision import Decision, DecisionKind, Verdict, drop_mails
 from models.errors import N_, ProvisionError
@@ -67,7 +68,13 @@ def _ask_again(session: Session, case: Onboarding, stopped: datetime, at: dateti
 
 
 def _is_settled(session: Session, question: Decision) -> bool:
-    """Whether nobody need be asked again: whom it was about has left meanwhile, or a fresh mail takes its place."""
+    """Whether nobody need be asked again: whom it was about has left meanwhile, or a fresh mail takes its place.
+
+    Or what was to be undone has taken effect, or was answered on the page of the contract.
+    """
+    if question.kind is DecisionKind.UNDO:
+        change = session.get_one(Change, question.facts["change_id"])
+        return not change.is_pending or change.undo_asked_at is None
     if question.kind is DecisionKind.MAIL_FAILED:
         return session.get_one(Outgoing, question.facts["mail_id"]).link_id is not None
     person = session.get(Person, question.facts["person_id"]) if "person_id" in question.facts else None

@@ -228,6 +228,7 @@ LABELS: dict[type[StrEnum], dict[Any, str]] = {
         DecisionKind.BAD_ADDRESS: N_("Mail address that bounces"),
         DecisionKind.MAIL_FAILED: N_("Mail that could not be delivered"),
         DecisionKind.LOGO: N_("Choose the logo"),
+        DecisionKind.UNDO: N_("A module is to go on after all"),
         DecisionKind.SILENT: N_("No answer to the last reminder"),
     },
     Verdict: {
@@ -360,7 +361,7 @@ CHANGED = {
 
 
 FILTERS = (
-    *("date", "time", "moment", "money", "amount", "period", "percent", "grouped", "notice"),
+    *("date", "day", "time", "moment", "money", "amount", "period", "percent", "grouped", "notice"),
     *("label", "listed", "fields"),
 )
 """Methods of the reader that templates use."""
@@ -451,6 +452,10 @@ class Reader:
         """“3. März 2027”, in Berlin's time."""
         day = local_day(value) if isinstance(value, datetime) else value
         return str(format_date(day, "long", locale=self.locale))
+
+    def day(self, written: str) -> str:
+        """The same of a day as facts hold it, like 2027-03-31."""
+        return self.date(date.fromisoformat(written))
 
     def time(self, value: datetime) -> str:
         """“14:05”, in Berlin's time."""

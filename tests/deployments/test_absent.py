@@ -31,6 +31,10 @@ FACTS: dict[DecisionKind, tuple[dict, dict]] = {
     DecisionKind.MAIL_FAILED: ({"mail": "welcome", "address": "a@b.example"}, {"mail_id": 1, "fault": "550"}),
     DecisionKind.LOGO: ({"permission_id": 1, "website": "https://a.example", "candidates": []}, {}),
     DecisionKind.SILENT: ({"person_id": 1, "step": "logo", "wait": "task", "reminders": 3}, {}),
+    DecisionKind.UNDO: (
+        {"change_id": 1, "booking_id": 2, "module": "Telefonservice", "ends_on": "2028-02-29"},
+        {"by": "Erika Muster"},
+    ),
 }
 """What every question of a kind carries, and what some carry besides."""
 ANSWER = {"note": "Gut.", "plan": "plus", "interval": "yearly", "address": "a@b.example", "choice": "1"}

@@ -89,6 +89,25 @@ def test_the_end_is_foreseen_confirmed_and_undone_by_both(owner, manager, phone)
     assert row(Booking, 2).ends_on is None
 
 
+def test_what_the_firm_asks_for_is_answered_on_either_page_and_gone_from_both(owner, manager, phone):
+    order(owner, phone)
+    owner.send_again(owner.get(f"{PHONE}/end"), f"{PHONE}/end")
+    owner.send_form(PHONE, f"{PHONE}/undo")
+    board = manager.read("/board/cases/1").select_one("[id^=decision-]")
+    assert "Erika Muster bittet darum, dass das Modul „Telefonservice“ weiterläuft" in said(board.get_text(" "))
+    assert board.select(f'a[href="{PHONE}"]')
+    refused = manager.send_form(PHONE, f"{PHONE}/undo", answer="refuse", note="Leider nein.")
+    assert "Die Kündigung bleibt bestehen" in said(refused)
+    assert not manager.read("/board/cases/1").select("[id^=decision-]")
+    assert not manager.read(PHONE).select(f'form[action="{PHONE}/undo"]')
+    assert "kam am 1. März 2027 eine Absage" in said(owner.get(PHONE))
+    owner.send_form(PHONE, f"{PHONE}/undo")
+    form = manager.read("/board/cases/1").select_one("[id^=decision-] form")["action"]
+    manager.send_form("/board/cases/1", form, verdict="agreed")
+    assert row(Booking, 2).ends_on is None
+    assert not manager.read(PHONE).select(f'form[action="{PHONE}/undo"]')
+
+
 def test_another_tariff_is_chosen_and_taken_back(owner, phone):
     order(owner, phone)
     seen = owner.get(f"{PHONE}/tariff", params={"tariff": phone["large"]})

@@ -45,7 +45,7 @@ from tests.tasks.test_contracts import (
 )
 
 ABOUT_CONTRACTS = [
-    *(MailKind.MODULE_ORDERED, MailKind.CHANGE_DECLARED, MailKind.UNDO_ASKED, MailKind.CHANGE_UNDONE),
+    *(MailKind.MODULE_ORDERED, MailKind.CHANGE_DECLARED, MailKind.UNDO_REFUSED, MailKind.CHANGE_UNDONE),
     *(MailKind.TARIFF_BEGUN, MailKind.MODULE_ENDED, MailKind.NOTICE_NEARS, MailKind.PRICES_CHANGE),
 ]
 ERIKA, PROVIDER = "erika@freitag.example", settings().provider_email
@@ -111,7 +111,6 @@ def test_both_sides_are_told_of_each_act_and_of_each_effect_once(firm_id, phone,
 
     assert written() == [
         *to_both(MailKind.MODULE_ORDERED, MailKind.CHANGE_DECLARED),
-        (MailKind.UNDO_ASKED, PROVIDER),
         *to_both(MailKind.CHANGE_UNDONE, MailKind.CHANGE_DECLARED, MailKind.TARIFF_BEGUN),
         *to_both(MailKind.CHANGE_DECLARED, MailKind.MODULE_ENDED),
     ]

@@ -58,7 +58,7 @@ TERMS = [
 """Of each module the tariffs: terms, and the months between two bills."""
 INTERVALS = {1: Interval.MONTHLY, 3: Interval.QUARTERLY, 6: Interval.HALF_YEARLY, 12: Interval.YEARLY}
 ABOUT = {
-    *(MailKind.MODULE_ORDERED, MailKind.CHANGE_DECLARED, MailKind.UNDO_ASKED, MailKind.CHANGE_UNDONE),
+    *(MailKind.MODULE_ORDERED, MailKind.CHANGE_DECLARED, MailKind.CHANGE_UNDONE),
     *(MailKind.TARIFF_BEGUN, MailKind.MODULE_ENDED, MailKind.NOTICE_NEARS, MailKind.PRICES_CHANGE),
 }
 

@@ -29,6 +29,9 @@ FACTS = {
         "permission_id": 1, "website": "https://freitag.example", "candidates": [{"number": 1, "confidence": 0.42}],
     },
     DecisionKind.SILENT: {"person_id": 1, "wait": "agreement", "reminders": 3},
+    DecisionKind.UNDO: {
+        "change_id": 1, "booking_id": 2, "module": "Telefonservice", "ends_on": "2028-02-29", "by": "Erika",
+    },
 }  # fmt: skip
 
 

@@ -58,7 +58,11 @@ CONTRACT = [
         ("vat_unconfirmed", {"firm": "", "invalid": a, "unanswered": b, "fault": "MS_UNAVAILABLE", "path": "/board"})
         for a, b in ((CONCERNED[:1], []), ([], CONCERNED[:1]), ([], CONCERNED * 15))
     ],
-    *[("change_undone", PAGE | {"what": what, "ends": "29. Februar 2028"}) for what in ("termination", "tariff")],
+    *[
+        ("change_undone", PAGE | {"what": what, "ends": "29. Februar 2028", "note": note})
+        for what, note in (("termination", "Gern."), ("tariff", ""))
+    ],
+    *[("undo_refused", PAGE | {"ends": "29. Februar 2028", "note": note}) for note in ("Leider nein.", "")],
     ("tariff_begun", PAGE | {"tariff": "Groß", "begins": "1. März 2028"}),
     *[
         ("closing_asked", PAGE | {"day": "1. Januar 2027", "by": "Erika Muster", "is_asked": so})

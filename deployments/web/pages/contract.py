@@ -207,14 +207,18 @@ def end_option(visit: Submitting, firm_id: int, booking_id: int, option_id: int)
 
 @router.post("/firm/{firm_id}/contract/modules/{booking_id}/undo")
 def ask_undo(visit: Submitting, firm_id: int, booking_id: int) -> Response:
-    """The firm asks for it; whoever acts for the provider, and was asked, agrees."""
+    """The firm asks for it; whoever acts for the provider, and was asked, agrees or does not."""
     who = _who(visit, firm_id)
-    act = changes.ask_undo if who.authority is Authority.CLIENT else changes.agree_undo
     try:
-        change = act(firm_id, booking_id, who)
+        if who.authority is Authority.CLIENT:
+            change = changes.ask_undo(firm_id, booking_id, who)
+        elif visit.text("answer") == "refuse":
+            change = changes.refuse_to_undo(firm_id, booking_id, who, visit.paragraphs("note"))
+        else:
+            change = changes.agree_undo(firm_id, booking_id, who, visit.paragraphs("note"))
     except ProvisionError as refusal:
         return _module(visit, firm_id, booking_id, refusal)
-    word = "undo_asked" if change.settled_at is None else "change_undone"
+    word = "change_undone" if change.settled_at else "undo_refused" if change.undo_refused_at else "undo_asked"
     return visit.go(f"/firm/{firm_id}/contract/modules/{booking_id}?said={word}")
 
 
