@@ -448,8 +448,8 @@ S5: Source = {
                 "::test_a_month_that_is_over_stays_as_it_is_and_what_became_known_later_comes_in_the_next"),
     18: HEADING,
     19: Promise("The general terms of payment are those of the day on which the contract is concluded",
-                "tasks/test_contracts.py"
-                "::test_the_agreement_that_both_have_signed_is_the_first_order_at_the_price_as_agreed"),
+                "tasks/test_keeping.py::test_general_terms_of_payment_are_those_of_contracts_to_come",
+                "deployments/test_catalogue_pages.py::test_general_terms_of_payment_are_kept_there"),
     20: Promise("Others can be set for one client",
                 "deployments/test_contract_pages.py::test_each_section_is_changed_by_who_may_and_shown"),
     21: Promise("Only managers change them",
@@ -488,11 +488,13 @@ S5: Source = {
                 "deployments/test_contract_pages.py::test_what_is_not_theirs_is_neither_offered_nor_taken"),
     42: HEADING,
     43: Promise("Modules that the client can order stand there",
-                "deployments/test_contract_pages.py::test_a_firm_orders_a_module_and_sees_what_was_agreed"),
+                "deployments/test_catalogue_pages.py"
+                "::test_a_module_is_made_with_all_that_is_wrong_told_at_once_and_ordered_on_the_contract_page"),
     44: Promise("Those that were ordered are shown as active",
                 "deployments/test_contract_pages.py::test_a_firm_orders_a_module_and_sees_what_was_agreed"),
     45: HEADING,
     46: Promise("Data of a module is seen and changed there",
+                "tasks/test_keeping.py::test_a_module_with_fields_and_tariffs_is_made_and_told_in_the_trail",
                 "tasks/test_contracts.py::test_what_only_managers_may_change_or_order_is_not_the_firms",
                 "deployments/test_contract_pages.py::test_a_firm_orders_a_module_and_sees_what_was_agreed"),
     47: HEADING,
@@ -511,6 +513,7 @@ S5: Source = {
                 "::test_a_manager_chooses_another_day_with_a_reason_and_a_client_never_sees_the_field"),
     54: HEADING,
     55: Promise("Managers add the options of a tariff",
+                "tasks/test_contracts.py::test_an_option_that_the_new_tariff_has_as_well_goes_on_at_its_price",
                 "deployments/test_contract_pages.py::test_options_are_added_and_ended_by_managers"),
 }
 

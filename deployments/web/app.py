@@ -38,6 +38,7 @@ from deployments.web.pages import (
     board,
     bulk_invitations,
     case,
+    catalogue,
     contacts,
     contract,
     firm,
@@ -120,7 +121,7 @@ PAGES = (
         public,
         sign_ups,
     ),
-    *(reach, board, case, contract, reminders, operators, provider_tokens, mail, api_docs),
+    *(reach, board, case, contract, reminders, operators, provider_tokens, catalogue, mail, api_docs),
 )
 for page in PAGES:
     app.include_router(page.router, include_in_schema=False)

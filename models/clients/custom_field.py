@@ -2,12 +2,10 @@
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
 from datetime import date
 from enum import StrEnum
 from typing import Any, Self
 
-from babel.numbers import NumberFormatError, parse_decimal
 from sqlalchemy import JSON, UniqueConstraint, select
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
@@ -16,6 +14,7 @@ from models.clients.phone import phone_number
 from models.db import MUTE, Base, Facts, Instant, Key
 from models.errors import N_, ProvisionError
 from models.firm import folded, website_address
+from models.number import number_of
 from models.people.manners import Language
 from models.text import fitting, one_line
 
@@ -160,16 +159,10 @@ def read_all(
 
 
 def _number(text: str, language: Language) -> str:
-    """What can be read in one way only is read so in any language: “1.234,5”, “1 234,5” and “1234.5”.
-
-    “1.234” is what it is to the reader.
-    """
-    digits = re.sub(r"(?<=\d)[ '’](?=\d{3}(?!\d))", "", text.replace("−", "-")).removeprefix("+")
-    if re.fullmatch(r"-?[\d.,]+", digits, re.ASCII):  # No “1e999999”, which would fill the memory.
-        for locale in (language.value, "en", "de"):
-            with suppress(NumberFormatError):
-                return f"{parse_decimal(digits, locale, strict=True):f}"
-    raise NoNumber(text[:60])
+    number = number_of(text, language)
+    if number is None:
+        raise NoNumber(text[:60])
+    return f"{number:f}"
 
 
 def day_of(text: str) -> date:

@@ -11,15 +11,15 @@ from collections.abc import Collection, Iterable, Mapping
 from datetime import date, datetime
 from decimal import Decimal
 from enum import StrEnum
-from typing import Any, Self
+from typing import Any, ClassVar, Self, TypeVar
 
 from sqlalchemy import JSON, Dialect, ForeignKey, Index, String, UniqueConstraint, select
 from sqlalchemy.orm import Mapped, Session, mapped_column
 from sqlalchemy.types import TypeDecorator
 
-from models.clients.custom_field import Typed
-from models.contracts.money import Amount
-from models.contracts.terms import ONE_DAY, Law, NoticeTo, Period, Terms
+from models.clients.custom_field import FieldKind, Typed
+from models.contracts.money import SIGNS, Amount
+from models.contracts.terms import ONE_DAY, Law, NoticeTo, Period, Terms, Unit
 from models.db import MUTE, Base, Instant, Key
 from models.errors import N_, Faults, NotFound, ProvisionError
 from models.people.manners import Language
@@ -27,6 +27,7 @@ from models.subscription import Interval, Plan
 from models.text import fitting, one_line, paragraphs
 
 NAME_MOST, ABOUT_MOST, KEY_MOST = 100, 1000, 40
+Choice = TypeVar("Choice", bound=StrEnum)
 
 
 class KeyInvalid(ProvisionError):
@@ -38,7 +39,13 @@ class KeyInvalid(ProvisionError):
         self.key = key
 
 
+class KeyMissing(ProvisionError):
+    status = 422
+    says = N_("The key is missing: write small letters, digits and hyphens, a letter first, at most 40.")
+
+
 class KeyTaken(ProvisionError):
+    status = 422
     says = N_("“%(key)s” is there already: choose another key.")
 
     def __init__(self, key: str) -> None:
@@ -58,6 +65,27 @@ class PriceMissing(ProvisionError):
     def __init__(self, article: str) -> None:
         super().__init__(article)
         self.article = article
+
+
+class LengthMissing(ProvisionError):
+    status = 422
+    says = N_("The number of days, weeks or months is missing: write one from %(least)s to %(most)s.")
+
+    def __init__(self, least: int, most: int) -> None:
+        super().__init__(least, most)
+        self.least = least
+        self.most = most
+
+
+class LengthInvalid(ProvisionError):
+    status = 422
+    says = N_("“%(written)s” is no number of days, weeks or months: write one from %(least)s to %(most)s.")
+
+    def __init__(self, written: str, least: int, most: int) -> None:
+        super().__init__(written, least, most)
+        self.written = written
+        self.least = least
+        self.most = most
 
 
 class PricesTooEarly(ProvisionError):
@@ -124,43 +152,97 @@ class Agreed:
         return Terms(start, self.first_term, self.extension, self.notice, self.notice_to, zone, law)
 
 
-class Called:
-    """What readers of each language call it; German stands for what is missing."""
+Written = Mapping[str, str]
+"""What stands in the fields of a form."""
 
+
+class Kept:
+    """A row of the catalogue: what readers of each language call it (German stands for what is missing), and its form.
+
+    ``begin`` takes over what is said once and stays, as the code does, ``describe`` what can be changed, ``written``
+    gives all of it back as a form has it. What does not fit is among the faults.
+    """
+
+    WHAT: ClassVar[str]
+
+    id: Mapped[Key]
     names: Mapped[dict[str, str]] = mapped_column(JSON, default=dict, info=MUTE)
+
+    @classmethod
+    def get(cls, session: Session, row_id: int) -> Self:
+        row = session.get(cls, row_id)
+        if row is None:
+            raise NotFound(cls.WHAT)
+        return row
+
+    @classmethod
+    def held(cls, session: Session, row_id: int) -> Self:
+        """The same as it is now; until the transaction ends nobody changes it, publishes its prices or withdraws it."""
+        if not session.info.get("reading"):
+            session.get(cls, row_id, with_for_update={"read": True}, populate_existing=True)
+        return cls.get(session, row_id)
+
+    @classmethod
+    def locked(cls, session: Session, row_id: int) -> Self:
+        """The same for whoever does so: nobody orders it meanwhile."""
+        session.get(cls, row_id, with_for_update=True, populate_existing=True)
+        return cls.get(session, row_id)
 
     def called(self, language: Language) -> str:
         return self.names.get(language.value) or self.names[Language.GERMAN.value]
 
+    def begin(self, written: Written) -> None:
+        """Nothing, unless a table has more than its code."""
 
-def names_in(written: Mapping[str, str], faults: Faults) -> dict[str, str]:
-    """What a form says in ``name-de``, ``name-fr`` and ``name-en``; what does not fit is among the faults."""
-    names: dict[str, str] = {}
-    for language in Language:
-        at = f"name-{language.value}"
-        with faults.at(at):
-            text = fitting(one_line(written.get(at, "")), NAME_MOST, at)
-            if text:
-                names[language.value] = text
-            elif language is Language.GERMAN and at not in faults:
-                raise GermanMissing
-    return names
+    def describe(self, written: Written, faults: Faults) -> None:
+        names: dict[str, str] = {}
+        for language in Language:
+            with faults.at(at := f"name-{language.value}"):
+                if text := fitting(one_line(written.get(at, "")), NAME_MOST, at):
+                    names[language.value] = text
+                elif language is Language.GERMAN:
+                    raise GermanMissing
+        self.names = names
 
-
-def key_of(written: str) -> str:
-    """By which programs name it; raises KeyInvalid."""
-    key = one_line(written)
-    if not re.fullmatch(r"[a-z][a-z0-9-]{0,39}", key):
-        raise KeyInvalid(key[:60])
-    return key
+    def written(self) -> dict[str, str]:
+        return {f"name-{language}": name for language, name in self.names.items()}
 
 
-class Module(Called, Base):
+def code_in(written: Written, faults: Faults, taken: Collection[str]) -> str:
+    """By which programs name it, as a form says it."""
+    code = one_line(written.get("code", ""))
+    with faults.at("code"):
+        if not code:
+            raise KeyMissing
+        if not re.fullmatch(r"[a-z][a-z0-9-]{0,39}", code):
+            raise KeyInvalid(code[:60])
+        if code in taken:
+            raise KeyTaken(code)
+    return code
+
+
+def _chosen(kind: type[Choice], written: Written, name: str, otherwise: Choice) -> Choice:
+    return next((one for one in kind if one.value == written.get(name)), otherwise)
+
+
+def _length(written: Written, name: str, faults: Faults, *, least: int = 0) -> Period:
+    """So many days, weeks or months, of ten years at most."""
+    text, unit = one_line(written.get(name, "")), _chosen(Unit, written, f"{name}-unit", Unit.MONTH)
+    with faults.at(name):
+        if not text:
+            raise LengthMissing(least, unit.most // 10)
+        if not text.isascii() or not text.isdecimal() or not least <= int(text[:9]) <= unit.most // 10:
+            raise LengthInvalid(text[:20], least, unit.most // 10)
+        return Period(int(text), unit)
+    return Period(least, unit)
+
+
+class Module(Kept, Base):
     """Something that firms order and use, like the portal itself or a telephone service."""
 
     __tablename__ = "modules"
+    WHAT = N_("The module")
 
-    id: Mapped[Key]
     code: Mapped[str] = mapped_column(String(KEY_MOST), unique=True, info=MUTE)
     abouts: Mapped[dict[str, str]] = mapped_column(JSON, default=dict, info=MUTE)
     """What it does, in a sentence or two."""
@@ -168,13 +250,6 @@ class Module(Called, Base):
     """Whether firms may order it themselves."""
     archived_at: Mapped[Instant | None]
     """Nobody orders it any more; whoever has it keeps it."""
-
-    @classmethod
-    def get(cls, session: Session, module_id: int) -> Self:
-        module = session.get(cls, module_id)
-        if module is None:
-            raise NotFound(N_("The module"))
-        return module
 
     @classmethod
     def offered(cls, session: Session) -> list[Self]:
@@ -189,22 +264,26 @@ class Module(Called, Base):
     def about(self, language: Language) -> str:
         return self.abouts.get(language.value) or self.abouts.get(Language.GERMAN.value, "")
 
-    def describe(self, written: Mapping[str, str], faults: Faults) -> None:
-        """Take over what a form says of it."""
-        self.names = names_in(written, faults)
+    def describe(self, written: Written, faults: Faults) -> None:
+        super().describe(written, faults)
         abouts = {}
         for language in Language:
-            at = f"about-{language.value}"
-            with faults.at(at):
+            with faults.at(at := f"about-{language.value}"):
                 if text := fitting(paragraphs(written.get(at, "")), ABOUT_MOST, at):
                     abouts[language.value] = text
         self.abouts = abouts
+        self.is_orderable = bool(written.get("is_orderable"))
+
+    def written(self) -> dict[str, str]:
+        abouts = {f"about-{language}": text for language, text in self.abouts.items()}
+        return {**super().written(), **abouts, "code": self.code, "is_orderable": "yes" if self.is_orderable else ""}
 
 
-class ModuleField(Called, Typed, Base):
+class ModuleField(Kept, Typed, Base):
     """A field of its own that each order of a module has."""
 
     __tablename__ = "module_fields"
+    WHAT = N_("The field")
 
     module_id: Mapped[int] = mapped_column(ForeignKey("modules.id"), index=True)
     is_required: Mapped[bool] = mapped_column(default=False)
@@ -219,17 +298,34 @@ class ModuleField(Called, Typed, Base):
             of_each.setdefault(field.module_id, []).append(field)
         return of_each
 
+    def begin(self, written: Written) -> None:
+        self.kind = _chosen(FieldKind, written, "kind", FieldKind.TEXT)
 
-class Tariff(Called, Agreed, Base):
-    """On what terms a module can be had: how often it is billed, how long it runs, and how it is ended."""
+    def describe(self, written: Written, faults: Faults) -> None:
+        super().describe(written, faults)
+        self.is_required = bool(written.get("is_required"))
+        self.editor = _chosen(Authority, written, "editor", Authority.CLIENT)
+        with faults.at("choices"):
+            self.offer(written.get("choices", "").splitlines())
+
+    def written(self) -> dict[str, str]:
+        said = {"kind": self.kind.value, "editor": self.editor.value, "choices": "\n".join(self.choices)}
+        return {**super().written(), **said, "is_required": "yes" if self.is_required else ""}
+
+
+class Tariff(Kept, Agreed, Base):
+    """On what terms a module can be had: how often it is billed, how long it runs, and how it is ended.
+
+    Its terms stay as they are once it has prices, since they were agreed with them.
+    """
 
     __tablename__ = "tariffs"
+    WHAT = N_("The tariff")
     __table_args__ = (
         UniqueConstraint("module_id", "code"),
         UniqueConstraint("plan", "interval"),
     )
 
-    id: Mapped[Key]
     module_id: Mapped[int] = mapped_column(ForeignKey("modules.id"), index=True)
     code: Mapped[str] = mapped_column(String(KEY_MOST), info=MUTE)
     plan: Mapped[Plan | None]
@@ -241,32 +337,34 @@ class Tariff(Called, Agreed, Base):
     archived_at: Mapped[Instant | None]
 
     @classmethod
-    def get(cls, session: Session, tariff_id: int) -> Self:
-        tariff = session.get(cls, tariff_id)
-        if tariff is None:
-            raise NotFound(N_("The tariff"))
-        return tariff
-
-    @classmethod
-    def held(cls, session: Session, tariff_id: int) -> Self:
-        """The same: until the transaction ends nobody publishes prices of it or withdraws it from sale."""
-        if not session.info.get("reading"):
-            session.get(cls, tariff_id, with_for_update={"read": True}, populate_existing=True)
-        return cls.get(session, tariff_id)
-
-    @classmethod
-    def locked(cls, session: Session, tariff_id: int) -> Self:
-        """The same for whoever does: nobody orders it meanwhile."""
-        tariff = session.get(cls, tariff_id, with_for_update=True, populate_existing=True)
-        if tariff is None:
-            raise NotFound(N_("The tariff"))
-        return tariff
-
-    @classmethod
     def of(cls, session: Session, module_id: int, *, offered: bool = False) -> list[Self]:
         """Those of a module that can be chosen, in the order in which they were made; by firms, if *offered*."""
         tariffs = select(cls).where(cls.module_id == module_id, cls.archived_at.is_(None)).order_by(cls.id)
         return list(session.scalars(tariffs.where(cls.is_offered) if offered else tariffs))
+
+    def begin(self, written: Written) -> None:
+        self.interval = _chosen(Interval, written, "interval", Interval.MONTHLY)
+        self.currency = next((each for each in SIGNS if each == written.get("currency")), "EUR")
+
+    def describe(self, written: Written, faults: Faults) -> None:
+        super().describe(written, faults)
+        self.is_offered = bool(written.get("is_offered"))
+
+    def set_terms(self, written: Written, faults: Faults) -> None:
+        """How long it runs and how it is ended, as a form says it; without an extension if that is left empty."""
+        self.first_term = _length(written, "first_term", faults, least=1)
+        goes_on = one_line(written.get("extension", ""))
+        self.extension = _length(written, "extension", faults, least=1) if goes_on else None
+        self.notice = _length(written, "notice", faults)
+        self.notice_to = _chosen(NoticeTo, written, "notice_to", NoticeTo.TERM_END)
+
+    def written(self) -> dict[str, str]:
+        said = {"code": self.code, "interval": self.interval.value, "currency": self.currency}
+        said |= {"is_offered": "yes" if self.is_offered else "", "notice_to": self.notice_to.value}
+        for name in ("first_term", "extension", "notice"):
+            if (length := getattr(self, name)) is not None:
+                said |= {name: str(length.count), f"{name}-unit": length.unit.value}
+        return {**super().written(), **said}
 
     def prices_on(self, session: Session, day: date) -> "PriceList":
         """The version of its price list at which it is agreed on that day; raises NoPrices."""
@@ -318,17 +416,24 @@ def _called_by_key(context: Any) -> str:
     return ArticleKey(context.get_current_parameters()["key"]).value
 
 
-class Article(Called, Base):
+class Article(Kept, Base):
     """Something in a tariff that has a price. There is one base in each."""
 
     __tablename__ = "articles"
+    WHAT = N_("The article")
     __table_args__ = (UniqueConstraint("tariff_id", "code"),)
 
-    id: Mapped[Key]
     tariff_id: Mapped[int] = mapped_column(ForeignKey("tariffs.id"), index=True)
     key: Mapped[ArticleKey]
     code: Mapped[str] = mapped_column(String(KEY_MOST), default=_called_by_key, info=MUTE)
     """By which it is the same in other tariffs: whoever goes over to one of them keeps an option of the same code."""
+
+    def begin(self, written: Written) -> None:
+        """The base is there already."""
+        self.key = ArticleKey.SETUP if written.get("key") == ArticleKey.SETUP else ArticleKey.OPTION
+
+    def written(self) -> dict[str, str]:
+        return {**super().written(), "code": self.code, "key": self.key.value}
 
 
 class PriceList(Base):
@@ -368,9 +473,16 @@ class PriceList(Base):
     def positions(self, session: Session) -> list[tuple[Article, Decimal]]:
         return self.positions_of(session, [self.id]).get(self.id, [])
 
+    @classmethod
+    def bases(cls, session: Session, keys: Collection[int]) -> dict[int, Decimal]:
+        """What the base article costs by each version."""
+        rows = select(Price.price_list_id, Price.amount).join(Article, Article.id == Price.article_id)
+        return dict(
+            session.execute(rows.where(Price.price_list_id.in_(keys), Article.key == ArticleKey.BASE)).tuples().all()
+        )
+
     def base(self, session: Session) -> Decimal:
-        """What the base article costs."""
-        return next(amount for article, amount in self.positions(session) if article.key is ArticleKey.BASE)
+        return self.bases(session, [self.id])[self.id]
 
 
 class Price(Base):

@@ -50,6 +50,15 @@ class PaymentDaysInvalid(ProvisionError):
         self.most = PAYMENT_DAYS_MOST
 
 
+class PaymentDaysMissing(ProvisionError):
+    status = 422
+    says = N_("The time for payment is missing: write days from 0 (at once) to %(most)s.")
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.most = PAYMENT_DAYS_MOST
+
+
 class NoReverseCharge(ProvisionError):
     status = 422
     says = N_("Tax is never owed by the customer within %(country)s: choose another treatment, or correct the country.")
@@ -159,6 +168,16 @@ class Addressee:
     def lines(self) -> list[str]:
         place = f"{self.postcode} {self.city}".strip()
         return [line for line in (self.name, self.person, self.street, place) if line]
+
+
+def payment_days_of(written: str) -> int:
+    """Raises PaymentDaysMissing, PaymentDaysInvalid."""
+    text = one_line(written)
+    if not text:
+        raise PaymentDaysMissing
+    if not text.isascii() or not text.isdecimal() or int(text[:9]) > PAYMENT_DAYS_MOST:
+        raise PaymentDaysInvalid(text[:20])
+    return int(text)
 
 
 class BillingSettings(Base):
@@ -293,11 +312,8 @@ class Contract(Base):
         self.tax, self.vat_id = treatment, number
 
     def pay_within(self, written: str) -> None:
-        """Days agreed with this firm alone; empty: the general ones stay as they were. Raises PaymentDaysInvalid."""
-        text = one_line(written)
-        if not text.isascii() or not text.isdecimal() or int(text[:9]) > PAYMENT_DAYS_MOST:
-            raise PaymentDaysInvalid(text[:20])
-        self.payment_days, self.pays_otherwise = int(text), True
+        """Days agreed with this firm alone; raises PaymentDaysMissing, PaymentDaysInvalid."""
+        self.payment_days, self.pays_otherwise = payment_days_of(written), True
 
 
 class Recipient(Base):

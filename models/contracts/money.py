@@ -1,13 +1,14 @@
 """Amounts of money: exact, never binary fractions, and rounded once, where something is billed."""
 
+import re
 from decimal import ROUND_HALF_UP, Decimal
-from typing import Any
+from typing import Any, Final
 
-from babel.numbers import NumberFormatError, parse_decimal
 from sqlalchemy import Dialect, String
 from sqlalchemy.types import TypeDecorator
 
 from models.errors import N_, ProvisionError
+from models.number import number_of
 from models.people.manners import Language
 from models.text import one_line
 
@@ -15,6 +16,10 @@ CENT = Decimal("0.01")
 FINEST = Decimal("0.0001")
 """Prices of small things have four decimals."""
 MOST = Decimal(10_000_000)
+LONGEST = 30
+"""Characters of an amount, however it is grouped."""
+SIGNS: Final = {"EUR": "€", "CHF": "Fr."}
+"""The currencies in which prices are agreed, and how else people write them."""
 
 
 class AmountInvalid(ProvisionError):
@@ -39,18 +44,14 @@ class Amount(TypeDecorator[Decimal]):
         return None if value is None else Decimal(value)
 
 
-def amount(written: str, language: Language) -> Decimal:
-    """What was typed, in the signs of its language, with or without the currency's; raises AmountInvalid."""
-    text = one_line(written).removesuffix("€").removesuffix("EUR").strip()
-    try:
-        value = Decimal(parse_decimal(text, language.value, strict=True))
-    except NumberFormatError:
-        try:
-            value = Decimal(parse_decimal(text, "en", strict=True))
-        except NumberFormatError as error:
-            raise AmountInvalid(one_line(written)[:40]) from error
-    if not value.is_finite() or not 0 <= value < MOST or value != value.quantize(FINEST):
-        raise AmountInvalid(one_line(written)[:40])
+def amount(written: str, language: Language, currency: str = "EUR") -> Decimal:
+    """What was typed, as its reader or anybody writes it, with or without the currency; raises AmountInvalid."""
+    text = one_line(written)
+    signs = "|".join(map(re.escape, {currency, SIGNS.get(currency, currency)}))
+    digits = re.sub(rf"^({signs})\s*|\s*({signs})$", "", text, count=1)
+    value = number_of(digits, language) if len(digits) <= LONGEST else None
+    if value is None or not 0 <= value < MOST or value != value.quantize(FINEST):
+        raise AmountInvalid(text[:40])
     return in_full(value)
 
 

@@ -16,7 +16,7 @@ from models.people.person import name_parts
 
 class ManagersOnly(ProvisionError):
     status = 403
-    says = N_("Only managers look after operators: ask one of them to do it.")
+    says = N_("That is for managers: ask one of them to do it.")
 
 
 class LastManager(ProvisionError):

@@ -37,7 +37,7 @@ from models.clients.recipients import Item
 from models.clients.sign_up import SignUpVerdict
 from models.clients.standing import State, Switch, Todo
 from models.contracts.booking import CameBy, ChangeKind, ChangeState
-from models.contracts.catalogue import ArticleKey
+from models.contracts.catalogue import ArticleKey, Authority
 from models.contracts.contract import Copy, SentAs, TaxTreatment
 from models.contracts.terms import NoticeTo, Period, Unit
 from models.decision import DecisionKind, Verdict
@@ -315,6 +315,12 @@ LABELS: dict[type[StrEnum], dict[Any, str]] = {
     },
     Copy: {Copy.TO: N_("To"), Copy.CC: N_("CC")},
     SentAs: {SentAs.ATTACHMENT: N_("as an attachment"), SentAs.LINK: N_("as a link for download")},
+    Authority: {
+        Authority.CLIENT: N_("the firm and the provider"),
+        Authority.OPERATOR: N_("operators and managers"),
+        Authority.MANAGER: N_("managers"),
+    },
+    Unit: {Unit.DAY: N_("days"), Unit.WEEK: N_("weeks"), Unit.MONTH: N_("months")},
     ArticleKey: {
         ArticleKey.BASE: N_("in every billing period"),
         ArticleKey.SETUP: N_("once"),
@@ -473,6 +479,10 @@ class Reader:
         """“1.234,50 €” from an amount; of a price with more decimals all of them."""
         is_fine = value != value.quantize(Decimal("0.01"))
         return str(format_currency(value, currency, locale=self.locale, decimal_quantization=not is_fine))
+
+    def figure(self, value: Decimal) -> str:
+        """“1.234,50”, as it is typed into a form."""
+        return str(format_decimal(value, "#,##0.00##", locale=self.locale))
 
     def period(self, value: Period) -> str:
         """“3 months”; one of no length is none."""

@@ -56,7 +56,11 @@ def filled(case_id):
     )
     yield from ((organiser, f"{firm}/settings/{kind}") for kind in (*Kind, "tokens"))
     yield from ((organiser, page) for page in ("/profile", f"/agreement/{link}/sign", f"/agreement/{link}"))
-    for page in (f"/cases/{later}", f"/cases/{later}/reminders", "/start", "/operators", "/reminders", "/tokens"):
+    catalogue = [f"/catalogue{page}" for page in ("/new/module/0", "/new/tariff/1", "/tariffs/1/prices", "/billing")]
+    for page in (
+        *(f"/cases/{later}", f"/cases/{later}/reminders", "/start", "/operators", "/reminders", "/tokens"),
+        *catalogue,
+    ):
         yield operator, f"/board{page}"
 
 

@@ -50,6 +50,12 @@ ACTIONS = {
     "event.retried": N_("Event handled once more"),
     "event.dismissed": N_("Refused event noted"),
     "billing.closed": N_("Month closed for accounting"),
+    "catalogue.added": N_("Added to the catalogue"),
+    "catalogue.changed": N_("Changed in the catalogue"),
+    "catalogue.withdrawn": N_("Withdrawn from sale"),
+    "catalogue.offered": N_("On sale again"),
+    "prices.published": N_("Prices published"),
+    "billing.settings_changed": N_("Billing settings changed"),
 }
 """What people read for the acts that belong to no case."""
 ACTORS = {"command line": N_("command line")}
