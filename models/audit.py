@@ -275,10 +275,7 @@ class Entry(Base):
     @property
     def facts(self) -> Facts:
         """What it tells, as far as it is not erased."""
-        facts = {**self.plain}
-        for value in self.values:
-            facts = _merged(facts, value.value)
-        return facts
+        return {**_merged([{**self.plain}, *(value.value for value in self.values)])}
 
 
 _CANONICAL = json.JSONEncoder(sort_keys=True, ensure_ascii=False, separators=(",", ":"))
@@ -288,19 +285,25 @@ def canonical(content: object) -> str:
     return _CANONICAL.encode(content)
 
 
-def _merged(one: Any, other: Any) -> Any:
-    """Both in one: rows of the same id as well."""
-    if isinstance(one, dict) and isinstance(other, dict):
-        return {**one, **{name: _merged(one[name], fact) if name in one else fact for name, fact in other.items()}}
-    if isinstance(one, list) and isinstance(other, list):
-        rows = [*one, *other]
+def _merged(parts: Sequence[Any]) -> Any:
+    """All in one: rows of the same id as well. Entries of imports have thousands, so each is looked at once."""
+    if len(parts) == 1:
+        return parts[0]
+    if all(isinstance(part, dict) for part in parts):
+        by_name = defaultdict[str, list[Any]](list)
+        for part in parts:
+            for name, fact in part.items():
+                by_name[name].append(fact)
+        return {name: _merged(facts) for name, facts in by_name.items()}
+    if all(isinstance(part, list) for part in parts):
+        rows = [row for part in parts for row in part]
         if not all(isinstance(row, dict) and "id" in row for row in rows):
             return rows
-        by_id: dict[object, Facts] = {}
+        by_id = defaultdict[object, Facts](dict)
         for row in rows:
-            by_id[row["id"]] = {**by_id.get(row["id"], {}), **row}
+            by_id[row["id"]] |= row
         return [*by_id.values()]
-    return other
+    return parts[-1]
 
 
 def record(
@@ -370,7 +373,7 @@ def _by_subject(case_id: int, actor_id: str, facts: Facts) -> tuple[Facts, dict[
     for name, fact in facts.items():
         whole = "" if name in PLAIN or _is_mute(fact) else who if name in OF_WHO_ACTS else named
         for whom, part in fact if isinstance(fact, Parts) else [(whole, fact)]:
-            told[whom] = _merged(told[whom], {name: part}) if whom in told else {name: part}
+            told[whom] = _merged([told[whom], {name: part}]) if whom in told else {name: part}
     return told.pop("", {}), told
 
 
@@ -424,6 +427,11 @@ def _heads(session: Session, *which: ColumnElement[bool]) -> Iterator[Head]:
     entries = select(Entry.case_id, Entry.number, Entry.hash)
     for row in session.execute(entries.where(tuple_(Entry.case_id, Entry.number).in_(newest)).order_by(Entry.case_id)):
         yield Head(*row)
+
+
+def newest_number(session: Session, case_id: int) -> int:
+    """The number of the case's newest entry; 0: it has none."""
+    return session.scalar(select(func.max(Entry.number)).where(Entry.case_id == case_id)) or 0
 
 
 class Chain:

@@ -279,7 +279,10 @@ def _plain(text: str) -> str:
 
 
 def _words(text: str) -> str:
-    return " ".join(re.findall(r"[^\W_]+", text))
+    return text if text.isalnum() else " ".join(_LETTERS_AND_DIGITS.findall(text))
+
+
+_LETTERS_AND_DIGITS = re.compile(r"[^\W_]+")
 
 
 def same_name(one: str, other: str) -> bool:

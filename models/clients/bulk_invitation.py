@@ -246,7 +246,7 @@ class BulkRecipient(Base):
 
     id: Mapped[Key]
     bulk_id: Mapped[int] = mapped_column(ForeignKey("bulk_invitations.id"))
-    client_id: Mapped[int] = mapped_column(ForeignKey("clients.id"))
+    client_id: Mapped[int] = mapped_column(ForeignKey("clients.id"), index=True)
     person_id: Mapped[int] = mapped_column(ForeignKey("persons.id"))
     outcome: Mapped[Outcome] = mapped_column(default=Outcome.WAITING)
     reason: Mapped[Reason | None]

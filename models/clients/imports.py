@@ -118,6 +118,8 @@ class Import(Base):
     """How many accounts and contacts will be made or changed, as it was compared last."""
     again: Mapped[list[int] | None] = mapped_column(JSON(none_as_null=True), info=MUTE)
     """The records that answers concern since it was compared; None: all of them."""
+    compared_at_entry: Mapped[int | None] = mapped_column(info=MUTE)
+    """The trail's newest entry then, or when it wrote last; as long as no other follows, what was new still is."""
     form_key: Mapped[str | None] = mapped_column(String(40), info=MUTE)
     """Of the form that brought it, which may be sent twice."""
     created_at: Mapped[Instant]
@@ -199,6 +201,8 @@ class ImportRecord(Base):
     """What will stand there (``account``, ``contacts``), what stood there (``before``), facts of the reason."""
     client_id: Mapped[int | None] = mapped_column(ForeignKey("clients.id"), index=True)
     """The account, once the record was written, or found to need no writing."""
+    is_new: Mapped[bool] = mapped_column(default=False)
+    """As it was compared: all of it, and as the draft says it."""
     undo: Mapped[Facts] = mapped_column(default=dict, info=TELLS)
     """What was made and what stood there, by which it is taken back."""
 

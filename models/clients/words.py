@@ -4,6 +4,7 @@ Kept apart from the accounts, whose rows are wide: a search for a part of a word
 """
 
 from collections.abc import Collection
+from functools import lru_cache
 
 from sqlalchemy import ColumnElement, ForeignKey, Select, Text, and_, false, insert, or_, select
 from sqlalchemy.orm import InstrumentedAttribute, Mapped, Session, mapped_column
@@ -36,10 +37,15 @@ EVERYWHERE = (ClientWords.names, ClientWords.contacts, ClientWords.places)
 
 def folded(*words: str | None) -> str:
     """These words as a search compares them."""
+    return _folded(" ".join(filter(None, words)).replace(",", " "))
+
+
+@lru_cache(maxsize=8192)  # Very many live in one town.
+def _folded(text: str) -> str:
     # Word by word, as the same ones stand in the name of an account and in that of its contact.
-    ways = [spelled(word) for word in " ".join(filter(None, words)).replace(",", " ").split()]
-    one, other = (" ".join([way[at] for way in ways if way[at]]) for at in (0, 1))
-    return one if one == other else f"{one} {other}"
+    ways = [spelled(word) for word in text.split()]
+    one, other = zip(*ways, strict=True) if ways else ((), ())
+    return " ".join(filter(None, one if one == other else one + other))
 
 
 def holds(search: str, *columns: InstrumentedAttribute[str]) -> ColumnElement[bool]:

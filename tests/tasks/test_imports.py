@@ -330,25 +330,51 @@ def test_two_imports_at_once_make_every_account_once(firm_id):
 
 
 def test_a_batch_takes_as_many_statements_for_many_records_as_for_few(firm_id, statements):
-    def asked(numbers: range) -> int:
+    def asked(numbers: range, street: str) -> tuple[int, int]:
         content = rows(
-            *(f"{n};Firma {n} GmbH;Max;Muster{n};max{n}@muster.example;0221 47{n:05};;;Köln\n" for n in numbers)
+            *(f"{n};Firma {n} GmbH;Max;Muster{n};m{n}@m.example;0221 47{n:05};{street};;Köln\n" for n in numbers)
         )
         import_id = planned(firm_id, content)
         course.begin(firm_id, import_id)
-        with statements() as list_of:
+        with statements() as to_write:
             work.go_on(import_id)
-        return len(list_of)
+        undo.undo(firm_id, import_id, ERIKA)
+        with statements() as to_take_back:
+            work.go_on(import_id)
+        work.go_on(written_again := planned(firm_id, content))
+        course.begin(firm_id, written_again)
+        work.go_on(written_again)
+        return len(to_write), len(to_take_back)
 
-    assert asked(range(100, 110)) == asked(range(1000, 1200))
+    few, many = range(100, 110), range(1000, 1200)
+    assert asked(few, "") == asked(many, "")
+    assert asked(few, "Weg 1") == asked(many, "Weg 1")  # They are there by now.
+    with reading() as session:
+        assert session.scalars(select(Client.street).where(Client.firm_id == firm_id)).all() == ["Weg 1"] * 210
+
+
+def test_what_was_found_new_is_compared_again_only_after_something_was_done(firm_id, monkeypatch):
+    written(firm_id, rows(ALPHA))
+    looked: list[int] = []
+    look = work.world_of
+    monkeypatch.setattr(work, "world_of", lambda *given: looked.append(len(given[2])) or look(*given))
+    content = rows("1;;Anna;Arndt;;0171 3920011;;;\n", BETA, "3;Gamma GmbH;Gerd;Groß;;;;;\n")
+    first, second = planned(firm_id, content), planned(firm_id, content)
+    for import_id in (first, second):
+        course.begin(firm_id, import_id)
+        work.go_on(import_id)
+
+    assert looked == [1, 3]
+    assert [short(import_id) for import_id in (first, second)] == [["update", "create", "create"], ["unchanged"] * 3]
 
 
 def test_an_import_is_taken_back_as_a_whole_unless_something_was_built_on_it(firm_id):
     written(firm_id, rows("1;Alpha GmbH;Anna;Arndt;;;;;\n"))
     with reading() as session:
         before = session.execute(select(Client.name, Client.number, Client.street, Client.state)).all()
-    import_id = written(firm_id, rows(ALPHA, BETA, ";Alpha GmbH;Ada;Arp;ada@alpha.example;;;;\n"))
-    assert len(contacts()) == 3
+    more = ";Alpha GmbH;Anna;Arndt;;0171 3920011;;;\n", ";Alpha GmbH;Ada;Arp;ada@alpha.example;;;;\n"
+    import_id = written(firm_id, rows(ALPHA, BETA, *more))
+    assert short(import_id) == ["update", "create", "update", "link"]
 
     undo.undo(firm_id, import_id, ERIKA)
     work.go_on(import_id)
@@ -374,7 +400,7 @@ def test_an_import_is_taken_back_as_a_whole_unless_something_was_built_on_it(fir
 
 
 def test_taken_back_while_its_contacts_are_invited_an_import_has_one_outcome(firm_id, monkeypatch):
-    monkeypatch.setattr(work, "AT_ONCE", 10)
+    monkeypatch.setattr(work, "WRITTEN_AT_ONCE", 10)
     people = [f"{n};Firma {n} GmbH;Max;Muster{n};max{n}@muster.example;;;;\n" for n in range(30)]
     import_id = written(firm_id, rows(*people))
     undo.undo(firm_id, import_id, ERIKA)
@@ -405,7 +431,7 @@ def test_taken_back_while_its_contacts_are_invited_an_import_has_one_outcome(fir
 
 
 def test_taken_back_and_invited_at_once_nothing_breaks(firm_id, monkeypatch):
-    monkeypatch.setattr(work, "AT_ONCE", 3)
+    monkeypatch.setattr(work, "WRITTEN_AT_ONCE", 3)
     import_id = written(
         firm_id, rows(*(f"{n};Firma {n} GmbH;Max;Muster{n};m{n}@muster.example;;;;\n" for n in range(30)))
     )
@@ -479,8 +505,8 @@ def killed_at(import_id: int, statement: int) -> bool:
 
 @pytest.mark.parametrize("number", [1_000, pytest.param(100_000, marks=LONG)])
 def test_killed_again_and_again_an_import_writes_every_record_once(firm_id, number, clock, monkeypatch):
-    for module in (work, compare):
-        monkeypatch.setattr(module, "AT_ONCE", number // 20)
+    monkeypatch.setattr(work, "WRITTEN_AT_ONCE", number // 20)
+    monkeypatch.setattr(compare, "AT_ONCE", number // 20)
     content = rows(
         *(f"{n};Firma {n // 2} GmbH;Max;Muster{n};max{n}@muster.example;;;;\n" for n in range(number // 2)),
         *(f";;Eva;Ott{n};eva{n}@ott.example;0171 39{n:06};;;Ulm\n" for n in range(number // 2)),

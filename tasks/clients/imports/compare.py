@@ -5,15 +5,16 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import Any
 
-import orjson
 from sqlalchemy import Row, Text, cast, func, select, update
 from sqlalchemy.orm import Session
 
+from models.audit import newest_number
 from models.clients.client import name_key
 from models.clients.imports import WRITTEN, Import, ImportKey, ImportRecord, ImportState, Outcome
 from models.db import Facts, reading, transaction
 from models.firm import Firm
 from models.many import insert_all, update_all
+from models.onboarding import Onboarding
 from models.people.person import Person
 from models.people.staff import Rights, Staff
 from models.time.clock import now
@@ -37,6 +38,9 @@ def compare(firm_id: int, import_id: int, lease: datetime) -> Iterator[tuple[int
                 if not is_mine(row, held):
                     return
                 rows = next_rows(session, import_id, last, AT_ONCE)
+                if last == 0:
+                    case = select(Onboarding.id).where(Onboarding.firm_id == firm_id)
+                    row.compared_at_entry = newest_number(session, session.scalars(case).one())
                 if not rows:
                     sums -= Counter(new_accounts=refuse_alone(session, row, earlier))
                     row.expected = dict(sums)
@@ -136,7 +140,8 @@ def world_of(session: Session, row: Import, drafts: Sequence[Draft], earlier: Ea
 
 def next_rows(session: Session, import_id: int, last: int, most: int, *which: Any) -> Sequence[Row[Any]]:
     """What planning and writing need of the records behind this one."""
-    held = (ImportRecord.id, ImportRecord.record, ImportRecord.answers, ImportRecord.outcome, ImportRecord.reason)
+    names = ("id", "record", "answers", "outcome", "reason", "is_new")
+    held = (getattr(ImportRecord, name) for name in names)
     as_text = (cast(getattr(ImportRecord, name), Text).label(name) for name in ("draft", "told"))
     rows = select(*held, *as_text)
     rows = rows.where(ImportRecord.import_id == import_id, ImportRecord.record > last, *which)
@@ -144,15 +149,25 @@ def next_rows(session: Session, import_id: int, last: int, most: int, *which: An
 
 
 def planned_of(
-    session: Session, row: Import, world: World, drafts: Sequence[Draft], rows: Sequence[Row[Any]]
+    session: Session,
+    row: Import,
+    world: World,
+    drafts: Sequence[Draft],
+    rows: Sequence[Row[Any]],
+    *,
+    still_new: bool = False,
 ) -> list[Planned]:
+    """*still_new*: whether what was found new needs no comparing."""
     planner = Planner(world, session.get_one(Firm, row.firm_id).name_format)
-    return [planner.plan(draft, {**row.answers, **each.answers}) for draft, each in zip(drafts, rows, strict=True)]
+    return [
+        planner.open(draft) if still_new and each.is_new else planner.plan(draft, {**row.answers, **each.answers})
+        for draft, each in zip(drafts, rows, strict=True)
+    ]
 
 
 def compare_some(session: Session, row: Import, rows: Sequence[Row[Any]], earlier: Earlier) -> list[Planned]:
     """The next records of the file, behind those of which *earlier* knows; what becomes of them is kept."""
-    drafts = [Draft.from_json(orjson.loads(each.draft)) for each in rows]
+    drafts = [Draft.parse(each.draft) for each in rows]
     world = world_of(session, row, drafts, earlier)
     planned = planned_of(session, row, world, drafts, rows)
     update_all(

@@ -351,6 +351,11 @@ class Draft:
     def from_json(cls, plain: Mapping[str, Any]) -> "Draft":
         return _plain().validate_python(plain)
 
+    @classmethod
+    def parse(cls, written: str) -> "Draft":
+        """The same of JSON that nobody has read yet, in half the time."""
+        return _plain().validate_json(written)
+
 
 @cache
 def _plain() -> TypeAdapter[Draft]:

@@ -50,6 +50,8 @@ class Planned:
     account: Account | None = None
     contacts: list[Someone] = field(default_factory=list)
     is_account_new: bool = False
+    is_new: bool = False
+    """All of it, and as the draft says it."""
     new_people: set[int] = field(default_factory=set)
     new_places: set[int] = field(default_factory=set)
     """People who become contacts of the account."""
@@ -88,6 +90,7 @@ def outcome_of(planned: Planned) -> Facts:
         "reason": str(planned.reason),
         "question": planned.question if planned.outcome == "held" else "",
         "told": planned.told,
+        "is_new": planned.is_new,
     }
 
 

@@ -37,6 +37,11 @@ class Planner:
         """One record, and its place in the world from now on."""
         return self._plan(draft, answers).tell()
 
+    def open(self, draft: Draft) -> Planned:
+        """The same of a record that was found new, when nothing has happened since; it is not told once more."""
+        assert draft.account is not None
+        return self._apply(draft, draft.account, None, [(None, contact) for contact in draft.contacts])
+
     def _plan(self, draft: Draft, answers: Mapping[str, str]) -> Planned:
         self.asked, self.answers = [], answers
         left_out = self._left_out(draft)
@@ -216,6 +221,10 @@ class Planner:
         meant: Sequence[tuple[Someone | None, ContactDraft]],
     ) -> Planned:
         planned = Planned(draft, Outcome.UNCHANGED, Because.SAME.value)
+        as_they_are = zip(meant, draft.contacts, strict=True)
+        planned.is_new = account is None and all(
+            person is None and contact is own for (person, contact), own in as_they_are
+        )
         was_said = account is not None and account.is_touched
         if account is None:
             account = self._open(told, meant)

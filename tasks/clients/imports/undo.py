@@ -1,11 +1,12 @@
 """Takes an import back as a whole, as long as nothing was built on it."""
 
+from collections import defaultdict
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import delete, exists, select, update
+from sqlalchemy import Row, delete, exists, select, tuple_, update
 from sqlalchemy.orm import Session
 
 from models.audit import Entry, Parts, Value, evidence, record
@@ -19,10 +20,12 @@ from models.clients.tag import ClientTag, ContactTag, Tag
 from models.clients.words import ClientWords, refold
 from models.db import Base, Facts, reading, transaction
 from models.errors import N_, ProvisionError
+from models.many import update_each
 from models.onboarding import Onboarding
 from models.people.person import Person
 from models.time.clock import now
-from tasks.clients.imports.course import behind, is_mine, renew, row_of
+from tasks.clients.imports.course import AT_ONCE, is_mine, renew, row_of
+from tasks.clients.imports.write import ids_of_places
 
 OWN = {
     "clients.imported",
@@ -86,13 +89,24 @@ def in_the_way(firm_id: int, import_id: int) -> list[Obstacle]:
     with reading() as session:
         row = row_of(session, firm_id, import_id)
         case_id = session.scalars(select(Onboarding.id).where(Onboarding.firm_id == firm_id)).one()
-        while rows := behind(session, import_id, last, 500, ImportRecord.client_id.is_not(None)):
+        while rows := _placed(session, import_id, ImportRecord.record > last):
             found += _in_the_way(session, case_id, row, rows)
             last = rows[-1].record
     return list(dict.fromkeys(found))
 
 
-def _in_the_way(session: Session, case_id: int, row: Import, rows: Sequence[ImportRecord]) -> list[Obstacle]:
+def _placed(
+    session: Session, import_id: int, *which: Any, most: int = AT_ONCE, backwards: bool = False
+) -> Sequence[Row[Any]]:
+    """The next records that stand for an account, with what takes them back."""
+    rows = select(
+        ImportRecord.id, ImportRecord.record, ImportRecord.client_id, ImportRecord.undo, ImportRecord.told
+    ).where(ImportRecord.import_id == import_id, ImportRecord.client_id.is_not(None), *which)
+    turn = ImportRecord.record.desc() if backwards else ImportRecord.record
+    return session.execute(rows.order_by(turn).limit(most)).all()
+
+
+def _in_the_way(session: Session, case_id: int, row: Import, rows: Sequence[Any]) -> list[Obstacle]:
     changed = [each for each in rows if each.undo]
     accounts = {each.client_id for each in changed if each.client_id is not None}
     made_accounts = {each.client_id for each in changed if each.undo.get("client") and each.client_id is not None}
@@ -169,8 +183,7 @@ def take_back_some(firm_id: int, import_id: int, lease: datetime, most: int) -> 
         row = Import.get(session, firm_id, import_id)
         if not is_mine(row, lease):
             return None
-        rows = select(ImportRecord).where(ImportRecord.import_id == import_id, ImportRecord.client_id.is_not(None))
-        some = session.scalars(rows.order_by(ImportRecord.record.desc()).limit(most)).all()
+        some = _placed(session, import_id, ImportRecord.record <= row.done, most=most, backwards=True)
         if not some:
             row.go(ImportState.UNDONE, now())
             record(session, case.id, now(), "import.undone", row.by, imported=row.id, **row.origin)
@@ -193,39 +206,33 @@ def give_up(session: Session, case: Onboarding, row: Import) -> None:
     record(session, case.id, now(), "import.cancelled", row.by, imported=row.id, done=done, **row.origin)
 
 
-def _uninvite(session: Session, rows: Sequence[ImportRecord]) -> None:
+def _uninvite(session: Session, rows: Sequence[Any]) -> None:
     """Invitations of many that met these accounts while they are taken back have not had their turn with them."""
     made = [each.client_id for each in rows if each.undo.get("client")]
     people = [key for each in rows for key in each.undo.get("people", ())]
     waiting = BulkRecipient.outcome == BulkOutcome.WAITING
     theirs = BulkRecipient.client_id.in_(made) | BulkRecipient.person_id.in_(people)
-    session.execute(delete(BulkRecipient).where(waiting, theirs))
+    _now(session, delete(BulkRecipient).where(waiting, theirs))
 
 
-def _take_back(session: Session, case: Onboarding, row: Import, rows: Sequence[ImportRecord]) -> None:
+def _take_back(session: Session, case: Onboarding, row: Import, rows: Sequence[Any]) -> None:
     """These records, the last of the file first; what an earlier one has made goes with it."""
-    accounts = {each.client_id: _name_of(each) for each in rows if each.undo and each.client_id is not None}
-    for each in rows:
-        _restore(session, each)
+    accounts = {each.client_id: _name_of(each) for each in rows if each.undo}
+    _restore(session, case.firm_id, rows)
     people = [key for each in rows for key in each.undo.get("people", ())]
-    made = [each.client_id for each in rows if each.undo.get("client") and each.client_id is not None]
-    ids = [each.client_id for each in rows if each.client_id is not None]
-    session.execute(delete(ClientContact).where(ClientContact.person_id.in_(people)))
+    made = [each.client_id for each in rows if each.undo.get("client")]
+    ids = {each.client_id for each in rows}
+    _now(session, delete(ClientContact).where(ClientContact.person_id.in_(people)))
     for table in (Card, Phone, ContactTag):
-        session.execute(delete(table).where(table.person_id.in_(people)))
-    gone = update(Person).where(Person.id.in_(people)).values(withdrawn_at=now())
-    session.execute(gone.execution_options(synchronize_session=False))
-    records = [each.record for each in rows]
-    mine = ImportContact.import_id == row.id
-    session.execute(delete(ImportContact).where(mine, ImportContact.record.in_(records)))
-    session.execute(delete(ImportContact).where(ImportContact.client_id.in_(made)))  # Also of others that met them.
-    for each in rows:
-        each.client_id = None
-    session.flush()
-    of_made = update(ImportRecord).where(ImportRecord.client_id.in_(made)).values(client_id=None)
-    session.execute(of_made.execution_options(synchronize_session=False))
+        _now(session, delete(table).where(table.person_id.in_(people)))
+    _now(session, update(Person).where(Person.id.in_(people)).values(withdrawn_at=now()))
+    mine = ImportContact.import_id == row.id, ImportContact.record.in_([each.record for each in rows])
+    _now(session, delete(ImportContact).where(ImportContact.client_id.in_(ids), *mine))
+    _now(session, delete(ImportContact).where(ImportContact.client_id.in_(made)))  # Also of others that met them.
+    theirs = ImportRecord.id.in_([each.id for each in rows]) | ImportRecord.client_id.in_(made)
+    _now(session, update(ImportRecord).where(theirs).values(client_id=None))
     remove_accounts(session, made)
-    left = set(ids) - set(made)
+    left = ids - {*made}
     refold(session, left)
     Client.settle(session, Client.id.in_(left))
     session.expire_all()
@@ -236,53 +243,60 @@ def _take_back(session: Session, case: Onboarding, row: Import, rows: Sequence[I
     record(session, case.id, now(), "clients.import_undone", row.by, **facts, **row.origin, rows=evidence(*kept))
 
 
-def _name_of(row: ImportRecord) -> str:
+def _name_of(row: Any) -> str:
     return str(row.told.get("account", {}).get("name", ""))
 
 
-def _restore(session: Session, row: ImportRecord) -> None:
-    """What the record has changed of what was there before."""
-    undo = row.undo
-    if undo.get("account"):
-        before = {**undo["account"]}
-        _untag(session, ClientTag, ClientTag.client_id == row.client_id, before.pop("tags", []))
-        keys = {"name": "name_key", "company_name": "company_key"}
-        before |= {keys[name]: name_key(before[name]) for name in keys.keys() & before.keys()}
+def _restore(session: Session, firm_id: int, rows: Sequence[Any]) -> None:
+    """What the records have changed of what was there before: as it was before the first of them."""
+    of_accounts, of_people, of_cards, of_places = (defaultdict[Any, Facts](dict) for _ in range(4))
+    tagged, named, called, placed = (set[tuple[int, Any]]() for _ in range(4))
+    for each in rows:  # What an earlier one says comes later, and counts.
+        account = {**each.undo.get("account", {})}
+        tagged |= {(each.client_id, key) for key in account.pop("tags", ())}
+        of_accounts[each.client_id] |= account
+        for key, held in each.undo.get("contacts", {}).items():
+            before, person_id = {**held}, int(key)
+            named |= {(person_id, tag) for tag in before.pop("tags", ())}
+            called |= {(person_id, number) for number in before.pop("phones", ())}
+            of_people[person_id] |= {name: before.pop(name) for name in OF_PERSON if name in before}
+            of_cards[person_id] |= before
+        for key, before in each.undo.get("switches", {}).items():
+            of_places[each.client_id, int(key)] |= before
+        placed |= {(each.client_id, person_id) for person_id in each.undo.get("places", ())}
+    keys = {"name": "name_key", "company_name": "company_key"}
+    for before in of_accounts.values():
+        before.update({keys[name]: name_key(before[name]) for name in keys.keys() & before.keys()})
         if "number" in before:
             before["number"] = before["number"] or None
-        _set_back(session, Client, Client.id == row.client_id, before)
-    for key, held in undo.get("contacts", {}).items():
-        before, person_id = {**held}, int(key)
-        _untag(session, ContactTag, ContactTag.person_id == person_id, before.pop("tags", []))
-        numbers = before.pop("phones", [])
-        if numbers:
-            session.execute(delete(Phone).where(Phone.person_id == person_id, Phone.number.in_(numbers)))
-        own = {name: before.pop(name) for name in ("email", "language", "address_form") if name in before}
-        _set_back(session, Person, Person.id == person_id, own)
-        _set_back(session, Card, Card.person_id == person_id, before)
-    for key, before in undo.get("switches", {}).items():
-        here = (ClientContact.client_id == row.client_id) & (ClientContact.person_id == int(key))
-        _set_back(session, ClientContact, here, before)
-    places = undo.get("places", [])
-    if places:
-        here = (ClientContact.client_id == row.client_id) & ClientContact.person_id.in_(places)
-        session.execute(delete(ClientContact).where(here))
+    update_each(session, Client, of_accounts.items())
+    update_each(session, Person, of_people.items())
+    update_each(session, Card, of_cards.items(), by="person_id")
+    place_ids = ids_of_places(session, {*of_places, *placed})
+    update_each(session, ClientContact, [(place_ids[pair], before) for pair, before in of_places.items()])
+    _now(session, delete(ClientContact).where(ClientContact.id.in_([place_ids[pair] for pair in placed])))
+    _now(session, delete(Phone).where(tuple_(Phone.person_id, Phone.number).in_(called)))
+    ids = _tags(session, firm_id, {key for _, key in tagged | named})
+    for table, whose, pairs in ((ClientTag, ClientTag.client_id, tagged), (ContactTag, ContactTag.person_id, named)):
+        some = [(key, ids[tag]) for key, tag in pairs if tag in ids]
+        _now(session, delete(table).where(tuple_(whose, table.tag_id).in_(some)))
 
 
-def _set_back(session: Session, table: Any, which: Any, before: Facts) -> None:
-    if before:
-        session.execute(update(table).where(which).values(**before).execution_options(synchronize_session=False))
+OF_PERSON = ("email", "language", "address_form")
 
 
-def _untag(session: Session, table: Any, whose: Any, folded: Sequence[str]) -> None:
-    if folded:
-        tags = select(Tag.id).where(Tag.folded.in_(folded))
-        gone = delete(table).where(whose, table.tag_id.in_(tags))
-        session.execute(gone.execution_options(synchronize_session=False))
+def _tags(session: Session, firm_id: int, folded: Collection[str]) -> dict[str, int]:
+    rows = select(Tag.folded, Tag.id).where(Tag.firm_id == firm_id, Tag.folded.in_(folded))
+    return dict(session.execute(rows).tuples().all()) if folded else {}
+
+
+def _now(session: Session, statement: Any) -> None:
+    """Nothing that was read of these rows is used any more."""
+    session.execute(statement.execution_options(synchronize_session=False))
 
 
 def remove_accounts(session: Session, client_ids: Sequence[int]) -> None:
     """Accounts that nothing hangs on but what an import has made."""
     for table in (ClientTag, ClientAccess, ClientWords):
-        session.execute(delete(table).where(table.client_id.in_(client_ids)))
-    session.execute(delete(Client).where(Client.id.in_(client_ids)))
+        _now(session, delete(table).where(table.client_id.in_(client_ids)))
+    _now(session, delete(Client).where(Client.id.in_(client_ids)))

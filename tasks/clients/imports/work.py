@@ -7,12 +7,11 @@ one, and every record is written once.
 from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
 
-import orjson
 from sqlalchemy import exists, select, update
 from sqlalchemy.exc import DataError, IntegrityError
 from sqlalchemy.orm import Session
 
-from models.audit import record
+from models.audit import Entry, newest_number, record
 from models.clients.client import ClientContact
 from models.clients.imports import LEASE, WRITTEN, Import, ImportRecord, ImportState, Outcome
 from models.db import Facts, reading, transaction
@@ -30,6 +29,10 @@ from tasks.engine.retry import side_effect
 
 PLACED = (*WRITTEN, Outcome.UNCHANGED, Outcome.DUPLICATE)
 """What stands for an account, whether something of it is written or not."""
+NO_ACTS = ("import.begun",)
+"""They change nothing that records are compared with."""
+WRITTEN_AT_ONCE = 1000
+"""Records in one transaction: the larger, the less it weighs, and the longer others wait for it."""
 TRIAL_MOST = timedelta(days=1)
 """So long a dry run may last."""
 Some = Callable[[int, int, datetime, int], tuple[datetime, int, int] | None]
@@ -94,7 +97,7 @@ def steps(import_id: int) -> Iterator[tuple[int, int]]:
 
 def _in_batches(some: Some, firm_id: int, import_id: int, lease: datetime) -> Iterator[tuple[int, int]]:
     """What the database refuses of many is tried again with fewer, and at last leaves out the one record that it is."""
-    most = AT_ONCE
+    most = WRITTEN_AT_ONCE
     while True:
         try:
             went = some(firm_id, import_id, lease, most)
@@ -106,7 +109,7 @@ def _in_batches(some: Some, firm_id: int, import_id: int, lease: datetime) -> It
         if went is None:
             return
         lease, done, records = went
-        most = min(AT_ONCE, most * 10)
+        most = min(WRITTEN_AT_ONCE, most * 10)
         yield done, records
 
 
@@ -138,15 +141,23 @@ def _write_some(firm_id: int, import_id: int, lease: datetime, most: int) -> tup
         if not rows:
             _finish_writing(session, case, row)
             return None
-        drafts = [Draft.from_json(orjson.loads(each.draft)) for each in rows]
-        seer = seer_of(session, row)
-        world = world_of(session, row, drafts)
-        planned = planned_of(session, row, world, drafts, rows)
+        drafts = [Draft.parse(each.draft) for each in rows]
+        seer, is_as_compared = seer_of(session, row), _is_as_compared(session, case, row)
+        doubtful = [draft for draft, each in zip(drafts, rows, strict=True) if not (is_as_compared and each.is_new)]
+        world = world_of(session, row, doubtful)
+        planned = planned_of(session, row, world, drafts, rows, still_new=is_as_compared)
         sees_new = seer is None or seer[1].sees_all or seer[1].has_default_access
         batch = Batch(session, case, row, now(), None if sees_new or seer is None else seer[0])
         batch.write(planned, rows)
         row.done = rows[-1].record
+        row.compared_at_entry = newest_number(session, case.id) if is_as_compared else None
         return renew(row), row.done, row.records
+
+
+def _is_as_compared(session: Session, case: Onboarding, row: Import) -> bool:
+    """Whether nobody has done anything since then in the firm, whose case is held."""
+    acts = exists().where(Entry.case_id == case.id, Entry.number > row.compared_at_entry, Entry.action.not_in(NO_ACTS))
+    return row.compared_at_entry is not None and not session.scalar(select(acts))
 
 
 def _refuse_next(firm_id: int, import_id: int, lease: datetime) -> bool:
@@ -163,6 +174,7 @@ def _refuse_next(firm_id: int, import_id: int, lease: datetime) -> bool:
             return True
         for each in behind(session, import_id, row.done, 1, ImportRecord.outcome.in_(PLACED)):
             each.outcome, each.reason = Outcome.REFUSED, Because.CONFLICT.value
+            row.compared_at_entry = None  # Something is there of which the trail does not tell.
             row.done = each.record
         return True
 

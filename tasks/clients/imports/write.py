@@ -6,7 +6,7 @@ from datetime import datetime
 from types import SimpleNamespace
 from typing import Any
 
-from sqlalchemy import Row, cast, delete, func, select, update
+from sqlalchemy import Row, cast, delete, func, select, tuple_
 from sqlalchemy.dialects.postgresql import REGCLASS
 from sqlalchemy.orm import Session
 
@@ -19,7 +19,7 @@ from models.clients.phone import PhoneKind
 from models.clients.tag import ClientTag, ContactTag, Tag
 from models.clients.words import ClientWords, folded, refold
 from models.db import Base, Facts
-from models.many import as_json, insert_all, update_all
+from models.many import as_json, insert_all, update_each
 from models.onboarding import Onboarding
 from models.people.person import Person, Role
 from tasks.clients.imports.outcome import ADDRESS, Planned, outcome_of
@@ -247,10 +247,11 @@ class Batch:
             for (client, person), place in made.items()
         ]
         self._insert(ClientContact, rows)
-        for (client_id, person_id), (place, names) in changed.items():
-            here = ClientContact.client_id == client_id, ClientContact.person_id == person_id
-            change = update(ClientContact).where(*here).values({name: getattr(place, name) for name in names})
-            self.session.execute(change.execution_options(synchronize_session=False))
+        ids = ids_of_places(self.session, changed)
+        self._update(
+            ClientContact,
+            [(ids[pair], {name: getattr(place, name) for name in names}) for pair, (place, names) in changed.items()],
+        )
 
     def _settle(self, planned: Sequence[Planned]) -> None:
         renamed = {"name", "company_name", "number", "email", *ADDRESS}
@@ -293,8 +294,9 @@ class Batch:
         contacts: dict[tuple[int, int], Facts] = {}
         for each, row in zip(planned, kept, strict=True):
             client_id = self.client_id(each.account) if each.account is not None else None
-            is_as_planned = each.outcome is row.outcome and each.reason == row.reason and as_json(each.told) == row.told
-            values = {} if is_as_planned else outcome_of(each)
+            is_as_planned = each.outcome is row.outcome and each.reason == row.reason
+            is_told = is_as_planned and (not each.told or as_json(each.told) == row.told)
+            values = {} if is_told else outcome_of(each)
             rows.append((row.id, {**values, "client_id": client_id, "undo": self._undo(each)}))
             for person in each.contacts if client_id is not None else ():
                 pair = client_id or 0, self.person_id(person)
@@ -363,13 +365,14 @@ class Batch:
         insert_all(self.session, table, rows)
 
     def _update(self, table: type[Base], rows: Iterable[tuple[int, Facts]], *, by: str = "id") -> None:
-        """Rows with the same columns in one statement."""
-        alike: dict[frozenset[str], list[Facts]] = {}
-        for key, values in rows:
-            if values:
-                alike.setdefault(frozenset(values), []).append({by: key, **values})
-        for some in alike.values():
-            update_all(self.session, table, some, by=by)
+        update_each(self.session, table, rows, by=by)
+
+
+def ids_of_places(session: Session, pairs: Collection[tuple[int, int]]) -> dict[tuple[int, int], int]:
+    """By account and contact, of those places that are there."""
+    rows = select(ClientContact.client_id, ClientContact.person_id, ClientContact.id)
+    rows = rows.where(tuple_(ClientContact.client_id, ClientContact.person_id).in_(pairs))
+    return {(client_id, person_id): key for client_id, person_id, key in session.execute(rows)} if pairs else {}
 
 
 def plain_before(changes: Mapping[str, tuple[Any, Any]]) -> Facts:
