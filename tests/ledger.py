@@ -444,6 +444,12 @@ class Ledger:
             booked.last = ends_by_itself(booked.run[-1].terms)
         self.tell("change_undone", booked.firm, day)
 
+    def refuse_to_undo(self, booked: Booked, day: date) -> None:
+        if booked.pending is None or not booked.pending.is_undo_asked:
+            raise Refused
+        booked.pending.is_undo_asked = False
+        self.tell("undo_refused", booked.firm, day, FIRM)
+
     def add_extra(self, booked: Booked, pieces: int, day: date) -> Extra:
         if booked.last is not None and booked.last < day:
             raise Refused("EndedAlready")

@@ -170,12 +170,14 @@ def declare(foreseen: Foreseen, booking: Booking, change: Change, now: datetime,
         booking.ends_on = foreseen.ends_on
 
 
-def refuse_undo(change: Change | None, now: datetime) -> Change:
-    """The provider does not agree: what was declared stands. Raises NothingToUndo, UndoNotAsked."""
+def refuse_undo(change: Change | None, now: datetime, today: date) -> Change:
+    """The provider does not agree: what was declared stands. Raises NothingToUndo, UndoNotAsked, EndedAlready."""
     if change is None:
         raise NothingToUndo
     if change.undo_asked_at is None:
         raise UndoNotAsked
+    if today > change.ends_on:
+        raise EndedAlready(change.ends_on)
     change.undo_asked_at, change.undo_refused_at = None, now
     return change
 

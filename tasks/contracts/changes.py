@@ -226,7 +226,7 @@ def judge_undo(
     if change is None or change.id != change_id:
         raise NothingToUndo
     if not agreed:
-        refuse_undo(change, at)
+        refuse_undo(change, at, contract.day_of(at))
         record(session, case.id, at, "change.undo_refused", who.by, rows=evidence(change))
         module = Module.get(session, booking.module_id)
         tell(

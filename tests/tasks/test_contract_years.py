@@ -58,7 +58,7 @@ TERMS = [
 """Of each module the tariffs: terms, and the months between two bills."""
 INTERVALS = {1: Interval.MONTHLY, 3: Interval.QUARTERLY, 6: Interval.HALF_YEARLY, 12: Interval.YEARLY}
 ABOUT = {
-    *(MailKind.MODULE_ORDERED, MailKind.CHANGE_DECLARED, MailKind.CHANGE_UNDONE),
+    *(MailKind.MODULE_ORDERED, MailKind.CHANGE_DECLARED, MailKind.CHANGE_UNDONE, MailKind.UNDO_REFUSED),
     *(MailKind.TARIFF_BEGUN, MailKind.MODULE_ENDED, MailKind.NOTICE_NEARS, MailKind.PRICES_CHANGE),
 }
 
@@ -273,18 +273,24 @@ class Years:
         self.ledger.declare(booked, kind, self.day, last, tariff)
 
     def undo(self, firm_id: int) -> None:
-        """Asked by the firm; granted, refused, which is not to answer, or granted without having been asked."""
+        """Asked by the firm; granted, refused, left open, or granted without having been asked."""
         waiting = [one for one in self.ledger.firms[firm_id].modules if one.pending]
         booked = self.chance.choice(waiting or self.ledger.firms[firm_id].modules[-3:])
         if self.chance.random() < 0.8:
             self.agree(
                 lambda: changes.ask_undo(firm_id, booked.key, CLIENT), lambda: self.ledger.ask_undo(booked, self.day)
             )
-        if self.chance.random() < 0.6:
-            self.agree(
-                lambda: changes.agree_undo(firm_id, booked.key, OPERATOR),
-                lambda: self.ledger.agree_undo(booked, self.day),
-            )
+        match self.chance.choice(["agree", "agree", "refuse", ""]):
+            case "agree":
+                self.agree(
+                    lambda: changes.agree_undo(firm_id, booked.key, OPERATOR),
+                    lambda: self.ledger.agree_undo(booked, self.day),
+                )
+            case "refuse":
+                self.agree(
+                    lambda: changes.refuse_to_undo(firm_id, booked.key, OPERATOR),
+                    lambda: self.ledger.refuse_to_undo(booked, self.day),
+                )
 
     def extra(self, firm_id: int) -> None:
         booked = self.chance.choice(self.ledger.firms[firm_id].modules[-3:])
