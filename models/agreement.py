@@ -140,7 +140,7 @@ class Agreement(Base):
     language: Mapped[Language]
     data: Mapped[Facts] = mapped_column(info=TELLS)
     """What it says of both parties, so that the page shows what the document says even if the firm changes later."""
-    document_id: Mapped[int] = mapped_column(ForeignKey("documents.id"))
+    document_id: Mapped[int] = mapped_column(ForeignKey("documents.id"), index=True)
     sent_at: Mapped[Instant]
     expires_at: Mapped[Instant]
     """The last moment at which it can be signed: the end of a day, as mails and pages tell the day."""
@@ -166,9 +166,9 @@ class Agreement(Base):
     signer_agent: Mapped[str | None] = mapped_column(String(300), info=tells_of("signer_email"))
     code_used: Mapped[bool] = mapped_column(default=False)
     """The signer proved by a one-time code to read the mail of that address."""
-    drawing_id: Mapped[int | None] = mapped_column(ForeignKey("documents.id"))
+    drawing_id: Mapped[int | None] = mapped_column(ForeignKey("documents.id"), index=True)
     """The signature as it was drawn, a PNG."""
-    uploaded_id: Mapped[int | None] = mapped_column(ForeignKey("documents.id"))
+    uploaded_id: Mapped[int | None] = mapped_column(ForeignKey("documents.id"), index=True)
     """The file that came back, where the signature came as a file."""
     declined_at: Mapped[Instant | None]
     decline_reason: Mapped[str | None] = mapped_column(String(2000), info=tells_of("delegate_id", "onboarding_id"))
@@ -180,7 +180,7 @@ class Agreement(Base):
     countersigned_at: Mapped[Instant | None]
     countersigned_by: Mapped[str | None] = mapped_column(String(254), info=TELLS)
     """Name of the person who signed for the provider."""
-    final_id: Mapped[int | None] = mapped_column(ForeignKey("documents.id"))
+    final_id: Mapped[int | None] = mapped_column(ForeignKey("documents.id"), index=True)
     """Original, signatures and certificate page in one file; both sides have it."""
     contract_begun_at: Mapped[Instant | None]
     """When the contract was begun that it concludes."""

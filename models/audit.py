@@ -48,7 +48,7 @@ may run commands on the machine."""
 
 PLAIN = frozenset(
     {
-        *("sha256", "texts_sha256", "drawing_sha256", "copy_sha256", "head", "erased", "removed"),
+        *("sha256", "texts_sha256", "drawing_sha256", "copy_sha256", "head", "erased", "removed", "files"),
         *("language", "part", "kind", "verdict", "how", "mail", "level", "purpose", "role", "source", "step", "steps"),
         *("expires_at", "until", "arrived_at", "signed_on", "told_at", "period"),
     }

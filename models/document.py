@@ -24,13 +24,17 @@ class Document(Base):
     """Bytes."""
     content: Mapped[bytes] = mapped_column(LargeBinary, deferred=True, info=TELLS)
     created_at: Mapped[Instant]
+    erased_at: Mapped[Instant | None]
+    """When its content went because its time was over; its sum stays, as trails name it."""
 
     @classmethod
     def keep(cls, session: Session, content: bytes, name: str, media_type: str) -> Self:
-        """The document with this content, made if it is new."""
+        """The document with this content, made if it is new, or was erased."""
         digest = sha256(content).hexdigest()
         document = cls.by_sha256(session, digest)
         if document is not None:
+            if document.erased_at is not None:
+                document.name, document.content, document.erased_at = name, content, None
             return document
         made = cls(
             sha256=digest, name=name, media_type=media_type, size=len(content), content=content, created_at=now()

@@ -8,7 +8,7 @@ from typing import Self
 from unicodedata import combining, normalize
 from urllib.parse import urlsplit
 
-from sqlalchemy import JSON, CheckConstraint, String, Text, select
+from sqlalchemy import JSON, CheckConstraint, Index, String, Text, select, text
 from sqlalchemy.orm import Mapped, Session, mapped_column, validates
 
 from models.clients.function import Function
@@ -83,6 +83,9 @@ class NumberTaken(ProvisionError):
         self.number = number
 
 
+CLOSED = "closed_at IS NOT NULL"
+
+
 class Firm(Base):
     """One firm. ``company_id`` is what its clients find it by."""
 
@@ -95,6 +98,7 @@ class Firm(Base):
         CheckConstraint(f"company_id BETWEEN {FIRST} AND {LAST}", name="company_id_six_digits"),
         CheckConstraint(f"preferred_number BETWEEN {FIRST} AND {LAST}", name="preferred_number_six_digits"),
         CheckConstraint("name <> ''", name="named"),
+        Index("ix_firms_closed", "closed_at", sqlite_where=text(CLOSED), postgresql_where=text(CLOSED)),
         CheckConstraint("line_of_business <> 'other' OR business <> ''", name="business_described"),
     )
 

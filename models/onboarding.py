@@ -18,6 +18,7 @@ from sqlalchemy import (
     String,
     UniqueConstraint,
     select,
+    text,
 )
 from sqlalchemy.orm import Mapped, Session, contains_eager, mapped_column, object_session, relationship
 
@@ -88,6 +89,10 @@ class Standing:
     since: datetime
 
 
+STOPPED = "stopped_at IS NOT NULL AND emptied_at IS NULL"
+"""Cases that were ended and still tell of people."""
+
+
 class AgreementFirst(ProvisionError):
     """Nobody but the organiser gets an account before the agreement is countersigned."""
 
@@ -149,7 +154,10 @@ class Onboarding(Base):
     """One firm on its way to going live. ``version`` guards every change against another pass at the same time."""
 
     __tablename__ = "onboardings"
-    __table_args__ = (Index("ix_onboardings_pass_due", "pass_due_at"),)
+    __table_args__ = (
+        Index("ix_onboardings_pass_due", "pass_due_at"),
+        Index("ix_onboardings_stopped", "stopped_at", sqlite_where=text(STOPPED), postgresql_where=text(STOPPED)),
+    )
 
     id: Mapped[Key]
     firm_id: Mapped[int] = mapped_column(ForeignKey("firms.id"), unique=True)
@@ -159,6 +167,10 @@ class Onboarding(Base):
     finished_at: Mapped[Instant | None]
     stopped_at: Mapped[Instant | None]
     """Ended without going live; an operator may take it up again."""
+    clients_emptied_at: Mapped[Instant | None]
+    """When all that told of the firm's clients had gone, some time after its account was closed."""
+    emptied_at: Mapped[Instant | None]
+    """When all that tells of people had gone because its time was over (``models.retention``); nothing revives it."""
     no_caseworkers_at: Mapped[Instant | None]
     """When the organiser said that nobody else works with it."""
     pass_due_at: Mapped[Instant | None]

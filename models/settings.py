@@ -172,6 +172,12 @@ class Settings(BaseSettings):
     """What earlier mails carried, once it opens nothing any more."""
     keep_accounts_days: Annotated[int, Field(ge=30)] = 365
     """Accounts that nobody uses."""
+    keep_stopped_days: Annotated[int, Field(ge=30)] = 180
+    """Cases that were ended before anybody signed."""
+    keep_clients_days: Annotated[int, Field(ge=1)] = 90
+    """What a firm has of its clients, once its contract is over."""
+    keep_contracts_years: Annotated[int, Field(ge=8)] = 8
+    """Contracts that are over, beyond the end of the calendar year; by law no shorter."""
     keep_files_days: Annotated[int, Field(ge=1)] = 30
     """Caught mails and logs in ``data``, and what ended at Prefect."""
     time_shift: timedelta = timedelta()

@@ -22,6 +22,8 @@ PARTIAL = {
     ("models.reminders.reminder", "registering", "StepName"): "pairs of step and role; any other pair is a task",
     ("models.reminders.reminder", "registering", "Role"): "pairs of step and role; any other pair is a task",
     ("models.retention.rules", "RULES", "Whose"): "each names the columns of its own rows",
+    ("models.retention.rules", "CASES_STOPPED", "Whose"): "it names the columns of its own rows",
+    ("models.retention.parts", "levels", "Level"): "what is set for the provider or a person is not the firm's",
     ("tasks.onboarding.registration", "STEP_OF", "Role"): "only these make accounts",
     ("tasks.mail.delivery", "LISTS", "MailKind"): "the others are not gathered",
     ("tasks.mail.delivery", "true", "MailKind"): "the others are not gathered",

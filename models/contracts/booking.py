@@ -280,7 +280,7 @@ class Change(Base):
     is_chosen: Mapped[bool] = mapped_column(default=False)
     """Whether a manager chose another day than the terms give."""
     reason: Mapped[str] = mapped_column(String(REASON_MOST), default="", info=TELLS)
-    document_id: Mapped[int | None] = mapped_column(ForeignKey("documents.id"))
+    document_id: Mapped[int | None] = mapped_column(ForeignKey("documents.id"), index=True)
     """The letter, as a scan."""
     undo_asked_at: Mapped[Instant | None]
     undo_refused_at: Mapped[Instant | None]

@@ -268,7 +268,7 @@ def case_document(session: Session, case_id: int, document_id: int) -> Document:
 def case_mail(session: Session, case_id: int, mail_id: int) -> tuple[Outgoing, Link | None]:
     """A mail of this case and its link, to be shown without; raises NotFound for any other."""
     mail = session.get(Outgoing, mail_id)
-    if mail is None or mail.onboarding_id != case_id:
+    if mail is None or mail.onboarding_id != case_id or not mail.to_address:
         raise NotFound(f"Mail {mail_id}")
     return mail, None if mail.link_id is None else session.get_one(Link, mail.link_id)
 

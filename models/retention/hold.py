@@ -33,6 +33,8 @@ class Whose(StrEnum):
     LOGIN = "login"
     LINK = "link"
     TOKEN = "token"  # noqa: S105
+    WHOLE = "whole"
+    """A firm whose rows go together: a hold of any of its people or clients spares them all."""
 
 
 class Hold(Base):
@@ -74,6 +76,8 @@ class Holds:
     firms: frozenset[int] = frozenset()
     clients: frozenset[int] = frozenset()
     people: frozenset[int] = frozenset()
+    touched: frozenset[int] = frozenset()
+    """Firms of which anything is held."""
 
     @classmethod
     def standing(cls, session: Session, now: datetime) -> Self:
@@ -84,7 +88,8 @@ class Holds:
             contacts = select(ClientContact.person_id).where(ClientContact.client_id.in_(clients))
             people |= {*session.scalars(contacts)}
         firms = {row.firm_id for row in rows if row.client_id is None and row.person_id is None}
-        return cls(frozenset(firms), frozenset(clients), frozenset(people))
+        touched = {row.firm_id for row in rows}
+        return cls(frozenset(firms), frozenset(clients), frozenset(people), frozenset(touched))
 
     def spare(self, whose: Mapping[Whose, InstrumentedAttribute[Any]]) -> list[ColumnElement[bool]]:
         """Which rows may go in spite of them, by the columns that say whose they are; nothing if none stands."""
@@ -99,6 +104,7 @@ class Holds:
         anybody = self.firms | self.people
         parts: dict[Whose, list[tuple[Collection[int], Any]]] = {
             Whose.FIRM: [(self.firms, self.firms)],
+            Whose.WHOLE: [(self.touched, self.touched)],
             Whose.CASE: [(self.firms, select(Onboarding.id).where(Onboarding.firm_id.in_(self.firms)))],
             Whose.CLIENT: [
                 (self.clients, self.clients),

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from enum import StrEnum
 from typing import Any, NamedTuple
 
 from sqlalchemy import Column, ColumnElement, Integer, Select, Table, and_, delete, func, or_, select
@@ -13,6 +14,15 @@ from models.retention.hold import Holds, Whose
 from models.retention.term import Term
 
 Remove = Callable[[Session, Sequence[Any], datetime], None]
+
+
+class Scope(StrEnum):
+    """What goes with a case."""
+
+    CLIENTS = "clients"
+    """All that tells of the firm's clients."""
+    CASE = "case"
+    """All that tells of anybody."""
 
 
 class Due(NamedTuple):
@@ -102,6 +112,8 @@ class Rule:
     """None: it lies in files or at Prefect."""
     tables: tuple[str, ...] = ()
     """Further tables whose rows go with these."""
+    empties: Scope | None = None
+    """The rows are cases or firms, of whose case this much goes (``models.retention.parts``)."""
 
     @property
     def all_tables(self) -> tuple[str, ...]:

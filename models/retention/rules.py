@@ -11,24 +11,31 @@ from typing import Any
 from sqlalchemy import delete, exists, or_, select, update
 from sqlalchemy.orm import Session, aliased
 
+from models.agreement import Agreement
 from models.clients.bulk_invitation import BulkRecipient
 from models.clients.sign_up import SignUp
 from models.code import Code
 from models.db import Facts
 from models.decision import Decision, DecisionKind
+from models.firm import Firm
 from models.inbox import Incoming
 from models.link import FormerToken, Link, Opening
 from models.mail.outbox import KEY_MAY_RECUR, MailKind, Outgoing
+from models.onboarding import Onboarding
 from models.people.api_token import ApiReply, ApiToken, ProviderToken
 from models.people.login import Login, SignIn
 from models.people.notice import Notice
 from models.people.person import Person
 from models.reminders.reminder import Reminder
 from models.retention.hold import Whose
-from models.retention.rule import Rows, Rule
+from models.retention.parts import parts
+from models.retention.rule import Rows, Rule, Scope
 from models.retention.term import Term
 
 MINIMAL = "Art. 5(1)(e) GDPR: no longer than its purpose needs"
+LETTERS = (
+    "§ 147(1) nos. 2, 3, (3), (4) AO, § 257(1) nos. 2, 3, (4), (5) HGB: letters, six years; kept as long as contracts"
+)
 RECORDS = "§ 147(1) no. 4, (3), (4) AO, § 257(4), (5) HGB: vouchers, eight years from the end of the calendar year"
 
 
@@ -105,7 +112,93 @@ RUNS = Rule(
     "the end of the run",
     MINIMAL,
 )
+_OF_CLIENTS, _OF_CASE = ({part.table.__tablename__ for part in parts(0, 0, whole=whole)} for whole in (False, True))
+_SIGNED = exists().where(Agreement.onboarding_id == Onboarding.id, Agreement.signed_at.is_not(None))
+_CLOSED = exists().where(Firm.id == Onboarding.firm_id, Firm.closed_at.is_not(None))
+_THEIR_CASE = select(Onboarding).where(Onboarding.firm_id == Firm.id, Onboarding.emptied_at.is_(None))
+_THEIR_CLIENTS = _THEIR_CASE.where(Onboarding.clients_emptied_at.is_(None)).exists()
+_EMPTIES = (
+    "is deleted; what the trail repeats ceases to tell of anybody: names, addresses, texts and files go from the rows"
+    " and from the trail, and numbers, moments and kinds stay"
+)
+CASES_STOPPED = Rule(
+    "cases stopped",
+    "Cases that were ended and in which nobody has signed: people and their accounts, the agreement, its files, logos,"
+    f" decisions, clients. All that tells of them {_EMPTIES}.",
+    Term("keep_stopped_days"),
+    "the end of the case",
+    f"{MINIMAL}; so long the case can be taken up again",
+    Rows(
+        Onboarding,
+        Onboarding.stopped_at,
+        which=(Onboarding.stopped_at.is_not(None), Onboarding.emptied_at.is_(None), ~_SIGNED),
+        whose={Whose.WHOLE: Onboarding.firm_id},
+    ),
+    tables=(*sorted(_OF_CASE), "accounts", "documents", "audit_values"),
+    empties=Scope.CASE,
+)
 RULES: tuple[Rule, ...] = (
+    CASES_STOPPED,
+    Rule(
+        "cases stopped, signed",
+        "The same where the firm has signed, and its account is not closed.",
+        Term("keep_contracts_years"),
+        "the end of the case",
+        LETTERS,
+        Rows(
+            Onboarding,
+            Onboarding.stopped_at,
+            which=(Onboarding.stopped_at.is_not(None), Onboarding.emptied_at.is_(None), _SIGNED, ~_CLOSED),
+            whose={Whose.WHOLE: Onboarding.firm_id},
+        ),
+        empties=Scope.CASE,
+    ),
+    Rule(
+        "clients of closed accounts",
+        "What a firm whose account was closed has of its clients: accounts, contacts, imports with their files, drafts"
+        f" and undo data, invitations, mails to them. All that tells of them {_EMPTIES}.",
+        Term("keep_clients_days"),
+        "when the account was closed",
+        "Art. 28(3)(g) GDPR: who processes for others deletes when that ends",
+        Rows(
+            Firm,
+            Firm.closed_at,
+            which=(Firm.closed_at.is_not(None), _THEIR_CLIENTS),
+            whose={Whose.WHOLE: Firm.id},
+        ),
+        tables=(*sorted(_OF_CLIENTS), "audit_values"),
+        empties=Scope.CLIENTS,
+    ),
+    Rule(
+        "accounts closed, never signed",
+        f"Everything else of a firm that has never signed. All that tells of anybody {_EMPTIES}.",
+        Term("keep_stopped_days"),
+        "when the account was closed",
+        MINIMAL,
+        Rows(
+            Firm,
+            Firm.closed_at,
+            which=(Firm.closed_at.is_not(None), _THEIR_CASE.where(~_SIGNED).exists()),
+            whose={Whose.WHOLE: Firm.id},
+        ),
+        empties=Scope.CASE,
+    ),
+    Rule(
+        "accounts closed",
+        "Everything else: agreement, contract, modules, what was billed, the firm and its people. All that tells of"
+        f" anybody {_EMPTIES}.",
+        Term("keep_contracts_years"),
+        "when the account was closed",
+        RECORDS,
+        Rows(
+            Firm,
+            Firm.closed_at,
+            which=(Firm.closed_at.is_not(None), _THEIR_CASE.where(_SIGNED).exists()),
+            whose={Whose.WHOLE: Firm.id},
+        ),
+        tables=(*sorted(_OF_CASE), "accounts", "documents", "audit_values"),
+        empties=Scope.CASE,
+    ),
     CAUGHT,
     LOGS,
     LEFT,
@@ -253,43 +346,14 @@ RULES: tuple[Rule, ...] = (
     ),
 )
 
-_WITH_FIRM = "of a firm, as long as the firm is there"
-_WITH_CLIENT = "of a firm's client, as long as the firm has it: the firm decides, we process (Art. 28 GDPR)"
-_WITH_CASE = "of a case, as long as the case is there"
-_WITH_CONTRACT = f"of a contract: {RECORDS}"
 _CATALOGUE = "the provider's own offers, which tell of nobody"
+_NAMELESS = "numbers, moments and kinds of a case, which tell of nobody once its other rows are empty"
 
 STAYS: dict[str, str] = {
-    "audit": "the chain of acts, which outlives what it tells of; it holds hashes and numbers",
-    "audit_values": "what the chain tells of people, erased with them",
+    "audit": "the chain of acts, which outlives what it tells of: hashes and numbers",
     "holds": "why something was kept longer than its time",
-    "firms": _WITH_FIRM,
-    "onboardings": _WITH_FIRM,
-    "steps": _WITH_CASE,
-    "subscriptions": _WITH_FIRM,
-    "decisions": f"{_WITH_CASE}: the trail repeats them",
-    "agreements": f"{_WITH_CASE}; signed ones {RECORDS}",
-    "documents": "with the agreements, notices and logos that they belong to",
-    "persons": _WITH_FIRM,
-    "staff": _WITH_FIRM,
-    "phones": _WITH_CLIENT,
-    "logos": _WITH_FIRM,
-    "logo_permissions": _WITH_FIRM,
-    "api_tokens": f"{_WITH_FIRM}: acts name them by number",
+    **dict.fromkeys(("steps", "staff", "phases", "booked_options", "folder_templates"), _NAMELESS),
     "provider_tokens": "of the provider: acts name them by number",
-    "cadences": _WITH_FIRM,
-    "pauses": _WITH_FIRM,
-    **dict.fromkeys(
-        ("tags", "groups", "portfolios", "custom_fields", "folder_templates", "import_mappings"), _WITH_FIRM
-    ),
-    **dict.fromkeys(("client_tags", "group_members", "portfolio_members", "portfolio_clients"), _WITH_CLIENT),
-    **dict.fromkeys(("clients", "client_access", "client_contacts", "client_words"), _WITH_CLIENT),
-    **dict.fromkeys(("contact_tags", "contact_cards"), _WITH_CLIENT),
-    **dict.fromkeys(("imports", "import_records", "import_keys", "import_contacts"), _WITH_FIRM),
-    **dict.fromkeys(("bulk_invitations", "bulk_recipients"), _WITH_FIRM),
-    **dict.fromkeys(("contracts", "invoice_recipients", "bookings", "booked_options"), _WITH_CONTRACT),
-    **dict.fromkeys(("phases", "changes", "billings", "charges", "vat_answers"), _WITH_CONTRACT),
-    "vat_silences": "that VIES has not answered yet, until it does",
     **dict.fromkeys(("modules", "module_fields", "tariffs", "articles", "price_lists", "prices"), _CATALOGUE),
     "billing_settings": _CATALOGUE,
     "billed_months": "which months are closed, which tells of nobody",

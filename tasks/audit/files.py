@@ -127,7 +127,7 @@ class Files:
     def faults(self, tale: Tale, versions: Sequence[Agreement]) -> Iterator[Fault]:
         """Documents that are gone or changed, and seals that are broken or not ours."""
         for digest, what in tale.named.items():
-            if not self._whole.get(digest, False):
+            if not self._whole.get(digest, False) and digest not in tale.erased_files:
                 kind = Kind.FILE if digest in self._whole else Kind.NO_FILE
                 yield Fault(tale.case_id, kind, {"what": what, "sha256": digest})
         for document_id, digest in tale.ids.items():
@@ -136,7 +136,7 @@ class Files:
                 yield Fault(tale.case_id, Kind.FILE, facts)
         for agreement in versions:
             what = f"version {agreement.version} of the agreement"
-            if agreement.final_id is None:
+            if agreement.final_id is None or self._digests.get(agreement.final_id) in tale.erased_files:
                 continue
             seal = self._seen.get(agreement.final_id)
             if seal is not None and "unchecked" in seal:

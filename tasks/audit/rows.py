@@ -174,6 +174,8 @@ UNHELD: dict[str, dict[str, str]] = {
         "id": "finds the row",
         "firm_id": "finds the rows of the firm, which are held",
         "request_key": "keeps one request from opening two cases",
+        "clients_emptied_at": "when all that tells of clients was gone, which the entry about that tells",
+        "emptied_at": "when all that tells of people was gone, which the entry about that tells",
         "pass_due_at": "when we look at it again",
         "attempts": "how often we have looked at it",
         "version": "counts changes",
@@ -215,6 +217,8 @@ class Tale:
         """Whether entries of an earlier release do not tell all that can be compared."""
         self.named: dict[str, str] = {}
         """By the SHA-256 of every document that the trail names, what it is."""
+        self.erased_files: set[str] = set()
+        """The SHA-256 of documents of which an act says that they were erased."""
         self.ids: dict[int, str] = {}
         """The SHA-256 of documents that the trail names by id as well."""
         self._case: Facts = dict.fromkeys(("opened_at", "stopped_at", "finished_at", "no_caseworkers_at"))
@@ -229,6 +233,8 @@ class Tale:
         for table, held in entry.facts.get("rows", {}).items():
             self._rows |= {(table, row["id"]): row for row in held}
         match action:
+            case "documents.erased":
+                self.erased_files.update(map(str, entry.facts.get("files", ())))
             case "case.opened":
                 self._knows_rows = "rows" in entry.plain
                 self.is_older |= not self._knows_rows

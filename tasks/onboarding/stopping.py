@@ -15,6 +15,7 @@ from models.onboarding import Onboarding, StepName
 from models.people.person import Person, Role
 from models.reminders.cadence import Cadences, WaitKind
 from models.reminders.reminder import Reminder
+from models.retention.rules import CASES_STOPPED
 from models.text import fitting, paragraphs
 from models.time.clock import now
 from tasks.agreement.sending import mail_agreement
@@ -29,8 +30,15 @@ class NotStopped(ProvisionError):
     says = N_("This case was not ended, or goes on already: nothing was changed.")
 
 
+class CaseEmptied(ProvisionError):
+    status = 410
+    says = N_(
+        "The time for which people and documents of this case are kept is over, and they are removed: open a new case."
+    )
+
+
 def take_up(case_id: int, by: str) -> int:
-    """An operator takes the case up again; returns its id. Raises NotStopped, AccountClosed.
+    """An operator takes the case up again; returns its id. Raises NotStopped, AccountClosed, CaseEmptied.
 
     Whoever was waited for gets a fresh link, reminders count anew, and what operators were asked is asked once more.
     The organiser is told that it goes on. A preferred number is held again unless somebody has it by now.
@@ -40,6 +48,8 @@ def take_up(case_id: int, by: str) -> int:
         stopped = case.stopped_at
         if stopped is None:
             raise NotStopped
+        if case.emptied_at is not None or stopped <= CASES_STOPPED.term.limit(at):
+            raise CaseEmptied
         case.take_up(at)
         session.flush()
         record(session, case.id, at, "case.taken_up", by)
@@ -76,7 +86,8 @@ def _is_settled(session: Session, question: Decision) -> bool:
         change = session.get_one(Change, question.facts["change_id"])
         return not change.is_pending or change.undo_asked_at is None
     if question.kind is DecisionKind.MAIL_FAILED:
-        return session.get_one(Outgoing, question.facts["mail_id"]).link_id is not None
+        mail = session.get(Outgoing, question.facts["mail_id"])  # It may have been past its time.
+        return mail is None or not mail.to_address or mail.link_id is not None
     person = session.get(Person, question.facts["person_id"]) if "person_id" in question.facts else None
     return person is not None and person.withdrawn_at is not None
 

@@ -7,20 +7,23 @@ for the next one.
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
-from time import monotonic, sleep
+
+from sqlalchemy import select
 
 from models.audit import HOUSE, record
 from models.db import is_busy, reading, transaction
+from models.firm import Firm
+from models.onboarding import Onboarding
 from models.retention.hold import Holds
-from models.retention.rule import Due, Rows, Rule
+from models.retention.rule import Due, Rows, Rule, Scope
 from models.retention.rules import RULES
 from models.time.clock import now
 from tasks.engine.retry import raise_all, side_effect
+from tasks.retention.cases import empty
+from tasks.retention.pace import Pace
 
-FEWEST, MOST = 20, 1000
-"""Rows that go in one transaction."""
-LOCKED = 0.05
-"""Seconds for which one transaction is to hold up others: the next one takes more rows or fewer by it."""
+CASES_AT_ONCE = 50
+"""Cases that are looked up at once; each goes by itself."""
 
 
 @dataclass(frozen=True)
@@ -54,7 +57,10 @@ def remove_past() -> dict[str, int]:
     faults: list[Exception] = []
     for rule in RULES:
         if rule.rows is not None:
-            number, broken = _remove(rule, rule.rows, at)
+            if rule.empties is None:
+                number, broken = _remove(rule, rule.rows, at)
+            else:
+                number, broken = _empty(rule, rule.rows, at, whole=rule.empties is Scope.CASE)
             removed |= {rule.name: number} if number else {}
             faults += broken
     if removed:
@@ -66,14 +72,14 @@ def remove_past() -> dict[str, int]:
 
 def _remove(rule: Rule, rows: Rows, at: datetime) -> tuple[int, list[Exception]]:
     """How many went, and what broke."""
-    limit, size, after = rule.term.limit(at), FEWEST, None
-    removed = 0
+    limit, pace, removed = rule.term.limit(at), Pace(), 0
+    after: Due | None = None
     faults: list[Exception] = []
     while True:
-        began = monotonic()
         found: list[Due] = []
+        size = pace.size
         try:
-            with transaction() as session:
+            with pace.batch(size), transaction() as session:
                 found = rows.due(session, limit, Holds.standing(session, at), after, size)
                 if found:
                     rows.go(session, [due.key for due in found], at)
@@ -86,9 +92,27 @@ def _remove(rule: Rule, rows: Rows, at: datetime) -> tuple[int, list[Exception]]
         if len(found) < size:
             return removed, faults
         after = found[-1]
-        took = monotonic() - began
-        size = max(FEWEST, min(MOST, int(size * max(0.25, min(4.0, LOCKED / max(took, 0.001))))))
-        sleep(min(took, 1))  # Half of the time is for whoever else writes.
+        pace.rest()
+
+
+def _empty(rule: Rule, rows: Rows, at: datetime, *, whole: bool) -> tuple[int, list[Exception]]:
+    """The same of cases, one after the other."""
+    emptied, faults = 0, list[Exception]()
+    after: Due | None = None
+    while True:
+        with reading() as session:
+            found = rows.due(session, rule.term.limit(at), Holds.standing(session, at), after, CASES_AT_ONCE)
+            cases = [due.key for due in found]
+            if rows.table is Firm:
+                cases = [*session.scalars(select(Onboarding.id).where(Onboarding.firm_id.in_(cases)))]
+        for case_id in cases:
+            try:
+                emptied += empty(case_id, at, whole=whole) > 0
+            except Exception as error:  # noqa: BLE001  (told at the end)
+                faults.append(error)
+        if len(found) < CASES_AT_ONCE:
+            return emptied, faults
+        after = found[-1]
 
 
 def _one_by_one(rows: Rows, found: list[Due], limit: datetime, at: datetime) -> tuple[int, list[Exception]]:

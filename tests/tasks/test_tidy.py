@@ -36,14 +36,14 @@ from tests.conftest import BEGIN
 from tests.factories import advance, at_once, countersigned, firm_of, signed, with_organiser
 from tests.remembered import remembered
 
-BY_ROW = {rule.name: rule for rule in RULES if rule.rows is not None}
+BY_ROW = {rule.name: rule for rule in RULES if rule.rows is not None and rule.empties is None}
 FAR = timedelta(days=9999)
 
 
 @pytest.fixture(autouse=True)
 def awake(monkeypatch):
     """Nobody else writes here, for whom there would be a pause."""
-    monkeypatch.setattr("tasks.retention.tidy.sleep", lambda _: None)
+    monkeypatch.setattr("tasks.retention.pace.sleep", lambda _: None)
 
 
 def settled_mail(case: SimpleNamespace, at: datetime) -> Outgoing:

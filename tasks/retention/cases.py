@@ -1,0 +1,164 @@
+"""A case whose time is over, or what it holds of clients, goes in small transactions, each holding its case.
+
+It may be killed between any two of them: it is due until the last one has written that all is gone, and what is gone
+already costs nothing more. Whoever wants to take the case up again is refused from the moment on at which it was due.
+"""
+
+from collections.abc import Collection
+from contextlib import suppress
+from datetime import datetime
+
+from sqlalchemy import ColumnElement, String, cast, delete, exists, literal, or_, select, update
+from sqlalchemy.orm import Session
+
+from models.agreement import Agreement
+from models.audit import HOUSE, Value, erase, record
+from models.contracts.booking import Change
+from models.db import reading, transaction
+from models.decision import Decision
+from models.document import Document
+from models.link import FormerToken, Link, Opening
+from models.onboarding import Onboarding
+from models.people.api_token import ApiToken, ProviderToken
+from models.people.login import Login, SignIn
+from models.people.person import Person
+from models.retention.hold import Holds
+from models.retention.parts import Part, parts
+from tasks.retention.pace import Pace
+
+AGREEMENT_FILES = (Agreement.document_id, Agreement.drawing_id, Agreement.uploaded_id, Agreement.final_id)
+SUBJECTS = {"persons": "person", "clients": "client", "decisions": "decision"}
+"""By what the trail calls those of whom it tells, see ``models.audit``."""
+
+
+class _Held(Exception):
+    """Something of the case is held."""
+
+
+def empty(case_id: int, at: datetime, *, whole: bool) -> int:
+    """All that tells of the firm's clients goes, or if *whole* of anybody in the case; returns how many rows that is.
+
+    Nothing does while anything of it is held.
+    """
+    gone, pace = 0, Pace()
+    with suppress(_Held):
+        with transaction() as session:
+            firm_id = _case(session, case_id, at).firm_id
+        gone += _erase_documents(case_id, at) if whole else 0
+        for part in parts(case_id, firm_id, whole=whole):
+            gone += _go(part, case_id, at, pace)
+        if whole:
+            gone += _forget(case_id, at, pace, Value.case_id == case_id)
+            about = [f"firm:{firm_id}", f"case:{case_id}"]
+            gone += _forget(case_id, at, pace, Value.case_id == HOUSE, Value.about.in_(about))
+        with transaction() as session:
+            case = _case(session, case_id, at)
+            case.clients_emptied_at = case.clients_emptied_at or at
+            case.emptied_at = at if whole else case.emptied_at
+            record(session, case_id, at, "case.emptied" if whole else "clients.emptied")
+    return gone
+
+
+def _case(session: Session, case_id: int, at: datetime) -> Onboarding:
+    """The case, locked; raises _Held."""
+    case = Onboarding.get(session, case_id)
+    if case.firm_id in Holds.standing(session, at).touched:
+        raise _Held
+    return case
+
+
+def _go(part: Part, case_id: int, at: datetime, pace: Pace) -> int:
+    """All rows of this part; what trails tell of those that have a subject of their own goes before."""
+    gone, after = 0, None
+    while True:
+        with reading() as session:
+            keys = part.some(session, after, pace.size)
+            logins = _free(session, keys) if keys and part.table is Person else []
+        if not keys:
+            return gone
+        kind = SUBJECTS.get(part.table.__tablename__)
+        if kind is not None:
+            theirs = [*(f"{kind}:{key}" for key in keys), *(f"account:{login}" for login in logins)]
+            gone += _forget(case_id, at, pace, Value.case_id.in_([case_id, HOUSE]), Value.about.in_(theirs))
+        with pace.batch(len(keys)), transaction() as session:
+            _case(session, case_id, at)
+            _close(session, logins)
+            part.go(session, keys)
+        gone += len(keys)
+        after = keys[-1]
+        pace.rest()
+
+
+def _forget(case_id: int, at: datetime, pace: Pace, *which: ColumnElement[bool]) -> int:
+    """What trails tell, all of it for which these hold."""
+    gone = 0
+    while True:
+        with pace.batch(pace.size), transaction() as session:
+            _case(session, case_id, at)
+            values = session.scalars(select(Value.id).where(*which).limit(pace.size)).all()
+            erase(session, at, "provision", Value.id.in_(values))
+        gone += len(values)
+        if not values:
+            return gone
+        pace.rest()
+
+
+def _free(session: Session, people: Collection[int]) -> list[int]:
+    """The accounts of these people by which nobody gets in anywhere else."""
+    theirs = select(Person.account_id).where(Person.id.in_(people), Person.account_id.is_not(None))
+    elsewhere = select(Person.account_id).where(
+        Person.account_id.in_(theirs), Person.id.not_in(people), Person.email.contains("@")
+    )
+    kept = {*session.scalars(elsewhere)}
+    for table in (ApiToken, ProviderToken):
+        kept |= {*session.scalars(select(table.account_id).where(table.account_id.in_(theirs)))}
+    mine = select(Login.id).where(Login.id.in_(theirs), Login.is_operator.is_(False), Login.id.not_in(kept))
+    return [*session.scalars(mine.order_by(Login.id))]
+
+
+def _close(session: Session, logins: Collection[int]) -> None:
+    """These open nothing any more and tell of nobody. The rows stay: a link bears the number of its account."""
+    if not logins:
+        return
+    links = select(Link.id).where(Link.account_id.in_(logins))
+    whole = {"synchronize_session": False}
+    for gone in (
+        delete(FormerToken).where(FormerToken.link_id.in_(links)),
+        delete(Opening).where(Opening.link_id.in_(links)),
+        delete(SignIn).where(SignIn.account_id.in_(logins)),
+        update(Link).where(Link.account_id.in_(logins)).values(expires_at=Link.made_at),
+        update(Login)
+        .where(Login.id.in_(logins))
+        .values(
+            email=literal("removed-") + cast(Login.id, String),
+            **dict.fromkeys(("name", "password_hash", "external_id", "confirmed_at")),
+        ),
+    ):
+        session.execute(gone.execution_options(**whole))
+
+
+def _erase_documents(case_id: int, at: datetime) -> int:
+    """The files of the case that no other case has as well; the trail says that they were erased."""
+    with reading() as session:
+        firm_id = Onboarding.get(session, case_id).firm_id
+        leading = [select(column).where(Agreement.onboarding_id == case_id) for column in AGREEMENT_FILES]
+        leading.append(select(Change.document_id).where(Change.firm_id == firm_id))
+        named = {number for query in leading for number in session.scalars(query) if number is not None}
+        for facts in session.scalars(select(Decision.facts).where(Decision.onboarding_id == case_id)):
+            pictures = facts.get("candidates", ())
+            named |= {number for picture in pictures for number in picture["documents"].values()}
+        there = session.scalars(select(Document.id).where(Document.id.in_(named), Document.erased_at.is_(None))).all()
+    return sum(_erase_document(case_id, firm_id, number, at) for number in sorted(there))
+
+
+def _erase_document(case_id: int, firm_id: int, number: int, at: datetime) -> int:
+    with transaction() as session:
+        _case(session, case_id, at)
+        others = [exists().where(column == number, Agreement.onboarding_id != case_id) for column in AGREEMENT_FILES]
+        others.append(exists().where(Change.document_id == number, Change.firm_id != firm_id))
+        if session.scalar(select(or_(*others))):
+            return 0
+        document = session.get_one(Document, number, with_for_update=True)
+        document.name, document.content, document.erased_at = "", b"", at
+        record(session, case_id, at, "documents.erased", files=[document.sha256])
+        return 1
