@@ -21,8 +21,8 @@ help:  ## this list
 demo: $(READY)  ## set up, run the whole way of one firm on sample data, and show the result
 	@$(BIN)/provision demo
 
-up: $(READY)  ## start the product on this machine; Ctrl-C ends it
-	@$(BIN)/provision up
+up: $(READY)  ## start the product on this machine, with sample modules to order; Ctrl-C ends it
+	@$(BIN)/provision up --samples
 
 test: $(READY) .venv/ready-tests  ## set up and run everything that must hold
 	@$(MAKE) --no-print-directory --jobs=2 check suite

@@ -59,11 +59,14 @@ def up(
     port: Annotated[int, typer.Option(help="Where the web pages listen.")] = 8080,
     prefect_port: Annotated[int, typer.Option(help="Where Prefect and its UI listen.")] = 4200,
     smtp_port: Annotated[int, typer.Option(help="Where the mail catcher listens.")] = 8025,
+    samples: Annotated[
+        bool, typer.Option("--samples", help="With sample modules in the catalogue, to try things out.")
+    ] = False,
 ) -> None:
     """Start all on this machine: database, Prefect with its UI, worker, web pages, mail catcher. Ctrl-C ends all."""
     from deployments.up import up
 
-    raise typer.Exit(up(data, port, prefect_port, smtp_port))
+    raise typer.Exit(up(data, port, prefect_port, smtp_port, samples=samples))
 
 
 @app.command()

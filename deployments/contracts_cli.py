@@ -50,6 +50,14 @@ def add_to(app: typer.Typer, told: Callable[[], AbstractContextManager[None]]) -
             _print(_ending(start, term, extension, notice, to, received, zone, law), as_json=as_json)
 
     @contracts.command()
+    def samples() -> None:
+        """Add sample modules to the catalogue, to try things out. Again it changes nothing."""
+        from tasks.contracts.samples import bring_samples
+
+        with told():
+            typer.echo(f"{bring_samples()} sample modules were added.")
+
+    @contracts.command()
     def billing(
         period: Annotated[str, typer.Option(metavar="MONTH", help="The month, like 2027-01.")] = "",
         as_csv: Annotated[bool, typer.Option("--csv", help="For spreadsheets: CSV and nothing else.")] = False,

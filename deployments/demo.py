@@ -46,7 +46,7 @@ def main() -> int:
         del os.environ[name]
     os.environ |= {"PROVISION_ENV_FILE": "", "PROVISION_FETCH_PRIVATE": "true"}  # The sample website is on loopback.
     settings.cache_clear()
-    with Website(FIRM) as site, running(folder, web, prefect, smtp) as product:
+    with Website(FIRM) as site, running(folder, web, prefect, smtp, samples=True) as product:
         say(f"Ready. Web pages {product.web}, mails {product.web}/mail, Prefect {product.prefect}")
         say(f"Prefect asks once for {product.sign_in}")
         run = Demo(product, folder)

@@ -101,12 +101,14 @@ def running(
     smtp_port: int = 8025,
     environment: Mapping[str, str] | None = None,
     stop: threading.Event | None = None,
+    *,
+    samples: bool = False,
 ) -> Iterator[Endpoints]:
     """The product on loopback with all it keeps in *data*, ready when the block begins, gone when it has ended.
 
-    *environment* adds to that of the processes. *stop*, set from elsewhere, gives up a start half way. What an earlier
-    start left running in *data* is ended first. Raises ``RunsAlready``, ``PortTaken``, ``ProcessDied`` or
-    ``StartTooSlow``.
+    *environment* adds to that of the processes. *stop*, set from elsewhere, gives up a start half way. *samples*: with
+    sample modules in the catalogue. What an earlier start left running in *data* is ended first. Raises
+    ``RunsAlready``, ``PortTaken``, ``ProcessDied`` or ``StartTooSlow``.
     """
     data = data.absolute()
     keep_private(data)
@@ -131,11 +133,18 @@ def running(
         variables = _environment(made, data, catches_mail, environment or {})
         starter = _Starter(made, record, variables, stop or threading.Event())
         ends.callback(starter.end)
-        starter.start()
+        starter.start(samples=samples)
         yield made
 
 
-def up(data: Path | None = None, port: int = 8080, prefect_port: int = 4200, smtp_port: int = 8025) -> int:
+def up(
+    data: Path | None = None,
+    port: int = 8080,
+    prefect_port: int = 4200,
+    smtp_port: int = 8025,
+    *,
+    samples: bool = False,
+) -> int:
     """Run the product until Ctrl-C; exit status 0, or 1 after one line that says what went wrong."""
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
@@ -144,7 +153,7 @@ def up(data: Path | None = None, port: int = 8080, prefect_port: int = 4200, smt
     began = time.monotonic()
     print("Starting …", flush=True)  # noqa: T201
     try:
-        with running(data or settings().data, port, prefect_port, smtp_port, stop=stop) as made:
+        with running(data or settings().data, port, prefect_port, smtp_port, stop=stop, samples=samples) as made:
             if not stop.is_set():
                 print(_welcome(made, time.monotonic() - began), flush=True)  # noqa: T201
                 _warn()
@@ -243,7 +252,7 @@ class _Starter:
         self.stop = stop
         self.deadline = time.monotonic() + PATIENCE
 
-    def start(self) -> None:
+    def start(self, *, samples: bool) -> None:
         web_port, prefect_port = (address.rpartition(":")[2] for address in (self.made.web, self.made.prefect))
         prefect = self._keep("prefect", "deployments.server", "--host", "127.0.0.1", "--port", prefect_port)
         migration = self._spawn("database", "deployments", "migrate")
@@ -251,12 +260,15 @@ class _Starter:
         mail = self._keep("mail", "deployments.catcher") if self._catches_mail() else None
         worker = self._keep("worker", "deployments.worker", "--register")
         web = self._keep("web", "deployments.web", "--port", web_port)
+        catalogue = self._spawn("samples", "deployments", "contract", "samples") if samples else None
         with httpx.Client(timeout=5) as http:  # To make one reads all certificates that there are.
             self._until(prefect, lambda: _answers(http, f"{self.made.prefect}/api/health"))
             self._until(worker, lambda: _has_worker(http, f"{self.made.prefect}/api", self.made.sign_in))
             self._until(web, lambda: _answers(http, f"{self.made.web}/"))
         if mail is not None:
             self._until(mail, lambda: _listens(self.made.smtp))
+        if catalogue is not None:
+            self._finish(catalogue)
 
     def end(self) -> None:
         for child in reversed(self.made.children):

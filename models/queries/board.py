@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from sqlalchemy import ColumnElement, Select, and_, case, false, func, or_, select
 from sqlalchemy.orm import Session, aliased
 
+from models.contracts.fault import ContractFault, Work
 from models.db import Facts
 from models.decision import VERDICTS, Decision, DecisionKind, Verdict
 from models.firm import Firm, LineOfBusiness, spellings
@@ -100,6 +101,16 @@ class BrokenEvent:
     type: str
     received_at: datetime
     refusal: str = ""
+
+
+@dataclass(frozen=True)
+class BrokenContract:
+    """A contract that breaks down when it is to go on by itself, however often it is tried."""
+
+    firm_id: int
+    firm: str
+    work: list[Work]
+    since: datetime
 
 
 @dataclass(frozen=True)
@@ -254,6 +265,15 @@ def broken_events(session: Session) -> list[BrokenEvent]:
     """Events that nobody tries any more, oldest first, those refused at the end."""
     waiting = [*Incoming.given_up(session), *Incoming.refused(session)]
     return [BrokenEvent(event.id, event.type, event.received_at, event.refusal or "") for event in waiting]
+
+
+def broken_contracts(session: Session) -> list[BrokenContract]:
+    """Each once, the one that has been so for longest first."""
+    rows = select(ContractFault, Firm.name).join(Firm, Firm.id == ContractFault.firm_id).order_by(ContractFault.since)
+    found: dict[int, BrokenContract] = {}
+    for fault, name in session.execute(rows.order_by(ContractFault.id)).tuples():
+        found.setdefault(fault.firm_id, BrokenContract(fault.firm_id, name, [], fault.since)).work.append(fault.work)
+    return [*found.values()]
 
 
 def mail_trouble(session: Session) -> MailTrouble | None:

@@ -354,6 +354,7 @@ STAYS: dict[str, str] = {
     "holds": "why something was kept longer than its time",
     **dict.fromkeys(("steps", "staff", "phases", "booked_options", "folder_templates"), _NAMELESS),
     "provider_tokens": "of the provider: acts name them by number",
+    "contract_faults": "that a contract breaks down, until it works again",
     **dict.fromkeys(("modules", "module_fields", "tariffs", "articles", "price_lists", "prices"), _CATALOGUE),
     "billing_settings": _CATALOGUE,
     "billed_months": "which months are closed, which tells of nobody",

@@ -1,7 +1,7 @@
 """Contracts of many firms at once: looked for, locked and read in as many statements for many as for one."""
 
 from array import array
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from datetime import date
 
 from prefect.logging import get_logger
@@ -11,9 +11,11 @@ from sqlalchemy.orm import Session, contains_eager
 from models.contracts.booking import Booking, Change, Phase
 from models.contracts.catalogue import Module, PriceList, Tariff
 from models.contracts.contract import Contract
-from models.db import reading, transaction
+from models.contracts.fault import ContractFault, Work
+from models.db import alone, reading, transaction
 from models.firm import Firm
 from models.onboarding import Onboarding
+from models.time.clock import now
 from tasks.engine.retry import raise_all
 
 AT_ONCE = 200
@@ -65,27 +67,38 @@ class Batch:
         return ((contract, booking) for contract in self.contracts for booking in self.bookings[contract.firm_id])
 
 
-def in_batches(due: Select[tuple[int]], act: Callable[[list[int]], int]) -> int:
+def in_batches(work: Work, due: Select[tuple[int]], act: Callable[[list[int]], int]) -> int:
     """Do it for all firms that are *due*, some at a time; returns the sum of what the act says it did.
 
-    Of some that break down each half is tried by itself, so that one holds up no other; what broke is raised at the
-    end, so that the run shows it, and the task is tried again.
+    Of some that break down each half is tried by itself, so that one holds up no other; what broke stands on the board
+    until it works again, and is raised at the end, so that the run shows it, and the task is tried again.
     """
     with reading() as session:
         firms = array("q", session.scalars(due))
-    faults: list[Exception] = []
+    faults: dict[int, Exception] = {}
     done = sum(_tried(act, list(firms[first : first + AT_ONCE]), faults) for first in range(0, len(firms), AT_ONCE))
-    raise_all(faults)
+    _tell_of(work, faults)
+    raise_all([*faults.values()])
     return done
 
 
-def _tried(act: Callable[[list[int]], int], firms: list[int], faults: list[Exception]) -> int:
+def _tell_of(work: Work, broken: Collection[int]) -> None:
+    """Mostly nothing broke, neither now nor before: then nothing is written."""
+    with reading() as session:
+        known = ContractFault.known(session, work)
+    if known != {*broken}:
+        with transaction() as session:
+            alone(session, "contract faults", work.value)
+            ContractFault.keep(session, work, broken, now())
+
+
+def _tried(act: Callable[[list[int]], int], firms: list[int], faults: dict[int, Exception]) -> int:
     try:
         return act(firms)
     except Exception as error:  # noqa: BLE001  (raised when the others have had their turn)
         if len(firms) == 1:
             get_logger(__name__).exception("The contract of firm %s broke down", firms[0])
-            faults.append(error)
+            faults[firms[0]] = error
             return 0
     half = len(firms) // 2
     return _tried(act, firms[:half], faults) + _tried(act, firms[half:], faults)

@@ -11,6 +11,7 @@ from models import questions
 from models.audit import evidence, record_each
 from models.contracts.booking import BookedOption, Booking, Change, ChangeKind, ChangeState, Phase
 from models.contracts.contract import Contract
+from models.contracts.fault import Work
 from models.contracts.terms import ONE_DAY
 from models.db import Base, Facts, reading
 from models.onboarding import Onboarding
@@ -29,7 +30,7 @@ def apply_due() -> int:
 
     Repeating it changes nothing: what is done is not due any more.
     """
-    done = in_batches(_due(), together(_apply))
+    done = in_batches(Work.EFFECTS, _due(), together(_apply))
     if done:
         kick_mail()
     return done

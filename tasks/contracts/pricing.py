@@ -13,6 +13,7 @@ from models.contracts.billing import first_period_from
 from models.contracts.booking import Booking, Phase
 from models.contracts.catalogue import Article, ArticleKey, PriceList
 from models.contracts.contract import Contract
+from models.contracts.fault import Work
 from models.contracts.terms import ONE_DAY
 from models.db import Base, Facts, reading, transaction
 from models.onboarding import Onboarding
@@ -36,7 +37,7 @@ def announce_prices() -> int:
     """
     for price_list in _not_rolled_out():
         _roll_out(price_list)
-    done = in_batches(_due(), together(_announce))
+    done = in_batches(Work.PRICES, _due(), together(_announce))
     if done:
         kick_mail()
     return done

@@ -7,6 +7,7 @@ from sqlalchemy import Select, select, union
 from sqlalchemy.orm import Session
 
 from models.contracts.booking import Phase
+from models.contracts.fault import Work
 from models.contracts.terms import ONE_DAY, Chance
 from models.db import reading
 from models.onboarding import Onboarding
@@ -31,7 +32,7 @@ def remind_of_notice() -> int:
     """
     with reading() as session:
         due = _due(session)
-    done = in_batches(due, together(_remind))
+    done = in_batches(Work.REMINDERS, due, together(_remind))
     if done:
         kick_mail()
     return done

@@ -39,6 +39,7 @@ from models.clients.standing import State, Switch, Todo
 from models.contracts.booking import CameBy, ChangeKind, ChangeState
 from models.contracts.catalogue import ArticleKey, Authority
 from models.contracts.contract import Copy, SentAs, TaxTreatment
+from models.contracts.fault import Work
 from models.contracts.terms import NoticeTo, Period, Unit
 from models.decision import DecisionKind, Verdict
 from models.document import Doubt
@@ -319,6 +320,11 @@ LABELS: dict[type[StrEnum], dict[Any, str]] = {
         Authority.CLIENT: N_("the firm and the provider"),
         Authority.OPERATOR: N_("operators and managers"),
         Authority.MANAGER: N_("managers"),
+    },
+    Work: {
+        Work.EFFECTS: N_("ends, other tariffs and new prices"),
+        Work.PRICES: N_("announcing new prices"),
+        Work.REMINDERS: N_("reminding of the last day for notice"),
     },
     Unit: {Unit.DAY: N_("days"), Unit.WEEK: N_("weeks"), Unit.MONTH: N_("months")},
     ArticleKey: {

@@ -7,7 +7,9 @@ from bs4 import BeautifulSoup
 
 from models.contracts.catalogue import Tariff
 from models.contracts.contract import BillingSettings
-from models.db import reading
+from models.contracts.fault import ContractFault, Work
+from models.db import reading, transaction
+from models.time.clock import now
 from tasks.contracts import keeping
 from tasks.contracts.keeping import Sort
 from tests.deployments.browser import Browser, errors
@@ -191,3 +193,16 @@ def test_general_terms_of_payment_are_kept_there(cast):
     with reading() as session:
         assert BillingSettings.payment_days_now(session) == 30
     assert "von 14 auf 30" in said(cast.operator.get(HERE))
+
+
+@pytest.mark.parametrize(("language", "told"), [("de", "Tarifwechsel"), ("fr", "tarif"), ("en", "other tariffs")])
+def test_a_contract_that_breaks_down_stands_on_the_board_once(cast, language, told):
+    with transaction() as session:
+        ContractFault.keep(session, Work.EFFECTS, [1], now())
+        ContractFault.keep(session, Work.REMINDERS, [1], now())
+    cast.operator.cookies.set("language", language, domain="127.0.0.1")
+    board = cast.operator.read("/board")
+    (line,) = board.select("#broken-contracts ~ ul li")
+    assert told in line.text
+    assert line.select_one("a")["href"] == "/firm/1/contract"
+    assert_well_built(board, language, "board")

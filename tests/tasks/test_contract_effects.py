@@ -1,6 +1,7 @@
 # ruff: noqa: F401, F811  (fixtures)
 """What contracts do by themselves: each thing once, on its own day, and both sides are told in time."""
 
+from contextlib import suppress
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 
@@ -12,11 +13,13 @@ from models.agreement import Agreement
 from models.contracts.booking import BookedOption, Booking, Change, ChangeKind, ChangeState, Phase
 from models.contracts.catalogue import Tariff
 from models.contracts.contract import Contract
+from models.contracts.fault import Work
 from models.db import reading, transaction
 from models.inbox import Incoming
 from models.mail.outbox import MailKind, Outgoing
 from models.people.person import Person
 from models.people.staff import Rank, Rights, Staff
+from models.queries.board import broken_contracts
 from models.reminders.cadence import Follow, Level, WaitKind
 from models.settings import settings
 from models.subscription import Interval
@@ -156,9 +159,40 @@ def test_a_contract_that_breaks_down_holds_up_no_other(firm_id, phone, clock, no
         session.query(Phase).filter(Phase.booking_id == sick).delete()
     at(clock, 2028, 3, 1)
 
-    with pytest.raises(ExceptionGroup, match="1 broke down"):
-        effects.apply_due.fn()
+    for _ in range(2):
+        with pytest.raises(ExceptionGroup, match="1 broke down"):
+            effects.apply_due.fn()
     assert (row(Booking, sick).ended_at, row(Booking, well).ended_at) == (None, datetime(2028, 2, 29, 23, tzinfo=UTC))
+
+
+def test_a_contract_that_breaks_down_is_told_on_the_board_until_it_works_again(firm_id, phone, clock):
+    at(clock, 2027, 3, 1)
+    booking_id = ordered(firm_id, phone)
+    ends(firm_id, booking_id)
+    with transaction() as session:
+        gone = [*session.scalars(select(Phase).where(Phase.booking_id == booking_id))]
+        for phase in gone:
+            session.delete(phase)
+    at(clock, 2028, 3, 1)
+    for hours in (12, 18):
+        at(clock, 2028, 3, 1, hours)
+        for act in (effects.apply_due.fn, reminding.remind_of_notice.fn):
+            with suppress(ExceptionGroup):
+                act()
+    with reading() as session:
+        (told,) = broken_contracts(session)
+    assert (told.firm_id, told.work) == (firm_id, [Work.EFFECTS, Work.REMINDERS])
+    assert told.since < datetime(2028, 3, 1, 12, tzinfo=UTC)  # The first time.
+
+    with transaction() as session:
+        session.delete(Change.pending(session, [booking_id])[booking_id])
+        session.get_one(Booking, booking_id).ends_on = None
+        booking = session.get_one(Booking, booking_id)
+        tariff = session.get_one(Tariff, phone["small"])
+        booking.begin(session, tariff, tariff.prices_on(session, now().date()), date(2027, 3, 1))
+    daily()
+    with reading() as session:
+        assert broken_contracts(session) == []
 
 
 def test_new_prices_count_from_the_first_period_that_was_announced_long_enough_before(

@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy import select
 
 from models.audit import HOUSE, newest
-from models.clients.custom_field import ChoicesMissing
+from models.clients.custom_field import ChoicesMissing, FieldKind
 from models.contracts.booking import ChangeKind, Phase
 from models.contracts.catalogue import (
     Article,
@@ -33,7 +33,7 @@ from models.errors import FormRefused, NotFound
 from models.people.manners import Language
 from models.subscription import Interval
 from models.time.clock import now
-from tasks.contracts import changes, keeping, kept, orders, pricing
+from tasks.contracts import changes, keeping, kept, orders, pricing, samples
 from tasks.contracts.changes import Wish
 from tasks.contracts.details import SectionChanged
 from tasks.contracts.keeping import DayMissing, NoSetUp, Sort
@@ -359,3 +359,24 @@ def test_a_managers_language_says_how_a_price_is_read(phone, clock):
         who = Who(MANAGER.by, MANAGER.authority, language)
         seen = keeping.foresee_prices(phone["small"], who, typed(phone["small"], "2027-04-01", "1.234"))
         assert {*seen.prices.values()} == {price}
+
+
+def test_sample_modules_are_brought_once_whatever_becomes_of_them_and_can_be_ordered(firm_id, clock):
+    at(clock, 2027, 3, 1)
+    with transaction() as session:  # As where it was ended half-way.
+        session.add(Module(code="scan", names={"de": "Belegscan"}))
+    assert samples.bring_samples() == 2
+    assert samples.bring_samples() == 0
+    shown = {each.module.code: each for each in kept.catalogue().modules}
+    for code in ("phone", "scan"):
+        assert len({each.tariff.interval for each in shown[code].on_sale}) == 2
+    kinds = {field.kind for code in ("phone", "scan") for field in shown[code].fields}
+    assert kinds == {*FieldKind}
+    keeping.withdraw(MANAGER, Sort.MODULE, shown["scan"].module.id)
+    assert samples.bring_samples() == 0
+
+    tariff = shown["phone"].on_sale[0].tariff
+    keys = {field.called(Language.GERMAN): field.key for field in shown["phone"].fields}
+    typed = {keys["Rufnummer, die umgeleitet wird"]: "030 5550100", keys["Besetzt"]: "24/7"}
+    orders.order(firm_id, CLIENT, tariff.module_id, tariff.id, prices_of(tariff.id), typed)
+    assert no_faults()

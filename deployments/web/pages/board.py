@@ -91,6 +91,7 @@ def show_board(visit: Visiting) -> Response:
         )
         decisions = board.open_decisions(session)
         broken = board.broken_events(session)
+        contracts = board.broken_contracts(session)
         mail_trouble = board.mail_trouble(session)
         accounts = operators(session)
     emails = {account.id: account.email for account in accounts}
@@ -105,6 +106,7 @@ def show_board(visit: Visiting) -> Response:
         found=listing,
         decisions=decisions,
         broken=broken,
+        broken_contracts=contracts,
         mail_trouble=mail_trouble,
         said=SAID.get(asked.get("said", ""), ""),
         looked_for=looked_for,
