@@ -24,7 +24,7 @@ def add_to(app: typer.Typer, told: Callable[[], AbstractContextManager[None]]) -
 
     @clients.command("import")
     def bring(
-        file: Annotated[Path, typer.Argument(help="CSV, XLSX, XLS or ODS.")],
+        file: Annotated[Path, typer.Argument(help="CSV, XLSX, XLSB, XLS or ODS.")],
         firm: Firm,
         dry_run: Annotated[
             bool, typer.Option("--dry-run", help="Write nothing: show what would become of it.")

@@ -55,6 +55,10 @@ COMPANY = re.compile(
     r"holzbau|metallbau|maschinenbau|werkstatt|kindergarten|schule|universität|verwaltung|vermietung|beteiligungen|verlag|"
     r"architekten|rechtsanwälte|steuerberater|steuerberatung|(?:reise|ingenieur|architektur|planungs)büro|friseur|friseursalon|"
     r"unternehmen|innung|(?:handwerks|handels|anwalts|ärzte|berater)kammer|großhandel|nachlass)(?!\w))"
+    # What is sold or done, where nobody is called so: “Blumen Meyer”, “Schöner Wohnen”.
+    r"|(?i:\b(?:blumen|floristik|optik|hörakustik|küchen|möbel|getränke|kosmetik|moden?|wohnen|reisen|autos?|zweirad|"
+    r"fahrräder|textilien|schuhe|spielwaren|lebensmittel|catering|software|marketing|werbung|fotografie|events?|fitness|"
+    r"atelier|galerie|café|bistro|imbiss|pizzeria|kiosk|supermarkt|tankstelle|fahrschule)(?!\w))"
     r"|(?i:^(?:stadt|freistaat)\s)"
     r"|(?:&|\+|\bund|\bu\.)\s*(?:Partner|Kolleg|Söhne|Sohn|Co\b|Cie\b|Fils|Töchter)"
 )

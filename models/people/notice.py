@@ -26,6 +26,8 @@ class NoticeKind(StrEnum):
     """Contacts of accounts of theirs have not answered the last reminder either: whoever is still silent is called."""
     BULK_ENDED = "bulk_ended"
     """Invitations to many for which the reader has asked are done, or were stopped: ``how``."""
+    UNDO_STOPPED = "undo_stopped"
+    """An import that the reader has brought, or wanted to take back, is taken back in part only."""
 
 
 class Notice(Base):

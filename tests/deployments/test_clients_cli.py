@@ -37,6 +37,8 @@ def test_a_dry_run_tells_every_record_and_leaves_nothing(company_id):
     first, second, _, supplier, held = told["records"]
     assert (first["line"], first["account"]["name"], first["account"]["postcode"]) == (3, "Alpen Sport OG", "6020")
     assert (second["outcome"], second["contacts"][0]["phones"]) == ("link", ["+436641234567"])
+    noted = [{"kind": "number_of_person", "value": "1002"}]
+    assert [record["notes"] for record in told["records"][:2]] == [[], noted]  # Where there are none it says so.
     assert (supplier["reason"], held["reason"]) == ("supplier", "bad_email, bad_date")
     assert json.loads(run("list", "--firm", company_id, "--json").stdout) == {"accounts": []}
     with reading() as session:

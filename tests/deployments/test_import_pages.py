@@ -80,9 +80,14 @@ def test_a_file_is_looked_at_asked_about_imported_and_taken_back(firm_id, browse
     assert "1067" in shown.text
     assert names(firm_id) == [GMBH["company_name"]]
 
+    rows = press(browser, shown, "4 Zeilen zum Korrigieren")  # Whether anything waits or not.
+    assert [line[:2] for line in rows.text.splitlines()[1:]] == ["3;", "4;", "6;", "7;"]
+
     # One is answered alone and taken back, then all of a kind alike.
     asked = browser.get(f"{shown.url.path}?question=bad_email")
     assert len(soup(asked).select("article")) == 2
+    nobodys = press(browser, asked, "ohne den Wert importieren – Beta GmbH", record="all of them")
+    assert (nobodys.status_code, filters(browser.get(shown.url.path))["Frage offen"]) == (404, 3)
     answered = press(browser, asked, "ohne den Wert importieren – Beta GmbH")
     assert answered.url.params["question"] == "bad_email"
     assert filters(answered)["Frage offen"] == 2
@@ -115,6 +120,28 @@ def test_a_file_is_looked_at_asked_about_imported_and_taken_back(firm_id, browse
     gone = press(browser, asked, "Jetzt zurücknehmen")
     assert "zurückgenommen" in gone.text
     assert names(firm_id) == [GMBH["company_name"]]
+
+
+def test_what_is_ticked_stays_so_on_the_way_through_the_pages_of_an_import(firm_id, browser):
+    people = "".join(f"Firma {n:03} GmbH;{n};Max;Muster{n};m{n}@muster.example;;\n" for n in range(120))
+    done = press(
+        browser, bring(browser, firm_id, (MIXED.decode().split("\n")[0] + "\n" + people).encode()), "importieren"
+    )
+    page = browser.get(next(one["href"] for one in soup(done).select("[aria-labelledby=invite-title] a")[1:]))
+    ticked = [one["value"] for one in soup(page).select("[name=account]")]
+
+    second = press(browser, page, "Nächste Seite", account=ticked[:2])
+    assert "2 Konten auf anderen Seiten sind auch ausgewählt." in second.text
+    theirs = [one["value"] for one in soup(second).select("[name=account]")]
+    assert not {*ticked} & {*theirs}
+    refused = press(browser, second, "Schlagwörter vergeben", account=theirs[3])
+    assert [one["value"] for one in soup(refused).select("[name=account][checked]")] == [theirs[3]]
+    first = press(browser, refused, "Von vorn")
+    assert [one["value"] for one in soup(first).select("[name=account][checked]")] == ticked[:2]
+    asked = press(browser, first, "Einladen", account=ticked[:2])
+    assert {*asked.url.params.get_list("account")} == {*ticked[:2], theirs[3]}
+    many = " ".join(map(str, range(1, 500)))
+    assert "account" in errors(press(browser, second, "Schlagwörter vergeben", tags="Bau", elsewhere=many))
 
 
 def test_a_form_that_is_sent_twice_brings_its_file_once(firm_id, browser):

@@ -17,6 +17,7 @@ from models.clients.words import is_found
 from models.db import engine, reading, transaction
 from models.mail.outbox import Outgoing
 from models.onboarding import Onboarding
+from models.people.notice import Notice, NoticeKind
 from models.people.person import Person, Role
 from models.settings import settings
 from models.time.clock import now
@@ -424,6 +425,9 @@ def test_taken_back_while_its_contacts_are_invited_an_import_has_one_outcome(fir
 
     assert course.progress(firm_id, import_id).state is ImportState.CANCELLED
     assert len(names(firm_id)) == 20
+    with reading() as session:
+        told = select(Notice.path, Notice.person_id).where(Notice.kind == NoticeKind.UNDO_STOPPED)
+        assert session.execute(told).all() == [(f"/firm/{firm_id}/accounts/imports/{import_id}", member().person_id)]
     with pytest.raises(undo.BuiltOn) as refused:
         undo.undo(firm_id, import_id, ERIKA)
     assert refused.value.count == 40  # Accounts and contacts.

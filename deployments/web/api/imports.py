@@ -27,7 +27,7 @@ router = APIRouter(route_class=Route)
 
 FILE = {
     "required": True,
-    "description": "The file as it is: CSV in any encoding, XLSX, XLS or ODS, up to 50 MB.",
+    "description": "The file as it is: CSV in any encoding, XLSX, XLSB, XLS or ODS, up to 50 MB.",
     "content": {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}},
 }
 
@@ -217,9 +217,10 @@ def cancel(call: Calling, import_id: int) -> Response:
 @route("POST", f"{ONE}/undo", "Take an import back", gives=ImportShown)
 def take_back(call: Calling, import_id: int) -> Response:
     """As a whole; refused with `built-on` where something was done since with what it has brought."""
+    undo.require_unused(call.member.firm_id, import_id)
 
     def act() -> ImportShown:
-        undo.undo(call.member.firm_id, import_id, call.by)
+        undo.begin_undo(call.member.firm_id, import_id, call.by)
         return fresh(lambda: _shown(call, import_id))
 
     return _goes_on(call.done(act), import_id)

@@ -1,7 +1,7 @@
 """The accounts of a firm's clients, for the firm's own people: the list of them, and each."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 from urllib.parse import urlencode
 
@@ -35,11 +35,22 @@ router = APIRouter()
 KEYS = ("tag", "group", "portfolio", "member", "imported")
 FILTERS = ("search", "state", *KEYS)
 """By what a list of accounts is asked for; the *keys* are numbers."""
+SELECTED_MOST = 400
+"""Accounts that are ticked, on all pages together: whom to invite stands in an address."""
 
 
 class NothingSelected(ProvisionError):
     status = 422
     says = N_("No account is selected: tick those that you mean.")
+
+
+class TooManySelected(ProvisionError):
+    status = 422
+    says = N_("At most %(most)s accounts can be selected at once: act on these first, or narrow the list down.")
+
+    def __init__(self, most: int) -> None:
+        super().__init__(most)
+        self.most = most
 
 
 class ActMissing(ProvisionError):
@@ -64,6 +75,7 @@ class PortfolioMissing(ProvisionError):
 
 MISSING: dict[type[ProvisionError], str] = {
     NothingSelected: "account",
+    TooManySelected: "account",
     TagsMissing: "tags",
     MemberMissing: "assigned",
     MemberGone: "assigned",
@@ -81,17 +93,22 @@ def listing(visit: Visiting, firm_id: int) -> Response:
     return visit.page("accounts/list.html", **_list(visit, visit.require_staff(firm_id)))
 
 
-def _list(visit: Visit, staff: Membership) -> dict[str, Any]:
+def _list(visit: Visit, staff: Membership, chosen: Collection[int] = (), turn: str = "") -> dict[str, Any]:
+    """*chosen*: what is ticked, on whatever page; *turn*: behind which account it goes on."""
     asked = {name: visit.request.query_params.get(name, "")[:200] for name in FILTERS}
     which = filter_of(asked)
-    after = row_number(visit.request.query_params.get("after", "")) or 0
+    after = row_number(turn or visit.request.query_params.get("after", "")) or 0
+    rows = accounts.listed(staff, which, after)
     with reading() as session:
         tags, groups = Tag.of(session, staff.firm_id), Group.of(session, staff.firm_id)
         portfolios = Portfolio.of(session, staff.firm_id)
         people = [p for role in accounts.STAFF for p in Person.of(session, staff.firm_id, role)]
     return {
         **of_firm(visit, staff),
-        "accounts": accounts.listed(staff, which, after),
+        "accounts": rows,
+        "chosen": {*chosen},
+        "elsewhere": sorted({*chosen} - {row.client.id for row in rows.rows}),
+        "after": after,
         "asked": {name: text for name, text in asked.items() if text},
         "file_name": audience.file_name(staff, Audience(which)),
         "first": not after,
@@ -123,14 +140,21 @@ def act_on_many(visit: Submitting, firm_id: int) -> Response:
     """Tag, put away or sort the accounts that are ticked."""
     staff = visit.require_staff(firm_id, manages=True)
     by = visit.signed_in().email
-    ids = [key for key in map(row_number, visit.texts("account")) if key]
+    named = [*visit.texts("account"), *visit.secret("elsewhere").split()]
+    ids = [*dict.fromkeys(key for key in map(row_number, named) if key)]
+    turn = visit.text("turn") or visit.text("after")
+    if len(ids) > SELECTED_MOST:
+        shown = _list(visit, staff, ids, turn)
+        return visit.again("accounts/list.html", TooManySelected(SELECTED_MOST), fields=MISSING, **shown)
+    if visit.text("turn"):
+        return visit.page("accounts/list.html", form=Form(visit.values), **_list(visit, staff, ids, turn))
     if ids and visit.text("act") == "invite":
         chosen = urlencode([("account", key) for key in ids])
         return visit.go(f"/firm/{firm_id}/accounts/invitations/new?{chosen}")
     try:
         done = _act(visit, staff, by, ids)
     except ProvisionError as refusal:
-        shown = _list(visit, staff) | {"chosen": set(ids)}
+        shown = _list(visit, staff, ids, turn)
         return visit.again("accounts/list.html", refusal, fields=MISSING, values=visit.values, **shown)
     said = "accounts_done" if done else "accounts_same"
     return visit.go(f"/firm/{firm_id}/accounts?{visit.request.query_params}&said={said}")

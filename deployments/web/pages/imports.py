@@ -273,7 +273,7 @@ def answer(visit: Submitting, firm_id: int, import_id: int) -> Response:
     """One record's question, or all of a kind; an empty choice takes the answer back."""
     staff = visit.require_staff(firm_id, manages=True)
     _import(staff, import_id)
-    record = None if visit.ticked("all") else row_number(visit.text("record"))
+    record = None if visit.ticked("all") else row_number(visit.text("record")) or 0
     try:
         course.answer(firm_id, import_id, visit.text("question"), visit.text("choice"), record)
     except ProvisionError as refusal:

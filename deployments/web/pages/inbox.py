@@ -21,6 +21,10 @@ SAYS = {
     NoticeKind.BULK_ENDED: N_(
         "Your invitations to many are done. Mails handed over: %(mails)s, contacts not invited: %(refused)s."
     ),
+    NoticeKind.UNDO_STOPPED: N_(
+        "The import of “%(name)s” was taken back in part only: something is used by now of what is left. "
+        "Its page says what stands in the way."
+    ),
 }
 """What an entry says; what it names stands in its facts."""
 MANY = 2

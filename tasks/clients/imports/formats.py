@@ -73,7 +73,7 @@ _GENERAL: dict[Field, str] = {
         debitorenkonto debitorkonto debitornummer personenkonto customernumber customernr customerno customerid
         clientnumber clientid clientno clientnr accountnumber accountno numeroclient numeroduclient numerodeclient
         noclient nclient ndeclient codeclient refclient adressnummer adressnr adrnr addressnumber kontaktnummer
-        kontaktnr contactnumber kundenkonto mandat""",
+        kontaktnr contactnumber kundenkonto mandat klientennummer klientennr klientnr klientennummern""",
     Field.SUPPLIER_NUMBER: """lieferantennummer lieferantennr lieferantnr kreditor kreditornr kreditorennummer
         kreditorennr kreditorenkonto suppliernumber vendornumber numerofournisseur""",
     Field.NAME: """name mandant mandantenname mandantname mandantenbezeichnung mandantbezeichnung kunde kundenname

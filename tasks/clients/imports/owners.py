@@ -88,6 +88,7 @@ class Owner:
         if name:
             self._sort_name(name)
         self._sort_owner()
+        self._add_legal_form()
 
     def settle(self, people: Sequence[Name]) -> ClientKind:
         """What kind of account it is; a company that is called like its one person is that person."""
@@ -240,3 +241,15 @@ class Owner:
                 if text == self.company and found.start() > 0:
                     self.company = text[: found.start()].strip(" ,")
                 return
+
+    def _add_legal_form(self) -> None:
+        """“Rechtsform” in a column of its own is the end of a name that has none."""
+        form = next((text for text in self.said.all(Field.ACCOUNT_KIND) if LEGAL_FORM.fullmatch(text)), "")
+        words = [word for word in self.company.split() if word.casefold().strip(".") not in {"&", "+", "und", "co"}]
+        has_one = any(map(LEGAL_FORM.fullmatch, words)) or _bare(form) in _bare(self.company)
+        if self.company and form and not has_one:
+            self.company = f"{self.company} {form}"
+
+
+def _bare(name: str) -> str:
+    return re.sub(r"[\s.]", "", name).casefold()

@@ -22,7 +22,8 @@ from models.db import Base, Facts, reading, transaction
 from models.errors import N_, ProvisionError
 from models.many import update_each
 from models.onboarding import Onboarding
-from models.people.person import Person
+from models.people.notice import Notice, NoticeKind
+from models.people.person import Person, Role
 from models.time.clock import now
 from tasks.clients.imports.course import AT_ONCE, is_mine, renew, row_of
 from tasks.clients.imports.write import ids_of_places
@@ -65,12 +66,22 @@ class Obstacle:
 
 def undo(firm_id: int, import_id: int, by: str) -> None:
     """Take it back from now on; ``go_on`` does it. Raises BuiltOn, with what stands in the way."""
+    require_unused(firm_id, import_id)
+    begin_undo(firm_id, import_id, by)
+
+
+def require_unused(firm_id: int, import_id: int) -> None:
+    """Of a long import this takes its time: it is asked before anybody has to wait."""
     obstacles = in_the_way(firm_id, import_id)
-    with reading() as session:
-        file = row_of(session, firm_id, import_id).file_name
     if obstacles:
+        with reading() as session:
+            file = row_of(session, firm_id, import_id).file_name
         names = [*dict.fromkeys(each.name for each in obstacles)]
         raise BuiltOn(file, len(names), ", ".join(names[:3]))
+
+
+def begin_undo(firm_id: int, import_id: int, by: str) -> None:
+    """What is used in spite of that is met by ``go_on``, which looks again at what it takes back."""
     with transaction() as session:
         case = Onboarding.of_firm(session, firm_id)
         case.require_going()
@@ -199,10 +210,18 @@ def take_back_some(firm_id: int, import_id: int, lease: datetime, most: int) -> 
 
 
 def give_up(session: Session, case: Onboarding, row: Import) -> None:
-    """What is left of it stays, as if it had been stopped on the way."""
+    """What is left of it stays, as if it had been stopped on the way; those whom it concerns find it in the inbox."""
     done = row.done
     row.go(ImportState.CANCELLED, now())
     row.done = done
+    begun = select(Entry).where(Entry.case_id == case.id, Entry.action == "import.undo_begun")
+    asked = session.scalars(begun.order_by(Entry.number.desc()).limit(1)).one_or_none()
+    account_id = int(asked.actor_id.partition(":")[2]) if asked and asked.actor_id.startswith("account:") else None
+    people = select(Person.id).where(Person.firm_id == case.firm_id, Person.role != Role.CLIENT)
+    path, facts = f"/firm/{row.firm_id}/accounts/imports/{row.id}", {"name": row.file_name}
+    for person_id in session.scalars(people.where((Person.id == row.person_id) | (Person.account_id == account_id))):
+        entry = {"kind": NoticeKind.UNDO_STOPPED, "facts": facts, "path": path}
+        session.add(Notice(**entry, person_id=person_id, created_at=now()))
     record(session, case.id, now(), "import.cancelled", row.by, imported=row.id, done=done, **row.origin)
 
 
