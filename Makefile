@@ -71,11 +71,12 @@ $(READY): requirements.lock pyproject.toml deployments/install
 	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	@# The lock is whole, so pip need not resolve anything; older pips stumble over extras when they do.
 	@echo "Installing the Python packages (a minute or two the first time)"
-	@# Half of the time is pip's own reckoning, and newer ones reckon less: so first pip, then two halves at once.
+	@# Half of the time is pip's own reckoning, and newer ones reckon less: so first pip, then two halves at once. Python
+	@# compiles what it loads, which is a small part of what is there.
 	@awk 'BEGIN { part = half = 1 } /^[a-z0-9]/ { half = 3 - half; part = /^pip==/ ? "pip" : half } \
 		{ print > ".venv/lock-" part }' requirements.lock
 	@$(PIP) --require-hashes -r .venv/lock-pip
-	@printf '%s\n' .venv/lock-1 .venv/lock-2 | xargs -n 1 -P 2 $(PIP) --require-hashes -r
+	@printf '%s\n' .venv/lock-1 .venv/lock-2 | xargs -n 1 -P 2 $(PIP) --no-compile --require-hashes -r
 	@$(PIP) --no-build-isolation -e .
 	@touch $@
 

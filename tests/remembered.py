@@ -33,8 +33,8 @@ def shared_settings() -> list[tuple[str, str]]:
 
 
 def as_setting(by: timedelta) -> str:
-    """So many whole seconds as a setting is written: ISO 8601, with its sign."""
-    seconds = round(by.total_seconds())
+    """So many whole seconds, no fewer, as a setting is written: ISO 8601, with its sign."""
+    seconds = ceil(by.total_seconds())
     return f"{'-' if seconds < 0 else ''}PT{abs(seconds)}S"
 
 
