@@ -141,6 +141,12 @@ CATALOGUE = (
         cron="*/15 * * * *",
     ),
     Deployment(
+        "flows/takeout.py:takeout",
+        "**Daten eines Unternehmens zusammenstellen.** Legt alle Daten, die ein Unternehmen auf seiner Vertragsseite "
+        "verlangt hat, als Archiv zum Abholen bereit.",
+        tags=("exchange",),
+    ),
+    Deployment(
         "flows/invite.py:invite",
         "**Viele einladen.** Führt Sammeleinladungen weiter, die in der Mandantenliste eines Unternehmens verlangt "
         "wurden: im erlaubten Tempo, zu Zeiten, zu denen die Empfänger erreichbar sind. Codes und einzelne Mails gehen "

@@ -169,6 +169,7 @@ SAID = {
     "module_ends": N_("Received. The module ends with the day that you see here."),
     "tariff_changed": N_("Received. The new tariff counts from the day that you see here."),
     "undo_asked": N_("We have been asked. Until both sides want it otherwise, the termination counts."),
+    "takeout_asked": N_("All data are put together. You get a mail as soon as they can be fetched here."),
     "undo_refused": N_("Answered: the termination stands, and the firm was told."),
     "change_undone": N_("Undone: the module goes on as before."),
     "import_read": N_("Read anew. Please check once more where the columns go."),

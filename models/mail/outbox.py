@@ -79,6 +79,7 @@ class MailKind(StrEnum):
     NOTICE_NEARS = "notice_nears"
     PRICES_CHANGE = "prices_change"
     VAT_UNCONFIRMED = "vat_unconfirmed"
+    TAKEOUT_READY = "takeout_ready"
     CLOSING_ASKED = "closing_asked"
     ACCOUNT_CLOSED = "account_closed"
     DECISIONS_WAIT = "decisions_wait"
@@ -134,6 +135,7 @@ OUTLIVES_CASE: dict[MailKind, bool] = {
     MailKind.NOTICE_NEARS: True,
     MailKind.PRICES_CHANGE: True,
     MailKind.VAT_UNCONFIRMED: True,
+    MailKind.TAKEOUT_READY: True,
     MailKind.CLOSING_ASKED: True,
     MailKind.ACCOUNT_CLOSED: True,
     MailKind.DECISIONS_WAIT: True,
@@ -177,6 +179,7 @@ KEY_MAY_RECUR: dict[MailKind, bool] = {
     MailKind.NOTICE_NEARS: True,
     MailKind.PRICES_CHANGE: True,
     MailKind.VAT_UNCONFIRMED: True,
+    MailKind.TAKEOUT_READY: False,
     MailKind.CLOSING_ASKED: True,
     MailKind.ACCOUNT_CLOSED: True,
     MailKind.DECISIONS_WAIT: False,

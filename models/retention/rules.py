@@ -15,6 +15,7 @@ from models.agreement import Agreement
 from models.clients.bulk_invitation import BulkRecipient
 from models.clients.sign_up import SignUp
 from models.code import Code
+from models.contracts.takeout import Takeout, TakeoutPiece
 from models.db import Facts
 from models.decision import Decision, DecisionKind
 from models.firm import Firm
@@ -62,6 +63,11 @@ def _remove_logins(session: Session, keys: Sequence[Any], _now: datetime) -> Non
         (SignIn, SignIn.account_id.in_(keys)),
         (Login, Login.id.in_(keys)),
     ):
+        session.execute(delete(table).where(theirs).execution_options(synchronize_session=False))
+
+
+def _remove_archives(session: Session, keys: Sequence[Any], _now: datetime) -> None:
+    for table, theirs in ((TakeoutPiece, TakeoutPiece.takeout_id.in_(keys)), (Takeout, Takeout.id.in_(keys))):
         session.execute(delete(table).where(theirs).execution_options(synchronize_session=False))
 
 
@@ -327,6 +333,21 @@ RULES: tuple[Rule, ...] = (
             which=(Reminder.ended_at.is_not(None),),
             whose={Whose.CASE: Reminder.onboarding_id},
         ),
+    ),
+    Rule(
+        "archives",
+        "All data of a firm, put together for it to take along: deleted, with its pieces.",
+        Term(),
+        "the end of the 30 days in which it can be fetched",
+        "Art. 25(2)(g) of Regulation (EU) 2023/2854: thirty days at least",
+        Rows(
+            Takeout,
+            Takeout.expires_at,
+            which=(Takeout.expires_at.is_not(None),),
+            whose={Whose.FIRM: Takeout.firm_id},
+            remove=_remove_archives,
+        ),
+        tables=("takeout_pieces",),
     ),
     Rule(
         "accounts unused",

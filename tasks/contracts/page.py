@@ -30,7 +30,7 @@ from tasks.contracts.orders import Who
 from tasks.contracts.vies import our_side
 from tasks.people.rights import STAFF
 
-ACTS = ("contract.", "module.", "change.", "closing.", "vat.")
+ACTS = ("contract.", "module.", "change.", "closing.", "vat.", "takeout.")
 HISTORY = 50
 
 

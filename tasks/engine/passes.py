@@ -94,6 +94,12 @@ def kick_contracts(why: str) -> None:
     start_run("contracts/contracts", {}, key=f"contracts-{why}-{now():%Y-%m-%dT%H:%M}")
 
 
+def kick_takeout(takeout_id: int) -> bool:
+    """Ask now for the run that puts a firm's data together; the sweep asks again for one that was lost."""
+    key = f"takeout-{takeout_id}-{now():%Y-%m-%dT%H:%M}"
+    return start_run("takeout/takeout", {"takeout_id": takeout_id}, key=key) is not None
+
+
 def show_decisions(case_id: int | None = None) -> int:
     """Make a form in the Prefect UI for each open question that has none, take away those of answered ones.
 

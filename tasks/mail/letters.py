@@ -14,6 +14,7 @@ from models.clients.sign_up import SignUp
 from models.code import Code
 from models.contracts.booking import Booking, Change, Phase
 from models.contracts.catalogue import Article, Module, Tariff
+from models.contracts.takeout import Takeout
 from models.contracts.terms import Chance
 from models.db import Facts
 from models.decision import DecisionKind
@@ -653,6 +654,13 @@ def account_closed(
 
 
 # ---- registrations on a firm's own page
+
+
+def takeout_ready(case: Onboarding, to: Person, head: Letterhead, at: datetime, *, takeout: Takeout) -> Outgoing:
+    """To whoever asked for all data of the firm: it can be fetched, and until when."""
+    reader, until = _reader(to), takeout.expires_at
+    facts: Facts = {"until": reader.date(until) if until else "", "path": f"/firm/{case.firm_id}/contract#data"}
+    return _draft(MailKind.TAKEOUT_READY, f"takeout_ready:{takeout.id}", case, to, head, at, **facts)
 
 
 class Concerned(TypedDict):

@@ -1,5 +1,7 @@
 """The contract page, as a firm's people, operators and managers see it."""
 
+import io
+import zipfile
 from datetime import date, datetime
 
 import pytest
@@ -13,7 +15,7 @@ from models.people.person import Person, Role
 from models.people.staff import Rank, Rights, Staff
 from models.settings import settings
 from models.time.clock import now
-from tasks.contracts import effects, vies
+from tasks.contracts import effects, takeout, vies
 from tasks.people import sessions
 from tests.deployments.browser import Browser
 from tests.deployments.test_pages import assert_well_built
@@ -385,6 +387,29 @@ def test_the_page_says_how_it_is_taxed_and_why(owner, manager, phone, firm_id, m
 
 def tax_of(browser) -> str:
     return said(browser.read(PAGE).select_one("#tax").get_text(" "))
+
+
+def test_all_data_are_asked_for_put_together_and_fetched_by_owner_and_administrators_alone(
+    owner, manager, phone, firm_id
+):
+    asked = owner.send_form(PAGE, f"{PAGE}/data")
+    assert "Die Daten werden zusammengestellt" in said(asked)
+    assert not owner.read(PAGE).select(f'form[action="{PAGE}/data"]')
+    takeout.make_takeout.fn(1)
+    fetch = f"{PAGE}/data/1"
+    assert "abzuholen bis" in said(owner.get(PAGE))
+    archive = owner.send_form(PAGE, fetch)
+    assert archive.headers["content-type"] == "application/zip"
+    assert archive.headers["content-security-policy"] == "default-src 'none'; sandbox"
+    assert archive.headers["content-disposition"].startswith("attachment; filename*=utf-8''daten-1-2027-03-01.zip")
+    assert zipfile.ZipFile(io.BytesIO(archive.content)).testzip() is None
+    assert not manager.read(PAGE).select(f'form[action^="{PAGE}/data"]')
+    for path in (f"{PAGE}/data", fetch):
+        assert manager.post(path, data={"form_token": manager.form_token("/board")}).status_code == 404
+    assert (
+        owner.get(fetch).headers["content-type"].startswith("text/html")
+    )  # A link that is only followed fetches nothing.
+    assert "Alle Daten abgeholt – erika@freitag.example" in said(owner.get(PAGE))
 
 
 def test_forged_rows_do_no_harm(owner, phone):

@@ -4,6 +4,7 @@ import re
 import sqlite3
 from contextlib import closing
 from dataclasses import dataclass
+from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import NamedTuple
@@ -25,6 +26,7 @@ from models.clients.sign_up import SignUp
 from models.contracts.booking import BookedOption, CameBy, ChangeKind
 from models.contracts.catalogue import ArticleKey, Module, Tariff
 from models.contracts.contract import Contract
+from models.contracts.takeout import Takeout
 from models.db import engine, reading, transaction
 from models.document import Document
 from models.link import Purpose
@@ -273,6 +275,8 @@ TABLE: dict[Rule, list[tuple]] = {
         (f"POST {BOOKED}/tariff", {"tariff": "{large}", "prices": "{prices}"}),
         (f"POST {BOOKED}/undo", {}, "too early"),
         (f"GET {CONTRACT}/letters/{{change_id}}",),
+        (f"POST {CONTRACT}/data", {}),
+        (f"POST {CONTRACT}/data/{{takeout_id}}", {}),
         (f"GET {SET}",),
         (f"POST {SET}", {"name_format": "given_first"}),
         (f"GET {SET}/members",),
@@ -360,6 +364,17 @@ def brought(session: str, firm_id: int) -> int:
     return import_id
 
 
+def archive(firm_id: int) -> int:
+    """All data of the firm, put together two hours ago: who asks now asks anew."""
+    with transaction() as session:
+        made = Takeout(firm_id=firm_id, person_id=Person.organiser(session, firm_id).id, language="de")
+        made.asked_at = made.due_at = made.ready_at = now() - timedelta(hours=2)
+        made.expires_at = now() + timedelta(days=30)
+        session.add(made)
+        session.flush()
+        return made.id
+
+
 def booked(firm_id: int, case_id: int) -> dict[str, object]:
     """The firm has a module with an option, and could have another one."""
     phone = catalogue()
@@ -384,6 +399,7 @@ def booked(firm_id: int, case_id: int) -> dict[str, object]:
     return {
         "booking_id": booking_id,
         "change_id": letter.id,
+        "takeout_id": archive(firm_id),
         "module_id": beside.id,
         "other": other.id,
         "other_prices": prices_of(other.id),

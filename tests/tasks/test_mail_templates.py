@@ -54,6 +54,7 @@ CONTRACT = [
         for what, drops in (("termination", True), ("tariff", False), ("extraordinary", False), ("switch", False))
     ],
     ("undo_asked", PAGE | {"ends": "29. Februar 2028", "by": "Erika Muster"}),
+    ("takeout_ready", {"until": "31. März 2027", "path": "/firm/1/contract#data"}),
     *[
         ("vat_unconfirmed", {"firm": "", "invalid": a, "unanswered": b, "fault": "MS_UNAVAILABLE", "path": "/board"})
         for a, b in ((CONCERNED[:1], []), ([], CONCERNED[:1]), ([], CONCERNED * 15))

@@ -1,12 +1,13 @@
 """The page of a firm's contract, for its own people and for operators alike."""
 
 from typing import Any
+from urllib.parse import quote
 
 from fastapi import APIRouter, Depends
-from starlette.responses import Response
+from starlette.responses import Response, StreamingResponse
 
 from deployments.web.labels import ACTIONS
-from deployments.web.pages.firm import attachment, tabs_of
+from deployments.web.pages.firm import SHUT, attachment, tabs_of
 from deployments.web.pages.public import country_names
 from deployments.web.security import limit_uploads
 from deployments.web.visit import FileMissing, Form, Submission, Submitting, Visit, Visiting
@@ -23,8 +24,9 @@ from models.people.manners import Language
 from models.people.person import Role
 from models.settings import settings
 from models.text import row_number
+from models.time.clock import local_day, now
 from tasks.clients.settings import frame
-from tasks.contracts import changes, closing, details, orders, page
+from tasks.contracts import changes, closing, details, orders, page, takeout
 from tasks.contracts.changes import Preview, Wish
 from tasks.contracts.details import ROWS, Section
 from tasks.contracts.orders import QuantityInvalid, Who
@@ -138,6 +140,33 @@ def _closed(visit: Visit, firm_id: int) -> dict[str, Any]:
     shown = closing.view(firm_id, _who(visit, firm_id))
     in_the_way = explain(shown.in_the_way, visit.reader) if shown.in_the_way else ""
     return {"shown": shown, "in_the_way": in_the_way, **_frame(visit, firm_id)}
+
+
+# ---- all data, to be taken along
+
+
+@router.post("/firm/{firm_id}/contract/data")
+def ask_for_data(visit: Submitting, firm_id: int) -> Response:
+    """Have all data put together; asked twice it is one archive."""
+    member = visit.require_administrator(firm_id)
+    takeout.ask(firm_id, member.person_id, visit.signed_in().email, Language(visit.reader.language))
+    return visit.go(f"/firm/{firm_id}/contract?said=takeout_asked#data")
+
+
+@router.post("/firm/{firm_id}/contract/data/{takeout_id}")
+def fetch_data(visit: Submitting, firm_id: int, takeout_id: int) -> Response:
+    """The archive, to be kept. Not by a link: it is written down who has fetched it."""
+    visit.require_administrator(firm_id)
+    made, pieces = takeout.fetch(firm_id, takeout_id, visit.signed_in().email)
+    name = visit.reader.gettext("data") + f"-{firm_id}-{local_day(made.asked_at):%Y-%m-%d}.zip"
+    headers = {"Content-Disposition": f"attachment; filename*=utf-8''{quote(name)}", "Content-Security-Policy": SHUT}
+    headers["Content-Length"] = str(made.size)
+    return StreamingResponse(pieces, media_type="application/zip", headers=headers)
+
+
+def _may_take(visit: Visit, firm_id: int) -> bool:
+    member = visit.signed_in().staff_of(firm_id)
+    return member is not None and member.rights.sees_all
 
 
 # ---- modules
@@ -421,6 +450,9 @@ def _page(visit: Visit, firm_id: int, refusal: ProvisionError | None = None) -> 
         "shown": shown,
         "may": {s.value: shown.firm.closed_at is None and details.may_change(s, who) for s in Section},
         "may_close": shown.firm.closed_at is None and _may_close(visit, firm_id),
+        "takeout": takeout.newest(firm_id),
+        "may_take": _may_take(visit, firm_id),
+        "now": now(),
         "history": [(entry.at, ACTIONS[entry.action], _by(visit, shown, entry.actor)) for entry in shown.history],
         "country_of": dict(country_names(visit.reader)),
         **_frame(visit, firm_id),

@@ -1,0 +1,17 @@
+"""All data of a firm is put together, for it to take along."""
+
+from prefect import flow
+from pydantic import Field
+
+from tasks.contracts.takeout import make_takeout
+
+
+@flow(name="takeout", flow_run_name="takeout-{takeout_id}", retries=0)
+async def takeout(
+    takeout_id: int = Field(
+        description="Nummer des Archivs. Das Produkt startet es selbst; eine Wiederholung schadet nicht.",
+        json_schema_extra={"title": "Archiv", "position": 0},
+    ),
+) -> None:
+    """Put the archive together, unless somebody else is at it; begun again it begins anew."""
+    make_takeout(takeout_id)
