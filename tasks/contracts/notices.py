@@ -16,6 +16,7 @@ from models.firm import Firm
 from models.onboarding import Onboarding
 from models.time.clock import now
 from tasks.contracts.changes import Wish, declare_change
+from tasks.contracts.effects import catch_up
 from tasks.contracts.orders import Who, order
 
 MACHINE = Who("webhook", Authority.OPERATOR)
@@ -57,6 +58,8 @@ def terminate_by_notice(company_id: int, code: str, received_at: datetime) -> in
     """
     with reading() as session:
         firm = Firm.by_company_id(session, company_id)
+    catch_up(firm.id)  # What is over by now is not dropped for it.
+    with reading() as session:
         case = Onboarding.of_firm(session, firm.id)
         Contract.get(session, firm)
         module = _module(session, code)

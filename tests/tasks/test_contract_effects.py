@@ -447,6 +447,22 @@ def test_who_ends_a_module_before_the_flow_has_run_ends_it_by_the_terms_that_cou
     assert no_faults()
 
 
+def test_a_notice_that_comes_in_before_the_flow_has_run_is_taken_by_the_terms_that_count_since(firm_id, phone, clock):
+    at(clock, 2027, 3, 1)
+    booking_id = ordered(firm_id, phone)
+    with transaction() as session:
+        phone["quick"] = quick(session, phone["module"])
+    wish = Wish(ChangeKind.TARIFF, phone["quick"])
+    changes.declare_change(firm_id, booking_id, CLIENT, wish, price_list_id=prices_of(phone["quick"]))
+    clock(datetime(2028, 3, 1, 0, 5, tzinfo=BERLIN))
+    company_id = case(1).firm.company_id
+
+    said = {"company_id": company_id, "module": "phone", "received_at": "2028-03-01T00:04:00+01:00"}
+
+    assert told_elsewhere("contract.terminated", said) is None
+    assert row(Booking, booking_id).ends_on == date(2028, 3, 31)
+
+
 def test_who_adds_an_option_before_the_flow_has_run_pays_the_price_that_counts_since(firm_id, phone, clock):
     at(clock, 2027, 3, 1)
     booking_id = ordered(firm_id, phone)
