@@ -35,6 +35,7 @@ from models.onboarding import Onboarding
 from models.text import fitting, paragraphs
 from models.time.clock import now
 from tasks.contracts.effects import catch_up, caught_up
+from tasks.contracts.options import Following, Going, after
 from tasks.contracts.orders import PricesChanged, Who
 from tasks.contracts.telling import called, tell
 from tasks.mail import letters
@@ -78,8 +79,12 @@ class Preview:
     foreseen: Foreseen
     cost: Decimal
     """What is still to be billed until then, net."""
+    tariff: Tariff | None
+    """The new one."""
     prices: PriceList | None
-    """At which the new tariff is agreed."""
+    """At which it is agreed."""
+    options: list[Following]
+    """What becomes of the options of the tariff that runs, if another follows it."""
 
 
 def preview(firm_id: int, booking_id: int, who: Who, wish: Wish) -> Preview:
@@ -301,15 +306,16 @@ def _foreseen(
         reason=wish.reason.strip(),
         is_preview=is_preview,
     )
-    prices = None
+    tariff, prices, options = None, None, list[Following]()
     if wish.kind is ChangeKind.TARIFF:
         tariff = Tariff.held(session, wish.tariff_id or 0)
         is_there = tariff.module_id == booking.module_id and tariff.archived_at is None
         if not is_there or (not by_operator and not tariff.is_offered):
             raise NotFound(N_("The tariff"))
         prices = tariff.prices_on(session, today)
+        options = after(session, [Going(booking.id, tariff.id, prices.id, foreseen.ends_on)]).get(booking.id, [])
     cost = sum((p.total for p in due(session, booking, phases, Days(today + ONE_DAY, foreseen.ends_on))), Decimal(0))
-    return Preview(foreseen, cost, prices)
+    return Preview(foreseen, cost, tariff, prices, options)
 
 
 def _kept(session: Session, scan: tuple[str, bytes]) -> Document:

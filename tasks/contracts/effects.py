@@ -17,7 +17,7 @@ from models.db import Base, Facts, reading
 from models.onboarding import Onboarding
 from models.time.clock import now, today
 from tasks.contracts.batches import Batch, in_batches, together
-from tasks.contracts.options import Following, after_changes
+from tasks.contracts.options import Following, Going, after
 from tasks.contracts.telling import Draft, tell
 from tasks.engine.passes import kick_mail
 from tasks.engine.retry import side_effect
@@ -89,7 +89,7 @@ def _apply(session: Session, batch: Batch) -> int:
 
 def _options(session: Session, batch: Batch) -> dict[int, list[Following]]:
     """What becomes of the options of each booking that goes over to another tariff."""
-    return after_changes(session, [change for change in batch.pending.values() if change.kind is ChangeKind.TARIFF])
+    return after(session, [Going.of(each) for each in batch.pending.values() if each.kind is ChangeKind.TARIFF])
 
 
 def _move_on(
@@ -150,9 +150,7 @@ def _go_over(
 
 def _go_on(session: Session, options: list[Following], change: Change) -> Iterator[BookedOption]:
     """The options of the old tariff end with it; each that the new one has as well goes on there, at its price."""
-    for option, article, amount in options:
-        if option.ends_on is not None and option.ends_on <= change.ends_on:
-            continue
+    for option, _, article, amount in options:
         option.ends_on = max(change.ends_on, option.starts_on)
         yield option
         if article is not None and amount is not None:

@@ -170,7 +170,7 @@ def order(
         caught_up(session, firm_id)
         contract.require_no_closing()
         tariff = Tariff.held(session, tariff_id)
-        module = Module.get(session, module_id)
+        module = Module.held(session, module_id)
         _require_offered(module, tariff, who.authority)
         today = contract.day_of(at)
         if any(b.module_id == module_id and b.is_active(today) for b in Booking.of(session, firm_id)):

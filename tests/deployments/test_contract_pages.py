@@ -236,6 +236,8 @@ def test_options_are_added_and_ended_by_managers(owner, manager, phone):
     assert refused.status_code == 422
     manager.send_form(PHONE, f"{PHONE}/options", quantity="3")
     assert "3 × option, 12,50" in said(owner.get(PHONE))
+    other = said(owner.get(f"{PHONE}/tariff?tariff={phone['large']}")).replace("\N{NO-BREAK SPACE}", " ")
+    assert "3 × option: läuft weiter, zu je 12,50 €" in other
     manager.send_form(PHONE, f"{PHONE}/options/1/end")
     assert row(BookedOption, 1).ends_on == date(2027, 3, 1)
 

@@ -232,6 +232,8 @@ def test_an_option_that_the_new_tariff_has_as_well_goes_on_at_its_price(firm_id,
     costs(phone["large"], "240", date(2027, 2, 1), **{code: "20"})
     orders.add_option(firm_id, booking_id, MANAGER, addable(booking_id)[1][0], "3")
     wish = Wish(ChangeKind.TARIFF, phone["large"])
+    (told,) = changes.preview(firm_id, booking_id, CLIENT, wish).options
+    assert (told.option.quantity, told.amount) == (3, Decimal(20) if goes_on else None)
     changes.declare_change(firm_id, booking_id, CLIENT, wish, price_list_id=prices_of(phone["large"]))
     at(clock, 2028, 3, 2)
     effects.apply_due.fn()
