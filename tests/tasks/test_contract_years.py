@@ -504,5 +504,6 @@ def test_ten_years_of_contracts_go_as_they_do_in_a_ledger_kept_by_hand(years):
     years.patch.setattr(batches, "AT_ONCE", max(4, CONTRACTS // 20))
     years.live()
     print(years.ledger.effects, years.refused)
-    assert years.ledger.effects.keys() == {"tariff", "prices", "end"}
-    assert {kind for kind, *_ in years.ledger.told} == {kind.value for kind in ABOUT}
+    if IS_LONG:  # Among few it may be that nobody does one of them.
+        assert years.ledger.effects.keys() == {"tariff", "prices", "end"}
+        assert {kind for kind, *_ in years.ledger.told} == {kind.value for kind in ABOUT}
