@@ -469,6 +469,10 @@ S5: Source = {
                 "deployments/test_contract_pages.py::test_each_section_is_changed_by_who_may_and_shown"),
     30: HEADING,
     31: Promise("Reverse charge, or that nothing is taxable, can be set",
+                "tasks/test_vat_ids.py"
+                "::test_a_number_that_is_confirmed_is_billed_by_reverse_charge_and_the_answer_is_kept_as_proof",
+                "tasks/test_vat_ids.py::test_a_number_that_is_none_is_billed_at_our_own_rate_and_says_why",
+                "deployments/test_contract_pages.py::test_the_page_says_how_it_is_taxed_and_why",
                 "deployments/test_contract_pages.py::test_each_section_is_changed_by_who_may_and_shown"),
     32: HEADING,
     33: Promise("Who gets invoices and credit notes can be set, as attachments or as links",
@@ -503,6 +507,9 @@ S5: Source = {
     49: Promise("The tariff can be changed in due time",
                 "deployments/test_contract_pages.py::test_another_tariff_is_chosen_and_taken_back"),
     50: Promise("The module can be terminated in due time",
+                "deployments/test_contract_pages.py::test_a_letter_is_entered_with_its_day_and_scan",
+                "deployments/test_contract_pages.py"
+                "::test_what_the_firm_asks_for_is_answered_on_either_page_and_gone_from_both",
                 "deployments/test_contract_pages.py::test_the_end_is_foreseen_confirmed_and_undone_by_both"),
     51: Promise("Both keep to the notice that the tariff says",
                 "tasks/test_contracts.py::test_another_tariff_obeys_the_same_rule_and_goes_with_a_termination"),

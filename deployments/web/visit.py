@@ -170,13 +170,14 @@ SAID = {
     "tariff_changed": N_("Received. The new tariff counts from the day that you see here."),
     "undo_asked": N_("We have been asked. Until both sides want it otherwise, the termination counts."),
     "takeout_asked": N_("All data are put together. You get a mail as soon as they can be fetched here."),
+    "takeout_there": N_("All data were put together within the last hour: you can fetch them here."),
     "undo_refused": N_("Answered: the termination stands, and the firm was told."),
     "change_undone": N_("Undone: the module goes on as before."),
     "import_read": N_("Read anew. Please check once more where the columns go."),
     "uploaded": N_("Thank you, the signed copy has arrived. We will look at it."),
 }
 """What a page says about what was just done, by the word in its address."""
-SAME = {"accounts_same", "setting_gone", "entry_shut"}
+SAME = {"accounts_same", "setting_gone", "entry_shut", "takeout_there"}
 """Those that say that nothing was done."""
 
 

@@ -76,8 +76,8 @@ README = (
 # ---- asked for
 
 
-def ask(firm_id: int, person_id: int, by: str, language: Language) -> int:
-    """The firm wants its data; returns the archive's id. Asked twice it is one, and so is one that was just made."""
+def ask(firm_id: int, person_id: int, by: str, language: Language) -> Takeout:
+    """The firm wants its data. Asked twice it is one archive, and one that was just made is the same."""
     with transaction() as session:
         case, at = Onboarding.of_firm(session, firm_id), now()
         newest = Takeout.newest(session, firm_id)
@@ -86,9 +86,9 @@ def ask(firm_id: int, person_id: int, by: str, language: Language) -> int:
             session.add(newest)
             session.flush()
             record(session, case.id, at, "takeout.asked", by)
-        takeout_id = newest.id
-    kick_takeout(takeout_id)
-    return takeout_id
+    if newest.ready_at is None:
+        kick_takeout(newest.id)
+    return newest
 
 
 def newest(firm_id: int) -> Takeout | None:
@@ -352,7 +352,8 @@ class _Own:
         accounts = select(Person.account_id).where(people, Person.account_id.is_not(None)).order_by(Person.account_id)
         persons = select(Person.id).where(people).order_by(Person.id)
         self._ids = {
-            kind: array("q", session.scalars(each)) for kind, each in (("account", accounts), ("person", persons))
+            kind: array("q", session.scalars(each.execution_options(yield_per=AT_ONCE)))
+            for kind, each in (("account", accounts), ("person", persons))
         }
 
     def __contains__(self, actor_id: str) -> bool:

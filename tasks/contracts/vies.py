@@ -24,7 +24,7 @@ from sqlalchemy.orm import Session
 from models.audit import evidence, record
 from models.contracts.contract import Contract, TaxTreatment
 from models.contracts.tax import Provider, is_asked_about
-from models.contracts.vat import CONSULTATION_MOST, FAULT_MOST, VatAnswer, VatResult, VatSilence, good_now
+from models.contracts.vat import CONSULTATION_MOST, FAULT_MOST, KNOWN_THERE, VatAnswer, VatResult, VatSilence, good_now
 from models.db import Facts, reading, transaction
 from models.firm import Firm
 from models.mail.outbox import Outgoing
@@ -146,8 +146,8 @@ def _question(firm_id: int, provider: Provider) -> Question | None:
         contract = Contract.of(session, firm_id)
         if contract is None or not is_asked_about(contract, provider):
             return None
-        holder = {**contract.addressee.to_json()}
-        return Question(firm_id, contract.vat_id, provider.vat_id, holder)
+        own = provider.vat_id if provider.vat_id[:2] in KNOWN_THERE else ""
+        return Question(firm_id, contract.vat_id, own, contract.addressee.to_json())
 
 
 def _asked_still(session: Session, question: Question) -> tuple[Onboarding, Contract] | None:

@@ -411,6 +411,7 @@ def test_all_data_are_asked_for_put_together_and_fetched_by_owner_and_administra
     assert (
         owner.get(fetch).headers["content-type"].startswith("text/html")
     )  # A link that is only followed fetches nothing.
+    assert "innerhalb der letzten Stunde" in said(owner.send_form(PAGE, f"{PAGE}/data"))
     assert "Alle Daten abgeholt – erika@freitag.example" in said(owner.get(PAGE))
 
 

@@ -39,7 +39,7 @@ def owner(firm_id) -> int:
 
 
 def asked(firm_id: int, owner: int, language: Language = Language.GERMAN) -> int:
-    return takeout.ask(firm_id, owner, ERIKA, language)
+    return takeout.ask(firm_id, owner, ERIKA, language).id
 
 
 def fetched(firm_id: int, takeout_id: int) -> ZipFile:

@@ -149,8 +149,9 @@ def _closed(visit: Visit, firm_id: int) -> dict[str, Any]:
 def ask_for_data(visit: Submitting, firm_id: int) -> Response:
     """Have all data put together; asked twice it is one archive."""
     member = visit.require_administrator(firm_id)
-    takeout.ask(firm_id, member.person_id, visit.signed_in().email, Language(visit.reader.language))
-    return visit.go(f"/firm/{firm_id}/contract?said=takeout_asked#data")
+    asked = takeout.ask(firm_id, member.person_id, visit.signed_in().email, Language(visit.reader.language))
+    word = "takeout_asked" if asked.ready_at is None else "takeout_there"
+    return visit.go(f"/firm/{firm_id}/contract?said={word}#data")
 
 
 @router.post("/firm/{firm_id}/contract/data/{takeout_id}")
