@@ -7,6 +7,7 @@ from prefect.client.schemas.objects import State
 
 from tasks.contracts.closing import close_due
 from tasks.contracts.effects import apply_due
+from tasks.contracts.legal import ask_for_consent
 from tasks.contracts.orders import begin_missing
 from tasks.contracts.pricing import announce_prices
 from tasks.contracts.reminding import remind_of_notice
@@ -28,6 +29,7 @@ async def contracts() -> list[State[Any]]:
         close_due(return_state=True),
         announce_prices(return_state=True),
         remind_of_notice(return_state=True),
+        ask_for_consent(return_state=True),
         ask_about_vat_ids(return_state=True),
         tell_of_silence(return_state=True),
     ]

@@ -40,6 +40,7 @@ class DecisionKind(StrEnum):
     LOGO = "logo"
     SILENT = "silent"
     UNDO = "undo"
+    CONSENT_REFUSED = "consent_refused"
 
 
 class Verdict(StrEnum):
@@ -72,6 +73,7 @@ VERDICTS: dict[DecisionKind, list[Verdict]] = {
     DecisionKind.LOGO: [Verdict.ACCEPT, Verdict.REFUSE],
     DecisionKind.SILENT: [Verdict.RESEND, Verdict.CORRECT, Verdict.WITHDRAW, Verdict.LEAVE],
     DecisionKind.UNDO: [Verdict.AGREED, Verdict.REFUSE],
+    DecisionKind.CONSENT_REFUSED: [Verdict.RESEND, Verdict.LEAVE],
 }
 
 

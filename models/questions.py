@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 from models.agreement import Agreement
 from models.contracts.booking import Change
 from models.contracts.catalogue import Module
+from models.contracts.legal import Consent, LegalText
 from models.decision import Decision, DecisionKind, silence_key
 from models.document import Document
 from models.logo import LogoPermission
@@ -148,6 +149,13 @@ def close_undo(session: Session, changes: Iterable[Change], at: datetime) -> Non
     asked = select(Decision).where(Decision.key.in_(keys), Decision.answered_at.is_(None))
     for question in session.scalars(asked) if keys else ():
         question.close(at)
+
+
+def consent_refused(case: Onboarding, at: datetime, *, consent: Consent, text: LegalText) -> Decision:
+    """The firm does not agree to this version: ask once more, or let the one count to which it agreed before?"""
+    key = f"{DecisionKind.CONSENT_REFUSED}:{consent.id}:{at.isoformat()}"
+    facts = {"consent_id": consent.id, "what": text.kind, "number": text.number, "name": consent.answered_name}
+    return Decision.draft(case.id, DecisionKind.CONSENT_REFUSED, key, at, reason=consent.reason, **facts)
 
 
 # ---- the logo

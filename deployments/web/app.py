@@ -46,6 +46,7 @@ from deployments.web.pages import (
     grants,
     imports,
     inbox,
+    legal,
     mail,
     new_account,
     operators,
@@ -121,7 +122,7 @@ PAGES = (
         public,
         sign_ups,
     ),
-    *(reach, board, case, contract, reminders, operators, provider_tokens, catalogue, mail, api_docs),
+    *(reach, board, case, contract, reminders, operators, provider_tokens, catalogue, legal, mail, api_docs),
 )
 for page in PAGES:
     app.include_router(page.router, include_in_schema=False)

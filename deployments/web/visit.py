@@ -160,6 +160,11 @@ SAID = {
     "contact_removed": N_("Done: this person is no longer a contact of this account."),
     "contact_saved": N_("Saved."),
     "contract": N_("Saved."),
+    "consented": N_("Thank you, it is noted that you agree."),
+    "consent_refused": N_(
+        "Noted. We will get in touch with you; until then the version counts to which you agreed before."
+    ),
+    "legal_published": N_("Published. Who is to be asked is written to with the next run."),
     "account_closed": N_("The account is closed, and all access to it has ended. Both sides have a mail that says so."),
     "closing_asked": N_(
         "Noted: the account is closed as soon as its last module has ended. Until then you can take it back."

@@ -16,6 +16,8 @@ class Work(StrEnum):
     EFFECTS = "effects"
     PRICES = "prices"
     REMINDERS = "reminders"
+    QUESTIONS = "questions"
+    CONSENT = "consent"
 
 
 class ContractFault(Base):

@@ -80,6 +80,7 @@ class MailKind(StrEnum):
     PRICES_CHANGE = "prices_change"
     VAT_UNCONFIRMED = "vat_unconfirmed"
     TAKEOUT_READY = "takeout_ready"
+    CONSENT_ASKED = "consent_asked"
     CLOSING_ASKED = "closing_asked"
     ACCOUNT_CLOSED = "account_closed"
     DECISIONS_WAIT = "decisions_wait"
@@ -136,6 +137,7 @@ OUTLIVES_CASE: dict[MailKind, bool] = {
     MailKind.PRICES_CHANGE: True,
     MailKind.VAT_UNCONFIRMED: True,
     MailKind.TAKEOUT_READY: True,
+    MailKind.CONSENT_ASKED: False,
     MailKind.CLOSING_ASKED: True,
     MailKind.ACCOUNT_CLOSED: True,
     MailKind.DECISIONS_WAIT: True,
@@ -180,6 +182,7 @@ KEY_MAY_RECUR: dict[MailKind, bool] = {
     MailKind.PRICES_CHANGE: True,
     MailKind.VAT_UNCONFIRMED: True,
     MailKind.TAKEOUT_READY: False,
+    MailKind.CONSENT_ASKED: True,
     MailKind.CLOSING_ASKED: True,
     MailKind.ACCOUNT_CLOSED: True,
     MailKind.DECISIONS_WAIT: False,

@@ -29,6 +29,7 @@ class WaitKind(StrEnum):
     CLIENT = "client"  # A client activates the access.
     ADVICE = "advice"  # An operator advises on the subscription.
     DECISION = "decision"  # An operator decides anything else.
+    CONSENT = "consent"  # The firm agrees to new terms, or refuses.
     NOTICE = "notice"  # The last day for notice comes; its days are counted before that day.
 
 
@@ -52,6 +53,7 @@ FOLLOWS: dict[WaitKind, list[Follow]] = {
     WaitKind.CLIENT: _INVITED,
     WaitKind.ADVICE: _OPERATORS,
     WaitKind.DECISION: _OPERATORS,
+    WaitKind.CONSENT: [Follow.NOTHING],
     WaitKind.NOTICE: [Follow.NOTHING],
 }
 """What can follow at each kind of wait: whoever is silent is not told of it."""
@@ -140,6 +142,7 @@ DEFAULTS = {
     WaitKind.CLIENT: Rhythm("", (3, 7, 12), 3, Follow.ORGANISER),
     WaitKind.ADVICE: Rhythm("", (1, 3), 6, Follow.MANAGERS),
     WaitKind.DECISION: Rhythm("", (1, 3), 6, Follow.MANAGERS),
+    WaitKind.CONSENT: Rhythm("", (7, 21, 35), 3),
     WaitKind.NOTICE: Rhythm("", (14, 45), 2),
 }
 """What comes with the product. Clients are the firm's own: the firm is told of a silent one, nobody else."""

@@ -47,6 +47,7 @@ from models.code import Code
 from models.contracts.booking import Booking, Change
 from models.contracts.contract import Contract, Recipient
 from models.contracts.handover import Billing, Charge
+from models.contracts.legal import Consent
 from models.contracts.vat import VatAnswer, VatSilence
 from models.db import Base
 from models.decision import Decision
@@ -206,7 +207,7 @@ def parts(case_id: int, firm_id: int, *, whole: bool) -> list[Part]:
         Part(Charge, Charge.billing_id.in_(select(Billing.id).where(Billing.firm_id == firm_id)), stays=True),
         *(
             Part(table, table.firm_id == firm_id, stays=True)
-            for table in (Billing, VatAnswer, Change, Booking, Contract, Subscription)
+            for table in (Billing, VatAnswer, Consent, Change, Booking, Contract, Subscription)
         ),
         Part(Firm, Firm.id == firm_id, stays=True),
     ]

@@ -377,7 +377,7 @@ STAYS: dict[str, str] = {
     "provider_tokens": "of the provider: acts name them by number",
     "contract_faults": "that a contract breaks down, until it works again",
     **dict.fromkeys(("modules", "module_fields", "tariffs", "articles", "price_lists", "prices"), _CATALOGUE),
-    "billing_settings": _CATALOGUE,
+    **dict.fromkeys(("legal_texts", "billing_settings"), _CATALOGUE),
     "billed_months": "which months are closed, which tells of nobody",
     "company_id_pool": "which numbers are free, which tells of nobody",
     "company_id_moves": "which numbers are free, which tells of nobody",

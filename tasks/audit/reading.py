@@ -11,6 +11,8 @@ from sqlalchemy.orm import Session
 from models.audit import Entry
 from models.contracts.booking import BookedOption, Booking, Change, Phase
 from models.contracts.contract import Contract
+from models.contracts.legal import Consent
+from models.contracts.vat import VatAnswer
 from models.db import Base
 from models.decision import Decision
 from models.firm import Firm
@@ -59,7 +61,7 @@ def evidence_of(session: Session, case_ids: Sequence[int]) -> Iterator[tuple[int
 
 def _contracts() -> Iterator[Select[Any]]:
     """Contracts, what was booked, and what became of it."""
-    for table in (Contract, Booking, Phase, BookedOption, Change):
+    for table in (Contract, Booking, Phase, BookedOption, Change, Consent, VatAnswer):
         yield select(Onboarding.id, table).join(table, table.firm_id == Onboarding.firm_id).order_by(table.id)
 
 

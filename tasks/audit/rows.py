@@ -143,6 +143,7 @@ ROWS = {
     "phases": "tariff {id} of a module",
     "booked_options": "option {id} of a module",
     "changes": "change {id} of a module",
+    "consents": "consent {id}",
     "vat_answers": "answer {id} to a VAT id",
 }
 """Tables of which the trail keeps rows as they stand, and what these are."""
@@ -161,6 +162,10 @@ UNHELD: dict[str, dict[str, str]] = {
         "notice_by": "reckoned from the terms, which are held",
         "reminded": "which reminders are past; mails are kept",
         "announce_on": "when we look at its prices again",
+    },
+    "consents": {
+        "id": "finds the row",
+        "mails": "how often they were asked; mails are kept",
     },
     "decisions": {
         "id": "finds the row",

@@ -1,6 +1,6 @@
 """Modules are ordered: the first by the agreement that both sides have signed, others whenever the firm wants."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import date
 from functools import partial
 from typing import NamedTuple
@@ -25,6 +25,7 @@ from models.people.person import Person, Role
 from models.subscription import Subscription
 from models.text import one_line
 from models.time.clock import now
+from tasks.contracts.consents import agree_with_order
 from tasks.contracts.effects import caught_up
 from tasks.contracts.telling import tell
 from tasks.engine.retry import each, side_effect
@@ -153,12 +154,14 @@ def order(
     written: Mapping[str, str],
     *,
     ordered_as: str | None = None,
+    shown: Sequence[int] | None = None,
 ) -> Booking:
     """The firm orders a module on this tariff, at the version of its prices that it was shown, from today on.
 
     *written*: what stands in the fields of the module. *ordered_as*: what told of the order, which is done once.
+    *shown*: the versions of the terms that the firm was shown, and agrees to with the order.
     Raises Stopped, SignFirst, ClosingAsked, NotFound for what the firm may not order, ModuleActive, NoPrices,
-    PricesChanged; FormRefused with all that does not fit.
+    PricesChanged, TermsChanged; FormRefused with all that does not fit.
     """
     with transaction() as session:
         case = Onboarding.of_firm(session, firm_id)
@@ -187,7 +190,8 @@ def order(
         booking.ends_on = phase.fixed_end(contract)
         _look_ahead(session, contract, phase, today)
         session.flush()
-        record(session, case.id, at, "module.ordered", who.by, rows=evidence(booking, phase))
+        legal, given = agree_with_order(session, case, who.by, today, shown)
+        record(session, case.id, at, "module.ordered", who.by, rows=evidence(booking, phase, *given), legal=legal)
         agreed = [(article, amount) for article, amount in prices.positions(session) if article.key in PAID_BY_ALL]
         write = partial(
             letters.module_ordered, at=at, booking=booking, phase=phase, module=module, tariff=tariff, prices=agreed

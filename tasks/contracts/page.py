@@ -13,6 +13,7 @@ from models.audit import Entry
 from models.contracts.booking import BookedOption, Booking, Change, Phase, running_phase
 from models.contracts.catalogue import Article, ArticleKey, Authority, Module, ModuleField, PriceList, Tariff
 from models.contracts.contract import Addressee, Contract, Recipient
+from models.contracts.legal import ConsentState, Version, versions_for
 from models.contracts.tax import Taxation, taxation
 from models.contracts.terms import Ending
 from models.contracts.vat import VatAnswer, VatSilence, good_now
@@ -30,7 +31,7 @@ from tasks.contracts.orders import Who
 from tasks.contracts.vies import our_side
 from tasks.people.rights import STAFF
 
-ACTS = ("contract.", "module.", "change.", "closing.", "vat.", "takeout.")
+ACTS = ("contract.", "module.", "change.", "closing.", "consent.", "vat.", "takeout.")
 HISTORY = 50
 
 
@@ -114,6 +115,8 @@ class ContractView:
     booked: list[Booked]
     orderable: list[Orderable]
     accepted: list[Accepted]
+    versions: list[Version]
+    """Of terms and annexes: what the firm was asked about, and what counts for its next order."""
     history: list[Entry]
     tax: Taxation | None
     """How what is billed now is taxed, and why."""
@@ -125,6 +128,11 @@ class ContractView:
     @property
     def active(self) -> list[Booked]:
         return [booked for booked in self.booked if booked.is_active]
+
+    @property
+    def to_answer(self) -> list[Version]:
+        """About what the firm is asked and has not answered."""
+        return [one for one in self.versions if one.consent and one.consent.state is ConsentState.ASKED]
 
     @property
     def last_day(self) -> date | None:
@@ -155,6 +163,7 @@ def view(firm_id: int, who: Who) -> ContractView:
             booked=booked,
             orderable=_orderable(session, {each.module.id for each in active}, who, today) if is_open else [],
             accepted=_accepted(session, case),
+            versions=versions_for(session, firm_id, today),
             history=_history(session, case.id),
             tax=_taxed(session, contract) if contract else None,
             silence=VatSilence.of(session, firm_id),

@@ -9,6 +9,7 @@ from models import questions
 from models.agreement import Agreement, SignedHow, close_questions
 from models.audit import HOUSE, evidence, of, record
 from models.contracts.catalogue import Authority
+from models.contracts.legal import Consent, ConsentState
 from models.contracts.plans import plan_prices
 from models.db import Facts, transaction
 from models.decision import Decision, DecisionKind, Verdict
@@ -203,6 +204,15 @@ def _undo_judged(session: Session, case: Onboarding, decision: Decision) -> None
     judge_undo(session, case, booking_id, change_id, who, decision.answered_at or now(), agreed=agreed, note=note)
 
 
+def _consent_judged(session: Session, case: Onboarding, decision: Decision) -> None:
+    """Resend: the firm is asked once more. Leave: the version counts for it to which it agreed before."""
+    consent = session.get_one(Consent, decision.facts["consent_id"])
+    if decision.verdict is Verdict.RESEND and consent.state is ConsentState.REFUSED:
+        consent.ask_again(now())
+        session.flush()
+        record(session, case.id, now(), "consent.asked", decision.answered_by or "", rows=evidence(consent))
+
+
 _CONSEQUENCES = {
     DecisionKind.ADVICE: _advised,
     DecisionKind.COMPANY_ID: _number_decided,
@@ -213,6 +223,7 @@ _CONSEQUENCES = {
     DecisionKind.TALK: _not_signed,
     DecisionKind.BAD_ADDRESS: _address_corrected,
     DecisionKind.MAIL_FAILED: _mail_judged,
+    DecisionKind.CONSENT_REFUSED: _consent_judged,
     DecisionKind.LOGO: logo_chosen,
     DecisionKind.SILENT: _silence_broken,
     DecisionKind.UNDO: _undo_judged,

@@ -36,6 +36,7 @@ QUESTIONS = {
     DecisionKind.MAIL_FAILED: "Eine E-Mail ließ sich nicht zustellen",
     DecisionKind.LOGO: "Welches Bild ist das Logo?",
     DecisionKind.UNDO: "Soll ein gekündigtes Modul weiterlaufen?",
+    DecisionKind.CONSENT_REFUSED: "Neue Bedingungen wurden abgelehnt: Wie geht es weiter?",
     DecisionKind.SILENT: "Keine Antwort auf die letzte Erinnerung: Wie geht es weiter?",
 }
 """What the form is headed with. Operators read German; names stay on the board, since everyone sees the Prefect UI."""
@@ -71,6 +72,9 @@ ON_THE_PAGE = {
         "correct: an die richtige Adresse senden; withdraw: nicht mehr auf diese Person warten."
     ),
     DecisionKind.COUNTERSIGN: "Das Dokument und die Angaben zur Unterschrift stehen auf der Vorgangsseite.",
+    DecisionKind.CONSENT_REFUSED: (
+        "Den Grund nennt die Vorgangsseite. resend: noch einmal fragen; leave: bei der Fassung vorher belassen."
+    ),
     DecisionKind.MAIL_FAILED: (
         "Was der Mailserver dazu sagte, steht auf der Vorgangsseite. resend: noch einmal; leave: dabei belassen."
     ),

@@ -14,6 +14,7 @@ from models.clients.sign_up import SignUp
 from models.code import Code
 from models.contracts.booking import Booking, Change, Phase
 from models.contracts.catalogue import Article, Module, Tariff
+from models.contracts.legal import Consent, LegalText
 from models.contracts.takeout import Takeout
 from models.contracts.terms import Chance
 from models.db import Facts
@@ -628,6 +629,26 @@ def prices_change(
     return _about_contract(
         MailKind.PRICES_CHANGE, f"{phase.id}:{phase.next_price_list_id}", case, to, head, at, **facts
     )
+
+
+def consent_asked(
+    case: Onboarding,
+    to: Person | None,
+    head: Letterhead,
+    at: datetime,
+    *,
+    consent: Consent,
+    text: LegalText,
+    count: int,
+    last: bool,
+) -> Outgoing:
+    """To the firm: do they agree to this version? *count*: how many times it was written to them before."""
+    reader = _reader(to)
+    facts: Facts = {"what": reader.label(text.kind), "version": text.number, "changes": text.changes, "times": count}
+    facts |= {"begins": reader.date(text.valid_from), "is_last": last and count > 0}
+    key = f"{MailKind.CONSENT_ASKED}:{consent.id}:{consent.asked_at.isoformat()}:{count}:{to.id if to else 'provider'}"
+    path = f"/firm/{case.firm_id}/contract/consent/{text.id}"
+    return _draft(MailKind.CONSENT_ASKED, key, case, to, head, at, path=path, **facts)
 
 
 def closing_asked(

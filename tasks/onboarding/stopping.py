@@ -7,6 +7,7 @@ from sqlalchemy.orm import Session
 
 from models.audit import record
 from models.contracts.booking import Change
+from models.contracts.legal import Consent, ConsentState
 from models.db import transaction
 from models.decision import Decision, DecisionKind, Verdict, drop_mails
 from models.errors import N_, ProvisionError
@@ -85,6 +86,8 @@ def _is_settled(session: Session, question: Decision) -> bool:
     if question.kind is DecisionKind.UNDO:
         change = session.get_one(Change, question.facts["change_id"])
         return not change.is_pending or change.undo_asked_at is None
+    if question.kind is DecisionKind.CONSENT_REFUSED:
+        return session.get_one(Consent, question.facts["consent_id"]).state is not ConsentState.REFUSED
     if question.kind is DecisionKind.MAIL_FAILED:
         mail = session.get(Outgoing, question.facts["mail_id"])  # It may have been past its time.
         return mail is None or not mail.to_address or mail.link_id is not None

@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 from models.agreement import Agreement
 from models.audit import HOUSE, Value, erase, record
 from models.contracts.booking import Change
+from models.contracts.legal import LegalText
 from models.db import reading, transaction
 from models.decision import Decision
 from models.document import Document
@@ -156,6 +157,7 @@ def _erase_document(case_id: int, firm_id: int, number: int, at: datetime) -> in
         _case(session, case_id, at)
         others = [exists().where(column == number, Agreement.onboarding_id != case_id) for column in AGREEMENT_FILES]
         others.append(exists().where(Change.document_id == number, Change.firm_id != firm_id))
+        others.append(exists().where(LegalText.document_id == number))
         if session.scalar(select(or_(*others))):
             return 0
         document = session.get_one(Document, number, with_for_update=True)

@@ -40,6 +40,7 @@ from models.contracts.booking import CameBy, ChangeKind, ChangeState
 from models.contracts.catalogue import ArticleKey, Authority
 from models.contracts.contract import Copy, SentAs, TaxTreatment
 from models.contracts.fault import Work
+from models.contracts.legal import ConsentState, LegalKind
 from models.contracts.terms import NoticeTo, Period, Unit
 from models.decision import DecisionKind, Verdict
 from models.document import Doubt
@@ -227,6 +228,7 @@ LABELS: dict[type[StrEnum], dict[Any, str]] = {
         DecisionKind.LAPSED: N_("Agreement no longer open"),
         DecisionKind.TALK: N_("Talk to the firm about the agreement"),
         DecisionKind.BAD_ADDRESS: N_("Mail address that bounces"),
+        DecisionKind.CONSENT_REFUSED: N_("Consent to new terms refused"),
         DecisionKind.MAIL_FAILED: N_("Mail that could not be delivered"),
         DecisionKind.LOGO: N_("Choose the logo"),
         DecisionKind.UNDO: N_("A module is to go on after all"),
@@ -270,6 +272,7 @@ LABELS: dict[type[StrEnum], dict[Any, str]] = {
         WaitKind.CLIENT: N_("Client activates the access"),
         WaitKind.ADVICE: N_("Advice by an operator"),
         WaitKind.DECISION: N_("Decision by an operator"),
+        WaitKind.CONSENT: N_("Consent to new terms"),
         WaitKind.NOTICE: N_("Last day to give notice"),
     },
     Follow: {
@@ -283,6 +286,16 @@ LABELS: dict[type[StrEnum], dict[Any, str]] = {
         Level.FIRM: N_("firm"),
         Level.CASE: N_("case"),
         Level.PERSON: N_("person"),
+    },
+    LegalKind: {
+        LegalKind.TERMS: N_("General terms"),
+        LegalKind.PROCESSING: N_("Data-processing annex"),
+    },
+    ConsentState: {
+        ConsentState.ASKED: N_("not answered"),
+        ConsentState.ACCEPTED: N_("consented"),
+        ConsentState.REFUSED: N_("refused"),
+        ConsentState.REPLACED: N_("a newer version is asked about"),
     },
     NoticeTo: {
         NoticeTo.TERM_END: N_("to the end of the term"),
@@ -325,6 +338,8 @@ LABELS: dict[type[StrEnum], dict[Any, str]] = {
         Work.EFFECTS: N_("ends, other tariffs and new prices"),
         Work.PRICES: N_("announcing new prices"),
         Work.REMINDERS: N_("reminding of the last day for notice"),
+        Work.QUESTIONS: N_("asking about new terms"),
+        Work.CONSENT: N_("reminding of new terms"),
     },
     Unit: {Unit.DAY: N_("days"), Unit.WEEK: N_("weeks"), Unit.MONTH: N_("months")},
     ArticleKey: {

@@ -30,6 +30,10 @@ FACTS: dict[DecisionKind, tuple[dict, dict]] = {
     DecisionKind.BAD_ADDRESS: ({"address": "a@b.example"}, {"person_id": 1, "fault": "550", "reason": "complaint"}),
     DecisionKind.MAIL_FAILED: ({"mail": "welcome", "address": "a@b.example"}, {"mail_id": 1, "fault": "550"}),
     DecisionKind.LOGO: ({"permission_id": 1, "website": "https://a.example", "candidates": []}, {}),
+    DecisionKind.CONSENT_REFUSED: (
+        {"consent_id": 1, "what": "terms", "number": "2027-01"},
+        {"name": "Erika Muster", "reason": "Zu lang."},
+    ),
     DecisionKind.SILENT: ({"person_id": 1, "step": "logo", "wait": "task", "reminders": 3}, {}),
     DecisionKind.UNDO: (
         {"change_id": 1, "booking_id": 2, "module": "Telefonservice", "ends_on": "2028-02-29"},

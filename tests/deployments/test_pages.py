@@ -925,6 +925,7 @@ MATRIX = {  # organiser, caseworker, client, operator, stranger, guest
     "/contract/edit/invoices": (200, 403, 404, 200, 404, 303),
     "/contract/edit/tax": (404, 403, 404, 200, 404, 303),
     "/contract/edit/partner": (404, 403, 404, 403, 404, 303),
+    "/contract/consent/1": (404, 403, 404, 404, 404, 303),
     "/contract/close": (200, 403, 404, 200, 404, 303),
     "/contract/edit/nothing": (404, 403, 404, 404, 404, 303),
 }

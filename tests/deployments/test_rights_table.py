@@ -43,6 +43,7 @@ from tasks.clients.imports import course, work
 from tasks.contracts import changes, details
 from tasks.contracts.changes import Wish
 from tasks.contracts.details import Section
+from tasks.contracts.legal import ask_for_consent
 from tasks.logos.publish import supply_logo
 from tasks.people import membership, sessions
 from tasks.people.sessions import sign_in
@@ -63,6 +64,7 @@ from tests.factories import (
     registered,
 )
 from tests.remembered import remembered
+from tests.tasks.test_consents import digest_of, publish
 from tests.tasks.test_contracts import CLIENT, OPERATOR, catalogue, ordered, prices_of, tariff
 from tests.tasks.test_publish_logo import drawn
 from tests.tasks.test_sign_ups import wish
@@ -263,10 +265,16 @@ TABLE: dict[Rule, list[tuple]] = {
     ],
     SETTINGS: [
         (f"GET {CONTRACT}",),
+        (f"GET {CONTRACT}/legal/{{digest}}",),
+        (f"GET {CONTRACT}/consent/{{text_id}}",),
+        (f"POST {CONTRACT}/consent/{{text_id}}", {"answer": "yes", "sha256": "{digest}"}),
         (f"GET {CONTRACT}/edit/{{section}}",),
         (f"POST {CONTRACT}/edit/{{section}}", {"was": "{was}", "order_number": "PO 1"}),
         (f"GET {CONTRACT}/order/{{module_id}}",),
-        (f"POST {CONTRACT}/order/{{module_id}}", {"tariff": "{other}", "prices-{other}": "{other_prices}"}),
+        (
+            f"POST {CONTRACT}/order/{{module_id}}",
+            {"tariff": "{other}", "prices-{other}": "{other_prices}", "legal": "{text_id}"},
+        ),
         (f"GET {BOOKED}",),
         (f"POST {BOOKED}/data", {"field-1": "030 5550199"}),
         (f"GET {BOOKED}/end",),
@@ -390,6 +398,8 @@ def booked(firm_id: int, case_id: int) -> dict[str, object]:
         session.flush()
         contract = Contract.get(session, Onboarding.get(session, case_id).firm)
         was = details.stamp(details.fields_of(session, contract, Section.ORDER))
+    text_id = publish()
+    ask_for_consent.fn()
     wish = Wish(ChangeKind.TARIFF, tariff_id=phone["large"], received_at=now(), came_by=CameBy.LETTER)
     given = {"price_list_id": prices_of(phone["large"]), "scan": ("letter.pdf", b"%PDF-1.4")}
     letter = changes.declare_change(firm_id, booking_id, OPERATOR, wish, **given)
@@ -408,6 +418,8 @@ def booked(firm_id: int, case_id: int) -> dict[str, object]:
         "article": own.id,
         "option_id": option.id,
         "section": "order",
+        "text_id": text_id,
+        "digest": digest_of(text_id),
         "was": was,
     }
 

@@ -154,7 +154,7 @@ def test_every_kind_of_wait_has_a_cadence_that_ends():
         assert rhythm.most > 0
         assert rhythm.follow in FOLLOWS[kind]
         # Whoever is silent in the end, somebody hears of it; nobody owes an answer to a last day for notice.
-        assert (rhythm.follow is Follow.NOTHING) == (kind is WaitKind.NOTICE)
+        assert (rhythm.follow is Follow.NOTHING) == (kind in {WaitKind.NOTICE, WaitKind.CONSENT})
         row = wait()
         row.plan(rhythm, Reach(Hours.parse("Mo–So 0–24")))
         assert row.due_at >= START + timedelta(days=rhythm.day(0))

@@ -28,6 +28,9 @@ FACTS = {
     DecisionKind.LOGO: {
         "permission_id": 1, "website": "https://freitag.example", "candidates": [{"number": 1, "confidence": 0.42}],
     },
+    DecisionKind.CONSENT_REFUSED: {
+        "consent_id": 1, "what": "terms", "number": "2027-01", "name": "Erika Muster", "reason": "Geheimes",
+    },
     DecisionKind.SILENT: {"person_id": 1, "wait": "agreement", "reminders": 3},
     DecisionKind.UNDO: {
         "change_id": 1, "booking_id": 2, "module": "Telefonservice", "ends_on": "2028-02-29", "by": "Erika",

@@ -70,6 +70,14 @@ CONTRACT = [
         for so in (True, False)
     ],
     *[
+        (
+            "consent_asked",
+            {"path": "/firm/1/contract/consent/1", "what": "Allgemeine Geschäftsbedingungen", "version": "2027-01"}
+            | {"changes": "Die Haftung ist neu geregelt.", "begins": "1. Januar 2027", "times": count, "is_last": last},
+        )
+        for count, last in ((0, False), (1, False), (3, True))
+    ],
+    *[
         ("account_closed", {"closed": "1. Januar 2027, 0:00", "number": 861272, "by": by} | more)
         for by in ("Erika Muster", "")
         for more in ({"reason": ""}, {"reason": "Brief vom Inhaber", "path": "/firm/1/contract"})

@@ -26,7 +26,7 @@ from models.settings import settings
 from models.text import row_number
 from models.time.clock import local_day, now
 from tasks.clients.settings import frame
-from tasks.contracts import changes, closing, details, orders, page, takeout
+from tasks.contracts import changes, closing, details, legal, orders, page, takeout
 from tasks.contracts.changes import Preview, Wish
 from tasks.contracts.details import ROWS, Section
 from tasks.contracts.orders import QuantityInvalid, Who
@@ -97,6 +97,40 @@ def _edited(visit: Visit, firm_id: int, section: Section, was: str, values: dict
         "ways": visit.options(SentAs),
         **_frame(visit, firm_id),
     }
+
+
+# ---- terms and annexes
+
+
+@router.get("/firm/{firm_id}/contract/legal/{digest}")
+def legal_file(visit: Visiting, firm_id: int, digest: str) -> Response:
+    """A version by the hash of its document, whatever counts by now."""
+    _who(visit, firm_id)
+    return attachment(*legal.document(digest))
+
+
+@router.get("/firm/{firm_id}/contract/consent/{text_id}")
+def consent(visit: Visiting, firm_id: int, text_id: int) -> Response:
+    return visit.page("contract/consent.html", **_consent(visit, firm_id, text_id))
+
+
+@router.post("/firm/{firm_id}/contract/consent/{text_id}")
+def answer_consent(visit: Submitting, firm_id: int, text_id: int) -> Response:
+    who, is_accepted, reason = _who(visit, firm_id), visit.text("answer") == "yes", visit.paragraphs("reason")
+    try:
+        case = legal.answer(firm_id, who, text_id, visit.text("sha256"), is_accepted=is_accepted, reason=reason)
+    except ProvisionError as refusal:
+        shown = _consent(visit, firm_id, text_id)
+        return visit.again("contract/consent.html", refusal, values=visit.values, **shown)
+    return visit.go(
+        f"/firm/{firm_id}/contract?said={'consented' if is_accepted else 'consent_refused'}#legal", case=case
+    )
+
+
+def _consent(visit: Visit, firm_id: int, text_id: int) -> dict[str, Any]:
+    _who(visit, firm_id)
+    one, words = legal.version(firm_id, text_id)
+    return {"one": one, "words": words, **_frame(visit, firm_id)}
 
 
 # ---- the account is closed
@@ -188,7 +222,9 @@ def order(visit: Submitting, firm_id: int, module_id: int) -> Response:
     tariff = row_number(visit.text("tariff")) or 0
     prices = row_number(visit.text(f"prices-{tariff}")) or 0
     try:
-        booking = orders.order(firm_id, who, module_id, tariff, prices, visit.values)
+        seen = [row_number(one) or 0 for one in visit.texts("legal")]
+        agrees = seen if who.authority is Authority.CLIENT else None  # Nobody else agrees for the firm.
+        booking = orders.order(firm_id, who, module_id, tariff, prices, visit.values, shown=agrees)
     except ProvisionError as refusal:
         shown = page.view(firm_id, who)
         if not any(each.module.id == module_id for each in shown.orderable):
@@ -200,7 +236,7 @@ def order(visit: Submitting, firm_id: int, module_id: int) -> Response:
 
 def _ordered(visit: Visit, firm_id: int, who: Who, module: Orderable) -> dict[str, Any]:
     asked = [field for field in module.fields if who.authority.reaches(field.editor)]
-    return {"module": module, "asked": asked, **_frame(visit, firm_id)}
+    return {"module": module, "asked": asked, "legal": legal.current_versions(firm_id), **_frame(visit, firm_id)}
 
 
 @router.get("/firm/{firm_id}/contract/modules/{booking_id}")

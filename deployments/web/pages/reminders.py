@@ -39,6 +39,7 @@ STOPS = {
     WaitKind.CLIENT: N_("the client has activated the access"),
     WaitKind.ADVICE: N_("an operator has written down what was agreed"),
     WaitKind.DECISION: N_("an operator has decided, on the board or in Prefect"),
+    WaitKind.CONSENT: N_("the firm has agreed or refused"),
     WaitKind.NOTICE: N_("something was declared, or the day has passed"),
 }
 """When the reminders of each kind end by themselves."""
