@@ -119,9 +119,7 @@ def withdraw(visit: Submitting, sort: str, row_id: int) -> Response:
 
 
 def _new(visit: Visit, sort: Sort, owner_id: int) -> dict[str, Any]:
-    owner: Any = None
-    if sort is not Sort.MODULE:
-        owner, _, _ = keeping.form(Sort.TARIFF if sort is Sort.ARTICLE else Sort.MODULE, owner_id)
+    owner = None if sort is Sort.MODULE else _owner(sort, owner_id)
     to = f"{HERE}/new/{sort}/{owner_id}"
     back = HERE if owner is None else _page_of(sort, owner_id, of_owner=True)
     shown = {"sort": sort.value, "row": None, "owner": owner, "to": to, "back": back, "was": ""}
@@ -131,11 +129,17 @@ def _new(visit: Visit, sort: Sort, owner_id: int) -> dict[str, Any]:
 def _edited(visit: Visit, sort: Sort, row_id: int) -> tuple[dict[str, Any], dict[str, str]]:
     """What the page shows, and what stands in the form."""
     row, fields, was = keeping.form(sort, row_id)
-    whose = row.module_id if sort is Sort.FIELD else row.tariff_id if sort is Sort.ARTICLE else row_id
-    back = _page_of(sort, whose)
+    whose = row.module_id if sort is Sort.FIELD else row.tariff_id if sort is Sort.ARTICLE else None
+    owner, back = None if whose is None else _owner(sort, whose), _page_of(sort, whose or row_id)
     to = f"{HERE}/edit/{sort}/{row_id}"
-    shown = {"sort": sort.value, "row": row, "owner": None, "to": to, "back": back, "was": was}
+    shown = {"sort": sort.value, "row": row, "owner": owner, "to": to, "back": back, "was": was}
     return shown | {"is_fixed": "is_fixed" in fields} | _choices(visit), fields
+
+
+def _owner(sort: Sort, owner_id: int) -> Any:
+    """What it belongs to."""
+    owner, _, _ = keeping.form(Sort.TARIFF if sort is Sort.ARTICLE else Sort.MODULE, owner_id)
+    return owner
 
 
 def _page_of(sort: Sort, row_id: int, *, of_owner: bool = False) -> str:
