@@ -20,7 +20,10 @@ import psycopg
 from deployments.processes import end, spawn
 
 READY = "ready"
-QUICK = "-c fsync=off -c synchronous_commit=off -c full_page_writes=off -c wal_level=minimal -c max_wal_senders=0 -c jit=off"
+QUICK = (
+    "-c fsync=off -c synchronous_commit=off -c full_page_writes=off -c wal_level=minimal -c max_wal_senders=0"
+    " -c jit=off"
+)
 
 
 class PostgresMissing(Exception):

@@ -44,6 +44,7 @@ from deployments.web.pages import (
     firm,
     firm_settings,
     grants,
+    holds,
     imports,
     inbox,
     legal,
@@ -122,7 +123,8 @@ PAGES = (
         public,
         sign_ups,
     ),
-    *(reach, board, case, contract, reminders, operators, provider_tokens, catalogue, legal, mail, api_docs),
+    *(reach, board, case, contract, reminders, operators, provider_tokens),
+    *(catalogue, legal, holds, mail, api_docs),
 )
 for page in PAGES:
     app.include_router(page.router, include_in_schema=False)

@@ -237,6 +237,8 @@ ACTIONS = {
     "documents.erased": N_("Files past their time erased"),
     "case.emptied": N_("All that told of people was removed: its time was over"),
     "clients.emptied": N_("All that told of clients was removed: its time was over"),
+    "hold.set": N_("Legal hold set"),
+    "hold.lifted": N_("Legal hold lifted"),
     "data.removed": N_("What was past its time was removed"),
     "cadence.set": N_("Cadence set"),
     "cadence.inherited": N_("Cadence inherited again"),

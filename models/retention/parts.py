@@ -61,6 +61,7 @@ from models.people.person import Person, Role
 from models.privacy import telling
 from models.reminders.cadence import Cadence, Level, Pause
 from models.reminders.reminder import Reminder
+from models.retention.hold import Hold
 from models.subscription import Subscription
 
 NOBODY = "–"
@@ -202,6 +203,7 @@ def parts(case_id: int, firm_id: int, *, whole: bool) -> list[Part]:
             for table in (Cadence, Pause)
             for level, owner_id in levels.items()
         ),
+        Part(Hold, Hold.firm_id == firm_id),
         Part(Decision, Decision.onboarding_id == case_id, stays=True),
         Part(Agreement, Agreement.onboarding_id == case_id, stays=True),
         Part(Charge, Charge.billing_id.in_(select(Billing.id).where(Billing.firm_id == firm_id)), stays=True),

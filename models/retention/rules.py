@@ -372,7 +372,6 @@ _NAMELESS = "numbers, moments and kinds of a case, which tell of nobody once its
 
 STAYS: dict[str, str] = {
     "audit": "the chain of acts, which outlives what it tells of: hashes and numbers",
-    "holds": "why something was kept longer than its time",
     **dict.fromkeys(("steps", "staff", "phases", "booked_options", "folder_templates"), _NAMELESS),
     "provider_tokens": "of the provider: acts name them by number",
     "contract_faults": "that a contract breaks down, until it works again",

@@ -58,7 +58,15 @@ def filled(case_id):
     yield from ((organiser, page) for page in ("/profile", f"/agreement/{link}/sign", f"/agreement/{link}"))
     catalogue = [f"/catalogue{page}" for page in ("/new/module/0", "/new/tariff/1", "/tariffs/1/prices", "/billing")]
     for page in (
-        *(f"/cases/{later}", f"/cases/{later}/reminders", "/start", "/operators", "/reminders", "/tokens"),
+        *(
+            f"/cases/{later}",
+            f"/cases/{later}/reminders",
+            f"/cases/{later}/holds",
+            "/start",
+            "/operators",
+            "/reminders",
+            "/tokens",
+        ),
         *catalogue,
     ):
         yield operator, f"/board{page}"

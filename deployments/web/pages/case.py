@@ -22,6 +22,7 @@ from models.errors import N_, NotFound, ProvisionError
 from models.firm import BusinessMissing, FirmNameMissing, LineOfBusiness
 from models.logo import LogoChoiceMissing
 from models.mail.outbox import Outgoing
+from models.onboarding import Onboarding
 from models.people.mail_address import AddressInvalid
 from models.people.operator import OperatorNameMissing
 from models.people.person import NameMissing, Person
@@ -41,6 +42,7 @@ from tasks.onboarding.invitations import InvitationsInvalid
 from tasks.onboarding.stopping import StopReasonMissing
 from tasks.people import addresses, membership
 from tasks.people.addresses import AddressTaken
+from tasks.retention.holds import holds_of
 from tasks.text.i18n import Reader, explain
 
 router = APIRouter()
@@ -345,11 +347,14 @@ def take_up_case(visit: Submitting, case_id: int) -> Response:
 def _shown(visit: Visit, case_id: int) -> dict[str, Any]:
     with reading() as session:
         detail = casefile.case_detail(session, case_id)
+        emptied_at = Onboarding.get(session, case_id).emptied_at
     names = {person.person_id: person.name for person in detail.people}
     asked = visit.request.query_params
     show = asked.get("show", "") if asked.get("show") in {"acts", "mails"} else ""
     story = _story(detail, show)
     return {
+        "holds": [hold for hold in holds_of(case_id) if hold.stands],
+        "emptied_at": emptied_at,
         "show": show,
         "story": story if asked.get("all") else story[:STORY_SHOWN],
         "story_length": len(story),
