@@ -232,7 +232,14 @@ class Outgoing(Base):
         ),
         Index("ix_outbox_not_arrived", "kind", sqlite_where=text(NOT_ARRIVED), postgresql_where=text(NOT_ARRIVED)),
         Index("ix_outbox_link_id", "link_id", sqlite_where=text(HAS_LINK), postgresql_where=text(HAS_LINK)),
-        Index("ix_outbox_settled", "addressed_at", sqlite_where=text(IS_SETTLED), postgresql_where=text(IS_SETTLED)),
+        # Begins with a column that is always empty there: SQLite would else choose one of those that begin with it.
+        Index(
+            "ix_outbox_settled",
+            "due_at",
+            "addressed_at",
+            sqlite_where=text(IS_SETTLED),
+            postgresql_where=text(IS_SETTLED),
+        ),
     )
 
     id: Mapped[Key]

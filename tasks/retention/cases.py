@@ -51,7 +51,7 @@ def empty(case_id: int, at: datetime, *, whole: bool) -> int:
         if whole:
             gone += _forget(case_id, at, pace, Value.case_id == case_id)
             about = [f"firm:{firm_id}", f"case:{case_id}"]
-            gone += _forget(case_id, at, pace, Value.case_id == HOUSE, Value.about.in_(about))
+            gone += _forget(case_id, at, pace, *_of_house_or(case_id), Value.about.in_(about))
         with transaction() as session:
             case = _case(session, case_id, at)
             case.clients_emptied_at = case.clients_emptied_at or at
@@ -80,7 +80,7 @@ def _go(part: Part, case_id: int, at: datetime, pace: Pace) -> int:
         kind = SUBJECTS.get(part.table.__tablename__)
         if kind is not None:
             theirs = [*(f"{kind}:{key}" for key in keys), *(f"account:{login}" for login in logins)]
-            gone += _forget(case_id, at, pace, Value.case_id.in_([case_id, HOUSE]), Value.about.in_(theirs))
+            gone += _forget(case_id, at, pace, *_of_house_or(case_id), Value.about.in_(theirs))
         with pace.batch(len(keys)), transaction() as session:
             _case(session, case_id, at)
             _close(session, logins)
@@ -88,6 +88,11 @@ def _go(part: Part, case_id: int, at: datetime, pace: Pace) -> int:
         gone += len(keys)
         after = keys[-1]
         pace.rest()
+
+
+def _of_house_or(case_id: int) -> list[ColumnElement[bool]]:
+    """Values of this trail or of chain 0, to be looked up by whom they are about: chain 0 has very many."""
+    return [(Value.case_id + 0).in_([case_id, HOUSE])]
 
 
 def _forget(case_id: int, at: datetime, pace: Pace, *which: ColumnElement[bool]) -> int:
