@@ -55,7 +55,7 @@ def add_to(app: typer.Typer, told: Callable[[], AbstractContextManager[None]]) -
         from tasks.contracts.samples import bring_samples
 
         with told():
-            typer.echo(f"{bring_samples()} sample modules were added.")
+            typer.echo(f"Sample modules added: {bring_samples()}")
 
     @contracts.command()
     def billing(

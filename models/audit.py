@@ -8,7 +8,7 @@ import json
 import secrets
 from array import array
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextvars import ContextVar
 from datetime import UTC, date, datetime
 from functools import cache
@@ -411,9 +411,9 @@ def trail(session: Session, case_id: int) -> list[Entry]:
     return list(session.scalars(select(Entry).where(Entry.case_id == case_id).order_by(Entry.number)))
 
 
-def newest(session: Session, case_id: int, most: int, *, without: str = "") -> list[Entry]:
-    """The last entries in order, but for those of one act."""
-    entries = select(Entry).where(Entry.case_id == case_id, Entry.action != without)
+def newest(session: Session, case_id: int, most: int, *, without: Collection[str] = ()) -> list[Entry]:
+    """The last entries in order, but for those of some acts."""
+    entries = select(Entry).where(Entry.case_id == case_id, Entry.action.not_in(without))
     return list(session.scalars(entries.order_by(Entry.number.desc()).limit(most)))[::-1]
 
 

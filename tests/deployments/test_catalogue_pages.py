@@ -193,6 +193,7 @@ def test_general_terms_of_payment_are_kept_there(cast):
     with reading() as session:
         assert BillingSettings.payment_days_now(session) == 30
     assert "von 14 auf 30" in said(cast.operator.get(HERE))
+    assert "Abrechnungseinstellungen geändert" not in said(cast.manager.get("/board/operators"))
 
 
 @pytest.mark.parametrize(("language", "told"), [("de", "Tarifwechsel"), ("fr", "tarif"), ("en", "other tariffs")])

@@ -117,3 +117,9 @@ def test_a_month_is_closed_when_it_is_over_and_a_month_that_is_none_is_told(bill
     assert billing("--period", "2001-01") == "Nothing is to be billed.\n"
     assert "“May” is no month" in billing("--period", "May", status=1)
     assert "Choose one" in billing("--csv", "--json", status=2)
+
+
+def test_sample_modules_are_added_once(no_runs):
+    told = [CliRunner().invoke(app, ["contract", "samples"]).output.strip() for _ in range(2)]
+
+    assert told == ["Sample modules added: 2", "Sample modules added: 0"]

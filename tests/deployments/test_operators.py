@@ -63,7 +63,7 @@ def test_what_a_manager_does_stands_in_the_trail_with_where_it_came_from(ada, be
     with reading() as session:
         told = [
             (one.action, one.actor, set(one.facts) >= {"ip", "agent"})
-            for one in newest(session, HOUSE, 99, without="case.opened")
+            for one in newest(session, HOUSE, 99, without={"case.opened"})
         ]
     assert told == [("operator.appointed", ADA, True), ("operator.deactivated", ADA, True)]
     assert "Zur Betreuung freigeschaltet : cem@convent-it.example (Leitung)" in text(ada.get(PAGE))
@@ -116,7 +116,7 @@ def test_an_event_tried_again_stands_in_the_trail(bea):
     bea.send("/board", "/board/events/1")
 
     with reading() as session:
-        (told,) = newest(session, HOUSE, 99, without="case.opened")
+        (told,) = newest(session, HOUSE, 99, without={"case.opened"})
     assert (told.action, told.actor, told.facts["event"]) == ("event.retried", BEA, 1)
 
 

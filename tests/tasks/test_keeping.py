@@ -112,7 +112,7 @@ def test_a_module_with_fields_and_tariffs_is_made_and_told_in_the_trail(no_runs,
     assert (tariff.first_term, tariff.extension, tariff.notice) == (Period.parse("12M"), None, Period.parse("6W"))
     assert (option.key, option.called(Language.FRENCH)) == (ArticleKey.OPTION, "Postfach")
     with reading() as session:
-        acts = [(entry.action, entry.facts["kind"]) for entry in newest(session, HOUSE, 99, without="case.opened")]
+        acts = [(entry.action, entry.facts["kind"]) for entry in newest(session, HOUSE, 99, without={"case.opened"})]
         assert [article.code for article in tariff.articles(session)] == ["base", "box"]
     assert acts == [("catalogue.added", each) for each in ("module", "field", "tariff", "article")]
     assert no_faults()
@@ -170,7 +170,7 @@ def test_of_two_managers_the_second_sees_what_stands_there_now(phone):
 
     assert row(Module, phone["module"]).names == {"de": "Telefon"}
     with reading() as session:
-        (act,) = newest(session, HOUSE, 99, without="case.opened")
+        (act,) = newest(session, HOUSE, 99, without={"case.opened"})
     assert (act.action, act.facts["before"]["name-de"], act.facts["after"]["name-de"]) == (
         "catalogue.changed",
         "Telefonservice",
@@ -276,7 +276,7 @@ def test_what_is_withdrawn_is_ordered_by_nobody_and_stays_with_whoever_has_it(fi
     keeping.withdraw(MANAGER, Sort.MODULE, phone["module"], back=True)
     ordered(firm_id, phone, OPERATOR)
     with reading() as session:
-        acts = [entry.action for entry in newest(session, HOUSE, 99, without="case.opened")]
+        acts = [entry.action for entry in newest(session, HOUSE, 99, without={"case.opened"})]
     assert acts == ["catalogue.withdrawn", "catalogue.withdrawn", "catalogue.offered"]
 
 

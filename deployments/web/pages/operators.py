@@ -25,6 +25,7 @@ from models.people.operator import (
 )
 from models.text import row_number
 from models.time.clock import today
+from tasks.contracts.kept import ACTS as KEEPING
 from tasks.people import operators as tasks
 
 router = APIRouter(prefix="/board/operators")
@@ -58,6 +59,8 @@ ACTIONS = {
     "billing.settings_changed": N_("Billing settings changed"),
 }
 """What people read for the acts that belong to no case."""
+ELSEWHERE = {"case.opened", *KEEPING}
+"""Those of which other pages tell."""
 ACTORS = {"command line": N_("command line")}
 FIELDS: dict[type[ProvisionError], str] = {
     AddressInvalid: "email",
@@ -165,7 +168,7 @@ def _again(
 def _shown(visit: Visit) -> dict[str, Any]:
     with reading() as session:
         accounts = operators(session)
-        acts = newest(session, HOUSE, NEWEST, without="case.opened") if visit.signed_in().is_manager else []
+        acts = newest(session, HOUSE, NEWEST, without=ELSEWHERE) if visit.signed_in().is_manager else []
     day = today()
     return {
         "me": next(account for account in accounts if account.id == visit.signed_in().account_id),
