@@ -297,15 +297,19 @@ class Contract(Base):
         """Who stands on a document that is issued now."""
         return Addressee.from_json(self.billing_address or self.partner)
 
+    def is_in(self, country: str, number: str) -> bool:
+        """Whether anything says that the customer is in that country: an address, or this VAT id."""
+        prefix = "GR" if number.startswith("EL") else number[:2]
+        return country in {self.addressee.country, Addressee.from_json(self.partner).country, prefix}
+
     def tax_as(self, treatment: TaxTreatment, vat: str, home: str) -> None:
         """How it is taxed from now on; *home* is the provider's country.
 
         Raises VatIdInvalid, NoReverseCharge, VatIdNeeded.
         """
         number = vat_id(vat)
-        country = number[:2] if number else self.addressee.country
         if treatment is TaxTreatment.REVERSE_CHARGE:
-            if home in {country, self.addressee.country}:
+            if self.is_in(home, number):
                 raise NoReverseCharge(home)
             if not number:
                 raise VatIdNeeded

@@ -5,7 +5,7 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import TypedDict
 
-from models.contracts.contract import Addressee, Contract, TaxTreatment
+from models.contracts.contract import Contract, TaxTreatment
 from models.contracts.vat import KNOWN_THERE, VatAnswer, VatResult
 
 REVERSE_CHARGE = {"DE": "Steuerschuldnerschaft des Leistungsempfängers"}
@@ -65,10 +65,7 @@ class Taxation:
 
 def is_at_home(contract: Contract, provider: Provider) -> bool:
     """Whether anything says that the customer is in the provider's country."""
-    theirs = {contract.addressee.country, Addressee.from_json(contract.partner).country}
-    prefix = contract.vat_id[:2]
-    theirs |= {"GR" if prefix == "EL" else prefix} if prefix else set()
-    return provider.country in theirs
+    return contract.is_in(provider.country, contract.vat_id)
 
 
 def is_asked_about(contract: Contract, provider: Provider) -> bool:

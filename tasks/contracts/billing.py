@@ -35,6 +35,7 @@ from models.contracts.vat import VatAnswer, good_since
 from models.db import Facts, alone, reading, transaction
 from models.firm import Firm
 from models.people.manners import Language
+from models.people.person import Person, Role
 from models.settings import settings
 from models.time.clock import local_day, now, today
 from tasks.contracts.vies import our_side
@@ -283,6 +284,7 @@ class _Look:
         chosen = select(Recipient).where(Recipient.firm_id.in_(changes)).order_by(Recipient.id)
         for recipient in self.session.scalars(chosen):
             recipients[recipient.firm_id].append(recipient)
+        owners = self._owners([firm_id for firm_id in changes if firm_id not in recipients])
         answers = VatAnswer.standing(self.session, changes, self.good_since) if self.provider.asks else {}
         kept = []
         for contract, company_id in contracts:
@@ -296,10 +298,16 @@ class _Look:
                 )
             ]
             if charges:
-                document = _document(contract, company_id, recipients[contract.firm_id])
+                document = _document(contract, company_id, recipients[contract.firm_id], owners)
                 billing = Billing(month=self.month, firm_id=contract.firm_id, document=document)
                 kept.append(_Kept(billing, charges, tax.is_held))
         return kept
+
+    def _owners(self, firm_ids: Collection[int]) -> dict[int, str]:
+        """Who gets the document where nobody was named: the owner of the account."""
+        owners = select(Person.firm_id, Person.email).where(Person.firm_id.in_(firm_ids))
+        owners = owners.where(Person.role == Role.ORGANISER, Person.withdrawn_at.is_(None))
+        return dict(self.session.execute(owners.order_by(Person.id.desc())).tuples().all())
 
     def _settled(self, contracts: Mapping[int, Contract]) -> dict[int, list[tuple[Booking, list[int], list[Position]]]]:
         """By firm, of each booking where there is anything to do, what is taken back and what is added."""
@@ -377,7 +385,9 @@ def _taken_back(charge: Charge) -> Charge:
     return Charge(**same, quantity=-charge.quantity, net=-charge.net, cancels_id=charge.id)
 
 
-def _document(contract: Contract, company_id: int | None, recipients: Sequence[Recipient]) -> Facts:
+def _document(
+    contract: Contract, company_id: int | None, recipients: Sequence[Recipient], owners: Mapping[int, str]
+) -> Facts:
     """What stands on the document, and who gets it."""
     by = {how: " ".join(each.email for each in recipients if each.copy is how) for how in Copy}
     return {
@@ -385,7 +395,7 @@ def _document(contract: Contract, company_id: int | None, recipients: Sequence[R
         "customer_number": contract.customer_number,
         "order_number": contract.order_number,
         **contract.addressee.to_json(),
-        "to": by[Copy.TO],
+        "to": by[Copy.TO] if recipients else owners.get(contract.firm_id, ""),
         "cc": by[Copy.CC],
         "sent_as": contract.sent_as.value,
         "payment_days": contract.payment_days,

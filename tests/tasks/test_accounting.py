@@ -11,7 +11,7 @@ from sqlalchemy import delete, select, update
 from models.audit import HOUSE, trail
 from models.contracts.booking import BookedOption, Booking, ChangeKind, Phase
 from models.contracts.catalogue import Article, ArticleKey
-from models.contracts.contract import Addressee, Contract, Copy, Recipient, SentAs, TaxTreatment
+from models.contracts.contract import Addressee, Contract, Copy, NoReverseCharge, Recipient, SentAs, TaxTreatment
 from models.contracts.handover import Charge, MonthUnreadable, read_month
 from models.contracts.tax import REVERSE_CHARGE
 from models.db import reading, transaction
@@ -68,6 +68,15 @@ def test_each_position_says_all_that_an_invoice_says_of_it(booking_id, firm_id):
     assert (row.billing_period_from, row.billing_period_to) == ("2027-03-10", "2028-03-09")
     assert (row.days, row.days_of_period, row.quantity) == (366, 366, 1)
     assert (row.price, row.currency, row.net) == ("120.00", "EUR", "120.00")
+
+
+def test_who_gets_it_is_the_owner_as_long_as_nobody_is_named(booking_id, firm_id):
+    (row,) = of(MARCH)
+    assert (row.to, row.cc) == ("erika@freitag.example", "")
+    with transaction() as session:
+        session.add(Recipient(firm_id=firm_id, email="chef@kanzlei.example", copy=Copy.CC))
+    (row,) = of(MARCH)
+    assert (row.to, row.cc) == ("", "chef@kanzlei.example")
 
 
 def test_a_month_that_is_over_stays_as_it_is_and_what_became_known_later_comes_in_the_next(booking_id, firm_id, clock):
@@ -140,6 +149,11 @@ def test_tax_is_looked_at_anew_and_never_owed_by_a_customer_at_home(booking_id, 
     vienna = Addressee("Kanzlei Wien", street="Ring 1", postcode="1010", city="Wien", country="AT").to_json()
     change(tax=TaxTreatment.REVERSE_CHARGE, vat_id="ATU13585627")
     assert tax() == ("open", "19", "never_at_home", "", "")
+    with reading() as session:
+        contract = session.get_one(Contract, 1)
+    contract.billing_address = vienna  # The partner is at home as before.
+    with pytest.raises(NoReverseCharge):
+        contract.tax_as(TaxTreatment.REVERSE_CHARGE, "ATU13585627", "DE")
     change(partner=vienna)
     assert tax()[:3] == ("held", None, "held")
     monkeypatch.setenv("PROVISION_PROVIDER_VAT_ID", "DE136695976")
