@@ -43,6 +43,14 @@ class EndedAlready(ProvisionError):
         self.day = day
 
 
+class BegunAlready(ProvisionError):
+    says = N_("The new tariff has begun on %(day)s: change the tariff once more if it is to be another one.")
+
+    def __init__(self, day: date) -> None:
+        super().__init__(day)
+        self.day = day
+
+
 class SameTariff(ProvisionError):
     status = 422
     says = N_("This is the tariff that runs already: choose another one.")
@@ -170,14 +178,22 @@ def declare(foreseen: Foreseen, booking: Booking, change: Change, now: datetime,
         booking.ends_on = foreseen.ends_on
 
 
+def require_before(change: Change, today: date) -> None:
+    """What has come about is not undone any more, whether or not it was done already.
+
+    Raises EndedAlready, BegunAlready.
+    """
+    if today > change.ends_on:
+        raise EndedAlready(change.ends_on) if change.kind.ends_it else BegunAlready(change.new_from)
+
+
 def refuse_undo(change: Change | None, now: datetime, today: date) -> Change:
     """The provider does not agree: what was declared stands. Raises NothingToUndo, UndoNotAsked, EndedAlready."""
     if change is None:
         raise NothingToUndo
     if change.undo_asked_at is None:
         raise UndoNotAsked
-    if today > change.ends_on:
-        raise EndedAlready(change.ends_on)
+    require_before(change, today)
     change.undo_asked_at, change.undo_refused_at = None, now
     return change
 
@@ -187,12 +203,11 @@ def undo(booking: Booking, change: Change | None, now: datetime, today: date, fi
 
     *fixed_end*: with which day it ends by itself all the same.
 
-    Raises NothingToUndo, EndedAlready.
+    Raises NothingToUndo, EndedAlready, BegunAlready.
     """
     if change is None:
         raise NothingToUndo
-    if today > change.ends_on:
-        raise EndedAlready(change.ends_on)
+    require_before(change, today)
     change.settle(ChangeState.UNDONE, now)
     if change.kind.ends_it:
         booking.ends_on = fixed_end

@@ -11,12 +11,20 @@ from sqlalchemy.orm import Session
 from models import questions
 from models.audit import evidence, record
 from models.contracts.billing import Days, Position, due_between, stretches
-from models.contracts.booking import BookedOption, Booking, CameBy, Change, ChangeKind, Phase, running_phase
+from models.contracts.booking import (
+    REASON_MOST,
+    BookedOption,
+    Booking,
+    CameBy,
+    Change,
+    ChangeKind,
+    Phase,
+    running_phase,
+)
 from models.contracts.catalogue import Article, Authority, Module, PriceList, Tariff
 from models.contracts.closing import possible_from
 from models.contracts.contract import Contract
 from models.contracts.declaration import (
-    EndedAlready,
     Foreseen,
     NothingToUndo,
     ReceivedInFuture,
@@ -24,6 +32,7 @@ from models.contracts.declaration import (
     declare,
     foresee,
     refuse_undo,
+    require_before,
     undo,
 )
 from models.contracts.terms import ONE_DAY
@@ -40,7 +49,6 @@ from tasks.contracts.orders import PricesChanged, Who
 from tasks.contracts.telling import called, tell
 from tasks.mail import letters
 
-REASON_MOST = 1000
 SCANS = {
     b"%PDF-": ("application/pdf", "pdf"),
     b"\xff\xd8\xff": ("image/jpeg", "jpg"),
@@ -138,7 +146,7 @@ def declare_change(
         session.flush()  # What is dropped goes first: one change waits at a time.
         session.add(change)
         if contract.closing_at is not None:  # An earlier end than the one of which it was asked.
-            contract.closing_at = possible_from(contract, Booking.of(session, firm_id), at) or contract.closing_at
+            contract.closing_at = possible_from(contract, Booking.of(session, firm_id), at) or at
         session.flush()
         _look_at_prices(session, contract, booking, at)
         rows = [row for row in (booking, change, seen.foreseen.drops, contract) if row is not None]
@@ -153,7 +161,7 @@ def declare_change(
 def ask_undo(firm_id: int, booking_id: int, who: Who) -> Change:
     """The firm wants it to go on after all: operators decide. A change of tariff is taken back at once.
 
-    Raises NothingToUndo, EndedAlready, ClosingAsked.
+    Raises NothingToUndo, EndedAlready, BegunAlready, ClosingAsked.
     """
     with transaction() as session:
         case, at = Onboarding.of_firm(session, firm_id), now()
@@ -164,8 +172,7 @@ def ask_undo(firm_id: int, booking_id: int, who: Who) -> Change:
             raise NothingToUndo
         if change.kind.ends_it:
             contract.require_no_closing()
-        if contract.day_of(at) > change.ends_on:  # Nobody could agree any more, also before it is switched off.
-            raise EndedAlready(change.ends_on)
+        require_before(change, contract.day_of(at))  # Nobody could agree any more, also before it is switched off.
         if change.kind is ChangeKind.TARIFF:
             undo(booking, change, at, contract.day_of(at), None)
             _go_on(session, case, contract, booking, change, who, at)

@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 
 from models.agreement import Agreement
 from models.audit import Actor, evidence, record
-from models.contracts.booking import Booking
+from models.contracts.booking import REASON_MOST, Booking
 from models.contracts.catalogue import Authority
 from models.contracts.closing import (
     AboutToBegin,
@@ -38,8 +38,6 @@ from tasks.engine.passes import kick_mail
 from tasks.engine.retry import each, side_effect
 from tasks.mail import letters
 from tasks.onboarding.stopping import wind_up
-
-REASON_MOST = 1000
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from datetime import date
 from functools import partial
 from typing import NamedTuple
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from models.agreement import Agreement
@@ -70,6 +70,10 @@ class FieldMissing(ProvisionError):
 class ManagersAlone(ProvisionError):
     status = 403
     says = N_("Only managers change this: ask one of them to do it.")
+
+
+class OptionsChanged(ProvisionError):
+    says = N_("An option was added meanwhile: look at which ones there are before you add this one as well.")
 
 
 class QuantityInvalid(ProvisionError):
@@ -244,10 +248,14 @@ def change_data(firm_id: int, booking_id: int, who: Who, written: Mapping[str, s
         return case.id
 
 
-def add_option(firm_id: int, booking_id: int, who: Who, article_id: int, quantity: str) -> int:
+def add_option(
+    firm_id: int, booking_id: int, who: Who, article_id: int, quantity: str, *, known: int | None = None
+) -> int:
     """A manager adds an option of the running tariff from today on, at today's price as agreed; returns the case's id.
 
-    Raises ManagersAlone or NotFound for who may not, NotFound, EndedAlready, QuantityInvalid.
+    *known*: how many options, ended ones too, the page had shown; so that a form that is sent twice adds one.
+
+    Raises ManagersAlone or NotFound for who may not, NotFound, EndedAlready, OptionsChanged, QuantityInvalid.
     """
     require_manager(who)
     text = one_line(quantity)
@@ -261,6 +269,9 @@ def add_option(firm_id: int, booking_id: int, who: Who, article_id: int, quantit
         booking = Booking.get(session, contract, booking_id)
         today = contract.day_of(at)
         _require_active(booking, today)
+        there = select(func.count()).where(BookedOption.booking_id == booking.id)
+        if known not in {None, session.scalars(there).one()}:
+            raise OptionsChanged
         phase = running_phase(Phase.of(session, [booking.id])[booking.id], today)
         positions = PriceList.positions_of(session, [phase.price_list_id])[phase.price_list_id]
         listed = {article.id: (article, price) for article, price in positions}

@@ -24,7 +24,7 @@ from models.firm import Firm
 from models.onboarding import Onboarding
 from models.people.person import Person
 from models.settings import settings
-from models.time.clock import now
+from models.time.clock import local_day, now
 from tasks.contracts.changes import SCANS
 from tasks.contracts.effects import catch_up
 from tasks.contracts.orders import Who
@@ -147,7 +147,7 @@ def view(firm_id: int, who: Who) -> ContractView:
     with reading() as session:
         case = Onboarding.of_firm(session, firm_id)
         contract = Contract.of(session, firm_id)
-        today = contract.day_of(now()) if contract else now().date()
+        today = contract.day_of(now()) if contract else local_day(now())
         booked = _booked(session, case, contract, today) if contract else []
         active = [each for each in booked if each.is_active]
         is_open = contract is not None and case.firm.closed_at is None
@@ -280,7 +280,7 @@ def offers(firm_id: int, booked: Booked, who: Who) -> list[Offer]:
     """The tariffs of this module at today's prices; by firms only those that are offered to them."""
     with reading() as session:
         contract = Contract.of(session, firm_id)
-        today = contract.day_of(now()) if contract else now().date()
+        today = contract.day_of(now()) if contract else local_day(now())
         return offers_of(session, booked.module.id, today, offered=who.authority is Authority.CLIENT)
 
 

@@ -219,6 +219,19 @@ def test_an_earlier_end_brings_the_closing_forward(ending, clock):
     assert no_faults()
 
 
+def test_an_end_that_is_over_as_it_is_entered_closes_the_account_with_the_next_run(ending):
+    close(ending, later=True)
+    with reading() as session:
+        waits = Change.pending(session, [1])[1].id
+    received = Wish(ChangeKind.EXTRAORDINARY, reason="§ 314 BGB", received_at=now() - timedelta(days=3))
+    changes.declare_change(ending, 1, MANAGER, received, drops=waits)
+    with reading() as session:
+        assert Contract.of(session, ending).closing_at <= now()
+    daily()
+    assert closed_at(ending) is not None
+    assert no_faults()
+
+
 def test_with_the_account_all_access_ends_and_everybody_is_told_why(no_runs, clock):
     """People, programs, links, reminders and the firm's own page; what it has is still there."""
     at(clock, 2026, 12, 10)

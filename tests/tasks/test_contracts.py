@@ -13,6 +13,7 @@ from models.contracts.booking import BookedOption, Booking, Change, ChangeKind, 
 from models.contracts.catalogue import Article, ArticleKey, Authority, Module, ModuleField, PriceList, Tariff
 from models.contracts.contract import Addressee, Contract
 from models.contracts.declaration import (
+    BegunAlready,
     DayTooEarly,
     EndedAlready,
     EndingFirst,
@@ -393,6 +394,21 @@ def test_a_termination_that_was_received_is_undone_by_both_sides_only(firm_id, p
     at(clock, 2029, 3, 1)
     with pytest.raises(EndedAlready):
         changes.agree_undo(firm_id, booking_id, OPERATOR)
+
+
+def test_a_tariff_that_has_begun_is_not_taken_back_although_nothing_has_put_it_in_place_yet(firm_id, phone, clock):
+    at(clock, 2027, 3, 1)
+    booking_id = ordered(firm_id, phone)
+    wish = Wish(ChangeKind.TARIFF, phone["large"])
+    changes.declare_change(firm_id, booking_id, CLIENT, wish, price_list_id=prices_of(phone["large"]))
+    at(clock, 2028, 3, 1)
+
+    with pytest.raises(BegunAlready) as refused:
+        changes.ask_undo(firm_id, booking_id, CLIENT)
+
+    assert refused.value.day == date(2028, 3, 1)
+    effects.apply_due.fn()
+    assert row(Change, 1).state is ChangeState.APPLIED
 
 
 def test_nobody_is_asked_to_undo_what_has_ended_although_nothing_has_switched_it_off_yet(firm_id, phone, clock):

@@ -259,7 +259,8 @@ def add_option(visit: Submitting, firm_id: int, booking_id: int) -> Response:
     who = _who(visit, firm_id)
     try:
         article = row_number(visit.text("article")) or 0
-        case = orders.add_option(firm_id, booking_id, who, article, visit.text("quantity"))
+        known = row_number(visit.text("known"))
+        case = orders.add_option(firm_id, booking_id, who, article, visit.text("quantity"), known=known)
     except ProvisionError as refusal:
         return _module(visit, firm_id, booking_id, refusal)
     return visit.go(f"/firm/{firm_id}/contract/modules/{booking_id}?said=contract", case=case)
