@@ -132,13 +132,17 @@ def ask_about_vat_ids() -> int:
 
 
 def _due(at: datetime) -> Select[tuple[int]]:
-    """The firms of whose number no answer counts."""
+    """The firms of whose number no answer counts; first those that were not asked about, then by when they last were.
+
+    So no numbers that it never answers are in the way of others.
+    """
     good = select(VatAnswer.id).where(VatAnswer.firm_id == Contract.firm_id, VatAnswer.vat_id == Contract.vat_id)
     good = good.where(VatAnswer.answered_at >= good_now(at, settings().vat_days))
     wanted = Contract.tax == TaxTreatment.REVERSE_CHARGE, Contract.vat_id != "", Contract.is_test.is_(False)
     open_ones = select(Contract.firm_id).where(*wanted, Firm.closed_at.is_(None), ~good.exists())
     open_ones = open_ones.join(Firm, Firm.id == Contract.firm_id)
-    return open_ones.order_by(Contract.firm_id)
+    open_ones = open_ones.outerjoin(VatSilence, VatSilence.firm_id == Contract.firm_id)
+    return open_ones.order_by(VatSilence.tried_at.is_not(None), VatSilence.tried_at, Contract.firm_id)
 
 
 def _question(firm_id: int, provider: Provider) -> Question | None:

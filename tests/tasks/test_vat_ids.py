@@ -14,11 +14,13 @@ from sqlalchemy import select, update
 from models.contracts.contract import Addressee, Contract, TaxTreatment
 from models.contracts.vat import VatAnswer, VatResult, VatSilence, good_since
 from models.db import reading, transaction
+from models.onboarding import Onboarding
 from models.settings import settings
+from models.time.clock import now
 from tasks.contracts import billing, details, page, vies
 from tasks.contracts.details import Section
 from tasks.contracts.vies import UnansweredError, ask_about_vat_ids, tell_of_silence
-from tests.factories import acts, mails
+from tests.factories import acts, mails, opened
 from tests.tasks.test_accounting import MARCH, booking_id, change, of
 from tests.tasks.test_contracts import MANAGER, OPERATOR, at, firm_id, no_faults, phone
 
@@ -181,6 +183,19 @@ def test_without_an_answer_nothing_is_billed_operators_are_told_once_and_it_is_a
     (row,) = of(date(2027, 4, 1))
     assert (row.state, row.days_from, row.tax_reason) == ("open", "2027-03-10", "reverse_charge")
     no_faults()
+
+
+def test_numbers_that_are_never_answered_are_not_in_the_way_of_others(service, firm_id, monkeypatch):
+    monkeypatch.setattr(vies, "FAULTS_MOST", 1)
+    other = opened("test:2")
+    with transaction() as session:
+        contract = Contract.conclude(session, Onboarding.get(session, other).firm, "Sara", now())
+        contract.partner, contract.tax, contract.vat_id = VIENNA, TaxTreatment.REVERSE_CHARGE, OTHER
+    service.says = {"actionSucceed": False, "errorWrappers": [{"error": "INVALID_INPUT"}]}
+    assert unanswered() == "INVALID_INPUT"
+    service.says = YES
+    asked()
+    assert [question["vatNumber"] for question in service.asked] == [THEIRS[2:], OTHER[2:], THEIRS[2:]]
 
 
 def test_an_operator_may_choose_our_own_rate_instead_of_waiting(service, firm_id):
