@@ -26,6 +26,7 @@ from sqlalchemy.orm import Session
 from models.agreement import Agreement
 from models.audit import Entry, record
 from models.contracts.booking import Change
+from models.contracts.legal import Consent, LegalText
 from models.contracts.takeout import (
     DAYS,
     LEASE,
@@ -59,14 +60,20 @@ from tasks.text.i18n import Reader
 AT_ONCE = 1000
 """Rows that are read together."""
 PIECES_AT_ONCE = 4
-ENDINGS = {"application/pdf": "pdf", "image/jpeg": "jpg", "image/png": "png", "image/svg+xml": "svg"}
+ENDINGS = {
+    "text/plain": "txt",
+    "application/pdf": "pdf",
+    "image/jpeg": "jpg",
+    "image/png": "png",
+    "image/svg+xml": "svg",
+}
 README = (
     N_("All data of %(firm)s at %(provider)s, as it stood on %(moment)s."),
     N_("tables/: each kind of data as CSV for spreadsheets (UTF-8, commas, a header), and as JSON to the letter."),
     N_("In CSV an apostrophe stands before whatever a spreadsheet would take for a formula."),
     N_("Rows point to one another by numbers: client_id, for example, is an id in clients, person_id one in persons."),
     N_("agreement/: each agreement as it was sent, as it came back, and signed by both sides."),
-    N_("letters/: scans of letters. logo/: the logo."),
+    N_("letters/: scans of letters. legal/: texts that you were asked to accept. logo/: the logo."),
     N_("trail.json: who did what, when, each entry with the hash of the one before it."),
     N_("manifest.json: every file with its length, its rows and its SHA-256."),
     N_("Not in it: passwords and links, by which somebody could sign in, and what only we work with."),
@@ -301,6 +308,10 @@ class _Archive:
         scans = select(Change.id, Change.document_id).where(Change.firm_id == self.firm.id)
         for change_id, key in self.session.execute(scans.where(Change.document_id.is_not(None)).order_by(Change.id)):
             yield self._document(f"letters/{change_id}", key)
+        texts = select(LegalText.id, LegalText.document_id).join(Consent, Consent.legal_text_id == LegalText.id)
+        texts = texts.where(Consent.firm_id == self.firm.id).distinct().order_by(LegalText.id)
+        for text_id, key in self.session.execute(texts):
+            yield self._document(f"legal/{text_id}", key)
         for logo_id in self.session.scalars(select(Logo.id).where(Logo.firm_id == self.firm.id).order_by(Logo.id)):
             columns = (Logo.png, Logo.svg, Logo.png_light, Logo.png_dark)
             there = self.session.execute(select(*(column.is_not(None) for column in columns)).where(Logo.id == logo_id))

@@ -4,7 +4,7 @@
 import csv
 import io
 import json
-from datetime import timedelta
+from datetime import date, timedelta
 from hashlib import sha256
 from zipfile import ZipFile
 
@@ -14,8 +14,10 @@ from sqlalchemy import func, select, update
 from models.audit import first_broken, trail
 from models.contracts import takeout as rules
 from models.contracts.booking import CameBy, ChangeKind
+from models.contracts.legal import Consent, LegalKind, LegalText
 from models.contracts.takeout import STAYS_HERE, TAKEN, Takeout, TakeoutPiece
 from models.db import Base, reading, transaction
+from models.document import Document
 from models.errors import NotFound
 from models.migrate import register_tables
 from models.people.manners import Language
@@ -73,6 +75,14 @@ def test_the_archive_holds_all_of_this_firm_and_nothing_of_another(firm_id, owne
     changes.declare_change(firm_id, booking_id, OPERATOR, letter, price_list_id=prices, scan=("brief.pdf", LETTER))
     changes.ask_undo(firm_id, booking_id, OPERATOR)
     changes.declare_change(firm_id, booking_id, MANAGER, wish)
+    with transaction() as session:
+        terms = Document.keep(session, b"Neue AGB", "terms-2.txt", "text/plain")
+        version = LegalText(kind=LegalKind.TERMS, number="2", document_id=terms.id, valid_from=date(2027, 3, 1))
+        version.is_material, version.changes, version.published_at = True, "Preise", takeout.now()
+        session.add(version)
+        session.flush()
+        consent = {"legal_text_id": version.id, "sha256": terms.sha256, "asked_at": takeout.now()}
+        session.add(Consent(firm_id=firm_id, **consent))
     takeout_id = asked(firm_id, owner, Language.FRENCH)
 
     assert make_takeout.fn(takeout_id)
@@ -101,6 +111,8 @@ def test_the_archive_holds_all_of_this_firm_and_nothing_of_another(firm_id, owne
     assert len(rows(archive, "bookings")) == 2
     assert {row["code"] for row in rows(archive, "modules")} >= {"phone"}
     assert archive.read("letters/1.pdf") == LETTER
+    assert archive.read("legal/1.txt") == b"Neue AGB"
+    assert [row["state"] for row in rows(archive, "consents")] == ["asked"]
     assert archive.read("agreement/1/sent.pdf").startswith(b"%PDF")
     assert archive.read("README.txt").decode("utf-8-sig").startswith("Toutes les données de Anwaltskanzlei")
     entries = json.loads(archive.read("trail.json"))
