@@ -6,6 +6,8 @@ from collections.abc import Callable
 from datetime import date, datetime
 from decimal import Decimal
 from functools import partial
+from itertools import count
+from itertools import product as product_of
 
 import pytest
 from sqlalchemy import select
@@ -84,6 +86,10 @@ def is_undone(firm: int, _phone: dict) -> object:
     return changes.agree_undo(firm, booked(firm), OPERATOR)
 
 
+def is_refused(firm: int, _phone: dict) -> object:
+    return changes.refuse_to_undo(firm, booked(firm), OPERATOR)
+
+
 def gets_an_option(firm: int, phone: dict) -> object:
     with reading() as session:
         _, option = Tariff.get(session, phone["small"]).articles(session)
@@ -104,38 +110,40 @@ def becomes_a_test(firm: int, _phone: dict) -> object:
     return details.change(firm, MANAGER, Section.TEST, {"is_test": "yes"}, details.form(firm, MANAGER, Section.TEST)[1])
 
 
-RACES: list[tuple[list[Act], datetime, Act, Act]] = [
-    ([], LAST_DAY, terminates, has_sent_a_letter),
-    ([], LAST_DAY, terminates, terminates),
-    ([terminates], LAST_DAY, asks_to_undo, asks_to_undo),
-    ([terminates, asks_to_undo], LAST_DAY, is_undone, is_undone),
-    ([terminates, asks_to_undo], LAST_DAY, is_undone, terminates),
-    ([terminates, asks_to_undo], DAY_AFTER, is_undone, flow),
-    ([changes_tariff], LAST_DAY, asks_to_undo, is_undone),
-    ([changes_tariff], DAY_AFTER, terminates, flow),
-    ([changes_tariff], DAY_AFTER, is_let_go, flow),
-    ([changes_tariff], DAY_AFTER, gets_an_option, flow),
-    ([gets_an_option, changes_tariff], DAY_AFTER, loses_its_option, flow),
-    ([terminates], DAY_AFTER, orders_again, flow),
-    ([terminates], DAY_AFTER, orders_again, orders_again),
-    ([terminates], DAY_AFTER, orders_again, becomes_a_test),
-    ([terminates], DAY_AFTER, flow, flow),
-    ([], ANNOUNCED, flow, terminates),
-    ([], ANNOUNCED, flow, changes_tariff),
-    ([], ANNOUNCED, flow, becomes_a_test),
-    ([], ANNOUNCED, flow, flow),
-    ([], REMINDED, flow, terminates),
-    ([], REMINDED, flow, becomes_a_test),
-]
-
-
-@pytest.fixture
-def firms(clock, no_runs):
-    """Five of the same."""
-    countersigned()
-    many(5, random.Random(14))
-    orders.begin_missing.fn()
-    return range(1, 6)
+RACES: dict[datetime, list[tuple[list[Act], Act, Act]]] = {
+    LAST_DAY: [
+        ([], terminates, has_sent_a_letter),
+        ([], terminates, terminates),
+        ([terminates], asks_to_undo, asks_to_undo),
+        ([terminates, asks_to_undo], is_undone, is_undone),
+        ([terminates, asks_to_undo], is_undone, is_refused),
+        ([terminates, asks_to_undo], is_undone, terminates),
+        ([changes_tariff], asks_to_undo, is_undone),
+    ],
+    DAY_AFTER: [
+        ([terminates, asks_to_undo], is_undone, flow),
+        ([terminates, asks_to_undo], is_refused, flow),
+        ([changes_tariff], terminates, flow),
+        ([changes_tariff], is_let_go, flow),
+        ([changes_tariff], gets_an_option, flow),
+        ([gets_an_option, changes_tariff], loses_its_option, flow),
+        ([terminates], orders_again, flow),
+        ([terminates], orders_again, orders_again),
+        ([terminates], orders_again, becomes_a_test),
+        ([terminates], flow, flow),
+    ],
+    ANNOUNCED: [
+        ([], flow, terminates),
+        ([], flow, changes_tariff),
+        ([], flow, becomes_a_test),
+        ([], flow, flow),
+    ],
+    REMINDED: [
+        ([], flow, terminates),
+        ([], flow, becomes_a_test),
+    ],
+}
+"""At which moment who meets whom, and what was done before."""
 
 
 def outcome(firm: int) -> list:
@@ -173,33 +181,36 @@ def in_turn(*acts: Callable[[], object]) -> list:
     return done
 
 
-@pytest.mark.parametrize(
-    ("before", "moment", "one", "other"),
-    RACES,
-    ids=["_".join(["", *(act.__name__ for act in (*race[0], race[2], race[3]))])[1:] for race in RACES],
-)
-def test_it_ends_as_if_one_had_come_after_the_other(firms, phone, clock, product, before, moment, one, other):
+@pytest.mark.parametrize("moment", RACES, ids=["last day", "day after", "announced", "reminded"])
+def test_it_ends_as_if_one_had_come_after_the_other(phone, clock, no_runs, product, moment):
+    """Of each race some firms: two in which one acts after the other, and those in which they meet."""
+    ways = [in_turn, in_turn, *([interleaved, interleaved] if product == "postgresql" else [at_once])]
+    number = len(ways) * len(RACES[moment])
+    countersigned()
+    many(number, random.Random(14))
+    orders.begin_missing.fn()
     at(clock, 2027, 3, 1)
-    for firm in firms:
+    for firm in range(1, number + 1):
         ordered(firm, phone)
     publish(phone["small"], date(2027, 6, 1), "150")
     at(clock, 2027, 6, 1)
     pricing.announce_prices.fn()
-    for firm in firms:
-        for act in before:
+    firms = count(1)
+    races = [(before, one, other, [next(firms) for _ in ways]) for before, one, other in RACES[moment]]
+    for before, _, _, meeting in races:
+        for act, firm in product_of(before, meeting):
             act(firm, phone)
     clock(moment)
 
-    after: list[tuple[list[str], list]] = []
-    meet = [at_once, interleaved, interleaved] if product == "postgresql" else [at_once]
-    for firm, how in zip(firms, [in_turn, in_turn, *meet], strict=False):
-        is_turned = firm in {2, 5}
-        acts = [partial(act, firm, phone) for act in ((other, one) if is_turned else (one, other))]
-        done = said(how(*acts))
-        after.append((done[::-1] if is_turned else done, outcome(firm)))
-
-    serial, raced = after[:2], after[2:]
-    assert all(each in serial for each in raced)
+    for _, one, other, meeting in races:
+        after: list[tuple[list[str], list]] = []
+        for turn, (firm, how) in enumerate(zip(meeting, ways, strict=True)):
+            is_turned = turn in {1, 3}
+            acts = [partial(act, firm, phone) for act in ((other, one) if is_turned else (one, other))]
+            done = said(how(*acts))
+            after.append((done[::-1] if is_turned else done, outcome(firm)))
+        serial, raced = after[:2], after[2:]
+        assert all(each in serial for each in raced), (one.__name__, other.__name__)
 
 
 # ---- What concerns all contracts on a tariff
