@@ -302,7 +302,7 @@ def _fault(said: Any) -> str:
     first = wrapped[0] if isinstance(wrapped, Sequence) and not isinstance(wrapped, str) and wrapped else {}
     named = first.get("error") if isinstance(first, dict) else None
     named = named or said.get("userError")
-    if named in {None, "", "VALID", "INVALID"} and said.get("actionSucceed", True) is True and not wrapped:
+    if named in (None, "", "VALID", "INVALID") and said.get("actionSucceed", True) is True and not wrapped:
         return ""
     is_word = isinstance(named, str) and re.fullmatch(rf"[A-Z_]{{1,{FAULT_MOST}}}", named)
     return str(named) if is_word else "UNKNOWN"

@@ -263,6 +263,8 @@ HOSTILE = {
         b'{"actionSucceed": false}',
         b'{"errorWrappers": [{"error": "<b>"}]}',
         b'{"errorWrappers": [7], "valid": true}',
+        b'{"errorWrappers": [{"error": ["VALID"]}], "valid": true}',
+        b'{"userError": {"VALID": true}, "valid": true}',
     ],
 }
 
