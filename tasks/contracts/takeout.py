@@ -84,9 +84,13 @@ README = (
 
 
 def ask(firm_id: int, person_id: int, by: str, language: Language) -> Takeout:
-    """The firm wants its data. Asked twice it is one archive, and one that was just made is the same."""
+    """The firm wants its data. Asked twice it is one archive, and one that was just made is the same.
+
+    Raises AccountClosed.
+    """
     with transaction() as session:
         case, at = Onboarding.of_firm(session, firm_id), now()
+        case.require_open()
         newest = Takeout.newest(session, firm_id)
         if newest is None or (newest.ready_at is not None and newest.ready_at + REST <= at):
             newest = Takeout(firm_id=firm_id, person_id=person_id, language=language, asked_at=at, due_at=at)
@@ -104,9 +108,13 @@ def newest(firm_id: int) -> Takeout | None:
 
 
 def fetch(firm_id: int, takeout_id: int, by: str) -> tuple[Takeout, Iterator[bytes]]:
-    """The archive piece by piece; raises NotFound if it is another firm's, not ready, or past its time."""
+    """The archive piece by piece.
+
+    Raises AccountClosed; NotFound if it is another firm's, not ready, or past its time.
+    """
     with transaction() as session:
         case, takeout, at = Onboarding.of_firm(session, firm_id), session.get(Takeout, takeout_id), now()
+        case.require_open()
         if takeout is None or takeout.firm_id != firm_id or not takeout.is_there(at):
             raise NotFound(N_("The archive"))
         record(session, case.id, at, "takeout.fetched", by)
@@ -208,7 +216,7 @@ def _keep(takeout_id: int, lease: _Lease, file: IO[bytes]) -> None:
         row.ready_at, row.expires_at, row.size, row.sha256 = at, at + DAYS, size, digest.hexdigest()
         record(session, case.id, at, "takeout.made", sha256=row.sha256, size=size)
         person = session.get_one(Person, row.person_id)
-        if person.withdrawn_at is None and person.paused_at is None:
+        if case.firm.closed_at is None and person.withdrawn_at is None and person.paused_at is None:
             Outgoing.post(session, letters.takeout_ready(case, person, letterhead(session, case.firm), at, takeout=row))
 
 

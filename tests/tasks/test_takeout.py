@@ -20,8 +20,10 @@ from models.db import Base, reading, transaction
 from models.document import Document
 from models.errors import NotFound
 from models.migrate import register_tables
+from models.onboarding import AccountClosed, Onboarding
 from models.people.manners import Language
 from models.people.person import Person
+from models.time.clock import now
 from tasks.contracts import changes, takeout
 from tasks.contracts.changes import Wish
 from tasks.contracts.takeout import TakenOverError, make_takeout, make_takeouts
@@ -179,3 +181,15 @@ def test_it_is_fetched_by_its_firm_alone_in_its_time_and_then_it_is_gone(firm_id
         assert session.scalars(select(Takeout)).all() == []
         assert session.scalars(select(TakeoutPiece.id)).all() == []
     assert acts(1)[-3:] == ["takeout.asked", "takeout.made", "takeout.fetched"]
+
+
+def test_whose_account_was_closed_meanwhile_neither_asks_nor_fetches_and_is_not_called_to_it(firm_id, owner, clock):
+    takeout_id = asked(firm_id, owner)
+    with transaction() as session:
+        Onboarding.of_firm(session, firm_id).close(now())
+    make_takeout.fn(takeout_id)
+    assert mails("takeout_ready") == []
+    with pytest.raises(AccountClosed):
+        takeout.fetch(firm_id, takeout_id, ERIKA)
+    with pytest.raises(AccountClosed):
+        asked(firm_id, owner)
