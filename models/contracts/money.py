@@ -52,7 +52,7 @@ def amount(written: str, language: Language, currency: str = "EUR") -> Decimal:
     value = number_of(digits, language) if len(digits) <= LONGEST else None
     if value is None or not 0 <= value < MOST or value != value.quantize(FINEST):
         raise AmountInvalid(text[:40])
-    return in_full(value)
+    return in_full(abs(value))  # “-0” is nothing, and no amount below it.
 
 
 def in_full(value: Decimal) -> Decimal:

@@ -23,7 +23,7 @@ from models.onboarding import Onboarding
 from models.people.manners import Language
 from models.people.person import Person, Role
 from models.subscription import Subscription
-from models.text import one_line
+from models.text import one_line, row_number
 from models.time.clock import now
 from tasks.contracts.consents import agree_with_order
 from tasks.contracts.effects import caught_up
@@ -259,7 +259,8 @@ def add_option(
     """
     require_manager(who)
     text = one_line(quantity)
-    if not text.isascii() or not text.isdecimal() or not 0 < int(text[:9]) <= QUANTITY_MOST:
+    pieces = row_number(text) or 0
+    if not 0 < pieces <= QUANTITY_MOST:
         raise QuantityInvalid(text[:20])
     with transaction() as session:
         case, at = Onboarding.of_firm(session, firm_id), now()
@@ -282,7 +283,7 @@ def add_option(
             firm_id=firm_id,
             booking_id=booking.id,
             article_id=article.id,
-            quantity=int(text),
+            quantity=pieces,
             amount=price,
             starts_on=max(today, phase.starts_on),
         )

@@ -35,7 +35,7 @@ from tasks.audit.faults import Kind
 from tasks.audit.verification import verify
 from tasks.contracts import changes, effects, orders, pricing
 from tasks.contracts.changes import ChangedMeanwhile, Wish
-from tasks.contracts.orders import FieldMissing, ModuleActive, PricesChanged, SignFirst, Who
+from tasks.contracts.orders import FieldMissing, ModuleActive, PricesChanged, QuantityInvalid, SignFirst, Who
 from tests.factories import acts, advance, at_once, case, countersigned, decide, firm_of, opened, signed
 
 BERLIN = ZoneInfo("Europe/Berlin")
@@ -205,6 +205,14 @@ def test_another_price_that_was_agreed_stands_for_the_base_alone(no_runs):
     (_, room) = addable(booking.id)
     orders.add_option(firm_of(case_id), booking.id, MANAGER, room[0], "2")
     assert row(BookedOption, 1).amount == 9
+
+
+@pytest.mark.parametrize("pieces", ["0", "-1", "1e3", "٣", "0000000019999999999", "9" * 5000, "100001"])
+def test_pieces_of_an_option_are_counted_whole_however_many_digits_are_typed(firm_id, phone, clock, pieces):
+    at(clock, 2027, 3, 1)
+    booking_id = ordered(firm_id, phone)
+    with pytest.raises(QuantityInvalid):
+        orders.add_option(firm_id, booking_id, MANAGER, addable(booking_id)[1][0], pieces)
 
 
 def addable(booking_id: int) -> list[tuple[int, Decimal]]:

@@ -345,6 +345,7 @@ def test_who_orders_while_prices_are_published_has_those_that_were_shown_or_is_a
 )
 def test_an_amount_is_read_as_its_reader_or_anybody_writes_it(language, written):
     assert amount(written, Language(language)) == Decimal("1234.50")
+    assert str(amount("-0", Language(language))) == "0.00"
 
 
 @pytest.mark.parametrize("written", ["", "zehn", "-1", "1,23456", "1e9", "9" * 40, "10000000", "5 CHF", "١٢"])

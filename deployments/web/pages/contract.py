@@ -194,7 +194,10 @@ def fetch_data(visit: Submitting, firm_id: int, takeout_id: int) -> Response:
     visit.require_administrator(firm_id)
     made, pieces = takeout.fetch(firm_id, takeout_id, visit.signed_in().email)
     name = visit.reader.gettext("data") + f"-{firm_id}-{local_day(made.asked_at):%Y-%m-%d}.zip"
-    headers = {"Content-Disposition": f"attachment; filename*=utf-8''{quote(name)}", "Content-Security-Policy": SHUT}
+    headers = {
+        "Content-Disposition": f"attachment; filename*=utf-8''{quote(name, safe='')}",
+        "Content-Security-Policy": SHUT,
+    }
     headers["Content-Length"] = str(made.size)
     return StreamingResponse(pieces, media_type="application/zip", headers=headers)
 

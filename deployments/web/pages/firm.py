@@ -526,5 +526,8 @@ def _missing(visit: Visit, firm: Firm) -> list[str]:
 
 def attachment(name: str, content: bytes, media_type: str = "application/pdf") -> Response:
     """A file to be kept, under its name with umlauts and all. Opened all the same, it may not do anything."""
-    headers = {"Content-Disposition": f"attachment; filename*=utf-8''{quote(name)}", "Content-Security-Policy": SHUT}
+    headers = {
+        "Content-Disposition": f"attachment; filename*=utf-8''{quote(name, safe='')}",
+        "Content-Security-Policy": SHUT,
+    }
     return Response(content, media_type=media_type, headers=headers)
