@@ -64,6 +64,18 @@ def test_every_table_is_taken_along_or_has_a_reason_why_not():
     assert {column.name for table in Base.metadata.tables.values() for column in table.columns} >= rules.LEFT_OUT
 
 
+def asked_to_accept(firm_id: int) -> None:
+    """Terms that were published since."""
+    with transaction() as session:
+        terms = Document.keep(session, b"Neue AGB", "terms-2.txt", "text/plain")
+        version = LegalText(kind=LegalKind.TERMS, number="2", document_id=terms.id, valid_from=date(2027, 3, 1))
+        version.is_material, version.changes, version.published_at = True, "Preise", takeout.now()
+        session.add(version)
+        session.flush()
+        consent = {"legal_text_id": version.id, "sha256": terms.sha256, "asked_at": takeout.now()}
+        session.add(Consent(firm_id=firm_id, **consent))
+
+
 def test_the_archive_holds_all_of_this_firm_and_nothing_of_another(firm_id, owner, phone, clock):
     at(clock, 2027, 3, 1)
     max_ = contact(firm_id, "Max", "Beispiel", "max@beispiel.example")
@@ -77,14 +89,7 @@ def test_the_archive_holds_all_of_this_firm_and_nothing_of_another(firm_id, owne
     changes.declare_change(firm_id, booking_id, OPERATOR, letter, price_list_id=prices, scan=("brief.pdf", LETTER))
     changes.ask_undo(firm_id, booking_id, OPERATOR)
     changes.declare_change(firm_id, booking_id, MANAGER, wish)
-    with transaction() as session:
-        terms = Document.keep(session, b"Neue AGB", "terms-2.txt", "text/plain")
-        version = LegalText(kind=LegalKind.TERMS, number="2", document_id=terms.id, valid_from=date(2027, 3, 1))
-        version.is_material, version.changes, version.published_at = True, "Preise", takeout.now()
-        session.add(version)
-        session.flush()
-        consent = {"legal_text_id": version.id, "sha256": terms.sha256, "asked_at": takeout.now()}
-        session.add(Consent(firm_id=firm_id, **consent))
+    asked_to_accept(firm_id)
     takeout_id = asked(firm_id, owner, Language.FRENCH)
 
     assert make_takeout.fn(takeout_id)
