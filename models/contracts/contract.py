@@ -4,7 +4,7 @@ A firm has one as soon as it orders its first module; until then its account is 
 are those of the contract's zone.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, date, datetime, time
 from enum import StrEnum
@@ -251,6 +251,11 @@ class Contract(Base):
         if not session.info.get("reading"):
             query = query.with_for_update().execution_options(populate_existing=True)
         return session.scalars(query).one_or_none()
+
+    @classmethod
+    def tests(cls, session: Session, firm_ids: Collection[int]) -> set[int]:
+        """Which of these firms have a test account, in one query."""
+        return {*session.scalars(select(cls.firm_id).where(cls.firm_id.in_(firm_ids), cls.is_test))}
 
     @classmethod
     def get(cls, session: Session, firm: Firm) -> Self:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from sqlalchemy import ColumnElement, Select, and_, case, false, func, or_, select
 from sqlalchemy.orm import Session, aliased
 
+from models.contracts.contract import Contract
 from models.contracts.fault import ContractFault, Work
 from models.db import Facts
 from models.decision import VERDICTS, Decision, DecisionKind, Verdict
@@ -91,6 +92,8 @@ class Case:
     stuck: bool
     """Its passes break down again and again: an operator should look at the runs in Prefect."""
     troubles: list[Trouble]
+    is_test: bool
+    """Its account is a test account, which is never billed."""
 
 
 @dataclass(frozen=True)
@@ -141,6 +144,8 @@ class Board:
     by_trouble: dict[Trouble, int]
     overdue: int
     """In how many open cases something waits for too long."""
+    tests: int
+    """How many of those that were looked for are test accounts; all counts have them as well."""
 
 
 @dataclass(frozen=True)
@@ -161,6 +166,8 @@ class DecisionLine:
     answered_by: str | None
     verdict: Verdict | None
     answer: Facts | None
+    is_test: bool
+    """Of a test account."""
 
 
 def patience(at: datetime) -> dict[Party, datetime]:
@@ -209,11 +216,12 @@ def board(
         conditions += [_is_open, _waits_so(at, step, waiting_for, overdue=overdue)]
     if trouble is not None:
         conditions += [_is_open, _troubles(at)[trouble]]
-    total = session.scalar(_cases(func.count()).where(*conditions)) or 0
+    counts = _cases(func.count(), func.sum(case((_is_test, 1), else_=0))).where(*conditions)
+    total, tests = (count or 0 for count in session.execute(counts).one())
     pages = max(1, -(-total // size))
     page = min(max(1, page), pages)
     rows = lines(session, at, conditions, size, (page - 1) * size)
-    return Board(rows, total, page, pages, by_step, by_party, by_trouble, overdue_cases)
+    return Board(rows, total, page, pages, by_step, by_party, by_trouble, overdue_cases, tests)
 
 
 def _counts_of_waiting(
@@ -304,6 +312,7 @@ _state = case(
     (Onboarding.finished_at.is_not(None), CaseState.FINISHED.value),
     else_=CaseState.OPEN.value,
 )
+_is_test = select(Contract.id).where(Contract.firm_id == Firm.id, Contract.is_test).correlate(Firm).exists()
 _is_open = _state == CaseState.OPEN.value
 
 
@@ -373,7 +382,17 @@ def lines(
     )
     wrong = _troubles(at)
     rows = session.execute(
-        _cases(Onboarding.id, Onboarding.opened_at, Onboarding.attempts, _state, Firm, Step, undecided, *wrong.values())
+        _cases(
+            Onboarding.id,
+            Onboarding.opened_at,
+            Onboarding.attempts,
+            _state,
+            Firm,
+            Step,
+            undecided,
+            _is_test,
+            *wrong.values(),
+        )
         .where(*conditions)
         .order_by(case((and_(_is_open, _overdue(at)), 0), (_is_open, 1), else_=2), Onboarding.id.desc())
         .limit(limit)
@@ -381,7 +400,7 @@ def lines(
     ).all()
     waits = _waits(session, at, [row[0] for row in rows])
     made = []
-    for case_id, opened_at, attempts, state_value, firm, step, decisions, *is_wrong in rows:
+    for case_id, opened_at, attempts, state_value, firm, step, decisions, is_test, *is_wrong in rows:
         state = CaseState(state_value)
         stands = step if state is CaseState.OPEN else None
         made.append(
@@ -401,6 +420,7 @@ def lines(
                 open_decisions=decisions,
                 stuck=attempts >= STUCK_AFTER,
                 troubles=[trouble for trouble, so in zip(wrong, is_wrong, strict=True) if so and stands],
+                is_test=is_test,
             )
         )
     return made
@@ -467,7 +487,7 @@ def decisions(session: Session, condition: ColumnElement[bool]) -> list[Decision
     at = now()
     since = patience(at)[Party.OPERATOR]
     query = (
-        select(Decision, Firm.name, Firm.company_id)
+        select(Decision, Firm.name, Firm.company_id, _is_test)
         .join(Onboarding, Onboarding.id == Decision.onboarding_id)
         .join(Firm, Firm.id == Onboarding.firm_id)
         .where(condition)
@@ -484,8 +504,9 @@ def decisions(session: Session, condition: ColumnElement[bool]) -> list[Decision
             choices=VERDICTS[decision.kind],
             days=days_since(decision.opened_at, at),
             overdue=decision.answered_at is None and decision.opened_at < since,
+            is_test=is_test,
         )
-        for decision, firm, company_id in session.execute(query)
+        for decision, firm, company_id, is_test in session.execute(query)
     ]
 
 

@@ -19,6 +19,7 @@ from models.clients.label import Label
 from models.clients.naming import NameFormat
 from models.clients.portfolio import Portfolio
 from models.clients.tag import Tag
+from models.contracts.contract import Contract
 from models.db import Facts, reading, transaction
 from models.errors import N_, NotFound, ProvisionError
 from models.firm import Firm
@@ -91,6 +92,8 @@ class Frame:
     """How many of each kind the firm has."""
     followers: int = 0
     """Accounts that are called after their first contact."""
+    is_test: bool = False
+    """Whether its account is a test account."""
 
 
 def frame(firm_id: int, *, whole: bool = False) -> Frame:
@@ -102,7 +105,8 @@ def frame(firm_id: int, *, whole: bool = False) -> Frame:
             entries = {kind: _count(session, table, table.firm_id == firm_id) for kind, table in TABLES.items()}
             followers = _count(session, Client, *renaming.followers(firm_id))
         has_logo = Logo.of(session, firm_id) is not None
-        return Frame(case.firm, has_logo, case.stopped_at is not None, entries, followers)
+        is_test = bool(Contract.tests(session, [firm_id]))
+        return Frame(case.firm, has_logo, case.stopped_at is not None, entries, followers, is_test)
 
 
 def _count(session: Session, table: Any, *which: Any) -> int:

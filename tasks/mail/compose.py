@@ -241,6 +241,7 @@ def _form(
             "firm": "",
             "company_id": None,
             "logo": False,
+            "is_test": False,
             **facts,
             **_inviter(facts),
             "message": message,

@@ -31,7 +31,7 @@ from models.time.clock import local_day
 from tasks.mail.letterheads import Letterhead, Turn
 from tasks.text.i18n import Reader
 
-NO_FIRM = Letterhead(firm="", company_id=None, logo=False)
+NO_FIRM = Letterhead(firm="", company_id=None, logo=False, is_test=False)
 """The letterhead of a mail that is not about one firm."""
 
 
@@ -773,6 +773,7 @@ class OpenQuestion(TypedDict):
     id: int
     kind: DecisionKind
     firm: str
+    is_test: bool
     days: int
     path: str
     why: Why

@@ -11,6 +11,7 @@ from models.audit import evidence, of, record
 from models.clients.client import Client, ClientContact
 from models.clients.standing import State, standing_of
 from models.clients.words import ClientWords, is_found
+from models.contracts.contract import Contract
 from models.db import Facts, reading, transaction
 from models.firm import Firm
 from models.link import Link, Purpose
@@ -56,6 +57,7 @@ class FirmOverview:
     agreement_done: bool
     finished: bool
     stopped: bool
+    is_test: bool
     silent: set[int]
     """Of the caseworkers those who have not answered the last reminder either."""
 
@@ -69,6 +71,8 @@ class FirmHead:
     """Whether it has one."""
     agreement_done: bool
     stopped: bool
+    is_test: bool
+    """Whether its account is a test account."""
 
 
 def head(firm_id: int) -> FirmHead:
@@ -76,7 +80,8 @@ def head(firm_id: int) -> FirmHead:
     with reading() as session:
         case = Onboarding.of_firm(session, firm_id)
         logo = session.scalars(select(Logo.id).where(Logo.firm_id == firm_id).limit(1)).first()
-        return FirmHead(case.firm, logo is not None, case.agreement_done, case.stopped_at is not None)
+        is_test = bool(Contract.tests(session, [firm_id]))
+        return FirmHead(case.firm, logo is not None, case.agreement_done, case.stopped_at is not None, is_test)
 
 
 @dataclass(frozen=True)
@@ -164,6 +169,7 @@ def overview(firm_id: int) -> FirmOverview:
             agreement_done=case.agreement_done,
             finished=case.finished_at is not None,
             stopped=case.stopped_at is not None,
+            is_test=bool(Contract.tests(session, [firm_id])),
             silent=Reminder.silent(session, case.id, [person.id for person in people[Role.CASEWORKER]]),
         )
 

@@ -1,15 +1,17 @@
 """The provider's own people: who is an operator, who stands in for whom, and the mails that go to them."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from datetime import date, datetime, timedelta
 
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from models.audit import HOUSE, Parts, of, record
+from models.contracts.contract import Contract
 from models.db import Facts, reading, transaction
 from models.decision import Decision, drop_mails
 from models.errors import NotFound
+from models.firm import Firm
 from models.link import Link, Purpose
 from models.mail.outbox import MailKind, Outgoing
 from models.onboarding import Onboarding, Party
@@ -169,12 +171,15 @@ def _readers(session: Session, meant: Iterable[Login]) -> list[tuple[Login | Non
     return accounts or [(None, [])]
 
 
-def question(decision: Decision, firm: str, why: Why, *, last: bool = False, reminders: int = 0) -> OpenQuestion:
-    """How a mail tells of an open question."""
+def question(
+    decision: Decision, firm: Firm, why: Why, *, tests: Collection[int], last: bool = False, reminders: int = 0
+) -> OpenQuestion:
+    """How a mail tells of an open question; *tests*: which firms have a test account."""
     return OpenQuestion(
         id=decision.id,
         kind=decision.kind,
-        firm=firm,
+        firm=firm.name,
+        is_test=firm.id in tests,
         days=days_since(decision.opened_at, now()),
         path=f"/board/cases/{decision.onboarding_id}#decision-{decision.id}",
         why=why,
@@ -251,7 +256,8 @@ def _tell(decision_id: int, at: datetime) -> bool:
             return False
         case = Onboarding.get(session, decision.onboarding_id)
         decision.told_at = at
-        _gather(session, operators(session), [question(decision, case.firm.name, "new")], GATHER)
+        tests = Contract.tests(session, [case.firm_id])
+        _gather(session, operators(session), [question(decision, case.firm, "new", tests=tests)], GATHER)
         return True
 
 
@@ -292,7 +298,10 @@ def _escalate(decision_id: int, at: datetime) -> bool:
 def tell_managers(session: Session, overdue: list[tuple[Onboarding, Decision, int]]) -> None:
     """Tell the managers of decisions that wait for too long, each in spite of so many reminders to all operators."""
     managers = [account for account in operators(session) if account.is_manager]
-    questions = [question(decision, case.firm.name, "overdue", reminders=sent) for case, decision, sent in overdue]
+    tests = Contract.tests(session, {case.firm_id for case, *_ in overdue})
+    questions = [
+        question(decision, case.firm, "overdue", tests=tests, reminders=sent) for case, decision, sent in overdue
+    ]
     _gather(session, managers, questions, GATHER)
     to = Parts(part for manager in managers for part in of(manager, [manager.email]))
     for case, decision, _ in overdue:

@@ -11,6 +11,7 @@ from sqlalchemy import and_, or_, select, tuple_
 from sqlalchemy.orm import Session
 
 from models import questions
+from models.contracts.contract import Contract
 from models.db import reading, transaction
 from models.decision import Decision
 from models.firm import Firm
@@ -278,12 +279,14 @@ def _ask_organisers(session: Session, tasks: list[list[tuple[StepName, Turn]]]) 
 def _remind_operators(session: Session, waits: dict[int, _Looked]) -> None:
     """One mail to each operator about all that waits for their word, by the decision's id."""
     asked = (
-        select(Decision, Firm.name)
+        select(Decision, Firm)
         .join(Onboarding, Onboarding.id == Decision.onboarding_id)
         .join(Firm, Firm.id == Onboarding.firm_id)
         .where(Decision.id.in_(waits))
         .order_by(Decision.opened_at)
     )
+    rows = session.execute(asked).tuples().all()
+    tests = Contract.tests(session, {firm.id for _, firm in rows})
     remind_operators(
         session,
         [
@@ -291,8 +294,9 @@ def _remind_operators(session: Session, waits: dict[int, _Looked]) -> None:
                 decision,
                 firm,
                 "waiting",
+                tests=tests,
                 last=waits[decision.id].is_last and waits[decision.id].rhythm.follow is Follow.MANAGERS,
             )
-            for decision, firm in session.execute(asked)
+            for decision, firm in rows
         ],
     )

@@ -35,7 +35,7 @@ def test_the_owner_deletes_the_account_and_is_told_once_more_wherever_they_go(ov
     number = str(row(Firm, 1).company_id)
     zoe = Browser(sessions.sign_in(ZOE, PASSWORD))
     page = over.get(CLOSE)
-    assert "§ 147 Abs. 1 Nr. 4 und Abs. 3 AO" in said(page)
+    assert "§ 147 Abs. 1 Nr. 2, 3, 4 und Abs. 3 AO" in said(page)
     refused = over.send_again(page, CLOSE, typed="123")
     assert (refused.status_code, "„123“ ist nicht das, was gefragt ist" in said(refused)) == (422, True)
 
