@@ -177,7 +177,8 @@ def engine(url: str) -> Engine:
 def _prepare_sqlite(connection: sqlite3.Connection, _record: object) -> None:
     connection.isolation_level = None  # We say BEGIN ourselves, see below.
     patience = f"busy_timeout={settings().lock_seconds * 1000:.0f}"
-    for pragma in ("journal_mode=WAL", "synchronous=NORMAL", patience, "foreign_keys=ON"):
+    # The first counts for a new file: what was removed can be given back to the disk, see ``give_back``.
+    for pragma in ("auto_vacuum=INCREMENTAL", "journal_mode=WAL", "synchronous=NORMAL", patience, "foreign_keys=ON"):
         connection.execute(f"PRAGMA {pragma}")
 
 
@@ -282,6 +283,26 @@ def singly() -> Iterator[Connection]:
             yield connection
         finally:
             _single.reset(token)
+
+
+def give_back(pages: int, most: float) -> bool:
+    """Give the disk some pages of a SQLite file that hold nothing, if they are more than *most* of all, as a share.
+
+    False if there is nothing to be done, as on PostgreSQL, whose autovacuum keeps empty room for what comes.
+    """
+    if engine(settings().database).dialect.name != "sqlite":
+        return False
+    with singly() as connection:
+        empty, all_pages, kind = (
+            connection.exec_driver_sql(f"PRAGMA {name}").scalar_one()
+            for name in ("freelist_count", "page_count", "auto_vacuum")
+        )
+        if kind == 0 or empty <= most * all_pages:
+            return False
+        raw = connection.connection.driver_connection
+        assert isinstance(raw, sqlite3.Connection)
+        raw.executescript(f"PRAGMA incremental_vacuum({pages})")  # Anything else would stop after the first page.
+        return True
 
 
 @contextmanager

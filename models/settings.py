@@ -178,6 +178,8 @@ class Settings(BaseSettings):
     """What a firm has of its clients, once its contract is over."""
     keep_contracts_years: Annotated[int, Field(ge=8)] = 8
     """Contracts that are over, beyond the end of the calendar year; by law no shorter."""
+    keep_imports_days: Annotated[int, Field(ge=1)] = 90
+    """Imports with their files and records; so long they can be taken back."""
     keep_files_days: Annotated[int, Field(ge=1)] = 30
     """Caught mails and logs in ``data``, and what ended at Prefect."""
     time_shift: timedelta = timedelta()

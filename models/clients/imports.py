@@ -75,6 +75,13 @@ class Import(Base):
     __table_args__ = (
         UniqueConstraint("firm_id", "form_key"),
         Index("ix_imports_firm_id", "firm_id", "id"),
+        *(
+            Index(f"ix_imports_{name}", column, sqlite_where=text(which), postgresql_where=text(which))
+            for name, column, which in (
+                ("finished", "finished_at", "finished_at IS NOT NULL"),
+                ("left", "created_at", "finished_at IS NULL"),
+            )
+        ),
         # The sweep looks for these.
         Index(
             "ix_imports_at_work",

@@ -28,7 +28,7 @@ from sqlalchemy import (
     select,
     update,
 )
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from models.agreement import Agreement
 from models.audit import MACHINES
@@ -76,6 +76,8 @@ class Part:
     mine: ColumnElement[bool]
     stays: bool = False
     """The trail repeats them: they cease to tell of people. All others are deleted."""
+    frees: InstrumentedAttribute[Any] | None = None
+    """They stay as they are, and point nowhere by this column any more."""
 
     @property
     def key(self) -> Column[Any]:
@@ -91,6 +93,9 @@ class Part:
     def go(self, session: Session, keys: Sequence[Any]) -> None:
         """Delete these, or take from them what tells of people."""
         theirs = self.key.in_(keys)
+        if self.frees is not None:
+            session.execute(update(table_of(self.table)).where(theirs).values({self.frees.key: None}))
+            return
         blank = blanks(table_of(self.table)) if self.stays else {}
         if not self.stays:
             session.execute(delete(self.table).where(theirs).execution_options(synchronize_session=False))
@@ -214,3 +219,13 @@ def parts(case_id: int, firm_id: int, *, whole: bool) -> list[Part]:
         Part(Firm, Firm.id == firm_id, stays=True),
     ]
     return begun + rest
+
+
+def pieces(whole: type[Base], key: int) -> list[Part]:
+    """What hangs on an import or on invitations to many, and goes before it."""
+    if whole is Import:
+        return [Part(table, table.import_id == key) for table in (ImportKey, ImportContact, ImportRecord)]
+    return [
+        Part(BulkRecipient, BulkRecipient.bulk_id == key),
+        Part(Outgoing, Outgoing.bulk_id == key, frees=Outgoing.bulk_id),
+    ]

@@ -23,6 +23,8 @@ class Scope(StrEnum):
     """All that tells of the firm's clients."""
     CASE = "case"
     """All that tells of anybody."""
+    PIECES = "pieces"
+    """It is no case, but has so many pieces that they go before it."""
 
 
 class Due(NamedTuple):
@@ -66,9 +68,9 @@ class Rows:
             query = query.with_for_update(skip_locked=True, of=self.table)
         return [Due(*row) for row in session.execute(query)]
 
-    def take(self, session: Session, due: Due, limit: datetime, holds: Holds) -> bool:
+    def take(self, session: Session, key: Any, limit: datetime, holds: Holds) -> bool:
         """Claim this one alone; False if it is not due any more, or somebody else is at work on it."""
-        query = self._past(select(self.key), limit, holds).where(self.key == due.key)
+        query = self._past(select(self.key), limit, holds).where(self.key == key)
         return session.scalars(query.with_for_update(skip_locked=True, of=self.table)).first() is not None
 
     def count(self, session: Session, limit: datetime, holds: Holds) -> tuple[int, datetime | None]:
@@ -113,7 +115,7 @@ class Rule:
     tables: tuple[str, ...] = ()
     """Further tables whose rows go with these."""
     empties: Scope | None = None
-    """The rows are cases or firms, of whose case this much goes (``models.retention.parts``)."""
+    """The rows are cases or firms, of whose case this much goes, or go in pieces (``models.retention.parts``)."""
 
     @property
     def all_tables(self) -> tuple[str, ...]:

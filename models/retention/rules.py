@@ -12,7 +12,8 @@ from sqlalchemy import delete, exists, or_, select, update
 from sqlalchemy.orm import Session, aliased
 
 from models.agreement import Agreement
-from models.clients.bulk_invitation import BulkRecipient
+from models.clients.bulk_invitation import BulkInvitation, BulkRecipient
+from models.clients.imports import Import
 from models.clients.sign_up import SignUp
 from models.code import Code
 from models.contracts.takeout import Takeout, TakeoutPiece
@@ -119,6 +120,7 @@ RUNS = Rule(
     MINIMAL,
 )
 _OF_CLIENTS, _OF_CASE = ({part.table.__tablename__ for part in parts(0, 0, whole=whole)} for whole in (False, True))
+_OF_IMPORTS = ("import_keys", "import_contacts", "import_records")
 _SIGNED = exists().where(Agreement.onboarding_id == Onboarding.id, Agreement.signed_at.is_not(None))
 _CLOSED = exists().where(Firm.id == Onboarding.firm_id, Firm.closed_at.is_not(None))
 _THEIR_CASE = select(Onboarding).where(Onboarding.firm_id == Firm.id, Onboarding.emptied_at.is_(None))
@@ -204,6 +206,52 @@ RULES: tuple[Rule, ...] = (
         ),
         tables=(*sorted(_OF_CASE), "accounts", "documents", "audit_values"),
         empties=Scope.CASE,
+    ),
+    Rule(
+        "imports",
+        "Imports of clients that are over: the file, what was read of it, and what undoes it: deleted. The accounts and"
+        " contacts that came of it stay.",
+        Term("keep_imports_days"),
+        "when it was done, stopped or undone",
+        MINIMAL,
+        Rows(
+            Import,
+            Import.finished_at,
+            which=(Import.finished_at.is_not(None), Import.due_at.is_(None)),
+            whose={Whose.FIRM: Import.firm_id},
+        ),
+        tables=_OF_IMPORTS,
+        empties=Scope.PIECES,
+    ),
+    Rule(
+        "imports left",
+        "Imports of clients that nobody has begun, or gone on with: deleted likewise.",
+        Term("keep_imports_days"),
+        "when the file was brought",
+        MINIMAL,
+        Rows(
+            Import,
+            Import.created_at,
+            which=(Import.finished_at.is_(None), Import.due_at.is_(None)),
+            whose={Whose.FIRM: Import.firm_id},
+        ),
+        tables=_OF_IMPORTS,
+        empties=Scope.PIECES,
+    ),
+    Rule(
+        "invitations of many",
+        "That many were invited together, and what became of each: deleted. The mails go by their own time.",
+        Term("keep_mails_days"),
+        "when it was done or stopped",
+        MINIMAL,
+        Rows(
+            BulkInvitation,
+            BulkInvitation.ended_at,
+            which=(BulkInvitation.ended_at.is_not(None),),
+            whose={Whose.FIRM: BulkInvitation.firm_id},
+        ),
+        tables=("bulk_recipients",),
+        empties=Scope.PIECES,
     ),
     CAUGHT,
     LOGS,

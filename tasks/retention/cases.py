@@ -24,7 +24,8 @@ from models.people.api_token import ApiToken, ProviderToken
 from models.people.login import Login, SignIn
 from models.people.person import Person
 from models.retention.hold import Holds
-from models.retention.parts import Part, parts
+from models.retention.parts import Part, parts, pieces
+from models.retention.rule import Rows
 from tasks.retention.pace import Pace
 
 AGREEMENT_FILES = (Agreement.document_id, Agreement.drawing_id, Agreement.uploaded_id, Agreement.final_id)
@@ -169,3 +170,24 @@ def _erase_document(case_id: int, firm_id: int, number: int, at: datetime) -> in
         document.name, document.content, document.erased_at = "", b"", at
         record(session, case_id, at, "documents.erased", files=[document.sha256])
         return 1
+
+
+def take_apart(rows: Rows, key: int, limit: datetime, at: datetime) -> bool:
+    """A row goes after its pieces, as long as it is due and not held; False if it is not, or somebody works on it."""
+    pace = Pace()
+    for part in pieces(rows.table, key):
+        while True:
+            with pace.batch(pace.size), transaction() as session:
+                if not rows.take(session, key, limit, Holds.standing(session, at)):
+                    return False
+                some = part.some(session, None, pace.size)
+                if some:
+                    part.go(session, some)
+            if not some:
+                break
+            pace.rest()
+    with transaction() as session:
+        is_due = rows.take(session, key, limit, Holds.standing(session, at))
+        if is_due:
+            rows.go(session, [key], at)
+        return is_due

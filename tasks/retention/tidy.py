@@ -11,7 +11,7 @@ from datetime import datetime
 from sqlalchemy import select
 
 from models.audit import HOUSE, record
-from models.db import is_busy, reading, transaction
+from models.db import give_back, is_busy, reading, transaction
 from models.firm import Firm
 from models.onboarding import Onboarding
 from models.retention.hold import Holds
@@ -19,9 +19,11 @@ from models.retention.rule import Due, Rows, Rule, Scope
 from models.retention.rules import RULES
 from models.time.clock import now
 from tasks.engine.retry import raise_all, side_effect
-from tasks.retention.cases import empty
+from tasks.retention.cases import empty, take_apart
 from tasks.retention.pace import Pace
 
+EMPTY_MOST = 0.25
+"""How much of a SQLite file may be empty, as a share."""
 CASES_AT_ONCE = 50
 """Cases that are looked up at once; each goes by itself."""
 
@@ -60,14 +62,25 @@ def remove_past() -> dict[str, int]:
             if rule.empties is None:
                 number, broken = _remove(rule, rule.rows, at)
             else:
-                number, broken = _empty(rule, rule.rows, at, whole=rule.empties is Scope.CASE)
+                number, broken = _empty(rule.empties, rule, rule.rows, at)
             removed |= {rule.name: number} if number else {}
             faults += broken
     if removed:
         with transaction() as session:
             record(session, HOUSE, at, "data.removed", removed=removed)
+    _shrink()
     raise_all(faults)
     return removed
+
+
+def _shrink() -> None:
+    """What was removed holds no more room than a quarter of the file: the rest is for what comes."""
+    pace = Pace()
+    more = True
+    while more:
+        with pace.batch(pace.size):
+            more = give_back(pace.size, EMPTY_MOST)
+        pace.rest()
 
 
 def _remove(rule: Rule, rows: Rows, at: datetime) -> tuple[int, list[Exception]]:
@@ -95,8 +108,8 @@ def _remove(rule: Rule, rows: Rows, at: datetime) -> tuple[int, list[Exception]]
         pace.rest()
 
 
-def _empty(rule: Rule, rows: Rows, at: datetime, *, whole: bool) -> tuple[int, list[Exception]]:
-    """The same of cases, one after the other."""
+def _empty(scope: Scope, rule: Rule, rows: Rows, at: datetime) -> tuple[int, list[Exception]]:
+    """The same of cases and of what goes in pieces, one after the other."""
     emptied, faults = 0, list[Exception]()
     after: Due | None = None
     while True:
@@ -107,7 +120,10 @@ def _empty(rule: Rule, rows: Rows, at: datetime, *, whole: bool) -> tuple[int, l
                 cases = [*session.scalars(select(Onboarding.id).where(Onboarding.firm_id.in_(cases)))]
         for case_id in cases:
             try:
-                emptied += empty(case_id, at, whole=whole) > 0
+                if scope is Scope.PIECES:
+                    emptied += take_apart(rows, case_id, rule.term.limit(at), at)
+                else:
+                    emptied += empty(case_id, at, whole=scope is Scope.CASE) > 0
             except Exception as error:  # noqa: BLE001  (told at the end)
                 faults.append(error)
         if len(found) < CASES_AT_ONCE:
@@ -121,7 +137,7 @@ def _one_by_one(rows: Rows, found: list[Due], limit: datetime, at: datetime) -> 
     for due in found:
         try:
             with transaction() as session:
-                if rows.take(session, due, limit, Holds.standing(session, at)):
+                if rows.take(session, due.key, limit, Holds.standing(session, at)):
                     rows.go(session, [due.key], at)
                     removed += 1
         except Exception as error:  # noqa: BLE001  (told at the end)

@@ -6,18 +6,22 @@ from functools import partial
 from types import SimpleNamespace
 
 import pytest
-from sqlalchemy import select, update
+from sqlalchemy import func, select, update
 from sqlalchemy.orm import object_session
 
 from models.agreement import Agreement
 from models.audit import HOUSE, trail
+from models.clients.bulk_invitation import BulkInvitation, BulkRecipient
+from models.clients.client import Client
+from models.clients.imports import Import, ImportContact, ImportKey, ImportRecord
 from models.clients.sign_up import SignUp, SignUpVerdict
 from models.code import Code
-from models.db import reading, transaction
+from models.db import reading, singly, transaction
 from models.decision import Decision, DecisionKind
 from models.inbox import Incoming
 from models.link import FormerToken, Link, Opening
 from models.mail.outbox import MailKind, Outgoing
+from models.many import insert_all
 from models.people.api_token import ApiReply, ApiToken
 from models.people.login import Login, SignIn
 from models.people.notice import Notice, NoticeKind
@@ -33,6 +37,7 @@ from tasks.retention import tidy
 from tasks.retention.files import remove_files
 from tests import api
 from tests.conftest import BEGIN
+from tests.contacts import account, contact
 from tests.factories import advance, at_once, countersigned, firm_of, signed, with_organiser
 from tests.remembered import remembered
 
@@ -340,3 +345,135 @@ def test_files_go_when_their_time_is_over(clock):
     clock(hours=1)
     assert remove_files.fn() == 2
     assert [file.exists() for file in (mail, half, log, kept)] == [False, False, True, True]
+
+
+def imported(**columns) -> int:
+    """An import of three records, with all that hangs on it."""
+    case_id = countersigned()
+    firm_id = firm_of(case_id)
+    person_id = contact(firm_id, "Max", "Sommer", "max@nordlicht.example")
+    client_id = account(firm_id, "Nordlicht GmbH", person_id)
+    with transaction() as session:
+        facts = {"by": "x", "file_name": "x.csv", "content": b"x", "created_at": now()}
+        row = Import(firm_id=firm_id, **facts | columns)
+        session.add(row)
+        session.flush()
+        for number in (1, 2, 3):
+            session.add(ImportRecord(import_id=row.id, record=number, line=number, draft={}))
+            session.add(ImportKey(import_id=row.id, record=number, key="max@nordlicht.example"))
+        session.add(ImportContact(import_id=row.id, record=1, client_id=client_id, person_id=person_id))
+    return firm_id
+
+
+def left(*tables) -> list[int]:
+    with reading() as session:
+        return [session.scalar(select(func.count()).select_from(table)) for table in tables]
+
+
+@pytest.mark.parametrize(
+    ("name", "columns"),
+    [("imports", {"state": "done", "finished_at": BEGIN}), ("imports left", {"state": "planned"})],
+)
+def test_an_import_goes_with_its_file_and_records_and_what_came_of_it_stays(name, columns, clock):
+    firm_id = imported(**columns)
+    clock(days=90, hours=-1)
+    assert name not in removed()
+    with transaction() as session:
+        hold = {"reason": "x", "set_at": now(), "set_by": "x", "until": today() + timedelta(days=1)}
+        session.add(Hold(firm_id=firm_id, **hold))
+    clock(hours=2)
+    assert name not in removed()
+    clock(days=2)
+
+    assert removed()[name] == 1
+
+    assert left(Import, ImportRecord, ImportKey, ImportContact) == [0, 0, 0, 0]
+    assert left(Client) == [1]
+
+
+def test_an_import_at_work_stays(clock):
+    imported(state="running", due_at=now())
+    clock(days=100)
+
+    assert "imports left" not in removed()
+
+
+def test_invitations_of_many_go_after_what_became_of_each_and_mails_by_their_own_time(clock):
+    firm_id = imported()
+    with transaction() as session:
+        person = session.scalars(select(Person).where(Person.firm_id == firm_id)).first()
+        asked = {"asked_by": "x", "message": "", "audience": {}, "a_second": 1, "an_hour": 1, "state": "done"}
+        bulk = BulkInvitation(firm_id=firm_id, person_id=person.id, asked_at=now(), ended_at=now(), **asked)
+        mail = Outgoing.draft(MailKind.INVITATION, "x", person, now() + timedelta(days=9))
+        session.add_all([bulk, mail])
+        session.flush()
+        mail.bulk_id, mail.due_at = bulk.id, None
+        client_id = session.scalars(select(Client.id)).one()
+        session.add(BulkRecipient(bulk_id=bulk.id, client_id=client_id, person_id=person.id, mail_id=mail.id))
+    clock(days=365, hours=-1)
+    assert "invitations of many" not in removed()
+    clock(hours=1)
+
+    assert removed()["invitations of many"] == 1
+
+    assert left(BulkInvitation, BulkRecipient) == [0, 0]
+    assert [mail.bulk_id for mail in mails() if mail.key == "x"] == [None]
+
+
+FIRMS = 200 if os.environ.get("HYPOTHESIS_PROFILE") == "many" else 2
+"""Firms that come each year."""
+
+
+def lived(quarter: int, rows: int) -> None:
+    """What firms leave behind in a quarter: so many mails, events and sessions."""
+    at = now()
+    keys = [f"{quarter}-{count}" for count in range(rows)]
+    event = {
+        "source": "mail",
+        "type": "mail.bounced",
+        "payload": {"why": "x" * 200},
+        "received_at": at,
+        "handled_at": at,
+    }
+    reader = {"to_name": "Max Sommer", "to_address": "max@nordlicht.example", "language": "de", "address_form": "sie"}
+    mail = {"kind": MailKind.YOUR_TURN, "facts": {"text": "x" * 300}} | reader
+    mail |= dict.fromkeys(("created_at", "addressed_at", "delivered_at"), at)
+    with transaction() as session:
+        insert_all(session, Incoming, [event | {"external_id": key} for key in keys])
+        insert_all(
+            session, Outgoing, [mail | {"key": key, "message_id": f"<{key}>", "delivered_at": at} for key in keys]
+        )
+        insert_all(session, SignIn, [{"account_id": 1, "token_sha256": key, "expires_at": at} for key in keys])
+
+
+def size(product: str) -> int:
+    with singly() as connection:
+        if product == "postgresql":
+            return connection.exec_driver_sql("SELECT pg_database_size(current_database())").scalar_one()
+        return connection.exec_driver_sql("PRAGMA page_count").scalar_one() * 4096
+
+
+def emptied_out(product: str, how: str = "") -> None:
+    with singly() as connection:
+        connection.exec_driver_sql(f"VACUUM {how}" if product == "postgresql" else "VACUUM")
+
+
+@pytest.mark.parametrize("tidies", ["every quarter", "at the end"])
+def test_after_five_years_the_database_is_at_most_twice_as_large_as_what_is_in_it(tidies, product, clock):
+    """PostgreSQL keeps what was once needed for what comes, so that it is held to what is tidied as it should be."""
+    if (tidies, product) == ("at the end", "postgresql"):
+        pytest.skip("it gives nothing back to the disk unless its tables are written anew")
+    with transaction() as session:
+        session.add(Login(id=1, email="otto@provider.example", created_at=now(), is_operator=True, confirmed_at=now()))
+    for quarter in range(20):
+        clock(BEGIN + timedelta(days=91 * quarter))
+        lived(quarter, max(1, FIRMS * (quarter + 1) // 4) * 90)
+        if tidies == "every quarter" or quarter == 19:
+            removed()
+            if product == "postgresql":
+                emptied_out(product)  # As its autovacuum does.
+    grown = size(product)
+    emptied_out(product, "FULL")
+
+    assert numbers() == {}
+    assert grown <= 2 * size(product)
