@@ -321,7 +321,9 @@ def _foreseen(
             raise NotFound(N_("The tariff"))
         prices = tariff.prices_on(session, today)
         options = after(session, [Going(booking.id, tariff.id, prices.id, foreseen.ends_on)]).get(booking.id, [])
-    cost = sum((p.total for p in due(session, booking, phases, Days(today + ONE_DAY, foreseen.ends_on))), Decimal(0))
+    # A test account is never billed.
+    days = Days(today + ONE_DAY, today if contract.is_test else foreseen.ends_on)
+    cost = sum((position.total for position in due(session, booking, phases, days)), Decimal(0))
     return Preview(foreseen, cost, tariff, prices, options)
 
 

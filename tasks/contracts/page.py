@@ -28,6 +28,7 @@ from models.time.clock import local_day, now
 from tasks.contracts.changes import SCANS
 from tasks.contracts.effects import catch_up
 from tasks.contracts.orders import Who
+from tasks.contracts.pricing import Prices, changed
 from tasks.contracts.vies import our_side
 from tasks.people.rights import STAFF
 
@@ -65,6 +66,8 @@ class Booked:
     prices: PriceList
     positions: list[tuple[Article, Decimal]]
     """As agreed: articles in every period or once, at the firm's own price where it has one; options aside."""
+    announced: list[tuple[Article, Decimal]]
+    """What costs something else in every period from ``phase.reprices_on`` on, and how much then."""
     options: list[tuple[BookedOption, Article]]
     addable: list[tuple[Article, Decimal]]
     """Options of its tariff."""
@@ -188,7 +191,8 @@ def _booked(session: Session, case: Onboarding, contract: Contract, today: date)
     wanted = {phase.tariff_id for phase in running.values()} | {c.tariff_id for c in changes.values() if c.tariff_id}
     tariffs = _by_id(session, Tariff, wanted)
     lists = _by_id(session, PriceList, {phase.price_list_id for phase in running.values()})
-    prices = PriceList.positions_of(session, lists)
+    following = {phase.next_price_list_id for phase in running.values() if phase.next_price_list_id is not None}
+    prices = PriceList.positions_of(session, {*lists, *following})
     options: dict[int, list[tuple[BookedOption, Article]]] = {}
     added = select(BookedOption, Article).join(Article, Article.id == BookedOption.article_id)
     added = added.where(BookedOption.firm_id == contract.firm_id).order_by(BookedOption.id)
@@ -211,6 +215,7 @@ def _booked(session: Session, case: Onboarding, contract: Contract, today: date)
                     for article, amount in listed
                     if article.key is not ArticleKey.OPTION
                 ],
+                announced=_announced(booking, phase, change, prices),
                 options=options.get(booking.id, []),
                 addable=[(article, amount) for article, amount in listed if article.key is ArticleKey.OPTION],
                 fields=fields.get(booking.module_id, []),
@@ -222,6 +227,14 @@ def _booked(session: Session, case: Onboarding, contract: Contract, today: date)
             )
         )
     return rows
+
+
+def _announced(booking: Booking, phase: Phase, change: Change | None, prices: Prices) -> list[tuple[Article, Decimal]]:
+    """Nothing where the tariff ends before."""
+    ends = [day for day in (booking.ends_on, change.ends_on if change else None) if day is not None]
+    if phase.reprices_on is None or any(day < phase.reprices_on for day in ends):
+        return []
+    return [(article, after) for article, _, after in changed(prices, phase)]
 
 
 def _declared(session: Session, case: Onboarding, booking_ids: list[int]) -> dict[int, list[Declared]]:

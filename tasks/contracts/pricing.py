@@ -1,6 +1,6 @@
 """New prices for contracts that are there: told in time, and counted only once they were told."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import date, timedelta
 from decimal import Decimal
 from functools import partial
@@ -27,6 +27,8 @@ from tasks.engine.retry import side_effect
 from tasks.mail import letters
 
 PHASES_AT_ONCE = 1000
+Prices = Mapping[int, Sequence[tuple[Article, Decimal]]]
+"""What articles cost, by version of a price list."""
 
 
 @side_effect(name="new prices")
@@ -82,10 +84,10 @@ def _announce(session: Session, batch: Batch) -> int:
     for contract, booking, phase in planned:
         case = batch.cases[contract.firm_id]
         rows.setdefault(case.id, []).append(phase)
-        changed = list(_changed(prices, phase))
-        if changed:
+        told = list(changed(prices, phase))
+        if told:
             module, tariff = batch.modules[booking.module_id], batch.tariffs[phase.tariff_id]
-            write = partial(letters.prices_change, at=now(), phase=phase, module=module, tariff=tariff, prices=changed)
+            write = partial(letters.prices_change, at=now(), phase=phase, module=module, tariff=tariff, prices=told)
             drafts.append((case, write))
     facts = {case_id: {"rows": evidence(*phases)} for case_id, phases in rows.items()}
     if facts:
@@ -131,9 +133,7 @@ def next_prices(
     return [version for version in newer if version.valid_from <= day][-1], day
 
 
-def _changed(
-    prices: dict[int, list[tuple[Article, Decimal]]], phase: Phase
-) -> Iterator[tuple[Article, Decimal, Decimal]]:
+def changed(prices: Prices, phase: Phase) -> Iterator[tuple[Article, Decimal, Decimal]]:
     """What costs something else in every period: the article, before, and from then on."""
     before = {article.id: amount for article, amount in prices.get(phase.price_list_id, [])}
     for article, amount in prices.get(phase.next_price_list_id or 0, []):

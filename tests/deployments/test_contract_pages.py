@@ -6,8 +6,10 @@ from datetime import date, datetime
 
 import pytest
 from bs4 import BeautifulSoup
+from sqlalchemy import func, select
 
-from models.contracts.booking import BookedOption, Booking, Change
+from models.contracts.booking import BookedOption, Booking, Change, Phase
+from models.contracts.catalogue import PriceList
 from models.contracts.contract import Contract, Recipient
 from models.contracts.vat import VatAnswer
 from models.db import reading, transaction
@@ -21,7 +23,7 @@ from tests.deployments.browser import Browser
 from tests.deployments.test_pages import assert_well_built
 from tests.factories import PASSWORD, firm_of, operator, signed
 from tests.tasks.test_accounts import ZOE, with_staff
-from tests.tasks.test_contracts import BERLIN, at, catalogue, row
+from tests.tasks.test_contracts import BERLIN, at, catalogue, costs, row
 
 PAGE = "/firm/1/contract"
 PHONE = f"{PAGE}/modules/2"
@@ -71,6 +73,19 @@ def test_a_firm_orders_a_module_and_sees_what_was_agreed(owner, phone):
     assert "12 Monate" in said(answer)
     assert "30. November 2027" in said(answer)
     assert "+49305550100" in said(answer)
+
+
+def test_prices_that_were_announced_stand_there_unless_the_module_ends_before(owner, phone):
+    order(owner, phone)
+    costs(phone["small"], "150", date(2027, 6, 1))
+    with transaction() as session:
+        phase = session.scalars(select(Phase).where(Phase.booking_id == 2)).one()
+        phase.next_price_list_id = session.scalars(select(func.max(PriceList.id))).one()
+        phase.reprices_on = date(2028, 3, 1)
+    note = "Ab 1. März 2028, wie angekündigt: base 150,00 €."
+    assert note in said(owner.get(PHONE)).replace("\N{NO-BREAK SPACE}", " ")
+    owner.send_again(owner.get(f"{PHONE}/end"), f"{PHONE}/end")  # By 29 February 2028.
+    assert "wie angekündigt" not in said(owner.get(PHONE))
 
 
 def test_the_end_is_foreseen_confirmed_and_undone_by_both(owner, manager, phone):

@@ -11,7 +11,7 @@ from sqlalchemy.engine import Engine
 
 from models.agreement import Agreement
 from models.contracts.booking import BookedOption, Booking, Change, ChangeKind, ChangeState, Phase
-from models.contracts.catalogue import Tariff
+from models.contracts.catalogue import ArticleKey, Tariff
 from models.contracts.contract import Contract
 from models.contracts.fault import Work
 from models.db import reading, transaction
@@ -24,7 +24,7 @@ from models.reminders.cadence import Follow, Level, WaitKind
 from models.settings import settings
 from models.subscription import Interval
 from models.time.clock import now
-from tasks.contracts import batches, changes, effects, orders, pricing, reminding
+from tasks.contracts import batches, changes, effects, orders, page, pricing, reminding
 from tasks.contracts.changes import Wish
 from tasks.intake import events
 from tasks.reminders.cadences import pause, resume, set_cadence
@@ -215,6 +215,9 @@ def test_new_prices_count_from_the_first_period_that_was_announced_long_enough_b
     (told,) = mails("prices_change")
     assert (told.to_address, told.facts["begins"]) == (ERIKA, "1. März 2028")
     assert [(one["before"], one["after"]) for one in told.facts["prices"]] == [("120,00\xa0€", "150,00\xa0€")]
+    shown = next(one for one in page.view(firm_id, CLIENT).booked if one.key == booking_id)
+    assert (shown.phase.reprices_on, [price for _, price in shown.announced]) == (date(2028, 3, 1), [Decimal(150)])
+    assert [price for article, price in shown.positions if article.key is ArticleKey.BASE] == [Decimal(120)]
     at(clock, 2028, 3, 1)
     daily()
     before, after = phases(booking_id)

@@ -319,6 +319,9 @@ def test_a_preview_says_what_the_act_then_does(firm_id, phone, clock):
     at(clock, 2027, 12, 1)
     late = changes.preview(firm_id, booking_id, CLIENT, Wish(ChangeKind.TERMINATION))
     assert (late.foreseen.ends_on, late.cost) == (date(2029, 2, 28), Decimal("120.00"))
+    with transaction() as session:
+        Contract.of(session, firm_id).is_test = True
+    assert changes.preview(firm_id, booking_id, CLIENT, Wish(ChangeKind.TERMINATION)).cost == 0
     change = ends(firm_id, booking_id)
     assert (change.ends_on, change.effective_at) == (date(2029, 2, 28), datetime(2029, 2, 28, 23, tzinfo=UTC))
     assert row(Booking, booking_id).ends_on == date(2029, 2, 28)
