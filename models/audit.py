@@ -5,6 +5,7 @@ chain covers its commitment, the SHA-256 of both. So a value can be erased, and 
 """
 
 import json
+import re
 import secrets
 from array import array
 from collections import defaultdict
@@ -16,6 +17,7 @@ from hashlib import sha256
 from types import MappingProxyType
 from typing import Any, NamedTuple, Protocol, Self
 
+import orjson
 from sqlalchemy import (
     ColumnElement,
     ForeignKeyConstraint,
@@ -24,7 +26,6 @@ from sqlalchemy import (
     UniqueConstraint,
     delete,
     func,
-    insert,
     inspect,
     select,
     tuple_,
@@ -103,8 +104,13 @@ def standing(row: Base) -> Facts:
     return {name: _plain(getattr(row, name)) for name in ("id", *row.EVIDENCE)}
 
 
+_PLAIN = frozenset({str, int, float, bool, list, dict, type(None)})
+
+
 def _plain(value: Any) -> Any:
     """Days and moments as ISO has them, other values of columns as they write themselves."""
+    if type(value) in _PLAIN:
+        return value
     if isinstance(value, date):  # A moment is one as well.
         return value.isoformat()
     return value if value is None or isinstance(value, str | int | float | list | dict) else str(value)
@@ -170,7 +176,7 @@ class Value(Base):
 
 
 def commitment(salt: str, value: Facts) -> str:
-    return sha256(f"{salt}{canonical(value)}".encode()).hexdigest()
+    return sha256(f"{salt}{_canonical_soon(value)}".encode()).hexdigest()
 
 
 class Entry(Base):
@@ -285,6 +291,19 @@ def canonical(content: object) -> str:
     return _CANONICAL.encode(content)
 
 
+def _canonical_soon(value: Facts) -> str:
+    """The same of one of very many: what writes it in half the time writes some fractions otherwise, and takes less."""
+    try:
+        written = orjson.dumps(value, option=_SORTED)
+    except TypeError:
+        return canonical(value)
+    return canonical(value) if _MAYBE_A_FRACTION.search(written) else written.decode()
+
+
+_SORTED = orjson.OPT_SORT_KEYS | orjson.OPT_PASSTHROUGH_DATETIME | orjson.OPT_PASSTHROUGH_DATACLASS
+_MAYBE_A_FRACTION = re.compile(rb"\d[.e]")
+
+
 def _merged(parts: Sequence[Any]) -> Any:
     """All in one: rows of the same id as well. Entries of imports have thousands, so each is looked at once."""
     if len(parts) == 1:
@@ -348,8 +367,8 @@ def write(session: Session, entries: Sequence[Entry]) -> None:
 
 def _write(session: Session, entries: Sequence[Entry], values: Sequence[Facts]) -> None:
     if entries:
-        names = [name for name in inspect(Entry).column_attrs.keys() if name != "id"]  # noqa: SIM118  (no dictionary)
-        session.execute(insert(Entry), [{name: getattr(entry, name) for name in names} for entry in entries])
+        names = {str(each.columns[0].key): each.key for each in inspect(Entry).column_attrs if each.key != "id"}
+        insert_all(session, Entry, [{key: getattr(entry, name) for key, name in names.items()} for entry in entries])
     insert_all(session, Value, values)
 
 

@@ -20,6 +20,7 @@ from models.audit import (
     Head,
     Value,
     canonical,
+    commitment,
     erase,
     first_broken,
     heads,
@@ -548,3 +549,17 @@ def test_what_is_told_while_it_is_erased_is_erased_and_named_or_stays(product):
     assert [entry.action for entry in entries] == ["done", "done", ERASED]
     assert sum(len(numbers) for numbers in entries[2].plain["erased"].values()) == count
     assert first_broken(entries) is None
+
+
+WHATEVER = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | TEXT,
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(TEXT, inner, max_size=4),
+    max_leaves=12,
+)
+
+
+@given(st.dictionaries(TEXT, WHATEVER))
+def test_whatever_a_value_holds_it_is_proven_by_how_pythons_own_json_writes_it(value):
+    plain = json.dumps(value, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+
+    assert commitment("salt", value) == sha256(f"salt{plain}".encode()).hexdigest()

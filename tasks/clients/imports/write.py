@@ -3,6 +3,7 @@
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from operator import attrgetter
 from types import SimpleNamespace
 from typing import Any
 
@@ -27,6 +28,9 @@ from tasks.clients.imports.world import SWITCHES, Account, Place, Someone
 
 OF_CARD = ("title", *ADDRESS, "website", "particulars")
 OF_ACCOUNT = ("kind", "name", "is_named_by_hand", "company_name", "vat_id", *ADDRESS, "website", "particulars")
+OF_PERSON = ("email", "given_name", "family_name", "language", "address_form")
+_of_card, _of_account, _of_person = attrgetter(*OF_CARD), attrgetter(*OF_ACCOUNT), attrgetter(*OF_PERSON)
+_of_place = attrgetter(*SWITCHES)
 
 
 class _Written(SimpleNamespace):
@@ -99,8 +103,7 @@ class Batch:
             self._insert(ClientAccess, [{"client_id": key, **said} for key in self.clients.values()])
 
     def _account_row(self, account: Account, *, has_login: bool) -> Facts:
-        row = {name: getattr(account, name) for name in OF_ACCOUNT}
-        row |= {
+        row = dict(zip(OF_ACCOUNT, _of_account(account), strict=True)) | {
             "id": self.clients[account.id],
             "firm_id": self.case.firm_id,
             "number": account.number or None,
@@ -167,11 +170,10 @@ class Batch:
             self.evidence.append(_Written(id=self.person_id(person), role=Role.CLIENT, **values, **held))
 
     def _person_row(self, person: Someone) -> Facts:
-        names = ("email", "given_name", "family_name", "language", "address_form")
         return {
             "firm_id": self.case.firm_id,
             "role": Role.CLIENT,
-            **{name: getattr(person, name) for name in names},
+            **dict(zip(OF_PERSON, _of_person(person), strict=True)),
             "land": self.case.firm.land,
             "postcode": self.case.firm.postcode,
             "added_at": self.at,
@@ -179,7 +181,7 @@ class Batch:
         }
 
     def _card_row(self, person: Someone) -> Facts:
-        return {"person_id": self.person_id(person), **{name: getattr(person, name) for name in OF_CARD}, "fields": {}}
+        return {"person_id": self.person_id(person), **dict(zip(OF_CARD, _of_card(person), strict=True)), "fields": {}}
 
     def _phone_rows(self, person: Someone, numbers: Mapping[str, PhoneKind], *, has_primary: bool) -> Iterable[Facts]:
         first = next((number for number, kind in numbers.items() if kind is PhoneKind.MOBILE), None)
@@ -243,7 +245,7 @@ class Batch:
                 elif pair not in made and person.id in each.of_places:
                     changed.setdefault(pair, (place, set()))[1].update(each.of_places[person.id])
         rows = [
-            {"client_id": client, "person_id": person, **{name: getattr(place, name) for name in SWITCHES}}
+            {"client_id": client, "person_id": person, **dict(zip(SWITCHES, _of_place(place), strict=True))}
             for (client, person), place in made.items()
         ]
         self._insert(ClientContact, rows)
@@ -316,6 +318,8 @@ class Batch:
             undo["people"] = [self.person_id(person) for person in planned.contacts if person.id in planned.new_people]
         if planned.new_places:
             undo["places"] = [self.person_id(person) for person in planned.contacts if person.id in planned.new_places]
+        if planned.is_new:
+            return undo
         if planned.of_account:
             undo["account"] = plain_before(planned.of_account)
         for name, changed, new in (
