@@ -5,7 +5,7 @@ import pytest
 from models.people.api_token import Scope
 from tests.api import System, token
 from tests.contacts import ERIKA, with_max
-from tests.factories import told_by
+from tests.factories import advance, firm_of, opened, registered, told_by
 
 pytestmark = pytest.mark.usefixtures("quiet")
 
@@ -72,6 +72,29 @@ def test_a_list_with_a_key_is_kept_once_and_the_trail_names_the_token_to_the_end
     for act in (*acts, "import.undone"):
         (entry,) = told_by(1, act)
         assert (entry["by"], entry["token"]) == (f"{ERIKA} (DATEV)", 1), act
+
+
+def test_another_firms_token_finds_no_import_and_a_key_stands_for_one_request_alone(system):
+    first, second = (send(system, LIST.replace("Lena", name)).json()["id"] for name in ("Lena", "Nora"))
+    other = opened("test:2", organiser={"name": "Olga Ott", "email": "olga@ott.example"})
+    advance(other)
+    registered("olga@ott.example")
+    olga = System(token(firm_of(other), by="olga@ott.example"))
+    answer = {"question": "two_people", "choice": "create"}
+    asked = [olga.get(f"/imports/{first}"), olga.get(f"/imports/{first}/records")]
+    asked += [olga.post(f"/imports/{first}/{act}") for act in ("begin", "cancel", "undo")]
+    asked += [olga.post(f"/imports/{first}/answers", json=answer)]
+    assert {one.status_code for one in asked} == {404, 409}  # Her firm has no agreement yet.
+    assert olga.get("/imports").json()["imports"] == []
+
+    key = {"Idempotency-Key": "k"}
+    acts = [system.post(f"/imports/{each}/{act}", headers=key) for each, act in ((first, "begin"), (second, "begin"))]
+    acts += [system.post(f"/imports/{first}/cancel", headers=key), system.post(f"/imports/{first}/begin", headers=key)]
+    assert [one.status_code for one in acts] == [200, 422, 422, 200]
+    assert [system.get(f"/imports/{each}").json()["state"] for each in (first, second)] == ["done", "planned"]
+    wrong = [{**answer, "record": number} for number in (0, -1, 2**31, "all", 3)]
+    sent = [system.post(f"/imports/{second}/answers", json=each).status_code for each in wrong]
+    assert sent == [422, 422, 422, 422, 404]
 
 
 def test_what_is_no_list_is_refused_in_one_sentence(system):

@@ -9,12 +9,13 @@ from sqlalchemy import select
 from models.clients.client import Client
 from models.clients.imports import Import
 from models.db import reading, transaction
+from models.people.staff import Rank, Rights
 from tasks.clients.imports import course
 from tasks.people.sessions import sign_in
 from tests.deployments.browser import Browser, entries, errors
-from tests.factories import PASSWORD, firm_of, outbox
+from tests.factories import PASSWORD, advance, firm_of, opened, outbox, registered
 from tests.remembered import remembered
-from tests.tasks.test_accounts import ERIKA, GMBH, MAX, open_account, with_staff
+from tests.tasks.test_accounts import ERIKA, GMBH, MAX, ZOE, give, open_account, with_staff
 
 FILES = Path(__file__).parents[1] / "tasks" / "imports"
 pytestmark = pytest.mark.usefixtures("quiet")
@@ -142,6 +143,32 @@ def test_what_is_ticked_stays_so_on_the_way_through_the_pages_of_an_import(firm_
     assert {*asked.url.params.get_list("account")} == {*ticked[:2], theirs[3]}
     many = " ".join(map(str, range(1, 500)))
     assert "account" in errors(press(browser, second, "Schlagwörter vergeben", tags="Bau", elsewhere=many))
+
+
+def test_whoever_may_not_see_an_import_finds_none_of_its_pages_and_moves_nothing(firm_id, browser):
+    shown = bring(browser, firm_id)
+    page = shown.url.path
+    give(1, Rights(Rank.STAFF, manages_accounts=True, has_default_access=False))
+    other = opened("test:2", organiser={"name": "Olga Ott", "email": "olga@ott.example"})
+    advance(other)
+    registered("olga@ott.example")
+    olga, zoe = Browser(sign_in("olga@ott.example", PASSWORD)), Browser(sign_in(ZOE, PASSWORD))
+    hers = page.replace(f"/firm/{firm_id}/", f"/firm/{firm_of(other)}/")  # Another firm's import by her own address.
+    acts = ("answers", "begin", "cancel", "columns", "errors.csv", "undo")
+
+    for who, path in ((olga, page), (olga, hers), (zoe, page)):
+        assert {who.get(f"{path}{behind}").status_code for behind in ("", "/columns", "/undo")} <= {403, 404}
+        sent = {"form_token": who.form_token("/imprint"), "question": "bad_email", "choice": "skip", "all": "yes"}
+        assert {who.post(f"{path}/{act}", data=sent).status_code for act in acts} <= {403, 404}
+    assert filters(browser.get(page)) == filters(shown)
+    assert names(firm_id) == []
+
+    browser.cookies.delete("session")  # It has ended meanwhile.
+    lost = press(browser, shown, "Jetzt importieren")
+    assert lost.url.path == "/auth/login"
+    assert names(firm_id) == []
+    browser.cookies.set("session", sign_in(ERIKA, PASSWORD), domain=lost.url.host)
+    assert "Jetzt importieren" in browser.get(lost.url.params["next"]).text  # Where they come out is the page again.
 
 
 def test_a_form_that_is_sent_twice_brings_its_file_once(firm_id, browser):

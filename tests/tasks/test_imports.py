@@ -19,6 +19,7 @@ from models.mail.outbox import Outgoing
 from models.onboarding import Onboarding
 from models.people.notice import Notice, NoticeKind
 from models.people.person import Person, Role
+from models.people.staff import Rank, Rights
 from models.settings import settings
 from models.time.clock import now
 from tasks.audit.faults import Kind
@@ -31,7 +32,7 @@ from tasks.clients.imports.course import AnswerUnfit
 from tasks.clients.imports.draft import CHOICES, Choice, Question
 from tasks.onboarding.stopping import stop_case
 from tests.factories import at_once, countersigned, firm_of
-from tests.tasks.test_accounts import ERIKA, member
+from tests.tasks.test_accounts import ERIKA, give, member, with_staff
 
 LONG = pytest.mark.skipif(os.environ.get("HYPOTHESIS_PROFILE") != "many", reason="takes minutes: make test-long")
 FILES = Path(__file__).parent / "imports"
@@ -458,6 +459,28 @@ def test_taken_back_and_invited_at_once_nothing_breaks(firm_id, monkeypatch):
         (NoneType, ImportState.UNDONE),
     }
     assert faults() == []
+
+
+def test_who_does_not_see_an_account_learns_nothing_of_it_or_its_contacts_by_asking_with_a_file(no_runs):
+    case_id = with_staff()
+    firm_id = firm_of(case_id)
+    written(firm_id, rows(ALPHA, "3;;Jörg;Müller;joerg@mueller.example;0171 3920011;;;Köln\n"))
+    zoe = give(case_id, Rights(Rank.STAFF, manages_accounts=True, has_default_access=False))
+    guesses = (
+        "1;Beta GmbH;Bernd;Berg;;;;;\n",
+        "9;Alpha GmbH;Bernd;Berg;;;;;\n",
+        ";;Joerg;Mueller;;;;;\n",
+        ";Gamma GmbH;Otto;Ott;anna@alpha.example;;;;\n",
+        ";Gamma GmbH;Anna;Arndt;anna@alpha.example;;;;\n",
+        ";;Jörg;Müller;joerg@mueller.example;;;;\n",
+    )
+
+    import_id = written(firm_id, rows(*guesses, "7;Delta GmbH;Dora;Dorn;;;;;\n"), member=zoe)
+
+    assert outcomes(import_id) == ["refused unseen"] * 6 + ["create new_without_access"]
+    assert [record.told for record in course.each_record(import_id)][:6] == [{"facts": {}}] * 6
+    again = planned(firm_id, rows("7;Delta GmbH;Dora;Dorn;dora@delta.example;;;;\n"), member=zoe)
+    assert short(again) == ["update"]
 
 
 def test_what_was_left_out_comes_back_as_a_file_that_can_be_corrected_and_imported(firm_id):

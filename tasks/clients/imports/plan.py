@@ -24,6 +24,10 @@ class _Skip(Exception):
         self.question = question
 
 
+class _Unseen(Exception):
+    """It is about what whoever imports does not see; not even a question may tell of it."""
+
+
 @dataclass(slots=True)
 class Planner:
     """Plans records in the order of the file, each in a world that knows those before it."""
@@ -53,16 +57,16 @@ class Planner:
             if draft.account is None or not (draft.contacts or names_of(draft)):
                 nothing = Planned(draft, Outcome.REFUSED, Reason.NOTHING_USEFUL.value)
                 return self._held(draft) if self.asked else nothing
-            account = self._account_meant(draft, draft.account)
+            account = self._seen(self._account_meant(draft, draft.account))
             meant: list[tuple[Someone | None, ContactDraft]] = []
             for contact in draft.contacts:
                 meant.append(self._person_meant(account, contact, [person for person, _ in meant]))
+        except _Unseen:
+            return Planned(draft, Outcome.REFUSED, Because.UNSEEN.value)
         except _Skip as skip:
             return Planned(draft, Outcome.SKIPPED, Because.LEFT_OUT.value, question=skip.question.value)
-        is_seen = account is None or account.is_seen
-        if not is_seen or (account is None and not draft.contacts and not self._will_have_contact(draft)):
-            reason = Reason.NO_PERSON.value if is_seen else Because.UNSEEN.value
-            return Planned(draft, Outcome.REFUSED, reason)
+        if account is None and not draft.contacts and not self._will_have_contact(draft):
+            return Planned(draft, Outcome.REFUSED, Reason.NO_PERSON.value)
         return self._held(draft) if self.asked else self._apply(draft, draft.account, account, meant)
 
     def _left_out(self, draft: Draft) -> Planned | None:
@@ -118,7 +122,13 @@ class Planner:
             )
         return None
 
+    def _seen(self, account: Account | None) -> Account | None:
+        if account is not None and not account.is_seen:
+            raise _Unseen
+        return account
+
     def _linked(self, question: Question, facts: Facts, account: Account) -> Account | None:
+        self._seen(account)
         return account if self._choose(question, facts) == Choice.LINK else None
 
     def _by_address(self, draft: Draft, told: AccountDraft) -> list[Account]:
@@ -188,6 +198,8 @@ class Planner:
         world = self.world
         known = world.people.get(world.by_email.get(contact.email, 0)) if contact.email else None
         if known is not None:
+            if not (known.is_seen or known.is_withdrawn):
+                raise _Unseen
             if known.is_withdrawn or words(known.called) == words(called(contact)):
                 return known, contact
             facts = {"address": contact.email, "name": known.called, "written": called(contact)}

@@ -23,6 +23,7 @@ from tasks.clients.imports.course import AT_ONCE, batches, behind, discard, is_m
 from tasks.clients.imports.draft import Draft, Reason
 from tasks.clients.imports.outcome import Because
 from tasks.clients.imports.undo import give_up, remove_accounts, take_back_some
+from tasks.clients.imports.world import World
 from tasks.clients.imports.write import Batch
 from tasks.engine.prefect_client import start_run
 from tasks.engine.retry import side_effect
@@ -144,7 +145,7 @@ def _write_some(firm_id: int, import_id: int, lease: datetime, most: int) -> tup
         drafts = [Draft.parse(each.draft) for each in rows]
         seer, is_as_compared = seer_of(session, row), _is_as_compared(session, case, row)
         doubtful = [draft for draft, each in zip(drafts, rows, strict=True) if not (is_as_compared and each.is_new)]
-        world = world_of(session, row, doubtful)
+        world = world_of(session, row, doubtful) if doubtful else World()
         planned = planned_of(session, row, world, drafts, rows, still_new=is_as_compared)
         sees_new = seer is None or seer[1].sees_all or seer[1].has_default_access
         batch = Batch(session, case, row, now(), None if sees_new or seer is None else seer[0])

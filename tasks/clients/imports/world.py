@@ -93,6 +93,8 @@ class Someone:
     particulars: Facts = field(default_factory=dict)
     has_registered: bool = False
     is_withdrawn: bool = False
+    is_seen: bool = True
+    """At an account that whoever imports sees, or at none."""
     is_touched: bool = False
 
     @property
@@ -261,18 +263,27 @@ def stored(
     account_tags = _tags(session, ClientTag.client_id, ClientTag.tag_id, accounts)
     touched, pairs = _touched(session, import_id, accounts, there)
     spoken_of = {person_id for _, person_id in pairs}
+    hidden = _hidden(session, there, is_seen) if seer else set[int]()
     for key, (client, seen) in sorted(accounts.items()):
         world.take_account(_account(client, account_tags.get(key, {}), is_seen=seen, is_touched=key in touched))
     for key, person in there.items():
         numbers = {phone.number: phone.kind for phone in phones.get(key, [])}
         someone = _someone(person, cards.get(key), numbers, tags.get(key, {}))
         someone.is_touched = key in spoken_of
+        someone.is_seen = key not in hidden
         world.take_person(someone)
     for contact, _ in places:
         switches = {name: getattr(contact, name) for name in SWITCHES}
         pair = contact.client_id, contact.person_id
         world.take_place(*pair, Place(**switches, is_touched=pair in pairs))
     return world
+
+
+def _hidden(session: Session, people: Collection[int], is_seen: ColumnElement[bool]) -> set[int]:
+    """Those who are at accounts, of which none is seen."""
+    mine = select(ClientContact.person_id).where(ClientContact.person_id.in_(people))
+    seen = mine.join(Client, Client.id == ClientContact.client_id).where(is_seen)
+    return {*session.scalars(mine)} - {*session.scalars(seen)}
 
 
 def _tags(session: Session, whose: Any, which: Any, keys: Collection[int]) -> dict[int, dict[str, str]]:
