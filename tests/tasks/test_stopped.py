@@ -328,6 +328,8 @@ ELSEWHERE = {
     "api_tokens.make_for_provider": "of the provider, in any case",
     "api_tokens.revoke_for_provider": "of the provider, in any case",
     "orders.Who": "only words",
+    "holds.set_hold": "keeps what is there, whatever becomes of the case",
+    "holds.lift_hold": "keeps nothing longer, whatever becomes of the case",
     "legal.publish": "of the provider, in any case",
     "legal.answer": "of the contract, which goes on",
     "legal.current_versions": "only looks",
