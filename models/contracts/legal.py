@@ -66,6 +66,11 @@ class ConsentGiven(ProvisionError):
     says = N_("This version was agreed to already: nothing was changed.")
 
 
+class ConsentAnswerMissing(ProvisionError):
+    status = 422
+    says = N_("The answer is missing: agree to the version, or refuse it.")
+
+
 class TermsChanged(ProvisionError):
     says = N_("The terms have changed meanwhile: look at them again before you agree to them.")
 
@@ -185,6 +190,13 @@ class Consent(Base):
     def answer(self, state: ConsentState, how: ConsentHow, by: str, name: str, now: datetime, reason: str = "") -> None:
         self.state, self.how, self.answered_at = state, how, now
         self.answered_by, self.answered_name, self.reason = by[:254], name[:200], reason
+
+    def is_outdated(self, session: Session) -> bool:
+        """Whether the firm was asked about a newer version of the same kind since."""
+        asked = select(Consent.id).join(LegalText, LegalText.id == Consent.legal_text_id)
+        asked = asked.where(Consent.firm_id == self.firm_id, LegalText.id > self.legal_text_id)
+        same = LegalText.kind == LegalText.get(session, self.legal_text_id).kind
+        return session.scalars(asked.where(same).limit(1)).first() is not None
 
     def ask_again(self, now: datetime) -> None:
         """As if it had not been answered."""

@@ -205,9 +205,13 @@ def _undo_judged(session: Session, case: Onboarding, decision: Decision) -> None
 
 
 def _consent_judged(session: Session, case: Onboarding, decision: Decision) -> None:
-    """Resend: the firm is asked once more. Leave: the version counts for it to which it agreed before."""
+    """Resend: the firm is asked once more, unless a newer version has taken the place of this one.
+
+    Leave: the version counts for it to which it agreed before.
+    """
     consent = session.get_one(Consent, decision.facts["consent_id"])
-    if decision.verdict is Verdict.RESEND and consent.state is ConsentState.REFUSED:
+    is_open = consent.state is ConsentState.REFUSED and not consent.is_outdated(session)
+    if decision.verdict is Verdict.RESEND and is_open:
         consent.ask_again(now())
         session.flush()
         record(session, case.id, now(), "consent.asked", decision.answered_by or "", rows=evidence(consent))

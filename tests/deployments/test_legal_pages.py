@@ -75,6 +75,8 @@ def test_the_firm_agrees_on_the_page_and_reads_there_what_it_agreed_to(owner, ma
 
 def test_a_refusal_is_told_to_operators_with_its_reason(owner, asked):
     page = owner.get(f"{PAGE}/consent/{asked}")
+    neither = owner.send_again(page, f"{PAGE}/consent/{asked}", reason="Erst lesen.")
+    assert (neither.status_code, "Die Antwort fehlt" in said(neither)) == (422, True)
     too_long = owner.send_again(page, f"{PAGE}/consent/{asked}", answer="no", reason="x" * 1500)
     assert too_long.status_code == 422
     owner.send_again(too_long, f"{PAGE}/consent/{asked}", answer="no", reason="Die Haftung ist zu eng.")

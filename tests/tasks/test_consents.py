@@ -184,6 +184,16 @@ def test_a_refusal_that_is_left_stays_and_a_newer_version_takes_the_place_of_an_
     assert no_faults()
 
 
+def test_nobody_is_asked_once_more_about_a_version_that_a_newer_one_has_replaced(firm_id):
+    first = publish()
+    ask_for_consent.fn()
+    answered(firm_id, first, yes=False)
+    second = publish("2027-02")
+    ask_for_consent.fn()
+    decide(1, "resend")
+    assert (consents(first), consents(second)) == ({firm_id: ConsentState.REFUSED}, {firm_id: ConsentState.ASKED})
+
+
 def test_an_order_agrees_to_the_versions_that_were_shown_and_keeps_which(firm_id, phone):
     text = publish()
     fields = {phone["fields"]["number"]: "030 5550100"}

@@ -17,6 +17,7 @@ from models.contracts.catalogue import Authority
 from models.contracts.closing import NoClosingAsked
 from models.contracts.contract import Copy, SentAs, TaxTreatment
 from models.contracts.declaration import DayTooEarly, ReasonMissing, ReceivedInFuture
+from models.contracts.legal import ConsentAnswerMissing
 from models.contracts.terms import YEARS, read_moment
 from models.errors import N_, NotFound, ProvisionError
 from models.onboarding import AccountClosed
@@ -118,6 +119,8 @@ def consent(visit: Visiting, firm_id: int, text_id: int) -> Response:
 def answer_consent(visit: Submitting, firm_id: int, text_id: int) -> Response:
     who, is_accepted, reason = _who(visit, firm_id), visit.text("answer") == "yes", visit.paragraphs("reason")
     try:
+        if visit.text("answer") not in {"yes", "no"}:
+            raise ConsentAnswerMissing
         case = legal.answer(firm_id, who, text_id, visit.text("sha256"), is_accepted=is_accepted, reason=reason)
     except ProvisionError as refusal:
         shown = _consent(visit, firm_id, text_id)
