@@ -108,7 +108,7 @@ def test_each_firm_is_asked_once_about_a_material_change_and_about_formatting_no
 
 def test_who_does_not_answer_is_reminded_by_the_cadence_and_once_for_what_was_missed(firm_id, clock):
     publish()
-    at(clock, 2026, 10, 1)
+    at(clock, 2026, 10, 1, 11)
     ask_for_consent.fn()
     for day, counts in ((6, [0]), (8, [0, 1]), (8, [0, 1]), (31, [0, 1, 2])):
         at(clock, 2026, 10, day)
