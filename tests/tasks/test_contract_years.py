@@ -40,9 +40,9 @@ from tests.ledger import DAY, Booked, Extra, Ledger, Refused, Stretch, Version
 BERLIN = ZoneInfo("Europe/Berlin")
 IS_LONG = tries.default.max_examples > 100
 FIRST, LAST = date(2026, 9, 16), date(2036, 9, 30) if IS_LONG else date(2030, 9, 30)
-CONTRACTS = 1000 if IS_LONG else 7
+CONTRACTS = 1000 if IS_LONG else 5
 SEED = int(os.environ.get("YEARS") or random.SystemRandom().randrange(10**6))
-ACTS_A_YEAR = 4 if IS_LONG else 8
+ACTS_A_YEAR = 2 if IS_LONG else 8
 CLIENT = Who("erika@freitag.example", Authority.CLIENT)
 OPERATOR = Who("operator@convent-it.example", Authority.OPERATOR)
 MANAGER = Who("manager@convent-it.example", Authority.MANAGER)
@@ -266,7 +266,8 @@ class Years:
             return
         assert seen.foreseen.ends_on == last
         due = ledger.bill(booked, last, last)
-        assert seen.cost == sum((one.amount for one in due.values() if one.first > self.day), Decimal(0))
+        costs = [one.amount for one in due.values() if one.first > self.day]
+        assert seen.cost == (0 if self.ledger.firms[firm_id].is_test else sum(costs))
         drops = seen.foreseen.drops and seen.foreseen.drops.id
         price_list = tariff and tariff.version_on(self.day).key
         changes.declare_change(firm_id, booked.key, who, wish, drops=drops, price_list_id=price_list)
@@ -501,7 +502,7 @@ def years(clock, monkeypatch, no_runs):
 
 
 def test_ten_years_of_contracts_go_as_they_do_in_a_ledger_kept_by_hand(years):
-    years.patch.setattr(batches, "AT_ONCE", max(4, CONTRACTS // 20))
+    years.patch.setattr(batches, "AT_ONCE", max(4, CONTRACTS // 5))
     years.live()
     print(years.ledger.effects, years.refused)
     if IS_LONG:  # Among few it may be that nobody does one of them.
