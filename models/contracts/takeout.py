@@ -155,7 +155,8 @@ LEFT_OUT = frozenset(
 _LEFT_OF: Mapping[str, frozenset[str]] = {
     "changes": frozenset({"reason"}),  # What managers of the provider write for themselves.
     "subscriptions": frozenset({"advice"}),
-    "agreements": frozenset({"document_id", "drawing_id", "uploaded_id", "final_id"}),
+    # Who withdrew one acted for the provider, and is the provider to the firm.
+    "agreements": frozenset({"document_id", "drawing_id", "uploaded_id", "final_id", "withdrawn_by"}),
 }
 _KEPT: Mapping[str, frozenset[str]] = {
     "articles": frozenset({"key"}),

@@ -24,12 +24,13 @@ from models.onboarding import AccountClosed, Onboarding
 from models.people.manners import Language
 from models.people.person import Person
 from models.time.clock import now
+from tasks.agreement.lifecycle import withdraw
 from tasks.contracts import changes, takeout
 from tasks.contracts.changes import Wish
 from tasks.contracts.takeout import TakenOverError, make_takeout, make_takeouts
 from tasks.retention.tidy import remove_past
 from tests.contacts import account, contact
-from tests.factories import acts, at_once, countersigned, firm_of, give_logo, mails, opened
+from tests.factories import acts, advance, at_once, countersigned, firm_of, give_logo, mails, opened, with_organiser
 from tests.tasks.test_contracts import MANAGER, OPERATOR, at, firm_id, no_faults, ordered, phone
 
 ERIKA = "erika@freitag.example"
@@ -198,3 +199,16 @@ def test_whose_account_was_closed_meanwhile_neither_asks_nor_fetches_and_is_not_
         takeout.fetch(firm_id, takeout_id, ERIKA)
     with pytest.raises(AccountClosed):
         asked(firm_id, owner)
+
+
+def test_who_acted_for_the_provider_is_the_provider_to_the_firm(no_runs, clock):
+    case_id = with_organiser()
+    advance(case_id)
+    withdraw(case_id, "Der Preis war falsch.", "otto@convent-it.example")
+    with reading() as session:
+        owner = Person.organiser(session, firm_of(case_id)).id
+    takeout_id = asked(firm_of(case_id), owner)
+    make_takeout.fn(takeout_id)
+    archive = fetched(firm_of(case_id), takeout_id)
+    assert rows(archive, "agreements")[0]["withdraw_reason"] == "Der Preis war falsch."
+    assert [name for name in archive.namelist() if b"otto@" in archive.read(name)] == []
