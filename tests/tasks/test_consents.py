@@ -111,7 +111,7 @@ def test_who_does_not_answer_is_reminded_by_the_cadence_and_once_for_what_was_mi
     at(clock, 2026, 10, 1, 11)
     ask_for_consent.fn()
     for day, counts in ((6, [0]), (8, [0, 1]), (8, [0, 1]), (31, [0, 1, 2])):
-        at(clock, 2026, 10, day)
+        at(clock, 2026, 10, day, 13)
         ask_for_consent.fn()
         assert [count for _, count in asked()] == counts, day
     set_cadence(
