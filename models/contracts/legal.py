@@ -33,6 +33,11 @@ class LegalNumberTaken(ProvisionError):
         self.number = number
 
 
+class LegalDayMissing(ProvisionError):
+    status = 422
+    says = N_("The day is missing: write from when on the version counts.")
+
+
 class LegalDayPast(ProvisionError):
     status = 422
     says = N_("%(day)s has passed: a version counts from today on at the earliest.")

@@ -23,6 +23,7 @@ from models.contracts.legal import (
     ConsentGiven,
     ConsentHow,
     ConsentState,
+    LegalDayMissing,
     LegalDayPast,
     LegalFileUnfit,
     LegalKind,
@@ -76,6 +77,8 @@ def publish(who: Who, written: Mapping[str, str], file: tuple[str, bytes] | None
         if not number:
             raise LegalNumberMissing
     with faults.at("valid_from"):
+        if not written.get("valid_from", "").strip():
+            raise LegalDayMissing
         valid_from = day_of(written.get("valid_from", ""))
         if valid_from < local_day(at):
             raise LegalDayPast(valid_from)

@@ -313,7 +313,7 @@ LABELS: dict[type[StrEnum], dict[Any, str]] = {
     ChangeState: {
         ChangeState.PENDING: N_("waits for its day"),
         ChangeState.APPLIED: N_("took effect"),
-        ChangeState.UNDONE: N_("undone by both sides"),
+        ChangeState.UNDONE: N_("taken back"),
         ChangeState.DROPPED: N_("replaced by another one"),
     },
     CameBy: {
@@ -478,7 +478,9 @@ class Reader:
     def date(self, value: date | datetime) -> str:
         """“3. März 2027”, in Berlin's time."""
         day = local_day(value) if isinstance(value, datetime) else value
-        return str(format_date(day, "long", locale=self.locale))
+        text = str(format_date(day, "long", locale=self.locale))
+        # CLDR has no ordinals: in French the first day of a month is one.
+        return f"1er{text[1:]}" if self.locale.language == "fr" and day.day == 1 else text
 
     def day(self, written: str) -> str:
         """The same of a day as facts hold it, like 2027-03-31."""

@@ -11,7 +11,7 @@ from tests.deployments.browser import Browser
 from tests.deployments.test_contract_pages import PAGE, firm_id, said
 from tests.factories import PASSWORD, operator
 from tests.tasks.test_accounts import ZOE
-from tests.tasks.test_contracts import BERLIN, MANAGER, at, ends, row
+from tests.tasks.test_contracts import BERLIN, MANAGER, at, catalogue, ends, row
 
 CLOSE = f"{PAGE}/close"
 NEW_YEAR = datetime(2027, 1, 1, 0, 0, 1, tzinfo=BERLIN)
@@ -83,11 +83,14 @@ def test_an_operator_closes_it_with_a_reason_and_twice_is_once(over):
 
 
 def test_closing_later_is_asked_for_shown_and_taken_back(ending):
+    catalogue()
+    assert ending.read(PAGE).select('a[href*="/order/"]')
     page = ending.get(CLOSE)
     assert "1. Januar 2027, 00:00" in said(page)
     asked = ending.send_again(page, CLOSE, typed=str(row(Firm, 1).company_id))
     assert (asked.url.path, "Das Konto wird am 1. Januar 2027" in said(asked)) == (PAGE, True)
     assert "Es soll wie gewünscht am 1. Januar 2027" in said(ending.get(CLOSE))
+    assert not ending.read(PAGE).select('a[href*="/order/"]')  # Nothing that would be refused is offered.
     kept = ending.send_form(PAGE, f"{PAGE}/close/take-back")
     assert "Zurückgenommen: Das Konto bleibt." in said(kept)
     again = ending.send_again(asked, f"{PAGE}/close/take-back")

@@ -97,6 +97,8 @@ def test_the_end_is_foreseen_confirmed_and_undone_by_both(owner, manager, phone)
 
     assert ended.url.path == PHONE
     assert "Endet zum 29. Februar 2028" in said(ended)
+    assert not manager.read(PHONE).select(f'a[href="{PHONE}/tariff"]')  # It would be refused.
+    assert manager.read(PHONE).select(f'a[href="{PHONE}/end"]')
     again = owner.send_again(seen, f"{PHONE}/end")
     assert again.status_code == 409
     assert owner.send_form(PHONE, f"{PHONE}/undo").url.path == PHONE
@@ -111,6 +113,8 @@ def test_what_the_firm_asks_for_is_answered_on_either_page_and_gone_from_both(ow
     owner.send_again(owner.get(f"{PHONE}/end"), f"{PHONE}/end")
     owner.send_form(PHONE, f"{PHONE}/undo")
     board = manager.read("/board/cases/1").select_one("[id^=decision-]")
+    assert manager.read("/board/cases/1").select(f'a[href="{PAGE}"]')
+    assert "Vertrag geschlossen – automatische Bearbeitung" in said(manager.get(PAGE))
     assert "Erika Muster bittet darum, dass das Modul „Telefonservice“ weiterläuft" in said(board.get_text(" "))
     assert board.select(f'a[href="{PHONE}"]')
     refused = manager.send_form(PHONE, f"{PHONE}/undo", answer="refuse", note="Leider nein.")
@@ -131,7 +135,8 @@ def test_another_tariff_is_chosen_and_taken_back(owner, phone):
     assert "1. März 2028" in said(seen)
     changed = owner.send_again(seen, f"{PHONE}/tariff")
     assert "large" in said(changed)
-    owner.send_form(PHONE, f"{PHONE}/undo")
+    back = owner.send_form(PHONE, f"{PHONE}/undo")
+    assert "Tarifwechsel zurückgenommen" in said(back)  # By one side alone: it had not begun.
     with reading() as session:
         assert Change.pending(session, [2]) == {}
 

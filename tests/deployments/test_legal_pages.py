@@ -38,6 +38,7 @@ def test_a_manager_publishes_a_version_and_operators_see_who_has_not_answered(ma
     )
     for field in ("valid_from", "number", "text"):
         assert f'href="#{field}"' in refused.text
+    assert "Der Tag fehlt" in said(manager.send_again(refused, BOARD, valid_from=" "))
     done = manager.send_again(refused, BOARD, **FIELDS | {"text": "§ 1 Alles neu\n\n§ 2 Schluss"})
     assert (done.url.path, "Veröffentlicht." in said(done)) == (BOARD, True)
     ask_for_consent.fn()

@@ -51,6 +51,11 @@ def test_the_catalogue_check_sees_every_kind_of_fault(tmp_path, monkeypatch):
     assert "models/toy.py:3: not in de: 'three'" in faults
 
 
+def test_the_first_day_of_a_month_is_an_ordinal_in_french_alone():
+    assert [FRENCH.date(date(2027, 3, day)) for day in (1, 11)] == ["1er mars 2027", "11 mars 2027"]
+    assert SIE.date(date(2027, 3, 1)) == "1. März 2027"
+
+
 @pytest.mark.parametrize(("language", "read"), [("de", "1.000"), ("fr", "1\u202f000"), ("en", "1,000")])
 def test_large_numbers_are_grouped_and_stay_numbers(language, read):
     reader = Reader(Language(language), AddressForm.SIE)

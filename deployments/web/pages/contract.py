@@ -6,7 +6,7 @@ from urllib.parse import quote
 from fastapi import APIRouter, Depends
 from starlette.responses import Response, StreamingResponse
 
-from deployments.web.labels import ACTIONS
+from deployments.web.labels import ACTIONS, ACTORS
 from deployments.web.pages.firm import SHUT, attachment, tabs_of
 from deployments.web.pages.public import country_names
 from deployments.web.security import limit_uploads
@@ -513,7 +513,9 @@ def _may_close(visit: Visit, firm_id: int) -> bool:
 
 def _by(visit: Visit, shown: ContractView, actor: str) -> str:
     """Who acted, as the reader may know them: the provider's people are the provider to a firm."""
-    return actor if visit.signed_in().is_operator or actor in shown.own else settings().provider_name
+    if visit.signed_in().is_operator:
+        return visit.reader.gettext(ACTORS[actor]) if actor in ACTORS else actor
+    return actor if actor in shown.own else settings().provider_name
 
 
 def _frame(visit: Visit, firm_id: int) -> dict[str, Any]:
