@@ -7,7 +7,7 @@ somebody is to be told is counted by the day on which they are.
 
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from decimal import ROUND_HALF_UP, Decimal
 from fractions import Fraction
@@ -218,9 +218,13 @@ class Due(NamedTuple):
 
 
 def stretches(booked: Booked, last: date | None) -> Iterator[Stretch]:
-    """As it runs until then, if nothing else happens."""
+    """As it runs until then, if nothing else happens; what was to come after an end told late has never been."""
     *past, running = booked.run
-    yield from past
+    for each in past:
+        if last is None or each.first <= last:
+            yield replace(each, last=each.last if last is None else min(each.last, last))
+    if last is not None and running.first > last:
+        return
     if booked.raised and (last is None or booked.raised[1] <= last):
         version, day = booked.raised
         yield Stretch(running.tariff, running.version, running.anchor, running.first, day - DAY, running.agreed)
@@ -390,14 +394,16 @@ class Ledger:
         self, booked: Booked, kind: str, received: date, tariff: Tariff | None = None, chosen: date | None = None
     ) -> date:
         """The last day that a declaration leads to."""
+        if received < booked.run[0].first:
+            raise Refused("ReceivedBeforeOrder")
         if booked.last is not None and booked.last < received:
             raise Refused("EndedAlready")
         running, pending = booked.run[-1], booked.pending
         last = chosen or self._regular(running, kind, received)
-        if last < max(received, running.first):
+        if last < max(received, running.first if kind == "tariff" else running.anchor):
             raise Refused("DayTooEarly")
-        if kind == "tariff" and tariff is running.tariff and (pending is None or pending.is_end):
-            raise Refused("SameTariff")
+        if kind == "tariff" and tariff is running.tariff:
+            raise Refused("SameTariff" if pending is None or pending.is_end else "StaysOnTariff")
         if booked.last is not None:
             if kind == "tariff":
                 raise Refused("EndingFirst")

@@ -65,7 +65,11 @@ def stretches(phases: Sequence[Phase], ends_on: date | None = None, change: Chan
         assert to_another.tariff_id is not None and to_another.price_list_id is not None  # noqa: PT018  (with a tariff)
         first = to_another.new_from
         known.append(Stretch(to_another.tariff_id, to_another.price_list_id, first, first, None))
-    return known
+        return known
+    if until is None:
+        return known
+    # An end that was received before the prices rose, and entered afterwards, takes the rise back.
+    return [replace(each, ends_on=min(each.ends_on or until, until)) for each in known if each.starts_on <= until]
 
 
 @dataclass(frozen=True)

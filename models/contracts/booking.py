@@ -160,8 +160,11 @@ class Phase(Agreed, Base):
         return self.terms(contract).first_term_end if is_fixed else None
 
     def end(self, last_day: date) -> None:
-        """Nothing comes of it any more after this day."""
-        self.ends_on = last_day
+        """Nothing comes of it any more after this day.
+
+        Where the booking has ended before prices rose, which was entered later, it bears a day that is not counted.
+        """
+        self.ends_on = max(last_day, self.starts_on)
         self.reprices_on = self.next_price_list_id = self.notice_by = self.announce_on = None
 
     def look_ahead(self, contract: Contract, day: date) -> None:

@@ -56,6 +56,11 @@ class SameTariff(ProvisionError):
     says = N_("This is the tariff that runs already: choose another one.")
 
 
+class StaysOnTariff(ProvisionError):
+    status = 422
+    says = N_("This is the tariff that runs already: to stay on it, take back the change that waits.")
+
+
 class ReasonMissing(ProvisionError):
     status = 422
     says = N_("The reason is missing: write why this day was chosen, or why it ends for an important reason.")
@@ -78,6 +83,16 @@ class ReceivedInFuture(ProvisionError):
     def __init__(self, day: date) -> None:
         super().__init__(day)
         self.day = day
+
+
+class ReceivedBeforeOrder(ProvisionError):
+    status = 422
+    says = N_("%(day)s is before the module was ordered on %(ordered)s: write the day on which it was received.")
+
+    def __init__(self, day: date, ordered: date) -> None:
+        super().__init__(day, ordered)
+        self.day = day
+        self.ordered = ordered
 
 
 class NothingToUndo(ProvisionError):
@@ -130,20 +145,24 @@ def foresee(
 
     A preview needs no reason yet.
 
-    Raises EndedAlready, SameTariff, EndingFirst, EndsAlready, ReasonMissing, DayTooEarly.
+    Raises ReceivedBeforeOrder, EndedAlready, SameTariff, StaysOnTariff, EndingFirst, EndsAlready, ReasonMissing,
+    DayTooEarly.
     """
-    received = contract.day_of(received_at)
+    received, ordered = contract.day_of(received_at), contract.day_of(booking.ordered_at)
+    if received < ordered:
+        raise ReceivedBeforeOrder(received, ordered)
     if booking.ends_on is not None and booking.ends_on < received:
         raise EndedAlready(booking.ends_on)
     regular, until = _regular_end(contract, phase, kind, received_at)
     ends_on = chosen or regular
     if (kind is ChangeKind.EXTRAORDINARY or ends_on != regular) and not reason and not is_preview:
         raise ReasonMissing
-    earliest = max(received, phase.starts_on)
+    # What was received in time ends it in time, also where the prices have risen before it was entered.
+    earliest = max(received, phase.anchor_on if kind.ends_it else phase.starts_on)
     if ends_on < earliest:
         raise DayTooEarly(ends_on, earliest)
-    if kind is ChangeKind.TARIFF and tariff_id == phase.tariff_id and (pending is None or pending.kind is not kind):
-        raise SameTariff
+    if kind is ChangeKind.TARIFF and tariff_id == phase.tariff_id:
+        raise StaysOnTariff if pending is not None and pending.kind is kind else SameTariff
     ends_by = pending.ends_on if pending is not None and pending.kind.ends_it else booking.ends_on
     if ends_by is not None:
         if kind is ChangeKind.TARIFF:

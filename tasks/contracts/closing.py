@@ -91,7 +91,10 @@ def close(firm_id: int, who: Who, typed: str, reason: str, *, later: bool) -> bo
         _require_owner(session, case, who)
         case.require_open()
         reason = _checked(case.firm, who, typed, reason)
-        contract, bookings = Contract.of(session, firm_id), Booking.of(session, firm_id)
+        contract = Contract.of(session, firm_id)
+        if contract is not None:
+            caught_up(session, firm_id)  # The last end may be a moment old, and the flow has not been there yet.
+        bookings = Booking.of(session, firm_id)
         _require_settled(session, case, contract)
         moment = possible_from(contract, bookings, at)
         if not later or moment is None or contract is None:
@@ -140,6 +143,7 @@ def _close_if_due(firm_id: int) -> bool:
         contract = Contract.get(session, case.firm)
         if contract.closing_at is None or contract.closing_at > at:
             return False
+        caught_up(session, firm_id)
         moment = possible_from(contract, Booking.of(session, firm_id), at)
         if moment is not None:  # It ends later than when it was asked for.
             contract.closing_at = moment
@@ -157,7 +161,6 @@ def _close(
     *by*: whose doing it was; None: the product's own, as was asked for.
     """
     if contract is not None:
-        caught_up(session, case.firm_id)  # The last end may be a moment old, and the flow has not been there yet.
         contract.closing_at = None
     case.close(at)
     session.flush()

@@ -2,7 +2,7 @@
 # ruff: noqa: F811  (fixtures)
 
 from collections import defaultdict
-from datetime import date
+from datetime import date, datetime
 from decimal import Decimal
 
 import pytest
@@ -12,6 +12,7 @@ from models.audit import HOUSE, trail
 from models.contracts.booking import BookedOption, Booking, ChangeKind, Phase
 from models.contracts.catalogue import Article, ArticleKey
 from models.contracts.contract import Addressee, Contract, Copy, NoReverseCharge, Recipient, SentAs, TaxTreatment
+from models.contracts.declaration import ReceivedBeforeOrder
 from models.contracts.handover import Charge, MonthUnreadable, read_month
 from models.contracts.tax import REVERSE_CHARGE
 from models.db import reading, transaction
@@ -20,7 +21,18 @@ from models.settings import settings
 from tasks.contracts import billing, changes, effects
 from tasks.contracts.changes import Wish
 from tests.factories import at_once
-from tests.tasks.test_contracts import MANAGER, at, ends, firm_id, ordered, phone, prices_of  # noqa: F401  (fixtures)
+from tests.tasks.test_contract_effects import daily, publish
+from tests.tasks.test_contracts import (  # noqa: F401  (fixtures)
+    BERLIN,
+    MANAGER,
+    OPERATOR,
+    at,
+    ends,
+    firm_id,
+    ordered,
+    phone,
+    prices_of,
+)
 
 MARCH, APRIL, MAY, JUNE = (date(2027, month, 1) for month in (3, 4, 5, 6))
 
@@ -103,6 +115,34 @@ def test_a_month_that_is_over_stays_as_it_is_and_what_became_known_later_comes_i
     effects.apply_due.fn()
     assert [of(month) for month in (MAY, JUNE, date(2027, 7, 1))] == [[], [], []]
     assert (of(MARCH), of(APRIL)) == (march, april)
+
+
+def test_a_letter_that_came_in_time_and_is_entered_late_takes_back_what_was_billed_at_prices_that_rose_since(
+    booking_id, firm_id, phone, clock
+):
+    publish(phone["small"], date(2027, 6, 1), "150")
+    for day in (date(2028, 1, 28), date(2028, 4, 2)):
+        at(clock, day.year, day.month, day.day)
+        daily()
+    march = of(date(2028, 3, 1))
+    assert [(row.days_from, row.net) for row in march] == [("2028-03-10", "150.00")]
+
+    received = datetime(2027, 12, 1, 9, tzinfo=BERLIN)
+    assert ends(firm_id, booking_id, OPERATOR, received_at=received).ends_on == date(2028, 3, 9)
+    daily()
+    at(clock, 2028, 5, 1)
+
+    assert [(row.corrects, row.quantity, row.net) for row in of(date(2028, 4, 1))] == [(march[0].id, -1, "-150.00")]
+    assert of(date(2028, 5, 1)) == []
+    with reading() as session:
+        assert session.get_one(Booking, booking_id).ended_at == datetime(2028, 3, 10, tzinfo=BERLIN)
+
+
+def test_nothing_is_received_before_it_was_ordered(booking_id, firm_id, clock):
+    at(clock, 2028, 4, 2)
+    assert ends(firm_id, booking_id, OPERATOR, received_at=datetime(2027, 3, 10, tzinfo=BERLIN))
+    with pytest.raises(ReceivedBeforeOrder):
+        ends(firm_id, booking_id, OPERATOR, received_at=datetime(2027, 3, 9, 23, 59, tzinfo=BERLIN))
 
 
 def test_who_goes_on_after_all_is_billed_the_rest_and_another_tariff_from_its_first_day(

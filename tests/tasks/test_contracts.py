@@ -21,6 +21,7 @@ from models.contracts.declaration import (
     NothingToUndo,
     ReasonMissing,
     SameTariff,
+    StaysOnTariff,
     UndoNotAsked,
 )
 from models.contracts.plans import PlanWithdrawn, plan_prices, plan_tariff
@@ -369,6 +370,8 @@ def test_another_tariff_obeys_the_same_rule_and_goes_with_a_termination(firm_id,
     seen = changes.preview(firm_id, booking_id, CLIENT, wish)
     change = changes.declare_change(firm_id, booking_id, CLIENT, wish, price_list_id=seen.prices.id)
     assert seen.foreseen.new_from == change.new_from == date(2028, 3, 1)
+    with pytest.raises(StaysOnTariff):  # Or its terms would begin anew, with another first term.
+        changes.preview(firm_id, booking_id, CLIENT, Wish(ChangeKind.TARIFF, phone["small"]))
 
     leaves = changes.preview(firm_id, booking_id, CLIENT, Wish(ChangeKind.TERMINATION))
     assert leaves.foreseen.drops.id == change.id

@@ -338,8 +338,6 @@ ELSEWHERE = {
     "closing.take_back": "of the contract, which goes on",
     "closing.view": "only looks",
     "changes.declare_change": "what was agreed goes on, and can be ended, whatever becomes of the case",
-    "holds.set_hold": "keeps what is stored, whatever becomes of the case",
-    "holds.lift_hold": "keeps what is stored, whatever becomes of the case",
     "takeout.ask": "a firm takes its data along, whatever becomes of the case",
     "takeout.fetch": "a firm takes its data along, whatever becomes of the case",
     "changes.ask_undo": "of a contract, which goes on",
