@@ -156,7 +156,7 @@ Written = Mapping[str, str]
 """What stands in the fields of a form."""
 
 
-class Kept:
+class CatalogueRow:
     """A row of the catalogue: what readers of each language call it (German stands for what is missing), and its form.
 
     ``begin`` takes over what is said once and stays, as the code does, ``describe`` what can be changed, ``written``
@@ -237,7 +237,7 @@ def _length(written: Written, name: str, faults: Faults, *, least: int = 0) -> P
     return Period(least, unit)
 
 
-class Module(Kept, Base):
+class Module(CatalogueRow, Base):
     """Something that firms order and use, like the portal itself or a telephone service."""
 
     __tablename__ = "modules"
@@ -279,7 +279,7 @@ class Module(Kept, Base):
         return {**super().written(), **abouts, "code": self.code, "is_orderable": "yes" if self.is_orderable else ""}
 
 
-class ModuleField(Kept, Typed, Base):
+class ModuleField(CatalogueRow, Typed, Base):
     """A field of its own that each order of a module has."""
 
     __tablename__ = "module_fields"
@@ -313,7 +313,7 @@ class ModuleField(Kept, Typed, Base):
         return {**super().written(), **said, "is_required": "yes" if self.is_required else ""}
 
 
-class Tariff(Kept, Agreed, Base):
+class Tariff(CatalogueRow, Agreed, Base):
     """On what terms a module can be had: how often it is billed, how long it runs, and how it is ended.
 
     Its terms stay as they are once it has prices, since they were agreed with them.
@@ -416,7 +416,7 @@ def _called_by_key(context: Any) -> str:
     return ArticleKey(context.get_current_parameters()["key"]).value
 
 
-class Article(Kept, Base):
+class Article(CatalogueRow, Base):
     """Something in a tariff that has a price. There is one base in each."""
 
     __tablename__ = "articles"

@@ -12,8 +12,8 @@ from models.contracts.catalogue import Article, Authority, Module, ModuleField, 
 from models.db import reading
 from models.people.manners import Language
 from models.time.clock import today
-from tasks.contracts import keeping
-from tasks.contracts.keeping import Sort
+from tasks.contracts import catalogue_editing
+from tasks.contracts.catalogue_editing import Sort
 from tasks.contracts.orders import Who
 
 FILE: Final = Path(__file__).with_suffix(".toml")
@@ -54,7 +54,7 @@ def _bring(module: Mapping[str, Any]) -> None:
             is_priced, articles = bool(row.versions(session)), row.articles(session)
         if not is_priced:
             prices = {f"price-{article.id}": tariff["prices"][article.code] for article in articles}
-            keeping.publish(tariff_id, WHO, prices | {"valid_from": today().isoformat()}, "0")
+            catalogue_editing.publish(tariff_id, WHO, prices | {"valid_from": today().isoformat()}, "0")
 
 
 def _added(sort: Sort, owner_id: int, said: Mapping[str, Any]) -> int:
@@ -62,7 +62,7 @@ def _added(sort: Sort, owner_id: int, said: Mapping[str, Any]) -> int:
     with reading() as session:
         there = session.scalars(_same(sort, owner_id, said)).first()
     written = {name: text for name, text in said.items() if isinstance(text, str)}
-    return keeping.add(WHO, sort, owner_id, written) if there is None else there
+    return catalogue_editing.add(WHO, sort, owner_id, written) if there is None else there
 
 
 def _same(sort: Sort, owner_id: int, said: Mapping[str, Any]) -> Any:

@@ -10,8 +10,8 @@ from models.contracts.contract import BillingSettings
 from models.contracts.fault import ContractFault, Work
 from models.db import reading, transaction
 from models.time.clock import now
-from tasks.contracts import keeping
-from tasks.contracts.keeping import Sort
+from tasks.contracts import catalogue_editing
+from tasks.contracts.catalogue_editing import Sort
 from tests.deployments.browser import Browser, errors
 from tests.deployments.test_contract_pages import said
 from tests.deployments.test_pages import assert_well_built, session_of_organiser
@@ -85,10 +85,10 @@ def test_operators_look_managers_keep_it_and_nobody_else_learns_that_it_is_there
 
 @pytest.mark.parametrize("language", ["de", "fr", "en"])
 def test_every_page_is_whole_for_managers_and_operators_whatever_stands_there(cast, phone, language):
-    keeping.withdraw(MANAGER, Sort.TARIFF, phone["large"])
-    keeping.withdraw(MANAGER, Sort.FIELD, 1)
-    empty = keeping.add(MANAGER, Sort.MODULE, 0, {"name-de": "Leer", "code": "leer"})
-    bare = keeping.add(MANAGER, Sort.TARIFF, empty, typed())
+    catalogue_editing.withdraw(MANAGER, Sort.TARIFF, phone["large"])
+    catalogue_editing.withdraw(MANAGER, Sort.FIELD, 1)
+    empty = catalogue_editing.add(MANAGER, Sort.MODULE, 0, {"name-de": "Leer", "code": "leer"})
+    bare = catalogue_editing.add(MANAGER, Sort.TARIFF, empty, typed())
     open_ones, forms = pages(phone)
     more = [f"{HERE}/modules/{empty}", f"{HERE}/tariffs/{bare}", f"{HERE}/tariffs/{phone['large']}"]
     for who, seen in (

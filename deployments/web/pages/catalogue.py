@@ -16,8 +16,8 @@ from models.contracts.terms import NoticeTo, Unit
 from models.errors import N_, NotFound, ProvisionError
 from models.settings import settings
 from models.subscription import Interval
-from tasks.contracts import keeping, kept
-from tasks.contracts.keeping import Publication, Sort
+from tasks.contracts import catalogue_editing, catalogue_view
+from tasks.contracts.catalogue_editing import Publication, Sort
 from tasks.contracts.orders import Who
 
 router = APIRouter(prefix="/board/catalogue")
@@ -48,20 +48,20 @@ BEGIN: Mapping[Sort, dict[str, str]] = {
 @router.get("")
 def overview(visit: Visiting) -> Response:
     visit.require_operator()
-    shown = kept.catalogue()
+    shown = catalogue_view.catalogue()
     return visit.page("board/catalogue/overview.html", shown=shown, **_frame(visit))
 
 
 @router.get("/modules/{module_id}")
 def module(visit: Visiting, module_id: int) -> Response:
     visit.require_operator()
-    return visit.page("board/catalogue/module.html", shown=kept.module(module_id), **_frame(visit))
+    return visit.page("board/catalogue/module.html", shown=catalogue_view.module(module_id), **_frame(visit))
 
 
 @router.get("/tariffs/{tariff_id}")
 def tariff(visit: Visiting, tariff_id: int) -> Response:
     visit.require_operator()
-    return visit.page("board/catalogue/tariff.html", shown=kept.tariff(tariff_id), **_frame(visit))
+    return visit.page("board/catalogue/tariff.html", shown=catalogue_view.tariff(tariff_id), **_frame(visit))
 
 
 # ---- what it is made of
@@ -78,7 +78,7 @@ def begin(visit: Visiting, sort: str, owner_id: int) -> Response:
 def add(visit: Submitting, sort: str, owner_id: int) -> Response:
     who, which = _who(visit), _sort(visit, sort)
     try:
-        made = keeping.add(who, which, owner_id, visit.values)
+        made = catalogue_editing.add(who, which, owner_id, visit.values)
     except ProvisionError as refusal:
         shown = _new(visit, which, owner_id)
         return visit.again("board/catalogue/form.html", refusal, values=visit.values, **shown)
@@ -98,7 +98,7 @@ def save(visit: Submitting, sort: str, row_id: int) -> Response:
     who, which = _who(visit), _sort(visit, sort)
     shown, fields = _edited(visit, which, row_id)
     try:
-        keeping.change(who, which, row_id, visit.values, visit.text("was"))
+        catalogue_editing.change(who, which, row_id, visit.values, visit.text("was"))
     except ProvisionError as refusal:
         return _again(visit, "board/catalogue/form.html", refusal, fields, shown)
     return visit.go(f"{shown['back']}?said=changed")
@@ -111,8 +111,8 @@ def withdraw(visit: Submitting, sort: str, row_id: int) -> Response:
     if which is Sort.ARTICLE:
         raise NotFound(visit.reader.gettext("The page"))
     back = visit.text("act") == "back"
-    keeping.withdraw(who, which, row_id, back=back)
-    row, _, _ = keeping.form(which, row_id)
+    catalogue_editing.withdraw(who, which, row_id, back=back)
+    row, _, _ = catalogue_editing.form(which, row_id)
     word = ("setting_taken_back" if back else "setting_put_away") if which is Sort.FIELD else ""
     to = _page_of(which, row.module_id if which is Sort.FIELD else row_id)
     return visit.go(f"{to}?said={word or ('offered' if back else 'withdrawn')}")
@@ -128,7 +128,7 @@ def _new(visit: Visit, sort: Sort, owner_id: int) -> dict[str, Any]:
 
 def _edited(visit: Visit, sort: Sort, row_id: int) -> tuple[dict[str, Any], dict[str, str]]:
     """What the page shows, and what stands in the form."""
-    row, fields, was = keeping.form(sort, row_id)
+    row, fields, was = catalogue_editing.form(sort, row_id)
     whose = row.module_id if sort is Sort.FIELD else row.tariff_id if sort is Sort.ARTICLE else None
     owner, back = None if whose is None else _owner(sort, whose), _page_of(sort, whose or row_id)
     to = f"{HERE}/edit/{sort}/{row_id}"
@@ -138,7 +138,7 @@ def _edited(visit: Visit, sort: Sort, row_id: int) -> tuple[dict[str, Any], dict
 
 def _owner(sort: Sort, owner_id: int) -> Any:
     """What it belongs to."""
-    owner, _, _ = keeping.form(Sort.TARIFF if sort is Sort.ARTICLE else Sort.MODULE, owner_id)
+    owner, _, _ = catalogue_editing.form(Sort.TARIFF if sort is Sort.ARTICLE else Sort.MODULE, owner_id)
     return owner
 
 
@@ -167,35 +167,35 @@ def _choices(visit: Visit) -> dict[str, Any]:
 @router.get("/tariffs/{tariff_id}/prices")
 def price_form(visit: Visiting, tariff_id: int) -> Response:
     visit.require_manager()
-    shown = kept.tariff(tariff_id)
+    shown = catalogue_view.tariff(tariff_id)
     return visit.page("board/catalogue/prices.html", form=Form(_prices_now(visit, shown)), **_priced(visit, shown))
 
 
 @router.post("/tariffs/{tariff_id}/prices")
 def publish(visit: Submitting, tariff_id: int) -> Response:
     """First what would follow, then the same once more to publish it."""
-    who, shown = _who(visit), kept.tariff(tariff_id)
+    who, shown = _who(visit), catalogue_view.tariff(tariff_id)
     try:
         if visit.text("act") != "publish":
-            seen = keeping.foresee_prices(tariff_id, who, visit.values)
+            seen = catalogue_editing.foresee_prices(tariff_id, who, visit.values)
             form = Form(visit.values)
             return visit.page("board/catalogue/prices.html", form=form, **_priced(visit, shown, seen))
-        keeping.publish(tariff_id, who, visit.values, visit.text("was"))
+        catalogue_editing.publish(tariff_id, who, visit.values, visit.text("was"))
     except ProvisionError as refusal:
-        now = kept.tariff(tariff_id)
+        now = catalogue_view.tariff(tariff_id)
         fields = _prices_now(visit, now)
         return _again(visit, "board/catalogue/prices.html", refusal, fields, _priced(visit, now))
     return visit.go(f"{HERE}/tariffs/{tariff_id}?said=published")
 
 
-def _prices_now(visit: Visit, shown: kept.TariffView) -> dict[str, str]:
+def _prices_now(visit: Visit, shown: catalogue_view.TariffView) -> dict[str, str]:
     """The newest version as its reader writes it."""
     amounts = shown.versions[0].amounts if shown.versions else {}
     typed = {f"price-{article_id}": visit.reader.figure(amount) for article_id, amount in amounts.items()}
     return typed | {"valid_from": shown.earliest.isoformat()}
 
 
-def _priced(visit: Visit, shown: kept.TariffView, seen: Publication | None = None) -> dict[str, Any]:
+def _priced(visit: Visit, shown: catalogue_view.TariffView, seen: Publication | None = None) -> dict[str, Any]:
     was = seen.was if seen else ""
     return {"shown": shown, "seen": seen, "was": was, "notice": settings().price_notice_days, **_frame(visit)}
 
@@ -206,16 +206,16 @@ def _priced(visit: Visit, shown: kept.TariffView, seen: Publication | None = Non
 @router.get("/billing")
 def billing(visit: Visiting) -> Response:
     visit.require_operator()
-    fields, was = keeping.billing_form()
+    fields, was = catalogue_editing.billing_form()
     return visit.page("board/catalogue/billing.html", form=Form(fields), was=was, **_frame(visit))
 
 
 @router.post("/billing")
 def set_billing(visit: Submitting) -> Response:
     who = _who(visit)
-    fields, was = keeping.billing_form()
+    fields, was = catalogue_editing.billing_form()
     try:
-        keeping.set_billing(who, visit.values, visit.text("was"))
+        catalogue_editing.set_billing(who, visit.values, visit.text("was"))
     except ProvisionError as refusal:
         return _again(visit, "board/catalogue/billing.html", refusal, fields, {"was": was, **_frame(visit)})
     return visit.go(f"{HERE}?said=changed")

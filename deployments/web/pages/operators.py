@@ -25,7 +25,7 @@ from models.people.operator import (
 )
 from models.text import row_number
 from models.time.clock import today
-from tasks.contracts.kept import ACTS as KEEPING
+from tasks.contracts.catalogue_view import ACTS as KEEPING
 from tasks.people import operators as tasks
 
 router = APIRouter(prefix="/board/operators")

@@ -22,7 +22,7 @@ from models.contracts.booking import Booking, Change, ChangeKind, ChangeState, P
 from models.contracts.catalogue import (
     Article,
     ArticleKey,
-    Kept,
+    CatalogueRow,
     Module,
     ModuleField,
     PriceList,
@@ -67,7 +67,7 @@ class Sort(StrEnum):
     ARTICLE = "article"
 
 
-TABLES: Mapping[Sort, type[Kept]] = {
+TABLES: Mapping[Sort, type[CatalogueRow]] = {
     Sort.MODULE: Module,
     Sort.FIELD: ModuleField,
     Sort.TARIFF: Tariff,
@@ -120,7 +120,7 @@ def _new(session: Session, sort: Sort, owner_id: int) -> tuple[Module | ModuleFi
             return Article(tariff_id=tariff.id), {article.code for article in tariff.articles(session)}
 
 
-def fields_of(session: Session, row: Kept) -> dict[str, str]:
+def fields_of(session: Session, row: CatalogueRow) -> dict[str, str]:
     """What stands in the form of a row."""
     is_fixed = isinstance(row, Tariff) and bool(row.versions(session))
     return row.written() | ({"is_fixed": "yes"} if is_fixed else {})

@@ -26,7 +26,7 @@ HISTORY = 50
 
 
 @dataclass(frozen=True)
-class KeptTariff:
+class TariffRow:
     """A tariff in a list."""
 
     tariff: Tariff
@@ -38,17 +38,17 @@ class KeptTariff:
 
 
 @dataclass(frozen=True)
-class KeptModule:
+class ModuleRow:
     """A module with what it is made of; put away and withdrawn ones among it."""
 
     module: Module
     fields: list[ModuleField]
-    tariffs: list[KeptTariff]
+    tariffs: list[TariffRow]
     contracts: int
     """How many firms have it."""
 
     @property
-    def on_sale(self) -> list[KeptTariff]:
+    def on_sale(self) -> list[TariffRow]:
         """Those tariffs that somebody can order."""
         return [each for each in self.tariffs if each.tariff.archived_at is None and each.prices is not None]
 
@@ -57,7 +57,7 @@ class KeptModule:
 class Catalogue:
     """All that there is to be ordered."""
 
-    modules: list[KeptModule]
+    modules: list[ModuleRow]
     payment_days: int
     history: list[Entry]
 
@@ -106,14 +106,14 @@ def catalogue() -> Catalogue:
         return Catalogue(modules, days, list(history))
 
 
-def module(module_id: int) -> KeptModule:
+def module(module_id: int) -> ModuleRow:
     """Raises NotFound."""
     with reading() as session:
         (shown,) = _modules(session, [Module.get(session, module_id)])
         return shown
 
 
-def _modules(session: Session, modules: Sequence[Module]) -> list[KeptModule]:
+def _modules(session: Session, modules: Sequence[Module]) -> list[ModuleRow]:
     ids = [module.id for module in modules]
     fields, tariffs = defaultdict(list), defaultdict(list)
     for field in session.scalars(select(ModuleField).where(ModuleField.module_id.in_(ids)).order_by(ModuleField.id)):
@@ -124,9 +124,9 @@ def _modules(session: Session, modules: Sequence[Module]) -> list[KeptModule]:
     for tariff in there:
         current = prices.get(tariff.id)
         base = bases.get(current.id) if current else None
-        tariffs[tariff.module_id].append(KeptTariff(tariff, current, base, on.get(tariff.id, 0)))
+        tariffs[tariff.module_id].append(TariffRow(tariff, current, base, on.get(tariff.id, 0)))
     return [
-        KeptModule(each, fields[each.id], tariffs[each.id], sum(kept.contracts for kept in tariffs[each.id]))
+        ModuleRow(each, fields[each.id], tariffs[each.id], sum(kept.contracts for kept in tariffs[each.id]))
         for each in modules
     ]
 

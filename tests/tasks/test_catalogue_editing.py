@@ -33,10 +33,10 @@ from models.errors import FormRefused, NotFound
 from models.people.manners import Language
 from models.subscription import Interval
 from models.time.clock import now
-from tasks.contracts import changes, keeping, kept, orders, pricing, samples
+from tasks.contracts import catalogue_editing, catalogue_view, changes, orders, pricing, samples
+from tasks.contracts.catalogue_editing import DayMissing, NoSetUp, Sort
 from tasks.contracts.changes import Wish
 from tasks.contracts.details import SectionChanged
-from tasks.contracts.keeping import DayMissing, NoSetUp, Sort
 from tasks.contracts.orders import ManagersAlone, PricesChanged, Who
 from tests.factories import at_once, countersigned, firm_of
 from tests.tasks.test_contracts import (
@@ -84,7 +84,7 @@ def wrong(refused) -> dict[str, type]:
 
 
 def stamp(sort: Sort, row_id: int) -> str:
-    return keeping.form(sort, row_id)[2]
+    return catalogue_editing.form(sort, row_id)[2]
 
 
 def typed(tariff_id: int, day: str, base: str, **others: str) -> dict[str, str]:
@@ -96,15 +96,17 @@ def typed(tariff_id: int, day: str, base: str, **others: str) -> dict[str, str]:
 
 def test_a_module_with_fields_and_tariffs_is_made_and_told_in_the_trail(no_runs, clock):
     at(clock, 2027, 3, 1)
-    module_id = keeping.add(MANAGER, Sort.MODULE, 0, SCAN)
-    field_id = keeping.add(
+    module_id = catalogue_editing.add(MANAGER, Sort.MODULE, 0, SCAN)
+    field_id = catalogue_editing.add(
         MANAGER,
         Sort.FIELD,
         module_id,
         {"name-de": "Gerät", "kind": "choice", "choices": "klein\nGROSS\ngroß\n\n", "editor": "operator"},
     )
-    tariff_id = keeping.add(MANAGER, Sort.TARIFF, module_id, YEARLY)
-    option_id = keeping.add(MANAGER, Sort.ARTICLE, tariff_id, {"name-de": "Postfach", "code": "box", "key": "option"})
+    tariff_id = catalogue_editing.add(MANAGER, Sort.TARIFF, module_id, YEARLY)
+    option_id = catalogue_editing.add(
+        MANAGER, Sort.ARTICLE, tariff_id, {"name-de": "Postfach", "code": "box", "key": "option"}
+    )
 
     field, tariff, option = row(ModuleField, field_id), row(Tariff, tariff_id), row(Article, option_id)
     assert (field.choices, field.editor, field.is_required) == (["klein", "GROSS"], "operator", False)
@@ -120,26 +122,30 @@ def test_a_module_with_fields_and_tariffs_is_made_and_told_in_the_trail(no_runs,
 
 def test_all_that_does_not_fit_is_told_at_once_and_nothing_is_made(no_runs):
     with pytest.raises(FormRefused) as refused:
-        keeping.add(MANAGER, Sort.MODULE, 0, {"name-fr": "x" * 101, "code": "Scan!"})
+        catalogue_editing.add(MANAGER, Sort.MODULE, 0, {"name-fr": "x" * 101, "code": "Scan!"})
     assert wrong(refused)["name-de"] is GermanMissing
     assert wrong(refused)["code"] is KeyInvalid
     assert len(wrong(refused)) == 3
-    module_id = keeping.add(MANAGER, Sort.MODULE, 0, SCAN)
+    module_id = catalogue_editing.add(MANAGER, Sort.MODULE, 0, SCAN)
     with pytest.raises(FormRefused) as taken:
-        keeping.add(MANAGER, Sort.MODULE, 0, SCAN)
+        catalogue_editing.add(MANAGER, Sort.MODULE, 0, SCAN)
     assert wrong(taken) == {"code": KeyTaken}
     with pytest.raises(FormRefused) as terms:
-        keeping.add(MANAGER, Sort.TARIFF, module_id, {"first_term": "0", "notice": "viel", "extension": "121"})
+        catalogue_editing.add(
+            MANAGER, Sort.TARIFF, module_id, {"first_term": "0", "notice": "viel", "extension": "121"}
+        )
     assert wrong(terms) == {
         "name-de": GermanMissing,
         "code": KeyMissing,
         **dict.fromkeys(("first_term", "notice", "extension"), LengthInvalid),
     }
     with pytest.raises(FormRefused) as nothing:
-        keeping.add(MANAGER, Sort.TARIFF, module_id, SCAN | {"extension": "1"})
+        catalogue_editing.add(MANAGER, Sort.TARIFF, module_id, SCAN | {"extension": "1"})
     assert wrong(nothing) == dict.fromkeys(("first_term", "notice"), LengthMissing)
     with pytest.raises(FormRefused) as field:
-        keeping.add(MANAGER, Sort.FIELD, module_id, {"name-de": "Gerät", "kind": "choice", "choices": "nur eins"})
+        catalogue_editing.add(
+            MANAGER, Sort.FIELD, module_id, {"name-de": "Gerät", "kind": "choice", "choices": "nur eins"}
+        )
     assert wrong(field) == {"choices": ChoicesMissing}
     with reading() as session:
         assert session.scalars(select(Tariff)).all() == []
@@ -148,12 +154,12 @@ def test_all_that_does_not_fit_is_told_at_once_and_nothing_is_made(no_runs):
 @pytest.mark.parametrize(("who", "refusal"), [(OPERATOR, ManagersAlone), (CLIENT, NotFound)])
 def test_only_managers_keep_it(phone, who, refusal):
     acts = [
-        lambda: keeping.add(who, Sort.MODULE, 0, SCAN),
-        lambda: keeping.change(who, Sort.MODULE, phone["module"], SCAN, stamp(Sort.MODULE, phone["module"])),
-        lambda: keeping.withdraw(who, Sort.TARIFF, phone["small"]),
-        lambda: keeping.foresee_prices(phone["small"], who, {}),
-        lambda: keeping.publish(phone["small"], who, {}, ""),
-        lambda: keeping.set_billing(who, {"payment_days": "3"}, ""),
+        lambda: catalogue_editing.add(who, Sort.MODULE, 0, SCAN),
+        lambda: catalogue_editing.change(who, Sort.MODULE, phone["module"], SCAN, stamp(Sort.MODULE, phone["module"])),
+        lambda: catalogue_editing.withdraw(who, Sort.TARIFF, phone["small"]),
+        lambda: catalogue_editing.foresee_prices(phone["small"], who, {}),
+        lambda: catalogue_editing.publish(phone["small"], who, {}, ""),
+        lambda: catalogue_editing.set_billing(who, {"payment_days": "3"}, ""),
     ]
     for act in acts:
         with pytest.raises(refusal):
@@ -162,11 +168,13 @@ def test_only_managers_keep_it(phone, who, refusal):
 
 def test_of_two_managers_the_second_sees_what_stands_there_now(phone):
     was = stamp(Sort.MODULE, phone["module"])
-    keeping.change(MANAGER, Sort.MODULE, phone["module"], {"name-de": "Telefon"}, was)
+    catalogue_editing.change(MANAGER, Sort.MODULE, phone["module"], {"name-de": "Telefon"}, was)
     with pytest.raises(SectionChanged):
-        keeping.change(MANAGER, Sort.MODULE, phone["module"], {"name-de": "Fax"}, was)
+        catalogue_editing.change(MANAGER, Sort.MODULE, phone["module"], {"name-de": "Fax"}, was)
     again = stamp(Sort.MODULE, phone["module"])
-    keeping.change(MANAGER, Sort.MODULE, phone["module"], {"name-de": "Telefon"}, again)  # Nothing to be told.
+    catalogue_editing.change(
+        MANAGER, Sort.MODULE, phone["module"], {"name-de": "Telefon"}, again
+    )  # Nothing to be told.
 
     assert row(Module, phone["module"]).names == {"de": "Telefon"}
     with reading() as session:
@@ -179,16 +187,18 @@ def test_of_two_managers_the_second_sees_what_stands_there_now(phone):
 
 
 def test_the_terms_of_a_tariff_stay_once_it_has_prices_and_its_names_do_not(no_runs):
-    module_id = keeping.add(MANAGER, Sort.MODULE, 0, SCAN)
-    tariff_id = keeping.add(MANAGER, Sort.TARIFF, module_id, YEARLY)
+    module_id = catalogue_editing.add(MANAGER, Sort.MODULE, 0, SCAN)
+    tariff_id = catalogue_editing.add(MANAGER, Sort.TARIFF, module_id, YEARLY)
     fresh = stamp(Sort.TARIFF, tariff_id)
-    keeping.change(MANAGER, Sort.TARIFF, tariff_id, YEARLY | {"notice": "3", "notice-unit": "M"}, fresh)
+    catalogue_editing.change(MANAGER, Sort.TARIFF, tariff_id, YEARLY | {"notice": "3", "notice-unit": "M"}, fresh)
     assert row(Tariff, tariff_id).notice == Period.parse("3M")
     before = stamp(Sort.TARIFF, tariff_id)
-    keeping.publish(tariff_id, MANAGER, typed(tariff_id, now().date().isoformat(), "99"), "0")
+    catalogue_editing.publish(tariff_id, MANAGER, typed(tariff_id, now().date().isoformat(), "99"), "0")
     with pytest.raises(SectionChanged):  # The form was made before there were any.
-        keeping.change(MANAGER, Sort.TARIFF, tariff_id, YEARLY, before)
-    keeping.change(MANAGER, Sort.TARIFF, tariff_id, YEARLY | {"name-de": "Anders"}, stamp(Sort.TARIFF, tariff_id))
+        catalogue_editing.change(MANAGER, Sort.TARIFF, tariff_id, YEARLY, before)
+    catalogue_editing.change(
+        MANAGER, Sort.TARIFF, tariff_id, YEARLY | {"name-de": "Anders"}, stamp(Sort.TARIFF, tariff_id)
+    )
     assert (row(Tariff, tariff_id).notice, row(Tariff, tariff_id).names["de"]) == (Period.parse("3M"), "Anders")
 
 
@@ -196,12 +206,12 @@ def test_before_prices_are_published_it_is_told_whom_they_concern_and_from_when(
     at(clock, 2027, 3, 1)
     booking_id = ordered(firm_id, phone)
     at(clock, 2027, 5, 20)
-    seen = keeping.foresee_prices(phone["small"], MANAGER, typed(phone["small"], "1.6.2027", "1.150,50"))
+    seen = catalogue_editing.foresee_prices(phone["small"], MANAGER, typed(phone["small"], "1.6.2027", "1.150,50"))
     assert (seen.concerned, seen.unconcerned) == ([(date(2028, 3, 1), 1)], 0)
-    late = keeping.foresee_prices(phone["small"], MANAGER, typed(phone["small"], "1.4.2028", "150"))
+    late = catalogue_editing.foresee_prices(phone["small"], MANAGER, typed(phone["small"], "1.4.2028", "150"))
     assert late.concerned == [(date(2029, 3, 1), 1)]
 
-    keeping.publish(phone["small"], MANAGER, typed(phone["small"], "1.6.2027", "1.150,50"), seen.was)
+    catalogue_editing.publish(phone["small"], MANAGER, typed(phone["small"], "1.6.2027", "1.150,50"), seen.was)
     pricing.announce_prices.fn()
     at(clock, 2028, 1, 19)
     pricing.announce_prices.fn()
@@ -210,7 +220,7 @@ def test_before_prices_are_published_it_is_told_whom_they_concern_and_from_when(
         following = session.get_one(PriceList, phases(booking_id)[0].next_price_list_id)
         assert [value for _, value in following.positions(session)] == [Decimal("1150.50")] * 2
         assert session.get_one(Phase, phases(booking_id)[0].id).price_list_id != following.id
-    after = keeping.foresee_prices(phone["small"], MANAGER, typed(phone["small"], "1.2.2028", "160"))
+    after = catalogue_editing.foresee_prices(phone["small"], MANAGER, typed(phone["small"], "1.2.2028", "160"))
     assert after.concerned == [(date(2029, 3, 1), 1)]  # One after the other.
     assert no_faults()
 
@@ -224,7 +234,7 @@ def test_whom_new_prices_do_not_concern_is_not_counted(firm_id, phone, clock, wh
     else:
         with transaction() as session:
             session.get_one(Phase, phases(booking_id)[0].id).base_amount = Decimal(100)
-    seen = keeping.foresee_prices(phone["small"], MANAGER, typed(phone["small"], "2.3.2027", "150"))
+    seen = catalogue_editing.foresee_prices(phone["small"], MANAGER, typed(phone["small"], "2.3.2027", "150"))
     assert (seen.concerned, seen.unconcerned) == ([], 1)
 
 
@@ -232,21 +242,21 @@ def test_prices_that_do_not_fit_are_told_at_once_and_a_published_version_stays(p
     at(clock, 2027, 3, 1)
     small = phone["small"]
     with pytest.raises(FormRefused) as refused:
-        keeping.foresee_prices(small, MANAGER, typed(small, "28.2.2027", "-", option="zehn"))
+        catalogue_editing.foresee_prices(small, MANAGER, typed(small, "28.2.2027", "-", option="zehn"))
     assert [*wrong(refused).values()] == [PricesTooEarly, PriceMissing, AmountInvalid]
     with pytest.raises(FormRefused) as missing:
-        keeping.foresee_prices(small, MANAGER, typed(small, "", ""))
+        catalogue_editing.foresee_prices(small, MANAGER, typed(small, "", ""))
     assert [*wrong(missing).values()] == [DayMissing, PriceMissing, PriceMissing]
 
-    was = keeping.foresee_prices(small, MANAGER, typed(small, "1.4.2027", "150", option="–")).was
-    keeping.publish(small, MANAGER, typed(small, "1.4.2027", "150", option="–"), was)
+    was = catalogue_editing.foresee_prices(small, MANAGER, typed(small, "1.4.2027", "150", option="–")).was
+    catalogue_editing.publish(small, MANAGER, typed(small, "1.4.2027", "150", option="–"), was)
     with pytest.raises(SectionChanged):
-        keeping.publish(small, MANAGER, typed(small, "2.4.2027", "160"), was)
+        catalogue_editing.publish(small, MANAGER, typed(small, "2.4.2027", "160"), was)
     with pytest.raises(FormRefused) as same_day:
-        keeping.foresee_prices(small, MANAGER, typed(small, "1.4.2027", "160"))
+        catalogue_editing.foresee_prices(small, MANAGER, typed(small, "1.4.2027", "160"))
     assert wrong(same_day) == {"valid_from": PricesTooEarly}
 
-    shown = kept.tariff(small)
+    shown = catalogue_view.tariff(small)
     assert [(v.prices.number, len(v.amounts), v.is_current) for v in shown.versions] == [(2, 1, False), (1, 2, True)]
     assert shown.earliest == date(2027, 4, 2)
     with reading() as session:
@@ -263,17 +273,17 @@ def test_what_is_withdrawn_is_ordered_by_nobody_and_stays_with_whoever_has_it(fi
     at(clock, 2027, 3, 1)
     booking_id = ordered(firm_id, phone)
     for _ in range(2):
-        keeping.withdraw(MANAGER, Sort.TARIFF, phone["large"])
+        catalogue_editing.withdraw(MANAGER, Sort.TARIFF, phone["large"])
     large = Wish(ChangeKind.TARIFF, phone["large"])
     with pytest.raises(NotFound):
         changes.declare_change(firm_id, booking_id, OPERATOR, large, price_list_id=prices_of(phone["large"]))
-    keeping.withdraw(MANAGER, Sort.MODULE, phone["module"])
+    catalogue_editing.withdraw(MANAGER, Sort.MODULE, phone["module"])
     assert row(Phase, phases(booking_id)[0].id).ends_on is None
     ends(firm_id, booking_id)
     at(clock, 2028, 3, 2)
     with pytest.raises(NotFound):
         ordered(firm_id, phone, OPERATOR)
-    keeping.withdraw(MANAGER, Sort.MODULE, phone["module"], back=True)
+    catalogue_editing.withdraw(MANAGER, Sort.MODULE, phone["module"], back=True)
     ordered(firm_id, phone, OPERATOR)
     with reading() as session:
         acts = [entry.action for entry in newest(session, HOUSE, 99, without={"case.opened"})]
@@ -284,21 +294,21 @@ def test_a_plan_has_no_set_up_and_one_base(no_runs):
     tariff_id = plan("plus", Interval.QUARTERLY)
     setup = {"name-de": "Einrichtung", "code": "setup", "key": "setup"}
     with pytest.raises(FormRefused) as refused:
-        keeping.add(MANAGER, Sort.ARTICLE, tariff_id, setup)
+        catalogue_editing.add(MANAGER, Sort.ARTICLE, tariff_id, setup)
     assert wrong(refused) == {"key": NoSetUp}
-    made = keeping.add(MANAGER, Sort.ARTICLE, tariff_id, setup | {"key": "base"})
+    made = catalogue_editing.add(MANAGER, Sort.ARTICLE, tariff_id, setup | {"key": "base"})
     assert row(Article, made).key is ArticleKey.OPTION
 
 
 def test_general_terms_of_payment_are_those_of_contracts_to_come(firm_id):
-    fields, was = keeping.billing_form()
+    fields, was = catalogue_editing.billing_form()
     assert fields == {"payment_days": "14"}
     with pytest.raises(FormRefused) as refused:
-        keeping.set_billing(MANAGER, {"payment_days": "bald"}, was)
+        catalogue_editing.set_billing(MANAGER, {"payment_days": "bald"}, was)
     assert wrong(refused) == {"payment_days": PaymentDaysInvalid}
-    keeping.set_billing(MANAGER, {"payment_days": "30"}, was)
+    catalogue_editing.set_billing(MANAGER, {"payment_days": "30"}, was)
     with pytest.raises(SectionChanged):
-        keeping.set_billing(MANAGER, {"payment_days": "10"}, was)
+        catalogue_editing.set_billing(MANAGER, {"payment_days": "10"}, was)
     with reading() as session:
         assert BillingSettings.payment_days_now(session) == 30
         assert Contract.of(session, firm_id).payment_days == 14
@@ -307,23 +317,23 @@ def test_general_terms_of_payment_are_those_of_contracts_to_come(firm_id):
 def test_two_who_publish_at_once_publish_one_version(phone, clock):
     at(clock, 2027, 3, 1)
     small = phone["small"]
-    was = keeping.foresee_prices(small, MANAGER, typed(small, "1.4.2027", "150")).was
+    was = catalogue_editing.foresee_prices(small, MANAGER, typed(small, "1.4.2027", "150")).was
     said = at_once(
-        lambda: keeping.publish(small, MANAGER, typed(small, "1.4.2027", "150"), was),
-        lambda: keeping.publish(small, MANAGER, typed(small, "2.4.2027", "160"), was),
+        lambda: catalogue_editing.publish(small, MANAGER, typed(small, "1.4.2027", "150"), was),
+        lambda: catalogue_editing.publish(small, MANAGER, typed(small, "2.4.2027", "160"), was),
     )
     assert [type(each) for each in said if isinstance(each, Exception)] == [SectionChanged]
-    assert len(kept.tariff(small).versions) == 2
+    assert len(catalogue_view.tariff(small).versions) == 2
 
 
 def test_who_orders_while_prices_are_published_has_those_that_were_shown_or_is_asked_again(firm_id, phone, clock):
     at(clock, 2027, 3, 1)
     small = phone["small"]
     shown, prices = prices_of(small), typed(small, "1.3.2027", "150")
-    was = keeping.foresee_prices(small, MANAGER, prices).was
+    was = catalogue_editing.foresee_prices(small, MANAGER, prices).was
     fields = {phone["fields"]["number"]: "030 5550100"}
     published, said = at_once(
-        lambda: keeping.publish(small, MANAGER, prices, was),
+        lambda: catalogue_editing.publish(small, MANAGER, prices, was),
         lambda: orders.order(firm_id, CLIENT, phone["module"], small, shown, fields).id,
     )
     assert not isinstance(published, Exception)
@@ -358,7 +368,7 @@ def test_a_managers_language_says_how_a_price_is_read(phone, clock):
     at(clock, 2027, 3, 1)
     for language, price in ((Language.GERMAN, Decimal("1234.00")), (Language.ENGLISH, Decimal("1.234"))):
         who = Who(MANAGER.by, MANAGER.authority, language)
-        seen = keeping.foresee_prices(phone["small"], who, typed(phone["small"], "2027-04-01", "1.234"))
+        seen = catalogue_editing.foresee_prices(phone["small"], who, typed(phone["small"], "2027-04-01", "1.234"))
         assert {*seen.prices.values()} == {price}
 
 
@@ -368,12 +378,12 @@ def test_sample_modules_are_brought_once_whatever_becomes_of_them_and_can_be_ord
         session.add(Module(code="scan", names={"de": "Belegscan"}))
     assert samples.bring_samples() == 2
     assert samples.bring_samples() == 0
-    shown = {each.module.code: each for each in kept.catalogue().modules}
+    shown = {each.module.code: each for each in catalogue_view.catalogue().modules}
     for code in ("phone", "scan"):
         assert len({each.tariff.interval for each in shown[code].on_sale}) == 2
     kinds = {field.kind for code in ("phone", "scan") for field in shown[code].fields}
     assert kinds == {*FieldKind}
-    keeping.withdraw(MANAGER, Sort.MODULE, shown["scan"].module.id)
+    catalogue_editing.withdraw(MANAGER, Sort.MODULE, shown["scan"].module.id)
     assert samples.bring_samples() == 0
 
     tariff = shown["phone"].on_sale[0].tariff
