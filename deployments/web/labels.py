@@ -3,6 +3,7 @@
 from typing import Any
 
 from models.clients.recipients import Item
+from models.contracts.contract import Copy, SentAs, TaxTreatment
 from models.decision import DecisionKind, Verdict
 from models.errors import N_
 from models.mail.outbox import MailKind
@@ -281,6 +282,32 @@ def changed(before: Any, after: Any) -> str:
         pairs = [(old.get(name), new.get(name)) for name in dict.fromkeys([*old, *new])]
         return "; ".join(changed(one, other) for one, other in pairs if one != other)
     return f"{_shown(before)} → {_shown(after)}"
+
+
+PARTS = {
+    "partner": N_("Contractual partner"),
+    "billing": N_("Billing address"),
+    "payment": N_("Terms of payment"),
+    "number": N_("Customer number"),
+    "tax": N_("Value added tax"),
+    "invoices": N_("Receipt of invoices"),
+    "order": N_("Purchase order number"),
+    "test": N_("Test account"),
+}
+"""The sections of a contract's data, by their names in the trail."""
+
+
+def in_words(fields: dict[str, Any], reader: Reader) -> dict[str, Any]:
+    """What stands in a section of a contract's data, with words for what is chosen from a list."""
+    kinds = {"tax": TaxTreatment, "sent_as": SentAs, "copy": Copy}
+
+    def word(name: str, value: Any) -> Any:
+        kind = kinds.get(name.partition("-")[0])
+        if kind is not None and value in list(kind):
+            return reader.label(kind(value))
+        return reader.gettext(N_("yes")) if name == "is_test" and value == "yes" else value
+
+    return {name: word(name, value) for name, value in fields.items()}
 
 
 def agreed(terms: dict[str, Any], reader: Reader) -> dict[str, str]:

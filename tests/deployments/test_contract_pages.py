@@ -153,10 +153,12 @@ def test_a_manager_chooses_another_day_with_a_reason_and_a_client_never_sees_the
     assert "30. Juni 2027" in said(forged)
 
 
-def test_a_letter_is_entered_with_its_day_and_scan(owner, phone):
+def test_a_letter_is_entered_with_its_day_and_scan(owner, phone, clock):
     order(owner, phone)
+    at(clock, 2027, 3, 2)
+    owner = Browser(sessions.sign_in("erika@freitag.example", PASSWORD))
     clerk = Browser(operator())
-    seen = clerk.get(f"{PHONE}/end", params={"kind": "termination", "received": "2027-02-28", "came_by": "letter"})
+    seen = clerk.get(f"{PHONE}/end", params={"kind": "termination", "received": "2027-03-01", "came_by": "letter"})
     odd = clerk.post(f"{PHONE}/end", data=fields(seen), files={"scan": ("letter.txt", b"Sehr geehrte", "text/plain")})
     assert odd.status_code == 422
     files = {"scan": ("letter.pdf", b"%PDF-1.4 a letter", "application/pdf")}
@@ -164,15 +166,15 @@ def test_a_letter_is_entered_with_its_day_and_scan(owner, phone):
     change = row(Change, 1)
     assert (change.came_by, change.received_at, change.document_id is not None) == (
         "letter",
-        datetime(2027, 2, 28, tzinfo=BERLIN),
+        datetime(2027, 3, 1, tzinfo=BERLIN),
         True,
     )
     for reader, name in ((owner, "Convent IT"), (clerk, "operator@convent-it.example")):
         shown = said(reader.read(PHONE).select_one("[aria-labelledby=declared-title]").get_text(" "))
-        assert f"Eingegangen am 28. Februar 2027 per Brief , eingetragen am 1. März 2027 von {name}" in shown
+        assert f"Eingegangen am 1. März 2027 per Brief , eingetragen am 2. März 2027 von {name}" in shown
         letter = reader.get(reader.read(PHONE).select_one("[aria-labelledby=declared-title] a")["href"])
         assert (letter.content, letter.headers["content-type"]) == (b"%PDF-1.4 a letter", "application/pdf")
-        assert "Schreiben%2C%20eingegangen%20am%202027-02-28.pdf" in letter.headers["content-disposition"]
+        assert "Schreiben%2C%20eingegangen%20am%202027-03-01.pdf" in letter.headers["content-disposition"]
         assert letter.headers["content-disposition"].startswith("attachment")
         assert letter.headers["content-security-policy"] == "default-src 'none'; sandbox"
         assert letter.headers["x-content-type-options"] == "nosniff"
@@ -205,6 +207,9 @@ def test_each_section_is_changed_by_who_may_and_shown(manager, phone):
     text = said(manager.get(PAGE))
     for shown in ("Neue Kanzlei GmbH", "Buchhaltung", "30 Tagen", "D-0815", "rechnung@freitag.example", "PO 4711"):
         assert shown in text
+    told = said(manager.get("/board/cases/1"))
+    for act in ("Testkonto: – → ja", "Umsatzsteuer: wie üblich besteuert → hier nicht steuerbar", "→ Kopie"):
+        assert act in told, act
     with reading() as session:
         contract = Contract.of(session, 1)
         assert (contract.is_test, contract.tax, contract.sent_as) == (True, "not_taxable", "link")
@@ -233,7 +238,8 @@ def test_who_was_second_sees_what_stands_there_now(owner, manager, phone):
     manager.send_form(to, to, order_number="PO 1")
     late = owner.send_again(opened, to, order_number="PO 2")
     assert late.status_code == 409
-    assert "PO 1" in late.text
+    assert BeautifulSoup(late.text, "lxml").select_one("#order_number")["value"] == "PO 1"
+    assert "Nicht gespeichert: PO 2" in said(late)
     assert owner.send_again(late, to, order_number="PO 2").url.path == PAGE
     assert row(Contract, 1).order_number == "PO 2"
 

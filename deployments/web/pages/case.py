@@ -11,7 +11,7 @@ from starlette.responses import Response
 
 from deployments.logo import told_reason
 from deployments.web import labels
-from deployments.web.labels import SHOWN_BESIDE, agreed, changed, each_changed
+from deployments.web.labels import PARTS, SHOWN_BESIDE, agreed, changed, each_changed, in_words
 from deployments.web.pages.firm import fields_of
 from deployments.web.pages.mail import FOREIGN_PAGE
 from deployments.web.visit import Fields, Form, Submission, Submitting, Visit, Visiting
@@ -419,6 +419,10 @@ def _about(act: Act, names: dict[int, str], reader: Reader) -> str:
             before, after = facts["before"], facts["after"]
             if act.action == "subscription.agreed":
                 change = each_changed(agreed(before, reader), agreed(after, reader))
+            elif act.action == "contract.changed" and isinstance(before, dict) and isinstance(after, dict):
+                change = changed(in_words(before, reader), in_words(after, reader))
+                part = PARTS.get(facts.get("part", ""))
+                whose = [reader.gettext(part)] if part else []
             else:
                 change = changed(before, after)
             return ": ".join([*whose, change])

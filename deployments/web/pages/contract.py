@@ -81,8 +81,20 @@ def save(visit: Submitting, firm_id: int, section: str) -> Response:
         was = visit.text("was") if refusal.status == 422 else stamp
         shown = _edited(visit, firm_id, which, was, visit.values)
         typed = visit.values if refusal.status == 422 else values
-        return visit.again("contract/edit.html", refusal, values=typed, **shown)
+        late = {} if refusal.status == 422 else {"unsaved": _unsaved(visit.values, values)}
+        return visit.again("contract/edit.html", refusal, values=typed, **shown | late)
     return visit.go(f"/firm/{firm_id}/contract?said=contract#{which.value}", case=case)
+
+
+def _unsaved(typed: dict[str, str], stands: dict[str, str]) -> list[str]:
+    """What somebody wrote who was late, beside what is chosen from a list: nobody has to write it twice."""
+    written = {name: text for name, text in typed.items() if name.startswith("email-") or name in stands}
+    chosen = {"country", "tax", "sent_as", "is_test"}
+    return [
+        text
+        for name, text in written.items()
+        if text.strip() and text != stands.get(name) and name not in chosen and not name.startswith("copy-")
+    ]
 
 
 def _edited(visit: Visit, firm_id: int, section: Section, was: str, values: dict[str, str]) -> dict[str, Any]:
@@ -91,6 +103,7 @@ def _edited(visit: Visit, firm_id: int, section: Section, was: str, values: dict
     return {
         "section": section.value,
         "was": was,
+        "unsaved": [],
         "rows": max(ROWS, *(min(row, 100) + 2 for row in rows)) if rows else ROWS,
         "countries": country_names(visit.reader),
         "treatments": visit.options(TaxTreatment),
