@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session
 
 from models.audit import of, record
 from models.clients.client import Client
+from models.clients.custom_field import NoDate, day_of
 from models.db import reading, transaction
 from models.errors import N_, Faults, NotFound, ProvisionError
 from models.onboarding import Onboarding
@@ -157,8 +158,8 @@ def _day(typed: str) -> date:
     if not typed:
         raise HoldDayMissing(typed, example.isoformat())
     try:
-        day = date.fromisoformat(typed)
-    except ValueError as error:
+        day = day_of(typed)
+    except NoDate as error:
         raise HoldDayInvalid(typed, example.isoformat()) from error
     if not today() <= day <= today() + LONGEST:
         raise HoldDayInvalid(typed, example.isoformat())

@@ -39,6 +39,13 @@ def test_a_hold_is_of_the_firm_an_account_or_a_person_and_told_in_the_trail(whos
     assert (told["reason"], told["by"], told["hold"]) == ("Az. 1 O 23/27", BY, hold.id)
 
 
+def test_its_last_day_is_read_as_people_write_it_too():
+    with_max()
+    day = today() + timedelta(days=9)
+    standing(until=f"{day:%d.%m.%Y}")
+    assert only().until == day
+
+
 def test_what_does_not_fit_is_told_all_at_once_and_nothing_is_set():
     firm_id, *_ = with_max()
     account(firm_id, "Beispiel GmbH")
