@@ -84,13 +84,17 @@ def test_an_operator_closes_it_with_a_reason_and_twice_is_once(over):
 
 def test_closing_later_is_asked_for_shown_and_taken_back(ending):
     catalogue()
+    module = f"{PAGE}/modules/1"
     assert ending.read(PAGE).select('a[href*="/order/"]')
+    assert ending.read(module).select(f'form[action="{module}/undo"]')
     page = ending.get(CLOSE)
     assert "1. Januar 2027, 00:00" in said(page)
     asked = ending.send_again(page, CLOSE, typed=str(row(Firm, 1).company_id))
     assert (asked.url.path, "Das Konto wird am 1. Januar 2027" in said(asked)) == (PAGE, True)
     assert "Es soll wie gewünscht am 1. Januar 2027" in said(ending.get(CLOSE))
     assert not ending.read(PAGE).select('a[href*="/order/"]')  # Nothing that would be refused is offered.
+    assert not ending.read(module).select(f'form[action="{module}/undo"]')
+    assert "Das Konto soll wie gewünscht am 1. Januar 2027" in said(ending.get(module))
     kept = ending.send_form(PAGE, f"{PAGE}/close/take-back")
     assert "Zurückgenommen: Das Konto bleibt." in said(kept)
     again = ending.send_again(asked, f"{PAGE}/close/take-back")

@@ -268,6 +268,7 @@ def test_options_are_added_and_ended_by_managers(owner, manager, phone):
     assert "3 × option, 12,50" in said(owner.get(PHONE))
     other = said(owner.get(f"{PHONE}/tariff?tariff={phone['large']}")).replace("\N{NO-BREAK SPACE}", " ")
     assert "3 × option: läuft weiter, zu je 12,50 €" in other
+    assert "endet mit dem Modul" in said(owner.get(f"{PHONE}/end"))
     manager.send_form(PHONE, f"{PHONE}/options/1/end")
     assert row(BookedOption, 1).ends_on == date(2027, 3, 1)
 

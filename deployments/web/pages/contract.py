@@ -327,6 +327,7 @@ def _module(visit: Visit, firm_id: int, booking_id: int, refusal: ProvisionError
         "editable": editable,
         "data": [(field, _text(visit, booked.booking.data.get(field.key))) for field in booked.fields],
         "declared": [(one.change, _by(visit, view, one.by)) for one in booked.declared],
+        "closes": view.contract and view.contract.closing_at and view.contract.day_of(view.contract.closing_at),
         **_frame(visit, firm_id),
     }
     if refusal is not None and isinstance(visit, Submission):
