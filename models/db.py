@@ -177,8 +177,11 @@ def engine(url: str) -> Engine:
 def _prepare_sqlite(connection: sqlite3.Connection, _record: object) -> None:
     connection.isolation_level = None  # We say BEGIN ourselves, see below.
     patience = f"busy_timeout={settings().lock_seconds * 1000:.0f}"
-    # The first counts for a new file: what was removed can be given back to the disk, see ``give_back``.
-    for pragma in ("auto_vacuum=INCREMENTAL", "journal_mode=WAL", "synchronous=NORMAL", patience, "foreign_keys=ON"):
+    connection.execute(f"PRAGMA {patience}")
+    # What is removed can be given back to the disk, see ``give_back``. In a file with anything in it that would have no
+    # effect, and wait for whoever is writing.
+    is_new = connection.execute("PRAGMA page_count").fetchone()[0] == 0
+    for pragma in (*["auto_vacuum=INCREMENTAL"] * is_new, "journal_mode=WAL", "synchronous=NORMAL", "foreign_keys=ON"):
         connection.execute(f"PRAGMA {pragma}")
 
 

@@ -1,7 +1,7 @@
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from sqlalchemy import literal, select, text
+from sqlalchemy import func, literal, select, text
 from sqlalchemy.exc import DBAPIError, OperationalError
 
 from models.db import Holds, engine, is_busy, reading, transaction, writing
@@ -40,6 +40,16 @@ def test_whoever_waits_for_a_lock_gives_way_in_the_end_and_may_try_again(monkeyp
 
     assert is_busy(refused.value)
     assert case(case_id).id == case_id
+
+
+def test_who_comes_while_somebody_writes_reads_at_once():
+    case_id, newcomer = opened(), engine.__wrapped__(settings().database)
+    with transaction() as session:
+        Onboarding.get(session, case_id)
+
+        with newcomer.connect().execution_options(provision_reading=True) as connection:
+            assert connection.scalar(select(func.count()).select_from(Onboarding)) == 1
+    newcomer.dispose()
 
 
 def test_a_table_that_is_missing_is_no_business_of_waiting():
