@@ -210,7 +210,8 @@ class Link(Base):
             raise LinkUsed
         if former is None and link.expires_at <= now:
             raise LinkExpired(link.id)
-        if former is not None and (former.good_until <= now):
+        # Who waited here for the one who has replaced it began before that moment.
+        if former is not None and former.good_until <= max(now, link.made_at):
             raise LinkReplaced(link.id, link.made_at)
         return link
 

@@ -16,6 +16,7 @@ from models.clients.client import Client
 from models.clients.imports import Import, ImportContact, ImportKey, ImportRecord
 from models.clients.sign_up import SignUp, SignUpVerdict
 from models.code import Code
+from models.contracts.takeout import Takeout
 from models.db import reading, singly, transaction
 from models.decision import Decision, DecisionKind
 from models.inbox import Incoming
@@ -106,6 +107,15 @@ PAST = {
     "sign-ups unconfirmed": wish,
     "sign-ups answered": partial(wish, verdict=SignUpVerdict.DECLINED, confirmed_at=BEGIN, answered_at=BEGIN),
     "reminders": ended_wait,
+    "archives": lambda case, at: Takeout(
+        firm_id=case.firm_id,
+        person_id=case.person.id,
+        language="de",
+        asked_at=at,
+        due_at=at,
+        ready_at=at,
+        expires_at=at,
+    ),
     "accounts unused": lambda _, at: Login(email="nobody@x.example", created_at=at),
 }
 """By rule, a row whose time counts from this moment."""
