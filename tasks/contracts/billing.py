@@ -284,7 +284,8 @@ class _Look:
         chosen = select(Recipient).where(Recipient.firm_id.in_(changes)).order_by(Recipient.id)
         for recipient in self.session.scalars(chosen):
             recipients[recipient.firm_id].append(recipient)
-        owners = self._owners([firm_id for firm_id in changes if firm_id not in recipients])
+        addressed = {firm_id for firm_id, named in recipients.items() if any(each.copy is Copy.TO for each in named)}
+        owners = self._owners([firm_id for firm_id in changes if firm_id not in addressed])
         answers = VatAnswer.standing(self.session, changes, self.good_since) if self.provider.asks else {}
         kept = []
         for contract, company_id in contracts:
@@ -304,7 +305,7 @@ class _Look:
         return kept
 
     def _owners(self, firm_ids: Collection[int]) -> dict[int, str]:
-        """Who gets the document where nobody was named: the owner of the account."""
+        """Who gets the document where nobody was named, or who gets copies alone: the owner of the account."""
         owners = select(Person.firm_id, Person.email).where(Person.firm_id.in_(firm_ids))
         owners = owners.where(Person.role == Role.ORGANISER, Person.withdrawn_at.is_(None))
         return dict(self.session.execute(owners.order_by(Person.id.desc())).tuples().all())
@@ -395,7 +396,7 @@ def _document(
         "customer_number": contract.customer_number,
         "order_number": contract.order_number,
         **contract.addressee.to_json(),
-        "to": by[Copy.TO] if recipients else owners.get(contract.firm_id, ""),
+        "to": by[Copy.TO] or owners.get(contract.firm_id, ""),
         "cc": by[Copy.CC],
         "sent_as": contract.sent_as.value,
         "payment_days": contract.payment_days,

@@ -446,6 +446,14 @@ def test_all_data_are_asked_for_put_together_and_fetched_by_owner_and_administra
     assert "Alle Daten abgeholt – erika@freitag.example" in said(owner.get(PAGE))
 
 
+def test_who_gets_invoices_is_the_owner_as_long_as_others_get_copies_alone(owner, phone):
+    to, alone = f"{PAGE}/edit/invoices", "der Inhaber, da kein anderer Empfänger genannt ist"
+    for copy, is_owner in (("cc", True), ("to", False)):
+        named = owner.send_form(to, to, **{"email-0": "rechnung@freitag.example", "copy-0": copy, "sent_as": "link"})
+        assert "rechnung@freitag.example" in said(named)
+        assert (alone in said(named)) is is_owner
+
+
 def test_forged_rows_do_no_harm(owner, phone):
     to = f"{PAGE}/edit/invoices"
     page = owner.get(to)

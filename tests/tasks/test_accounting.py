@@ -88,7 +88,11 @@ def test_who_gets_it_is_the_owner_as_long_as_nobody_is_named(booking_id, firm_id
     with transaction() as session:
         session.add(Recipient(firm_id=firm_id, email="chef@kanzlei.example", copy=Copy.CC))
     (row,) = of(MARCH)
-    assert (row.to, row.cc) == ("", "chef@kanzlei.example")
+    assert (row.to, row.cc) == ("erika@freitag.example", "chef@kanzlei.example")  # A copy alone has nobody to go to.
+    with transaction() as session:
+        session.add(Recipient(firm_id=firm_id, email="rechnung@kanzlei.example", copy=Copy.TO))
+    (row,) = of(MARCH)
+    assert (row.to, row.cc) == ("rechnung@kanzlei.example", "chef@kanzlei.example")
 
 
 def test_a_month_that_is_over_stays_as_it_is_and_what_became_known_later_comes_in_the_next(booking_id, firm_id, clock):
