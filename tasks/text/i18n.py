@@ -478,9 +478,10 @@ class Reader:
     def date(self, value: date | datetime) -> str:
         """“3. März 2027”, in Berlin's time."""
         day = local_day(value) if isinstance(value, datetime) else value
+        # Asked first, as babel takes what is missing for today. CLDR has no ordinals: in French this day is one.
+        is_first = day.day == 1
         text = str(format_date(day, "long", locale=self.locale))
-        # CLDR has no ordinals: in French the first day of a month is one.
-        return f"1er{text[1:]}" if self.locale.language == "fr" and day.day == 1 else text
+        return f"1er{text[1:]}" if self.locale.language == "fr" and is_first else text
 
     def day(self, written: str) -> str:
         """The same of a day as facts hold it, like 2027-03-31."""
