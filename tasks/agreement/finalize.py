@@ -31,8 +31,8 @@ from tasks.agreement.rendering import (
 )
 from tasks.agreement.seal import own_seal, seal
 from tasks.agreement.uploaded_copy import names_them
-from tasks.mail import letters
 from tasks.mail.letterheads import letterhead
+from tasks.mail.letters import agreement as letters
 from tasks.text.i18n import Reader
 
 

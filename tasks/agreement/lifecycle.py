@@ -24,8 +24,8 @@ from tasks.agreement.sending import mail_agreement, send_what_is_due
 from tasks.agreement.signatures import sign_for_provider
 from tasks.agreement.viewing import behind
 from tasks.engine.retry import side_effect
-from tasks.mail import letters
 from tasks.mail.letterheads import Turn, letterhead
+from tasks.mail.letters import agreement as letters
 
 log = logging.getLogger(__name__)
 

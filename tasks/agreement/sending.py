@@ -23,9 +23,9 @@ from models.subscription import Subscription
 from models.time.clock import now, today
 from tasks.agreement.contract_texts import Texts, current_texts
 from tasks.agreement.rendering import AgreementData, agreement_filename, render_agreement
-from tasks.mail import letters
 from tasks.mail.letterheads import Turn, letterheads
-from tasks.mail.letters import AskedBefore, Delegation
+from tasks.mail.letters import agreement as letters
+from tasks.mail.letters.agreement import AskedBefore, Delegation
 from tasks.text.i18n import Reader
 
 AGREED: Facts = {

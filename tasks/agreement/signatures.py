@@ -17,8 +17,8 @@ from models.mail.outbox import Outgoing
 from models.onboarding import Onboarding
 from models.people.person import Person
 from tasks.agreement.uploaded_copy import names_them
-from tasks.mail import letters
 from tasks.mail.letterheads import letterhead
+from tasks.mail.letters import agreement as letters
 from tasks.people.membership import let_go
 
 

@@ -37,8 +37,8 @@ from tasks.agreement.rendering import part_files
 from tasks.agreement.responses import keep_signature
 from tasks.agreement.sending import mail_agreement
 from tasks.agreement.viewing import behind, opened, require_asked
-from tasks.mail import letters
 from tasks.mail.letterheads import Turn, letterhead
+from tasks.mail.letters import agreement as letters
 from tasks.people.membership import let_go
 from tasks.people.naming import add_people
 

@@ -17,8 +17,8 @@ from models.people.notice import Notice, NoticeKind
 from models.people.person import Person, Role, account_name
 from models.people.staff import Staff
 from models.time.clock import now
-from tasks.mail import letters
 from tasks.mail.letterheads import letterhead
+from tasks.mail.letters import clients as letters
 from tasks.onboarding.registration import STAFF
 
 PAUSE = timedelta(minutes=1)

@@ -33,9 +33,9 @@ from models.reminders.cadence import Cadences
 from models.reminders.reminder import Reminder
 from models.time.clock import now
 from tasks.clients.assignment import page_of
-from tasks.mail import letters
 from tasks.mail.compose import write
 from tasks.mail.letterheads import Letterhead, Turn, letterhead
+from tasks.mail.letters import clients as letters
 from tasks.onboarding import registration
 from tasks.onboarding.address_checks import mail_check
 from tasks.onboarding.invitations import (

@@ -29,9 +29,9 @@ from models.time.clock import now
 from models.time.land import Land
 from tasks.clients import public_page
 from tasks.clients.contacts import seen_contacts
-from tasks.mail import letters
 from tasks.mail.address_holds import reads_mail
 from tasks.mail.letterheads import Turn, letterhead
+from tasks.mail.letters import clients as letters
 from tasks.onboarding.registration import DAY, HOUR, MOST_LINKS_A_DAY, ask_for_link, invite
 from tasks.people.sessions import Membership
 

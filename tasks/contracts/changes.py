@@ -47,7 +47,7 @@ from tasks.contracts.effects import catch_up, caught_up
 from tasks.contracts.options import Following, Going, after
 from tasks.contracts.orders import PricesChanged, Who
 from tasks.contracts.telling import called, tell
-from tasks.mail import letters
+from tasks.mail.letters import contracts as letters
 
 SCANS = {
     b"%PDF-": ("application/pdf", "pdf"),

@@ -36,7 +36,7 @@ from tasks.contracts.orders import Who
 from tasks.contracts.telling import called, tell
 from tasks.engine.passes import kick_mail
 from tasks.engine.retry import each, side_effect
-from tasks.mail import letters
+from tasks.mail.letters import contracts as letters
 from tasks.onboarding.stopping import wind_up
 
 

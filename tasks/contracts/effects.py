@@ -21,7 +21,7 @@ from tasks.contracts.options import Following, Going, after
 from tasks.contracts.telling import Draft, tell
 from tasks.engine.passes import kick_mail
 from tasks.engine.retry import side_effect
-from tasks.mail import letters
+from tasks.mail.letters import contracts as letters
 
 
 @side_effect(name="what takes effect")

@@ -51,7 +51,7 @@ from tasks.contracts.orders import Who, require_manager
 from tasks.contracts.telling import Draft, called, tell
 from tasks.engine.passes import kick_mail
 from tasks.engine.retry import side_effect
-from tasks.mail import letters
+from tasks.mail.letters import contracts as letters
 
 TEXT_MOST = 200_000
 SHOWN = 100

@@ -29,7 +29,7 @@ from tasks.contracts.consents import agree_with_order
 from tasks.contracts.effects import caught_up
 from tasks.contracts.telling import tell
 from tasks.engine.retry import each, side_effect
-from tasks.mail import letters
+from tasks.mail.letters import contracts as letters
 
 PAID_BY_ALL = {ArticleKey.BASE, ArticleKey.SETUP}
 """What is paid without an option being added."""

@@ -24,7 +24,7 @@ from tasks.contracts.batches import Batch, in_batches, together
 from tasks.contracts.telling import Draft, tell
 from tasks.engine.passes import kick_mail
 from tasks.engine.retry import side_effect
-from tasks.mail import letters
+from tasks.mail.letters import contracts as letters
 
 PHASES_AT_ONCE = 1000
 Prices = Mapping[int, Sequence[tuple[Article, Decimal]]]

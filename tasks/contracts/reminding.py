@@ -17,7 +17,7 @@ from tasks.contracts.batches import Batch, in_batches, together
 from tasks.contracts.telling import Draft, tell
 from tasks.engine.passes import kick_mail
 from tasks.engine.retry import side_effect
-from tasks.mail import letters
+from tasks.mail.letters import contracts as letters
 
 BINDS_LITTLE = timedelta(days=62)
 """Who is bound by so few days more if the day passes is not reminded of it: they can leave again soon."""

@@ -52,8 +52,8 @@ from models.time.clock import now
 from tasks.contracts.changes import SCANS
 from tasks.engine.passes import kick_mail, kick_takeout
 from tasks.engine.retry import each, side_effect
-from tasks.mail import letters
 from tasks.mail.letterheads import letterhead
+from tasks.mail.letters import contracts as letters
 from tasks.text.cells import cell
 from tasks.text.i18n import Reader
 

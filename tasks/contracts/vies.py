@@ -34,7 +34,7 @@ from models.text import one_line
 from models.time.clock import now
 from tasks.engine.passes import kick_contracts, kick_mail
 from tasks.engine.retry import side_effect
-from tasks.mail import letters
+from tasks.mail.letters import contracts as letters
 
 SECONDS, SECONDS_SILENT = 25.0, 20.0
 """That one question may take as a whole, and until anything comes. Some states take their time."""

@@ -25,8 +25,8 @@ from tasks.engine.retry import side_effect
 from tasks.logos.fetch import Faltered
 from tasks.logos.find import CONFIDENT, Candidate, Kind, find
 from tasks.logos.shape import ShapedLogo, shape
-from tasks.mail import letters
 from tasks.mail.letterheads import letterhead
+from tasks.mail.letters import onboarding as letters
 
 GRANTOR_MOST = 200
 PATIENCE = timedelta(hours=2)

@@ -9,9 +9,9 @@ from models.mail.outbox import Outgoing
 from models.onboarding import Onboarding
 from models.people.person import NoLongerInvited, Person
 from models.time.clock import now
-from tasks.mail import letters
 from tasks.mail.address_holds import reads_mail
 from tasks.mail.letterheads import letterhead
+from tasks.mail.letters import clients as letters
 
 
 def mail_check(session: Session, case: Onboarding, person: Person) -> None:

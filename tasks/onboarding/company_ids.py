@@ -13,8 +13,8 @@ from models.people.person import Person, Role
 from models.reminders.reminder import Reminder
 from models.time.clock import now
 from tasks.engine.retry import side_effect
-from tasks.mail import letters
 from tasks.mail.letterheads import letterhead
+from tasks.mail.letters import onboarding as letters
 
 
 @side_effect(name="2 Details and company ID")

@@ -25,9 +25,9 @@ from models.subscription import Subscription
 from models.text import one_line
 from models.time.clock import now
 from models.time.land import Land
-from tasks.mail import letters
 from tasks.mail.letterheads import Letterhead, letterhead
-from tasks.mail.letters import ChangedDetail
+from tasks.mail.letters import onboarding as letters
+from tasks.mail.letters.onboarding import ChangedDetail
 from tasks.people.sessions import replan
 
 DAY = timedelta(days=1)

@@ -32,9 +32,10 @@ from models.time.clock import now
 from tasks.agreement.lifecycle import send_anew
 from tasks.agreement.sending import mail_agreement
 from tasks.engine.retry import side_effect
-from tasks.mail import letters
 from tasks.mail.address_holds import reads_mail
 from tasks.mail.letterheads import Letterhead, Turn, letterhead, letterheads
+from tasks.mail.letters import clients as client_letters
+from tasks.mail.letters import onboarding as letters
 from tasks.onboarding.address_checks import mail_check
 from tasks.people import sessions
 from tasks.people.calls import settle_calls
@@ -146,14 +147,18 @@ def _invitations(
     for turn in asked:
         link, head = links[turn.person.id], heads[turn.case.firm_id]
         if role is Role.CLIENT:
-            mails.append(letters.invitation(turn, link, head, at, words=words.get(turn.person.id, letters.NO_WORDS)))
+            mails.append(
+                client_letters.invitation(
+                    turn, link, head, at, words=words.get(turn.person.id, client_letters.NO_WORDS)
+                )
+            )
         else:
             mails.append(letters.register(turn, link, head, at))
         turn.person.invited_at = turn.person.invited_at or at
     return mails
 
 
-def _words(session: Session, asked: Sequence[Turn], at: datetime) -> dict[int, letters.Words]:
+def _words(session: Session, asked: Sequence[Turn], at: datetime) -> dict[int, client_letters.Words]:
     """What each of these is told with the invitation, by the person's id: by who invites to the account of which it
     tells, and of which the contact has been told from now on.
     """
@@ -178,11 +183,11 @@ def _words(session: Session, asked: Sequence[Turn], at: datetime) -> dict[int, l
     return words
 
 
-def words_of(contact: ClientContact, person: Person, account: str, name: str) -> letters.Words:
+def words_of(contact: ClientContact, person: Person, account: str, name: str) -> client_letters.Words:
     """What a contact is told about this account; *name* is that of who invites them, whose address stands there."""
     message = message_for(contact.message, person, account)
     by = contact.invited_by
-    return letters.Words(
+    return client_letters.Words(
         message=message, invited_by=name or ("" if "@" in by else by), reply_to=by if "@" in by else ""
     )
 
@@ -428,13 +433,13 @@ def _tell_staff(session: Session, case: Onboarding, client: Person) -> None:
     since the last, hourly at most.
     """
     at, head = now(), letterhead(session, case.firm)
-    readers: dict[str, tuple[Person, letters.ActiveClient]] = {}
+    readers: dict[str, tuple[Person, client_letters.ActiveClient]] = {}
     for person, account_id in assigned_to(session, client):
         path = f"/firm/{case.firm_id}/accounts/{account_id}"
         facts: Facts = {"name": client.name}
         kind = NoticeKind.CLIENT_ACTIVE
         session.add(Notice(person_id=person.id, kind=kind, facts=facts, path=path, created_at=at))
-        active = letters.ActiveClient(id=client.id, name=client.name, path=path)
+        active = client_letters.ActiveClient(id=client.id, name=client.name, path=path)
         readers.setdefault(person.email, (person, active))
     of_case = Outgoing.onboarding_id == case.id
     waiting = Outgoing.gathering(session, MailKind.CLIENT_ACTIVE, readers, at, of_case)
@@ -443,11 +448,11 @@ def _tell_staff(session: Session, case: Onboarding, client: Person) -> None:
         if address in waiting:
             _name_as_well(waiting[address], active)
         else:
-            fresh.append(letters.client_active(case, reader, head, at, client=active))
+            fresh.append(client_letters.client_active(case, reader, head, at, client=active))
     Outgoing.post_gathering(session, fresh, at, HOUR)
 
 
-def _name_as_well(mail: Outgoing, client: letters.ActiveClient) -> None:
+def _name_as_well(mail: Outgoing, client: client_letters.ActiveClient) -> None:
     # Who has left and joined again meanwhile is one client.
     clients = [named for named in mail.facts["clients"] if named.get("id") != client["id"]]
     more = mail.facts["more"]

@@ -20,9 +20,9 @@ from models.retention.rules import CASES_STOPPED
 from models.text import fitting, paragraphs
 from models.time.clock import now
 from tasks.agreement.sending import mail_agreement
-from tasks.mail import letters
 from tasks.mail.address_holds import ask_for_addresses
 from tasks.mail.letterheads import Turn, letterhead
+from tasks.mail.letters import onboarding as letters
 from tasks.onboarding.company_ids import tell_of_number
 from tasks.onboarding.registration import STEP_OF, invite, welcome
 

@@ -25,10 +25,10 @@ from models.people.staff import Staff
 from models.reminders.cadence import Cadences, Level, Pause, WaitKind
 from models.reminders.reminder import Reminder
 from models.time.clock import now
-from tasks.mail import letters
 from tasks.mail.address_holds import ask_for_addresses
 from tasks.mail.letterheads import letterhead
-from tasks.mail.letters import AccessChange
+from tasks.mail.letters import people as letters
+from tasks.mail.letters.people import AccessChange
 from tasks.people.calls import settle_calls
 from tasks.people.sessions import Manners, told
 

@@ -27,8 +27,8 @@ from models.time.clock import LOCAL_ZONE, days_since, now, today
 from models.time.working_time import Reach, next_reachable
 from tasks.engine.passes import kick_mail
 from tasks.engine.retry import each, side_effect
-from tasks.mail import letters
-from tasks.mail.letters import OpenQuestion, Week, Why
+from tasks.mail.letters import people as letters
+from tasks.mail.letters.people import OpenQuestion, Week, Why
 
 ESCALATED_AT_ONCE = 200
 TOLD_AT_ONCE = 1000

@@ -23,7 +23,7 @@ from models.reminders.reminder import Reminder
 from models.time.clock import now, time_zone
 from models.time.hours import Hours
 from models.time.land import Land
-from tasks.mail import letters
+from tasks.mail.letters import people as letters
 
 
 @dataclass(frozen=True)

@@ -29,9 +29,9 @@ from models.time.working_time import Reach, next_reachable
 from tasks.agreement.sending import mail_agreement
 from tasks.engine.passes import kick_mail
 from tasks.engine.retry import raise_all, side_effect
-from tasks.mail import letters
 from tasks.mail.letterheads import Letterhead, Turn, letterheads
-from tasks.mail.letters import SilentPerson
+from tasks.mail.letters import onboarding as letters
+from tasks.mail.letters.onboarding import SilentPerson
 from tasks.onboarding.registration import invite, record_people
 from tasks.people.calls import ask_to_call
 from tasks.people.operators import question, remind_operators, tell_managers

@@ -14,9 +14,9 @@ from models.onboarding import Onboarding
 from models.people.person import Person, Role
 from models.settings import settings
 from models.time.clock import now
-from tasks.mail import letters
 from tasks.mail.delivery import deliver_due
 from tasks.mail.letterheads import Turn, letterhead
+from tasks.mail.letters import clients as letters
 from tasks.text.i18n import MAILS, Reader, render
 from tests import factories
 from tests.clients import fill
