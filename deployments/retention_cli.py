@@ -1,11 +1,14 @@
-"""``provision tidy``: what is past its time, told or removed."""
+"""``provision tidy`` and ``provision forget``: what is past its time, and one person, told or removed."""
 
 import json
 from collections.abc import Callable
 from contextlib import AbstractContextManager
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+if TYPE_CHECKING:
+    from models.retention.erasure import Plan
 
 
 def add_to(app: typer.Typer, told: Callable[[], AbstractContextManager[None]]) -> None:
@@ -23,6 +26,115 @@ def add_to(app: typer.Typer, told: Callable[[], AbstractContextManager[None]]) -
             typer.echo(json.dumps(gone, ensure_ascii=False, indent=2))
         else:
             _print(gone, dry_run=dry_run)
+
+    @app.command()
+    def forget(
+        person: Annotated[str, typer.Argument(help="An e-mail address, or the number of one person at one firm.")],
+        dry_run: Annotated[bool, typer.Option("--dry-run", help="Erase nothing: tell what would go.")] = False,
+        yes: Annotated[bool, typer.Option("--yes", help="Erase now; it cannot be taken back.")] = False,
+        everywhere: Annotated[
+            bool, typer.Option("--everywhere", help="At all firms that know the address, not only at one.")
+        ] = False,
+        as_json: Annotated[bool, typer.Option("--json", help="For machines: JSON and nothing else.")] = False,
+    ) -> None:
+        """Erase a person (Art. 17 GDPR), or tell what would go, and what stays until when and why.
+
+        Whoever has to decide about it, as is told, must have done so. Exit status 1: something stands in the way.
+        """
+        if dry_run == yes:
+            raise typer.BadParameter("Say either --dry-run or --yes.")
+        with told():
+            lines, is_done = _forgotten(person, everywhere=everywhere) if yes else (_plans(person), True)
+        if as_json:
+            typer.echo(json.dumps(lines, ensure_ascii=False, indent=2))
+        else:
+            _print_plans(lines)
+            typer.echo("Nothing was erased." if dry_run or not is_done else "Erased.")
+        raise typer.Exit(0 if is_done else 1)
+
+
+def _plans(who: str) -> list[dict[str, object]]:
+    from models.db import reading
+    from models.retention.erasure import plan, shares
+    from models.time.clock import now
+
+    with reading() as session:
+        return [_told(plan(session, share, now())) for share in shares(session, who)]
+
+
+def _told(plan: "Plan") -> dict[str, object]:
+    from models.time.clock import local_day
+
+    lines = [
+        {
+            "what": line.what,
+            "number": line.number,
+            "goes": line.goes,
+            "why": line.why,
+            "law": line.law,
+            "until": line.until and local_day(line.until).isoformat(),
+        }
+        for line in plan.lines
+    ]
+    return {
+        "persons": [*plan.share.people],
+        "firm": plan.firm,
+        "company_id": plan.company_id,
+        "roles": [role.value for role in plan.roles],
+        "decides": plan.judge.value,
+        "in_the_way": [str(obstacle) for obstacle in plan.obstacles],
+        "lines": lines,
+    }
+
+
+def _forgotten(who: str, *, everywhere: bool) -> tuple[list[dict[str, object]], bool]:
+    """What became of it, firm by firm, and whether all of it could be done; of several nothing is, unless it is said
+    that all are meant.
+    """
+    from models.db import reading
+    from models.errors import ProvisionError
+    from models.retention.erasure import plan, shares
+    from models.time.clock import now
+    from tasks.retention.erasure import forget
+
+    with reading() as session:
+        found = shares(session, who)
+        plans = [_told(plan(session, share, now())) for share in found]
+    if len(found) > 1 and not everywhere:
+        for told in plans:
+            told["in_the_way"] = ["Several are meant: name one by its number, or all by --everywhere."]
+        return plans, False
+    for share, told in zip(found, plans, strict=True):
+        try:
+            told["erased"] = forget(share, "command line").counts
+        except ProvisionError as refusal:
+            told["in_the_way"] = [str(refusal)]
+    return plans, all("erased" in told for told in plans)
+
+
+def _print_plans(plans: list[dict[str, object]]) -> None:
+    from rich import box
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    console = Console(highlight=False)
+    for told in plans:
+        numbers, roles = (", ".join(map(str, told[name])) for name in ("persons", "roles"))  # type: ignore[call-overload]
+        where = f"{told['firm']} ({told['company_id'] or 'no company ID yet'})" if told["firm"] else "At no firm"
+        who = f", {roles}, person {numbers}" if numbers else ""
+        table = Table(title=Text(where + who), title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
+        for heading in ("Rows", "What", "", "Until", "Why"):
+            table.add_column(heading, overflow="fold")
+        for line in told["lines"]:  # type: ignore[attr-defined]
+            until = "" if line["goes"] else line["until"] or "–"
+            why = " ".join(filter(None, (line["why"], line["law"] and f"({line['law']})")))
+            cells = (str(line["number"]), line["what"], "goes" if line["goes"] else "stays", until, why)
+            table.add_row(*map(Text, cells))
+        console.print(table)
+        console.print(Text(f"Decides: {told['decides']}."))
+        for sentence in told["in_the_way"]:  # type: ignore[attr-defined]
+            console.print(Text(f"In the way: {sentence}"))
 
 
 def _foreseen() -> list[dict[str, object]]:

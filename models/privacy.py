@@ -114,7 +114,7 @@ def _tells(
     subjects: Collection[str],
 ) -> ColumnElement[bool]:
     """Whether there is something in this column that tells of the person."""
-    ways = [is_theirs, _holds(column, names)]
+    ways = [is_theirs, holds(column, names)]
     before: list[Column[Any]] = []
     for name in column.info["tells"]:  # The first that is not empty counts.
         other = column.table.c[name]
@@ -134,7 +134,7 @@ def _leads_to(column: Column[Any], table: str) -> bool:
     return any(key.column.table.name == table for key in column.foreign_keys)
 
 
-def _holds(column: Column[Any], names: Collection[str]) -> ColumnElement[bool]:
+def holds(column: Column[Any], names: Collection[str]) -> ColumnElement[bool]:
     """Whether one of these stands in the text, or in JSON, where all but ASCII is written in numbers.
 
     In capitals or not; SQLite, and PostgreSQL in the locale C, know no small letters but those of ASCII.

@@ -69,6 +69,8 @@ class Settings(BaseSettings):
 
     data: Path = Path("var")
     """Folder of the embedded default: databases, secret, caught mails."""
+    forgotten_folder: Path | None = None
+    """Where it is kept who was erased, so that no back-up brings them back; none: beside ``data``, by its name."""
     database_url: str = ""
     """SQLAlchemy address of the product's database; empty: SQLite in ``data``."""
     secret: SecretStr = SecretStr("")
@@ -253,6 +255,12 @@ class Settings(BaseSettings):
     def mail_folder(self) -> Path:
         """Where the embedded mail catcher keeps what it caught, one ``.eml`` file each."""
         return self.data / "mails"
+
+    @property
+    def forgotten(self) -> Path:
+        """Outside of ``data`` and of the database: who restores these has the newest list all the same."""
+        data = self.data.absolute()
+        return self.forgotten_folder or data.with_name(f"{data.name}-forgotten")
 
     def kept(self, name: str, make: Callable[[], str]) -> str:
         """A secret in the data folder, made at first use and kept readable to this user only."""

@@ -240,6 +240,7 @@ ACTIONS = {
     "clients.emptied": N_("All that told of clients was removed: its time was over"),
     "hold.set": N_("Legal hold set"),
     "hold.lifted": N_("Legal hold lifted"),
+    "person.erased": N_("A person was erased"),
     "data.removed": N_("What was past its time was removed"),
     "cadence.set": N_("Cadence set"),
     "cadence.inherited": N_("Cadence inherited again"),

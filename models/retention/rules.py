@@ -19,6 +19,7 @@ from models.code import Code
 from models.contracts.takeout import Takeout, TakeoutPiece
 from models.db import Facts
 from models.decision import Decision, DecisionKind
+from models.errors import N_
 from models.firm import Firm
 from models.inbox import Incoming
 from models.link import FormerToken, Link, Opening
@@ -38,10 +39,10 @@ MINIMAL = "Art. 5(1)(e) GDPR: no longer than its purpose needs"
 LETTERS = (
     "§ 147(1) nos. 2, 3, (3), (4) AO, § 257(1) nos. 2, 3, (4), (5) HGB: letters, six years; kept as long as contracts"
 )
-RECORDS = "§ 147(1) no. 4, (3), (4) AO, § 257(4), (5) HGB: vouchers, eight years from the end of the calendar year"
+RECORDS = N_("§ 147(1) no. 4, (3), (4) AO, § 257(4), (5) HGB: vouchers, eight years from the end of the calendar year")
 
 
-def _remove_mails(session: Session, keys: Sequence[Any], _now: datetime) -> None:
+def remove_mails(session: Session, keys: Sequence[Any], _now: datetime) -> None:
     """Delete them; of those that would else be written once more the key stays, and nothing else."""
     recurring = Outgoing.kind.in_([kind for kind in MailKind if KEY_MAY_RECUR[kind]])
     blank: Facts = {"to_name": "", "to_address": "", "facts": {}, "fault": None}
@@ -290,7 +291,7 @@ RULES: tuple[Rule, ...] = (
                 or_(Outgoing.failed_at.is_(None), ~_ASKED_ABOUT),
             ),
             whose={Whose.CASE: Outgoing.onboarding_id, Whose.PERSON: Outgoing.person_id},
-            remove=_remove_mails,
+            remove=remove_mails,
         ),
     ),
     Rule(

@@ -7,7 +7,7 @@ import logging
 import ssl
 import time
 from base64 import b64encode
-from collections.abc import Collection, Generator
+from collections.abc import Callable, Collection, Generator
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from functools import cache
@@ -91,7 +91,27 @@ def delete_runs(ended_before: datetime) -> int:
     """
     old = {"end_time": {"before_": ended_before.isoformat()}, "state": {"type": {"any_": list(OVER)}}}
     runs = _ask("POST", "/flow_runs/filter", {"flow_runs": old, "sort": "END_TIME_DESC", "limit": DELETED_AT_ONCE})
-    ids = [run["id"] for run in runs or []]
+    return _delete([run["id"] for run in runs or []])
+
+
+def delete_runs_with(flow: str, which: Callable[[Any], bool]) -> int:
+    """Have Prefect forget the runs of *flow* whose parameters are so, whatever they do; returns how many, as far as
+    Prefect is there.
+    """
+    query = {"flows": {"name": {"any_": [flow]}}, "limit": AT_ONCE, "sort": "ID_DESC"}
+    found: list[str] = []
+    offset = 0
+    while runs := _ask("POST", "/flow_runs/filter", query | {"offset": offset}):
+        found += [run["id"] for run in runs if which(run.get("parameters") or {})]
+        offset += len(runs)
+        if len(runs) < AT_ONCE:
+            break
+    parts = (found[at : at + DELETED_AT_ONCE] for at in range(0, len(found), DELETED_AT_ONCE))
+    return sum(map(_delete, parts))
+
+
+def _delete(ids: list[str]) -> int:
+    """These runs, with their artifacts."""
     if not ids:
         return 0
     theirs = {"artifacts": {"flow_run_id": {"any_": ids}}, "limit": AT_ONCE}

@@ -340,8 +340,8 @@ def _record(mail: _Mail, verdict: _Verdict) -> None:
     with transaction() as session:
         if verdict.outcome in {Outcome.FAILED, Outcome.POSTPONED} and mail.row.onboarding_id is not None:
             Onboarding.get(session, mail.row.onboarding_id)  # Before its mail: an operator may be asked.
-        row = session.get_one(Outgoing, mail.row.id, with_for_update=True)
-        if row.addressed_at != mail.row.addressed_at:
+        row = session.get(Outgoing, mail.row.id, with_for_update=True)
+        if row is None or row.addressed_at != mail.row.addressed_at:  # Whom it was to may have been erased.
             return
         if row.due_at != mail.row.due_at:
             return

@@ -4,11 +4,10 @@ It may be killed between any two of them: it is due until the last one has writt
 already costs nothing more. Whoever wants to take the case up again is refused from the moment on at which it was due.
 """
 
-from collections.abc import Collection
 from contextlib import suppress
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, String, cast, delete, exists, literal, or_, select, update
+from sqlalchemy import ColumnElement, exists, or_, select
 from sqlalchemy.orm import Session
 
 from models.agreement import Agreement
@@ -18,12 +17,10 @@ from models.contracts.legal import LegalText
 from models.db import reading, transaction
 from models.decision import Decision
 from models.document import Document
-from models.link import FormerToken, Link, Opening
 from models.onboarding import Onboarding
-from models.people.api_token import ApiToken, ProviderToken
-from models.people.login import Login, SignIn
 from models.people.person import Person
 from models.retention.hold import Holds
+from models.retention.logins import close_logins, free_logins
 from models.retention.parts import Part, parts, pieces
 from models.retention.rule import Rows
 from tasks.retention.pace import Pace
@@ -75,7 +72,7 @@ def _go(part: Part, case_id: int, at: datetime, pace: Pace) -> int:
     while True:
         with reading() as session:
             keys = part.some(session, after, pace.size)
-            logins = _free(session, keys) if keys and part.table is Person else []
+            logins = free_logins(session, keys) if keys and part.table is Person else []
         if not keys:
             return gone
         kind = SUBJECTS.get(part.table.__tablename__)
@@ -84,7 +81,7 @@ def _go(part: Part, case_id: int, at: datetime, pace: Pace) -> int:
             gone += _forget(case_id, at, pace, *_of_house_or(case_id), Value.about.in_(theirs))
         with pace.batch(len(keys)), transaction() as session:
             _case(session, case_id, at)
-            _close(session, logins)
+            close_logins(session, logins)
             part.go(session, keys)
         gone += len(keys)
         after = keys[-1]
@@ -108,40 +105,6 @@ def _forget(case_id: int, at: datetime, pace: Pace, *which: ColumnElement[bool])
         if not values:
             return gone
         pace.rest()
-
-
-def _free(session: Session, people: Collection[int]) -> list[int]:
-    """The accounts of these people by which nobody gets in anywhere else."""
-    theirs = select(Person.account_id).where(Person.id.in_(people), Person.account_id.is_not(None))
-    elsewhere = select(Person.account_id).where(
-        Person.account_id.in_(theirs), Person.id.not_in(people), Person.email.contains("@")
-    )
-    kept = {*session.scalars(elsewhere)}
-    for table in (ApiToken, ProviderToken):
-        kept |= {*session.scalars(select(table.account_id).where(table.account_id.in_(theirs)))}
-    mine = select(Login.id).where(Login.id.in_(theirs), Login.is_operator.is_(False), Login.id.not_in(kept))
-    return [*session.scalars(mine.order_by(Login.id))]
-
-
-def _close(session: Session, logins: Collection[int]) -> None:
-    """These open nothing any more and tell of nobody. The rows stay: a link bears the number of its account."""
-    if not logins:
-        return
-    links = select(Link.id).where(Link.account_id.in_(logins))
-    whole = {"synchronize_session": False}
-    for gone in (
-        delete(FormerToken).where(FormerToken.link_id.in_(links)),
-        delete(Opening).where(Opening.link_id.in_(links)),
-        delete(SignIn).where(SignIn.account_id.in_(logins)),
-        update(Link).where(Link.account_id.in_(logins)).values(expires_at=Link.made_at),
-        update(Login)
-        .where(Login.id.in_(logins))
-        .values(
-            email=literal("removed-") + cast(Login.id, String),
-            **dict.fromkeys(("name", "password_hash", "external_id", "confirmed_at")),
-        ),
-    ):
-        session.execute(gone.execution_options(**whole))
 
 
 def _erase_documents(case_id: int, at: datetime) -> int:

@@ -4,8 +4,14 @@ import os
 import shutil
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from email import message_from_bytes
+from email.errors import MessageError
+from email.message import EmailMessage
+from email.policy import SMTP
+from email.utils import getaddresses
 from pathlib import Path
 
+from models.retention.erasure import Words
 from models.retention.rules import CAUGHT, LEFT, LOGS
 from models.settings import settings
 from models.time.clock import now
@@ -66,3 +72,56 @@ def _begin_anew(log: Path, at: datetime) -> int:
     shutil.copyfile(log, aside)
     os.truncate(log, 0)
     return 1
+
+
+def forget_mails(words: Words) -> int:
+    """Of the mails that the catcher keeps those to somebody go, and in those to others they are not named any more;
+    returns how many that concerns.
+    """
+    if not words.all:
+        return 0
+    return sum(_forget(file, words) for file in sorted(settings().mail_folder.glob("*.eml")))
+
+
+def _forget(file: Path, words: Words) -> bool:
+    try:
+        message = message_from_bytes(file.read_bytes(), policy=SMTP)
+    except FileNotFoundError:
+        return False
+    assert isinstance(message, EmailMessage)  # The policy makes these.
+    try:
+        readers = [str(value) for name in ("To", "Cc", "Delivered-To") for value in message.get_all(name, [])]
+        if words.addresses & {address.lower() for _, address in getaddresses(readers)}:
+            file.unlink(missing_ok=True)
+            return True
+        if not _rewrite(message, words):
+            return False
+    except (MessageError, ValueError, LookupError, TypeError, AttributeError):  # A foreign mail; ``email`` raises all.
+        if not words.stand_in(file.read_bytes().decode("latin-1")):
+            return False
+        file.unlink(missing_ok=True)
+        return True
+    begun = file.with_name(f".{file.name}")
+    begun.write_bytes(message.as_bytes())
+    begun.replace(file)
+    return True
+
+
+def _rewrite(message: EmailMessage, words: Words) -> bool:
+    """Whether they stood in it."""
+    changed = False
+    for name, value in message.items():
+        if words.stand_in(str(value)):
+            message.replace_header(name, words.without(str(value)))
+            changed = True
+    for part in message.walk():
+        if part.get_content_maintype() != "text":
+            continue
+        text = part.get_content()
+        if words.stand_in(text):
+            kept = part.get_content_subtype(), part.get_content_disposition(), part.get_filename()
+            part.set_content(words.without(text), subtype=kept[0])
+            if kept[1] is not None:
+                part.add_header("Content-Disposition", kept[1], **({"filename": kept[2]} if kept[2] else {}))
+            changed = True
+    return changed

@@ -73,6 +73,7 @@ def test_every_command_explains_itself():
         "remind",
         "bounces",
         "tidy",
+        "forget",
     }
     for name in (
         *commands,
@@ -472,3 +473,24 @@ def test_what_is_past_its_time_is_told_beforehand_and_removed(clock):
     assert "1 events, past their time since 2026-12-14" in run("tidy", "--dry-run")[0]
     assert "1 events" in run("tidy")[0]
     assert "Nothing is past its time." in run("tidy", "--dry-run")[0]
+
+
+def test_somebody_is_erased_after_it_was_told_what_goes():
+    factories.with_client()
+    told, _ = run("forget", "max@beispiel.example", "--dry-run")
+    assert "Decides: firm." in told
+    assert "Nothing was erased." in told
+
+    (share,) = json.loads(run("forget", "max@beispiel.example", "--yes", "--json")[0])
+
+    assert share["erased"]["persons"] == 1
+    assert "Nothing is stored" in run("forget", "max@beispiel.example", "--dry-run", status=1)[1]
+
+
+def test_who_is_still_needed_is_not_erased_and_it_is_told_what_to_do_first():
+    factories.with_organiser()
+
+    told, _ = run("forget", "erika@freitag.example", "--yes", status=1)
+
+    assert "name another person in their place first" in " ".join(told.split())
+    assert "Nothing was erased." in told
