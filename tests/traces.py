@@ -3,6 +3,7 @@
 import hashlib
 import json
 import quopri
+import re
 from base64 import b64encode
 from collections.abc import Iterable
 from urllib.parse import quote, quote_plus
@@ -81,3 +82,15 @@ def _raw(value: object) -> bytes:
 def _whole(raw: bytes) -> bytes:
     """Without what quoted-printable and base64 break lines by."""
     return raw + raw.replace(b"=\r\n", b"").replace(b"=\n", b"") + raw.replace(b"\r\n", b"").replace(b"\n", b"")
+
+
+def digests_found(words: Iterable[str]) -> set[str]:
+    """Of these words those whose digest stands in any table."""
+    of_words = {hashlib.new(of, word.encode()).hexdigest(): word for word in words for of in ("md5", "sha1", "sha256")}
+    there = set()
+    with reading() as session:
+        for table in Base.metadata.sorted_tables:
+            for row in session.execute(select(table).execution_options(yield_per=500)):
+                for digest in re.findall(rb"[0-9a-f]{32,64}", b" ".join(_raw(value).lower() for value in row)):
+                    there |= {of_words[digest.decode()]} if digest.decode() in of_words else set()
+    return there

@@ -148,8 +148,13 @@ class StillInvoiced(ProvisionError):
         self.firm = firm
 
 
-class StillOperator(ProvisionError):
-    says = N_("They are an operator: end that first, on the page of the operators.")
+class WorkedHere(ProvisionError):
+    """It is no firm's data, and no client's: who countersigned and decided is part of what was agreed."""
+
+    says = N_(
+        "They work or worked here as an operator: what they signed and decided proves what was agreed with firms, and "
+        "is not erased in this way."
+    )
 
 
 class StillUnderWay(ProvisionError):
@@ -176,6 +181,8 @@ class Share:
     people: tuple[int, ...] = ()
     logins: tuple[int, ...] = ()
     """The accounts that go with it, as nobody gets in by them anywhere else."""
+    is_whole: bool = False
+    """Their case goes with them: it was ended, nobody has signed, and without them nobody can take it up again."""
 
 
 @dataclass(frozen=True)
@@ -272,8 +279,7 @@ class Words:
             names |= {name for name in session.scalars(mails) if " " in name}
             called += session.execute(wishes).tuples().all()
         for given, family in called:
-            if given.strip() and family.strip():
-                names |= {f"{given} {family}", f"{family}, {given}", f"{family} {given}"}
+            names |= _ways(given, family)
         if share.firm_id is not None:
             names -= _shared(session, share, called)
         numbers = session.scalars(select(Phone.number).where(Phone.person_id.in_(share.people))).all()
@@ -313,8 +319,16 @@ def _shared(session: Session, share: Share, called: Collection[tuple[str, str]])
             func.lower(Person.family_name) == family.lower(),
         )
         if session.scalars(alike.limit(1)).first() is not None:
-            shared |= {f"{given} {family}", f"{family}, {given}", f"{family} {given}"}
+            shared |= _ways(given, family)
     return shared
+
+
+def _ways(given: str, family: str) -> set[str]:
+    """How a name stands in texts; one of a single word is anybody's."""
+    given, family = given.strip(), family.strip()
+    if not given or not family:
+        return {given + family} if " " in given + family else set()
+    return {f"{given} {family}", f"{family}, {given}", f"{family} {given}"}
 
 
 # ---- whom it is about
@@ -360,10 +374,19 @@ def share_of(session: Session, person: Person) -> Share:
 
 
 def _share(session: Session, firm_id: int, address: str, people: Sequence[Person]) -> Share:
-    case_id = session.scalars(select(Onboarding.id).where(Onboarding.firm_id == firm_id)).one_or_none()
+    case = session.scalars(select(Onboarding).where(Onboarding.firm_id == firm_id)).one_or_none()
+    case_id = case.id if case is not None else None
     ids = tuple(person.id for person in people)
     there = select(Login.id).where(Login.id.in_(free_logins(session, ids, firm_id)), Login.email.contains("@"))
-    return Share(address, firm_id, case_id, ids, tuple(session.scalars(there.order_by(Login.id))))
+    is_whole = any(person.role is Role.ORGANISER for person in people) and _is_over(session, case)
+    return Share(address, firm_id, case_id, ids, tuple(session.scalars(there.order_by(Login.id))), is_whole)
+
+
+def _is_over(session: Session, case: Onboarding | None) -> bool:
+    """It was ended, and nobody has signed."""
+    if case is None or case.stopped_at is None or case.emptied_at is not None:
+        return False
+    return not _is_signed(session, case.id)
 
 
 def _by_address(session: Session, address: str) -> list[Share]:
@@ -534,6 +557,8 @@ def _of_firm(table: Table, firm_id: int | None, seen: tuple[str, ...] = ()) -> l
 
 def _is_kept(share: Share) -> ColumnElement[bool]:
     """Values of acts that are records of the contract."""
+    if share.is_whole:
+        return false()
     acts = or_(*(Entry.action.startswith(begins, autoescape=True) for begins in KEPT_ACTS))
     return and_(
         Value.case_id == literal(share.case_id),
@@ -566,6 +591,7 @@ CLASSES: Mapping[str, Collection[str]] = {
 OTHER = N_("Other entries that name them")
 RECORDS_OF = N_("Agreement, contract and invoices in which they stand")
 ACTS_OF = N_("What the audit trail tells of them about agreement and contract")
+WHOLE = N_("The case itself, with everybody in it: it was ended, and nobody has signed")
 NUMBERS = N_("Numbers, moments and kinds of acts in the audit trail, which tell of nobody")
 WHILE_IT_LIVES = N_("It proves the contract with the firm: as long as that lives, and then as long as the law says.")
 WHILE_NEGOTIATED = N_("The agreement with the firm is under way, or was not reached a short time ago.")
@@ -615,7 +641,10 @@ def _lines(session: Session, share: Share, counts: Mapping[str, int], firm: Firm
     acts = select(func.count()).select_from(Value).where(Value.about.in_(abouts), _is_kept(share))
     kept_acts = session.scalars(acts).one() if share.case_id is not None else 0
     why, law, until = _term(session, share, firm)
-    if kept:
+    if share.is_whole:
+        yield Line(WHOLE, 1)
+        yield from [Line(RECORDS_OF, kept)] if kept else []
+    elif kept:
         yield Line(RECORDS_OF, kept, goes=False, why=why, law=law, until=until)
     if kept_acts:
         yield Line(ACTS_OF, kept_acts, goes=False, why=why, law=law, until=until)
@@ -623,8 +652,8 @@ def _lines(session: Session, share: Share, counts: Mapping[str, int], firm: Firm
         yield Line(NUMBERS, counts["audit_values"], goes=False, why=PROVES, law=ACCOUNTABLE)
 
 
-def _is_signed(session: Session, share: Share) -> bool:
-    signed = select(Agreement.id).where(Agreement.onboarding_id == share.case_id, Agreement.signed_at.is_not(None))
+def _is_signed(session: Session, case_id: int | None) -> bool:
+    signed = select(Agreement.id).where(Agreement.onboarding_id == case_id, Agreement.signed_at.is_not(None))
     return session.scalars(signed.limit(1)).first() is not None
 
 
@@ -632,7 +661,7 @@ def _term(session: Session, share: Share, firm: Firm | None) -> tuple[str, str, 
     """Why records of the contract stay, by what law, and until when, as far as that is known."""
     case = session.get(Onboarding, share.case_id) if share.case_id is not None else None
     ended = (firm and firm.closed_at) or (case and case.stopped_at) or None
-    if _is_signed(session, share):
+    if _is_signed(session, share.case_id):
         return WHILE_IT_LIVES, RECORDS, CONTRACTS.term.end(ended) if ended else None
     return WHILE_NEGOTIATED, STEPS, NEGOTIATED.term.end(ended) if ended else None
 
@@ -654,9 +683,11 @@ def obstacles(
 ) -> Iterator[ProvisionError]:
     """What has to be done, or to pass, before anything of this share goes."""
     if share.logins:
-        working = select(Login.id).where(Login.id.in_(share.logins), Login.is_operator)
+        working = select(Login.id).where(
+            Login.id.in_(share.logins), or_(Login.is_operator, Login.deactivated_at.is_not(None))
+        )
         if session.scalars(working.limit(1)).first() is not None:
-            yield StillOperator()
+            yield WorkedHere()
     if firm is not None:
         yield from _of_firms(session, share, words, people, firm, at)
 

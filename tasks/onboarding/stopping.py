@@ -49,7 +49,8 @@ def take_up(case_id: int, by: str) -> int:
         stopped = case.stopped_at
         if stopped is None:
             raise NotStopped
-        if case.emptied_at is not None or stopped <= CASES_STOPPED.term.limit(at):
+        erased = Person.one(session, case.firm_id, Role.ORGANISER) is None
+        if erased or case.emptied_at is not None or stopped <= CASES_STOPPED.term.limit(at):
             raise CaseEmptied
         case.take_up(at)
         session.flush()

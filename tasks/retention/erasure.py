@@ -10,7 +10,7 @@ list, and goes when it is called again.
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from sqlalchemy import JSON, LargeBinary, delete, func, select, update
@@ -54,6 +54,7 @@ from models.retention.parts import blanks, pieces, table_of
 from models.retention.rules import remove_mails
 from models.time.clock import now
 from tasks.people.membership import end_links, let_go
+from tasks.retention.cases import empty
 from tasks.retention.files import forget_mails
 from tasks.retention.forgotten import Forgotten, id_of, id_of_address, put_down
 from tasks.retention.pace import Pace
@@ -89,7 +90,7 @@ def forget(share: Share, by: str, *, again: bool = False) -> Erased:
     work = _Work(share, by, is_listed=again)
     work.begin()
     work.files()
-    for step in (work.imports, work.accounts, work.mails, work.rows, work.texts, work.trail):
+    for step in (work.imports, work.accounts, work.mails, work.rows, work.texts, work.trail, work.case):
         step()
     work.end()
     work.files()  # What was on its way to a mailbox when it began.
@@ -103,8 +104,7 @@ class _Work:
         self.share, self.by, self.at, self.is_listed = share, by, now(), is_listed
         self.counts: dict[str, int] = {}
         self.pace = Pace()
-        with reading() as session:
-            self.words = Words.of(session, share)
+        self.words = Words()
 
     # -- one transaction each
 
@@ -121,6 +121,10 @@ class _Work:
         with transaction() as session:
             case = self._locked(session)
             people = [person for person in self._people(session) if not is_erased(person)]
+            if self.share.people:  # As it is now: they may have registered, or another share of theirs have gone.
+                self.share = share_of(session, people[0]) if people else replace(self.share, logins=())
+                people = [person for person in self._people(session) if not is_erased(person)]
+            self.words = Words.of(session, self.share)
             firm = session.get(Firm, self.share.firm_id) if self.share.firm_id is not None else None
             for obstacle in obstacles(session, self.share, self.words, people, firm, self.at):
                 raise obstacle
@@ -136,6 +140,8 @@ class _Work:
                 end_links(session, person, self.at)
             for login in logins:
                 login.sign_out(session)
+            if case is not None and people:
+                case.touch(self.at)
             if fresh and case is not None:
                 session.flush()
                 record(session, case.id, self.at, "person.withdrawn", self.by, rows=_mute(*fresh))
@@ -235,7 +241,7 @@ class _Work:
 
     def rows(self) -> None:
         """What is theirs as a whole, and what they have brought, asked for or registered."""
-        self._in_batches([*self.share.people], self._leave_accounts, "client_contacts")
+        self._in_batches(self._found("client_contacts")[0], self._leave_accounts, "client_contacts")
         for name in DELETED:
             own, _ = self._found(name)
             table = Base.metadata.tables[name]
@@ -254,10 +260,10 @@ class _Work:
         self._in_batches(self._found("decisions")[0], self._end_questions, "decisions")
         self._in_batches(self._found("api_tokens")[0], self._end_tokens, "api_tokens")
 
-    def _leave_accounts(self, session: Session, people: list[Any]) -> None:
-        theirs = select(ClientContact.client_id).where(ClientContact.person_id.in_(people))
+    def _leave_accounts(self, session: Session, keys: list[Any]) -> None:
+        theirs = select(ClientContact.client_id).where(ClientContact.id.in_(keys))
         left = session.scalars(theirs.distinct()).all()
-        session.execute(delete(ClientContact).where(ClientContact.person_id.in_(people)))
+        session.execute(delete(ClientContact).where(ClientContact.id.in_(keys)))
         still = select(ClientContact.client_id).where(ClientContact.client_id.in_(left))
         alone = update(Client).where(Client.id.in_(left), Client.id.not_in(still), Client.archived_at.is_(None))
         session.execute(alone.values(archived_at=self.at).execution_options(synchronize_session=False))
@@ -321,14 +327,19 @@ class _Work:
     def _erase_values(self, session: Session, keys: list[Any]) -> None:
         erase(session, self.at, self.by, Value.id.in_(keys))
 
+    def case(self) -> None:
+        """Nobody is left who could go on with it, and nothing has come of it."""
+        if self.share.is_whole and self.share.case_id is not None:
+            self.counts["case"] = empty(self.share.case_id, self.at, whole=True)
+
     def end(self) -> None:
         """Their own rows, by which they were known until now, and the archives that still hold all of it."""
         with transaction() as session:
             self._locked(session)
-            people = [person for person in self._people(session) if not is_erased(person)]
+            people = [person for person in self._people(session) if self.share.is_whole or not is_erased(person)]
             ids = [person.id for person in people]
             theirs = {*free_logins(session, ids, self.share.firm_id)} if ids else {*self.share.logins}
-            lone = select(Login.id).where(Login.id.in_(theirs & {*self.share.logins})).order_by(Login.id)
+            lone = select(Login.id).where(Login.id.in_(theirs), Login.email.contains("@")).order_by(Login.id)
             logins = session.scalars(lone.with_for_update()).all()
             close_logins(session, logins)
             archives = self._end_archives(session) if ids else 0
@@ -338,7 +349,7 @@ class _Work:
                 session.refresh(person)
             self.counts |= {"persons": len(ids), "accounts": len(logins), "takeouts": archives}
             removed = {name: number for name, number in sorted(self.counts.items()) if number}
-            if removed:
+            if removed and (people or not self.share.people):
                 case_id = self.share.case_id if self.share.case_id is not None else HOUSE
                 record(session, case_id, now(), "person.erased", self.by, removed=removed, rows=_mute(*people))
 
