@@ -31,8 +31,8 @@ from models.people.person import ADDRESSED, NAME_MOST, PART_MOST, Person, Role
 from models.text import fitting, one_line, row_number
 from models.time.clock import now
 from models.time.hours import Hours
+from tasks.clients.credentials import change_address
 from tasks.clients.edits import Fields, take
-from tasks.clients.grants import change_address
 from tasks.people.sessions import Membership, replan
 
 SWITCHES = ("login", "notify", "email_sync", "is_commercial", "is_main_commercial", "is_operational")

@@ -31,7 +31,7 @@ from models.request import Named
 from models.text import TextTooLong
 from models.time.clock import now
 from tasks.audit.verification import verify
-from tasks.clients import accounts, assignment, contacts, grants, selection, sign_ups
+from tasks.clients import accounts, assignment, contacts, credentials, grants, selection, sign_ups
 from tasks.clients.accounts import Filter
 from tasks.clients.edits import ChangedMeanwhile
 from tasks.onboarding import invitations, registration
@@ -649,13 +649,13 @@ def test_nobody_is_reminded_of_accounts_that_are_archived_until_they_are_taken_b
 
 def test_a_password_that_was_given_opens_nothing_without_access(case_id):
     firm_id, client = firm_of(case_id), open_account(GMBH, MAX, EVA)
-    password = grants.set_password(firm_id, client, person().id, ERIKA)
+    password = credentials.set_password(firm_id, client, person().id, ERIKA)
 
     grants.switch(firm_id, client, person().id, Switch.LOGIN, on=False, by=ERIKA)
 
     with pytest.raises(SignInRefused):
         sessions.sign_in(MAX["email"], password)
-    grants.set_password(firm_id, client, person().id, ERIKA)
+    credentials.set_password(firm_id, client, person().id, ERIKA)
 
 
 def test_accounts_are_found_by_name_number_place_contact_and_address(case_id):
@@ -840,9 +840,9 @@ def test_after_every_act_accounts_stand_as_their_contacts_do_and_the_trail_holds
         lambda: grants.invite_contact(firm_id, one, own, ERIKA, "Hallo {Name}"),
         lambda: grants.invite_contact(firm_id, two, own, ERIKA, "Hallo {Konto}"),
         lambda: grants.preview(firm_id, two, own, me.person_id, "Hallo {Konto}"),
-        lambda: grants.ask_to_confirm(firm_id, two, own, ERIKA),
+        lambda: credentials.ask_to_confirm(firm_id, two, own, ERIKA),
         lambda: edited(family_name="Zylofon", email="zylofon@beispiel.example"),
-        lambda: grants.set_password(firm_id, one, own, ERIKA),
+        lambda: credentials.set_password(firm_id, one, own, ERIKA),
         lambda: edited(email=""),
         lambda: edited(email=MAX["email"], family_name="Xylofon"),
         lambda: grants.switch(firm_id, one, own, Switch.LOGIN, on=True, by=ERIKA),

@@ -26,9 +26,10 @@ from models.reminders.reminder import Reminder
 from models.request import Named
 from models.time.clock import now
 from tasks.audit.verification import verify
-from tasks.clients import assignment, grants
+from tasks.clients import assignment, credentials, grants
 from tasks.clients.assignment import MemberGone
-from tasks.clients.grants import AccountArchived, AddressBad, AddressConfirmed, NoAddress, SeesAlready
+from tasks.clients.credentials import AddressConfirmed
+from tasks.clients.grants import AccountArchived, AddressBad, NoAddress, SeesAlready
 from tasks.mail import delivery
 from tasks.mail.address_holds import note_bounce
 from tasks.mail.compose import write
@@ -111,7 +112,7 @@ def accepted_with(mailed):
 def with_password():
     """Max was given a password for the first account."""
     firm, one, other, who = with_max()
-    return firm, one, other, who, grants.set_password(firm, one, who, ERIKA)
+    return firm, one, other, who, credentials.set_password(firm, one, who, ERIKA)
 
 
 def login(email=MAX):
@@ -356,8 +357,8 @@ def test_access_needs_an_address():
         lambda: grants.switch(firm, his, silent, Switch.LOGIN, on=True, by=ERIKA),
         lambda: grants.prepare_access(firm, his, silent, ERIKA),
         lambda: grants.invite_contact(firm, his, silent, ERIKA),
-        lambda: grants.set_password(firm, his, silent, ERIKA),
-        lambda: grants.ask_to_confirm(firm, his, silent, ERIKA),
+        lambda: credentials.set_password(firm, his, silent, ERIKA),
+        lambda: credentials.ask_to_confirm(firm, his, silent, ERIKA),
     ):
         with pytest.raises(NoAddress, match="Otto Ohne has no e-mail address"):
             act()
@@ -469,8 +470,8 @@ def acts_on(firm, client, who):
         lambda: grants.prepare_access(firm, client, who, ERIKA),
         lambda: grants.switch(firm, client, who, Switch.NOTIFY, on=False, by=ERIKA),
         lambda: grants.resend(firm, client, who, ERIKA),
-        lambda: grants.set_password(firm, client, who, ERIKA),
-        lambda: grants.ask_to_confirm(firm, client, who, ERIKA),
+        lambda: credentials.set_password(firm, client, who, ERIKA),
+        lambda: credentials.ask_to_confirm(firm, client, who, ERIKA),
         lambda: assignment.give_access(firm, client, [], ERIKA) if who is None else None,
     ]
 
@@ -500,7 +501,7 @@ def test_nobody_is_told_before_both_sides_have_signed():
     who = contact(firm, "Max", "Beispiel", MAX)
     his = account(firm, "Beispiel GmbH", who)
 
-    for act in (grants.invite_contact, grants.set_password, grants.ask_to_confirm):
+    for act in (grants.invite_contact, credentials.set_password, credentials.ask_to_confirm):
         with pytest.raises(AgreementFirst):
             act(firm, his, who, ERIKA)
     grants.switch(firm, his, who, Switch.OPERATIONAL, on=True, by=ERIKA)
@@ -524,7 +525,7 @@ def test_nobody_is_invited_to_what_is_archived_or_at_an_address_that_does_not_wo
     hers = account(firm, "Licht GbR", lena)
     grants.invite_contact(firm, hers, lena, ERIKA)
     note_bounce({"address": LENA, "kind": "hard"})
-    for act in (grants.invite_contact, grants.resend, grants.ask_to_confirm):
+    for act in (grants.invite_contact, grants.resend, credentials.ask_to_confirm):
         with pytest.raises(AddressBad, match=LENA):
             act(firm, hers, lena, ERIKA)
 
@@ -629,7 +630,7 @@ def test_the_page_shows_the_mail_that_is_sent_then():
 def change(firm, who, written):
     with transaction() as session:
         case = Onboarding.of_firm(session, firm)
-        grants.change_address(session, case, session.get_one(Person, who), written, ERIKA)
+        credentials.change_address(session, case, session.get_one(Person, who), written, ERIKA)
 
 
 def test_another_address_kills_the_link_and_is_invited_itself():
@@ -700,7 +701,7 @@ def test_an_address_of_another_contact_is_refused_and_one_that_is_taken_away_end
 
 
 def test_a_password_that_is_made_is_long_good_and_another_each_time():
-    made = {grants.made_password() for _ in range(50)}
+    made = {credentials.made_password() for _ in range(50)}
 
     assert len(made) == 50
     for password in made:
@@ -724,8 +725,8 @@ def test_a_typed_password_keeps_to_the_rules_of_all():
     firm, one, _, who = with_max()
 
     with pytest.raises(PasswordTooShort):
-        grants.set_password(firm, one, who, ERIKA, "kurz")
-    assert grants.set_password(firm, one, who, ERIKA, PASSWORD) == PASSWORD
+        credentials.set_password(firm, one, who, ERIKA, "kurz")
+    assert credentials.set_password(firm, one, who, ERIKA, PASSWORD) == PASSWORD
 
     assert told_by(case_of(firm), "password.given") == [ANY]
 
@@ -736,11 +737,11 @@ def test_an_account_that_exists_is_never_touched():
 
     for client in (one, other):
         with pytest.raises(AccountExists):
-            grants.set_password(firm, client, who, ERIKA)
+            credentials.set_password(firm, client, who, ERIKA)
     stranger = other_firm()
     theirs = contact(stranger, "Max", "Beispiel", MAX)
     with pytest.raises(AccountExists):
-        grants.set_password(stranger, account(stranger, "Beispiel", theirs), theirs, SARA)
+        credentials.set_password(stranger, account(stranger, "Beispiel", theirs), theirs, SARA)
 
     assert login().password_hash == hashed
     assert verify_password(hashed, made)
@@ -792,8 +793,8 @@ def test_two_firms_that_set_a_password_for_one_address_at_the_same_moment_set_on
     their_account = account(stranger, "Beispiel", theirs)
 
     done = at_once(
-        lambda: grants.set_password(firm, one, who, ERIKA),
-        lambda: grants.set_password(stranger, their_account, theirs, SARA),
+        lambda: credentials.set_password(firm, one, who, ERIKA),
+        lambda: credentials.set_password(stranger, their_account, theirs, SARA),
     )
 
     assert sorted(isinstance(each, AccountExists) for each in done) == [False, True]
@@ -865,7 +866,7 @@ def test_an_identity_provider_that_confirms_the_address_confirms_no_password():
 
 def test_saying_that_an_address_is_ones_own_confirms_no_password():
     firm, one, _, who, made = with_password()
-    grants.ask_to_confirm(firm, one, who, ERIKA)
+    credentials.ask_to_confirm(firm, one, who, ERIKA)
 
     address_checks.confirm(token(MAX, Purpose.CONFIRM))
 
@@ -904,7 +905,7 @@ def test_whoever_says_that_an_address_is_theirs_has_confirmed_it_once():
     firm, one, _, who = with_max()
     assert todos(person(who), None) == [Todo.PASSWORD_MISSING, Todo.EMAIL_UNCONFIRMED]
 
-    grants.ask_to_confirm(firm, one, who, ERIKA)
+    credentials.ask_to_confirm(firm, one, who, ERIKA)
     mailed = token(MAX, Purpose.CONFIRM)
     assert address_checks.opened(mailed)[0].id == who
     assert person(who).address_confirmed_at is None  # Looking changes nothing.
@@ -914,13 +915,13 @@ def test_whoever_says_that_an_address_is_theirs_has_confirmed_it_once():
     with pytest.raises(LinkUsed):
         address_checks.confirm(mailed)
     with pytest.raises(AddressConfirmed, match=MAX):
-        grants.ask_to_confirm(firm, one, who, ERIKA)
+        credentials.ask_to_confirm(firm, one, who, ERIKA)
     assert acts(case_of(firm))[-1] == "address.confirmed"
 
 
 def test_of_two_clicks_at_the_same_moment_one_confirms():
     firm, one, _, who = with_max()
-    grants.ask_to_confirm(firm, one, who, ERIKA)
+    credentials.ask_to_confirm(firm, one, who, ERIKA)
     mailed = token(MAX, Purpose.CONFIRM)
 
     done = at_once(*[lambda: address_checks.confirm(mailed)] * 2)
@@ -930,10 +931,10 @@ def test_of_two_clicks_at_the_same_moment_one_confirms():
 
 def test_another_address_is_unconfirmed_and_what_was_asked_before_confirms_nothing(clock):
     firm, one, _, who = with_max()
-    grants.ask_to_confirm(firm, one, who, ERIKA)
+    credentials.ask_to_confirm(firm, one, who, ERIKA)
     mailed = token(MAX, Purpose.CONFIRM)
     with pytest.raises(SentJustNow):
-        grants.ask_to_confirm(firm, one, who, ERIKA)
+        credentials.ask_to_confirm(firm, one, who, ERIKA)
     with transaction() as session:
         session.execute(update(Outgoing).values(due_at=None, delivered_at=now()))
 
@@ -946,7 +947,7 @@ def test_another_address_is_unconfirmed_and_what_was_asked_before_confirms_nothi
 
 def test_an_expired_question_is_sent_anew(clock):
     firm, one, _, who = with_max()
-    grants.ask_to_confirm(firm, one, who, ERIKA)
+    credentials.ask_to_confirm(firm, one, who, ERIKA)
     clock(days=30)
     with reading() as session:
         asked = session.scalars(select(Link).where(Link.person_id == who, Link.purpose == Purpose.CONFIRM)).one()
@@ -959,7 +960,7 @@ def test_an_expired_question_is_sent_anew(clock):
 
 def test_a_question_that_comes_back_is_told_with_what_is_left_to_do():
     firm, one, _, who = with_max()
-    grants.ask_to_confirm(firm, one, who, ERIKA)
+    credentials.ask_to_confirm(firm, one, who, ERIKA)
 
     note_bounce({"message_id": mails("confirm_address")[0].message_id, "kind": "hard"})
 
@@ -1164,7 +1165,7 @@ def test_who_accepts_while_a_password_is_set_for_them_has_the_one_that_they_chos
     grants.invite_contact(firm, one, who, ERIKA)
 
     accepted, given = at_once(
-        lambda: registered(MAX, Purpose.ACTIVATE), lambda: grants.set_password(firm, one, who, ERIKA)
+        lambda: registered(MAX, Purpose.ACTIVATE), lambda: credentials.set_password(firm, one, who, ERIKA)
     )
 
     if isinstance(accepted, Exception):  # Theirs came second, and is asked for again.
@@ -1213,7 +1214,7 @@ def test_no_session_is_begun_by_whatever_is_done_here():
     firm, one, _, who = with_max()
 
     grants.invite_contact(firm, one, who, ERIKA)
-    grants.set_password(firm, one, who, ERIKA)
+    credentials.set_password(firm, one, who, ERIKA)
     registration.opened(link(), Purpose.ACTIVATE)
 
     with reading() as session:
@@ -1235,13 +1236,13 @@ def test_an_invitation_that_was_told_of_is_not_told_of_twice_by_the_next_pass():
 def test_the_trail_tells_what_the_rows_say_whatever_was_done_to_a_contact():
     firm, one, other, who, made = with_password()
     grants.invite_contact(firm, one, who, ERIKA)
-    grants.ask_to_confirm(firm, one, who, ERIKA)
+    credentials.ask_to_confirm(firm, one, who, ERIKA)
     address_checks.confirm(token(MAX, Purpose.CONFIRM))
     change(firm, who, LENA)
-    made = grants.set_password(firm, other, who, ERIKA)
+    made = credentials.set_password(firm, other, who, ERIKA)
     registration.choose_password(sessions.signed_in(sessions.sign_in(LENA, made)).account_id, OWN)
     silent = contact(firm, "Otto", "Ohne", "otto@beispiel.example")
-    grants.set_password(firm, account(firm, "Ohne KG", silent), silent, ERIKA)
+    credentials.set_password(firm, account(firm, "Ohne KG", silent), silent, ERIKA)
     change(firm, silent, "")
 
     with reading() as session:

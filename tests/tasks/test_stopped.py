@@ -33,7 +33,7 @@ from models.time.clock import now
 from models.time.land import Land
 from tasks.agreement import lifecycle, responses, signing
 from tasks.agreement.responses import decline_by_notice, sign_by_notice
-from tasks.clients import accounts, bulk_invitations, contacts, grants, reinvitation, selection, sign_ups
+from tasks.clients import accounts, bulk_invitations, contacts, credentials, grants, reinvitation, selection, sign_ups
 from tasks.clients import settings as settings_of_firm
 from tasks.clients.audience import Audience
 from tasks.clients.imports import course, errors, undo, work
@@ -161,7 +161,7 @@ def of_max(at):
 def questioned():
     """The client is asked whether the address is right."""
     at = late()
-    grants.ask_to_confirm(*of_max(at), ERIKA)
+    credentials.ask_to_confirm(*of_max(at), ERIKA)
     return known(at.case)
 
 
@@ -295,8 +295,8 @@ ACTS = {
             (grants.invite_contact, [ERIKA]),
             (grants.prepare_access, [ERIKA]),
             (grants.resend, [ERIKA]),
-            (grants.set_password, [ERIKA]),
-            (grants.ask_to_confirm, [ERIKA]),
+            (credentials.set_password, [ERIKA]),
+            (credentials.ask_to_confirm, [ERIKA]),
         )
     },
     "grants.preview": (late, lambda at: grants.preview(*of_max(at), at.ids[Role.ORGANISER], "")),

@@ -15,7 +15,7 @@ from models.clients.standing import Switch
 from models.db import reading
 from models.errors import NotFound, ProvisionError
 from models.people.passwords import PasswordGuessable, PasswordMissing, PasswordTooLong, PasswordTooShort
-from tasks.clients import accounts, grants
+from tasks.clients import accounts, credentials, grants
 from tasks.clients.grants import NoAddress, Place
 from tasks.mail.form_letters import as_text
 from tasks.onboarding.invitations import SentJustNow, SentOften
@@ -168,7 +168,7 @@ def set_password(visit: Submitting, firm_id: int, client_id: int, person_id: int
     makes = visit.text("how") == "made"
     try:
         typed = "" if makes else visit.password()
-        password = grants.set_password(firm_id, client_id, person_id, visit.signed_in().email, typed)
+        password = credentials.set_password(firm_id, client_id, person_id, visit.signed_in().email, typed)
     except ProvisionError as refusal:
         shown = {**_shown(visit, place), "made": "", "given": False}
         return visit.again("grants/password.html", refusal, fields=PLACES, values=visit.values, **shown)
@@ -187,7 +187,7 @@ def ask_whether_to_confirm(visit: Visiting, firm_id: int, client_id: int, person
 def ask_to_confirm(visit: Submitting, firm_id: int, client_id: int, person_id: int) -> Response:
     place = _place(visit, firm_id, client_id, person_id)
     try:
-        case = grants.ask_to_confirm(firm_id, client_id, person_id, visit.signed_in().email)
+        case = credentials.ask_to_confirm(firm_id, client_id, person_id, visit.signed_in().email)
     except ProvisionError as refusal:
         shown = {**_shown(visit, place), "todos": grants.left_of_one(place.person)}
         return visit.again("grants/confirm.html", _told(refusal), **shown)
