@@ -8,7 +8,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, date, datetime, time
 from enum import StrEnum
-from typing import Self
+from typing import NamedTuple, Self
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import CheckConstraint, ForeignKey, Index, String, select, text
@@ -237,6 +237,7 @@ class Contract(Base):
     order_number: Mapped[str] = mapped_column(String(ORDER_NUMBER_MOST), default="", info=TELLS)
     """The customer's own reference, which its invoices bear (EN 16931, BT-13)."""
     sent_as: Mapped[SentAs] = mapped_column(default=SentAs.ATTACHMENT)
+    """How the owner of the account gets invoices, as long as they go there because nobody else is named."""
     is_test: Mapped[bool] = mapped_column(default=False)
     """Marked everywhere and never billed."""
     billed_from: Mapped[date | None] = mapped_column(info=MUTE)
@@ -334,25 +335,35 @@ class Recipient(Base):
     firm_id: Mapped[int] = mapped_column(ForeignKey("firms.id"), index=True)
     email: Mapped[str] = mapped_column(String(254), info=TELLS)
     copy: Mapped[Copy] = mapped_column(default=Copy.TO)
+    sent_as: Mapped[SentAs] = mapped_column(default=SentAs.ATTACHMENT)
 
     @classmethod
     def of(cls, session: Session, firm_id: int) -> list[Self]:
         return list(session.scalars(select(cls).where(cls.firm_id == firm_id).order_by(cls.id)))
 
 
-def recipients(written: Sequence[tuple[str, str]]) -> list[tuple[str, Copy]]:
-    """Addresses and how each gets it, as a form lists them; empty lines count for nothing.
+class Named(NamedTuple):
+    """A recipient, as a form names them."""
+
+    email: str
+    copy: Copy
+    sent_as: SentAs
+
+
+def recipients(written: Sequence[tuple[str, str, str]]) -> list[Named]:
+    """Addresses, and how each gets it and as what, as a form lists them; empty lines count for nothing.
 
     Raises the refusals of ``email_address``, RecipientTwice, TooManyRecipients.
     """
-    read: dict[str, Copy] = {}
-    for address, how in written:
+    read: dict[str, Named] = {}
+    for address, how, what in written:
         if not one_line(address):
             continue
         email = email_address(address)
         if email in read:
             raise RecipientTwice(email)
-        read[email] = Copy(how) if how in list(Copy) else Copy.TO
+        copy = Copy(how) if how in list(Copy) else Copy.TO
+        read[email] = Named(email, copy, SentAs(what) if what in list(SentAs) else SentAs.ATTACHMENT)
     if len(read) > RECIPIENTS_MOST:
         raise TooManyRecipients
-    return list(read.items())
+    return list(read.values())

@@ -18,7 +18,7 @@ from models.audit import HOUSE, record
 from models.contracts.billing import Days, Position, due_between, stretches
 from models.contracts.booking import BookedOption, Booking, Change, Phase
 from models.contracts.catalogue import Article, Module, Price, PriceList, Tariff
-from models.contracts.contract import Contract, Copy, Recipient
+from models.contracts.contract import Contract, Copy, Named, Recipient, SentAs
 from models.contracts.handover import (
     REACH,
     BilledMonth,
@@ -70,7 +70,8 @@ class BilledPosition:
     to: str
     """Addresses, separated by blanks."""
     cc: str
-    sent_as: str
+    by_link: str
+    """Those of ``to`` and ``cc`` who get a link to it; to all others it is attached."""
     payment_days: int
     tax: str
     tax_rate: str | None
@@ -390,14 +391,17 @@ def _document(
     contract: Contract, company_id: int | None, recipients: Sequence[Recipient], owners: Mapping[int, str]
 ) -> Facts:
     """What stands on the document, and who gets it."""
-    by = {how: " ".join(each.email for each in recipients if each.copy is how) for how in Copy}
+    gets = [Named(each.email, each.copy, each.sent_as) for each in recipients]
+    if not any(each.copy is Copy.TO for each in gets) and contract.firm_id in owners:
+        gets.insert(0, Named(owners[contract.firm_id], Copy.TO, contract.sent_as))
+    by = {how: " ".join(each.email for each in gets if each.copy is how) for how in Copy}
     return {
         "company_id": company_id,
         "customer_number": contract.customer_number,
         "order_number": contract.order_number,
         **contract.addressee.to_json(),
-        "to": by[Copy.TO] or owners.get(contract.firm_id, ""),
+        "to": by[Copy.TO],
         "cc": by[Copy.CC],
-        "sent_as": contract.sent_as.value,
+        "by_link": " ".join(each.email for each in gets if each.sent_as is SentAs.LINK),
         "payment_days": contract.payment_days,
     }

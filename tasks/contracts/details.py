@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from enum import StrEnum
 from hashlib import sha256
 from json import dumps
-from typing import Any
 
 from sqlalchemy import delete
 from sqlalchemy.orm import Session
@@ -17,6 +16,7 @@ from models.contracts.contract import (
     ORDER_NUMBER_MOST,
     Addressee,
     Contract,
+    Named,
     Recipient,
     SentAs,
     TaxTreatment,
@@ -83,16 +83,18 @@ def _tax(_session: Session, contract: Contract, written: Written, faults: Faults
 
 def _invoices(session: Session, contract: Contract, written: Written, faults: Faults) -> None:
     rows = [name.removeprefix("email-") for name in written if name.startswith("email-")]
-    chosen: list[tuple[str, Any]] = []
+    chosen: list[Named] = []
     for row in rows:
         with faults.at(f"email-{row}"):
-            chosen += recipients([(written[f"email-{row}"], written.get(f"copy-{row}", ""))])
+            chosen += recipients(
+                [(written[f"email-{row}"], written.get(f"copy-{row}", ""), written.get(f"sent_as-{row}", ""))]
+            )
     if faults:
         return
     with faults.at("email-0"):
         kept = recipients(chosen)
         session.execute(delete(Recipient).where(Recipient.firm_id == contract.firm_id))
-        session.add_all(Recipient(firm_id=contract.firm_id, email=email, copy=copy) for email, copy in kept)
+        session.add_all(Recipient(firm_id=contract.firm_id, **one._asdict()) for one in kept)
     sent_as = written.get("sent_as")
     contract.sent_as = SentAs(sent_as) if sent_as in list(SentAs) else contract.sent_as
 
@@ -109,7 +111,11 @@ def _test(_session: Session, contract: Contract, written: Written, _faults: Faul
 def _invoices_now(session: Session, contract: Contract) -> dict[str, str]:
     rows: dict[str, str] = {"sent_as": contract.sent_as.value}
     for number, recipient in enumerate(Recipient.of(session, contract.firm_id)):
-        rows |= {f"email-{number}": recipient.email, f"copy-{number}": recipient.copy.value}
+        rows |= {
+            f"email-{number}": recipient.email,
+            f"copy-{number}": recipient.copy.value,
+            f"sent_as-{number}": recipient.sent_as.value,
+        }
     return rows
 
 

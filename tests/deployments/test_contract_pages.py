@@ -193,7 +193,12 @@ EDITS = {
     "payment": {"payment_days": "30"},
     "number": {"customer_number": "D-0815"},
     "tax": {"tax": "not_taxable"},
-    "invoices": {"email-0": "rechnung@freitag.example", "copy-0": "cc", "sent_as": "link"},
+    "invoices": {
+        "email-0": "rechnung@freitag.example",
+        "copy-0": "cc",
+        "sent_as-0": "link",
+        "email-1": "x@freitag.example",
+    },
     "order": {"order_number": "PO 4711"},
     "test": {"is_test": "yes"},
 }
@@ -205,15 +210,30 @@ def test_each_section_is_changed_by_who_may_and_shown(manager, phone):
         answer = manager.send_form(to, to, **typed)
         assert (answer.status_code, answer.url.path) == (200, PAGE), section
     text = said(manager.get(PAGE))
-    for shown in ("Neue Kanzlei GmbH", "Buchhaltung", "30 Tagen", "D-0815", "rechnung@freitag.example", "PO 4711"):
+    for shown in (
+        "Neue Kanzlei GmbH",
+        "Buchhaltung",
+        "30 Tagen",
+        "D-0815",
+        "rechnung@freitag.example als Link zum Herunterladen",
+        "PO 4711",
+    ):
         assert shown in text
     told = said(manager.get("/board/cases/1"))
-    for act in ("Testkonto: – → ja", "Umsatzsteuer: wie üblich besteuert → hier nicht steuerbar", "→ Kopie"):
+    for act in (
+        "Testkonto: – → ja",
+        "Umsatzsteuer: wie üblich besteuert → hier nicht steuerbar",
+        "→ Kopie",
+        "→ als Link zum Herunterladen",
+    ):
         assert act in told, act
     with reading() as session:
         contract = Contract.of(session, 1)
-        assert (contract.is_test, contract.tax, contract.sent_as) == (True, "not_taxable", "link")
-        assert [(one.email, one.copy) for one in Recipient.of(session, 1)] == [("rechnung@freitag.example", "cc")]
+        assert (contract.is_test, contract.tax, contract.sent_as) == (True, "not_taxable", "attachment")
+        assert [(one.email, one.copy, one.sent_as) for one in Recipient.of(session, 1)] == [
+            ("rechnung@freitag.example", "cc", "link"),
+            ("x@freitag.example", "to", "attachment"),
+        ]
 
 
 @pytest.mark.parametrize(

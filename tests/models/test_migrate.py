@@ -10,6 +10,8 @@ from sqlalchemy.orm import Session
 
 from models.agreement import Agreement
 from models.audit import START, first_broken, record_each, trail
+from models.contracts.contract import Recipient
+from models.contracts.handover import Billing
 from models.db import Base, engine
 from models.firm import Firm
 from models.mail.outbox import Outgoing
@@ -249,3 +251,39 @@ def test_a_trail_of_before_is_closed_and_goes_on(nothing):
             assert entries[3].plain == {"head": entries[2].hash, "entries": 3}
             assert first_broken(entries) is None
             assert (entries[0].actor, entries[0].facts) == ("a@b.example", {"to": "„ü“"})
+
+
+def test_what_was_chosen_for_all_recipients_of_invoices_is_what_each_of_them_gets(nothing):
+    command.upgrade(config(), "0050")
+    firm = (
+        "(id, name, line_of_business, business, search, website, street, postcode, city, name_format, functions, "
+        "is_listed, takes_sign_ups, created_at)"
+    )
+    contract = (
+        "(id, firm_id, zone, law, concluded_at, partner, payment_days, pays_otherwise, customer_number, tax, vat_id, "
+        "order_number, sent_as, is_test)"
+    )
+    with engine(nothing).begin() as connection:
+        for key, way in ((1, "link"), (2, "attachment")):
+            document = f'{{"to": "a@x.example", "cc": "b@x.example", "sent_as": "{way}"}}'
+            told = f"{key}, {key}, 'Europe/Berlin', 'germany', '2026-01-01', '{{}}', 14, false, '', 'standard', '', ''"
+            for into, values in (
+                (f"firms {firm}", f"{key}, 'F', 'law', '', '', '', '', '', '', '', '{{}}', false, false, '2026-01-01'"),
+                (f"contracts {contract}", f"{told}, '{way}', false"),
+                ("invoice_recipients (firm_id, email, copy)", f"{key}, 'a@x.example', 'to'"),
+                ("invoice_recipients (firm_id, email, copy)", f"{key}, 'b@x.example', 'cc'"),
+            ):
+                connection.execute(text(f"INSERT INTO {into} VALUES ({values})"))
+            billing = "INSERT INTO billings (id, month, firm_id, document) VALUES (:key, '2026-10-01', :key, :document)"
+            connection.execute(text(billing), {"key": key, "document": document})
+
+    upgrade()
+
+    with Session(engine(nothing)) as session:
+        rows = session.scalars(select(Recipient).order_by(Recipient.id))
+        assert [(one.firm_id, one.sent_as) for one in rows] == [(1, "link")] * 2 + [(2, "attachment")] * 2
+        documents = list(session.scalars(select(Billing.document).order_by(Billing.id)))
+        assert documents == [
+            {"to": "a@x.example", "cc": "b@x.example", "by_link": "a@x.example b@x.example"},
+            {"to": "a@x.example", "cc": "b@x.example", "by_link": ""},
+        ]

@@ -63,17 +63,24 @@ def told(month: date) -> list[tuple[str, str, int, str]]:
 
 
 def test_each_position_says_all_that_an_invoice_says_of_it(booking_id, firm_id):
-    change(customer_number="10815", order_number="PO-7", payment_days=30, sent_as=SentAs.LINK)
+    change(customer_number="10815", order_number="PO-7", payment_days=30)
     with transaction() as session:
-        for email, copy in (("rechnung@kanzlei.example", Copy.TO), ("chef@kanzlei.example", Copy.CC)):
-            session.add(Recipient(firm_id=firm_id, email=email, copy=copy))
+        for email, copy, way in (
+            ("rechnung@kanzlei.example", Copy.TO, SentAs.LINK),
+            ("chef@kanzlei.example", Copy.CC, SentAs.ATTACHMENT),
+        ):
+            session.add(Recipient(firm_id=firm_id, email=email, copy=copy, sent_as=way))
         company_id = session.get_one(Firm, firm_id).company_id
         partner = Addressee.from_json(session.get_one(Contract, 1).partner)
     (row,) = of(MARCH)
     assert (row.id, row.state, row.period, row.corrects) == (None, "open", "2027-03", None)
     assert (row.company_id, row.name, row.city, row.country) == (company_id, partner.name, partner.city, "DE")
     assert (row.customer_number, row.order_number, row.payment_days) == ("10815", "PO-7", 30)
-    assert (row.to, row.cc, row.sent_as) == ("rechnung@kanzlei.example", "chef@kanzlei.example", "link")
+    assert (row.to, row.cc, row.by_link) == (
+        "rechnung@kanzlei.example",
+        "chef@kanzlei.example",
+        "rechnung@kanzlei.example",
+    )
     assert (row.tax, row.tax_rate, row.tax_reason, row.tax_note) == ("standard", "19", "home", "")
     assert (row.module, row.tariff, row.price_version, row.article_key) == ("phone", "small", 1, "base")
     assert row.text == "Telefonservice, small, base"
@@ -87,12 +94,14 @@ def test_who_gets_it_is_the_owner_as_long_as_nobody_is_named(booking_id, firm_id
     assert (row.to, row.cc) == ("erika@freitag.example", "")
     with transaction() as session:
         session.add(Recipient(firm_id=firm_id, email="chef@kanzlei.example", copy=Copy.CC))
+    change(sent_as=SentAs.LINK)
     (row,) = of(MARCH)
+    assert row.by_link == "erika@freitag.example"
     assert (row.to, row.cc) == ("erika@freitag.example", "chef@kanzlei.example")  # A copy alone has nobody to go to.
     with transaction() as session:
         session.add(Recipient(firm_id=firm_id, email="rechnung@kanzlei.example", copy=Copy.TO))
     (row,) = of(MARCH)
-    assert (row.to, row.cc) == ("rechnung@kanzlei.example", "chef@kanzlei.example")
+    assert (row.to, row.cc, row.by_link) == ("rechnung@kanzlei.example", "chef@kanzlei.example", "")
 
 
 def test_a_month_that_is_over_stays_as_it_is_and_what_became_known_later_comes_in_the_next(booking_id, firm_id, clock):

@@ -81,7 +81,7 @@ BILLED = {
             "country": "AT",
             "to": "rechnung@kanzlei.example",
             "cc": "",
-            "sent_as": "attachment",
+            "by_link": "",
             "payment_days": 14,
             "module": "portal",
             "tariff": "plus-monthly",

@@ -93,7 +93,10 @@ def _unsaved(typed: dict[str, str], stands: dict[str, str]) -> list[str]:
     return [
         text
         for name, text in written.items()
-        if text.strip() and text != stands.get(name) and name not in chosen and not name.startswith("copy-")
+        if text.strip()
+        and text != stands.get(name)
+        and name not in chosen
+        and not name.startswith(("copy-", "sent_as-"))
     ]
 
 
