@@ -290,7 +290,10 @@ ACTS = {
     "membership.set_manners": (late, lambda at: membership.set_manners(at.ids[Role.CASEWORKER], ERIKA, manners(at))),
     "membership.withdraw": (late, lambda at: membership.withdraw(at.ids[Role.CLIENT], ERIKA)),
     **{
-        f"grants.{act.__name__}": (late, lambda at, act=act, more=more: act(*of_max(at), *more))
+        f"{act.__module__.rpartition('.')[2]}.{act.__name__}": (
+            late,
+            lambda at, act=act, more=more: act(*of_max(at), *more),
+        )
         for act, more in (
             (grants.invite_contact, [ERIKA]),
             (grants.prepare_access, [ERIKA]),

@@ -1,4 +1,9 @@
-"""How a letter is drafted: what all of them share."""
+"""How a letter is drafted: what all of them share.
+
+The modules beside this one are every mail that the product writes: one function for each kind, whose parameters are
+what the mail must be told. Each drafts a row that whoever has the reason puts in the outbox. Its key says what the mail
+is: there is one of each.
+"""
 
 from datetime import datetime
 from typing import Any
