@@ -96,6 +96,11 @@ _WAYS = (
 """By these columns a row leads to its firm."""
 GONE = "–"
 """Stands in others' texts where somebody stood who was erased."""
+NUMBERS_ONLY: Mapping[str, str] = {
+    "staff": "rights, of nobody once the person is erased",
+    "provider_tokens": "of operators",
+}
+"""Tables that point to people and tell nothing of them."""
 CONTRACTS = next(rule for rule in RULES if rule.name == "accounts closed")
 NEGOTIATED = next(rule for rule in RULES if rule.name == "cases stopped")
 
@@ -458,8 +463,8 @@ def traces(session: Session, share: Share, words: Words, table: Table) -> Traces
 def _own(table: Table, share: Share, words: Words) -> ColumnElement[bool]:
     """Which rows are theirs."""
     name = table.name
-    if name in _OWN:
-        return _OWN[name](table, share, words)
+    if name in OWNED:
+        return OWNED[name](table, share, words)
     if name in OWN_COLUMNS:
         return and_(table.c.person_id.in_(share.people), table.c[OWN_COLUMNS[name][0]] != "")
     if name in DELETED and "person_id" in table.c:
@@ -490,11 +495,11 @@ def _own_records(table: Table, share: Share, _: Words) -> ColumnElement[bool]:
         ImportContact.import_id == table.c.import_id,
         ImportContact.record == table.c.record,
     )
-    says_something = table.c.draft.cast(Text) != "{}"
+    says_something = or_(table.c.told.cast(Text) != "{}", table.c.undo.cast(Text) != "{}")
     return and_(says_something, or_(placed, table.c.client_id.in_(theirs_alone(share))))
 
 
-_OWN: Mapping[str, Callable[[Table, Share, Words], ColumnElement[bool]]] = {
+OWNED: Mapping[str, Callable[[Table, Share, Words], ColumnElement[bool]]] = {
     "persons": lambda table, share, _: and_(table.c.id.in_(share.people), table.c.family_name != GONE),
     "accounts": lambda table, share, _: table.c.id.in_(share.logins),
     "sign_ins": lambda table, share, _: table.c.account_id.in_(share.logins),

@@ -9,6 +9,7 @@ everybody on the list is erased again, without asking anybody. Whom something st
 list, and goes when it is called again.
 """
 
+import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -87,13 +88,14 @@ def forget(share: Share, by: str, *, again: bool = False) -> Erased:
     What proves the contract stays, as ``models.retention.erasure.plan`` tells. Repeating it changes nothing. *again*:
     they are on the list. Raises the first of the obstacles there.
     """
+    began = time.time()
     work = _Work(share, by, is_listed=again)
     work.begin()
     work.files()
     for step in (work.imports, work.accounts, work.mails, work.rows, work.texts, work.trail, work.case):
         step()
     work.end()
-    work.files()  # What was on its way to a mailbox when it began.
+    work.files(began)  # What was on its way to a mailbox when it began.
     return Erased({name: number for name, number in sorted(work.counts.items()) if number})
 
 
@@ -125,6 +127,8 @@ class _Work:
                 self.share = share_of(session, people[0]) if people else replace(self.share, logins=())
                 people = [person for person in self._people(session) if not is_erased(person)]
             self.words = Words.of(session, self.share)
+            if self.by.lower() in self.words.addresses:  # Who acts stands in the trail.
+                self.by = "provision"
             firm = session.get(Firm, self.share.firm_id) if self.share.firm_id is not None else None
             for obstacle in obstacles(session, self.share, self.words, people, firm, self.at):
                 raise obstacle
@@ -167,10 +171,11 @@ class _Work:
 
     # -- the steps
 
-    def files(self) -> None:
+    def files(self, since: float = 0) -> None:
         """Mails that the catcher keeps, and what an operator has typed into the form at Prefect."""
-        self.counts["files"] = self.counts.get("files", 0) + forget_mails(self.words)
-        self.counts["runs"] = self.counts.get("runs", 0) + forget_starts(self.words)
+        self.counts["files"] = self.counts.get("files", 0) + forget_mails(self.words, since)
+        if not since:
+            self.counts["runs"] = forget_starts(self.words)
 
     def imports(self) -> None:
         """Their records say nothing any more and take nothing back; a file in which they stand goes with all of it."""
@@ -180,12 +185,11 @@ class _Work:
             imports = {*session.scalars(of_theirs)}
 
         def empty(session: Session, keys: list[Any]) -> None:
-            theirs = select(ImportRecord.import_id, ImportRecord.record).where(ImportRecord.id.in_(keys))
-            for import_id, number in session.execute(theirs).tuples().all():
-                gone = delete(ImportKey).where(ImportKey.import_id == import_id, ImportKey.record == number)
-                session.execute(gone)
-            blank: Facts = {"draft": {}, "told": {}, "undo": {}, "name_key": "", "number": ""}
-            session.execute(update(ImportRecord).where(ImportRecord.id.in_(keys)).values(blank))
+            for row in session.scalars(select(ImportRecord).where(ImportRecord.id.in_(keys))):
+                mine = ImportKey.import_id == row.import_id, ImportKey.record == row.record
+                session.execute(delete(ImportKey).where(*mine))
+                row.draft = {"record": row.record, "line": row.line, "raw": []}
+                row.told, row.undo, row.name_key, row.number = {}, {}, "", ""
 
         for import_id in sorted(imports):
             with transaction() as session:

@@ -13,6 +13,7 @@ from models.errors import ProvisionError
 from models.inbox import Incoming
 from models.link import Purpose
 from models.people.login import Login
+from models.people.manners import Language
 from models.people.person import Person
 from models.retention import erasure
 from models.retention.erasure import ErasureHeld, Judge, StillAskedToSign, StillNeeded, StillUnderWay, plan, shares
@@ -20,7 +21,7 @@ from models.retention.rules import RECORDS
 from models.settings import settings
 from models.time.clock import now
 from tasks.audit.verification import verify
-from tasks.clients.imports import course, undo, work
+from tasks.clients.imports import course, errors, telling, undo, work
 from tasks.mail import delivery
 from tasks.onboarding import registration, stopping
 from tasks.people import sessions
@@ -28,6 +29,7 @@ from tasks.retention import tidy
 from tasks.retention.erasure import Replayed, forget, replay
 from tasks.retention.forgotten import Forgotten, ListUnreadable, put_down
 from tasks.retention.holds import lift_hold, set_hold
+from tasks.text.i18n import Reader
 from tests import erased, factories
 from tests.contacts import ERIKA, MAX, STAFF, contact, other_firm
 from tests.factories import at_once, everything, firm_of
@@ -347,3 +349,39 @@ def test_whatever_happens_at_the_same_moment_nothing_is_left(meanwhile, no_runs,
     assert not isinstance(other, Exception) or isinstance(other, ProvisionError)
     assert found(MAX, "Max Beispiel") == set()
     assert factories.acts(case_id).count("person.erased") == 1
+
+
+def test_every_table_that_points_to_people_says_what_becomes_of_its_rows():
+    pointing = {
+        table.name
+        for table in Base.metadata.sorted_tables
+        for column in table.columns
+        for key in column.foreign_keys
+        if key.column.table.name in {"persons", "accounts"}
+    }
+    said = {*erasure.DELETED, *erasure.OWNED, *erasure.OWN_COLUMNS, *erasure.KEPT, *erasure.NUMBERS_ONLY}
+
+    assert pointing - said == set()
+    assert {name for names in erasure.CLASSES.values() for name in names} <= {*Base.metadata.tables}
+
+
+def test_pages_show_nothing_of_an_imports_record_whose_people_were_erased(no_runs):
+    firm_id = firm_of(factories.countersigned())
+    lines = ["Kundennummer;Firma;Vorname;Nachname;E-Mail\n", "7;;Max;Beispiel;max@beispiel.example\n"]
+    import_id = written(firm_id, "".join([*lines, "8;Rest GmbH;Rita;Rest;rita@rest.example\n"]).encode())
+    forget(share(MAX), ERIKA)
+
+    first, second = (telling.told(row, Reader(Language.ENGLISH)) for row in course.each_record(import_id))
+
+    assert (first.name, first.account, first.raw) == ("", None, "")
+    assert second.name == "Rest GmbH"
+    with pytest.raises(course.FileErased):
+        errors.error_rows(firm_id, import_id)
+
+
+def test_who_is_erased_at_their_own_word_does_not_stand_in_the_trail_for_it():
+    factories.with_client()
+
+    forget(share(MAX), MAX)
+
+    assert found(MAX, "Max Beispiel") == set()

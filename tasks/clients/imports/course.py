@@ -48,6 +48,17 @@ def batches(rows: Iterable[T], most: int) -> Iterator[list[T]]:
         yield some
 
 
+class FileErased(ProvisionError):
+    status = 410
+    says = N_(
+        "“%(file)s” is not kept any more, as somebody who stood in it was erased: bring what is still wanted of it again."
+    )
+
+    def __init__(self, file: str) -> None:
+        super().__init__(file)
+        self.file = file
+
+
 class AnswerUnfit(ProvisionError):
     status = 422
     says = N_("“%(choice)s” is no answer to that question: choose one of those offered.")
@@ -233,6 +244,8 @@ def row_with_file(session: Session, firm_id: int, import_id: int) -> Import:
     row = session.get(Import, import_id, options=[undefer(Import.content)])
     if row is None or row.firm_id != firm_id:
         raise NotFound(N_("The import"))
+    if not row.content:
+        raise FileErased(row.file_name)
     return row
 
 
