@@ -76,6 +76,7 @@ from deployments.web.visit import STATIC, local, visit_of
 from models.db import is_busy
 from models.errors import N_, ProvisionError
 from models.link import LinkExpired, LinkUsed
+from models.onboarding import AccountClosed
 from models.settings import settings
 from tasks.text.i18n import explain
 
@@ -139,6 +140,13 @@ RETRY_AFTER = 5
 """Seconds after which a database that was busy may be asked again."""
 ENTRANCES = ("/auth/login", "/auth/register", "/auth/activate/")
 """Where people come in, whose forms are void once they have."""
+HEADINGS = {
+    404: N_("Page not found"),
+    410: N_("That is not open any more"),
+    413: N_("That was too large"),
+    429: N_("That was too often"),
+}
+"""What stands above a refusal, by its status; above all others that it is not possible right now."""
 MACHINES = {"/health", "/ready", "/metrics"}
 HTTP_SAYS = {
     400: N_("The browser sent something that could not be read: go back and try again."),
@@ -171,6 +179,7 @@ def refuse(request: Request, refusal: ProvisionError) -> Response:
     response = visit.page(
         "error.html",
         status=refusal.status,
+        heading=N_("The account was closed") if isinstance(refusal, AccountClosed) else HEADINGS.get(refusal.status),
         says=explain(refusal, visit.reader),
         signs_in=isinstance(refusal, LinkUsed) and visit.guest,
     )
@@ -188,7 +197,8 @@ async def fail(request: Request, error: HTTPException) -> Response:
     if error.status_code == 405 and request.method == "GET":  # A form's address, opened as a page.
         return visit.go(_page_above(request.url.path))
     says = visit.reader.gettext(HTTP_SAYS.get(error.status_code, HTTP_SAYS[400]))
-    response = visit.page("error.html", status=error.status_code, says=says, signs_in=False)
+    heading = HEADINGS.get(error.status_code)
+    response = visit.page("error.html", status=error.status_code, heading=heading, says=says, signs_in=False)
     response.headers.update(error.headers or {})
     return response
 

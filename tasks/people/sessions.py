@@ -60,6 +60,12 @@ class Visitor:
         """Who the visitor is among the people of firms, by the persons' ids."""
         return [m.person_id for m in self.memberships if m.role in {Role.ORGANISER, Role.CASEWORKER}]
 
+    @property
+    def is_client(self) -> bool:
+        """Whether the visitor is here as a client of firms, and as nothing else."""
+        roles = {membership.role for membership in self.memberships}
+        return roles == {Role.CLIENT} and not self.is_operator
+
     def may(self, firm_id: int, *roles: Role) -> bool:
         """Whether the visitor has one of these roles at this firm."""
         return any(m.firm_id == firm_id and m.role in roles for m in self.memberships)

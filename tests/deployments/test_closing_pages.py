@@ -4,6 +4,7 @@
 from datetime import date, datetime
 
 import pytest
+from bs4 import BeautifulSoup
 
 from models.firm import Firm
 from tasks.people import sessions
@@ -51,6 +52,7 @@ def test_the_owner_deletes_the_account_and_is_told_once_more_wherever_they_go(ov
     anew = Browser()
     login = anew.send_form("/auth/login", email=ZOE, password=PASSWORD)
     assert (login.status_code, "Niemand kann sich dort mehr anmelden" in login.text) == (410, True)
+    assert BeautifulSoup(twice.text, "lxml").h1.text == "Das Konto wurde gelöscht"
     assert Browser().get(f"/f/{number}").status_code == 404
 
 

@@ -221,7 +221,20 @@ def test_a_client_activates_and_comes_home_to_the_portal():
 
     assert answer.url.path == "/portal"
     assert "Ihr Zugang ist aktiv" in answer.text
+    shown = BeautifulSoup(answer.text, "lxml")
+    assert (shown.h1.text, "Unternehmen" in shown.header.text) == ("Meine Konten", False)
     assert people(firm_of(case_id), Role.CLIENT)[0].registered_at is not None
+
+
+def test_what_is_refused_says_above_it_what_kind_of_refusal_it_is(invited):
+    browser = Browser()
+    nowhere = BeautifulSoup(browser.get("/nowhere").text, "lxml")
+    path = register_path("erika@freitag.example")
+    stop_case(invited, "Doppelt.", "operator@convent-it.example")
+    over = BeautifulSoup(browser.get(path).text, "lxml")
+
+    assert (nowhere.h1.text, nowhere.title.text.split(" – ")[0]) == ("Seite nicht gefunden", "Seite nicht gefunden")
+    assert over.h1.text == "Das ist nicht mehr offen"
 
 
 def test_somebody_with_an_account_joins_a_second_firm_with_its_password():
