@@ -455,7 +455,7 @@ def set_password(page: Page, link: str) -> None:
 def register(page: Page) -> None:
     """Choose a password on the page of an invitation."""
     page.get_by_label("Passwort wählen").fill(PASSWORD)
-    page.get_by_role("button", name=re.compile("Konto erstellen|Zugang aktivieren")).click()
+    page.get_by_role("button", name=re.compile("Account erstellen|Zugang aktivieren")).click()
 
 
 def read_all(page: Page) -> None:

@@ -73,7 +73,7 @@ def see_steps(page: Page, live: Running):
 
 def register_by_keyboard(page: Page):
     """In German; a password that is too short costs only the password."""
-    expect(page.get_by_role("heading", level=1)).to_have_text("Konto erstellen")
+    expect(page.get_by_role("heading", level=1)).to_have_text("Account erstellen")
     expect(page.locator("html")).to_have_attribute("lang", "de")
     page.keyboard.press("Tab")
     assert "#main" in page.evaluate("document.activeElement.href || ''")
@@ -85,7 +85,7 @@ def register_by_keyboard(page: Page):
     page.keyboard.type("joerg.weiss@freitag.example")
     tab_to(page, "Passwort wählen")
     page.keyboard.type("zu kurz")
-    tab_to(page, "Konto erstellen")
+    tab_to(page, "Account erstellen")
     page.keyboard.press("Enter")
     expect(page.get_by_role("alert")).to_contain_text("Das Passwort hat 7 Zeichen")
     expect(page.get_by_label("Name des Ansprechpartners", exact=True)).to_have_value("Jörg Weiß")
@@ -93,7 +93,7 @@ def register_by_keyboard(page: Page):
     sound(page)
     tab_to(page, "Passwort wählen")
     page.keyboard.type(PASSWORD)
-    tab_to(page, "Konto erstellen")
+    tab_to(page, "Account erstellen")
     page.keyboard.press("Enter")
     page.wait_for_url(re.compile("/firm/"))
 

@@ -323,7 +323,7 @@ def test_before_the_agreement_the_account_binds_to_nothing_and_nothing_can_be_or
     typed = {phone["fields"]["number"]: "030 5550100", "tariff": str(phone["small"])}
     forged = owner.post(f"{page}/order/{phone['module']}", data=typed | {"form_token": owner.form_token("/portal")})
     assert forged.status_code == 409
-    assert "sobald beide Seiten den Vertrag unterschrieben haben" in said(forged)
+    assert "sobald beide Seiten den Vertrag unterzeichnet haben" in said(forged)
 
 
 @pytest.mark.parametrize("language", ["de", "fr", "en"])

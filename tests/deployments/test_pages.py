@@ -93,7 +93,7 @@ def test_the_organiser_registers_names_a_contact_person_and_is_signed_in(invited
     answer = client.send_form(register_path(), password=PASSWORD, **contact)
 
     assert answer.url.path == f"/firm/{firm_of(invited)}"
-    assert "Ihr Konto ist bereit" in answer.text
+    assert "Ihr Account ist bereit" in answer.text
     assert [person.name for person in people(firm_of(invited), Role.CONTACT)] == ["Dr. Otto Neu"]
     assert people(firm_of(invited), Role.ORGANISER)[0].registered_at is not None
 
@@ -116,8 +116,8 @@ def test_who_has_an_account_already_opens_access_and_creates_none(invited):
         newest = link.token
     pages.append(Browser().read(f"/auth/register?business_member={newest}"))
 
-    assert [page.h1.text for page in pages] == ["Konto erstellen", "Zugang öffnen"]
-    assert [page.select_one("main form button").text for page in pages] == ["Konto erstellen", "Zugang öffnen"]
+    assert [page.h1.text for page in pages] == ["Account erstellen", "Zugang öffnen"]
+    assert [page.select_one("main form button").text for page in pages] == ["Account erstellen", "Zugang öffnen"]
 
 
 def test_a_refused_password_is_explained_at_its_field_and_never_shown_again(invited):
@@ -159,7 +159,7 @@ def test_looking_at_a_link_does_not_use_it_up(invited):
 
     answer = Browser().send_form(register_path(), password=PASSWORD)
 
-    assert "Ihr Konto ist bereit" in answer.text
+    assert "Ihr Account ist bereit" in answer.text
 
 
 def test_a_used_link_leads_to_the_sign_in_page(invited):

@@ -38,7 +38,7 @@ def test_a_round_tells_what_was_sent_and_what_was_held_without_names(later):
 
     told = left_behind("reminders")
     rows = json.loads(told["data"])
-    assert {row["Worauf gewartet wird"] for row in rows} >= {"Organisator legt Konto an"}
+    assert {row["Worauf gewartet wird"] for row in rows} >= {"Organisator legt Account an"}
     assert "Muster" not in told["data"] + told["description"]
 
 
