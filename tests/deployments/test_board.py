@@ -181,7 +181,7 @@ def test_a_case_shows_people_documents_mails_and_what_happened_but_nobodys_link(
 
     told = text(answer)
     for words in (
-        *("Max Beispiel", "Erika Muster", "Unterschrieben von Erika Muster", "Einladung eines Mandanten", "wartet"),
+        *("Max Beispiel", "Erika Muster", "Unterzeichnet von Erika Muster", "Einladung eines Mandanten", "wartet"),
         *("Vertrag vom Unternehmen unterzeichnet", "Mandanten benannt: Max Beispiel", "https://www.freitag.example"),
         "Vertrag gegenzeichnen – ",
     ):
