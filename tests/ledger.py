@@ -122,6 +122,8 @@ class Booked:
     last: date | None = None
     is_over: bool = False
     pending: Pending | None = None
+    coming: Pending | None = None
+    """Another tariff that comes before the end that waits."""
     extras: list[Extra] = field(default_factory=list)
     raised: tuple[Version, date] | None = None
     """Prices that were announced, and from when on they count."""
@@ -235,8 +237,15 @@ def stretches(booked: Booked, last: date | None) -> Iterator[Stretch]:
 
 def known_end(booked: Booked) -> date | None:
     """The last day of the module, or of its tariff, if there is one."""
-    ends = [booked.last, booked.pending and booked.pending.last]
+    ends = [booked.last, *(each and each.last for each in (booked.pending, booked.coming))]
     return min((day for day in ends if day is not None), default=None)
+
+
+def comes_before(booked: Booked, last: date) -> Pending | None:
+    """The tariff that waits, if it begins before an end with this day."""
+    pending = booked.pending if booked.pending and not booked.pending.is_end else None
+    coming = booked.coming or pending
+    return coming if coming is not None and coming.last < last else None
 
 
 def bill(booked: Booked, until: date, last: date | None, since: date = date.min) -> dict[tuple, Due]:
@@ -299,13 +308,17 @@ class Ledger:
         """What the day before was the last one of, or this is the first one of."""
         firm, pending, running = self.firms[booked.firm], booked.pending, booked.run[-1]
         before = self.effects.total()
-        if pending is not None and pending.last + DAY == day:
-            booked.pending = None
-            if not pending.is_end:
-                running.last, booked.raised = pending.last, None
-                self._go_over(booked, pending, day)
-                booked.run.append(Stretch(pending.tariff, pending.version, day, day))
-                booked.last = ends_by_itself(booked.run[-1].terms)
+        coming = booked.coming or pending
+        if coming is not None and coming.last + DAY == day:
+            if coming is pending:
+                booked.pending = None
+            booked.coming = None
+            if not coming.is_end:
+                running.last, booked.raised = coming.last, None
+                self._go_over(booked, coming, day)
+                booked.run.append(Stretch(coming.tariff, coming.version, day, day))
+                if coming is pending:
+                    booked.last = ends_by_itself(booked.run[-1].terms)
                 firm.told_later.append(("tariff_begun", BOTH))
                 self.effects["tariff"] += 1
         elif booked.raised is not None and booked.raised[1] == day:
@@ -314,7 +327,13 @@ class Ledger:
             booked.raised = None
             self.effects["prices"] += 1
         if booked.last is not None and booked.last + DAY == day:
-            booked.is_over, booked.run[-1].last, booked.raised, booked.pending = True, booked.last, None, None
+            booked.is_over, booked.run[-1].last, booked.raised, booked.pending, booked.coming = (
+                True,
+                booked.last,
+                None,
+                None,
+                None,
+            )
             firm.told_later.append(("module_ended", BOTH))
             self.effects["end"] += 1
         self.moved += self.effects.total() - before
@@ -327,6 +346,17 @@ class Ledger:
                 extra.last = max(pending.last, extra.first)
                 if price is not None:
                     booked.extras.append(Extra(0, pending.tariff, extra.pieces, price, max(day, extra.first)))
+
+    def after_tariff(self, booked: Booked, last: date) -> Booked:
+        """As it will be when the tariff that waits has begun, if it ends after that."""
+        coming = comes_before(booked, last)
+        if coming is None:
+            return booked
+        run, extras = list(stretches(booked, coming.last)), [replace(each) for each in booked.extras]
+        foreseen, day = replace(booked, run=run, extras=extras, raised=None), coming.last + DAY
+        self._go_over(foreseen, coming, day)
+        run.append(Stretch(coming.tariff, coming.version, day, day))
+        return foreseen
 
     def catch_up(self, firm: int, day: date) -> None:
         """Whatever took effect is told now."""
@@ -399,11 +429,20 @@ class Ledger:
         if booked.last is not None and booked.last < received:
             raise Refused("EndedAlready")
         running, pending = booked.run[-1], booked.pending
-        last = chosen or self._regular(running, kind, received)
+        last = self._regular(running.terms, kind, received)
+        coming = None if kind == "tariff" else comes_before(booked, last)
+        following = coming and coming.tariff.terms_from(coming.last + DAY)
+        if coming is not None:
+            last = max(self._regular(following, kind, received), coming.last + DAY)
+        last = chosen or last
+        coming = None if kind == "tariff" else comes_before(booked, last)
         if last < max(received, running.first if kind == "tariff" else running.anchor):
             raise Refused("DayTooEarly")
         if kind == "tariff" and tariff is running.tariff:
             raise Refused("SameTariff" if pending is None or pending.is_end else "StaysOnTariff")
+        by_itself = coming and ends_by_itself(coming.tariff.terms_from(coming.last + DAY))
+        if by_itself is not None and last > by_itself:
+            raise Refused("EndsAlready")
         if booked.last is not None:
             if kind == "tariff":
                 raise Refused("EndingFirst")
@@ -411,17 +450,18 @@ class Ledger:
                 raise Refused("EndsAlready")
         return last
 
-    def _regular(self, running: Stretch, kind: str, received: date) -> date:
+    def _regular(self, terms: Terms, kind: str, received: date) -> date:
         if kind == "extraordinary":
             return received
         if kind == "switch":
-            shortest = min(walked_notice(received, each) for each in (Length(2, "M"), running.terms.notice))
+            shortest = min(walked_notice(received, each) for each in (Length(2, "M"), terms.notice))
             return shortest + 30 * DAY
-        return end_after(running.terms, received)
+        return end_after(terms, received)
 
     def declare(self, booked: Booked, kind: str, day: date, last: date, tariff: Tariff | None = None) -> None:
         """What was foreseen; a letter may have come so long ago that it was due before."""
         self.catch_up(booked.firm, day)
+        booked.coming = None if kind == "tariff" else comes_before(booked, last)
         booked.pending = Pending(kind, last, tariff, tariff and tariff.version_on(day))
         if kind != "tariff":
             booked.last = last
@@ -445,7 +485,7 @@ class Ledger:
         pending = booked.pending
         if pending is None or (pending.is_end and not pending.is_undo_asked):
             raise Refused
-        booked.pending = None
+        booked.pending, booked.coming = booked.coming, None
         if pending.is_end:
             booked.last = ends_by_itself(booked.run[-1].terms)
         self.tell("change_undone", booked.firm, day)

@@ -49,7 +49,7 @@ class Stretch:
 def stretches(phases: Sequence[Phase], ends_on: date | None = None, change: Change | None = None) -> list[Stretch]:
     """How a booking runs if nothing else is declared: its phases, and what is known to come after them.
 
-    That is its end, the *change* that waits for its day, and the prices that were announced.
+    That is its end, the *change* of tariff that waits for its day, and the prices that were announced.
     """
     *past, running = map(Stretch.of, phases)
     last = phases[-1]
@@ -61,10 +61,10 @@ def stretches(phases: Sequence[Phase], ends_on: date | None = None, change: Chan
         past.append(replace(running, ends_on=last.reprices_on - ONE_DAY))
         running = replace(running, price_list_id=last.next_price_list_id, starts_on=last.reprices_on)
     known = [*past, replace(running, ends_on=until)]
-    if to_another is not None and until == to_another.ends_on:
+    if to_another is not None and until == to_another.ends_on and (ends_on is None or ends_on > until):
         assert to_another.tariff_id is not None and to_another.price_list_id is not None  # noqa: PT018  (with a tariff)
         first = to_another.new_from
-        known.append(Stretch(to_another.tariff_id, to_another.price_list_id, first, first, None))
+        known.append(Stretch(to_another.tariff_id, to_another.price_list_id, first, first, ends_on))
         return known
     if until is None:
         return known

@@ -2,14 +2,15 @@
 
 A booking runs through phases, one after the other: on one tariff, at one version of its prices. A change of tariff and
 a termination follow one rule, that of the tariff of the phase that runs; only managers may choose another day. One
-change waits at a time. A termination that was received is undone only by both sides (§ 130 I 2 BGB).
+change waits at a time, or another tariff before an end that comes after its first day, and then follows its terms. A
+termination that was received is undone only by both sides (§ 130 I 2 BGB).
 """
 
 from collections.abc import Collection
 from datetime import date, datetime
 from decimal import Decimal
 from enum import StrEnum
-from typing import Self
+from typing import NamedTuple, Self
 
 from sqlalchemy import CheckConstraint, ForeignKey, Index, String, select, text
 from sqlalchemy.orm import Mapped, Session, mapped_column
@@ -17,7 +18,7 @@ from sqlalchemy.orm import Mapped, Session, mapped_column
 from models.contracts.catalogue import Agreed, PriceList, Tariff
 from models.contracts.contract import Contract
 from models.contracts.money import Amount
-from models.contracts.terms import ONE_DAY, NoticeTo, Terms
+from models.contracts.terms import ONE_DAY, Terms
 from models.db import MUTE, TELLS, Base, Facts, Instant, Key
 from models.errors import N_, NotFound
 
@@ -156,8 +157,7 @@ class Phase(Agreed, Base):
 
     def fixed_end(self, contract: Contract) -> date | None:
         """The day with which it ends by itself, if it does."""
-        is_fixed = self.extension is None and self.notice_to is NoticeTo.TERM_END
-        return self.terms(contract).first_term_end if is_fixed else None
+        return self.terms(contract).fixed_end
 
     def end(self, last_day: date) -> None:
         """Nothing comes of it any more after this day.
@@ -252,12 +252,12 @@ class Change(Base):
         "settled_at",
     )
     __table_args__ = (
-        Index(
-            "ix_changes_one_pending",
-            "booking_id",
-            unique=True,
-            sqlite_where=text("state = 'pending'"),
-            postgresql_where=text("state = 'pending'"),
+        *(
+            Index(name, "booking_id", unique=True, sqlite_where=text(which), postgresql_where=text(which))
+            for name, which in (
+                ("ix_changes_one_tariff", "state = 'pending' AND kind = 'tariff'"),
+                ("ix_changes_one_end", "state = 'pending' AND kind <> 'tariff'"),
+            )
         ),
         Index("ix_changes_due", "state", "effective_at"),
         CheckConstraint("(kind = 'tariff') = (tariff_id IS NOT NULL)", name="tariff_named"),
@@ -292,10 +292,20 @@ class Change(Base):
     """When it was applied, undone or dropped."""
 
     @classmethod
-    def pending(cls, session: Session, booking_ids: Collection[int]) -> dict[int, Self]:
+    def waiting(cls, session: Session, booking_ids: Collection[int]) -> "dict[int, Waiting]":
         """What waits for its day, by booking."""
         rows = select(cls).where(cls.booking_id.in_(booking_ids), cls.state == ChangeState.PENDING)
-        return {change.booking_id: change for change in session.scalars(rows)}
+        found: dict[int, Waiting] = {}
+        for change in session.scalars(rows):
+            place = {"end" if change.kind.ends_it else "tariff": change}
+            found[change.booking_id] = found.get(change.booking_id, Waiting())._replace(**place)
+        return found
+
+    @classmethod
+    def pending(cls, session: Session, booking_ids: Collection[int]) -> "dict[int, Change]":
+        """What waits for its day and can be undone, by booking: the end, where another tariff comes before it."""
+        waiting = cls.waiting(session, booking_ids)
+        return {key: waits.last for key, waits in waiting.items() if waits.last is not None}
 
     def settle(self, state: ChangeState, now: datetime) -> None:
         self.state, self.settled_at = state, now
@@ -313,3 +323,18 @@ class Change(Base):
     def new_from(self) -> date:
         """The first day of the new tariff, or without the module."""
         return self.ends_on + ONE_DAY
+
+
+class Waiting(NamedTuple):
+    """What waits for its day with one booking: another tariff, an end, or an end after another tariff."""
+
+    tariff: Change | None = None
+    end: Change | None = None
+
+    @property
+    def first(self) -> Change | None:
+        return self.tariff or self.end
+
+    @property
+    def last(self) -> Change | None:
+        return self.end or self.tariff

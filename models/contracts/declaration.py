@@ -5,10 +5,11 @@ One rule for both, and the same for the preview and the act.
 
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from zoneinfo import ZoneInfo
 
-from models.contracts.booking import Booking, Change, ChangeKind, ChangeState, Phase
+from models.contracts.booking import Booking, Change, ChangeKind, ChangeState, Phase, Waiting
 from models.contracts.contract import Contract
-from models.contracts.terms import ONE_DAY, Period, Unit, end_of_notice
+from models.contracts.terms import ONE_DAY, Period, Terms, Unit, end_of_notice
 from models.errors import N_, ProvisionError
 
 SWITCH_NOTICE = Period(2, Unit.MONTH)
@@ -116,8 +117,12 @@ class Foreseen:
     """The last day on which it can be declared for that end; None: any day."""
     regular_end: date
     """When it would end without a manager's choice."""
-    drops: Change | None
+    drops: tuple[Change, ...]
     """What waited until now and is dropped for it."""
+    stays: Change | None = None
+    """The change of tariff that waits and comes before it: it ends by the terms of that tariff."""
+    else_end: date | None = None
+    """When it would end without that change, if that is sooner."""
 
     @property
     def is_chosen(self) -> bool:
@@ -132,10 +137,11 @@ def foresee(
     contract: Contract,
     booking: Booking,
     phase: Phase,
-    pending: Change | None,
+    waits: Waiting,
     kind: ChangeKind,
     received_at: datetime,
     *,
+    following: Terms | None = None,
     tariff_id: int | None = None,
     chosen: date | None = None,
     reason: str = "",
@@ -143,7 +149,8 @@ def foresee(
 ) -> Foreseen:
     """What a declaration that is received then leads to; *chosen* is the day that a manager wants instead.
 
-    A preview needs no reason yet.
+    *following*: the terms of the tariff that waits, which bind from its first day on: an end that comes after that
+    day is one by these. A preview needs no reason yet.
 
     Raises ReceivedBeforeOrder, EndedAlready, SameTariff, StaysOnTariff, EndingFirst, EndsAlready, ReasonMissing,
     DayTooEarly.
@@ -153,8 +160,15 @@ def foresee(
         raise ReceivedBeforeOrder(received, ordered)
     if booking.ends_on is not None and booking.ends_on < received:
         raise EndedAlready(booking.ends_on)
-    regular, until = _regular_end(contract, phase, kind, received_at)
+    terms, coming = phase.terms(contract), waits.tariff if kind.ends_it else None
+    by_running, until = _regular_end(terms, kind, received_at)
+    regular = by_running
+    if coming is not None and following is not None and regular > coming.ends_on:
+        by_following, until = _regular_end(following, kind, received_at)
+        regular = max(by_following, coming.new_from)
     ends_on = chosen or regular
+    stays = coming if coming is not None and ends_on > coming.ends_on else None
+    by_itself = following.fixed_end if following is not None and stays is not None else None
     if (kind is ChangeKind.EXTRAORDINARY or ends_on != regular) and not reason and not is_preview:
         raise ReasonMissing
     # What was received in time ends it in time, also where the prices have risen before it was entered.
@@ -162,24 +176,36 @@ def foresee(
     if ends_on < earliest:
         raise DayTooEarly(ends_on, earliest)
     if kind is ChangeKind.TARIFF and tariff_id == phase.tariff_id:
-        raise StaysOnTariff if pending is not None and pending.kind is kind else SameTariff
-    ends_by = pending.ends_on if pending is not None and pending.kind.ends_it else booking.ends_on
-    if ends_by is not None:
-        if kind is ChangeKind.TARIFF:
-            raise EndingFirst(ends_by)
-        if ends_on >= ends_by:
-            raise EndsAlready(ends_by)
-    return Foreseen(kind, ends_on, phase.terms(contract).after(ends_on), until, regular, pending)
+        raise StaysOnTariff if waits.tariff is not None and waits.end is None else SameTariff
+    _require_sooner(kind, ends_on, by_itself, waits.end.ends_on if waits.end is not None else booking.ends_on)
+    drops = tuple(each for each in waits if each is not None and each is not stays)
+    else_end = by_running if stays is not None and not chosen and by_running < ends_on else None
+    return Foreseen(kind, ends_on, terms.after(ends_on), until, regular, drops, stays, else_end)
 
 
-def _regular_end(contract: Contract, phase: Phase, kind: ChangeKind, received_at: datetime) -> tuple[date, date | None]:
+def _require_sooner(kind: ChangeKind, ends_on: date, by_itself: date | None, ends_by: date | None) -> None:
+    """*by_itself*: with which day the tariff that comes before it ends; *ends_by*: with which the module ends already.
+
+    Raises EndsAlready, EndingFirst.
+    """
+    if by_itself is not None and ends_on > by_itself:
+        raise EndsAlready(by_itself)
+    if ends_by is None:
+        return
+    if kind is ChangeKind.TARIFF:
+        raise EndingFirst(ends_by)
+    if ends_on >= ends_by:
+        raise EndsAlready(ends_by)
+
+
+def _regular_end(terms: Terms, kind: ChangeKind, received_at: datetime) -> tuple[date, date | None]:
     """The last day, and until when it could be declared for that; by the terms as they were agreed."""
-    terms, received = phase.terms(contract), contract.day_of(received_at)
+    received = received_at.astimezone(ZoneInfo(terms.zone)).date()
     match kind:
         case ChangeKind.EXTRAORDINARY:
             return received, None
         case ChangeKind.SWITCH:
-            noticed = min(end_of_notice(received, notice) for notice in (SWITCH_NOTICE, phase.notice))
+            noticed = min(end_of_notice(received, notice) for notice in (SWITCH_NOTICE, terms.notice))
             return noticed + SWITCH_TRANSITION, None
         case ChangeKind.TERMINATION | ChangeKind.TARIFF:
             ending = terms.ending(received_at)
@@ -188,8 +214,8 @@ def _regular_end(contract: Contract, phase: Phase, kind: ChangeKind, received_at
 
 def declare(foreseen: Foreseen, booking: Booking, change: Change, now: datetime, received_at: datetime) -> None:
     """Let it wait for its day: what was foreseen becomes the *change*, and what it drops is settled."""
-    if foreseen.drops is not None:
-        foreseen.drops.settle(ChangeState.DROPPED, now)
+    for dropped in foreseen.drops:
+        dropped.settle(ChangeState.DROPPED, now)
     change.firm_id, change.booking_id, change.kind = booking.firm_id, booking.id, foreseen.kind
     change.requested_at, change.received_at = now, received_at
     change.ends_on, change.effective_at, change.is_chosen = foreseen.ends_on, foreseen.effective_at, foreseen.is_chosen

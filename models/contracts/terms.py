@@ -229,6 +229,11 @@ class Terms:
     def first_term_end(self) -> date:
         return end_of_term(self.start, self.first_term)
 
+    @property
+    def fixed_end(self) -> date | None:
+        """The day with which it ends by itself, if it does."""
+        return self.first_term_end if self.extension is None and self.to is NoticeTo.TERM_END else None
+
     def end_from(self, day: date) -> date | None:
         """The first day, not before *day*, with which notice may end the contract; None if it ended by itself before.
 

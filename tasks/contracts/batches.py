@@ -37,10 +37,10 @@ class Batch:
         for booking in session.scalars(running):
             self.bookings[booking.firm_id].append(booking)
         ids = [booking.id for bookings in self.bookings.values() for booking in bookings]
-        self.pending = Change.pending(session, ids)
+        self.waiting = Change.waiting(session, ids)
         self.phases = Phase.of(session, ids)
         tariff_ids = {phase.tariff_id for phases in self.phases.values() for phase in phases}
-        tariff_ids |= {change.tariff_id for change in self.pending.values() if change.tariff_id is not None}
+        tariff_ids |= {each.tariff.tariff_id for each in self.waiting.values() if each.tariff and each.tariff.tariff_id}
         # Nobody publishes prices meanwhile: what begins now would not be told of them.
         held = select(Tariff).where(Tariff.id.in_(tariff_ids)).order_by(Tariff.id).with_for_update(read=True)
         tariffs = session.scalars(held)

@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 
 from models.audit import HOUSE, record
 from models.contracts.billing import Days, Position, due_between, stretches
-from models.contracts.booking import BookedOption, Booking, Change, Phase
+from models.contracts.booking import BookedOption, Booking, Change, Phase, Waiting
 from models.contracts.catalogue import Article, Module, Price, PriceList, Tariff
 from models.contracts.contract import Contract, Copy, Named, Recipient, SentAs
 from models.contracts.handover import (
@@ -318,7 +318,7 @@ class _Look:
         bookings = {
             booking.id: booking for booking in self.session.scalars(there.order_by(Booking.firm_id, Booking.id))
         }
-        phases, pending = Phase.of(self.session, bookings), Change.pending(self.session, bookings)
+        phases, waiting = Phase.of(self.session, bookings), Change.waiting(self.session, bookings)
         options = defaultdict(list)
         added = select(BookedOption, Article).join(Article, Article.id == BookedOption.article_id)
         for option, article in self.session.execute(added.where(BookedOption.booking_id.in_(bookings))):
@@ -326,7 +326,7 @@ class _Look:
         handed = self._handed(bookings) if self.is_next else {}
         found = defaultdict(list)
         for booking in bookings.values():
-            run = stretches(phases[booking.id], booking.ends_on, pending.get(booking.id))
+            run = stretches(phases[booking.id], booking.ends_on, waiting.get(booking.id, Waiting()).tariff)
             due = due_between(run, self.intervals, self.prices, options[booking.id], self.begin)
             if self.is_next:
                 due = [position for position in due if position.period.first >= self.since]

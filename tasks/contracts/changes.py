@@ -1,9 +1,11 @@
 """A module is to end, or to go on with another tariff: foreseen, declared, taken back."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from functools import partial
+from typing import Any
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -19,6 +21,7 @@ from models.contracts.booking import (
     Change,
     ChangeKind,
     Phase,
+    Waiting,
     running_phase,
 )
 from models.contracts.catalogue import Article, Authority, Module, PriceList, Tariff
@@ -35,7 +38,7 @@ from models.contracts.declaration import (
     require_before,
     undo,
 )
-from models.contracts.terms import ONE_DAY
+from models.contracts.terms import ONE_DAY, Terms
 from models.db import reading, transaction
 from models.decision import Decision, Verdict
 from models.document import Document
@@ -88,7 +91,7 @@ class Preview:
     cost: Decimal
     """What is still to be billed until then, net."""
     tariff: Tariff | None
-    """The new one."""
+    """The new one, or that which comes before the end."""
     prices: PriceList | None
     """At which it is agreed."""
     options: list[Following]
@@ -112,11 +115,11 @@ def declare_change(
     who: Who,
     wish: Wish,
     *,
-    drops: int | None = None,
+    drops: Collection[int] | None = (),
     price_list_id: int | None = None,
     scan: tuple[str, bytes] | None = None,
 ) -> Change:
-    """Let it be so, as the preview has shown it: *drops* is the change that it takes the place of.
+    """Let it be so, as the preview has shown it: *drops* are the changes of which it takes the place; None: any.
 
     *scan*: name and content of the letter that operators have received.
 
@@ -129,7 +132,7 @@ def declare_change(
         caught_up(session, firm_id)
         booking = Booking.get(session, contract, booking_id)
         seen = _foreseen(session, contract, booking, who, wish, at)
-        if (seen.foreseen.drops.id if seen.foreseen.drops else None) != drops:
+        if drops is not None and {each.id for each in seen.foreseen.drops} != {*drops}:
             raise ChangedMeanwhile
         if seen.prices is not None and seen.prices.id != price_list_id:
             raise PricesChanged
@@ -140,8 +143,7 @@ def declare_change(
             reason=_reason(wish),
             document_id=_kept(session, scan).id if scan and wish.received_at else None,
         )
-        if seen.foreseen.drops is not None:
-            questions.close_undo(session, [seen.foreseen.drops], at)
+        questions.close_undo(session, seen.foreseen.drops, at)
         declare(seen.foreseen, booking, change, at, (wish.received_at or at).astimezone(UTC))
         session.flush()  # What is dropped goes first: one change waits at a time.
         session.add(change)
@@ -149,11 +151,11 @@ def declare_change(
             contract.closing_at = possible_from(contract, Booking.of(session, firm_id), at) or at
         session.flush()
         _look_at_prices(session, contract, booking, at)
-        rows = [row for row in (booking, change, seen.foreseen.drops, contract) if row is not None]
+        rows = [row for row in (booking, change, *seen.foreseen.drops, contract) if row is not None]
         record(session, case.id, at, "change.declared", who.by, kind=wish.kind.value, rows=evidence(*rows))
-        tariff = session.get(Tariff, wish.tariff_id) if wish.tariff_id is not None else None
-        module, replaces = Module.get(session, booking.module_id), seen.foreseen.drops is not None
-        write = partial(letters.change_declared, at=at, change=change, module=module, tariff=tariff, drops=replaces)
+        told: dict[str, Any] = {"module": Module.get(session, booking.module_id), "stays": seen.foreseen.stays}
+        told |= {"tariff": seen.tariff, "drops": bool(seen.foreseen.drops)}
+        write = partial(letters.change_declared, at=at, change=change, **told)
         tell(session, [(case, write)])
         return change
 
@@ -298,16 +300,17 @@ def _foreseen(
     received_at = wish.received_at or at
     if received_at > at:
         raise ReceivedInFuture(contract.day_of(received_at))
-    today, pending = contract.day_of(at), Change.pending(session, [booking.id]).get(booking.id)
+    today, waits = contract.day_of(at), Change.waiting(session, [booking.id]).get(booking.id, Waiting())
     phases = Phase.of(session, [booking.id])[booking.id]
     running = running_phase(phases, today)
     foreseen = foresee(
         contract,
         booking,
         running,
-        pending,
+        waits,
         wish.kind,
         received_at,
+        following=_following(session, contract, waits),
         tariff_id=wish.tariff_id,
         chosen=wish.chosen,
         reason=wish.reason.strip(),
@@ -321,10 +324,20 @@ def _foreseen(
             raise NotFound(N_("The tariff"))
         prices = tariff.prices_on(session, today)
         options = after(session, [Going(booking.id, tariff.id, prices.id, foreseen.ends_on)]).get(booking.id, [])
+    elif foreseen.stays is not None:
+        tariff = session.get(Tariff, foreseen.stays.tariff_id)
     # A test account is never billed.
     days = Days(today + ONE_DAY, today if contract.is_test else foreseen.ends_on)
-    cost = sum((position.total for position in due(session, booking, phases, days)), Decimal(0))
+    cost = sum((position.total for position in due(session, booking, phases, days, foreseen.stays)), Decimal(0))
     return Preview(foreseen, cost, tariff, prices, options)
+
+
+def _following(session: Session, contract: Contract, waits: Waiting) -> Terms | None:
+    """The terms of the tariff that waits, from its first day on."""
+    if waits.tariff is None:
+        return None
+    tariff = session.get_one(Tariff, waits.tariff.tariff_id)
+    return tariff.terms_from(waits.tariff.new_from, contract.zone, contract.law)
 
 
 def _kept(session: Session, scan: tuple[str, bytes]) -> Document:
@@ -340,11 +353,13 @@ def _reason(wish: Wish) -> str:
     return fitting(paragraphs(wish.reason), REASON_MOST, "reason")
 
 
-def due(session: Session, booking: Booking, phases: list[Phase], days: Days) -> list[Position]:
-    """What is due for the booking on these days, if it ends with the last of them."""
+def due(
+    session: Session, booking: Booking, phases: list[Phase], days: Days, change: Change | None = None
+) -> list[Position]:
+    """What is due for the booking on these days, if it ends with the last of them, after this *change* of tariff."""
     if days.last < days.first:
         return []
-    run = stretches(phases, days.last)
+    run = stretches(phases, days.last, change)
     tariffs = {
         tariff.id: tariff
         for tariff in session.scalars(select(Tariff).where(Tariff.id.in_({each.tariff_id for each in run})))
@@ -355,5 +370,11 @@ def due(session: Session, booking: Booking, phases: list[Phase], days: Days) -> 
     options = [
         (option, article) for option, article in session.execute(added.where(BookedOption.booking_id == booking.id))
     ]
+    if change is not None:
+        options += [
+            (option.goes_on(article.id, amount, change.new_from), article)
+            for option, _, article, amount in after(session, [Going.of(change)]).get(booking.id, [])
+            if article is not None and amount is not None
+        ]
     intervals = {tariff_id: tariff.interval for tariff_id, tariff in tariffs.items()}
     return due_between(run, intervals, prices, options, days)

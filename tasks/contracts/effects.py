@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 
 from models import questions
 from models.audit import evidence, record_each
-from models.contracts.booking import BookedOption, Booking, Change, ChangeKind, ChangeState, Phase
+from models.contracts.booking import BookedOption, Booking, Change, ChangeKind, ChangeState, Phase, Waiting
 from models.contracts.contract import Contract
 from models.contracts.fault import Work
 from models.contracts.terms import ONE_DAY
@@ -77,7 +77,8 @@ def _apply(session: Session, batch: Batch) -> int:
         rows = list(_move_on(session, batch, contract, booking, options, drafts))
         if rows:
             moved.setdefault(case.id, []).extend(rows)
-    applied = [change for change in batch.pending.values() if not change.is_pending]
+    waited = [change for each in batch.waiting.values() for change in each if change is not None]
+    applied = [change for change in waited if not change.is_pending]
     questions.close_undo(session, applied, now())
     session.flush()
     facts: dict[int, Facts] = {case_id: {"rows": evidence(*rows)} for case_id, rows in moved.items()}
@@ -89,7 +90,7 @@ def _apply(session: Session, batch: Batch) -> int:
 
 def _options(session: Session, batch: Batch) -> dict[int, list[Following]]:
     """What becomes of the options of each booking that goes over to another tariff."""
-    return after(session, [Going.of(each) for each in batch.pending.values() if each.kind is ChangeKind.TARIFF])
+    return after(session, [Going.of(each.tariff) for each in batch.waiting.values() if each.tariff is not None])
 
 
 def _move_on(
@@ -102,19 +103,22 @@ def _move_on(
 ) -> Iterator[Base]:
     """What has come to be of a booking since, as the rows that say so."""
     at, case, module = now(), batch.cases[contract.firm_id], batch.modules[booking.module_id]
-    day, running, change = contract.day_of(at), batch.phases[booking.id][-1], batch.pending.get(booking.id)
-    is_due = change is not None and change.effective_at <= at
-    last = min(filter(None, (day, booking.ends_on, change.ends_on if change and is_due else None)))
+    day, running = contract.day_of(at), batch.phases[booking.id][-1]
+    waits = batch.waiting.get(booking.id, Waiting())
+    due = [change for change in waits if change is not None and change.effective_at <= at]
+    last = min(filter(None, (day, booking.ends_on, *(change.ends_on for change in due))))
     while running.reprices_on is not None and running.reprices_on <= last:
         following = _raise_prices(session, batch, running, day)
         yield from (running, following)
         running = following
-    if change is not None and is_due:
+    for change in due:
         change.settle(ChangeState.APPLIED, at)
         yield change
         if change.kind is ChangeKind.TARIFF:
             yield running
             running = _go_over(session, batch, contract, booking, running, change, day)
+            if waits.end is None:
+                booking.ends_on = running.fixed_end(contract)
             yield from (running, *_go_on(session, options.get(booking.id, []), change))
             tariff = batch.tariffs[running.tariff_id]
             drafts.append((case, partial(letters.tariff_begun, at=at, change=change, module=module, tariff=tariff)))
@@ -143,7 +147,6 @@ def _go_over(
     tariff = batch.tariffs[change.tariff_id or 0]
     prices = next(version for version in batch.lists[tariff.id] if version.id == change.price_list_id)
     following = booking.begin(session, tariff, prices, change.new_from)
-    booking.ends_on = following.fixed_end(contract)
     batch.look_ahead(contract, following, day)
     return following
 

@@ -72,10 +72,8 @@ def terminate_by_notice(company_id: int, code: str, received_at: datetime) -> in
             return case.id
         if booking.ended_at is not None and booking.ends_on is not None:
             raise EndedAlready(booking.ends_on)
-        pending = Change.pending(session, [booking.id]).get(booking.id)
-        drops = pending.id if pending is not None else None
     wish = Wish(ChangeKind.TERMINATION, received_at=received_at, came_by=CameBy.WEBHOOK)
-    declare_change(firm.id, booking.id, MACHINE, wish, drops=drops)
+    declare_change(firm.id, booking.id, MACHINE, wish, drops=None)
     return case.id
 
 

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from models.agreement import Agreement
 from models.audit import Entry
-from models.contracts.booking import BookedOption, Booking, Change, Phase, running_phase
+from models.contracts.booking import BookedOption, Booking, Change, Phase, Waiting, running_phase
 from models.contracts.catalogue import Article, ArticleKey, Authority, Module, ModuleField, PriceList, Tariff
 from models.contracts.contract import Addressee, Contract, Recipient
 from models.contracts.legal import ConsentState, Version, versions_for
@@ -73,11 +73,13 @@ class Booked:
     """Options of its tariff."""
     fields: list[ModuleField]
     change: Change | None
+    """What waits and can be undone: the end, where another tariff comes before it."""
+    to_tariff: Change | None
     next_tariff: Tariff | None
     declared: list[Declared]
     """All that ever was, the newest first."""
     ending: Ending | None
-    """What becomes of a notice that is given now; None where it ends already."""
+    """What becomes of a notice that is given now; None where it ends already, or goes over to another tariff."""
     is_active: bool
 
     @property
@@ -184,11 +186,14 @@ def _booked(session: Session, case: Onboarding, contract: Contract, today: date)
     bookings = Booking.of(session, contract.firm_id)
     ids = [booking.id for booking in bookings]
     phases, declared = Phase.of(session, ids), _declared(session, case, ids)
-    changes = {key: one.change for key, each in declared.items() for one in each if one.change.is_pending}
+    waiting = Change.waiting(session, ids)
+    goes_over = {key: each.tariff for key, each in waiting.items() if each.tariff is not None}
     of_modules = _by_id(session, Module, {booking.module_id for booking in bookings})
     fields = ModuleField.of(session, of_modules)
     running = {key: running_phase(each, today) for key, each in phases.items()}
-    wanted = {phase.tariff_id for phase in running.values()} | {c.tariff_id for c in changes.values() if c.tariff_id}
+    wanted = {phase.tariff_id for phase in running.values()} | {
+        each.tariff_id for each in goes_over.values() if each.tariff_id
+    }
     tariffs = _by_id(session, Tariff, wanted)
     lists = _by_id(session, PriceList, {phase.price_list_id for phase in running.values()})
     following = {phase.next_price_list_id for phase in running.values() if phase.next_price_list_id is not None}
@@ -200,7 +205,7 @@ def _booked(session: Session, case: Onboarding, contract: Contract, today: date)
         options.setdefault(option.booking_id, []).append((option, article))
     rows = []
     for booking in bookings:
-        phase, change = running[booking.id], changes.get(booking.id)
+        phase, waits = running[booking.id], waiting.get(booking.id, Waiting())
         listed = prices.get(phase.price_list_id, [])
         is_active = booking.is_active(today)
         rows.append(
@@ -215,14 +220,17 @@ def _booked(session: Session, case: Onboarding, contract: Contract, today: date)
                     for article, amount in listed
                     if article.key is not ArticleKey.OPTION
                 ],
-                announced=_announced(booking, phase, change, prices),
+                announced=_announced(booking, phase, waits.first, prices),
                 options=options.get(booking.id, []),
                 addable=[(article, amount) for article, amount in listed if article.key is ArticleKey.OPTION],
                 fields=fields.get(booking.module_id, []),
-                change=change,
-                next_tariff=tariffs.get(change.tariff_id or 0) if change else None,
+                change=waits.last,
+                to_tariff=waits.tariff,
+                next_tariff=tariffs.get(waits.tariff.tariff_id or 0) if waits.tariff else None,
                 declared=declared.get(booking.id, []),
-                ending=phase.terms(contract).ending(now()) if is_active and booking.ends_on is None else None,
+                ending=phase.terms(contract).ending(now())
+                if is_active and not (booking.ends_on or waits.tariff)
+                else None,
                 is_active=is_active,
             )
         )

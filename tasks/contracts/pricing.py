@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from models.audit import evidence, record_each
 from models.contracts.billing import first_period_from
-from models.contracts.booking import Booking, Phase
+from models.contracts.booking import Booking, Phase, Waiting
 from models.contracts.catalogue import Article, ArticleKey, PriceList
 from models.contracts.contract import Contract
 from models.contracts.fault import Work
@@ -109,7 +109,7 @@ def _plan(batch: Batch, booking: Booking, phase: Phase, day: date) -> bool:
         phase.announce_on = soonest[1] - lead
         return False
     counts = next_prices(phase, interval, versions, day + lead)
-    change = batch.pending.get(booking.id)
+    change = batch.waiting.get(booking.id, Waiting()).first
     ends = [end for end in (booking.ends_on, change.ends_on if change else None) if end is not None]
     if counts is None or any(counts[1] > end for end in ends):
         return False  # It ends before. Should it go on after all, it is looked at again.

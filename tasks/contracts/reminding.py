@@ -75,7 +75,7 @@ def _remind(session: Session, batch: Batch) -> int:
         if is_paused or not _is_due(phase, leads(cadences.rhythm(WaitKind.NOTICE, case.id)), day):
             continue
         chance = phase.terms(contract).chance_from(phase.notice_by or day)
-        is_open = booking.ends_on is None and booking.id not in batch.pending
+        is_open = booking.ends_on is None and booking.id not in batch.waiting
         if chance is not None and is_open and not contract.is_test and not _binds_little(chance):
             module, tariff = batch.modules[booking.module_id], batch.tariffs[phase.tariff_id]
             write = partial(

@@ -212,7 +212,7 @@ def test_an_earlier_end_brings_the_closing_forward(ending, clock):
     with reading() as session:
         waits = Change.pending(session, [1])[1].id
     wish = Wish(ChangeKind.TERMINATION, chosen=date(2026, 12, 20), reason="einvernehmlich")
-    changes.declare_change(ending, 1, MANAGER, wish, drops=waits)
+    changes.declare_change(ending, 1, MANAGER, wish, drops=[waits])
     at(clock, 2026, 12, 21, 9)
     daily()
     assert closed_at(ending).date() == now().date()
@@ -224,7 +224,7 @@ def test_an_end_that_is_over_as_it_is_entered_closes_the_account_with_the_next_r
     with reading() as session:
         waits = Change.pending(session, [1])[1].id
     received = Wish(ChangeKind.EXTRAORDINARY, reason="§ 314 BGB", received_at=now() - timedelta(days=3))
-    changes.declare_change(ending, 1, MANAGER, received, drops=waits)
+    changes.declare_change(ending, 1, MANAGER, received, drops=[waits])
     with reading() as session:
         assert Contract.of(session, ending).closing_at <= now()
     daily()

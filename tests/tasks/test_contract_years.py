@@ -16,7 +16,7 @@ from hypothesis import settings as tries
 from sqlalchemy import insert, select
 
 from models.agreement import Agreement
-from models.contracts.booking import BookedOption, Booking, Change, ChangeKind, Phase
+from models.contracts.booking import BookedOption, Booking, Change, ChangeKind, Phase, Waiting
 from models.contracts.catalogue import Article, ArticleKey, Authority, Module, PriceList, Tariff
 from models.contracts.contract import Contract
 from models.contracts.handover import Billing, Charge
@@ -245,10 +245,15 @@ class Years:
         kind = self.chance.choice(["termination", "tariff", "tariff", "termination", "extraordinary", "switch"])
         if kind in {"extraordinary", "switch"} and self.chance.random() < 0.6:
             kind = "termination"
+        goes_over = [one for one in self.ledger.firms[firm_id].modules if one.pending and not one.pending.is_end]
+        if goes_over and kind != "tariff":  # Otherwise that hardly happens to one that is to have another tariff.
+            booked = self.chance.choice(goes_over)
         tariff = chosen = received = None
         who = CLIENT
         if kind == "tariff":
             tariff = self.chance.choice(self.offers.get(booked.module) or self.offers[0][-3:])
+            if self.chance.random() < 0.4:
+                who, chosen = MANAGER, self.day + timedelta(days=self.chance.randint(-1, 120))
         elif kind == "extraordinary" or self.chance.random() < 0.15:
             who = MANAGER
             chosen = self.day + timedelta(days=self.chance.randint(-1, 200)) if kind == "termination" else None
@@ -265,10 +270,10 @@ class Years:
         if seen is None:
             return
         assert seen.foreseen.ends_on == last
-        due = ledger.bill(booked, last, last)
+        due = ledger.bill(booked if kind == "tariff" else self.ledger.after_tariff(booked, last), last, last)
         costs = [one.amount for one in due.values() if one.first > self.day]
         assert seen.cost == (0 if self.ledger.firms[firm_id].is_test else sum(costs))
-        drops = seen.foreseen.drops and seen.foreseen.drops.id
+        drops = [each.id for each in seen.foreseen.drops]
         price_list = tariff and tariff.version_on(self.day).key
         changes.declare_change(firm_id, booked.key, who, wish, drops=drops, price_list_id=price_list)
         self.ledger.declare(booked, kind, self.day, last, tariff)
@@ -382,7 +387,7 @@ class Years:
         with reading() as session:
             bookings = {booking.id: booking for booking in session.scalars(select(Booking))}
             phases = Phase.of(session, bookings)
-            pending = Change.pending(session, bookings)
+            waiting = Change.waiting(session, bookings)
             paid: dict[int, dict[tuple, Decimal]] = defaultdict(lambda: defaultdict(Decimal))
             options = dict(session.execute(select(BookedOption.id, BookedOption.booking_id)).tuples().all())
             counted = {key: at for of in set(options.values()) for at, key in numbered(options, of)}
@@ -395,7 +400,8 @@ class Years:
             mails = session.scalars(select(Outgoing).where(Outgoing.kind.in_(ABOUT))).all()
         for firm_id, firm in self.ledger.firms.items():
             for booked in firm.modules:
-                self.check_booked(booked, bookings[booked.key], phases[booked.key], pending.get(booked.key))
+                waits = waiting.get(booked.key, Waiting())
+                self.check_booked(booked, bookings[booked.key], phases[booked.key], waits)
                 found = {what: amount for what, amount in paid[booked.key].items() if amount}
                 assert found == self.right(firm_id, firm, booked), (self.day, firm_id, booked)
         assert len(bookings) == sum(len(firm.modules) for firm in self.ledger.firms.values())
@@ -405,17 +411,18 @@ class Years:
         for firm_id, month, document in documents:
             assert document["name"] == (self.named[firm_id, month] or document["name"])
 
-    def check_booked(self, booked: Booked, booking: Booking, rows: list[Phase], waits: Change | None) -> None:
+    def check_booked(self, booked: Booked, booking: Booking, rows: list[Phase], waits: Waiting) -> None:
         assert [(row.tariff_id, row.price_list_id, row.anchor_on, row.starts_on, row.ends_on) for row in rows] == [
             (one.tariff.key, one.version.key, one.anchor, one.first, one.last) for one in booked.run
         ], (self.day, booked)
         ended = booking.ended_at and booking.ended_at.astimezone(BERLIN).date() - DAY
         assert (booking.ends_on, ended) == (booked.last, booked.last if booked.is_over else None), (self.day, booked)
-        assert (waits and (waits.kind.value, waits.ends_on)) == (
-            booked.pending and (booked.pending.kind, booked.pending.last)
-        ), (self.day, booked)
-        if waits:
-            assert (waits.undo_asked_at is not None) == booked.pending.is_undo_asked
+        last = waits.last
+        assert [(each.kind.value, each.ends_on) for each in waits if each] == [
+            (each.kind, each.last) for each in (booked.coming, booked.pending) if each
+        ], (self.day, booked)
+        if last:
+            assert (last.undo_asked_at is not None) == booked.pending.is_undo_asked
 
     def right(self, firm_id: int, firm: ledger.Firm, booked: Booked) -> dict[tuple, Decimal]:
         if firm_id % 7 == 3:

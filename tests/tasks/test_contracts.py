@@ -25,7 +25,7 @@ from models.contracts.declaration import (
     UndoNotAsked,
 )
 from models.contracts.plans import PlanWithdrawn, plan_prices, plan_tariff
-from models.contracts.terms import NoticeTo, Period
+from models.contracts.terms import Law, NoticeTo, Period
 from models.db import reading, transaction
 from models.errors import FormRefused, NotFound
 from models.people.manners import Language
@@ -339,7 +339,7 @@ def test_a_second_termination_moves_nothing_unless_it_is_earlier_and_confirmed(f
     earlier = Wish(ChangeKind.TERMINATION, chosen=date(2027, 6, 30), reason="Kulanz")
     with pytest.raises(ChangedMeanwhile):
         changes.declare_change(firm_id, booking_id, MANAGER, earlier)
-    second = changes.declare_change(firm_id, booking_id, MANAGER, earlier, drops=first.id)
+    second = changes.declare_change(firm_id, booking_id, MANAGER, earlier, drops=[first.id])
     assert (row(Change, first.id).state, second.state) == (ChangeState.DROPPED, ChangeState.PENDING)
     assert row(Booking, booking_id).ends_on == date(2027, 6, 30)
     assert no_faults()
@@ -374,8 +374,8 @@ def test_another_tariff_obeys_the_same_rule_and_goes_with_a_termination(firm_id,
         changes.preview(firm_id, booking_id, CLIENT, Wish(ChangeKind.TARIFF, phone["small"]))
 
     leaves = changes.preview(firm_id, booking_id, CLIENT, Wish(ChangeKind.TERMINATION))
-    assert leaves.foreseen.drops.id == change.id
-    ending = changes.declare_change(firm_id, booking_id, CLIENT, Wish(ChangeKind.TERMINATION), drops=change.id)
+    assert [each.id for each in leaves.foreseen.drops] == [change.id]
+    ending = changes.declare_change(firm_id, booking_id, CLIENT, Wish(ChangeKind.TERMINATION), drops=[change.id])
     with pytest.raises(EndingFirst) as refused:
         changes.preview(firm_id, booking_id, CLIENT, wish)
     assert refused.value.day == ending.ends_on
@@ -386,6 +386,49 @@ def test_another_tariff_obeys_the_same_rule_and_goes_with_a_termination(firm_id,
         assert Change.pending(session, [booking_id]) == {}  # What was dropped does not come back.
     assert row(Booking, booking_id).ends_on is None
     assert no_faults()
+
+
+def test_another_tariff_that_begins_before_an_end_stays_and_its_terms_decide_the_end(firm_id, phone, clock):
+    at(clock, 2027, 3, 1)
+    booking_id = ordered(firm_id, phone)
+    soon = Wish(ChangeKind.TARIFF, phone["large"], chosen=date(2027, 4, 30), reason="Kulanz")
+    seen = changes.preview(firm_id, booking_id, MANAGER, soon)
+    change = changes.declare_change(firm_id, booking_id, MANAGER, soon, price_list_id=seen.prices.id)
+    with reading() as session:
+        terms = session.get_one(Tariff, phone["large"]).terms_from(date(2027, 5, 1), "Europe/Berlin", Law.GERMANY)
+    by_its_terms = terms.ending(datetime(2027, 3, 1, 12, tzinfo=BERLIN)).effective_end
+
+    leaves = changes.preview(firm_id, booking_id, CLIENT, Wish(ChangeKind.TERMINATION)).foreseen
+    assert (leaves.drops, leaves.stays.id, leaves.ends_on) == ((), change.id, by_its_terms)
+    same_day = Wish(ChangeKind.TERMINATION, chosen=date(2027, 4, 30), reason="Kulanz")
+    dropped = changes.preview(firm_id, booking_id, MANAGER, same_day).foreseen
+    assert ([each.id for each in dropped.drops], dropped.stays) == ([change.id], None)
+    changes.declare_change(firm_id, booking_id, CLIENT, Wish(ChangeKind.TERMINATION))
+    at(clock, 2027, 5, 1)
+    effects.apply_due.fn()
+    assert (row(Change, change.id).state, row(Booking, booking_id).ends_on) == (ChangeState.APPLIED, by_its_terms)
+    at(clock, by_its_terms.year, by_its_terms.month, by_its_terms.day)
+    effects.apply_due.fn()
+    assert row(Booking, booking_id).ended_at is None
+    clock(terms.after(by_its_terms))
+    effects.apply_due.fn()
+    assert row(Booking, booking_id).ended_at == terms.after(by_its_terms)
+
+
+def test_an_end_after_another_tariff_is_dropped_with_it_by_one_that_comes_before_both(firm_id, phone, clock):
+    at(clock, 2027, 3, 1)
+    booking_id = ordered(firm_id, phone)
+    soon = Wish(ChangeKind.TARIFF, phone["large"], chosen=date(2027, 4, 30), reason="Kulanz")
+    seen = changes.preview(firm_id, booking_id, MANAGER, soon)
+    changes.declare_change(firm_id, booking_id, MANAGER, soon, price_list_id=seen.prices.id)
+    changes.declare_change(firm_id, booking_id, CLIENT, Wish(ChangeKind.TERMINATION))
+    at_once = Wish(ChangeKind.EXTRAORDINARY, reason="Zahlung blieb aus.")
+    dropped = [each.id for each in changes.preview(firm_id, booking_id, MANAGER, at_once).foreseen.drops]
+    with pytest.raises(ChangedMeanwhile):
+        changes.declare_change(firm_id, booking_id, MANAGER, at_once, drops=dropped[:1])
+    changes.declare_change(firm_id, booking_id, MANAGER, at_once, drops=dropped)
+    assert len(dropped) == 2
+    assert row(Booking, booking_id).ends_on == date(2027, 3, 1)
 
 
 def test_a_termination_that_was_received_is_undone_by_both_sides_only(firm_id, phone, clock):

@@ -48,7 +48,8 @@ CONTRACT = [
         (
             "change_declared",
             PAGE
-            | {"what": what, "drops": drops, "tariff": "Groß" if what == "tariff" else ""}
+            | {"what": what, "drops": drops, "tariff": "Groß" if what in {"tariff", "termination"} else ""}
+            | {"tariff_from": "1. Mai 2027" if what == "termination" else ""}
             | {"received": "30. November 2027, 23:59", "ends": "29. Februar 2028", "begins": "1. März 2028"},
         )
         for what, drops in (("termination", True), ("tariff", False), ("extraordinary", False), ("switch", False))

@@ -100,7 +100,7 @@ def test_it_is_no_question_any_more_once_the_module_has_ended_or_ends_sooner(fir
     (asked,) = questions()
     if how == "earlier":
         wish = Wish(ChangeKind.TERMINATION, chosen=row(Booking, booking_id).starts_on, reason="Kulanz")
-        changes.declare_change(firm_id, booking_id, MANAGER, wish, drops=change().id)
+        changes.declare_change(firm_id, booking_id, MANAGER, wish, drops=[change().id])
     else:
         at(clock, 2028, 3, 1)
         with pytest.raises(EndedAlready):

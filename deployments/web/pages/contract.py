@@ -376,7 +376,8 @@ def _declare(visit: Submission, firm_id: int, booking_id: int) -> Response:
     try:
         if isinstance(wish, dict):
             return _change(visit, firm_id, booking_id, wish, {})
-        drops, prices = row_number(visit.text("drops")), row_number(visit.text("prices"))
+        drops = [row_number(one) or 0 for one in visit.text("drops").split()]
+        prices = row_number(visit.text("prices"))
         scan = _scan(visit)
         changes.declare_change(firm_id, booking_id, who, wish, drops=drops, price_list_id=prices, scan=scan)
     except ProvisionError as refusal:

@@ -69,15 +69,17 @@ def change_declared(
     module: Module,
     tariff: Tariff | None,
     drops: bool,
+    stays: Change | None = None,
 ) -> Outgoing:
     """To both sides: a termination or a change to this *tariff* was received, and what follows from it, and when.
 
-    *drops*: what was declared before and waited is dropped for it.
+    *drops*: what was declared before and waited is dropped for it; *stays*: the change to this tariff comes before it.
     """
     reader = reader_of(to)
     facts: Facts = {"what": change.kind, "module": module.called(reader.language), "drops": drops}
     facts |= {"tariff": tariff.called(reader.language) if tariff else "", "ends": reader.date(change.ends_on)}
     facts |= {"received": reader.moment(change.received_at), "begins": reader.date(change.new_from)}
+    facts |= {"tariff_from": reader.date(stays.new_from) if stays else ""}
     return _about_contract(MailKind.CHANGE_DECLARED, str(change.id), case, to, head, at, **facts)
 
 
