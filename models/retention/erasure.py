@@ -25,7 +25,6 @@ from sqlalchemy import (
     exists,
     false,
     func,
-    literal,
     or_,
     select,
     true,
@@ -450,9 +449,9 @@ def traces(session: Session, share: Share, words: Words, table: Table) -> Traces
     named: ColumnElement[bool] = false()
     if columns and words.all and table.name not in OTHERS:
         named = and_(_scope(table, share), or_(*(holds(column, words.all) for column in columns)))
-    if table.name == "audit_values":
-        columns, own = [], and_(_scope(table, share), or_(own, named), ~_is_kept(share))
-        named = false()
+    if table.name == "audit_values":  # What their account has done stands in the trails of all cases.
+        there = or_(own, named) if share.case_id is None else and_(_scope(table, share), or_(own, named))
+        own, named = and_(there, ~_is_kept(share)), false()
     query = select(key, own.label("own")).where(or_(own, named)).order_by(key)
     found = Traces(table, [], [])
     for row, is_own in session.execute(query):
@@ -565,10 +564,8 @@ def _is_kept(share: Share) -> ColumnElement[bool]:
     if share.is_whole:
         return false()
     acts = or_(*(Entry.action.startswith(begins, autoescape=True) for begins in KEPT_ACTS))
-    return and_(
-        Value.case_id == literal(share.case_id),
-        exists().where(Entry.case_id == Value.case_id, Entry.number == Value.number, acts),
-    )
+    mine = [Value.case_id == share.case_id] if share.case_id is not None else []
+    return and_(*mine, exists().where(Entry.case_id == Value.case_id, Entry.number == Value.number, acts))
 
 
 # ---- the plan
@@ -644,7 +641,7 @@ def _lines(session: Session, share: Share, counts: Mapping[str, int], firm: Firm
     kept = sum(number for name, number in counts.items() if name in KEPT)
     abouts = [*(f"person:{key}" for key in share.people), *(f"account:{key}" for key in share.logins)]
     acts = select(func.count()).select_from(Value).where(Value.about.in_(abouts), _is_kept(share))
-    kept_acts = session.scalars(acts).one() if share.case_id is not None else 0
+    kept_acts = session.scalars(acts).one()
     why, law, until = _term(session, share, firm)
     if share.is_whole:
         yield Line(WHOLE, 1)
@@ -700,7 +697,7 @@ def obstacles(
 def _of_firms(
     session: Session, share: Share, words: Words, people: Sequence[Person], firm: Firm, at: datetime
 ) -> Iterator[ProvisionError]:
-    until = _held(session, share, at)
+    until = held(session, share, at)
     if until is not None:
         yield ErasureHeld(firm.name, until)
     case = session.get(Onboarding, share.case_id) if share.case_id is not None else None
@@ -719,11 +716,12 @@ def _of_firms(
         yield StillUnderWay(firm.name)
 
 
-def _held(session: Session, share: Share, at: datetime) -> date | None:
+def held(session: Session, share: Share, at: datetime) -> date | None:
     """The last day of a hold that covers them, by itself, by their firm or by an account at which they are."""
     accounts = select(ClientContact.client_id).where(ClientContact.person_id.in_(share.people))
     whole = and_(Hold.client_id.is_(None), Hold.person_id.is_(None))
-    mine = or_(whole, Hold.person_id.in_(share.people), Hold.client_id.in_(accounts))
+    same = select(Person.id).where(Person.firm_id == share.firm_id, Person.email == share.address, Person.email != "")
+    mine = or_(whole, Hold.person_id.in_(share.people), Hold.person_id.in_(same), Hold.client_id.in_(accounts))
     standing = select(func.max(Hold.until)).where(
         Hold.firm_id == share.firm_id, Hold.lifted_at.is_(None), Hold.until >= local_day(at), mine
     )

@@ -41,8 +41,10 @@ from models.retention.erasure import (
     GONE,
     KEPT,
     OWN_COLUMNS,
+    ErasureHeld,
     Share,
     Words,
+    held,
     is_erased,
     obstacles,
     share_of,
@@ -54,6 +56,7 @@ from models.retention.logins import close_logins, free_logins
 from models.retention.parts import blanks, pieces, table_of
 from models.retention.rules import remove_mails
 from models.time.clock import now
+from tasks.engine.retry import side_effect
 from tasks.people.membership import end_links, let_go
 from tasks.retention.cases import empty
 from tasks.retention.files import forget_mails
@@ -92,9 +95,10 @@ def forget(share: Share, by: str, *, again: bool = False) -> Erased:
     work = _Work(share, by, is_listed=again)
     work.begin()
     work.files()
-    for step in (work.imports, work.accounts, work.mails, work.rows, work.texts, work.trail, work.case):
-        step()
-    work.end()
+    work.walk()
+    work.case()
+    if work.end():  # Somebody has named them anew meanwhile: what came of that goes as well.
+        work.walk()
     work.files(began)  # What was on its way to a mailbox when it began.
     return Erased({name: number for name, number in sorted(work.counts.items()) if number})
 
@@ -111,8 +115,14 @@ class _Work:
     # -- one transaction each
 
     def _locked(self, session: Session) -> Onboarding | None:
-        """The case, which everything else is locked after."""
-        return Onboarding.get(session, self.share.case_id) if self.share.case_id is not None else None
+        """The case, which everything else is locked after. Raises ErasureHeld: a hold may have been set meanwhile."""
+        if self.share.case_id is None:
+            return None
+        case = Onboarding.get(session, self.share.case_id)
+        until = held(session, self.share, self.at)
+        if until is not None:
+            raise ErasureHeld(case.firm.name, until)
+        return case
 
     def _people(self, session: Session) -> Sequence[Person]:
         mine = select(Person).where(Person.id.in_(self.share.people)).order_by(Person.id).with_for_update()
@@ -170,6 +180,11 @@ class _Work:
         return found.own, found.named
 
     # -- the steps
+
+    def walk(self) -> None:
+        """All that is not in their own rows, those first by which the others are found."""
+        for step in (self.imports, self.accounts, self.mails, self.rows, self.texts, self.trail):
+            step()
 
     def files(self, since: float = 0) -> None:
         """Mails that the catcher keeps, and what an operator has typed into the form at Prefect."""
@@ -307,9 +322,9 @@ class _Work:
         (key,) = table.primary_key.columns
         columns = [column for column in telling(table) if not isinstance(column.type, LargeBinary)]
         rows = session.execute(select(key, *columns).where(key.in_(keys)).with_for_update()).all()
-        for row, *held in rows:
-            less = {column.name: self.words.without(value) for column, value in zip(columns, held, strict=True)}
-            fresh = {name: value for (name, value), was in zip(less.items(), held, strict=True) if value != was}
+        for row, *values in rows:
+            less = {column.name: self.words.without(value) for column, value in zip(columns, values, strict=True)}
+            fresh = {name: value for (name, value), was in zip(less.items(), values, strict=True) if value != was}
             if table.name == "clients":
                 keyed = {"name": "name_key", "company_name": "company_key"}
                 fresh |= {keyed[name]: name_key(fresh[name]) for name in keyed.keys() & fresh.keys()}
@@ -329,6 +344,10 @@ class _Work:
         self._in_batches(own, self._erase_values, "audit_values")
 
     def _erase_values(self, session: Session, keys: list[Any]) -> None:
+        if self.share.case_id is None:
+            cases = session.scalars(select(Value.case_id).where(Value.id.in_(keys)).distinct()).all()
+            for case_id in sorted({*cases} - {HOUSE}):
+                Onboarding.get(session, case_id)
         erase(session, self.at, self.by, Value.id.in_(keys))
 
     def case(self) -> None:
@@ -336,12 +355,21 @@ class _Work:
         if self.share.is_whole and self.share.case_id is not None:
             self.counts["case"] = empty(self.share.case_id, self.at, whole=True)
 
-    def end(self) -> None:
-        """Their own rows, by which they were known until now, and the archives that still hold all of it."""
+    def end(self) -> bool:
+        """Their own rows, by which they were known until now, and the archives that still hold all of it; returns
+        whether they were let in again since it began.
+        """
         with transaction() as session:
-            self._locked(session)
+            case = self._locked(session)
             people = [person for person in self._people(session) if self.share.is_whole or not is_erased(person)]
             ids = [person.id for person in people]
+            anew = [person for person in people if person.withdrawn_at is None]
+            for person in anew:
+                person.withdrawn_at = self.at
+                if case is not None:
+                    let_go(session, case, person)
+                end_links(session, person, self.at)
+            session.flush()
             theirs = {*free_logins(session, ids, self.share.firm_id)} if ids else {*self.share.logins}
             lone = select(Login.id).where(Login.id.in_(theirs), Login.email.contains("@")).order_by(Login.id)
             logins = session.scalars(lone.with_for_update()).all()
@@ -356,6 +384,7 @@ class _Work:
             if removed and (people or not self.share.people):
                 case_id = self.share.case_id if self.share.case_id is not None else HOUSE
                 record(session, case_id, now(), "person.erased", self.by, removed=removed, rows=_mute(*people))
+        return bool(anew)
 
     def _end_archives(self, session: Session) -> int:
         """Whoever makes one just now begins anew."""
@@ -378,6 +407,14 @@ def _mute(*people: Person) -> Parts:
 # ---- after a restore
 
 
+@side_effect(name="finish erasures")
+def finish_erasures() -> int:
+    """Whoever is on the list and there is erased: after one that was killed on the way; returns how many. It waits for
+    what stands in the way, and repeating it changes nothing.
+    """
+    return replay().erased
+
+
 def replay() -> Replayed:
     """Erase again whoever is on the list and there. Raises ListUnreadable."""
     listed = Forgotten.read()
@@ -396,11 +433,13 @@ def _back(listed: Forgotten) -> Iterator[Share]:
     with reading() as session:
         firms = {firm.id: firm for firm in session.scalars(select(Firm))}
         people: list[int] = []
+        known: set[tuple[str, int]] = set()
         for person in session.scalars(select(Person).order_by(Person.id).execution_options(yield_per=500)):
             since = listed.since(id_of_address(person.email, firms[person.firm_id])) if "@" in person.email else None
             by_address = since is not None and person.added_at <= since
             if not is_erased(person) and (by_address or listed.since(id_of(person)) is not None):
                 people.append(person.id)
+                known.add((person.email, person.firm_id))
     for person_id in people:
         with reading() as session:
             person = session.get_one(Person, person_id)
@@ -417,7 +456,7 @@ def _back(listed: Forgotten) -> Iterator[Share]:
             for address, firm_id, first in session.execute(query.execution_options(yield_per=500)):
                 firm = firms.get(firm_id)
                 since = listed.since(id_of_address(address, firm)) if "@" in address else None
-                if since is not None and first <= since:
+                if since is not None and first <= since and (address, firm_id) not in known:
                     alone.add((address, firm_id))
         logins = session.scalars(select(Login).where(Login.email.contains("@")).execution_options(yield_per=500))
         closed = [Share(row.email, logins=(row.id,)) for row in logins if listed.since(id_of(row)) is not None]

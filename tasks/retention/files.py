@@ -4,7 +4,7 @@ import os
 import re
 import shutil
 from binascii import a2b_base64
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from datetime import UTC, datetime
 from email import message_from_bytes
 from email.errors import MessageError
@@ -82,7 +82,7 @@ def forget_mails(words: Words, since: float = 0) -> int:
     """
     if not words.all:
         return 0
-    marks = [max(_ASCII.findall(word.lower().encode()), key=len, default=b"") for word in words.all]
+    marks = [_ASCII.findall(word.lower().encode()) for word in words.all]
     files = sorted(settings().mail_folder.glob("*.eml"))
     return sum(_forget(file, words, marks) for file in files if since == 0 or _is_since(file, since))
 
@@ -102,13 +102,13 @@ def _is_since(file: Path, since: float) -> bool:
         return False
 
 
-def _may_hold(raw: bytes, marks: Collection[bytes]) -> bool:
+def _may_hold(raw: bytes, marks: Collection[Sequence[bytes]]) -> bool:
     """Without reading the mail as such, which takes twenty times as long."""
     plain = [_SOFT.sub(b"", raw)]
     if b"base64" in raw or b"?b?" in raw.lower():
         plain += [b"".join(map(_decoded, _WORDS.findall(raw))), *map(_decoded, _LINES.findall(raw))]
     small = b"\n".join(plain).lower()
-    return any(mark in small for mark in marks)
+    return any(all(part in small for part in mark) for mark in marks)
 
 
 def _decoded(coded: bytes) -> bytes:
@@ -118,7 +118,7 @@ def _decoded(coded: bytes) -> bytes:
         return b""
 
 
-def _forget(file: Path, words: Words, marks: Collection[bytes]) -> bool:
+def _forget(file: Path, words: Words, marks: Collection[Sequence[bytes]]) -> bool:
     try:
         raw = file.read_bytes()
     except FileNotFoundError:

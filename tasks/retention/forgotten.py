@@ -49,6 +49,24 @@ def id_of_address(address: str, firm: Firm | None) -> str:
     return f"address:{where}:{address.lower()}"
 
 
+class ListWithinData(ProvisionError):
+    says = N_(
+        "The list of those who were erased is to lie in %(folder)s, within the data folder, which every back-up holds: "
+        "name another folder by PROVISION_FORGOTTEN_FOLDER."
+    )
+
+    def __init__(self, folder: str) -> None:
+        super().__init__(folder)
+        self.folder = folder
+
+
+def _folder() -> Path:
+    folder = settings().forgotten.resolve()
+    if folder.is_relative_to(settings().data.resolve()):
+        raise ListWithinData(str(folder))
+    return folder
+
+
 @dataclass(frozen=True)
 class Forgotten:
     """What is on the list: by salted id, when it was put there last."""
@@ -59,9 +77,9 @@ class Forgotten:
     @classmethod
     def read(cls) -> "Forgotten":
         """All of it; a last line that was cut off counts for nothing, as its erasure was never told. Raises
-        ListUnreadable.
+        ListUnreadable, ListWithinData.
         """
-        return cls(dict(_lines(settings().forgotten / LIST)), _key())
+        return cls(dict(_lines(_folder() / LIST)), _key())
 
     def since(self, plain_id: str) -> datetime | None:
         """When this was erased, or was about to be."""
@@ -87,8 +105,8 @@ def _lines(file: Path) -> Iterator[tuple[str, datetime]]:
 
 
 def put_down(plain_ids: Iterable[str], at: datetime) -> None:
-    """Add these, and come back when they are on the disk."""
-    folder = settings().forgotten
+    """Add these, and come back when they are on the disk. Raises ListWithinData."""
+    folder = _folder()
     if not folder.exists():
         folder.mkdir(parents=True, mode=0o700)
         _sync(folder.parent)

@@ -15,6 +15,7 @@ from models.link import Purpose
 from models.people.login import Login
 from models.people.manners import Language
 from models.people.person import Person
+from models.request import Named
 from models.retention import erasure
 from models.retention.erasure import ErasureHeld, Judge, StillAskedToSign, StillNeeded, StillUnderWay, plan, shares
 from models.retention.rules import RECORDS
@@ -23,11 +24,11 @@ from models.time.clock import now
 from tasks.audit.verification import verify
 from tasks.clients.imports import course, errors, telling, undo, work
 from tasks.mail import delivery
-from tasks.onboarding import registration, stopping
+from tasks.onboarding import corrections, invitations, registration, stopping
 from tasks.people import sessions
 from tasks.retention import tidy
-from tasks.retention.erasure import Replayed, forget, replay
-from tasks.retention.forgotten import Forgotten, ListUnreadable, put_down
+from tasks.retention.erasure import Replayed, _Work, finish_erasures, forget, replay
+from tasks.retention.forgotten import Forgotten, ListUnreadable, ListWithinData, put_down
 from tasks.retention.holds import lift_hold, set_hold
 from tasks.text.i18n import Reader
 from tests import erased, factories
@@ -385,3 +386,55 @@ def test_who_is_erased_at_their_own_word_does_not_stand_in_the_trail_for_it():
     forget(share(MAX), MAX)
 
     assert found(MAX, "Max Beispiel") == set()
+
+
+def test_what_was_broken_off_is_finished_in_the_night_and_not_while_a_hold_stands(monkeypatch):
+    case_id = factories.with_client()
+    with monkeypatch.context() as patched:
+        patched.setattr("tasks.retention.erasure._Work.mails", lambda _: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            forget(share(MAX), ERIKA)
+    hold_id = set_hold(case_id, "otto@provider.example", whose=MAX, reason="4 O 12/26", until="2027-06-30")
+    assert finish_erasures.fn() == 0
+    lift_hold(case_id, hold_id, "otto@provider.example")
+
+    assert finish_erasures.fn() == 1
+
+    assert found(MAX, "Max Beispiel") == set()
+
+
+def test_who_is_named_anew_on_the_way_is_let_go_once_more(monkeypatch):
+    firm_id = firm_of(factories.with_client())
+    again = [Named(name="Max Beispiel", email=MAX)]
+    end = _Work.end
+
+    def named_anew(work):
+        invitations.add_clients(firm_id, ERIKA, again, "Noch einmal!")
+        factories.advance(work.share.case_id)
+        return end(work)
+
+    monkeypatch.setattr("tasks.retention.erasure._Work.end", named_anew)
+    forget(share(MAX), ERIKA)
+
+    assert found(MAX, "Max Beispiel") == set()
+
+
+def test_who_was_replaced_before_they_answered_goes_and_whoever_came_instead_stays():
+    case_id = factories.opened()
+    factories.advance(case_id)
+    corrections.correct_organiser(firm_of(case_id), ERIKA, Named(name="Nora Neu", email="nora@freitag.example"))
+    factories.advance(case_id)
+
+    for each in everywhere(ERIKA):
+        forget(each, "command line")
+
+    assert found(ERIKA, "Erika Muster") == set()
+    assert {"persons.email", "outbox.to_address"} <= found("nora@freitag.example")
+
+
+def test_the_list_never_lies_where_a_back_up_takes_it_along(monkeypatch):
+    monkeypatch.setenv("PROVISION_FORGOTTEN_FOLDER", str(settings().data / "forgotten"))
+    settings.cache_clear()
+
+    with pytest.raises(ListWithinData):
+        put_down(["one"], now())

@@ -51,7 +51,8 @@ def batches(rows: Iterable[T], most: int) -> Iterator[list[T]]:
 class FileErased(ProvisionError):
     status = 410
     says = N_(
-        "“%(file)s” is not kept any more, as somebody who stood in it was erased: bring what is still wanted of it again."
+        "“%(file)s” is not kept any more, as somebody who stood in it was erased: bring what is still wanted of it "
+        "again."
     )
 
     def __init__(self, file: str) -> None:
