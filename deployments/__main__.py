@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from deployments import clients_cli, contracts_cli, retention_cli
+from deployments import backup_cli, clients_cli, contracts_cli, retention_cli
 
 if TYPE_CHECKING:  # Loading the product takes a second, which --help should not.
     from rich.table import Table
@@ -511,6 +511,7 @@ def _print_detail(detail: "CaseDetail") -> None:
 clients_cli.add_to(app, _told)
 contracts_cli.add_to(app, _told)
 retention_cli.add_to(app, _told)
+backup_cli.add_to(app, _told)
 
 if __name__ == "__main__":
     app()

@@ -8,7 +8,7 @@ a person's link, and a mail that is sent again after a crash carries the same li
 import hmac
 from base64 import urlsafe_b64encode
 from collections.abc import Collection
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from hashlib import sha256
 from typing import Self
@@ -190,7 +190,7 @@ class Link(Base):
         self.generation = (self.generation or 0) + 1
         self.made_at, self.used_at = now, None
         self.expires_at = _good_until(self.purpose, now)
-        self.token_sha256 = sha256(self.token.encode()).hexdigest()
+        self.token_sha256 = sha256(self._token(self.made_at).encode()).hexdigest()
 
     def use(self, session: Session, now: datetime) -> None:
         """It has done its work; raises LinkUsed for everybody but one, however many do this at the same moment."""
@@ -229,9 +229,18 @@ class Link(Base):
 
     @property
     def token(self) -> str:
-        """256 bits, the same each time it is asked for; ends with the next generation."""
-        seed = f"link:{self.purpose}:{self.person_id}:{self.account_id}:{self.generation}".encode()
-        return urlsafe_b64encode(hmac.digest(settings().secret_key, seed, "sha256")).decode().rstrip("=")
+        """256 bits, the same each time it is asked for; ends with the next generation.
+
+        When it was made is part of it: after a back-up was restored the same numbers may come to another person, who
+        must not be let in by what was sent to the first. Links of an earlier release go without.
+        """
+        made = self._token(self.made_at)
+        return made if sha256(made.encode()).hexdigest() == self.token_sha256 else self._token(None)
+
+    def _token(self, made_at: datetime | None) -> str:
+        seed = f"link:{self.purpose}:{self.person_id}:{self.account_id}:{self.generation}"
+        seed += f":{made_at.astimezone(UTC).isoformat()}" if made_at is not None else ""
+        return urlsafe_b64encode(hmac.digest(settings().secret_key, seed.encode(), "sha256")).decode().rstrip("=")
 
     @property
     def url(self) -> str:

@@ -9,8 +9,8 @@ import logging
 import os
 import secrets
 import stat
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from datetime import timedelta
 from decimal import Decimal
 from functools import cache, cached_property
@@ -184,6 +184,8 @@ class Settings(BaseSettings):
     """Imports with their files and records; so long they can be taken back."""
     keep_files_days: Annotated[int, Field(ge=1)] = 30
     """Caught mails and logs in ``data``, and what ended at Prefect."""
+    backup_passphrase: SecretStr = SecretStr("")
+    """With which ``provision backup`` encrypts, and ``provision restore`` opens; empty: the file is in the clear."""
     time_shift: timedelta = timedelta()
     """Added to the clock, so that a rehearsal can live through weeks in seconds."""
 
@@ -321,3 +323,28 @@ def _random_key() -> str:
 def settings() -> Settings:
     """The settings of this process; tests call ``settings.cache_clear()`` after a change."""
     return Settings(_env_file=os.environ.get("PROVISION_ENV_FILE", ".env"))
+
+
+@contextmanager
+def elsewhere(data: Path) -> Iterator[None]:
+    """All of this process works in this folder and on the SQLite database in it, for as long as this lasts.
+
+    Who was erased is still looked up where it is, outside of every folder that is restored.
+    """
+    names = {
+        "PROVISION_FORGOTTEN_FOLDER": str(settings().forgotten.absolute()),
+        "PROVISION_DATA": str(data),
+        "PROVISION_DATABASE_URL": f"sqlite:///{data / 'provision.db'}",
+    }
+    before = {name: os.environ.get(name) for name in names}
+    os.environ.update(names)
+    settings.cache_clear()
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
+        settings.cache_clear()

@@ -19,7 +19,7 @@ ROOT = Path(__file__).parents[1]
 RINGS = ["models", "tasks", "flows", "deployments"]
 ROOMS = [
     *("engine", "untrusted", "text", "mail", "people", "logos"),
-    *("agreement", "onboarding", "contracts", "clients", "reminders", "retention", "audit", "intake"),
+    *("agreement", "onboarding", "contracts", "clients", "reminders", "retention", "backup", "audit", "intake"),
 ]
 """The subjects of ``tasks``, lowest first: one may use those before it."""
 MODULES = [path.relative_to(ROOT) for ring in RINGS for path in sorted((ROOT / ring).rglob("*.py"))]

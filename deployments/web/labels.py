@@ -242,6 +242,8 @@ ACTIONS = {
     "hold.lifted": N_("Legal hold lifted"),
     "person.erased": N_("A person was erased"),
     "data.removed": N_("What was past its time was removed"),
+    "data.restored": N_("A back-up was restored; mails rest"),
+    "mails.released": N_("Mails leave again after a restore"),
     "cadence.set": N_("Cadence set"),
     "cadence.inherited": N_("Cadence inherited again"),
     "mail.complained": N_("Marked as spam"),

@@ -23,6 +23,7 @@ from models.mail.mail_server import MailServer
 from models.migrate import is_up_to_date
 from models.queries import gauges
 from models.queries.gauges import Count
+from models.restoration import Restoration
 from models.settings import settings
 from models.time.clock import now
 from tasks.engine.prefect_client import ask_once, is_set
@@ -49,7 +50,10 @@ def ready() -> Response:
         state = "ready" if is_up_to_date() else "database not up to date"
         if state == "ready":
             with reading() as session:
-                server = MailServer.configured(session)
+                server, restored = MailServer.configured(session), Restoration.holding(session)
+            if restored is not None:
+                since = restored.restored_at.isoformat(timespec="seconds")
+                faults["mails"] = f"rest since a back-up was restored at {since}: see provision mails"
             if server is not None and server.fault_since is not None:
                 faults["mail"] = f"refused by the mail server since {server.fault_since.isoformat(timespec='seconds')}"
     except SQLAlchemyError:

@@ -140,7 +140,7 @@ STAYS_HERE: Mapping[str, str] = {
         ("decisions", "inbox", "holds", "vat_silences", "contract_faults"), "how the provider works on its side"
     ),
     **dict.fromkeys(("cadences", "pauses", "billing_settings", "billed_months", "mail_servers"), _OURS),
-    **dict.fromkeys(("company_id_pool", "company_id_moves"), _OURS),
+    **dict.fromkeys(("company_id_pool", "company_id_moves", "restorations"), _OURS),
 }
 """All other tables, each with the reason."""
 LEFT_OUT = frozenset(

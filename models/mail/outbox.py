@@ -35,6 +35,7 @@ from models.link import Link
 from models.people.login import Login
 from models.people.manners import AddressForm, Language
 from models.people.person import Person
+from models.restoration import Restoration
 from models.settings import settings
 
 
@@ -394,9 +395,13 @@ class Outgoing(Base):
     ) -> list[Self]:
         """Claim up to *limit* mails whose time has come; they are ours until *lease* is over.
 
-        The most urgent ones, the oldest of them first, and a few that have waited longest whatever they are.
+        The most urgent ones, the oldest of them first, and a few that have waited longest whatever they are. After a
+        back-up was restored only those for which somebody sits and waits, until an operator says go.
         """
         waiting = select(cls).where(cls.due_at <= now).with_for_update(skip_locked=True)
+        restored = Restoration.holding(session)
+        if restored is not None:
+            waiting = waiting.where(cls.urgency == Urgency.AT_ONCE, cls.created_at >= restored.restored_at)
         urgent = waiting.order_by(cls.urgency, cls.due_at)
         if only is not None:
             urgent, share = urgent.where(cls.urgency == only), 0

@@ -423,6 +423,7 @@ STAYS: dict[str, str] = {
     "audit": "the chain of acts, which outlives what it tells of: hashes and numbers",
     **dict.fromkeys(("steps", "staff", "phases", "booked_options", "folder_templates"), _NAMELESS),
     "provider_tokens": "of the provider: acts name them by number",
+    "restorations": "that and when a back-up was restored, which tells of nobody",
     "contract_faults": "that a contract breaks down, until it works again",
     **dict.fromkeys(("modules", "module_fields", "tariffs", "articles", "price_lists", "prices"), _CATALOGUE),
     **dict.fromkeys(("legal_texts", "billing_settings"), _CATALOGUE),

@@ -74,6 +74,9 @@ def test_every_command_explains_itself():
         "bounces",
         "tidy",
         "forget",
+        "backup",
+        "restore",
+        "mails",
     }
     for name in (
         *commands,
@@ -494,3 +497,31 @@ def test_who_is_still_needed_is_not_erased_and_it_is_told_what_to_do_first():
 
     assert "name another person in their place first" in " ".join(told.split())
     assert "Nothing was erased." in told
+
+
+def test_a_backup_is_made_proven_and_restored_from_the_command_line(tmp_path, monkeypatch):
+    """With what must be known at three in the morning: how much, of when, what rests, and what to do next."""
+    file, lost = tmp_path.with_name("nightly.backup"), tmp_path / "lost"
+    monkeypatch.setenv("PROVISION_DATA", str(lost))
+    monkeypatch.delenv("PROVISION_DATABASE_URL")
+    settings.cache_clear()
+    run("migrate")
+    factories.opened()
+    factories.advance(1)
+    assert "not encrypted" in run("backup", str(file))[1]
+    assert "is whole" in run("backup", "--check", str(file))[0]
+    assert "not empty" in run("restore", str(file), status=1)[1]
+    assert "Nothing was changed" in run("restore", "--dry-run", str(file))[0]
+
+    told = run("restore", "--replace", str(file))[1]
+
+    assert "provision audit verify" in told
+    (before,) = lost.parent.glob("lost.before-*")
+    assert f"What was there before lies in {before}" in told
+    assert "unbroken" in run("audit", "verify")[0]
+    assert "may have left" in run("mails")[0]
+    resting = json.loads(run("mails", "--json")[0])["resting"]
+    assert sum(resting["older"].values()) > 0
+    assert f"{sum(resting['older'].values())} mails go" in run("mails", "--go")[0]
+    assert run("mails")[0] == "No mail rests.\n"
+    file.unlink()
