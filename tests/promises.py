@@ -482,10 +482,12 @@ S5: Source = {
                 "deployments/test_contract_pages.py::test_each_section_is_changed_by_who_may_and_shown"),
     36: HEADING,
     37: Promise("The day on which the client has accepted the terms stands there",
+                "tasks/test_consents.py::test_consent_is_kept_with_who_when_and_the_hash_and_cannot_be_taken_back",
                 "deployments/test_contract_pages.py::test_what_was_accepted_when_and_by_whom_stands_there_to_be_read",
                 "deployments/test_legal_pages.py"
                 "::test_the_firm_agrees_on_the_page_and_reads_there_what_it_agreed_to"),
     38: Promise("What was accepted can be read there",
+                "tasks/test_consents.py::test_consent_is_kept_with_who_when_and_the_hash_and_cannot_be_taken_back",
                 "deployments/test_contract_pages.py::test_what_was_accepted_when_and_by_whom_stands_there_to_be_read",
                 "deployments/test_legal_pages.py"
                 "::test_the_firm_agrees_on_the_page_and_reads_there_what_it_agreed_to"),

@@ -97,6 +97,11 @@ class PricesTooEarly(ProvisionError):
         self.day = day
 
 
+class PricesUnchanged(ProvisionError):
+    status = 422
+    says = N_("These are the prices that count already: change one of them, or leave everything as it is.")
+
+
 class NoPrices(ProvisionError):
     says = N_("The tariff “%(tariff)s” has no prices on %(day)s yet: publish a price list first.")
 
@@ -337,9 +342,9 @@ class Tariff(CatalogueRow, Agreed, Base):
     archived_at: Mapped[Instant | None]
 
     @classmethod
-    def of(cls, session: Session, module_id: int, *, offered: bool = False) -> list[Self]:
-        """Those of a module that can be chosen, in the order in which they were made; by firms, if *offered*."""
-        tariffs = select(cls).where(cls.module_id == module_id, cls.archived_at.is_(None)).order_by(cls.id)
+    def of(cls, session: Session, module_ids: Iterable[int], *, offered: bool = False) -> list[Self]:
+        """Those of modules that can be chosen, in the order in which they were made; by firms, if *offered*."""
+        tariffs = select(cls).where(cls.module_id.in_(module_ids), cls.archived_at.is_(None)).order_by(cls.id)
         return list(session.scalars(tariffs.where(cls.is_offered) if offered else tariffs))
 
     def begin(self, written: Written) -> None:

@@ -40,6 +40,11 @@ class AddresseeMissing(ProvisionError):
     says = N_("The name is missing: write who stands on the invoice.")
 
 
+class PartnerMissing(ProvisionError):
+    status = 422
+    says = N_("The name is missing: write with whom the contract was concluded.")
+
+
 class PaymentDaysInvalid(ProvisionError):
     status = 422
     says = N_("“%(written)s” is no time for payment: write days from 0 (at once) to %(most)s.")
@@ -141,14 +146,14 @@ class Addressee:
         return cls(**kept)
 
     @classmethod
-    def read(cls, written: Mapping[str, str], faults: Faults) -> Self:
-        """What a form says; what does not fit is among the faults."""
+    def read(cls, written: Mapping[str, str], faults: Faults, missing: type[ProvisionError] = AddresseeMissing) -> Self:
+        """What a form says; what does not fit is among the faults, *missing* if there is no name."""
         name = person = street = code = city = ""
         country = HOME
         with faults.at("name"):
             name = fitting(one_line(written.get("name", "")), NAME_MOST, "name")
             if not name:
-                raise AddresseeMissing
+                raise missing
         with faults.at("person"):
             person = fitting(one_line(written.get("person", "")), NAME_MOST, "person")
         with faults.at("country"):

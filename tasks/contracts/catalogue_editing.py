@@ -5,7 +5,7 @@ changed, and what is withdrawn stays with whoever has it.
 """
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import Decimal
@@ -28,6 +28,7 @@ from models.contracts.catalogue import (
     PriceList,
     PriceMissing,
     PricesTooEarly,
+    PricesUnchanged,
     Tariff,
     Written,
     code_in,
@@ -242,9 +243,20 @@ def _publication(session: Session, tariff: Tariff, who: Who, written: Written) -
             if not text or (text in LEFT_OUT and not is_out):
                 raise PriceMissing(article.called(who.language))
             prices[article.id] = None if is_out else amount(text, who.language, tariff.currency)
+    if not faults and versions and prices == _stand(session, versions):
+        with faults.at(f"price-{next(iter(prices))}"):
+            raise PricesUnchanged
     faults.check()
     concerned, unconcerned = _concerned(session, tariff, valid_from)
     return Publication(valid_from, prices, _newest(session, tariff), sorted(concerned.items()), unconcerned)
+
+
+def _stand(session: Session, versions: Sequence[PriceList]) -> dict[int, Decimal | None]:
+    """What each article costs by the newest version; None: it is left out there."""
+    newest = max(versions, key=lambda version: version.id)
+    listed = {article.id: amount for article, amount in newest.positions(session)}
+    tariff = Tariff.get(session, newest.tariff_id)
+    return {article.id: listed.get(article.id) for article in tariff.articles(session)}
 
 
 def _newest(session: Session, tariff: Tariff) -> str:

@@ -2,12 +2,12 @@
 
 from collections.abc import Collection
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from functools import partial
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from models import questions
@@ -20,6 +20,7 @@ from models.contracts.booking import (
     CameBy,
     Change,
     ChangeKind,
+    ChangeState,
     Phase,
     Waiting,
     running_phase,
@@ -60,9 +61,22 @@ SCANS = {
 """How the files begin that a letter may be scanned as, what they are, and the end of their names."""
 
 
+CHANGES_A_DAY = 3
+"""So often a firm may change the tariff of a module and take that back: each time both sides get a mail."""
+
+
 class ScanUnfit(ProvisionError):
     status = 422
     says = N_("The file is no PDF, JPEG or PNG: scan the letter as one of these.")
+
+
+class ChangedOften(ProvisionError):
+    status = 429
+    says = N_("Its tariff was changed and taken back %(most)s times within a day: ask us, or do it tomorrow.")
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.most = CHANGES_A_DAY
 
 
 class ChangedMeanwhile(ProvisionError):
@@ -98,6 +112,12 @@ class Preview:
     """What becomes of the options of the tariff that runs, if another follows it."""
 
 
+def first_moment_of(firm_id: int, day: date) -> datetime:
+    """When a letter came in of which the day alone is known: with its beginning, where the contract is at home."""
+    with reading() as session:
+        return Contract.get(session, Onboarding.of_firm(session, firm_id).firm).first_moment_of(day)
+
+
 def preview(firm_id: int, booking_id: int, who: Who, wish: Wish) -> Preview:
     """What the wish would lead to if it were declared now; raises what ``declare_change`` raises."""
     catch_up(firm_id)
@@ -123,7 +143,7 @@ def declare_change(
 
     *scan*: name and content of the letter that operators have received.
 
-    Raises NotFound, ReceivedInFuture, ChangedMeanwhile, PricesChanged and the refusals of ``foresee``.
+    Raises NotFound, ReceivedInFuture, ChangedMeanwhile, ChangedOften, PricesChanged and the refusals of ``foresee``.
     """
     with transaction() as session:
         case, at = Onboarding.of_firm(session, firm_id), now()
@@ -131,6 +151,8 @@ def declare_change(
         contract = Contract.get(session, case.firm)
         caught_up(session, firm_id)
         booking = Booking.get(session, contract, booking_id)
+        if wish.kind is ChangeKind.TARIFF and who.authority is Authority.CLIENT:
+            _require_seldom(session, booking, at)
         seen = _foreseen(session, contract, booking, who, wish, at)
         if drops is not None and {each.id for each in seen.foreseen.drops} != {*drops}:
             raise ChangedMeanwhile
@@ -330,6 +352,13 @@ def _foreseen(
     days = Days(today + ONE_DAY, today if contract.is_test else foreseen.ends_on)
     cost = sum((position.total for position in due(session, booking, phases, days, foreseen.stays)), Decimal(0))
     return Preview(foreseen, cost, tariff, prices, options)
+
+
+def _require_seldom(session: Session, booking: Booking, at: datetime) -> None:
+    gone = Change.state.in_([ChangeState.UNDONE, ChangeState.DROPPED])
+    lately = select(func.count()).where(Change.booking_id == booking.id, Change.kind == ChangeKind.TARIFF, gone)
+    if session.scalars(lately.where(Change.requested_at > at - timedelta(days=1))).one() >= CHANGES_A_DAY:
+        raise ChangedOften
 
 
 def _following(session: Session, contract: Contract, waits: Waiting) -> Terms | None:

@@ -1,8 +1,9 @@
 """What a firm agrees to with an order, beside prices and terms of the tariff."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import date
 
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from models.audit import Actor
@@ -48,6 +49,17 @@ def close_question(session: Session, case: Onboarding, consent: Consent) -> None
     for question in Decision.pending(session, case.id):
         if question.kind is DecisionKind.CONSENT_REFUSED and question.facts["consent_id"] == consent.id:
             question.close(now())
+
+
+def close_refused(session: Session, text: LegalText, case_ids: Collection[int]) -> None:
+    """How to go on with who refused an earlier version is no question any more once they are asked about this one."""
+    asked = select(Decision).where(Decision.onboarding_id.in_(case_ids), Decision.answered_at.is_(None))
+    asked = asked.where(Decision.kind == DecisionKind.CONSENT_REFUSED)
+    questions = {question.facts["consent_id"]: question for question in session.scalars(asked)}
+    earlier = select(Consent.id).join(LegalText, LegalText.id == Consent.legal_text_id)
+    earlier = earlier.where(Consent.id.in_(questions), LegalText.kind == text.kind, LegalText.id < text.id)
+    for consent_id in session.scalars(earlier) if questions else ():
+        questions[consent_id].close(now())
 
 
 def address_of(by: "str | Actor") -> str:

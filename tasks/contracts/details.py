@@ -17,6 +17,7 @@ from models.contracts.contract import (
     Addressee,
     Contract,
     Named,
+    PartnerMissing,
     Recipient,
     SentAs,
     TaxTreatment,
@@ -54,7 +55,7 @@ class Section(StrEnum):
 
 
 def _partner(_session: Session, contract: Contract, written: Written, faults: Faults) -> None:
-    contract.partner = Addressee.read(written, faults).to_json()
+    contract.partner = Addressee.read(written, faults, PartnerMissing).to_json()
 
 
 def _billing(_session: Session, contract: Contract, written: Written, faults: Faults) -> None:

@@ -46,7 +46,7 @@ from models.reminders.cadence import DEFAULTS, MOST_REMINDERS, Cadence, Cadences
 from models.text import fitting, one_line, paragraphs
 from models.time.clock import local_day, now
 from tasks.contracts.batches import Batch, in_batches, together
-from tasks.contracts.consents import address_of, close_question
+from tasks.contracts.consents import address_of, close_question, close_refused
 from tasks.contracts.orders import Who, require_manager
 from tasks.contracts.telling import Draft, called, tell
 from tasks.engine.passes import kick_mail
@@ -200,7 +200,10 @@ def _concerned(text_id: int) -> Select[tuple[int]]:
 
 
 def _put(text_id: int, session: Session, batch: Batch) -> int:
-    """The question, to be written to them; one about an earlier version that nobody has answered takes its place."""
+    """The question, to be written to them, in the place of one about an earlier version that nobody has answered.
+
+    Nor is it a question to operators any more how to go on with who has refused an earlier one.
+    """
     text, at = LegalText.get(session, text_id), now()
     digest = session.get_one(Document, text.document_id).sha256
     firms = [contract.firm_id for contract in batch.contracts if batch.cases[contract.firm_id].firm.closed_at is None]
@@ -209,6 +212,7 @@ def _put(text_id: int, session: Session, batch: Batch) -> int:
     for older in Consent.older(session, text, firms):
         older.state = ConsentState.REPLACED
         rows.setdefault(batch.cases[older.firm_id].id, []).append(older)
+    close_refused(session, text, [batch.cases[firm_id].id for firm_id in firms])
     for firm_id in firms:
         if firm_id not in there:
             consent = Consent(firm_id=firm_id, legal_text_id=text_id, sha256=digest, asked_at=at)

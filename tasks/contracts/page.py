@@ -1,5 +1,6 @@
 """The page of a firm's contract, as its people and operators see it: everything read at once."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
@@ -68,7 +69,8 @@ class Booked:
     """As agreed: articles in every period or once, at the firm's own price where it has one; options aside."""
     announced: list[tuple[Article, Decimal]]
     """What costs something else in every period from ``phase.reprices_on`` on, and how much then."""
-    options: list[tuple[BookedOption, Article]]
+    options: list[tuple[BookedOption, Article, str]]
+    """With the currency of the tariff on which each was added."""
     addable: list[tuple[Article, Decimal]]
     """Options of its tariff."""
     fields: list[ModuleField]
@@ -198,11 +200,15 @@ def _booked(session: Session, case: Onboarding, contract: Contract, today: date)
     lists = _by_id(session, PriceList, {phase.price_list_id for phase in running.values()})
     following = {phase.next_price_list_id for phase in running.values() if phase.next_price_list_id is not None}
     prices = PriceList.positions_of(session, {*lists, *following})
-    options: dict[int, list[tuple[BookedOption, Article]]] = {}
-    added = select(BookedOption, Article).join(Article, Article.id == BookedOption.article_id)
-    added = added.where(BookedOption.firm_id == contract.firm_id).order_by(BookedOption.id)
-    for option, article in session.execute(added):
-        options.setdefault(option.booking_id, []).append((option, article))
+    options: dict[int, list[tuple[BookedOption, Article, str]]] = {}
+    added = select(BookedOption, Article, Tariff.currency).join(Article, Article.id == BookedOption.article_id)
+    added = (
+        added.join(Tariff, Tariff.id == Article.tariff_id)
+        .where(BookedOption.firm_id == contract.firm_id)
+        .order_by(BookedOption.id)
+    )
+    for option, article, currency in session.execute(added).tuples():
+        options.setdefault(option.booking_id, []).append((option, article, currency))
     rows = []
     for booking in bookings:
         phase, waits = running[booking.id], waiting.get(booking.id, Waiting())
@@ -289,12 +295,10 @@ def _orderable(session: Session, had: set[int], who: Who, today: date) -> list[O
     modules = Module.offered(session) if by_client else Module.kept(session)
     modules = [module for module in modules if module.id not in had]
     fields = ModuleField.of(session, [module.id for module in modules])
-    rows = []
-    for module in modules:
-        offers = offers_of(session, module.id, today, offered=by_client)
-        if offers:
-            rows.append(Orderable(module, offers, fields.get(module.id, [])))
-    return rows
+    offers = offers_of(session, [module.id for module in modules], today, offered=by_client)
+    return [
+        Orderable(module, offers[module.id], fields.get(module.id, [])) for module in modules if module.id in offers
+    ]
 
 
 def offers(firm_id: int, booked: Booked, who: Who) -> list[Offer]:
@@ -302,19 +306,21 @@ def offers(firm_id: int, booked: Booked, who: Who) -> list[Offer]:
     with reading() as session:
         contract = Contract.of(session, firm_id)
         today = contract.day_of(now()) if contract else local_day(now())
-        return offers_of(session, booked.module.id, today, offered=who.authority is Authority.CLIENT)
+        offered = who.authority is Authority.CLIENT
+        return offers_of(session, [booked.module.id], today, offered=offered).get(booked.module.id, [])
 
 
-def offers_of(session: Session, module_id: int, today: date, *, offered: bool) -> list[Offer]:
-    """The tariffs of a module at today's prices; by firms only those *offered* to them. Without prices none is."""
-    tariffs = Tariff.of(session, module_id, offered=offered)
+def offers_of(session: Session, module_ids: Collection[int], today: date, *, offered: bool) -> dict[int, list[Offer]]:
+    """The tariffs of modules at today's prices; by firms only those *offered* to them. Without prices none is."""
+    tariffs = Tariff.of(session, module_ids, offered=offered)
     newest = PriceList.on(session, [tariff.id for tariff in tariffs], today)
     prices = PriceList.positions_of(session, [each.id for each in newest.values()])
-    return [
-        Offer(tariff, newest[tariff.id], prices.get(newest[tariff.id].id, []))
-        for tariff in tariffs
-        if tariff.id in newest
-    ]
+    found: dict[int, list[Offer]] = {}
+    for tariff in tariffs:
+        if tariff.id in newest:
+            listed = newest[tariff.id]
+            found.setdefault(tariff.module_id, []).append(Offer(tariff, listed, prices.get(listed.id, [])))
+    return found
 
 
 def _accepted(session: Session, case: Onboarding) -> list[Accepted]:

@@ -38,6 +38,8 @@ from tasks.mail.letters import contracts as letters
 
 SECONDS, SECONDS_SILENT = 25.0, 20.0
 """That one question may take as a whole, and until anything comes. Some states take their time."""
+SECONDS_A_ROUND = 120.0
+"""So long one round asks; whoever is left is first with the next one. All else of the day is done before."""
 ANSWER_BYTES = 16_384
 NAME_MOST = 300
 FAULTS_MOST = 3
@@ -101,7 +103,7 @@ def ask_about_vat_ids() -> int:
     """Ask VIES about every number of which no answer counts for the month that runs; returns how many were answered.
 
     Repeating it asks about those again that were not answered. Once it fails several times in a row the others wait for
-    the next try, as do those of a country whose own service is away.
+    the next try, as do those of a country whose own service is away, and those for whom it has been too slow.
     """
     provider = our_side()
     if not provider.asks:
@@ -109,7 +111,10 @@ def ask_about_vat_ids() -> int:
     with reading() as session:
         firms = session.scalars(_due(now())).all()
     answered, in_a_row, faults, away = 0, 0, Counter[str](), set[str]()
+    ends = monotonic() + SECONDS_A_ROUND
     for firm_id in firms:
+        if monotonic() > ends:
+            break
         question = _question(firm_id, provider)
         if question is None or question.vat_id[:2] in away:
             continue

@@ -88,7 +88,8 @@ def _is_settled(session: Session, question: Decision) -> bool:
         change = session.get_one(Change, question.facts["change_id"])
         return not change.is_pending or change.undo_asked_at is None
     if question.kind is DecisionKind.CONSENT_REFUSED:
-        return session.get_one(Consent, question.facts["consent_id"]).state is not ConsentState.REFUSED
+        consent = session.get_one(Consent, question.facts["consent_id"])
+        return consent.state is not ConsentState.REFUSED or consent.is_outdated(session)
     if question.kind is DecisionKind.MAIL_FAILED:
         mail = session.get(Outgoing, question.facts["mail_id"])  # It may have been past its time.
         return mail is None or not mail.to_address or mail.link_id is not None

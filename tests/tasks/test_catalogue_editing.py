@@ -23,6 +23,7 @@ from models.contracts.catalogue import (
     PriceList,
     PriceMissing,
     PricesTooEarly,
+    PricesUnchanged,
     Tariff,
 )
 from models.contracts.contract import BillingSettings, Contract, PaymentDaysInvalid
@@ -33,7 +34,7 @@ from models.errors import FormRefused, NotFound
 from models.people.manners import Language
 from models.subscription import Interval
 from models.time.clock import now
-from tasks.contracts import catalogue_editing, catalogue_view, changes, orders, pricing, samples
+from tasks.contracts import catalogue_editing, catalogue_view, changes, orders, page, pricing, samples
 from tasks.contracts.catalogue_editing import DayMissing, NoSetUp, Sort
 from tasks.contracts.changes import Wish
 from tasks.contracts.details import SectionChanged
@@ -255,6 +256,9 @@ def test_prices_that_do_not_fit_are_told_at_once_and_a_published_version_stays(p
     with pytest.raises(FormRefused) as same_day:
         catalogue_editing.foresee_prices(small, MANAGER, typed(small, "1.4.2027", "160"))
     assert wrong(same_day) == {"valid_from": PricesTooEarly}
+    with pytest.raises(FormRefused) as same:
+        catalogue_editing.foresee_prices(small, MANAGER, typed(small, "2.4.2027", "150,00", option="–"))
+    assert [*wrong(same).values()] == [PricesUnchanged]
 
     shown = catalogue_view.tariff(small)
     assert [(v.prices.number, len(v.amounts), v.is_current) for v in shown.versions] == [(2, 1, False), (1, 2, True)]
@@ -288,6 +292,18 @@ def test_what_is_withdrawn_is_ordered_by_nobody_and_stays_with_whoever_has_it(fi
     with reading() as session:
         acts = [entry.action for entry in newest(session, HOUSE, 99, without={"case.opened"})]
     assert acts == ["catalogue.withdrawn", "catalogue.withdrawn", "catalogue.offered"]
+
+
+def test_who_has_a_module_that_is_withdrawn_still_chooses_among_its_tariffs_that_are_on_sale(firm_id, phone, clock):
+    at(clock, 2027, 3, 1)
+    booking_id = ordered(firm_id, phone)
+    catalogue_editing.withdraw(MANAGER, Sort.MODULE, phone["module"])
+    shown = page.view(firm_id, CLIENT)
+    assert [each.module.id for each in shown.orderable] == []
+    booked = next(each for each in shown.booked if each.key == booking_id)
+    assert {offer.tariff.id for offer in page.offers(firm_id, booked, CLIENT)} == {phone["small"], phone["large"]}
+    large = Wish(ChangeKind.TARIFF, phone["large"])
+    changes.declare_change(firm_id, booking_id, CLIENT, large, price_list_id=prices_of(phone["large"]))
 
 
 def test_a_plan_has_no_set_up_and_one_base(no_runs):

@@ -34,7 +34,7 @@ from models.subscription import Interval, Plan, Subscription
 from models.time.clock import now
 from tasks.audit.faults import Kind
 from tasks.audit.verification import verify
-from tasks.contracts import changes, effects, orders, pricing
+from tasks.contracts import changes, effects, orders, page, pricing
 from tasks.contracts.changes import ChangedMeanwhile, Wish
 from tasks.contracts.orders import FieldMissing, ModuleActive, PricesChanged, QuantityInvalid, SignFirst, Who
 from tests.factories import acts, advance, at_once, case, countersigned, decide, firm_of, opened, signed
@@ -415,6 +415,26 @@ def test_another_tariff_that_begins_before_an_end_stays_and_its_terms_decide_the
     assert row(Booking, booking_id).ended_at == terms.after(by_its_terms)
 
 
+def test_a_firm_changes_its_tariff_and_takes_that_back_some_times_a_day_and_operators_may_at_any_time(
+    firm_id, phone, clock
+):
+    at(clock, 2027, 3, 1)
+    booking_id, wish = ordered(firm_id, phone), Wish(ChangeKind.TARIFF, phone["large"])
+
+    def change(who: Who) -> None:
+        prices = changes.preview(firm_id, booking_id, who, wish).prices.id
+        changes.declare_change(firm_id, booking_id, who, wish, price_list_id=prices)
+        changes.ask_undo(firm_id, booking_id, who)
+
+    for _ in range(changes.CHANGES_A_DAY):
+        change(CLIENT)
+    with pytest.raises(changes.ChangedOften):
+        change(CLIENT)
+    change(OPERATOR)
+    at(clock, 2027, 3, 3)
+    change(CLIENT)
+
+
 def test_an_end_after_another_tariff_is_dropped_with_it_by_one_that_comes_before_both(firm_id, phone, clock):
     at(clock, 2027, 3, 1)
     booking_id = ordered(firm_id, phone)
@@ -607,3 +627,33 @@ def test_names_of_the_catalogue_are_read_in_the_readers_language(firm_id, phone)
         "Telefonservice",
         "Telephone service",
     ]
+
+
+def test_the_page_of_many_modules_asks_the_database_as_often_as_that_of_few(firm_id, phone, clock, statements):
+    at(clock, 2027, 3, 1)
+    ordered(firm_id, phone)
+    make_modules(firm_id, range(2))
+    with statements() as of_few:
+        page.view(firm_id, OPERATOR)
+    make_modules(firm_id, range(2, 18))
+    with statements() as of_many:
+        shown = page.view(firm_id, OPERATOR)
+    assert (len(shown.booked), len(shown.orderable)) == (11, 9)
+    assert len(of_many) == len(of_few)
+
+
+def make_modules(firm_id: int, numbers: range) -> None:
+    """Half of them are ordered."""
+    with transaction() as session:
+        for number in numbers:
+            module = Module(code=f"m{number}", names={"de": f"Modul {number}"})
+            session.add(module)
+            session.flush()
+            sold = tariff(session, module.id, f"t{number}", "10")
+            if number % 2:
+                booking = Booking(
+                    firm_id=firm_id, module_id=module.id, ordered_at=now(), starts_on=date(2027, 3, 1), data={}
+                )
+                session.add(booking)
+                session.flush()
+                booking.begin(session, sold, sold.prices_on(session, date(2027, 3, 1)), date(2027, 3, 1))

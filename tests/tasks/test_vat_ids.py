@@ -198,6 +198,18 @@ def test_numbers_that_are_never_answered_are_not_in_the_way_of_others(service, f
     assert [question["vatNumber"] for question in service.asked] == [THEIRS[2:], OTHER[2:], THEIRS[2:]]
 
 
+def test_a_round_asks_for_its_time_only_and_who_is_left_is_first_with_the_next(service, firm_id, monkeypatch):
+    monkeypatch.setattr(vies, "SECONDS_A_ROUND", 0.1)
+    other = opened("test:2")
+    with transaction() as session:
+        contract = Contract.conclude(session, Onboarding.get(session, other).firm, "Sara", now())
+        contract.partner, contract.tax, contract.vat_id = VIENNA, TaxTreatment.REVERSE_CHARGE, OTHER
+    service.pause = 0.005
+    for numbers in ([THEIRS[2:]], [THEIRS[2:], OTHER[2:]]):
+        asked()
+        assert [question["vatNumber"] for question in service.asked] == numbers
+
+
 def test_an_operator_may_choose_our_own_rate_instead_of_waiting(service, firm_id):
     service.says = AWAY
     unanswered()

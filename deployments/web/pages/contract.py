@@ -18,7 +18,7 @@ from models.contracts.closing import NoClosingAsked
 from models.contracts.contract import Copy, SentAs, TaxTreatment
 from models.contracts.declaration import DayTooEarly, ReasonMissing, ReceivedInFuture
 from models.contracts.legal import ConsentAnswerMissing
-from models.contracts.terms import YEARS, read_moment
+from models.contracts.terms import YEARS
 from models.errors import N_, NotFound, ProvisionError
 from models.onboarding import AccountClosed
 from models.people.manners import Language
@@ -417,7 +417,7 @@ def _wish(visit: Visit, firm_id: int) -> Wish | Wrong:
     if visit.request.url.path.endswith("/tariff"):
         kind = ChangeKind.TARIFF
     came_by = next((way for way in (CameBy.LETTER, CameBy.MAIL) if way == said.get("came_by")), CameBy.PAGE)
-    received = read_moment(days["received"].isoformat(), "Europe/Berlin") if days["received"] else None
+    received = changes.first_moment_of(firm_id, days["received"]) if days["received"] else None
     return Wish(
         kind,
         tariff_id=row_number(said.get("tariff", "")) if kind is ChangeKind.TARIFF else None,
@@ -546,4 +546,5 @@ def _frame(visit: Visit, firm_id: int) -> dict[str, Any]:
         "tab": "contract",
         "authority": who.authority.value,
         "language": Language(visit.reader.language),
+        "home": settings().provider_country,
     }
