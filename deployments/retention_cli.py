@@ -49,7 +49,8 @@ def add_to(app: typer.Typer, told: Callable[[], AbstractContextManager[None]]) -
             typer.echo(json.dumps(lines, ensure_ascii=False, indent=2))
         else:
             _print_plans(lines)
-            typer.echo("Nothing was erased." if dry_run or not is_done else "Erased.")
+            gone = ["erased" in told for told in lines]
+            typer.echo("Erased." if yes and is_done else "Erased in part." if any(gone) else "Nothing was erased.")
         raise typer.Exit(0 if is_done else 1)
 
 

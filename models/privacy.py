@@ -36,7 +36,8 @@ from models.people.person import Person, Role
 
 THEIRS = ("person_id", "account_id")
 """By what a row points to whose it is."""
-_SMALL = str.maketrans(ascii_uppercase, ascii_lowercase)
+SMALL = str.maketrans(ascii_uppercase, ascii_lowercase)
+"""As SQLite, and PostgreSQL in the locale C, make small letters."""
 
 
 @dataclass(frozen=True, order=True)
@@ -142,5 +143,5 @@ def holds(column: Column[Any], names: Collection[str]) -> ColumnElement[bool]:
     is_text = isinstance(column.type, String)
     text = func.lower(column if is_text else cast(column, Text))
     spelled = {name if is_text else json.dumps(name)[1:-1] for name in names}
-    small = {each for name in spelled for each in (name.lower(), name.translate(_SMALL))}
+    small = {each for name in spelled for each in (name.lower(), name.translate(SMALL))}
     return or_(false(), *(text.contains(name, autoescape=True) for name in small))

@@ -49,11 +49,12 @@ from models.mail.outbox import Outgoing
 from models.onboarding import Onboarding
 from models.people.login import Login
 from models.people.person import Person, Role
-from models.privacy import holds, telling
+from models.privacy import SMALL, holds, telling
 from models.retention.hold import Hold
 from models.retention.logins import free_logins
 from models.retention.parts import table_of
 from models.retention.rules import RECORDS, RULES
+from models.settings import settings
 from models.time.clock import local_day
 
 KEPT = frozenset(
@@ -244,6 +245,11 @@ class Words:
     def all(self) -> frozenset[str]:
         return self.addresses | self.names | self.phones
 
+    @property
+    def small_addresses(self) -> set[str]:
+        """As they are compared: SQLite knows no small letters but those of ASCII."""
+        return {small for address in self.addresses for small in (address.lower(), address.translate(SMALL))}
+
     @cached_property
     def _pattern(self) -> re.Pattern[str]:
         spelled = sorted(self.all, key=len, reverse=True)
@@ -394,7 +400,7 @@ def _is_over(session: Session, case: Onboarding | None) -> bool:
 
 
 def _by_address(session: Session, address: str) -> list[Share]:
-    account = session.scalars(select(Login).where(Login.email == address)).one_or_none()
+    account = session.scalars(select(Login).where(func.lower(Login.email) == address).order_by(Login.id)).first()
     same = [func.lower(Person.email) == address]
     if account is not None:
         same.append(Person.account_id == account.id)
@@ -403,10 +409,14 @@ def _by_address(session: Session, address: str) -> list[Share]:
     for person in people:
         by_firm.setdefault(person.firm_id, []).append(person)
     for query in (
-        select(SignUp.firm_id).where(SignUp.email == address),
+        select(SignUp.firm_id).where(func.lower(SignUp.email) == address),
         select(Onboarding.firm_id)
         .join(Outgoing, Outgoing.onboarding_id == Onboarding.id)
-        .where(Outgoing.to_address == address),
+        .where(func.lower(Outgoing.to_address) == address),
+        select(Recipient.firm_id).where(func.lower(Recipient.email) == address),
+        select(Import.firm_id)
+        .join(ImportKey, ImportKey.import_id == Import.id)
+        .where(func.lower(ImportKey.key) == address),
     ):
         for firm_id in session.scalars(query.distinct()):
             by_firm.setdefault(firm_id, [])
@@ -445,10 +455,7 @@ def traces(session: Session, share: Share, words: Words, table: Table) -> Traces
     """Where in this table they stand; one statement."""
     (key,) = table.primary_key.columns
     own = _own(table, share, words)
-    columns = [column for column in telling(table) if not isinstance(column.type, LargeBinary)]
-    named: ColumnElement[bool] = false()
-    if columns and words.all and table.name not in OTHERS:
-        named = and_(_scope(table, share), or_(*(holds(column, words.all) for column in columns)))
+    named = _named(table, share, words) if table.name not in OTHERS else false()
     if table.name == "audit_values":  # What their account has done stands in the trails of all cases.
         there = or_(own, named) if share.case_id is None else and_(_scope(table, share), or_(own, named))
         own, named = and_(there, ~_is_kept(share)), false()
@@ -457,6 +464,17 @@ def traces(session: Session, share: Share, words: Words, table: Table) -> Traces
     for row, is_own in session.execute(query):
         (found.own if is_own else found.named).append(row)
     return found
+
+
+def _named(table: Table, share: Share, words: Words) -> ColumnElement[bool]:
+    """In which rows they stand: of their firm by whatever they are called, of no firm by what is theirs alone."""
+    columns = [column for column in telling(table) if not isinstance(column.type, LargeBinary)]
+    certain = words.addresses | words.phones
+    theirs, nobodys = _whose(table, share)
+    return or_(
+        and_(theirs, or_(false(), *(holds(column, words.all) for column in columns))),
+        and_(nobodys, or_(false(), *(holds(column, certain) for column in columns))),
+    )
 
 
 def _own(table: Table, share: Share, words: Words) -> ColumnElement[bool]:
@@ -484,7 +502,7 @@ def _behind_links(table: Table, share: Share, _: Words) -> ColumnElement[bool]:
 def _own_mails(table: Table, share: Share, words: Words) -> ColumnElement[bool]:
     """Those to their addresses; by the row of whom they are to only where that was always the same human being."""
     stays = select(Person.id).where(Person.id.in_(share.people), Person.role.not_in(REPLACED))
-    to_them = and_(_scope(table, share), table.c.to_address.in_(words.addresses))
+    to_them = and_(_scope(table, share), func.lower(table.c.to_address).in_(words.small_addresses))
     return or_(table.c.person_id.in_(stays), to_them)
 
 
@@ -506,7 +524,9 @@ OWNED: Mapping[str, Callable[[Table, Share, Words], ColumnElement[bool]]] = {
     "former_tokens": _behind_links,
     "openings": _behind_links,
     "outbox": _own_mails,
-    "sign_ups": lambda table, share, words: and_(_scope(table, share), table.c.email.in_(words.addresses)),
+    "sign_ups": lambda table, share, words: and_(
+        _scope(table, share), func.lower(table.c.email).in_(words.small_addresses)
+    ),
     "clients": lambda table, share, _: and_(table.c.id.in_(theirs_alone(share)), table.c.name != GONE),
     "client_words": lambda table, share, _: table.c.client_id.in_(theirs_alone(share)),
     "import_records": _own_records,
@@ -528,15 +548,20 @@ def theirs_alone(share: Share) -> Any:
 
 def _scope(table: Table, share: Share) -> ColumnElement[bool]:
     """The rows of their firm, and those of no firm."""
-    ways = _of_firm(table, share.firm_id)
+    return or_(*_whose(table, share))
+
+
+def _whose(table: Table, share: Share) -> tuple[ColumnElement[bool], ColumnElement[bool]]:
+    """Which rows are their firm's, and which are no firm's."""
     if table.name == "audit_values":
-        return (table.c.case_id + 0).in_([share.case_id if share.case_id is not None else HOUSE, HOUSE])
+        case_id = table.c.case_id + 0
+        return case_id == (share.case_id if share.case_id is not None else HOUSE), case_id == HOUSE
+    ways = _of_firm(table, share.firm_id)
     if not ways:
-        return true()
+        return false(), true()
     columns = [table.c[name] for name in _WAYS if name in table.c]
-    if columns and all(column.nullable for column in columns):
-        ways.append(and_(*(column.is_(None) for column in columns)))
-    return or_(*ways)
+    is_open = bool(columns) and all(column.nullable for column in columns)
+    return or_(*ways), and_(*(column.is_(None) for column in columns)) if is_open else false()
 
 
 def _of_firm(table: Table, firm_id: int | None, seen: tuple[str, ...] = ()) -> list[ColumnElement[bool]]:
@@ -684,12 +709,11 @@ def obstacles(
     session: Session, share: Share, words: Words, people: Sequence[Person], firm: Firm | None, at: datetime
 ) -> Iterator[ProvisionError]:
     """What has to be done, or to pass, before anything of this share goes."""
-    if share.logins:
-        working = select(Login.id).where(
-            Login.id.in_(share.logins), or_(Login.is_operator, Login.deactivated_at.is_not(None))
-        )
-        if session.scalars(working.limit(1)).first() is not None:
-            yield WorkedHere()
+    theirs = or_(Login.id.in_(share.logins), func.lower(Login.email).in_(words.small_addresses))
+    working = select(Login.id).where(theirs, or_(Login.is_operator, Login.deactivated_at.is_not(None)))
+    is_ours = settings().provider_email.lower() in words.small_addresses
+    if is_ours or session.scalars(working.limit(1)).first() is not None:
+        yield WorkedHere()
     if firm is not None:
         yield from _of_firms(session, share, words, people, firm, at)
 

@@ -20,13 +20,13 @@ from sqlalchemy.orm import Session
 from models.audit import HOUSE, Parts, Value, erase, evidence, of, record
 from models.clients.access import ClientAccess
 from models.clients.client import Client, ClientContact, name_key
-from models.clients.imports import Import, ImportKey, ImportRecord
+from models.clients.imports import Import, ImportKey, ImportRecord, ImportState
 from models.clients.portfolio import PortfolioClient
 from models.clients.sign_up import SignUp, SignUpVerdict
 from models.clients.tag import ClientTag
 from models.clients.words import ClientWords, refold
 from models.contracts.takeout import Takeout, TakeoutPiece
-from models.db import Base, Facts, reading, transaction
+from models.db import Base, Facts, leave_no_trace, reading, transaction
 from models.errors import ProvisionError
 from models.firm import Firm
 from models.inbox import Incoming
@@ -100,6 +100,7 @@ def forget(share: Share, by: str, *, again: bool = False) -> Erased:
     if work.end():  # Somebody has named them anew meanwhile: what came of that goes as well.
         work.walk()
     work.files(began)  # What was on its way to a mailbox when it began.
+    leave_no_trace()
     return Erased({name: number for name, number in sorted(work.counts.items()) if number})
 
 
@@ -142,6 +143,7 @@ class _Work:
             firm = session.get(Firm, self.share.firm_id) if self.share.firm_id is not None else None
             for obstacle in obstacles(session, self.share, self.words, people, firm, self.at):
                 raise obstacle
+            self._cancel(session)
             ids = [id_of(row) for row in people]
             logins = session.scalars(select(Login).where(Login.id.in_(self.share.logins))).all()
             ids += [id_of(row) for row in logins]
@@ -161,6 +163,14 @@ class _Work:
                 record(session, case.id, self.at, "person.withdrawn", self.by, rows=_mute(*fresh))
         if ids and not self.is_listed:
             put_down(ids, self.at)
+
+    def _cancel(self, session: Session) -> None:
+        """Nobody begins any more with an import in which they stand."""
+        found = traces(session, self.share, self.words, table_of(ImportRecord))
+        theirs = select(ImportRecord.import_id).where(ImportRecord.id.in_([*found.own, *found.named]))
+        waiting = select(Import).where(Import.id.in_(theirs), Import.finished_at.is_(None)).order_by(Import.id)
+        for row in session.scalars(waiting.with_for_update()):
+            row.go(ImportState.CANCELLED, self.at)
 
     def _in_batches(self, keys: Sequence[Any], act: Callable[[Session, list[Any]], None], name: str) -> None:
         """Do it with these, some at a time, and let others have their turn between."""
@@ -212,8 +222,7 @@ class _Work:
                 row = session.get(Import, import_id, with_for_update=True)
                 if row is not None:
                     row.content = b""
-                    is_open = row.finished_at is None
-            if row is not None and is_open:
+            if row is not None and row.started_at is None:
                 self._take_apart(import_id)
         self._in_batches([*own, *named], empty, "import_records")
 

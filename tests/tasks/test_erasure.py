@@ -2,22 +2,35 @@
 
 import json
 import os
+from pathlib import Path
 
 import pytest
 from sqlalchemy import delete, insert, select, text, update
 
 from deployments.catcher import read_mails
 from models.clients.imports import Import
+from models.contracts.contract import Recipient
 from models.db import Base, reading, transaction
 from models.errors import ProvisionError
 from models.inbox import Incoming
 from models.link import Purpose
+from models.mail.outbox import MailKind, Outgoing
 from models.people.login import Login
 from models.people.manners import Language
 from models.people.person import Person
 from models.request import Named
 from models.retention import erasure
-from models.retention.erasure import ErasureHeld, Judge, StillAskedToSign, StillNeeded, StillUnderWay, plan, shares
+from models.retention.erasure import (
+    ErasureHeld,
+    Judge,
+    StillAskedToSign,
+    StillInvoiced,
+    StillNeeded,
+    StillUnderWay,
+    WorkedHere,
+    plan,
+    shares,
+)
 from models.retention.rules import RECORDS
 from models.settings import settings
 from models.time.clock import now
@@ -64,6 +77,18 @@ def faults() -> set[str]:
 def awake(monkeypatch):
     """Nobody else writes here, for whom there would be a pause."""
     monkeypatch.setattr("tasks.retention.pace.sleep", lambda _: None)
+
+
+def left_in_file(mark: bytes) -> int:
+    """How often it stands between the rows of SQLite's file, or in its journal."""
+    file = Path(settings().database.removeprefix("sqlite:///"))
+    parts = (file, file.with_name(f"{file.name}-wal")) if file.exists() else ()
+    return sum(part.read_bytes().lower().count(mark) for part in parts if part.exists())
+
+
+def add(row: Base) -> None:
+    with transaction() as session:
+        session.add(row)
 
 
 def copied() -> dict[str, list]:
@@ -137,6 +162,7 @@ def test_people_in_every_state_are_found_nowhere_but_where_the_law_keeps_them(no
 
     assert found(*MARKS) == set()
     assert digests_found(them) == set()
+    assert left_in_file(b"zyxqwvut") == 0
     assert faults() <= before  # Of rows that the factories have put there by hand the trail knows now.
     assert {"persons.family_name", "persons.email", "inbox.payload", "client_words.contacts"} <= found("bleibt")
 
@@ -202,6 +228,51 @@ def test_who_is_needed_is_replaced_first(who):
         forget(share(who), "command line")
 
     assert everything() == before
+
+
+def test_whoever_works_here_is_not_erased_as_if_they_were_a_firms():
+    case_id = factories.with_client()
+    factories.operator()
+    for address in ("operator@convent-it.example", settings().provider_email):
+        with transaction() as session:
+            mail = Outgoing.draft(MailKind.FIRM_CHANGED, address, None, now(), case_id=case_id)
+            mail.to_address = address
+            Outgoing.post(session, mail)
+        before = everything()
+
+        for each in everywhere(address):
+            with pytest.raises(WorkedHere):
+                forget(each, "command line")
+
+        assert everything() == before
+
+
+def test_who_gets_the_invoices_alone_is_replaced_first_and_known_by_that_alone():
+    firm_id = firm_of(factories.with_client())
+    add(Recipient(firm_id=firm_id, email="rechnung@freitag.example"))
+    with pytest.raises(StillInvoiced):
+        forget(share("Rechnung@freitag.example"), "command line")
+    add(Recipient(firm_id=firm_id, email="neu@freitag.example"))
+
+    forget(share("rechnung@freitag.example"), "command line")
+
+    assert found("rechnung@freitag.example") == set()
+    assert found("neu@freitag.example") == {"invoice_recipients.email"}
+
+
+def test_a_namesake_elsewhere_keeps_all():
+    factories.with_client()
+    contact(other_firm(), "Max", "Beispiel", "max@anderswo.example")
+    refused = {"name": "Max Beispiel", "email": "max@anderswo.example"}
+    with transaction() as session:
+        Incoming.store(session, "webhook", "1", "onboarding.requested", refused, now())
+        session.execute(update(Incoming).values(handled_at=now()))
+
+    forget(share(MAX), ERIKA)
+
+    assert {"inbox.payload", "persons.family_name"} <= found("Max Beispiel") | found("Beispiel")
+    with reading() as session:
+        assert session.scalars(select(Incoming.payload)).one() == refused
 
 
 def test_a_case_that_ended_without_a_signature_goes_with_its_organiser():
