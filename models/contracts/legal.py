@@ -76,6 +76,16 @@ class ConsentAnswerMissing(ProvisionError):
     says = N_("The answer is missing: agree to the version, or refuse it.")
 
 
+class ConsentSignerMissing(ProvisionError):
+    status = 422
+    says = N_("The name is missing: write who has answered for the firm.")
+
+
+class ConsentDayMissing(ProvisionError):
+    status = 422
+    says = N_("The day is missing: write when the answer was received.")
+
+
 class TermsChanged(ProvisionError):
     says = N_("The terms have changed meanwhile: look at them again before you agree to them.")
 
@@ -99,6 +109,8 @@ class ConsentHow(StrEnum):
 
     PAGE = "page"
     ORDER = "order"  # With a module that was ordered.
+    LETTER = "letter"  # Entered by operators, as is what came by mail.
+    MAIL = "mail"
 
 
 class LegalText(Base):
@@ -154,7 +166,7 @@ class Consent(Base):
     __tablename__ = "consents"
     EVIDENCE = (
         *("firm_id", "legal_text_id", "sha256", "asked_at", "state", "how"),
-        *("answered_at", "answered_by", "answered_name", "reason"),
+        *("answered_at", "answered_by", "answered_name", "reason", "document_id"),
     )
     __table_args__ = (
         UniqueConstraint("firm_id", "legal_text_id"),
@@ -178,6 +190,8 @@ class Consent(Base):
     answered_name: Mapped[str] = mapped_column(String(200), default="", info=tells_of("answered_by"))
     reason: Mapped[str] = mapped_column(String(REFUSAL_MOST), default="", info=tells_of("answered_by"))
     """Why it was refused, if they have said so."""
+    document_id: Mapped[int | None] = mapped_column(ForeignKey("documents.id"), index=True)
+    """The letter by which it was answered, as a scan."""
 
     @classmethod
     def of(cls, session: Session, firm_id: int) -> dict[int, Self]:

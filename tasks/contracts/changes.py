@@ -163,7 +163,7 @@ def declare_change(
             tariff_id=wish.tariff_id,
             price_list_id=seen.prices.id if seen.prices else None,
             reason=_reason(wish),
-            document_id=_kept(session, scan).id if scan and wish.received_at else None,
+            document_id=keep_scan(session, scan).id if scan and wish.received_at else None,
         )
         questions.close_undo(session, seen.foreseen.drops, at)
         declare(seen.foreseen, booking, change, at, (wish.received_at or at).astimezone(UTC))
@@ -369,7 +369,7 @@ def _following(session: Session, contract: Contract, waits: Waiting) -> Terms | 
     return tariff.terms_from(waits.tariff.new_from, contract.zone, contract.law)
 
 
-def _kept(session: Session, scan: tuple[str, bytes]) -> Document:
+def keep_scan(session: Session, scan: tuple[str, bytes]) -> Document:
     """A PDF or a picture; raises ScanUnfit."""
     name, content = scan
     kind = next((media for begins, (media, _) in SCANS.items() if content.startswith(begins)), None)

@@ -13,6 +13,7 @@ from models.audit import HOUSE, evidence, record, record_each
 from models.clients.custom_field import day_of
 from models.contracts.catalogue import Authority
 from models.contracts.contract import Contract
+from models.contracts.declaration import ReceivedInFuture
 from models.contracts.fault import Work
 from models.contracts.legal import (
     CHANGES_MOST,
@@ -20,8 +21,10 @@ from models.contracts.legal import (
     REFUSAL_MOST,
     ChangesMissing,
     Consent,
+    ConsentDayMissing,
     ConsentGiven,
     ConsentHow,
+    ConsentSignerMissing,
     ConsentState,
     LegalDayMissing,
     LegalDayPast,
@@ -40,12 +43,13 @@ from models.db import Base, Facts, alone, reading, transaction
 from models.decision import Decision
 from models.document import Document
 from models.errors import N_, Faults, NotFound
-from models.firm import Firm
+from models.firm import NAME_MOST, Firm
 from models.onboarding import Onboarding
 from models.reminders.cadence import DEFAULTS, MOST_REMINDERS, Cadence, Cadences, Level, Pause, Rhythm, WaitKind
 from models.text import fitting, one_line, paragraphs
 from models.time.clock import local_day, now
 from tasks.contracts.batches import Batch, in_batches, together
+from tasks.contracts.changes import SCANS, keep_scan
 from tasks.contracts.consents import address_of, close_question, close_refused
 from tasks.contracts.orders import Who, require_manager
 from tasks.contracts.telling import Draft, called, tell
@@ -284,11 +288,7 @@ def answer(firm_id: int, who: Who, text_id: int, digest: str, *, is_accepted: bo
     with transaction() as session:
         case, at = Onboarding.of_firm(session, firm_id), now()
         case.require_open()
-        consent = Consent.of(session, firm_id).get(text_id)
-        if consent is None or consent.state is ConsentState.REPLACED:
-            raise NotFound(N_("The version"))
-        if consent.sha256 != digest:
-            raise TermsChanged
+        consent = _asked_of(session, firm_id, text_id, digest)
         state = ConsentState.ACCEPTED if is_accepted else ConsentState.REFUSED
         if consent.state is state:
             return case.id
@@ -296,14 +296,93 @@ def answer(firm_id: int, who: Who, text_id: int, digest: str, *, is_accepted: bo
             raise ConsentGiven
         reason = "" if is_accepted else fitting(paragraphs(reason), REFUSAL_MOST, "reason")
         consent.answer(state, ConsentHow.PAGE, address_of(who.by), called(session, who.by), at, reason)
-        session.flush()
-        record(session, case.id, at, f"consent.{state.value}", who.by, rows=evidence(consent))
-        if is_accepted:
-            close_question(session, case, consent)
-        else:
-            text = LegalText.get(session, text_id)
-            Decision.ask(session, questions.consent_refused(case, at, consent=consent, text=text))
+        _settle(session, case, consent, at, who)
         return case.id
+
+
+@dataclass(frozen=True)
+class Paper:
+    """An answer that came by letter or mail, as it was typed: the day of receipt, how it came, and who has signed."""
+
+    received: str
+    came_by: str
+    signer: str
+    reason: str = ""
+    scan: tuple[str, bytes] | None = None
+
+
+def enter(firm_id: int, who: Who, text_id: int, digest: str, paper: Paper, *, is_accepted: bool) -> int:
+    """An operator enters what the firm has answered by letter or mail; returns the case's id.
+
+    The day of receipt counts, and the scan is kept. What holds for answers on the page holds for it too. Raises
+    NotFound for the firm's own people, who answer themselves; AccountClosed, ConsentGiven, TermsChanged; FormRefused
+    with all that does not fit.
+    """
+    if not who.authority.reaches(Authority.OPERATOR):
+        raise NotFound(N_("The page"))
+    with transaction() as session:
+        case, at = Onboarding.of_firm(session, firm_id), now()
+        case.require_open()
+        contract, faults, day = Contract.get(session, case.firm), Faults(), local_day(at)
+        consent = _asked_of(session, firm_id, text_id, digest)
+        with faults.at("received"):
+            if not one_line(paper.received):
+                raise ConsentDayMissing
+            day = day_of(one_line(paper.received))
+            if day > contract.day_of(at):
+                raise ReceivedInFuture(day)
+        with faults.at("signer"):
+            signer = fitting(one_line(paper.signer), NAME_MOST, "name")
+            if not signer:
+                raise ConsentSignerMissing
+        with faults.at("scan"):
+            document = keep_scan(session, paper.scan) if paper.scan else None
+        with faults.at("reason"):
+            reason = "" if is_accepted else fitting(paragraphs(paper.reason), REFUSAL_MOST, "reason")
+        faults.check()
+        state = ConsentState.ACCEPTED if is_accepted else ConsentState.REFUSED
+        if consent.state is state:
+            return case.id
+        if consent.state is ConsentState.ACCEPTED:
+            raise ConsentGiven
+        how = ConsentHow.MAIL if paper.came_by == ConsentHow.MAIL else ConsentHow.LETTER
+        received_at = at if day == contract.day_of(at) else contract.first_moment_of(day)
+        consent.answer(state, how, "", signer, received_at, reason)
+        consent.document_id = document.id if document else None
+        _settle(session, case, consent, at, who)
+        return case.id
+
+
+def letter(firm_id: int, text_id: int) -> tuple[str, bytes, str]:
+    """The scan by which this version was answered: the end of its name, content and kind; raises NotFound."""
+    with reading() as session:
+        consent = Consent.of(session, firm_id).get(text_id)
+        if consent is None or consent.document_id is None:
+            raise NotFound(N_("The letter"))
+        content = session.get_one(Document, consent.document_id).content
+        media_type, ending = next(kind for begins, kind in SCANS.items() if content.startswith(begins))
+        return ending, content, media_type
+
+
+def _asked_of(session: Session, firm_id: int, text_id: int, digest: str) -> Consent:
+    """What the firm was asked about this version, and may answer; raises NotFound, TermsChanged."""
+    consent = Consent.of(session, firm_id).get(text_id)
+    if consent is None or consent.state is ConsentState.REPLACED:
+        raise NotFound(N_("The version"))
+    if consent.sha256 != digest:
+        raise TermsChanged
+    return consent
+
+
+def _settle(session: Session, case: Onboarding, consent: Consent, at: datetime, who: Who) -> None:
+    """The answer is written down in the trail, and a refusal becomes a question to operators."""
+    session.flush()
+    record(session, case.id, at, f"consent.{consent.state.value}", who.by, rows=evidence(consent))
+    if consent.state is ConsentState.ACCEPTED:
+        close_question(session, case, consent)
+    else:
+        text = LegalText.get(session, consent.legal_text_id)
+        Decision.ask(session, questions.consent_refused(case, at, consent=consent, text=text))
 
 
 def current_versions(firm_id: int) -> list[Version]:

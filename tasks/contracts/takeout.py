@@ -316,6 +316,9 @@ class _Archive:
         scans = select(Change.id, Change.document_id).where(Change.firm_id == self.firm.id)
         for change_id, key in self.session.execute(scans.where(Change.document_id.is_not(None)).order_by(Change.id)):
             yield self._document(f"letters/{change_id}", key)
+        answers = select(Consent.id, Consent.document_id).where(Consent.firm_id == self.firm.id)
+        for consent_id, key in self.session.execute(answers.where(Consent.document_id.is_not(None))):
+            yield self._document(f"letters/consent-{consent_id}", key)
         texts = select(LegalText.id, LegalText.document_id).join(Consent, Consent.legal_text_id == LegalText.id)
         texts = texts.where(Consent.firm_id == self.firm.id).distinct().order_by(LegalText.id)
         for text_id, key in self.session.execute(texts):

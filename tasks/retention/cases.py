@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 from models.agreement import Agreement
 from models.audit import HOUSE, Value, erase, record
 from models.contracts.booking import Change
-from models.contracts.legal import LegalText
+from models.contracts.legal import Consent, LegalText
 from models.db import reading, transaction
 from models.decision import Decision
 from models.document import Document
@@ -112,7 +112,7 @@ def _erase_documents(case_id: int, at: datetime) -> int:
     with reading() as session:
         firm_id = Onboarding.get(session, case_id).firm_id
         leading = [select(column).where(Agreement.onboarding_id == case_id) for column in AGREEMENT_FILES]
-        leading.append(select(Change.document_id).where(Change.firm_id == firm_id))
+        leading += [select(table.document_id).where(table.firm_id == firm_id) for table in (Change, Consent)]
         named = {number for query in leading for number in session.scalars(query) if number is not None}
         for facts in session.scalars(select(Decision.facts).where(Decision.onboarding_id == case_id)):
             pictures = facts.get("candidates", ())
@@ -125,7 +125,7 @@ def _erase_document(case_id: int, firm_id: int, number: int, at: datetime) -> in
     with transaction() as session:
         _case(session, case_id, at)
         others = [exists().where(column == number, Agreement.onboarding_id != case_id) for column in AGREEMENT_FILES]
-        others.append(exists().where(Change.document_id == number, Change.firm_id != firm_id))
+        others += [exists().where(table.document_id == number, table.firm_id != firm_id) for table in (Change, Consent)]
         others.append(exists().where(LegalText.document_id == number))
         if session.scalar(select(or_(*others))):
             return 0

@@ -57,6 +57,9 @@ def test_the_firm_agrees_on_the_page_and_reads_there_what_it_agreed_to(owner, ma
     assert "Bitte lesen Sie sie" in said(owner.get(PAGE))
     assert "Das Unternehmen hat noch nicht geantwortet" in said(manager.get(PAGE))
     assert "Ihre Antwort" not in said(manager.get(f"{PAGE}/consent/{asked}"))
+    assert "die per Brief oder Mail kam" in said(manager.get(f"{PAGE}/consent/{asked}"))
+    empty = manager.send_form(f"{PAGE}/consent/{asked}", f"{PAGE}/consent/{asked}", answer="yes")
+    assert (empty.status_code, "Der Tag fehlt" in said(empty), "Der Name fehlt" in said(empty)) == (422, True, True)
     page = owner.get(f"{PAGE}/consent/{asked}")
 
     for _ in range(2):

@@ -43,7 +43,7 @@ from tasks.clients.imports import course, work
 from tasks.contracts import changes, details
 from tasks.contracts.changes import Wish
 from tasks.contracts.details import Section
-from tasks.contracts.legal import ask_for_consent
+from tasks.contracts.legal import Paper, ask_for_consent, enter
 from tasks.logos.publish import supply_logo
 from tasks.people import membership, sessions
 from tasks.people.sessions import sign_in
@@ -267,6 +267,7 @@ TABLE: dict[Rule, list[tuple]] = {
         (f"GET {CONTRACT}",),
         (f"GET {CONTRACT}/legal/{{digest}}",),
         (f"GET {CONTRACT}/consent/{{text_id}}",),
+        (f"GET {CONTRACT}/consent/{{text_id}}/letter",),
         (f"POST {CONTRACT}/consent/{{text_id}}", {"answer": "yes", "sha256": "{digest}"}),
         (f"GET {CONTRACT}/edit/{{section}}",),
         (f"POST {CONTRACT}/edit/{{section}}", {"was": "{was}", "order_number": "PO 1"}),
@@ -400,6 +401,8 @@ def booked(firm_id: int, case_id: int) -> dict[str, object]:
         was = details.stamp(details.fields_of(session, contract, Section.ORDER))
     text_id = publish()
     ask_for_consent.fn()
+    paper = Paper(today().isoformat(), "letter", "Erika Muster", scan=("letter.pdf", b"%PDF-1.4 no"))
+    enter(firm_id, OPERATOR, text_id, digest_of(text_id), paper, is_accepted=False)
     wish = Wish(ChangeKind.TARIFF, tariff_id=phone["large"], received_at=now(), came_by=CameBy.LETTER)
     given = {"price_list_id": prices_of(phone["large"]), "scan": ("letter.pdf", b"%PDF-1.4")}
     letter = changes.declare_change(firm_id, booking_id, OPERATOR, wish, **given)

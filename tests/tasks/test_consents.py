@@ -1,7 +1,7 @@
 # ruff: noqa: F401, F811  (fixtures)
 """New versions of the terms: published, asked about where the change is material, reminded of, and answered."""
 
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 import pytest
 from sqlalchemy import select
@@ -144,6 +144,33 @@ def test_consent_is_kept_with_who_when_and_the_hash_and_cannot_be_taken_back(fir
     assert kept.sha256 == digest_of(text)
     assert acts(1).count("consent.accepted") == 1
     assert legal.document(kept.sha256) == ("terms-2027-01.pdf", PDF[1], "application/pdf")
+    assert no_faults()
+
+
+def test_an_answer_by_letter_is_entered_by_operators_with_its_day_and_its_scan(firm_id, clock):
+    text = publish()
+    ask_for_consent.fn()
+    at(clock, 2027, 3, 20)
+    paper = legal.Paper("2027-03-12", "letter", "Erika Muster", scan=("brief.pdf", b"%PDF-1.7 yes"))
+
+    def entered(paper: legal.Paper, who=OPERATOR, *, yes: bool = True) -> None:
+        legal.enter(firm_id, who, text, digest_of(text), paper, is_accepted=yes)
+
+    with pytest.raises(NotFound):
+        entered(paper, CLIENT)
+    with pytest.raises(FormRefused) as wrong:
+        entered(legal.Paper("2027-03-21", "letter", " ", scan=("brief.doc", b"yes")))
+    assert [*wrong.value.fields] == ["received", "signer", "scan"]
+    for _ in range(2):
+        entered(paper)
+    with pytest.raises(ConsentGiven):
+        entered(paper, yes=False)
+    with reading() as session:
+        consent = Consent.of(session, firm_id)[text]
+    assert (consent.how, consent.answered_by, consent.answered_name) == ("letter", "", "Erika Muster")
+    assert consent.answered_at == datetime(2027, 3, 11, 23, tzinfo=UTC)
+    assert legal.letter(firm_id, text) == ("pdf", b"%PDF-1.7 yes", "application/pdf")
+    assert acts(1).count("consent.accepted") == 1
     assert no_faults()
 
 

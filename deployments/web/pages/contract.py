@@ -17,7 +17,7 @@ from models.contracts.catalogue import Authority
 from models.contracts.closing import NoClosingAsked
 from models.contracts.contract import Copy, SentAs, TaxTreatment
 from models.contracts.declaration import DayTooEarly, ReasonMissing, ReceivedInFuture
-from models.contracts.legal import ConsentAnswerMissing
+from models.contracts.legal import ConsentAnswerMissing, ConsentHow
 from models.contracts.terms import YEARS
 from models.errors import N_, NotFound, ProvisionError
 from models.onboarding import AccountClosed
@@ -30,6 +30,7 @@ from tasks.clients.settings import frame
 from tasks.contracts import changes, closing, details, legal, orders, page, takeout
 from tasks.contracts.changes import Preview, Wish
 from tasks.contracts.details import ROWS, Section
+from tasks.contracts.legal import Paper
 from tasks.contracts.orders import QuantityInvalid, Who
 from tasks.contracts.page import Booked, ContractView, Orderable
 from tasks.text.i18n import explain
@@ -131,13 +132,26 @@ def consent(visit: Visiting, firm_id: int, text_id: int) -> Response:
     return visit.page("contract/consent.html", **_consent(visit, firm_id, text_id))
 
 
-@router.post("/firm/{firm_id}/contract/consent/{text_id}")
+@router.get("/firm/{firm_id}/contract/consent/{text_id}/letter")
+def consent_letter(visit: Visiting, firm_id: int, text_id: int) -> Response:
+    """The scan of the letter by which it was answered, to be kept."""
+    _who(visit, firm_id)
+    ending, content, media_type = legal.letter(firm_id, text_id)
+    return attachment(f"{visit.reader.gettext('The letter as a scan')}.{ending}", content, media_type)
+
+
+@router.post("/firm/{firm_id}/contract/consent/{text_id}", dependencies=[Depends(limit_uploads)])
 def answer_consent(visit: Submitting, firm_id: int, text_id: int) -> Response:
     who, is_accepted, reason = _who(visit, firm_id), visit.text("answer") == "yes", visit.paragraphs("reason")
     try:
         if visit.text("answer") not in {"yes", "no"}:
             raise ConsentAnswerMissing
-        case = legal.answer(firm_id, who, text_id, visit.text("sha256"), is_accepted=is_accepted, reason=reason)
+        if who.authority is Authority.CLIENT:
+            case = legal.answer(firm_id, who, text_id, visit.text("sha256"), is_accepted=is_accepted, reason=reason)
+        else:
+            received, came_by, signer = (visit.text(name) for name in ("received", "came_by", "signer"))
+            paper = Paper(received, came_by, signer, reason, _scan(visit))
+            case = legal.enter(firm_id, who, text_id, visit.text("sha256"), paper, is_accepted=is_accepted)
     except ProvisionError as refusal:
         shown = _consent(visit, firm_id, text_id)
         return visit.again("contract/consent.html", refusal, values=visit.values, **shown)
@@ -149,7 +163,14 @@ def answer_consent(visit: Submitting, firm_id: int, text_id: int) -> Response:
 def _consent(visit: Visit, firm_id: int, text_id: int) -> dict[str, Any]:
     _who(visit, firm_id)
     one, words = legal.version(firm_id, text_id)
-    return {"one": one, "words": words, **_frame(visit, firm_id)}
+    paper = one.consent.how if one.consent else None
+    how = visit.reader.label(CameBy(paper)) if paper in {ConsentHow.LETTER, ConsentHow.MAIL} else ""
+    return {"one": one, "words": words, "how": how, "ways": _ways(visit), **_frame(visit, firm_id)}
+
+
+def _ways(visit: Visit) -> list[tuple[str, str]]:
+    """How something comes that operators enter."""
+    return [option for option in visit.options(CameBy) if option[0] in {CameBy.LETTER, CameBy.MAIL}]
 
 
 # ---- the account is closed
@@ -451,7 +472,7 @@ def _change(visit: Visit, firm_id: int, booking_id: int, wish: Wish | Wrong, wro
         "preview": seen,
         "is_tariff": is_tariff,
         "kinds": [option for option in visit.options(ChangeKind) if _may_wish(option[0], who)],
-        "ways": [option for option in visit.options(CameBy) if option[0] in {CameBy.LETTER, CameBy.MAIL}],
+        "ways": _ways(visit),
         **_frame(visit, firm_id),
     }
     template = "contract/change.html"
