@@ -131,6 +131,7 @@ class _Work:
 
     def begin(self) -> None:
         """They are among nobody's people any more; then they are put on the list."""
+        imports = self._open_imports()
         with transaction() as session:
             case = self._locked(session)
             people = [person for person in self._people(session) if not is_erased(person)]
@@ -143,7 +144,7 @@ class _Work:
             firm = session.get(Firm, self.share.firm_id) if self.share.firm_id is not None else None
             for obstacle in obstacles(session, self.share, self.words, people, firm, self.at):
                 raise obstacle
-            self._cancel(session)
+            self._cancel(session, imports)
             ids = [id_of(row) for row in people]
             logins = session.scalars(select(Login).where(Login.id.in_(self.share.logins))).all()
             ids += [id_of(row) for row in logins]
@@ -164,11 +165,20 @@ class _Work:
         if ids and not self.is_listed:
             put_down(ids, self.at)
 
-    def _cancel(self, session: Session) -> None:
-        """Nobody begins any more with an import in which they stand."""
-        found = traces(session, self.share, self.words, table_of(ImportRecord))
-        theirs = select(ImportRecord.import_id).where(ImportRecord.id.in_([*found.own, *found.named]))
-        waiting = select(Import).where(Import.id.in_(theirs), Import.finished_at.is_(None)).order_by(Import.id)
+    def _open_imports(self) -> list[int]:
+        """Those in which they stand and that nobody has begun; looked for before anybody has to wait."""
+        with reading() as session:
+            self.words = Words.of(session, self.share)
+            waiting = select(Import.id).where(Import.firm_id == self.share.firm_id, Import.finished_at.is_(None))
+            if session.scalars(waiting.limit(1)).first() is None:
+                return []
+            found = traces(session, self.share, self.words, table_of(ImportRecord))
+            theirs = select(ImportRecord.import_id).where(ImportRecord.id.in_([*found.own, *found.named]))
+            return [*session.scalars(waiting.where(Import.id.in_(theirs)).order_by(Import.id))]
+
+    def _cancel(self, session: Session, imports: list[int]) -> None:
+        """Nobody begins with these any more."""
+        waiting = select(Import).where(Import.id.in_(imports), Import.finished_at.is_(None)).order_by(Import.id)
         for row in session.scalars(waiting.with_for_update()):
             row.go(ImportState.CANCELLED, self.at)
 
