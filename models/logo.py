@@ -12,7 +12,7 @@ from enum import StrEnum
 from hashlib import sha256
 from typing import Self
 
-from sqlalchemy import JSON, CheckConstraint, ForeignKey, LargeBinary, String, Text, select
+from sqlalchemy import JSON, CheckConstraint, ForeignKey, Index, LargeBinary, String, Text, select
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from models.db import MUTE, TELLS, Base, Facts, Instant, Key
@@ -274,6 +274,7 @@ class Logo(Base):
 
     __tablename__ = "logos"
     __table_args__ = (
+        Index("ix_logos_chosen_at", "chosen_at"),
         CheckConstraint("width > 0 AND height > 0", name="has_a_size"),
         CheckConstraint(
             "source <> 'website' OR (source_url IS NOT NULL AND permission_id IS NOT NULL)",

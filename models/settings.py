@@ -182,6 +182,8 @@ class Settings(BaseSettings):
     """Contracts that are over, beyond the end of the calendar year; by law no shorter."""
     keep_imports_days: Annotated[int, Field(ge=1)] = 90
     """Imports with their files and records; so long they can be taken back."""
+    keep_logos_days: Annotated[int, Field(ge=1)] = 90
+    """Logos in whose place two newer ones have come since."""
     keep_files_days: Annotated[int, Field(ge=1)] = 30
     """Caught mails and logs in ``data``, and what ended at Prefect."""
     backup_passphrase: SecretStr = SecretStr("")

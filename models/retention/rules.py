@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import delete, exists, or_, select, update
+from sqlalchemy import delete, exists, func, or_, select, update
 from sqlalchemy.orm import Session, aliased
 
 from models.agreement import Agreement
@@ -23,6 +23,7 @@ from models.errors import N_
 from models.firm import Firm
 from models.inbox import Incoming
 from models.link import FormerToken, Link, Opening
+from models.logo import Logo
 from models.mail.outbox import KEY_MAY_RECUR, MailKind, Outgoing
 from models.onboarding import Onboarding
 from models.people.api_token import ApiReply, ApiToken, ProviderToken
@@ -74,6 +75,8 @@ def _remove_archives(session: Session, keys: Sequence[Any], _now: datetime) -> N
 
 
 _deputised = aliased(Login)
+_newer = aliased(Logo)
+_NEWER = select(func.count()).where(_newer.firm_id == Logo.firm_id, _newer.id > Logo.id).scalar_subquery()
 _UNUSED = (
     Login.confirmed_at.is_(None),
     Login.external_id.is_(None),
@@ -382,6 +385,14 @@ RULES: tuple[Rule, ...] = (
             which=(Reminder.ended_at.is_not(None),),
             whose={Whose.CASE: Reminder.onboarding_id},
         ),
+    ),
+    Rule(
+        "logos replaced",
+        "A firm's logos but for the one that counts and the one before it, to which it can go back: deleted.",
+        Term("keep_logos_days"),
+        "when it was chosen",
+        MINIMAL,
+        Rows(Logo, Logo.chosen_at, which=(_NEWER >= 2,), whose={Whose.FIRM: Logo.firm_id}),
     ),
     Rule(
         "archives",

@@ -1,12 +1,15 @@
 """What is past its time goes, to the moment, and nothing else."""
 
 import os
+import signal
 from datetime import datetime, timedelta
 from functools import partial
+from itertools import count
 from types import SimpleNamespace
 
 import pytest
-from sqlalchemy import func, select, update
+from sqlalchemy import Engine, func, select, update
+from sqlalchemy import event as events
 from sqlalchemy.orm import object_session
 
 from models.agreement import Agreement
@@ -17,12 +20,14 @@ from models.clients.imports import Import, ImportContact, ImportKey, ImportRecor
 from models.clients.sign_up import SignUp, SignUpVerdict
 from models.code import Code
 from models.contracts.takeout import Takeout
-from models.db import reading, singly, transaction
+from models.db import engine, reading, singly, transaction
 from models.decision import Decision, DecisionKind
 from models.inbox import Incoming
 from models.link import FormerToken, Link, Opening
+from models.logo import Logo
 from models.mail.outbox import MailKind, Outgoing
 from models.many import insert_all
+from models.onboarding import Onboarding
 from models.people.api_token import ApiReply, ApiToken
 from models.people.login import Login, SignIn
 from models.people.notice import Notice, NoticeKind
@@ -39,7 +44,7 @@ from tasks.retention.files import remove_files
 from tests import api
 from tests.conftest import BEGIN
 from tests.contacts import account, contact
-from tests.factories import advance, at_once, countersigned, firm_of, signed, with_organiser
+from tests.factories import advance, at_once, countersigned, everything, firm_of, signed, with_organiser
 from tests.remembered import remembered
 
 BY_ROW = {rule.name: rule for rule in RULES if rule.rows is not None and rule.empties is None}
@@ -93,7 +98,18 @@ def later_code(case: SimpleNamespace, at: datetime) -> Code:
     return Code(agreement_id=session.scalars(select(Agreement.id)).one(), person_id=other.id, made_at=at + FAR)
 
 
+def replaced_logo(case: SimpleNamespace, at: datetime) -> Logo:
+    made = {"firm_id": case.firm_id, "source": "supplied", "png": b"x", "width": 1, "height": 1, "report": {}}
+    first = Logo(**made, chosen_at=at)
+    session = object_session(case.person)
+    for logo in (first, Logo(**made, chosen_at=at), Logo(**made, chosen_at=at)):  # These two can be gone back to.
+        session.add(logo)
+        session.flush()
+    return first
+
+
 PAST = {
+    "logos replaced": replaced_logo,
     "sessions": lambda case, at: SignIn(account_id=case.person.account_id, token_sha256="x", expires_at=at),
     "replies": reply,
     "mails": settled_mail,
@@ -487,3 +503,44 @@ def test_after_five_years_the_database_is_at_most_twice_as_large_as_what_is_in_i
 
     assert numbers() == {}
     assert grown <= 2 * size(product)
+
+
+def die_at(commits, last, _connection):
+    if next(commits) == last:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+
+def test_whoever_is_killed_over_it_leaves_nothing_half_and_the_next_one_goes_on(product, clock):
+    """Killed by SIGKILL, each time a commit later: what was begun there is as it was, and at last all is gone."""
+    case_id = with_organiser()
+    with transaction() as session:
+        session.execute(update(Onboarding).values(stopped_at=now()))
+        for number in range(30):
+            Incoming.store(session, "webhook", f"old{number}", "mail.bounced", {}, now())
+        session.execute(update(Incoming).values(handled_at=now()))
+    clock(days=400)
+    with transaction() as session:
+        Incoming.store(session, "webhook", "young", "mail.bounced", {}, now())
+        session.execute(update(Incoming).where(Incoming.external_id == "young").values(handled_at=now()))
+    before, killed = faults(), 0
+    while True:
+        engine(settings().database).dispose()
+        child = os.fork()
+        if child == 0:
+            try:
+                events.listen(Engine, "commit", partial(die_at, count(), killed + 1))
+                removed()
+            finally:
+                os._exit(0)
+        if os.WTERMSIG(os.waitpid(child, 0)[1]) != signal.SIGKILL:
+            break
+        killed += 1
+        assert faults() == before
+    assert killed > 5
+    assert numbers() == {}
+    with reading() as session:
+        assert [*session.scalars(select(Incoming.external_id))] == ["young"]
+        assert session.get_one(Onboarding, case_id).emptied_at is not None
+        acts = [entry.action for entry in trail(session, case_id)]
+    assert acts.count("case.emptied") == 1
+    assert "erika@freitag.example" not in everything()
