@@ -328,7 +328,7 @@ LABELS: dict[type[StrEnum], dict[Any, str]] = {
         TaxTreatment.NOT_TAXABLE: N_("not taxable here"),
     },
     Copy: {Copy.TO: N_("To"), Copy.CC: N_("CC")},
-    SentAs: {SentAs.ATTACHMENT: N_("as an attachment"), SentAs.LINK: N_("as a link for download")},
+    SentAs: {SentAs.ATTACHMENT: N_("as an attachment"), SentAs.LINK: N_("as a link")},
     Authority: {
         Authority.CLIENT: N_("the firm and the provider"),
         Authority.OPERATOR: N_("operators and managers"),
