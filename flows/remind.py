@@ -6,6 +6,7 @@ from pydantic import Field
 from models.reminders.cadence import WaitKind
 from tasks.intake.artifacts import show_foreseen, show_reminded
 from tasks.reminders.rounds import send_reminders
+from tasks.retention.requests import see_to_requests
 
 OTHERS = [kind for kind in WaitKind if kind is not WaitKind.CLIENT]
 
@@ -23,8 +24,12 @@ async def remind(
         json_schema_extra={"title": "Bis", "position": 1},
     ),
 ) -> None:
-    """Send the reminders that are due, each at an hour at which its person can be reached, and tell what was held."""
+    """Send the reminders that are due, each at an hour at which its person can be reached, and tell what was held.
+
+    Then whoever has to answer somebody about own data is reminded, and what was granted is carried out.
+    """
     if dry_run:
         await show_foreseen(until, OTHERS)
     else:
         await show_reminded(send_reminders(OTHERS))
+        see_to_requests()

@@ -53,6 +53,7 @@ from deployments.web.pages import (
     operators,
     pending,
     portal,
+    privacy_requests,
     provider_tokens,
     public,
     reach,
@@ -125,7 +126,7 @@ PAGES = (
         sign_ups,
     ),
     *(reach, board, case, contract, reminders, operators, provider_tokens),
-    *(catalogue, legal, holds, mail, api_docs),
+    *(catalogue, legal, holds, privacy_requests, mail, api_docs),
 )
 for page in PAGES:
     app.include_router(page.router, include_in_schema=False)

@@ -84,6 +84,8 @@ class MailKind(StrEnum):
     CONSENT_ASKED = "consent_asked"
     CLOSING_ASKED = "closing_asked"
     ACCOUNT_CLOSED = "account_closed"
+    PRIVACY_WAITS = "privacy_waits"
+    PRIVACY_ANSWERED = "privacy_answered"
     DECISIONS_WAIT = "decisions_wait"
     OPERATOR_INVITED = "operator_invited"
     DIGEST = "digest"
@@ -141,6 +143,8 @@ OUTLIVES_CASE: dict[MailKind, bool] = {
     MailKind.CONSENT_ASKED: False,
     MailKind.CLOSING_ASKED: True,
     MailKind.ACCOUNT_CLOSED: True,
+    MailKind.PRIVACY_WAITS: True,
+    MailKind.PRIVACY_ANSWERED: True,
     MailKind.DECISIONS_WAIT: True,
     MailKind.OPERATOR_INVITED: True,
     MailKind.DIGEST: True,
@@ -186,6 +190,8 @@ KEY_MAY_RECUR: dict[MailKind, bool] = {
     MailKind.CONSENT_ASKED: True,
     MailKind.CLOSING_ASKED: True,
     MailKind.ACCOUNT_CLOSED: True,
+    MailKind.PRIVACY_WAITS: False,
+    MailKind.PRIVACY_ANSWERED: False,
     MailKind.DECISIONS_WAIT: False,
     MailKind.OPERATOR_INVITED: False,
     MailKind.DIGEST: False,

@@ -12,7 +12,6 @@ import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
-from enum import StrEnum
 from functools import cached_property
 from typing import Any
 
@@ -53,6 +52,7 @@ from models.privacy import SMALL, holds, telling
 from models.retention.hold import Hold
 from models.retention.logins import free_logins
 from models.retention.parts import table_of
+from models.retention.request import Judge
 from models.retention.rules import RECORDS, RULES
 from models.settings import settings
 from models.time.clock import local_day
@@ -82,7 +82,12 @@ DELETED = (
     *("codes", "links", "sign_ins"),
 )
 """Tables whose rows are theirs as a whole, in an order in which nothing points to what is gone."""
-OWN_COLUMNS = {"imports": ("by", "origin"), "bulk_invitations": ("asked_by", "message"), "holds": ("reason",)}
+OWN_COLUMNS = {
+    "privacy_requests": ("words", "extension", "reason"),
+    "imports": ("by", "origin"),
+    "bulk_invitations": ("asked_by", "message"),
+    "holds": ("reason",),
+}
 """Of a row that is another's as well, the columns that are theirs if they have brought it, or it is about them."""
 OTHERS = frozenset({"persons", "accounts", "contact_cards", "phones", "audit", "import_keys"})
 """A name or number that stands in such a row of somebody else is that of somebody else."""
@@ -103,17 +108,6 @@ NUMBERS_ONLY: Mapping[str, str] = {
 """Tables that point to people and tell nothing of them."""
 CONTRACTS = next(rule for rule in RULES if rule.name == "accounts closed")
 NEGOTIATED = next(rule for rule in RULES if rule.name == "cases stopped")
-
-
-class Judge(StrEnum):
-    """Who says whether an erasure that was asked for is carried out."""
-
-    NOBODY = "nobody"
-    """There is nothing to weigh: it is carried out."""
-    FIRM = "firm"
-    """They are its client: the firm answers for their data, and we work on its instructions (Art. 28)."""
-    OPERATOR = "operator"
-    """They work at the firm: are they needed for a contract that lives (Art. 17(1)(a), 6(1)(b))?"""
 
 
 class ErasureHeld(ProvisionError):
@@ -531,6 +525,10 @@ OWNED: Mapping[str, Callable[[Table, Share, Words], ColumnElement[bool]]] = {
     "client_words": lambda table, share, _: table.c.client_id.in_(theirs_alone(share)),
     "import_records": _own_records,
     "decisions": lambda table, share, _: table.c.facts["person_id"].as_integer().in_(share.people),
+    "privacy_requests": lambda table, share, _: and_(
+        table.c.person_id.in_(share.people),
+        or_(*(table.c[name] != "" for name in OWN_COLUMNS["privacy_requests"])),
+    ),
     "takeouts": lambda table, share, _: table.c.firm_id == share.firm_id if share.people else false(),
     "api_tokens": lambda table, share, _: and_(
         _scope(table, share), table.c.account_id.in_(share.logins), table.c.revoked_at.is_(None)
@@ -611,6 +609,7 @@ CLASSES: Mapping[str, Collection[str]] = {
     N_("Registrations on a firm’s page"): ("sign_ups",),
     N_("Messages of other systems"): ("inbox", "api_replies"),
     N_("Questions to operators"): ("decisions",),
+    N_("What they have asked about their data"): ("privacy_requests",),
     N_("Archives of all data of the firm, which can be put together again"): ("takeouts",),
     N_("What the audit trail tells of them"): ("audit_values",),
 }

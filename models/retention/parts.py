@@ -62,6 +62,7 @@ from models.privacy import telling
 from models.reminders.cadence import Cadence, Level, Pause
 from models.reminders.reminder import Reminder
 from models.retention.hold import Hold
+from models.retention.request import PrivacyRequest
 from models.subscription import Subscription
 
 NOBODY = "–"
@@ -182,6 +183,7 @@ def parts(case_id: int, firm_id: int, *, whole: bool) -> list[Part]:
                 (Notice, Notice.person_id),
                 (Code, Code.person_id),
                 (Reminder, Reminder.person_id),
+                (PrivacyRequest, PrivacyRequest.person_id),
             )
         ),
         Part(FormerToken, FormerToken.link_id.in_(links)),

@@ -33,6 +33,7 @@ from models.people.person import Person
 from models.reminders.reminder import Reminder
 from models.retention.hold import Whose
 from models.retention.parts import parts
+from models.retention.request import PrivacyRequest, RequestState
 from models.retention.rule import Rows, Rule, Scope
 from models.retention.term import Term
 
@@ -370,6 +371,25 @@ RULES: tuple[Rule, ...] = (
             SignUp.answered_at,
             which=(SignUp.answered_at.is_not(None),),
             whose={Whose.FIRM: SignUp.firm_id, Whose.CLIENT: SignUp.client_id},
+            newest_stays=True,
+        ),
+    ),
+    Rule(
+        "privacy requests",
+        "Requests of people to erase or correct what is stored about them, once they are answered and carried out:"
+        " deleted. Of whoever was erased nothing but kind, moments and outcome was left in them.",
+        Term(days=1095),
+        "the answer",
+        "Art. 5(2), 12(3) GDPR: proof that it was answered in time, as long as a breach can be pursued"
+        " (three years, § 31(2) no. 1 OWiG)",
+        Rows(
+            PrivacyRequest,
+            PrivacyRequest.answered_at,
+            which=(
+                PrivacyRequest.answered_at.is_not(None),
+                or_(PrivacyRequest.state != RequestState.GRANTED, PrivacyRequest.done_at.is_not(None)),
+            ),
+            whose={Whose.CASE: PrivacyRequest.onboarding_id, Whose.PERSON: PrivacyRequest.person_id},
             newest_stays=True,
         ),
     ),

@@ -53,6 +53,7 @@ from models.people.manners import AddressForm, Language
 from models.people.person import Role
 from models.people.staff import Rank
 from models.reminders.cadence import Follow, Level, WaitKind
+from models.retention.request import RequestKind, RequestState
 from models.subscription import Interval, NoticeUnit, Plan
 from models.time.clock import LOCAL_ZONE, local_day
 from models.time.land import Land
@@ -213,6 +214,17 @@ LABELS: dict[type[StrEnum], dict[Any, str]] = {
         Rank.OWNER: N_("owner"),
         Rank.ADMINISTRATOR: N_("administrator"),
         Rank.STAFF: N_("staff member"),
+    },
+    RequestKind: {
+        RequestKind.ERASURE: N_("Erase own data"),
+        RequestKind.CORRECTION: N_("Correct own data"),
+    },
+    RequestState: {
+        RequestState.OPEN: N_("not answered yet"),
+        RequestState.GRANTED: N_("request granted"),
+        RequestState.REFUSED: N_("request refused"),
+        RequestState.WITHDRAWN: N_("request withdrawn"),
+        RequestState.MOOT: N_("settled in another way"),
     },
     SignUpVerdict: {
         SignUpVerdict.NEW: N_("new client"),

@@ -36,6 +36,7 @@ from models.people.api_token import ApiToken
 from models.people.notice import Notice, NoticeKind
 from models.people.person import Person, Role
 from models.people.staff import Rank, Rights, Staff
+from models.retention.request import Judge, PrivacyRequest, RequestKind
 from models.settings import settings
 from models.time.clock import now, today
 from tasks.clients import grants, sign_ups
@@ -71,7 +72,7 @@ from tests.tasks.test_sign_ups import wish
 
 pytestmark = pytest.mark.usefixtures("quiet")
 
-SCOPE = ("/firm/{firm_id", "/portal", "/inbox", "/profile", "/f/", "/firms", "/sign-up")
+SCOPE = ("/firm/{firm_id", "/my-data", "/portal", "/inbox", "/profile", "/f/", "/firms", "/sign-up")
 NOTHING = "98765"
 """A number that nothing has."""
 OTHER = {"person_id", "key"}
@@ -139,6 +140,7 @@ BULK = "/firm/{firm_id}/accounts/invitations"
 CONTRACT = "/firm/{firm_id}/contract"
 BOOKED = f"{CONTRACT}/modules/{{booking_id}}"
 SIGN_UP = "/firm/{firm_id}/sign-ups/{sign_up_id}"
+REQUEST = "/firm/{firm_id}/requests/{request_id}"
 TABLE: dict[Rule, list[tuple]] = {
     EVERYBODY: [
         ("GET /firms",),
@@ -148,11 +150,14 @@ TABLE: dict[Rule, list[tuple]] = {
         ("GET /sign-up/{token}",),
         ("POST /sign-up/{token}", {}),
     ],
-    SIGNED_IN: [("GET /profile",), ("POST /profile", OWN_HOURS), ("GET /portal",)],
-    OWN_ACCOUNT: [("GET /portal/accounts/{client_id}",)],
+    SIGNED_IN: [("GET /profile",), ("POST /profile", OWN_HOURS), ("GET /portal",), ("GET /my-data/requests",)],
+    OWN_ACCOUNT: [("GET /portal/accounts/{client_id}",), ("POST /my-data/requests/{request_id}/withdraw", {})],
     INBOX: [("GET /inbox",), ("POST /inbox/read", {})],
     OWN_ENTRY: [("POST /inbox/{entry_id}", {})],
-    OF_THE_FIRM: [("GET /firm/{firm_id:number}/logo{ending:path}",)],
+    OF_THE_FIRM: [
+        ("GET /firm/{firm_id:number}/logo{ending:path}",),
+        ("POST /my-data/requests", {"firm": "{firm_id}", "kind": "erasure"}),
+    ],
     STAFF: [("GET /firm/{firm_id}",), ("GET /firm/{firm_id}/clients",)],
     CONTRACT_PAPER: [("GET /firm/{firm_id}/agreement.pdf",)],
     OWNER: [
@@ -264,6 +269,11 @@ TABLE: dict[Rule, list[tuple]] = {
         (f"POST {BOOKED}/options/{{option_id}}/end", {}),
     ],
     SETTINGS: [
+        ("GET /firm/{firm_id}/requests",),
+        (f"GET {REQUEST}",),
+        (f"POST {REQUEST}/grant", {}),
+        (f"POST {REQUEST}/refuse", {"reason": "Es wird noch gebraucht."}),
+        (f"POST {REQUEST}/extend", {"delay": "Viele Anfragen."}),
         (f"GET {CONTRACT}",),
         (f"GET {CONTRACT}/legal/{{digest}}",),
         (f"GET {CONTRACT}/consent/{{text_id}}",),
@@ -371,6 +381,13 @@ def brought(session: str, firm_id: int) -> int:
     import_id = course.start(firm_id, ERIKA, "Mandanten.csv", LIST, member=member)
     work.go_on(import_id)
     return import_id
+
+
+def requested(firm_id: int, person_id: int) -> int:
+    """A client has asked the firm to correct something."""
+    with transaction() as session:
+        case, kind = Onboarding.of_firm(session, firm_id), RequestKind.CORRECTION
+        return PrivacyRequest.begin(session, case, person_id, kind, Judge.FIRM, "Ich heiße anders.", now())[0].id
 
 
 def archive(firm_id: int) -> int:
@@ -485,6 +502,7 @@ def world() -> World:
     known = {
         "made": made,
         "bulk_id": bulk.id,
+        "request_id": requested(firm_id, person["Max"]),
         **booked_as,
         "firm_id": firm_id,
         "client_id": client_id,

@@ -298,7 +298,32 @@ CASES = [
         ]
     ],
 ]
+LAPSES = {"what": "Vertrag", "why": "Er läuft noch.", "law": "§ 147 AO", "until": "1. Januar 2035"}
+PRIVACY = [
+    *[
+        (
+            "privacy_waits",
+            {"who": "Max Beispiel", "wish": wish, "day": "28. Februar 2027", "days": days}
+            | {"is_first": is_first, "left_by_firm": left, "path": "/firm/1/requests/1"},
+        )
+        for wish, days, is_first, left in (
+            ("erasure", 30, True, False),
+            ("correction", 7, False, False),
+            ("erasure", -1, False, True),
+        )
+    ],
+    *[
+        (
+            "privacy_answered",
+            {"outcome": outcome, "reason": "Zu viele.", "asked_on": "31. Januar 2027"}
+            | {"day": "30. April 2027", "goes": ["Name und Adressen"], "stays": [LAPSES]},
+        )
+        for outcome in ("erasure", "correction", "refused", "later")
+    ],
+]
+CASES += PRIVACY
 MUST = {
+    **{kind: facts.keys() | {"firm"} for kind, facts in PRIVACY},
     **{kind: facts.keys() | {"firm"} for kind, facts in CONTRACT},
     "account_given": {"accounts", "by", "more", "path"},
     "confirm_address": {"firm"},

@@ -35,6 +35,7 @@ from models.people.person import Person
 from models.queries import gauges
 from models.reminders.reminder import Reminder
 from models.retention.hold import Hold
+from models.retention.request import Judge, PrivacyRequest, RequestKind, RequestState
 from models.retention.rules import RULES
 from models.settings import settings
 from models.time.clock import now, today
@@ -70,6 +71,19 @@ def event(case: SimpleNamespace, at: datetime) -> Incoming:
 
 def wish(case: SimpleNamespace, at: datetime, **more) -> SignUp:
     return SignUp(firm_id=case.firm_id, email="nina@neu.example", family_name="Neu", asked_at=at, **more)
+
+
+def answered_request(case: SimpleNamespace, at: datetime) -> PrivacyRequest:
+    return PrivacyRequest(
+        onboarding_id=case.id,
+        person_id=case.person.id,
+        kind=RequestKind.CORRECTION,
+        judge=Judge.OPERATOR,
+        asked_at=at,
+        due_on=at.date(),
+        state=RequestState.REFUSED,
+        answered_at=at,
+    )
 
 
 def reply(case: SimpleNamespace, at: datetime) -> ApiReply:
@@ -122,6 +136,7 @@ PAST = {
     ),
     "sign-ups unconfirmed": wish,
     "sign-ups answered": partial(wish, verdict=SignUpVerdict.DECLINED, confirmed_at=BEGIN, answered_at=BEGIN),
+    "privacy requests": answered_request,
     "reminders": ended_wait,
     "archives": lambda case, at: Takeout(
         firm_id=case.firm_id,
@@ -138,6 +153,7 @@ PAST = {
 NEXT = {
     "codes": later_code,
     "sign-ups answered": partial(wish, confirmed_at=BEGIN),
+    "privacy requests": lambda case, at: answered_request(case, at + FAR),
     "accounts unused": lambda _, at: Login(email="later@x.example", created_at=at, external_id="x"),
 }
 """What follows it where the newest row stays."""

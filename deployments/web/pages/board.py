@@ -32,6 +32,7 @@ from tasks.intake import decision_effects
 from tasks.intake.events import dismiss, handle_again
 from tasks.onboarding import opening
 from tasks.onboarding.opening import CaseThere, FormInvalid
+from tasks.retention import requests
 from tasks.text.i18n import explain
 
 router = APIRouter()
@@ -117,6 +118,7 @@ def show_board(visit: Visiting) -> Response:
         parties=visit.options(Party),
         troubles=labels.TROUBLES,
         decisions_shown=DECISIONS_SHOWN,
+        privacy_requests=requests.count_waiting(None),
         absent=[(account, emails.get(account.deputy_id or 0)) for account in accounts if is_absent(account, today())],
     )
 

@@ -40,6 +40,7 @@ from tasks.onboarding import corrections, firm_page, invitations
 from tasks.onboarding.invitations import NobodyNamed, RegisteredAlready, SentJustNow
 from tasks.people import membership
 from tasks.people.membership import Needed, NotActive
+from tasks.retention import requests
 from tasks.text.i18n import FIELDS as FIELD_LABELS
 
 router = APIRouter()
@@ -513,6 +514,7 @@ def _shown(visit: Visit, firm_id: int, page: str | None = None) -> dict[str, Any
         behind = row_number(asked.get("after", "")) or 0
         member = visit.signed_in().staff_of(firm_id)
         about["sign_ups"] = sign_ups.count_waiting(firm_id) if member and member.rights.may_manage else 0
+        about["requests"] = requests.count_waiting(firm_id) if member and member.rights.sees_all else 0
         about["clients"] = firm_page.clients(firm_id, asked.get("search", "")[:200], behind, seen=seen(visit, firm_id))
     shown = {"overview": overview, "firm": overview.firm, **about, **rights}
     return shown | {"acts": shown["acts"] and not overview.stopped}

@@ -1,0 +1,171 @@
+"""What people want to have done about their data: asked on a page of their own, answered by the firm or by us."""
+
+from collections.abc import Callable
+from typing import Any
+
+from fastapi import APIRouter
+from starlette.responses import Response
+
+from deployments.web.visit import Submission, Submitting, Visit, Visiting
+from models.errors import N_, ProvisionError
+from models.retention.request import (
+    DelayReasonMissing,
+    ExtendedAlready,
+    RefusalReasonMissing,
+    RequestAnswered,
+    RequestKind,
+    WishMissing,
+)
+from models.text import TextTooLong
+from tasks.retention import requests
+from tasks.text.i18n import explain
+
+router = APIRouter()
+MINE = "/my-data/requests"
+SAID = {
+    "asked": N_("Your request has arrived. You find here what becomes of it, and get a mail with the answer."),
+    "withdrawn": N_("Your request is withdrawn: nothing is changed or erased because of it."),
+    "granted": N_("Granted: whoever has asked is told by mail. What is to be erased goes once that mail has left."),
+    "refused": N_("Refused: whoever has asked is told by mail, with your reason."),
+    "extended": N_("Whoever has asked is told by mail why it takes longer, and until when."),
+}
+
+
+@router.get(MINE)
+def show_own(visit: Visiting) -> Response:
+    return visit.page("requests/own.html", **_own(visit))
+
+
+@router.post(MINE)
+def ask(visit: Submitting) -> Response:
+    """Ask the firm that the form names to erase or correct what it has."""
+    visitor = visit.signed_in()
+    firm, kind = visit.text("firm"), visit.text("kind")
+    wished = RequestKind.CORRECTION if kind == RequestKind.CORRECTION else RequestKind.ERASURE
+    field = f"words-{wished.value}-{firm}"
+    try:
+        firm_id = next((each.firm_id for each in visitor.memberships if str(each.firm_id) == firm), 0)
+        requests.ask(visitor, firm_id, wished, visit.paragraphs(field))
+    except ProvisionError as refusal:
+        places: dict[type[ProvisionError], str] = {WishMissing: field, TextTooLong: field}
+        return visit.again("requests/own.html", refusal, fields=places, values=visit.values, **_own(visit))
+    return visit.go(f"{MINE}?said=asked")
+
+
+@router.post(MINE + "/{request_id}/withdraw")
+def withdraw(visit: Submitting, request_id: int) -> Response:
+    visitor = visit.signed_in()
+    try:
+        requests.withdraw(visitor, request_id)
+    except RequestAnswered as refusal:
+        return visit.again("requests/own.html", {"": refusal}, **_own(visit))
+    return visit.go(f"{MINE}?said=withdrawn")
+
+
+def _own(visit: Visit) -> dict[str, Any]:
+    told = SAID.get(visit.said_word, "")
+    return {"firms": requests.own(visit.signed_in()), "told": told, "place": MINE, "explain": _explain(visit)}
+
+
+def _explain(visit: Visit) -> Callable[[ProvisionError], str]:
+    return lambda refusal: explain(refusal, visit.reader)
+
+
+# ---- by the firm, about its clients
+
+
+@router.get("/firm/{firm_id}/requests")
+def show_of_firm(visit: Visiting, firm_id: int) -> Response:
+    member = visit.require_administrator(firm_id)
+    return _list(visit, firm_id, member.firm_name, f"/firm/{firm_id}/clients")
+
+
+@router.get("/firm/{firm_id}/requests/{request_id}")
+def show_one_of_firm(visit: Visiting, firm_id: int, request_id: int) -> Response:
+    visit.require_administrator(firm_id)
+    return visit.page("requests/request.html", **_one(visit, firm_id, request_id))
+
+
+@router.post("/firm/{firm_id}/requests/{request_id}/grant")
+def grant_by_firm(visit: Submitting, firm_id: int, request_id: int) -> Response:
+    visit.require_administrator(firm_id)
+    return _answer(visit, firm_id, request_id, requests.grant, "granted", "note")
+
+
+@router.post("/firm/{firm_id}/requests/{request_id}/refuse")
+def refuse_by_firm(visit: Submitting, firm_id: int, request_id: int) -> Response:
+    visit.require_administrator(firm_id)
+    return _answer(visit, firm_id, request_id, requests.refuse, "refused", "reason")
+
+
+@router.post("/firm/{firm_id}/requests/{request_id}/extend")
+def extend_by_firm(visit: Submitting, firm_id: int, request_id: int) -> Response:
+    visit.require_administrator(firm_id)
+    return _answer(visit, firm_id, request_id, requests.extend, "extended", "delay")
+
+
+# ---- by the provider, about people of firms, and what firms have left
+
+
+@router.get("/board/requests")
+def show_of_provider(visit: Visiting) -> Response:
+    visit.require_operator()
+    return _list(visit, None, "", "/board")
+
+
+@router.get("/board/requests/{request_id}")
+def show_one_of_provider(visit: Visiting, request_id: int) -> Response:
+    visit.require_operator()
+    return visit.page("requests/request.html", **_one(visit, None, request_id))
+
+
+@router.post("/board/requests/{request_id}/grant")
+def grant(visit: Submitting, request_id: int) -> Response:
+    visit.require_operator()
+    return _answer(visit, None, request_id, requests.grant, "granted", "note")
+
+
+@router.post("/board/requests/{request_id}/refuse")
+def refuse(visit: Submitting, request_id: int) -> Response:
+    visit.require_operator()
+    return _answer(visit, None, request_id, requests.refuse, "refused", "reason")
+
+
+@router.post("/board/requests/{request_id}/extend")
+def extend(visit: Submitting, request_id: int) -> Response:
+    visit.require_operator()
+    return _answer(visit, None, request_id, requests.extend, "extended", "delay")
+
+
+def _answer(
+    visit: Submission,
+    firm_id: int | None,
+    request_id: int,
+    act: Callable[[int | None, int, str, str], int],
+    word: str,
+    field: str,
+) -> Response:
+    """Answer, and go back to the list; what is refused stands at its field, or above."""
+    try:
+        act(firm_id, request_id, visit.signed_in().email, visit.paragraphs(field))
+    except ProvisionError as refusal:
+        missing = (RefusalReasonMissing, DelayReasonMissing, ExtendedAlready, TextTooLong)
+        places: dict[type[ProvisionError], str] = dict.fromkeys(missing, field)
+        shown = _one(visit, firm_id, request_id)
+        return visit.again("requests/request.html", refusal, fields=places, values=visit.values, **shown)
+    return visit.go(f"{_place(firm_id)}?said={word}")
+
+
+def _list(visit: Visit, firm_id: int | None, owner: str, back: str) -> Response:
+    told, waiting, place = SAID.get(visit.said_word, ""), requests.waiting(firm_id), _place(firm_id)
+    return visit.page("requests/list.html", told=told, waiting=waiting, place=place, owner=owner, back=back)
+
+
+def _place(firm_id: int | None) -> str:
+    return "/board/requests" if firm_id is None else f"/firm/{firm_id}/requests"
+
+
+def _one(visit: Visit, firm_id: int | None, request_id: int) -> dict[str, Any]:
+    waiting, foreseen = requests.detail(firm_id, request_id)
+    shown = {"list": _place(firm_id), "by_firm": firm_id is not None, "explain": _explain(visit)}
+    return {"one": waiting, "plan": foreseen, **shown}
