@@ -42,7 +42,12 @@ CompanyId = Annotated[str, typer.Argument(metavar="COMPANY_ID", help="The firm's
 def begin(context: typer.Context) -> None:
     """What a command writes is for its user only; it asks the Prefect of the product that runs beside it, if any."""
     os.umask(0o077)
-    if context.invoked_subcommand in {"up", "demo"} or "PREFECT_API_URL" in os.environ:
+    if context.invoked_subcommand not in {"up", "demo", "check"}:  # Which says itself what settings cannot be read.
+        _ask_prefect_beside()
+
+
+def _ask_prefect_beside() -> None:
+    if "PREFECT_API_URL" in os.environ:
         return
     from deployments.processes import Record
     from models.settings import settings
@@ -86,6 +91,40 @@ def migrate() -> None:
     with _told():
         upgrade()
         typer.echo("The database is up to date.")
+
+
+@app.command("check")
+def check_all(as_json: Json = False) -> None:
+    """Look whether all is as it must be, and tell what is not and what to do; exit status 1 if anything.
+
+    Looks at settings, imprint, files, database, clock, mail server (no mail is sent), Prefect, texts, seal and disk.
+    """
+    from pydantic import ValidationError
+
+    from models.settings import settings
+
+    try:
+        settings()
+    except ValidationError as wrong:
+        faults = [
+            {"subject": "settings", "says": f"{'.'.join(map(str, one['loc'])) or 'settings'}: {one['msg']}"}
+            for one in wrong.errors(include_input=False, include_url=False)
+        ]
+        looked_at = ["settings"]
+    else:
+        _ask_prefect_beside()
+        from deployments.checks import findings
+
+        found = dict(findings())
+        looked_at = list(found)
+        faults = [vars(one) for those in found.values() for one in those]
+    if as_json:
+        typer.echo(json.dumps({"faults": faults, "looked_at": looked_at}, ensure_ascii=False, indent=2))
+    else:
+        for fault in faults:
+            typer.echo(f"{fault['subject']}: {fault['says']}")
+        typer.echo(f"Looked at {', '.join(looked_at)}: {len(faults) or 'no'} fault{'' if len(faults) == 1 else 's'}.")
+    raise typer.Exit(1 if faults else 0)
 
 
 @app.command()

@@ -22,6 +22,7 @@ import httpx
 
 from deployments.catalogue import POOL, ROOT
 from deployments.processes import GRACE, Child, Record, spawn
+from models import imprint
 from models.errors import N_, ProvisionError
 from models.settings import keep_private, settings
 from tasks.agreement.legal_check import check_texts
@@ -180,6 +181,8 @@ def _welcome(made: Endpoints, seconds: float) -> str:
 
 def _warn() -> None:
     """Tell now what would keep files and agreements back in a week. What own texts lack is told, and never refused."""
+    if lacks := imprint.warning():
+        print(lacks, file=sys.stderr)  # noqa: T201
     try:
         rehearse()
     except NothingIsOpened as problem:

@@ -8,6 +8,7 @@ busy office needs. A proxy in front is told apart by its address (``PROVISION_PR
 
 import argparse
 import asyncio
+import logging
 from typing import Any
 
 import h11
@@ -16,7 +17,10 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 from uvicorn.server import ServerState
 
 from deployments.web.security import is_proxy, network_of
+from models import imprint
 from models.settings import keep_private, settings
+
+log = logging.getLogger(__name__)
 
 HEAD_SECONDS = 15
 """In which the head of a request must have come, a pause on a connection that is kept included."""
@@ -145,6 +149,8 @@ def main() -> None:
     options.add_argument("--port", type=int, default=8080)
     asked = options.parse_args()
     keep_private(settings().data)
+    if lacks := imprint.warning():
+        log.warning(lacks)
     uvicorn.Server(configured(asked.host, asked.port)).run()
 
 

@@ -395,6 +395,13 @@ def _bounce(session: Session, row: Outgoing, at: datetime) -> None:
         bounced(session, row, row.fault or "", at)
 
 
+def unreachable() -> str:
+    """Why the mail server would take nothing from us; empty if it would. Connects and signs in, and sends no mail."""
+    with _Connection() as connection:
+        connection.open()
+        return connection.fault
+
+
 class _Unreachable(Exception):
     """No connection, no encryption or no login: nothing was tried with any mail."""
 
