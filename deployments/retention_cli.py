@@ -1,4 +1,6 @@
-"""``provision tidy`` and ``provision forget``: what is past its time, and one person, told or removed."""
+"""``provision tidy``, ``provision forget`` and ``provision person``: what is past its time, and one person, told or
+removed.
+"""
 
 import json
 from collections.abc import Callable
@@ -52,6 +54,38 @@ def add_to(app: typer.Typer, told: Callable[[], AbstractContextManager[None]]) -
             gone = ["erased" in told for told in lines]
             typer.echo("Erased." if yes and is_done else "Erased in part." if any(gone) else "Nothing was erased.")
         raise typer.Exit(0 if is_done else 1)
+
+    @app.command()
+    def person(
+        person: Annotated[str, typer.Argument(help="An e-mail address, or the number of one person at one firm.")],
+        as_json: Annotated[bool, typer.Option("--json", help="All of it, as the person may take it along.")] = False,
+    ) -> None:
+        """Tell what is stored about a person (Art. 15, 20 GDPR): firm by firm how much of what, or all of it as JSON.
+
+        It is what they see and take along on their own page, with nothing that tells of others.
+        """
+        with told():
+            _tell(person, as_json=as_json)
+
+
+def _tell(who: str, *, as_json: bool) -> None:
+    from models.db import reading
+    from models.retention.erasure import WhoUnknown
+    from tasks.retention import own_data
+
+    with reading() as session:
+        parts = own_data.of(session, who)
+    if not parts:
+        raise WhoUnknown(who.strip()[:80])
+    if as_json:
+        for piece in own_data.written(who):
+            typer.echo(piece, nl=False)
+        return
+    for part in parts:
+        answers = "the firm" if part.is_firms else "the provider"
+        typer.echo(f"{part.firm or 'At no firm'}: {answers} answers")
+        for chapter in part.chapters:
+            typer.echo(f"  {part.counts[chapter.name]:>6}  {chapter.what}")
 
 
 def _plans(who: str) -> list[dict[str, object]]:

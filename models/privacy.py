@@ -79,19 +79,20 @@ def places_of(session: Session, person: Person) -> Iterator[Place]:
     account = session.get(Login, person.account_id) if person.account_id is not None else None
     known = [person.email, person.name, account and account.email, account and account.name]
     names = {name for name in known if name}
-    keys = {"persons": person.id, "accounts": person.account_id}
+    keys = {"persons": [person.id], "accounts": [account.id] if account is not None else []}
     if person.role is Role.ORGANISER:
-        keys["onboardings"] = Onboarding.of_firm(session, person.firm_id).id
+        keys["onboardings"] = [Onboarding.of_firm(session, person.firm_id).id]
     documents: set[int] = set()
     subjects = {subject(row) for row in (person, account) if row is not None}
     for table in sorted(Base.metadata.sorted_tables, key=lambda table: table.name == "audit_values"):
         columns = [column for column in telling(table) if not isinstance(column.type, LargeBinary)]
         if not columns:
             continue
-        is_theirs = _is_theirs(table, keys)
-        tells = [_tells(column, is_theirs, keys, names, subjects) for column in columns]
+        is_theirs = points(table, keys)
+        tells = [or_(is_theirs, holds(column, names), says(column, keys, {*names, *subjects})) for column in columns]
+        tells = [and_(column.is_not(None), told) for column, told in zip(columns, tells, strict=True)]
         (key,) = table.primary_key.columns
-        leading = [column for column in table.columns if _leads_to(column, "documents")]
+        leading = [column for column in table.columns if leads_to(column, "documents")]
         for row, *values in session.execute(select(key, *leading, *tells).where(or_(*tells)).order_by(key)):
             documents.update(number for number in values[: len(leading)] if number is not None)
             for column, does_tell in zip(columns, values[len(leading) :], strict=True):
@@ -101,37 +102,31 @@ def places_of(session: Session, person: Person) -> Iterator[Place]:
     yield from (Place("documents", number, "content") for number in sorted(documents))
 
 
-def _is_theirs(table: Table, keys: Mapping[str, int | None]) -> ColumnElement[bool]:
+def points(table: Table, keys: Mapping[str, Collection[int]]) -> ColumnElement[bool]:
     """Whether a row is that of the person or of their account, or belongs to one of them."""
-    own = [table.c.id == keys[table.name]] if table.name in ("persons", "accounts") else []
+    own = [table.c.id.in_(keys[table.name])] if table.name in ("persons", "accounts") else []
     return or_(false(), *own, *(_points(table.c[name], keys) for name in THEIRS if name in table.c))
 
 
-def _tells(
-    column: Column[Any],
-    is_theirs: ColumnElement[bool],
-    keys: Mapping[str, int | None],
-    names: Collection[str],
-    subjects: Collection[str],
-) -> ColumnElement[bool]:
-    """Whether there is something in this column that tells of the person."""
-    ways = [is_theirs, holds(column, names)]
+def says(column: Column[Any], keys: Mapping[str, Collection[int]], named: Collection[str]) -> ColumnElement[bool]:
+    """Whether the column itself says that it is theirs: by a key, an address or a subject in another column."""
+    ways: list[ColumnElement[bool]] = []
     before: list[Column[Any]] = []
     for name in column.info["tells"]:  # The first that is not empty counts.
         other = column.table.c[name]
-        names_them = _points(other, keys) if other.foreign_keys else other.in_({*names, *subjects})
+        names_them = _points(other, keys) if other.foreign_keys else other.in_(named)
         ways.append(and_(*(empty.is_(None) for empty in before), names_them))
         before.append(other)
-    return and_(column.is_not(None), or_(*ways))
+    return or_(false(), *ways)
 
 
-def _points(column: Column[Any], keys: Mapping[str, int | None]) -> ColumnElement[bool]:
+def _points(column: Column[Any], keys: Mapping[str, Collection[int]]) -> ColumnElement[bool]:
     (key,) = column.foreign_keys
-    number = keys.get(key.column.table.name)
-    return column == number if number is not None else false()
+    numbers = keys.get(key.column.table.name)
+    return column.in_(numbers) if numbers else false()
 
 
-def _leads_to(column: Column[Any], table: str) -> bool:
+def leads_to(column: Column[Any], table: str) -> bool:
     return any(key.column.table.name == table for key in column.foreign_keys)
 
 

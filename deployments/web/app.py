@@ -51,6 +51,7 @@ from deployments.web.pages import (
     mail,
     new_account,
     operators,
+    own_data,
     pending,
     portal,
     privacy_requests,
@@ -126,7 +127,7 @@ PAGES = (
         sign_ups,
     ),
     *(reach, board, case, contract, reminders, operators, provider_tokens),
-    *(catalogue, legal, holds, privacy_requests, mail, api_docs),
+    *(catalogue, legal, holds, privacy_requests, own_data, mail, api_docs),
 )
 for page in PAGES:
     app.include_router(page.router, include_in_schema=False)

@@ -254,6 +254,10 @@ class Words:
         small = text.lower()
         return any(word.lower() in small for word in self.all) and self._pattern.search(text) is not None
 
+    def those_in(self, text: str) -> list[str]:
+        """Those that stand in it, as they are written there."""
+        return [*dict.fromkeys(self._pattern.findall(text))] if self.stand_in(text) else []
+
     def without(self, value: Any) -> Any:
         """The same text, or JSON, in which they do not stand any more."""
         if isinstance(value, str):
@@ -449,9 +453,9 @@ def traces(session: Session, share: Share, words: Words, table: Table) -> Traces
     """Where in this table they stand; one statement."""
     (key,) = table.primary_key.columns
     own = _own(table, share, words)
-    named = _named(table, share, words) if table.name not in OTHERS else false()
+    named = named_in(table, share, words) if table.name not in OTHERS else false()
     if table.name == "audit_values":  # What their account has done stands in the trails of all cases.
-        there = or_(own, named) if share.case_id is None else and_(_scope(table, share), or_(own, named))
+        there = or_(own, named) if share.case_id is None else and_(in_scope(table, share), or_(own, named))
         own, named = and_(there, ~_is_kept(share)), false()
     query = select(key, own.label("own")).where(or_(own, named)).order_by(key)
     found = Traces(table, [], [])
@@ -460,7 +464,7 @@ def traces(session: Session, share: Share, words: Words, table: Table) -> Traces
     return found
 
 
-def _named(table: Table, share: Share, words: Words) -> ColumnElement[bool]:
+def named_in(table: Table, share: Share, words: Words) -> ColumnElement[bool]:
     """In which rows they stand: of their firm by whatever they are called, of no firm by what is theirs alone."""
     columns = [column for column in telling(table) if not isinstance(column.type, LargeBinary)]
     certain = words.addresses | words.phones
@@ -496,7 +500,7 @@ def _behind_links(table: Table, share: Share, _: Words) -> ColumnElement[bool]:
 def _own_mails(table: Table, share: Share, words: Words) -> ColumnElement[bool]:
     """Those to their addresses; by the row of whom they are to only where that was always the same human being."""
     stays = select(Person.id).where(Person.id.in_(share.people), Person.role.not_in(REPLACED))
-    to_them = and_(_scope(table, share), func.lower(table.c.to_address).in_(words.small_addresses))
+    to_them = and_(in_scope(table, share), func.lower(table.c.to_address).in_(words.small_addresses))
     return or_(table.c.person_id.in_(stays), to_them)
 
 
@@ -519,7 +523,7 @@ OWNED: Mapping[str, Callable[[Table, Share, Words], ColumnElement[bool]]] = {
     "openings": _behind_links,
     "outbox": _own_mails,
     "sign_ups": lambda table, share, words: and_(
-        _scope(table, share), func.lower(table.c.email).in_(words.small_addresses)
+        in_scope(table, share), func.lower(table.c.email).in_(words.small_addresses)
     ),
     "clients": lambda table, share, _: and_(table.c.id.in_(theirs_alone(share)), table.c.name != GONE),
     "client_words": lambda table, share, _: table.c.client_id.in_(theirs_alone(share)),
@@ -531,7 +535,7 @@ OWNED: Mapping[str, Callable[[Table, Share, Words], ColumnElement[bool]]] = {
     ),
     "takeouts": lambda table, share, _: table.c.firm_id == share.firm_id if share.people else false(),
     "api_tokens": lambda table, share, _: and_(
-        _scope(table, share), table.c.account_id.in_(share.logins), table.c.revoked_at.is_(None)
+        in_scope(table, share), table.c.account_id.in_(share.logins), table.c.revoked_at.is_(None)
     ),
 }
 """By which of their columns rows are theirs, where that is not simply whom they point to."""
@@ -544,7 +548,7 @@ def theirs_alone(share: Share) -> Any:
     return select(Client.id).where(Client.firm_id == share.firm_id, Client.kind == ClientKind.INDIVIDUAL, mine, ~others)
 
 
-def _scope(table: Table, share: Share) -> ColumnElement[bool]:
+def in_scope(table: Table, share: Share) -> ColumnElement[bool]:
     """The rows of their firm, and those of no firm."""
     return or_(*_whose(table, share))
 

@@ -74,6 +74,7 @@ def test_every_command_explains_itself():
         "bounces",
         "tidy",
         "forget",
+        "person",
         "backup",
         "restore",
         "mails",
@@ -488,6 +489,15 @@ def test_somebody_is_erased_after_it_was_told_what_goes():
 
     assert share["erased"]["persons"] == 1
     assert "Nothing is stored" in run("forget", "max@beispiel.example", "--dry-run", status=1)[1]
+
+
+def test_what_is_stored_about_somebody_is_told_and_written_as_they_may_take_it_along():
+    factories.with_client()
+
+    assert "the firm answers" in run("person", "max@beispiel.example")[0]
+    (part,) = json.loads(run("person", "max@beispiel.example", "--json")[0])["parts"]
+    assert {"persons", "outbox", "audit_values"} <= {entry["record"] for entry in part["entries"]}
+    assert "Nothing is stored" in run("person", "nobody@nowhere.example", status=1)[1]
 
 
 def test_who_is_still_needed_is_not_erased_and_it_is_told_what_to_do_first():

@@ -1001,7 +1001,7 @@ def test_every_page_is_built_for_keyboards_screen_readers_and_a_strict_browser(e
     ]
     visits = [("", path) for path in paths]
     visits += [(sessions["organiser"], f"/firm/{firm_id}{page}") for page in MATRIX if "." not in page]
-    visits += [(sessions["client"], "/portal")]
+    visits += [(sessions["client"], "/portal"), (sessions["client"], "/my-data"), (sessions["organiser"], "/my-data")]
 
     for session, path in visits:
         for language in ("de", "fr", "en"):
