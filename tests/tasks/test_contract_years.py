@@ -413,7 +413,9 @@ class Years:
 
     def check_booked(self, booked: Booked, booking: Booking, rows: list[Phase], waits: Waiting) -> None:
         assert [(row.tariff_id, row.price_list_id, row.anchor_on, row.starts_on, row.ends_on) for row in rows] == [
-            (one.tariff.key, one.version.key, one.anchor, one.first, one.last) for one in booked.run
+            # One that began after an end that was entered later bears a day, which is not counted.
+            (one.tariff.key, one.version.key, one.anchor, one.first, one.last and max(one.first, one.last))
+            for one in booked.run
         ], (self.day, booked)
         ended = booking.ended_at and booking.ended_at.astimezone(BERLIN).date() - DAY
         assert (booking.ends_on, ended) == (booked.last, booked.last if booked.is_over else None), (self.day, booked)
