@@ -5,7 +5,7 @@ month may be made three for a reason that is told to who has asked (Art. 12(3)).
 request that a firm has left.
 """
 
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from enum import StrEnum
 from typing import Self
 
@@ -25,6 +25,8 @@ TIME, LONGER = Period(1, Unit.MONTH), Period(3, Unit.MONTH)
 NEARS = (14, 7, 2)
 """So many days before the last one whoever has to answer is reminded; afterwards each week."""
 WEEK = 7
+ASKED_A_DAY = 3
+"""So often one person asks within a day, as whoever has to answer is written to each time."""
 
 
 class Judge(StrEnum):
@@ -77,6 +79,24 @@ class ExtendedAlready(ProvisionError):
 
     def __init__(self, day: date) -> None:
         super().__init__(day)
+        self.day = day
+
+
+class AskedOften(ProvisionError):
+    status = 429
+    says = N_("You have asked %(most)s times within a day: ask again tomorrow, or write to us.")
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.most = ASKED_A_DAY
+
+
+class FirmAnswers(ProvisionError):
+    says = N_("%(firm)s answers this, and has time for it until %(day)s: only after that may you answer in its place.")
+
+    def __init__(self, firm: str, day: date) -> None:
+        super().__init__(firm, day)
+        self.firm = firm
         self.day = day
 
 
@@ -147,11 +167,12 @@ class PrivacyRequest(Base):
         words: str,
         at: datetime,
     ) -> tuple[Self, bool]:
-        """The open one of this person and kind, and whether it is new; the case is locked."""
+        """The open one of this person and kind, and whether it is new; the case is locked. Raises AskedOften."""
         mine = select(cls).where(cls.person_id == person_id, cls.kind == kind, cls.answered_at.is_(None))
         there = session.scalars(mine.with_for_update()).one_or_none()
         if there is not None:
             return there, False
+        cls.require_seldom(session, person_id, at)
         due_on = end_of_notice(local_day(at), TIME)
         row = cls(onboarding_id=case.id, person_id=person_id, kind=kind, judge=judge, words=words)
         row.asked_at, row.due_on, row.state = at, due_on, RequestState.OPEN
@@ -174,6 +195,13 @@ class PrivacyRequest(Base):
     def of(cls, session: Session, person_ids: list[int]) -> list[Self]:
         """What these people have asked, the newest first."""
         return list(session.scalars(select(cls).where(cls.person_id.in_(person_ids)).order_by(cls.id.desc())))
+
+    @classmethod
+    def require_seldom(cls, session: Session, person_id: int, at: datetime) -> None:
+        """Raises AskedOften."""
+        lately = select(func.count()).where(cls.person_id == person_id, cls.asked_at > at - timedelta(days=1))
+        if session.scalars(lately).one() >= ASKED_A_DAY:
+            raise AskedOften
 
     def require_open(self) -> None:
         """Raises RequestAnswered."""

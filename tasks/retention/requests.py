@@ -25,6 +25,7 @@ from models.retention.request import (
     NEARS,
     WORDS_MOST,
     DelayReasonMissing,
+    FirmAnswers,
     Judge,
     PrivacyRequest,
     RefusalReasonMissing,
@@ -114,7 +115,8 @@ def _judge(kind: RequestKind, foreseen: Plan) -> Judge:
 def ask(visitor: Visitor, firm_id: int, kind: RequestKind, written: str) -> int:
     """The visitor asks this firm; returns the case's id. Asked twice it is one request.
 
-    Raises NotFound, WishMissing, TextTooLong, and what stands in the way of an erasure that nobody has to judge.
+    Raises NotFound, WishMissing, TextTooLong, AskedOften, and what stands in the way of an erasure that nobody has to
+    judge.
     """
     words = fitting(paragraphs(written), WORDS_MOST, "words")
     if kind is RequestKind.CORRECTION and not words:
@@ -199,10 +201,17 @@ def _whose(firm_id: int | None) -> Sequence[ColumnElement[bool]]:
     return PrivacyRequest.judge == Judge.FIRM, PrivacyRequest.onboarding_id.in_(cases)
 
 
+def left_to_firm(one: Waiting) -> FirmAnswers | None:
+    """Why the provider does not answer it: the firm has time yet."""
+    row, firm = one.request, one.firm
+    is_theirs = row.judge is Judge.FIRM and row.state is RequestState.OPEN and firm.closed_at is None
+    return FirmAnswers(firm.name, row.due_on) if is_theirs and one.days >= 0 else None
+
+
 def grant(firm_id: int | None, request_id: int, by: str, note: str = "") -> int:
     """Grant it; returns the case's id. What was to be corrected is corrected by who says so, before.
 
-    Raises NotFound, RequestAnswered, and what stands in the way of an erasure.
+    Raises NotFound, RequestAnswered, what stands in the way of an erasure, and FirmAnswers to the provider.
     """
     note = fitting(paragraphs(note), WORDS_MOST, "reason")
     (_, foreseen) = detail(firm_id, request_id)
@@ -216,7 +225,7 @@ def grant(firm_id: int | None, request_id: int, by: str, note: str = "") -> int:
 
 
 def refuse(firm_id: int | None, request_id: int, by: str, reason: str) -> int:
-    """Raises NotFound, RequestAnswered, RefusalReasonMissing."""
+    """Raises NotFound, RequestAnswered, RefusalReasonMissing, FirmAnswers."""
     reason = fitting(paragraphs(reason), WORDS_MOST, "reason")
     if not reason:
         raise RefusalReasonMissing
@@ -230,7 +239,9 @@ def refuse(firm_id: int | None, request_id: int, by: str, reason: str) -> int:
 
 
 def extend(firm_id: int | None, request_id: int, by: str, reason: str) -> int:
-    """It takes up to three months in all; raises NotFound, RequestAnswered, DelayReasonMissing, ExtendedAlready."""
+    """It takes up to three months in all; raises NotFound, RequestAnswered, DelayReasonMissing, ExtendedAlready,
+    FirmAnswers.
+    """
     reason = fitting(paragraphs(reason), WORDS_MOST, "reason")
     if not reason:
         raise DelayReasonMissing
@@ -252,7 +263,12 @@ def _answer(
         request, at = PrivacyRequest.get(session, request_id, *_whose(firm_id)), now()
         request.require_open()
         case = Onboarding.get(session, request.onboarding_id)
-        act(session, case, request, session.get_one(Person, request.person_id), at)
+        days = (request.due_on - local_day(at)).days
+        person = session.get_one(Person, request.person_id)
+        left = left_to_firm(Waiting(request, person, case.firm, days)) if firm_id is None else None
+        if left is not None:
+            raise left
+        act(session, case, request, person, at)
         case_id = case.id
     kick_mail()
     return case_id

@@ -152,7 +152,9 @@ def test_an_invitation_is_true_of_whoever_has_an_account_already_and_does_not_te
         grants.drafted(firm, *at, ERIKA, "").get_body(("plain",)).get_content() for at in ((one, who), (own, jan))
     )
     assert known == new.replace("Max Beispiel", "Jan Fleiß").replace(MAX, JAN)
-    says = "diesem Passwort an. Gibt es zu dieser Adresse schon einen Account, öffnet dessen Passwort auch diesen Zugang."
+    says = (
+        "diesem Passwort an. Gibt es zu dieser Adresse schon einen Account, öffnet dessen Passwort auch diesen Zugang."
+    )
     assert says in " ".join(known.split())
     grants.invite_contact(firm, own, jan, ERIKA)
     link = token(JAN, Purpose.ACTIVATE)

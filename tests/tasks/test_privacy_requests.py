@@ -12,8 +12,10 @@ from models.mail.outbox import Outgoing
 from models.people.person import Person, Role
 from models.retention.erasure import ErasureHeld, StillNeeded, is_erased
 from models.retention.request import (
+    AskedOften,
     DelayReasonMissing,
     ExtendedAlready,
+    FirmAnswers,
     Judge,
     PrivacyRequest,
     RefusalReasonMissing,
@@ -249,6 +251,28 @@ def _person(number=None):
     with reading() as session:
         mine = Person.id == number if number else Person.role == Role.CLIENT
         return session.scalars(select(Person).where(mine)).one()
+
+
+def test_what_a_firm_has_time_for_is_not_answered_in_its_place(max_, clock):
+    asked = asks(max_)
+    for act in (requests.grant, requests.refuse, requests.extend):
+        with pytest.raises(FirmAnswers):
+            act(None, asked, OTTO, "Darum.")
+    clock(days=35)
+
+    requests.refuse(None, asked, OTTO, "Er ist noch Mandant.")
+
+    assert request().answered_by == OTTO
+
+
+def test_nobody_has_the_firm_written_to_more_than_three_times_a_day(max_, clock):
+    for _ in range(3):
+        requests.refuse(max_, asks(max_), ERIKA, "Noch nicht.")
+
+    with pytest.raises(AskedOften):
+        asks(max_)
+    clock(days=1, hours=1)
+    asks(max_)
 
 
 @pytest.mark.parametrize("act", [requests.refuse, requests.extend])

@@ -10,6 +10,7 @@ from starlette.responses import Response, StreamingResponse
 
 from deployments.web.labels import ACTIONS, MAILS
 from deployments.web.pages.operators import ACTIONS as OF_OPERATORS
+from deployments.web.security import OWN_DATA, limit
 from deployments.web.visit import Visit, Visiting
 from models.errors import N_
 from models.mail.outbox import MailKind
@@ -81,12 +82,16 @@ _NUMBERS = {"phones": N_("Telephone"), "clients": N_("Customer number")}
 @router.get("/my-data")
 def own(visit: Visiting, part: str = "") -> Response:
     """What is stored about the visitor, firm by firm."""
-    return shown(visit, visit.signed_in().email, "/my-data", part)
+    visitor = visit.signed_in()
+    limit(OWN_DATA, "own-data", str(visitor.account_id))
+    return shown(visit, visitor.email, "/my-data", part)
 
 
 @router.get("/my-data/file")
 def own_file(visit: Visiting) -> Response:
-    return taken(visit.signed_in().email)
+    visitor = visit.signed_in()
+    limit(OWN_DATA, "own-data", str(visitor.account_id))
+    return taken(visitor.email)
 
 
 def shown(visit: Visit, address: str, path: str, part: str, *, only_address: bool = False) -> Response:

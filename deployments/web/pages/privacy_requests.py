@@ -6,6 +6,7 @@ from typing import Any
 from fastapi import APIRouter
 from starlette.responses import Response
 
+from deployments.web.security import OWN_DATA, limit
 from deployments.web.visit import Submission, Submitting, Visit, Visiting
 from models.errors import N_, ProvisionError
 from models.retention.request import (
@@ -63,8 +64,9 @@ def withdraw(visit: Submitting, request_id: int) -> Response:
 
 
 def _own(visit: Visit) -> dict[str, Any]:
-    told = SAID.get(visit.said_word, "")
-    return {"firms": requests.own(visit.signed_in()), "told": told, "place": MINE, "explain": _explain(visit)}
+    told, visitor = SAID.get(visit.said_word, ""), visit.signed_in()
+    limit(OWN_DATA, "own-data", str(visitor.account_id))
+    return {"firms": requests.own(visitor), "told": told, "place": MINE, "explain": _explain(visit)}
 
 
 def _explain(visit: Visit) -> Callable[[ProvisionError], str]:
@@ -167,5 +169,7 @@ def _place(firm_id: int | None) -> str:
 
 def _one(visit: Visit, firm_id: int | None, request_id: int) -> dict[str, Any]:
     waiting, foreseen = requests.detail(firm_id, request_id)
-    shown = {"list": _place(firm_id), "by_firm": firm_id is not None, "explain": _explain(visit)}
+    left_to_firm = requests.left_to_firm(waiting) if firm_id is None else None
+    shown: dict[str, Any] = {"list": _place(firm_id), "by_firm": firm_id is not None, "explain": _explain(visit)}
+    shown |= {"left_to_firm": explain(left_to_firm, visit.reader) if left_to_firm else ""}
     return {"one": waiting, "plan": foreseen, **shown}
