@@ -76,6 +76,7 @@ def test_every_command_explains_itself():
         "forget",
         "person",
         "backup",
+        "check",
         "restore",
         "mails",
     }
@@ -305,7 +306,8 @@ def test_the_seal_is_shown_with_its_fingerprint():
 
 def test_what_would_keep_agreements_back_is_told_at_the_start(tmp_path, monkeypatch, capsys):
     up._warn()
-    assert capsys.readouterr().err == ""
+    told = capsys.readouterr().err.splitlines()
+    assert [line.split(" are not whole")[0] for line in told] == ["Imprint and privacy notice"]
     assert not list(tmp_path.glob("seal-*"))  # The processes that seal make it, where their data are.
 
     monkeypatch.setenv("PROVISION_SEAL_PKCS12", str(tmp_path / "none.p12"))
