@@ -54,7 +54,10 @@ def test_what_the_imprint_lacks_is_told_by_its_variable_until_it_is_set(given):
 
     assert (imprint.warning(), said("imprint")) == ("", "")
     assert all(value.split(",")[0] in Browser().get("/imprint").text for value in PROVIDER.values())
-    assert AUTHORITY in Browser().get("/privacy").text
+    given(KEEP_CONTRACTS_YEARS="11")
+    notice = Browser().get("/privacy").text
+    assert AUTHORITY in notice
+    assert "11 Jahre" in notice, "the terms are those by which things really go"
 
 
 def test_each_look_finds_its_fault_and_is_silent_without(given, tmp_path, monkeypatch):

@@ -12,6 +12,7 @@ from models.db import reading
 from models.errors import NotFound
 from models.logo import Logo
 from models.people.person import Role
+from models.retention.rules import RULES
 from models.text import row_number
 from tasks.clients import client_view
 
@@ -59,4 +60,4 @@ def imprint(visit: Visiting) -> Response:
 
 @router.get("/privacy")
 def privacy(visit: Visiting) -> Response:
-    return visit.page("privacy.html")
+    return visit.page("privacy.html", terms={rule.name: rule.term.number for rule in RULES})
