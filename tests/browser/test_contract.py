@@ -13,11 +13,16 @@ from models.contracts.booking import Booking, Change, Phase
 from models.contracts.catalogue import Authority, Tariff
 from models.db import reading, transaction
 from models.onboarding import Onboarding, StepName
+from models.people.person import Person
+from models.people.staff import Rank, Rights, Staff
+from models.request import Named
 from models.time.clock import now, today
-from tasks.contracts import orders
+from tasks.contracts import legal, orders
 from tasks.contracts.orders import Who
+from tasks.onboarding import invitations
 from tasks.people.operators import appoint
 from tests.browser.conftest import PHONE, Running, known, press, set_password, sound, tab_to
+from tests.factories import registered
 from tests.tasks.test_contracts import catalogue
 
 
@@ -167,6 +172,101 @@ def test_an_account_is_deleted_on_the_first_possible_day_and_not_before(client, 
     expect(client.get_by_role("button", name="Konto endgültig löschen")).to_have_count(0)
     client.goto(firm.at)
     expect(client.locator("main")).to_contain_text("Niemand kann sich dort mehr anmelden")
+
+
+def enter(page: Page, button: str) -> None:
+    """The button or link is reached by Tab and pressed; another page opens."""
+    tab_to(page, button)
+    with page.expect_navigation():
+        page.keyboard.press("Enter")
+
+
+def write(page: Page, **fields: str) -> None:
+    """Type into these fields, one after the other as they stand on the page."""
+    for label, text in fields.items():
+        tab_to(page, label.replace("_", " "))
+        page.keyboard.type(text)
+
+
+def test_a_manager_makes_a_module_by_keyboard_and_sees_new_prices_beside_the_old(client, manager, firm):
+    code = uuid4().hex[:6]
+    manager.goto(f"{firm.web}/board/catalogue")
+    sound(manager)
+    enter(manager, "Neues Modul")
+    write(manager, Name_auf_Deutsch=f"Belegscan {code}", Schlüssel=f"scan-{code}")
+    enter(manager, "Hinzufügen")
+    enter(manager, "Neuer Tarif")
+    sound(manager)
+    write(manager, Name_auf_Deutsch="Klein", Schlüssel="klein", Erste_Laufzeit="12", Kündigungsfrist="1")
+    enter(manager, "Hinzufügen")
+    for price, before in (("12,50", "–"), ("15,00", "12,50 €")):
+        tariff = manager.url.partition("?")[0]
+        enter(manager, "Neue Preise")
+        prices(manager, price, before)
+        sound(manager)
+        enter(manager, "Diese Preise veröffentlichen")
+        manager.goto(tariff)
+    expect(manager.locator("main")).to_contain_text("Fassung 2")
+
+    client.set_viewport_size(PHONE)
+    client.goto(firm.at)
+    expect(client.get_by_text(f"Belegscan {code}").first).to_be_visible()
+    sound(client)
+
+
+def prices(page: Page, price: str, before: str) -> None:
+    """What follows of this price, from the first day on which it may count."""
+    article = page.locator("input[name^=price-]")
+    article.fill(price)
+    first = today() if before == "–" else today() + timedelta(days=1)
+    page.get_by_label("Sie gelten ab").fill(first.isoformat())
+    enter(page, "Zeigen, was daraus folgt")
+    row = page.locator("#follows-title").locator("xpath=..").locator("tbody tr").first
+    expect(row).to_contain_text(before)
+    expect(row).to_contain_text(f"{price} €")
+
+
+def test_a_commercial_member_refuses_new_terms_on_a_phone_agrees_later_and_ends_the_module(person, manager, firm, live):
+    jan, number = f"jan.{uuid4().hex[:6]}@linden.example", uuid4().hex[:6]
+    with live.inside():
+        invitations.add_caseworkers(firm.id, firm.erika, [Named(name="Jan Fleiß", email=jan)])
+        with transaction() as session:
+            case_id = Onboarding.of_firm(session, firm.id).id
+        invitations.invite_caseworkers.fn(case_id)
+        session_of_jan = registered(jan)
+        with transaction() as session:
+            who = session.query(Person).filter(Person.email == jan).one()
+            rights = Rights(Rank.STAFF, manages_accounts=False, has_default_access=True, is_commercial=True)
+            Staff.give(session, who, rights)
+    page = person(viewport=PHONE)
+    page.context.add_cookies([{"name": "session", "value": session_of_jan, "url": firm.web}])
+
+    # A manager publishes; who has a contract is asked by the next run.
+    manager.goto(f"{firm.web}/board/legal")
+    manager.get_by_label("Nummer").fill(number)
+    manager.get_by_label("Gilt ab").fill(today().isoformat())
+    manager.get_by_label("Was sich geändert hat").fill("Die Haftung ist neu geregelt.")
+    manager.get_by_label("Oder der Text selbst").fill("Wir haften für Vorsatz.")
+    sound(manager)
+    manager.get_by_role("button", name="Veröffentlichen").click()
+    expect(manager.get_by_role("status")).to_contain_text("Veröffentlicht")
+    with live.inside():
+        legal.ask_for_consent.fn()
+
+    page.goto(firm.at)
+    page.get_by_role("link", name=f"AGB, {number}").first.click()
+    sound(page)
+    page.get_by_text("Ablehnen", exact=True).focus()
+    page.keyboard.press("Enter")
+    page.get_by_label("Warum").fill("Zu weit.")
+    page.get_by_role("button", name="Diese Fassung ablehnen").click()
+    expect(page.get_by_role("status")).to_contain_text("Wir melden uns bei Ihnen")
+    page.get_by_role("link", name=f"AGB, {number}").first.click()
+    page.get_by_role("button", name="Zustimmen").click()
+    expect(page.get_by_role("status")).to_contain_text("Ihre Zustimmung ist notiert")
+
+    page.get_by_role("link", name="Mandantenportal").first.click()
+    terminate_on_a_phone(page)
 
 
 def a_day_ago(live: Running, firm_id: int) -> None:
