@@ -309,6 +309,7 @@ class Years:
             extra: Extra = self.chance.choice(added)
             orders.end_option(firm_id, booked.key, MANAGER, extra.key)
             self.ledger.end_extra(extra, self.day)
+            self.ledger.catch_up(firm_id, self.day)
             return
         pieces, tariff = self.chance.randint(1, 9), booked.run[-1].tariff.key
         article = next((key for key, what in self.articles.items() if what == (tariff, "option")), 0)
