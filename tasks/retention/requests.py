@@ -393,7 +393,8 @@ def _carry_out(request_id: int) -> bool:
         request = PrivacyRequest.get(session, request_id)
         key = f"privacy_answered:{request.id}:{Outcome.ERASURE}"
         mail = session.scalars(select(Outgoing).where(Outgoing.key == key)).one_or_none()
-        is_told = mail is None or mail.due_at is None or (request.answered_at or now()) < now() - LONGEST_WAIT
+        has_left = mail is None or (mail.delivered_at is not None and mail.failed_at is None)
+        is_told = has_left or (request.answered_at or now()) < now() - LONGEST_WAIT
         person = session.get_one(Person, request.person_id)
         share = None if is_erased(person) else share_of(session, person)
         by = request.answered_by

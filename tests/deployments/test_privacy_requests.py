@@ -64,6 +64,8 @@ def test_a_correction_without_words_and_a_refusal_without_a_reason_say_so_at_the
     client, owner = signed_in(MAX), signed_in(ERIKA)
     form = {"form_token": client.form_token(MINE), "firm": str(firm_id), "kind": "correction"}
 
+    for kind in ("korrektur", ""):
+        assert client.post(MINE, data=form | {"kind": kind}).status_code == 404
     refused = client.post(MINE, data=form)
     assert list(errors(refused)) == [f"words-correction-{firm_id}"]
     client.post(MINE, data=form | {f"words-correction-{firm_id}": "Ich heiße anders."})

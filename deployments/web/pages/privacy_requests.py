@@ -8,7 +8,7 @@ from starlette.responses import Response
 
 from deployments.web.security import OWN_DATA, limit
 from deployments.web.visit import Submission, Submitting, Visit, Visiting
-from models.errors import N_, ProvisionError
+from models.errors import N_, NotFound, ProvisionError
 from models.retention.request import (
     DelayReasonMissing,
     ExtendedAlready,
@@ -42,7 +42,9 @@ def ask(visit: Submitting) -> Response:
     """Ask the firm that the form names to erase or correct what it has."""
     visitor = visit.signed_in()
     firm, kind = visit.text("firm"), visit.text("kind")
-    wished = RequestKind.CORRECTION if kind == RequestKind.CORRECTION else RequestKind.ERASURE
+    if kind not in set(RequestKind):  # Nothing is erased because a form was not whole.
+        raise NotFound(visit.reader.gettext("The page"))
+    wished = RequestKind(kind)
     field = f"words-{wished.value}-{firm}"
     try:
         firm_id = next((each.firm_id for each in visitor.memberships if str(each.firm_id) == firm), 0)
