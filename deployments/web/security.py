@@ -51,7 +51,8 @@ LONGEST_NUMBER, LARGEST_NUMBER = 10, 2**31 - 1
 """Digits of a number in an address, and the number itself: no column of ours could hold a larger one."""
 _NUMBER = re.compile(f"0|[1-9][0-9]{{0,{LONGEST_NUMBER - 1}}}")
 _TAKES_FILES = re.compile(
-    r"/firm/\d+/logo|/agreement/[^/]+/upload|/firm/\d+/contract/modules/\d+/(?:end|tariff)|/board/legal"
+    r"/firm/\d+/logo|/agreement/[^/]+/upload|/board/legal"
+    r"|/firm/\d+/contract/(?:modules/\d+/(?:end|tariff)|consent/\d+)"
 )
 _TAKES_LISTS = re.compile(r"/api/v1/imports|/firm/\d+/accounts/import")
 _TOKEN = re.compile(r"[\w-]{20,}")

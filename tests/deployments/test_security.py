@@ -7,7 +7,7 @@ from pydantic import ValidationError
 
 from deployments.web import security
 from deployments.web.app import app
-from deployments.web.security import FORM_MOST, WithoutTokens, sign
+from deployments.web.security import FORM_MOST, WithoutTokens, limit_uploads, sign
 from models.link import Purpose
 from models.settings import Settings, settings
 from tests.deployments.browser import Browser, entries
@@ -343,6 +343,16 @@ def test_a_page_that_takes_files_takes_more_than_others_but_not_everything():
 
     assert five.status_code == 422
     assert many.status_code == 413
+
+
+def test_every_page_whose_uploads_are_counted_takes_files():
+    takes = {
+        route.path
+        for route in all_routes(app.routes)
+        if "POST" in route.methods and any(each.call is limit_uploads for each in route.dependant.dependencies)
+    }
+    assert "/firm/{firm_id}/contract/consent/{text_id}" in takes
+    assert [path for path in takes if security._most(re.sub(r"{\w+(:\w+)?}", "1", path)) == FORM_MOST] == []
 
 
 def registered_organiser() -> str:
