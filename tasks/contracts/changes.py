@@ -102,8 +102,8 @@ class Preview:
     """What a wish leads to."""
 
     foreseen: Foreseen
-    cost: Decimal
-    """What is still to be billed until then, net."""
+    cost: dict[str, Decimal]
+    """What is still to be billed until then, net, by currency."""
     tariff: Tariff | None
     """The new one, or that which comes before the end."""
     prices: PriceList | None
@@ -350,8 +350,19 @@ def _foreseen(
         tariff = session.get(Tariff, foreseen.stays.tariff_id)
     # A test account is never billed.
     days = Days(today + ONE_DAY, today if contract.is_test else foreseen.ends_on)
-    cost = sum((position.total for position in due(session, booking, phases, days, foreseen.stays)), Decimal(0))
+    cost = _by_currency(session, due(session, booking, phases, days, foreseen.stays))
     return Preview(foreseen, cost, tariff, prices, options)
+
+
+def _by_currency(session: Session, positions: list[Position]) -> dict[str, Decimal]:
+    """What they come to, where that is more than nothing."""
+    tariffs = select(Tariff.id, Tariff.currency).where(Tariff.id.in_({each.stretch.tariff_id for each in positions}))
+    currencies = dict(session.execute(tariffs).tuples().all())
+    totals: dict[str, Decimal] = {}
+    for position in positions:
+        currency = currencies[position.stretch.tariff_id]
+        totals[currency] = totals.get(currency, Decimal(0)) + position.total
+    return {currency: total for currency, total in totals.items() if total}
 
 
 def _require_seldom(session: Session, booking: Booking, at: datetime) -> None:
@@ -369,13 +380,19 @@ def _following(session: Session, contract: Contract, waits: Waiting) -> Terms | 
     return tariff.terms_from(waits.tariff.new_from, contract.zone, contract.law)
 
 
+def scan_kind(content: bytes) -> tuple[str, str]:
+    """What a scan is, and the end of its name; raises ScanUnfit for what is neither a PDF nor a picture."""
+    kind = next((kind for begins, kind in SCANS.items() if content.startswith(begins)), None)
+    if kind is None:
+        raise ScanUnfit
+    return kind
+
+
 def keep_scan(session: Session, scan: tuple[str, bytes]) -> Document:
     """A PDF or a picture; raises ScanUnfit."""
     name, content = scan
-    kind = next((media for begins, (media, _) in SCANS.items() if content.startswith(begins)), None)
-    if kind is None:
-        raise ScanUnfit
-    return Document.keep(session, content, name[:200], kind)
+    media_type, _ = scan_kind(content)
+    return Document.keep(session, content, name[:200], media_type)
 
 
 def _reason(wish: Wish) -> str:

@@ -26,7 +26,7 @@ from models.onboarding import Onboarding
 from models.people.person import Person
 from models.settings import settings
 from models.time.clock import local_day, now
-from tasks.contracts.changes import SCANS
+from tasks.contracts.changes import scan_kind
 from tasks.contracts.effects import catch_up
 from tasks.contracts.orders import Who
 from tasks.contracts.pricing import Prices, changed
@@ -285,7 +285,7 @@ def letter(firm_id: int, change_id: int) -> Letter:
         if contract is None or change is None or change.firm_id != firm_id or change.document_id is None:
             raise NotFound(N_("The letter"))
         content = session.get_one(Document, change.document_id).content
-        media_type, ending = next(kind for begins, kind in SCANS.items() if content.startswith(begins))
+        media_type, ending = scan_kind(content)
         return Letter(contract.day_of(change.received_at), content, media_type, ending)
 
 

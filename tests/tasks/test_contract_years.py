@@ -272,7 +272,8 @@ class Years:
         assert seen.foreseen.ends_on == last
         due = ledger.bill(booked if kind == "tariff" else self.ledger.after_tariff(booked, last), last, last)
         costs = [one.amount for one in due.values() if one.first > self.day]
-        assert seen.cost == (0 if self.ledger.firms[firm_id].is_test else sum(costs))
+        total = 0 if self.ledger.firms[firm_id].is_test else sum(costs)
+        assert seen.cost == ({"EUR": total} if total else {})
         drops = [each.id for each in seen.foreseen.drops]
         price_list = tariff and tariff.version_on(self.day).key
         changes.declare_change(firm_id, booked.key, who, wish, drops=drops, price_list_id=price_list)

@@ -316,13 +316,13 @@ def test_a_preview_says_what_the_act_then_does(firm_id, phone, clock):
 
     seen = changes.preview(firm_id, booking_id, CLIENT, Wish(ChangeKind.TERMINATION))
     assert (seen.foreseen.ends_on, seen.foreseen.in_time_until) == (date(2028, 2, 29), date(2027, 11, 30))
-    assert seen.cost == 0
+    assert seen.cost == {}
     at(clock, 2027, 12, 1)
     late = changes.preview(firm_id, booking_id, CLIENT, Wish(ChangeKind.TERMINATION))
-    assert (late.foreseen.ends_on, late.cost) == (date(2029, 2, 28), Decimal("120.00"))
+    assert (late.foreseen.ends_on, late.cost) == (date(2029, 2, 28), {"EUR": Decimal("120.00")})
     with transaction() as session:
         Contract.of(session, firm_id).is_test = True
-    assert changes.preview(firm_id, booking_id, CLIENT, Wish(ChangeKind.TERMINATION)).cost == 0
+    assert changes.preview(firm_id, booking_id, CLIENT, Wish(ChangeKind.TERMINATION)).cost == {}
     change = ends(firm_id, booking_id)
     assert (change.ends_on, change.effective_at) == (date(2029, 2, 28), datetime(2029, 2, 28, 23, tzinfo=UTC))
     assert row(Booking, booking_id).ends_on == date(2029, 2, 28)
@@ -403,6 +403,11 @@ def test_another_tariff_that_begins_before_an_end_stays_and_its_terms_decide_the
     same_day = Wish(ChangeKind.TERMINATION, chosen=date(2027, 4, 30), reason="Kulanz")
     dropped = changes.preview(firm_id, booking_id, MANAGER, same_day).foreseen
     assert ([each.id for each in dropped.drops], dropped.stays) == ([change.id], None)
+    with transaction() as session:
+        session.get_one(Tariff, phone["small"]).interval = Interval.MONTHLY
+        session.get_one(Tariff, phone["large"]).currency = "CHF"
+    cost = changes.preview(firm_id, booking_id, CLIENT, Wish(ChangeKind.TERMINATION)).cost
+    assert cost == {"EUR": 120, "CHF": 240}, "amounts of two currencies are no sum"
     changes.declare_change(firm_id, booking_id, CLIENT, Wish(ChangeKind.TERMINATION))
     at(clock, 2027, 5, 1)
     effects.apply_due.fn()
