@@ -11,7 +11,7 @@ from enum import StrEnum
 from typing import NamedTuple, Self
 
 from sqlalchemy import CheckConstraint, ForeignKey, Index, String, UniqueConstraint, select
-from sqlalchemy.orm import Mapped, Session, mapped_column
+from sqlalchemy.orm import Mapped, Session, mapped_column, object_session
 
 from models.db import MUTE, TELLS, Base, Instant, Key, tells_of
 from models.document import Document
@@ -207,6 +207,8 @@ class Consent(Base):
         return list(session.scalars(query.order_by(cls.id)))
 
     def answer(self, state: ConsentState, how: ConsentHow, by: str, name: str, now: datetime, reason: str = "") -> None:
+        """The letter of an earlier answer stays, see FormerLetter."""
+        self._put_letter_away()
         self.state, self.how, self.answered_at = state, how, now
         self.answered_by, self.answered_name, self.reason = by[:254], name[:200], reason
 
@@ -218,10 +220,37 @@ class Consent(Base):
         return session.scalars(asked.where(same).limit(1)).first() is not None
 
     def ask_again(self, now: datetime) -> None:
-        """As if it had not been answered."""
+        """As if it had not been answered; the letter of an earlier answer stays."""
+        self._put_letter_away()
         self.state, self.how, self.answered_at = ConsentState.ASKED, None, None
         self.answered_by = self.answered_name = self.reason = ""
         self.asked_at, self.mails = now, 0
+
+    def _put_letter_away(self) -> None:
+        session = object_session(self)
+        if session is not None and self.document_id is not None and self.answered_at is not None:
+            keys = {"firm_id": self.firm_id, "consent_id": self.id, "document_id": self.document_id}
+            session.add(FormerLetter(**keys, state=self.state, answered_at=self.answered_at))
+            self.document_id = None
+
+
+class FormerLetter(Base):
+    """The scan of an answer in whose place another has come since: kept with the contract."""
+
+    __tablename__ = "former_letters"
+
+    id: Mapped[Key]
+    firm_id: Mapped[int] = mapped_column(ForeignKey("firms.id"), index=True)
+    consent_id: Mapped[int] = mapped_column(ForeignKey("consents.id"), index=True)
+    document_id: Mapped[int] = mapped_column(ForeignKey("documents.id"), index=True)
+    state: Mapped[ConsentState]
+    """What it says."""
+    answered_at: Mapped[Instant]
+
+    @classmethod
+    def of(cls, session: Session, consent: Consent) -> list[Self]:
+        """The newest last."""
+        return list(session.scalars(select(cls).where(cls.consent_id == consent.id).order_by(cls.id)))
 
 
 class Version(NamedTuple):

@@ -108,6 +108,7 @@ TAKEN: Mapping[str, Route | None] = {
     **dict.fromkeys(("imports", "import_mappings", "api_tokens", "logos", "logo_permissions"), THEIR_OWN),
     **dict.fromkeys(("subscriptions", "contracts", "invoice_recipients", "bookings", "phases"), THEIR_OWN),
     **dict.fromkeys(("booked_options", "changes", "billings", "vat_answers", "consents", "onboardings"), THEIR_OWN),
+    "former_letters": THEIR_OWN,
     **dict.fromkeys(("staff", "contact_cards", "phones", "contact_tags"), Route("person_id", "persons")),
     **dict.fromkeys(("group_members", "portfolio_members", "notices"), Route("person_id", "persons")),
     **dict.fromkeys(("links", "outbox", "reminders"), Route("person_id", "persons")),

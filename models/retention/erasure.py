@@ -70,7 +70,7 @@ KEPT = frozenset(
             "billings",
             "charges",
         ),
-        *("vat_answers", "vat_silences", "logo_permissions"),
+        *("vat_answers", "vat_silences", "logo_permissions", "former_letters"),
     }
 )
 """Records of the contract and of what led to it: they stay as long as it lives, and then by law."""

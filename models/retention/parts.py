@@ -47,7 +47,7 @@ from models.code import Code
 from models.contracts.booking import Booking, Change
 from models.contracts.contract import Contract, Recipient
 from models.contracts.handover import Billing, Charge
-from models.contracts.legal import Consent
+from models.contracts.legal import Consent, FormerLetter
 from models.contracts.vat import VatAnswer, VatSilence
 from models.db import Base
 from models.decision import Decision
@@ -203,7 +203,7 @@ def parts(case_id: int, firm_id: int, *, whole: bool) -> list[Part]:
         Part(ApiToken, ApiToken.firm_id == firm_id),
         *(
             Part(table, table.firm_id == firm_id)
-            for table in (Tag, Group, Portfolio, CustomField, ImportMapping, Recipient, VatSilence)
+            for table in (Tag, Group, Portfolio, CustomField, ImportMapping, Recipient, VatSilence, FormerLetter)
         ),
         *(
             Part(table, and_(table.level == level, table.owner_id == owner_id))

@@ -26,6 +26,7 @@ from models.contracts.legal import (
     ConsentHow,
     ConsentSignerMissing,
     ConsentState,
+    FormerLetter,
     LegalDayMissing,
     LegalDayPast,
     LegalFileUnfit,
@@ -49,7 +50,7 @@ from models.reminders.cadence import DEFAULTS, MOST_REMINDERS, Cadence, Cadences
 from models.text import fitting, one_line, paragraphs
 from models.time.clock import local_day, now
 from tasks.contracts.batches import Batch, in_batches, together
-from tasks.contracts.changes import SCANS, keep_scan
+from tasks.contracts.changes import keep_scan, scan_kind
 from tasks.contracts.consents import address_of, close_question, close_refused
 from tasks.contracts.orders import Who, require_manager
 from tasks.contracts.telling import Draft, called, tell
@@ -336,7 +337,8 @@ def enter(firm_id: int, who: Who, text_id: int, digest: str, paper: Paper, *, is
             if not signer:
                 raise ConsentSignerMissing
         with faults.at("scan"):
-            document = keep_scan(session, paper.scan) if paper.scan else None
+            if paper.scan:
+                scan_kind(paper.scan[1])
         with faults.at("reason"):
             reason = "" if is_accepted else fitting(paragraphs(paper.reason), REFUSAL_MOST, "reason")
         faults.check()
@@ -348,20 +350,35 @@ def enter(firm_id: int, who: Who, text_id: int, digest: str, paper: Paper, *, is
         how = ConsentHow.MAIL if paper.came_by == ConsentHow.MAIL else ConsentHow.LETTER
         received_at = at if day == contract.day_of(at) else contract.first_moment_of(day)
         consent.answer(state, how, "", signer, received_at, reason)
-        consent.document_id = document.id if document else None
+        consent.document_id = keep_scan(session, paper.scan).id if paper.scan else None
         _settle(session, case, consent, at, who)
         return case.id
 
 
-def letter(firm_id: int, text_id: int) -> tuple[str, bytes, str]:
-    """The scan by which this version was answered: the end of its name, content and kind; raises NotFound."""
+def letter(firm_id: int, text_id: int, former_id: int | None = None) -> tuple[str, bytes, str]:
+    """The scan by which this version is answered, or was before: the end of its name, content and kind.
+
+    Raises NotFound.
+    """
     with reading() as session:
         consent = Consent.of(session, firm_id).get(text_id)
-        if consent is None or consent.document_id is None:
+        document_id = None if consent is None or former_id is not None else consent.document_id
+        if consent is not None and former_id is not None:
+            former = {each.id: each.document_id for each in FormerLetter.of(session, consent)}
+            document_id = former.get(former_id)
+        if document_id is None:
             raise NotFound(N_("The letter"))
-        content = session.get_one(Document, consent.document_id).content
-        media_type, ending = next(kind for begins, kind in SCANS.items() if content.startswith(begins))
+        content = session.get_one(Document, document_id).content
+        media_type, ending = scan_kind(content)
         return ending, content, media_type
+
+
+def former_letters(consent: Consent | None) -> list[FormerLetter]:
+    """By which this version was answered before."""
+    if consent is None:
+        return []
+    with reading() as session:
+        return FormerLetter.of(session, consent)
 
 
 def _asked_of(session: Session, firm_id: int, text_id: int, digest: str) -> Consent:

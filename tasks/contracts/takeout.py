@@ -26,7 +26,7 @@ from sqlalchemy.orm import Session
 from models.agreement import Agreement
 from models.audit import Entry, record
 from models.contracts.booking import Change
-from models.contracts.legal import Consent, LegalText
+from models.contracts.legal import Consent, FormerLetter, LegalText
 from models.contracts.takeout import (
     DAYS,
     LEASE,
@@ -313,12 +313,7 @@ class _Archive:
             for what, key in kept.items():
                 if key is not None:
                     yield self._document(f"agreement/{agreement.version}/{what}", key)
-        scans = select(Change.id, Change.document_id).where(Change.firm_id == self.firm.id)
-        for change_id, key in self.session.execute(scans.where(Change.document_id.is_not(None)).order_by(Change.id)):
-            yield self._document(f"letters/{change_id}", key)
-        answers = select(Consent.id, Consent.document_id).where(Consent.firm_id == self.firm.id)
-        for consent_id, key in self.session.execute(answers.where(Consent.document_id.is_not(None))):
-            yield self._document(f"letters/consent-{consent_id}", key)
+        yield from self._letters()
         texts = select(LegalText.id, LegalText.document_id).join(Consent, Consent.legal_text_id == LegalText.id)
         texts = texts.where(Consent.firm_id == self.firm.id).distinct().order_by(LegalText.id)
         for text_id, key in self.session.execute(texts):
@@ -331,6 +326,16 @@ class _Archive:
                     ending = ".svg" if column.key == "svg" else ".png"
                     name = column.key.removeprefix("png").removeprefix("svg").replace("_", "-")
                     yield f"logo/{logo_id}{name}{ending}", self._column(select(column).where(Logo.id == logo_id))
+
+    def _letters(self) -> Iterator[tuple[str, Callable[[], bytes]]]:
+        for path, owner, number, key in (
+            ("letters/", Change, Change.id, Change.document_id),
+            ("letters/consent-", Consent, Consent.id, Consent.document_id),
+            ("letters/consent-former-", FormerLetter, FormerLetter.id, FormerLetter.document_id),
+        ):
+            kept = select(number, key).where(owner.firm_id == self.firm.id, key.is_not(None)).order_by(number)
+            for row_id, document_id in self.session.execute(kept):
+                yield self._document(f"{path}{row_id}", document_id)
 
     def _document(self, path: str, key: int) -> tuple[str, Callable[[], bytes]]:
         media_type = self.session.scalars(select(Document.media_type).where(Document.id == key)).one()

@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 from models.agreement import Agreement
 from models.audit import HOUSE, Value, erase, record
 from models.contracts.booking import Change
-from models.contracts.legal import Consent, LegalText
+from models.contracts.legal import Consent, FormerLetter, LegalText
 from models.db import reading, transaction
 from models.decision import Decision
 from models.document import Document
@@ -25,6 +25,7 @@ from models.retention.parts import Part, parts, pieces
 from models.retention.rule import Rows
 from tasks.retention.pace import Pace
 
+LETTERS = (Change, Consent, FormerLetter)
 AGREEMENT_FILES = (Agreement.document_id, Agreement.drawing_id, Agreement.uploaded_id, Agreement.final_id)
 SUBJECTS = {"persons": "person", "clients": "client", "decisions": "decision"}
 """By what the trail calls those of whom it tells, see ``models.audit``."""
@@ -118,7 +119,7 @@ def _erase_documents(case_id: int, at: datetime) -> int:
     with reading() as session:
         firm_id = Onboarding.get(session, case_id).firm_id
         leading = [select(column).where(Agreement.onboarding_id == case_id) for column in AGREEMENT_FILES]
-        leading += [select(table.document_id).where(table.firm_id == firm_id) for table in (Change, Consent)]
+        leading += [select(table.document_id).where(table.firm_id == firm_id) for table in LETTERS]
         named = {number for query in leading for number in session.scalars(query) if number is not None}
         for facts in session.scalars(select(Decision.facts).where(Decision.onboarding_id == case_id)):
             pictures = facts.get("candidates", ())
@@ -131,7 +132,7 @@ def _erase_document(case_id: int, firm_id: int, number: int, at: datetime) -> in
     with transaction() as session:
         _case(session, case_id, at)
         others = [exists().where(column == number, Agreement.onboarding_id != case_id) for column in AGREEMENT_FILES]
-        others += [exists().where(table.document_id == number, table.firm_id != firm_id) for table in (Change, Consent)]
+        others += [exists().where(table.document_id == number, table.firm_id != firm_id) for table in LETTERS]
         others.append(exists().where(LegalText.document_id == number))
         if session.scalar(select(or_(*others))):
             return 0

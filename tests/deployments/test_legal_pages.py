@@ -77,6 +77,20 @@ def test_the_firm_agrees_on_the_page_and_reads_there_what_it_agreed_to(owner, ma
     assert (late.status_code, "schon zugestimmt" in said(late)) == (409, True)
 
 
+def test_the_letters_of_both_answers_are_read_on_the_page(owner, manager, asked):
+    at = f"{PAGE}/consent/{asked}"
+    letters = {"no": b"%PDF-1.7 no" + b" " * 2 * 2**20, "yes": b"%PDF-1.7 yes"}
+    typed = {"received": "2027-03-01", "came_by": "letter", "signer": "Erika Muster"}
+    for answer, content in letters.items():
+        done = manager.send_form(at, at, {"scan": ("brief.pdf", content)}, answer=answer, **typed)
+        assert (done.status_code, done.url.path) == (200, PAGE)
+
+    assert "abgelehnt: 1. März 2027" in said(owner.get(at))
+    links = [link["href"] for link in owner.read(at).select("main a[href*=letter]")]
+    assert [owner.get(link).content for link in links] == [letters["yes"], letters["no"]]
+    assert owner.get(f"{at}/letter?former=x").status_code == 404
+
+
 def test_a_refusal_is_told_to_operators_with_its_reason(owner, asked):
     page = owner.get(f"{PAGE}/consent/{asked}")
     neither = owner.send_again(page, f"{PAGE}/consent/{asked}", reason="Erst lesen.")

@@ -12,6 +12,7 @@ from models.contracts.legal import (
     Consent,
     ConsentGiven,
     ConsentState,
+    FormerLetter,
     LegalDayPast,
     LegalFileUnfit,
     LegalNumberMissing,
@@ -30,6 +31,7 @@ from models.time.clock import now
 from tasks.contracts import legal, orders
 from tasks.contracts.legal import ask_for_consent
 from tasks.reminders.cadences import pause, set_cadence
+from tasks.retention.cases import empty
 from tests.factories import acts, at_once, decide, mails, questions, told_by
 from tests.tasks.test_contract_effects import another
 from tests.tasks.test_contracts import (
@@ -171,6 +173,42 @@ def test_an_answer_by_letter_is_entered_by_operators_with_its_day_and_its_scan(f
     assert consent.answered_at == datetime(2027, 3, 11, 23, tzinfo=UTC)
     assert legal.letter(firm_id, text) == ("pdf", b"%PDF-1.7 yes", "application/pdf")
     assert acts(1).count("consent.accepted") == 1
+    assert no_faults()
+
+
+def test_a_letter_stays_with_what_it_says_when_another_answer_takes_its_place(firm_id, clock):
+    text = publish()
+    ask_for_consent.fn()
+    at(clock, 2027, 3, 20)
+
+    def entered(content: bytes, *, yes: bool) -> None:
+        paper = legal.Paper("2027-03-12", "letter", "Erika Muster", scan=("brief.pdf", b"%PDF-1.7 " + content))
+        legal.enter(firm_id, OPERATOR, text, digest_of(text), paper, is_accepted=yes)
+
+    entered(b"no", yes=False)
+    entered(b"no, once more", yes=False)  # Says the same, so nothing changes, and nothing is kept.
+    decide(1, "resend")
+    answered(firm_id, text, yes=False)
+    entered(b"yes", yes=True)
+
+    with reading() as session:
+        consent = Consent.of(session, firm_id)[text]
+        kept = {
+            document.content for document in session.scalars(select(Document)) if b"%PDF-1.7 no" in document.content
+        }
+    (former,) = legal.former_letters(consent)
+    assert (former.state, former.answered_at) == (ConsentState.REFUSED, datetime(2027, 3, 11, 23, tzinfo=UTC))
+    assert legal.letter(firm_id, text, former.id) == ("pdf", b"%PDF-1.7 no", "application/pdf")
+    assert legal.letter(firm_id, text)[1] == b"%PDF-1.7 yes"
+    assert kept == {b"%PDF-1.7 no"}
+    for other in ((firm_id, text, former.id + 1), (another(2), text, former.id)):
+        with pytest.raises(NotFound):
+            legal.letter(*other)
+    assert empty(1, now(), whole=True)
+    with reading() as session:
+        letters = [former.document_id, consent.document_id]
+        assert [session.get_one(Document, each).content for each in letters] == [b"", b""]
+        assert FormerLetter.of(session, consent) == []
     assert no_faults()
 
 

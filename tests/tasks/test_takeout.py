@@ -25,7 +25,7 @@ from models.people.manners import Language
 from models.people.person import Person
 from models.time.clock import now
 from tasks.agreement.lifecycle import withdraw
-from tasks.contracts import changes, takeout
+from tasks.contracts import changes, legal, takeout
 from tasks.contracts.changes import Wish
 from tasks.contracts.takeout import TakenOverError, make_takeout, make_takeouts
 from tasks.retention.tidy import remove_past
@@ -65,8 +65,8 @@ def test_every_table_is_taken_along_or_has_a_reason_why_not():
     assert {column.name for table in Base.metadata.tables.values() for column in table.columns} >= rules.LEFT_OUT
 
 
-def asked_to_accept(firm_id: int) -> None:
-    """Terms that were published since."""
+def asked_to_accept(firm_id: int) -> tuple[int, str]:
+    """Terms that were published since: the version, and the hash of its document."""
     with transaction() as session:
         terms = Document.keep(session, b"Neue AGB", "terms-2.txt", "text/plain")
         version = LegalText(kind=LegalKind.TERMS, number="2", document_id=terms.id, valid_from=date(2027, 3, 1))
@@ -75,6 +75,15 @@ def asked_to_accept(firm_id: int) -> None:
         session.flush()
         consent = {"legal_text_id": version.id, "sha256": terms.sha256, "asked_at": takeout.now()}
         session.add(Consent(firm_id=firm_id, **consent))
+        return version.id, terms.sha256
+
+
+def answered_by_letters(firm_id: int) -> None:
+    """No, and then yes."""
+    text_id, digest = asked_to_accept(firm_id)
+    for is_accepted, scan in ((False, LETTER + b": no"), (True, LETTER + b": yes")):
+        paper = legal.Paper("2027-03-01", "letter", "Erika", scan=("brief.pdf", scan))
+        legal.enter(firm_id, OPERATOR, text_id, digest, paper, is_accepted=is_accepted)
 
 
 def test_the_archive_holds_all_of_this_firm_and_nothing_of_another(firm_id, owner, phone, clock):
@@ -90,7 +99,7 @@ def test_the_archive_holds_all_of_this_firm_and_nothing_of_another(firm_id, owne
     changes.declare_change(firm_id, booking_id, OPERATOR, letter, price_list_id=prices, scan=("brief.pdf", LETTER))
     changes.ask_undo(firm_id, booking_id, OPERATOR)
     changes.declare_change(firm_id, booking_id, MANAGER, wish)
-    asked_to_accept(firm_id)
+    answered_by_letters(firm_id)
     takeout_id = asked(firm_id, owner, Language.FRENCH)
 
     assert make_takeout.fn(takeout_id)
@@ -119,8 +128,10 @@ def test_the_archive_holds_all_of_this_firm_and_nothing_of_another(firm_id, owne
     assert len(rows(archive, "bookings")) == 2
     assert {row["code"] for row in rows(archive, "modules")} >= {"phone"}
     assert archive.read("letters/1.pdf") == LETTER
+    assert archive.read("letters/consent-1.pdf") == LETTER + b": yes"
+    assert archive.read("letters/consent-former-1.pdf") == LETTER + b": no"
     assert archive.read("legal/1.txt") == b"Neue AGB"
-    assert [row["state"] for row in rows(archive, "consents")] == ["asked"]
+    assert [row["state"] for row in rows(archive, "consents")] == ["accepted"]
     assert archive.read("agreement/1/sent.pdf").startswith(b"%PDF")
     assert archive.read("README.txt").decode("utf-8-sig").startswith("Toutes les données de Anwaltskanzlei")
     entries = json.loads(archive.read("trail.json"))

@@ -134,9 +134,10 @@ def consent(visit: Visiting, firm_id: int, text_id: int) -> Response:
 
 @router.get("/firm/{firm_id}/contract/consent/{text_id}/letter")
 def consent_letter(visit: Visiting, firm_id: int, text_id: int) -> Response:
-    """The scan of the letter by which it was answered, to be kept."""
+    """The scan of the letter by which it is answered, or (*former*) was before, to be kept."""
     _who(visit, firm_id)
-    ending, content, media_type = legal.letter(firm_id, text_id)
+    former = visit.request.query_params.get("former")
+    ending, content, media_type = legal.letter(firm_id, text_id, None if former is None else row_number(former) or 0)
     return attachment(f"{visit.reader.gettext('The letter as a scan')}.{ending}", content, media_type)
 
 
@@ -165,7 +166,8 @@ def _consent(visit: Visit, firm_id: int, text_id: int) -> dict[str, Any]:
     one, words = legal.version(firm_id, text_id)
     paper = one.consent.how if one.consent else None
     how = visit.reader.label(CameBy(paper)) if paper in {ConsentHow.LETTER, ConsentHow.MAIL} else ""
-    return {"one": one, "words": words, "how": how, "ways": _ways(visit), **_frame(visit, firm_id)}
+    former = legal.former_letters(one.consent)
+    return {"one": one, "words": words, "how": how, "former": former, "ways": _ways(visit), **_frame(visit, firm_id)}
 
 
 def _ways(visit: Visit) -> list[tuple[str, str]]:
