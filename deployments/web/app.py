@@ -49,6 +49,7 @@ from deployments.web.pages import (
     inbox,
     legal,
     mail,
+    modules,
     new_account,
     operators,
     own_data,
@@ -126,7 +127,7 @@ PAGES = (
         public,
         sign_ups,
     ),
-    *(reach, board, case, contract, reminders, operators, provider_tokens),
+    *(reach, board, case, contract, modules, reminders, operators, provider_tokens),
     *(catalogue, legal, holds, privacy_requests, own_data, mail, api_docs),
 )
 for page in PAGES:

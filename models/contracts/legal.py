@@ -86,6 +86,15 @@ class ConsentDayMissing(ProvisionError):
     says = N_("The day is missing: write when the answer was received.")
 
 
+class ConsentTooEarly(ProvisionError):
+    status = 422
+    says = N_("This version was published on %(day)s: write the day on which the answer to it was received.")
+
+    def __init__(self, day: date) -> None:
+        super().__init__(day)
+        self.day = day
+
+
 class TermsChanged(ProvisionError):
     says = N_("The terms have changed meanwhile: look at them again before you agree to them.")
 

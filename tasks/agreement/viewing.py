@@ -94,11 +94,18 @@ def pdf(token: str) -> tuple[str, bytes]:
         return document.name, document.content
 
 
-def final_pdf(firm_id: int) -> tuple[str, bytes]:
-    """File name and content of the agreement that both sides have signed."""
+def final_pdf(firm_id: int, version: int | None = None) -> tuple[str, bytes]:
+    """File name and content of the agreement that both sides have signed: the newest, or that version.
+
+    Raises NotFound.
+    """
     with reading() as session:
         case_id = Onboarding.of_firm(session, firm_id).id
-        agreement = Agreement.latest(session, case_id)
+        if version is None:
+            agreement = Agreement.latest(session, case_id)
+        else:
+            this = select(Agreement).where(Agreement.onboarding_id == case_id, Agreement.version == version)
+            agreement = session.scalars(this).one_or_none()
         if agreement is None or agreement.final_id is None:
             raise NotFound("Agreement")
         document = session.get_one(Document, agreement.final_id)

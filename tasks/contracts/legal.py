@@ -26,6 +26,7 @@ from models.contracts.legal import (
     ConsentHow,
     ConsentSignerMissing,
     ConsentState,
+    ConsentTooEarly,
     FormerLetter,
     LegalDayMissing,
     LegalDayPast,
@@ -332,6 +333,9 @@ def enter(firm_id: int, who: Who, text_id: int, digest: str, paper: Paper, *, is
             day = day_of(one_line(paper.received))
             if day > contract.day_of(at):
                 raise ReceivedInFuture(day)
+            published_on = contract.day_of(LegalText.get(session, text_id).published_at)
+            if day < published_on:
+                raise ConsentTooEarly(published_on)
         with faults.at("signer"):
             signer = fitting(one_line(paper.signer), NAME_MOST, "name")
             if not signer:

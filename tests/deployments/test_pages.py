@@ -939,6 +939,8 @@ MATRIX = {  # organiser, caseworker, client, operator, stranger, guest
     "/contract/edit/tax": (404, 403, 404, 200, 404, 303),
     "/contract/edit/partner": (404, 403, 404, 403, 404, 303),
     "/contract/consent/1": (404, 403, 404, 404, 404, 303),
+    "/contract/agreements/1.pdf": (200, 403, 404, 200, 404, 303),
+    "/contract/agreements/2.pdf": (404, 403, 404, 404, 404, 303),
     "/contract/close": (200, 403, 404, 200, 404, 303),
     "/contract/edit/nothing": (404, 403, 404, 404, 404, 303),
 }

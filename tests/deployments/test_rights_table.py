@@ -301,6 +301,7 @@ TABLE: dict[Rule, list[tuple]] = {
         (f"POST {BOOKED}/tariff", {"tariff": "{large}", "prices": "{prices}"}),
         (f"POST {BOOKED}/undo", {}, "too early"),
         (f"GET {CONTRACT}/letters/{{change_id}}",),
+        (f"GET {CONTRACT}/agreements/{{version}}.pdf",),
         (f"POST {CONTRACT}/data", {}),
         (f"POST {CONTRACT}/data/{{takeout_id}}", {}),
         (f"GET {SET}",),
@@ -436,6 +437,7 @@ def booked(firm_id: int, case_id: int) -> dict[str, object]:
     return {
         "booking_id": booking_id,
         "change_id": letter.id,
+        "version": 1,
         "takeout_id": archive(firm_id),
         "module_id": beside.id,
         "other": other.id,

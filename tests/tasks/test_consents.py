@@ -1,6 +1,7 @@
 # ruff: noqa: F401, F811  (fixtures)
 """New versions of the terms: published, asked about where the change is material, reminded of, and answered."""
 
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
@@ -163,6 +164,9 @@ def test_an_answer_by_letter_is_entered_by_operators_with_its_day_and_its_scan(f
     with pytest.raises(FormRefused) as wrong:
         entered(legal.Paper("2027-03-21", "letter", " ", scan=("brief.doc", b"yes")))
     assert [*wrong.value.fields] == ["received", "signer", "scan"]
+    with pytest.raises(FormRefused) as early:
+        entered(replace(paper, received="2020-01-01"))
+    assert "published on" in str(early.value.fields["received"])
     for _ in range(2):
         entered(paper)
     with pytest.raises(ConsentGiven):
