@@ -7,7 +7,7 @@ from models.contracts.contract import Copy, SentAs, TaxTreatment
 from models.decision import DecisionKind, Verdict
 from models.errors import N_
 from models.mail.outbox import MailKind
-from models.queries.board import CaseState, Trouble
+from models.queries.board import CaseState, Order, Trouble
 from models.queries.casefile import MailState
 from models.subscription import Interval, Plan
 from tasks.text.i18n import Reader
@@ -17,6 +17,15 @@ STATES = {
     CaseState.FINISHED: N_("live"),
     CaseState.STOPPED: N_("stopped"),
     CaseState.CLOSED: N_("account closed"),
+}
+
+ORDERS = {
+    Order.URGENT: N_("overdue first"),
+    Order.NEWEST: N_("newest first"),
+    Order.OLDEST: N_("oldest first"),
+    Order.WAITING: N_("longest wait first"),
+    Order.NEARLY_DONE: N_("nearly done first"),
+    Order.FIRM: N_("by name"),
 }
 
 MAIL_STATES = {

@@ -6,7 +6,7 @@ values of enums are its keys and values, moments are ISO 8601 in UTC. One case i
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields, is_dataclass
+from dataclasses import dataclass, fields, is_dataclass, replace
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -72,6 +72,28 @@ class Wait:
 
 
 @dataclass(frozen=True)
+class Mark:
+    """Where one of the seven steps stands, as far as one sign tells it."""
+
+    step: StepName
+    state: StepState
+    waiting_for: Party | None
+    since: datetime
+    overdue: bool
+
+
+class Order(StrEnum):
+    """In which order the board shows cases; those that are not open come last where it is about waiting."""
+
+    URGENT = "urgent"  # Overdue ones first, then open ones, the newest first.
+    NEWEST = "newest"
+    OLDEST = "oldest"
+    WAITING = "waiting"  # What has waited for longest first.
+    NEARLY_DONE = "nearly_done"
+    FIRM = "firm"
+
+
+@dataclass(frozen=True)
 class Case:
     """One line of the board. ``step`` is the first one that is not done, where the case stands."""
 
@@ -88,6 +110,10 @@ class Case:
     since: datetime | None
     waits: list[Wait]
     """Every step that waits, in their order; several may at once."""
+    marks: list[Mark]
+    """All seven steps, in their order."""
+    done: int
+    """How many of them are."""
     open_decisions: int
     stuck: bool
     """Its passes break down again and again: an operator should look at the runs in Prefect."""
@@ -147,6 +173,16 @@ class Board:
     tests: int
     """How many of those that were looked for are test accounts; all counts have them as well."""
 
+    @property
+    def numbers(self) -> list[int | None]:
+        """Pages to choose from: the first, the last and those about this one; None where some are left out."""
+        shown = sorted({1, self.pages, *range(max(1, self.page - 2), min(self.pages, self.page + 2) + 1)})
+        numbers: list[int | None] = []
+        for number in shown:
+            numbers += [None] if numbers and number - (numbers[-1] or 0) > 1 else []
+            numbers.append(number)
+        return numbers
+
 
 @dataclass(frozen=True)
 class DecisionLine:
@@ -193,11 +229,12 @@ def board(
     waiting_for: Party | None = None,
     trouble: Trouble | None = None,
     overdue: bool = False,
+    order: Order = Order.URGENT,
     page: int = 1,
     size: int = 50,
     labels: Mapping[LineOfBusiness, str] | None = None,
 ) -> Board:
-    """The cases that fit all that is given; overdue ones first, then open ones, the newest first.
+    """The cases that fit all that is given, in this *order*.
 
     *search* is looked for in the firm's name, its own words for what it does and what *labels* call its line of
     business, and as the beginning of its company ID. With *step* or *waiting_for*, the open cases in which this step
@@ -220,7 +257,7 @@ def board(
     total, tests = (count or 0 for count in session.execute(counts).one())
     pages = max(1, -(-total // size))
     page = min(max(1, page), pages)
-    rows = lines(session, at, conditions, size, (page - 1) * size)
+    rows = lines(session, at, conditions, size, (page - 1) * size, order)
     return Board(rows, total, page, pages, by_step, by_party, by_trouble, overdue_cases, tests)
 
 
@@ -371,8 +408,31 @@ def _troubles(at: datetime) -> dict[Trouble, ColumnElement[bool]]:
     }
 
 
+def _ordered(at: datetime, order: Order) -> list[Any]:
+    """By what the cases are sorted."""
+    closed = case((_is_open, 0), else_=1)
+    step = aliased(Step)
+    of_case = select(func.min(step.since)).where(step.onboarding_id == Onboarding.id).correlate(Onboarding)
+    longest = of_case.where(step.state == StepState.WAITING).scalar_subquery()
+    done = of_case.with_only_columns(func.count()).where(step.state == StepState.DONE).scalar_subquery()
+    orders: dict[Order, list[Any]] = {
+        Order.URGENT: [case((and_(_is_open, _overdue(at)), 0), (_is_open, 1), else_=2), Onboarding.id.desc()],
+        Order.NEWEST: [Onboarding.id.desc()],
+        Order.OLDEST: [Onboarding.id],
+        Order.WAITING: [closed, longest, Onboarding.id],
+        Order.NEARLY_DONE: [closed, done.desc(), Onboarding.id.desc()],
+        Order.FIRM: [Firm.search, Onboarding.id],
+    }
+    return orders[order]
+
+
 def lines(
-    session: Session, at: datetime, conditions: Sequence[ColumnElement[bool]], limit: int, offset: int
+    session: Session,
+    at: datetime,
+    conditions: Sequence[ColumnElement[bool]],
+    limit: int,
+    offset: int,
+    order: Order = Order.URGENT,
 ) -> list[Case]:
     undecided = (
         select(func.count())
@@ -394,11 +454,12 @@ def lines(
             *wrong.values(),
         )
         .where(*conditions)
-        .order_by(case((and_(_is_open, _overdue(at)), 0), (_is_open, 1), else_=2), Onboarding.id.desc())
+        .order_by(*_ordered(at, order))
         .limit(limit)
         .offset(offset)
     ).all()
-    waits = _waits(session, at, [row[0] for row in rows])
+    keys = [row[0] for row in rows]
+    waits, marks = _waits(session, at, keys), _marks(session, at, keys)
     made = []
     for case_id, opened_at, attempts, state_value, firm, step, decisions, is_test, *is_wrong in rows:
         state = CaseState(state_value)
@@ -417,6 +478,10 @@ def lines(
                 waiting_for=stands and stands.waiting_for,
                 since=stands and stands.since,
                 waits=waits[case_id] if stands else [],
+                marks=marks[case_id]
+                if stands or state is CaseState.FINISHED
+                else [_at_rest(one) for one in marks[case_id]],
+                done=sum(one.state is StepState.DONE for one in marks[case_id]),
                 open_decisions=decisions,
                 stuck=attempts >= STUCK_AFTER,
                 troubles=[trouble for trouble, so in zip(wrong, is_wrong, strict=True) if so and stands],
@@ -424,6 +489,23 @@ def lines(
             )
         )
     return made
+
+
+def _marks(session: Session, at: datetime, cases: Sequence[int]) -> dict[int, list[Mark]]:
+    """Where each step of these cases stands."""
+    longest = patience(at)
+    marks: dict[int, list[Mark]] = {case_id: [] for case_id in cases}
+    for step in session.scalars(select(Step).where(Step.onboarding_id.in_(cases)).order_by(Step.id)):
+        late = step.waiting_for is not None and step.since < longest[step.waiting_for]
+        marks[step.onboarding_id].append(Mark(step.name, step.state, step.waiting_for, step.since, late))
+    return marks
+
+
+def _at_rest(mark: Mark) -> Mark:
+    """What is not done of a case that goes on no more waits for nobody."""
+    if mark.state is StepState.DONE:
+        return mark
+    return replace(mark, state=StepState.STOPPED, waiting_for=None, overdue=False)
 
 
 def _waits(session: Session, at: datetime, cases: Sequence[int]) -> dict[int, list[Wait]]:

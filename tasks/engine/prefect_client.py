@@ -227,6 +227,11 @@ def is_set() -> bool:
     return get_current_settings().api.url is not None
 
 
+def pages() -> str:
+    """Where people find Prefect's own pages (PREFECT_UI_URL, else beside its API); empty where none is set."""
+    return str(get_current_settings().ui_url or "")
+
+
 def ask_once(method: str, path: str, body: Any) -> Any:
     """The server's answer, for who only wants to know and waits no longer than a moment; raises httpx.HTTPError."""
     with _server(SECONDS_TO_TELL) as server:

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from babel.core import Locale
-from babel.dates import format_date, format_time
+from babel.dates import format_date, format_skeleton, format_time
 from babel.lists import format_list
 from babel.messages.catalog import Catalog
 from babel.messages.mofile import write_mo
@@ -55,7 +55,7 @@ from models.people.staff import Rank
 from models.reminders.cadence import Follow, Level, WaitKind
 from models.retention.request import RequestKind, RequestState
 from models.subscription import Interval, NoticeUnit, Plan
-from models.time.clock import LOCAL_ZONE, local_day
+from models.time.clock import LOCAL_ZONE, local_day, today
 from models.time.land import Land
 
 CATALOGUES = Path(__file__).parents[1] / "templates" / "locale"
@@ -400,7 +400,7 @@ CHANGED = {
 
 
 FILTERS = (
-    *("date", "day", "time", "moment", "money", "amount", "period", "percent", "grouped", "notice"),
+    *("date", "short_date", "day", "time", "moment", "money", "amount", "period", "percent", "grouped", "notice"),
     *("label", "listed", "fields"),
 )
 """Methods of the reader that templates use."""
@@ -495,8 +495,14 @@ class Reader:
         text = str(format_date(day, "long", locale=self.locale))
         return f"1er{text[1:]}" if self.locale.language == "fr" and is_first else text
 
+    def short_date(self, value: datetime) -> str:
+        """“3. März”, with the year if it is not this one, where many stand below each other."""
+        day = local_day(value)
+        skeleton = "MMMd" if day.year == today().year else "yMMMd"
+        return str(format_skeleton(skeleton, datetime.combine(day, datetime.min.time()), locale=self.locale))
+
     def day(self, written: str) -> str:
-        """The same of a day as facts hold it, like 2027-03-31."""
+        """The same as ``date`` of a day as facts hold it, like 2027-03-31."""
         return self.date(date.fromisoformat(written))
 
     def time(self, value: datetime) -> str:

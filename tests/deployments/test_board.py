@@ -1,6 +1,7 @@
 import asyncio
 import html
 import re
+from dataclasses import replace
 from io import BytesIO
 from pathlib import Path
 
@@ -26,7 +27,7 @@ from models.logo import Logo, LogoPermission, LogoReport
 from models.mail.outbox import MailKind, Outgoing
 from models.onboarding import Onboarding
 from models.people.person import Role
-from models.queries.board import CaseState
+from models.queries.board import CaseState, board
 from models.queries.casefile import MailState, case_detail
 from models.settings import settings
 from models.subscription import Change, Subscription
@@ -35,6 +36,7 @@ from tasks.agreement import responses
 from tasks.intake import decision_effects
 from tasks.intake.events import handle_events
 from tasks.mail.address_holds import bounced, given_up
+from tasks.onboarding import stopping
 from tests import factories
 from tests.deployments.browser import entries
 from tests.remembered import remembered
@@ -708,3 +710,42 @@ def test_board_and_case_are_shown_while_somebody_else_is_asked_to_sign(operator)
 
     assert "zeichnungsberechtigte Person" in text(operator.get("/board"))
     assert "Konrad Zeichner" in text(operator.get(f"/board/cases/{case_id}"))
+
+
+def test_a_line_of_the_board_says_in_signs_and_in_words_where_all_seven_steps_stand(operator, clock):
+    case_id = factories.with_organiser(plan=None, interval=None)
+    clock(days=9)
+
+    told = BeautifulSoup(operator.get("/board").text, "lxml").select_one("table.cases tbody tr")
+    marks = [(mark.select_one("[aria-hidden]").text, mark.select_one(".hidden").text) for mark in told.select("li")]
+    stopping.stop_case(case_id, "Doppelt angelegt.", "olga@convent-it.example")
+    ended = BeautifulSoup(operator.get("/board").text, "lxml").select_one("table.cases tbody tr")
+
+    assert [sign for sign, _ in marks] == ["An", "✓", "Or", "✓", "5", "6", "7"]
+    assert re.fullmatch(r"1 Das passende Abonnement – Anbieter, seit .+, überfällig", marks[0][1])
+    assert marks[1][1] == "2 Ihre Angaben – erledigt"
+    assert marks[4][1] == "5 Unser Übereinkommen – noch nicht an der Reihe"
+    assert "2/7" in told.text
+    assert [mark.select_one(".hidden").text.partition(" – ")[2] for mark in ended.select("li")] == [
+        *("beendet", "erledigt", "beendet", "erledigt", "beendet", "beendet", "beendet")
+    ]
+
+
+def test_cases_are_sorted_paged_by_number_and_read_in_as_many_statements_however_many_there_are(operator, statements):
+    for number, name in enumerate(["Östermann", "Zander", "Albrecht"]):
+        factories.advance(factories.opened(f"test:{number}", firm_name=name))
+
+    def names(query):
+        shown = BeautifulSoup(operator.get(f"/board?{query}").text, "lxml")
+        return [row.get_text(strip=True) for row in shown.select("table.cases tbody strong")]
+
+    with reading() as session, statements() as few:
+        pages = board(session, size=1, page=2)
+    with reading() as session, statements() as many:
+        board(session)
+
+    assert names("order=firm") == ["Albrecht", "Östermann", "Zander"]
+    assert names("order=oldest") == names("order=waiting") == ["Östermann", "Zander", "Albrecht"]
+    assert names("order=nonsense") == ["Albrecht", "Zander", "Östermann"]
+    assert (pages.numbers, len(few)) == ([1, 2, 3], len(many))
+    assert replace(pages, page=10, pages=30).numbers == [1, None, 8, 9, 10, 11, 12, None, 30]

@@ -21,12 +21,13 @@ from models.people.manners import AddressForm, Language
 from models.people.operator import is_absent, operators
 from models.people.person import NameMissing
 from models.queries import board
-from models.queries.board import CaseState, Trouble
+from models.queries.board import CaseState, Order, Trouble
 from models.request import IntervalMissing, OnboardingRequest, WebsiteMissing, named, parse_people
 from models.subscription import Interval, Plan
 from models.text import TextTooLong, one_line, row_number
 from models.time.clock import today
 from models.time.land import Land
+from tasks.engine import prefect_client
 from tasks.engine.passes import kick
 from tasks.intake import decision_effects
 from tasks.intake.events import dismiss, handle_again
@@ -82,11 +83,12 @@ def show_board(visit: Visiting) -> Response:
         "trouble": member(Trouble, asked.get("trouble", "")),
         "overdue": "yes" if asked.get("overdue") == "yes" else "",
     }
-    page = asked.get("page", "")
+    page, order = asked.get("page", ""), member(Order, asked.get("order", "")) or Order.URGENT
     with reading() as session:
         listing = board.board(
             session,
             **{**looked_for, "overdue": bool(looked_for["overdue"])},  # type: ignore[arg-type]
+            order=order,
             page=row_number(page) or 1,
             labels={line: visit.reader.label(line) for line in LineOfBusiness},
         )
@@ -99,7 +101,8 @@ def show_board(visit: Visiting) -> Response:
 
     def address(**changed: object) -> str:
         """The same page with something else looked for."""
-        kept = {name: value for name, value in {**looked_for, **changed}.items() if value}
+        kept = {"order": order if order is not Order.URGENT else "", **looked_for, **changed}
+        kept = {name: value for name, value in kept.items() if value}
         return f"/board?{urlencode(kept)}" if kept else "/board"
 
     return visit.page(
@@ -109,13 +112,17 @@ def show_board(visit: Visiting) -> Response:
         broken=broken,
         broken_contracts=contracts,
         mail_trouble=mail_trouble,
+        prefect=prefect_client.pages(),
         said=SAID.get(asked.get("said", ""), ""),
         looked_for=looked_for,
         address=address,
+        order=order,
+        orders=[(one.value, visit.reader.gettext(text)) for one, text in labels.ORDERS.items()],
         states=[(state.value, visit.reader.gettext(text)) for state, text in labels.STATES.items()],
         state_names=labels.STATES,
         lines=visit.options(LineOfBusiness),
         parties=visit.options(Party),
+        legend=[*Party],
         troubles=labels.TROUBLES,
         decisions_shown=DECISIONS_SHOWN,
         privacy_requests=requests.count_waiting(None),
