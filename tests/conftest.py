@@ -85,7 +85,7 @@ def _used_by(module: ModuleType) -> set[str]:
 
 def _asks(function: Callable, seen: set[Callable]) -> bool:
     """Whether it names anything that asks the database; a test that is said not to, and does, fails."""
-    function = getattr(getattr(function, "hypothesis", None), "inner_test", function)
+    function = getattr(getattr(function, "hypothesis", None), "inner_test", getattr(function, "each_of", function))
     if function in seen:
         return False
     seen.add(function)

@@ -10,10 +10,9 @@ from graphlib import TopologicalSorter
 from importlib.metadata import packages_distributions
 from pathlib import Path, PurePosixPath
 
-import pytest
-
 from models.decision import DecisionKind
 from models.mail.outbox import MailKind
+from tests.each import each
 
 ROOT = Path(__file__).parents[1]
 RINGS = ["models", "tasks", "flows", "deployments"]
@@ -57,7 +56,7 @@ def called_in(path: Path) -> set[str]:
     return {call.func.attr for call in calls if isinstance(call.func, ast.Attribute)}
 
 
-@pytest.mark.parametrize("path", MODULES, ids=str)
+@each("path", MODULES)
 def test_imports_point_inwards_and_are_absolute(path):
     outer = RINGS[RINGS.index(path.parts[0]) + 1 :]
 
@@ -80,7 +79,7 @@ def test_every_task_is_in_a_room():
     assert {path.parts[1] for path in of("tasks")} == {*ROOMS, "__init__.py"}
 
 
-@pytest.mark.parametrize("path", [path for path in of("tasks") if len(path.parts) > 2], ids=str)
+@each("path", [path for path in of("tasks") if len(path.parts) > 2])
 def test_rooms_use_those_below_them(path):
     above = ROOMS[ROOMS.index(path.parts[1]) + 1 :]
 
@@ -93,7 +92,7 @@ def test_no_modules_need_each_other():
     TopologicalSorter({name: imported_by(path) & names.keys() for name, path in names.items()}).prepare()
 
 
-@pytest.mark.parametrize("path", MODULES, ids=str)
+@each("path", MODULES)
 def test_weasyprint_is_loaded_by_whoever_prints_and_no_sooner(path):
     at_once = [node for node in tree(path).body if isinstance(node, ast.Import | ast.ImportFrom)]
     names = {getattr(node, "module", None) or alias.name for node in at_once for alias in node.names}
@@ -102,12 +101,12 @@ def test_weasyprint_is_loaded_by_whoever_prints_and_no_sooner(path):
         assert not [name for name in names if name.startswith(("weasyprint", "tasks.agreement.printing"))]
 
 
-@pytest.mark.parametrize("path", of("models"), ids=str)
+@each("path", of("models"))
 def test_the_rules_know_nothing_of_engine_network_or_pages(path):
     assert known_to(path).isdisjoint({"prefect", "httpx", "fastapi", "starlette", "jinja2", "smtplib", "urllib3"})
 
 
-@pytest.mark.parametrize("path", [p for p in MODULES if p.parts[1] != "migrations"], ids=str)
+@each("path", [p for p in MODULES if p.parts[1] != "migrations"])
 def test_only_the_database_module_ends_transactions(path):
     if path != Path("models/db.py"):
         assert called_in(path).isdisjoint({"commit", "rollback", "begin_nested"})
@@ -154,7 +153,7 @@ def test_mails_are_drafted_where_letters_are():
     assert {path.parent for path in drafting("Outgoing")} == {Path("tasks/mail/letters")}
 
 
-@pytest.mark.parametrize("path", of("flows"), ids=str)
+@each("path", of("flows"))
 def test_a_flow_file_hides_no_other_module(path):
     """Prefect puts the folder of a flow first on the path when it loads ``flows/x.py:y``."""
     taken = {*sys.stdlib_module_names, *packages_distributions(), *RINGS, "tests"}
@@ -162,7 +161,7 @@ def test_a_flow_file_hides_no_other_module(path):
     assert path.stem == "__init__" or path.stem not in taken
 
 
-@pytest.mark.parametrize("path", of("flows"), ids=str)
+@each("path", of("flows"))
 def test_flow_files_define_flows_only(path):
     """A flow file loaded by its path is a second module beside the imported one: its classes would be two."""
     assert not [node for node in tree(path).body if isinstance(node, ast.ClassDef)]

@@ -20,6 +20,7 @@ from models.firm import Firm, WebsiteInvalid
 from models.people.manners import Language
 from models.text import TextTooLong
 from models.time.clock import now
+from tests.each import each
 
 DE, FR, EN = Language.GERMAN, Language.FRENCH, Language.ENGLISH
 
@@ -57,11 +58,11 @@ def test_a_number_is_read_in_the_signs_of_its_reader_and_kept_in_those_of_no_cou
     assert [read(FieldKind.NUMBER, written, language) for language in (DE, FR, EN)] == [german, french, english]
 
 
-@pytest.mark.parametrize(
+@each(
     "written",
     ["zwölf", "1.5.2", "1e5", "1e999999", "NaN", "Infinity", "--5", "5-", ",", ".", "1,2,3", "٣", "1 2", "5 €"],
 )
-@pytest.mark.parametrize("language", Language)
+@each("language", Language)
 def test_what_is_no_number_is_refused_with_what_was_written(written, language):
     with pytest.raises(NoNumber) as refused:
         read(FieldKind.NUMBER, written, language)

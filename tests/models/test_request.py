@@ -14,6 +14,7 @@ from models.people.person import NameMissing, name_parts
 from models.request import LineUnclear, check_people, named, parse_people
 from models.time.clock import now
 from tasks.people.operators import appoint
+from tests.each import each
 from tests.factories import request
 
 ROOT = Path(__file__).parents[2]
@@ -173,7 +174,7 @@ def refusals():
     return sorted(set(found), key=lambda kind: kind.__qualname__)
 
 
-@pytest.mark.parametrize("kind", refusals())
+@each("kind", refusals())
 def test_a_refusal_survives_the_way_through_prefect_and_says_its_sentence(kind):
     own = kind.__init__ is not Exception.__init__
     wanted = [p for p in signature(kind).parameters.values() if p.kind is p.POSITIONAL_OR_KEYWORD] if own else []

@@ -23,6 +23,7 @@ from models.people.staff import (
     rights,
 )
 from models.time.clock import now
+from tests.each import each
 
 OWNER, ADMINISTRATOR, STAFF = Rank
 
@@ -56,8 +57,8 @@ GIVEN = {  # Who gives, who has, what is given: what is said to it.
 }
 
 
-@pytest.mark.parametrize("case", GIVEN, ids="-".join)
-@pytest.mark.parametrize("manages", [True, False])
+@each("case", GIVEN)
+@each("manages", [True, False])
 def test_nobody_gives_or_takes_above_their_own_rank_and_the_owner_stays(case, manages):
     giver, held, given = case
 

@@ -28,6 +28,7 @@ from models.contracts.terms import (
     read_day,
     read_moment,
 )
+from tests.each import each
 from tests.statute import DAY, walked_end, walked_last_day, walked_notice, walked_term
 
 with Path(__file__).with_name("contract_vectors.csv").open(encoding="utf-8", newline="") as opened:
@@ -65,7 +66,7 @@ def columns(ending: Ending) -> dict[str, str]:
     return {name: str(value or "") for name, value in told.items()}
 
 
-@pytest.mark.parametrize("vector", VECTORS.values(), ids=VECTORS)
+@each("vector", VECTORS.values())
 def test_a_contract_ends_as_was_worked_out_by_hand(vector):
     terms = terms_of(vector)
 

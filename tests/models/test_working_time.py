@@ -12,6 +12,7 @@ from models.time.clock import ZoneUnknown, days_since, end_of_day, local_day, ti
 from models.time.hours import WORKING_HOURS, Hours, HoursEmpty, HoursUnreadable
 from models.time.land import Land, is_holiday
 from models.time.working_time import Reach, next_reachable
+from tests.each import each
 
 BERLIN = ZoneInfo("Europe/Berlin")
 MOMENTS = st.integers(1_735_700_000, 1_988_000_000).map(
@@ -203,8 +204,8 @@ def test_a_zone_that_does_not_exist_is_refused():
         time_zone("Mars/Olympus")
 
 
-@pytest.mark.parametrize(
-    ("postcode", "land"),
+@each(
+    "postcode, land",
     [
         *{"80331": "BY", "50667": "NW", "10115": "BE", "20095": "HH", "28195": "HB", "27568": "HB"}.items(),
         *{"01067": "SN", "99084": "TH", "39104": "ST", "19053": "MV", "14467": "BB", "24103": "SH"}.items(),

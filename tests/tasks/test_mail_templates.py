@@ -26,6 +26,7 @@ from models.time.clock import now
 from tasks.mail import compose, form_letters
 from tasks.mail.compose import write, write_out
 from tests import factories
+from tests.each import each
 from tests.remembered import shared_settings
 
 FIRM = "Anwaltskanzlei Freitag & Kollegen"
@@ -411,8 +412,8 @@ def test_every_kind_of_mail_is_tried_here():
     assert {kind for kind, _ in CASES} == set(MailKind)
 
 
-@pytest.mark.parametrize(("language", "form"), READERS)
-@pytest.mark.parametrize(("kind", "facts"), CASES)
+@each("language, form", READERS)
+@each("kind, facts", CASES)
 def test_every_mail_is_whole(kind, facts, language, form):
     sent = mail(kind, facts, language, form)
 
@@ -469,8 +470,8 @@ def test_every_mail_can_be_written_whatever_it_lacks(read_once, place, kind, fac
         assert "None" not in message.get_body(("plain",)).get_content()
 
 
-@pytest.mark.parametrize(("language", "form"), READERS)
-@pytest.mark.parametrize(("kind", "facts"), CASES)
+@each("language, form", READERS)
+@each("kind, facts", CASES)
 def test_no_mail_tells_on_its_reader_or_loads_from_elsewhere(kind, facts, language, form):
     sent = mail(kind, facts, language, form)
 
@@ -483,7 +484,7 @@ def test_no_mail_tells_on_its_reader_or_loads_from_elsewhere(kind, facts, langua
     assert "url(" not in str(sent.html)
 
 
-@pytest.mark.parametrize(("kind", "facts"), CASES)
+@each("kind, facts", CASES)
 def test_sie_and_du_are_never_mixed(kind, facts):
     formal, informal = mail(kind, facts, "de", "sie"), mail(kind, facts, "de", "du")
 
@@ -495,8 +496,8 @@ def test_sie_and_du_are_never_mixed(kind, facts):
 CAPITALS = {"Sie", "Ihr", "Ihre", "Ihnen", "Unternehmen", "Entscheidungen", "Mandanten", "Sachbearbeiter", "Dateien"}
 
 
-@pytest.mark.parametrize("form", ["sie", "du"])
-@pytest.mark.parametrize(("kind", "facts"), [case for case in CASES if case[0] != "digest"])  # It begins with a title.
+@each("form", ["sie", "du"])
+@each("kind, facts", [case for case in CASES if case[0] != "digest"])  # It begins with a title.
 def test_what_follows_a_german_greeting_goes_on_in_its_sentence(kind, facts, form):
     greeting, _, rest = mail(kind, facts, "de", form).text.partition("\n\n")
     first = re.match(r"\W*(\w+)", rest)[1]
@@ -720,7 +721,7 @@ WORDS = {
 }
 
 
-@pytest.mark.parametrize(("kind", "facts"), [*CASES, ("invitation", WORDS), ("granted", WORDS)])
+@each("kind, facts", [*CASES, ("invitation", WORDS), ("granted", WORDS)])
 def test_what_goes_over_the_line_is_the_mail_that_is_written(kind, facts):
     code = Code(id=1, generation=1) if kind == "sign_code" else None
     mail = row(kind, facts, "de", "sie", **ODD)
@@ -742,7 +743,7 @@ def test_what_goes_over_the_line_is_the_mail_that_is_written(kind, facts):
         assert ours.get_content().splitlines() == theirs.get_content().splitlines()
 
 
-@pytest.mark.parametrize(("kind", "facts"), CASES)
+@each("kind, facts", CASES)
 def test_a_form_letter_says_to_each_reader_what_a_mail_of_their_own_would(kind, facts):
     """The second is filled in where the first was rendered."""
     compose._form.cache_clear()

@@ -3,6 +3,7 @@
 import pytest
 
 from tasks.mail.refusals import Blame, blame, is_ours_for_sure
+from tests.each import each
 
 ADDRESS = [
     "550 5.1.1 <erika@freitag.example>: Recipient address rejected: User unknown in virtual mailbox table",
@@ -148,9 +149,9 @@ OURS = [
 ]
 
 
-@pytest.mark.parametrize(
-    ("said", "whose"),
-    [(said, whose) for whose, each in zip(Blame, (ADDRESS, MAILBOX, MAIL, OURS), strict=True) for said in each],
+@each(
+    "said, whose",
+    [(said, whose) for whose, many in zip(Blame, (ADDRESS, MAILBOX, MAIL, OURS), strict=True) for said in many],
 )
 def test_only_what_is_surely_about_the_recipient_is_blamed_on_the_address(said, whose):
     assert blame(said) is whose

@@ -22,6 +22,7 @@ from tasks.logos.fetch import (
     Unreachable,
     is_public,
 )
+from tests.each import each
 from tests.soon import within
 from tests.tasks.logos.hostile_sites import ADDRESSES, NO_ROBOTS, SITES, Hostile
 
@@ -62,7 +63,7 @@ CLOUDS = ["168.63.129.16", "169.254.169.254", "100.100.100.200", "192.0.0.192", 
 """Where the machines of a cloud ask for what they are, and for its keys."""
 
 
-@pytest.mark.parametrize("block", SPECIAL)
+@each("block", SPECIAL)
 def test_no_address_of_a_special_purpose_is_public(block):
     first, last = ipaddress.ip_network(block)[0], ipaddress.ip_network(block)[-1]
     middle = first + (int(last) - int(first)) // 2
