@@ -113,6 +113,7 @@ class NotHandedOver(ProvisionError):
 
 CONTRACT_DUE = "countersigned_at IS NOT NULL AND contract_begun_at IS NULL"
 """Said of agreements from which the contract is still to be begun."""
+UNSIGNED = "signed_at IS NULL AND emptied_at IS NULL"
 
 
 class Agreement(Base):
@@ -131,6 +132,7 @@ class Agreement(Base):
         CheckConstraint("countersigned_at IS NULL OR signed_at IS NOT NULL", name="countersigned_after_signed"),
         CheckConstraint("(signed_at IS NULL) = (signer IS NULL)", name="signed_by_somebody"),
         CheckConstraint("final_id IS NULL OR countersigned_at IS NOT NULL", name="final_after_countersigned"),
+        Index("ix_agreements_unsigned", "expires_at", sqlite_where=text(UNSIGNED), postgresql_where=text(UNSIGNED)),
         Index("ix_agreements_contract_due", "id", sqlite_where=text(CONTRACT_DUE), postgresql_where=text(CONTRACT_DUE)),
     )
 
@@ -184,6 +186,8 @@ class Agreement(Base):
     """Original, signatures and certificate page in one file; both sides have it."""
     contract_begun_at: Mapped[Instant | None]
     """When the contract was begun that it concludes."""
+    emptied_at: Mapped[Instant | None]
+    """When it ceased to tell of anybody, because its time was over."""
 
     @classmethod
     def latest(cls, session: Session, case_id: int) -> Self | None:

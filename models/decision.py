@@ -101,6 +101,7 @@ class VerdictUnfit(ProvisionError):
 
 
 UNTOLD = "told_at IS NULL AND answered_at IS NULL"
+STILL_TELLS = "answered_at IS NOT NULL AND emptied_at IS NULL"
 
 
 class Decision(Base):
@@ -116,6 +117,9 @@ class Decision(Base):
             postgresql_where=text("answered_at IS NULL"),
         ),
         Index("ix_decisions_untold", "opened_at", sqlite_where=text(UNTOLD), postgresql_where=text(UNTOLD)),
+        Index(
+            "ix_decisions_answered", "answered_at", sqlite_where=text(STILL_TELLS), postgresql_where=text(STILL_TELLS)
+        ),
     )
 
     id: Mapped[Key]
@@ -136,6 +140,8 @@ class Decision(Base):
     """When operators first heard of it."""
     escalated_at: Mapped[Instant | None]
     """When the managers were told that it waits for too long."""
+    emptied_at: Mapped[Instant | None]
+    """When it ceased to tell of anybody, because its time was over."""
 
     @classmethod
     def draft(cls, case_id: int, kind: DecisionKind, key: str, now: datetime, **facts: object) -> Self:
@@ -227,6 +233,13 @@ class Decision(Base):
         """Answered questions whose form still stands in the Prefect UI."""
         query = select(cls).where(cls.answered_at.is_not(None), cls.form_run_id.is_not(None))
         return list(session.scalars(query if case_id is None else query.where(cls.onboarding_id == case_id)))
+
+    @property
+    def files(self) -> set[int]:
+        """The documents that are shown with it."""
+        of_pictures = [picture["documents"].values() for picture in self.facts.get("candidates", ())]
+        named = {number for numbers in of_pictures for number in numbers}
+        return named | ({self.facts["document_id"]} if "document_id" in self.facts else set())
 
     @property
     def choices(self) -> list[Verdict]:

@@ -31,7 +31,9 @@ class Document(Base):
     def keep(cls, session: Session, content: bytes, name: str, media_type: str) -> Self:
         """The document with this content, made if it is new, or was erased."""
         digest = sha256(content).hexdigest()
-        document = cls.by_sha256(session, digest)
+        # Whoever is about to erase it waits, and then finds that it is needed.
+        there = select(cls).where(cls.sha256 == digest).with_for_update(read=True)
+        document = session.scalars(there.execution_options(populate_existing=True)).one_or_none()
         if document is not None:
             if document.erased_at is not None:
                 document.name, document.content, document.erased_at = name, content, None

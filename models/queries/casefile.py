@@ -12,12 +12,12 @@ from sqlalchemy import case, func, or_, select
 from sqlalchemy.orm import Session, undefer
 
 from models.agreement import Agreement, SignedHow
-from models.audit import trail
+from models.audit import Entry, trail
 from models.clients.client import Client, ClientContact, ClientKind
 from models.db import Facts
 from models.decision import Decision
 from models.document import Document
-from models.errors import NotFound
+from models.errors import N_, NotFound, ProvisionError
 from models.firm import Firm
 from models.link import Link
 from models.logo import Logo, LogoPermission, LogoSource
@@ -31,6 +31,15 @@ from models.time.clock import now
 from models.time.land import Land
 
 CLIENTS_SHOWN = 200
+
+
+class DocumentRemoved(ProvisionError):
+    status = 410
+    says = N_("This file was removed on %(at)s: the time for which it is kept is over.")
+
+    def __init__(self, at: datetime) -> None:
+        super().__init__(at)
+        self.at = at
 
 
 class MailState(StrEnum):
@@ -134,6 +143,7 @@ class AgreementLine:
     document_id: int
     uploaded_id: int | None
     final_id: int | None
+    emptied_at: datetime | None
 
 
 @dataclass(frozen=True)
@@ -250,19 +260,32 @@ def case_of(session: Session, company_id: int) -> int:
 
 
 def case_document(session: Session, case_id: int, document_id: int) -> Document:
-    """A file of this case with its content; raises NotFound for any other."""
+    """A file of this case with its content; raises DocumentRemoved, and NotFound for any other."""
     agreements = session.scalars(select(Agreement).where(Agreement.onboarding_id == case_id))
     files = [
         (agreement.document_id, agreement.uploaded_id, agreement.final_id, agreement.drawing_id)
         for agreement in agreements
+        if agreement.emptied_at is None
     ]
     document_ids = {number for numbers in files for number in numbers}
     for facts in session.scalars(select(Decision.facts).where(Decision.onboarding_id == case_id)):
         document_ids.add(facts.get("document_id"))
         document_ids |= {candidate["documents"]["png"] for candidate in facts.get("candidates", [])}
-    if document_id not in document_ids:
+    document = session.get(Document, document_id, options=[undefer(Document.content)])
+    if document is None:
         raise NotFound(f"Document {document_id}")
-    return session.get_one(Document, document_id, options=[undefer(Document.content)])
+    if document_id in document_ids and document.erased_at is None:
+        return document
+    removed_at = _removed_at(session, case_id, document.sha256)
+    if removed_at is None and document_id not in document_ids:
+        raise NotFound(f"Document {document_id}")
+    raise DocumentRemoved(removed_at or document.erased_at or now())
+
+
+def _removed_at(session: Session, case_id: int, digest: str) -> datetime | None:
+    """When the file ceased to be one of this case, as its trail tells."""
+    acts = select(Entry).where(Entry.case_id == case_id, Entry.action == "documents.erased").order_by(Entry.number)
+    return next((act.at for act in session.scalars(acts) if digest in act.plain.get("files", ())), None)
 
 
 def case_mail(session: Session, case_id: int, mail_id: int) -> tuple[Outgoing, Link | None]:

@@ -35,6 +35,8 @@ class Whose(StrEnum):
     TOKEN = "token"  # noqa: S105
     WHOLE = "whole"
     """A firm whose rows go together: a hold of any of its people or clients spares them all."""
+    WHOLE_CASE = "whole_case"
+    """The case of such a firm."""
 
 
 class Hold(Base):
@@ -106,6 +108,7 @@ class Holds:
             Whose.FIRM: [(self.firms, self.firms)],
             Whose.WHOLE: [(self.touched, self.touched)],
             Whose.CASE: [(self.firms, select(Onboarding.id).where(Onboarding.firm_id.in_(self.firms)))],
+            Whose.WHOLE_CASE: [(self.touched, select(Onboarding.id).where(Onboarding.firm_id.in_(self.touched)))],
             Whose.CLIENT: [
                 (self.clients, self.clients),
                 (self.firms, select(Client.id).where(Client.firm_id.in_(self.firms))),

@@ -118,6 +118,7 @@ _LIVES = N_(
     "As long as the contract with the firm lives, and then to the end of the calendar year and %(number)s more years."
 )
 _CLIENT = N_("As long as the firm keeps them; at the latest until %(number)s days after its account was closed.")
+_QUESTIONS = N_("For %(number)s days after the answer; what is about the contract, as long as that.")
 _MAILS = N_("For %(number)s days after it was sent.")
 CHAPTERS = (
     Chapter(
@@ -198,7 +199,9 @@ CHAPTERS = (
         N_("For %(number)s days after the answer."),
         "privacy requests",
     ),
-    Chapter("questions", N_("Questions to operators"), ("decisions",), Seer.OPERATORS, _LIVES, "accounts closed"),
+    Chapter(
+        "questions", N_("Questions to operators"), ("decisions",), Seer.OPERATORS, _QUESTIONS, "questions answered"
+    ),
     Chapter(
         "acts", N_("What the audit trail tells"), ("audit_values", "audit"), Seer.LEADERS, _LIVES, "accounts closed"
     ),

@@ -25,6 +25,8 @@ class Scope(StrEnum):
     """All that tells of anybody."""
     PIECES = "pieces"
     """It is no case, but has so many pieces that they go before it."""
+    ROW = "row"
+    """It is a row of a case that goes on: with it goes what the trail and files tell."""
 
 
 class Due(NamedTuple):
@@ -115,7 +117,8 @@ class Rule:
     tables: tuple[str, ...] = ()
     """Further tables whose rows go with these."""
     empties: Scope | None = None
-    """The rows are cases or firms, of whose case this much goes, or go in pieces (``models.retention.parts``)."""
+    """The rows are cases or firms, of whose case this much goes, or go in pieces (``models.retention.parts``), or cease
+    to tell of anybody as the trail does."""
 
     @property
     def all_tables(self) -> tuple[str, ...]:

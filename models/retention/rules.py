@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import delete, exists, func, or_, select, update
+from sqlalchemy import ColumnElement, and_, delete, exists, func, or_, select, update
 from sqlalchemy.orm import Session, aliased
 
 from models.agreement import Agreement
@@ -18,7 +18,7 @@ from models.clients.sign_up import SignUp
 from models.code import Code
 from models.contracts.takeout import Takeout, TakeoutPiece
 from models.db import Facts
-from models.decision import Decision, DecisionKind
+from models.decision import Decision, DecisionKind, Verdict
 from models.errors import N_
 from models.firm import Firm
 from models.inbox import Incoming
@@ -92,6 +92,29 @@ _ASKED_ABOUT = exists().where(
     Decision.onboarding_id == Outgoing.onboarding_id,
     Decision.kind == DecisionKind.MAIL_FAILED,
     Decision.answered_at.is_(None),
+)
+
+_later = aliased(Agreement)
+_LATER = (_later.onboarding_id == Agreement.onboarding_id, _later.version > Agreement.version)
+_one = aliased(Agreement)
+
+
+def _is_unfinished(version: Any) -> ColumnElement[bool]:
+    """Whether this version of an agreement can still be signed, or its final copy made."""
+    over = (version.final_id, version.declined_at, version.withdrawn_at, version.expired_at)
+    return and_(*(moment.is_(None) for moment in over))
+
+
+def _goes_on(case_id: Any) -> ColumnElement[bool]:
+    """What is stored of any other case goes with it; and it may be taken up again, with all its questions."""
+    return exists().where(Onboarding.id == case_id, Onboarding.stopped_at.is_(None), Onboarding.emptied_at.is_(None))
+
+
+_ANSWERED = (Decision.answered_at.is_not(None), Decision.emptied_at.is_(None), _goes_on(Decision.onboarding_id))
+_OF_CONTRACT = (DecisionKind.UNDO, DecisionKind.CONSENT_REFUSED)
+_REFUSED = and_(
+    Decision.kind.in_([DecisionKind.SIGNED_COPY, DecisionKind.COUNTERSIGN]),
+    Decision.verdict.in_([Verdict.REFUSE, Verdict.MOOT]),
 )
 
 CAUGHT = Rule(
@@ -413,6 +436,64 @@ RULES: tuple[Rule, ...] = (
         "when it was chosen",
         MINIMAL,
         Rows(Logo, Logo.chosen_at, which=(_NEWER >= 2,), whose={Whose.FIRM: Logo.firm_id}),
+    ),
+    Rule(
+        "signatures refused",
+        "In cases that go on, signed copies and signatures that operators did not accept, or that another one has"
+        " replaced: the file, what was found in it, question and answer. They cease to tell of anybody, as does the"
+        " trail. Not while an agreement of the case can be signed or waits for its final copy.",
+        Term("keep_stopped_days"),
+        "the answer",
+        f"{MINIMAL}; as long as the drafts to which they belong",
+        Rows(
+            Decision,
+            Decision.answered_at,
+            which=(
+                *_ANSWERED,
+                _REFUSED,
+                ~exists().where(_one.onboarding_id == Decision.onboarding_id, _is_unfinished(_one)),
+            ),
+            whose={Whose.WHOLE_CASE: Decision.onboarding_id},
+        ),
+        empties=Scope.ROW,
+    ),
+    Rule(
+        "agreements never signed",
+        "In cases that go on, versions of the agreement that nobody has signed and that another one has replaced: the"
+        " file, what it says, who was asked, reasons, and what the trail tells of reading and signing. They cease to"
+        " tell of anybody, as does the trail. Not while a later one can be signed or waits for its final copy.",
+        Term("keep_stopped_days"),
+        "the last day on which it could be signed",
+        f"{MINIMAL}; as long as all else that was offered and not signed",
+        Rows(
+            Agreement,
+            Agreement.expires_at,
+            which=(
+                Agreement.signed_at.is_(None),
+                Agreement.emptied_at.is_(None),
+                exists().where(*_LATER),
+                ~exists().where(*_LATER, _is_unfinished(_later)),
+                _goes_on(Agreement.onboarding_id),
+            ),
+            whose={Whose.WHOLE_CASE: Agreement.onboarding_id},
+        ),
+        empties=Scope.ROW,
+    ),
+    Rule(
+        "questions answered",
+        "In cases that go on, questions to operators: what was asked, the answer, notes, pictures of logos not chosen."
+        " They cease to tell of anybody, as does the trail; kind, verdict and moments stay. Those about undoing a"
+        " termination and about terms refused stay as long as the contract.",
+        Term("keep_mails_days"),
+        "the answer",
+        f"{MINIMAL}; as long as the mails that came of it",
+        Rows(
+            Decision,
+            Decision.answered_at,
+            which=(*_ANSWERED, ~_REFUSED, Decision.kind.not_in(_OF_CONTRACT)),
+            whose={Whose.WHOLE_CASE: Decision.onboarding_id},
+        ),
+        empties=Scope.ROW,
     ),
     Rule(
         "archives",

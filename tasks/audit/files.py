@@ -8,11 +8,11 @@ from hashlib import sha256
 from itertools import starmap
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import Text, cast, select
 from sqlalchemy.orm import Session
 
 from models.agreement import Agreement
-from models.audit import HOUSE, Head
+from models.audit import HOUSE, Entry, Head
 from models.db import Facts
 from models.document import Document
 from tasks.agreement.seal import known_certificates
@@ -124,10 +124,18 @@ class Files:
                 return row.signed_on and row.signed_on.isoformat()
         return getattr(row, name)
 
+    def _went(self, digest: str) -> bool:
+        """Whether the trail of another case, which had the same file, says that it was erased."""
+        there = select(Document.erased_at).where(Document.sha256 == digest)
+        if self._session.scalars(there).one_or_none() is None:
+            return False
+        acts = select(Entry.plain).where(Entry.action == "documents.erased", cast(Entry.plain, Text).contains(digest))
+        return any(digest in plain.get("files", ()) for plain in self._session.scalars(acts))
+
     def faults(self, tale: Tale, versions: Sequence[Agreement]) -> Iterator[Fault]:
         """Documents that are gone or changed, and seals that are broken or not ours."""
         for digest, what in tale.named.items():
-            if not self._whole.get(digest, False) and digest not in tale.erased_files:
+            if not self._whole.get(digest, False) and digest not in tale.erased_files and not self._went(digest):
                 kind = Kind.FILE if digest in self._whole else Kind.NO_FILE
                 yield Fault(tale.case_id, kind, {"what": what, "sha256": digest})
         for document_id, digest in tale.ids.items():

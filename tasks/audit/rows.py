@@ -152,6 +152,7 @@ UNHELD: dict[str, dict[str, str]] = {
         "id": "what else names it is held",
         "onboarding_id": "finds the row",
         "contract_begun_at": "whether the contract is still to be begun, which the entry about that tells",
+        "emptied_at": "when it ceased to tell of anybody, which the entries about that tell",
     },
     "bookings": {
         "id": "finds the row",
@@ -174,6 +175,7 @@ UNHELD: dict[str, dict[str, str]] = {
         "form_attempt": "disposable",
         "told_at": "no part of question or answer: when operators heard of it",
         "escalated_at": "no part of question or answer: when managers heard of it",
+        "emptied_at": "when it ceased to tell of anybody, which the entries about that tell",
     },
     "onboardings": {
         "id": "finds the row",
@@ -274,6 +276,7 @@ class Tale:
         for name, what in NAMES.get(action, {}).items():
             if facts.get(name):
                 self.named[facts[name]] = f"{what}, version {version}"
+                self.erased_files.discard(facts[name])  # It came once more.
         row = self._agreements.setdefault(version, {**UNSENT})
         row |= AGREEMENT[action](entry) if action in AGREEMENT else {}
         self.is_older |= entry.version == 1 and UNTOLD in row.values()

@@ -311,7 +311,7 @@ class _Archive:
                 "signed": agreement.final_id,
             }
             for what, key in kept.items():
-                if key is not None:
+                if key is not None and agreement.emptied_at is None:
                     yield self._document(f"agreement/{agreement.version}/{what}", key)
         yield from self._letters()
         texts = select(LegalText.id, LegalText.document_id).join(Consent, Consent.legal_text_id == LegalText.id)

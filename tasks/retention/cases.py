@@ -4,19 +4,21 @@ It may be killed between any two of them: it is due until the last one has writt
 already costs nothing more. Whoever wants to take the case up again is refused from the moment on at which it was due.
 """
 
+from collections.abc import Collection, Sequence
 from contextlib import suppress
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, exists, or_, select
+from sqlalchemy import ColumnElement, exists, or_, select, update
 from sqlalchemy.orm import Session
 
 from models.agreement import Agreement
-from models.audit import HOUSE, Value, erase, record
+from models.audit import HOUSE, Entry, Value, erase, record
 from models.contracts.booking import Change
 from models.contracts.legal import Consent, FormerLetter, LegalText
-from models.db import reading, transaction
-from models.decision import Decision
+from models.db import Base, reading, transaction
+from models.decision import Decision, DecisionKind
 from models.document import Document
+from models.mail.outbox import Outgoing
 from models.onboarding import Onboarding
 from models.people.person import Person
 from models.retention.hold import Holds
@@ -26,12 +28,18 @@ from models.retention.rule import Rows
 from tasks.retention.pace import Pace
 
 LETTERS = (Change, Consent, FormerLetter)
+"""Files of the contract of a firm."""
 AGREEMENT_FILES = (Agreement.document_id, Agreement.drawing_id, Agreement.uploaded_id, Agreement.final_id)
+COPY_ACTS = ("agreement.uploaded", "agreement.copy_unjudged")
+"""Acts that name a file that came back."""
+WITH_FILES = (DecisionKind.SIGNED_COPY, DecisionKind.LOGO)
+_TELLS = Agreement.emptied_at.is_(None)
+_WAITS = (Outgoing.due_at.is_not(None),)
 SUBJECTS = {"persons": "person", "clients": "client", "decisions": "decision"}
 """By what the trail calls those of whom it tells, see ``models.audit``."""
 
 
-class _Held(Exception):
+class Held(Exception):
     """Something of the case is held."""
 
 
@@ -41,9 +49,9 @@ def empty(case_id: int, at: datetime, *, whole: bool) -> int:
     Nothing does while anything of it is held.
     """
     gone, pace = 0, Pace()
-    with suppress(_Held):
+    with suppress(Held):
         with transaction() as session:
-            firm_id = _case(session, case_id, at).firm_id
+            firm_id = hold_case(session, case_id, at).firm_id
         gone += _erase_documents(case_id, at) if whole else 0
         # Before the rows that repeat it: who dies in between leaves no row that the trail contradicts.
         gone += _forget_case(case_id, firm_id, at, pace) if whole else 0
@@ -51,25 +59,28 @@ def empty(case_id: int, at: datetime, *, whole: bool) -> int:
             gone += _go(part, case_id, at, pace)
         gone += _forget_case(case_id, firm_id, at, pace) if whole else 0  # What was written down meanwhile.
         with transaction() as session:
-            case = _case(session, case_id, at)
+            case = hold_case(session, case_id, at)
             case.clients_emptied_at = case.clients_emptied_at or at
             case.emptied_at = at if whole else case.emptied_at
+            for table in (Agreement, Decision) if whole else ():
+                mine = update(table).where(table.onboarding_id == case_id, table.emptied_at.is_(None))
+                session.execute(mine.values(emptied_at=at))
             record(session, case_id, at, "case.emptied" if whole else "clients.emptied")
     return gone
 
 
 def _forget_case(case_id: int, firm_id: int, at: datetime, pace: Pace) -> int:
     """What its trail tells, and chain 0 of it."""
-    gone = _forget(case_id, at, pace, Value.case_id == case_id)
+    gone = forget(case_id, at, pace, Value.case_id == case_id)
     about = [f"firm:{firm_id}", f"case:{case_id}"]
-    return gone + _forget(case_id, at, pace, *_of_house_or(case_id), Value.about.in_(about))
+    return gone + forget(case_id, at, pace, *_of_house_or(case_id), Value.about.in_(about))
 
 
-def _case(session: Session, case_id: int, at: datetime) -> Onboarding:
-    """The case, locked; raises _Held."""
+def hold_case(session: Session, case_id: int, at: datetime) -> Onboarding:
+    """The case, locked; raises Held if anything of it is."""
     case = Onboarding.get(session, case_id)
     if case.firm_id in Holds.standing(session, at).touched:
-        raise _Held
+        raise Held
     return case
 
 
@@ -85,9 +96,9 @@ def _go(part: Part, case_id: int, at: datetime, pace: Pace) -> int:
         kind = SUBJECTS.get(part.table.__tablename__)
         if kind is not None:
             theirs = [*(f"{kind}:{key}" for key in keys), *(f"account:{login}" for login in logins)]
-            gone += _forget(case_id, at, pace, *_of_house_or(case_id), Value.about.in_(theirs))
+            gone += forget(case_id, at, pace, *_of_house_or(case_id), Value.about.in_(theirs))
         with pace.batch(len(keys)), transaction() as session:
-            _case(session, case_id, at)
+            hold_case(session, case_id, at)
             close_logins(session, logins)
             part.go(session, keys)
         gone += len(keys)
@@ -100,12 +111,12 @@ def _of_house_or(case_id: int) -> list[ColumnElement[bool]]:
     return [(Value.case_id + 0).in_([case_id, HOUSE])]
 
 
-def _forget(case_id: int, at: datetime, pace: Pace, *which: ColumnElement[bool]) -> int:
+def forget(case_id: int, at: datetime, pace: Pace, *which: ColumnElement[bool]) -> int:
     """What trails tell, all of it for which these hold."""
     gone = 0
     while True:
         with pace.batch(pace.size), transaction() as session:
-            _case(session, case_id, at)
+            hold_case(session, case_id, at)
             values = session.scalars(select(Value.id).where(*which).limit(pace.size)).all()
             erase(session, at, "provision", Value.id.in_(values))
         gone += len(values)
@@ -115,31 +126,77 @@ def _forget(case_id: int, at: datetime, pace: Pace, *which: ColumnElement[bool])
 
 
 def _erase_documents(case_id: int, at: datetime) -> int:
-    """The files of the case that no other case has as well; the trail says that they were erased."""
+    """The files of the case, those that came back and do not count as well; the trail says that they were erased."""
     with reading() as session:
         firm_id = Onboarding.get(session, case_id).firm_id
         leading = [select(column).where(Agreement.onboarding_id == case_id) for column in AGREEMENT_FILES]
         leading += [select(table.document_id).where(table.firm_id == firm_id) for table in LETTERS]
         named = {number for query in leading for number in session.scalars(query) if number is not None}
-        for facts in session.scalars(select(Decision.facts).where(Decision.onboarding_id == case_id)):
-            pictures = facts.get("candidates", ())
-            named |= {number for picture in pictures for number in picture["documents"].values()}
+        for question in session.scalars(select(Decision).where(Decision.onboarding_id == case_id)):
+            named |= question.files
+        named |= files_of(session, acts_on_agreements(session, case_id))
         there = session.scalars(select(Document.id).where(Document.id.in_(named), Document.erased_at.is_(None))).all()
-    return sum(_erase_document(case_id, firm_id, number, at) for number in sorted(there))
+    return sum(erase_document(case_id, number, at) for number in sorted(there))
 
 
-def _erase_document(case_id: int, firm_id: int, number: int, at: datetime) -> int:
+def acts_on_agreements(session: Session, case_id: int) -> Sequence[Entry]:
+    """What the trail of the case tells of its agreements, in order."""
+    mine = select(Entry).where(Entry.case_id == case_id, Entry.action.startswith("agreement."))
+    return session.scalars(mine.order_by(Entry.number)).all()
+
+
+def files_of(session: Session, acts: Collection[Entry]) -> set[int]:
+    """The documents that came back with these acts: nothing else may lead to them any more."""
+    sums = {act.plain.get(name) for act in acts for name in ("drawing_sha256", "copy_sha256")}
+    sums |= {act.plain.get("sha256") for act in acts if act.action in COPY_ACTS}
+    return {*session.scalars(select(Document.id).where(Document.sha256.in_(filter(None, sums))))}
+
+
+Row = tuple[type[Base], int]
+"""A row by its table and key."""
+
+
+def erase_document(case_id: int, number: int, at: datetime, row: Row | None = None) -> int:
+    """The file of a case that ceases to need it, or of a *row* of one that goes on; 0 if anything else of it does.
+
+    The trail says that it was erased; what another case needs as well stays there.
+    """
     with transaction() as session:
-        _case(session, case_id, at)
-        others = [exists().where(column == number, Agreement.onboarding_id != case_id) for column in AGREEMENT_FILES]
-        others += [exists().where(table.document_id == number, table.firm_id != firm_id) for table in LETTERS]
-        others.append(exists().where(LegalText.document_id == number))
-        if session.scalar(select(or_(*others))):
-            return 0
+        case = hold_case(session, case_id, at)
         document = session.get_one(Document, number, with_for_update=True)
-        document.name, document.content, document.erased_at = "", b"", at
+        if row is not None and is_needed(session, case, number, row):
+            return 0
+        if document.erased_at is None and not _is_needed_elsewhere(session, case, number):
+            document.name, document.content, document.erased_at = "", b"", at
         record(session, case_id, at, "documents.erased", files=[document.sha256])
         return 1
+
+
+def is_needed(session: Session, case: Onboarding, number: int, row: Row) -> bool:
+    """Whether anything of the case but this *row* leads to the document, and has not ceased to tell of anybody."""
+    table, key = row
+    mine = Agreement.onboarding_id == case.id, Agreement.emptied_at.is_(None)
+    but = () if table is not Agreement else (Agreement.id != key,)
+    ways = [exists().where(column == number, *mine, *but) for column in AGREEMENT_FILES]
+    ways += [exists().where(table.document_id == number, table.firm_id == case.firm_id) for table in LETTERS]
+    ways.append(exists().where(*_WAITS, Outgoing.document_id == number, Outgoing.onboarding_id == case.id))
+    if session.scalar(select(or_(*ways))):
+        return True
+    asked = select(Decision).where(Decision.onboarding_id == case.id, Decision.emptied_at.is_(None))
+    asked = asked if table is not Decision else asked.where(Decision.id != key)
+    return any(number in question.files for question in session.scalars(asked))
+
+
+def _is_needed_elsewhere(session: Session, case: Onboarding, number: int) -> bool:
+    """By an agreement, the contract, an open question or a mail of another case, or as a text."""
+    ways = [exists().where(column == number, Agreement.onboarding_id != case.id, _TELLS) for column in AGREEMENT_FILES]
+    ways += [exists().where(table.document_id == number, table.firm_id != case.firm_id) for table in LETTERS]
+    ways.append(exists().where(LegalText.document_id == number))
+    ways.append(exists().where(*_WAITS, Outgoing.document_id == number, Outgoing.onboarding_id != case.id))
+    if session.scalar(select(or_(*ways))):
+        return True
+    asked = select(Decision).where(Decision.answered_at.is_(None), Decision.onboarding_id != case.id)
+    return any(number in question.files for question in session.scalars(asked.where(Decision.kind.in_(WITH_FILES))))
 
 
 def take_apart(rows: Rows, key: int, limit: datetime, at: datetime) -> bool:

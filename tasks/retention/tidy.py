@@ -20,6 +20,7 @@ from models.retention.rules import RULES
 from models.time.clock import now
 from tasks.engine.retry import raise_all, side_effect
 from tasks.retention.cases import empty, take_apart
+from tasks.retention.evidence import forget_row
 from tasks.retention.pace import Pace
 
 EMPTY_MOST = 0.25
@@ -120,8 +121,9 @@ def _empty(scope: Scope, rule: Rule, rows: Rows, at: datetime) -> tuple[int, lis
                 cases = [*session.scalars(select(Onboarding.id).where(Onboarding.firm_id.in_(cases)))]
         for case_id in cases:
             try:
-                if scope is Scope.PIECES:
-                    emptied += take_apart(rows, case_id, rule.term.limit(at), at)
+                if scope in {Scope.PIECES, Scope.ROW}:
+                    go = take_apart if scope is Scope.PIECES else forget_row
+                    emptied += go(rows, case_id, rule.term.limit(at), at)
                 else:
                     emptied += empty(case_id, at, whole=scope is Scope.CASE) > 0
             except Exception as error:  # noqa: BLE001  (told at the end)

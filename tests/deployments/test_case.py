@@ -17,10 +17,13 @@ from models.queries import casefile
 from models.reminders.reminder import Reminder
 from models.time.clock import now
 from tasks.mail.address_holds import bounced
+from tasks.people import sessions
+from tasks.retention import tidy
 from tests import factories
 from tests.deployments.test_board import Browser, text
 from tests.remembered import remembered
 from tests.tasks.test_firm_page import many_clients
+from tests.tasks.test_past_evidence import roundabout
 
 pytestmark = pytest.mark.usefixtures("no_runs")
 
@@ -304,3 +307,32 @@ def test_of_very_many_clients_the_newest_are_shown_and_the_rest_counted_and_with
     for person_id, answer in ((first, "said=person_withdrawn"), (10**9 - 1, "nicht gefunden")):
         told = operator.ask("POST", f"{path}/people/{person_id}/withdraw", data=token)
         assert answer in (told.headers.get("location") or text(told))
+
+
+def test_what_is_past_its_time_is_named_as_removed_on_the_page_and_behind_old_links(operator, clock):
+    case_id = roundabout()
+    detail = case_of(case_id)
+    first, page = detail.agreements[-1], f"/board/cases/{case_id}"
+    (asked,) = [one for one in detail.decisions if one.kind == "signed_copy"]
+    links = [f"{page}/documents/{number}" for number in (first.document_id, asked.facts["document_id"])]
+    assert [operator.get(link).status_code for link in links] == [200, 200]
+    clock(days=500)
+    tidy.remove_past.fn()
+    operator = Browser(lambda: sessions.sign_in(OPERATOR, factories.PASSWORD))
+
+    shown = text(operator.get(page))
+
+    assert "Datei und Namen wurden am" in shown
+    assert "None" not in shown
+    assert links[0] not in operator.get(page).text
+    for link in [*links, f"{links[0]}/pages/1.png"]:
+        answer = operator.get(link)
+        assert answer.status_code == 410
+        assert "Die Aufbewahrungsfrist ist abgelaufen" in text(answer)
+    assert operator.get(f"{page}/documents/{detail.agreements[0].final_id}").content.startswith(b"%PDF")
+    assert operator.get(f"/firm/{detail.firm_id}/contract").status_code == 200
+
+
+def case_of(case_id):
+    with reading() as session:
+        return casefile.case_detail(session, case_id)

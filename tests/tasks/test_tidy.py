@@ -36,6 +36,7 @@ from models.queries import gauges
 from models.reminders.reminder import Reminder
 from models.retention.hold import Hold
 from models.retention.request import Judge, PrivacyRequest, RequestKind, RequestState
+from models.retention.rule import Scope
 from models.retention.rules import RULES
 from models.settings import settings
 from models.time.clock import now, today
@@ -48,7 +49,7 @@ from tests.contacts import account, contact
 from tests.factories import advance, at_once, countersigned, everything, firm_of, signed, with_organiser
 from tests.remembered import remembered
 
-BY_ROW = {rule.name: rule for rule in RULES if rule.rows is not None and rule.empties is None}
+BY_ROW = {rule.name: rule for rule in RULES if rule.rows is not None and rule.empties in {None, Scope.ROW}}
 FAR = timedelta(days=9999)
 
 
@@ -122,7 +123,23 @@ def replaced_logo(case: SimpleNamespace, at: datetime) -> Logo:
     return first
 
 
+def answered(case: SimpleNamespace, at: datetime, kind=DecisionKind.ADVICE, verdict="agreed") -> Decision:
+    question = Decision.draft(case.id, kind, f"{kind}:old", at, question="Welcher Tarif?")
+    question.verdict, question.answered_by, question.answered_at, question.answer = verdict, "x", at, {"note": "n"}
+    return question
+
+
+def never_signed(case: SimpleNamespace, at: datetime) -> Agreement:
+    """A version before that which was signed."""
+    newer = object_session(case.person).scalars(select(Agreement)).one()
+    same = {name: getattr(newer, name) for name in ("onboarding_id", "language", "data", "document_id", "sent_at")}
+    return Agreement(**same, version=0, expires_at=at, expired_at=at)
+
+
 PAST = {
+    "signatures refused": partial(answered, kind=DecisionKind.SIGNED_COPY, verdict="refuse"),
+    "agreements never signed": never_signed,
+    "questions answered": answered,
     "logos replaced": replaced_logo,
     "sessions": lambda case, at: SignIn(account_id=case.person.account_id, token_sha256="x", expires_at=at),
     "replies": reply,
@@ -162,7 +179,8 @@ NEXT = {
 @remembered
 def prepared(name: str) -> int:
     """A case of which nothing is past its time before long, but for one row whose time by this rule counts from now."""
-    case_id = {"codes": signed, "replies": countersigned}.get(name, with_organiser)()
+    ways = dict.fromkeys(("replies", "signatures refused", "agreements never signed"), countersigned)
+    case_id = (ways | {"codes": signed}).get(name, with_organiser)()
     firm_id, at = firm_of(case_id), now()
     if name == "replies":
         api.token(firm_id)
