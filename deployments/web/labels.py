@@ -80,6 +80,7 @@ MAILS = {
     MailKind.PRIVACY_ANSWERED: N_("Answer to somebody about own data"),
     MailKind.DECISIONS_WAIT: N_("Open decisions"),
     MailKind.RESET_PASSWORD: N_("New password"),
+    MailKind.OWN_DATA: N_("Link to the data that are stored"),
     MailKind.OPERATOR_INVITED: N_("Invitation of an operator"),
     MailKind.DIGEST: N_("Weekly digest"),
 }

@@ -69,7 +69,7 @@ RESEND_FROM = parse("20 per 10 minutes")
 LOOK_FROM = parse("300 per 10 minutes")
 """Pages of firms, and searches for them, from one network address: nobody need try all numbers."""
 OWN_DATA = parse("60 per 10 minutes")
-"""What is stored about one account: it is looked for in all tables."""
+"""What is stored about one account, or one address: it is looked for in all tables."""
 UPLOAD = parse("20 per hour")
 """Files for one firm or agreement from one network address."""
 UPLOAD_FROM = parse("200 per hour")

@@ -86,6 +86,7 @@ class MailKind(StrEnum):
     ACCOUNT_CLOSED = "account_closed"
     PRIVACY_WAITS = "privacy_waits"
     PRIVACY_ANSWERED = "privacy_answered"
+    OWN_DATA = "own_data"
     DECISIONS_WAIT = "decisions_wait"
     OPERATOR_INVITED = "operator_invited"
     DIGEST = "digest"
@@ -101,7 +102,7 @@ class Urgency(IntEnum):
 
 AT_ONCE = {
     *(MailKind.SIGN_CODE, MailKind.RESET_PASSWORD, MailKind.OPERATOR_INVITED),
-    *(MailKind.SIGN_UP_CONFIRM, MailKind.PREVIEW),
+    *(MailKind.SIGN_UP_CONFIRM, MailKind.PREVIEW, MailKind.OWN_DATA),
 }
 OUTLIVES_CASE: dict[MailKind, bool] = {
     MailKind.WELCOME: False,
@@ -145,6 +146,7 @@ OUTLIVES_CASE: dict[MailKind, bool] = {
     MailKind.ACCOUNT_CLOSED: True,
     MailKind.PRIVACY_WAITS: True,
     MailKind.PRIVACY_ANSWERED: True,
+    MailKind.OWN_DATA: True,
     MailKind.DECISIONS_WAIT: True,
     MailKind.OPERATOR_INVITED: True,
     MailKind.DIGEST: True,
@@ -192,6 +194,7 @@ KEY_MAY_RECUR: dict[MailKind, bool] = {
     MailKind.ACCOUNT_CLOSED: True,
     MailKind.PRIVACY_WAITS: False,
     MailKind.PRIVACY_ANSWERED: False,
+    MailKind.OWN_DATA: False,
     MailKind.DECISIONS_WAIT: False,
     MailKind.OPERATOR_INVITED: False,
     MailKind.DIGEST: False,

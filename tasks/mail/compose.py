@@ -23,6 +23,7 @@ from models.errors import N_
 from models.firm import LineOfBusiness
 from models.link import Link, later_url, unsubscribe_url
 from models.mail.outbox import MailKind, Outgoing
+from models.mail.proof import Proof
 from models.onboarding import Party, StepName
 from models.people.manners import AddressForm, Language
 from models.people.names import first_name
@@ -85,7 +86,7 @@ def _mailbox_line(header: str, name: str, address: str) -> str:
 
 def write(
     outgoing: Outgoing,
-    link: Link | SignUp | None = None,
+    link: Link | SignUp | Proof | None = None,
     attachment: Document | None = None,
     code: Code | None = None,
     *,
@@ -111,7 +112,7 @@ def write(
     return message
 
 
-def write_out(outgoing: Outgoing, link: Link | SignUp | None, code: Code | None) -> bytes:
+def write_out(outgoing: Outgoing, link: Link | SignUp | Proof | None, code: Code | None) -> bytes:
     """The same without an attachment, and to an address in ASCII, as it goes over the line.
 
     What ``EmailMessage`` does with headers and letters takes five times as long as all else together.
@@ -173,7 +174,7 @@ def _reader(outgoing: Outgoing) -> Reader:
     return Reader(Language(outgoing.language), AddressForm(outgoing.address_form))
 
 
-def _letter(outgoing: Outgoing, link: Link | SignUp | None, code: Code | None, *, redacted: bool) -> Letter:
+def _letter(outgoing: Outgoing, link: Link | SignUp | Proof | None, code: Code | None, *, redacted: bool) -> Letter:
     """What the row says, by the form letter for all rows that say the same but for what is each reader's own."""
     provider, reader, facts = settings(), _reader(outgoing), {**outgoing.facts}
     person = outgoing.to_name not in {"", provider.provider_name, outgoing.to_address}

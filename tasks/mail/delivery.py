@@ -31,6 +31,7 @@ from models.document import Document
 from models.link import Link
 from models.mail.mail_server import MailServer
 from models.mail.outbox import MailKind, Outgoing, Urgency
+from models.mail.proof import Proof
 from models.onboarding import Onboarding
 from models.people.person import Person
 from models.settings import settings
@@ -162,7 +163,7 @@ class _Mail:
     """A claimed row with what it needs to be written."""
 
     row: Outgoing
-    link: Link | SignUp | None
+    link: Link | SignUp | Proof | None
     attachment: Document | None
     code: Code | None
     person: _Reader | None
@@ -203,7 +204,9 @@ def _claim(limit: int, only: Urgency | None = None) -> list[_Mail]:
     return [
         _Mail(
             row,
-            links.get(row.link_id or 0) or sign_ups.get(confirms.get(row.id, 0)),
+            Proof.in_mail(row)
+            if row.kind is MailKind.OWN_DATA
+            else links.get(row.link_id or 0) or sign_ups.get(confirms.get(row.id, 0)),
             documents.get(row.document_id or 0),
             codes.get(asked.get(row.id, 0)),
             people.get(row.person_id or 0),

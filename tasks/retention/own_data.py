@@ -6,18 +6,22 @@
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from models.db import Facts, reading
+from models.db import Facts, alone, reading, transaction
 from models.firm import Firm
+from models.mail.outbox import MailKind, Outgoing
+from models.mail.proof import Proof
+from models.people.manners import AddressForm, Language
 from models.retention.own_data import Item, Told, items, shares, told
 from models.settings import settings
 from models.time.clock import local_day, now
 from models.time.hours import Hours
+from tasks.mail.letters import people as letters
 
 FORMAT, VERSION = "provision-own-data", 1
 """A version adds names; whoever takes one away, or lets it mean something else, counts on."""
@@ -74,6 +78,28 @@ def written(who: str, *, only_address: bool = False) -> Iterator[str]:
                 yield ("," if number else "") + "\n   " + json.dumps(_entry(item), ensure_ascii=False)
             yield "]}"
         yield "\n ]\n}\n"
+
+
+DAY, MOST_A_DAY = timedelta(days=1), 6
+"""So many mails with such a link one address is sent in a day, whoever asks for them."""
+
+
+def ask(address: str, language: Language, address_form: AddressForm) -> None:
+    """Send a link that shows what is stored about this address, if anything is; silent otherwise."""
+    with reading() as session:
+        if not shares(session, address, only_address=True):
+            return
+    with transaction() as session:
+        alone(session, "own data", address)
+        at, mine = now(), (Outgoing.kind == MailKind.OWN_DATA, Outgoing.to_address == address)
+        if len(Outgoing.sent_since(session, at - DAY, *mine)) < MOST_A_DAY:
+            Outgoing.post(session, letters.own_data(address, language, address_form, at))
+
+
+def proven(token: str) -> str:
+    """The address to which a mail with this token went; raises ProofDead."""
+    with reading() as session:
+        return Proof.opened(session, token, now()).address
 
 
 def _head(part: Told) -> Facts:

@@ -47,7 +47,7 @@ def filled(case_id):
     factories.advance(later)
     organiser, operator = Browser(sessions.sign_in(ERIKA, PASSWORD)), Browser(factories.operator(manager=True))
     guest = [
-        *("/auth/login", "/auth/forgot", "/auth/register?business_member", f"/auth/reset/{reset}"),
+        *("/auth/login", "/auth/forgot", "/privacy/data", "/auth/register?business_member", f"/auth/reset/{reset}"),
         f"/auth/register?business_member={token(PAULA, Purpose.REGISTER)}",
     ]
     yield from ((Browser(), page) for page in guest)

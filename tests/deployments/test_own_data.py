@@ -1,15 +1,28 @@
 """What is stored about somebody, as they see it on their page and take it along."""
 
 import json
+from datetime import timedelta
 
 import pytest
+from sqlalchemy import select, update
 
+from deployments.web import security
+from models.db import reading, transaction
 from models.link import Purpose
+from models.mail.outbox import MailKind, Outgoing
+from models.mail.proof import Proof
+from models.people.login import Login
+from models.settings import settings
+from models.time.clock import now
+from tasks.onboarding.stopping import stop_case
 from tasks.people.sessions import sign_in
+from tasks.retention import own_data
+from tasks.retention.erasure import forget
 from tests import factories
 from tests.contacts import ERIKA, MAX
 from tests.deployments.browser import Browser
 from tests.factories import PASSWORD
+from tests.tasks.test_erasure import share
 
 pytestmark = pytest.mark.usefixtures("quiet")
 
@@ -45,3 +58,73 @@ def test_a_client_sees_and_takes_along_what_is_stored_and_nothing_of_others():
 def test_nobody_sees_it_who_is_not_signed_in():
     for path in ("/my-data", "/my-data/file"):
         assert Browser().get(path).url.path == "/auth/login"
+
+
+def asked(email: str) -> tuple[str, list]:
+    """What the page says to who enters this address, and the mails that have come of it."""
+    security._limiter.cache_clear()
+    client = Browser(follow=True)
+    answer = client.send_form("/privacy/data", email=email)
+    with reading() as session:
+        mails = select(Outgoing).where(Outgoing.kind == MailKind.OWN_DATA, Outgoing.to_address == email)
+        return " ".join(answer.text.split("<main")[1].split("</main")[0].split()), session.scalars(mails).all()
+
+
+def test_who_has_no_account_is_shown_it_by_a_link_and_the_page_tells_nobody_who_is_known():
+    factories.with_client()
+    said, (mail,) = asked(MAX)
+    assert asked("nobody@nowhere.example") == (said, [])
+    assert MAX not in mail.key.replace(MAX, "", 1)
+    assert mail.to_name == ""
+    path = Proof.in_mail(mail).url.removeprefix(settings().base_url)
+
+    page, file = Browser().get(path), Browser().get(f"{path}/file")
+
+    assert page.headers["cache-control"] == "no-store"
+    assert MAX in page.text
+    assert ERIKA not in page.text + file.text
+    assert {part["answers"] for part in json.loads(file.text)["parts"]} == {"firm"}
+    for wrong in (path[:-1], f"{path[:-3]}AAA", "/privacy/data/1", "/privacy/data/x-y", "/privacy/data/999999-é"):
+        assert Browser().get(wrong).status_code == 410, wrong
+    with transaction() as session:
+        session.execute(update(Outgoing).values(addressed_at=now() - timedelta(minutes=61)))
+    assert Browser().get(path).status_code == 410
+
+
+def test_one_address_is_sent_few_links_a_day_and_what_is_no_address_is_said():
+    factories.with_client()
+
+    for _ in range(own_data.MOST_A_DAY + 1):
+        _, mails = asked(MAX)
+
+    assert len(mails) == own_data.MOST_A_DAY
+    for wrong in ("", "max", "max@"):
+        answer = Browser().send_form("/privacy/data", email=wrong)
+        assert answer.status_code == 422
+
+
+def test_a_link_shows_what_hangs_on_its_address_and_of_no_other_account():
+    """At one firm somebody signs in by another address than that by which the firm writes to them."""
+    factories.with_client()
+    factories.registered(MAX, Purpose.ACTIVATE)
+    with transaction() as session:
+        session.execute(update(Login).where(Login.email == MAX).values(email="private@max.example"))
+    _, (mail,) = asked(MAX)
+
+    file = Browser().get(f"/privacy/data/{Proof.in_mail(mail).token}/file").text
+
+    assert "private@max.example" not in file
+    assert "accounts" not in {entry["record"] for part in json.loads(file)["parts"] for entry in part["entries"]}
+    assert "private@max.example" in "".join(own_data.written(MAX))
+
+
+def test_a_stopped_case_still_tells_and_who_was_erased_gets_no_link():
+    case_id = factories.with_client()
+    stop_case(case_id, "x", "otto@provider.example")
+    _, mails = asked(MAX)
+    assert len(mails) == 1
+
+    forget(share(MAX), ERIKA)
+
+    assert asked(MAX)[1] == []
+    assert Browser().get(f"/privacy/data/{Proof.in_mail(mails[0]).token}").status_code == 410

@@ -998,7 +998,16 @@ def test_every_page_is_built_for_keyboards_screen_readers_and_a_strict_browser(e
     registered("gerd@gross.example")
     advance(agreement_of)
     paths = [
-        *("/", "/auth/login", "/auth/forgot", "/auth/register?business_member", "/imprint", "/privacy", "/nowhere"),
+        *(
+            "/",
+            "/auth/login",
+            "/auth/forgot",
+            "/auth/register?business_member",
+            "/imprint",
+            "/privacy",
+            "/privacy/data",
+            "/nowhere",
+        ),
         f"/agreement/{token('gerd@gross.example', Purpose.AGREEMENT)}",
     ]
     visits = [("", path) for path in paths]

@@ -134,7 +134,7 @@ def test_the_eleventh_sign_in_within_a_quarter_of_an_hour_is_refused_for_this_ad
     assert other.status_code == 403
 
 
-@pytest.mark.parametrize("path", ["/auth/forgot", "/auth/register?business_member"])
+@pytest.mark.parametrize("path", ["/auth/forgot", "/auth/register?business_member", "/privacy/data"])
 def test_the_fourth_request_for_a_link_within_ten_minutes_is_refused(path):
     client = browser()
     data = {"form_token": client.form_token(), "email": "erika@freitag.example", "company_id": "123456"}

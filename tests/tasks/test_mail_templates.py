@@ -272,6 +272,7 @@ CASES = [
     ],
     *CONTRACT,
     ("reset_password", {"firm": ""}),
+    ("own_data", {"firm": ""}),
     *[
         ("operator_invited", {"firm": "", "manager": manager, "by": "a@convent-it.example"})
         for manager in (True, False)
@@ -355,7 +356,7 @@ NEVER_EMPTY = {"by", "step", "steps", "paths", "question", "role"}
 READERS = [("de", "sie"), ("de", "du"), ("fr", "sie"), ("en", "sie")]
 TAKES_LINK = {
     *("operator_invited", "welcome", "register", "agreement", "invitation", "reset_password", "sign_up_confirm"),
-    "confirm_address",
+    *("confirm_address", "own_data"),
 }
 TO_STRANGERS = {"sign_up_confirm", "sign_up_declined"}
 """Mails to whoever registers with a firm, who is nobody there yet."""

@@ -333,6 +333,7 @@ ELSEWHERE = {
     "orders.Who": "only words",
     "holds.set_hold": "keeps what is there, whatever becomes of the case",
     "holds.lift_hold": "keeps nothing longer, whatever becomes of the case",
+    "own_data.ask": "a right of whoever is stored, whatever becomes of the case",
     "requests.ask": "a right of whoever is stored, whatever becomes of the case",
     "requests.withdraw": "a right of whoever is stored, whatever becomes of the case",
     "legal.publish": "of the provider, in any case",

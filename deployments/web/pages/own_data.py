@@ -6,18 +6,23 @@ from enum import StrEnum
 from typing import Any
 
 from fastapi import APIRouter
+from starlette.background import BackgroundTask
 from starlette.responses import Response, StreamingResponse
 
 from deployments.web.labels import ACTIONS, MAILS
 from deployments.web.pages.operators import ACTIONS as OF_OPERATORS
-from deployments.web.security import OWN_DATA, limit
-from deployments.web.visit import Visit, Visiting
-from models.errors import N_
+from deployments.web.security import LOOK_FROM, OWN_DATA, RESEND, RESEND_FROM, limit, network
+from deployments.web.visit import Submitting, Visit, Visiting
+from models.errors import N_, ProvisionError
 from models.mail.outbox import MailKind
+from models.people.mail_address import AddressMissing, email_address
+from models.people.manners import AddressForm, Language
 from models.retention.own_data import Chapter, Item, Reason, Seer, Source
 from models.settings import settings
 from models.text import row_number
 from models.time.hours import Hours
+from tasks.engine.passes import kick_mail
+from tasks.engine.retry import patiently
 from tasks.retention import own_data
 from tasks.text.i18n import Reader
 
@@ -92,6 +97,53 @@ def own_file(visit: Visiting) -> Response:
     visitor = visit.signed_in()
     limit(OWN_DATA, "own-data", str(visitor.account_id))
     return taken(visitor.email)
+
+
+@router.get("/privacy/data")
+def ask_for_address(visit: Visiting) -> Response:
+    return visit.page("own_data_ask.html")
+
+
+@router.post("/privacy/data")
+def ask(visit: Submitting) -> Response:
+    """The same answer to everybody: what is stored about an address, only its mailbox learns."""
+    try:
+        written = visit.text("email")
+        if not written:
+            raise AddressMissing
+        address = email_address(written)
+        limit(RESEND, "own-data", address, network(visit.request))
+        limit(RESEND_FROM, "mail-from", network(visit.request))
+    except ProvisionError as refusal:
+        return visit.again("own_data_ask.html", refusal, fields={AddressMissing: "email"}, values=visit.values)
+    response = visit.page("own_data_sent.html")
+    # Looked up once the answer is on its way, so that not even its time tells who is known.
+    response.background = BackgroundTask(_ask, address, visit.reader.language, visit.reader.form)
+    return response
+
+
+def _ask(address: str, language: Language, form: AddressForm) -> None:
+    patiently(own_data.ask)(address, language, form)
+    kick_mail()
+
+
+@router.get("/privacy/data/{token}")
+def proven(visit: Visiting, token: str, part: str = "") -> Response:
+    """The page of whoever reads the mail to an address, with an account or without."""
+    return shown(visit, _proven(visit, token), f"/privacy/data/{token}", part, only_address=True)
+
+
+@router.get("/privacy/data/{token}/file")
+def proven_file(visit: Visiting, token: str) -> Response:
+    return taken(_proven(visit, token), only_address=True)
+
+
+def _proven(visit: Visit, token: str) -> str:
+    """The address that the link proves; raises ProofDead, TooManyAttempts."""
+    limit(LOOK_FROM, "look-from", network(visit.request))
+    address = own_data.proven(token)
+    limit(OWN_DATA, "own-data", address)
+    return address
 
 
 def shown(visit: Visit, address: str, path: str, part: str, *, only_address: bool = False) -> Response:

@@ -11,6 +11,7 @@ from models.link import Link
 from models.mail.outbox import MailKind, Outgoing
 from models.onboarding import Onboarding
 from models.people.login import Login
+from models.people.manners import AddressForm, Language
 from models.people.person import Person
 from tasks.mail.letterheads import Letterhead
 from tasks.mail.letters.draft import NO_FIRM, draft
@@ -42,6 +43,17 @@ def operator_invited(account: Login, link: Link, at: datetime, *, manager: bool,
     key = f"operator_invited:{account.id}:{link.generation}"
     facts: Facts = {**NO_FIRM, "manager": manager, "by": by}
     return Outgoing.draft(MailKind.OPERATOR_INVITED, key, None, at, account=account, link=link, **facts)
+
+
+def own_data(address: str, language: Language, address_form: AddressForm, at: datetime) -> Outgoing:
+    """To an address about which something is stored, with a link that shows it, as somebody has asked for it.
+
+    Nothing stands in it that was typed, and nobody is named: anybody can have it sent.
+    """
+    key = f"own_data:{at.isoformat()}:{address}"
+    mail = Outgoing.draft(MailKind.OWN_DATA, key[:200], None, at, **NO_FIRM)
+    mail.to_name, mail.to_address, mail.language, mail.address_form = "", address, language, address_form
+    return mail
 
 
 Why = Literal["new", "waiting", "overdue"]
