@@ -75,10 +75,11 @@ from deployments.web.security import (
     sign,
     with_possible_numbers,
 )
-from deployments.web.visit import STATIC, local, visit_of
+from deployments.web.visit import STATIC, Form, Visit, local, visit_of
 from models.db import is_busy
 from models.errors import N_, ProvisionError
 from models.link import LinkExpired, LinkUsed
+from models.mail.proof import ProofDead
 from models.onboarding import AccountClosed
 from models.settings import settings
 from tasks.text.i18n import explain
@@ -176,9 +177,8 @@ def refuse(request: Request, refusal: ProvisionError) -> Response:
         return visit.go(f"/auth/login?next={quote(visit.place)}")
     if isinstance(refusal, ChoosePasswordFirst):
         return visit.go("/auth/password")
-    if isinstance(refusal, LinkExpired):
-        key = sign(str(refusal.link_id), "renew")
-        return visit.page("expired.html", status=refusal.status, says=explain(refusal, visit.reader), key=key)
+    if isinstance(refusal, LinkExpired | ProofDead):
+        return _offer_new_link(visit, refusal)
     response = visit.page(
         "error.html",
         status=refusal.status,
@@ -189,6 +189,14 @@ def refuse(request: Request, refusal: ProvisionError) -> Response:
     if isinstance(refusal, TooManyAttempts):
         response.headers["Retry-After"] = str(refusal.seconds)
     return response
+
+
+def _offer_new_link(visit: Visit, refusal: LinkExpired | ProofDead) -> Response:
+    says = explain(refusal, visit.reader)
+    if isinstance(refusal, ProofDead):
+        return visit.page("own_data_ask.html", status=refusal.status, form=Form(errors={"": says}))
+    key = sign(str(refusal.link_id), "renew")
+    return visit.page("expired.html", status=refusal.status, says=says, key=key)
 
 
 @app.exception_handler(HTTPException)

@@ -20,7 +20,7 @@ class ProofDead(ProvisionError):
     """Says the same of a link that is too old and of one that never was."""
 
     status = 410
-    says = N_("This link opens nothing any more: ask for a new one on the page “Privacy”.")
+    says = N_("This link opens nothing any more: have a new one sent to you here.")
 
 
 @dataclass(frozen=True)

@@ -34,7 +34,7 @@ from models.agreement import Agreement
 from models.audit import HOUSE, Entry, Value
 from models.clients.bulk_invitation import BulkInvitation, BulkState
 from models.clients.card import Phone
-from models.clients.client import Client, ClientContact, ClientKind
+from models.clients.client import Client, ClientContact, ClientKind, name_key
 from models.clients.imports import Import, ImportContact, ImportKey, ImportRecord
 from models.clients.phone import shown
 from models.clients.sign_up import SignUp
@@ -284,7 +284,7 @@ class Words:
         if not people and share.address:
             mails = select(Outgoing.to_name).where(Outgoing.to_address == share.address).distinct()
             wishes = select(SignUp.given_name, SignUp.family_name).where(SignUp.email == share.address)
-            names |= {name for name in session.scalars(mails) if " " in name}
+            called += [("", name) for name in session.scalars(mails)]
             called += session.execute(wishes).tuples().all()
         for given, family in called:
             names |= _ways(given, family)
@@ -317,17 +317,25 @@ def _earlier(session: Session, person: Person) -> Iterator[Mapping[str, Any]]:
 
 
 def _shared(session: Session, share: Share, called: Collection[tuple[str, str]]) -> set[str]:
-    """The names that somebody else at the firm has as well: in texts nobody can tell of whom they speak."""
+    """The names that somebody else at the firm has as well: in texts nobody can tell of whom they speak.
+
+    Of an address that is no person's anybody may have typed the name, as who registers does: that of a client counts
+    as well then, of whom nobody else may be known.
+    """
     shared = set()
     for given, family in {*called}:
+        name, ways = f"{given} {family}".strip(), _ways(given, family)
         alike = select(Person.id).where(
             Person.firm_id == share.firm_id,
             Person.id.not_in(share.people),
-            func.lower(Person.given_name) == given.lower(),
-            func.lower(Person.family_name) == family.lower(),
+            func.lower(Person.given_name + " " + Person.family_name).in_({name.lower(), name.translate(SMALL)}),
         )
-        if session.scalars(alike.limit(1)).first() is not None:
-            shared |= _ways(given, family)
+        clients = select(Client.id).where(
+            Client.firm_id == share.firm_id, Client.name_key.in_({name_key(way) for way in ways})
+        )
+        queries = (alike,) if share.people else (alike, clients)
+        if any(session.scalars(query.limit(1)).first() is not None for query in queries):
+            shared |= ways
     return shared
 
 

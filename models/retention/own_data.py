@@ -8,7 +8,7 @@ told, with the reason.
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from enum import StrEnum
 from typing import Any
@@ -384,8 +384,14 @@ class _Keys(dict[str, list[int]]):
         )
 
 
+def _sought(session: Session, share: Share) -> Words:
+    """By what they are looked for. Where no row is theirs only by the address: any name may have been typed with it."""
+    words = Words.of(session, share)
+    return words if share.people or share.logins else replace(words, names=frozenset())
+
+
 def _places(session: Session, share: Share) -> Iterator[_Where]:
-    words, keys = Words.of(session, share), _Keys(session, share)
+    words, keys = _sought(session, share), _Keys(session, share)
     subjects = {*words.addresses, *(f"person:{key}" for key in share.people)}
     subjects |= {f"account:{key}" for key in share.logins}
     found: list[_Where] = []

@@ -81,7 +81,7 @@ def written(who: str, *, only_address: bool = False) -> Iterator[str]:
 
 
 DAY, MOST_A_DAY = timedelta(days=1), 6
-"""So many mails with such a link one address is sent in a day, whoever asks for them."""
+"""So many mails with such a link one address is sent in a day, whoever asks for them; none more once one came back."""
 
 
 def ask(address: str, language: Language, address_form: AddressForm) -> None:
@@ -92,7 +92,9 @@ def ask(address: str, language: Language, address_form: AddressForm) -> None:
     with transaction() as session:
         alone(session, "own data", address)
         at, mine = now(), (Outgoing.kind == MailKind.OWN_DATA, Outgoing.to_address == address)
-        if len(Outgoing.sent_since(session, at - DAY, *mine)) < MOST_A_DAY:
+        lately = Outgoing.sent_since(session, at - DAY, *mine)
+        came_back = Outgoing.sent_since(session, at - DAY, *mine, Outgoing.failed_at.is_not(None))
+        if len(lately) < MOST_A_DAY and not came_back:
             Outgoing.post(session, letters.own_data(address, language, address_form, at))
 
 

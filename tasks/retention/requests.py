@@ -8,8 +8,9 @@ import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from typing import Protocol, Self
 
-from sqlalchemy import ColumnElement, select
+from sqlalchemy import ColumnElement, func, or_, select
 from sqlalchemy.orm import Session
 
 from models.audit import of, record
@@ -17,10 +18,13 @@ from models.db import Facts, reading, transaction
 from models.errors import N_, NotFound, ProvisionError
 from models.firm import Firm
 from models.mail.outbox import Outgoing
+from models.mail.proof import Proof
 from models.onboarding import Onboarding
+from models.people.login import Login
 from models.people.person import Person, Role
 from models.people.staff import Staff
 from models.retention.erasure import Line, Plan, is_erased, plan, share_of
+from models.retention.own_data import shares
 from models.retention.request import (
     NEARS,
     WORDS_MOST,
@@ -41,15 +45,46 @@ from models.time.clock import local_day, now
 from models.time.working_time import Reach, next_reachable
 from tasks.engine.passes import kick_mail
 from tasks.engine.retry import side_effect
+from tasks.mail.address_holds import reads_mail
 from tasks.mail.letterheads import letterhead
 from tasks.mail.letters import privacy as letters
 from tasks.mail.letters.privacy import Outcome
-from tasks.people.sessions import Visitor
+from tasks.people.sessions import Membership, memberships_of
 from tasks.retention.erasure import forget
 
 SHOWN = 100
 LONGEST_WAIT = timedelta(days=1)
 """For so long an erasure waits for the mail that says so to leave."""
+
+
+class Asker(Protocol):
+    """Who asks: whoever is signed in, or a ``Mailbox``."""
+
+    @property
+    def email(self) -> str: ...
+
+    @property
+    def memberships(self) -> list[Membership]: ...
+
+
+@dataclass(frozen=True)
+class Mailbox:
+    """Whoever reads the mail to an address, as a link has proven."""
+
+    email: str
+    memberships: list[Membership]
+    """None of those who sign in by another address, who ask signed in: to read mail to this one is not enough to have
+    erased what hangs on that one."""
+
+    @classmethod
+    def proven(cls, token: str) -> Self:
+        """Raises ProofDead."""
+        with reading() as session:
+            address = Proof.opened(session, token, now()).address
+            ids = [each for share in shares(session, address, only_address=True) for each in share.people]
+            mine = or_(Person.account_id.is_(None), func.lower(Login.email) == address)
+            people = select(Person).outerjoin(Login, Login.id == Person.account_id).where(Person.id.in_(ids), mine)
+            return cls(address, memberships_of(session, session.scalars(people).all()))
 
 
 @dataclass(frozen=True)
@@ -88,7 +123,7 @@ class Waiting:
 # ---- by who asks
 
 
-def own(visitor: Visitor) -> list[Own]:
+def own(visitor: Asker) -> list[Own]:
     """Each firm at which the visitor is somebody, in the order of its name."""
     with reading() as session:
         found, seen = [], set[int]()
@@ -112,7 +147,7 @@ def _judge(kind: RequestKind, foreseen: Plan) -> Judge:
     return Judge.FIRM if {*foreseen.roles} == {Role.CLIENT} else Judge.OPERATOR
 
 
-def ask(visitor: Visitor, firm_id: int, kind: RequestKind, written: str) -> int:
+def ask(visitor: Asker, firm_id: int, kind: RequestKind, written: str) -> int:
     """The visitor asks this firm; returns the case's id. Asked twice it is one request.
 
     Raises NotFound, WishMissing, TextTooLong, AskedOften, and what stands in the way of an erasure that nobody has to
@@ -136,6 +171,8 @@ def ask(visitor: Visitor, firm_id: int, kind: RequestKind, written: str) -> int:
         if is_erased(person):
             raise NotFound(N_("The page"))
         request, is_new = PrivacyRequest.begin(session, case, person_id, kind, judge, words, at)
+        if isinstance(visitor, Mailbox):  # Else the answer would be held, as what cannot arrive.
+            reads_mail(session, case, person, at)
         if is_new:
             record(session, case.id, at, "privacy.asked", visitor.email, **_facts(request, person))
             if judge is Judge.NOBODY:
@@ -146,7 +183,7 @@ def ask(visitor: Visitor, firm_id: int, kind: RequestKind, written: str) -> int:
     return case.id
 
 
-def withdraw(visitor: Visitor, request_id: int) -> None:
+def withdraw(visitor: Asker, request_id: int) -> None:
     """They do not want it any more; raises NotFound, RequestAnswered."""
     mine = [each.person_id for each in visitor.memberships]
     with transaction() as session:

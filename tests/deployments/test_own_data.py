@@ -7,19 +7,23 @@ import pytest
 from sqlalchemy import select, update
 
 from deployments.web import security
+from models.audit import Value, record
+from models.clients.client import Client
 from models.db import reading, transaction
 from models.link import Purpose
 from models.mail.outbox import MailKind, Outgoing
 from models.mail.proof import Proof
 from models.people.login import Login
+from models.people.person import Person
+from models.retention.request import PrivacyRequest
 from models.settings import settings
 from models.time.clock import now
 from tasks.onboarding.stopping import stop_case
 from tasks.people.sessions import sign_in
-from tasks.retention import own_data
+from tasks.retention import own_data, requests
 from tasks.retention.erasure import forget
 from tests import factories
-from tests.contacts import ERIKA, MAX
+from tests.contacts import ERIKA, MAX, account
 from tests.deployments.browser import Browser
 from tests.factories import PASSWORD
 from tests.tasks.test_erasure import share
@@ -128,3 +132,79 @@ def test_a_stopped_case_still_tells_and_who_was_erased_gets_no_link():
 
     assert asked(MAX)[1] == []
     assert Browser().get(f"/privacy/data/{Proof.in_mail(mails[0]).token}").status_code == 410
+
+
+def test_who_typed_a_name_or_got_a_mail_meant_for_another_learns_and_erases_nothing_of_them():
+    """Whoever registers with a firm may say that they are called like a client of it."""
+    case_id = factories.with_client()
+    account(factories.firm_of(case_id), "Paul Geheim")
+    stranger = "wrong@mail.example"
+    with transaction() as session:
+        record(session, case_id, now(), "client.added", ERIKA, reason="für Max Beispiel und Paul Geheim")
+        for name in ("Max Beispiel", "Paul Geheim"):
+            mail = Outgoing.draft(MailKind.WELCOME, name, None, now(), case_id=case_id)
+            mail.to_name, mail.to_address = name, stranger
+            session.add(mail)
+    _, (mail,) = asked(stranger)
+
+    file = Browser().get(f"/privacy/data/{Proof.in_mail(mail).token}/file").text
+    forget(share(stranger), ERIKA)
+
+    assert {entry["record"] for part in json.loads(file)["parts"] for entry in part["entries"]} == {"outbox"}
+    with reading() as session:
+        assert "Paul Geheim" in session.scalars(select(Client.name)).all()
+        assert any("Max Beispiel und Paul Geheim" in str(value) for value in session.scalars(select(Value.value)))
+
+
+def test_none_is_sent_to_where_one_came_back_today():
+    factories.with_client()
+    _, (mail,) = asked(MAX)
+    with transaction() as session:
+        session.get_one(Outgoing, mail.id).bounce("no such mailbox", now())
+
+    assert len(asked(MAX)[1]) == 1
+
+
+def test_who_has_no_account_asks_by_the_link_for_erasure_and_is_answered_though_mail_came_back_before():
+    case_id = factories.with_client()
+    firm_id = factories.firm_of(case_id)
+    with transaction() as session:
+        session.execute(update(Person).where(Person.email == MAX).values(bounced_at=now()))
+    _, (mail,) = asked(MAX)
+    client, place = Browser(), f"/privacy/data/{Proof.in_mail(mail).token}/requests"
+    form = {"form_token": client.form_token(place), "firm": str(firm_id), "kind": "erasure"}
+
+    assert client.post(place, data=form | {"kind": "correction"}).status_code == 422
+    said = client.post(place, data=form)
+    assert "Ihre Anfrage ist angekommen" in said.text
+    client.post(place, data=form)
+    with reading() as session:
+        (request,) = session.scalars(select(PrivacyRequest))
+        assert session.get_one(Person, request.person_id).bounced_at is None
+    wrong = f"{place[:-20]}{'A' if place[-20] != 'A' else 'B'}{place[-19:]}"
+    for path in (wrong, f"{wrong}/{request.id}/withdraw"):
+        assert client.post(path, data=form).status_code == 410
+    assert "Ihre Anfrage ist zurück" in client.post(f"{place}/{request.id}/withdraw", data=form).text
+    client.post(place, data=form)
+    requests.grant(firm_id, request.id + 1, ERIKA)
+
+    with reading() as session:
+        (answer,) = session.scalars(select(Outgoing).where(Outgoing.kind == MailKind.PRIVACY_ANSWERED))
+        assert answer.to_address == MAX
+
+
+def test_who_signs_in_by_another_address_does_not_ask_by_this_one():
+    case_id = factories.with_client()
+    factories.registered(MAX, Purpose.ACTIVATE)
+    with transaction() as session:
+        session.execute(update(Login).where(Login.email == MAX).values(email="private@max.example"))
+    _, (mail,) = asked(MAX)
+    client, place = Browser(), f"/privacy/data/{Proof.in_mail(mail).token}/requests"
+
+    page = client.read(place)
+    form = {"form_token": client.form_token(place), "firm": str(factories.firm_of(case_id)), "kind": "erasure"}
+
+    assert "private@max.example" not in page.main.text
+    assert client.post(place, data=form).status_code == 404
+    with reading() as session:
+        assert session.scalars(select(PrivacyRequest)).all() == []

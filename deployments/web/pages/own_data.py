@@ -128,17 +128,17 @@ def _ask(address: str, language: Language, form: AddressForm) -> None:
 
 
 @router.get("/privacy/data/{token}")
-def proven(visit: Visiting, token: str, part: str = "") -> Response:
+def show_proven(visit: Visiting, token: str, part: str = "") -> Response:
     """The page of whoever reads the mail to an address, with an account or without."""
-    return shown(visit, _proven(visit, token), f"/privacy/data/{token}", part, only_address=True)
+    return shown(visit, proven(visit, token), f"/privacy/data/{token}", part, only_address=True)
 
 
 @router.get("/privacy/data/{token}/file")
 def proven_file(visit: Visiting, token: str) -> Response:
-    return taken(_proven(visit, token), only_address=True)
+    return taken(proven(visit, token), only_address=True)
 
 
-def _proven(visit: Visit, token: str) -> str:
+def proven(visit: Visit, token: str) -> str:
     """The address that the link proves; raises ProofDead, TooManyAttempts."""
     limit(LOOK_FROM, "look-from", network(visit.request))
     address = own_data.proven(token)

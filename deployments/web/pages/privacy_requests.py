@@ -6,6 +6,7 @@ from typing import Any
 from fastapi import APIRouter
 from starlette.responses import Response
 
+from deployments.web.pages.own_data import proven
 from deployments.web.security import OWN_DATA, limit
 from deployments.web.visit import Submission, Submitting, Visit, Visiting
 from models.errors import N_, NotFound, ProvisionError
@@ -18,11 +19,12 @@ from models.retention.request import (
     WishMissing,
 )
 from models.text import TextTooLong
+from tasks.people.sessions import Visitor
 from tasks.retention import requests
 from tasks.text.i18n import explain
 
 router = APIRouter()
-MINE = "/my-data/requests"
+MINE, BY_MAILBOX = "/my-data/requests", "/privacy/data/{token}/requests"
 SAID = {
     "asked": N_("Your request has arrived. You find here what becomes of it, and get a mail with the answer."),
     "withdrawn": N_("Your request is withdrawn: nothing is changed or erased because of it."),
@@ -34,41 +36,81 @@ SAID = {
 
 @router.get(MINE)
 def show_own(visit: Visiting) -> Response:
-    return visit.page("requests/own.html", **_own(visit))
+    return _show(visit, _signed_in(visit), "/my-data")
 
 
 @router.post(MINE)
 def ask(visit: Submitting) -> Response:
-    """Ask the firm that the form names to erase or correct what it has."""
+    return _ask(visit, _signed_in(visit), "/my-data")
+
+
+@router.post(MINE + "/{request_id}/withdraw")
+def withdraw(visit: Submitting, request_id: int) -> Response:
+    return _withdraw(visit, _signed_in(visit), "/my-data", request_id)
+
+
+@router.get(BY_MAILBOX)
+def show_proven(visit: Visiting, token: str) -> Response:
+    """For who has no account."""
+    return _show(visit, _mailbox(visit, token), f"/privacy/data/{token}")
+
+
+@router.post(BY_MAILBOX)
+def ask_by_mailbox(visit: Submitting, token: str) -> Response:
+    return _ask(visit, _mailbox(visit, token), f"/privacy/data/{token}")
+
+
+@router.post(BY_MAILBOX + "/{request_id}/withdraw")
+def withdraw_by_mailbox(visit: Submitting, token: str, request_id: int) -> Response:
+    return _withdraw(visit, _mailbox(visit, token), f"/privacy/data/{token}", request_id)
+
+
+def _signed_in(visit: Visit) -> Visitor:
     visitor = visit.signed_in()
+    limit(OWN_DATA, "own-data", str(visitor.account_id))
+    return visitor
+
+
+def _mailbox(visit: Visit, token: str) -> requests.Mailbox:
+    proven(visit, token)
+    return requests.Mailbox.proven(token)
+
+
+def _show(visit: Visit, asker: requests.Asker, above: str) -> Response:
+    return visit.page("requests/own.html", **_own(visit, asker, above))
+
+
+def _ask(visit: Submission, asker: requests.Asker, above: str) -> Response:
+    """Ask the firm that the form names to erase or correct what it has."""
     firm, kind = visit.text("firm"), visit.text("kind")
     if kind not in set(RequestKind):  # Nothing is erased because a form was not whole.
         raise NotFound(visit.reader.gettext("The page"))
     wished = RequestKind(kind)
     field = f"words-{wished.value}-{firm}"
     try:
-        firm_id = next((each.firm_id for each in visitor.memberships if str(each.firm_id) == firm), 0)
-        requests.ask(visitor, firm_id, wished, visit.paragraphs(field))
+        firm_id = next((each.firm_id for each in asker.memberships if str(each.firm_id) == firm), 0)
+        requests.ask(asker, firm_id, wished, visit.paragraphs(field))
     except ProvisionError as refusal:
         places: dict[type[ProvisionError], str] = {WishMissing: field, TextTooLong: field}
-        return visit.again("requests/own.html", refusal, fields=places, values=visit.values, **_own(visit))
-    return visit.go(f"{MINE}?said=asked")
+        return visit.again(
+            "requests/own.html", refusal, fields=places, values=visit.values, **_own(visit, asker, above)
+        )
+    return visit.go(f"{above}/requests?said=asked")
 
 
-@router.post(MINE + "/{request_id}/withdraw")
-def withdraw(visit: Submitting, request_id: int) -> Response:
-    visitor = visit.signed_in()
+def _withdraw(visit: Submission, asker: requests.Asker, above: str, request_id: int) -> Response:
     try:
-        requests.withdraw(visitor, request_id)
+        requests.withdraw(asker, request_id)
     except RequestAnswered as refusal:
-        return visit.again("requests/own.html", {"": refusal}, **_own(visit))
-    return visit.go(f"{MINE}?said=withdrawn")
+        return visit.again("requests/own.html", {"": refusal}, **_own(visit, asker, above))
+    return visit.go(f"{above}/requests?said=withdrawn")
 
 
-def _own(visit: Visit) -> dict[str, Any]:
-    told, visitor = SAID.get(visit.said_word, ""), visit.signed_in()
-    limit(OWN_DATA, "own-data", str(visitor.account_id))
-    return {"firms": requests.own(visitor), "told": told, "place": MINE, "explain": _explain(visit)}
+def _own(visit: Visit, asker: requests.Asker, above: str) -> dict[str, Any]:
+    """*above*: the page that shows what is stored."""
+    shown = {"above": above, "place": f"{above}/requests", "by_mailbox": isinstance(asker, requests.Mailbox)}
+    told = SAID.get(visit.said_word, "")
+    return {"firms": requests.own(asker), "told": told, "explain": _explain(visit), **shown}
 
 
 def _explain(visit: Visit) -> Callable[[ProvisionError], str]:
