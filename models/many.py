@@ -5,8 +5,10 @@ write it down; and PostgreSQL is asked once for all rows here, not once for each
 """
 
 import codecs
+import gc
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import orjson
@@ -14,6 +16,21 @@ from sqlalchemy import JSON, Column, Connection, Table
 from sqlalchemy.orm import Session
 
 from models.db import Base, Facts
+
+
+@contextmanager
+def uncollected() -> Iterator[None]:
+    """Python looks for no garbage: as long as a batch is made, all that there is of it is needed.
+
+    For a second at most, since it looks for none of other threads either.
+    """
+    is_first = gc.isenabled()  # Of several at once the first lets it go on, which the others do not mind.
+    gc.disable()
+    try:
+        yield
+    finally:
+        if is_first:
+            gc.enable()
 
 
 def insert_all(session: Session, kind: type[Base], rows: Sequence[Facts], *, unless_there: bool = False) -> None:
@@ -47,11 +64,11 @@ def update_all(session: Session, kind: type[Base], rows: Sequence[Facts], *, by:
 
 
 def update_each(session: Session, kind: type[Base], rows: Iterable[tuple[Any, Facts]], *, by: str = "id") -> None:
-    """The same where each row has columns of its own: those with the same ones in one statement."""
-    alike: dict[frozenset[str], list[Facts]] = {}
+    """The same where each row has columns of its own: those with the same ones, in the same order, in one statement."""
+    alike: dict[tuple[str, ...], list[Facts]] = {}
     for key, values in rows:
         if values:
-            alike.setdefault(frozenset(values), []).append({by: key, **values})
+            alike.setdefault((*values,), []).append({by: key, **values})
     for some in alike.values():
         update_all(session, kind, some, by=by)
 

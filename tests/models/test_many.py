@@ -1,5 +1,6 @@
 """Many rows at once stand there as if each had been written by itself."""
 
+import gc
 from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
@@ -9,7 +10,7 @@ from sqlalchemy.exc import DataError, IntegrityError
 from models.audit import Value
 from models.db import reading, transaction
 from models.firm import Firm
-from models.many import as_json, insert_all, update_all
+from models.many import as_json, insert_all, uncollected, update_all
 from models.onboarding import Onboarding
 from models.people.manners import Language
 from models.people.person import Person, Role
@@ -81,3 +82,16 @@ def test_whatever_stands_in_json_is_read_as_it_was_and_written_in_ascii():
     assert [value for value, _ in rows] == [{"word": word} for word in WORDS]
     assert [text for _, text in rows] == [as_json({"word": word}) for word in WORDS]
     assert all(text.isascii() for _, text in rows)
+
+
+def test_while_a_batch_is_made_nothing_is_looked_through_and_afterwards_it_is_again():
+    def break_off() -> None:
+        with uncollected():
+            with uncollected():
+                assert not gc.isenabled()
+            assert not gc.isenabled()
+            raise InterruptedError
+
+    with pytest.raises(InterruptedError):
+        break_off()
+    assert gc.isenabled()

@@ -15,6 +15,7 @@ from models.audit import Entry, newest_number, record
 from models.clients.client import ClientContact
 from models.clients.imports import LEASE, WRITTEN, Import, ImportRecord, ImportState, Outcome
 from models.db import Facts, reading, transaction
+from models.many import uncollected
 from models.onboarding import Onboarding
 from models.time.clock import now
 from tasks.clients.imports.again import compare_again
@@ -23,7 +24,7 @@ from tasks.clients.imports.course import AT_ONCE, batches, behind, discard, is_m
 from tasks.clients.imports.draft import Draft, Reason
 from tasks.clients.imports.outcome import Because
 from tasks.clients.imports.undo import give_up, remove_accounts, take_back_some
-from tasks.clients.imports.world import World
+from tasks.clients.imports.world import Unasked
 from tasks.clients.imports.write import Batch
 from tasks.engine.prefect_client import start_run
 from tasks.engine.retry import side_effect
@@ -101,7 +102,8 @@ def _in_batches(some: Some, firm_id: int, import_id: int, lease: datetime) -> It
     most = WRITTEN_AT_ONCE
     while True:
         try:
-            went = some(firm_id, import_id, lease, most)
+            with uncollected():
+                went = some(firm_id, import_id, lease, most)
         except (IntegrityError, DataError):
             if most == 1 and not _refuse_next(firm_id, import_id, lease):
                 raise
@@ -145,7 +147,7 @@ def _write_some(firm_id: int, import_id: int, lease: datetime, most: int) -> tup
         drafts = [Draft.parse(each.draft) for each in rows]
         seer, is_as_compared = seer_of(session, row), _is_as_compared(session, case, row)
         doubtful = [draft for draft, each in zip(drafts, rows, strict=True) if not (is_as_compared and each.is_new)]
-        world = world_of(session, row, doubtful) if doubtful else World()
+        world = world_of(session, row, doubtful) if doubtful else Unasked()
         planned = planned_of(session, row, world, drafts, rows, still_new=is_as_compared)
         sees_new = seer is None or seer[1].sees_all or seer[1].has_default_access
         batch = Batch(session, case, row, now(), None if sees_new or seer is None else seer[0])

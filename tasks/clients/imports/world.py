@@ -167,6 +167,19 @@ class World:
         return self.next_id + 1
 
 
+class Unasked(World):
+    """For a batch of which each record is known to be new: nobody looks anything up, so nothing is kept."""
+
+    def take_account(self, account: Account) -> None:
+        pass
+
+    def take_person(self, person: Someone) -> None:
+        pass
+
+    def take_place(self, account_id: int, person_id: int, place: Place) -> None:
+        pass
+
+
 @dataclass(frozen=True)
 class Wanted:
     """What a batch of drafts could concern."""
