@@ -5,6 +5,7 @@ from pydantic import Field
 
 from models.reminders.cadence import WaitKind
 from tasks.intake.artifacts import show_foreseen, show_reminded
+from tasks.onboarding.succession import see_to_successions
 from tasks.reminders.rounds import send_reminders
 from tasks.retention.requests import see_to_requests
 
@@ -26,10 +27,12 @@ async def remind(
 ) -> None:
     """Send the reminders that are due, each at an hour at which its person can be reached, and tell what was held.
 
-    Then whoever has to answer somebody about own data is reminded, and what was granted is carried out.
+    Then whoever has to answer somebody about own data is reminded, and what was granted is carried out; and so is who
+    was asked to take over an account, or their time ends.
     """
     if dry_run:
         await show_foreseen(until, OTHERS)
     else:
         await show_reminded(send_reminders(OTHERS))
         see_to_requests()
+        see_to_successions()

@@ -31,6 +31,7 @@ class Purpose(StrEnum):
     PROGRESS = "progress"
     RESET_PASSWORD = "reset_password"  # noqa: S105
     CONFIRM = "confirm"
+    SUCCESSION = "succession"
 
 
 PATHS = {
@@ -40,6 +41,7 @@ PATHS = {
     Purpose.PROGRESS: "/progress/{}",
     Purpose.RESET_PASSWORD: "/auth/reset/{}",
     Purpose.CONFIRM: "/auth/confirm/{}",
+    Purpose.SUCCESSION: "/auth/owner/{}",
 }
 
 
@@ -52,6 +54,8 @@ def _good_until(purpose: Purpose, now: datetime) -> datetime:
             days = 365
         case Purpose.AGREEMENT:  # Beyond the agreement's own time, so that the page can tell what became of it.
             days = settings().agreement_days + 30
+        case Purpose.SUCCESSION:  # Beyond the time for the answer, so that the page can tell what became of it.
+            days = settings().link_days + 30
         case Purpose.REGISTER | Purpose.ACTIVATE | Purpose.CONFIRM:
             days = settings().link_days
     return end_of_day(now + timedelta(days=days))

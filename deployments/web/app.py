@@ -61,6 +61,7 @@ from deployments.web.pages import (
     reach,
     reminders,
     sign_ups,
+    succession,
 )
 from deployments.web.security import (
     BodyCap,
@@ -129,7 +130,7 @@ PAGES = (
         sign_ups,
     ),
     *(reach, board, case, contract, modules, reminders, operators, provider_tokens),
-    *(catalogue, legal, holds, privacy_requests, own_data, mail, api_docs),
+    *(catalogue, legal, holds, privacy_requests, succession, own_data, mail, api_docs),
 )
 for page in PAGES:
     app.include_router(page.router, include_in_schema=False)

@@ -116,7 +116,7 @@ TAKEN: Mapping[str, Route | None] = {
     "portfolio_clients": Route("client_id", "clients"),
     "openings": Route("link_id", "links"),
     "bulk_recipients": Route("bulk_id", "bulk_invitations"),
-    **dict.fromkeys(("steps", "privacy_requests"), Route("onboarding_id", "onboardings")),
+    **dict.fromkeys(("steps", "privacy_requests", "successions"), Route("onboarding_id", "onboardings")),
     "agreements": Route("onboarding_id", "onboardings"),
     "legal_texts": Route("id", "consents", "legal_text_id"),
     "charges": Route("billing_id", "billings"),

@@ -64,6 +64,8 @@ class MailKind(StrEnum):
     CLIENT_ACTIVE = "client_active"
     ACCOUNT_GIVEN = "account_given"
     ACCESS_CHANGED = "access_changed"
+    SUCCESSION_ASKED = "succession_asked"
+    SUCCESSION_TOLD = "succession_told"
     PEOPLE_SILENT = "people_silent"
     RESET_PASSWORD = "reset_password"  # noqa: S105
     SIGN_UP_CONFIRM = "sign_up_confirm"
@@ -124,6 +126,8 @@ OUTLIVES_CASE: dict[MailKind, bool] = {
     MailKind.CLIENT_ACTIVE: True,
     MailKind.ACCOUNT_GIVEN: True,
     MailKind.ACCESS_CHANGED: True,
+    MailKind.SUCCESSION_ASKED: False,
+    MailKind.SUCCESSION_TOLD: True,
     MailKind.PEOPLE_SILENT: False,
     MailKind.RESET_PASSWORD: True,
     MailKind.SIGN_UP_CONFIRM: False,
@@ -172,6 +176,8 @@ KEY_MAY_RECUR: dict[MailKind, bool] = {
     MailKind.CLIENT_ACTIVE: False,
     MailKind.ACCOUNT_GIVEN: False,
     MailKind.ACCESS_CHANGED: False,
+    MailKind.SUCCESSION_ASKED: False,
+    MailKind.SUCCESSION_TOLD: False,
     MailKind.PEOPLE_SILENT: True,
     MailKind.RESET_PASSWORD: False,
     MailKind.SIGN_UP_CONFIRM: False,

@@ -52,6 +52,7 @@ class Role(StrEnum):
     ORGANISER = "organiser"
     CONTACT = "contact"
     SIGNATORY = "signatory"  # Signs the agreement in the organiser's place, and has no account.
+    SUCCESSOR = "successor"  # Is asked to become the organiser, and was nobody at the firm before.
     CASEWORKER = "caseworker"
     CLIENT = "client"
 
@@ -77,6 +78,10 @@ class AccessEnded(ProvisionError):
 
     status = 403
     says = N_("Your access has been ended or paused: ask the firm that you work with, or that invited you.")
+
+
+UNUSED = (Role.SUCCESSOR, Role.SIGNATORY, Role.CONTACT)
+"""What a row may be that nobody is any more, while somebody takes its role with its address."""
 
 
 def name_parts(name: str) -> tuple[str, str]:
@@ -236,6 +241,25 @@ class Person(Base):
             given_name if has_letter(given_name) else self.given_name,
             family_name if has_letter(family_name) else self.family_name,
         )
+
+    def take_role(self, session: Session, role: Role, now: datetime) -> list[Self]:
+        """Be this to the firm from now on; returns who else was changed by that.
+
+        Only one row has one address in one role: another of theirs in this role, which nobody uses, takes one in which
+        there is none.
+        """
+        mine = select(type(self)).where(
+            Person.firm_id == self.firm_id, Person.email == self.email, Person.id != self.id
+        )
+        others = {other.role: other for other in session.scalars(mine.with_for_update())}
+        double = others.get(role)
+        if double is not None:
+            double.withdrawn_at = double.withdrawn_at or now
+            double.role = next(one for one in UNUSED if one not in others)
+            session.flush()
+        self.role = role
+        session.flush()
+        return [double] if double is not None else []
 
     def give_way(self, name: str, email: str) -> None:
         """Somebody else, or somebody anew, takes this role: nothing is known of them but name and address."""

@@ -79,7 +79,7 @@ KEPT_ACTS = ("agreement.", "consent.", "contract.", "module.", "option.", "chang
 DELETED = (
     *("former_tokens", "openings", "bulk_recipients", "import_contacts", "client_contacts", "client_access"),
     *("contact_cards", "phones", "contact_tags", "group_members", "portfolio_members", "notices", "reminders"),
-    *("codes", "links", "sign_ins"),
+    *("codes", "links", "sign_ins", "successions"),
 )
 """Tables whose rows are theirs as a whole, in an order in which nothing points to what is gone."""
 OWN_COLUMNS = {
@@ -129,6 +129,15 @@ class StillNeeded(ProvisionError):
     def __init__(self, firm: str) -> None:
         super().__init__(firm)
         self.firm = firm
+
+
+class HandOverFirst(StillNeeded):
+    """As the owner, who has registered; until then an operator names another."""
+
+    says = N_(
+        "They are the owner of the account of %(firm)s: it is to be handed over first, on the page “Hand over the "
+        "account”; after that this can be done."
+    )
 
 
 class StillAskedToSign(ProvisionError):
@@ -312,7 +321,7 @@ def _earlier(session: Session, person: Person) -> Iterator[Mapping[str, Any]]:
         before = value.get("before")
         if isinstance(before, str):
             yield {"email": before}
-        if person.role in REPLACED and action in _NAMED_ANEW:
+        if action in _NAMED_ANEW:
             return
 
 
@@ -530,6 +539,9 @@ OWNED: Mapping[str, Callable[[Table, Share, Words], ColumnElement[bool]]] = {
     "former_tokens": _behind_links,
     "openings": _behind_links,
     "outbox": _own_mails,
+    "successions": lambda table, share, _: or_(
+        table.c.owner_id.in_(share.people), table.c.successor_id.in_(share.people)
+    ),
     "sign_ups": lambda table, share, words: and_(
         in_scope(table, share), func.lower(table.c.email).in_(words.small_addresses)
     ),
@@ -616,7 +628,7 @@ CLASSES: Mapping[str, Collection[str]] = {
     ),
     N_("Accounts of clients that are theirs, or that name them"): ("clients", "client_words"),
     N_("Mails, sent or waiting"): ("outbox", "bulk_recipients", "bulk_invitations"),
-    N_("Reminders and entries in inboxes"): ("reminders", "notices", "pauses"),
+    N_("Reminders and entries in inboxes"): ("reminders", "notices", "pauses", "successions"),
     N_("Imports of clients"): ("imports", "import_records", "import_contacts", "import_keys"),
     N_("Registrations on a firm’s page"): ("sign_ups",),
     N_("Messages of other systems"): ("inbox", "api_replies"),
@@ -737,7 +749,9 @@ def _of_firms(
         yield ErasureHeld(firm.name, until)
     case = session.get(Onboarding, share.case_id) if share.case_id is not None else None
     if case is not None and firm.closed_at is None and case.stopped_at is None:
-        if any(person.role in (Role.ORGANISER, Role.CONTACT) for person in people):
+        if any(person.role is Role.ORGANISER and person.registered_at is not None for person in people):
+            yield HandOverFirst(firm.name)
+        elif any(person.role in (Role.ORGANISER, Role.CONTACT) for person in people):
             yield StillNeeded(firm.name)
         agreement = Agreement.latest(session, case.id)
         if agreement is not None and agreement.delegate_id in share.people and agreement.signed_at is None:

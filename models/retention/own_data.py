@@ -162,7 +162,7 @@ CHAPTERS = (
     Chapter(
         "reminders",
         N_("Reminders and entries in inboxes"),
-        ("reminders", "notices", "pauses"),
+        ("reminders", "notices", "pauses", "successions"),
         Seer.LEADERS,
         N_("For %(number)s days after they are over."),
         "reminders",

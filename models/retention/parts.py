@@ -58,6 +58,7 @@ from models.mail.outbox import Outgoing
 from models.people.api_token import ApiReply, ApiToken
 from models.people.notice import Notice
 from models.people.person import Person, Role
+from models.people.succession import Succession
 from models.privacy import telling
 from models.reminders.cadence import Cadence, Level, Pause
 from models.reminders.reminder import Reminder
@@ -197,6 +198,7 @@ def parts(case_id: int, firm_id: int, *, whole: bool) -> list[Part]:
     levels = {Level.FIRM: firm_id, Level.CASE: case_id}
     rest = [
         Part(Reminder, Reminder.onboarding_id == case_id),
+        Part(Succession, Succession.onboarding_id == case_id),
         Part(Logo, Logo.firm_id == firm_id),
         Part(LogoPermission, LogoPermission.firm_id == firm_id),
         Part(ApiReply, ApiReply.token_id.in_(tokens)),

@@ -30,6 +30,7 @@ from models.people.api_token import ApiReply, ApiToken, ProviderToken
 from models.people.login import Login, SignIn
 from models.people.notice import Notice
 from models.people.person import Person
+from models.people.succession import Succession
 from models.reminders.reminder import Reminder
 from models.retention.hold import Whose
 from models.retention.parts import parts
@@ -427,6 +428,20 @@ RULES: tuple[Rule, ...] = (
             Reminder.ended_at,
             which=(Reminder.ended_at.is_not(None),),
             whose={Whose.CASE: Reminder.onboarding_id},
+        ),
+    ),
+    Rule(
+        "hand-overs",
+        "That somebody was asked to become the owner of a firm's account, once that is answered or over: deleted."
+        " What came of it stays in the trail.",
+        Term("keep_mails_days"),
+        "the answer, or the end of the time for it",
+        MINIMAL,
+        Rows(
+            Succession,
+            Succession.ended_at,
+            which=(Succession.ended_at.is_not(None),),
+            whose={Whose.CASE: Succession.onboarding_id, Whose.PERSON: Succession.owner_id},
         ),
     ),
     Rule(

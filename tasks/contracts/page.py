@@ -33,7 +33,7 @@ from tasks.contracts.pricing import Prices, changed
 from tasks.contracts.vies import our_side
 from tasks.people.rights import STAFF
 
-ACTS = ("contract.", "module.", "change.", "closing.", "consent.", "vat.", "takeout.")
+ACTS = ("contract.", "module.", "change.", "closing.", "consent.", "vat.", "takeout.", "owner.")
 HISTORY = 50
 
 

@@ -33,7 +33,7 @@ class VersionOpen(ProvisionError):
 
 
 class OrganiserRegistered(ProvisionError):
-    says = N_("%(name)s has registered as the organiser: add the right person as a caseworker, or open a new case.")
+    says = N_("%(name)s has registered as the organiser: have the account handed over, on the page “Another owner”.")
 
     def __init__(self, name: str) -> None:
         super().__init__(name)

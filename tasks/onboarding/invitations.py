@@ -327,7 +327,7 @@ def resend_link(session: Session, case: Onboarding, person: Person, by: str) -> 
         raise RegisteredAlready(person.name)
     if person.role in {Role.CASEWORKER, Role.CLIENT}:
         case.require_agreement()
-    if person.invitation_waits and person.invited_at is None:
+    if person.role is Role.SUCCESSOR or (person.invitation_waits and person.invited_at is None):
         raise NotInvitedYet(person.name)
     signer = person.role is Role.SIGNATORY or (person.role is Role.ORGANISER and person.registered_at is not None)
     purpose = Purpose.AGREEMENT if signer else PURPOSE_OF[person.role]

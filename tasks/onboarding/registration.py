@@ -130,7 +130,7 @@ def invite(session: Session, turns: Sequence[Turn], by: str = "provision") -> li
             account = elsewhere.get(person.email)
             if account is not None and person.registered_at is None:
                 person.join(account, at)
-                _registered(session, case, person, person.email, person.name, how="identity_provider")
+                note_registered(session, case, person, person.email, person.name, how="identity_provider")
         if role is Role.CLIENT and asked:
             Client.settle_of(session, [turn.person.id for turn in asked])
     return mails
@@ -331,7 +331,7 @@ def register(
             facts: Facts = {"person": person.id, "rows": evidence(person)} | _renamed(session, case, person, called)
             record(session, case.id, at, "password.set", account.email, **facts)
         else:
-            _registered(session, case, person, account.email, called)
+            note_registered(session, case, person, account.email, called)
         return SignIn.start(session, account, at), case.id
 
 
@@ -369,7 +369,7 @@ def choose_password(account_id: int, password: str) -> tuple[str, int | None]:
             if there and person.registered_at is None:
                 person.join(account, at)
                 use_up_links(session, [person], at)
-                _registered(session, case, person, account.email, person.name, proven=False, how="password")
+                note_registered(session, case, person, account.email, person.name, proven=False, how="password")
                 moved = case.id
         return SignIn.start(session, account, at), moved
 
@@ -396,7 +396,7 @@ def name_contact(session: Session, case: Onboarding, organiser: Person, contact:
         welcome(session, case, person)
 
 
-def _registered(
+def note_registered(
     session: Session, case: Onboarding, person: Person, actor: str, called: str, *, proven: bool = True, **how: str
 ) -> None:
     """What follows when somebody has an account now; *called* is the name by which they were invited.
@@ -496,7 +496,7 @@ def registered_elsewhere(email: str, external_id: str, given_name: str, family_n
             person.call_as_kept(given_name, family_name)
             if account.password_hash is not None:
                 use_up_links(session, [person], at)
-            _registered(session, case, person, account.email, called, how="identity_provider")
+            note_registered(session, case, person, account.email, called, how="identity_provider")
             moved.append(case.id)
         return moved
 

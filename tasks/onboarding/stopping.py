@@ -14,6 +14,7 @@ from models.errors import N_, ProvisionError
 from models.mail.outbox import OUTLIVES_CASE, MailKind, Outgoing
 from models.onboarding import Onboarding, StepName
 from models.people.person import Person, Role
+from models.people.succession import Succession, SuccessionEnd
 from models.reminders.cadence import Cadences, WaitKind
 from models.reminders.reminder import Reminder
 from models.retention.rules import CASES_STOPPED
@@ -25,6 +26,7 @@ from tasks.mail.letterheads import Turn, letterhead
 from tasks.mail.letters import onboarding as letters
 from tasks.onboarding.company_ids import tell_of_number
 from tasks.onboarding.registration import STEP_OF, invite, welcome
+from tasks.people.membership import end_succession
 
 
 class NotStopped(ProvisionError):
@@ -152,6 +154,9 @@ def wind_up(session: Session, case: Onboarding, at: datetime) -> None:
     drop_mails(session, at, Outgoing.onboarding_id == case.id, Outgoing.kind.in_(pointless))
     for question in Decision.pending(session, case.id):
         question.close(at)
+    succession = Succession.open_of(session, case.id)
+    if succession is not None:
+        end_succession(session, case, succession, SuccessionEnd.MOOT, "provision", at)
     for step in StepName:
         Reminder.end(session, step, at, case=case.id)
 

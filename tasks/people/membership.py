@@ -17,18 +17,21 @@ from models.db import Facts, reading, transaction
 from models.decision import Decision, drop_mails
 from models.errors import N_, NotFound, ProvisionError
 from models.link import Link, Purpose
-from models.mail.outbox import Outgoing
+from models.mail.outbox import MailKind, Outgoing
 from models.onboarding import Onboarding
 from models.people.login import Login
 from models.people.person import Person, Role
 from models.people.staff import Staff
+from models.people.succession import Succession, SuccessionEnd
 from models.reminders.cadence import Cadences, Level, Pause, WaitKind
 from models.reminders.reminder import Reminder
 from models.time.clock import now
 from tasks.mail.address_holds import ask_for_addresses
 from tasks.mail.letterheads import letterhead
 from tasks.mail.letters import people as letters
+from tasks.mail.letters import succession as succession_letters
 from tasks.mail.letters.people import AccessChange
+from tasks.mail.letters.succession import Turned
 from tasks.people.calls import settle_calls
 from tasks.people.sessions import Manners, told
 
@@ -188,15 +191,20 @@ def stop_waiting_for(session: Session, case: Onboarding, person: Person, by: str
     if person.withdrawn_at is not None:
         return
     _require_replaceable(person)
-    person.withdrawn_at = at
-    let_go(session, case, person)
-    end_links(session, person, at)
-    _take_off_accounts(session, person, at)
+    end_access(session, case, person, at)
     active = person.registered_at is not None
     if active:
         _tell(session, case, person, AccessChange.ENDED)
     record(session, case.id, at, "person.removed" if active else "person.withdrawn", by, **_facts(person))
     case.touch(at)
+
+
+def end_access(session: Session, case: Onboarding, person: Person, at: datetime) -> None:
+    """They are none of the firm's people any more, and nothing of theirs opens anything; nobody is told."""
+    person.withdrawn_at = at
+    let_go(session, case, person)
+    end_links(session, person, at)
+    _take_off_accounts(session, person, at)
 
 
 def _take_off_accounts(session: Session, person: Person, at: datetime) -> None:
@@ -256,12 +264,38 @@ def end_links(session: Session, person: Person, at: datetime, *purposes: Purpose
         link.renew(at)
 
 
+def end_succession(
+    session: Session, case: Onboarding, succession: Succession, outcome: SuccessionEnd, by: str, at: datetime
+) -> None:
+    """Nobody is to take over any more; who was asked and was nobody at the firm before is nobody there again."""
+    succession.end(outcome, at)
+    successor = session.get_one(Person, succession.successor_id)
+    if successor.role is Role.SUCCESSOR:
+        successor.withdrawn_at = successor.withdrawn_at or at
+    drop_mails(session, at, Outgoing.person_id == successor.id, Outgoing.kind == MailKind.SUCCESSION_ASKED)
+    facts: Facts = {"person": successor.id, "outcome": outcome.value, "rows": evidence(successor)}
+    record(session, case.id, at, "owner.stays", by, **facts)
+
+
+def _stands_down(session: Session, case: Onboarding, person: Person, at: datetime) -> None:
+    """Who was to take over cannot any more, which the owner is told."""
+    succession = Succession.waits_for(session, person)
+    if succession is None:
+        return
+    end_succession(session, case, succession, SuccessionEnd.MOOT, "provision", at)
+    owner, head = session.get_one(Person, succession.owner_id), letterhead(session, case.firm)
+    people = {"owner": owner.name, "successor": person.name}
+    mail = succession_letters.succession_told(case, owner, head, at, succession=succession, what=Turned.MOOT, **people)
+    Outgoing.post(session, mail)
+
+
 def let_go(session: Session, case: Onboarding, person: Person) -> None:
     """End what is under way with whoever this person was until now: reminders, unsent mail, open questions.
 
     And sessions, where nothing else gives them access.
     """
     at = now()
+    _stands_down(session, case, person, at)
     session.flush()
     account = session.get(Login, person.account_id) if person.account_id is not None else None
     if account is not None and not account.is_operator and not Person.behind(session, account.id):

@@ -90,6 +90,7 @@ LABELS: dict[type[StrEnum], dict[Any, str]] = {
         Role.ORGANISER: N_("organiser"),
         Role.CONTACT: N_("contact person"),
         Role.SIGNATORY: N_("signatory"),
+        Role.SUCCESSOR: N_("asked to take over"),
         Role.CASEWORKER: N_("caseworker"),
         Role.CLIENT: N_("client"),
     },

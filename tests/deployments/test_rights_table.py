@@ -187,6 +187,12 @@ TABLE: dict[Rule, list[tuple]] = {
         ),
         ("GET /firm/{firm_id}/logo/before.png",),
         ("GET /firm/{firm_id}/logo/found/{number}.png",),
+        ("GET /firm/{firm_id}/owner",),
+        (
+            "POST /firm/{firm_id}/owner",
+            {"successor": "{staff}", "stays": "yes", "password": PASSWORD},
+        ),
+        ("POST /firm/{firm_id}/owner/take-back", {}, "nobody is asked"),
         ("GET /firm/{firm_id}/caseworkers",),
         ("POST /firm/{firm_id}/caseworkers", ROW),
         ("POST /firm/{firm_id}/caseworkers/none", {}),

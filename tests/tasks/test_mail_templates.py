@@ -323,9 +323,34 @@ PRIVACY = [
         for outcome in ("erasure", "correction", "refused", "later")
     ],
 ]
-CASES += PRIVACY
+SUCCESSION = [
+    *[
+        (
+            "succession_asked",
+            {"owner": "Erika Muster", "stays": not instead, "by_provider": instead, "day": "15. März 2027"}
+            | {"is_reminder": reminds},
+        )
+        for instead, reminds in ((False, False), (False, True), (True, False))
+    ],
+    *[
+        (
+            "succession_told",
+            {"what": what, "owner": "Erika Muster", "successor": "Nina Neu", "stays": stays, "by_provider": instead}
+            | {"to_owner": to == "owner", "to_successor": to == "successor", "day": "15. März 2027"}
+            | {"reason": "Die Kanzlei wird anders geführt." if what == "begun" else ""},
+        )
+        for what, to, stays, instead in (
+            *(("begun", "owner", True, False), ("begun", "owner", False, True)),
+            *(("accepted", "owner", True, False), ("accepted", "owner", False, True)),
+            *(("accepted", "successor", True, False), ("accepted", "", False, True)),
+            *(("declined", "owner", True, False), ("run_out", "owner", True, False), ("moot", "owner", True, False)),
+            *(("taken_back", "successor", True, False), ("taken_back", "owner", True, True)),
+        )
+    ],
+]
+CASES += PRIVACY + SUCCESSION
 MUST = {
-    **{kind: facts.keys() | {"firm"} for kind, facts in PRIVACY},
+    **{kind: facts.keys() | {"firm"} for kind, facts in [*PRIVACY, *SUCCESSION]},
     **{kind: facts.keys() | {"firm"} for kind, facts in CONTRACT},
     "account_given": {"accounts", "by", "more", "path"},
     "confirm_address": {"firm"},
@@ -356,7 +381,7 @@ NEVER_EMPTY = {"by", "step", "steps", "paths", "question", "role"}
 READERS = [("de", "sie"), ("de", "du"), ("fr", "sie"), ("en", "sie")]
 TAKES_LINK = {
     *("operator_invited", "welcome", "register", "agreement", "invitation", "reset_password", "sign_up_confirm"),
-    *("confirm_address", "own_data"),
+    *("confirm_address", "own_data", "succession_asked"),
 }
 TO_STRANGERS = {"sign_up_confirm", "sign_up_declined"}
 """Mails to whoever registers with a firm, who is nobody there yet."""

@@ -45,7 +45,8 @@ from tasks.contracts.orders import Who
 from tasks.intake import decision_effects
 from tasks.logos import publish
 from tasks.mail.address_holds import note_bounce
-from tasks.onboarding import address_checks, corrections, firm_page, invitations, registration, stopping
+from tasks.onboarding import address_checks, corrections, firm_page, invitations, registration, stopping, succession
+from tasks.onboarding.succession import Wish as HandOver
 from tasks.people import addresses, membership, rights
 from tasks.people.operators import escalate_overdue
 from tasks.people.sessions import Manners, Membership
@@ -80,6 +81,13 @@ def known(case_id):
         links={purpose: one.id for (_, purpose), one in links.items()},
         tokens={purpose: one.token for (_, purpose), one in links.items()},
     )
+
+
+def succeeding():
+    """Somebody was asked to become the owner."""
+    at = late()
+    succession.ask(at.firm, ERIKA, HandOver(None, SOMEBODY.name, SOMEBODY.email))
+    return known(at.case)
 
 
 def waiting():
@@ -288,6 +296,13 @@ ACTS = {
         lambda at: rights.give_rights(at.firm, at.ids[Role.ORGANISER], ERIKA, at.ids[Role.CASEWORKER], NONE),
     ),
     "membership.set_manners": (late, lambda at: membership.set_manners(at.ids[Role.CASEWORKER], ERIKA, manners(at))),
+    "succession.ask": (late, lambda at: succession.ask(at.firm, ERIKA, HandOver(None, SOMEBODY.name, SOMEBODY.email))),
+    "succession.take_back": (succeeding, lambda at: succession.take_back(at.firm, ERIKA)),
+    "succession.accept": (
+        succeeding,
+        lambda at: succession.accept(at.tokens[Purpose.SUCCESSION], PASSWORD, family_name="Neu"),
+    ),
+    "succession.decline": (succeeding, lambda at: succession.decline(at.tokens[Purpose.SUCCESSION])),
     "membership.withdraw": (late, lambda at: membership.withdraw(at.ids[Role.CLIENT], ERIKA)),
     **{
         f"{act.__module__.rpartition('.')[2]}.{act.__name__}": (
@@ -331,6 +346,11 @@ ELSEWHERE = {
     "api_tokens.make_for_provider": "of the provider, in any case",
     "api_tokens.revoke_for_provider": "of the provider, in any case",
     "orders.Who": "only words",
+    "succession.Wish": "only words",
+    "succession.check": "only looks",
+    "succession.opened": "only looks",
+    "succession.view": "only looks",
+    "sessions.require_password": "only looks",
     "holds.set_hold": "keeps what is there, whatever becomes of the case",
     "holds.lift_hold": "keeps nothing longer, whatever becomes of the case",
     "own_data.ask": "a right of whoever is stored, whatever becomes of the case",

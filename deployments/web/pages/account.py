@@ -29,11 +29,12 @@ from deployments.web.security import (
 from deployments.web.visit import YEAR, Submission, Submitting, Visit, Visiting, local
 from models.company_id import company_number
 from models.errors import N_, NotFound, ProvisionError
+from models.firm import Firm
 from models.link import LinkExpired, Purpose
 from models.people.login import SignInRefused
 from models.people.mail_address import AddressInvalid, AddressMissing, email_address
 from models.people.manners import AddressForm, Language
-from models.people.person import Role
+from models.people.person import Person, Role
 from models.request import Named, named
 from models.text import TextTooLong
 from tasks.engine.passes import kick_mail
@@ -121,14 +122,14 @@ def activate(visit: Submitting, token: str) -> Response:
 
 
 def _form(visit: Visit, invited: Invited) -> Response:
-    return _somebody_else(visit, invited) or visit.page("register.html", **_shown(invited))
+    return somebody_else(visit, invited.person, invited.firm) or visit.page("register.html", **_shown(invited))
 
 
-def _somebody_else(visit: Visit, invited: Invited) -> Response | None:
+def somebody_else(visit: Visit, person: Person, firm: Firm) -> Response | None:
     """What whoever is signed in is told who is not the one invited: nothing is accepted for the wrong person."""
-    if visit.visitor is None or visit.visitor.email == invited.person.email:
+    if visit.visitor is None or visit.visitor.email == person.email:
         return None
-    return visit.page("wrong_person.html", status=403, invited=invited, person=invited.person, firm=invited.firm)
+    return visit.page("wrong_person.html", status=403, person=person, firm=firm)
 
 
 def _shown(invited: Invited) -> dict[str, Any]:
@@ -147,9 +148,9 @@ def _shown(invited: Invited) -> dict[str, Any]:
 
 def _register(visit: Submission, token: str, purpose: Purpose) -> Response:
     invited = registration.opened(token, purpose)
-    somebody_else = _somebody_else(visit, invited)
-    if somebody_else is not None:
-        return somebody_else
+    other = somebody_else(visit, invited.person, invited.firm)
+    if other is not None:
+        return other
     if visit.text("language") in set(Language):
         invited.person.language = Language(visit.text("language"))
     if visit.text("address_form") in set(AddressForm):
@@ -158,7 +159,7 @@ def _register(visit: Submission, token: str, purpose: Purpose) -> Response:
     try:
         password = visit.password()
         limit(SIGN_IN, "register", invited.person.email, network(visit.request))  # It may be an account's password.
-        with _guarded(visit, invited.person.email):
+        with guarded(visit, invited.person.email):
             session, case = registration.register(
                 token,
                 purpose,
@@ -179,7 +180,7 @@ def _register(visit: Submission, token: str, purpose: Purpose) -> Response:
         return visit.again("register.html", refusal, fields=fields, values=visit.values, **_shown(invited))
     client = invited.person.role is Role.CLIENT
     home_page = "/portal" if client else f"/firm/{invited.firm.id}"
-    return _known(visit.enter(f"{home_page}?said=registered", session, case=case), invited.person.email)
+    return known(visit.enter(f"{home_page}?said=registered", session, case=case), invited.person.email)
 
 
 def _contact(visit: Submission) -> Named | None:
@@ -232,7 +233,7 @@ def sign_in(visit: Submitting, next: str = "") -> Response:  # noqa: A002  (stan
         password = visit.password()
         limit(SIGN_IN, "sign-in", email, network(visit.request))
         limit(SIGN_IN_FROM, "sign-in-from", network(visit.request))
-        with _guarded(visit, email):
+        with guarded(visit, email):
             session = sessions.sign_in(email, password)
     except ProvisionError as refusal:
         response = visit.again("login.html", refusal, fields={SignInRefused: "email"}, values=visit.values)
@@ -240,7 +241,7 @@ def sign_in(visit: Submitting, next: str = "") -> Response:  # noqa: A002  (stan
             # Once the answer is on its way, which is the same for everybody.
             response.background = BackgroundTask(_help_pending, email, network(visit.request))
         return response
-    return _known(visit.enter(local(next), session), email)
+    return known(visit.enter(local(next), session), email)
 
 
 def _help_pending(email: str, network: str) -> None:
@@ -261,7 +262,7 @@ def _normal(written: str) -> str:
 
 
 @contextmanager
-def _guarded(visit: Visit, email: str) -> Iterator[None]:
+def guarded(visit: Visit, email: str) -> Iterator[None]:
     """Wrong passwords for this account count, wherever they come from; too many raise TooManyAttempts."""
     name = cookie(visit.request, "known")
     browser = name if name and signed(name, "known") == _hidden(email) else ""
@@ -278,7 +279,7 @@ def _hidden(email: str) -> str:
     return sha256(email.encode()).hexdigest()
 
 
-def _known(response: Response, email: str) -> Response:
+def known(response: Response, email: str) -> Response:
     """Remember that the holder of this account was signed in with this browser."""
     set_cookie(response, "known", sign(_hidden(email), "known"), YEAR)
     return response
@@ -332,7 +333,7 @@ def reset(visit: Submitting, token: str) -> Response:
         return visit.again("reset.html", refusal, email=email)
     visitor = sessions.signed_in(session)
     works_here = visitor is not None and visitor.is_operator
-    return _known(visit.enter("/board?said=reset" if works_here else "/portal?said=reset", session), email)
+    return known(visit.enter("/board?said=reset" if works_here else "/portal?said=reset", session), email)
 
 
 @router.get("/auth/password")
@@ -352,7 +353,7 @@ def choose_own_password(visit: Submitting) -> Response:
     except ProvisionError as refusal:
         fields: dict[type[ProvisionError], str] = {registration.PasswordKept: "password"}
         return visit.again("own_password.html", refusal, fields=fields, email=visitor.email)
-    return _known(visit.enter("/portal?said=own_password", session, case=case), visitor.email)
+    return known(visit.enter("/portal?said=own_password", session, case=case), visitor.email)
 
 
 def _newcomer(visit: Visit) -> Visitor | None:

@@ -282,6 +282,7 @@ def contract_page(visit: Visit, firm_id: int, refusal: ProvisionError | None = N
         "shown": shown,
         "may": {s.value: shown.firm.closed_at is None and details.may_change(s, who) for s in Section},
         "may_close": shown.firm.closed_at is None and _may_close(visit, firm_id),
+        "hand_over": _hands_over(visit, shown),
         "takeout": takeout.newest(firm_id),
         "may_take": _may_take(visit, firm_id),
         "now": now(),
@@ -297,6 +298,14 @@ def contract_page(visit: Visit, firm_id: int, refusal: ProvisionError | None = N
 def _may_close(visit: Visit, firm_id: int) -> bool:
     visitor = visit.signed_in()
     return visitor.is_operator or visitor.may(firm_id, Role.ORGANISER)
+
+
+def _hands_over(visit: Visit, shown: ContractView) -> str:
+    """Where the visitor hands the account over, or asks for it in the owner's place; empty: not at all."""
+    visitor, is_going = visit.signed_in(), shown.firm.closed_at is None and shown.case.stopped_at is None
+    if is_going and visitor.may(shown.firm.id, Role.ORGANISER):
+        return f"/firm/{shown.firm.id}/owner"
+    return f"/board/cases/{shown.case.id}/owner" if is_going and visitor.is_manager else ""
 
 
 def by(visit: Visit, shown: ContractView, actor: str) -> str:
