@@ -272,6 +272,9 @@ def end_succession(
     successor = session.get_one(Person, succession.successor_id)
     if successor.role is Role.SUCCESSOR:
         successor.withdrawn_at = successor.withdrawn_at or at
+        for question in Decision.pending(session, case.id):
+            if question.facts.get("person_id") == successor.id:
+                question.close(at)
     drop_mails(session, at, Outgoing.person_id == successor.id, Outgoing.kind == MailKind.SUCCESSION_ASKED)
     facts: Facts = {"person": successor.id, "outcome": outcome.value, "rows": evidence(successor)}
     record(session, case.id, at, "owner.stays", by, **facts)
