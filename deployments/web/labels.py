@@ -80,6 +80,7 @@ MAILS = {
     MailKind.ACCOUNT_CLOSED: N_("Notice that an account is closed"),
     MailKind.PRIVACY_WAITS: N_("Notice that somebody asks about own data"),
     MailKind.PRIVACY_ANSWERED: N_("Answer to somebody about own data"),
+    MailKind.PRIVACY_STUCK: N_("Notice that an erasure cannot be carried out"),
     MailKind.DECISIONS_WAIT: N_("Open decisions"),
     MailKind.RESET_PASSWORD: N_("New password"),
     MailKind.OWN_DATA: N_("Link to the data that are stored"),

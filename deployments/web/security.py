@@ -70,6 +70,8 @@ LOOK_FROM = parse("300 per 10 minutes")
 """Pages of firms, and searches for them, from one network address: nobody need try all numbers."""
 OWN_DATA = parse("60 per 10 minutes")
 """What is stored about one account, or one address: it is looked for in all tables."""
+ASK_OF_OWN_DATA = parse("20 per hour")
+"""Requests of one account, or one address, about own data: how many are taken in is bounded by the day."""
 UPLOAD = parse("20 per hour")
 """Files for one firm or agreement from one network address."""
 UPLOAD_FROM = parse("200 per hour")

@@ -89,6 +89,7 @@ class MailKind(StrEnum):
     PRIVACY_WAITS = "privacy_waits"
     PRIVACY_ANSWERED = "privacy_answered"
     OWN_DATA = "own_data"
+    PRIVACY_STUCK = "privacy_stuck"
     DECISIONS_WAIT = "decisions_wait"
     OPERATOR_INVITED = "operator_invited"
     DIGEST = "digest"
@@ -151,6 +152,7 @@ OUTLIVES_CASE: dict[MailKind, bool] = {
     MailKind.PRIVACY_WAITS: True,
     MailKind.PRIVACY_ANSWERED: True,
     MailKind.OWN_DATA: True,
+    MailKind.PRIVACY_STUCK: True,
     MailKind.DECISIONS_WAIT: True,
     MailKind.OPERATOR_INVITED: True,
     MailKind.DIGEST: True,
@@ -201,6 +203,7 @@ KEY_MAY_RECUR: dict[MailKind, bool] = {
     MailKind.PRIVACY_WAITS: False,
     MailKind.PRIVACY_ANSWERED: False,
     MailKind.OWN_DATA: False,
+    MailKind.PRIVACY_STUCK: True,
     MailKind.DECISIONS_WAIT: False,
     MailKind.OPERATOR_INVITED: False,
     MailKind.DIGEST: False,

@@ -466,15 +466,15 @@ def tables() -> list[Table]:
     return [*reversed(Base.metadata.sorted_tables)]
 
 
-def traces(session: Session, share: Share, words: Words, table: Table) -> Traces:
-    """Where in this table they stand; one statement."""
+def traces(session: Session, share: Share, words: Words, table: Table, *which: ColumnElement[bool]) -> Traces:
+    """Where in this table they stand, among the rows for which all of *which* holds; one statement."""
     (key,) = table.primary_key.columns
     own = _own(table, share, words)
     named = named_in(table, share, words) if table.name not in OTHERS else false()
     if table.name == "audit_values":  # What their account has done stands in the trails of all cases.
         there = or_(own, named) if share.case_id is None else and_(in_scope(table, share), or_(own, named))
         own, named = and_(there, ~_is_kept(share)), false()
-    query = select(key, own.label("own")).where(or_(own, named)).order_by(key)
+    query = select(key, own.label("own")).where(or_(own, named), *which).order_by(key)
     found = Traces(table, [], [])
     for row, is_own in session.execute(query):
         (found.own if is_own else found.named).append(row)
@@ -652,16 +652,14 @@ PROVES = N_("It proves that nothing else in the trail was changed, and says noth
 
 def plan(session: Session, share: Share, at: datetime) -> Plan:
     """What of this share would go now, and what would stay; nothing goes."""
-    words = Words.of(session, share)
-    people = session.scalars(select(Person).where(Person.id.in_(share.people)).order_by(Person.id)).all()
-    people = [person for person in people if not is_erased(person)]
+    words, people = Words.of(session, share), people_of(session, share)
     firm = session.get(Firm, share.firm_id) if share.firm_id is not None else None
     counts: dict[str, int] = {}
     for table in tables():
         number = traces(session, share, words, table).number
         if number:
             counts[table.name] = number
-    judge = _judge(session, share, people, firm)
+    judge = judge_of(session, share, people, firm)
     return Plan(
         share,
         firm.name if firm else "",
@@ -671,6 +669,12 @@ def plan(session: Session, share: Share, at: datetime) -> Plan:
         tuple(obstacles(session, share, words, people, firm, at)),
         tuple(_lines(session, share, counts, firm)),
     )
+
+
+def people_of(session: Session, share: Share) -> list[Person]:
+    """Those of them of whom something is left."""
+    people = session.scalars(select(Person).where(Person.id.in_(share.people)).order_by(Person.id))
+    return [person for person in people if not is_erased(person)]
 
 
 def is_erased(person: Person) -> bool:
@@ -716,7 +720,8 @@ def _term(session: Session, share: Share, firm: Firm | None) -> tuple[str, str, 
     return WHILE_NEGOTIATED, STEPS, NEGOTIATED.term.end(ended) if ended else None
 
 
-def _judge(session: Session, share: Share, people: Sequence[Person], firm: Firm | None) -> Judge:
+def judge_of(session: Session, share: Share, people: Sequence[Person], firm: Firm | None) -> Judge:
+    """Who says whether this share is erased, as things are."""
     roles = {person.role for person in people}
     if roles - {Role.CLIENT}:
         return Judge.OPERATOR if firm is not None and firm.closed_at is None else Judge.NOBODY

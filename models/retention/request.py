@@ -5,6 +5,7 @@ month may be made three for a reason that is told to who has asked (Art. 12(3)).
 request that a firm has left.
 """
 
+from collections.abc import Collection
 from datetime import date, datetime, timedelta
 from enum import StrEnum
 from typing import Self
@@ -25,6 +26,8 @@ TIME, LONGER = Period(1, Unit.MONTH), Period(3, Unit.MONTH)
 NEARS = (14, 7, 2)
 """So many days before the last one whoever has to answer is reminded; afterwards each week."""
 WEEK = 7
+STUCK_AFTER = timedelta(days=2)
+"""So long after it was granted an erasure that is not carried out yet is the provider's to see to."""
 ASKED_A_DAY = 3
 """So often one person asks within a day, as whoever has to answer is written to each time."""
 
@@ -82,6 +85,17 @@ class ExtendedAlready(ProvisionError):
         self.day = day
 
 
+class ExtendedLate(ProvisionError):
+    says = N_(
+        "The time to answer ended on %(day)s, and can be made longer only before that: grant the request or refuse it "
+        "now."
+    )
+
+    def __init__(self, day: date) -> None:
+        super().__init__(day)
+        self.day = day
+
+
 class AskedOften(ProvisionError):
     status = 429
     says = N_("You have asked %(most)s times within a day: ask again tomorrow, or write to us.")
@@ -98,6 +112,27 @@ class FirmAnswers(ProvisionError):
         super().__init__(firm, day)
         self.firm = firm
         self.day = day
+
+
+class ProviderAnswers(ProvisionError):
+    """It was the firm's to answer when it was asked, and is not any more."""
+
+    says = N_(
+        "This is not %(firm)s’s to answer any more: whoever has asked works there now, or its account is closed. The "
+        "provider answers."
+    )
+
+    def __init__(self, firm: str) -> None:
+        super().__init__(firm)
+        self.firm = firm
+
+
+class NothingToWeigh(ProvisionError):
+    says = N_("%(firm)s has closed its account, so there is nothing to weigh any more: grant the request.")
+
+    def __init__(self, firm: str) -> None:
+        super().__init__(firm)
+        self.firm = firm
 
 
 class PrivacyRequest(Base):
@@ -153,6 +188,10 @@ class PrivacyRequest(Base):
     """What was said with the answer."""
     done_at: Mapped[Instant | None]
     """When what was granted had been carried out."""
+    obstacle: Mapped[str | None] = mapped_column(String(40), info=MUTE)
+    """What stood in the way when it was to be carried out last, by the name of the refusal."""
+    held_until: Mapped[date | None] = mapped_column(info=MUTE)
+    """Until when, where that is known."""
     reminded: Mapped[int] = mapped_column(default=0, info=MUTE)
     """Of how many reminders the time has come."""
 
@@ -166,19 +205,23 @@ class PrivacyRequest(Base):
         judge: Judge,
         words: str,
         at: datetime,
-    ) -> tuple[Self, bool]:
-        """The open one of this person and kind, and whether it is new; the case is locked. Raises AskedOften."""
-        mine = select(cls).where(cls.person_id == person_id, cls.kind == kind, cls.answered_at.is_(None))
-        there = session.scalars(mine.with_for_update()).one_or_none()
-        if there is not None:
-            return there, False
-        cls.require_seldom(session, person_id, at)
+    ) -> Self:
+        """A new one; the case is locked, and none is ``pending``."""
         due_on = end_of_notice(local_day(at), TIME)
         row = cls(onboarding_id=case.id, person_id=person_id, kind=kind, judge=judge, words=words)
         row.asked_at, row.due_on, row.state = at, due_on, RequestState.OPEN
         session.add(row)
         session.flush()
-        return row, True
+        return row
+
+    @classmethod
+    def pending(cls, session: Session, person_ids: Collection[int], kind: RequestKind) -> Self | None:
+        """What somebody who is these people has asked already: an erasure that is granted and about to be carried out,
+        after which nothing is left to ask for, or the open one of this kind.
+        """
+        undone = and_(cls.kind == RequestKind.ERASURE, _is_undone())
+        mine = cls.person_id.in_(person_ids), or_(undone, and_(cls.kind == kind, cls.answered_at.is_(None)))
+        return session.scalars(select(cls).where(*mine).order_by(cls.answered_at.is_(None), cls.id).limit(1)).first()
 
     @classmethod
     def get(cls, session: Session, request_id: int, *which: ColumnElement[bool]) -> Self:
@@ -197,9 +240,9 @@ class PrivacyRequest(Base):
         return list(session.scalars(select(cls).where(cls.person_id.in_(person_ids)).order_by(cls.id.desc())))
 
     @classmethod
-    def require_seldom(cls, session: Session, person_id: int, at: datetime) -> None:
+    def require_seldom(cls, session: Session, person_ids: Collection[int], at: datetime) -> None:
         """Raises AskedOften."""
-        lately = select(func.count()).where(cls.person_id == person_id, cls.asked_at > at - timedelta(days=1))
+        lately = select(func.count()).where(cls.person_id.in_(person_ids), cls.asked_at > at - timedelta(days=1))
         if session.scalars(lately).one() >= ASKED_A_DAY:
             raise AskedOften
 
@@ -212,9 +255,11 @@ class PrivacyRequest(Base):
         self.state, self.answered_at, self.answered_by, self.reason = state, at, by[:254], reason
 
     def extend(self, reason: str, at: datetime) -> None:
-        """Raises ExtendedAlready."""
+        """Raises ExtendedAlready; ExtendedLate: who waits has to be told within the time (Art. 12(3))."""
         if self.extended_at is not None:
             raise ExtendedAlready(self.due_on)
+        if self.due_on < local_day(at):
+            raise ExtendedLate(self.due_on)
         self.extension, self.extended_at = reason, at
         self.due_on, self.reminded = end_of_notice(local_day(self.asked_at), LONGER), 1
 
@@ -225,10 +270,13 @@ class PrivacyRequest(Base):
         return sum(1 for days in NEARS if left <= days) + late
 
 
-def of_provider(day: date) -> ColumnElement[bool]:
-    """Open requests that the provider has to answer: those about people of firms, and what a firm has left."""
-    mine, left = PrivacyRequest.judge != Judge.FIRM, PrivacyRequest.due_on < day
-    return and_(PrivacyRequest.answered_at.is_(None), or_(mine, left, _is_closed()))
+def of_provider(at: datetime) -> ColumnElement[bool]:
+    """What the provider has to see to: open requests about people of firms, or that a firm has left; and what was
+    granted, by whomever, and is not carried out.
+    """
+    mine, left = PrivacyRequest.judge != Judge.FIRM, PrivacyRequest.due_on < local_day(at)
+    stuck = and_(_is_undone(), PrivacyRequest.answered_at < at - STUCK_AFTER)
+    return or_(and_(PrivacyRequest.answered_at.is_(None), or_(mine, left, _is_closed())), stuck)
 
 
 def of_firm(firm_id: int) -> ColumnElement[bool]:
@@ -236,6 +284,10 @@ def of_firm(firm_id: int) -> ColumnElement[bool]:
     cases = select(Onboarding.id).where(Onboarding.firm_id == firm_id)
     mine = PrivacyRequest.judge == Judge.FIRM, PrivacyRequest.onboarding_id.in_(cases)
     return and_(PrivacyRequest.answered_at.is_(None), *mine)
+
+
+def _is_undone() -> ColumnElement[bool]:
+    return and_(PrivacyRequest.state == RequestState.GRANTED, PrivacyRequest.done_at.is_(None))
 
 
 def _is_closed() -> ColumnElement[bool]:

@@ -17,7 +17,7 @@ from typing import Any
 from sqlalchemy import JSON, LargeBinary, delete, func, select, update
 from sqlalchemy.orm import Session
 
-from models.audit import HOUSE, Parts, Value, erase, evidence, of, record
+from models.audit import HOUSE, Parts, Value, erase, evidence, newest_number, of, record
 from models.clients.access import ClientAccess
 from models.clients.client import Client, ClientContact, name_key
 from models.clients.imports import Import, ImportKey, ImportRecord, ImportState
@@ -54,6 +54,7 @@ from models.retention.erasure import (
 )
 from models.retention.logins import close_logins, free_logins
 from models.retention.parts import blanks, pieces, table_of
+from models.retention.request import PrivacyRequest
 from models.retention.rules import remove_mails
 from models.time.clock import now
 from tasks.engine.retry import side_effect
@@ -112,6 +113,8 @@ class _Work:
         self.counts: dict[str, int] = {}
         self.pace = Pace()
         self.words = Words()
+        self.last_entry = 0
+        """Of their trail, when it began."""
 
     # -- one transaction each
 
@@ -145,6 +148,7 @@ class _Work:
             for obstacle in obstacles(session, self.share, self.words, people, firm, self.at):
                 raise obstacle
             self._cancel(session, imports)
+            self.last_entry = newest_number(session, case.id) if case is not None else 0
             ids = [id_of(row) for row in people]
             logins = session.scalars(select(Login).where(Login.id.in_(self.share.logins))).all()
             ids += [id_of(row) for row in logins]
@@ -394,6 +398,8 @@ class _Work:
             logins = session.scalars(lone.with_for_update()).all()
             close_logins(session, logins)
             archives = self._end_archives(session) if ids else 0
+            if case is not None:
+                self._catch_up(session, case.id)
             table = table_of(Person)
             session.execute(update(table).where(table.c.id.in_(ids)).values(blanks(table) | {"account_id": None}))
             for person in people:
@@ -404,6 +410,26 @@ class _Work:
                 case_id = self.share.case_id if self.share.case_id is not None else HOUSE
                 record(session, case_id, now(), "person.erased", self.by, removed=removed, rows=_mute(*people))
         return bool(anew)
+
+    def _catch_up(self, session: Session, case_id: int) -> None:
+        """What came after mails, requests and trail had been walked goes with them: somebody may have been answering
+        them just then. Nothing more comes while the case is held, and once this has ended they have no address.
+        """
+        outbox, mine = table_of(Outgoing), table_of(PrivacyRequest)
+        settled = outbox.c.due_at.is_(None), outbox.c.to_address != "", outbox.c.addressed_at >= self.at
+        for which in ((outbox.c.due_at.is_not(None),), settled):  # Each has its index: the outbox may be long.
+            late = traces(session, self.share, self.words, outbox, *which)
+            remove_mails(session, late.own, self.at)
+            self._redact(session, outbox, late.named)
+            self.counts["outbox"] = self.counts.get("outbox", 0) + late.number
+        asked = traces(session, self.share, self.words, mine).own
+        blank = dict.fromkeys(OWN_COLUMNS["privacy_requests"], "")
+        session.execute(update(mine).where(mine.c.id.in_(asked)).values(blank))
+        self._redact(session, mine, traces(session, self.share, self.words, mine).named)
+        newest = Value.case_id == case_id, Value.number > self.last_entry
+        told = traces(session, self.share, self.words, table_of(Value), *newest).own
+        if told:
+            erase(session, self.at, self.by, Value.id.in_(told))
 
     def _end_archives(self, session: Session) -> int:
         """Whoever makes one just now begins anew."""

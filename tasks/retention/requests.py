@@ -7,7 +7,7 @@ after the mail that says so has left: then nothing is there any more by which so
 import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Protocol, Self
 
 from sqlalchemy import ColumnElement, func, or_, select
@@ -15,24 +15,46 @@ from sqlalchemy.orm import Session
 
 from models.audit import of, record
 from models.db import Facts, reading, transaction
+from models.decision import drop_mails
 from models.errors import N_, NotFound, ProvisionError
 from models.firm import Firm
-from models.mail.outbox import Outgoing
+from models.mail.outbox import MailKind, Outgoing
 from models.mail.proof import Proof
 from models.onboarding import Onboarding
 from models.people.login import Login
 from models.people.person import Person, Role
 from models.people.staff import Staff
-from models.retention.erasure import Line, Plan, is_erased, plan, share_of
+from models.retention.erasure import (
+    ErasureHeld,
+    Line,
+    Plan,
+    Share,
+    StillAskedToSign,
+    StillInvoiced,
+    StillNeeded,
+    StillUnderWay,
+    Words,
+    WorkedHere,
+    is_erased,
+    judge_of,
+    obstacles,
+    people_of,
+    plan,
+    share_of,
+)
 from models.retention.own_data import shares
 from models.retention.request import (
     NEARS,
+    STUCK_AFTER,
     WORDS_MOST,
     DelayReasonMissing,
     FirmAnswers,
     Judge,
+    NothingToWeigh,
     PrivacyRequest,
+    ProviderAnswers,
     RefusalReasonMissing,
+    RequestAnswered,
     RequestKind,
     RequestState,
     WishMissing,
@@ -52,7 +74,8 @@ from tasks.mail.letters.privacy import Outcome
 from tasks.people.sessions import Membership, memberships_of
 from tasks.retention.erasure import forget
 
-SHOWN = 100
+SHOWN = 50
+"""Requests on one page of a list."""
 LONGEST_WAIT = timedelta(days=1)
 """For so long an erasure waits for the mail that says so to leave."""
 
@@ -93,8 +116,11 @@ class Own:
 
     person: Person
     firm: Firm
-    plan: Plan
+    plan: Plan | None
+    """What would go and what would stay; None: it was not looked for."""
     requests: list[PrivacyRequest]
+    judge: Judge
+    """Who decides about an erasure."""
     by_firm: bool
     """Whether the firm answers, not the provider."""
 
@@ -119,12 +145,31 @@ class Waiting:
     days: int
     """Left to answer; fewer than none: it is late."""
 
+    @property
+    def is_undone(self) -> bool:
+        """It is granted, and waits to be carried out."""
+        return self.request.state is RequestState.GRANTED and self.request.done_at is None
+
+    @property
+    def obstacle(self) -> ProvisionError | None:
+        """What stood in the way when it was to be carried out last; None: nothing, or nothing that can be told."""
+        kind, until = _OBSTACLES.get(self.request.obstacle or ""), self.request.held_until
+        if kind is ErasureHeld:
+            return ErasureHeld(self.firm.name, until) if until is not None else None
+        return kind(*(() if kind is WorkedHere else (self.firm.name,))) if kind is not None else None
+
+
+_OBSTACLES: dict[str, type[ProvisionError]] = {
+    kind.__name__: kind
+    for kind in (ErasureHeld, StillNeeded, StillAskedToSign, StillInvoiced, StillUnderWay, WorkedHere)
+}
+
 
 # ---- by who asks
 
 
-def own(visitor: Asker) -> list[Own]:
-    """Each firm at which the visitor is somebody, in the order of its name."""
+def own(visitor: Asker, *, with_plan: bool = True) -> list[Own]:
+    """Each firm at which the visitor is somebody, in the order of its name. The plan is dear: all tables are walked."""
     with reading() as session:
         found, seen = [], set[int]()
         for membership in sorted(visitor.memberships, key=lambda each: (each.firm_name, each.person_id)):
@@ -132,19 +177,24 @@ def own(visitor: Asker) -> list[Own]:
             if person is None or membership.firm_id in seen or is_erased(person):
                 continue
             seen.add(membership.firm_id)
-            share = share_of(session, person)
-            foreseen = plan(session, share, now())
+            share, firm = share_of(session, person), session.get_one(Firm, membership.firm_id)
+            foreseen = plan(session, share, now()) if with_plan else None
             asked = PrivacyRequest.of(session, [*share.people])
-            by_firm = _judge(RequestKind.CORRECTION, foreseen) is Judge.FIRM
-            found.append(Own(person, session.get_one(Firm, membership.firm_id), foreseen, asked, by_firm))
+            judge = _judge(session, RequestKind.ERASURE, share, firm)
+            by_firm = _judge(session, RequestKind.CORRECTION, share, firm) is Judge.FIRM
+            found.append(Own(person, firm, foreseen, asked, judge, by_firm))
         return found
 
 
-def _judge(kind: RequestKind, foreseen: Plan) -> Judge:
-    """Who answers. Whether something is wrong has to be looked at, also where nobody judges about an erasure."""
-    if kind is RequestKind.ERASURE or foreseen.judge is not Judge.NOBODY:
-        return foreseen.judge
-    return Judge.FIRM if {*foreseen.roles} == {Role.CLIENT} else Judge.OPERATOR
+def _judge(session: Session, kind: RequestKind, share: Share, firm: Firm) -> Judge:
+    """Who answers, as things are. Whether something is wrong has to be looked at, also where nobody judges about an
+    erasure.
+    """
+    people = people_of(session, share)
+    judge = judge_of(session, share, people, firm)
+    if kind is RequestKind.ERASURE or judge is not Judge.NOBODY:
+        return judge
+    return Judge.FIRM if {person.role for person in people} == {Role.CLIENT} else Judge.OPERATOR
 
 
 def ask(visitor: Asker, firm_id: int, kind: RequestKind, written: str) -> int:
@@ -156,31 +206,42 @@ def ask(visitor: Asker, firm_id: int, kind: RequestKind, written: str) -> int:
     words = fitting(paragraphs(written), WORDS_MOST, "words")
     if kind is RequestKind.CORRECTION and not words:
         raise WishMissing
+    person_id = next((each.person_id for each in visitor.memberships if each.firm_id == firm_id), 0)
     with reading() as session:
-        person_id = next((each.person_id for each in visitor.memberships if each.firm_id == firm_id), 0)
-        person = session.get(Person, person_id)
-        if person is None or is_erased(person):
-            raise NotFound(N_("The page"))
-        foreseen = plan(session, share_of(session, person), now())
-    judge = _judge(kind, foreseen)
-    if judge is Judge.NOBODY:
+        share, firm = _asking(session, person_id)
+        is_new = PrivacyRequest.pending(session, share.people, kind) is None
+        if is_new:
+            PrivacyRequest.require_seldom(session, share.people, now())
+        is_free = is_new and _judge(session, kind, share, firm) is Judge.NOBODY
+        foreseen = plan(session, share, now()) if is_free else None
+    if foreseen is not None:
         _require_free(foreseen)
     with transaction() as session:
         case, at = Onboarding.of_firm(session, firm_id), now()
-        person = session.get_one(Person, person_id, populate_existing=True)
-        if is_erased(person):
-            raise NotFound(N_("The page"))
-        request, is_new = PrivacyRequest.begin(session, case, person_id, kind, judge, words, at)
+        share, firm = _asking(session, person_id)
+        person, there = session.get_one(Person, person_id), PrivacyRequest.pending(session, share.people, kind)
         if isinstance(visitor, Mailbox):  # Else the answer would be held, as what cannot arrive.
             reads_mail(session, case, person, at)
-        if is_new:
+        if there is None:
+            PrivacyRequest.require_seldom(session, share.people, at)
+            judge = _judge(session, kind, share, firm)
+            request = PrivacyRequest.begin(session, case, person_id, kind, judge, words, at)
             record(session, case.id, at, "privacy.asked", visitor.email, **_facts(request, person))
-            if judge is Judge.NOBODY:
+            if judge is Judge.NOBODY and foreseen is not None:
                 _grant(session, case, request, person, "provision", "", foreseen, at)
             else:
                 _remind(session, case, request, person, at)
+        case_id = case.id
     kick_mail()
-    return case.id
+    return case_id
+
+
+def _asking(session: Session, person_id: int) -> tuple[Share, Firm]:
+    """What the firm knows of who asks; raises NotFound."""
+    person = session.get(Person, person_id)
+    if person is None or is_erased(person):
+        raise NotFound(N_("The page"))
+    return share_of(session, person), session.get_one(Firm, person.firm_id)
 
 
 def withdraw(visitor: Asker, request_id: int) -> None:
@@ -189,9 +250,21 @@ def withdraw(visitor: Asker, request_id: int) -> None:
     with transaction() as session:
         request, at = PrivacyRequest.get(session, request_id, PrivacyRequest.person_id.in_(mine)), now()
         request.require_open()
-        request.answer(RequestState.WITHDRAWN, visitor.email, "", at)
+        _close(session, request, RequestState.WITHDRAWN, visitor.email, "", at)
         facts = _facts(request, session.get_one(Person, request.person_id))
         record(session, request.onboarding_id, at, "privacy.withdrawn", visitor.email, **facts)
+
+
+def _close(session: Session, request: PrivacyRequest, state: RequestState, by: str, reason: str, at: datetime) -> None:
+    """It is answered: nobody is asked for an answer any more."""
+    request.answer(state, by, reason, at)
+    _stop_asking(session, request, at)
+
+
+def _stop_asking(session: Session, request: PrivacyRequest, at: datetime) -> None:
+    """What asks for an answer and has not left never will."""
+    asks = Outgoing.kind == MailKind.PRIVACY_WAITS, Outgoing.onboarding_id == request.onboarding_id
+    drop_mails(session, at, *asks, Outgoing.key.startswith(letters.asking(request), autoescape=True))
 
 
 def _facts(request: PrivacyRequest, person: Person) -> Facts:
@@ -202,23 +275,26 @@ def _facts(request: PrivacyRequest, person: Person) -> Facts:
 # ---- by who answers
 
 
-def waiting(firm_id: int | None) -> list[Waiting]:
-    """What the firm has to answer, or the provider: the most pressing first, SHOWN at most."""
-    day = local_day(now())
+def waiting(firm_id: int | None, page: int = 1) -> list[Waiting]:
+    """What the firm has to see to, or the provider, page by page: what is granted and not carried out, then what is
+    to be answered, the most pressing first.
+    """
+    at = now()
     with reading() as session:
         rows = select(PrivacyRequest, Person, Firm).join(Person, Person.id == PrivacyRequest.person_id)
-        rows = rows.join(Firm, Firm.id == Person.firm_id).where(_theirs(firm_id, day))
-        rows = rows.order_by(PrivacyRequest.due_on, PrivacyRequest.id).limit(SHOWN)
-        return [Waiting(*row, (row[0].due_on - day).days) for row in session.execute(rows).tuples()]
+        rows = rows.join(Firm, Firm.id == Person.firm_id).where(_theirs(firm_id, at))
+        rows = rows.order_by(PrivacyRequest.answered_at.is_(None), PrivacyRequest.due_on, PrivacyRequest.id)
+        rows = rows.limit(SHOWN).offset((page - 1) * SHOWN)
+        return [Waiting(*row, (row[0].due_on - local_day(at)).days) for row in session.execute(rows).tuples()]
 
 
 def count_waiting(firm_id: int | None) -> int:
     with reading() as session:
-        return count(session, _theirs(firm_id, local_day(now())))
+        return count(session, _theirs(firm_id, now()))
 
 
-def _theirs(firm_id: int | None, day: date) -> ColumnElement[bool]:
-    return of_provider(day) if firm_id is None else of_firm(firm_id)
+def _theirs(firm_id: int | None, at: datetime) -> ColumnElement[bool]:
+    return of_provider(at) if firm_id is None else of_firm(firm_id)
 
 
 def detail(firm_id: int | None, request_id: int) -> tuple[Waiting, Plan]:
@@ -250,7 +326,7 @@ def grant(firm_id: int | None, request_id: int, by: str, note: str = "") -> int:
 
     Raises NotFound, RequestAnswered, what stands in the way of an erasure, and FirmAnswers to the provider.
     """
-    note = fitting(paragraphs(note), WORDS_MOST, "reason")
+    note = fitting(paragraphs(note), WORDS_MOST, "note")
     (_, foreseen) = detail(firm_id, request_id)
 
     def act(session: Session, case: Onboarding, request: PrivacyRequest, person: Person, at: datetime) -> None:
@@ -262,13 +338,15 @@ def grant(firm_id: int | None, request_id: int, by: str, note: str = "") -> int:
 
 
 def refuse(firm_id: int | None, request_id: int, by: str, reason: str) -> int:
-    """Raises NotFound, RequestAnswered, RefusalReasonMissing, FirmAnswers."""
+    """Raises NotFound, RequestAnswered, RefusalReasonMissing, FirmAnswers, ProviderAnswers, NothingToWeigh."""
     reason = fitting(paragraphs(reason), WORDS_MOST, "reason")
     if not reason:
         raise RefusalReasonMissing
 
     def act(session: Session, case: Onboarding, request: PrivacyRequest, person: Person, at: datetime) -> None:
-        request.answer(RequestState.REFUSED, by, reason, at)
+        if request.judge is Judge.NOBODY and not _in_the_way(session, case, person, at):
+            raise NothingToWeigh(case.firm.name)
+        _close(session, request, RequestState.REFUSED, by, reason, at)
         record(session, case.id, at, "privacy.refused", by, **_facts(request, person))
         _tell(session, case, request, person, Outcome.REFUSED, at, reason=reason)
 
@@ -277,14 +355,15 @@ def refuse(firm_id: int | None, request_id: int, by: str, reason: str) -> int:
 
 def extend(firm_id: int | None, request_id: int, by: str, reason: str) -> int:
     """It takes up to three months in all; raises NotFound, RequestAnswered, DelayReasonMissing, ExtendedAlready,
-    FirmAnswers.
+    ExtendedLate, FirmAnswers, ProviderAnswers.
     """
-    reason = fitting(paragraphs(reason), WORDS_MOST, "reason")
+    reason = fitting(paragraphs(reason), WORDS_MOST, "delay")
     if not reason:
         raise DelayReasonMissing
 
     def act(session: Session, case: Onboarding, request: PrivacyRequest, person: Person, at: datetime) -> None:
         request.extend(reason, at)
+        _stop_asking(session, request, at)
         record(session, case.id, at, "privacy.extended", by, **_facts(request, person), day=request.due_on.isoformat())
         _tell(session, case, request, person, Outcome.LATER, at, reason=reason)
 
@@ -299,16 +378,51 @@ def _answer(
     with transaction() as session:
         request, at = PrivacyRequest.get(session, request_id, *_whose(firm_id)), now()
         request.require_open()
-        case = Onboarding.get(session, request.onboarding_id)
-        days = (request.due_on - local_day(at)).days
-        person = session.get_one(Person, request.person_id)
-        left = left_to_firm(Waiting(request, person, case.firm, days)) if firm_id is None else None
-        if left is not None:
-            raise left
-        act(session, case, request, person, at)
+        case, person = Onboarding.get(session, request.onboarding_id), session.get_one(Person, request.person_id)
+        refusal = _not_theirs(session, firm_id, case, request, person, at)
+        if refusal is None:
+            act(session, case, request, person, at)
         case_id = case.id
     kick_mail()
+    if refusal is not None:
+        raise refusal
     return case_id
+
+
+def _not_theirs(
+    session: Session, firm_id: int | None, case: Onboarding, request: PrivacyRequest, person: Person, at: datetime
+) -> ProvisionError | None:
+    """Why whoever answers may not. It is not raised: what is found out about the request on the way is kept."""
+    if _settled_or_handed_on(session, case, request, person, at):
+        return RequestAnswered()
+    if firm_id is not None:
+        return None if request.judge is Judge.FIRM and case.firm.closed_at is None else ProviderAnswers(case.firm.name)
+    return left_to_firm(Waiting(request, person, case.firm, (request.due_on - local_day(at)).days))
+
+
+def _settled_or_handed_on(
+    session: Session, case: Onboarding, request: PrivacyRequest, person: Person, at: datetime
+) -> bool:
+    """Whether who has asked was erased in another way, so that nothing is left to answer. Else who answers is reckoned
+    anew: a client may work at the firm by now, and a firm be gone. Whoever answers from now on is told.
+    """
+    if is_erased(person):
+        _close(session, request, RequestState.MOOT, "provision", "", at)
+        return True
+    judge = _judge(session, request.kind, share_of(session, person), case.firm)
+    if judge is not request.judge:
+        _stop_asking(session, request, at)
+        request.judge, request.reminded = judge, 0
+        if judge is not Judge.NOBODY:
+            _remind(session, case, request, person, at)
+    return False
+
+
+def _in_the_way(session: Session, case: Onboarding, person: Person, at: datetime) -> list[ProvisionError]:
+    """What stands in the way of erasing them now."""
+    share = share_of(session, person)
+    words, people = Words.of(session, share), people_of(session, share)
+    return [*obstacles(session, share, words, people, case.firm, at)]
 
 
 def _require_free(foreseen: Plan) -> None:
@@ -326,7 +440,7 @@ def _grant(
     foreseen: Plan,
     at: datetime,
 ) -> None:
-    request.answer(RequestState.GRANTED, by, note, at)
+    _close(session, request, RequestState.GRANTED, by, note, at)
     is_erasure = request.kind is RequestKind.ERASURE
     request.done_at = None if is_erasure else at
     record(session, case.id, at, "privacy.granted", by, **_facts(request, person))
@@ -374,10 +488,18 @@ def see_to_requests() -> int:
             PrivacyRequest.state == RequestState.GRANTED, PrivacyRequest.done_at.is_(None)
         )
         granted = session.scalars(to_do.order_by(PrivacyRequest.id)).all()
-    done = sum(_settle_or_remind(request_id) for request_id in due)
+    done, broken = 0, list[Exception]()
+    for act, request_ids in ((_settle_or_remind, due), (_carry_out, granted)):
+        for request_id in request_ids:
+            try:
+                done += act(request_id)
+            except Exception as error:  # noqa: BLE001
+                broken.append(error)
     if done:
         kick_mail()
-    return done + sum(_carry_out(request_id) for request_id in granted)
+    if broken:
+        raise broken[0]
+    return done
 
 
 def _settle_or_remind(request_id: int) -> bool:
@@ -386,10 +508,8 @@ def _settle_or_remind(request_id: int) -> bool:
         if request.state is not RequestState.OPEN:
             return False
         case, person = Onboarding.get(session, request.onboarding_id), session.get_one(Person, request.person_id)
-        if is_erased(person):
-            request.answer(RequestState.MOOT, "provision", "", at)
-            return True
-        return _remind(session, case, request, person, at)
+        is_settled = _settled_or_handed_on(session, case, request, person, at)
+        return is_settled or _remind(session, case, request, person, at)
 
 
 def _remind(session: Session, case: Onboarding, request: PrivacyRequest, person: Person, at: datetime) -> bool:
@@ -442,8 +562,25 @@ def _carry_out(request_id: int) -> bool:
             forget(share, by)
         except ProvisionError as refusal:
             logging.getLogger(__name__).warning("request %s waits: %s", request_id, type(refusal).__name__)
+            _tell_obstacle(request_id, refusal)
             return False
     with transaction() as session:
         request = PrivacyRequest.get(session, request_id)
         request.done_at = request.done_at or now()
     return True
+
+
+def _tell_obstacle(request_id: int, refusal: ProvisionError) -> None:
+    """Keep what stands in the way; operators are written to about it once, if it has stood there for long."""
+    with transaction() as session:
+        request, at = PrivacyRequest.get(session, request_id), now()
+        request.obstacle = type(refusal).__name__
+        request.held_until = refusal.until if isinstance(refusal, ErasureHeld) else None
+        if request.answered_at is None or request.answered_at >= at - STUCK_AFTER:
+            return
+        case, person = Onboarding.get(session, request.onboarding_id), session.get_one(Person, request.person_id)
+        head = letterhead(session, case.firm)
+        mail = letters.privacy_stuck(case, head, at, request=request, name=person.name, obstacle=refusal)
+        is_new = Outgoing.post(session, mail)
+    if is_new:
+        kick_mail()

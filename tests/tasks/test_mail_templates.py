@@ -314,6 +314,15 @@ PRIVACY = [
             ("erasure", -1, False, True),
         )
     ],
+    (
+        "privacy_stuck",
+        {
+            "who": "Max Beispiel",
+            "why": "Eine Rechnung geht dorthin.",
+            "day": "3. Mai 2027",
+            "path": "/board/requests/1",
+        },
+    ),
     *[
         (
             "privacy_answered",
@@ -387,7 +396,7 @@ TO_STRANGERS = {"sign_up_confirm", "sign_up_declined"}
 """Mails to whoever registers with a firm, who is nobody there yet."""
 
 TO_OPERATORS = {
-    *("agreement_declined", "decisions_wait", "undo_asked", "vat_unconfirmed"),
+    *("agreement_declined", "decisions_wait", "undo_asked", "vat_unconfirmed", "privacy_stuck"),
     *("operator_invited", "digest"),
 }
 

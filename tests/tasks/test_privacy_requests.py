@@ -1,5 +1,6 @@
 """Whoever asks about their own data is answered in time, by who is responsible, and once."""
 
+import dataclasses
 from datetime import UTC, date, datetime
 
 import pytest
@@ -8,28 +9,35 @@ from sqlalchemy import select
 from models.audit import Entry
 from models.db import reading, transaction
 from models.errors import NotFound, ProvisionError
+from models.firm import Firm
 from models.mail.outbox import Outgoing
 from models.people.person import Person, Role
+from models.request import Named
 from models.retention.erasure import ErasureHeld, StillNeeded, is_erased
 from models.retention.request import (
     AskedOften,
     DelayReasonMissing,
     ExtendedAlready,
+    ExtendedLate,
     FirmAnswers,
     Judge,
+    NothingToWeigh,
     PrivacyRequest,
+    ProviderAnswers,
     RefusalReasonMissing,
     RequestAnswered,
     RequestKind,
     RequestState,
     WishMissing,
 )
+from models.settings import settings
+from models.text import TextTooLong
 from models.time.clock import now
 from tasks.mail.compose import write
-from tasks.onboarding import stopping
+from tasks.onboarding import invitations, stopping
 from tasks.people import sessions
 from tasks.retention import requests
-from tasks.retention.erasure import forget
+from tasks.retention.erasure import _Work, forget
 from tasks.retention.holds import set_hold
 from tests import factories
 from tests.contacts import ERIKA, MAX, STAFF
@@ -286,3 +294,134 @@ def test_two_answers_at_once_are_one(max_, act):
     assert len(answered) == 1
     assert len(refused) <= 1
     assert len(outbox("privacy_answered")) == 2 - len(refused)
+
+
+@pytest.mark.parametrize("meanwhile", ["grant", "withdraw", "ask", "remind"])
+def test_what_falls_into_a_running_erasure_goes_with_it(max_, clock, monkeypatch, meanwhile, product):
+    theirs, who, asked = share(MAX), visitor(MAX), asks(max_, words="Bitte alles.")
+    acts = {
+        "grant": lambda: requests.grant(max_, asked, ERIKA, "Gern, Max Beispiel."),
+        "withdraw": lambda: requests.withdraw(who, asked),
+        "ask": lambda: requests.ask(who, max_, CORRECTION, "Ich bin Max Beispiel."),
+        "remind": lambda: clock(days=29) or requests.see_to_requests.fn(),
+    }
+    end, done = _Work.end, []
+
+    def met(work):
+        done.append(acts[meanwhile]())
+        return end(work)
+
+    monkeypatch.setattr("tasks.retention.erasure._Work.end", met)
+    forget(theirs, OTTO)
+
+    assert len(done) == 1
+    assert found(MAX, "Max Beispiel", "Bitte alles") == set()
+
+
+def test_it_takes_no_longer_once_the_time_is_over(max_, clock):
+    asked = asks(max_)
+    due = request().due_on
+    clock(datetime.fromisoformat(f"{due}T12:00:00").replace(tzinfo=UTC))
+    clock(days=1)
+
+    for firm_id in (max_, None):
+        with pytest.raises(ExtendedLate, match=due.isoformat()):
+            requests.extend(firm_id, asked, ERIKA, "Es sind viele.")
+    assert (request().due_on, request().extended_at) == (due, None)
+
+
+def test_who_has_come_to_work_at_the_firm_is_answered_by_the_provider(max_):
+    asked = asks(max_)
+    invitations.add_caseworkers(max_, ERIKA, [Named(name="Max Beispiel", email=MAX)])
+    factories.advance(1)
+
+    for act in (requests.grant, requests.refuse, requests.extend):
+        with pytest.raises((ProviderAnswers, NotFound)):
+            act(max_, asked, ERIKA, "Darum.")
+
+    assert (request().state, request().judge) == (RequestState.OPEN, Judge.OPERATOR)
+    assert requests.waiting(max_) == []
+    assert [mail.due_at is not None for mail in outbox("privacy_waits")] == [False, True]
+    assert "/board/requests/" in outbox("privacy_waits")[1].facts["path"]
+    requests.refuse(None, asked, OTTO, "Er arbeitet jetzt dort.")
+
+
+def test_once_the_firm_is_gone_nobody_weighs_and_nothing_is_refused(max_):
+    asked = asks(max_)
+    with transaction() as session:
+        session.get_one(Firm, max_).closed_at = now()
+
+    with pytest.raises(ProviderAnswers):
+        requests.refuse(max_, asked, ERIKA, "Nein.")
+    with pytest.raises(NothingToWeigh):
+        requests.refuse(None, asked, OTTO, "Nein.")
+    requests.grant(None, asked, OTTO)
+
+    assert request().state is RequestState.GRANTED
+
+
+def test_who_is_about_to_be_erased_asks_for_nothing_more(max_):
+    asked = asks(max_)
+    requests.grant(max_, asked, ERIKA)
+
+    assert (asks(max_), asks(max_, CORRECTION, "Ich heiße anders.")) == (asked, asked)
+    assert len(outbox("privacy_waits")) == 1
+
+
+def test_one_human_being_has_one_request_at_a_firm_in_whichever_role(max_):
+    asked = asks(max_)
+    invitations.add_caseworkers(max_, ERIKA, [Named(name="Max Beispiel", email=MAX)])
+    factories.advance(1)
+    factories.registered(MAX)
+    who = visitor(MAX)
+    assert len(who.memberships) == 2
+
+    requests.ask(dataclasses.replace(who, memberships=who.memberships[::-1]), max_, ERASURE, "")
+
+    assert request().id == asked
+
+
+@pytest.mark.parametrize("act", ["withdraw", "grant", "refuse", "extend"])
+def test_once_it_is_answered_nobody_is_asked_for_an_answer_any_more(max_, act):
+    asked = asks(max_)
+    assert outbox("privacy_waits")[0].due_at is not None
+
+    if act == "withdraw":
+        requests.withdraw(visitor(MAX), asked)
+    else:
+        getattr(requests, act)(max_, asked, ERIKA, "Darum.")
+
+    assert [mail.due_at for mail in outbox("privacy_waits")] == [None]
+
+
+@pytest.mark.parametrize(("act", "field"), [("grant", "note"), ("refuse", "reason"), ("extend", "delay")])
+def test_what_is_too_long_is_told_at_its_field(max_, act, field):
+    with pytest.raises(TextTooLong) as refused:
+        getattr(requests, act)(max_, asks(max_), ERIKA, "x" * 2001)
+
+    assert refused.value.field == field
+
+
+def test_what_is_granted_and_not_carried_out_stands_on_the_board_and_is_told_once(max_, clock):
+    requests.grant(max_, asks(max_), ERIKA)
+    delivered()
+    until = date.fromordinal(now().date().toordinal() + 9)
+    set_hold(1, OTTO, whose="", reason="Az. 7", until=until.isoformat())
+    for _ in range(3):
+        clock(hours=15)
+        requests.see_to_requests.fn()
+        assert (requests.waiting(None), outbox("privacy_stuck")) == ([], [])
+
+    for _ in range(3):
+        clock(hours=12)
+        assert requests.see_to_requests.fn() == 0
+
+    (one,) = requests.waiting(None)
+    assert (one.is_undone, requests.count_waiting(None), requests.waiting(max_)) == (True, 1, [])
+    assert (type(one.obstacle), one.obstacle.until) == (ErasureHeld, until)
+    (mail,) = outbox("privacy_stuck")
+    assert mail.to_address == settings().provider_email
+    assert "Art. 17 Abs. 3 Buchst. e" in texts("privacy_stuck")[0]
+    clock(days=11)
+    requests.see_to_requests.fn()
+    assert (requests.waiting(None), found(MAX, "Max Beispiel")) == ([], set())

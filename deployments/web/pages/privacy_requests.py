@@ -1,30 +1,35 @@
 """What people want to have done about their data: asked on a page of their own, answered by the firm or by us."""
 
 from collections.abc import Callable
+from math import ceil
 from typing import Any
 
 from fastapi import APIRouter
 from starlette.responses import Response
 
 from deployments.web.pages.own_data import proven
-from deployments.web.security import OWN_DATA, limit
+from deployments.web.security import ASK_OF_OWN_DATA, LOOK_FROM, OWN_DATA, TooManyAttempts, limit, network
 from deployments.web.visit import Submission, Submitting, Visit, Visiting
 from models.errors import N_, NotFound, ProvisionError
 from models.retention.request import (
+    AskedOften,
     DelayReasonMissing,
     ExtendedAlready,
+    ExtendedLate,
+    ProviderAnswers,
     RefusalReasonMissing,
     RequestAnswered,
     RequestKind,
     WishMissing,
 )
-from models.text import TextTooLong
-from tasks.people.sessions import Visitor
+from models.text import TextTooLong, row_number
 from tasks.retention import requests
 from tasks.text.i18n import explain
 
 router = APIRouter()
 MINE, BY_MAILBOX = "/my-data/requests", "/privacy/data/{token}/requests"
+LOOKS = ["GET", "HEAD"]
+"""How a page is opened: whoever only asks whether it is there gets the same answer without the page."""
 SAID = {
     "asked": N_("Your request has arrived. You find here what becomes of it, and get a mail with the answer."),
     "withdrawn": N_("Your request is withdrawn: nothing is changed or erased because of it."),
@@ -34,25 +39,28 @@ SAID = {
 }
 
 
-@router.get(MINE)
+@router.api_route(MINE, methods=LOOKS)
 def show_own(visit: Visiting) -> Response:
-    return _show(visit, _signed_in(visit), "/my-data")
+    visitor = visit.signed_in()
+    limit(OWN_DATA, "own-data", str(visitor.account_id))
+    return _show(visit, visitor, "/my-data")
 
 
 @router.post(MINE)
 def ask(visit: Submitting) -> Response:
-    return _ask(visit, _signed_in(visit), "/my-data")
+    return _ask(visit, visit.signed_in(), "/my-data")
 
 
 @router.post(MINE + "/{request_id}/withdraw")
 def withdraw(visit: Submitting, request_id: int) -> Response:
-    return _withdraw(visit, _signed_in(visit), "/my-data", request_id)
+    return _withdraw(visit, visit.signed_in(), "/my-data", request_id)
 
 
-@router.get(BY_MAILBOX)
+@router.api_route(BY_MAILBOX, methods=LOOKS)
 def show_proven(visit: Visiting, token: str) -> Response:
     """For who has no account."""
-    return _show(visit, _mailbox(visit, token), f"/privacy/data/{token}")
+    proven(visit, token)
+    return _show(visit, requests.Mailbox.proven(token), f"/privacy/data/{token}")
 
 
 @router.post(BY_MAILBOX)
@@ -65,19 +73,13 @@ def withdraw_by_mailbox(visit: Submitting, token: str, request_id: int) -> Respo
     return _withdraw(visit, _mailbox(visit, token), f"/privacy/data/{token}", request_id)
 
 
-def _signed_in(visit: Visit) -> Visitor:
-    visitor = visit.signed_in()
-    limit(OWN_DATA, "own-data", str(visitor.account_id))
-    return visitor
-
-
-def _mailbox(visit: Visit, token: str) -> requests.Mailbox:
-    proven(visit, token)
+def _mailbox(visit: Submission, token: str) -> requests.Mailbox:
+    limit(LOOK_FROM, "look-from", network(visit.request))
     return requests.Mailbox.proven(token)
 
 
 def _show(visit: Visit, asker: requests.Asker, above: str) -> Response:
-    return visit.page("requests/own.html", **_own(visit, asker, above))
+    return visit.page("requests/own.html", **_own(visit, asker, above, with_plan=True))
 
 
 def _ask(visit: Submission, asker: requests.Asker, above: str) -> Response:
@@ -88,13 +90,11 @@ def _ask(visit: Submission, asker: requests.Asker, above: str) -> Response:
     wished = RequestKind(kind)
     field = f"words-{wished.value}-{firm}"
     try:
+        limit(ASK_OF_OWN_DATA, "ask-of-own-data", asker.email)
         firm_id = next((each.firm_id for each in asker.memberships if str(each.firm_id) == firm), 0)
         requests.ask(asker, firm_id, wished, visit.paragraphs(field))
     except ProvisionError as refusal:
-        places: dict[type[ProvisionError], str] = {WishMissing: field, TextTooLong: field}
-        return visit.again(
-            "requests/own.html", refusal, fields=places, values=visit.values, **_own(visit, asker, above)
-        )
+        return _own_again(visit, asker, above, refusal, field)
     return visit.go(f"{above}/requests?said=asked")
 
 
@@ -102,15 +102,29 @@ def _withdraw(visit: Submission, asker: requests.Asker, above: str, request_id: 
     try:
         requests.withdraw(asker, request_id)
     except RequestAnswered as refusal:
-        return visit.again("requests/own.html", {"": refusal}, **_own(visit, asker, above))
+        return _own_again(visit, asker, above, refusal)
     return visit.go(f"{above}/requests?said=withdrawn")
 
 
-def _own(visit: Visit, asker: requests.Asker, above: str) -> dict[str, Any]:
+def _own_again(
+    visit: Submission, asker: requests.Asker, above: str, refusal: ProvisionError, field: str = ""
+) -> Response:
+    """The form as it was sent, also where somebody has asked too often. Nothing is looked for in all tables again."""
+    places: dict[type[ProvisionError], str] = {WishMissing: field, TextTooLong: field}
+    often = isinstance(refusal, TooManyAttempts | AskedOften)
+    told: ProvisionError | dict[str, ProvisionError] = {field: refusal} if often else refusal
+    shown = _own(visit, asker, above, with_plan=False)
+    again = visit.again("requests/own.html", told, fields=places, values=visit.values, **shown)
+    if isinstance(refusal, TooManyAttempts):
+        again.headers["Retry-After"] = str(refusal.seconds)
+    return again
+
+
+def _own(visit: Visit, asker: requests.Asker, above: str, *, with_plan: bool) -> dict[str, Any]:
     """*above*: the page that shows what is stored."""
     shown = {"above": above, "place": f"{above}/requests", "by_mailbox": isinstance(asker, requests.Mailbox)}
-    told = SAID.get(visit.said_word, "")
-    return {"firms": requests.own(asker), "told": told, "explain": _explain(visit), **shown}
+    told, firms = SAID.get(visit.said_word, ""), requests.own(asker, with_plan=with_plan)
+    return {"firms": firms, "told": told, "explain": _explain(visit), **shown}
 
 
 def _explain(visit: Visit) -> Callable[[ProvisionError], str]:
@@ -120,13 +134,13 @@ def _explain(visit: Visit) -> Callable[[ProvisionError], str]:
 # ---- by the firm, about its clients
 
 
-@router.get("/firm/{firm_id}/requests")
+@router.api_route("/firm/{firm_id}/requests", methods=LOOKS)
 def show_of_firm(visit: Visiting, firm_id: int) -> Response:
     member = visit.require_administrator(firm_id)
-    return _list(visit, firm_id, member.firm_name, f"/firm/{firm_id}/clients")
+    return visit.page("requests/list.html", **_list(visit, firm_id, member.firm_name))
 
 
-@router.get("/firm/{firm_id}/requests/{request_id}")
+@router.api_route("/firm/{firm_id}/requests/{request_id}", methods=LOOKS)
 def show_one_of_firm(visit: Visiting, firm_id: int, request_id: int) -> Response:
     visit.require_administrator(firm_id)
     return visit.page("requests/request.html", **_one(visit, firm_id, request_id))
@@ -153,13 +167,13 @@ def extend_by_firm(visit: Submitting, firm_id: int, request_id: int) -> Response
 # ---- by the provider, about people of firms, and what firms have left
 
 
-@router.get("/board/requests")
+@router.api_route("/board/requests", methods=LOOKS)
 def show_of_provider(visit: Visiting) -> Response:
     visit.require_operator()
-    return _list(visit, None, "", "/board")
+    return visit.page("requests/list.html", **_list(visit, None, ""))
 
 
-@router.get("/board/requests/{request_id}")
+@router.api_route("/board/requests/{request_id}", methods=LOOKS)
 def show_one_of_provider(visit: Visiting, request_id: int) -> Response:
     visit.require_operator()
     return visit.page("requests/request.html", **_one(visit, None, request_id))
@@ -194,17 +208,22 @@ def _answer(
     """Answer, and go back to the list; what is refused stands at its field, or above."""
     try:
         act(firm_id, request_id, visit.signed_in().email, visit.paragraphs(field))
+    except ProviderAnswers as refusal:  # Nor does the firm see it any more.
+        return visit.again("requests/list.html", refusal, **_list(visit, firm_id, refusal.firm))
     except ProvisionError as refusal:
-        missing = (RefusalReasonMissing, DelayReasonMissing, ExtendedAlready, TextTooLong)
+        missing = (RefusalReasonMissing, DelayReasonMissing, ExtendedAlready, ExtendedLate, TextTooLong)
         places: dict[type[ProvisionError], str] = dict.fromkeys(missing, field)
         shown = _one(visit, firm_id, request_id)
         return visit.again("requests/request.html", refusal, fields=places, values=visit.values, **shown)
     return visit.go(f"{_place(firm_id)}?said={word}")
 
 
-def _list(visit: Visit, firm_id: int | None, owner: str, back: str) -> Response:
-    told, waiting, place = SAID.get(visit.said_word, ""), requests.waiting(firm_id), _place(firm_id)
-    return visit.page("requests/list.html", told=told, waiting=waiting, place=place, owner=owner, back=back)
+def _list(visit: Visit, firm_id: int | None, owner: str) -> dict[str, Any]:
+    pages = max(1, ceil(requests.count_waiting(firm_id) / requests.SHOWN))
+    page = min(row_number(visit.request.query_params.get("page", "")) or 1, pages)
+    shown: dict[str, Any] = {"waiting": requests.waiting(firm_id, page), "page": page, "pages": pages}
+    shown |= {"told": SAID.get(visit.said_word, ""), "place": _place(firm_id), "explain": _explain(visit)}
+    return {**shown, "owner": owner, "back": "/board" if firm_id is None else f"/firm/{firm_id}/clients"}
 
 
 def _place(firm_id: int | None) -> str:

@@ -5,6 +5,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from models.db import Facts
+from models.errors import ProvisionError
 from models.mail.outbox import MailKind, Outgoing
 from models.onboarding import Onboarding
 from models.people.person import Person
@@ -12,6 +13,7 @@ from models.retention.erasure import Line
 from models.retention.request import PrivacyRequest
 from tasks.mail.letterheads import Letterhead
 from tasks.mail.letters.draft import draft, reader_of
+from tasks.text.i18n import explain
 
 
 class Outcome(StrEnum):
@@ -23,6 +25,11 @@ class Outcome(StrEnum):
     REFUSED = "refused"
     LATER = "later"
     """The answer takes longer."""
+
+
+def asking(request: PrivacyRequest) -> str:
+    """How the keys of all mails begin that ask for an answer to it."""
+    return f"{MailKind.PRIVACY_WAITS}:{request.id}:"
 
 
 def privacy_waits(
@@ -44,8 +51,24 @@ def privacy_waits(
     path = f"/firm/{case.firm_id}/requests/{request.id}" if to else f"/board/requests/{request.id}"
     facts: Facts = {"who": name, "wish": request.kind.value, "day": reader.date(request.due_on), "days": days}
     facts |= {"is_first": request.reminded == 0, "left_by_firm": left_by_firm, "path": path}
-    key = f"privacy_waits:{request.id}:{request.due_on}:{request.reminded}:{to.id if to else 'provider'}"
+    key = f"{asking(request)}{request.due_on}:{request.reminded}:{to.id if to else 'provider'}"
     return draft(MailKind.PRIVACY_WAITS, key, case, to, head, at, **facts)
+
+
+def privacy_stuck(
+    case: Onboarding,
+    head: Letterhead,
+    at: datetime,
+    *,
+    request: PrivacyRequest,
+    name: str,
+    obstacle: ProvisionError,
+) -> Outgoing:
+    """To the provider, once: what was granted to *name* days ago cannot be carried out, and why."""
+    reader = reader_of(None)
+    facts: Facts = {"who": name, "why": explain(obstacle, reader), "path": f"/board/requests/{request.id}"}
+    facts["day"] = reader.date(request.answered_at) if request.answered_at else ""
+    return draft(MailKind.PRIVACY_STUCK, f"{MailKind.PRIVACY_STUCK}:{request.id}", case, None, head, at, **facts)
 
 
 def privacy_answered(
