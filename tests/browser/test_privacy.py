@@ -1,5 +1,8 @@
-"""A client sees what is stored, asks on a phone for it to be erased, and is gone once the firm has said so."""
+"""A client sees what is stored, asks on a phone for it to be erased, and is gone once the firm has said so; who has no
+account proves the mailbox and does the same.
+"""
 
+import json
 from datetime import timedelta
 
 from playwright.sync_api import expect
@@ -28,6 +31,33 @@ def nearing(erika: str) -> int:
     with reading() as session:
         waits = Outgoing.kind == MailKind.PRIVACY_WAITS, Outgoing.to_address == erika
         return len(session.scalars(select(Outgoing.id).where(*waits)).all())
+
+
+def by_link(lena, live, firm):
+    """Lena has no account: what is stored about her only her mailbox is told."""
+    lenas = f"lena.{firm.tag}@laub.example"
+    lena.goto(f"{firm.web}/privacy")
+    enter(lena, "Sehen, was über Sie gespeichert ist")
+    sound(lena)
+    write(lena, "E-Mail-Adresse", lenas)
+    enter(lena, "Link zusenden")
+    expect(lena.get_by_role("status")).to_contain_text("Wenn zu dieser Adresse etwas gespeichert ist")
+    lena.goto(live.mail(lena, lenas, "/privacy/data/"))
+    lena.goto(lena.frame_locator("iframe").locator("a[href*='/privacy/data/']").get_attribute("href"))
+    expect(lena.get_by_text(lenas).first).to_be_visible()
+    sound(lena)
+    with lena.expect_download() as file:
+        lena.get_by_role("link", name="Alles als Datei mitnehmen").click()
+    taken = file.value.path().read_text()
+    assert json.loads(taken)["parts"][0]["roles"] == ["client"]
+    assert (lenas in taken, firm.erika in taken) == (True, False)
+    enter(lena, "Meine Daten löschen oder berichtigen")
+    lena.get_by_text("Etwas ist falsch").click()
+    sound(lena)
+    write(lena, "Was falsch ist und was richtig", "Ich heiße Laube.")
+    enter(lena, "Berichtigung verlangen")
+    expect(lena.get_by_role("status")).to_contain_text("Ihre Anfrage ist angekommen")
+    sound(lena)
 
 
 def test_a_client_asks_on_a_phone_for_erasure_and_the_firm_decides_in_time(live, person, firm):
@@ -76,3 +106,7 @@ def test_a_client_asks_on_a_phone_for_erasure_and_the_firm_decides_in_time(live,
     expect(client.get_by_role("alert")).to_be_visible()
     erika.goto(f"{firm.at}/accounts")
     expect(erika.get_by_text("Loh")).to_have_count(0)
+
+    by_link(person(viewport=PHONE), live, firm)
+    erika.goto(f"{firm.at}/clients")
+    expect(erika.get_by_role("link", name="1 Anfrage zu eigenen Daten")).to_be_visible()
