@@ -327,9 +327,8 @@ def take_back(firm_id: int, by: str, *, as_manager: bool = False) -> int:
             raise NoSuccession
         end_succession(session, case, succession, SuccessionEnd.TAKEN_BACK, by, at)
         successor = session.get_one(Person, succession.successor_id)
-        _tell(session, case, succession, Turned.TAKEN_BACK, [successor, *([owner] if as_manager else [])], at)
-        if not as_manager:
-            _tell(session, case, succession, Turned.TAKEN_BACK, [], at, provider=True)
+        readers = [successor, owner] if as_manager else [successor]
+        _tell(session, case, succession, Turned.TAKEN_BACK, readers, at, provider=not as_manager)
     kick_mail()
     return case.id
 

@@ -32,6 +32,7 @@ from models.people.api_token import ApiReply, ApiToken
 from models.people.login import Login, SignIn
 from models.people.notice import Notice, NoticeKind
 from models.people.person import Person
+from models.people.succession import Succession, SuccessionEnd
 from models.queries import gauges
 from models.reminders.reminder import Reminder
 from models.retention.hold import Hold
@@ -155,6 +156,18 @@ PAST = {
     "sign-ups answered": partial(wish, verdict=SignUpVerdict.DECLINED, confirmed_at=BEGIN, answered_at=BEGIN),
     "privacy requests": answered_request,
     "reminders": ended_wait,
+    "hand-overs": lambda case, at: Succession(
+        onboarding_id=case.id,
+        owner_id=case.person.id,
+        successor_id=case.person.id,
+        stays=True,
+        by_provider=False,
+        begun_by="erika@freitag.example",
+        began_at=at,
+        answer_by=at,
+        outcome=SuccessionEnd.DECLINED,
+        ended_at=at,
+    ),
     "archives": lambda case, at: Takeout(
         firm_id=case.firm_id,
         person_id=case.person.id,
