@@ -413,8 +413,7 @@ def _settled_or_handed_on(
     if judge is not request.judge:
         _stop_asking(session, request, at)
         request.judge, request.reminded = judge, 0
-        if judge is not Judge.NOBODY:
-            _remind(session, case, request, person, at)
+        _remind(session, case, request, person, at)
     return False
 
 

@@ -425,3 +425,21 @@ def test_what_is_granted_and_not_carried_out_stands_on_the_board_and_is_told_onc
     clock(days=11)
     requests.see_to_requests.fn()
     assert (requests.waiting(None), found(MAX, "Max Beispiel")) == ([], set())
+
+
+def test_one_that_breaks_down_holds_up_no_other(no_runs, monkeypatch):
+    firm_id = firm_of(factories.countersigned(caseworkers=STAFF[:2]))
+    first, second = (each["email"] for each in STAFF[:2])
+    for who in (first, second):
+        factories.registered(who)
+        requests.grant(None, asks(firm_id, who=who), OTTO)
+    delivered()
+
+    def breaks_down(share, by):
+        return 1 / 0 if share.address == first else forget(share, by)
+
+    monkeypatch.setattr("tasks.retention.requests.forget", breaks_down)
+    with pytest.raises(ZeroDivisionError):
+        requests.see_to_requests.fn()
+
+    assert (found(second), found(first) != set()) == (set(), True)
