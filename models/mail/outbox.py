@@ -220,6 +220,7 @@ SHARE = 5
 NOT_ARRIVED = "delivered_at IS NULL OR failed_at IS NOT NULL OR complained_at IS NOT NULL"
 """Mails that the mail server has not taken, that came back, or that were marked as spam."""
 HAS_LINK = "link_id IS NOT NULL"
+WAITS_WITH_FILE = "document_id IS NOT NULL AND due_at IS NOT NULL"
 IS_SETTLED = "due_at IS NULL AND to_address <> ''"
 """Mails of which nothing more becomes, and that still tell of somebody, see ``models.retention``."""
 
@@ -251,6 +252,12 @@ class Outgoing(Base):
         ),
         Index("ix_outbox_not_arrived", "kind", sqlite_where=text(NOT_ARRIVED), postgresql_where=text(NOT_ARRIVED)),
         Index("ix_outbox_link_id", "link_id", sqlite_where=text(HAS_LINK), postgresql_where=text(HAS_LINK)),
+        Index(
+            "ix_outbox_attached",
+            "document_id",
+            sqlite_where=text(WAITS_WITH_FILE),
+            postgresql_where=text(WAITS_WITH_FILE),
+        ),
         # Begins with a column that is always empty there: SQLite would else choose one of those that begin with it.
         Index(
             "ix_outbox_settled",

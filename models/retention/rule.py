@@ -60,15 +60,22 @@ class Rows:
         return key
 
     def due(self, session: Session, limit: datetime, holds: Holds, after: Due | None, most: int) -> list[Due]:
-        """Claim up to so many, the oldest first, those after *after*; what somebody else is at work on is left out."""
+        """Up to so many, the oldest first, those after *after*."""
         query = self._past(select(self.moment, self.key), limit, holds)
         if after is not None:
             later = and_(self.moment == after.moment, self.key > after.key)
             query = query.where(self.moment >= after.moment, or_(self.moment > after.moment, later))
         query = query.order_by(self.moment, self.key).limit(most)
-        if not session.info.get("reading"):
-            query = query.with_for_update(skip_locked=True, of=self.table)
         return [Due(*row) for row in session.execute(query)]
+
+    def claim(self, session: Session, found: Sequence[Due], limit: datetime, holds: Holds) -> list[Any]:
+        """Which of these, in order as they were found, are still due; what somebody else is at work on is left out.
+
+        It looks at no others, however many are past their time.
+        """
+        query = self._past(select(self.key), limit, holds).where(self.key.in_([due.key for due in found]))
+        query = query.where(self.moment >= found[0].moment, self.moment <= found[-1].moment)
+        return [*session.scalars(query.with_for_update(skip_locked=True, of=self.table))]
 
     def take(self, session: Session, key: Any, limit: datetime, holds: Holds) -> bool:
         """Claim this one alone; False if it is not due any more, or somebody else is at work on it."""

@@ -4,9 +4,11 @@ It may be killed between any two of them: it is due until the last one has writt
 already costs nothing more. Whoever wants to take the case up again is refused from the moment on at which it was due.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from datetime import datetime
+from itertools import starmap
+from typing import Any, NamedTuple
 
 from sqlalchemy import ColumnElement, exists, or_, select, update
 from sqlalchemy.orm import Session
@@ -15,7 +17,7 @@ from models.agreement import Agreement
 from models.audit import HOUSE, Entry, Value, erase, record
 from models.contracts.booking import Change
 from models.contracts.legal import Consent, FormerLetter, LegalText
-from models.db import Base, reading, transaction
+from models.db import Base, Facts, reading, transaction
 from models.decision import Decision, DecisionKind
 from models.document import Document
 from models.mail.outbox import Outgoing
@@ -25,7 +27,7 @@ from models.retention.hold import Holds
 from models.retention.logins import close_logins, free_logins
 from models.retention.parts import Part, parts, pieces
 from models.retention.rule import Rows
-from tasks.retention.pace import Pace
+from tasks.retention.pace import FOUND_AT_ONCE, Pace
 
 LETTERS = (Change, Consent, FormerLetter)
 """Files of the contract of a firm."""
@@ -86,10 +88,11 @@ def hold_case(session: Session, case_id: int, at: datetime) -> Onboarding:
 
 def _go(part: Part, case_id: int, at: datetime, pace: Pace) -> int:
     """All rows of this part; what trails tell of those that have a subject of their own goes before."""
-    gone, after = 0, None
+    gone, after, found = 0, None, list[Any]()
     while True:
         with reading() as session:
-            keys = part.some(session, after, pace.size)
+            found = found or part.some(session, after, FOUND_AT_ONCE)
+            keys = found[: pace.size]
             logins = free_logins(session, keys) if keys and part.table is Person else []
         if not keys:
             return gone
@@ -102,7 +105,7 @@ def _go(part: Part, case_id: int, at: datetime, pace: Pace) -> int:
             close_logins(session, logins)
             part.go(session, keys)
         gone += len(keys)
-        after = keys[-1]
+        after, found = keys[-1], found[len(keys) :]
         pace.rest()
 
 
@@ -113,15 +116,17 @@ def _of_house_or(case_id: int) -> list[ColumnElement[bool]]:
 
 def forget(case_id: int, at: datetime, pace: Pace, *which: ColumnElement[bool]) -> int:
     """What trails tell, all of it for which these hold."""
-    gone = 0
+    gone, found = 0, list[int]()
     while True:
-        with pace.batch(pace.size), transaction() as session:
-            hold_case(session, case_id, at)
-            values = session.scalars(select(Value.id).where(*which).limit(pace.size)).all()
-            erase(session, at, "provision", Value.id.in_(values))
-        gone += len(values)
-        if not values:
+        with reading() as session:
+            found = found or [*session.scalars(select(Value.id).where(*which).limit(FOUND_AT_ONCE))]
+        if not found:
             return gone
+        values = found[: pace.size]
+        with pace.batch(len(values)), transaction() as session:
+            hold_case(session, case_id, at)
+            gone += erase(session, at, "provision", Value.id.in_(values))
+        found = found[len(values) :]
         pace.rest()
 
 
@@ -139,16 +144,28 @@ def _erase_documents(case_id: int, at: datetime) -> int:
     return sum(erase_document(case_id, number, at) for number in sorted(there))
 
 
-def acts_on_agreements(session: Session, case_id: int) -> Sequence[Entry]:
+class Act(NamedTuple):
+    """An entry of a trail, without what it tells of anybody: a case may have very many."""
+
+    number: int
+    at: datetime
+    action: str
+    plain: Facts
+
+
+def acts_on_agreements(session: Session, case_id: int) -> Iterator[Act]:
     """What the trail of the case tells of its agreements, in order."""
-    mine = select(Entry).where(Entry.case_id == case_id, Entry.action.startswith("agreement."))
-    return session.scalars(mine.order_by(Entry.number)).all()
+    mine = select(Entry.number, Entry.at, Entry.action, Entry.plain).where(Entry.case_id == case_id)
+    mine = mine.where(Entry.action.startswith("agreement.")).order_by(Entry.number)
+    return starmap(Act, session.execute(mine.execution_options(yield_per=500)))
 
 
-def files_of(session: Session, acts: Collection[Entry]) -> set[int]:
+def files_of(session: Session, acts: Iterable[Act]) -> set[int]:
     """The documents that came back with these acts: nothing else may lead to them any more."""
-    sums = {act.plain.get(name) for act in acts for name in ("drawing_sha256", "copy_sha256")}
-    sums |= {act.plain.get("sha256") for act in acts if act.action in COPY_ACTS}
+    sums = set[str | None]()
+    for act in acts:
+        sums |= {act.plain.get("drawing_sha256"), act.plain.get("copy_sha256")}
+        sums |= {act.plain.get("sha256")} if act.action in COPY_ACTS else set()
     return {*session.scalars(select(Document.id).where(Document.sha256.in_(filter(None, sums))))}
 
 

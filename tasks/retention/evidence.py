@@ -14,7 +14,7 @@ from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from models.agreement import Agreement
-from models.audit import Entry, Value, subject
+from models.audit import Value, subject
 from models.db import reading, transaction
 from models.decision import Decision, DecisionKind, Verdict
 from models.onboarding import Onboarding
@@ -23,6 +23,7 @@ from models.retention.parts import Part
 from models.retention.rule import Rows
 from tasks.retention.cases import (
     COPY_ACTS,
+    Act,
     Held,
     acts_on_agreements,
     erase_document,
@@ -102,7 +103,7 @@ def _of_question(session: Session, question: Decision) -> _Proof:
     return _Proof(files, entries)
 
 
-def _is_asked_about(question: Decision, act: Entry) -> bool:
+def _is_asked_about(question: Decision, act: Act) -> bool:
     """Whether it is the signature about which the question was whether to countersign it."""
     if act.action != "agreement.signed":
         return False
@@ -111,7 +112,7 @@ def _is_asked_about(question: Decision, act: Entry) -> bool:
     return at == datetime.fromisoformat(question.key.split(":", 2)[2])
 
 
-def _of_copies(session: Session, question: Decision, files: Collection[int]) -> Iterator[Entry]:
+def _of_copies(session: Session, question: Decision, files: Collection[int]) -> Iterator[Act]:
     """What the trail tells of files that came back, and that nothing else of the case needs."""
     case, row = Onboarding.get(session, question.onboarding_id), (Decision, question.id)
     gone = {number for number in files if not is_needed(session, case, number, row)}

@@ -6,6 +6,9 @@ from time import monotonic, sleep
 
 FEWEST, MOST = 20, 1000
 """Rows that go in one transaction."""
+FOUND_AT_ONCE = 10_000
+"""Rows that are looked up at once, and go in many transactions: to find the next few, PostgreSQL may look at all that
+are there, and sort them."""
 LOCKED = 0.05
 """Seconds for which one transaction is to hold up others: the next one takes more rows or fewer by it."""
 

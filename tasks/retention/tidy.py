@@ -21,7 +21,7 @@ from models.time.clock import now
 from tasks.engine.retry import raise_all, side_effect
 from tasks.retention.cases import empty, take_apart
 from tasks.retention.evidence import forget_row
-from tasks.retention.pace import Pace
+from tasks.retention.pace import FOUND_AT_ONCE, Pace
 
 EMPTY_MOST = 0.25
 """How much of a SQLite file may be empty, as a share."""
@@ -87,26 +87,32 @@ def _shrink() -> None:
 def _remove(rule: Rule, rows: Rows, at: datetime) -> tuple[int, list[Exception]]:
     """How many went, and what broke."""
     limit, pace, removed = rule.term.limit(at), Pace(), 0
-    after: Due | None = None
     faults: list[Exception] = []
+    found: list[Due] = []
     while True:
-        found: list[Due] = []
-        size = pace.size
         try:
-            with pace.batch(size), transaction() as session:
-                found = rows.due(session, limit, Holds.standing(session, at), after, size)
-                if found:
-                    rows.go(session, [due.key for due in found], at)
-            removed += len(found)
-        except Exception as error:  # noqa: BLE001  (each by itself, and told at the end)
-            if not found or is_busy(error):
-                return removed, [*faults, error]
-            number, broken = _one_by_one(rows, found, limit, at)
-            removed, faults = removed + number, faults + broken
-        if len(found) < size:
+            with reading() as session:
+                after = found[-1] if found else None
+                found = rows.due(session, limit, Holds.standing(session, at), after, FOUND_AT_ONCE)
+        except Exception as error:  # noqa: BLE001  (told at the end)
+            return removed, [*faults, error]
+        first = 0
+        while some := found[first : first + pace.size]:
+            first += len(some)
+            try:
+                with pace.batch(len(some)), transaction() as session:
+                    keys = rows.claim(session, some, limit, Holds.standing(session, at))
+                    if keys:
+                        rows.go(session, keys, at)
+                removed += len(keys)
+            except Exception as error:  # noqa: BLE001  (each by itself, and told at the end)
+                if is_busy(error):
+                    return removed, [*faults, error]
+                number, broken = _one_by_one(rows, some, limit, at)
+                removed, faults = removed + number, faults + broken
+            pace.rest()
+        if len(found) < FOUND_AT_ONCE:
             return removed, faults
-        after = found[-1]
-        pace.rest()
 
 
 def _empty(scope: Scope, rule: Rule, rows: Rows, at: datetime) -> tuple[int, list[Exception]]:
