@@ -36,6 +36,9 @@ from prefect.exceptions import ObjectAlreadyExists, ObjectNotFound
 from prefect.settings import get_current_settings
 from prefect.utilities.callables import parameter_schema
 
+from models.reminders.cadence import WaitKind
+from tasks.intake import due
+
 POOL = "provision"
 """The work pool of every deployment."""
 QUEUE, URGENT = "default", "urgent"
@@ -69,6 +72,10 @@ class Deployment:
     every: timedelta | None = None
     cron: str = ""
     """Crontab line in Berlin's time."""
+    due: Callable[[], bool] | None = None
+    """Whether a scheduled run has anything to do; one that has nothing leaves no trace in Prefect's list of runs."""
+    at_least: timedelta = timedelta(hours=1)
+    """So often it runs all the same, whatever ``due`` says: that could be wrong, and a run shows that all is alive."""
 
     @property
     def name(self) -> str:
@@ -112,6 +119,7 @@ CATALOGUE = (
         "wiederholt.",
         tags=("exchange",),
         every=timedelta(seconds=60),
+        due=due.mails,
     ),
     Deployment(
         "flows/deliver.py:deliver_urgent",
@@ -126,6 +134,8 @@ CATALOGUE = (
         "Alles andere spart nur Zeit; diese Runde ist die Garantie.",
         tags=("sweep",),
         every=timedelta(seconds=60),
+        due=due.anything_left,
+        at_least=timedelta(minutes=15),
     ),
     Deployment(
         "flows/import_clients.py:import_clients",
@@ -153,6 +163,7 @@ CATALOGUE = (
         "vor.",
         tags=("exchange",),
         every=timedelta(seconds=60),
+        due=due.invitations,
     ),
     Deployment(
         "flows/follow_up.py:follow_up",
@@ -161,6 +172,7 @@ CATALOGUE = (
         "vorgelegt.",
         tags=("sweep",),
         cron="*/15 * * * *",
+        due=due.reminders(WaitKind.CLIENT),
     ),
     Deployment(
         "flows/contracts.py:contracts",

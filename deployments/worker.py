@@ -25,6 +25,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Coroutine
+from contextlib import suppress
 from datetime import UTC, datetime
 from functools import cache, partial
 from time import monotonic
@@ -93,6 +94,8 @@ class Worker:
         self.stop = threading.Event()
         self._working: dict[UUID, FlowRun] = {}
         self._entrypoints: dict[UUID, str] = {}
+        self._ran: dict[str, float] = {}
+        """For when the runs by schedule that were last begun here were meant, by entrypoint, in seconds."""
         self._next_heartbeat = 0.0
         self._next_claim = 0.0
         self._next_heal = monotonic() + HEAL
@@ -128,6 +131,7 @@ class Worker:
             if self._away:
                 log.info("Prefect is back")
                 self._next_heal = monotonic() + HEAL  # Time for the other workers to give a sign of life.
+                self._ran.clear()  # What Prefect has lost is found by runs that are due or not.
             self._away = False
 
     def _watch(self, prefect: SyncPrefectClient) -> None:
@@ -165,7 +169,8 @@ class Worker:
                 skipped = State(
                     type=StateType.CANCELLED, name="Skipped", message="Another run of this schedule did it."
                 )
-                prefect.set_flow_run_state(run.id, skipped)
+                with suppress(ObjectNotFound):  # Another worker has removed it.
+                    prefect.set_flow_run_state(run.id, skipped)
                 del due[run.id]
         return list(due.values())
 
@@ -193,7 +198,7 @@ class Worker:
             return
         try:
             state = propose_state_sync(prefect, Pending(message=TAKEN_BY + self.name), run.id)
-        except (Abort, Pause):
+        except (Abort, Pause, ObjectNotFound):  # Not found: another worker took it, saw nothing to do and removed it.
             if run.deployment_id is not None:
                 self._entrypoints.pop(run.deployment_id, None)  # It may have been deleted: the next look will tell.
             return
@@ -209,7 +214,7 @@ class Worker:
         self._working[run.id] = run
         # Each run in a copy of the context that the worker was made in: the settings, not our hasty client.
         threading.Thread(
-            target=self._context.copy().run, args=(self._run, flow, run), name=f"run-{run.id}", daemon=True
+            target=self._context.copy().run, args=(self._run, flow, run, entrypoint), name=f"run-{run.id}", daemon=True
         ).start()
 
     def _entrypoint(self, prefect: SyncPrefectClient, run: FlowRun) -> str:
@@ -219,8 +224,12 @@ class Worker:
             self._entrypoints[run.deployment_id] = prefect.read_deployment(run.deployment_id).entrypoint or ""
         return self._entrypoints[run.deployment_id]
 
-    def _run(self, flow: Flow[..., Any], run: FlowRun) -> None:
+    def _run(self, flow: Flow[..., Any], run: FlowRun, entrypoint: str) -> None:
         try:
+            if self._is_idle(run, entrypoint):
+                with get_client(sync_client=True) as prefect:
+                    prefect.delete_flow_run(run.id)
+                return
             running = run_flow(flow, flow_run=run, return_type="state")
             if isinstance(running, Coroutine):
                 asyncio.run(running)
@@ -231,6 +240,23 @@ class Worker:
             log.exception("Run %s broke", run.id)
         finally:
             del self._working[run.id]
+
+    def _is_idle(self, run: FlowRun, entrypoint: str) -> bool:
+        """Whether *run* is of a schedule, has nothing to do, and another one of it ran here not long ago."""
+        if not run.auto_scheduled or run.expected_start_time is None:
+            return False
+        at = run.expected_start_time.timestamp()
+        deployment = next((one for one in self.catalogue if one.entrypoint == entrypoint and one.due), None)
+        if deployment is None or deployment.due is None:
+            return False
+        last = self._ran.get(entrypoint)
+        try:
+            if last is not None and at - last < deployment.at_least.total_seconds() and not deployment.due():
+                return True
+        except Exception:
+            log.exception("Whether %s has anything to do cannot be told: it runs", deployment.name)
+        self._ran[entrypoint] = at
+        return False
 
     def _heal(self, prefect: SyncPrefectClient) -> None:
         """Mark crashed what dead workers left behind, and take them off the list."""

@@ -7,9 +7,10 @@ from prefect.flow_runs import asuspend_flow_run
 from prefect.runtime import flow_run
 
 from tasks.intake.decision_forms import form_of, take_answer
+from tasks.intake.run_names import of_question
 
 
-@flow(name="decide", flow_run_name="decide-{decision_id}", retries=0)
+@flow(name="decide", flow_run_name=of_question, retries=0)
 async def decide(decision_id: int) -> None:
     """Wait, suspended, for an operator's answer and pass it on; ask again if it cannot be.
 

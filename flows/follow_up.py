@@ -5,11 +5,12 @@ from pydantic import Field
 
 from models.reminders.cadence import WaitKind
 from tasks.intake.artifacts import show_foreseen, show_reminded
+from tasks.intake.run_names import of_round
 from tasks.reminders.follow_up import case_of_company
 from tasks.reminders.rounds import send_reminders
 
 
-@flow(name="follow-up", flow_run_name="follow-up", retries=0)
+@flow(name="follow-up", flow_run_name=of_round, retries=0)
 async def follow_up(
     company_id: str = Field(
         "",

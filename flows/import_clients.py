@@ -3,10 +3,12 @@
 from prefect import flow
 from pydantic import Field
 
+from models.clients.imports import Import
 from tasks.intake.artifacts import go_on_with_import
+from tasks.intake.run_names import of_firm
 
 
-@flow(name="import-clients", flow_run_name="import-clients-{import_id}", retries=0)
+@flow(name="import-clients", flow_run_name=of_firm("import", "import_id", Import), retries=0)
 async def import_clients(
     import_id: int = Field(
         description="Nummer des Imports. Das Produkt startet ihn selbst; eine Wiederholung schadet nicht.",

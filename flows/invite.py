@@ -3,10 +3,12 @@
 from prefect import flow
 from pydantic import Field
 
+from models.clients.bulk_invitation import BulkInvitation
 from tasks.clients.bulk_invitations import send_invitations
+from tasks.intake.run_names import of_firm
 
 
-@flow(name="invite", flow_run_name="invite-{bulk_id}", retries=0)
+@flow(name="invite", flow_run_name=of_firm("invite", "bulk_id", BulkInvitation), retries=0)
 async def invite(
     bulk_id: int = Field(
         0,

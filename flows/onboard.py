@@ -6,6 +6,7 @@ from tasks.agreement.lifecycle import conclude_agreement
 from tasks.contracts.orders import begin_contract
 from tasks.engine.passes import begin_pass, end_pass
 from tasks.intake.artifacts import show_case
+from tasks.intake.run_names import of_pass
 from tasks.logos.publish import publish_logo
 from tasks.onboarding.company_ids import settle_details
 from tasks.onboarding.invitations import invite_caseworkers, invite_clients
@@ -13,7 +14,7 @@ from tasks.onboarding.registration import ask_organiser
 from tasks.onboarding.subscriptions import confirm_subscription
 
 
-@flow(name="onboard", flow_run_name="onboard-{case_id}", retries=0)
+@flow(name="onboard", flow_run_name=of_pass, retries=0)
 async def onboard(case_id: int) -> None:
     """Take the case as far as it can get today.
 

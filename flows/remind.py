@@ -5,6 +5,7 @@ from pydantic import Field
 
 from models.reminders.cadence import WaitKind
 from tasks.intake.artifacts import show_foreseen, show_reminded
+from tasks.intake.run_names import of_round
 from tasks.onboarding.succession import see_to_successions
 from tasks.reminders.rounds import send_reminders
 from tasks.retention.requests import see_to_requests
@@ -12,7 +13,7 @@ from tasks.retention.requests import see_to_requests
 OTHERS = [kind for kind in WaitKind if kind is not WaitKind.CLIENT]
 
 
-@flow(name="remind", flow_run_name="remind", retries=0)
+@flow(name="remind", flow_run_name=of_round, retries=0)
 async def remind(
     dry_run: bool = Field(
         False,

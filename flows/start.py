@@ -3,12 +3,14 @@
 from typing import Any, Literal
 
 from prefect import flow
+from prefect.client.schemas.objects import State
 from prefect.runtime import flow_run
+from prefect.states import Failed
 from pydantic import Field
 
 from models.firm import LineOfBusiness
 from models.people.manners import AddressForm, Language
-from tasks.intake.artifacts import show_case
+from tasks.intake.artifacts import name_run, show_case
 from tasks.onboarding.opening import open_case
 
 
@@ -17,11 +19,11 @@ def _entry(default: object, title: str, description: str) -> Any:
     return Field(default, description=description, json_schema_extra={"title": title})
 
 
-@flow(name="start", retries=0)
+@flow(name="start", flow_run_name="start", retries=0)
 async def start(
     firm_name: str = _entry(..., "Name des Unternehmens", "Vollständig, z. B. Anwaltskanzlei Freitag & Kollegen."),
     line_of_business: LineOfBusiness = _entry(
-        LineOfBusiness.TAX,
+        ...,
         "Aktivität",
         "tax: Steuerbüro, audit: Wirtschaftsprüferbüro, law: Rechtsanwaltskanzlei, other: anderes.",
     ),
@@ -64,12 +66,12 @@ async def start(
         "Zweiten Vorgang eröffnen",
         "Nur wenn es mit diesem Organisator schon einen Vorgang gibt und ein zweiter gewollt ist.",
     ),
-) -> None:
+) -> State[Any] | None:
     """Open a case for a firm; its first pass follows within seconds.
 
-    What is wrong with the form is told in one sentence, and nothing is opened then.
+    What is wrong with the form is told in one German sentence, and nothing is opened then.
     """
-    case_id = open_case(
+    opened = open_case(
         f"run:{flow_run.id}",
         {
             "firm_name": firm_name,
@@ -93,4 +95,8 @@ async def start(
         },
         caseworkers,
     )
-    await show_case(case_id)
+    if isinstance(opened, str):
+        return Failed(message=opened)
+    await name_run(f"start-case-{opened}")
+    await show_case(opened)
+    return None

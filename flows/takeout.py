@@ -3,10 +3,12 @@
 from prefect import flow
 from pydantic import Field
 
+from models.contracts.takeout import Takeout
 from tasks.contracts.takeout import make_takeout
+from tasks.intake.run_names import of_firm
 
 
-@flow(name="takeout", flow_run_name="takeout-{takeout_id}", retries=0)
+@flow(name="takeout", flow_run_name=of_firm("takeout", "takeout_id", Takeout), retries=0)
 async def takeout(
     takeout_id: int = Field(
         description="Nummer des Archivs. Das Produkt startet es selbst; eine Wiederholung schadet nicht.",

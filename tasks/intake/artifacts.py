@@ -6,6 +6,7 @@ Everybody sees that UI, so nothing there names a person or an address; names sta
 from collections import Counter
 from collections.abc import Collection
 from time import monotonic
+from uuid import UUID
 
 from prefect import task
 from prefect.artifacts import (
@@ -15,8 +16,12 @@ from prefect.artifacts import (
     aupdate_progress_artifact,
 )
 from prefect.cache_policies import NO_CACHE
+from prefect.client.orchestration import get_client
+from prefect.runtime import flow_run
 
+from models.clients.imports import Import
 from models.db import reading
+from models.firm import Firm
 from models.logo import Logo, public_logo
 from models.onboarding import Onboarding, StepName
 from models.people.manners import AddressForm, Language
@@ -24,6 +29,7 @@ from models.reminders.cadence import WaitKind
 from models.settings import settings
 from tasks.clients.imports.work import steps
 from tasks.engine.retry import FIRST_PAUSE
+from tasks.intake.run_names import subject
 from tasks.reminders.forecast import Foreseen, foresee, until_day
 from tasks.reminders.rounds import Reminded
 from tasks.reminders.waits import Held
@@ -50,14 +56,23 @@ async def show_case(case_id: int) -> None:
     ]
     company_id = case.firm.company_id or "noch keine"
     await acreate_table_artifact(
-        table, key=f"case-{case_id}", description=f"[Vorgang {case_id}]({board}), Unternehmenskennung {company_id}"
+        table,
+        key=f"{subject(case)}-steps",
+        description=f"Unternehmenskennung **{company_id}**, [Vorgang {case_id}]({board})",
     )
     if logo is not None and case.firm.company_id is not None:
         await acreate_image_artifact(
             f"{settings().base_url}{public_logo(case.firm.company_id)}.png",
-            key=f"logo-{case_id}",
-            description=f"Logo zu Unternehmenskennung {company_id}, {logo.measured.score} von 4 Kriterien erfüllt",
+            key=f"{company_id}-logo",
+            description=f"Unternehmenskennung {company_id}: Logo, {logo.measured.score} von 4 Kriterien erfüllt",
         )
+
+
+@task(name="name the run", cache_policy=NO_CACHE)
+async def name_run(name: str) -> None:
+    """Call this run so, once it is known what it is about."""
+    async with get_client() as prefect:
+        await prefect.update_flow_run(UUID(str(flow_run.id)), name=name)
 
 
 HELD = {
@@ -130,9 +145,13 @@ BETWEEN = 2.0
 async def go_on_with_import(import_id: int) -> None:
     """Compare, write or take back its records, and show how far it is."""
     artifact, told = None, 0.0
+    with reading() as session:
+        imported = session.get(Import, import_id)
+        company_id = session.get_one(Firm, imported.firm_id).company_id if imported is not None else None
+    key = "-".join(str(part) for part in (company_id, "import", import_id) if part)
     for done, records in steps(import_id):
         if artifact is None:
-            artifact = await acreate_progress_artifact(0.0, key=f"import-{import_id}", description="Datensätze")
+            artifact = await acreate_progress_artifact(0.0, key=key, description="Datensätze")
         if monotonic() - told > BETWEEN:
             told = monotonic()
             await aupdate_progress_artifact(artifact, progress=min(100.0, 100 * done / max(records, 1)))

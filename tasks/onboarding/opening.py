@@ -16,6 +16,7 @@ from models.firm import Firm, firm_name, same_name
 from models.logo import LogoPermission
 from models.onboarding import Onboarding
 from models.people.mail_address import email_address
+from models.people.manners import Language
 from models.people.person import Person, Role
 from models.request import OnboardingRequest, named, parse_people
 from models.settings import settings
@@ -26,6 +27,7 @@ from tasks.engine.passes import kick
 from tasks.engine.retry import side_effect
 from tasks.onboarding.company_ids import tell_of_number
 from tasks.people.naming import add_people
+from tasks.text.i18n import Reader, explain
 
 
 class CaseThere(ProvisionError):
@@ -60,15 +62,20 @@ class FieldTooLong(TextTooLong):
 
 
 @side_effect(name="open the case")
-def open_case(request_key: str, form: Facts, caseworkers: str) -> int:
+def open_case(request_key: str, form: Facts, caseworkers: str) -> int | str:
     """Open a case from an operator's form, *caseworkers* one a line; returns the case's id and asks for its pass.
+
+    A refusal is returned as well, in words: raised it would stand in the run with all its traceback.
 
     Repeating it changes nothing: the same *request_key* is the same case.
     """
-    people = parse_people(caseworkers)
-    for who in filter(None, (form["organiser"], form["contact"])):
-        named(who["name"], who["email"])  # Says what is wrong as the board's form does.
-    case_id = start_case(request_of({**form, "caseworkers": people}), request_key, "operator")
+    try:
+        people = parse_people(caseworkers)
+        for who in filter(None, (form["organiser"], form["contact"])):
+            named(who["name"], who["email"])  # Says what is wrong as the board's form does.
+        case_id = start_case(request_of({**form, "caseworkers": people}), request_key, "operator")
+    except ProvisionError as refusal:
+        return explain(refusal, Reader(Language.GERMAN))
     kick(case_id)
     return case_id
 

@@ -1,9 +1,9 @@
 """The provider's own people: who is an operator, who stands in for whom, and the mails that go to them."""
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from datetime import date, datetime, timedelta
 
-from sqlalchemy import func, select
+from sqlalchemy import Row, func, select
 from sqlalchemy.orm import Session
 
 from models.audit import HOUSE, Parts, of, record
@@ -234,19 +234,30 @@ def tell_new() -> int:
     Where reminders are paused nobody is told until they go on.
     """
     at = now()
-    if next_reachable(at, timedelta(), Reach()) > at:
-        return 0
-    untold = select(Decision.id, Decision.opened_at).join(Onboarding, Onboarding.id == Decision.onboarding_id)
-    untold = untold.where(Decision.told_at.is_(None), Decision.answered_at.is_(None), Onboarding.stopped_at.is_(None))
-    untold = untold.where(~Pause.holds(Onboarding.id.expression, Onboarding.firm_id.expression))
-    with reading() as session:
-        rows = session.execute(untold.order_by(Decision.opened_at).limit(TOLD_AT_ONCE)).all()
-    if not rows or rows[0].opened_at > at - GATHER:
+    rows = _untold(at)
+    if not rows:
         return 0
     try:
         return each(lambda row: _tell(row.id, at), rows)
     finally:
         kick_mail()
+
+
+def has_news() -> bool:
+    """Whether operators are to be told of new decisions now."""
+    return bool(_untold(now(), 1))
+
+
+def _untold(at: datetime, most: int = TOLD_AT_ONCE) -> Sequence[Row[tuple[int, datetime]]]:
+    """The questions of which nobody has heard, if their time to be told has come."""
+    if next_reachable(at, timedelta(), Reach()) > at:
+        return []
+    untold = select(Decision.id, Decision.opened_at).join(Onboarding, Onboarding.id == Decision.onboarding_id)
+    untold = untold.where(Decision.told_at.is_(None), Decision.answered_at.is_(None), Onboarding.stopped_at.is_(None))
+    untold = untold.where(~Pause.holds(Onboarding.id.expression, Onboarding.firm_id.expression))
+    with reading() as session:
+        rows = session.execute(untold.order_by(Decision.opened_at).limit(most)).all()
+    return rows if rows and rows[0].opened_at <= at - GATHER else []
 
 
 def _tell(decision_id: int, at: datetime) -> bool:

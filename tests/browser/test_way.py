@@ -67,7 +67,7 @@ def see_steps(page: Page, live: Running):
     for step in STEPS:
         expect(page.get_by_text(re.compile(f"^{step}")).first).to_be_attached()
     page.get_by_role("listitem").get_by_text("Artifacts", exact=True).click()
-    expect(page.get_by_text(re.compile(r"case-\d+")).first).to_be_visible()
+    expect(page.get_by_text(re.compile(r"\d+-steps")).first).to_be_visible()
     rest(page)
 
 

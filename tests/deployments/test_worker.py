@@ -222,6 +222,35 @@ def test_of_the_runs_that_a_schedule_missed_only_the_latest_is_made_up_for(prefe
     assert states.count("Skipped") >= len(missed) - 1
 
 
+def test_runs_by_schedule_that_have_nothing_to_do_leave_no_trace_and_the_first_thing_to_do_is_done(prefect, toys):
+    asked, due = [], threading.Event()
+
+    def is_due() -> bool:
+        asked.append(due.is_set())
+        return due.is_set()
+
+    clock = Deployment("tests/deployments/toy.py:tick", "A clock.", every=timedelta(seconds=1), due=is_due)
+    register((*TOYS, clock))
+    worker = Worker(4, 5, (*TOYS, clock))
+    thread = threading.Thread(target=contextvars.copy_context().run, args=(worker.serve,))
+    thread.start()
+
+    def done() -> int:
+        ended = {"flows": {"name": {"any_": ["tick"]}}, "flow_runs": {"state": {"name": {"any_": ["Completed"]}}}}
+        return len(prefect.post("/flow_runs/filter", json=ended).json())
+
+    try:
+        before = done()
+        until(lambda: len(asked) >= 3, seconds=60)
+        assert done() <= before + 1  # The first after a start runs in any case.
+
+        due.set()
+        until(lambda: done() > before + 1)
+    finally:
+        worker.stop.set()
+        thread.join(20)
+
+
 def test_prefects_clients_read_the_list_of_authorities_once(prefect, monkeypatch):
     monkeypatch.setattr(orchestration, "ssl", orchestration.ssl)
     read, make = [], ssl.create_default_context

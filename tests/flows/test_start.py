@@ -6,6 +6,7 @@ import io
 import pytest
 from PIL import Image
 from prefect.client.orchestration import get_client
+from prefect.client.schemas.filters import FlowFilter, FlowFilterName
 from prefect.utilities.callables import parameter_schema
 from sqlalchemy import select
 
@@ -15,6 +16,7 @@ from flows.onboard import onboard
 from flows.remind import remind
 from flows.start import start
 from models.db import transaction
+from models.firm import LineOfBusiness
 from models.logo import Logo, public_logo
 from models.mail.outbox import Outgoing
 from models.onboarding import Onboarding
@@ -26,6 +28,7 @@ pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptio
 
 FORM = {
     "firm_name": "Müller „Steuer“ & Töchter",
+    "line_of_business": LineOfBusiness.TAX,
     "organiser_name": "Erika Muster",
     "organiser_email": "erika@freitag.example",
     "plan": "basic",
@@ -36,6 +39,17 @@ FORM = {
 
 def filled_in(**changes: str):
     return asyncio.run(start(**FORM | changes, return_state=True))
+
+
+def runs(flow: str) -> list[str]:
+    """What they are called."""
+
+    async def ask():
+        async with get_client() as client:
+            named = FlowFilter(name=FlowFilterName(any_=[flow]))
+            return [run.name for run in await client.read_flow_runs(flow_filter=named)]
+
+    return asyncio.run(ask())
 
 
 def artifacts(key: str) -> list[str]:
@@ -60,13 +74,15 @@ def test_the_form_opens_a_case_with_everything_that_was_typed_and_a_second_one_o
     assert firm.name == "Müller „Steuer“ & Töchter"
     assert [person.name for person in caseworkers] == ["Zoë Lange", "Kim Roth"]
     # The run leaves the steps as a table that names nobody.
-    tables = until("the table", lambda: artifacts("case-1"))
+    tables = until("the table", lambda: artifacts("case-1-steps"))
     assert all("Das passende Abonnement" in table for table in tables)
     assert not any(name in table for table in tables for name in ("Muster", "Töchter", "Freitag"))
 
+    assert "start-case-1" in runs("start")
+
     warned = filled_in()
     assert warned.is_failed()
-    assert "/board/cases/1" in str(warned.result(raise_on_failure=False))
+    assert "/board/cases/1" in warned.message
 
     assert filled_in(again=True).is_completed()
     assert cases() == 2
@@ -75,22 +91,23 @@ def test_the_form_opens_a_case_with_everything_that_was_typed_and_a_second_one_o
 @pytest.mark.parametrize(
     ("changes", "says"),
     [
-        ({"organiser_email": "erika@"}, "“erika@” is not an e-mail address"),
-        ({"contact_name": "Paula Berg"}, "The e-mail address is missing"),
-        ({"contact_email": "paula@freitag.example"}, "The name for paula@freitag.example is missing"),
-        ({"preferred_number": "12345"}, "“12345” cannot be a company ID"),
-        ({"line_of_business": "other"}, "line of business is missing"),
-        ({"interval": ""}, "needs a billing interval"),
-        ({"caseworkers": "Zoë Lange <zoe>"}, "is not an e-mail address"),
-        ({"firm_name": "x" * 300}, "firm_name"),
-        ({"website": "file:///etc/passwd"}, "is not the address of a website"),
+        ({"organiser_email": "erika@"}, "„erika@“ ist keine E-Mail-Adresse"),
+        ({"contact_name": "Paula Berg"}, "Die E-Mail-Adresse fehlt"),
+        ({"contact_email": "paula@freitag.example"}, "Der Name zu paula@freitag.example fehlt"),
+        ({"preferred_number": "12345"}, "„12345“ kann keine Unternehmenskennung sein"),
+        ({"line_of_business": LineOfBusiness.OTHER}, "Die Aktivität fehlt"),
+        ({"interval": ""}, "gehört ein Abrechnungszeitraum"),
+        ({"caseworkers": "Zoë Lange <zoe>"}, "ist keine E-Mail-Adresse"),
+        ({"firm_name": "x" * 300}, "Kürzen Sie es auf"),
+        ({"website": "file:///etc/passwd"}, "ist keine Website-Adresse"),
     ],
 )
-def test_what_is_wrong_is_told_in_one_sentence_and_nothing_is_opened(changes, says):
+def test_what_is_wrong_is_told_in_one_german_sentence_without_a_traceback_and_nothing_is_opened(changes, says, caplog):
     state = filled_in(**changes)
 
     assert state.is_failed()
     assert says in state.message
+    assert "Traceback" not in caplog.text
     assert cases() == 0
 
 
@@ -103,10 +120,12 @@ def test_a_logo_is_shown_as_a_picture():
 
     asyncio.run(onboard(case_id))
 
+    company_id = factories.case(case_id).firm.company_id
+    assert any(name.startswith(f"onboard-{company_id}-") for name in runs("onboard"))
     assert picture.mode == "RGBA"
     # Every test's first case is number 1; the company ID tells this one's picture from those of others.
-    address = f"{public_logo(factories.case(case_id).firm.company_id)}.png"
-    assert until("the picture", lambda: [one for one in artifacts(f"logo-{case_id}") if one.endswith(address)])
+    address = f"{public_logo(company_id)}.png"
+    assert until("the picture", lambda: [one for one in artifacts(f"{company_id}-logo") if one.endswith(address)])
 
 
 def test_a_reminder_goes_out_when_it_is_due(clock):
