@@ -11,6 +11,7 @@ from deployments.web.security import FORM_MOST, WithoutTokens, limit_uploads, si
 from models.link import Purpose
 from models.settings import Settings, settings
 from tests.deployments.browser import Browser, entries
+from tests.each import each
 from tests.factories import PASSWORD, advance, firm_of, opened, operator, registered, token, with_organiser
 
 pytestmark = pytest.mark.usefixtures("quiet")
@@ -40,7 +41,7 @@ def test_the_walk_over_the_routes_finds_the_forms():
     assert {"/auth/login", "/firm/{firm_id}/clients", "/agreement/{token}/sign", "/language"} <= set(POSTS)
 
 
-@pytest.mark.parametrize("path", POSTS)
+@each("path", POSTS)
 def test_no_form_is_taken_without_its_token(path):
     client = browser()
     client.form_token()
