@@ -26,6 +26,7 @@ from models.people.person import Person, Role
 from models.people.staff import Staff
 from models.retention.erasure import (
     ErasureHeld,
+    HandOverFirst,
     Line,
     Plan,
     Share,
@@ -161,7 +162,7 @@ class Waiting:
 
 _OBSTACLES: dict[str, type[ProvisionError]] = {
     kind.__name__: kind
-    for kind in (ErasureHeld, StillNeeded, StillAskedToSign, StillInvoiced, StillUnderWay, WorkedHere)
+    for kind in (ErasureHeld, StillNeeded, HandOverFirst, StillAskedToSign, StillInvoiced, StillUnderWay, WorkedHere)
 }
 
 

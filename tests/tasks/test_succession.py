@@ -296,6 +296,12 @@ def test_nobody_is_erased_along_who_was_to_be_the_organiser_before(no_runs, monk
     assert [each for each in verify() if "Olaf" in str(each)] == []
 
 
+def test_every_obstacle_to_an_erasure_can_be_told_when_it_waits():
+    told = {one for kind in ProvisionError.__subclasses__() for one in (kind, *kind.__subclasses__())}
+    assert {one.__name__ for one in told if one.__module__ == "models.retention.erasure"} >= {*requests._OBSTACLES}
+    assert HandOverFirst.__name__ in requests._OBSTACLES
+
+
 # ---- at once
 
 
