@@ -116,6 +116,7 @@ def test_everybody_begins_with_rights_by_their_role():
         Role.CASEWORKER: BY_DEFAULT,
         Role.CONTACT: NONE,
         Role.SIGNATORY: NONE,
+        Role.SUCCESSOR: NONE,
         Role.CLIENT: NONE,
     }
 
