@@ -18,8 +18,8 @@ COVERED := -W ignore::RuntimeWarning:slipcover.importer -m slipcover --branch --
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | sort
 
-demo: $(READY)  ## set up, run the whole way of one firm on sample data, and show the result
-	@$(BIN)/provision demo
+demo: $(READY)  ## set up, run the whole way of one firm on sample data, and show the result; KEEP=1 leaves it running
+	@$(BIN)/provision demo $(if $(KEEP),--keep)
 
 up: $(READY)  ## start the product on this machine, with sample modules to order; Ctrl-C ends it
 	@$(BIN)/provision up --samples

@@ -40,22 +40,25 @@ CompanyId = Annotated[str, typer.Argument(metavar="COMPANY_ID", help="The firm's
 
 @app.callback(help=app.info.help)
 def begin(context: typer.Context) -> None:
-    """What a command writes is for its user only; it asks the Prefect of the product that runs beside it, if any."""
+    """What a command writes is for its user only; it takes Prefect and the address of pages from what runs beside."""
     os.umask(0o077)
     if context.invoked_subcommand not in {"up", "demo", "check"}:  # Which says itself what settings cannot be read.
-        _ask_prefect_beside()
+        _find_what_runs_beside()
 
 
-def _ask_prefect_beside() -> None:
-    if "PREFECT_API_URL" in os.environ:
-        return
+def _find_what_runs_beside() -> None:
     from deployments.processes import Record
     from models.settings import settings
 
     record = Record.read(settings().data)
-    if record is not None and record.up.lives:
+    if record is None or not record.up.lives:
+        return
+    if "PREFECT_API_URL" not in os.environ:
         os.environ["PREFECT_API_URL"] = record.prefect
         os.environ["PREFECT_API_AUTH_STRING"] = os.environ.get("PREFECT_API_AUTH_STRING") or settings().prefect_sign_in
+    if record.web and "base_url" not in settings().model_fields_set:
+        os.environ["PROVISION_BASE_URL"] = record.web
+        settings.cache_clear()
 
 
 @app.command()
@@ -75,12 +78,14 @@ def up(
 
 
 @app.command()
-def demo() -> None:
+def demo(
+    keep: Annotated[bool, typer.Option("--keep", help="Leave the product running, to look around in it.")] = False,
+) -> None:
     """Show the seven steps: start everything in a folder of its own, bring a sample firm aboard, tell how it went."""
     from deployments.demo import main
 
     with _told():
-        raise typer.Exit(main())
+        raise typer.Exit(main(keep=keep))
 
 
 @app.command()
@@ -112,7 +117,7 @@ def check_all(as_json: Json = False) -> None:
         ]
         looked_at = ["settings"]
     else:
-        _ask_prefect_beside()
+        _find_what_runs_beside()
         from deployments.checks import findings
 
         found = dict(findings())

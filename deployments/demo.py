@@ -22,7 +22,7 @@ from rich.table import Table
 
 from deployments.catcher import CaughtMail, read_mails
 from deployments.rehearsal import Browser, Website, answer_form, send_event, until
-from deployments.up import Endpoints, running
+from deployments.up import Endpoints, running, stop_at_ctrl_c
 from models.settings import settings
 
 FIRM = "Anwaltskanzlei Freitag & Kollegen"
@@ -35,8 +35,8 @@ CLIENT = {"name": "Max Beispiel", "email": "max@beispiel.example"}
 OPERATOR = "operator@convent-it.example"
 
 
-def main() -> int:
-    """Run the demo; 0 if all seven steps are done."""
+def main(*, keep: bool = False) -> int:
+    """Run the demo; 0 if all seven steps are done. *keep*: then leave the product running until Ctrl-C."""
     folder = Path("var").absolute() / f"demo-{datetime.now():%Y%m%d-%H%M%S}"  # noqa: DTZ005  (a name, in local time)
     web, prefect, smtp = (_free_port() for _ in range(3))
     began = time.monotonic()
@@ -53,11 +53,16 @@ def main() -> int:
         run.come_aboard(site.address)
         status = run.status()
         pdf, logo = run.keep_results()
-    show(status["steps"])
-    done = sum(step["state"] == "done" for step in status["steps"])
-    say(f"Agreement  {pdf}\nLogo       {logo}\nMails      {folder / 'mails'}\nLogs       {folder / 'logs'}")
-    say(f"Took {time.monotonic() - began:.0f} seconds.")
-    print(f"demo: {done}/{len(status['steps'])} steps done")
+        show(status["steps"])
+        done = sum(step["state"] == "done" for step in status["steps"])
+        say(f"Agreement  {pdf}\nLogo       {logo}\nMails      {folder / 'mails'}\nLogs       {folder / 'logs'}")
+        say(f"Took {time.monotonic() - began:.0f} seconds.")
+        say(f"demo: {done}/{len(status['steps'])} steps done")
+        if keep:
+            say(f"Operator   {product.web}/board as {OPERATOR}, password {PASSWORD}")
+            say(f"Organiser  {product.web} as {ORGANISER['email']}, the same password")
+            say("Everything runs on until Ctrl-C.")
+            product.watch(stop_at_ctrl_c())
     return 0 if done == len(status["steps"]) == 7 else 1
 
 
@@ -190,7 +195,7 @@ class Demo:
 
     def provision(self, *arguments: str) -> str:
         """What the command line says of the demo's data."""
-        environment = {**os.environ, "PROVISION_DATA": str(self.folder), "PROVISION_BASE_URL": self.product.web}
+        environment = {**os.environ, "PROVISION_DATA": str(self.folder)}
         command = [sys.executable, "-m", "deployments", *arguments]
         return subprocess.run(command, env=environment, check=True, capture_output=True, text=True).stdout  # noqa: S603
 

@@ -147,12 +147,13 @@ class Process:
 
 @dataclass
 class Record:
-    """What runs in a data folder: whoever started it, where Prefect is, and the processes."""
+    """What runs in a data folder: whoever started it, where Prefect and the web pages are, and the processes."""
 
     file: Path
     up: Process
     prefect: str
     children: list[Process] = field(default_factory=list)
+    web: str = ""
 
     @classmethod
     def read(cls, folder: Path) -> Self | None:
@@ -160,11 +161,12 @@ class Record:
         file = _file(folder)
         with suppress(OSError, ValueError, TypeError, KeyError):
             data = json.loads(file.read_text())
-            return cls(file, Process(**data["up"]), data["prefect"], [Process(**child) for child in data["children"]])
+            children = [Process(**child) for child in data["children"]]
+            return cls(file, Process(**data["up"]), data["prefect"], children, data.get("web", ""))
         return None
 
     @classmethod
-    def begin(cls, folder: Path, prefect: str) -> Self:
+    def begin(cls, folder: Path, prefect: str, web: str = "") -> Self:
         """Write down that the present process starts the product in *folder*; ends first what was left behind there.
 
         Raises ``RunsAlready`` if that one still lives.
@@ -176,7 +178,7 @@ class Record:
             record.end_leftovers()
         me = Process.of(os.getpid())
         assert me is not None
-        made = cls(_file(folder), me, prefect)
+        made = cls(_file(folder), me, prefect, web=web)
         made.write()
         return made
 
@@ -188,8 +190,9 @@ class Record:
     def write(self) -> None:
         fresh = self.file.with_suffix(f".{secrets.token_hex(4)}")
         fresh.touch(mode=0o600)
-        children = [asdict(child) for child in self.children]
-        fresh.write_text(json.dumps({"up": asdict(self.up), "prefect": self.prefect, "children": children}))
+        written = asdict(self)
+        del written["file"]
+        fresh.write_text(json.dumps(written))
         fresh.replace(self.file)
 
     def remove(self) -> None:

@@ -116,7 +116,8 @@ def running(
     logs = data / "logs"
     logs.mkdir(parents=True, exist_ok=True)
     with ExitStack() as ends:
-        record = Record.begin(data, f"http://127.0.0.1:{prefect_port}/api")
+        web = f"http://127.0.0.1:{web_port}"
+        record = Record.begin(data, f"http://127.0.0.1:{prefect_port}/api", _base_url() or web)
         ends.callback(record.remove)
         catches_mail = settings().mail_catcher
         ports = [(web_port, "the web pages", "--port"), (prefect_port, "Prefect", "--prefect-port")]
@@ -125,7 +126,7 @@ def running(
             if not _is_free(port):
                 raise PortTaken(port, purpose, option)
         made = Endpoints(
-            web=f"http://127.0.0.1:{web_port}",
+            web=web,
             prefect=f"http://127.0.0.1:{prefect_port}",
             smtp=f"127.0.0.1:{smtp_port}" if catches_mail else f"{settings().smtp_host}:{settings().smtp_port}",
             logs=logs,
@@ -147,10 +148,7 @@ def up(
     samples: bool = False,
 ) -> int:
     """Run the product until Ctrl-C; exit status 0, or 1 after one line that says what went wrong."""
-    stop = threading.Event()
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        if signal.getsignal(number) is not signal.SIG_IGN:  # nohup
-            signal.signal(number, lambda *_: stop.set())
+    stop = stop_at_ctrl_c()
     began = time.monotonic()
     print("Starting …", flush=True)  # noqa: T201
     try:
@@ -164,6 +162,15 @@ def up(
         print(problem, file=sys.stderr)  # noqa: T201
         return 1
     return 0
+
+
+def stop_at_ctrl_c() -> threading.Event:
+    """Set as soon as somebody wants this process to end."""
+    stop = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(number) is not signal.SIG_IGN:  # nohup
+            signal.signal(number, lambda *_: stop.set())
+    return stop
 
 
 def _welcome(made: Endpoints, seconds: float) -> str:
@@ -219,6 +226,11 @@ def guarded(prefect: str, sign_in: str) -> dict[str, str]:
     }
 
 
+def _base_url() -> str:
+    """Under which address the web pages are reached, if that was set."""
+    return settings().base_url if "base_url" in settings().model_fields_set else ""
+
+
 def _sign_in(data: Path) -> str:
     """What was set for Prefect, else what is kept in the folder."""
     set_by_hand = os.environ.get("PREFECT_SERVER_API_AUTH_STRING") or os.environ.get("PREFECT_API_AUTH_STRING")
@@ -229,7 +241,7 @@ def _environment(made: Endpoints, data: Path, catches_mail: bool, extra: Mapping
     """Ours, then what the caller adds; never another Prefect server or profile of this user."""
     host, _, smtp_port = made.smtp.rpartition(":")
     mail = {"PROVISION_SMTP_HOST": host, "PROVISION_SMTP_PORT": smtp_port} if catches_mail else {}
-    address = {} if "base_url" in settings().model_fields_set else {"PROVISION_BASE_URL": made.web}
+    address = {} if _base_url() else {"PROVISION_BASE_URL": made.web}
     inherited = {name: value for name, value in os.environ.items() if name != "PREFECT_PROFILE"}
     path = os.pathsep.join(part for part in (str(ROOT), os.environ.get("PYTHONPATH", "")) if part)
     return {

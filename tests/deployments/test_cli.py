@@ -445,6 +445,19 @@ def test_a_command_beside_the_running_product_asks_its_prefect(tmp_path, monkeyp
     assert (os.environ.pop("PREFECT_API_URL"), os.environ.pop("PREFECT_API_AUTH_STRING")) == (record.prefect, said)
 
 
+def test_links_that_a_command_prints_lead_to_the_product_beside_it(tmp_path, monkeypatch):
+    monkeypatch.setenv("PREFECT_API_URL", "http://127.0.0.1:9/api")
+    monkeypatch.setenv("PROVISION_BASE_URL", "")  # Is put back afterwards.
+    monkeypatch.delenv("PROVISION_BASE_URL")
+    settings.cache_clear()
+    Record.begin(tmp_path, "http://127.0.0.1:9/api", "http://127.0.0.1:9090")
+
+    assert "http://127.0.0.1:9090/docs" in CliRunner().invoke(app, ["webhook-secret"]).stderr
+    settings.cache_clear()
+    monkeypatch.setenv("PROVISION_BASE_URL", "https://start.convent-it.example")
+    assert "https://start.convent-it.example/docs" in CliRunner().invoke(app, ["webhook-secret"]).stderr
+
+
 def test_a_command_beside_a_product_that_has_ended_asks_nobody(tmp_path, monkeypatch):
     monkeypatch.delenv("PREFECT_API_URL", raising=False)
     Record(tmp_path / "running.json", Process(os.getpid(), "long ago"), "http://127.0.0.1:9/api").write()
