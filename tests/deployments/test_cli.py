@@ -520,7 +520,7 @@ def test_who_is_still_needed_is_not_erased_and_it_is_told_what_to_do_first():
 
     told, _ = run("forget", "erika@freitag.example", "--yes", status=1)
 
-    assert "name another person in their place first" in " ".join(told.split())
+    assert "it is to be handed over first" in " ".join(told.split())
     assert "Nothing was erased." in told
 
 
