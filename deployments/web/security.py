@@ -43,7 +43,7 @@ HEADERS = {
 UPLOAD_MOST, FORM_MOST = 20 * 2**20, 2**20
 """Bytes that the body of a request may have: on the pages that take a file, and everywhere else."""
 LIST_MOST = 51 * 2**20
-"""The same of a list of clients, see ``tasks.clients.imports.source``."""
+"""The same of a list of clients, see ``tasks.clients.imports.source``, and of photos of all pages of an agreement."""
 FORWARDED = {"forwarded", "via", "x-real-ip", "x-client-ip", "true-client-ip", "cf-connecting-ip"}
 FORWARDED |= {f"x-forwarded-{what}" for what in ("for", "host", "proto", "port", "server", "by")}
 """Headers by which a proxy tells that somebody else asks."""
@@ -51,10 +51,10 @@ LONGEST_NUMBER, LARGEST_NUMBER = 10, 2**31 - 1
 """Digits of a number in an address, and the number itself: no column of ours could hold a larger one."""
 _NUMBER = re.compile(f"0|[1-9][0-9]{{0,{LONGEST_NUMBER - 1}}}")
 _TAKES_FILES = re.compile(
-    r"/firm/\d+/logo|/agreement/[^/]+/upload|/board/legal"
+    r"/firm/\d+/logo|/board/legal"
     r"|/firm/\d+/contract/(?:modules/\d+/(?:end|tariff)|consent/\d+)"
 )
-_TAKES_LISTS = re.compile(r"/api/v1/imports|/firm/\d+/accounts/import")
+_TAKES_LISTS = re.compile(r"/api/v1/imports|/firm/\d+/accounts/import|/agreement/[^/]+/upload")
 _TOKEN = re.compile(r"[\w-]{20,}")
 
 SIGN_IN = parse("10 per 15 minutes")

@@ -54,6 +54,8 @@ STATIC = Path(__file__).with_name("static")
 T = TypeVar("T", bound=StrEnum)
 Fields = Mapping[str, str | None]
 """What stands in the fields of a form, by their names."""
+FILES_MOST = 100
+"""Files that a form may have; each page says for itself how many of them it takes."""
 YEAR = 365 * 24 * 3600
 UNDOES = "undoes"
 """The field by which a form says that it takes back an act, and what that act put there."""
@@ -499,11 +501,15 @@ class Submission(Visit):
 
     def file(self, name: str) -> tuple[str, bytes]:
         """Name and content of the file that was chosen; raises FileMissing."""
-        value = self._sent.get(name)
-        content = value.file.read() if isinstance(value, UploadFile) else b""
-        if not isinstance(value, UploadFile) or not content:
+        return self.files(name)[0]
+
+    def files(self, name: str) -> list[tuple[str, bytes]]:
+        """The same of all files that were chosen, at least one."""
+        sent = [value for value in self._sent.getlist(name) if isinstance(value, UploadFile)]
+        chosen = [(one_line(value.filename or ""), content) for value in sent if (content := value.file.read())]
+        if not chosen:
             raise FileMissing
-        return one_line(value.filename or ""), content
+        return chosen
 
     @property
     def values(self) -> dict[str, str]:
@@ -544,7 +550,7 @@ Visiting = Annotated[Visit, Depends(visit)]
 
 async def submission(request: Request, opened: Visiting) -> AsyncIterator[Submission]:
     """The form behind a POST; raises FormForeign."""
-    async with request.form(max_files=1, max_fields=400) as sent:
+    async with request.form(max_files=FILES_MOST, max_fields=400) as sent:
         check_form(_text(sent.get("form_token")), cookie(request, "browser"))
         yield Submission(request, opened.visitor, sent)
 

@@ -20,7 +20,7 @@ from models.firm import folded
 from models.settings import settings
 from models.time.clock import now
 from tasks.untrusted.pdfs.signatures import Signature
-from tasks.untrusted.sandbox import Failed, TooCostly, ask
+from tasks.untrusted.sandbox import Failed, TooCostly, ask, ask_at_length
 
 LARGEST = 20_000_000
 """Bytes of a file."""
@@ -41,6 +41,9 @@ OTHER_KINDS = (
     b"\xd0\xcf",
 )
 """How programs, archives, pages and pictures begin, which are not taken for a PDF that follows."""
+PHOTO_KINDS = (b"\xff\xd8\xff", b"\x89PNG\r\n")
+"""How JPEG and PNG begin."""
+MOST_PHOTOS, PHOTO_SECONDS = 40, 60
 MOST_PAGES = 200
 WIDEST_PICTURE = 1600
 """Pixels."""
@@ -57,7 +60,25 @@ class ReturnRefused(ProvisionError):
 
 
 class NotAPdf(ReturnRefused):
-    says = N_("“%(name)s” is not a PDF file: scan the signed agreement as PDF and send that.")
+    says = N_(
+        "“%(name)s” is neither a PDF file nor a photo (JPEG, PNG): scan the signed agreement as PDF and send that."
+    )
+
+
+class FilesMixed(ReturnRefused):
+    says = N_("“%(name)s” is not a photo (JPEG or PNG): send one PDF file alone, or photos of all pages.")
+
+
+class TooManyPhotos(ReturnRefused):
+    says = N_("These are more than %(most)s photos: send those of the signed agreement alone, or scan it as PDF.")
+
+    def __init__(self, name: str) -> None:
+        super().__init__(name)
+        self.most = MOST_PHOTOS
+
+
+class PhotoUnreadable(ReturnRefused):
+    says = N_("“%(name)s” cannot be read as a photo: take it once more, and send all pages again.")
 
 
 class FileTooLarge(ReturnRefused):
@@ -176,6 +197,30 @@ class Returned:
             "doubts": [doubt.value for doubt in self.doubts],
             "beside": list(self.beside),
         }
+
+
+def as_pdf(files: Sequence[tuple[str, bytes]]) -> tuple[str, bytes]:
+    """What was sent as one file, with its name: a PDF, or whatever it is, as it is; photos of pages put together, in
+    the order in which they were sent.
+
+    Raises FilesMixed, TooManyPhotos, PhotoUnreadable, FileTooCostly.
+    """
+    other = [name for name, content in files if not content.startswith(PHOTO_KINDS)]
+    if len(files) == 1 and other:
+        return files[0]
+    name, photos = files[0][0], [content for _, content in files]
+    if other:
+        raise FilesMixed(other[0])
+    if len(files) > MOST_PHOTOS:
+        raise TooManyPhotos(name)
+    try:
+        made, opened = ask_at_length("tasks.untrusted.pdfs.photos", {}, *photos, seconds=PHOTO_SECONDS)
+    except (TooCostly, Failed) as error:
+        raise FileTooCostly(name) from error
+    with opened as pdf:
+        if "unreadable" in made:
+            raise PhotoUnreadable(files[made["unreadable"]][0])
+        return f"{Path(name).stem[:190]}.pdf", pdf.read()
 
 
 def inspect(content: bytes, name: str, original: bytes, signers: Sequence[str]) -> Returned:

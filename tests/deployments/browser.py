@@ -49,7 +49,7 @@ class Browser(httpx.Client):
     def read(self, path: str) -> BeautifulSoup:
         return BeautifulSoup(self.get(path).text, "lxml")
 
-    def send_form(self, page: str, to: str = "", files: dict | None = None, **fields: str) -> httpx.Response:
+    def send_form(self, page: str, to: str = "", files: dict | list | None = None, **fields: str) -> httpx.Response:
         """Open a page, fill in one of its forms and send it; fields that are not named keep what stands in them."""
         forms = self.read(page).select("main form")
         form = next(form for form in forms if form.get("action", page) == (to or page))

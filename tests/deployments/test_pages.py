@@ -4,6 +4,7 @@ from io import BytesIO
 import pytest
 from bs4 import BeautifulSoup
 from PIL import Image, ImageDraw
+from pypdf import PdfReader
 from sqlalchemy import select
 
 from models.audit import trail
@@ -735,6 +736,23 @@ def test_a_signed_copy_comes_back_as_pdf_and_nothing_else():
     assert "angekommen" in right.text
     assert agreement(case_id).uploaded_id is not None
     assert agreement(case_id).signed_at is None
+
+
+def test_a_signed_copy_comes_back_as_photos_of_its_pages():
+    case_id = with_organiser()
+    client, path = Browser(), agreement_path()
+    Image.new("RGB", (900, 1200), "white").save(page := BytesIO(), "JPEG")
+    photos = [("file", (f"{number}.jpg", page.getvalue())) for number in (1, 2)]
+
+    mixed = client.send_form(path, to=f"{path}/upload", files=[*photos, ("file", ("Vertrag.pdf", scanned()))])
+    assert errors(mixed)["file"].startswith("„Vertrag.pdf“ ist kein Foto")
+    assert agreement(case_id).uploaded_id is None
+    assert "angekommen" in client.send_form(path, to=f"{path}/upload", files=photos).text
+
+    with reading() as session:
+        kept = session.get_one(Document, agreement(case_id).uploaded_id)
+        pages = len(PdfReader(BytesIO(kept.content)).pages)
+    assert (kept.name, kept.media_type, pages) == ("1.pdf", "application/pdf", 2)
 
 
 @pytest.mark.parametrize(

@@ -8,13 +8,13 @@ from io import BytesIO
 
 import pytest
 from markupsafe import Markup
-from PIL import Image
+from PIL import ExifTags, Image
 from pyhanko.pdf_utils import generic
 from pyhanko.pdf_utils.generic import pdf_name
 from pyhanko.pdf_utils.incremental_writer import IncrementalPdfFileWriter
 from pyhanko.pdf_utils.metadata.xmp_xml import MetadataStream
 from pyhanko.pdf_utils.writer import copy_into_new_writer
-from pypdf import PdfWriter
+from pypdf import PdfReader, PdfWriter
 
 from models.document import Doubt
 from models.settings import settings
@@ -25,6 +25,7 @@ from tasks.agreement.uploaded_copy import (
     FileLocked,
     FileReachesOut,
     FileSends,
+    FilesMixed,
     FileTooCostly,
     FileTooLarge,
     FileWithFiles,
@@ -34,14 +35,18 @@ from tasks.agreement.uploaded_copy import (
     NotAPdf,
     NothingSigned,
     OtherTextSigned,
+    PhotoUnreadable,
     ReturnRefused,
     SignatureBroken,
     TooManyPages,
+    TooManyPhotos,
+    as_pdf,
     inspect,
 )
 from tasks.untrusted import sandbox
 from tasks.untrusted.pdfs.forbidden import Forbidden
 from tasks.untrusted.pdfs.reader import Reader
+from tests.each import each
 from tests.memory import peak_memory
 from tests.pdfs import flate, locked, pdf, stream, updated
 from tests.signing import ISSUER, digitally_signed, scanned, trust_roots
@@ -166,6 +171,53 @@ def test_a_hostile_file_is_refused_soon_with_what_is_wrong(what):
     assert refused.type is refusal
     assert "Vertrag.pdf" in str(refused.value)
     assert peak() < MEMORY_MOST
+
+
+def photo(color: str, kind: str = "JPEG", size: tuple[int, int] = (4000, 3000), **more) -> bytes:
+    made = BytesIO()
+    Image.new("RGBA" if kind == "PNG" else "RGB", size, color).save(made, kind, **more)
+    return made.getvalue()
+
+
+def on_its_side() -> bytes:
+    """With what a camera writes beside it: how it was held, and where."""
+    exif = Image.Exif()
+    exif[ExifTags.Base.Orientation] = 6
+    exif.get_ifd(ExifTags.IFD.GPSInfo)[ExifTags.GPS.GPSMapDatum] = "WGS-84 here"
+    return photo("navy", exif=exif)
+
+
+def test_photos_of_pages_become_one_pdf_in_their_order_upright_and_without_the_place():
+    files = [("Seite 1.jpg", on_its_side()), ("2.png", photo("#00000000", "PNG", (900, 1200)))]
+    assert b"WGS-84 here" in files[0][1]
+
+    name, made = as_pdf(files)
+
+    pages = PdfReader(BytesIO(made)).pages
+    assert (name, len(pages)) == ("Seite 1.pdf", 2)
+    assert [page.mediabox.height > page.mediabox.width for page in pages] == [True, True]
+    shown = [page.images[0].image.getpixel((5, 5)) for page in pages]
+    assert shown[1] == (255, 255, 255)
+    assert shown[0][2] > 100 > shown[0][0]
+    assert b"WGS-84" not in made
+    assert as_pdf(files)[1] == made, "sent twice it is the same document"
+    assert inspect(made, name, original(), ERIKA).doubts == (Doubt.NO_SIGNATURE, Doubt.PAGES_MISSING)
+    assert as_pdf([("a.pdf", b"%PDF-1.7")]) == ("a.pdf", b"%PDF-1.7")
+
+
+@each(
+    "files, refusal, says",
+    [
+        ([("1.jpg", photo("red", size=(9, 9))), ("2.pdf", b"%PDF-1.7")], FilesMixed, "2.pdf"),
+        ([("1.jpg", photo("red", size=(9, 9))), ("2.jpg", photo("red")[:600])], PhotoUnreadable, "2.jpg"),
+        ([("1.jpg", b"\xff\xd8\xff")], PhotoUnreadable, "1.jpg"),
+        ([("bomb.png", photo("red", "PNG", (20_000, 10_000)))], PhotoUnreadable, "bomb.png"),
+        ([("1.jpg", photo("red", size=(9, 9)))] * 41, TooManyPhotos, "40"),
+    ],
+)
+def test_what_is_no_photo_of_a_page_is_refused_by_its_name(files, refusal, says):
+    with pytest.raises(refusal, match=re.escape(says)):
+        as_pdf(files)
 
 
 def test_every_kind_of_danger_has_its_sentence():

@@ -13,7 +13,7 @@ from models.agreement import PartsUnread, SignatureMissing
 from models.code import CodeDead, CodeSentJustNow, CodesSentToday, CodeUnreadable, CodeWrong
 from models.errors import N_, NotFound, ProvisionError
 from models.people.person import NameMissing
-from tasks.agreement import lifecycle, responses, signing, viewing
+from tasks.agreement import lifecycle, responses, signing, uploaded_copy, viewing
 from tasks.agreement.uploaded_copy import ReturnRefused
 from tasks.agreement.viewing import Shown
 
@@ -218,7 +218,7 @@ def renew(visit: Submitting, token: str) -> Response:
 @router.post("/agreement/{token}/upload", dependencies=[Depends(limit_uploads)])
 def upload(visit: Submitting, token: str) -> Response:
     try:
-        name, content = visit.file("file")
+        name, content = uploaded_copy.as_pdf(visit.files("file"))
         case = responses.upload(token, content, name, **_from(visit))
     except ProvisionError as refusal:
         return _again(visit, token, refusal)
