@@ -20,6 +20,9 @@ from models.text import fitting, one_line
 from models.time.land import Land
 
 UMLAUTS = str.maketrans({"ä": "ae", "ö": "oe", "ü": "ue", "œ": "oe", "æ": "ae"})
+SPELLED = UMLAUTS | {ord("ø"): "oe"}
+PLAIN = str.maketrans({"ø": "o", "đ": "d", "ł": "l", "ħ": "h"})
+"""Letters with a stroke, which are no plain ones with an accent to Unicode."""
 NAME_MOST, BUSINESS_MOST, WEBSITE_MOST, STREET_MOST, POSTCODE_MOST, CITY_MOST = 200, 100, 300, 200, 10, 100
 """Characters of what a firm tells of itself."""
 APOSTROPHES = str.maketrans(dict.fromkeys("'’‘ʼ`´"))
@@ -273,7 +276,8 @@ def spelled(text: str) -> tuple[str, str]:
     if text.isascii():
         return (_words(text.lower().translate(APOSTROPHES)),) * 2
     small = normalize("NFC", text).casefold().translate(APOSTROPHES)
-    return _words(_plain(small.translate(UMLAUTS))), _words(_plain(small))
+    written_out, plain = small.translate(SPELLED), small.translate(PLAIN)
+    return _words(_plain(written_out.translate(PLAIN))), _words(_plain(plain))
 
 
 def _plain(text: str) -> str:

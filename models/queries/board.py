@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session, aliased
 
 from models.contracts.contract import Contract
 from models.contracts.fault import ContractFault, Work
-from models.db import Facts
+from models.db import Facts, Holds
 from models.decision import VERDICTS, Decision, DecisionKind, Verdict
 from models.firm import Firm, LineOfBusiness, spellings
 from models.inbox import Incoming
@@ -24,10 +24,11 @@ from models.link import Link
 from models.mail.mail_server import MailServer
 from models.mail.outbox import Outgoing
 from models.onboarding import STUCK_AFTER, Onboarding, Party, Step, StepName, StepState
-from models.people.person import Person
+from models.people.person import Person, Role
 from models.reminders.cadence import Level, Pause, WaitKind
 from models.reminders.reminder import Reminder
 from models.settings import settings
+from models.spelling import Spelled
 from models.time.clock import days_since, now
 from models.time.working_time import working_days_before
 
@@ -236,9 +237,10 @@ def board(
 ) -> Board:
     """The cases that fit all that is given, in this *order*.
 
-    *search* is looked for in the firm's name, its own words for what it does and what *labels* call its line of
-    business, and as the beginning of its company ID. With *step* or *waiting_for*, the open cases in which this step
-    waits, for this party. A page beyond the last one is the last one.
+    *search* is looked for in the firm's name, its own words for what it does, what *labels* call its line of business,
+    its address, names and mail addresses of those who work there, and as the beginning of its company ID or postcode.
+    With *step* or *waiting_for*, the open cases in which this step waits, for this party. A page beyond the last one
+    is the last one.
     """
     at, conditions = now(), []
     if search.strip():
@@ -558,11 +560,27 @@ def _searched(search: str, labels: Mapping[LineOfBusiness, str]) -> ColumnElemen
         fits += [
             Firm.line_of_business == line for line, names in called.items() if any(ways[0] in name for name in names)
         ]
+        if not ways[0].isdigit():
+            fits += [and_(*(Holds(Spelled(_PLACE), word) for word in way.split())) for way in ways]
+            fits += [_works_there(way) for way in ways]
         if re.fullmatch(r"\d{1,6}", ways[0], re.ASCII):
+            fits.append(Firm.postcode.startswith(ways[0]))
             beyond = 10 ** (6 - len(ways[0]))
             fits.append(Firm.company_id.between(int(ways[0]) * beyond, (int(ways[0]) + 1) * beyond - 1))
         conditions.append(or_(*fits))
     return and_(*conditions)
+
+
+_PLACE = Firm.street + " " + Firm.city
+_WHO = Person.given_name + " " + Person.family_name + " " + Person.email
+
+
+def _works_there(way: str) -> ColumnElement[bool]:
+    """Firms with somebody called so. Clients, who may be a hundred thousand, are looked for at their firm."""
+    staff = Person.role.in_([role for role in Role if role is not Role.CLIENT])
+    called = [Holds(Spelled(_WHO), word) for word in way.split()]
+    there = select(Person.id).where(Person.firm_id == Firm.id, Person.withdrawn_at.is_(None), staff, *called)
+    return there.correlate(Firm).exists()
 
 
 def decisions(session: Session, condition: ColumnElement[bool]) -> list[DecisionLine]:
