@@ -17,7 +17,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from deployments.catalogue import POOL, differences
 from models.db import reading
 from models.errors import ProvisionError
-from models.imprint import missing
+from models.imprint import IF_ANY, missing
 from models.migrate import is_up_to_date
 from models.settings import THIS_MACHINE, host_name, settings
 from models.time.clock import local_day
@@ -68,8 +68,9 @@ def _settings() -> Iterator[str]:
 
 
 def _imprint() -> Iterator[str]:
-    for name in missing():
-        yield f"{name} is missing or still a sample, and the law wants it on your pages: set it."
+    for variable in missing():
+        none = ", to nothing if you have none" if variable.removeprefix("PROVISION_").lower() in IF_ANY else ""
+        yield f"{variable} is missing or still a sample, and the law wants it on your pages: set it{none}."
 
 
 def _files() -> Iterator[str]:

@@ -14,15 +14,17 @@ NEEDED = {
 }
 """Settings that the pages cannot do without, and the law that wants them. A chamber, or whoever oversees the trade, and
 a data protection officer not every provider has."""
+IF_ANY = {"provider_register", "provider_vat_id"}
+"""Not every provider has these either: whoever has none says so by setting the variable to nothing."""
 
 
 def missing() -> list[str]:
-    """The variables that are empty, or still have the sample that the product comes with."""
+    """The variables that are not set, are empty, or still have the sample that the product comes with."""
     config = settings()
     return [
         f"PROVISION_{name.upper()}"
         for name in NEEDED
-        if name not in config.model_fields_set or not str(getattr(config, name)).strip()
+        if name not in config.model_fields_set or not (name in IF_ANY or str(getattr(config, name)).strip())
     ]
 
 

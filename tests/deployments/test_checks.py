@@ -54,6 +54,10 @@ def test_what_the_imprint_lacks_is_told_by_its_variable_until_it_is_set(given):
 
     assert (imprint.warning(), said("imprint")) == ("", "")
     assert all(value.split(",")[0] in Browser().get("/imprint").text for value in PROVIDER.values())
+    given(PROVIDER_REGISTER="", PROVIDER_VAT_ID="")
+    assert imprint.warning() == "", "whoever is in no register, or has no number, has said so"
+    given(PROVIDER_PHONE="")
+    assert "PROVISION_PROVIDER_PHONE" in imprint.warning()
     given(KEEP_CONTRACTS_YEARS="11")
     notice = Browser().get("/privacy").text
     assert AUTHORITY in notice
