@@ -112,6 +112,16 @@ def final_pdf(firm_id: int, version: int | None = None) -> tuple[str, bytes]:
         return document.name, document.content
 
 
+def organisers_token(firm_id: int) -> str:
+    """That of the link in the organiser's newest mail with the agreement; raises NotFound if none was sent."""
+    with reading() as session:
+        mine = (Link.person_id == Person.organiser(session, firm_id).id, Link.purpose == Purpose.AGREEMENT)
+        link = session.scalars(select(Link).where(*mine)).one_or_none()
+        if link is None:
+            raise NotFound("Agreement")
+        return link.token
+
+
 def behind(session: Session, token: str) -> tuple[Onboarding, Person]:
     """The case and the person of a link to an agreement; raises NotAsked for who no longer signs."""
     link = Link.open(session, token, Purpose.AGREEMENT, now())

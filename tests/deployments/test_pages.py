@@ -715,6 +715,19 @@ def test_the_organiser_hands_the_signature_over_and_takes_it_back():
     assert agreement(case_id).delegate_id is None
 
 
+def test_an_organiser_who_is_signed_in_finds_the_agreement_without_the_mail(clock):
+    case_id = with_organiser()
+    firm_id, organiser = firm_of(case_id), Browser(sign_in(ERIKA, PASSWORD))
+
+    link = organiser.read(f"/firm/{firm_id}").select_one("main a[href$='/agreement']")
+    shown = organiser.get(link["href"])
+
+    assert (shown.status_code, shown.url.path) == (200, agreement_path())
+    assert "Unterzeichnen können Sie" in shown.text
+    clock(days=40)
+    assert organiser.get(link["href"]).status_code in {200, 410}, "what became of it is told there"
+
+
 def test_declining_needs_a_reason():
     case_id = with_organiser()
     client, path = Browser(), agreement_path()

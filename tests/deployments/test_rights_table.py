@@ -168,6 +168,7 @@ TABLE: dict[Rule, list[tuple]] = {
     STAFF: [("GET /firm/{firm_id}",), ("GET /firm/{firm_id}/clients",)],
     CONTRACT_PAPER: [("GET /firm/{firm_id}/agreement.pdf",)],
     OWNER: [
+        ("GET /firm/{firm_id}/agreement",),
         ("GET /firm/{firm_id}/details",),
         ("POST /firm/{firm_id}/details", ADDRESS),
         ("POST /firm/{firm_id}/details/name", {"firm_name": "Neu", "line_of_business": "tax"}, "too late"),

@@ -7,7 +7,7 @@ from urllib.parse import quote
 
 from fastapi import APIRouter, Depends
 from sqlalchemy import ColumnElement, true
-from starlette.responses import Response
+from starlette.responses import RedirectResponse, Response
 
 from deployments.web.security import HEADERS, RESEND, limit, limit_uploads
 from deployments.web.visit import Fields, Submission, Submitting, Visit, Visiting
@@ -154,6 +154,13 @@ def _acts_on(visit: Submission, firm_id: int) -> tuple[str, Person]:
     elif not firm_page.is_seen(person.id, seen(visit, firm_id)):
         raise NotFound(visit.reader.gettext("The person"))
     return visit.signed_in().email, person
+
+
+@router.get("/firm/{firm_id}/agreement")
+def to_agreement(visit: Visiting, firm_id: int) -> Response:
+    """Where the link in the mail leads to, for who is signed in."""
+    visit.require(firm_id, Role.ORGANISER)
+    return RedirectResponse(f"/agreement/{viewing.organisers_token(firm_id)}", 303)
 
 
 @router.get("/firm/{firm_id}/agreement.pdf")
