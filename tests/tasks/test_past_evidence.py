@@ -258,7 +258,8 @@ def test_the_firms_people_stay(clock):
 
     with reading() as session:
         assert Person.organiser(session, firm_of(case_id)).name == "Erika Muster"
-        acts = session.scalars(select(Entry).where(Entry.case_id == case_id, Entry.action == "agreement.signed")).all()
+        signed = select(Entry).where(Entry.case_id == case_id, Entry.action == "agreement.signed")
+        acts = session.scalars(signed.order_by(Entry.number)).all()
         assert [entry.facts.get("signer") for entry in acts] == [None, "Erika Muster"]
         assert Person.one(session, firm_of(case_id), Role.CONTACT) is not None
 
