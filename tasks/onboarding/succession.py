@@ -150,14 +150,15 @@ def view(firm_id: int) -> SuccessionView:
             owner=owner,
             waiting=waiting,
             successor=session.get_one(Person, waiting.successor_id) if waiting else None,
-            members=[each for each in Person.of(session, firm_id, Role.CASEWORKER) if _can_be_asked(each)],
+            members=[each for each in Person.of(session, firm_id, Role.CASEWORKER) if _can_be_asked(each, owner)],
             may_stay=case.agreement_done,
             in_the_way=in_the_way,
         )
 
 
-def _can_be_asked(person: Person) -> bool:
-    return person.registered_at is not None and person.paused_at is None
+def _can_be_asked(person: Person, owner: Person) -> bool:
+    """Not the owner, who may work there under the same address as well."""
+    return person.registered_at is not None and person.paused_at is None and person.email != owner.email
 
 
 def check(firm_id: int, wish: Wish, *, as_manager: bool = False) -> None:
@@ -237,6 +238,8 @@ def _checked(session: Session, owner: Person, wish: Wish, *, as_manager: bool) -
             is_member = member is not None and member.firm_id == owner.firm_id and member.role in STAFF
             if member is None or not is_member or member.withdrawn_at is not None or member.id == owner.id:
                 raise NotFound(N_("The person"))
+            if member.email == owner.email:  # Who takes over from themselves would be left without either role.
+                raise OwnerAlready(owner.email)
             named = Named(name=member.name, email=member.email)
     else:
         with faults.at("successor"):

@@ -280,6 +280,26 @@ def test_an_owner_who_was_invited_as_a_caseworker_as_well_stays_as_one(no_runs):
     assert faults() == before
 
 
+def test_an_owner_who_joined_as_a_caseworker_while_they_were_asked_does_not_take_over_from_themselves(firm):
+    succession.ask(firm.id, ERIKA, NINA)
+    invitations.add_caseworkers(firm.id, ERIKA, [Named(name="Nina Neu", email=NINA.email)])
+    factories.advance(firm.case)
+    with reading() as session:
+        both = select(Person.id).where(Person.email == NINA.email, Person.role == Role.CASEWORKER)
+        double = session.scalars(both).one()
+    factories.registered(NINA.email)
+    succession.accept(link_of(NINA.email), PASSWORD, given_name="Nina", family_name="Neu")
+
+    assert double not in {member.id for member in succession.view(firm.id).members}
+    with pytest.raises(FormRefused) as refused:
+        succession.ask(firm.id, NINA.email, Wish(double))
+
+    assert {*refused.value.fields} == {"successor"}
+    succession.ask(firm.id, NINA.email, Wish(firm.jan))
+    succession.accept(link_of(JAN), PASSWORD)
+    assert ranks(firm.id) == {JAN: Rank.OWNER, UTE: Rank.STAFF}
+
+
 def test_nobody_is_erased_along_who_was_to_be_the_organiser_before(no_runs, monkeypatch):
     monkeypatch.setattr("tasks.retention.pace.sleep", lambda _: None)
     case_id = factories.opened(organiser={"name": "Olaf Irrtum", "email": "olaf@irrtum.example"})
