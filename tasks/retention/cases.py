@@ -10,7 +10,7 @@ from datetime import datetime
 from itertools import starmap
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, exists, or_, select, update
+from sqlalchemy import ColumnElement, Text, cast, exists, or_, select, update
 from sqlalchemy.orm import Session
 
 from models.agreement import Agreement
@@ -20,6 +20,7 @@ from models.contracts.legal import Consent, FormerLetter, LegalText
 from models.db import Base, Facts, reading, transaction
 from models.decision import Decision, DecisionKind
 from models.document import Document
+from models.logo import LogoPermission
 from models.mail.outbox import Outgoing
 from models.onboarding import Onboarding
 from models.people.person import Person
@@ -37,6 +38,7 @@ COPY_ACTS = ("agreement.uploaded", "agreement.copy_unjudged")
 WITH_FILES = (DecisionKind.SIGNED_COPY, DecisionKind.LOGO)
 _TELLS = Agreement.emptied_at.is_(None)
 _WAITS = (Outgoing.due_at.is_not(None),)
+_OPEN = (LogoPermission.withdrawn_at.is_(None),)
 SUBJECTS = {"persons": "person", "clients": "client", "decisions": "decision"}
 """By what the trail calls those of whom it tells, see ``models.audit``."""
 
@@ -139,6 +141,7 @@ def _erase_documents(case_id: int, at: datetime) -> int:
         named = {number for query in leading for number in session.scalars(query) if number is not None}
         for question in session.scalars(select(Decision).where(Decision.onboarding_id == case_id)):
             named |= question.files
+        named |= _offered(session, LogoPermission.firm_id == firm_id)
         named |= files_of(session, acts_on_agreements(session, case_id))
         there = session.scalars(select(Document.id).where(Document.id.in_(named), Document.erased_at.is_(None))).all()
     return sum(erase_document(case_id, number, at) for number in sorted(there))
@@ -197,7 +200,9 @@ def is_needed(session: Session, case: Onboarding, number: int, row: Row) -> bool
     ways = [exists().where(column == number, *mine, *but) for column in AGREEMENT_FILES]
     ways += [exists().where(table.document_id == number, table.firm_id == case.firm_id) for table in LETTERS]
     ways.append(exists().where(*_WAITS, Outgoing.document_id == number, Outgoing.onboarding_id == case.id))
-    if session.scalar(select(or_(*ways))):
+    if session.scalar(select(or_(*ways))) or number in _offered(
+        session, LogoPermission.firm_id == case.firm_id, *_OPEN
+    ):
         return True
     asked = select(Decision).where(Decision.onboarding_id == case.id, Decision.emptied_at.is_(None))
     asked = asked if table is not Decision else asked.where(Decision.id != key)
@@ -205,15 +210,28 @@ def is_needed(session: Session, case: Onboarding, number: int, row: Row) -> bool
 
 
 def _is_needed_elsewhere(session: Session, case: Onboarding, number: int) -> bool:
-    """By an agreement, the contract, an open question or a mail of another case, or as a text."""
+    """By an agreement, the contract, an open question, a choice or a mail of another case, or as a text."""
     ways = [exists().where(column == number, Agreement.onboarding_id != case.id, _TELLS) for column in AGREEMENT_FILES]
     ways += [exists().where(table.document_id == number, table.firm_id != case.firm_id) for table in LETTERS]
     ways.append(exists().where(LegalText.document_id == number))
     ways.append(exists().where(*_WAITS, Outgoing.document_id == number, Outgoing.onboarding_id != case.id))
-    if session.scalar(select(or_(*ways))):
+    if session.scalar(select(or_(*ways))) or number in _offered(
+        session, LogoPermission.firm_id != case.firm_id, *_OPEN
+    ):
         return True
     asked = select(Decision).where(Decision.answered_at.is_(None), Decision.onboarding_id != case.id)
     return any(number in question.files for question in session.scalars(asked.where(Decision.kind.in_(WITH_FILES))))
+
+
+def _offered(session: Session, *which: ColumnElement[bool]) -> set[int]:
+    """The pictures of logos between which firms may choose."""
+    asked = select(LogoPermission.offered).where(cast(LogoPermission.offered, Text).contains('"candidates"'), *which)
+    return {
+        number
+        for offered in session.scalars(asked)
+        for picture in (offered or {}).get("candidates", ())
+        for number in picture["documents"].values()
+    }
 
 
 def take_apart(rows: Rows, key: int, limit: datetime, at: datetime) -> bool:

@@ -12,11 +12,12 @@ from sqlalchemy.orm import undefer
 
 from models.agreement import Agreement
 from models.audit import Entry, record, trail
-from models.db import reading, transaction
-from models.decision import Decision
+from models.db import Facts, reading, transaction
+from models.decision import Decision, DecisionKind
 from models.document import Document
 from models.firm import Firm
 from models.link import Purpose
+from models.logo import LogoPermission
 from models.people.manners import Language
 from models.people.person import Person, Role
 from models.queries.casefile import DocumentRemoved, case_detail, case_document
@@ -375,3 +376,32 @@ def test_whatever_happens_at_the_same_moment_no_file_is_lost_and_all_trails_hold
     if meanwhile == "came back elsewhere":
         with reading() as session:
             assert case_document(session, other, copy).content == content
+
+
+def test_a_picture_that_a_firm_may_still_choose_stays_until_its_case_goes(clock):
+    """A website shows the same pictures again, and two firms may have one website."""
+    cases = (
+        with_organiser(),
+        with_organiser(key="test:2", organiser={"name": "Ute Zweit", "email": "ute@zweit.example"}),
+    )
+    firms = [firm_of(case_id) for case_id in cases]
+    with transaction() as session:
+        shown = [Document.keep(session, name, "logo-1.png", "image/png").id for name in (b"neither", b"own", b"other")]
+        pictures: list[Facts] = [{"number": 1, "documents": {"png": number}} for number in shown]
+        for firm_id, picture in zip(firms, pictures[1:], strict=True):
+            permission = LogoPermission(firm_id=firm_id, website="https://logo.example", granted_by="Erika")
+            permission.granted_at = now()
+            permission.offer({"candidates": [picture]})
+            session.add(permission)
+        question = Decision.draft(cases[0], DecisionKind.LOGO, "logo:past", now(), candidates=pictures)
+        question.close(now())
+        session.add(question)
+    clock(days=400)
+
+    assert removed()["questions answered"] == 1
+    assert erased() == {shown[0]}
+    stop_case(cases[0], "Meldet sich nicht.", OPERATOR)
+    clock(days=181)
+    assert removed()["cases stopped"] == 1
+    assert shown[2] not in erased()
+    assert shown[1] in erased()
