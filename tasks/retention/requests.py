@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Protocol, Self
 
-from sqlalchemy import ColumnElement, func, or_, select
+from sqlalchemy import ColumnElement, func, select
 from sqlalchemy.orm import Session
 
 from models.audit import of, record
@@ -106,9 +106,13 @@ class Mailbox:
         with reading() as session:
             address = Proof.opened(session, token, now()).address
             ids = [each for share in shares(session, address, only_address=True) for each in share.people]
-            mine = or_(Person.account_id.is_(None), func.lower(Login.email) == address)
-            people = select(Person).outerjoin(Login, Login.id == Person.account_id).where(Person.id.in_(ids), mine)
-            return cls(address, memberships_of(session, session.scalars(people).all()))
+            of_another = Person.account_id.is_not(None) & (func.lower(Login.email) != address)
+            found = select(Person, of_another).outerjoin(Login, Login.id == Person.account_id).where(Person.id.in_(ids))
+            rows = session.execute(found.order_by(Person.id)).tuples().all()
+            # What one firm knows of them is erased as a whole.
+            others = {person.firm_id for person, is_anothers in rows if is_anothers}
+            people = [person for person, _ in rows if person.firm_id not in others]
+            return cls(address, memberships_of(session, people))
 
 
 @dataclass(frozen=True)

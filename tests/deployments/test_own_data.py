@@ -10,15 +10,18 @@ from deployments.web import security
 from models.audit import Value, record
 from models.clients.client import Client
 from models.db import reading, transaction
+from models.firm import Firm
 from models.link import Purpose
 from models.mail.outbox import MailKind, Outgoing
 from models.mail.proof import Proof
 from models.people.login import Login
-from models.people.person import Person
+from models.people.person import Person, Role
+from models.request import Named
 from models.retention.request import PrivacyRequest
 from models.settings import settings
 from models.time.clock import now
 from tasks.onboarding.stopping import stop_case
+from tasks.people.naming import add_people
 from tasks.people.sessions import sign_in
 from tasks.retention import own_data, requests
 from tasks.retention.erasure import forget
@@ -193,11 +196,17 @@ def test_who_has_no_account_asks_by_the_link_for_erasure_and_is_answered_though_
         assert answer.to_address == MAX
 
 
-def test_who_signs_in_by_another_address_does_not_ask_by_this_one():
+@pytest.mark.parametrize("invited", [False, True])
+def test_who_signs_in_by_another_address_does_not_ask_by_this_one(invited):
+    """Nor where the firm has invited this address in another role as well: both would be erased together."""
     case_id = factories.with_client()
     factories.registered(MAX, Purpose.ACTIVATE)
     with transaction() as session:
         session.execute(update(Login).where(Login.email == MAX).values(email="private@max.example"))
+        (max_,) = session.scalars(select(Person).where(Person.email == MAX))
+        if invited:
+            firm, named = session.get_one(Firm, max_.firm_id), Named(name=max_.name, email=MAX)
+            add_people(session, firm, Role.CASEWORKER, [named], max_)
     _, (mail,) = asked(MAX)
     client, place = Browser(), f"/privacy/data/{Proof.in_mail(mail).token}/requests"
 
