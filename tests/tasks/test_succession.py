@@ -300,6 +300,20 @@ def test_an_owner_who_joined_as_a_caseworker_while_they_were_asked_does_not_take
     assert ranks(firm.id) == {JAN: Rank.OWNER, UTE: Rank.STAFF}
 
 
+def test_once_who_was_asked_is_erased_somebody_else_is_asked_and_all_are_told_again(firm, clock, monkeypatch):
+    monkeypatch.setattr("tasks.retention.pace.sleep", lambda _: None)
+    succession.ask(firm.id, ERIKA, NINA)
+    forget(share(NINA.email), MANAGER)
+    assert [what for what, _ in told()] == ["begun", "moot"]
+    clock(minutes=1)
+
+    succession.ask(firm.id, ERIKA, Wish(None, "Olga Neu", "olga@neu.example"))
+
+    assert [what for what, _ in told()] == ["begun", "moot", "begun"]
+    succession.accept(link_of("olga@neu.example"), PASSWORD, given_name="Olga", family_name="Neu")
+    assert ranks(firm.id)["olga@neu.example"] is Rank.OWNER
+
+
 def test_nobody_is_erased_along_who_was_to_be_the_organiser_before(no_runs, monkeypatch):
     monkeypatch.setattr("tasks.retention.pace.sleep", lambda _: None)
     case_id = factories.opened(organiser={"name": "Olaf Irrtum", "email": "olaf@irrtum.example"})

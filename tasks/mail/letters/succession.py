@@ -30,7 +30,7 @@ def succession_asked(
     """To who is to take over from *owner*, at first and as a reminder, with a link to accept or to decline."""
     facts: Facts = {"owner": owner, "stays": succession.stays, "by_provider": succession.by_provider}
     facts |= {"day": reader_of(to).date(succession.answer_by), "is_reminder": succession.reminded_at is not None}
-    key = f"succession_asked:{succession.id}:{link.generation}"
+    key = f"succession_asked:{_named(succession)}:{link.generation}"
     return draft(MailKind.SUCCESSION_ASKED, key, case, to, head, at, link=link, **facts)
 
 
@@ -58,5 +58,10 @@ def succession_told(
     elif to.role is Role.ORGANISER:
         facts["path"] = f"/firm/{case.firm_id}/{'contract' if what is Turned.ACCEPTED else 'owner'}"
     facts["to_successor"] = to is not None and to.id == succession.successor_id
-    key = f"succession_told:{succession.id}:{what}:{to.id if to else 'provider'}"
+    key = f"succession_told:{_named(succession)}:{what}:{to.id if to else 'provider'}"
     return draft(MailKind.SUCCESSION_TOLD, key, case, to, head, at, **facts)
+
+
+def _named(succession: Succession) -> str:
+    """Its number is given again on SQLite once it is erased with who was asked; not for the same moment."""
+    return f"{succession.id}:{succession.began_at.isoformat()}"
