@@ -60,6 +60,15 @@ class OwnerAlready(ProvisionError):
         self.address = address
 
 
+class SuccessorProvides(ProvisionError):
+    status = 422
+    says = N_("%(address)s works for us, and we own no account of a firm: name somebody else.")
+
+    def __init__(self, address: str) -> None:
+        super().__init__(address)
+        self.address = address
+
+
 class OwnerAsks(ProvisionError):
     status = 403
     says = N_("Only the owner hands over the account of %(firm)s: ask %(name)s.")
@@ -249,6 +258,9 @@ def _checked(session: Session, owner: Person, wish: Wish, *, as_manager: bool) -
                 named = Named.model_construct(name=named.name, email=writable_address(wish.email))
                 if named.email == owner.email:
                     raise OwnerAlready(owner.email)
+                account = Login.by_email(session, named.email)
+                if account is not None and account.is_operator:
+                    raise SuccessorProvides(named.email)
             with faults.at("name"):
                 named = Named.model_construct(name=wish.name, email=named.email)
                 named.check()
@@ -368,13 +380,19 @@ def _opened(session: Session, token: str, at: datetime) -> tuple[Asked, Link]:
     case = Onboarding.of_firm(session, person.firm_id)
     case.require_going()
     succession = Succession.waits_for(session, person)
-    if succession is None:
+    if succession is None or _rests(session, person):
         raise SuccessionOver(case.firm.name)
     succession.require_answerable(at, case.firm.name)
     account = Login.by_email(session, person.email)
     owner = session.get_one(Person, succession.owner_id, populate_existing=True)
     has_account = account is not None and account.proven_hash is not None
     return Asked(succession, person, owner, case.firm, case.id, has_account), link
+
+
+def _rests(session: Session, person: Person) -> bool:
+    """Whether somebody who was asked as nobody of the firm has come there since, and has no access just now."""
+    there = Person.of(session, person.firm_id, Role.CASEWORKER)
+    return any(each.email == person.email and each.paused_at is not None for each in there)
 
 
 def _answering(session: Session, token: str, at: datetime) -> tuple[Onboarding, Asked, Link]:

@@ -198,9 +198,11 @@ def test_everything_that_does_not_fit_is_told_at_once(firm):
     with pytest.raises(FormRefused) as refused:
         succession.ask(firm.id, MANAGER, Wish(None, "Nina", "keine"), as_manager=True)
     assert {*refused.value.fields} == {"email", "reason", "proof"}
-    with pytest.raises(FormRefused) as refused:
-        succession.ask(firm.id, ERIKA, Wish(None, "E M", ERIKA))
-    assert {*refused.value.fields} == {"email"}
+    factories.operator(MANAGER, manager=True)
+    for address, as_manager in ((ERIKA, False), (MANAGER, True)):
+        with pytest.raises(FormRefused) as refused:
+            succession.ask(firm.id, address, Wish(None, "E M", address, **WHY), as_manager=as_manager)
+        assert {*refused.value.fields} == {"email"}
     for wish in (Wish(None), Wish(98765), Wish(firm.erika)):
         with pytest.raises(FormRefused) as refused:
             succession.ask(firm.id, ERIKA, wish)
@@ -250,6 +252,22 @@ def test_whose_access_ends_takes_nothing_over(firm, change):
     assert (last().outcome, told()[-1]) == (SuccessionEnd.MOOT, ("moot", ERIKA))
     with pytest.raises(ProvisionError):
         succession.accept(link, PASSWORD)
+
+
+def test_whoever_came_to_the_firm_while_they_were_asked_takes_nothing_over_without_access(firm):
+    succession.ask(firm.id, ERIKA, NINA)
+    invitations.add_caseworkers(firm.id, ERIKA, [Named(name="Nina Neu", email=NINA.email)])
+    factories.advance(firm.case)
+    with reading() as session:
+        both = select(Person.id).where(Person.email == NINA.email, Person.role == Role.CASEWORKER)
+        member = session.scalars(both).one()
+    factories.registered(NINA.email)
+    membership.pause(member, ERIKA)
+
+    with pytest.raises(SuccessionOver):
+        succession.accept(link_of(NINA.email), PASSWORD)
+
+    assert ranks(firm.id)[ERIKA] is Rank.OWNER
 
 
 def test_before_the_agreement_an_owner_hands_over_only_once_nobody_is_asked_to_sign(no_runs):
