@@ -107,8 +107,12 @@ def _is_unfinished(version: Any) -> ColumnElement[bool]:
 
 
 def _goes_on(case_id: Any) -> ColumnElement[bool]:
-    """What is stored of any other case goes with it; and it may be taken up again, with all its questions."""
-    return exists().where(Onboarding.id == case_id, Onboarding.stopped_at.is_(None), Onboarding.emptied_at.is_(None))
+    """Or is closed with its account. A case that was stopped may be taken up again, with all its questions; what is
+    stored of it goes with it.
+    """
+    closed = exists().where(Firm.id == Onboarding.firm_id, Firm.closed_at.is_not(None))
+    is_mine = Onboarding.id == case_id, Onboarding.emptied_at.is_(None)
+    return exists().where(*is_mine, or_(Onboarding.stopped_at.is_(None), closed))
 
 
 _ANSWERED = (Decision.answered_at.is_not(None), Decision.emptied_at.is_(None), _goes_on(Decision.onboarding_id))
@@ -454,7 +458,8 @@ RULES: tuple[Rule, ...] = (
     ),
     Rule(
         "signatures refused",
-        "In cases that go on, signed copies and signatures that operators did not accept, or that another one has"
+        "In cases that go on, or whose firm has closed its account,"
+        " signed copies and signatures that operators did not accept, or that another one has"
         " replaced: the file, what was found in it, question and answer. They cease to tell of anybody, as does the"
         " trail. Not while an agreement of the case can be signed or waits for its final copy.",
         Term("keep_stopped_days"),
@@ -474,7 +479,8 @@ RULES: tuple[Rule, ...] = (
     ),
     Rule(
         "agreements never signed",
-        "In cases that go on, versions of the agreement that nobody has signed and that another one has replaced: the"
+        "In cases that go on, or whose firm has closed its account,"
+        " versions of the agreement that nobody has signed and that another one has replaced: the"
         " file, what it says, who was asked, reasons, and what the trail tells of reading and signing. They cease to"
         " tell of anybody, as does the trail. Not while a later one can be signed or waits for its final copy.",
         Term("keep_stopped_days"),
@@ -496,7 +502,8 @@ RULES: tuple[Rule, ...] = (
     ),
     Rule(
         "questions answered",
-        "In cases that go on, questions to operators: what was asked, the answer, notes, pictures of logos not chosen."
+        "In cases that go on, or whose firm has closed its account,"
+        " questions to operators: what was asked, the answer, notes, pictures of logos not chosen."
         " They cease to tell of anybody, as does the trail; kind, verdict and moments stay. Those about undoing a"
         " termination and about terms refused stay as long as the contract.",
         Term("keep_mails_days"),

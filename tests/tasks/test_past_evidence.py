@@ -18,6 +18,7 @@ from models.document import Document
 from models.firm import Firm
 from models.link import Purpose
 from models.logo import LogoPermission
+from models.onboarding import Onboarding
 from models.people.manners import Language
 from models.people.person import Person, Role
 from models.queries.casefile import DocumentRemoved, case_detail, case_document
@@ -285,6 +286,25 @@ def run_out(case_id: int, clock) -> None:
     assert lifecycle.expire_agreements.fn() == 1
     advance(case_id)
     clock(days=400)
+
+
+def test_a_firm_that_closes_its_account_keeps_none_of_it_any_longer(clock):
+    case_id = roundabout()
+    (first, second), (copy,) = versions(case_id), copies(case_id)
+    with transaction() as session:
+        Onboarding.get(session, case_id).close(now())
+    before = faults()
+    clock(days=settings().agreement_days + 181)
+
+    went = removed()
+
+    assert (went["signatures refused"], went["agreements never signed"]) == (2, 1)
+    assert {first.document_id, copy} <= erased()
+    assert {second.document_id, second.final_id}.isdisjoint(erased())
+    clock(days=200)
+    assert removed()["questions answered"] > 0
+    assert {place for place in told_of(HALF.lower(), WHOLE.lower()) if not place.startswith("outbox.")} == set()
+    assert faults() == before
 
 
 def test_what_would_go_is_told_before_and_the_case_still_shows_tells_and_gives_all_that_stays(no_runs, clock):
