@@ -347,6 +347,7 @@ ELSEWHERE = {
     "api_tokens.revoke_for_provider": "of the provider, in any case",
     "orders.Who": "only words",
     "succession.Wish": "only words",
+    "uploaded_copy.as_pdf": "only puts files together",
     "succession.check": "only looks",
     "succession.opened": "only looks",
     "succession.view": "only looks",
