@@ -105,7 +105,9 @@ class Reminder(Base):
         cls, session: Session, step: StepName, awaited: Sequence[tuple[Onboarding, Person]], now: datetime
     ) -> None:
         """Wait for these people from now on, in as many statements for many as for one."""
-        query = select(cls).where(cls.person_id.in_([person.id for _, person in awaited]), cls.step == step)
+        theirs = cls.person_id.in_([person.id for _, person in awaited]), cls.step == step
+        # A wait that ended long ago may be removed at this very moment: then it is none, and a new one begins.
+        query = select(cls).where(*theirs).order_by(cls.id).with_for_update().execution_options(populate_existing=True)
         rows = {row.person_id: row for row in session.scalars(query)}
         cadences = Cadences(session, {case.id: case.firm_id for case, _ in awaited}.items())
         for case, person in awaited:
