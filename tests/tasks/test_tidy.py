@@ -536,6 +536,7 @@ def test_after_five_years_the_database_is_at_most_twice_as_large_as_what_is_in_i
     """PostgreSQL keeps what was once needed for what comes, so that it is held to what is tidied as it should be."""
     if (tidies, product) == ("at the end", "postgresql"):
         pytest.skip("it gives nothing back to the disk unless its tables are written anew")
+    emptied_out(product, "FULL")  # What other tests have left behind there is not measured.
     with transaction() as session:
         session.add(Login(id=1, email="otto@provider.example", created_at=now(), is_operator=True, confirmed_at=now()))
     for quarter in range(20):
