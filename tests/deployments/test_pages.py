@@ -15,7 +15,7 @@ from models.logo import public_logo
 from models.people.person import Person, Role
 from models.request import Named
 from models.settings import settings
-from tasks.agreement import lifecycle, responses
+from tasks.agreement import lifecycle, responses, uploaded_copy
 from tasks.logos.publish import supply_logo
 from tasks.onboarding import firm_page
 from tasks.onboarding.invitations import add_caseworkers
@@ -749,6 +749,18 @@ def test_a_signed_copy_comes_back_as_pdf_and_nothing_else():
     assert "angekommen" in right.text
     assert agreement(case_id).uploaded_id is not None
     assert agreement(case_id).signed_at is None
+
+
+def test_photos_of_whoever_holds_no_link_are_not_opened(monkeypatch):
+    with_organiser()
+    client, path = Browser(), agreement_path()
+    opened_files = []
+    monkeypatch.setattr(uploaded_copy, "as_pdf", opened_files.append)
+
+    data = {"form_token": client.form_token(path)}
+    answer = client.post(f"/agreement/{'x' * 43}/upload", data=data, files=[("file", ("1.jpg", b"\xff\xd8\xff"))])
+
+    assert (answer.status_code, opened_files) == (404, [])
 
 
 def test_a_signed_copy_comes_back_as_photos_of_its_pages():

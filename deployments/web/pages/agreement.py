@@ -217,6 +217,7 @@ def renew(visit: Submitting, token: str) -> Response:
 
 @router.post("/agreement/{token}/upload", dependencies=[Depends(limit_uploads)])
 def upload(visit: Submitting, token: str) -> Response:
+    viewing.opened(token)  # Before any photo is: that takes seconds, and whoever holds no link gets none of them.
     try:
         name, content = uploaded_copy.as_pdf(visit.files("file"))
         case = responses.upload(token, content, name, **_from(visit))
